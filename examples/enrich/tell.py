@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""What became of the records: tell.py REPORT DEAD-LETTERS"""
+import json
+import sys
+
+with open(sys.argv[1]) as file:
+    report = json.load(file)
+print(f"{report['in']['records']} records = {report['answered']} answered + {report['dropped']} dropped"
+      f" + {report['dead']} dead + {report['unsettled']} unsettled; status {report['status']}")
+for line in open(sys.argv[2]):
+    letter = json.loads(line)
+    print(f"  dead: {letter['record']['zone']} (line {letter['line']}), {letter['reason']},"
+          f" {letter['attempts']} times alone{', ' + letter['signal'] if letter['signal'] else ''}")

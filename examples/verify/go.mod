@@ -1,0 +1,3 @@
+module example.org/weir/examples/verify
+
+go 1.19

@@ -1,0 +1,76 @@
+/* weir/context.h - a place to run programs from.
+ *
+ * A context holds a small helper program, weir-spawner, that starts and watches
+ * the children, and the loop that listens to both.  The host stays as it was:
+ * no signal handler, no child of its own taken, no descriptor without
+ * close-on-exec.  wait(2) in the host never sees a child of weir.
+ *
+ * When the host dies, even by SIGKILL, the spawner ends all that was started:
+ * SIGTERM, the grace, SIGKILL.
+ *
+ * Threads: a context may be used by many threads at once.  A thread that waits
+ * runs the loop for all of them; a lone caller pays nothing for it.  After
+ * fork(2) a child process must not use its parent's context.
+ */
+#ifndef WEIR_CONTEXT_H
+#define WEIR_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/error.h>
+#include <weir/event.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir weir_t;
+
+/* "No limit of time". */
+#define WEIR_FOREVER INT64_C(-1)
+
+struct weir_options {
+    size_t size;          /* sizeof (struct weir_options); set by weir_options_init() */
+    const char *spawner;  /* path of weir-spawner; NULL: $WEIR_SPAWNER, or where it was installed */
+    /* By default the spawner leaves at once for init's care, so that wait(-1) in
+     * the host sees no child but its own.  Set this in a program that never
+     * waits for just any child: weir_close() then waits for the spawner, and
+     * nothing is left to init, which in some containers never looks. */
+    int spawner_stays_child;
+    weir_event_sink on_event; /* NULL: nobody listens */
+    void *event_context;      /* given to on_event */
+};
+
+void weir_options_init(struct weir_options *options);
+
+/* Opens a context and starts its spawner.  options may be NULL and is copied.
+ * Returns NULL on failure.  The caller owns it: weir_close().
+ * Errors: SPAWNER, SYSTEM, NOMEM. */
+weir_t *weir_open(const struct weir_options *options, struct weir_error *error);
+
+/* Ends what still runs in the context, each job with its grace, frees runs and
+ * pipelines that were started in it and never freed, then the context.
+ * Accepts NULL.  No other thread may use the context any more. */
+void weir_close(weir_t *weir);
+
+/* For a host with a poll loop of its own: the descriptor becomes readable when
+ * weir_dispatch() has something to do, deadlines among it.  It stays the same
+ * for the life of the context, which owns it. */
+int weir_fd(const weir_t *weir);
+
+/* Milliseconds until the next deadline, -1 for none.  Only systems without
+ * timerfd(2) need it: poll for no longer than this there. */
+int weir_timeout_ms(weir_t *weir);
+
+/* Does what there is to do, without waiting: callbacks and events come from
+ * here.  Errors: SYSTEM. */
+int weir_dispatch(weir_t *weir, struct weir_error *error);
+
+/* The version of the library, "0.1.0". */
+const char *weir_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+#include "config.h"
+
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno,
+               const char *format, ...)
+{
+    if (error != NULL) {
+        va_list args;
+        int used;
+
+        error->status = status;
+        error->sys_errno = sys_errno;
+        va_start(args, format);
+        used = vsnprintf(error->text, sizeof error->text, format, args);
+        va_end(args);
+        if (sys_errno != 0 && used >= 0 && (size_t)used < sizeof error->text)
+            snprintf(error->text + used, sizeof error->text - (size_t)used, ": %s",
+                     strerror(sys_errno));
+    }
+    return status;
+}
+
+const char *weir_status_name(enum weir_status status)
+{
+    static const struct {
+        enum weir_status status;
+        const char *name;
+    } names[] = {
+#define NAME(s) {s, #s}
+        NAME(WEIR_OK),           NAME(WEIR_ERR_SYSTEM),   NAME(WEIR_ERR_NOMEM),
+        NAME(WEIR_ERR_INVALID),  NAME(WEIR_ERR_TOO_LONG), NAME(WEIR_ERR_CHARSET),
+        NAME(WEIR_ERR_DECODE),   NAME(WEIR_ERR_SPEC),     NAME(WEIR_ERR_SPAWNER),
+        NAME(WEIR_ERR_BUSY),
+#undef NAME
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].status == status)
+            return names[i].name;
+    return "WEIR_ERR_UNKNOWN";
+}

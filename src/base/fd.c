@@ -1,0 +1,249 @@
+#include "config.h"
+
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+void weir__close(int *fd)
+{
+    int saved_errno = errno;
+
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    errno = saved_errno;
+}
+
+int weir__fd_above_stdio(int *fd, struct weir_error *error)
+{
+    int moved;
+
+    if (*fd > STDERR_FILENO)
+        return 0;
+    moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    weir__close(fd);
+    if (moved < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot move a descriptor above 2");
+    *fd = moved;
+    return 0;
+}
+
+static int open_pipe(int ends[2])
+{
+#ifdef HAVE_PIPE2
+    return pipe2(ends, O_CLOEXEC);
+#else
+    if (pipe(ends) < 0)
+        return -1;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    return 0;
+#endif
+}
+
+int weir__pipe(int ends[2], struct weir_error *error)
+{
+    int status;
+
+    if (open_pipe(ends) < 0) {
+        ends[FD_READ_END] = ends[FD_WRITE_END] = -1;
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open a pipe");
+    }
+    status = weir__fd_above_stdio(&ends[FD_READ_END], error);
+    if (status == 0)
+        status = weir__fd_above_stdio(&ends[FD_WRITE_END], error);
+    if (status < 0) {
+        weir__close(&ends[FD_READ_END]);
+        weir__close(&ends[FD_WRITE_END]);
+    }
+    return status;
+}
+
+void weir__fd_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+struct held {
+    sigset_t before;
+    int was_pending;
+};
+
+static void hold_sigpipe(struct held *held)
+{
+    sigset_t sigpipe, waiting;
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    sigpending(&waiting);
+    held->was_pending = sigismember(&waiting, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->before);
+}
+
+/* Takes back the signal that a call which returned count left; keeps errno. */
+static void release_sigpipe(const struct held *held, ssize_t count)
+{
+    int saved_errno = errno;
+
+    if (count < 0 && saved_errno == EPIPE && !held->was_pending) {
+        const struct timespec at_once = {0};
+        sigset_t sigpipe;
+
+        sigemptyset(&sigpipe);
+        sigaddset(&sigpipe, SIGPIPE);
+        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
+            continue;
+    }
+    pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+    errno = saved_errno;
+}
+
+ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length)
+{
+    struct held held;
+    ssize_t count;
+
+    hold_sigpipe(&held);
+    count = write(fd, bytes, length);
+    release_sigpipe(&held, count);
+    return count;
+}
+
+ssize_t weir__splice_no_sigpipe(int from, int to, size_t length)
+{
+#ifdef HAVE_SPLICE
+    struct held held;
+    ssize_t count;
+
+    hold_sigpipe(&held);
+    count = splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    release_sigpipe(&held, count);
+    return count;
+#else
+    (void)from;
+    (void)to;
+    (void)length;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+int weir__write_all(int fd, const void *bytes, size_t length)
+{
+    const char *next = bytes;
+
+    while (length > 0) {
+        ssize_t count = weir__write_no_sigpipe(fd, next, length);
+
+        if (count >= 0) {
+            next += count;
+            length -= (size_t)count;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+            poll(&room, 1, -1);
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+static int fill(int fd, const void *bytes, size_t length, struct weir_error *error)
+{
+    int failed = weir__write_all(fd, bytes, length);
+
+    if (failed == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        failed = errno;
+    if (failed != 0) {
+        close(fd);
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot hold %zu bytes in a file",
+                          length);
+    }
+    return fd;
+}
+
+int weir__fd_of_bytes_portable(const void *bytes, size_t length, struct weir_error *error)
+{
+    const char *dir = getenv("TMPDIR");
+    char path[1024];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/weir-XXXXXX", dir != NULL && *dir != '\0' ? dir : "/tmp");
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a temporary file %s", path);
+    unlink(path);
+    if (weir__fd_above_stdio(&fd, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    return fill(fd, bytes, length, error);
+}
+
+int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error)
+{
+#ifdef HAVE_MEMFD_CREATE
+    int fd = memfd_create("weir", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd >= 0) {
+        if (weir__fd_above_stdio(&fd, error) < 0)
+            return WEIR_ERR_SYSTEM;
+        fd = fill(fd, bytes, length, error);
+        if (fd >= 0)
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+        return fd;
+    }
+    if (errno != ENOSYS)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a memory file");
+#endif
+    return weir__fd_of_bytes_portable(bytes, length, error);
+}
+
+void weir__close_from_portable(int first)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    long limit = sysconf(_SC_OPEN_MAX);
+
+    if (dir == NULL)
+        dir = opendir("/dev/fd");
+    if (dir != NULL) {
+        struct dirent *entry;
+
+        /* Closing what is listed does not disturb the listing: Linux and the
+         * BSDs go by number. */
+        while ((entry = readdir(dir)) != NULL) {
+            int fd = atoi(entry->d_name);
+
+            if (fd >= first && fd != dirfd(dir))
+                close(fd);
+        }
+        closedir(dir);
+        return;
+    }
+    for (int fd = first; fd < (limit > 0 ? limit : 1024); fd++)
+        close(fd);
+}
+
+void weir__close_from(int first)
+{
+#ifdef HAVE_CLOSE_RANGE
+    if (close_range((unsigned)first, ~0U, 0) == 0)
+        return;
+#endif
+    weir__close_from_portable(first);
+}

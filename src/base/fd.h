@@ -1,0 +1,52 @@
+/* base/fd.h - descriptors: close-on-exec, above stdio, and no SIGPIPE. */
+#ifndef WEIR_BASE_FD_H
+#define WEIR_BASE_FD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <weir/error.h>
+
+enum { FD_READ_END, FD_WRITE_END };
+
+/* Opens a pipe whose two ends are close-on-exec and above 2, so that a host
+ * with closed stdio never finds a pipe of ours there.  On failure both ends
+ * are -1.  Errors: SYSTEM. */
+int weir__pipe(int ends[2], struct weir_error *error);
+
+/* Closes *fd unless it is -1, then sets it to -1.  Keeps errno. */
+void weir__close(int *fd);
+
+/* Moves *fd above 2 when it is not, close-on-exec.  On failure *fd is closed
+ * and -1.  Errors: SYSTEM. */
+int weir__fd_above_stdio(int *fd, struct weir_error *error);
+
+/* Sets O_NONBLOCK.  Only for descriptions that nobody else shares. */
+void weir__fd_set_nonblocking(int fd);
+
+/* write(2) that answers EPIPE where write would raise SIGPIPE, without
+ * touching the host's handlers: the signal is blocked in this thread and
+ * taken back if it came (POSIX.1-2008, 2.4.1: SIGPIPE goes to the thread). */
+ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length);
+
+/* splice(2) between two pipes, without waiting and without SIGPIPE.  ENOSYS or
+ * EINVAL where it cannot be done. */
+ssize_t weir__splice_no_sigpipe(int from, int to, size_t length);
+
+/* Writes all of it, waiting as often as it takes.  Returns 0 or an errno. */
+int weir__write_all(int fd, const void *bytes, size_t length);
+
+/* Makes an anonymous file that holds bytes, at offset 0: a sealed memfd, or an
+ * unlinked temporary file where there is none.  Returns a descriptor.
+ * Errors: SYSTEM. */
+int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error);
+
+/* Closes every descriptor from first on: close_range(2), else the list in
+ * /proc/self/fd or /dev/fd, else all up to the limit. */
+void weir__close_from(int first);
+
+/* The portable ways of the two above, for the tests that compare them. */
+int weir__fd_of_bytes_portable(const void *bytes, size_t length, struct weir_error *error);
+void weir__close_from_portable(int first);
+
+#endif

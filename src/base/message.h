@@ -1,0 +1,56 @@
+/* base/message.h - one JSON object a datagram, with descriptors, between a host
+ * and its spawner.
+ *
+ * The socket is SOCK_SEQPACKET.  What does not fit a datagram travels in a
+ * sealed memory file: the datagram is then the one byte 'M' and the file is
+ * the first descriptor.  Strings in the objects are bytes of the system (file
+ * names, arguments): what is not UTF-8 is {"base64": "..."}.
+ */
+#ifndef WEIR_BASE_MESSAGE_H
+#define WEIR_BASE_MESSAGE_H
+
+#include <jansson.h>
+
+#include <weir/error.h>
+
+/* Largest number of descriptors in one message: the kernel's SCM_MAX_FD, less
+ * the one that a large message takes. */
+enum { WEIR__MESSAGE_FDS = 252 };
+
+/* Longest text sent as a datagram.  Linux keeps at least 212,992 bytes for a
+ * socket's unread messages by default; a longer text takes a memory file. */
+enum { WEIR__DATAGRAM = 32 * 1024 };
+
+/* Opens the two ends, close-on-exec and above 2.  Errors: SYSTEM. */
+int weir__message_socketpair(int ends[2], struct weir_error *error);
+
+/* Sends text with fds (borrowed).  Waits for room unless flags has
+ * MSG_DONTWAIT.  Returns 0, or a positive errno. */
+int weir__message_send(int socket, const char *text, size_t length, const int *fds,
+                       size_t fd_count, int flags);
+
+struct weir__message {
+    char *text; /* NUL-terminated; the caller owns it */
+    size_t length;
+    int fds[WEIR__MESSAGE_FDS + 1]; /* close-on-exec; the caller owns them */
+    size_t fd_count;
+    int fds_lost; /* the process had no room for some of them (EMFILE) */
+};
+
+/* Receives one message.  Returns 1, 0 at the end (the peer is gone), or a
+ * negative status.  A reset connection is an end too.  With MSG_DONTWAIT and
+ * nothing there: SYSTEM with EAGAIN.  Errors: SYSTEM, NOMEM. */
+int weir__message_receive(int socket, struct weir__message *message, int flags,
+                          struct weir_error *error);
+
+/* Frees the text and closes the descriptors that are not -1. */
+void weir__message_clear(struct weir__message *message);
+
+/* A JSON value for bytes that end with NUL.  A new reference, or NULL. */
+json_t *weir__json_bytes(const char *bytes);
+
+/* The bytes behind such a value, NUL-terminated, or NULL when the value is of
+ * another kind, holds a NUL, or memory is short.  The caller owns them. */
+char *weir__json_bytes_take(const json_t *value);
+
+#endif

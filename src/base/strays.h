@@ -1,0 +1,47 @@
+/* base/strays.h - find a job's processes by its cookie, wherever they went.
+ *
+ * Every process of a job has WEIR_JOB in its environment: the cookies of the
+ * jobs around it and its own, joined by dots.  A descendant that left its
+ * process group or lost its parent still has it.
+ */
+#ifndef WEIR_BASE_STRAYS_H
+#define WEIR_BASE_STRAYS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define WEIR__COOKIE_NAME "WEIR_JOB"
+enum { WEIR__COOKIE_SIZE = 33 }; /* 32 hex digits and NUL */
+
+/* Writes 128 random bits as hex. */
+void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE]);
+
+/* Says whether the process carries the cookie in the environment it was
+ * started with: 1, 0, or -1 when that cannot be read (it is gone, a zombie,
+ * or another user's). */
+int weir__process_has_cookie(pid_t pid, const char *cookie);
+
+/* The process's state letter, parent, group and size of memory from
+ * /proc/PID/stat.  Returns 0, or -1 when it is gone or there is no /proc.  One
+ * on its way out gives up its memory first, and its environment with it. */
+struct weir__process_stat {
+    char state;
+    pid_t parent, group;
+    unsigned long memory;
+};
+int weir__process_stat(pid_t pid, struct weir__process_stat *stat);
+
+/* Sends signal (0: none) to every living process that carries the cookie or is
+ * in group pgid (0: none), itself apart.  Returns how many there are, or -1
+ * where there is no /proc to look in. */
+int weir__strays_signal(const char *cookie, pid_t pgid, int signal);
+
+/* The process's command line as people write it, cut to size; "" when it
+ * cannot be read. */
+void weir__process_command(pid_t pid, char *command, size_t size);
+
+/* Finds a process other than pid_t except that has the pipe with this inode
+ * open for writing.  Returns its pid, or 0. */
+pid_t weir__pipe_holder(ino_t inode, pid_t except);
+
+#endif

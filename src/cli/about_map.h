@@ -1,0 +1,62 @@
+/* cli/about_map.h - what the options of weir map set. */
+#ifndef WEIR_CLI_ABOUT_MAP_H
+#define WEIR_CLI_ABOUT_MAP_H
+
+#include <stdint.h>
+
+#include <weir/command.h>
+
+#include "cli/options.h"
+
+struct map_values {
+    uint64_t workers, retries, window;
+    uint64_t window_bytes, max_record, reorder_bytes;
+    int64_t record_timeout_ms, timeout_ms, grace_ms;
+    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *cwd;
+    struct cli_list env, env_pass;
+    int env_clear;
+    int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
+    int check;              /* 0: syntax, 1: none */
+    int unordered, drop_null, hadoop_counters;
+    int progress; /* enum progress_style */
+    uint64_t limits[WEIR_LIMIT_COUNT];
+};
+
+/* Positions in cli_map's options, for cli_given(). */
+enum map_option {
+    MAP_INPUT,
+    MAP_OUTPUT,
+    MAP_UNORDERED,
+    MAP_DROP_NULL,
+    MAP_CHECK,
+    MAP_ENCODING,
+    MAP_MAX_RECORD,
+    MAP_ON_ERROR,
+    MAP_DEAD_LETTER,
+    MAP_RETRIES,
+    MAP_RECORD_TIMEOUT,
+    MAP_CHECKPOINT,
+    MAP_WORKERS,
+    MAP_LAUNCHER,
+    MAP_WINDOW,
+    MAP_WINDOW_BYTES,
+    MAP_REORDER_BYTES,
+    MAP_CWD,
+    MAP_ENV,
+    MAP_ENV_CLEAR,
+    MAP_ENV_PASS,
+    MAP_LIMIT,
+    MAP_TIMEOUT,
+    MAP_GRACE,
+    MAP_REPORT,
+    MAP_PROGRESS,
+    MAP_HADOOP_COUNTERS,
+    MAP_OPTION_COUNT
+};
+
+extern const struct cli_option map_options[MAP_OPTION_COUNT];
+
+/* cmd_map.c: does what they ask for. */
+int cmd_map(int argc, char **argv);
+
+#endif

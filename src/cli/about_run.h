@@ -1,0 +1,48 @@
+/* cli/about_run.h - what the options of weir run set. */
+#ifndef WEIR_CLI_ABOUT_RUN_H
+#define WEIR_CLI_ABOUT_RUN_H
+
+#include <stdint.h>
+
+#include <weir/command.h>
+
+#include "cli/options.h"
+
+struct run_values {
+    int json, merge_stderr, env_clear;
+    int64_t timeout_ms, idle_ms, grace_ms, drain_ms;
+    const char *input, *cwd, *encoding, *report;
+    struct cli_list env, env_pass;
+    int on_error, overflow; /* enum weir_on_error, enum weir_overflow */
+    uint64_t max_output;
+    uint64_t limits[WEIR_LIMIT_COUNT];
+};
+
+/* Positions in cli_run's options, for cli_given(). */
+enum run_option {
+    RUN_TIMEOUT,
+    RUN_IDLE,
+    RUN_GRACE,
+    RUN_DRAIN,
+    RUN_INPUT,
+    RUN_CWD,
+    RUN_ENV,
+    RUN_ENV_CLEAR,
+    RUN_ENV_PASS,
+    RUN_LIMIT,
+    RUN_MERGE_STDERR,
+    RUN_JSON,
+    RUN_REPORT,
+    RUN_ENCODING,
+    RUN_ON_ERROR,
+    RUN_MAX_OUTPUT,
+    RUN_OVERFLOW,
+    RUN_OPTION_COUNT
+};
+
+extern const struct cli_option run_options[RUN_OPTION_COUNT];
+
+/* cmd_run.c: does what they ask for. */
+int cmd_run(int argc, char **argv);
+
+#endif

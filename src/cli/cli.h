@@ -1,0 +1,73 @@
+/* cli/cli.h - what every subcommand is made of, and the statuses they share.
+ *
+ * A subcommand is a struct cli_command.  The parser, --help, the man page and
+ * the completions are all made from it, so that each fact stands in one place:
+ * about_NAME.c says what people are told, cmd_NAME.c does it.
+ */
+#ifndef WEIR_CLI_CLI_H
+#define WEIR_CLI_CLI_H
+
+#include <stddef.h>
+
+/* Statuses of weir's own; a program's is passed through. */
+enum {
+    CLI_OK = 0,
+    CLI_USAGE = 2,      /* what was asked for means nothing; for run it is CLI_FAILED */
+    CLI_FAILED = 125,   /* weir could not do its part */
+    CLI_SIGNALED = 128, /* plus the number of the signal that ended weir */
+};
+
+/* Where options may stand. */
+enum cli_words {
+    CLI_WORDS_END_OPTIONS, /* the first word that is no option: the rest belongs to PROGRAM */
+    CLI_WORDS_MIX,         /* before, between and after the words, until "--" */
+};
+
+struct cli_example {
+    const char *command;
+    const char *what;
+};
+
+struct cli_exit {
+    const char *status;
+    const char *meaning;
+};
+
+/* Tables of text end with an entry that is NULL.  In prose `x` marks a word to be typed. */
+struct cli_command {
+    const char *name;
+    const char *summary;              /* one line, no full stop */
+    const char *const *synopsis;      /* what follows "weir NAME", a form each */
+    const char *const *description;   /* paragraphs */
+    const struct cli_option *options; /* cli/options.h */
+    size_t option_count;
+    const struct cli_example *examples;
+    const struct cli_exit *exits;
+    enum cli_words words;
+    int usage_status;                  /* what a bad command line exits with */
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
+};
+
+extern const struct cli_command cli_weir; /* the program as a whole */
+extern const struct cli_command cli_run, cli_pipe, cli_map, cli_help;
+
+/* All subcommands, ending with NULL. */
+extern const struct cli_command *const cli_commands[];
+
+/* Finds a subcommand; "weir" is the program as a whole.  NULL when there is none. */
+const struct cli_command *cli_find(const char *name);
+
+/* Prints "weir NAME: " and the message as one line on stderr. */
+void cli_say(const struct cli_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same for a command line that cannot be, with the usage after it.  Returns
+ * the command's usage_status. */
+int cli_bad_usage(const struct cli_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which
+ * it did not arrive. */
+int cli_flush(void);
+
+#endif

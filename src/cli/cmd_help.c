@@ -1,0 +1,121 @@
+/* weir help - tell about weir: to a person, to man(1), to a shell. */
+#include "config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "cli/suggest.h"
+
+struct help_values {
+    const char *man, *completion;
+};
+
+static const struct cli_option options[] = {
+    {
+        .name = "man",
+        .kind = CLI_TEXT,
+        .offset = offsetof(struct help_values, man),
+        .metavar = "SUBCOMMAND",
+        .group = "Made from the same tables",
+        .help = "print the manual page of a subcommand, or of weir, as roff",
+    },
+    {
+        .name = "completion",
+        .kind = CLI_TEXT,
+        .offset = offsetof(struct help_values, completion),
+        .metavar = "SHELL",
+        .group = "Made from the same tables",
+        .help = "print the completions for bash or zsh",
+    },
+};
+
+static const struct cli_command *find(const char *name)
+{
+    const struct cli_command *command = cli_find(name);
+    struct suggestion nearest = {.typed = name};
+
+    if (command != NULL)
+        return command;
+    for (const struct cli_command *const *other = cli_commands; *other != NULL; other++)
+        suggest(&nearest, (*other)->name);
+    if (nearest.name != NULL)
+        cli_bad_usage(&cli_help, "there is no subcommand %.80s: did you mean %s?", name,
+                      nearest.name);
+    else
+        cli_bad_usage(&cli_help, "there is no subcommand %.80s: weir --help lists those there are",
+                      name);
+    return NULL;
+}
+
+static int tell(const struct help_values *values, const struct cli_list *words)
+{
+    const char *name = values->man != NULL ? values->man
+                       : words->count > 0  ? words->items[0]
+                                           : "weir";
+    const struct cli_command *command;
+
+    if (words->count > (values->man == NULL && values->completion == NULL))
+        return cli_bad_usage(&cli_help, "one thing at a time: \"%.80s\" is too much",
+                             words->items[words->count - 1]);
+    if (values->completion != NULL) {
+        if (completion_print(values->completion, stdout) == 0)
+            return CLI_OK;
+        return cli_bad_usage(&cli_help, "there are no completions for %.80s: give bash or zsh",
+                             values->completion);
+    }
+    command = find(name);
+    if (command == NULL)
+        return CLI_USAGE;
+    if (values->man != NULL)
+        man_print(command, stdout);
+    else
+        help_print(command, stdout);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct help_values values = {0};
+    struct cli_parsed parsed;
+    int status = cli_parse(&cli_help, argc, argv, &values, &parsed);
+
+    if (status != CLI_GO_ON)
+        return status;
+    status = tell(&values, &parsed.words);
+    cli_parsed_clear(&parsed);
+    return status;
+}
+
+const struct cli_command cli_help = {
+    .name = "help",
+    .summary = "tell about a subcommand",
+    .synopsis = (const char *const[]){"[SUBCOMMAND]", NULL},
+    .description =
+        (const char *const[]){
+            "Prints what `weir` SUBCOMMAND `--help` prints; without a word, what `weir --help` "
+            "does.",
+            NULL,
+        },
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .examples =
+        (const struct cli_example[]){
+            {"weir help run", "what weir run can do"},
+            {"weir help --completion bash >~/.local/share/bash-completion/completions/weir",
+             "completions for your own account"},
+            {NULL, NULL},
+        },
+    .exits =
+        (const struct cli_exit[]){
+            {"0", "it was told"},
+            {"2", "there is no such subcommand"},
+            {NULL, NULL},
+        },
+    .words = CLI_WORDS_MIX,
+    .usage_status = CLI_USAGE,
+    .run = run,
+};

@@ -1,0 +1,439 @@
+/* weir map - push records through workers. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/weir.h>
+
+#include "base/clock.h"
+#include "cli/about_map.h"
+#include "cli/document.h"
+#include "cli/progress_map.h"
+#include "cli/watch.h"
+#include "text/words.h"
+
+enum {
+    OWN_FILES_FAILED = 5, /* see include/weir/map.h for the others */
+    READER_GONE = 141,
+    SHOW_AFTER_MS = 1000,
+    COUNT_EVERY_MS = 1000,
+};
+
+struct errand {
+    struct map_values values;
+    struct cli_parsed parsed;
+    char **launcher; /* its words */
+    struct weir_map_options options;
+    struct watch watch;
+    weir_map_t *map;
+    struct map_progress *progress;          /* NULL: none is shown */
+    uint64_t counted_records, counted_dead; /* told to Hadoop so far */
+    int64_t count_next_ns;
+    int have_report;
+    struct weir_map_report report;
+};
+
+/* A message, in the way of the progress where that is shown.  Returns status. */
+static int say(struct errand *errand, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int say(struct errand *errand, int status, const char *format, ...)
+{
+    char message[1500];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (errand->progress != NULL)
+        map_progress_say(errand->progress, message);
+    else
+        cli_say(&cli_map, "%s", message);
+    return status;
+}
+
+/* --- What was asked -------------------------------------------------------- */
+
+static void set_defaults(struct map_values *values)
+{
+    struct weir_map_options defaults;
+
+    weir_map_options_init(&defaults);
+    *values = (struct map_values){
+        .workers = defaults.workers,
+        .retries = defaults.retries,
+        .window = defaults.window,
+        .window_bytes = defaults.window_bytes,
+        .max_record = defaults.max_record,
+        .reorder_bytes = defaults.reorder_bytes,
+        .record_timeout_ms = defaults.record_timeout_ms,
+        .timeout_ms = defaults.timeout_ms,
+        .grace_ms = defaults.grace_ms,
+    };
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        values->limits[i] = WEIR_NO_LIMIT;
+}
+
+/* "-" is weir's own: NULL. */
+static const char *file_or_own(const char *path)
+{
+    return path != NULL && strcmp(path, "-") != 0 ? path : NULL;
+}
+
+/* Returns 0, or the status to exit with. */
+static int check_failures(struct errand *errand)
+{
+    struct map_values *values = &errand->values;
+
+    if (values->dead_letter != NULL && !cli_given(&errand->parsed, MAP_ON_ERROR))
+        values->on_error = WEIR_MAP_DEAD_LETTER;
+    if (values->on_error == WEIR_MAP_DEAD_LETTER && values->dead_letter == NULL)
+        return say(errand, CLI_USAGE,
+                   "--on-error dead-letter needs a place for them: give --dead-letter FILE");
+    if (values->on_error != WEIR_MAP_DEAD_LETTER && values->dead_letter != NULL)
+        return say(errand, CLI_USAGE,
+                   "--on-error %s writes no dead letters: leave it or --dead-letter out",
+                   values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
+    return 0;
+}
+
+static int check_report(struct errand *errand)
+{
+    const struct map_values *values = &errand->values;
+    struct weir_error error;
+
+    if (values->report == NULL)
+        return 0;
+    if (strcmp(values->report, "-") == 0) {
+        if (file_or_own(values->output) != NULL)
+            return 0;
+        return say(errand, CLI_USAGE,
+                   "--report - would mix with the replies: give a file, or --output FILE");
+    }
+    if (document_check(values->report, &error) < 0)
+        return say(errand, OWN_FILES_FAILED, "--report: %s: nothing was started", error.text);
+    return 0;
+}
+
+/* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
+static int check(struct errand *errand)
+{
+    const struct map_values *values = &errand->values;
+    int status;
+
+    if (errand->parsed.words.count == 0)
+        return cli_bad_usage(&cli_map, "no program was given");
+    if (values->hadoop_counters && values->progress == PROGRESS_JSON)
+        return say(errand, CLI_USAGE,
+                   "--hadoop-counters and --progress json both want standard error: leave one "
+                   "out");
+    status = check_failures(errand);
+    return status == 0 ? check_report(errand) : status;
+}
+
+/* Returns 0, or the status to exit with. */
+static int split_launcher(struct errand *errand)
+{
+    struct weir_error error;
+    size_t count = 0;
+
+    if (errand->values.launcher == NULL)
+        return 0;
+    if (weir__words_split(errand->values.launcher, &errand->launcher, &count, &error) < 0)
+        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+                   "--launcher: %s", error.text);
+    if (count == 0)
+        return say(errand, CLI_USAGE, "--launcher has no word in it: give a program, such as ssh");
+    return 0;
+}
+
+static void fill_command(const struct errand *errand, struct weir_command *command)
+{
+    const struct map_values *values = &errand->values;
+
+    command->argv = errand->parsed.words.items;
+    command->cwd = values->cwd;
+    command->env_clear = values->env_clear;
+    command->env_pass = values->env_pass.items;
+    command->env = values->env.items;
+    memcpy(command->limits, values->limits, sizeof values->limits);
+}
+
+static int begin_progress(struct errand *errand)
+{
+    enum progress_style asked = (enum progress_style)errand->values.progress;
+    enum progress_style style = progress_choose(asked, errand->options.output == NULL);
+
+    if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && errand->values.hadoop_counters))
+        return 0;
+    if (errand->progress == NULL)
+        errand->progress = map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    if (errand->progress == NULL)
+        return say(errand, CLI_FAILED, "no memory for progress");
+    errand->options.stderr_fd = -1; /* workers' lines come as events, to be shown among ours */
+    return 0;
+}
+
+/* Returns 0, or the status to exit with. */
+static int prepare(struct errand *errand)
+{
+    const struct map_values *values = &errand->values;
+    struct weir_map_options *options = &errand->options;
+    int status = check(errand);
+
+    if (status == 0)
+        status = split_launcher(errand);
+    if (status != 0)
+        return status;
+    weir_map_options_init(options);
+    fill_command(errand, &options->command);
+    options->launcher = (const char *const *)errand->launcher;
+    options->workers = (unsigned)values->workers;
+    options->unordered = values->unordered;
+    options->record_timeout_ms = values->record_timeout_ms;
+    options->timeout_ms = values->timeout_ms;
+    options->grace_ms = values->grace_ms;
+    options->retries = (unsigned)values->retries;
+    options->on_error = (enum weir_map_on_error)values->on_error;
+    options->dead_letter = values->dead_letter;
+    options->max_record = (size_t)values->max_record;
+    options->unchecked = values->check;
+    options->encoding = (enum weir_map_encoding)values->encoding;
+    options->drop_null = values->drop_null;
+    options->input = file_or_own(values->input);
+    options->output = file_or_own(values->output);
+    options->checkpoint = values->checkpoint;
+    options->window = (size_t)values->window;
+    options->window_bytes = (size_t)values->window_bytes;
+    options->reorder_bytes = (size_t)values->reorder_bytes;
+    return begin_progress(errand);
+}
+
+/* --- Hadoop ---------------------------------------------------------------- */
+
+/* Hadoop adds up what it is told: so it is told what came on top. */
+static void count(const char *name, uint64_t total, uint64_t *told)
+{
+    fprintf(stderr, "reporter:counter:weir,%s,%" PRIu64 "\n", name, total - *told);
+    *told = total;
+}
+
+/* Returns milliseconds until the next time. */
+static int count_some(struct errand *errand)
+{
+    int64_t now_ns = weir__clock_ns();
+    struct weir_map_progress seen;
+
+    if (errand->count_next_ns == 0)
+        errand->count_next_ns = now_ns + (int64_t)COUNT_EVERY_MS * 1000000;
+    if (now_ns < errand->count_next_ns)
+        return (int)((errand->count_next_ns - now_ns) / 1000000) + 1;
+    errand->count_next_ns = now_ns + (int64_t)COUNT_EVERY_MS * 1000000;
+    weir_map_look(errand->map, &seen);
+    count("records", seen.records, &errand->counted_records);
+    count("dead", seen.dead, &errand->counted_dead);
+    return COUNT_EVERY_MS;
+}
+
+static void count_all(struct errand *errand)
+{
+    const struct weir_map_report *report = &errand->report;
+    const struct {
+        const char *name;
+        uint64_t total;
+    } rest[] = {
+        {"answered", report->answered},   {"dropped", report->dropped},
+        {"unsettled", report->unsettled}, {"retries", report->retries},
+        {"crashes", report->crashes},     {"timeouts", report->timeouts},
+        {"desyncs", report->desyncs},
+    };
+
+    count("records", report->records, &errand->counted_records);
+    count("dead", report->dead, &errand->counted_dead);
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        count(rest[i].name, rest[i].total, &(uint64_t){0});
+}
+
+/* --- The run --------------------------------------------------------------- */
+
+static void cancel(void *job)
+{
+    struct errand *errand = job;
+
+    weir_map_cancel(errand->map, errand->watch.ended_by);
+}
+
+static void hear(void *context, const struct weir_event *event)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        map_progress_event(errand->progress, event);
+}
+
+static int tick(void *context)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        return map_progress_tick(errand->progress, errand->map);
+    return errand->values.hadoop_counters ? count_some(errand) : -1;
+}
+
+static void hide(void *context)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        map_progress_hide(errand->progress);
+}
+
+static void be_done(weir_map_t *map, const struct weir_map_report *report,
+                    const struct weir_error *error, void *context)
+{
+    struct errand *errand = context;
+
+    (void)map;
+    (void)report;
+    (void)error;
+    errand->watch.over = 1;
+}
+
+static int status_of(const struct weir_error *error)
+{
+    switch (error->status) {
+    case WEIR_ERR_INVALID:
+        return CLI_USAGE;
+    case WEIR_ERR_SYSTEM:
+        return OWN_FILES_FAILED;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+/* Runs it to its end.  Returns 0 with the report, or the status to exit with. */
+static int carry_out(struct errand *errand)
+{
+    struct watch *watch = &errand->watch;
+    struct weir_error error;
+    int status = 0;
+
+    watch->context = errand;
+    watch->on_event = hear;
+    watch->on_tick = tick;
+    watch->on_pause = hide;
+    watch->job = errand;
+    watch->cancel = cancel;
+    watch->has_no_group = 1;
+    if (watch_open(watch, &error) < 0) {
+        status = CLI_FAILED;
+    } else {
+        errand->map = weir_map_start(watch->weir, &errand->options, be_done, errand, &error);
+        if (errand->map == NULL)
+            status = status_of(&error);
+    }
+    if (status == 0) {
+        watch_job(watch);
+        if (weir_map_take(errand->map, &errand->report, &error) < 0)
+            status = status_of(&error);
+        errand->have_report = status == 0;
+        weir_map_free(errand->map);
+    }
+    watch_close(watch, 0);
+    if (errand->progress != NULL && errand->have_report)
+        map_progress_settle(errand->progress, &errand->report);
+    return status == 0 ? 0 : say(errand, status, "%s", error.text);
+}
+
+/* --- What came of it ------------------------------------------------------- */
+
+static void explain(struct errand *errand)
+{
+    const struct weir_map_report *report = &errand->report;
+    const char *letters = errand->values.dead_letter;
+
+    if (report->status == 0 || report->status == READER_GONE)
+        return;
+    if (report->status == 1 && letters != NULL)
+        say(errand, 0, "%s: they are in %s", report->reason, letters);
+    else
+        say(errand, 0, "%s", report->reason);
+}
+
+/* Returns 0, or the status to exit with. */
+static int file_report(struct errand *errand)
+{
+    const char *path = errand->values.report;
+    struct weir_error error;
+    char *document;
+    int status = 0, failed;
+
+    if (path == NULL)
+        return 0;
+    document = weir_map_report_json(&errand->report);
+    if (document == NULL)
+        return say(errand, CLI_FAILED, "no memory for the report");
+    if (strcmp(path, "-") == 0) {
+        fputs(document, stdout);
+        failed = cli_flush();
+        if (failed != 0)
+            status = say(errand, OWN_FILES_FAILED, "--report: cannot write to standard output: %s",
+                         strerror(failed));
+    } else if (document_write(path, document, &error) < 0) {
+        status = say(errand, OWN_FILES_FAILED, "--report: %s", error.text);
+    }
+    free(document);
+    return status;
+}
+
+/* Everything after the command line was understood. */
+static int work(struct errand *errand)
+{
+    int status = 0, failed;
+
+    if (errand->values.progress == PROGRESS_JSON) { /* from the first message on */
+        errand->progress = map_progress_new(PROGRESS_JSON, 0);
+        if (errand->progress == NULL)
+            return say(errand, CLI_FAILED, "no memory for progress");
+    }
+    status = prepare(errand);
+    if (status == 0)
+        status = carry_out(errand);
+    if (errand->have_report) {
+        status = errand->report.status;
+        explain(errand);
+        if (errand->values.hadoop_counters)
+            count_all(errand);
+        failed = file_report(errand);
+        if (failed != 0)
+            status = failed;
+    }
+    if (errand->progress != NULL)
+        map_progress_end(errand->progress, &errand->report, status);
+    if (errand->have_report)
+        status = watch_end(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED, 0);
+    return status;
+}
+
+int cmd_map(int argc, char **argv)
+{
+    struct errand errand = {0};
+    int status;
+
+    set_defaults(&errand.values);
+    status = cli_parse(&cli_map, argc, argv, &errand.values, &errand.parsed);
+    if (status != CLI_GO_ON)
+        return status;
+    status = work(&errand);
+    map_progress_free(errand.progress);
+    weir__words_free(errand.launcher);
+    weir_map_report_clear(&errand.report);
+    free(errand.values.env.items);
+    free(errand.values.env_pass.items);
+    cli_parsed_clear(&errand.parsed);
+    return status;
+}

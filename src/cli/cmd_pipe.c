@@ -1,0 +1,387 @@
+/* weir pipe - run stages joined by pipes. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/weir.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/about_pipe.h"
+#include "cli/document.h"
+#include "cli/progress.h"
+#include "cli/watch.h"
+
+enum { SHOW_AFTER_MS = 1000 };
+
+struct errand {
+    struct pipe_values values;
+    struct cli_parsed parsed;
+    weir_pipeline_t *pipeline;
+    struct weir_pipeline_settings settings;
+    struct watch watch;
+    weir_pipe_t *pipe;
+    struct progress *progress; /* NULL: none is shown */
+    struct weir_pipe_report report;
+};
+
+/* A message, in the way of the progress where that is shown.  Returns status. */
+static int say(struct errand *errand, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int say(struct errand *errand, int status, const char *format, ...)
+{
+    char message[1500];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (errand->progress != NULL)
+        progress_say(errand->progress, "message", message);
+    else
+        cli_say(&cli_pipe, "%s", message);
+    return status;
+}
+
+/* --- The pipeline ---------------------------------------------------------- */
+
+static int read_all(int fd, struct weir__buffer *text, struct weir_error *error)
+{
+    enum { PIECE = 64 * 1024 };
+    ssize_t count = 1;
+
+    while (count != 0) {
+        if (weir__buffer_reserve(text, PIECE, error) < 0)
+            return WEIR_ERR_NOMEM;
+        count = read(fd, text->bytes + text->length, PIECE);
+        if (count > 0)
+            text->length += (size_t)count;
+        else if (count < 0 && errno != EINTR)
+            return weir__fail(error, WEIR_ERR_SYSTEM, errno, "it cannot be read");
+    }
+    return 0;
+}
+
+/* As compilers say it, for editors to jump to: without "weir pipe: ". */
+static void tell_fault(const struct weir_error *fault, void *context)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        progress_say(errand->progress, "fault", fault->text);
+    else
+        fprintf(stderr, "%s\n", fault->text);
+}
+
+/* Returns 0, or the status to exit with. */
+static int read_spec(struct errand *errand)
+{
+    const char *file = errand->values.file;
+    int is_stdin = strcmp(file, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    struct weir__buffer text = {0};
+    struct weir_error error = {0};
+
+    if (fd < 0)
+        return say(errand, CLI_USAGE, "cannot read %s: %s", file, strerror(errno));
+    if (is_stdin)
+        file = "<stdin>";
+    if (read_all(fd, &text, &error) == 0)
+        errand->pipeline =
+            weir_pipeline_parse(text.bytes, text.length, file, tell_fault, errand, &error);
+    if (!is_stdin)
+        close(fd);
+    weir__buffer_clear(&text);
+    if (errand->pipeline != NULL)
+        return 0;
+    return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+               "%s%s%s: nothing was started", error.status == WEIR_ERR_SYSTEM ? file : "",
+               error.status == WEIR_ERR_SYSTEM ? ": " : "", error.text);
+}
+
+static int read_stages(struct errand *errand)
+{
+    const struct cli_list *words = &errand->parsed.words;
+    struct weir_error error;
+
+    errand->pipeline = weir_pipeline_new();
+    if (errand->pipeline == NULL)
+        return say(errand, CLI_FAILED, "no memory for a pipeline");
+    for (size_t i = 0; i < words->count; i++)
+        if (weir_pipeline_add_line(errand->pipeline, words->items[i], NULL, &error) < 0)
+            return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "%s",
+                       error.text);
+    return 0;
+}
+
+static int read_pipeline(struct errand *errand)
+{
+    size_t words = errand->parsed.words.count;
+
+    if (errand->values.file != NULL && words > 0)
+        return cli_bad_usage(&cli_pipe, "either -f or stages, not both: \"%.80s\" is too much",
+                             errand->parsed.words.items[0]);
+    if (errand->values.file != NULL)
+        return read_spec(errand);
+    if (errand->values.check)
+        return cli_bad_usage(&cli_pipe, "--check needs -f SPEC.json");
+    if (words == 0)
+        return cli_bad_usage(&cli_pipe, "no stage was given");
+    return read_stages(errand);
+}
+
+/* "-" is weir's own: NULL. */
+static const char *file_or_own(const char *path)
+{
+    return strcmp(path, "-") == 0 ? NULL : path;
+}
+
+/* Options count more than the spec. */
+static void apply_options(struct errand *errand)
+{
+    const struct pipe_values *values = &errand->values;
+    const struct cli_parsed *parsed = &errand->parsed;
+    struct weir_pipeline_settings *settings = &errand->settings;
+
+    weir_pipeline_get(errand->pipeline, settings);
+    if (cli_given(parsed, PIPE_TIMEOUT))
+        settings->timeout_ms = values->timeout_ms;
+    if (cli_given(parsed, PIPE_GRACE))
+        settings->grace_ms = values->grace_ms;
+    if (cli_given(parsed, PIPE_PIPEFAIL))
+        settings->pipefail = (enum weir_pipefail)values->pipefail;
+    if (values->input != NULL)
+        settings->input = file_or_own(values->input);
+    if (values->output != NULL)
+        settings->output = file_or_own(values->output);
+    if (values->report != NULL)
+        settings->report = values->report;
+    settings->meter |= values->meter;
+}
+
+static int check_report(struct errand *errand)
+{
+    const char *report = errand->settings.report;
+    struct weir_error error;
+
+    if (report == NULL)
+        return 0;
+    if (strcmp(report, "-") == 0) {
+        if (errand->settings.output != NULL)
+            return 0;
+        return say(errand, CLI_USAGE,
+                   "--report - would mix with the data: give a file, or --output FILE");
+    }
+    if (document_check(report, &error) < 0)
+        return say(errand, CLI_FAILED, "--report: %s: nothing was started", error.text);
+    return 0;
+}
+
+/* --- The run --------------------------------------------------------------- */
+
+static void cancel(void *job)
+{
+    weir_pipe_cancel(job);
+}
+
+static void hear(void *context, const struct weir_event *event)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        progress_event(errand->progress, event);
+}
+
+static int tick(void *context)
+{
+    struct errand *errand = context;
+
+    return errand->progress != NULL ? progress_tick(errand->progress) : -1;
+}
+
+static void hide(void *context)
+{
+    struct errand *errand = context;
+
+    if (errand->progress != NULL)
+        progress_hide(errand->progress);
+}
+
+static void be_done(weir_pipe_t *pipe, const struct weir_pipe_report *report,
+                    const struct weir_error *error, void *context)
+{
+    struct errand *errand = context;
+
+    (void)pipe;
+    (void)report;
+    (void)error;
+    errand->watch.over = 1;
+}
+
+/* JSON is spoken from the first message on; what is drawn begins with the run. */
+static int begin_json(struct errand *errand)
+{
+    if (errand->values.progress != PROGRESS_JSON)
+        return 0;
+    errand->progress = progress_new(PROGRESS_JSON, 0);
+    return errand->progress != NULL ? 0 : say(errand, CLI_FAILED, "no memory for progress");
+}
+
+static int begin_progress(struct errand *errand)
+{
+    enum progress_style asked = (enum progress_style)errand->values.progress;
+    enum progress_style style = progress_choose(asked, errand->settings.output == NULL);
+
+    if (style == PROGRESS_NONE)
+        return 0;
+    if (errand->progress == NULL)
+        errand->progress = progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    errand->settings.stderr_fd = -1; /* stages' lines come as events, to be shown among ours */
+    if (errand->progress == NULL || progress_follow(errand->progress, errand->pipeline) < 0)
+        return say(errand, CLI_FAILED, "no memory for progress");
+    return 0;
+}
+
+static int prepare(struct errand *errand)
+{
+    int status;
+
+    apply_options(errand);
+    status = check_report(errand);
+    return status == 0 ? begin_progress(errand) : status;
+}
+
+static int any_signaled(const struct weir_pipe_report *report, int number)
+{
+    for (size_t i = 0; i < report->stage_count; i++)
+        if (report->stages[i].result.end == WEIR_SIGNALED
+            && (number == 0 || report->stages[i].result.signal == number))
+            return 1;
+    return 0;
+}
+
+/* Runs it to its end.  Returns 0 with the report, or CLI_FAILED. */
+static int carry_out(struct errand *errand)
+{
+    struct watch *watch = &errand->watch;
+    struct weir_error error;
+    int failed = watch_open(watch, &error) < 0;
+
+    watch->context = errand;
+    watch->on_event = hear;
+    watch->on_tick = tick;
+    watch->on_pause = hide;
+    if (!failed) {
+        errand->settings.terminal_fd = watch_terminal_fd(watch);
+        errand->settings.terminal_background = watch->terminal.shared;
+        failed = weir_pipeline_set(errand->pipeline, &errand->settings, &error) < 0;
+    }
+    if (!failed) {
+        weir_pipeline_get(errand->pipeline, &errand->settings); /* its strings, not the old ones */
+        errand->pipe = weir_pipe_start(watch->weir, errand->pipeline, be_done, errand, &error);
+        failed = errand->pipe == NULL;
+    }
+    if (!failed) {
+        watch->job = errand->pipe;
+        watch->cancel = cancel;
+        watch_job(watch);
+        failed = weir_pipe_take(errand->pipe, &errand->report, &error) < 0;
+        weir_pipe_free(errand->pipe);
+    }
+    watch_close(watch, failed || any_signaled(&errand->report, 0));
+    if (errand->progress != NULL)
+        progress_settle(errand->progress);
+    return failed ? say(errand, CLI_FAILED, "%s", error.text) : 0;
+}
+
+/* --- The verdict ----------------------------------------------------------- */
+
+static void explain(struct errand *errand)
+{
+    const struct weir_pipe_report *report = &errand->report;
+    const char *name = report->decided_by >= 0 ? report->stages[report->decided_by].name : NULL;
+
+    if (!report->ok && errand->watch.ended_by == 0)
+        say(errand, 0, "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "",
+            report->reason);
+}
+
+/* Returns 0, or CLI_FAILED. */
+static int file_report(struct errand *errand)
+{
+    const char *path = errand->settings.report;
+    struct weir_error error;
+    char *document;
+    int status = 0, failed;
+
+    if (path == NULL)
+        return 0;
+    document = weir_pipe_report_json(&errand->report);
+    if (document == NULL)
+        return say(errand, CLI_FAILED, "no memory for the report");
+    if (strcmp(path, "-") == 0) {
+        fputs(document, stdout);
+        failed = cli_flush();
+        if (failed != 0)
+            status = say(errand, CLI_FAILED, "--report: cannot write to standard output: %s",
+                         strerror(failed));
+    } else if (document_write(path, document, &error) < 0) {
+        status = say(errand, CLI_FAILED, "--report: %s", error.text);
+    }
+    free(document);
+    return status;
+}
+
+/* Everything after the command line was understood. */
+static int work(struct errand *errand)
+{
+    const struct weir_pipe_report *report = &errand->report;
+    int status = begin_json(errand);
+
+    if (status == 0)
+        status = read_pipeline(errand);
+    if (status == 0 && errand->values.check)
+        return 0;
+    if (status == 0)
+        status = prepare(errand);
+    if (status == 0)
+        status = carry_out(errand);
+    if (status == 0) {
+        explain(errand);
+        status = file_report(errand);
+        if (status == 0)
+            status = report->status;
+        if (errand->watch.ended_by != 0 && report->why == WEIR_WHY_CANCELLED)
+            status = CLI_SIGNALED + errand->watch.ended_by;
+    }
+    if (errand->progress != NULL)
+        progress_end(errand->progress, report->stages != NULL ? report : NULL, status);
+    if (report->stages != NULL && status != CLI_FAILED)
+        status = watch_end(&errand->watch, status, report->why == WEIR_WHY_CANCELLED,
+                           any_signaled(report, SIGINT));
+    return status;
+}
+
+int cmd_pipe(int argc, char **argv)
+{
+    struct errand errand = {.values = {.timeout_ms = WEIR_FOREVER}};
+    int status = cli_parse(&cli_pipe, argc, argv, &errand.values, &errand.parsed);
+
+    if (status != CLI_GO_ON)
+        return status;
+    status = work(&errand);
+    progress_free(errand.progress);
+    weir_pipe_report_clear(&errand.report);
+    weir_pipeline_free(errand.pipeline);
+    cli_parsed_clear(&errand.parsed);
+    return status;
+}

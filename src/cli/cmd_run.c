@@ -1,0 +1,256 @@
+/* weir run - run one program. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/weir.h>
+
+#include "cli/about_run.h"
+#include "cli/document.h"
+#include "cli/watch.h"
+
+/* What only makes sense of captured output. */
+static const enum run_option need_json[] = {RUN_ENCODING, RUN_ON_ERROR, RUN_MAX_OUTPUT,
+                                            RUN_OVERFLOW};
+
+struct errand {
+    struct run_values values;
+    struct watch watch;
+    weir_run_t *run;
+    struct weir_command command;
+    struct weir_run_options options;
+    int input_fd; /* opened here; -1: none */
+    struct weir_result result;
+};
+
+static void set_defaults(struct run_values *values)
+{
+    struct weir_run_options defaults;
+
+    weir_run_options_init(&defaults);
+    *values = (struct run_values){
+        .timeout_ms = defaults.timeout_ms,
+        .idle_ms = defaults.idle_ms,
+        .grace_ms = defaults.grace_ms,
+        .drain_ms = defaults.drain_ms,
+        .max_output = defaults.max_output,
+    };
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        values->limits[i] = WEIR_NO_LIMIT;
+}
+
+/* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
+static int check(const struct run_values *values, const struct cli_parsed *parsed)
+{
+    struct weir_error error;
+
+    if (parsed->words.count == 0)
+        return cli_bad_usage(&cli_run, "no program was given");
+    for (size_t i = 0; i < sizeof need_json / sizeof need_json[0] && !values->json; i++)
+        if (cli_given(parsed, need_json[i])) {
+            cli_say(&cli_run, "--%s needs --json: without it the outputs pass through untouched",
+                    run_options[need_json[i]].name);
+            return CLI_FAILED;
+        }
+    if (values->report == NULL)
+        return 0;
+    if (strcmp(values->report, "-") == 0) {
+        if (values->json)
+            return 0;
+        cli_say(&cli_run, "--report - would mix with the program's output: give a file, or --json");
+        return CLI_FAILED;
+    }
+    if (document_check(values->report, &error) < 0) {
+        cli_say(&cli_run, "--report: %s: nothing was started", error.text);
+        return CLI_FAILED;
+    }
+    return 0;
+}
+
+/* Returns 0, or the status to exit with. */
+static int choose_input(struct errand *errand)
+{
+    const char *input = errand->values.input;
+    struct weir_run_options *options = &errand->options;
+
+    if (input == NULL)
+        input = errand->values.json ? "none" : "-";
+    if (strcmp(input, "none") == 0) {
+        options->input = WEIR_INPUT_NONE;
+        return 0;
+    }
+    options->input = WEIR_INPUT_FD;
+    options->input_fd = STDIN_FILENO;
+    if (strcmp(input, "-") == 0)
+        return 0;
+    errand->input_fd = open(input, O_RDONLY | O_CLOEXEC);
+    options->input_fd = errand->input_fd;
+    if (errand->input_fd >= 0)
+        return 0;
+    cli_say(&cli_run, "--input: cannot read %s: %s", input, strerror(errno));
+    return CLI_FAILED;
+}
+
+static void choose_outputs(const struct run_values *values, struct weir_run_options *options)
+{
+    /* Untouched where nobody needs to know when the bytes came. */
+    enum weir_output_to live = values->idle_ms == WEIR_FOREVER ? WEIR_OUTPUT_FD : WEIR_OUTPUT_RELAY;
+
+    options->out = options->err = values->json ? WEIR_OUTPUT_CAPTURE : live;
+    options->out_fd = STDOUT_FILENO;
+    options->err_fd = STDERR_FILENO;
+    options->merge_stderr = values->merge_stderr;
+    options->max_output = (size_t)values->max_output;
+    options->overflow = (enum weir_overflow)values->overflow;
+    options->charset = values->encoding;
+    options->on_error = (enum weir_on_error)values->on_error;
+}
+
+static int prepare(struct errand *errand, const struct cli_list *words)
+{
+    const struct run_values *values = &errand->values;
+
+    weir_command_init(&errand->command);
+    errand->command.argv = words->items;
+    errand->command.cwd = values->cwd;
+    errand->command.env_clear = values->env_clear;
+    errand->command.env_pass = values->env_pass.items;
+    errand->command.env = values->env.items;
+    memcpy(errand->command.limits, values->limits, sizeof values->limits);
+    weir_run_options_init(&errand->options);
+    errand->options.timeout_ms = values->timeout_ms;
+    errand->options.idle_ms = values->idle_ms;
+    errand->options.grace_ms = values->grace_ms;
+    errand->options.drain_ms = values->drain_ms;
+    choose_outputs(values, &errand->options);
+    return choose_input(errand);
+}
+
+static void cancel(void *job)
+{
+    weir_run_cancel(job);
+}
+
+static void be_done(weir_run_t *run, const struct weir_result *result,
+                    const struct weir_error *error, void *context)
+{
+    struct errand *errand = context;
+
+    (void)run;
+    (void)result;
+    (void)error;
+    errand->watch.over = 1;
+}
+
+/* Says what the program cannot say itself. */
+static void explain(const struct weir_result *result)
+{
+    char sentence[600];
+    const char *program = result->argv[0];
+    int stopped = result->why != WEIR_WHY_NONE && result->why != WEIR_WHY_CANCELLED;
+
+    weir_result_sentence(result, sentence, sizeof sentence);
+    if (result->end == WEIR_NOT_STARTED)
+        cli_say(&cli_run, "%s", sentence);
+    else if (stopped || result->end == WEIR_STATUS_LOST)
+        cli_say(&cli_run, "%s: %s", program, sentence);
+}
+
+/* Prints and files the document.  Returns 0, or CLI_FAILED. */
+static int tell(const struct run_values *values, const struct weir_result *result)
+{
+    struct weir_error error;
+    char *document;
+    int status = 0, failed;
+
+    if (!values->json && values->report == NULL)
+        return 0;
+    document = weir_result_json(result);
+    if (document == NULL) {
+        cli_say(&cli_run, "no memory for the document");
+        return CLI_FAILED;
+    }
+    if (values->json) {
+        fputs(document, stdout);
+        failed = cli_flush();
+        if (failed != 0) {
+            cli_say(&cli_run, "cannot write the document to standard output: %s", strerror(failed));
+            status = CLI_FAILED;
+        }
+    }
+    if (values->report != NULL && strcmp(values->report, "-") != 0
+        && document_write(values->report, document, &error) < 0) {
+        cli_say(&cli_run, "--report: %s", error.text);
+        status = CLI_FAILED;
+    }
+    free(document);
+    return status;
+}
+
+/* Runs it to its end.  Returns 0 with the result, or CLI_FAILED. */
+static int carry_out(struct errand *errand)
+{
+    struct watch *watch = &errand->watch;
+    struct weir_error error;
+    int failed = watch_open(watch, &error) < 0;
+
+    if (!failed) {
+        errand->options.terminal_fd = watch_terminal_fd(watch);
+        errand->options.terminal_background = watch->terminal.shared;
+        errand->run = weir_run_start(watch->weir, &errand->command, &errand->options, be_done,
+                                     errand, &error);
+        failed = errand->run == NULL;
+    }
+    if (!failed) {
+        watch->job = errand->run;
+        watch->cancel = cancel;
+        watch_job(watch);
+        failed = weir_run_take(errand->run, &errand->result, &error) < 0;
+        weir_run_free(errand->run);
+    }
+    watch_close(watch, failed || errand->result.end == WEIR_SIGNALED);
+    if (!failed)
+        return 0;
+    cli_say(&cli_run, "%s", error.text);
+    return CLI_FAILED;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct errand errand = {.input_fd = -1};
+    struct weir_result *result = &errand.result;
+    struct cli_parsed parsed;
+    int status;
+
+    set_defaults(&errand.values);
+    status = cli_parse(&cli_run, argc, argv, &errand.values, &parsed);
+    if (status != CLI_GO_ON)
+        return status;
+    status = check(&errand.values, &parsed);
+    if (status == 0)
+        status = prepare(&errand, &parsed.words);
+    if (status == 0)
+        status = carry_out(&errand);
+    if (status == 0) {
+        int cancelled = result->why == WEIR_WHY_CANCELLED;
+        int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
+
+        explain(result);
+        status = tell(&errand.values, result);
+        if (status == 0)
+            status = watch_end(&errand.watch, weir_result_status(result), cancelled, interrupted);
+    }
+    if (errand.input_fd >= 0)
+        close(errand.input_fd);
+    weir_result_clear(result);
+    free(errand.values.env.items);
+    free(errand.values.env_pass.items);
+    cli_parsed_clear(&parsed);
+    return status;
+}

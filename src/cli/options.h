@@ -1,0 +1,74 @@
+/* cli/options.h - the option tables, and the parser that reads by them. */
+#ifndef WEIR_CLI_OPTIONS_H
+#define WEIR_CLI_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/cli.h"
+
+/* What a value must look like, and what stands at the option's place. */
+enum cli_kind {
+    CLI_FLAG,      /* no value; int, set to 1 */
+    CLI_TEXT,      /* const char * */
+    CLI_FILE,      /* const char *; completions offer files */
+    CLI_DIRECTORY, /* const char * */
+    CLI_CHARSET,   /* const char *, the name of one that there is, or "binary" */
+    CLI_DURATION,  /* int64_t milliseconds, more than 0 */
+    CLI_GRACE,     /* int64_t milliseconds, 0 too */
+    CLI_SIZE,      /* uint64_t bytes */
+    CLI_COUNT,     /* uint64_t, 1 to CLI_COUNT_MAX */
+    CLI_NUMBER,    /* the same, 0 too */
+    CLI_CHOICE,    /* int, index into choices */
+    CLI_VARIABLE,  /* struct cli_list of NAME=VALUE; repeatable */
+    CLI_NAME,      /* struct cli_list of NAME; repeatable */
+    CLI_LIMIT,     /* uint64_t[WEIR_LIMIT_COUNT]; repeatable */
+};
+
+/* Fits any int. */
+enum { CLI_COUNT_MAX = 1000000000 };
+
+struct cli_option {
+    const char *name; /* without the dashes */
+    char letter;      /* '\0': none */
+    enum cli_kind kind;
+    size_t offset;              /* of its place in the subcommand's struct of values */
+    const char *metavar;        /* NULL for a flag */
+    const char *const *choices; /* CLI_CHOICE; ends with NULL */
+    const char *group;          /* the heading it stands under */
+    const char *help;           /* in --help and in the man page */
+    const char *more;           /* in the man page only; NULL: nothing */
+};
+
+/* --help and --version, which every subcommand has. */
+extern const struct cli_option cli_common_options[];
+extern const size_t cli_common_count;
+
+/* Strings, borrowed from argv; items ends with NULL once there is one. */
+struct cli_list {
+    const char **items;
+    size_t count;
+};
+
+/* Adds an item.  Ends the program when memory is short. */
+void cli_list_add(struct cli_list *list, const char *item);
+
+/* What a command line held. */
+struct cli_parsed {
+    struct cli_list words;
+    uint64_t given; /* bits 1 << index into the command's options */
+};
+
+int cli_given(const struct cli_parsed *parsed, size_t option);
+
+enum { CLI_GO_ON = -1 };
+
+/* Reads argv (argv[0] is the subcommand) into values.  Returns CLI_GO_ON, or
+ * the status to exit with: --help and --version were answered, or what is wrong
+ * was said. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
+              struct cli_parsed *parsed);
+
+void cli_parsed_clear(struct cli_parsed *parsed);
+
+#endif

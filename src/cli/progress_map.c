@@ -1,0 +1,272 @@
+#include "config.h"
+
+#include "cli/progress_map.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "cli/json_line.h"
+#include "cli/signals.h"
+
+enum {
+    REDRAW_MS = 100,
+    TELL_MS = 1000,
+    RATE_MS = 2000, /* what is settled in so long makes the rate */
+    SAMPLES = RATE_MS / REDRAW_MS,
+};
+
+/* How much was settled when. */
+struct sample {
+    int64_t at_ns;
+    uint64_t settled;
+};
+
+struct map_progress {
+    int is_json;
+    int64_t started_ns, next_ns;
+    struct sample samples[SAMPLES]; /* a ring: the oldest is where the next one goes */
+    size_t sample_count;
+    int have_offset;
+    uint64_t first_offset; /* where the input began: later than 0 in a run that was resumed */
+    int is_drawn;          /* the line stands on the terminal */
+    int was_drawn;
+};
+
+struct map_progress *map_progress_new(enum progress_style style, int delay_ms)
+{
+    struct map_progress *progress = calloc(1, sizeof *progress);
+
+    if (progress == NULL)
+        return NULL;
+    progress->is_json = style == PROGRESS_JSON;
+    progress->started_ns = weir__clock_ns();
+    progress->next_ns =
+        progress->started_ns + (int64_t)(progress->is_json ? TELL_MS : delay_ms) * 1000000;
+    return progress;
+}
+
+void map_progress_free(struct map_progress *progress)
+{
+    free(progress);
+}
+
+/* --- What is shown -------------------------------------------------------- */
+
+/* Records settled a second, of late. */
+static uint64_t rate(struct map_progress *progress, uint64_t settled)
+{
+    struct sample now = {weir__clock_ns(), settled};
+    struct sample *place = &progress->samples[progress->sample_count % SAMPLES];
+    struct sample before =
+        progress->sample_count < SAMPLES ? (struct sample){progress->started_ns, 0} : *place;
+
+    *place = now;
+    progress->sample_count++;
+    if (now.at_ns <= before.at_ns || settled < before.settled)
+        return 0;
+    return (uint64_t)((double)(settled - before.settled) * 1e9
+                      / (double)(now.at_ns - before.at_ns));
+}
+
+/* Seconds until the end if it goes on as until now; -1 where nobody can know. */
+static int64_t seconds_left(const struct map_progress *progress,
+                            const struct weir_map_progress *seen)
+{
+    int64_t elapsed_ns = weir__clock_ns() - progress->started_ns;
+    uint64_t done;
+
+    if (seen->input_size <= 0 || seen->input_offset <= progress->first_offset
+        || seen->input_offset > (uint64_t)seen->input_size)
+        return -1;
+    done = seen->input_offset - progress->first_offset;
+    return (int64_t)((double)elapsed_ns / 1e9 / (double)done
+                     * (double)((uint64_t)seen->input_size - seen->input_offset));
+}
+
+static void add(char line[256], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(char line[256], const char *format, ...)
+{
+    size_t used = strlen(line);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line + used, 256 - used, format, args);
+    va_end(args);
+}
+
+static void put(const char *text, size_t length)
+{
+    signals_hold_ttou(1); /* in the background writing must not stop us */
+    weir__write_all(STDERR_FILENO, text, length);
+    signals_hold_ttou(0);
+}
+
+static void put_line(const char *line)
+{
+    struct winsize size = {0};
+    int columns = 80;
+    char text[300];
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    snprintf(text, sizeof text, "%.*s\033[K\n", columns - 1, line);
+    put(text, strlen(text));
+}
+
+static void draw(struct map_progress *progress, const struct weir_map_progress *seen,
+                 uint64_t a_second)
+{
+    int64_t elapsed_s = (weir__clock_ns() - progress->started_ns) / 1000000000;
+    int64_t left_s = seconds_left(progress, seen);
+    char line[256] = "";
+
+    add(line, "%" PRIu64 " records  %" PRIu64 "/s  %" PRIu64 " in flight  %" PRIu64 " dead",
+        seen->settled, a_second, seen->in_flight, seen->dead);
+    if (seen->input_size > 0 && seen->input_offset <= (uint64_t)seen->input_size)
+        add(line, "  %d%%", (int)((double)seen->input_offset * 100 / (double)seen->input_size));
+    add(line, "  %d:%02d", (int)(elapsed_s / 60), (int)(elapsed_s % 60));
+    if (left_s > 0)
+        add(line, "  %d:%02d left", (int)(left_s / 60), (int)(left_s % 60));
+    map_progress_hide(progress);
+    put_line(line);
+    progress->is_drawn = progress->was_drawn = 1;
+}
+
+static void tell(const struct map_progress *progress, const struct weir_map_progress *seen,
+                 uint64_t a_second)
+{
+    json_t *line = json_line_begin(progress->started_ns, "progress");
+
+    json_object_set_new(line, "records", json_integer((json_int_t)seen->records));
+    json_object_set_new(line, "bytes", json_integer((json_int_t)seen->bytes));
+    json_object_set_new(line, "settled", json_integer((json_int_t)seen->settled));
+    json_object_set_new(line, "dead", json_integer((json_int_t)seen->dead));
+    json_object_set_new(line, "in_flight", json_integer((json_int_t)seen->in_flight));
+    json_object_set_new(line, "rate", json_integer((json_int_t)a_second));
+    json_object_set_new(line, "input_size",
+                        seen->input_size >= 0 ? json_integer(seen->input_size) : json_null());
+    json_object_set_new(line, "input_offset", json_integer((json_int_t)seen->input_offset));
+    json_line_print(line);
+}
+
+int map_progress_tick(struct map_progress *progress, weir_map_t *map)
+{
+    int64_t now_ns = weir__clock_ns();
+    int every_ms = progress->is_json ? TELL_MS : REDRAW_MS;
+    struct weir_map_progress seen;
+
+    if (now_ns < progress->next_ns && progress->have_offset)
+        return (int)((progress->next_ns - now_ns) / 1000000) + 1;
+    weir_map_look(map, &seen);
+    if (!progress->have_offset) {
+        progress->have_offset = 1;
+        progress->first_offset = seen.input_offset;
+        return map_progress_tick(progress, map);
+    }
+    progress->next_ns = now_ns + (int64_t)every_ms * 1000000;
+    if (progress->is_json)
+        tell(progress, &seen, rate(progress, seen.settled));
+    else
+        draw(progress, &seen, rate(progress, seen.settled));
+    return every_ms;
+}
+
+void map_progress_hide(struct map_progress *progress)
+{
+    static const char up[] = "\r\033[1A\033[J";
+
+    if (progress->is_drawn)
+        put(up, sizeof up - 1);
+    progress->is_drawn = 0;
+}
+
+/* --- What is said --------------------------------------------------------- */
+
+static void tell_event(const struct map_progress *progress, const struct weir_event *event)
+{
+    int is_line = event->kind == WEIR_EVENT_STDERR_LINE;
+    json_t *line =
+        json_line_begin(progress->started_ns, is_line ? "stderr" : weir_event_name(event->kind));
+
+    if (event->pid > 0)
+        json_object_set_new(line, "pid", json_integer(event->pid));
+    if (event->kind == WEIR_EVENT_RECORD_FAILED) {
+        json_object_set_new(line, "line", json_integer(event->number));
+        json_object_set_new(line, "offset", json_integer((json_int_t)event->bytes));
+        json_object_set_new(line, "reason", json_line_text(event->text, event->length));
+    } else if (is_line || event->length > 0) {
+        json_object_set_new(line, is_line ? "line" : "text",
+                            json_line_text(event->text, event->length));
+    }
+    json_line_print(line);
+}
+
+void map_progress_event(struct map_progress *progress, const struct weir_event *event)
+{
+    if (progress->is_json) {
+        tell_event(progress, event);
+    } else if (event->kind == WEIR_EVENT_STDERR_LINE) {
+        map_progress_hide(progress);
+        put(event->text, event->length);
+        put("\n", 1);
+    }
+}
+
+void map_progress_say(struct map_progress *progress, const char *message)
+{
+    char text[1600];
+
+    if (progress->is_json) {
+        json_t *line = json_line_begin(progress->started_ns, "message");
+
+        json_object_set_new(line, "text", json_line_text(message, strlen(message)));
+        json_line_print(line);
+        return;
+    }
+    map_progress_hide(progress);
+    snprintf(text, sizeof text, "weir map: %s\n", message);
+    put(text, strlen(text));
+}
+
+void map_progress_settle(struct map_progress *progress, const struct weir_map_report *report)
+{
+    double seconds = (double)report->wall_ns / 1e9;
+    uint64_t settled = report->answered + report->dropped + report->dead;
+    struct weir_map_progress seen = {
+        .records = report->records,
+        .settled = settled,
+        .dead = report->dead,
+        .input_size = -1,
+    };
+
+    if (progress->was_drawn && seconds > 0)
+        draw(progress, &seen, (uint64_t)((double)settled / seconds));
+    progress->is_drawn = 0;
+}
+
+void map_progress_end(struct map_progress *progress, const struct weir_map_report *report,
+                      int status)
+{
+    json_t *line;
+
+    if (!progress->is_json)
+        return;
+    line = json_line_begin(progress->started_ns, "end");
+    json_object_set_new(line, "ok", json_boolean(status == 0));
+    json_object_set_new(line, "status", json_integer(status));
+    json_object_set_new(line, "why", json_string(weir_why_name(report->why)));
+    json_object_set_new(line, "records", json_integer((json_int_t)report->records));
+    json_object_set_new(line, "answered", json_integer((json_int_t)report->answered));
+    json_object_set_new(line, "dropped", json_integer((json_int_t)report->dropped));
+    json_object_set_new(line, "dead", json_integer((json_int_t)report->dead));
+    json_object_set_new(line, "unsettled", json_integer((json_int_t)report->unsettled));
+    json_line_print(line);
+}

@@ -1,0 +1,113 @@
+#include "config.h"
+
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+
+/* What a handler can reach is static. */
+static int ends[2] = {-1, -1};
+static volatile sig_atomic_t continued;
+
+static void note(int number, siginfo_t *info, void *context)
+{
+    /* si_code is SI_USER, SI_QUEUE... (<= 0) for what a process sent. */
+    const char bytes[2] = {(char)number, info != NULL && info->si_code > 0};
+    int saved_errno = errno;
+
+    (void)context;
+    if (number == SIGCONT)
+        continued = 1;
+    else
+        (void)!write(ends[FD_WRITE_END], bytes, sizeof bytes); /* full: it is told already */
+    errno = saved_errno;
+}
+
+static void handle(int number)
+{
+    struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction before;
+
+    sigemptyset(&action.sa_mask);
+    sigaction(number, NULL, &before);
+    if (before.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+static void set_default(int number)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t one;
+
+    sigaction(number, &action, NULL);
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
+int signals_catch(void)
+{
+    if (weir__pipe(ends, NULL) < 0)
+        return errno;
+    weir__fd_set_nonblocking(ends[FD_READ_END]);
+    weir__fd_set_nonblocking(ends[FD_WRITE_END]);
+    for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
+        handle(enders[i]);
+    for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
+        handle(stoppers[i]);
+    handle(SIGCONT);
+    return 0;
+}
+
+int signals_fd(void)
+{
+    return ends[FD_READ_END];
+}
+
+int signals_take(struct caught *caught)
+{
+    char bytes[2];
+
+    if (read(ends[FD_READ_END], bytes, sizeof bytes) != sizeof bytes)
+        return 0;
+    caught->number = bytes[0];
+    caught->by_kernel = bytes[1];
+    return 1;
+}
+
+int signals_stop(int number)
+{
+    struct sigaction before;
+
+    sigaction(number, NULL, &before);
+    if (before.sa_handler == SIG_IGN) /* whoever started weir wants no stopping */
+        return 0;
+    continued = 0;
+    set_default(number);
+    kill(0, number); /* we stop right here */
+    handle(number);
+    return continued;
+}
+
+void signals_die(int number)
+{
+    set_default(number);
+    raise(number);
+    _exit(128 + number);
+}
+
+void signals_hold_ttou(int hold)
+{
+    sigset_t one;
+
+    sigemptyset(&one);
+    sigaddset(&one, SIGTTOU);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &one, NULL);
+}

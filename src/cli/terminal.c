@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include "cli/terminal.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/strays.h"
+#include "cli/signals.h"
+
+static int is_pipe(int fd)
+{
+    struct stat file;
+
+    return fstat(fd, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode));
+}
+
+/* Whether anybody else is in weir's process group.  What cannot be seen is not there. */
+static int have_neighbours(void)
+{
+    DIR *processes = opendir("/proc");
+    struct weir__process_stat stat;
+    const struct dirent *entry;
+    int found = 0;
+
+    while (processes != NULL && !found && (entry = readdir(processes)) != NULL) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+
+        found = pid > 0 && pid != getpid() && weir__process_stat(pid, &stat) == 0
+                && stat.group == getpgrp();
+    }
+    if (processes != NULL)
+        closedir(processes);
+    return found;
+}
+
+void terminal_open(struct terminal *terminal)
+{
+    *terminal = (struct terminal){.fd = -1, .ours = getpgrp()};
+    if (tcgetpgrp(STDIN_FILENO) < 0 || tcgetattr(STDIN_FILENO, &terminal->at_start) < 0)
+        return; /* no terminal, or not the one of this session */
+    terminal->fd = STDIN_FILENO;
+    terminal->shared = (is_pipe(STDOUT_FILENO) || is_pipe(STDERR_FILENO)) && have_neighbours();
+}
+
+int terminal_offer(struct terminal *terminal)
+{
+    terminal->offered = !terminal->shared && terminal_is_ours(terminal);
+    return terminal->fd;
+}
+
+int terminal_is_ours(const struct terminal *terminal)
+{
+    return terminal->fd >= 0 && tcgetpgrp(terminal->fd) == terminal->ours;
+}
+
+static void set_foreground(const struct terminal *terminal, pid_t group)
+{
+    signals_hold_ttou(1);
+    tcsetpgrp(terminal->fd, group);
+    signals_hold_ttou(0);
+}
+
+static void set_modes(const struct terminal *terminal, const struct termios *modes)
+{
+    signals_hold_ttou(1);
+    tcsetattr(terminal->fd, TCSADRAIN, modes);
+    signals_hold_ttou(0);
+}
+
+static int job_has_it(const struct terminal *terminal)
+{
+    return terminal->fd >= 0 && terminal->job > 0 && tcgetpgrp(terminal->fd) == terminal->job;
+}
+
+/* A job that failed at its start had the foreground for a moment: a group whose
+ * name we never heard, and of which nothing is left. */
+static int nobody_has_it(const struct terminal *terminal)
+{
+    return terminal->offered && terminal->job == 0 && !terminal_is_ours(terminal);
+}
+
+int terminal_lend(struct terminal *terminal)
+{
+    if (terminal->job <= 0 || !terminal_is_ours(terminal))
+        return 0;
+    if (terminal->have_pause)
+        set_modes(terminal, &terminal->at_pause);
+    terminal->have_pause = 0;
+    set_foreground(terminal, terminal->job);
+    return 1;
+}
+
+void terminal_take_back(struct terminal *terminal)
+{
+    if (job_has_it(terminal))
+        set_foreground(terminal, terminal->ours);
+}
+
+void terminal_pause(struct terminal *terminal)
+{
+    if (!job_has_it(terminal))
+        return;
+    terminal->have_pause = tcgetattr(terminal->fd, &terminal->at_pause) == 0;
+    set_foreground(terminal, terminal->ours);
+    set_modes(terminal, &terminal->at_start);
+}
+
+void terminal_close(struct terminal *terminal, int killed)
+{
+    if (nobody_has_it(terminal))
+        set_foreground(terminal, terminal->ours);
+    if (job_has_it(terminal)) {
+        set_foreground(terminal, terminal->ours);
+        if (killed)
+            set_modes(terminal, &terminal->at_start);
+    }
+    terminal->job = 0;
+}

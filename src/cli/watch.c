@@ -1,0 +1,207 @@
+#include "config.h"
+
+#include "cli/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/strays.h"
+#include "cli/signals.h"
+
+static void hear(const struct weir_event *event, void *context)
+{
+    struct watch *watch = context;
+
+    if (event->kind == WEIR_EVENT_STARTED && event->stage == 0)
+        watch->terminal.job = event->pid; /* the first stage leads the group */
+    if (event->kind == WEIR_EVENT_PAUSED) {
+        watch->paused = (int)event->number;
+        watch->paused_pid = event->pid;
+    }
+    if (watch->on_event != NULL)
+        watch->on_event(watch->context, event);
+}
+
+int watch_open(struct watch *watch, struct weir_error *error)
+{
+    struct weir_options options;
+    int failed = signals_catch();
+
+    if (failed != 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot catch signals");
+    terminal_open(&watch->terminal);
+    weir_options_init(&options);
+    options.spawner_stays_child = 1; /* weir waits for nobody else */
+    options.on_event = hear;
+    options.event_context = watch;
+    watch->weir = weir_open(&options, error);
+    return watch->weir != NULL ? 0 : error->status;
+}
+
+int watch_terminal_fd(struct watch *watch)
+{
+    return terminal_offer(&watch->terminal);
+}
+
+/* A stop that has been taken back meanwhile is no stop. */
+static int is_stopped(pid_t pid)
+{
+    struct weir__process_stat stat;
+
+    return weir__process_stat(pid, &stat) < 0 || stat.state == 'T';
+}
+
+/* Signals the job here and now.  Not by weir_run_signal(), which asks the spawner
+ * to: news of a stop may come before the spawner has woken the job, and must be
+ * told from news of the next one.  While the job is not over the spawner holds
+ * its leader, at least as a zombie, so the group's number is nobody else's. */
+static void signal_job(const struct watch *watch, int number)
+{
+    if (watch->terminal.job > 0)
+        kill(-watch->terminal.job, number);
+}
+
+/* Wakes the job: in the foreground if we are there. */
+static void resume(struct watch *watch)
+{
+    /* What the spawner told while we were stopped is old by now. */
+    weir_dispatch(watch->weir, NULL);
+    watch->paused = 0;
+    if (watch->over)
+        return;
+    terminal_lend(&watch->terminal);
+    signal_job(watch, SIGCONT);
+}
+
+/* The job has stopped: so does weir, for its shell to see. */
+static void pause_with_job(struct watch *watch)
+{
+    int number = watch->paused;
+    int wants_terminal = number == SIGTTIN || number == SIGTTOU;
+
+    watch->paused = 0;
+    if (!is_stopped(watch->paused_pid))
+        return;
+    if (watch->on_pause != NULL)
+        watch->on_pause(watch->context);
+    terminal_pause(&watch->terminal);
+    if (wants_terminal && terminal_is_ours(&watch->terminal)) {
+        resume(watch); /* we have been brought to the foreground since */
+        return;
+    }
+    if (!signals_stop(number == SIGSTOP ? SIGTSTP : number) && wants_terminal
+        && !terminal_is_ours(&watch->terminal))
+        signal_job(watch, SIGHUP); /* nobody can ever give it the terminal */
+    resume(watch);
+}
+
+/* A process of weir's own group was stopped for using the terminal, or somebody
+ * wants the group to stop. */
+static void stop_together(struct watch *watch, int number)
+{
+    if (number != SIGTSTP && watch->terminal.job > 0 && !terminal_is_ours(&watch->terminal)) {
+        terminal_take_back(&watch->terminal);
+        if (terminal_is_ours(&watch->terminal)) {
+            kill(0, SIGCONT);
+            return;
+        }
+    }
+    signal_job(watch, SIGTSTP);
+    if (watch->on_pause != NULL)
+        watch->on_pause(watch->context);
+    signals_stop(number);
+    resume(watch);
+}
+
+static int is_stop(int number)
+{
+    return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+}
+
+static void heed_signals(struct watch *watch)
+{
+    struct caught caught;
+
+    while (!watch->over && signals_take(&caught)) {
+        if (is_stop(caught.number)) {
+            watch->stop_asked = caught.number;
+            continue;
+        }
+        if (watch->ended_by == 0) {
+            watch->ended_by = caught.number;
+            watch->by_terminal = caught.by_kernel;
+        }
+        watch->cancel(watch->job);
+    }
+    /* Not before we know whom to stop with us. */
+    if (!watch->over && watch->stop_asked != 0
+        && (watch->terminal.job > 0 || watch->has_no_group)) {
+        int number = watch->stop_asked;
+
+        watch->stop_asked = 0;
+        stop_together(watch, number);
+    }
+}
+
+static int sooner(int a_ms, int b_ms)
+{
+    return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
+}
+
+void watch_job(struct watch *watch)
+{
+    struct pollfd fds[] = {
+        {.fd = weir_fd(watch->weir), .events = POLLIN},
+        {.fd = signals_fd(), .events = POLLIN},
+    };
+
+    while (!watch->over) {
+        int tick_ms = watch->on_tick != NULL ? watch->on_tick(watch->context) : -1;
+
+        poll(fds, 2, sooner(weir_timeout_ms(watch->weir), tick_ms));
+        weir_dispatch(watch->weir, NULL);
+        heed_signals(watch);
+        if (!watch->over && watch->paused != 0)
+            pause_with_job(watch);
+    }
+}
+
+/* Who of weir's own group was stopped for using the terminal while the job had
+ * it: weir was told too, and is the only one to wake them. */
+static void wake_neighbours(const struct watch *watch)
+{
+    struct caught caught;
+    int any = watch->stop_asked != 0;
+
+    while (signals_take(&caught))
+        any |= is_stop(caught.number);
+    if (any)
+        kill(0, SIGCONT);
+}
+
+void watch_close(struct watch *watch, int killed)
+{
+    terminal_close(&watch->terminal, killed);
+    if (terminal_is_ours(&watch->terminal))
+        wake_neighbours(watch);
+    weir_close(watch->weir);
+    watch->weir = NULL;
+}
+
+int watch_end(const struct watch *watch, int status, int cancelled, int interrupted)
+{
+    /* A shell ends its loop when the program died of SIGINT, not when it exits
+     * with 130. */
+    int by_terminal = watch->ended_by != 0 ? watch->ended_by == SIGINT && watch->by_terminal
+                                           : interrupted && watch->terminal.fd >= 0;
+
+    if (by_terminal && (cancelled || interrupted)) {
+        fflush(stdout);
+        signals_die(SIGINT);
+    }
+    return cancelled && watch->ended_by != 0 ? CLI_SIGNALED + watch->ended_by : status;
+}

@@ -1,0 +1,492 @@
+#include "config.h"
+
+#include "flow/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "text/syntax.h"
+#include "text/utf8.h"
+
+enum {
+    QUEUE_MS = 100,   /* how much work may wait in a lane */
+    PATIENCE_MS = 50, /* nothing moves: the worker may be buffering its output */
+    START_PATIENCE_MS = 300, /* the same before its first reply, or its input is closed */
+    CUT_OFF_MS = 1000, /* it has closed stdin or stdout: so long until it must have ended */
+    RESTART_MS = 10,  /* before a worker is started where one died without a reply; doubles */
+    FRUITLESS = 8,    /* so many die without any reply: the worker cannot run */
+    STDERR_KEPT = 4096,
+    LONGEST_ERROR_LINE = 64 * 1024,
+    MAX_REPLY = 64 * 1024 * 1024,
+};
+
+int weir__lane_is_live(const struct weir__lane *lane)
+{
+    return !lane->is_over && lane->worker.state == WEIR__WORKER_ALIVE;
+}
+
+/* What it had in flight goes out again, each alone. */
+static void suspect_all(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+
+    map->in_flight -= lane->flight.count;
+    map->report.redelivered += lane->flight.count;
+    weir__queue_merge(&map->suspects, &lane->flight);
+    weir__buffer_clear(&lane->partial);
+}
+
+/* The only record that the worker had since it was sent, and the worker died of it
+ * or was too slow: one failure more.  Returns 1 when that was the last one. */
+static int count_failure(struct weir__lane *lane, const char *reason)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record = lane->flight.first;
+
+    if (lane->flight.count != 1 || !lane->is_alone)
+        return 0;
+    record->attempts++;
+    if (record->attempts <= map->options.retries || !map->has_answered)
+        return 0;
+    weir__queue_pop(&lane->flight);
+    map->in_flight--;
+    weir__map_bury(map, record, reason, &lane->worker);
+    return 1;
+}
+
+/* Whether the worker never had what was sent: it did not start, or died with all
+ * of it unread.  Then no record can have caused that. */
+static int never_had_them(const struct weir__lane *lane)
+{
+    return lane->worker.result.end == WEIR_NOT_STARTED
+           || (lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes);
+}
+
+/* The end of what the worker said on stderr. */
+static void tail_of(const struct weir__worker *worker, char *tail, size_t size)
+{
+    char kept[STDERR_KEPT];
+    size_t length = worker->errors.bytes != NULL ? weir__capture_look(&worker->errors, kept) : 0;
+
+    while (length > 0 && kept[length - 1] == '\n')
+        length--;
+    if (length > size - 1)
+        memmove(kept, kept + length - (size - 1), size - 1);
+    if (length > size - 1)
+        length = size - 1;
+    for (size_t i = 0; i < length; i++)
+        tail[i] = (char)(kept[i] != '\n' ? kept[i] : ' '); /* a reason is one line */
+    tail[length] = '\0';
+}
+
+/* A worker ended, or was given up, without a reply.  After so many the fault is
+ * not a record's; and a worker that never had one has none to blame. */
+static void count_fruitless(struct weir__lane *lane, const char *how, int blameless)
+{
+    struct weir_map *map = lane->map;
+    char tail[200];
+
+    map->fruitless++;
+    map->blameless += blameless != 0;
+    map->start_after_ns =
+        weir__clock_ns()
+        + ((int64_t)RESTART_MS << (map->fruitless < 7 ? map->fruitless - 1 : 6)) * 1000000;
+    if (map->blameless < FRUITLESS
+        && (map->has_answered
+            || (map->fruitless < FRUITLESS && lane->worker.result.end != WEIR_NOT_STARTED)))
+        return;
+    tail_of(&lane->worker, tail, sizeof tail);
+    weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %s%s%s", how,
+                  tail[0] != '\0' ? "; it said: " : "", tail);
+}
+
+/* The worker is of no more use, though it may live on for its grace. */
+static void give_up(struct weir__lane *lane, const char *reason, const char *how)
+{
+    struct weir_map *map = lane->map;
+
+    if (lane->worker.state != WEIR__WORKER_DYING)
+        map->lane_count--;
+    weir__worker_stop(&lane->worker, map->options.grace_ms);
+    if (lane->answered == 0)
+        count_fruitless(lane, how, 0);
+    if (!count_failure(lane, reason) && lane->flight.count > 0)
+        map->report.retries++;
+    suspect_all(lane);
+}
+
+static void count_latency(struct weir_map *map, int64_t ns)
+{
+    unsigned bits = 4;
+    size_t bucket;
+
+    if (ns > map->latency_max_ns)
+        map->latency_max_ns = ns;
+    if (ns < 16) {
+        bucket = ns > 0 ? (size_t)ns : 0;
+    } else {
+        while (ns >> (bits + 1) != 0)
+            bits++;
+        bucket = (size_t)(bits - 3) * 16 + (size_t)((ns >> (bits - 4)) & 15);
+    }
+    map->latencies[bucket]++;
+}
+
+/* Room for more when the worker is fast, for less when records wait. */
+static void adapt_window(struct weir__lane *lane, int64_t waited_ns, size_t answered)
+{
+    const struct weir_map_options *options = &lane->map->options;
+
+    if (waited_ns < (int64_t)QUEUE_MS * 1000000)
+        lane->window += answered;
+    else if (waited_ns > (int64_t)2 * QUEUE_MS * 1000000 && lane->window > 1)
+        lane->window -= lane->window / 4 > 0 ? lane->window / 4 : 1;
+    if (lane->window > options->window)
+        lane->window = options->window;
+}
+
+static int is_good_reply(const struct weir_map *map, const char *bytes, size_t length)
+{
+    struct weir__syntax_fault fault;
+
+    if (map->options.encoding != WEIR_MAP_RAW && !weir__utf8_valid(bytes, length))
+        return 0;
+    return weir__json_syntax(bytes, length, &fault);
+}
+
+static void desync(struct weir__lane *lane)
+{
+    lane->map->report.desyncs++;
+    give_up(lane, "desync", "it printed a line that is no reply");
+}
+
+static int is_too_long(const struct weir_map *map, size_t length)
+{
+    return length > map->options.max_record + 1 || length > MAX_REPLY;
+}
+
+/* Takes one reply, with its LF.  Returns 0 when the lane is of no more use. */
+static int take_reply(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record = lane->flight.first;
+    enum weir__outcome outcome = WEIR__ANSWERED;
+
+    if (is_too_long(map, length) || !is_good_reply(map, bytes, length - 1)) {
+        desync(lane);
+        return 0;
+    }
+    if (record == NULL) {
+        weir__map_end(map, 3, WEIR_WHY_NONE,
+                      "a worker gave more replies than it had records: none of them can be "
+                      "trusted: make it print one line for each");
+        desync(lane);
+        return 0;
+    }
+    weir__queue_pop(&lane->flight);
+    map->in_flight--;
+    map->fruitless = map->blameless = 0;
+    map->has_answered = 1;
+    lane->answered++;
+    lane->reply_size -= lane->reply_size / 64;
+    if (length > lane->reply_size)
+        lane->reply_size = length;
+    count_latency(map, now_ns - lane->turn_since_ns);
+    if (map->options.drop_null && weir__json_is_null(bytes, length - 1))
+        outcome = WEIR__DROPPED;
+    weir__map_settle(map, record, outcome, bytes, outcome == WEIR__ANSWERED ? length : 0);
+    return 1;
+}
+
+static void replies_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__lane *lane = owner;
+    struct weir_map *map = lane->map;
+    int64_t now_ns = weir__clock_ns();
+    int64_t waited_ns = now_ns - lane->turn_since_ns;
+    uint64_t before = lane->answered;
+    const char *end = bytes + length, *lf;
+    int useful = 1;
+
+    while (useful && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        size_t line = (size_t)(lf - bytes) + 1;
+
+        if (lane->partial.length > 0) {
+            if (weir__buffer_add(&lane->partial, bytes, line, &map->error) < 0) {
+                weir__map_fail(map, &map->error);
+                return;
+            }
+            useful = take_reply(lane, lane->partial.bytes, lane->partial.length, now_ns);
+            lane->partial.length = 0;
+        } else {
+            useful = take_reply(lane, bytes, line, now_ns);
+        }
+        bytes = lf + 1;
+    }
+    if (useful && bytes < end) {
+        weir__buffer_add(&lane->partial, bytes, (size_t)(end - bytes), NULL);
+        if (is_too_long(map, lane->partial.length))
+            desync(lane);
+    }
+    if (lane->answered > before) {
+        lane->turn_since_ns = lane->moved_ns = now_ns;
+        lane->cut_off_ns = 0; /* what it has read it still answers */
+        adapt_window(lane, waited_ns, (size_t)(lane->answered - before));
+        if (lane->window > map->start_window && lane->answered - before > 1)
+            map->start_window = lane->window < 64 ? lane->window : 64;
+    }
+    weir__map_pump(map);
+}
+
+/* A line of its stderr, for whoever shows it among other news. */
+static void tell_line(const struct weir__lane *lane, const struct weir_line *line)
+{
+    weir__context_tell(lane->map->weir, (struct weir_event){
+                                            .kind = WEIR_EVENT_STDERR_LINE,
+                                            .stage = lane->map->stage,
+                                            .name = lane->map->name,
+                                            .pid = lane->worker.result.pid,
+                                            .number = !lane->map->is_quiet,
+                                            .text = line->bytes,
+                                            .length = line->length,
+                                        });
+}
+
+static void tell_lines(struct weir__lane *lane, const char *bytes, size_t length)
+{
+    static const char left_out[] = "[... a line over 64 KiB ...]";
+    struct weir_line line;
+    int status;
+
+    if (lane->lines == NULL || weir_lines_feed(lane->lines, bytes, length, NULL) < 0)
+        return;
+    while ((status = weir_lines_next(lane->lines, &line, NULL)) == 1)
+        tell_line(lane, &line);
+    if (status == 0)
+        return;
+    weir_lines_free(lane->lines);
+    lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
+    tell_line(lane, &(struct weir_line){.bytes = left_out, .length = sizeof left_out - 1});
+}
+
+static void errors_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__lane *lane = owner;
+    struct weir__passer *passer = &lane->map->passer;
+
+    weir__passer_add(passer, bytes, length);
+    tell_lines(lane, bytes, length);
+    if (weir__passer_is_full(passer))
+        weir__capture_pause(&lane->worker.errors, 1);
+}
+
+static void has_room(void *owner)
+{
+    struct weir__lane *lane = owner;
+
+    weir__map_pump(lane->map);
+}
+
+/* Nothing of the worker is left. */
+static void is_over(void *owner)
+{
+    struct weir__lane *lane = owner;
+    struct weir_map *map = lane->map;
+    int was_dying = lane->worker.state == WEIR__WORKER_DYING;
+    int blameless = never_had_them(lane);
+    char how[300];
+    struct weir_line line;
+
+    if (lane->lines != NULL && weir_lines_rest(lane->lines, &line, NULL) == 1)
+        tell_line(lane, &line);
+    lane->is_over = 1;
+    if (!was_dying) {
+        map->lane_count--;
+        if (lane->flight.count > 0 || lane->worker.state == WEIR__WORKER_ALIVE) {
+            if (lane->flight.count > 0)
+                map->report.crashes++;
+            weir_result_sentence(&lane->worker.result, how, sizeof how);
+            if (lane->answered == 0)
+                count_fruitless(lane, how, blameless);
+            if ((blameless || !count_failure(lane, "crash")) && lane->flight.count > 0)
+                map->report.retries++;
+        }
+        suspect_all(lane);
+    }
+    weir__map_pump(map);
+}
+
+static const struct weir__worker_ops worker_ops = {
+    .on_bytes = replies_came,
+    .on_stderr = errors_came,
+    .on_room = has_room,
+    .on_over = is_over,
+};
+
+int weir__lane_start(struct weir_map *map, struct weir__lane **started)
+{
+    struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes;
+    struct weir_command command = map->options.command;
+    struct weir__worker_options options = {
+        .command = &command,
+        .grace_ms = map->options.grace_ms,
+        .drain_ms = 1000,
+        .stderr_kept = STDERR_KEPT,
+    };
+    int status;
+
+    if (lane == NULL)
+        return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+    command.argv = (const char *const *)map->argv;
+    lane->map = map;
+    lane->window = map->start_window;
+    lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
+    weir__queue_init(&lane->flight);
+    if (map->options.stderr_fd < 0 && map->weir->on_event != NULL)
+        lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
+    status = weir__worker_start(&lane->worker, map->weir, &options, &worker_ops, lane,
+                                &map->error);
+    if (status < 0) {
+        weir_lines_free(lane->lines);
+        free(lane);
+        return status;
+    }
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = *started = lane;
+    map->lane_count++;
+    return 0;
+}
+
+static int send(struct weir__lane *lane, struct weir__record *record)
+{
+    lane->is_alone = lane->flight.count == 0;
+    if (lane->is_alone)
+        lane->turn_since_ns = weir__clock_ns();
+    weir__queue_push(&lane->flight, record);
+    lane->map->in_flight++;
+    return weir__worker_send(&lane->worker, record->bytes, record->length);
+}
+
+/* A suspect goes alone, to a worker that has nothing else; while there are any,
+ * nothing else is sent.  Only until some worker has answered, other records are
+ * tried before: it may well be the one that kills them. */
+static int fill_with_suspect(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record;
+
+    if (lane->flight.count > 0)
+        return 0;
+    if (map->has_answered || weir__map_take(map, &record) != 1)
+        record = weir__queue_pop(&map->suspects);
+    return send(lane, record);
+}
+
+/* All that it may have in flight, in records or in bytes that go in or come out. */
+static int is_full(const struct weir__lane *lane)
+{
+    const struct weir_map_options *options = &lane->map->options;
+
+    return lane->flight.count >= options->window || lane->flight.bytes >= options->window_bytes
+           || lane->flight.count * lane->reply_size >= options->window_bytes
+           || weir__worker_unsent(&lane->worker) >= options->window_bytes;
+}
+
+void weir__lane_fill(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record;
+    int status = 0;
+
+    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0)
+        return;
+    if (map->suspects.count > 0) {
+        status = fill_with_suspect(lane);
+    } else {
+        while (status == 0 && map->end.status == 0 && lane->flight.count < lane->window
+               && (lane->flight.count == 0 || !is_full(lane)) && weir__map_take(map, &record) == 1)
+            status = send(lane, record);
+    }
+    if (status < 0) {
+        weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory to send records");
+        weir__map_fail(map, &map->error);
+        return;
+    }
+    weir__worker_flush(&lane->worker);
+}
+
+void weir__lane_close_input(struct weir__lane *lane)
+{
+    if (weir__lane_is_live(lane))
+        weir__worker_close_input(&lane->worker);
+}
+
+/* It can answer no more, or read no more, and has had the time to end. */
+static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
+{
+    if (!weir__worker_is_cut_off(&lane->worker))
+        return 0;
+    if (lane->cut_off_ns == 0)
+        lane->cut_off_ns = now_ns;
+    return now_ns - lane->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
+}
+
+/* Many programs keep their output back until they have a buffer full, or their
+ * input ends: where nothing moves they are given more, or the end.  One that has
+ * not yet read what it was given is at work, or still starting, and waits for
+ * nothing. */
+static void wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
+{
+    const struct weir_map *map = lane->map;
+    int has_enough =
+        is_full(lane) || weir__order_is_full(&map->order, map->options.reorder_bytes);
+    int64_t patience_ms = lane->answered > 0 && !has_enough ? PATIENCE_MS : START_PATIENCE_MS;
+
+    if (weir__worker_unread(&lane->worker) > 0)
+        lane->moved_ns = now_ns;
+    if (now_ns - lane->moved_ns < patience_ms * 1000000
+        || now_ns - lane->turn_since_ns < patience_ms * 1000000)
+        return;
+    if (map->suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough)
+        weir__lane_close_input(lane);
+    else if (lane->flight.count >= lane->window)
+        lane->window *= 2;
+    lane->moved_ns = now_ns;
+}
+
+void weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
+{
+    const struct weir_map_options *options = &lane->map->options;
+
+    if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING || lane->flight.count == 0)
+        return;
+    if (options->record_timeout_ms != WEIR_FOREVER
+        && now_ns - lane->turn_since_ns >= options->record_timeout_ms * 1000000
+        && !weir__worker_has_output(&lane->worker)) { /* unread is not late */
+        lane->map->report.timeouts++;
+        give_up(lane, "timeout", "it did not answer in time");
+        return;
+    }
+    if (is_cut_off_too_long(lane, now_ns)) {
+        lane->map->report.crashes++;
+        give_up(lane, "crash", "it closed its input or output");
+        return;
+    }
+    if (lane->worker.state == WEIR__WORKER_ALIVE)
+        wait_or_nudge(lane, now_ns);
+}
+
+void weir__lane_free(struct weir__lane *lane)
+{
+    struct weir__record *record;
+
+    while ((record = weir__queue_pop(&lane->flight)) != NULL)
+        free(record);
+    weir__buffer_clear(&lane->partial);
+    weir_lines_free(lane->lines);
+    weir__worker_clear(&lane->worker);
+    free(lane);
+}

@@ -1,0 +1,104 @@
+/* A map's own copy of what it was asked. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "flow/map.h"
+#include "proc/command.h"
+
+static const char *copy(const char *text, int *failed)
+{
+    char *made = text != NULL ? strdup(text) : NULL;
+
+    if (text != NULL && made == NULL)
+        *failed = 1;
+    return made;
+}
+
+static const char *const *copy_list(const char *const *list, int *failed)
+{
+    char **made = list != NULL ? weir__argv_copy(list) : NULL;
+
+    if (list != NULL && made == NULL)
+        *failed = 1;
+    return (const char *const *)made;
+}
+
+/* The launcher's words stand before the worker's. */
+static char **join(const char *const *launcher, const char *const *argv)
+{
+    size_t before = 0, count = 0;
+    const char **all;
+    char **made;
+
+    while (launcher != NULL && launcher[before] != NULL)
+        before++;
+    while (argv[count] != NULL)
+        count++;
+    all = calloc(before + count + 1, sizeof *all);
+    if (all == NULL)
+        return NULL;
+    for (size_t i = 0; i < before; i++)
+        all[i] = launcher[i];
+    memcpy(all + before, argv, count * sizeof *all);
+    made = weir__argv_copy(all);
+    free(all);
+    return made;
+}
+
+int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options)
+{
+    struct weir_map_options *ours = &map->options;
+    int failed = 0, status;
+
+    weir_map_options_init(ours);
+    if (options->size == 0)
+        return weir__fail(&map->error, WEIR_ERR_INVALID, 0,
+                          "the options were not made by weir_map_options_init()");
+    status = weir__command_check(&options->command, &map->error);
+    if (status < 0)
+        return status;
+    memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
+    map->argv = join(options->launcher, options->command.argv);
+    ours->launcher = NULL;
+    ours->command.argv = NULL;
+    ours->command.env = copy_list(options->command.env, &failed);
+    ours->command.env_pass = copy_list(options->command.env_pass, &failed);
+    ours->command.cwd = copy(options->command.cwd, &failed);
+    ours->dead_letter = copy(options->dead_letter, &failed);
+    ours->input = copy(options->input, &failed);
+    ours->output = copy(options->output, &failed);
+    ours->checkpoint = copy(options->checkpoint, &failed);
+    if (failed || map->argv == NULL)
+        return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+    if (ours->workers == 0) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        ours->workers = processors > 0 ? (unsigned)processors : 1;
+    }
+    /* One record is always let through, however long: 0 would stop the flow. */
+    if (ours->window == 0)
+        ours->window = 1;
+    if (ours->window_bytes == 0)
+        ours->window_bytes = 1;
+    if (ours->reorder_bytes == 0)
+        ours->reorder_bytes = 1;
+    return 0;
+}
+
+void weir__map_options_clear(struct weir_map *map)
+{
+    struct weir_map_options *ours = &map->options;
+
+    weir__argv_free(map->argv);
+    weir__argv_free((char **)ours->command.env);
+    weir__argv_free((char **)ours->command.env_pass);
+    free((char *)ours->command.cwd);
+    free((char *)ours->dead_letter);
+    free((char *)ours->input);
+    free((char *)ours->output);
+    free((char *)ours->checkpoint);
+}

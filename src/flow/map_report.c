@@ -1,0 +1,181 @@
+/* What a map has to say at the end, and its document. */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/text.h>
+
+#include "base/clock.h"
+#include "flow/map.h"
+#include "proc/result.h"
+
+enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
+
+void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
+{
+    struct weir_map_report *report = &map->report;
+    struct weir_map_worker *worker;
+
+    if (report->worker_count < WORKERS_TOLD) {
+        struct weir_map_worker *workers =
+            realloc(report->workers, (report->worker_count + 1) * sizeof *workers);
+
+        if (workers == NULL)
+            return;
+        report->workers = workers;
+        report->worker_count++;
+    } else {
+        weir_result_clear(&report->workers[WORKERS_TOLD - 1].result);
+    }
+    worker = &report->workers[report->worker_count - 1];
+    *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
+    worker->result.argv = NULL; /* they stay the lane's */
+    worker->result.cwd = NULL;
+    worker->result.out = worker->result.err = (struct weir_output){0};
+}
+
+/* The upper border of a bucket: see count_latency() in lane.c. */
+static int64_t border(size_t bucket)
+{
+    unsigned bits = (unsigned)(bucket / 16) + 3;
+
+    if (bucket < 16)
+        return (int64_t)bucket;
+    return ((int64_t)(16 + bucket % 16) + 1) << (bits - 4);
+}
+
+static int64_t percentile(const struct weir_map *map, uint64_t count, unsigned percent)
+{
+    uint64_t wanted = (count * percent + 99) / 100, seen = 0;
+
+    for (size_t i = 0; i < WEIR__LATENCIES && count > 0; i++) {
+        seen += map->latencies[i];
+        if (seen >= wanted)
+            return border(i) < map->latency_max_ns ? border(i) : map->latency_max_ns;
+    }
+    return 0;
+}
+
+void weir__map_report_fill(struct weir_map *map)
+{
+    struct weir_map_report *report = &map->report;
+    uint64_t count = report->answered + report->dropped;
+
+    report->records = map->was_finished ? map->order.next : map->records.seq;
+    report->bytes_in = map->was_finished ? map->order.next_offset : map->records.bytes_in;
+    report->blank = map->was_finished ? map->order.tally.blank : map->records.blank;
+    if (map->options.checkpoint != NULL)
+        report->checkpoint = strdup(map->options.checkpoint);
+    report->records_out = map->order.tally.records_out;
+    report->bytes_out = map->order.tally.bytes_out;
+    report->unsettled = report->records - report->answered - report->dropped - report->dead;
+    report->reorder_peak_records = map->order.peak_records;
+    report->reorder_peak_bytes = map->order.peak_bytes;
+    report->latency_p50_ns = percentile(map, count, 50);
+    report->latency_p95_ns = percentile(map, count, 95);
+    report->latency_p99_ns = percentile(map, count, 99);
+    report->latency_max_ns = map->latency_max_ns;
+    report->wall_ns = weir__clock_ns() - map->started_ns;
+    report->why = map->end.why;
+    report->status = map->end.status != 0 ? map->end.status : report->dead > 0 ? 1 : 0;
+    if (map->end.status != 0)
+        snprintf(report->reason, sizeof report->reason, "%s", map->end.reason);
+    else if (report->dead > 0)
+        snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead",
+                 (unsigned long long)report->dead, (unsigned long long)report->records,
+                 report->dead == 1 ? "is" : "are");
+}
+
+void weir_map_report_clear(struct weir_map_report *report)
+{
+    if (report == NULL)
+        return;
+    for (size_t i = 0; i < report->worker_count; i++)
+        weir_result_clear(&report->workers[i].result);
+    free(report->workers);
+    free(report->checkpoint);
+    *report = (struct weir_map_report){0};
+}
+
+/* A sentence may hold what a program said, or a file's name: any bytes. */
+static json_t *text_json(const char *bytes)
+{
+    struct weir_text text;
+    json_t *string;
+
+    if (weir_decode(bytes, strlen(bytes), NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
+        return NULL;
+    string = json_stringn(text.bytes, text.length);
+    weir_text_clear(&text);
+    return string;
+}
+
+static json_t *worker_json(const struct weir_map_worker *worker)
+{
+    json_t *object = weir__result_fields(&worker->result);
+
+    json_object_del(object, "argv");
+    json_object_set_new(object, "records", json_integer((json_int_t)worker->records));
+    json_object_set_new(object, "node", json_null());
+    return object;
+}
+
+static json_t *milliseconds(int64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1000);
+}
+
+#define NUMBER(n) json_integer((json_int_t)(n))
+
+json_t *weir__map_report_object(const struct weir_map_report *report)
+{
+    char started_at[WEIR__TIME_SIZE];
+    json_t *workers = json_array(), *object;
+
+    weir__clock_format(report->started_at_ns, started_at);
+    for (size_t i = 0; i < report->worker_count; i++)
+        json_array_append_new(workers, worker_json(&report->workers[i]));
+    object = json_pack(
+        "{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok", report->status == 0,
+        "status", report->status, "reason", text_json(report->reason), "why",
+        weir_why_name(report->why), "started_at", started_at, "wall_ms",
+        milliseconds(report->wall_ns));
+    json_object_set_new(object, "in",
+                        json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records),
+                                  "bytes", NUMBER(report->bytes_in), "blank",
+                                  NUMBER(report->blank), "invalid", NUMBER(report->invalid),
+                                  "oversize", NUMBER(report->oversize)));
+    json_object_set_new(object, "out",
+                        json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
+                                  NUMBER(report->bytes_out)));
+    json_object_update_new(
+        object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
+                          NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
+                          NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
+                          NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
+                          "crashes", NUMBER(report->crashes), "timeouts",
+                          NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs)));
+    json_object_set_new(object, "reorder",
+                        json_pack("{s:o,s:o,s:o}", "peak_records",
+                                  NUMBER(report->reorder_peak_records), "peak_bytes",
+                                  NUMBER(report->reorder_peak_bytes), "stall_ms",
+                                  milliseconds(report->reorder_stall_ns)));
+    json_object_set_new(object, "latency_ms",
+                        json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(report->latency_p50_ns),
+                                  "p95", milliseconds(report->latency_p95_ns), "p99",
+                                  milliseconds(report->latency_p99_ns), "max",
+                                  milliseconds(report->latency_max_ns)));
+    json_object_set_new(object, "workers", workers);
+    json_object_set_new(object, "checkpoint",
+                        report->checkpoint != NULL ? text_json(report->checkpoint)
+                                                   : json_null());
+    return object;
+}
+
+char *weir_map_report_json(const struct weir_map_report *report)
+{
+    return weir__json_print(weir__map_report_object(report));
+}

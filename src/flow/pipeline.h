@@ -1,0 +1,39 @@
+/* flow/pipeline.h - the inside of a weir_pipeline: plain data, all of it its own. */
+#ifndef WEIR_FLOW_PIPELINE_H
+#define WEIR_FLOW_PIPELINE_H
+
+#include <stddef.h>
+
+#include <weir/pipeline.h>
+
+#include "base/message.h"
+
+/* A start is one message to the spawner, with up to four descriptors a stage:
+ * stdin, stdout, stderr and the directory; one more is for the terminal. */
+enum { WEIR__STAGES_MAX = (WEIR__MESSAGE_FDS - 1) / 4 };
+
+struct weir__stage {
+    struct weir_stage view; /* what is to be read; its pointers are to what follows */
+
+    char *name;
+    int named;                      /* the name was given: a derived one makes way for it */
+    char **argv, **env_pass, **env; /* NULL-terminated, or NULL */
+    char *cwd, *charset;
+    unsigned char *ok_exit;
+    int is_map;
+    struct weir_map_options map;
+    char *dead_letter, **launcher;
+};
+
+struct weir_pipeline {
+    struct weir__stage *stages;
+    size_t count;
+
+    struct weir_pipeline_settings settings; /* its strings are the following */
+    char *input, *output, *report;
+};
+
+/* The stage's map, or NULL.  (Stages move in memory; view.map is not used.) */
+const struct weir_map_options *weir__stage_map(const struct weir__stage *stage);
+
+#endif

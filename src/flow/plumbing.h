@@ -1,0 +1,34 @@
+/* flow/plumbing.h - the descriptors between the stages of a pipeline that starts. */
+#ifndef WEIR_FLOW_PLUMBING_H
+#define WEIR_FLOW_PLUMBING_H
+
+#include "base/outfile.h"
+#include "flow/pipeline.h"
+
+/* One stage's ends.  The child's are closed once the spawner has them; ours are
+ * for a relay of the stage's output and for its stderr. */
+struct weir__ends {
+    int cwd, stdio[3]; /* the child's; -1: /dev/null */
+    int owned[3];      /* which of stdio are to be closed by us */
+    int relay_from, relay_to, relay_to_is_ours; /* -1: its output is not relayed */
+    int errors;        /* read end of its stderr; -1: not kept */
+};
+
+/* Whether the host must see the stage's output pass. */
+int weir__stage_is_relayed(const struct weir_pipeline_settings *settings,
+                           const struct weir_stage *stage);
+
+/* Opens everything for pipeline: ends has room for a stage each; *output gets
+ * the output file, if there is one.  A directory that cannot be entered is no
+ * error: ends->cwd is then a negative errno value below -1.  On failure nothing
+ * stays open.  Errors: SYSTEM, NOMEM. */
+int weir__plumbing_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
+                        struct weir__outfile *output, struct weir_error *error);
+
+/* Closes the children's ends. */
+void weir__plumbing_close_children(struct weir__ends *ends, size_t count);
+
+/* Closes ours too, those that nobody has taken (set to -1). */
+void weir__plumbing_close(struct weir__ends *ends, size_t count);
+
+#endif

@@ -1,0 +1,60 @@
+/* flow/records.h - cut an input into records, one JSON text a line.
+ *
+ * LF ends a record, CR before it is taken off, blank lines are counted and
+ * skipped, an unterminated tail is a record, a byte-order mark at the start is
+ * skipped.  A line over max_record is skipped in constant memory.
+ */
+#ifndef WEIR_FLOW_RECORDS_H
+#define WEIR_FLOW_RECORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/error.h>
+
+enum weir__record_encoding { WEIR__ENCODING_STRICT, WEIR__ENCODING_REPLACE, WEIR__ENCODING_RAW };
+
+/* One record: its place in the input, and its bytes with a final LF. */
+struct weir__record {
+    struct weir__record *next;
+    uint64_t seq;    /* non-blank records, from 0 */
+    uint64_t line;   /* lines, from 1 */
+    uint64_t offset; /* of its first byte in the input */
+    uint64_t end;    /* of the first byte after its line */
+    uint64_t blank;  /* blank lines before it */
+    unsigned attempts; /* how often it failed while alone */
+    const char *fault; /* why no worker may see it; NULL: it is good */
+    size_t length;     /* of bytes, with the LF; 0 for an oversize record */
+    char bytes[];
+};
+
+struct weir__records {
+    size_t max_record;
+    int check_syntax;
+    enum weir__record_encoding encoding;
+
+    char *bytes; /* [start, end) is unread; [start, scanned) holds no LF */
+    size_t start, scanned, end, capacity;
+    uint64_t seq, line, offset; /* of what comes next */
+    uint64_t blank, bytes_in;
+    int ended, skipping; /* no more input; in an oversize line */
+    uint64_t skip_from;
+};
+
+void weir__records_clear(struct weir__records *records);
+
+/* Where to read the next bytes to: returns room, at least wanted.  0: no memory. */
+size_t weir__records_room(struct weir__records *records, size_t wanted, char **to);
+
+/* That many have been read there; 0 is the end of the input. */
+void weir__records_came(struct weir__records *records, size_t length);
+
+/* Takes out the next record.  Returns 1 with *record, which the caller frees;
+ * 0 when more input is needed, or there is none.  Errors: NOMEM. */
+int weir__records_next(struct weir__records *records, struct weir__record **record,
+                       struct weir_error *error);
+
+/* Whether everything has been taken out and nothing more comes. */
+int weir__records_over(const struct weir__records *records);
+
+#endif

@@ -1,0 +1,516 @@
+#include "config.h"
+
+#include "flow/spec_stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/text.h>
+
+#include "base/units.h"
+#include "text/words.h"
+
+/* A list of strings that grows; all zero is an empty one. */
+struct list {
+    const char **strings; /* NULL-terminated once it has one */
+    size_t count;
+};
+
+/* A stage being read.  stage's pointers are to the document and to the lists. */
+struct draft {
+    struct weir_stage stage;
+    size_t index;
+    json_t *names;
+    json_t *made; /* owns the strings that are not in the document as they are */
+    struct list argv, env_pass, env, launcher;
+    struct weir_map_options map;
+    char **words;
+    unsigned char ok_exit[256];
+};
+
+static void list_add(struct weir__faults *faults, struct list *list, const char *string)
+{
+    const char **strings = realloc(list->strings, (list->count + 2) * sizeof *strings);
+
+    if (strings == NULL || string == NULL) {
+        faults->short_of_memory = 1;
+    } else {
+        strings[list->count++] = string;
+        strings[list->count] = NULL;
+    }
+    if (strings != NULL)
+        list->strings = strings;
+}
+
+static int has_control(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
+        if (*c < 0x20 || *c == 0x7F)
+            return 1;
+    return 0;
+}
+
+static void read_name(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *name = NULL;
+    const json_t *holder;
+
+    if (!weir__spec_string(spot, "a string, or leave it out: the program's name is the default",
+                           &name))
+        return;
+    if (*name == '\0' || has_control(name)) {
+        weir__spot_fault(spot, "%s: give a name, or leave it out for the program's",
+                         *name == '\0' ? "is empty" : "has a control character");
+        return;
+    }
+    holder = json_object_get(draft->names, name);
+    if (holder != NULL)
+        weir__spot_fault(spot, "\"%s\" is the name of /stages/%d too: give each stage its own",
+                         weir__shown(name).text, (int)json_integer_value(holder));
+    else if (json_object_set_new(draft->names, name, json_integer((json_int_t)draft->index)) < 0)
+        spot->faults->short_of_memory = 1;
+    draft->stage.name = name;
+}
+
+static void add_argument(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *word = "";
+
+    if (weir__spec_string(spot, "a string", &word) && draft->argv.count == 0 && *word == '\0')
+        weir__spot_fault(spot, "is empty: give a program");
+    list_add(spot->faults, &draft->argv, word);
+}
+
+static void split_words(const struct weir__spot *spot, struct draft *draft)
+{
+    struct weir_error why;
+    const char *line = NULL;
+    size_t count = 0;
+
+    if (!weir__spec_string(spot, "", &line))
+        return;
+    if (weir__words_split(line, &draft->words, &count, &why) < 0) {
+        if (why.status == WEIR_ERR_NOMEM)
+            spot->faults->short_of_memory = 1;
+        weir__spot_fault(spot, "%s", why.text);
+    } else if (count == 0 || draft->words[0][0] == '\0') {
+        weir__spot_fault(spot, "is empty: give a program");
+    }
+    draft->stage.command.argv = (const char *const *)draft->words;
+}
+
+static void read_cmd(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (json_is_string(spot->value)) {
+        split_words(spot, draft);
+        return;
+    }
+    if (!json_is_array(spot->value)) {
+        weir__spot_fault(spot,
+                         "is %s: give the program and its arguments, as an array of "
+                         "strings or as one string",
+                         weir__spec_kind(spot->value));
+        return;
+    }
+    if (weir__spec_each(spot, JSON_ARRAY, NULL, add_argument, draft) == 0)
+        weir__spot_fault(spot, "is empty: give a program");
+    draft->stage.command.argv = draft->argv.strings;
+}
+
+static int is_variable_name(const struct weir__spot *spot, const char *name, enum weir__fault_at at)
+{
+    if (*name != '\0' && strchr(name, '=') == NULL)
+        return 1;
+    weir__fault(spot->faults, spot->node, at,
+                "\"%s\" cannot be a variable's name: it must not be empty nor have a =",
+                weir__shown(name).text);
+    return 0;
+}
+
+static void add_variable(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *value = NULL;
+    json_t *made;
+
+    if (!is_variable_name(spot, spot->key, WEIR__AT_KEY)
+        || !weir__spec_string(spot, "a string: variables hold text", &value))
+        return;
+    made = json_sprintf("%s=%s", spot->key, value);
+    list_add(spot->faults, &draft->env, json_string_value(made));
+    if (made == NULL || json_array_append_new(draft->made, made) < 0)
+        spot->faults->short_of_memory = 1;
+}
+
+static void read_env(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    weir__spec_each(spot, JSON_OBJECT, "{\"LANG\": \"C\"}", add_variable, draft);
+    draft->stage.command.env = draft->env.strings;
+}
+
+static void read_env_clear(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    weir__spec_flag(spot, &draft->stage.command.env_clear);
+}
+
+static void add_passed(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *name = NULL;
+
+    if (weir__spec_string(spot, "a variable's name as a string", &name)
+        && is_variable_name(spot, name, WEIR__AT_VALUE))
+        list_add(spot->faults, &draft->env_pass, name);
+}
+
+static void read_env_pass(const struct weir__spot *spot, void *into)
+{
+    static const char *const none[] = {NULL};
+    struct draft *draft = into;
+
+    weir__spec_each(spot, JSON_ARRAY, "[\"PATH\", \"HOME\"]", add_passed, draft);
+    draft->stage.command.env_pass = draft->env_pass.count > 0 ? draft->env_pass.strings : none;
+}
+
+static void read_cwd(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *cwd = NULL;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a directory's path, or null for weir's own", &cwd))
+        return;
+    if (*cwd == '\0')
+        weir__spot_fault(spot, "is empty: give a directory's path, or null for weir's own");
+    draft->stage.command.cwd = cwd;
+}
+
+static void read_encoding(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *charset = NULL;
+    struct weir_error why;
+    weir_decoder *decoder;
+
+    if (!weir__spec_string(spot, "a character set's name, or \"raw\"", &charset)
+        || strcmp(charset, "raw") == 0)
+        return;
+    if (strcmp(charset, "auto") == 0) {
+        weir__spot_fault(spot, "is \"auto\", but what a stream is in cannot be told before its "
+                               "end: name its character set, or \"raw\"");
+        return;
+    }
+    if (strcmp(charset, "binary") == 0) {
+        weir__spot_fault(spot, "is \"binary\", but bytes that are no text need no decoding: "
+                               "give \"raw\"");
+        return;
+    }
+    decoder = weir_decoder_new(charset, WEIR_REPLACE, NULL, &why);
+    if (decoder == NULL && why.status == WEIR_ERR_NOMEM)
+        spot->faults->short_of_memory = 1;
+    else if (decoder == NULL)
+        weir__spot_fault(spot, "%s", why.text);
+    weir_decoder_free(decoder);
+    draft->stage.charset = charset;
+}
+
+static void read_stderr(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"prefix", WEIR_STDERR_PREFIX},
+        {"keep", WEIR_STDERR_KEEP},
+        {"discard", WEIR_STDERR_DISCARD},
+        {"stdout", WEIR_STDERR_STDOUT},
+    };
+    struct draft *draft = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        draft->stage.err = (enum weir_stage_stderr)choice;
+}
+
+static void read_early_close(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"fail", 0}, {"ok", 1}};
+    struct draft *draft = into;
+
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &draft->stage.early_close_ok);
+}
+
+static void read_timeout(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &draft->stage.timeout_ms);
+}
+
+static void read_idle(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &draft->stage.idle_ms);
+}
+
+static void read_grace(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &draft->stage.grace_ms);
+}
+
+/* Reads a number or a size such as "64M". */
+static void add_limit(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *text = json_string_value(spot->value);
+    struct weir_error why;
+    int limit = weir_limit_find(weir__shown(spot->key).text, &why);
+    uint64_t value = 0;
+    int is_size = json_is_integer(spot->value) && json_integer_value(spot->value) >= 0;
+
+    if (limit < 0) {
+        weir__fault(spot->faults, spot->node, WEIR__AT_KEY, "%s", why.text);
+        return;
+    }
+    if (is_size)
+        value = (uint64_t)json_integer_value(spot->value);
+    else if (text != NULL && strlen(text) == json_string_length(spot->value))
+        is_size = weir__size_parse(text, &value) == 0;
+    if (is_size)
+        draft->stage.command.limits[limit] = value;
+    else if (text != NULL)
+        weir__spot_fault(spot, "is \"%s\": give " WEIR__SIZE_FORMS, weir__shown(text).text);
+    else
+        weir__spot_fault(spot, "is %s: give a whole number, 0 or more, or a size such as \"64M\"",
+                         json_is_integer(spot->value) ? "negative"
+                         : json_is_real(spot->value)  ? "no whole number"
+                                                      : weir__spec_kind(spot->value));
+}
+
+static void read_limits(const struct weir__spot *spot, void *into)
+{
+    weir__spec_each(spot, JSON_OBJECT, "{\"memory\": \"512M\"}", add_limit, into);
+}
+
+static void add_code(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    int64_t code;
+
+    if (!weir__spec_integer(spot, 0, 255, &code))
+        return;
+    if (memchr(draft->ok_exit, (int)code, draft->stage.ok_exit_count) != NULL)
+        weir__spot_fault(spot, "is there twice: leave one of them");
+    else
+        draft->ok_exit[draft->stage.ok_exit_count++] = (unsigned char)code;
+}
+
+static void read_ok_exit(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (weir__spec_each(spot, JSON_ARRAY, "[0, 1]", add_code, draft) == 0)
+        weir__spot_fault(spot, "is empty: give the exit codes that are no failure, such as [0, 1]");
+    draft->stage.ok_exit = draft->ok_exit;
+}
+
+static void read_meter(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    weir__spec_flag(spot, &draft->stage.meter);
+}
+
+static void read_nice(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    int64_t nice;
+
+    if (weir__spec_integer(spot, -20, 19, &nice))
+        draft->stage.command.nice = (int)nice;
+}
+
+/* --- A map ----------------------------------------------------------------- */
+
+static void read_workers(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    int64_t workers;
+
+    if (weir__spec_integer(spot, 1, 1024, &workers))
+        draft->map.workers = (unsigned)workers;
+}
+
+static void read_protocol(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"lines", 0}};
+    int choice;
+
+    (void)into;
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice);
+}
+
+static void read_call(const struct weir__spot *spot, void *into)
+{
+    (void)into;
+    if (!json_is_null(spot->value))
+        weir__spot_fault(spot, "calls come with weir call, which this version does not have: "
+                               "take it out");
+}
+
+static void read_order(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"input", 0}, {"any", 1}};
+    struct draft *draft = into;
+
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &draft->map.unordered);
+}
+
+static void read_record_timeout(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &draft->map.record_timeout_ms);
+}
+
+static void read_retries(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    int64_t retries;
+
+    if (weir__spec_integer(spot, 0, 1000, &retries))
+        draft->map.retries = (unsigned)retries;
+}
+
+static void read_on_error(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"fail", WEIR_MAP_FAIL},
+        {"skip", WEIR_MAP_SKIP},
+        {"dead-letter", WEIR_MAP_DEAD_LETTER},
+    };
+    struct draft *draft = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        draft->map.on_error = (enum weir_map_on_error)choice;
+}
+
+static void read_dead_letter(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a file's path, or null", &draft->map.dead_letter))
+        return;
+    if (*draft->map.dead_letter == '\0')
+        weir__spot_fault(spot, "is empty: give a file's path, or null");
+}
+
+static void add_launcher_word(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+    const char *word = "";
+
+    weir__spec_string(spot, "a string", &word);
+    list_add(spot->faults, &draft->launcher, word);
+}
+
+static void read_launcher(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (json_is_null(spot->value))
+        return;
+    if (weir__spec_each(spot, JSON_ARRAY, "[\"ssh\", \"node1\"]", add_launcher_word, draft) == 0)
+        weir__spot_fault(spot, "is empty: give a program's words, or null");
+    draft->map.launcher = draft->launcher.strings;
+}
+
+static const struct weir__spec_key map_keys[] = {
+    {"workers", read_workers, NULL},
+    {"protocol", read_protocol, NULL},
+    {"call", read_call, NULL},
+    {"order", read_order, NULL},
+    {"record_timeout_s", read_record_timeout, NULL},
+    {"retries", read_retries, NULL},
+    {"on_error", read_on_error, NULL},
+    {"dead_letter", read_dead_letter, NULL},
+    {"launcher", read_launcher, NULL},
+};
+
+static void read_map(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (json_is_null(spot->value))
+        return;
+    weir__spec_object(spot, map_keys, sizeof map_keys / sizeof map_keys[0], draft);
+    if (draft->map.on_error == WEIR_MAP_DEAD_LETTER && draft->map.dead_letter == NULL)
+        weir__spot_fault(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
+    if (draft->map.dead_letter != NULL)
+        draft->map.on_error = WEIR_MAP_DEAD_LETTER;
+    draft->stage.map = &draft->map;
+}
+
+static const struct weir__spec_key stage_keys[] = {
+    {"name", read_name, NULL},
+    {"cmd", read_cmd, "give the program and its arguments, such as [\"sort\", \"-u\"]"},
+    {"env", read_env, NULL},
+    {"env_clear", read_env_clear, NULL},
+    {"env_pass", read_env_pass, NULL},
+    {"cwd", read_cwd, NULL},
+    {"encoding", read_encoding, NULL},
+    {"stderr", read_stderr, NULL},
+    {"timeout_s", read_timeout, NULL},
+    {"idle_s", read_idle, NULL},
+    {"grace_s", read_grace, NULL},
+    {"limits", read_limits, NULL},
+    {"ok_exit", read_ok_exit, NULL},
+    {"early_close", read_early_close, NULL},
+    {"meter", read_meter, NULL},
+    {"nice", read_nice, NULL},
+    {"map", read_map, NULL},
+};
+
+static void add_to_pipeline(const struct weir__spot *spot, weir_pipeline_t *pipeline,
+                            const struct draft *draft)
+{
+    struct weir_error why;
+
+    if (spot->faults->count > 0 || spot->faults->short_of_memory
+        || weir_pipeline_add(pipeline, &draft->stage, &why) == 0)
+        return;
+    if (why.status == WEIR_ERR_NOMEM)
+        spot->faults->short_of_memory = 1;
+    weir__spot_fault(spot, "%s", why.text);
+}
+
+void weir__spec_stage(const struct weir__spot *spot, size_t index, weir_pipeline_t *pipeline,
+                      json_t *names)
+{
+    struct draft draft = {.index = index, .names = names, .made = json_array()};
+
+    weir_stage_init(&draft.stage);
+    weir_map_options_init(&draft.map);
+    weir__spec_object(spot, stage_keys, sizeof stage_keys / sizeof stage_keys[0], &draft);
+    add_to_pipeline(spot, pipeline, &draft);
+    free(draft.argv.strings);
+    free(draft.env_pass.strings);
+    free(draft.env.strings);
+    free(draft.launcher.strings);
+    weir__words_free(draft.words);
+    json_decref(draft.made);
+}

@@ -1,0 +1,360 @@
+#include "config.h"
+
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#ifdef HAVE_SYS_TIMERFD_H
+#include <sys/timerfd.h>
+#endif
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+struct weir__loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    int quiet;                 /* settling: nobody is called back */
+    weir__watch *late_watches; /* what fired meanwhile */
+    weir__timer *late_timers;
+#ifdef HAVE_SYS_TIMERFD_H
+    /* libuv's timers live in the timeout of its poll.  Somebody who polls the
+     * backend descriptor alone sees them through this one. */
+    int alarm_fd;
+    int alarm_ms;
+    uv_poll_t alarm;
+#endif
+};
+
+struct weir__watch {
+    uv_poll_t uv; /* first: libuv hands it back */
+    weir__watch_callback callback;
+    void *data;
+    int bits;
+    weir__watch *next_late;
+};
+
+struct weir__timer {
+    uv_timer_t uv; /* first: libuv hands it back */
+    weir__timer_callback callback;
+    void *data;
+    weir__timer *next_late;
+};
+
+static void do_nothing(uv_async_t *wake)
+{
+    (void)wake;
+}
+
+#ifdef HAVE_SYS_TIMERFD_H
+static void alarm_rang(uv_poll_t *alarm, int status, int events)
+{
+    weir__loop *loop = alarm->data;
+    uint64_t times;
+
+    (void)status;
+    (void)events;
+    loop->alarm_ms = -1;
+    if (read(loop->alarm_fd, &times, sizeof times) < 0)
+        return; /* somebody was quicker */
+}
+
+static int open_alarm(weir__loop *loop)
+{
+    int failed;
+
+    loop->alarm_ms = -1;
+    loop->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->alarm_fd < 0)
+        return -errno;
+    failed = uv_poll_init(&loop->uv, &loop->alarm, loop->alarm_fd);
+    if (failed != 0) {
+        close(loop->alarm_fd);
+        return failed;
+    }
+    loop->alarm.data = loop;
+    uv_poll_start(&loop->alarm, UV_READABLE, alarm_rang);
+    return 0;
+}
+
+static void set_alarm(weir__loop *loop, int at_once)
+{
+    int ms = at_once ? 0 : uv_backend_timeout(&loop->uv);
+    struct itimerspec when = {0};
+
+    if (ms < 0 && loop->alarm_ms < 0)
+        return;
+    loop->alarm_ms = ms;
+    if (ms >= 0) {
+        when.it_value.tv_sec = ms / 1000;
+        when.it_value.tv_nsec = ms % 1000 * 1000000L + 1; /* zero would mean off */
+    }
+    timerfd_settime(loop->alarm_fd, 0, &when, NULL);
+}
+#else
+static int open_alarm(weir__loop *loop)
+{
+    (void)loop;
+    return 0;
+}
+
+static void set_alarm(weir__loop *loop, int at_once)
+{
+    (void)loop;
+    (void)at_once;
+}
+#endif
+
+enum { LOOP_FDS = 8 }; /* as many descriptors as libuv and we open for a loop, at most */
+
+/* Makes sure that a loop finds room, and above 2.  At the first loop of a
+ * process libuv aborts where it finds none, at others it forgets to close what
+ * it has opened; and a host whose stdout is closed would print into the loop.
+ * Fills held with what to close afterwards.  Returns 0, or an errno. */
+static int make_room(int held[STDERR_FILENO + 1])
+{
+    int fds[LOOP_FDS], failed = 0, count = 0;
+
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        held[fd] = -1;
+    while (failed == 0 && count < LOOP_FDS) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+            failed = errno;
+        else if (fd <= STDERR_FILENO)
+            held[fd] = fd;
+        else
+            fds[count++] = fd;
+    }
+    while (count > 0)
+        weir__close(&fds[--count]);
+    return failed;
+}
+
+static int open_handles(weir__loop *loop)
+{
+    int failed = uv_loop_init(&loop->uv);
+
+    if (failed != 0)
+        return failed;
+    loop->uv.data = loop;
+    failed = uv_async_init(&loop->uv, &loop->wake, do_nothing);
+    if (failed == 0) {
+        failed = open_alarm(loop);
+        if (failed != 0)
+            uv_close((uv_handle_t *)&loop->wake, NULL);
+    }
+    if (failed != 0) {
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+        uv_loop_close(&loop->uv);
+    }
+    return failed;
+}
+
+weir__loop *weir__loop_new(struct weir_error *error)
+{
+    weir__loop *loop = calloc(1, sizeof *loop);
+    int held[STDERR_FILENO + 1], failed;
+
+    if (loop == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a loop");
+        return NULL;
+    }
+    failed = -make_room(held);
+    if (failed == 0)
+        failed = open_handles(loop);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        weir__close(&held[fd]);
+    if (failed != 0) {
+        free(loop);
+        weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot open an event loop");
+        return NULL;
+    }
+    return loop;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_handle(uv_handle_t *handle, void *data)
+{
+    weir__loop *loop = data;
+
+    if (uv_is_closing(handle))
+        return;
+#ifdef HAVE_SYS_TIMERFD_H
+    if (handle == (uv_handle_t *)&loop->alarm) {
+        uv_close(handle, NULL);
+        return;
+    }
+#endif
+    uv_close(handle, handle == (uv_handle_t *)&loop->wake ? NULL : free_handle);
+}
+
+void weir__loop_free(weir__loop *loop)
+{
+    if (loop == NULL)
+        return;
+    uv_walk(&loop->uv, close_handle, loop);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&loop->uv);
+#ifdef HAVE_SYS_TIMERFD_H
+    close(loop->alarm_fd);
+#endif
+    free(loop);
+}
+
+void weir__loop_run(weir__loop *loop, int wait)
+{
+    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+void weir__loop_wake(weir__loop *loop)
+{
+    uv_async_send(&loop->wake);
+}
+
+int weir__loop_fd(const weir__loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int weir__loop_timeout_ms(const weir__loop *loop)
+{
+    return uv_backend_timeout(&loop->uv);
+}
+
+static void watch_fired(uv_poll_t *poll, int status, int events)
+{
+    weir__watch *watch = (weir__watch *)poll;
+    weir__loop *loop = poll->loop->data;
+    int bits = 0;
+
+    if (loop->quiet) { /* what is ready stays ready; after an error libuv stops to watch */
+        if (status < 0) {
+            watch->next_late = loop->late_watches;
+            loop->late_watches = watch;
+        }
+        return;
+    }
+    if (events & UV_READABLE)
+        bits |= WEIR__READABLE;
+    if (events & UV_WRITABLE)
+        bits |= WEIR__WRITABLE;
+    if (status < 0) /* an error on the descriptor: reading or writing tells which */
+        bits = WEIR__READABLE | WEIR__WRITABLE;
+    watch->callback(watch->data, bits);
+}
+
+int weir__watch_new(weir__loop *loop, int fd, int bits, weir__watch_callback callback, void *data,
+                    weir__watch **watch, struct weir_error *error)
+{
+    weir__watch *made = calloc(1, sizeof *made);
+    int flags = fcntl(fd, F_GETFL);
+    int failed;
+
+    if (made == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to watch a descriptor");
+    failed = uv_poll_init(&loop->uv, &made->uv, fd);
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags); /* libuv has set it */
+    if (failed != 0) {
+        free(made);
+        return weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot watch descriptor %d", fd);
+    }
+    made->callback = callback;
+    made->data = data;
+    weir__watch_set(made, bits);
+    *watch = made;
+    return 0;
+}
+
+void weir__watch_set(weir__watch *watch, int bits)
+{
+    int events =
+        (bits & WEIR__READABLE ? UV_READABLE : 0) | (bits & WEIR__WRITABLE ? UV_WRITABLE : 0);
+
+    watch->bits = bits;
+    if (events != 0)
+        uv_poll_start(&watch->uv, events, watch_fired);
+    else
+        uv_poll_stop(&watch->uv);
+}
+
+void weir__watch_close(weir__watch **watch)
+{
+    if (*watch == NULL)
+        return;
+    uv_close((uv_handle_t *)*watch, free_handle); /* stops it at once, too */
+    *watch = NULL;
+}
+
+static void timer_fired(uv_timer_t *uv)
+{
+    weir__timer *timer = (weir__timer *)uv;
+    weir__loop *loop = uv->loop->data;
+
+    if (loop->quiet) {
+        timer->next_late = loop->late_timers;
+        loop->late_timers = timer;
+        return;
+    }
+    timer->callback(timer->data);
+}
+
+int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
+                    weir__timer **timer, struct weir_error *error)
+{
+    weir__timer *made = calloc(1, sizeof *made);
+
+    if (made == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a timer");
+    uv_timer_init(&loop->uv, &made->uv);
+    made->callback = callback;
+    made->data = data;
+    *timer = made;
+    return 0;
+}
+
+void weir__timer_start(weir__timer *timer, int64_t ms)
+{
+    uv_update_time(timer->uv.loop);
+    /* libuv counts from the last whole millisecond: one more, and it is never early. */
+    uv_timer_start(&timer->uv, timer_fired, (uint64_t)(ms > 0 ? ms + 1 : 0), 0);
+}
+
+void weir__timer_stop(weir__timer *timer)
+{
+    uv_timer_stop(&timer->uv);
+}
+
+void weir__timer_close(weir__timer **timer)
+{
+    if (*timer == NULL)
+        return;
+    uv_close((uv_handle_t *)*timer, free_handle);
+    *timer = NULL;
+}
+
+void weir__loop_settle(weir__loop *loop)
+{
+    int at_once;
+
+    /* libuv tells the kernel of new watches when it polls.  What fires there
+     * fires again in the next run. */
+    loop->quiet = 1;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    loop->quiet = 0;
+    at_once = loop->late_watches != NULL;
+    for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)
+        weir__watch_set(loop->late_watches, loop->late_watches->bits);
+    for (; loop->late_timers != NULL; loop->late_timers = loop->late_timers->next_late)
+        uv_timer_start(&loop->late_timers->uv, timer_fired, 0, 0);
+    set_alarm(loop, at_once);
+}

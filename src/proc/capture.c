@@ -1,0 +1,218 @@
+#include "config.h"
+
+#include "proc/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+enum {
+    FIRST_ROOM = 4096,
+    READ_AT_MOST = 256 * 1024,
+    READS_A_TURN = 16, /* then others have their turn */
+};
+
+static void close_pipe(struct weir__capture *capture)
+{
+    weir__watch_close(&capture->watch);
+    weir__close(&capture->fd);
+}
+
+static void spool(struct weir__capture *capture, const char *bytes, size_t length)
+{
+    if (capture->spool_errno == 0)
+        capture->spool_errno = weir__write_all(capture->spool_fd, bytes, length);
+}
+
+/* Everything so far still lies in order: it opens the file. */
+static void start_spool(struct weir__capture *capture)
+{
+    const char *dir = getenv("TMPDIR");
+    char path[1024];
+
+    snprintf(path, sizeof path, "%s/weir-spool-XXXXXX",
+             dir != NULL && *dir != '\0' ? dir : "/tmp");
+    capture->spool_fd = mkostemp(path, O_CLOEXEC);
+    if (capture->spool_fd >= 0)
+        capture->spool_path = strdup(path);
+    if (capture->spool_fd < 0 || capture->spool_path == NULL) {
+        capture->spool_errno = capture->spool_fd < 0 ? errno : ENOMEM;
+        return;
+    }
+    spool(capture, capture->bytes, (size_t)capture->total);
+}
+
+/* Where the next bytes go, and how many fit there in one piece.  0: no memory. */
+static size_t make_room(struct weir__capture *capture, char **to)
+{
+    size_t ring = capture->max - capture->head_size;
+    size_t at = (size_t)capture->total;
+
+    if (capture->total >= capture->max)
+        at = capture->head_size + (size_t)((capture->total - capture->head_size) % ring);
+    if (at == capture->capacity && capture->capacity < capture->max) {
+        size_t capacity = capture->capacity > 0 ? capture->capacity * 2 : FIRST_ROOM;
+        char *bytes;
+
+        if (capacity > capture->max)
+            capacity = capture->max;
+        bytes = realloc(capture->bytes, capacity);
+        if (bytes == NULL)
+            return 0;
+        capture->bytes = bytes;
+        capture->capacity = capacity;
+    }
+    *to = capture->bytes + at;
+    return capture->capacity - at;
+}
+
+static void read_some(void *data, int bits)
+{
+    struct weir__capture *capture = data;
+
+    (void)bits;
+    for (int turn = 0; turn < READS_A_TURN && !capture->paused; turn++) {
+        char *to;
+        size_t room = make_room(capture, &to);
+        ssize_t count;
+
+        if (room > READ_AT_MOST)
+            room = READ_AT_MOST;
+        count = room > 0 ? read(capture->fd, to, room) : -1;
+        if (count > 0) {
+            capture->total += (uint64_t)count;
+            if (capture->spool_path != NULL)
+                spool(capture, to, (size_t)count);
+            else if (capture->spool && capture->total == capture->max)
+                start_spool(capture); /* full, and the next byte would push one out */
+            capture->on_bytes(capture->owner, to, (size_t)count);
+        } else if (count < 0 && errno == EINTR) {
+            continue;
+        } else if (count < 0 && room > 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        } else {
+            close_pipe(capture);
+            capture->on_end(capture->owner);
+            return;
+        }
+    }
+}
+
+int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
+                        int spool_it, struct weir_error *error)
+{
+    struct stat file;
+    int status;
+
+    capture->fd = fd;
+    capture->spool = spool_it;
+    capture->spool_fd = -1;
+    capture->bound = max;
+    capture->max = max > 0 ? max : 1; /* bytes are read into what is kept */
+    capture->head_size = capture->max / 2;
+    if (fstat(fd, &file) == 0)
+        capture->inode = file.st_ino;
+    status = weir__watch_new(loop, fd, WEIR__READABLE, read_some, capture, &capture->watch, error);
+    if (status < 0)
+        weir__close(&capture->fd);
+    return status;
+}
+
+int weir__capture_is_open(const struct weir__capture *capture)
+{
+    return capture->watch != NULL;
+}
+
+void weir__capture_pause(struct weir__capture *capture, int pause)
+{
+    capture->paused = pause;
+    if (capture->watch != NULL)
+        weir__watch_set(capture->watch, pause ? 0 : WEIR__READABLE);
+}
+
+void weir__capture_abandon(struct weir__capture *capture)
+{
+    if (capture->watch == NULL)
+        return;
+    capture->abandoned = 1;
+    close_pipe(capture);
+}
+
+/* Puts the ring in order: [head][newer][older] becomes [head][older][newer]. */
+static void unroll(char *ring, size_t size, size_t newer)
+{
+    char *aside = newer > 0 && newer < size ? malloc(newer) : NULL;
+
+    if (aside == NULL)
+        return;
+    memcpy(aside, ring, newer);
+    memmove(ring, ring + newer, size - newer);
+    memcpy(ring + size - newer, aside, newer);
+    free(aside);
+}
+
+size_t weir__capture_look(const struct weir__capture *capture, char *kept)
+{
+    size_t length = capture->total < capture->max ? (size_t)capture->total : capture->max;
+    size_t ring = capture->max - capture->head_size;
+
+    if (length > 0)
+        memcpy(kept, capture->bytes, length);
+    if (capture->total > capture->max)
+        unroll(kept + capture->head_size, ring,
+               (size_t)((capture->total - capture->head_size) % ring));
+    return length;
+}
+
+int weir__capture_finish(struct weir__capture *capture, struct weir_output *output,
+                         struct weir_error *error)
+{
+    size_t kept = capture->total < capture->bound ? (size_t)capture->total : capture->bound;
+    size_t ring = capture->max - capture->head_size;
+    char *bytes;
+
+    if (capture->total > capture->max)
+        unroll(capture->bytes + capture->head_size, ring,
+               (size_t)((capture->total - capture->head_size) % ring));
+    bytes = realloc(capture->bytes, kept + 1);
+    if (bytes == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu bytes of output", kept);
+    bytes[kept] = '\0';
+    capture->bytes = NULL;
+    capture->capacity = 0;
+    *output = (struct weir_output){
+        .bytes = bytes,
+        .kept = kept,
+        .head = capture->total > capture->bound ? capture->head_size : kept,
+        .total = capture->total,
+        .truncated = capture->total > capture->bound,
+        .abandoned = capture->abandoned,
+        .invalid_at = -1,
+    };
+    if (capture->spool_path != NULL && capture->spool_errno == 0 && output->truncated) {
+        output->spooled = capture->spool_path;
+        capture->spool_path = NULL;
+    }
+    return 0;
+}
+
+void weir__capture_clear(struct weir__capture *capture)
+{
+    if (capture->watch != NULL)
+        close_pipe(capture);
+    if (capture->spool_path != NULL)
+        unlink(capture->spool_path);
+    if (capture->spool)
+        weir__close(&capture->spool_fd);
+    free(capture->spool_path);
+    free(capture->bytes);
+    capture->spool_path = NULL;
+    capture->bytes = NULL;
+}

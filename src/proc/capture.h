@@ -1,0 +1,62 @@
+/* proc/capture.h - read an output of a child to its end, and keep what fits.
+ *
+ * The first head_size bytes stay where they are; what follows goes round in a
+ * ring behind them, so that head and tail are kept within max bytes, however
+ * much comes.
+ */
+#ifndef WEIR_PROC_CAPTURE_H
+#define WEIR_PROC_CAPTURE_H
+
+#include <sys/types.h>
+
+#include <weir/result.h>
+#include <weir/run.h>
+
+#include "loop/loop.h"
+
+struct weir__capture {
+    int fd; /* read end, -1 once closed */
+    ino_t inode; /* of the pipe, to find who holds it */
+    weir__watch *watch;
+    char *bytes;
+    size_t capacity, head_size, max;
+    size_t bound; /* what may be kept: max, but for 0 */
+    uint64_t total;
+    int abandoned, paused;
+
+    int spool; /* whether to spool */
+    int spool_fd;
+    char *spool_path;
+    int spool_errno; /* why the spool is not whole; 0: it is */
+
+    /* Fresh bytes came; they are where the reader last put them. */
+    void (*on_bytes)(void *owner, const char *bytes, size_t length);
+    void (*on_end)(void *owner); /* end of file, or closed because it broke */
+    void *owner;
+};
+
+/* Takes fd, which is non-blocking.  Callbacks and owner are set by the caller
+ * before.  Errors: SYSTEM, NOMEM; fd is closed then. */
+int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
+                        int spool, struct weir_error *error);
+
+/* Whether the child may still write. */
+int weir__capture_is_open(const struct weir__capture *capture);
+
+/* Stops reading for a while, or goes on. */
+void weir__capture_pause(struct weir__capture *capture, int pause);
+
+/* Gives the pipe up: what comes later is not ours. */
+void weir__capture_abandon(struct weir__capture *capture);
+
+/* Copies what is kept so far, in order, to kept, which has room for it all. */
+size_t weir__capture_look(const struct weir__capture *capture, char *kept);
+
+/* Moves what was kept into *output, whose text is left empty.  Errors: NOMEM. */
+int weir__capture_finish(struct weir__capture *capture, struct weir_output *output,
+                         struct weir_error *error);
+
+/* Releases everything, a spool file that nobody took with it. */
+void weir__capture_clear(struct weir__capture *capture);
+
+#endif

@@ -1,0 +1,218 @@
+#include "config.h"
+
+#include "proc/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/message.h"
+
+extern char **environ;
+
+static const struct {
+    const char *name;
+    int resource;
+} limits[WEIR_LIMIT_COUNT] = {
+    [WEIR_LIMIT_CPU] = {"cpu", RLIMIT_CPU},
+    [WEIR_LIMIT_MEMORY] = {"memory", RLIMIT_AS},
+    [WEIR_LIMIT_FILES] = {"files", RLIMIT_NOFILE},
+    [WEIR_LIMIT_FILE_SIZE] = {"file-size", RLIMIT_FSIZE},
+    [WEIR_LIMIT_PROCESSES] = {"processes", RLIMIT_NPROC},
+    [WEIR_LIMIT_CORE] = {"core", RLIMIT_CORE},
+};
+
+void weir_command_init(struct weir_command *command)
+{
+    *command = (struct weir_command){.size = sizeof *command};
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        command->limits[i] = WEIR_NO_LIMIT;
+}
+
+const char *weir_limit_name(enum weir_limit limit)
+{
+    return (unsigned)limit < WEIR_LIMIT_COUNT ? limits[limit].name : NULL;
+}
+
+int weir_limit_find(const char *name, struct weir_error *error)
+{
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        if (strcmp(limits[i].name, name) == 0)
+            return i;
+    return weir__fail(error, WEIR_ERR_INVALID, 0,
+                      "no limit named \"%s\": there are cpu (seconds), memory, files, file-size, "
+                      "processes and core",
+                      name);
+}
+
+int weir__command_check(const struct weir_command *command, struct weir_error *error)
+{
+    if (command->size != sizeof *command)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the command was not made by weir_command_init()");
+    if (command->argv == NULL || command->argv[0] == NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "the command has no program");
+    for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
+         variable++)
+        if (strchr(*variable, '=') == NULL || **variable == '=')
+            return weir__fail(error, WEIR_ERR_INVALID, 0,
+                              "\"%s\" is no variable: give NAME=VALUE", *variable);
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        if (command->limits[i] != WEIR_NO_LIMIT && command->limits[i] > INT64_MAX)
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "the limit of %s is out of range",
+                              limits[i].name);
+    return 0;
+}
+
+int weir__command_open_cwd(const struct weir_command *command)
+{
+#ifdef O_PATH
+    int fd = open(command->cwd != NULL ? command->cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+#else
+    int fd = open(command->cwd != NULL ? command->cwd : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#endif
+
+    if (fd < 0 || weir__fd_above_stdio(&fd, NULL) < 0)
+        return errno == EPERM ? -EACCES : -errno; /* -1 is taken: "the same directory" */
+    return fd;
+}
+
+char *weir__command_cwd(const struct weir_command *command)
+{
+    char path[PATH_MAX];
+
+    if (command->cwd == NULL)
+        return strdup(getcwd(path, sizeof path) != NULL ? path : ".");
+    return strdup(realpath(command->cwd, path) != NULL ? path : command->cwd);
+}
+
+char **weir__argv_copy(const char *const *argv)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (argv[count] != NULL)
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = strdup(argv[i]);
+        if (copy[i] == NULL) {
+            weir__argv_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+void weir__argv_free(char **argv)
+{
+    for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
+        free(argv[i]);
+    free(argv);
+}
+
+/* --- The environment ------------------------------------------------------ */
+
+static int same_name(const char *variable, const char *other)
+{
+    size_t length = strcspn(other, "=");
+
+    return strncmp(variable, other, length) == 0 && variable[length] == '=';
+}
+
+static const char *find_variable(char *const *variables, const char *name)
+{
+    for (; *variables != NULL; variables++)
+        if (same_name(*variables, name))
+            return *variables;
+    return NULL;
+}
+
+static void add(json_t *list, const char *bytes)
+{
+    json_array_append_new(list, weir__json_bytes(bytes));
+}
+
+/* What the host's environment has that the spawner's has not, and the other
+ * way round.  Nearly always they are equal, string by string. */
+static void add_changes(json_t *set, json_t *unset, char *const *before)
+{
+    size_t same = 0;
+
+    if (environ == NULL)
+        return;
+    while (before[same] != NULL && environ[same] != NULL
+           && strcmp(before[same], environ[same]) == 0)
+        same++;
+    for (size_t i = same; environ[i] != NULL; i++) {
+        const char *known = strchr(environ[i], '=') != NULL ? find_variable(before, environ[i])
+                                                            : environ[i];
+
+        if (known == NULL || strcmp(known, environ[i]) != 0)
+            add(set, environ[i]);
+    }
+    for (size_t i = same; before[i] != NULL; i++)
+        if (find_variable(environ, before[i]) == NULL) {
+            char *name = strndup(before[i], strcspn(before[i], "="));
+
+            if (name != NULL)
+                add(unset, name);
+            free(name);
+        }
+}
+
+static void set_list(json_t *stage, const char *key, json_t *list)
+{
+    if (json_array_size(list) > 0)
+        json_object_set_new(stage, key, list);
+    else
+        json_decref(list);
+}
+
+static void add_environment(json_t *stage, const struct weir_command *command,
+                            char *const *spawner_environment)
+{
+    json_t *set = json_array(), *unset = json_array();
+
+    if (command->env_clear || command->env_pass != NULL) {
+        json_object_set_new(stage, "env_clear", json_true());
+        for (const char *const *name = command->env_pass; name != NULL && *name != NULL; name++) {
+            const char *variable = environ != NULL ? find_variable(environ, *name) : NULL;
+
+            if (variable != NULL)
+                add(set, variable);
+        }
+    } else {
+        add_changes(set, unset, spawner_environment);
+    }
+    for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
+         variable++)
+        add(set, *variable);
+    set_list(stage, "env_set", set);
+    set_list(stage, "env_unset", unset);
+}
+
+json_t *weir__command_json(const struct weir_command *command, char *const *spawner_environment)
+{
+    json_t *stage = json_object(), *argv = json_array(), *list = json_array();
+
+    for (const char *const *word = command->argv; *word != NULL; word++)
+        add(argv, *word);
+    json_object_set_new(stage, "argv", argv);
+    add_environment(stage, command, spawner_environment);
+    if (command->nice != 0)
+        json_object_set_new(stage, "nice", json_integer(command->nice));
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        if (command->limits[i] != WEIR_NO_LIMIT)
+            json_array_append_new(list, json_pack("[i,I]", limits[i].resource,
+                                                  (json_int_t)command->limits[i]));
+    set_list(stage, "limits", list);
+    return stage;
+}

@@ -1,0 +1,30 @@
+/* proc/command.h - a command on its way to the spawner. */
+#ifndef WEIR_PROC_COMMAND_H
+#define WEIR_PROC_COMMAND_H
+
+#include <jansson.h>
+
+#include <weir/command.h>
+
+/* Refuses what cannot be asked: no argv, a variable without "=", a limit that
+ * no system has.  Errors: INVALID. */
+int weir__command_check(const struct weir_command *command, struct weir_error *error);
+
+/* Opens the directory the command starts in.  Returns a descriptor, or a
+ * negative errno value: then the child would fail at step chdir. */
+int weir__command_open_cwd(const struct weir_command *command);
+
+/* The command's part of a request, without descriptors.  spawner_environment is
+ * what the spawner was started with: only what differs from it is said.
+ * Returns a new reference, or NULL when memory is short. */
+json_t *weir__command_json(const struct weir_command *command, char *const *spawner_environment);
+
+/* Absolute path of the directory the command starts in.  The caller owns it;
+ * NULL when memory is short. */
+char *weir__command_cwd(const struct weir_command *command);
+
+/* A NULL-terminated copy of argv.  The caller owns it: weir__argv_free(). */
+char **weir__argv_copy(const char *const *argv);
+void weir__argv_free(char **argv);
+
+#endif

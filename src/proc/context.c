@@ -1,0 +1,308 @@
+#include "config.h"
+
+#include "proc/context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+struct weir__task {
+    struct weir__task *next;
+    void (*work)(void *data);
+    void *data;
+    int done;
+};
+
+/* On the stack of a thread that sleeps. */
+struct weir__waiter {
+    struct weir__waiter *next;
+    const int *done;
+    pthread_cond_t wake;
+};
+
+void weir_options_init(struct weir_options *options)
+{
+    *options = (struct weir_options){.size = sizeof *options};
+}
+
+const char *weir_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
+{
+    weir_t *weir = calloc(1, sizeof *weir);
+
+    if (weir == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a context");
+        return NULL;
+    }
+    pthread_mutex_init(&weir->mutex, NULL);
+    weir->last_task = &weir->tasks;
+    if (options != NULL) {
+        weir->on_event = options->on_event;
+        weir->event_context = options->event_context;
+    }
+    weir->loop = weir__loop_new(error);
+    if (weir->loop == NULL
+        || weir__link_init(&weir->link, weir, options != NULL ? options->spawner : NULL,
+                           options != NULL && options->spawner_stays_child, error)
+               < 0) {
+        weir__loop_free(weir->loop);
+        pthread_mutex_destroy(&weir->mutex);
+        free(weir);
+        return NULL;
+    }
+    return weir;
+}
+
+void weir_close(weir_t *weir)
+{
+    if (weir == NULL)
+        return;
+    weir->closing = 1;
+    while (weir->members != NULL)
+        weir->members->free(weir->members);
+    weir__link_close(&weir->link);
+    weir__loop_free(weir->loop);
+    pthread_mutex_destroy(&weir->mutex);
+    free(weir);
+}
+
+static int leads(const weir_t *weir)
+{
+    return weir->led && pthread_equal(weir->leader, pthread_self());
+}
+
+static void take_lead(weir_t *weir)
+{
+    weir->led = 1;
+    weir->leader = pthread_self();
+}
+
+/* Gives the lead to somebody who sleeps, if anybody does. */
+static void leave_lead(weir_t *weir)
+{
+    weir->led = 0;
+    if (weir->waiters != NULL)
+        pthread_cond_signal(&weir->waiters->wake);
+}
+
+static void wake_waiter(weir_t *weir, const int *done)
+{
+    for (struct weir__waiter *waiter = weir->waiters; waiter != NULL; waiter = waiter->next)
+        if (waiter->done == done)
+            pthread_cond_signal(&waiter->wake);
+}
+
+/* With the mutex held and the lead taken; leaves the mutex meanwhile. */
+static void do_tasks(weir_t *weir)
+{
+    while (weir->tasks != NULL) {
+        struct weir__task *task = weir->tasks;
+
+        weir->tasks = task->next;
+        if (weir->tasks == NULL)
+            weir->last_task = &weir->tasks;
+        pthread_mutex_unlock(&weir->mutex);
+        task->work(task->data);
+        pthread_mutex_lock(&weir->mutex);
+        task->done = 1;
+        wake_waiter(weir, &task->done);
+    }
+}
+
+/* With the mutex held.  Sleeps until *done or the lead is free. */
+static void sleep_until(weir_t *weir, const int *done)
+{
+    struct weir__waiter waiter = {.done = done}, **last = &weir->waiters;
+
+    pthread_cond_init(&waiter.wake, NULL);
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = &waiter;
+    while (!*done && weir->led)
+        pthread_cond_wait(&waiter.wake, &weir->mutex);
+    for (last = &weir->waiters; *last != &waiter;)
+        last = &(*last)->next;
+    *last = waiter.next;
+    pthread_cond_destroy(&waiter.wake);
+    /* Woken to lead, but already done: the lead is for the next one. */
+    if (*done && !weir->led && weir->waiters != NULL)
+        pthread_cond_signal(&weir->waiters->wake);
+}
+
+/* With the mutex held.  Leads, or follows, until *done. */
+static void run_until(weir_t *weir, const int *done)
+{
+    while (!*done) {
+        if (weir->led) {
+            sleep_until(weir, done);
+            continue;
+        }
+        take_lead(weir);
+        do_tasks(weir);
+        while (!*done) {
+            pthread_mutex_unlock(&weir->mutex);
+            weir__loop_run(weir->loop, 1);
+            pthread_mutex_lock(&weir->mutex);
+            do_tasks(weir);
+        }
+        if (weir->members != NULL) { /* who polls weir_fd() must see what we began */
+            pthread_mutex_unlock(&weir->mutex);
+            weir__loop_settle(weir->loop);
+            pthread_mutex_lock(&weir->mutex);
+        }
+        leave_lead(weir);
+    }
+}
+
+static void do_here(weir_t *weir, void (*work)(void *data), void *data, int settle)
+{
+    struct weir__task task = {.work = work, .data = data};
+
+    pthread_mutex_lock(&weir->mutex);
+    if (leads(weir)) {
+        pthread_mutex_unlock(&weir->mutex);
+        work(data);
+        return;
+    }
+    if (!weir->led) {
+        take_lead(weir);
+        pthread_mutex_unlock(&weir->mutex);
+        work(data);
+        if (settle)
+            weir__loop_settle(weir->loop);
+        pthread_mutex_lock(&weir->mutex);
+        do_tasks(weir);
+        leave_lead(weir);
+    } else {
+        *weir->last_task = &task;
+        weir->last_task = &task.next;
+        weir__loop_wake(weir->loop);
+        while (!task.done) {
+            if (weir->led) {
+                sleep_until(weir, &task.done);
+            } else {
+                take_lead(weir);
+                do_tasks(weir);
+                leave_lead(weir);
+            }
+        }
+    }
+    pthread_mutex_unlock(&weir->mutex);
+}
+
+void weir__context_do(weir_t *weir, void (*work)(void *data), void *data)
+{
+    do_here(weir, work, data, 1);
+}
+
+void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *data)
+{
+    do_here(weir, work, data, 0);
+}
+
+int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
+{
+    int status = 0;
+
+    pthread_mutex_lock(&weir->mutex);
+    if (!leads(weir))
+        run_until(weir, done);
+    else if (!*done)
+        status = weir__fail(error, WEIR_ERR_BUSY, 0,
+                            "cannot wait inside a callback of the same context: start it, and "
+                            "hear of its end in a callback");
+    pthread_mutex_unlock(&weir->mutex);
+    return status;
+}
+
+void weir__context_done(weir_t *weir, int *done)
+{
+    pthread_mutex_lock(&weir->mutex);
+    *done = 1;
+    wake_waiter(weir, done);
+    pthread_mutex_unlock(&weir->mutex);
+}
+
+int weir__context_is_done(weir_t *weir, const int *done)
+{
+    int answer;
+
+    pthread_mutex_lock(&weir->mutex);
+    answer = *done;
+    pthread_mutex_unlock(&weir->mutex);
+    return answer;
+}
+
+int weir_fd(const weir_t *weir)
+{
+    return weir__loop_fd(weir->loop);
+}
+
+int weir_timeout_ms(weir_t *weir)
+{
+    return weir__loop_timeout_ms(weir->loop);
+}
+
+int weir_dispatch(weir_t *weir, struct weir_error *error)
+{
+    (void)error;
+    pthread_mutex_lock(&weir->mutex);
+    if (!weir->led) {
+        take_lead(weir);
+        do_tasks(weir);
+        pthread_mutex_unlock(&weir->mutex);
+        weir__loop_run(weir->loop, 0);
+        weir__loop_settle(weir->loop);
+        pthread_mutex_lock(&weir->mutex);
+        do_tasks(weir);
+        leave_lead(weir);
+    }
+    pthread_mutex_unlock(&weir->mutex);
+    return 0;
+}
+
+void weir__context_join(weir_t *weir, struct weir__member *member,
+                        void (*free_member)(struct weir__member *member))
+{
+    pthread_mutex_lock(&weir->mutex);
+    member->weir = weir;
+    member->free = free_member;
+    member->next = weir->members;
+    member->link = &weir->members;
+    if (member->next != NULL)
+        member->next->link = &member->next;
+    weir->members = member;
+    pthread_mutex_unlock(&weir->mutex);
+}
+
+void weir__context_leave(struct weir__member *member)
+{
+    weir_t *weir = member->weir;
+
+    if (weir == NULL)
+        return;
+    pthread_mutex_lock(&weir->mutex);
+    *member->link = member->next;
+    if (member->next != NULL)
+        member->next->link = member->link;
+    pthread_mutex_unlock(&weir->mutex);
+    member->weir = NULL;
+}
+
+void weir__context_tell(weir_t *weir, struct weir_event event)
+{
+    if (weir->on_event == NULL)
+        return;
+    event.time_ns = weir__clock_wall_ns();
+    if (event.text == NULL)
+        event.text = "";
+    if (event.name == NULL)
+        event.name = "";
+    weir->on_event(&event, weir->event_context);
+}

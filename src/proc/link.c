@@ -1,0 +1,470 @@
+#include "config.h"
+
+#include "proc/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/message.h"
+#include "proc/command.h"
+#include "proc/context.h"
+
+extern char **environ;
+
+enum { SPAWNER_SOCKET = 3 };
+
+static void strings_free(char **strings)
+{
+    for (size_t i = 0; strings != NULL && strings[i] != NULL; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+static char **strings_copy(char **strings)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (strings != NULL && strings[count] != NULL)
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = strdup(strings[i]);
+        if (copy[i] == NULL) {
+            strings_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+static void told(void *data, int bits);
+
+/* Returns its exit code, or 0 when that cannot be known. */
+static int wait_for_child(struct weir__link *link)
+{
+    int status = 0;
+
+    while (link->child > 0 && waitpid(link->child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    link->child = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+/* posix_spawn(3) does not copy the host's memory map: the cost of this one
+ * start does not grow with the host either. */
+static int start_spawner(struct weir__link *link, struct weir_error *error)
+{
+    struct stat here;
+    char *argv[] = {"weir-spawner", link->stays_child ? "--child" : NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    int ends[2], failed, status;
+    pid_t pid;
+
+    if (weir__message_socketpair(ends, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
+        int moved = fcntl(ends[1], F_DUPFD_CLOEXEC, SPAWNER_SOCKET + 1);
+
+        weir__close(&ends[1]);
+        ends[1] = moved;
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    for (int fd = 0; fd < SPAWNER_SOCKET; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], SPAWNER_SOCKET);
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    failed =
+        ends[1] < 0 ? EMFILE : posix_spawn(&pid, link->path, &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    weir__close(&ends[1]);
+    if (failed != 0) {
+        weir__close(&ends[0]);
+        return weir__fail(error, WEIR_ERR_SPAWNER, failed,
+                          "cannot start weir-spawner: tried %s (%s): install weir, or set "
+                          "WEIR_SPAWNER to its path",
+                          link->path, link->from);
+    }
+    link->child = pid;
+    if (!link->stays_child && wait_for_child(link) != 0) { /* it was only the spawner's parent */
+        weir__close(&ends[0]);
+        return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
+                          "weir-spawner ended at once: tried %s (%s): is there room for a process?",
+                          link->path, link->from);
+    }
+    if (stat(".", &here) == 0) {
+        link->dir_device = here.st_dev;
+        link->dir_inode = here.st_ino;
+    }
+    strings_free(link->environment);
+    link->environment = strings_copy(environ);
+    status = link->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    if (status == 0)
+        status = weir__watch_new(link->weir->loop, ends[0], WEIR__READABLE, told, link,
+                                 &link->watch, error);
+    if (status < 0) {
+        weir__close(&ends[0]);
+        return status;
+    }
+    link->socket = ends[0];
+    return 0;
+}
+
+int weir__link_shares_directory(const struct weir__link *link)
+{
+    struct stat here;
+
+    return link->socket >= 0 && stat(".", &here) == 0 && here.st_dev == link->dir_device
+           && here.st_ino == link->dir_inode;
+}
+
+int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+                    struct weir_error *error)
+{
+    link->stays_child = stays_child;
+    link->weir = weir;
+    link->socket = -1;
+    link->from = "as the host says";
+    if (path == NULL) {
+        path = secure_getenv("WEIR_SPAWNER");
+        link->from = "from WEIR_SPAWNER";
+    }
+    if (path == NULL || *path == '\0') {
+        path = WEIR_SPAWNER_PATH;
+        link->from = "where it is installed";
+    }
+    link->path = strdup(path);
+    if (link->path == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    if (start_spawner(link, error) < 0) {
+        free(link->path);
+        strings_free(link->environment);
+        return WEIR_ERR_SPAWNER;
+    }
+    return 0;
+}
+
+void weir__link_close(struct weir__link *link)
+{
+    struct weir__message message;
+
+    if (link->socket >= 0) {
+        weir__watch_close(&link->watch);
+        /* Our silence tells the spawner to end all; its end is the end of the socket. */
+        shutdown(link->socket, SHUT_WR);
+        while (weir__message_receive(link->socket, &message, 0, NULL) > 0)
+            weir__message_clear(&message);
+        weir__close(&link->socket);
+        wait_for_child(link);
+    }
+    free(link->path);
+    strings_free(link->environment);
+}
+
+/* --- What the spawner says ------------------------------------------------ */
+
+static struct weir__job *find_job(const struct weir__link *link, int64_t id)
+{
+    struct weir__job *job = link->jobs;
+
+    while (job != NULL && job->id != id)
+        job = job->next;
+    return job;
+}
+
+static void remove_job(struct weir__link *link, const struct weir__job *gone)
+{
+    struct weir__job **at = &link->jobs;
+
+    while (*at != NULL && *at != gone)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = gone->next;
+}
+
+static int64_t number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void tell_started(struct weir__job *job, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "pids");
+    pid_t pids[WEIR__MESSAGE_FDS];
+    size_t count = json_array_size(list);
+
+    if (count > WEIR__MESSAGE_FDS)
+        count = WEIR__MESSAGE_FDS;
+    for (size_t i = 0; i < count; i++)
+        pids[i] = (pid_t)json_integer_value(json_array_get(list, i));
+    job->group = count > 0 ? pids[0] : 0;
+    job->ops->started(job->owner, pids, count);
+}
+
+static void tell_failed(struct weir__job *job, const json_t *answer)
+{
+    const char *step = json_string_value(json_object_get(answer, "step"));
+    const char *detail = json_string_value(json_object_get(answer, "detail"));
+
+    job->ops->failed(job->owner, (size_t)number(answer, "stage"), step != NULL ? step : "setup",
+                     (int)number(answer, "errno"), detail != NULL ? detail : "");
+}
+
+static void tell_exited(struct weir__job *job, const json_t *answer)
+{
+    struct weir__exit how = {
+        .code = (int)number(answer, "code"),
+        .signal = (int)number(answer, "signal"),
+        .pid = (pid_t)number(answer, "pid"),
+        .user_us = number(answer, "user_us"),
+        .system_us = number(answer, "system_us"),
+        .max_rss_kb = number(answer, "max_rss_kb"),
+        .at_ns = number(answer, "at_ns"),
+    };
+
+    job->ops->exited(job->owner, (size_t)number(answer, "stage"), &how);
+}
+
+static void tell_ended(struct weir__link *link, struct weir__job *job)
+{
+    remove_job(link, job);
+    job->ops->ended(job->owner);
+}
+
+static void hear(struct weir__link *link, const json_t *answer)
+{
+    const char *what = json_string_value(json_object_get(answer, "what"));
+    struct weir__job *job = find_job(link, number(answer, "job"));
+
+    if (job == NULL || what == NULL)
+        return;
+    if (strcmp(what, "started") == 0) {
+        tell_started(job, answer);
+    } else if (strcmp(what, "failed") == 0) {
+        tell_failed(job, answer);
+    } else if (strcmp(what, "exit") == 0) {
+        job->is_over = json_is_true(json_object_get(answer, "ended"));
+        tell_exited(job, answer);
+        if (job->is_over)
+            tell_ended(link, job);
+    } else if (strcmp(what, "sent") == 0) {
+        job->ops->sent(job->owner, (int)number(answer, "signal"));
+    } else if (strcmp(what, "paused") == 0) {
+        job->ops->paused(job->owner, (size_t)number(answer, "stage"),
+                         (int)number(answer, "signal"));
+    } else if (strcmp(what, "ended") == 0) {
+        tell_ended(link, job);
+    } else if (strcmp(what, "refused") == 0) {
+        tell_failed(job, answer);
+        tell_ended(link, job);
+    }
+}
+
+/* The spawner's children died with it; those that they left behind are ended
+ * here, by group and cookie, at once: nobody can tell them anything any more. */
+static void end_strays(const struct weir__job *job)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    if (job->group > 0)
+        kill(-job->group, SIGKILL);
+    for (int tries = 0; tries < 200; tries++) {
+        if (weir__strays_signal(job->cookie, 0, SIGKILL) <= 0)
+            return;
+        nanosleep(&moment, NULL);
+    }
+}
+
+static struct weir__job *last_job_before(const struct weir__link *link, int64_t id)
+{
+    struct weir__job *job = link->jobs;
+
+    while (job != NULL && job->id >= id)
+        job = job->next;
+    return job;
+}
+
+static void lose_spawner(struct weir__link *link)
+{
+    int64_t new_ids = link->last_id + 1;
+    struct weir__job *job;
+
+    weir__watch_close(&link->watch);
+    weir__close(&link->socket);
+    wait_for_child(link);
+    weir__context_tell(link->weir,
+                       (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
+    /* Whoever hears of it may start others, or give up some: those that come are
+     * not lost, and each that is is looked for anew. */
+    while ((job = last_job_before(link, new_ids)) != NULL) {
+        remove_job(link, job);
+        end_strays(job);
+        job->ops->lost(job->owner);
+    }
+}
+
+void weir__link_catch_up(struct weir__link *link)
+{
+    struct weir__message message;
+    struct weir_error error;
+    int status = 0;
+
+    while (link->socket >= 0
+           && (status = weir__message_receive(link->socket, &message, MSG_DONTWAIT, &error)) > 0) {
+        json_t *answer = json_loadb(message.text, message.length, 0, NULL);
+
+        weir__message_clear(&message);
+        hear(link, answer);
+        json_decref(answer);
+    }
+    if (link->socket >= 0 && (status == 0 || error.sys_errno != EAGAIN))
+        lose_spawner(link);
+}
+
+static void told(void *data, int bits)
+{
+    (void)bits;
+    weir__link_catch_up(data);
+}
+
+/* --- What the spawner is told --------------------------------------------- */
+
+/* Returns 0, or an errno; a broken line is taken down. */
+static int say(struct weir__link *link, json_t *request, const int *fds, size_t fd_count)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    int failed = ENOMEM;
+
+    if (text != NULL)
+        failed = weir__message_send(link->socket, text, strlen(text), fds, fd_count, 0);
+    free(text);
+    return failed;
+}
+
+/* Adds fd to the descriptors of a message, once, and its position to object. */
+static void pass_fd(json_t *object, const char *key, int fd, int *fds, size_t *fd_count)
+{
+    size_t position = 0;
+
+    if (fd < 0)
+        return;
+    while (position < *fd_count && fds[position] != fd)
+        position++;
+    if (position == *fd_count)
+        fds[(*fd_count)++] = fd;
+    json_object_set_new(object, key, json_integer((json_int_t)position));
+}
+
+static json_t *start_request(struct weir__link *link, const struct weir__job *job,
+                             const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                             int terminal, int *fds, size_t *fd_count)
+{
+    static const char *const stdio[] = {"stdin", "stdout", "stderr"};
+    json_t *list = json_array();
+    json_t *request =
+        json_pack("{s:s,s:I,s:s,s:I,s:o}", "op", "start", "job", (json_int_t)job->id, "cookie",
+                  job->cookie, "grace_ms", (json_int_t)grace_ms, "stages", list);
+
+    if (request == NULL)
+        return NULL;
+    pass_fd(request, "tty", terminal, fds, fd_count);
+    if (job->quiet)
+        json_object_set_new(request, "quiet", json_true());
+    if (terminal >= 0 && !job->in_background)
+        json_object_set_new(request, "tty_group", json_integer(getpgrp()));
+    for (size_t i = 0; i < count; i++) {
+        json_t *stage = weir__command_json(stages[i].command, link->environment);
+
+        if (stage == NULL || json_array_append_new(list, stage) < 0) {
+            json_decref(request);
+            return NULL;
+        }
+        pass_fd(stage, "cwd", stages[i].cwd, fds, fd_count);
+        for (int end = 0; end < 3; end++)
+            pass_fd(stage, stdio[end], stages[i].stdio[end], fds, fd_count);
+    }
+    return request;
+}
+
+int weir__job_start(struct weir__link *link, struct weir__job *job,
+                    const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                    int terminal, struct weir_error *error)
+{
+    int fds[WEIR__MESSAGE_FDS], failed = EPIPE;
+    size_t fd_count;
+
+    if (count > (WEIR__MESSAGE_FDS - 1) / 4)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", count,
+                          (WEIR__MESSAGE_FDS - 1) / 4);
+    job->id = ++link->last_id;
+    job->group = 0;
+    weir__cookie_make(job->cookie);
+    for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
+        json_t *request;
+
+        if (link->socket < 0 && start_spawner(link, error) < 0)
+            return WEIR_ERR_SPAWNER;
+        fd_count = 0;
+        request = start_request(link, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        if (request == NULL)
+            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
+        failed = say(link, request, fds, fd_count);
+        json_decref(request);
+        if (failed == ECONNRESET || failed == ENOTCONN)
+            failed = EPIPE;
+        if (failed == EPIPE)
+            lose_spawner(link);
+    }
+    if (failed != 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot ask weir-spawner");
+    job->next = link->jobs;
+    link->jobs = job;
+    return 0;
+}
+
+static void say_of_job(struct weir__link *link, const struct weir__job *job, json_t *request)
+{
+    /* A broken line is seen by whoever reads it. */
+    if (request != NULL && link->socket >= 0 && !job->is_over && find_job(link, job->id) == job)
+        say(link, request, NULL, 0);
+    json_decref(request);
+}
+
+void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms)
+{
+    say_of_job(link, job,
+               json_pack("{s:s,s:I,s:I}", "op", "stop", "job", (json_int_t)job->id, "grace_ms",
+                         (json_int_t)grace_ms));
+}
+
+void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal)
+{
+    say_of_job(
+        link, job,
+        json_pack("{s:s,s:I,s:i}", "op", "signal", "job", (json_int_t)job->id, "signal", signal));
+}
+
+void weir__job_abandon(struct weir__link *link, struct weir__job *job)
+{
+    if (!link->weir->closing)
+        weir__job_stop(link, job, 0);
+    remove_job(link, job);
+}

@@ -1,0 +1,100 @@
+/* proc/link.h - the host's end of the line to weir-spawner, and the jobs on it. */
+#ifndef WEIR_PROC_LINK_H
+#define WEIR_PROC_LINK_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <weir/command.h>
+#include <weir/context.h>
+
+#include "base/strays.h"
+#include "loop/loop.h"
+
+/* How one stage ended. */
+struct weir__exit {
+    int code, signal; /* signal 0: it exited with code */
+    pid_t pid;
+    int64_t user_us, system_us, max_rss_kb;
+    int64_t at_ns; /* CLOCK_MONOTONIC, when the spawner saw it */
+};
+
+/* What a job's owner hears.  After ended or lost the job is gone and nothing
+ * more comes; the owner may free itself there. */
+struct weir__job_ops {
+    void (*started)(void *owner, const pid_t *pids, size_t count);
+    /* The stage that could not start; those before it are being stopped. */
+    void (*failed)(void *owner, size_t stage, const char *step, int sys_errno,
+                   const char *detail);
+    void (*exited)(void *owner, size_t stage, const struct weir__exit *how);
+    void (*sent)(void *owner, int signal);
+    void (*paused)(void *owner, size_t stage, int signal);
+    void (*ended)(void *owner); /* nothing of the job is left */
+    void (*lost)(void *owner);  /* the spawner died; nothing of the job is left */
+};
+
+struct weir__job {
+    struct weir__job *next;
+    int64_t id;
+    char cookie[WEIR__COOKIE_SIZE];
+    pid_t group; /* 0 until started */
+    int in_background; /* set before the start: the terminal's foreground is left alone */
+    int quiet; /* set before the start: nobody needs to hear that it has started */
+    int is_over; /* its end is on the way to its owner */
+    const struct weir__job_ops *ops;
+    void *owner;
+};
+
+struct weir__link {
+    weir_t *weir;
+    char *path;       /* of weir-spawner */
+    const char *from; /* who named the path, for messages */
+    int stays_child;  /* the spawner is to stay our child */
+    pid_t child;      /* then it is this one; else 0 */
+    int socket;       /* -1: no spawner */
+    weir__watch *watch;
+    dev_t dir_device; /* the directory that the spawner is in */
+    ino_t dir_inode;
+    char **environment; /* as the spawner has it: NULL-terminated copy */
+    struct weir__job *jobs;
+    int64_t last_id;
+};
+
+/* Finds weir-spawner (path, $WEIR_SPAWNER, where it was installed) and starts
+ * it.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+                    struct weir_error *error);
+
+/* Lets the spawner end all jobs, and waits for it. */
+void weir__link_close(struct weir__link *link);
+
+/* One stage to start. */
+struct weir__stage_start {
+    const struct weir_command *command;
+    int cwd;      /* from weir__command_open_cwd(); -1: the spawner's own */
+    int stdio[3]; /* descriptors, borrowed; -1: /dev/null */
+};
+
+/* Whether the host is still in the directory that the spawner was started in:
+ * then none need be passed. */
+int weir__link_shares_directory(const struct weir__link *link);
+
+/* Starts a job; a dead spawner is replaced.  Fills in *job, whose ops and owner
+ * are set; it is the owner's memory until ended or lost.  terminal is a
+ * descriptor or -1.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__job_start(struct weir__link *link, struct weir__job *job,
+                    const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                    int terminal, struct weir_error *error);
+
+/* Sends the job down the ladder.  A job that is over: nothing. */
+void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms);
+void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal);
+
+/* Reads what the spawner has told but the loop has not seen yet. */
+void weir__link_catch_up(struct weir__link *link);
+
+/* Nobody cares for the job any more: kills it; its owner hears nothing. */
+void weir__job_abandon(struct weir__link *link, struct weir__job *job);
+
+#endif

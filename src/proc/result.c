@@ -1,0 +1,299 @@
+#include "config.h"
+
+#include <weir/result.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/event.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "base/strays.h"
+#include "proc/command.h"
+#include "proc/result.h"
+
+enum { TIMED_OUT = 124, FAILED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127, SIGNALED = 128 };
+
+static const char *name_of(const char *const *names, size_t count, unsigned number)
+{
+    return number < count && names[number] != NULL ? names[number] : "unknown";
+}
+
+#define NAME_OF(names, number) name_of(names, sizeof names / sizeof names[0], (unsigned)(number))
+
+const char *weir_end_name(enum weir_end end)
+{
+    static const char *const names[] = {
+        [WEIR_EXITED] = "exited",
+        [WEIR_SIGNALED] = "signaled",
+        [WEIR_NOT_STARTED] = "not_started",
+        [WEIR_STATUS_LOST] = "status_lost",
+    };
+
+    return NAME_OF(names, end);
+}
+
+const char *weir_why_name(enum weir_why why)
+{
+    static const char *const names[] = {
+        [WEIR_WHY_NONE] = "none",
+        [WEIR_WHY_TIMEOUT] = "timeout",
+        [WEIR_WHY_IDLE] = "idle",
+        [WEIR_WHY_CANCELLED] = "cancelled",
+        [WEIR_WHY_OVERFLOW] = "overflow",
+        [WEIR_WHY_PEER_FAILED] = "peer_failed",
+        [WEIR_WHY_HOST_GONE] = "host_gone",
+    };
+
+    return NAME_OF(names, why);
+}
+
+static const char *const steps[] = {
+    [WEIR_STEP_CHDIR] = "chdir",
+    [WEIR_STEP_LIMIT] = "limit",
+    [WEIR_STEP_SETUP] = "setup",
+    [WEIR_STEP_EXEC] = "exec",
+};
+enum { STEP_COUNT = sizeof steps / sizeof steps[0] };
+
+const char *weir_step_name(enum weir_step step)
+{
+    return (unsigned)step < STEP_COUNT ? steps[step] : NULL;
+}
+
+enum weir_step weir__step_find(const char *name)
+{
+    for (int i = 1; i < STEP_COUNT; i++)
+        if (strcmp(steps[i], name) == 0)
+            return (enum weir_step)i;
+    return WEIR_STEP_SETUP;
+}
+
+const char *weir_event_name(enum weir_event_kind kind)
+{
+    static const char *const names[] = {
+        [WEIR_EVENT_STARTED] = "started",
+        [WEIR_EVENT_NOT_STARTED] = "not_started",
+        [WEIR_EVENT_EXITED] = "exited",
+        [WEIR_EVENT_SIGNALED] = "signaled",
+        [WEIR_EVENT_STATUS_LOST] = "status_lost",
+        [WEIR_EVENT_PAUSED] = "paused",
+        [WEIR_EVENT_STDERR_LINE] = "stderr_line",
+        [WEIR_EVENT_TIMEOUT] = "timeout",
+        [WEIR_EVENT_SIGNAL_SENT] = "signal_sent",
+        [WEIR_EVENT_PROGRESS] = "progress",
+        [WEIR_EVENT_RECORD_FAILED] = "record_failed",
+        [WEIR_EVENT_SPAWNER_LOST] = "spawner_lost",
+    };
+
+    return NAME_OF(names, kind);
+}
+
+const char *weir_signal_name(int number)
+{
+    return weir__signal_name(number);
+}
+
+static void output_clear(struct weir_output *output)
+{
+    free(output->bytes);
+    free(output->text);
+    free(output->spooled);
+    *output = (struct weir_output){0};
+}
+
+void weir_result_clear(struct weir_result *result)
+{
+    if (result == NULL)
+        return;
+    weir__argv_free(result->argv);
+    free(result->cwd);
+    output_clear(&result->out);
+    output_clear(&result->err);
+    *result = (struct weir_result){0};
+}
+
+int weir__result_begin(struct weir_result *result, const struct weir_command *command,
+                       struct weir_error *error)
+{
+    *result = (struct weir_result){
+        .started_at_ns = weir__clock_wall_ns(),
+        .wall_ns = -weir__clock_ns(), /* made whole when it ends */
+        .end = WEIR_STATUS_LOST,      /* until something better is known */
+        .out.invalid_at = -1,
+        .err.invalid_at = -1,
+    };
+    result->argv = weir__argv_copy(command->argv);
+    result->cwd = weir__command_cwd(command);
+    if (result->argv == NULL || result->cwd == NULL) {
+        weir_result_clear(result);
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a result");
+    }
+    return 0;
+}
+
+static void stop_clock(struct weir_result *result)
+{
+    if (result->wall_ns < 0)
+        result->wall_ns += weir__clock_ns();
+}
+
+void weir__result_not_started(struct weir_result *result, enum weir_step step, int sys_errno,
+                              const char *interpreter)
+{
+    stop_clock(result);
+    result->end = WEIR_NOT_STARTED;
+    result->step = step;
+    result->sys_errno = sys_errno;
+    result->pid = 0;
+    snprintf(result->interpreter, sizeof result->interpreter, "%s", interpreter);
+}
+
+/* Which limits ended it: the kernel tells of two by signals of their own. */
+static unsigned hits(const struct weir_result *result, const uint64_t limits[WEIR_LIMIT_COUNT])
+{
+    int64_t cpu_us = result->user_us + result->system_us;
+    unsigned bits = 0;
+
+    if (limits[WEIR_LIMIT_CPU] != WEIR_NO_LIMIT
+        && (result->signal == SIGXCPU
+            || (result->signal == SIGKILL && result->stopped_with_count == 0
+                && cpu_us / 1000000 >= (int64_t)limits[WEIR_LIMIT_CPU])))
+        bits |= 1u << WEIR_LIMIT_CPU;
+    if (limits[WEIR_LIMIT_FILE_SIZE] != WEIR_NO_LIMIT && result->signal == SIGXFSZ)
+        bits |= 1u << WEIR_LIMIT_FILE_SIZE;
+    return bits;
+}
+
+void weir__result_exited(struct weir_result *result, const struct weir__exit *how,
+                         const uint64_t limits[WEIR_LIMIT_COUNT])
+{
+    if (result->wall_ns < 0)
+        result->wall_ns += how->at_ns;
+    result->end = how->signal != 0 ? WEIR_SIGNALED : WEIR_EXITED;
+    result->code = how->code;
+    result->signal = how->signal;
+    result->user_us = how->user_us;
+    result->system_us = how->system_us;
+    result->max_rss_kb = how->max_rss_kb;
+    result->limits_hit = hits(result, limits);
+}
+
+void weir__result_lost(struct weir_result *result)
+{
+    stop_clock(result);
+    result->end = WEIR_STATUS_LOST;
+}
+
+void weir__result_sent(struct weir_result *result, int signal)
+{
+    for (size_t i = 0; i < result->stopped_with_count; i++)
+        if (result->stopped_with[i] == signal)
+            return;
+    if (result->stopped_with_count < WEIR_SIGNALS_SENT)
+        result->stopped_with[result->stopped_with_count++] = signal;
+}
+
+void weir__result_holder(struct weir_result *result, ino_t inode)
+{
+    pid_t holder = weir__pipe_holder(inode, getpid());
+
+    if (holder == 0 || result->holder_pid != 0)
+        return;
+    result->holder_pid = holder;
+    weir__process_command(holder, result->holder_command, sizeof result->holder_command);
+}
+
+static int status_of_not_started(const struct weir_result *result)
+{
+    if (result->step != WEIR_STEP_EXEC)
+        return FAILED;
+    return result->sys_errno == ENOENT || result->sys_errno == ENOTDIR ? NOT_FOUND
+                                                                       : CANNOT_EXECUTE;
+}
+
+int weir_result_status(const struct weir_result *result)
+{
+    if (result->end == WEIR_NOT_STARTED)
+        return status_of_not_started(result);
+    if (result->why == WEIR_WHY_TIMEOUT || result->why == WEIR_WHY_IDLE)
+        return TIMED_OUT;
+    if (result->why == WEIR_WHY_OVERFLOW)
+        return FAILED;
+    switch (result->end) {
+    case WEIR_EXITED:
+        return result->code;
+    case WEIR_SIGNALED:
+        return SIGNALED + result->signal;
+    default:
+        return FAILED;
+    }
+}
+
+static void say_not_started(const struct weir_result *result, char *sentence, size_t size)
+{
+    const char *program = result->argv != NULL ? result->argv[0] : "the program";
+    const char *why = strerror(result->sys_errno);
+
+    switch (result->step) {
+    case WEIR_STEP_CHDIR:
+        snprintf(sentence, size, "cannot start in %s: %s",
+                 result->cwd != NULL ? result->cwd : "the directory", why);
+        return;
+    case WEIR_STEP_LIMIT:
+        snprintf(sentence, size, "cannot set a limit for %s: %s", program, why);
+        return;
+    case WEIR_STEP_EXEC:
+        break;
+    default:
+        snprintf(sentence, size, "cannot prepare the start of %s: %s", program, why);
+        return;
+    }
+    if (result->sys_errno == ENOENT && result->interpreter[0] != '\0')
+        snprintf(sentence, size,
+                 "cannot execute %s: its interpreter %s does not exist: install it, or mend the "
+                 "first line",
+                 program, result->interpreter);
+    else if (result->sys_errno == ENOENT && strchr(program, '/') == NULL)
+        snprintf(sentence, size, "cannot execute %s: no such program on PATH", program);
+    else if (result->sys_errno == ENOEXEC)
+        snprintf(sentence, size,
+                 "cannot execute %s: neither a program nor a script with a \"#!\" line", program);
+    else
+        snprintf(sentence, size, "cannot execute %s: %s", program, why);
+}
+
+void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)
+{
+    static const char *const causes[] = {
+        [WEIR_WHY_NONE] = "",
+        [WEIR_WHY_TIMEOUT] = "timed out, then ",
+        [WEIR_WHY_IDLE] = "put out nothing for too long, then ",
+        [WEIR_WHY_CANCELLED] = "stopped as asked, then ",
+        [WEIR_WHY_OVERFLOW] = "put out more than allowed, then ",
+        [WEIR_WHY_PEER_FAILED] = "stopped because another stage failed, then ",
+        [WEIR_WHY_HOST_GONE] = "",
+    };
+    const char *cause = NAME_OF(causes, result->why);
+
+    switch (result->end) {
+    case WEIR_EXITED:
+        snprintf(sentence, size, "%sexited with %d", cause, result->code);
+        break;
+    case WEIR_SIGNALED:
+        snprintf(sentence, size, "%skilled by %s (%s)", cause, weir__signal_name(result->signal),
+                 strsignal(result->signal));
+        break;
+    case WEIR_NOT_STARTED:
+        say_not_started(result, sentence, size);
+        break;
+    default:
+        snprintf(sentence, size, "%show it ended is not known: weir-spawner died", cause);
+    }
+}

@@ -1,0 +1,229 @@
+#include "config.h"
+
+#include "spawner/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pipeline.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef HAVE_SYS_PRCTL_H
+#include <sys/prctl.h>
+#endif
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+/* vfork(2) keeps the cost of a start away from the spawner's size and gives the
+ * child the processor at once.  The child below changes nothing of the
+ * spawner's memory but its own stack.  Sanitizers cannot follow vfork. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __linux__
+#define start_process fork
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
+    || __has_feature(memory_sanitizer)
+#define start_process fork
+#else
+#define start_process vfork
+#endif
+#else
+#define start_process vfork
+#endif
+
+/* After vfork the child has executed, or failed, before we go on. */
+#define EXECUTES_FIRST (start_process == vfork)
+
+/* What the child side knows. */
+struct errand {
+    const struct child_plan *plan;
+    pid_t spawner;
+    int report; /* the close-on-exec pipe to the spawner */
+};
+
+/* Runs in the child: tells the spawner what failed and ends the child. */
+static _Noreturn void give_up(const struct errand *errand, const char *step, int error,
+                              const char *detail)
+{
+    struct child_failure failure = {.error = error};
+
+    strcpy(failure.step, step);
+    if (detail != NULL)
+        snprintf(failure.detail, sizeof failure.detail, "%s", detail);
+    while (write(errand->report, &failure, sizeof failure) < 0 && errno == EINTR)
+        continue;
+    _exit(127);
+}
+
+/* execve(2) says ENOENT for a missing file and for a missing "#!" interpreter
+ * alike.  Reads which one it is: 1 with the interpreter's name, or 0. */
+static int missing_interpreter(const char *path, char *name, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char line[256], *start, *end;
+    ssize_t count;
+
+    if (fd < 0)
+        return 0;
+    count = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (count < 2 || line[0] != '#' || line[1] != '!')
+        return 0;
+    line[count] = '\0';
+    start = line + 2 + strspn(line + 2, " \t");
+    end = start + strcspn(start, " \t\r\n");
+    *end = '\0';
+    snprintf(name, size, "%s", start);
+    return 1;
+}
+
+static const char *path_of(char **envp)
+{
+    for (; *envp != NULL; envp++)
+        if (strncmp(*envp, "PATH=", 5) == 0)
+            return *envp + 5;
+    return "/bin:/usr/bin"; /* as execvp(3) */
+}
+
+/* libpipeline's pre-exec hook, called when nice and the rest are done.  It
+ * executes the program itself: libpipeline would call execvp(3), which hands a
+ * file without "#!" to /bin/sh and leaves no word of what failed. */
+static void execute(void *data)
+{
+    const struct errand *errand = data;
+    char *const *argv = errand->plan->stage->argv;
+    char **envp = errand->plan->envp;
+    char interpreter[200] = "", path[PATH_MAX];
+    const char *dir, *next;
+    int error = ENOENT;
+
+    if (strchr(argv[0], '/') != NULL || argv[0][0] == '\0') {
+        execve(argv[0], argv, envp);
+        error = errno;
+        if (error == ENOENT)
+            missing_interpreter(argv[0], interpreter, sizeof interpreter);
+        give_up(errand, "exec", error, interpreter);
+    }
+    for (dir = path_of(envp); dir != NULL; dir = next != NULL ? next + 1 : NULL) {
+        int length;
+
+        next = strchr(dir, ':');
+        length = next != NULL ? (int)(next - dir) : (int)strlen(dir);
+        if ((size_t)snprintf(path, sizeof path, "%.*s%s%s", length, dir, length > 0 ? "/" : "",
+                             argv[0])
+            >= sizeof path)
+            continue;
+        execve(path, argv, envp);
+        switch (errno) {
+        case EACCES:
+            error = EACCES; /* said if nothing better turns up */
+            break;
+        case ENOENT:
+            if (interpreter[0] == '\0')
+                missing_interpreter(path, interpreter, sizeof interpreter);
+            break;
+        case ENOTDIR:
+        case ELOOP:
+        case ENAMETOOLONG:
+        case ESTALE:
+        case ENODEV:
+        case ETIMEDOUT:
+            break;
+        default:
+            give_up(errand, "exec", errno, NULL);
+        }
+    }
+    give_up(errand, "exec", error, error == ENOENT ? interpreter : NULL);
+}
+
+/* The child's way from fork to exec.  Every signal is blocked. */
+static _Noreturn void be_child(struct errand *errand, pipecmd *command)
+{
+    const struct child_plan *plan = errand->plan;
+    sigset_t none;
+
+#ifdef PR_SET_PDEATHSIG
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != errand->spawner)
+        _exit(127);
+#endif
+    if (setpgid(0, plan->group) < 0)
+        give_up(errand, "setup", errno, NULL);
+    if (plan->tty >= 0 && plan->tty_group > 0 && tcgetpgrp(plan->tty) == plan->tty_group)
+        tcsetpgrp(plan->tty, getpgrp()); /* it may be no terminal of ours: then nothing */
+    for (int i = 0; i < 3; i++)
+        if (plan->stdio[i] >= 0 && dup2(plan->stdio[i], i) < 0)
+            give_up(errand, "setup", errno, NULL);
+    for (size_t i = 0; i < plan->stage->limit_count; i++) {
+        const struct request_limit *limit = &plan->stage->limits[i];
+        struct rlimit both = {.rlim_cur = limit->value, .rlim_max = limit->value};
+
+        /* SIGXCPU comes at the soft limit, SIGKILL at the hard one: a second
+         * between them leaves time to hear the first. */
+        if (limit->resource == RLIMIT_CPU)
+            both.rlim_max++;
+        if (setrlimit((__rlimit_resource_t)limit->resource, &both) < 0)
+            give_up(errand, "limit", errno, NULL);
+    }
+    /* Not pipecmd_fchdir(): it ends the child with a status of its own. */
+    if (plan->cwd >= 0 && fchdir(plan->cwd) < 0)
+        give_up(errand, "chdir", errno, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    pipecmd_exec(command);
+    _exit(127); /* the hook does not return */
+}
+
+static pipecmd *make_command(const struct request_stage *stage, struct errand *errand)
+{
+    pipecmd *command = pipecmd_new(stage->argv[0]);
+
+    for (size_t i = 1; stage->argv[i] != NULL; i++)
+        pipecmd_arg(command, stage->argv[i]);
+    pipecmd_nice(command, stage->nice);
+    pipecmd_pre_exec(command, execute, NULL, errand);
+    return command;
+}
+
+pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
+{
+    struct errand errand = {.plan = plan, .spawner = getpid()};
+    int report[2];
+    pipecmd *command;
+    sigset_t all, before;
+    ssize_t count;
+    pid_t pid;
+
+    *failure = (struct child_failure){.step = "setup"};
+    if (weir__pipe(report, NULL) < 0) {
+        failure->error = errno;
+        return -1;
+    }
+    errand.report = report[FD_WRITE_END];
+    command = make_command(plan->stage, &errand);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid = start_process();
+    if (pid == 0)
+        be_child(&errand, command);
+    failure->error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(report[FD_WRITE_END]);
+    pipecmd_free(command);
+    if (pid > 0) {
+        if (!EXECUTES_FIRST)
+            setpgid(pid, plan->group); /* on both sides: whoever comes first */
+        do
+            count = read(report[FD_READ_END], failure, sizeof *failure);
+        while (count < 0 && errno == EINTR);
+        if (count > 0) {
+            waitpid(pid, NULL, 0);
+            pid = -1;
+        }
+    }
+    close(report[FD_READ_END]);
+    return pid;
+}

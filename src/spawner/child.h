@@ -1,0 +1,32 @@
+/* spawner/child.h - start one program exactly as asked, or say which step failed.
+ *
+ * The only place in weir that forks, and the only user of libpipeline.
+ */
+#ifndef WEIR_SPAWNER_CHILD_H
+#define WEIR_SPAWNER_CHILD_H
+
+#include <sys/types.h>
+
+#include "spawner/request.h"
+
+struct child_plan {
+    const struct request_stage *stage;
+    char **envp;  /* the whole environment, NULL-terminated */
+    int cwd;      /* a directory's descriptor, or -1: stay */
+    int stdio[3]; /* descriptors above 2, or -1: /dev/null */
+    int tty;      /* terminal to put the child's group in the foreground of, or -1 */
+    pid_t tty_group; /* which must have it until then */
+    pid_t group;  /* process group to join, 0 to lead one */
+};
+
+struct child_failure {
+    char step[8]; /* "setup", "chdir", "limit" or "exec" */
+    int error;    /* an errno value */
+    char detail[256]; /* the interpreter that is missing, or "" */
+};
+
+/* Returns the pid of a child that has executed its program, or -1 with
+ * *failure set and no child left. */
+pid_t child_start(const struct child_plan *plan, struct child_failure *failure);
+
+#endif

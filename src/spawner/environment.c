@@ -1,0 +1,68 @@
+#include "config.h"
+
+#include "spawner/environment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strays.h"
+
+extern char **environ;
+
+static size_t count_strings(char **strings)
+{
+    size_t count = 0;
+
+    while (strings[count] != NULL)
+        count++;
+    return count;
+}
+
+static int same_name(const char *variable, const char *other)
+{
+    size_t length = strcspn(other, "=");
+
+    return strncmp(variable, other, length) == 0 && variable[length] == '=';
+}
+
+static int is_named(const char *variable, char **names)
+{
+    for (; *names != NULL; names++)
+        if (same_name(variable, *names))
+            return 1;
+    return 0;
+}
+
+/* The last element before the NULL is the cookie: the list owns that one. */
+char **environment_make(const struct request_stage *stage, const char *cookie)
+{
+    size_t set_count = count_strings(stage->env_set);
+    char **envp = calloc(count_strings(environ) + set_count + 2, sizeof *envp);
+    const char *around = getenv(WEIR__COOKIE_NAME);
+    size_t used = 0, size;
+
+    if (envp == NULL)
+        abort();
+    for (char **variable = environ; *variable != NULL && !stage->env_clear; variable++)
+        if (!same_name(*variable, WEIR__COOKIE_NAME) && !is_named(*variable, stage->env_set)
+            && !is_named(*variable, stage->env_unset))
+            envp[used++] = *variable;
+    for (size_t i = 0; i < set_count; i++)
+        if (!same_name(stage->env_set[i], WEIR__COOKIE_NAME)
+            && !is_named(stage->env_set[i], stage->env_set + i + 1)) /* the last one counts */
+            envp[used++] = stage->env_set[i];
+    size = sizeof WEIR__COOKIE_NAME + 2 + strlen(cookie) + (around != NULL ? strlen(around) : 0);
+    envp[used] = malloc(size);
+    if (envp[used] == NULL)
+        abort();
+    snprintf(envp[used], size, "%s=%s%s%s", WEIR__COOKIE_NAME, around != NULL ? around : "",
+             around != NULL ? "." : "", cookie);
+    return envp;
+}
+
+void environment_free(char **envp)
+{
+    free(envp[count_strings(envp) - 1]);
+    free(envp);
+}

@@ -1,0 +1,12 @@
+/* spawner/environment.h - a child's environment: ours, changed as asked, and the cookie. */
+#ifndef WEIR_SPAWNER_ENVIRONMENT_H
+#define WEIR_SPAWNER_ENVIRONMENT_H
+
+#include "spawner/request.h"
+
+/* Returns a NULL-terminated list that shares strings with environ and stage:
+ * it lives no longer than they do.  Free with environment_free(). */
+char **environment_make(const struct request_stage *stage, const char *cookie);
+void environment_free(char **envp);
+
+#endif

@@ -1,0 +1,387 @@
+#include "config.h"
+
+#include "spawner/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef HAVE_SYS_PRCTL_H
+#include <sys/prctl.h>
+#endif
+#ifdef HAVE_SYS_SYSCALL_H
+#include <sys/syscall.h>
+#endif
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "base/strays.h"
+#include "spawner/answer.h"
+#include "spawner/child.h"
+#include "spawner/environment.h"
+#include "spawner/orphans.h"
+
+enum phase { RUNNING, TERM, KILL };
+
+enum {
+    LOOK_AGAIN_MS = 20,  /* how often a dying job is looked at where no event tells */
+    KILL_PATIENCE_MS = 5000, /* how long a killed process may stay (a stuck disk) */
+    PID_DIGITS = 12,
+};
+
+struct stage {
+    pid_t pid;
+    int living; /* not yet seen to exit; afterwards it is a zombie that we hold */
+};
+
+struct job {
+    struct job *next;
+    int64_t id;
+    char cookie[WEIR__COOKIE_SIZE];
+    pid_t group;
+    int has_tty;
+    enum phase phase;
+    int64_t grace_ms;
+    int64_t phase_ends_ns; /* TERM: when KILL is due; KILL: when we give up */
+    size_t stage_count, living;
+    struct stage stages[];
+};
+
+static struct job *jobs;
+
+static struct job *find_job(int64_t id)
+{
+    struct job *job = jobs;
+
+    while (job != NULL && job->id != id)
+        job = job->next;
+    return job;
+}
+
+static struct stage *find_stage(pid_t pid, struct job **owner)
+{
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        for (size_t i = 0; i < job->stage_count; i++)
+            if (job->stages[i].pid == pid) {
+                *owner = job;
+                return &job->stages[i];
+            }
+    return NULL;
+}
+
+int jobs_is_stage(pid_t pid)
+{
+    struct job *owner;
+
+    return find_stage(pid, &owner) != NULL;
+}
+
+/* Whose orphan is this?  Its cookie says, or its group.  What hides both can
+ * only be told when there is a single job. */
+int64_t jobs_owner_of(pid_t pid)
+{
+    struct weir__process_stat stat;
+
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        if (weir__process_has_cookie(pid, job->cookie) == 1)
+            return job->id;
+    if (weir__process_stat(pid, &stat) == 0)
+        for (struct job *job = jobs; job != NULL; job = job->next)
+            if (stat.group == job->group)
+                return job->id;
+    return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
+}
+
+int jobs_count(void)
+{
+    int count = 0;
+
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        count++;
+    return count;
+}
+
+void jobs_init(void)
+{
+    orphans_init();
+}
+
+static void remove_job(struct job *gone)
+{
+    struct job **link = &jobs;
+
+    while (*link != gone)
+        link = &(*link)->next;
+    *link = gone->next;
+    for (size_t i = 0; i < gone->stage_count; i++)
+        if (gone->stages[i].pid > 0)
+            waitpid(gone->stages[i].pid, NULL, WNOHANG);
+    free(gone);
+}
+
+/* Sends a signal to the group and to all who left it. */
+static void signal_job(struct job *job, int signal)
+{
+    if (job->group > 0)
+        kill(-job->group, signal);
+    orphans_signal(job->id, job->cookie, job->group, signal);
+    answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
+}
+
+/* Ends a job of which nothing lives.  Returns 1 when it did. */
+static int end_if_over(struct job *job)
+{
+    if (job->living > 0 || orphans_count(job->id, job->cookie, job->group) > 0)
+        return 0;
+    answer("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
+    remove_job(job);
+    return 1;
+}
+
+static void tell_started(const struct job *job, size_t started)
+{
+    char pids[PID_DIGITS * (WEIR__MESSAGE_FDS + 1)] = "";
+    int used = 0;
+
+    for (size_t i = 0; i < started && used + PID_DIGITS < (int)sizeof pids; i++)
+        used += snprintf(pids + used, sizeof pids - (size_t)used, "%s%ld", i > 0 ? "," : "",
+                         (long)job->stages[i].pid);
+    if (started > 0)
+        answer("{\"job\":%lld,\"what\":\"started\",\"pids\":[%s]}", (long long)job->id, pids);
+}
+
+void jobs_start(struct request *request, const int *fds)
+{
+    struct job *job = calloc(1, sizeof *job + request->stage_count * sizeof *job->stages);
+    char detail[6 * sizeof ((struct child_failure *)0)->detail];
+    struct child_failure failure;
+    size_t started;
+
+    if (job == NULL)
+        abort();
+    job->id = request->job;
+    job->grace_ms = request->grace_ms;
+    job->has_tty = request->tty >= 0;
+    job->stage_count = request->stage_count;
+    memcpy(job->cookie, request->cookie, sizeof job->cookie);
+    job->next = jobs;
+    jobs = job;
+    for (started = 0; started < request->stage_count; started++) {
+        const struct request_stage *stage = &request->stages[started];
+        struct child_plan plan = {.stage = stage, .cwd = -1, .tty = -1, .group = job->group};
+
+        plan.envp = environment_make(stage, job->cookie);
+        if (stage->cwd >= 0)
+            plan.cwd = fds[stage->cwd];
+        for (int i = 0; i < 3; i++)
+            plan.stdio[i] = stage->stdio[i] >= 0 ? fds[stage->stdio[i]] : -1;
+        if (started == 0 && request->tty >= 0)
+            plan.tty = fds[request->tty];
+        plan.tty_group = request->tty_group;
+        job->stages[started].pid = child_start(&plan, &failure);
+        environment_free(plan.envp);
+        if (job->stages[started].pid < 0)
+            break;
+        job->stages[started].living = 1;
+        job->living++;
+        if (job->group == 0)
+            job->group = job->stages[started].pid;
+    }
+    if (!request->quiet || started < request->stage_count)
+        tell_started(job, started);
+    if (started == request->stage_count)
+        return;
+    job->stages[started].pid = 0;
+    answer_escape(failure.detail, detail, sizeof detail);
+    answer("{\"job\":%lld,\"what\":\"failed\",\"stage\":%zu,\"step\":\"%s\",\"errno\":%d,"
+           "\"detail\":\"%s\"}",
+           (long long)job->id, started, failure.step, failure.error, detail);
+    if (!end_if_over(job))
+        jobs_stop(job->id, job->grace_ms);
+}
+
+void jobs_signal(int64_t id, int signal)
+{
+    struct job *job = find_job(id);
+
+    if (job != NULL)
+        signal_job(job, signal);
+}
+
+static void begin_kill(struct job *job)
+{
+    job->phase = KILL;
+    job->phase_ends_ns = weir__clock_ns() + (int64_t)KILL_PATIENCE_MS * 1000000;
+    signal_job(job, SIGKILL);
+}
+
+void jobs_stop(int64_t id, int64_t grace_ms)
+{
+    struct job *job = find_job(id);
+    int64_t ends_ns = weir__clock_ns() + grace_ms * 1000000;
+
+    if (job == NULL || job->phase == KILL || end_if_over(job))
+        return;
+    if (grace_ms == 0) {
+        begin_kill(job);
+        return;
+    }
+    if (job->phase == RUNNING) {
+        job->phase = TERM;
+        job->phase_ends_ns = ends_ns;
+        signal_job(job, SIGTERM);
+    } else if (ends_ns < job->phase_ends_ns) {
+        job->phase_ends_ns = ends_ns;
+    }
+}
+
+void jobs_stop_all(void)
+{
+    struct job *next;
+
+    for (struct job *job = jobs; job != NULL; job = next) {
+        next = job->next;
+        jobs_stop(job->id, job->grace_ms);
+    }
+}
+
+/* Tells of one exit; the process stays a zombie until its job has ended. */
+static void tell_exit(struct job *job, struct stage *stage, const siginfo_t *info,
+                      const struct rusage *usage)
+{
+    int exited = info->si_code == CLD_EXITED;
+    int ended;
+
+    stage->living = 0;
+    job->living--;
+    ended = job->living == 0 && orphans_count(job->id, job->cookie, job->group) == 0;
+    answer("{\"job\":%lld,\"what\":\"exit\",\"stage\":%zu,\"pid\":%ld,\"code\":%d,\"signal\":%d,"
+           "\"user_us\":%lld,\"system_us\":%lld,\"max_rss_kb\":%ld,\"at_ns\":%lld,\"ended\":%s}",
+           (long long)job->id, (size_t)(stage - job->stages), (long)stage->pid, exited ? info->si_status : 0,
+           exited ? 0 : info->si_status,
+           (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
+           (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec,
+           usage->ru_maxrss, (long long)weir__clock_ns(), ended ? "true" : "false");
+    if (ended)
+        remove_job(job);
+}
+
+/* waitid(2) as Linux has it: with the usage of a child that stays a zombie.
+ * glibc's waitid() leaves the fifth argument out. */
+static int peek(idtype_t type, pid_t pid, siginfo_t *info, struct rusage *usage)
+{
+    memset(info, 0, sizeof *info);
+    memset(usage, 0, sizeof *usage);
+#ifdef SYS_waitid
+    if (syscall(SYS_waitid, type, pid, info, WEXITED | WNOHANG | WNOWAIT, usage) < 0)
+        return 0;
+#else
+    if (waitid(type, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return 0;
+#endif
+    return info->si_pid != 0;
+}
+
+/* Looks at every stage by its pid: needed once a zombie that we hold hides the
+ * others from a look at all children. */
+static void peek_each(void)
+{
+    struct job *next;
+    struct rusage usage;
+    siginfo_t info;
+
+    for (struct job *job = jobs; job != NULL; job = next) {
+        size_t count = job->stage_count, living = job->living;
+
+        next = job->next;
+        for (size_t i = 0; i < count && living > 0; i++) {
+            if (!job->stages[i].living)
+                continue;
+            living--;
+            if (peek(P_PID, job->stages[i].pid, &info, &usage))
+                tell_exit(job, &job->stages[i], &info, &usage);
+        }
+    }
+}
+
+static void tell_paused(void)
+{
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        for (size_t i = 0; i < job->stage_count && job->has_tty; i++) {
+            siginfo_t info = {0};
+
+            if (job->stages[i].living
+                && waitid(P_PID, (id_t)job->stages[i].pid, &info, WSTOPPED | WNOHANG) == 0
+                && info.si_pid != 0)
+                answer("{\"job\":%lld,\"what\":\"paused\",\"stage\":%zu,\"signal\":%d}",
+                       (long long)job->id, i, info.si_status);
+        }
+}
+
+void jobs_reap(void)
+{
+    struct rusage usage;
+    siginfo_t info;
+    struct job *job, *next;
+
+    while (peek(P_ALL, 0, &info, &usage)) {
+        struct stage *stage = find_stage(info.si_pid, &job);
+
+        if (stage == NULL) {
+            orphans_reap(info.si_pid);
+        } else if (stage->living) {
+            tell_exit(job, stage, &info, &usage);
+        } else {
+            peek_each();
+            orphans_reap_all();
+            break;
+        }
+    }
+    tell_paused();
+    for (job = jobs; job != NULL; job = next) {
+        next = job->next;
+        if (end_if_over(job) || job->phase == RUNNING)
+            continue;
+        /* Somebody's end may have set children free: they are next. */
+        orphans_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
+    }
+}
+
+int jobs_tick(void)
+{
+    int64_t now_ns = weir__clock_ns();
+    int64_t nearest_ns = INT64_MAX;
+    struct job *next;
+
+    for (struct job *job = jobs; job != NULL; job = next) {
+        int64_t look_ns = now_ns + (int64_t)LOOK_AGAIN_MS * 1000000;
+
+        next = job->next;
+        /* A job whose stages have exited waits for its orphans: no event tells of
+         * their end where they are not ours. */
+        if (job->phase == RUNNING && (job->living > 0 || orphans_are_told()))
+            continue;
+        if (end_if_over(job))
+            continue;
+        if (job->phase == TERM && now_ns >= job->phase_ends_ns) {
+            begin_kill(job);
+        } else if (job->phase == KILL && now_ns >= job->phase_ends_ns) {
+            answer("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
+            remove_job(job);
+            continue;
+        } else if (job->phase == KILL) {
+            orphans_signal(job->id, job->cookie, job->group, SIGKILL);
+        }
+        if (job->phase == TERM && orphans_are_told() && job->phase_ends_ns > look_ns)
+            look_ns = job->phase_ends_ns;
+        if (look_ns < nearest_ns)
+            nearest_ns = look_ns;
+    }
+    if (nearest_ns == INT64_MAX)
+        return -1;
+    return nearest_ns <= now_ns ? 0 : (int)((nearest_ns - now_ns + 999999) / 1000000);
+}

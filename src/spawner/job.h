@@ -1,0 +1,45 @@
+/* spawner/job.h - jobs: their processes, their end, and nothing left of them.
+ *
+ *                     stop, or the host is gone
+ *   RUNNING --------------------------------------> TERM --- grace ---> KILL
+ *      |                                              |                   |
+ *      +--- last process gone ------------------------+-------------------+--> ended
+ *
+ * A job is one process group and whatever its members set free: orphans come
+ * to the spawner (it is a subreaper) and are told apart by the job's cookie.
+ * The stages that have exited stay zombies until the job has ended, so that no
+ * pid and no group number can be given away while signals may still be sent.
+ */
+#ifndef WEIR_SPAWNER_JOB_H
+#define WEIR_SPAWNER_JOB_H
+
+#include <stdint.h>
+
+#include "spawner/request.h"
+
+/* Starts every stage, or none that stays: answers "started" or "failed".
+ * Borrows the request's descriptors fds, takes its stages' memory. */
+void jobs_start(struct request *request, const int *fds);
+
+/* Sends a signal to all of a job's processes.  Unknown jobs are over: nothing. */
+void jobs_signal(int64_t job, int signal);
+
+/* Goes down the ladder: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */
+void jobs_stop(int64_t job, int64_t grace_ms);
+
+/* The host is gone: stops every job, each with its own grace. */
+void jobs_stop_all(void);
+
+/* Looks after children that changed state (SIGCHLD came). */
+void jobs_reap(void);
+
+/* Does what is due; returns milliseconds until the next deadline, -1 for none. */
+int jobs_tick(void);
+
+/* How many jobs there are. */
+int jobs_count(void);
+
+/* Adopts orphans from now on, where the system can. */
+void jobs_init(void);
+
+#endif

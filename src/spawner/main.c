@@ -1,0 +1,175 @@
+/* weir-spawner - starts children for a host, watches them, and ends with it.
+ *
+ * Not for use by hand: weir_open() starts it with a socket as descriptor 3.
+ * One thread; the only program of weir that links libpipeline.
+ *
+ *   host --requests + descriptors--> weir-spawner --answers--> host
+ *                                        |
+ *                                        +-- fork, exec, wait: the children
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#ifdef HAVE_SYS_SYSCALL_H
+#include <sys/syscall.h>
+#endif
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/message.h"
+#include "spawner/answer.h"
+#include "spawner/job.h"
+#include "spawner/request.h"
+
+enum { HOST_SOCKET = 3 };
+
+static volatile sig_atomic_t child_changed;
+
+static void note_child(int signal)
+{
+    (void)signal;
+    child_changed = 1;
+}
+
+/* Children start with every signal at its default and none blocked: exec keeps
+ * what is ignored, so nothing is, but a nohup's SIGHUP.  SIGCHLD is let in only
+ * while we wait. */
+static void set_signals(sigset_t *while_waiting)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    struct sigaction hangup;
+    sigset_t blocked;
+
+    sigaction(SIGHUP, NULL, &hangup);
+    for (int signal = 1; signal < NSIG; signal++)
+        if (signal != SIGHUP || hangup.sa_handler != SIG_IGN)
+            sigaction(signal, &action, NULL);
+    action.sa_handler = note_child;
+    sigaction(SIGCHLD, &action, NULL);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    sigemptyset(while_waiting);
+}
+
+static void do_request(const struct weir__message *message)
+{
+    struct weir_error error;
+    struct request request;
+
+    if (request_parse(message->text, message->length, message->fd_count, &request, &error) < 0) {
+        char escaped[1024];
+
+        /* Descriptors that this process has no room for did not arrive. */
+        answer_escape(error.text, escaped, sizeof escaped);
+        answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"%s\"}",
+               (long long)request.job, message->fds_lost ? EMFILE : EPROTO, escaped);
+        return;
+    }
+    /* Who has ended meanwhile has ended by itself: no signal is for it. */
+    if (request.op != REQUEST_START)
+        jobs_reap();
+    switch (request.op) {
+    case REQUEST_START:
+        jobs_start(&request, message->fds);
+        break;
+    case REQUEST_SIGNAL:
+        jobs_signal(request.job, request.signal);
+        break;
+    case REQUEST_STOP:
+        jobs_stop(request.job, request.grace_ms);
+        break;
+    }
+    request_clear(&request);
+}
+
+/* Serves everything that has come.  Returns 0 when the host is gone. */
+static int serve(void)
+{
+    struct weir__message message;
+    struct weir_error error;
+    int status;
+
+    while ((status = weir__message_receive(HOST_SOCKET, &message, MSG_DONTWAIT, &error)) > 0) {
+        do_request(&message);
+        weir__message_clear(&message);
+    }
+    return status < 0 && error.sys_errno == EAGAIN;
+}
+
+/* Our parent, at the start, is the host.  Its death tells even where a copy that
+ * it forked keeps the socket open.  Returns a descriptor that becomes readable
+ * then, or -1 where the system has none. */
+static int watch_host(void)
+{
+#ifdef SYS_pidfd_open
+    pid_t host = getppid();
+    int fd = (int)syscall(SYS_pidfd_open, host, 0);
+
+    if (getppid() != host)
+        _exit(0); /* it is gone already, and nothing has been started */
+    return fd;
+#else
+    return -1;
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    sigset_t while_waiting;
+    int host_lives = 1, host_process;
+
+    if (getpeername(HOST_SOCKET, (struct sockaddr *)&peer, &size) < 0) {
+        fputs("weir-spawner: not for use by hand: programs that use libweir start it\n", stderr);
+        return 2;
+    }
+    fcntl(HOST_SOCKET, F_SETFD, FD_CLOEXEC);
+    weir__close_from(HOST_SOCKET + 1);
+    host_process = watch_host();
+    /* The host waits for this process at once and never has a child of ours
+     * again: its wait(-1) sees only its own.  Unless it wants one. */
+    if (argc < 2 || strcmp(argv[1], "--child") != 0) {
+        pid_t pid = fork();
+
+        if (pid != 0)
+            _exit(pid < 0);
+    }
+    setpgid(0, 0); /* away from the terminal's signals */
+    set_signals(&while_waiting);
+    jobs_init();
+    answer_to(HOST_SOCKET);
+    while (host_lives || jobs_count() > 0) {
+        struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
+                                {.fd = host_lives ? host_process : -1, .events = POLLIN}};
+        int timeout_ms = jobs_tick();
+        struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                                   .tv_nsec = timeout_ms % 1000 * 1000000L};
+
+        if (answer_flush())
+            host[0].events |= POLLOUT;
+        /* A child's end is looked for before anything else is begun. */
+        if (!child_changed)
+            ppoll(host, 2, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
+        if (child_changed) {
+            child_changed = 0;
+            jobs_reap();
+        }
+        if (host_lives
+            && (host[1].revents != 0
+                || ((host[0].revents & (POLLIN | POLLHUP | POLLERR)) && !serve()))) {
+            host_lives = 0;
+            answer_to(-1);
+            jobs_stop_all();
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* spawner/orphans.h - descendants that lost their parents, and to which job they belong.
+ *
+ * Where the system makes the spawner their new parent (a subreaper), the list
+ * of its children is all there is to know: whoever lives below a job has an
+ * ancestor in that list.  Elsewhere all processes are looked through for the
+ * job's cookie and group.
+ */
+#ifndef WEIR_SPAWNER_ORPHANS_H
+#define WEIR_SPAWNER_ORPHANS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+void orphans_init(void);
+
+/* Whether an orphan's end is told by SIGCHLD, so that nobody need look. */
+int orphans_are_told(void);
+
+/* How many orphans of the job live. */
+int orphans_count(int64_t job, const char *cookie, pid_t group);
+
+/* Sends signal to the orphans of the job that are not in its group. */
+void orphans_signal(int64_t job, const char *cookie, pid_t group, int signal);
+
+/* Sends signal to those orphans of the job that never got one. */
+void orphans_signal_new(int64_t job, int signal);
+
+/* Takes the zombie of an orphan. */
+void orphans_reap(pid_t pid);
+
+/* Takes the zombies of all orphans. */
+void orphans_reap_all(void);
+
+/* What the jobs answer: whether pid is a stage of one, and whose orphan it is
+ * (0: nobody's that can be told). */
+int jobs_is_stage(pid_t pid);
+int64_t jobs_owner_of(pid_t pid);
+
+#endif

@@ -1,0 +1,177 @@
+#include "config.h"
+
+#include "spawner/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/message.h"
+#include "base/strays.h"
+
+static void strings_free(char **strings)
+{
+    if (strings == NULL)
+        return;
+    for (size_t i = 0; strings[i] != NULL; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+void request_clear(struct request *request)
+{
+    for (size_t i = 0; i < request->stage_count; i++) {
+        strings_free(request->stages[i].argv);
+        strings_free(request->stages[i].env_set);
+        strings_free(request->stages[i].env_unset);
+    }
+    free(request->stages);
+    free(request->cookie);
+    *request = (struct request){0};
+}
+
+/* An absent list is an empty one. */
+static int parse_strings(const json_t *stage, const char *key, char ***strings,
+                         struct weir_error *error)
+{
+    const json_t *list = json_object_get(stage, key);
+    size_t count = json_array_size(list);
+
+    if (list != NULL && !json_is_array(list))
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no list", key);
+    *strings = calloc(count + 1, sizeof **strings);
+    if (*strings == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %s", key);
+    for (size_t i = 0; i < count; i++) {
+        (*strings)[i] = weir__json_bytes_take(json_array_get(list, i));
+        if ((*strings)[i] == NULL)
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "%s[%zu] is no string", key, i);
+    }
+    return 0;
+}
+
+static int parse_position(const json_t *object, const char *key, size_t fd_count, int *position,
+                          struct weir_error *error)
+{
+    const json_t *value = json_object_get(object, key);
+
+    *position = -1;
+    if (value == NULL)
+        return 0;
+    if (!json_is_integer(value) || json_integer_value(value) < 0
+        || (size_t)json_integer_value(value) >= fd_count)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no position among %zu descriptors",
+                          key, fd_count);
+    *position = (int)json_integer_value(value);
+    return 0;
+}
+
+static int parse_limits(const json_t *list, struct request_stage *stage, struct weir_error *error)
+{
+    if (list == NULL)
+        return 0;
+    if (!json_is_array(list) || json_array_size(list) > REQUEST_LIMITS)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "limits is no list of up to %d",
+                          REQUEST_LIMITS);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *resource = json_array_get(json_array_get(list, i), 0);
+        const json_t *value = json_array_get(json_array_get(list, i), 1);
+
+        if (!json_is_integer(resource) || !json_is_integer(value)
+            || json_integer_value(resource) < 0 || json_integer_value(resource) > 64
+            || json_integer_value(value) < 0)
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "limits[%zu] is no pair of numbers", i);
+        stage->limits[stage->limit_count++] = (struct request_limit){
+            .resource = (int)json_integer_value(resource),
+            .value = (rlim_t)json_integer_value(value),
+        };
+    }
+    return 0;
+}
+
+static int parse_stage(const json_t *object, size_t fd_count, struct request_stage *stage,
+                       struct weir_error *error)
+{
+    static const char *const stdio[] = {"stdin", "stdout", "stderr"};
+    int status;
+
+    status = parse_strings(object, "argv", &stage->argv, error);
+    if (status == 0 && stage->argv[0] == NULL)
+        status = weir__fail(error, WEIR_ERR_INVALID, 0, "argv is empty");
+    if (status == 0)
+        status = parse_strings(object, "env_set", &stage->env_set, error);
+    if (status == 0)
+        status = parse_strings(object, "env_unset", &stage->env_unset, error);
+    if (status == 0)
+        status = parse_position(object, "cwd", fd_count, &stage->cwd, error);
+    for (int i = 0; i < 3 && status == 0; i++)
+        status = parse_position(object, stdio[i], fd_count, &stage->stdio[i], error);
+    if (status == 0)
+        status = parse_limits(json_object_get(object, "limits"), stage, error);
+    stage->env_clear = json_is_true(json_object_get(object, "env_clear"));
+    stage->nice = (int)json_integer_value(json_object_get(object, "nice"));
+    return status;
+}
+
+static int parse_start(const json_t *root, size_t fd_count, struct request *request,
+                       struct weir_error *error)
+{
+    const json_t *cookie = json_object_get(root, "cookie");
+    const json_t *stages = json_object_get(root, "stages");
+    size_t count = json_array_size(stages);
+    int status;
+
+    if (!json_is_string(cookie) || json_string_length(cookie) != WEIR__COOKIE_SIZE - 1)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "a job needs a cookie");
+    if (count == 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "a job needs stages");
+    request->cookie = strdup(json_string_value(cookie));
+    request->stages = calloc(count, sizeof *request->stages);
+    if (request->cookie == NULL || request->stages == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu stages", count);
+    request->quiet = json_is_true(json_object_get(root, "quiet"));
+    status = parse_position(root, "tty", fd_count, &request->tty, error);
+    request->tty_group = (pid_t)json_integer_value(json_object_get(root, "tty_group"));
+    for (size_t i = 0; i < count && status == 0; i++) {
+        request->stage_count = i + 1;
+        status = parse_stage(json_array_get(stages, i), fd_count, &request->stages[i], error);
+    }
+    return status;
+}
+
+int request_parse(const char *text, size_t length, size_t fd_count, struct request *request,
+                  struct weir_error *error)
+{
+    json_error_t fault;
+    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
+    const char *op = json_string_value(json_object_get(root, "op"));
+    struct request made = {0};
+    int status = 0;
+
+    request->job = 0;
+    if (root == NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "request is no JSON: %s", fault.text);
+    made.job = json_integer_value(json_object_get(root, "job"));
+    made.grace_ms = json_integer_value(json_object_get(root, "grace_ms"));
+    made.signal = (int)json_integer_value(json_object_get(root, "signal"));
+    if (op == NULL || made.job <= 0 || made.grace_ms < 0) {
+        status = weir__fail(error, WEIR_ERR_INVALID, 0, "request has no op, job or grace");
+    } else if (strcmp(op, "start") == 0) {
+        made.op = REQUEST_START;
+        status = parse_start(root, fd_count, &made, error);
+    } else if (strcmp(op, "signal") == 0) {
+        made.op = REQUEST_SIGNAL;
+    } else if (strcmp(op, "stop") == 0) {
+        made.op = REQUEST_STOP;
+    } else {
+        status = weir__fail(error, WEIR_ERR_INVALID, 0, "unknown op \"%s\"", op);
+    }
+    json_decref(root);
+    if (status < 0) {
+        *request = (struct request){.job = made.job};
+        request_clear(&made);
+    } else {
+        *request = made;
+    }
+    return status;
+}

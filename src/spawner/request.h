@@ -1,0 +1,67 @@
+/* spawner/request.h - what a host may ask, as a struct.
+ *
+ *   {"op":"start","job":1,"cookie":"5f...","grace_ms":5000,"tty":3,"tty_group":4700,
+ *    "stages":[{"argv":["sort","-u"],"cwd":0,"stdin":1,"stdout":2,"stderr":2,
+ *               "env_clear":false,"env_set":["A=1"],"env_unset":["B"],
+ *               "nice":0,"limits":[[7,1024]]}]}
+ *   (with "quiet":true, that all have started is not answered)
+ *   {"op":"signal","job":1,"signal":2}
+ *   {"op":"stop","job":1,"grace_ms":5000}
+ *
+ * Numbers under cwd, stdin, stdout, stderr and tty are positions among the
+ * message's descriptors; left out means /dev/null (or, for tty, none).  The job
+ * gets the terminal's foreground only from process group tty_group, the host's:
+ * what was started in the background takes it from nobody.  Without tty_group it
+ * is not given at all; stops are told all the same.
+ */
+#ifndef WEIR_SPAWNER_REQUEST_H
+#define WEIR_SPAWNER_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <weir/error.h>
+
+enum request_op { REQUEST_START, REQUEST_SIGNAL, REQUEST_STOP };
+
+enum { REQUEST_LIMITS = 8 };
+
+struct request_limit {
+    int resource; /* an RLIMIT_ constant */
+    rlim_t value;
+};
+
+struct request_stage {
+    char **argv; /* NULL-terminated, at least one */
+    char **env_set, **env_unset; /* NULL-terminated */
+    int env_clear;
+    int cwd, stdio[3]; /* positions among the descriptors, or -1 */
+    int nice;
+    struct request_limit limits[REQUEST_LIMITS];
+    size_t limit_count;
+};
+
+struct request {
+    enum request_op op;
+    int64_t job;
+    int64_t grace_ms;
+    int signal;
+    char *cookie;
+    int quiet; /* nobody waits for "started" */
+    int tty; /* position among the descriptors, or -1 */
+    pid_t tty_group;
+    struct request_stage *stages;
+    size_t stage_count;
+};
+
+/* Reads a request whose message carried fd_count descriptors.  On success the
+ * caller owns *request and clears it; on failure only request->job is set, to
+ * 0 or the job that was meant.  Errors: INVALID, NOMEM. */
+int request_parse(const char *text, size_t length, size_t fd_count, struct request *request,
+                  struct weir_error *error);
+
+void request_clear(struct request *request);
+
+#endif

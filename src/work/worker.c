@@ -1,0 +1,418 @@
+#include "config.h"
+
+#include "work/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "proc/command.h"
+#include "proc/result.h"
+
+enum {
+    READ_SIZE = 64 * 1024, /* what a pipe holds */
+    READS_A_TURN = 4,
+};
+
+static void close_input(struct weir__worker *worker)
+{
+    weir__watch_close(&worker->in_watch);
+    weir__close(&worker->in_fd);
+    weir__buffer_clear(&worker->sending);
+    worker->sent = 0;
+}
+
+static void close_output(struct weir__worker *worker)
+{
+    weir__watch_close(&worker->out_watch);
+    weir__close(&worker->out_fd);
+}
+
+static int is_open(const struct weir__worker *worker)
+{
+    return worker->out_watch != NULL || weir__capture_is_open(&worker->errors);
+}
+
+/* The last thing that a callback does: the owner may free the worker here. */
+static void tell_if_over(struct weir__worker *worker)
+{
+    if (worker->told_over || !worker->job_over || is_open(worker))
+        return;
+    worker->told_over = 1;
+    close_input(worker);
+    weir__close(&worker->peek_fd);
+    weir__timer_close(&worker->drain);
+    worker->ops->on_over(worker->owner);
+}
+
+static void stop_rest(struct weir__worker *worker)
+{
+    if (worker->exited && !worker->job_over && !is_open(worker))
+        weir__job_stop(&worker->weir->link, &worker->job, worker->grace_ms);
+}
+
+/* --- Its stdin ------------------------------------------------------------ */
+
+size_t weir__worker_unread(const struct weir__worker *worker)
+{
+    int fd = worker->in_fd >= 0 ? worker->in_fd : worker->peek_fd, piped = 0;
+
+    if (fd < 0 || ioctl(fd, FIONREAD, &piped) < 0)
+        piped = 0;
+    return worker->sending.length - worker->sent + (size_t)piped;
+}
+
+/* What is in the pipe goes with its last descriptor: this one keeps it. */
+static void keep_peeking(struct weir__worker *worker)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", worker->in_fd);
+    worker->peek_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (worker->peek_fd >= 0)
+        weir__fd_above_stdio(&worker->peek_fd, NULL);
+}
+
+/* It reads no more. */
+static void end_input(struct weir__worker *worker)
+{
+    worker->left_unread += weir__worker_unread(worker);
+    close_input(worker);
+    weir__close(&worker->peek_fd);
+}
+
+void weir__worker_flush(struct weir__worker *worker)
+{
+    while (worker->in_fd >= 0 && worker->sent < worker->sending.length) {
+        ssize_t count = weir__write_no_sigpipe(worker->in_fd, worker->sending.bytes + worker->sent,
+                                               worker->sending.length - worker->sent);
+
+        if (count >= 0) {
+            worker->sent += (size_t)count;
+        } else if (errno == EAGAIN) {
+            weir__watch_set(worker->in_watch, WEIR__WRITABLE);
+            return;
+        } else if (errno != EINTR) {
+            worker->has_refused = 1;
+            end_input(worker);
+            return;
+        }
+    }
+    worker->sent = worker->sending.length = 0;
+    if (worker->in_watch != NULL)
+        weir__watch_set(worker->in_watch, 0);
+    if (worker->close_when_sent && worker->in_fd >= 0) {
+        keep_peeking(worker);
+        close_input(worker);
+    }
+}
+
+static void can_write(void *data, int bits)
+{
+    struct weir__worker *worker = data;
+
+    (void)bits;
+    weir__worker_flush(worker);
+    if (worker->sending.length == 0)
+        worker->ops->on_room(worker->owner);
+}
+
+int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t length)
+{
+    if (worker->in_fd < 0)
+        return 0; /* it reads no more */
+    if (worker->sent > 0 && worker->sent >= weir__worker_unsent(worker)) {
+        worker->sending.length -= worker->sent; /* or it would grow as long as it is never empty */
+        memmove(worker->sending.bytes, worker->sending.bytes + worker->sent,
+                worker->sending.length);
+        worker->sent = 0;
+    }
+    return weir__buffer_add(&worker->sending, bytes, length, NULL);
+}
+
+size_t weir__worker_unsent(const struct weir__worker *worker)
+{
+    return worker->sending.length - worker->sent;
+}
+
+void weir__worker_close_input(struct weir__worker *worker)
+{
+    if (worker->state == WEIR__WORKER_ALIVE)
+        worker->state = WEIR__WORKER_CLOSING;
+    worker->close_when_sent = 1;
+    weir__worker_flush(worker);
+}
+
+/* --- Its outputs ---------------------------------------------------------- */
+
+static void can_read(void *data, int bits)
+{
+    struct weir__worker *worker = data;
+
+    (void)bits;
+    for (int turn = 0; turn < READS_A_TURN; turn++) {
+        ssize_t count = read(worker->out_fd, worker->chunk, READ_SIZE);
+
+        if (count > 0) {
+            if (worker->state != WEIR__WORKER_DYING)
+                worker->ops->on_bytes(worker->owner, worker->chunk, (size_t)count);
+            if (worker->out_watch == NULL)
+                return; /* its owner has stopped listening */
+            if (count < READ_SIZE)
+                return; /* likely empty: the loop tells when there is more */
+        } else if (count < 0 && errno == EAGAIN) {
+            return;
+        } else if (count == 0 || errno != EINTR) {
+            close_output(worker);
+            stop_rest(worker);
+            tell_if_over(worker);
+            return;
+        }
+    }
+}
+
+int weir__worker_is_cut_off(const struct weir__worker *worker)
+{
+    struct pollfd input = {.fd = worker->in_fd};
+
+    if (worker->exited || worker->result.pid == 0)
+        return 0;
+    if (worker->out_watch == NULL || worker->has_refused)
+        return 1;
+    return poll(&input, 1, 0) > 0 && (input.revents & POLLERR) != 0;
+}
+
+void weir__worker_pause(struct weir__worker *worker, int pause)
+{
+    worker->paused = pause;
+    if (worker->out_watch != NULL)
+        weir__watch_set(worker->out_watch, pause ? 0 : WEIR__READABLE);
+}
+
+int weir__worker_has_output(const struct weir__worker *worker)
+{
+    struct pollfd output = {.fd = worker->out_fd, .events = POLLIN};
+
+    return poll(&output, 1, 0) > 0 && (output.revents & POLLIN) != 0;
+}
+
+static void errors_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__worker *worker = owner;
+
+    worker->ops->on_stderr(worker->owner, bytes, length);
+}
+
+static void errors_ended(void *owner)
+{
+    stop_rest(owner);
+    tell_if_over(owner);
+}
+
+static void drain_is_over(void *data)
+{
+    struct weir__worker *worker = data;
+
+    if (worker->paused && weir__worker_has_output(worker)) { /* that is ours to read, later */
+        weir__timer_start(worker->drain, worker->drain_ms);
+        return;
+    }
+    if (worker->out_watch != NULL)
+        weir__result_holder(&worker->result, worker->out_inode);
+    close_output(worker);
+    weir__capture_abandon(&worker->errors);
+    stop_rest(worker);
+    tell_if_over(worker);
+}
+
+static void drain(struct weir__worker *worker)
+{
+    if (!worker->draining)
+        weir__timer_start(worker->drain, worker->drain_ms);
+    worker->draining = 1;
+}
+
+/* --- Its job -------------------------------------------------------------- */
+
+static void job_started(void *owner, const pid_t *pids, size_t count)
+{
+    struct weir__worker *worker = owner;
+
+    worker->result.pid = count > 0 ? pids[0] : 0;
+}
+
+static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
+                       const char *detail)
+{
+    struct weir__worker *worker = owner;
+
+    (void)stage;
+    weir__result_not_started(&worker->result, weir__step_find(step), sys_errno, detail);
+    worker->exited = 1;
+}
+
+static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
+{
+    struct weir__worker *worker = owner;
+
+    (void)stage;
+    worker->exited = 1;
+    weir__result_exited(&worker->result, how, worker->limits);
+    end_input(worker);
+    drain(worker);
+    stop_rest(worker);
+}
+
+static void job_sent(void *owner, int signal)
+{
+    struct weir__worker *worker = owner;
+
+    weir__result_sent(&worker->result, signal);
+}
+
+static void job_paused(void *owner, size_t stage, int signal)
+{
+    (void)owner;
+    (void)stage;
+    (void)signal;
+}
+
+static void job_ended(void *owner)
+{
+    struct weir__worker *worker = owner;
+
+    worker->job_over = 1;
+    if (!worker->exited) {
+        worker->exited = 1;
+        weir__result_lost(&worker->result);
+    }
+    drain(worker);
+    tell_if_over(worker);
+}
+
+static const struct weir__job_ops job_ops = {
+    .started = job_started,
+    .failed = job_failed,
+    .exited = job_exited,
+    .sent = job_sent,
+    .paused = job_paused,
+    .ended = job_ended,
+    .lost = job_ended,
+};
+
+/* --- Start and end -------------------------------------------------------- */
+
+static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,
+                     int child[3], struct weir_error *error)
+{
+    weir__loop *loop = worker->weir->loop;
+    int in[2], out[2], err[2], status;
+    struct stat file;
+
+    if (weir__pipe(in, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    child[0] = in[FD_READ_END];
+    worker->in_fd = in[FD_WRITE_END];
+    weir__fd_set_nonblocking(worker->in_fd);
+    if (weir__pipe(out, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    child[1] = out[FD_WRITE_END];
+    worker->out_fd = out[FD_READ_END];
+    weir__fd_set_nonblocking(worker->out_fd);
+    if (fstat(worker->out_fd, &file) == 0)
+        worker->out_inode = file.st_ino;
+    if (weir__pipe(err, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    child[2] = err[FD_WRITE_END];
+    weir__fd_set_nonblocking(err[FD_READ_END]);
+    worker->errors.owner = worker;
+    worker->errors.on_bytes = errors_came;
+    worker->errors.on_end = errors_ended;
+    status = weir__capture_start(&worker->errors, loop, err[FD_READ_END], options->stderr_kept, 0,
+                                 error);
+    if (status == 0)
+        status = weir__watch_new(loop, worker->in_fd, 0, can_write, worker, &worker->in_watch,
+                                 error);
+    if (status == 0)
+        status = weir__watch_new(loop, worker->out_fd, WEIR__READABLE, can_read, worker,
+                                 &worker->out_watch, error);
+    if (status == 0)
+        status = weir__timer_new(loop, drain_is_over, worker, &worker->drain, error);
+    return status;
+}
+
+int weir__worker_start(struct weir__worker *worker, weir_t *weir,
+                       const struct weir__worker_options *options,
+                       const struct weir__worker_ops *ops, void *owner,
+                       struct weir_error *error)
+{
+    struct weir__stage_start stage = {.command = options->command, .cwd = -1};
+    int child[3] = {-1, -1, -1}, status;
+
+    worker->weir = weir;
+    worker->ops = ops;
+    worker->owner = owner;
+    worker->grace_ms = options->grace_ms;
+    worker->drain_ms = options->drain_ms;
+    worker->in_fd = worker->peek_fd = worker->out_fd = worker->errors.fd = -1;
+    worker->job.ops = &job_ops;
+    worker->job.owner = worker;
+    memcpy(worker->limits, options->command->limits, sizeof worker->limits);
+    worker->chunk = malloc(READ_SIZE);
+    status = weir__result_begin(&worker->result, options->command, error);
+    if (worker->chunk == NULL && status == 0)
+        status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+    if (status == 0) {
+        stage.cwd = weir__command_open_cwd(options->command);
+        if (stage.cwd < 0)
+            status = weir__fail(error, WEIR_ERR_SYSTEM, -stage.cwd, "cannot start in %s",
+                                options->command->cwd != NULL ? options->command->cwd : ".");
+    }
+    if (status == 0)
+        status = open_ends(worker, options, child, error);
+    memcpy(stage.stdio, child, sizeof child);
+    if (status == 0)
+        status = weir__job_start(&weir->link, &worker->job, &stage, 1, options->grace_ms, -1,
+                                 error);
+    if (stage.cwd >= 0)
+        weir__close(&stage.cwd);
+    for (int i = 0; i < 3; i++)
+        weir__close(&child[i]);
+    if (status < 0) {
+        worker->job_over = 1;
+        weir__worker_clear(worker);
+    }
+    return status;
+}
+
+void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
+{
+    worker->state = WEIR__WORKER_DYING;
+    close_input(worker);
+    weir__job_stop(&worker->weir->link, &worker->job, grace_ms);
+    weir__worker_pause(worker, 0); /* to its end, unheard */
+}
+
+void weir__worker_clear(struct weir__worker *worker)
+{
+    if (worker->weir == NULL)
+        return;
+    if (!worker->job_over)
+        weir__job_abandon(&worker->weir->link, &worker->job);
+    close_input(worker);
+    weir__close(&worker->peek_fd);
+    close_output(worker);
+    weir__timer_close(&worker->drain);
+    weir__capture_clear(&worker->errors);
+    free(worker->chunk);
+    weir_result_clear(&worker->result);
+    *worker = (struct weir__worker){0};
+}

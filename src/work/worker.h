@@ -1,0 +1,103 @@
+/* work/worker.h - a long-lived child that reads from us and answers.
+ *
+ *   start --> ALIVE --input closed--> CLOSING --+
+ *               |                        |      +--> its outputs end, its job ends: over
+ *               +------- stopped ------> DYING -+
+ *
+ * A worker takes bytes and gives bytes; what they mean is its owner's business.
+ * Nothing of a DYING worker's output is told: a late answer is no answer.
+ */
+#ifndef WEIR_WORK_WORKER_H
+#define WEIR_WORK_WORKER_H
+
+#include <weir/command.h>
+#include <weir/result.h>
+
+#include "base/buffer.h"
+#include "loop/loop.h"
+#include "proc/capture.h"
+#include "proc/context.h"
+#include "proc/link.h"
+
+enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER_DYING };
+
+struct weir__worker_ops {
+    void (*on_bytes)(void *owner, const char *bytes, size_t length);
+    void (*on_stderr)(void *owner, const char *bytes, size_t length);
+    void (*on_room)(void *owner); /* what was sent is written */
+    /* Nothing of it is left; result and stderr tail are in the worker.  The owner
+     * may free it here. */
+    void (*on_over)(void *owner);
+};
+
+struct weir__worker_options {
+    const struct weir_command *command; /* borrowed for the start */
+    int64_t grace_ms, drain_ms;
+    size_t stderr_kept; /* bytes of its stderr kept, head and tail */
+};
+
+struct weir__worker {
+    weir_t *weir;
+    enum weir__worker_state state;
+    struct weir__job job;
+    struct weir_result result;
+    int64_t grace_ms, drain_ms;
+    uint64_t limits[WEIR_LIMIT_COUNT];
+
+    int in_fd; /* write end of its stdin, -1 once closed */
+    int peek_fd; /* read end of it, once we have closed ours: to see what it leaves unread */
+    size_t left_unread; /* bytes for it that it had not read when it ended */
+    weir__watch *in_watch;
+    struct weir__buffer sending;
+    size_t sent; /* of sending */
+    int close_when_sent, has_refused; /* it closed its stdin before we did */
+
+    int out_fd; /* read end of its stdout, -1 once closed */
+    ino_t out_inode;
+    weir__watch *out_watch;
+    char *chunk; /* what was read last */
+    struct weir__capture errors;
+    weir__timer *drain;
+
+    int job_over, exited, draining, paused, told_over;
+    const struct weir__worker_ops *ops;
+    void *owner;
+};
+
+/* Starts a worker; all of *worker is zero before.  A program that cannot be
+ * executed is told by on_over.  On failure nothing is left.
+ * Errors: SYSTEM, NOMEM, SPAWNER. */
+int weir__worker_start(struct weir__worker *worker, weir_t *weir,
+                       const struct weir__worker_options *options,
+                       const struct weir__worker_ops *ops, void *owner,
+                       struct weir_error *error);
+
+/* Queues bytes; weir__worker_flush() writes what the pipe takes.  Errors: NOMEM. */
+int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t length);
+void weir__worker_flush(struct weir__worker *worker);
+
+/* Bytes queued and not yet written. */
+size_t weir__worker_unsent(const struct weir__worker *worker);
+
+/* The same, and those written that it has not read yet (0 where nobody can tell). */
+size_t weir__worker_unread(const struct weir__worker *worker);
+
+/* Whether it lives, and has closed its stdin before we did, or its stdout. */
+int weir__worker_is_cut_off(const struct weir__worker *worker);
+
+/* Closes its stdin once all is written. */
+void weir__worker_close_input(struct weir__worker *worker);
+
+/* Reads no more of its output for a while, or goes on. */
+void weir__worker_pause(struct weir__worker *worker, int pause);
+
+/* Whether it has written what we have not read yet. */
+int weir__worker_has_output(const struct weir__worker *worker);
+
+/* Closes its stdin, shuts our ears, and sends it down the ladder. */
+void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms);
+
+/* Releases everything; one that is not over is killed, and its owner hears nothing. */
+void weir__worker_clear(struct weir__worker *worker);
+
+#endif

@@ -1,0 +1,61 @@
+#!/bin/sh
+# The example in examples/embed, built against an installed weir as somebody else would,
+# and the memory of it.
+. "$srcdir/tests/support/tap.sh"
+
+root=$work/root
+unset WEIR_SPAWNER
+
+installs() {
+    # The variables of the make around us are not for this one.
+    (cd "$builddir" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make install DESTDIR="$root") || return 1
+    pc=$(find "$root" -name weir.pc) library=$(find "$root" -name libweir.so)
+    spawner=$(find "$root" -name weir-spawner)
+    [ -n "$pc" ] && [ -n "$library" ] && [ -n "$spawner" ]
+}
+
+builds() {
+    cp -r "$srcdir/examples/embed" "$work/embed" && chmod -R u+w "$work/embed" && rm -f "$work/embed/embed" &&
+        PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$root \
+            env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$work/embed" CFLAGS="-g -Wall -Wextra -Werror $flags"
+}
+
+# Not where it is to be in the end: it has to be told.
+example() {
+    env LD_LIBRARY_PATH="${library%/*}" WEIR_SPAWNER="$spawner" "$@"
+}
+
+# The README's output, where it is the same every time.
+runs() {
+    example "$work/embed/embed" >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
+    sed -n '/^    1\. sort/,/^    .*meanwhile$/s/^    //p' "$srcdir/examples/embed/README.md" >"$work/readme"
+    [ -s "$work/readme" ] || { echo "no output in the README"; return 1; }
+    sort "$work/readme" >"$work/wanted" && sort "$work/out" | cmp - "$work/wanted" ||
+        { diff "$work/readme" "$work/out"; return 1; }
+    same "" "$(cat "$work/err")"
+}
+
+order() {
+    # What was missing is told first, then who exited, then whose time was up.
+    same "no-such-program sh sleep" "$(sed -n 's/^   \(no-such-program\|sh\|sleep\): .*/\1/p' "$work/out" |
+        tail -3 | tr '\n' ' ' | sed 's/ $//')"
+}
+
+is_clean() {
+    example valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes "$work/embed/embed" \
+        >"$work/out" 2>"$work/valgrind" || { cat "$work/valgrind"; return 1; }
+}
+
+# A library that was built with a sanitizer needs it in the program.
+flags=$(sed -n 's/^SANITIZER_FLAGS = //p' "$builddir/Makefile")
+
+plan 5
+check "weir is installed" installs
+check "the example is built with what pkg-config says" builds
+check "it does what its README says" runs
+check "its programs end in their order" order
+if ! command -v valgrind >/dev/null || [ -n "$flags" ]; then
+    echo "ok 5 - its memory is clean # SKIP no valgrind, or a sanitizer"
+else
+    check "its memory is clean" is_clean
+fi

@@ -1,0 +1,58 @@
+#!/bin/sh
+# The example in examples/enrich does what its README says.
+. "$srcdir/tests/support/tap.sh"
+
+WEIR=$builddir/weir
+export WEIR
+example=$srcdir/examples/enrich
+
+runs() { sh "$example/run.sh" zones.tab "$work" >"$work/out"; }
+shown() {
+    "$PYTHON3" - "$work/out" "$example/README.md" <<'PYTHON'
+import sys
+out, readme = (open(path).read() for path in sys.argv[1:])
+wanted = "".join(f"    {line}\n" for line in out.splitlines())
+assert wanted in readme, f"README.md does not show:\n{wanted}"
+PYTHON
+}
+valid() {
+    schema=$1
+    shift
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$schema.schema.json" "$@"
+}
+letters_are_valid() {
+    split -l 1 "$work/whole.dead" "$work/letter-" && same 3 "$(ls "$work"/letter-* | wc -l | tr -d ' ')" &&
+        valid dead-letter "$work"/letter-*
+}
+# Each record is in the output or among the dead letters, once, and in order.
+each_is_there_once() {
+    "$PYTHON3" - "$work/in.ndjson" "$work/$1.ndjson" "$work/$1.dead" <<'PYTHON'
+import json, sys
+records, replies, letters = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
+dead = [letter["record"]["zone"] for letter in letters]
+assert dead == ["Antarctica/Casey", "Asia/Kathmandu", "Atlantic/Azores"], dead
+assert [r["zone"] for r in replies] == [r["zone"] for r in records if r["zone"] not in dead]
+assert all(-90 <= r["latitude"] <= 90 and -12 <= r["solar_hours"] <= 12 for r in replies)
+PYTHON
+}
+was_killed() {
+    "$PYTHON3" - "$work/resumed.json" <<'PYTHON'
+import json, sys
+report = json.load(open(sys.argv[1]))
+assert 0 < sum(worker["records"] for worker in report["workers"]) < report["answered"], report
+PYTHON
+}
+systems_table() {
+    [ -r /usr/share/zoneinfo/zone1970.tab ] || return 0
+    "$PYTHON3" "$example/records.py" </usr/share/zoneinfo/zone1970.tab >"$work/all.ndjson" && [ "$(wc -l <"$work/all.ndjson")" -gt 200 ]
+}
+
+plan 8
+check "it runs" runs
+check "README.md shows this output" shown
+check "its reports are valid" valid map-report "$work/whole.json" "$work/resumed.json"
+check "its dead letters are valid" letters_are_valid
+check "each record is there once after a whole run" each_is_there_once whole
+check "each record is there once after a killed and a resumed run" each_is_there_once resumed
+check "the second run was really killed in the middle" was_killed
+check "the system's table makes records too" systems_table

@@ -1,0 +1,107 @@
+#!/bin/sh
+# The man pages and the completions say what the option tables say.
+. "$srcdir/tests/support/tap.sh"
+
+weir=$builddir/weir
+subcommands="run pipe map help"
+
+# page NAME: the built page, or the copy of the tarball.
+page() {
+    [ -f "$builddir/docs/man/$1.1" ] && echo "$builddir/docs/man/$1.1" || echo "$srcdir/docs/man/$1.1"
+}
+
+options_of() {
+    "$weir" "$1" --help | sed -n 's/^  ....--\([a-z-]*\).*/\1/p'
+}
+
+page_has_options() {
+    for option in $(options_of "$1"); do
+        has "\\-\\-$(echo "$option" | sed 's/-/\\-/g')\\fR" "$(page "weir-$1")" || return 1
+    done
+}
+
+page_has_sections() {
+    for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES; do
+        has ".SH $section" "$(page "$1")" || return 1
+    done
+}
+
+# By mandoc where there is one; that pages have no date is on purpose.
+clean() {
+    command -v mandoc >/dev/null || return 0
+    mandoc -Tlint -W warning "$(page "$1")" >"$work/lint"
+    same "" "$(grep -v 'missing date' "$work/lint")"
+}
+
+# By man where there is one: the words come out as they were meant.
+renders() {
+    command -v mandoc >/dev/null || command -v man >/dev/null || return 0
+    if command -v mandoc >/dev/null; then mandoc -Tutf8 "$(page "$1")"; else man -l "$(page "$1")"; fi |
+        sed "s/.$(printf '\b')//g" >"$work/text" && has "$2" "$work/text"
+}
+
+# completed WORD...: what bash offers for the last word.
+completed() {
+    bash -c '
+        source "$1" || exit 1
+        shift
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _weir && printf "%s\n" "${COMPREPLY[@]}"' bash "$work/weir.bash" "$@"
+}
+
+# offers WANTED WORD...: whether WANTED is a line of what is offered.
+offers() {
+    offers_wanted=$1
+    shift
+    completed "$@" >"$work/offered" && grep -qxF -- "$offers_wanted" "$work/offered" || {
+        echo "$offers_wanted is not offered:"
+        cat "$work/offered"
+        return 1
+    }
+}
+
+bash_offers_options() {
+    for subcommand in $subcommands; do
+        for option in $(options_of "$subcommand"); do
+            offers "--$option" weir "$subcommand" -- || return 1
+        done
+    done
+}
+
+zsh_has_options() {
+    "$weir" help --completion zsh >"$work/weir.zsh"
+    for subcommand in $subcommands; do
+        sed -n "/^        $subcommand)/,/;;/p" "$work/weir.zsh" >"$work/part"
+        for option in $(options_of "$subcommand"); do
+            grep -q -- "--$option[=[]" "$work/part" || { echo "$subcommand --$option"; return 1; }
+        done
+    done
+    ! command -v zsh >/dev/null || zsh -n "$work/weir.zsh"
+}
+
+plan 19
+
+check "weir-run(1) has every option of weir run" page_has_options run
+check "weir-pipe(1) has every option of weir pipe" page_has_options pipe
+check "weir-map(1) has every option of weir map" page_has_options map
+for name in weir weir-run weir-pipe weir-map; do
+    check "$name(1) has its sections" page_has_sections "$name"
+    check "$name(1) is clean" clean "$name"
+done
+check "what is special to roff comes out as it is" renders weir-pipe '|, $ and * mean nothing'
+check "an apostrophe does too" renders weir "A program's own status"
+
+"$weir" help --completion bash >"$work/weir.bash"
+if command -v bash >/dev/null; then
+    check "bash offers every option" bash_offers_options
+    check "bash offers subcommands" offers pipe weir p
+    check "bash offers the values of a choice, behind a space and behind =" eval \
+        'offers strict weir pipe --pipefail s && offers strict weir pipe --pipefail = s'
+    check "bash offers limits" offers memory= weir run --limit m
+    check "bash leaves what is behind the program to the program" eval \
+        'cd "$work" && offers weir.bash weir run --timeout 5 cat weir.b'
+else
+    for number in 14 15 16 17 18; do echo "ok $number # SKIP no bash"; done
+    test_number=18
+fi
+check "zsh has every option" zsh_has_options

@@ -1,0 +1,204 @@
+#!/bin/sh
+# weir run: its options, its statuses, its document, and what it says to bad input.
+. "$srcdir/tests/support/tap.sh"
+
+weir=$builddir/weir
+out=$work/out err=$work/err doc=$work/doc.json
+printf '%s\n' "from a file" >"$work/input"
+
+# run STATUS WORD...: runs weir with its outputs in $out and $err.
+run() {
+    run_wanted=$1
+    shift
+    exits "$run_wanted" "$weir" run "$@" >"$out" 2>"$err" || {
+        cat "$err"
+        return 1
+    }
+}
+
+# json EXPRESSION [FILE]: whether it holds for d, the document (default: $out).
+json() {
+    "$PYTHON3" -c '
+import json, sys
+d = json.load(open(sys.argv[2]))
+assert eval("(" + sys.argv[1] + ")"), json.dumps(d)' "$1" "${2-$out}"
+}
+
+valid() {
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/run-report.schema.json" "${1-$out}"
+}
+
+# told STATUS EXPRESSION WORD...: with --json, a valid document of which it holds.
+told() {
+    told_status=$1 told_expression=$2
+    shift 2
+    run "$told_status" --json "$@" && json "$told_expression" && valid
+}
+
+# refused TEXT WORD...: status 125, the message has TEXT, and nothing was run.
+refused() {
+    refused_text=$1
+    shift
+    rm -f "$work/ran"
+    run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
+}
+
+plan 64
+
+# --- Plain ---
+
+passes_outputs() {
+    run 3 -- sh -c 'echo to stdout; echo to stderr >&2; exit 3' && same "to stdout" "$(cat "$out")" \
+        && same "to stderr" "$(cat "$err")"
+}
+passes_input() {
+    same "from here" "$(echo "from here" | "$weir" run -- cat)"
+}
+program_owns_its_options() {
+    run 0 echo --json -- --timeout && same "--json -- --timeout" "$(cat "$out")"
+}
+two_dashes_end_options() {
+    printf '#!/bin/sh\necho "odd name"\n' >"$work/--odd" && chmod +x "$work/--odd"
+    (PATH=$work:$PATH run 0 -- --odd) && same "odd name" "$(cat "$out")"
+}
+nothing_is_left_behind() {
+    run 0 -- sh -c 'sleep 1000 & echo $!' && ! kill -0 "$(cat "$out")" 2>"$work/kill"
+}
+check "outputs pass through, and so does the status" passes_outputs
+check "standard input passes through" passes_input
+check "what follows the program is the program's" program_owns_its_options
+check "-- ends the options" two_dashes_end_options
+check "what the program left in the background is ended with it" nothing_is_left_behind
+check "--merge-stderr: one stream" eval \
+    'run 0 --merge-stderr -- sh -c "echo one; echo two >&2" && same "one
+two" "$(cat "$out")"'
+
+# --- Statuses ---
+
+printf '#!/no/such/interpreter\n' >"$work/orphan" && chmod +x "$work/orphan"
+printf 'echo hi\n' >"$work/plain-file"
+check "exit 127 and exit 255 are the program's own" eval \
+    'run 127 -- sh -c "exit 127" && run 255 -- sh -c "exit 255" && [ ! -s "$err" ]'
+check "128+n: it died of signal n" run 137 -- sh -c 'kill -9 $$'
+check "127: not found" eval 'run 127 -- no-such-program && has "no-such-program" "$err"'
+check "127: its interpreter was not found, and is named" eval \
+    'run 127 -- "$work/orphan" && has "/no/such/interpreter" "$err"'
+check "126: cannot be executed" run 126 -- "$work/plain-file"
+check "125: no such directory" eval 'run 125 --cwd /no/such -- true && has "/no/such" "$err"'
+check "124: timed out" eval \
+    'run 124 --timeout 50ms -- sleep 1000 && has "weir run: sleep: timed out" "$err"'
+check "124: put out nothing for too long, while what it did put out was passed on" eval \
+    'run 124 --idle 300ms -- sh -c "echo early; exec sleep 1000" && same early "$(cat "$out")"'
+check "who puts out something now and then is not idle" \
+    run 9 --idle 600ms -- sh -c 'for i in 1 2 3 4 5 6; do echo; sleep 0.2; done; exit 9'
+check "in time is in time" run 7 --timeout 1000 --idle 1000 -- sh -c 'exit 7'
+
+# --- The document ---
+
+check "--json: everything about it" told 3 'd["argv"] == ["sh", "-c", "echo a; echo b >&2; exit 3"]
+    and d["end"] == "exited" and d["why"] == "none" and d["code"] == 3 and d["signal"] is None
+    and d["stdout"]["text"] == "a\n" and d["stderr"]["text"] == "b\n" and d["pid"] > 1
+    and d["stopped_with"] == [] and d["holder"] is None and d["wall_ms"] > 0' \
+    -- sh -c 'echo a; echo b >&2; exit 3'
+check "--json: nothing of the program's goes anywhere else" eval \
+    '[ ! -s "$err" ] && same 1 "$(wc -l <"$out" | tr -d " ")"'
+check "--json: input is none unless given" eval \
+    'echo unread | told 0 "d[\"stdout\"][\"text\"] == \"\"" -- cat &&
+     echo read | told 0 "d[\"stdout\"][\"text\"] == \"read\\n\"" --input - -- cat'
+check "--json: timed out" told 124 'd["why"] == "timeout" and d["signal"] == "SIGTERM"
+    and d["stopped_with"] == ["SIGTERM"]' --timeout 50ms -- sleep 1000
+check "--json: killed after the grace" told 124 'd["signal"] == "SIGKILL"
+    and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] < 4000' \
+    --timeout 300ms --grace 50ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+check "--json: not started" told 127 'd["end"] == "not_started" and d["step"] == "exec"
+    and d["errno"] == "ENOENT" and d["pid"] is None' -- no-such-program
+check "--json: no such directory" told 125 'd["step"] == "chdir" and d["errno"] == "ENOENT"' \
+    --cwd /no/such -- true
+check "--json: a signal by name" told 139 'd["end"] == "signaled" and d["signal"] == "SIGSEGV"
+    and d["code"] is None' -- sh -c 'ulimit -c 0; kill -SEGV $$'
+check "--json: who holds the output beyond the drain time" told 0 \
+    'd["stdout"]["abandoned"] and "sleep" in d["holder"]["command"]' \
+    --drain 50ms -- sh -c 'setsid sleep 1000 & echo'
+check "--json --merge-stderr: one text" told 0 'd["stdout"]["text"] == "a\nb\n"
+    and d["stderr"]["bytes"] == 0' --merge-stderr -- sh -c 'echo a; echo b >&2'
+
+# --- Surroundings ---
+
+check "--input FILE" eval 'run 0 --input "$work/input" -- cat && same "from a file" "$(cat "$out")"'
+check "--input none" eval 'echo unread | run 0 --input none -- cat && [ ! -s "$out" ]'
+check "--input: a file that is not there" refused "no/such/input" --input no/such/input
+mkdir "$work/dir" && printf '#!/bin/sh\npwd -P\n' >"$work/dir/tool" && chmod +x "$work/dir/tool"
+check "--cwd: a relative program is found from there" eval \
+    'run 0 --cwd "$work/dir" -- ./tool && same "$(cd "$work/dir" && pwd -P)" "$(cat "$out")"'
+check "--env, the last one counts" eval \
+    'run 0 --env A=1 --env A=2 --env=B=x=y -- sh -c "echo \$A \$B" && same "2 x=y" "$(cat "$out")"'
+check "--env-clear" eval \
+    'SECRET=s run 0 --env-clear -- /usr/bin/env && ! grep -q SECRET "$out"'
+check "--env-pass: only these" eval \
+    'ONE=1 TWO=2 run 0 --env-pass ONE --env-pass PATH --env THREE=3 -- env && has ONE=1 "$out" &&
+     has THREE=3 "$out" && ! grep -q "TWO\|HOME" "$out"'
+check "--limit" eval 'run 0 --limit files=40 --limit core=0 -- sh -c "ulimit -n; ulimit -c" &&
+    same "40 0" "$(echo $(cat "$out"))"'
+check "--limit: a limit that ended it is named" told 153 'd["limits_hit"] == ["file-size"]' \
+    --limit file-size=64K -- dd if=/dev/zero of="$work/large" bs=1024 count=128
+
+# --- Text ---
+
+check "--encoding NAME" told 0 'd["stdout"]["text"] == "\u4e2d" and d["stdout"]["charset"] == "gb18030"' \
+    --encoding gb18030 -- printf '\326\320'
+check "--encoding auto" told 0 'd["stdout"]["text"] == "h\u00e9" and d["stdout"]["charset"] == "utf-16le"' \
+    --encoding auto -- printf '\377\376h\0\351\0'
+check "--encoding binary" told 0 'd["stdout"]["base64"] == "/wA=" and "text" not in d["stdout"]' \
+    --encoding binary -- printf '\377\000'
+check "what does not fit is replaced and counted" told 0 \
+    'd["stdout"]["text"] == "a\ufffdb" and d["stdout"]["replaced"] == 1' -- printf 'a\377b'
+check "--on-error backslashreplace" told 0 'd["stdout"]["text"] == "a\\xffb"' \
+    --on-error backslashreplace -- printf 'a\377b'
+check "--on-error strict: the bytes, where, and the program's own status" told 5 \
+    'd["stdout"]["invalid_at"] == 1 and d["stdout"]["base64"] == "Yf9i"' \
+    --on-error strict -- sh -c 'printf "a\377b"; exit 5'
+check "--max-output: head, what was left out, tail" told 0 'd["stdout"]["truncated"]
+    and d["stdout"]["bytes"] == 3893 and d["stdout"]["kept"] == 1024
+    and "[... 2869 bytes left out ...]" in d["stdout"]["text"]' --max-output 1K -- seq 1000
+check "--overflow stop" told 125 'd["why"] == "overflow"' --max-output 1K --overflow stop -- yes
+check "--overflow spool: all of it in a file" eval \
+    'TMPDIR=$work told 0 "d[\"stdout\"][\"kept\"] == 1024" --max-output 1K --overflow spool -- seq 1000 &&
+     json "open(d[\"stdout\"][\"spooled\"]).read().split() == [str(n) for n in range(1, 1001)]"'
+
+# --- Reports ---
+
+check "--report: the outputs pass through, the document is valid" eval \
+    'run 3 --report "$doc" -- sh -c "echo live; exit 3" && same live "$(cat "$out")" && valid "$doc" &&
+     json "d[\"code\"] == 3 and d[\"stdout\"][\"text\"] == \"\"" "$doc"'
+check "--report with --json: the same document twice" eval \
+    'run 0 --json --report "$doc" -- echo && cmp "$out" "$doc"'
+check "--json --report -: once" eval 'run 0 --json --report - -- echo && valid'
+check "--report -: refused where standard output is the program's" refused "give a file" --report -
+check "--report: a place that cannot be is found before anything starts" refused "/no/such/place" \
+    --report /no/such/place
+check "--report: a full disk is an error" eval \
+    'run 125 --report /dev/full -- true && has "No space left" "$err"'
+check "--json: a full disk is an error" eval \
+    '"$weir" run --json -- true >/dev/full 2>"$err"; same 125 $? && has "No space left" "$err"'
+check "--report leaves nothing beside its place" eval \
+    'mkdir "$work/reports" && run 0 --report "$work/reports/r" -- true && same r "$(ls -A "$work/reports")"'
+
+# --- Bad input: named, with what is accepted; 125, since 2 is the program's ---
+
+check "no program" eval 'run 125 && has "usage: weir run" "$err"'
+check "an unknown option, and the one that was meant" eval \
+    'refused "did you mean --timeout?" --timout 5 && has "usage: weir run" "$err"'
+check "an option without its value" eval \
+    'run 125 --timeout && has "--timeout needs a value: --timeout D" "$err"'
+check "a flag with a value" refused "--json takes no value" --json=yes
+check "a bad duration" eval 'refused "250ms" --timeout 5x && refused "more than 0" --idle 0'
+check "a bad size" refused "64K" --json --max-output lots
+check "a bad character set" refused "iconv -l" --json --encoding klingon
+check "a bad limit" eval 'refused "file-size" --limit disk=1 && refused "no value for memory" --limit memory=x'
+check "a bad choice" eval 'refused "replace, backslashreplace or strict" --json --on-error ignore'
+check "a bad variable" eval 'refused "NAME=VALUE" --env NOVALUE && refused "HOME" --env-pass A=1'
+check "captured text is asked for, but nothing is captured" eval \
+    'refused "--encoding needs --json" --encoding latin1 &&
+     refused "--max-output needs --json" --max-output 1K'
+check "a spawner that is not there: the path that was tried" eval \
+    'WEIR_SPAWNER=/no/such/spawner refused "/no/such/spawner"'

@@ -1,0 +1,231 @@
+#!/bin/sh
+# The JSON Schemas in docs/schemas are schemas, accept good documents, refuse spoilt
+# ones, and explain every key; weir's reader of specs agrees with the one for them.
+# What weir itself prints is held against them elsewhere.
+. "$srcdir/tests/support/tap.sh"
+
+schemas=$srcdir/docs/schemas
+
+validate() {
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$1.schema.json" "$2"
+}
+
+# agrees DOCUMENT STATUS: whether weir's own reader of specs says the same as the schema did.
+agrees() {
+    exits "$2" "$builddir/weir" pipe --check -f "$1"
+}
+
+# spoil SCHEMA DOCUMENT CHANGE...: whether each change to d, the document, makes it invalid,
+# for weir too where it is a spec.
+spoil() {
+    rm -f "$work"/spoilt-*
+    "$PYTHON3" - "$srcdir/tests/cli" "$schemas/$1.schema.json" "$work/spoilt-" "$@" <<'END' || return 1
+import contextlib, io, json, sys
+tests, schema, spoilt, _, document, *changes = sys.argv[1:]
+sys.dont_write_bytecode = True
+sys.path.insert(0, tests)
+import validate
+for number, change in enumerate(changes, 1):
+    d = json.load(open(document))
+    before = json.dumps(d)
+    exec(change)
+    assert json.dumps(d) != before, f"nothing changed: {change}"
+    with open(f"{spoilt}{number}.json", "w") as file:
+        json.dump(d, file)
+    with contextlib.redirect_stderr(io.StringIO()) as reasons:
+        status = validate.main(schema, file.name)
+    assert status == 1 and reasons.getvalue(), f"not refused: {change}"
+END
+    [ "$1" = pipe-spec ] || return 0
+    for file in "$work"/spoilt-*; do
+        agrees "$file" 2 >"$work/reason" 2>&1 || {
+            echo "not refused by weir pipe --check:"
+            cat "$file" "$work/reason"
+            return 1
+        }
+    done
+}
+
+explained() {
+    "$PYTHON3" - "$schemas"/*.json <<'END'
+import json, sys
+def walk(node, where):
+    if isinstance(node, dict):
+        for key, child in node.get("properties", {}).items():
+            if where.rpartition("/")[2] in ("if", "then", "else"):
+                continue  # a condition, not the key's own place
+            for word in ("title", "description"):
+                if not child.get(word):
+                    print(f"{where}/properties/{key}: no {word}")
+                    faults.append(key)
+        for key, child in node.items():
+            walk(child, f"{where}/{key}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            walk(child, f"{where}/{index}")
+faults = []
+for path in sys.argv[1:]:
+    schema = json.load(open(path))
+    assert schema["title"] and schema["description"], path
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema", path
+    walk(schema, path)
+sys.exit(bool(faults))
+END
+}
+
+one_capture() {
+    "$PYTHON3" - "$schemas" <<'END'
+import json, sys
+run, pipe = (json.load(open(f"{sys.argv[1]}/{kind}-report.schema.json")) for kind in ("run", "pipe"))
+assert run["$defs"]["capture"] == pipe["$defs"]["capture"], "the two differ"
+END
+}
+
+all_are_schemas() {
+    for schema in run-report pipe-report pipe-spec map-report dead-letter; do
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$schema.schema.json" || return 1
+    done
+}
+
+cat >"$work/run.json" <<'END'
+{"weir":1,"kind":"run","argv":["go","version"],"cwd":"/home/u","pid":4711,
+ "end":"exited","why":"none","code":0,"signal":null,"step":null,"errno":null,
+ "stdout":{"text":"go version ...\n","bytes":31,"kept":31,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+ "stderr":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+ "started_at":"2026-01-02T03:04:05.678Z","wall_ms":9.4,"user_ms":3.1,"system_ms":4.0,"max_rss_kb":9120,
+ "stopped_with":[],"holder":null,"limits_hit":[]}
+END
+cat >"$work/killed.json" <<'END'
+{"weir":1,"kind":"run","argv":["yes"],"cwd":"/","pid":4712,
+ "end":"signaled","why":"timeout","code":null,"signal":"SIGKILL","step":null,"errno":null,
+ "stdout":{"base64":"//79","bytes":3000000000,"kept":3,"truncated":true,"replaced":0,"charset":"utf-8","abandoned":true,
+           "spooled":"/tmp/weir-x","invalid_at":0},
+ "stderr":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+ "started_at":"2026-01-02T03:04:05.678Z","wall_ms":9.4,"user_ms":3.1,"system_ms":4.0,"max_rss_kb":9120,
+ "stopped_with":["SIGTERM","SIGKILL"],"holder":{"pid":4713,"command":"sleep 60"},"limits_hit":["cpu"]}
+END
+cat >"$work/missing.json" <<'END'
+{"weir":1,"kind":"run","argv":["no-such"],"cwd":"/","pid":null,
+ "end":"not_started","why":"none","code":null,"signal":null,"step":"exec","errno":"ENOENT",
+ "stdout":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+ "stderr":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+ "started_at":"2026-01-02T03:04:05.678Z","wall_ms":0.4,"user_ms":0,"system_ms":0,"max_rss_kb":0,
+ "stopped_with":[],"holder":null,"limits_hit":[]}
+END
+cat >"$work/pipe.json" <<'END'
+{"weir":1,"kind":"pipe","ok":false,"status":3,"decided_by":{"stage":"clean","reason":"exited with 3"},"why":"none",
+ "started_at":"2026-01-02T03:04:05.678Z","wall_ms":120.5,
+ "stages":[{"name":"tap","argv":["tap.py"],"pid":11,"step":null,"errno":null,"end":"signaled","why":"none","code":null,"signal":"SIGPIPE","forgiven":true,
+            "stderr":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+            "bytes_out":null,"wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,
+            "stopped_with":[],"holder":null,"limits_hit":[]},
+           {"name":"clean","argv":["clean","-x"],"pid":12,"step":null,"errno":null,"end":"exited","why":"none","code":3,"signal":null,"forgiven":false,
+            "stderr":{"text":"oh\n","bytes":3,"kept":3,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
+            "bytes_out":17,"wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,
+            "stopped_with":["SIGTERM"],"holder":{"pid":1,"command":"x"},"limits_hit":["cpu"]}]}
+END
+cat >"$work/map.json" <<'END'
+{"weir":1,"kind":"map","ok":false,"status":1,"reason":"1 of 4 records is dead","why":"none",
+ "started_at":"2026-01-02T03:04:05.678Z","wall_ms":120.5,
+ "in":{"records":4,"bytes":40,"blank":1,"invalid":0,"oversize":0},"out":{"records":2,"bytes":20},
+ "answered":2,"dropped":1,"dead":1,"unsettled":0,"retries":3,"redelivered":4,"crashes":3,"timeouts":0,"desyncs":0,
+ "reorder":{"peak_records":2,"peak_bytes":116,"stall_ms":0.5},"latency_ms":{"p50":0.1,"p95":0.2,"p99":0.2,"max":1},
+ "workers":[{"pid":11,"end":"signaled","why":"none","code":null,"signal":"SIGKILL","step":null,"errno":null,
+             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":[],"holder":null,"limits_hit":[],"records":1,"node":null},
+            {"pid":12,"end":"exited","why":"none","code":0,"signal":null,"step":null,"errno":null,
+             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":["SIGTERM"],"holder":null,"limits_hit":["cpu"],"records":2,"node":"n1"}],
+ "checkpoint":"state"}
+END
+cat >"$work/letter.json" <<'END'
+{"seq":3,"line":5,"offset":30,"reason":"crash","attempts":3,"exit":null,"signal":"SIGKILL","stderr_tail":"oh\n","record":{"id":3}}
+END
+cat >"$work/invalid.json" <<'END'
+{"seq":0,"line":1,"offset":0,"reason":"invalid","attempts":0,"exit":null,"signal":null,"stderr_tail":"","record_base64":"eyI="}
+END
+cat >"$work/oversize.json" <<'END'
+{"seq":0,"line":1,"offset":0,"reason":"oversize","attempts":0,"exit":null,"signal":null,"stderr_tail":""}
+END
+cat >"$work/spec.json" <<'END'
+{"weir": 1,
+ "in":  {"path": "-"},
+ "stages": [
+   {"name": "tap", "cmd": ["python3", "tap.py"], "env": {"A": "1"}, "env_clear": false, "env_pass": ["PATH"], "nice": 1, "cwd": null, "encoding": "raw",
+    "stderr": "prefix", "timeout_s": null, "idle_s": 0.5, "grace_s": 5, "limits": {"memory": "64M", "file-size": 10, "core": 0},
+    "ok_exit": [0], "early_close": "fail", "meter": true, "map": null},
+   {"cmd": "sort -u",
+    "map": {"workers": 2, "protocol": "lines", "call": null, "order": "any", "record_timeout_s": 30, "retries": 2,
+            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"]}}],
+ "out": {"path": "-"}, "pipefail": "smart", "deadline_s": null, "grace_s": null, "drain_s": 0.5, "checkpoint": null, "report": null}
+END
+echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
+echo '{"weir":1,"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/twice.json"
+
+plan 17
+check "all schemas are valid JSON Schema 2020-12" all_are_schemas
+check "every key has a title and a description" explained
+check "both reports mean the same by a captured output" one_capture
+check "a run report is accepted" validate run-report "$work/run.json"
+check "a run report of a killed program is accepted" validate run-report "$work/killed.json"
+check "a run report of a missing program is accepted" validate run-report "$work/missing.json"
+check "a pipeline report is accepted" validate pipe-report "$work/pipe.json"
+check "a map report is accepted" validate map-report "$work/map.json"
+check "dead letters are accepted" eval 'validate dead-letter "$work/letter.json" &&
+    validate dead-letter "$work/invalid.json" && validate dead-letter "$work/oversize.json"'
+good_spec() {
+    validate pipe-spec "$1" && agrees "$1" 0
+}
+check "a full spec is accepted, and by weir" good_spec "$work/spec.json"
+check "the least spec is accepted, and by weir" good_spec "$work/least.json"
+check "the example's spec is accepted, and by weir" good_spec "$srcdir/examples/verify/pipeline.json"
+check "spoilt run reports are refused" spoil run-report "$work/run.json" \
+    'd["weir"] = 2' 'd["kind"] = "pipe"' 'd["more"] = 1' 'd["argv"] = []' 'del d["argv"]' 'del d["holder"]' \
+    'd["end"] = "died"' 'd["end"] = "signaled"' 'd["why"] = "late"' 'd["code"] = None' 'd["code"] = 256' \
+    'd["signal"] = "SIGKILL"' 'd["signal"] = 9' 'd["step"] = "fork"' 'd["step"] = "exec"' 'd["errno"] = 2' \
+    'd["started_at"] = "2026-01-02 03:04:05"' 'd["wall_ms"] = -1' 'd["wall_ms"] = "9"' 'd["max_rss_kb"] = None' \
+    'd["stopped_with"] = ["KILL"]' 'd["holder"] = {"pid": 1}' 'd["limits_hit"] = ["time"]' 'd["pid"] = 0' \
+    'd["stdout"]["base64"] = ""' 'del d["stdout"]["text"]' 'd["stdout"]["text"] = None' 'del d["stdout"]["kept"]' \
+    'd["stdout"]["more"] = 1' 'd["stderr"]["truncated"] = 0' 'd["stderr"]["invalid_at"] = -1' 'd["stderr"]["spooled"] = None'
+check "spoilt pipeline reports are refused" spoil pipe-report "$work/pipe.json" \
+    'd["kind"] = "run"' 'd["more"] = 1' 'd["ok"] = True' 'd["status"] = 0' 'd["status"] = 256' 'd["decided_by"] = None' \
+    'del d["decided_by"]["reason"]' 'd["decided_by"]["reason"] = ""' 'del d["started_at"]' 'd["stages"] = {}' \
+    'del d["stages"][0]["forgiven"]' 'd["stages"][0]["more"] = 1' 'd["stages"][0]["code"] = 141' 'd["stages"][1]["code"] = None' \
+    'd["stages"][0]["bytes_out"] = -1' 'd["stages"][1]["argv"] = "clean -x"' 'd["stages"][1]["stderr"] = "oh"' \
+    'del d["stages"][1]["stderr"]["bytes"]'
+
+check "spoilt map reports are refused" spoil map-report "$work/map.json" \
+    'd["kind"] = "pipe"' 'd["more"] = 1' 'd["ok"] = True' 'd["status"] = 0' 'd["status"] = 2' 'd["status"] = 256' \
+    'd["reason"] = ""' 'd["dead"] = 0' 'd["unsettled"] = 1' 'd["answered"] = -1' 'd["why"] = "late"' 'del d["in"]["blank"]' \
+    'd["in"]["more"] = 1' 'd["out"]["bytes"] = 1.5' 'del d["retries"]' 'del d["reorder"]["stall_ms"]' 'd["latency_ms"]["p50"] = None' \
+    'd["workers"] = {}' 'd["workers"][0]["code"] = 9' 'd["workers"][0]["signal"] = "KILL"' 'd["workers"][1]["code"] = None' \
+    'd["workers"][1]["more"] = 1' 'del d["workers"][1]["records"]' 'd["workers"][1]["node"] = 1' 'd["checkpoint"] = 1' \
+    'd["started_at"] = "2026-01-02"' 'd["wall_ms"] = -1'
+spoilt_letters() {
+    spoil dead-letter "$work/letter.json" \
+        'd["seq"] = -1' 'd["line"] = 0' 'del d["offset"]' 'd["reason"] = "bad"' 'd["reason"] = "oversize"' 'd["attempts"] = 0' \
+        'd["exit"] = 1' 'd["signal"] = 9' 'd["stderr_tail"] = None' 'd["record_base64"] = ""' 'del d["record"]' 'd["more"] = 1' &&
+        spoil dead-letter "$work/invalid.json" 'd["attempts"] = 1' 'd["exit"] = 0' 'd["record_base64"] = "x"' 'd["record"] = 1' &&
+        spoil dead-letter "$work/oversize.json" 'd["record"] = 1' 'd["record_base64"] = ""' 'd["signal"] = "SIGKILL"'
+}
+check "spoilt dead letters are refused" spoilt_letters
+
+spoilt_specs() {
+    spoil pipe-spec "$work/spec.json" \
+        'd["weir"] = "1"' 'del d["weir"]' 'del d["stages"]' 'd["stages"] = []' 'd["stage"] = []' 'd["in"] = "-"' \
+        'd["out"]["mode"] = "a"' 'd["pipefail"] = "bash"' 'd["deadline_s"] = 0' 'd["deadline_s"] = "10s"' \
+        'd["checkpoint"] = "f"' 'd["report"] = 1' 'del d["stages"][0]["cmd"]' 'd["stages"][0]["cmd"] = []' \
+        'd["stages"][0]["cmd"] = ["a", 1]' 'd["stages"][0]["cmd"] = ""' 'd["stages"][0]["command"] = []' \
+        'd["stages"][0]["env"] = ["A=1"]' 'd["stages"][0]["env"]["A"] = 1' 'd["stages"][0]["env"]["A=B"] = "1"' \
+        'd["stages"][0]["env_clear"] = 1' 'd["stages"][0]["stderr"] = "null"' 'd["stages"][0]["timeout_s"] = -1' \
+        'd["stages"][0]["limits"]["time"] = 1' 'd["stages"][0]["limits"]["memory"] = "64 MB"' \
+        'd["stages"][0]["limits"]["cpu"] = -1' 'd["stages"][0]["ok_exit"] = 0' 'd["stages"][0]["ok_exit"] = [256]' \
+        'd["stages"][0]["early_close"] = True' 'd["stages"][0]["name"] = ""' \
+        'd["stages"][1]["map"] = 2' 'd["stages"][1]["map"]["workers"] = 0' 'del d["stages"][1]["map"]["dead_letter"]' \
+        'd["stages"][1]["map"]["order"] = "none"' 'd["stages"][1]["map"]["call"] = "f"' 'd["stages"][1]["map"]["launcher"] = []' \
+        'd["stages"][0]["encoding"] = None' \
+        'd["stages"][0]["encoding"] = "auto"' 'd["stages"][0]["cmd"][0] = ""' 'd["stages"][0]["name"] = "a\tb"' \
+        'd["stages"][0]["env"]["A"] = None' 'd["stages"][0]["env_pass"] = ["A=B"]' 'd["stages"][0]["nice"] = 20' \
+        'd["stages"][0]["ok_exit"] = []' 'd["stages"][0]["ok_exit"] = [1, 1]' 'd["stages"][0]["cwd"] = ""' \
+        'd["grace_s"] = -1' 'd["drain_s"] = 1e10' 'd["stages"] = d["stages"][1:] * 63' 'd["in"] = {"path": ""}' &&
+        exits 1 validate pipe-spec "$work/twice.json" && agrees "$work/twice.json" 2
+}
+check "spoilt specs are refused, and by weir" spoilt_specs

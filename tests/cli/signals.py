@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Signals to weir itself, and descriptors it was started without.  Prints TAP.
+signals.py WEIR
+"""
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+
+WEIR = sys.argv[1]
+PATIENCE_S = 60
+
+
+def start(*words, **how):
+    return subprocess.Popen([WEIR, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+
+
+def until_ready(stream):
+    line = stream.readline()
+    assert line == b"ready\n", line
+
+
+def run_live(code, *options, **how):
+    """Starts weir run; returns once the program in it has said "ready"."""
+    weir = start("run", *options, "--", "sh", "-c", code, **how)
+    until_ready(weir.stdout)
+    return weir
+
+
+def end(weir):
+    out, err = weir.communicate(timeout=PATIENCE_S)
+    return weir.returncode, out, err
+
+
+def each_ending_signal_stops_the_job_and_is_the_status():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
+        weir.send_signal(number)
+        status, out, _ = end(weir)
+        assert (status, out) == (128 + number, b"told\n"), (number, status, out)
+
+
+def a_document_says_cancelled():
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = os.path.join(directory, "fifo")
+        os.mkfifo(fifo)
+        weir = start("run", "--json", "--", "sh", "-c", f"echo ready >'{fifo}'; exec sleep 1000")
+        with open(fifo, "rb") as stream:
+            until_ready(stream)
+        weir.terminate()
+        status, out, _ = end(weir)
+    document = json.loads(out)
+    assert status == 143, status
+    assert document["why"] == "cancelled" and document["signal"] == "SIGTERM", document
+
+
+def a_second_signal_does_not_wait_for_the_grace():
+    weir = run_live("trap 'echo stubborn' TERM; echo ready; while :; do sleep 0.01; done",
+                    "--grace", "1000")
+    weir.terminate()
+    assert weir.stdout.readline() == b"stubborn\n"
+    weir.terminate()
+    assert end(weir)[0] == 143
+
+
+def what_was_ignored_stays_ignored():
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    weir = run_live("echo ready; read line; exit 6", preexec_fn=ignore, stdin=subprocess.PIPE)
+    weir.send_signal(signal.SIGHUP)
+    weir.stdin.write(b"go on\n")
+    weir.stdin.close()
+    weir.stdin = None
+    assert end(weir)[0] == 6
+
+
+def a_pipeline_is_stopped_whole():
+    weir = start("pipe", "sh -c 'echo ready; exec sleep 1000'", "cat", "sh -c 'cat; sleep 1000'")
+    until_ready(weir.stdout)
+    weir.terminate()
+    assert end(weir)[0] == 143
+
+
+def kill_9_takes_the_job_along():
+    weir = run_live("echo ready; exec sleep 1000")
+    weir.kill()
+    # The job has the other end of the pipe: it ends when the job has.
+    assert weir.stdout.read() == b""
+    assert weir.wait() == -signal.SIGKILL
+
+
+def no_zombie_is_left_to_init():
+    """In a container init may never look.  Here this process is init: see prctl(2)."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    for words in (["run", "--", "sh", "-c", "sleep 1000 & exit 0"], ["pipe", "yes", "head -1"]):
+        subprocess.run([WEIR, *words], stdout=subprocess.DEVNULL, check=True)
+        try:
+            pid, status = os.waitpid(-1, 0)
+            assert False, f"{pid} was left to init, status {status:#x}"
+        except ChildProcessError:
+            pass
+
+
+def closed_descriptors_are_closed_for_the_program_too():
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        words = [WEIR, "run", "--", "sh", "-c", "exit 4"]
+        shell = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words])
+        assert shell.returncode == 4, (closed, shell.returncode)
+    shell = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", WEIR, "run", "--json", "--", "true"],
+                           stderr=subprocess.PIPE)
+    assert shell.returncode == 125 and b"cannot write" in shell.stderr, shell
+
+
+def sigpipe_is_at_its_default_in_the_program():
+    ignore = lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    weir = start("run", "--json", "--", "sh", "-c", "yes | head -1", preexec_fn=ignore)
+    status, out, _ = end(weir)
+    assert status == 0 and json.loads(out)["stderr"]["text"] == "", out
+
+
+SCENARIOS = [
+    each_ending_signal_stops_the_job_and_is_the_status,
+    a_document_says_cancelled,
+    a_second_signal_does_not_wait_for_the_grace,
+    what_was_ignored_stays_ignored,
+    a_pipeline_is_stopped_whole,
+    kill_9_takes_the_job_along,
+    no_zombie_is_left_to_init,
+    closed_descriptors_are_closed_for_the_program_too,
+    sigpipe_is_at_its_default_in_the_program,
+]
+
+
+def main():
+    print(f"1..{len(SCENARIOS)}", flush=True)
+    for number, scenario in enumerate(SCENARIOS, 1):
+        word = "ok"
+        try:
+            scenario()
+        except Exception:
+            word = "not ok"
+            for line in traceback.format_exc().splitlines():
+                print("#  ", line)
+        print(f"{word} {number} - {scenario.__name__.replace('_', ' ')}", flush=True)
+
+
+main()

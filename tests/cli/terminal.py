@@ -1,0 +1,427 @@
+#!/usr/bin/env python3
+"""weir on a terminal: who is in the foreground, and what Ctrl-C and Ctrl-Z do.
+
+Each scenario runs in a process that leads a session on a pseudo-terminal of its
+own and does what a shell with job control does; it also holds the other end of
+the terminal, where it types and reads.  Prints TAP.  terminal.py WEIR
+"""
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+import time
+import traceback
+
+WEIR = sys.argv[1]
+PATIENCE_S = 60
+CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
+
+
+class Shell:
+    """A shell's side of job control, and the person at the keyboard."""
+
+    def __init__(self):
+        self.person, terminal = pty.openpty()
+        os.setsid()
+        self.terminal = os.open(os.ttyname(terminal), os.O_RDWR)  # now the controlling one
+        os.close(terminal)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        self.seen = b""
+
+    def foreground(self):
+        return os.tcgetpgrp(self.terminal)
+
+    def give(self, group):
+        os.tcsetpgrp(self.terminal, group)
+
+    def start(self, *words, background=False, group=0, stdin=None, stdout=None, stderr=None):
+        """Starts a program in a process group (0: its own); returns its pid."""
+        pid = os.fork()
+        if pid == 0:
+            os.setpgid(0, group)
+            if not background:
+                self.give(os.getpgrp())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            for number, fd in enumerate((stdin, stdout, stderr)):
+                os.dup2(self.terminal if fd is None else fd, number)
+            try:
+                os.execvp(words[0], words)
+            finally:
+                os._exit(126)
+        try:
+            os.setpgid(pid, group or pid)
+        except OSError:
+            pass  # it has begun already
+        if not background:
+            self.give(group or pid)
+        return pid
+
+    def type(self, keys):
+        os.write(self.person, keys)
+
+    def until(self, text):
+        """Reads what the terminal shows until text is there; returns all up to it."""
+        while text not in self.seen:
+            ready = select.select([self.person], [], [], PATIENCE_S)[0]
+            assert ready, f"{text!r} did not come; seen: {self.seen!r}"
+            self.seen += os.read(self.person, 65536)
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def wait(self, pid, flags=0):
+        return os.waitpid(pid, flags)[1]
+
+    def wait_stopped(self, pid):
+        status = self.wait(pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), f"not stopped: {status:#x}; seen: {self.seen!r}"
+        self.give(os.getpgrp())
+        return os.WSTOPSIG(status)
+
+    def fg(self, pid):
+        self.give(pid)
+        os.kill(-pid, signal.SIGCONT)
+
+    def wait_foreground(self, wanted):
+        """For what is announced by nobody: the foreground becomes wanted()."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not wanted(self.foreground()):
+            assert time.monotonic() < deadline, f"the foreground stays {self.foreground()}"
+            time.sleep(0.005)
+
+
+def wait_state(pid, wanted):
+    """For the state of a process that is no child of ours."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with open(f"/proc/{pid}/stat") as stat:
+            state = stat.read().rpartition(")")[2].split()[0]
+        if state == wanted:
+            return
+        assert time.monotonic() < deadline, f"process {pid} is in state {state}"
+        time.sleep(0.005)
+
+
+def exited(status, code=0):
+    assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == code, f"status {status:#x}"
+
+
+def signaled(status, number):
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, f"status {status:#x}"
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+SHOW_PLACE = "import os; print('foreground' if os.tcgetpgrp(0) == os.getpgrp() else 'background')"
+COUNT_INTERRUPTS = """
+import signal
+count = 0
+def note(number, frame):
+    global count
+    count += 1
+    print("interrupted", count, flush=True)
+signal.signal(signal.SIGINT, note)
+print("ready", flush=True)
+input()
+print("in all", count)
+"""
+
+
+def the_job_gets_the_foreground_and_gives_it_back(shell):
+    weir = shell.start(WEIR, "run", "--", *python(SHOW_PLACE))
+    shell.until(b"foreground")
+    exited(shell.wait(weir))
+    assert shell.foreground() == weir, "the terminal was not taken back"
+
+
+def what_is_typed_reaches_the_job(shell):
+    weir = shell.start(WEIR, "run", "--", "cat")
+    shell.type(b"hello\n")
+    shell.until(b"hello\r\n")  # the echo
+    shell.until(b"hello\r\n")
+    shell.type(CTRL_D)
+    exited(shell.wait(weir))
+
+
+def ctrl_c_reaches_the_job_once(shell):
+    weir = shell.start(WEIR, "run", "--", *python(COUNT_INTERRUPTS))
+    shell.until(b"ready")
+    shell.type(CTRL_C)
+    shell.until(b"interrupted 1")
+    shell.type(b"\n")
+    shell.until(b"in all 1")
+    exited(shell.wait(weir))
+
+
+def a_job_that_dies_of_ctrl_c_takes_weir_with_it(shell):
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec cat")
+    shell.until(b"ready")
+    shell.type(CTRL_C)
+    signaled(shell.wait(weir), signal.SIGINT)
+
+
+def ctrl_z_stops_weir_too_and_fg_goes_on(shell):
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec cat")
+    shell.until(b"ready")
+    for word in (b"one\n", b"two\n"):
+        shell.type(CTRL_Z)
+        assert shell.wait_stopped(weir) == signal.SIGTSTP
+        shell.fg(weir)
+        shell.wait_foreground(lambda group: group not in (weir, os.getpgrp()))
+        shell.type(word)
+        shell.until(word.replace(b"\n", b"\r\n"))
+        shell.until(word.replace(b"\n", b"\r\n"))
+    shell.type(CTRL_D)
+    exited(shell.wait(weir))
+
+
+def a_stopped_job_gets_its_modes_back(shell):
+    code = """
+import signal, sys, termios
+modes = termios.tcgetattr(0)
+modes[3] &= ~termios.ECHO
+termios.tcsetattr(0, termios.TCSANOW, modes)
+print("ready", flush=True)
+input()
+print("echo is", bool(termios.tcgetattr(0)[3] & termios.ECHO))
+"""
+    weir = shell.start(WEIR, "run", "--", *python(code))
+    shell.until(b"ready")
+    shell.type(CTRL_Z)
+    shell.wait_stopped(weir)
+    assert termios.tcgetattr(shell.terminal)[3] & termios.ECHO, "the shell got the job's modes"
+    shell.fg(weir)
+    shell.wait_foreground(lambda group: group not in (weir, os.getpgrp()))
+    shell.type(b"\n")
+    shell.until(b"echo is False")
+    exited(shell.wait(weir))
+
+
+def a_job_in_the_background_leaves_the_terminal_alone(shell):
+    shell.give(os.getpgrp())
+    weir = shell.start(WEIR, "run", "--", *python(SHOW_PLACE), background=True)
+    shell.until(b"background")
+    exited(shell.wait(weir))
+    assert shell.foreground() == os.getpgrp(), "the terminal was stolen"
+
+
+def a_background_job_that_reads_stops_and_fg_lets_it_read(shell):
+    shell.give(os.getpgrp())
+    weir = shell.start(WEIR, "run", "--", "cat", background=True)
+    assert shell.wait_stopped(weir) == signal.SIGTTIN
+    shell.fg(weir)
+    shell.type(b"late\n")
+    shell.until(b"late\r\n")
+    shell.until(b"late\r\n")
+    shell.type(CTRL_D)
+    exited(shell.wait(weir))
+
+
+def a_job_that_cannot_start_leaves_the_terminal_to_weir(shell):
+    weir = shell.start(WEIR, "run", "--", "no-such-program")
+    exited(shell.wait(weir), 127)
+    assert shell.foreground() == weir, "the terminal is lost"
+    weir = shell.start(WEIR, "pipe", "cat", "no-such-program")
+    exited(shell.wait(weir), 127)
+    assert shell.foreground() == weir, "the terminal is lost"
+
+
+def a_neighbour_in_the_pipeline_gets_to_the_keyboard(shell):
+    """weir run -- job | less: less reads the terminal that the job has."""
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; sleep 1000")
+    shell.until(b"ready")
+    less = shell.start(*python("print('>', input())"), group=weir, background=True)
+    shell.type(b"q\n")
+    shell.until(b"> q")
+    exited(shell.wait(less))
+    shell.type(CTRL_C)
+    signaled(shell.wait(weir), signal.SIGINT)
+
+
+def pipe_to_neighbour(shell, *reader):
+    """The end of a pipe for weir, and its reader in the process group to come."""
+    ours, theirs = os.pipe()
+    leader = shell.start(*reader, stdin=ours)
+    return leader, theirs
+
+
+def beside_a_neighbour_the_job_waits_for_the_terminal_until_it_reads(shell):
+    """job | less: less has the terminal from the shell, and no stop disturbs it."""
+    leader, pipe = pipe_to_neighbour(shell, "cat")
+    code = SHOW_PLACE + "; print('got', input(), flush=True)"
+    weir = shell.start(WEIR, "run", "--", *python(code), group=leader, stdout=pipe)
+    os.close(pipe)
+    shell.type(b"word\n")
+    shell.until(b"background")
+    shell.until(b"got word")
+    exited(shell.wait(weir))
+    exited(shell.wait(leader))
+    assert shell.foreground() == leader
+
+
+def a_neighbour_that_reads_the_terminal_is_not_disturbed(shell):
+    code = "import os; os.dup2(os.open('/dev/tty', os.O_RDWR), 0); print('>', input())"
+    leader, pipe = pipe_to_neighbour(shell, *python(code))
+    weir = shell.start(WEIR, "run", "--", "echo", group=leader, stdout=pipe)
+    os.close(pipe)
+    exited(shell.wait(weir, os.WUNTRACED))
+    shell.type(b"q\n")
+    shell.until(b"> q")
+    exited(shell.wait(leader, os.WUNTRACED))
+
+
+def a_neighbour_is_never_left_stopped_when_the_job_ends(shell):
+    """It may want the terminal at any moment of a job: some of these are the last one."""
+    for pause in range(30):
+        weir = shell.start(WEIR, "run", "--", "sleep", str(pause / 1000))
+        neighbour = shell.start("sh", "-c", "read line; echo got $line", group=weir, background=True)
+        exited(shell.wait(weir))
+        shell.type(b"%d\n" % pause)
+        shell.until(b"got %d" % pause)
+        exited(shell.wait(neighbour))
+
+
+def modes_are_mended_after_a_job_that_was_killed(shell):
+    code = """
+import os, termios
+modes = termios.tcgetattr(0)
+modes[3] &= ~(termios.ECHO | termios.ICANON)
+termios.tcsetattr(0, termios.TCSANOW, modes)
+os.kill(os.getpid(), 9)
+"""
+    before = termios.tcgetattr(shell.terminal)
+    weir = shell.start(WEIR, "run", "--", *python(code))
+    exited(shell.wait(weir), 128 + signal.SIGKILL)
+    assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
+
+
+def modes_that_a_job_meant_to_set_stay(shell):
+    exited(shell.wait(shell.start(WEIR, "run", "--", "stty", "-echo")))
+    assert not termios.tcgetattr(shell.terminal)[3] & termios.ECHO
+
+
+def a_pipeline_has_the_terminal_as_one(shell):
+    weir = shell.start(WEIR, "pipe", "cat", f"'{sys.executable}' -uc '{SHOW_PLACE_OF_GROUP}'", "cat")
+    shell.until(b"foreground")
+    shell.type(CTRL_Z)
+    assert shell.wait_stopped(weir) == signal.SIGTSTP
+    shell.fg(weir)
+    shell.wait_foreground(lambda group: group not in (weir, os.getpgrp()))
+    shell.type(b"word\n")
+    shell.until(b"word\r\n")
+    shell.until(b"word\r\n")
+    shell.type(CTRL_C)
+    signaled(shell.wait(weir), signal.SIGINT)
+    assert shell.foreground() == weir
+
+
+SHOW_PLACE_OF_GROUP = """
+import os
+tty = os.open("/dev/tty", os.O_RDWR)
+print("foreground" if os.tcgetpgrp(tty) == os.getpgrp() else "background")
+os.execvp("cat", ["cat"])
+"""
+
+
+def ctrl_c_ends_weir_whose_input_is_no_terminal(shell):
+    """Then the job has no terminal, and weir passes the word on."""
+    null = os.open("/dev/null", os.O_RDONLY)
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec sleep 1000", stdin=null)
+    shell.until(b"ready")
+    shell.type(CTRL_C)
+    signaled(shell.wait(weir), signal.SIGINT)
+
+
+def ctrl_z_stops_a_job_whose_input_is_no_terminal(shell):
+    null = os.open("/dev/null", os.O_RDONLY)
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready $$; exec sleep 1000", stdin=null)
+    shell.until(b"ready ")
+    job = int(shell.until(b"\r\n"))
+    shell.type(CTRL_Z)
+    shell.wait_stopped(weir)
+    wait_state(job, "T")
+    shell.fg(weir)
+    shell.type(CTRL_C)
+    signaled(shell.wait(weir), signal.SIGINT)
+
+
+def progress_is_drawn_and_lines_stand_above_it(shell):
+    null = os.open("/dev/null", os.O_WRONLY)
+    os.environ["TERM"] = "xterm"
+    weir = shell.start(WEIR, "pipe", "--progress", "tty",
+                       "sh -c 'echo first >&2; read line; echo second >&2; exit 3'", "cat", stdout=null)
+    shell.until(b"sh: first\r\n")
+    shell.until(b"running")
+    shell.type(b"\n")
+    shell.until(b"sh: second\r\n")
+    shell.until(b"exited 3")
+    shell.until(b"weir pipe: sh: exited with 3\r\n")
+    exited(shell.wait(weir), 3)
+
+
+def no_color_is_heeded(shell):
+    null = os.open("/dev/null", os.O_WRONLY)
+    os.environ["TERM"] = "xterm"
+    words = (WEIR, "pipe", "--progress", "tty", "false")
+    exited(shell.wait(shell.start(*words, stdout=null)), 1)
+    assert b"\x1b[31m" in shell.until(b"weir pipe: false: exited with 1")
+    os.environ["NO_COLOR"] = "1"
+    exited(shell.wait(shell.start(*words, stdout=null)), 1)
+    assert b"\x1b[31m" not in shell.until(b"weir pipe: false: exited with 1")
+
+
+SCENARIOS = [
+    the_job_gets_the_foreground_and_gives_it_back,
+    what_is_typed_reaches_the_job,
+    ctrl_c_reaches_the_job_once,
+    a_job_that_dies_of_ctrl_c_takes_weir_with_it,
+    ctrl_z_stops_weir_too_and_fg_goes_on,
+    a_stopped_job_gets_its_modes_back,
+    a_job_in_the_background_leaves_the_terminal_alone,
+    a_background_job_that_reads_stops_and_fg_lets_it_read,
+    a_job_that_cannot_start_leaves_the_terminal_to_weir,
+    a_neighbour_in_the_pipeline_gets_to_the_keyboard,
+    beside_a_neighbour_the_job_waits_for_the_terminal_until_it_reads,
+    a_neighbour_that_reads_the_terminal_is_not_disturbed,
+    a_neighbour_is_never_left_stopped_when_the_job_ends,
+    modes_are_mended_after_a_job_that_was_killed,
+    modes_that_a_job_meant_to_set_stay,
+    a_pipeline_has_the_terminal_as_one,
+    ctrl_c_ends_weir_whose_input_is_no_terminal,
+    ctrl_z_stops_a_job_whose_input_is_no_terminal,
+    progress_is_drawn_and_lines_stand_above_it,
+    no_color_is_heeded,
+]
+
+
+def run(scenario):
+    """Runs it in a process of its own; returns whether it held."""
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(2 * PATIENCE_S)
+        status = 1
+        try:
+            scenario(Shell())
+            status = 0
+        except BaseException:
+            for line in traceback.format_exc().splitlines():
+                print("#  ", line)
+            sys.stdout.flush()
+        os._exit(status)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def main():
+    wanted = sys.argv[2:]
+    scenarios = [s for s in SCENARIOS if not wanted or s.__name__ in wanted]
+    print(f"1..{len(scenarios)}", flush=True)
+    for number, scenario in enumerate(scenarios, 1):
+        held = run(scenario)
+        name = scenario.__name__.replace("_", " ")
+        print(f"{'ok' if held else 'not ok'} {number} - {name}", flush=True)
+
+
+main()

@@ -1,0 +1,51 @@
+/* The spawner's requests: whatever comes is refused, or can be acted on. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/strays.h"
+#include "fuzz/replay.h"
+#include "spawner/environment.h"
+#include "spawner/request.h"
+
+static void check_stage(const struct request_stage *stage, const char *cookie, int fd_count)
+{
+    char **envp = environment_make(stage, cookie);
+    size_t count = 0;
+
+    HOLDS(stage->argv[0] != NULL);
+    HOLDS(stage->cwd >= -1 && stage->cwd < fd_count);
+    for (int i = 0; i < 3; i++)
+        HOLDS(stage->stdio[i] >= -1 && stage->stdio[i] < fd_count);
+    HOLDS(stage->limit_count <= REQUEST_LIMITS);
+    while (envp[count] != NULL)
+        count++;
+    HOLDS(count > 0 && strncmp(envp[count - 1], WEIR__COOKIE_NAME "=", 9) == 0);
+    HOLDS(strstr(envp[count - 1], cookie) != NULL);
+    environment_free(envp);
+}
+
+/* The first byte says how many descriptors came with the text. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct request request;
+    struct weir_error error;
+    int fd_count, status;
+
+    if (length == 0)
+        return 0;
+    fd_count = bytes[0] % 16;
+    status = request_parse((const char *)bytes + 1, length - 1, (size_t)fd_count, &request, &error);
+    HOLDS(status == 0 || status == WEIR_ERR_INVALID);
+    if (status < 0)
+        return 0;
+    HOLDS(request.job > 0 && request.grace_ms >= 0);
+    if (request.op == REQUEST_START) {
+        HOLDS(strlen(request.cookie) == WEIR__COOKIE_SIZE - 1 && request.stage_count > 0);
+        HOLDS(request.tty >= -1 && request.tty < fd_count);
+        for (size_t i = 0; i < request.stage_count; i++)
+            check_stage(&request.stages[i], request.cookie, fd_count);
+    }
+    request_clear(&request);
+    return 0;
+}

@@ -1,0 +1,330 @@
+#include "config.h"
+
+#include "support/mapping.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "support/harness.h"
+#include "support/running.h"
+
+static char marks[64]; /* "MARKS=/tmp/..." */
+static const char *const marked_env[] = {marks, NULL};
+
+struct weir_map_options map_options(const char *const *argv)
+{
+    struct weir_map_options options;
+
+    weir_map_options_init(&options);
+    options.command.argv = argv;
+    options.workers = 2;
+    options.stderr_fd = -1;
+    options.on_error = WEIR_MAP_SKIP;
+    return options;
+}
+
+const char *const *map_worker(const char *option, const char *value)
+{
+    static char path[4096];
+    static const char *argv[4];
+
+    snprintf(path, sizeof path, "%s", child_path("map_worker"));
+    argv[0] = path;
+    argv[1] = option;
+    argv[2] = value;
+    return argv;
+}
+
+/* --- Marks ---------------------------------------------------------------- */
+
+void mark(struct weir_map_options *options)
+{
+    static unsigned count;
+
+    snprintf(marks, sizeof marks, "MARKS=/tmp/weir-marks-%ld-%u", (long)getpid(), ++count);
+    options->command.env = marked_env;
+}
+
+const char *mark_path(const char *name)
+{
+    static char path[128];
+
+    CU_ASSERT_NOT_EQUAL_FATAL(marks[0], '\0'); /* mark() comes first */
+    snprintf(path, sizeof path, "%s.%s", marks + strlen("MARKS="), name);
+    return path;
+}
+
+void open_gate(void)
+{
+    int fd = open(mark_path("go"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    close(fd);
+}
+
+void remove_marks(void)
+{
+    glob_t found;
+
+    if (marks[0] == '\0') /* without marks the pattern would be that of all hidden files here */
+        return;
+    if (glob(mark_path("*"), 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
+/* --- Bytes ---------------------------------------------------------------- */
+
+void add(struct weir__buffer *to, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    CU_ASSERT_FATAL(length >= 0 && (size_t)length < sizeof text);
+    CU_ASSERT_EQUAL_FATAL(weir__buffer_add(to, text, (size_t)length, NULL), 0);
+}
+
+void add_plain(struct weir__buffer *to, long first, long count)
+{
+    for (long n = first; n < first + count; n++)
+        add(to, "{\"n\":%ld}\n", n);
+}
+
+void add_replies(struct weir__buffer *to, long first, long count)
+{
+    for (long n = first; n < first + count; n++)
+        add(to, "{\"r\":%ld}\n", n);
+}
+
+int memory_file(const char *bytes, size_t length)
+{
+    int fd = memfd_create("weir-test", MFD_CLOEXEC);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL_FATAL(weir__write_all(fd, bytes, length), 0);
+    CU_ASSERT_EQUAL_FATAL(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+void read_back(int fd, struct weir__buffer *to)
+{
+    ssize_t count;
+
+    lseek(fd, 0, SEEK_SET);
+    do {
+        CU_ASSERT_EQUAL_FATAL(weir__buffer_reserve(to, 65536, NULL), 0);
+        count = read(fd, to->bytes + to->length, 65535);
+        CU_ASSERT_FATAL(count >= 0);
+        to->length += (size_t)count;
+    } while (count > 0);
+    to->bytes[to->length] = '\0';
+}
+
+size_t count_lines(const struct weir__buffer *buffer)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < buffer->length; i++)
+        count += buffer->bytes[i] == '\n';
+    return count;
+}
+
+int holds_text(const struct weir__buffer *buffer, const char *text)
+{
+    if (memmem(buffer->bytes, buffer->length, text, strlen(text)) != NULL)
+        return 1;
+    printf("# not there: %s\n# but: %.300s\n", text, buffer->bytes);
+    return 0;
+}
+
+/* --- Mapping -------------------------------------------------------------- */
+
+struct mapped map_bytes(weir_t *weir, const struct weir_map_options *given, const char *bytes,
+                        size_t length)
+{
+    struct weir_map_options options = *given;
+    struct mapped mapped = {0};
+    int out = memory_file("", 0), letters = memory_file("", 0);
+    char path[64];
+
+    options.input_fd = memory_file(bytes, length);
+    options.output_fd = out;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", letters);
+    if (options.on_error == WEIR_MAP_DEAD_LETTER)
+        options.dead_letter = path;
+    mapped.status = weir_map_run(weir, &options, &mapped.report, &mapped.error);
+    if (mapped.status < 0)
+        printf("# %s: %s\n", weir_status_name(mapped.error.status), mapped.error.text);
+    CU_ASSERT_EQUAL(mapped.status, 0);
+    read_back(out, &mapped.out);
+    read_back(letters, &mapped.letters);
+    close(options.input_fd);
+    close(out);
+    close(letters);
+    check_accounts(&mapped);
+    if (options.command.env == marked_env)
+        remove_marks();
+    return mapped;
+}
+
+struct mapped map_text(weir_t *weir, const struct weir_map_options *options, const char *text)
+{
+    return map_bytes(weir, options, text, strlen(text));
+}
+
+struct mapped map_buffer(weir_t *weir, const struct weir_map_options *options,
+                         struct weir__buffer *input)
+{
+    struct mapped mapped = map_bytes(weir, options, input->bytes, input->length);
+
+    weir__buffer_clear(input);
+    return mapped;
+}
+
+void check_accounts(const struct mapped *mapped)
+{
+    const struct weir_map_report *report = &mapped->report;
+
+    if (mapped->status < 0)
+        return;
+    CU_ASSERT_EQUAL(report->records,
+                    report->answered + report->dropped + report->dead + report->unsettled);
+    CU_ASSERT(report->unsettled == 0 || report->status > 1);
+    CU_ASSERT((report->status == 0) == (report->dead == 0 && report->reason[0] == '\0'));
+    CU_ASSERT(report->invalid + report->oversize <= report->dead);
+    CU_ASSERT_EQUAL(report->records_out, count_lines(&mapped->out));
+    CU_ASSERT_EQUAL(report->bytes_out, mapped->out.length);
+    if (report->status <= 1)
+        CU_ASSERT_EQUAL(report->records_out, report->answered);
+}
+
+int ended_with(const struct mapped *mapped, int status)
+{
+    if (mapped->report.status == status)
+        return 1;
+    printf("# status %d: %s\n", mapped->report.status, mapped->report.reason);
+    return 0;
+}
+
+int out_is(const struct mapped *mapped, const char *text)
+{
+    const char *bytes = mapped->out.bytes;
+    size_t at = 0;
+
+    if (mapped->out.length == strlen(text) && memcmp(bytes, text, strlen(text)) == 0)
+        return 1;
+    while (at < mapped->out.length && bytes[at] == text[at])
+        at++;
+    printf("# at byte %zu: %.60s\n#   and not: %.60s\n", at, bytes + at, text + at);
+    return 0;
+}
+
+int out_is_replies(const struct mapped *mapped, long first, long count)
+{
+    struct weir__buffer wanted = {0};
+    int same;
+
+    add_replies(&wanted, first, count);
+    add(&wanted, "%c", '\0');
+    same = out_is(mapped, wanted.bytes);
+    weir__buffer_clear(&wanted);
+    return same;
+}
+
+void mapped_clear(struct mapped *mapped)
+{
+    weir_map_report_clear(&mapped->report);
+    weir__buffer_clear(&mapped->out);
+    weir__buffer_clear(&mapped->letters);
+}
+
+/* --- Waiting -------------------------------------------------------------- */
+
+static void dispatch(weir_t *weir, int wait_ms)
+{
+    struct pollfd due = {.fd = weir_fd(weir), .events = POLLIN};
+
+    if (poll(&due, 1, wait_ms) > 0)
+        weir_dispatch(weir, NULL);
+}
+
+int dispatch_until(weir_t *weir, int (*done)(void *data), void *data)
+{
+    int64_t until_ns = weir__clock_ns() + (int64_t)PATIENCE_MS * 1000000;
+
+    while (!done(data)) {
+        if (weir__clock_ns() > until_ns)
+            return 0;
+        dispatch(weir, 50);
+    }
+    return 1;
+}
+
+void dispatch_for(weir_t *weir, int ms)
+{
+    int64_t until_ns = weir__clock_ns() + (int64_t)ms * 1000000;
+
+    while (weir__clock_ns() < until_ns)
+        dispatch(weir, 10);
+}
+
+/* --- Memory --------------------------------------------------------------- */
+
+static long memory_before_kb;
+
+static long memory_kb(const char *key)
+{
+    struct weir__buffer status = {0};
+    const char *at;
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t count;
+    long kb = -1;
+
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL_FATAL(weir__buffer_reserve(&status, 16384, NULL), 0);
+    count = read(fd, status.bytes, 16383);
+    status.bytes[count > 0 ? count : 0] = '\0';
+    at = strstr(status.bytes, key);
+    if (at != NULL)
+        kb = atol(at + strlen(key));
+    close(fd);
+    weir__buffer_clear(&status);
+    return kb;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MEANINGFUL = 0 };
+#else
+enum { MEANINGFUL = 1 };
+#endif
+
+int memory_can_be_measured(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    int cleared = fd >= 0 && write(fd, "5", 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    memory_before_kb = memory_kb("VmRSS:");
+    return MEANINGFUL && cleared && memory_before_kb > 0 && memory_kb("VmHWM:") > 0;
+}
+
+long peak_growth_kb(void)
+{
+    return memory_kb("VmHWM:") - memory_before_kb;
+}

@@ -1,0 +1,60 @@
+# tap.sh - TAP for tests that are shell scripts.  Sourced:
+#
+#     . "$srcdir/tests/support/tap.sh"
+#     plan 1
+#     check "true is true" true
+#
+# $work is a directory of the test's own, removed at its end.
+set -u
+test_number=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+# plan COUNT: how many checks are to come.
+plan() {
+    echo "1..$1"
+}
+
+# check SENTENCE COMMAND...: passes when COMMAND succeeds; shows what it said when not.
+check() {
+    tap_sentence=$1
+    shift
+    test_number=$((test_number + 1))
+    if "$@" >"$work/.said" 2>&1; then
+        echo "ok $test_number - $tap_sentence"
+    else
+        echo "not ok $test_number - $tap_sentence"
+        sed 's/^/#   /' "$work/.said"
+    fi
+}
+
+# exits STATUS COMMAND...: whether COMMAND exits with just this status.
+exits() {
+    tap_wanted=$1
+    shift
+    tap_status=0
+    "$@" || tap_status=$?
+    [ "$tap_status" -eq "$tap_wanted" ] || {
+        echo "exit status $tap_status, not $tap_wanted: $*"
+        return 1
+    }
+}
+
+# same WANTED GOT: whether two strings are equal.
+same() {
+    [ "$1" = "$2" ] || {
+        printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
+        return 1
+    }
+}
+
+# has TEXT FILE: whether FILE contains TEXT, literally.
+has() {
+    grep -qF -- "$1" "$2" || {
+        echo "no '$1' in:"
+        cat "$2"
+        return 1
+    }
+}

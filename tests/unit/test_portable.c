@@ -1,0 +1,270 @@
+/* The ways that systems without close_range(2) and memfd_create(2) take, beside the usual ones. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/strays.h"
+#include "support/harness.h"
+
+/* Runs check in a child process; passes when it returns 0. */
+static void check_in_child(int (*check)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(check());
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFEXITED(status));
+    CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
+static int is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Opens holes and heights, closes from 100 on, looks. */
+static int close_from_100(void (*close_from)(int))
+{
+    static const int fds[] = {50, 98, 99, 100, 101, 130, 777, 1000};
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (dup2(STDOUT_FILENO, fds[i]) != fds[i])
+            return 1;
+    close_from(100);
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (is_open(fds[i]) != (fds[i] < 100))
+            return 2;
+    return is_open(STDOUT_FILENO) ? 0 : 3;
+}
+
+static int closes_portably(void)
+{
+    return close_from_100(weir__close_from_portable);
+}
+
+static int closes(void)
+{
+    return close_from_100(weir__close_from);
+}
+
+static int closes_portably_when_there_is_no_descriptor_to_spare(void)
+{
+    int fd, last = -1;
+
+    while ((fd = dup(STDOUT_FILENO)) >= 0) /* opendir() has no descriptor left */
+        last = fd;
+    if (errno != EMFILE)
+        return 1;
+    weir__close_from_portable(3);
+    return is_open(last) || is_open(3) ? 2 : 0;
+}
+
+static void all_from_a_number_on_are_closed(void)
+{
+    check_in_child(closes);
+    check_in_child(closes_portably);
+}
+
+static void all_are_closed_with_no_descriptor_to_spare(void)
+{
+    check_in_child(closes_portably_when_there_is_no_descriptor_to_spare);
+}
+
+static void check_file(int fd, const char *bytes, size_t length)
+{
+    char *back = malloc(length + 1);
+    struct stat file;
+
+    CU_ASSERT_FATAL(fd > STDERR_FILENO);
+    CU_ASSERT(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    CU_ASSERT_EQUAL(fstat(fd, &file), 0);
+    CU_ASSERT_EQUAL(file.st_size, (off_t)length);
+    CU_ASSERT_EQUAL(file.st_nlink, 0); /* no name that could stay behind */
+    CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_CUR), 0);
+    CU_ASSERT_EQUAL(read(fd, back, length + 1), (ssize_t)length);
+    CU_ASSERT_EQUAL(memcmp(back, bytes, length), 0);
+    free(back);
+    close(fd);
+}
+
+static void a_file_holds_the_bytes(void)
+{
+    size_t length = 3000000;
+    char *bytes = malloc(length);
+
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
+    check_file(weir__fd_of_bytes(bytes, length, NULL), bytes, length);
+    check_file(weir__fd_of_bytes_portable(bytes, length, NULL), bytes, length);
+    check_file(weir__fd_of_bytes("", 0, NULL), "", 0);
+    check_file(weir__fd_of_bytes_portable("", 0, NULL), "", 0);
+    free(bytes);
+}
+
+static void a_missing_directory_for_it_is_an_error(void)
+{
+    char *before = getenv("TMPDIR") != NULL ? strdup(getenv("TMPDIR")) : NULL;
+    struct weir_error error = {0};
+
+    setenv("TMPDIR", "/no/such/directory", 1);
+    CU_ASSERT(weir__fd_of_bytes_portable("x", 1, &error) < 0);
+    CU_ASSERT_EQUAL(error.sys_errno, ENOENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/no/such/directory"));
+    if (before != NULL)
+        setenv("TMPDIR", before, 1);
+    else
+        unsetenv("TMPDIR");
+    free(before);
+}
+
+/* --- Strays: what a spawner that is no subreaper goes by ------------------- */
+
+static pid_t start_stray(const char *cookie, int own_group)
+{
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    if (pipe(ready) < 0)
+        return -1;
+    pid = fork();
+    if (pid == 0) {
+        if (own_group)
+            setpgid(0, 0);
+        setenv("WEIR_TEST_COOKIE", cookie, 1);
+        fcntl(ready[0], F_SETFD, FD_CLOEXEC);
+        dup2(ready[1], STDOUT_FILENO);
+        close(ready[1]);
+        execl(child_path("says_and_stays"), "says_and_stays", "r", (char *)NULL);
+        _exit(127);
+    }
+    close(ready[1]);
+    CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void check_died_of(pid_t pid, int signal)
+{
+    int status;
+
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == signal);
+}
+
+static void strays_are_found_by_their_cookie(void)
+{
+    char cookie[WEIR__COOKIE_SIZE], other[WEIR__COOKIE_SIZE];
+    pid_t ours[2], stranger;
+
+    weir__cookie_make(cookie);
+    weir__cookie_make(other);
+    ours[0] = start_stray(cookie, 0);
+    ours[1] = start_stray(cookie, 1);
+    stranger = start_stray(other, 1);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, 0), 2);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, SIGTERM), 2);
+    check_died_of(ours[0], SIGTERM);
+    check_died_of(ours[1], SIGTERM);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, 0), 0);
+    CU_ASSERT_EQUAL(kill(stranger, 0), 0);
+    CU_ASSERT_EQUAL(weir__strays_signal(other, 0, SIGKILL), 1);
+    check_died_of(stranger, SIGKILL);
+}
+
+static void strays_are_found_by_their_group(void)
+{
+    char cookie[WEIR__COOKIE_SIZE], other[WEIR__COOKIE_SIZE];
+    pid_t stray;
+
+    weir__cookie_make(cookie);
+    weir__cookie_make(other);
+    stray = start_stray(other, 1);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 1);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, SIGUSR1), 1);
+    check_died_of(stray, SIGUSR1);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 0);
+}
+
+static void a_zombie_is_no_stray(void)
+{
+    char cookie[WEIR__COOKIE_SIZE];
+    siginfo_t info;
+    pid_t stray;
+
+    weir__cookie_make(cookie);
+    stray = start_stray(cookie, 1);
+    kill(stray, SIGKILL);
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)stray, &info, WEXITED | WNOWAIT), 0);
+    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 0);
+    check_died_of(stray, SIGKILL);
+}
+
+static void the_searcher_is_not_its_own_stray(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        setpgid(0, 0);
+        _exit(weir__strays_signal("no such cookie", getpid(), SIGKILL));
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void the_holder_of_a_pipe_is_found(void)
+{
+    char command[64];
+    struct stat file;
+    int ends[2];
+    pid_t pid;
+
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
+    CU_ASSERT_EQUAL(fstat(ends[FD_READ_END], &file), 0);
+    pid = fork();
+    if (pid == 0) {
+        dup2(ends[FD_WRITE_END], STDOUT_FILENO);
+        execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[FD_WRITE_END]);
+    /* Between fork and exec it has our name; either way it is the holder. */
+    CU_ASSERT_EQUAL(weir__pipe_holder(file.st_ino, getpid()), pid);
+    while (weir__process_command(pid, command, sizeof command), strcmp(command, "sleep 1000") != 0)
+        usleep(1000);
+    weir__process_command(pid, command, 8);
+    CU_ASSERT_STRING_EQUAL(command, "sleep 1"); /* cut to size */
+    kill(pid, SIGKILL);
+    check_died_of(pid, SIGKILL);
+    CU_ASSERT_EQUAL(weir__pipe_holder(file.st_ino, getpid()), 0);
+    close(ends[FD_READ_END]);
+}
+
+int main(void)
+{
+    static CU_TestInfo tests[] = {
+        {"all from a number on are closed", all_from_a_number_on_are_closed},
+        {"all are closed with no descriptor to spare", all_are_closed_with_no_descriptor_to_spare},
+        {"a file holds the bytes", a_file_holds_the_bytes},
+        {"a missing directory for it is an error", a_missing_directory_for_it_is_an_error},
+        {"strays are found by their cookie", strays_are_found_by_their_cookie},
+        {"strays are found by their group", strays_are_found_by_their_group},
+        {"a zombie is no stray", a_zombie_is_no_stray},
+        {"the searcher is not its own stray", the_searcher_is_not_its_own_stray},
+        {"the holder of a pipe is found", the_holder_of_a_pipe_is_found},
+        CU_TEST_INFO_NULL,
+    };
+
+    return run_suite("portable", tests);
+}
