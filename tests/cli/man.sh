@@ -37,7 +37,7 @@ clean() {
 renders() {
     command -v mandoc >/dev/null || command -v man >/dev/null || return 0
     if command -v mandoc >/dev/null; then mandoc -Tutf8 "$(page "$1")"; else man -l "$(page "$1")"; fi |
-        sed "s/.$(printf '\b')//g" >"$work/text" && has "$2" "$work/text"
+        sed "s/.$(printf '\b')//g" | tr -s ' \n' '  ' >"$work/text" && has "$2" "$work/text"
 }
 
 # completed WORD...: what bash offers for the last word.
