@@ -25,6 +25,8 @@ enum weir_status {
     WEIR_ERR_SPEC = -7,     /* a pipeline spec has faults */
     WEIR_ERR_SPAWNER = -8,  /* weir-spawner is missing, or broke the protocol */
     WEIR_ERR_BUSY = -9,     /* the object is in use */
+    WEIR_ERR_WORKER = -10,  /* workers do not start, or do not speak the protocol */
+    WEIR_ERR_TIMEOUT = -11, /* the time that the caller gave is over */
 };
 
 struct weir_error {

@@ -35,7 +35,7 @@ const char *weir_status_name(enum weir_status status)
         NAME(WEIR_OK),           NAME(WEIR_ERR_SYSTEM),   NAME(WEIR_ERR_NOMEM),
         NAME(WEIR_ERR_INVALID),  NAME(WEIR_ERR_TOO_LONG), NAME(WEIR_ERR_CHARSET),
         NAME(WEIR_ERR_DECODE),   NAME(WEIR_ERR_SPEC),     NAME(WEIR_ERR_SPAWNER),
-        NAME(WEIR_ERR_BUSY),
+        NAME(WEIR_ERR_BUSY),     NAME(WEIR_ERR_WORKER),   NAME(WEIR_ERR_TIMEOUT),
 #undef NAME
     };
 
