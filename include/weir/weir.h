@@ -9,6 +9,7 @@
 #include <weir/lines.h>
 #include <weir/map.h>
 #include <weir/pipeline.h>
+#include <weir/pool.h>
 #include <weir/result.h>
 #include <weir/run.h>
 #include <weir/text.h>
