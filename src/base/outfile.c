@@ -2,6 +2,7 @@
 
 #include "base/outfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -92,6 +93,36 @@ static void sync_directory(const char *place)
         fsync(fd);
         close(fd);
     }
+}
+
+/* Whether open_beside() names files so, for a place with this name in its directory. */
+static int is_beside(const char *name, const char *place)
+{
+    size_t length = strlen(place), all = strlen(name), end = sizeof ".part" - 1;
+
+    if (all < length + end + 2 || name[0] != '.' || memcmp(name + 1, place, length) != 0
+        || name[length + 1] != '.' || strcmp(name + all - end, ".part") != 0)
+        return 0;
+    return strspn(name + length + 1, ".0123456789") == all - end - length - 1 + 1;
+}
+
+void weir__outfile_sweep(const char *path)
+{
+    char place[PATH_MAX], *slash;
+    struct dirent *entry;
+    DIR *dir;
+
+    if (realpath(path, place) == NULL)
+        return;
+    slash = strrchr(place, '/');
+    *slash = '\0';
+    dir = opendir(slash == place ? "/" : place);
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL)
+        if (is_beside(entry->d_name, slash + 1))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
 }
 
 int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)

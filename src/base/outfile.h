@@ -24,6 +24,10 @@ int weir__outfile_open(struct weir__outfile *file, const char *path, struct weir
  * any case; on failure the old file is untouched.  Errors: SYSTEM. */
 int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error);
 
+/* Removes what killed processes have left beside a place.  Only for who knows that
+ * nobody else is at work on it. */
+void weir__outfile_sweep(const char *path);
+
 /* Throws it away.  Accepts one that is not open. */
 void weir__outfile_discard(struct weir__outfile *file);
 

@@ -16,7 +16,11 @@
 #include "proc/command.h"
 #include "proc/result.h"
 
-enum { TICK_MS = 25, SAVE_MS = 500 };
+enum {
+    TICK_MS = 25,
+    SAVE_MS = 500,   /* from one checkpoint to the next */
+    SAVE_SHARE = 30, /* or so many times what the last one took, where that is less */
+};
 
 void weir_map_options_init(struct weir_map_options *options)
 {
@@ -309,16 +313,26 @@ void weir__map_pump(struct weir_map *map)
 /* Makes what is done so far last, where somebody asked for it. */
 static void save(struct weir_map *map, int finished)
 {
+    const struct weir_map_report *report = &map->report;
+    uint64_t settled = report->answered + report->dropped + report->dead + 1;
+    int64_t began_ns = weir__clock_ns(), pause_ns;
     int failed;
 
-    map->saved_ns = weir__clock_ns();
+    map->save_again_ns = began_ns + (int64_t)SAVE_MS * 1000000;
+    if (settled == map->settled_saved && !finished)
+        return; /* nothing is new */
     if (map->options.checkpoint == NULL || map->out_fd < 0 || map->end.status == 6)
         return;
     weir__mapio_flush(map);
-    if (map->out_failed || !weir__mapio_is_empty(map))
+    if (map->out_failed || map->letters_failed || !weir__mapio_is_empty(map))
         return; /* the old checkpoint holds */
     failed = weir__checkpoint_save(map, finished, map->report.dead > 0);
-    if (failed != 0)
+    pause_ns = (weir__clock_ns() - began_ns) * SAVE_SHARE;
+    if (began_ns + pause_ns < map->save_again_ns)
+        map->save_again_ns = began_ns + pause_ns;
+    if (failed == 0)
+        map->settled_saved = settled;
+    else
         weir__map_end(map, 5, WEIR_WHY_NONE, "cannot save the checkpoint %s: %s",
                       map->options.checkpoint, strerror(failed));
 }
@@ -331,7 +345,7 @@ static void tick(void *data)
     for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
         weir__lane_tick(lane, now_ns);
     weir__timer_start(map->tick, TICK_MS);
-    if (now_ns - map->saved_ns >= (int64_t)SAVE_MS * 1000000)
+    if (now_ns >= map->save_again_ns)
         save(map, 0);
     weir__map_pump(map);
 }
@@ -506,6 +520,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->done = done;
     map->context = context;
     map->in_fd = map->out_fd = map->letters_fd = map->output.fd = map->passer.fd = -1;
+    map->checkpoint_fd = -1;
     map->start_window = 1;
     map->report.started_at_ns = weir__clock_wall_ns();
     map->started_ns = weir__clock_ns();

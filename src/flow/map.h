@@ -95,7 +95,7 @@ struct weir_map {
 
     struct weir__buffer replies, letters;
     size_t replies_written;
-    int out_fd, out_is_shared, out_failed, letters_fd;
+    int out_fd, out_is_shared, out_failed, letters_fd, letters_failed;
     weir__watch *out_watch;
     struct weir__outfile output;
     struct weir__order order;
@@ -106,7 +106,9 @@ struct weir_map {
     uint64_t resume_bytes, resume_letters, letters_written;
     uint64_t *ahead; /* settled out of order, ascending */
     size_t ahead_count;
-    int64_t saved_ns;
+    int checkpoint_fd, checkpoint_is_new; /* locked; we made it, and nothing is saved yet */
+    int64_t save_again_ns;
+    uint64_t settled_saved; /* records settled when it was last saved, and one */
 
     struct weir__passer passer;
 

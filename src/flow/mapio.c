@@ -79,7 +79,9 @@ static int open_output(struct weir_map *map, struct weir_error *error)
 
     map->out_fd = -1;
     if (path != NULL && map->options.checkpoint != NULL) {
-        map->out_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666); /* as it stands */
+        map->out_fd = weir__checkpoint_open(map, path);
+        if (map->end.status != 0)
+            return 0;
     } else if (path != NULL) {
         if (weir__outfile_open(&map->output, path, error) < 0)
             return WEIR_ERR_SYSTEM;
@@ -99,6 +101,20 @@ static int open_output(struct weir_map *map, struct weir_error *error)
     return 0;
 }
 
+static int open_letters(struct weir_map *map, struct weir_error *error)
+{
+    const char *path = map->options.dead_letter;
+
+    map->letters_fd = map->options.checkpoint != NULL
+                          ? weir__checkpoint_open(map, path)
+                          : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (map->end.status != 0)
+        return 0;
+    if (map->letters_fd < 0 || weir__fd_above_stdio(&map->letters_fd, NULL) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", path);
+    return 0;
+}
+
 int weir__mapio_open(struct weir_map *map, struct weir_error *error)
 {
     int status = open_input(map, error);
@@ -109,16 +125,9 @@ int weir__mapio_open(struct weir_map *map, struct weir_error *error)
         return status; /* the files are left alone */
     if (status == 0)
         status = open_output(map, error);
-    if (status == 0 && map->options.dead_letter != NULL) {
-        map->letters_fd = open(map->options.dead_letter,
-                               O_WRONLY | O_CREAT | O_CLOEXEC
-                                   | (map->options.checkpoint == NULL ? O_TRUNC : 0),
-                               0666);
-        if (map->letters_fd < 0 || weir__fd_above_stdio(&map->letters_fd, NULL) < 0)
-            status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s",
-                                map->options.dead_letter);
-    }
-    if (status == 0 && map->options.checkpoint != NULL)
+    if (status == 0 && map->end.status == 0 && map->options.dead_letter != NULL)
+        status = open_letters(map, error);
+    if (status == 0 && map->end.status == 0 && map->options.checkpoint != NULL)
         status = weir__checkpoint_resume(map, error);
     return status;
 }
@@ -130,6 +139,7 @@ void weir__mapio_close(struct weir_map *map)
     weir__close(&map->in_fd);
     weir__close(&map->out_fd);
     weir__close(&map->letters_fd);
+    weir__checkpoint_close(map);
     weir__outfile_discard(&map->output);
     weir__buffer_clear(&map->replies);
     weir__buffer_clear(&map->letters);
@@ -239,6 +249,7 @@ static void flush_letters(struct weir_map *map)
         failed = weir__write_all(map->letters_fd, map->letters.bytes, map->letters.length);
     map->letters_written += map->letters.length;
     map->letters.length = 0;
+    map->letters_failed |= failed != 0;
     if (failed != 0)
         weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write %s: %s", map->options.dead_letter,
                       strerror(failed));

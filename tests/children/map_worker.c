@@ -11,6 +11,7 @@
  *     wait      {"r":N} once a file $MARKS.go is there
  *     open      makes that file, then {"r":N}
  *     unlink    removes its own program, then {"r":N}
+ *     kill      SIGKILL for the process whose number is in $MARKS.pid, then {"r":N}
  *
  * An action with "once" behind it (die-once) is taken the first time only, which
  * a file $MARKS.N remembers; after that it answers.
@@ -137,6 +138,22 @@ static void answer_by_bytes(long n)
         put(STDOUT_FILENO, text + i, 1);
 }
 
+static void kill_other(void)
+{
+    const char *marks = getenv("MARKS");
+    char path[4096];
+    long pid = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s.pid", marks != NULL ? marks : "marks");
+    file = fopen(path, "r");
+    if (file == NULL)
+        return; /* it is gone already */
+    if (fscanf(file, "%ld", &pid) == 1 && pid > 1)
+        kill((pid_t)pid, SIGKILL);
+    fclose(file);
+}
+
 static void act(const char *program, long n, const char *action, long x)
 {
     if (strcmp(action, "null") == 0) {
@@ -190,6 +207,9 @@ static void act(const char *program, long n, const char *action, long x)
         answer(n);
     } else if (strcmp(action, "open") == 0) {
         is_first("go");
+        answer(n);
+    } else if (strcmp(action, "kill") == 0) {
+        kill_other();
         answer(n);
     } else if (strcmp(action, "unlink") == 0) {
         unlink(program);
