@@ -30,6 +30,7 @@
 #include "proc/capture.h"
 #include "proc/command.h"
 #include "proc/context.h"
+#include "proc/life.h"
 #include "proc/relay.h"
 #include "proc/result.h"
 
@@ -55,8 +56,7 @@ struct stage {
 };
 
 struct weir_pipe {
-    struct weir__member member; /* first: the context hands it back */
-    weir_t *weir;
+    struct weir__life life; /* first */
     struct weir_pipeline_settings settings; /* its strings are not ours: not used */
     struct stage *stages;
     size_t count, living;
@@ -73,12 +73,8 @@ struct weir_pipe {
     int64_t started_at_ns, started_ns;
 
     struct weir_pipe_report report;
-    struct weir_error error;
-    int failed;
-
     weir_pipe_done done;
     void *context;
-    int over, finished, holds, freed; /* as in proc/run.c */
 };
 
 /* --- The end -------------------------------------------------------------- */
@@ -103,38 +99,6 @@ static void close_everything(struct weir_pipe *pipe)
     weir__outfile_discard(&pipe->output);
 }
 
-static void destroy(struct weir_pipe *pipe)
-{
-    weir__context_leave(&pipe->member);
-    for (size_t i = 0; i < pipe->count; i++) {
-        free(pipe->stages[i].report.name);
-        weir_result_clear(&pipe->stages[i].report.result);
-        weir_map_report_clear(pipe->stages[i].report.map);
-        free(pipe->stages[i].report.map);
-        free(pipe->stages[i].ok_exit);
-    }
-    weir_pipe_report_clear(&pipe->report);
-    free(pipe->stages);
-    free(pipe);
-}
-
-/* Returns 1 when the pipe was freed meanwhile and is gone now. */
-static int release(struct weir_pipe *pipe)
-{
-    if (--pipe->holds > 0 || !pipe->freed)
-        return 0;
-    destroy(pipe);
-    return 1;
-}
-
-static void fail(struct weir_pipe *pipe, const struct weir_error *error)
-{
-    if (pipe->failed == 0) {
-        pipe->error = *error;
-        pipe->failed = error->status;
-    }
-}
-
 static void take_errors(struct weir_pipe *pipe, struct stage *stage)
 {
     struct weir_output *output = &stage->report.result.err;
@@ -147,7 +111,7 @@ static void take_errors(struct weir_pipe *pipe, struct stage *stage)
     if (status == 0)
         status = weir__output_decode(output, NULL, WEIR_REPLACE, NULL, &error);
     if (status < 0)
-        fail(pipe, &error);
+        weir__life_fail(&pipe->life, &error);
 }
 
 static void judge(struct weir_pipe *pipe)
@@ -160,7 +124,7 @@ static void judge(struct weir_pipe *pipe)
     report->stages = calloc(pipe->count, sizeof *report->stages);
     if (views == NULL || report->stages == NULL) {
         weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a report");
-        fail(pipe, &error);
+        weir__life_fail(&pipe->life, &error);
         free(views);
         return;
     }
@@ -210,25 +174,17 @@ static void finish_if_over(struct weir_pipe *pipe)
 {
     struct weir_error error;
 
-    if (pipe->over || !pipe->job_over || pipe->living > 0 || is_busy(pipe) || !weir__passer_is_empty(&pipe->passer))
+    if (pipe->life.over || !pipe->job_over || pipe->living > 0 || is_busy(pipe) || !weir__passer_is_empty(&pipe->passer))
         return;
-    pipe->over = 1;
     for (size_t i = 0; i < pipe->count; i++)
         take_errors(pipe, &pipe->stages[i]);
-    if (pipe->failed == 0)
+    if (pipe->life.failed == 0)
         judge(pipe);
-    if (pipe->failed == 0 && pipe->report.ok && pipe->output.fd >= 0
+    if (pipe->life.failed == 0 && pipe->report.ok && pipe->output.fd >= 0
         && weir__outfile_commit(&pipe->output, &error) < 0)
-        fail(pipe, &error);
+        weir__life_fail(&pipe->life, &error);
     close_everything(pipe);
-    if (pipe->done != NULL) {
-        pipe->holds++;
-        pipe->done(pipe, pipe->failed == 0 ? &pipe->report : NULL,
-                   pipe->failed == 0 ? NULL : &pipe->error, pipe->context);
-        if (release(pipe))
-            return;
-    }
-    weir__context_done(pipe->weir, &pipe->finished);
+    weir__life_end(&pipe->life);
 }
 
 static void tell(struct weir_pipe *pipe, int which, enum weir_event_kind kind, int64_t number,
@@ -236,7 +192,7 @@ static void tell(struct weir_pipe *pipe, int which, enum weir_event_kind kind, i
 {
     const struct stage *stage = which >= 0 ? &pipe->stages[which] : NULL;
 
-    weir__context_tell(pipe->weir,
+    weir__context_tell(pipe->life.weir,
                        (struct weir_event){
                            .kind = kind,
                            .job = pipe->job.id,
@@ -265,7 +221,7 @@ static void stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64_t g
         if (pipe->stages[i].stopping == WEIR_WHY_NONE)
             pipe->stages[i].stopping =
                 cause < 0 || (size_t)cause == i ? why : WEIR_WHY_PEER_FAILED;
-    weir__job_stop(&pipe->weir->link, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
     stop_maps(pipe, why == WEIR_WHY_TIMEOUT || why == WEIR_WHY_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
 }
@@ -274,7 +230,7 @@ static void stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64_t g
 static void stop_rest(struct weir_pipe *pipe)
 {
     if (pipe->living == 0 && !pipe->job_over && !is_busy(pipe))
-        weir__job_stop(&pipe->weir->link, &pipe->job, pipe->settings.grace_ms);
+        weir__job_stop(&pipe->life.weir->link, &pipe->job, pipe->settings.grace_ms);
 }
 
 static void drain(struct weir_pipe *pipe)
@@ -319,9 +275,9 @@ static void time_is_up(void *data)
 {
     struct weir_pipe *pipe = data;
 
-    pipe->holds++;
-    weir__link_catch_up(&pipe->weir->link); /* it may have ended this very moment */
-    if (release(pipe) || pipe->over)
+    weir__life_hold(&pipe->life);
+    weir__link_catch_up(&pipe->life.weir->link); /* it may have ended this very moment */
+    if (weir__life_release(&pipe->life) || pipe->life.over)
         return;
     if (pipe->living == 0) {
         drain_is_over(pipe);
@@ -338,9 +294,9 @@ static void stage_time_is_up(void *data)
     struct weir_pipe *pipe = stage->pipe;
     int which = (int)(stage - pipe->stages);
 
-    pipe->holds++;
-    weir__link_catch_up(&pipe->weir->link);
-    if (release(pipe) || pipe->over || stage->exited)
+    weir__life_hold(&pipe->life);
+    weir__link_catch_up(&pipe->life.weir->link);
+    if (weir__life_release(&pipe->life) || pipe->life.over || stage->exited)
         return;
     tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
     stop(pipe, which, WEIR_WHY_TIMEOUT, stage->grace_ms);
@@ -353,7 +309,7 @@ static void check_idle(void *data)
     int64_t quiet_ms = (weir__clock_ns() - stage->last_output_ns) / 1000000;
     int which = (int)(stage - pipe->stages);
 
-    if (stage->exited || pipe->over || stage->stopping != WEIR_WHY_NONE
+    if (stage->exited || pipe->life.over || stage->stopping != WEIR_WHY_NONE
         || !weir__relay_is_open(&stage->relay))
         return;
     /* A stage whose reader is slow is not idle: it is held back. */
@@ -388,7 +344,7 @@ static void output_ended(void *owner, int failed)
     if (failed != 0 && failed != EPIPE) {
         weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass on the output of %s",
                    stage->report.name);
-        fail(pipe, &error);
+        weir__life_fail(&pipe->life, &error);
         stop(pipe, (int)(stage - pipe->stages), WEIR_WHY_CANCELLED, pipe->settings.grace_ms);
     }
     stop_rest(pipe);
@@ -597,7 +553,7 @@ static int open_timer(struct weir_pipe *pipe, int64_t ms, void (*callback)(void 
 
     if (ms == WEIR_FOREVER)
         return 0;
-    status = weir__timer_new(pipe->weir->loop, callback, data, timer, &pipe->error);
+    status = weir__timer_new(pipe->life.weir->loop, callback, data, timer, &pipe->life.error);
     if (status == 0)
         weir__timer_start(*timer, ms);
     return status;
@@ -614,13 +570,13 @@ static int open_stage(struct weir_pipe *pipe, struct stage *stage, const struct 
         stage->errors.owner = stage;
         stage->errors.on_bytes = errors_came;
         stage->errors.on_end = errors_ended;
-        status = weir__capture_start(&stage->errors, pipe->weir->loop, errors,
-                                     pipe->settings.max_stderr, 0, &pipe->error);
-        if (pipe->weir->on_event != NULL || pipe->passer.is_terminal)
+        status = weir__capture_start(&stage->errors, pipe->life.weir->loop, errors,
+                                     pipe->settings.max_stderr, 0, &pipe->life.error);
+        if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
             stage->lines = weir_lines_new(LONGEST_ERROR_LINE);
     }
     if (from >= 0 && view->charset != NULL) {
-        decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->error);
+        decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);
         if (decoder == NULL && status == 0)
             status = WEIR_ERR_CHARSET;
     }
@@ -629,8 +585,8 @@ static int open_stage(struct weir_pipe *pipe, struct stage *stage, const struct 
         stage->relay.on_bytes = output_passed;
         stage->relay.on_end = output_ended;
         stage->last_output_ns = weir__clock_ns();
-        status = weir__relay_start(&stage->relay, pipe->weir->loop, from, to,
-                                   ends->relay_to_is_ours, decoder, &pipe->error);
+        status = weir__relay_start(&stage->relay, pipe->life.weir->loop, from, to,
+                                   ends->relay_to_is_ours, decoder, &pipe->life.error);
     } else if (from >= 0) {
         weir__close(&from);
         if (ends->relay_to_is_ours)
@@ -658,15 +614,15 @@ static int copy_stage(struct weir_pipe *pipe, struct stage *stage, const struct 
     stage->report.name = strdup(view->name);
     memcpy(stage->limits, view->command.limits, sizeof stage->limits);
     if (stage->report.name == NULL)
-        return weir__fail(&pipe->error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+        return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
     if (view->ok_exit != NULL) {
         stage->ok_exit = malloc(view->ok_exit_count + 1);
         if (stage->ok_exit == NULL)
-            return weir__fail(&pipe->error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+            return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
         memcpy(stage->ok_exit, view->ok_exit, view->ok_exit_count);
         stage->ok_exit_count = view->ok_exit_count;
     }
-    return weir__result_begin(&stage->report.result, &view->command, &pipe->error);
+    return weir__result_begin(&stage->report.result, &view->command, &pipe->life.error);
 }
 
 static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
@@ -697,8 +653,8 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     pipe->job.ops = &job_ops;
     pipe->job.owner = pipe;
     pipe->job.in_background = pipe->settings.terminal_background;
-    return weir__job_start(&pipe->weir->link, &pipe->job, starts, pipe->plain_count,
-                           pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->error);
+    return weir__job_start(&pipe->life.weir->link, &pipe->job, starts, pipe->plain_count,
+                           pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
 }
 
 /* --- Map stages ----------------------------------------------------------- */
@@ -712,7 +668,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
     struct weir__exit how = {.at_ns = weir__clock_ns()};
 
     if (error != NULL)
-        fail(pipe, error);
+        weir__life_fail(&pipe->life, error);
     if (report != NULL) {
         how.code = report->status;
         for (size_t i = 0; i < report->worker_count; i++) {
@@ -758,9 +714,9 @@ static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage 
     options.output = ends->stdio[1] < 0 ? "/dev/null" : NULL;
     options.grace_ms = stage->grace_ms;
     options.stderr_fd = stage->passes_errors ? pipe->settings.stderr_fd : -1;
-    stage->map = weir_map_start(pipe->weir, &options, map_ended, stage, &pipe->error);
+    stage->map = weir_map_start(pipe->life.weir, &options, map_ended, stage, &pipe->life.error);
     if (stage->map == NULL)
-        return pipe->error.status;
+        return pipe->life.error.status;
     stage->map->stage = (int)i;
     stage->map->name = stage->report.name;
     stage->map->is_quiet = !stage->passes_errors;
@@ -781,18 +737,18 @@ static int start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
 static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
 {
     struct weir__ends ends[WEIR__STAGES_MAX];
-    int status = weir__plumbing_open(pipeline, ends, &pipe->output, &pipe->error);
+    int status = weir__plumbing_open(pipeline, ends, &pipe->output, &pipe->life.error);
 
     if (status < 0)
         return status;
     pipe->passer.owner = pipe;
     pipe->passer.on_room = passer_has_room;
     pipe->passer.on_empty = passer_is_empty;
-    status = weir__passer_start(&pipe->passer, pipe->weir->loop, pipe->settings.stderr_fd,
-                                &pipe->error);
+    status = weir__passer_start(&pipe->passer, pipe->life.weir->loop, pipe->settings.stderr_fd,
+                                &pipe->life.error);
     if (status == 0)
-        status = weir__timer_new(pipe->weir->loop, drain_is_over, pipe, &pipe->drain,
-                                 &pipe->error);
+        status = weir__timer_new(pipe->life.weir->loop, drain_is_over, pipe, &pipe->drain,
+                                 &pipe->life.error);
     for (size_t i = 0; i < pipe->count && status == 0; i++)
         status = open_stage(pipe, &pipe->stages[i], &pipeline->stages[i].view, &ends[i]);
     if (status == 0)
@@ -805,14 +761,9 @@ static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
     if (status == 0)
         status = start_maps(pipe, pipeline, ends);
     if (status < 0 && !pipe->job_over && pipe->job.owner != NULL && pipe->plain_count > 0)
-        weir__job_abandon(&pipe->weir->link, &pipe->job);
+        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
     weir__plumbing_close(ends, pipe->count);
     return status;
-}
-
-static void free_member(struct weir__member *member)
-{
-    weir_pipe_free((struct weir_pipe *)member);
 }
 
 struct beginning {
@@ -820,23 +771,56 @@ struct beginning {
     const weir_pipeline_t *pipeline;
 };
 
-static void do_begin(void *data)
+static int begin_or_close(void *data)
 {
     struct beginning *beginning = data;
     struct weir_pipe *pipe = beginning->pipe;
     int status = begin(pipe, beginning->pipeline);
 
-    if (status < 0) {
-        pipe->failed = status;
+    if (status < 0)
         close_everything(pipe);
-        return;
-    }
-    weir__context_join(pipe->weir, &pipe->member, free_member);
     /* Nothing was started: its owner hears so from the loop, when the ends of the
      * outputs come, or where there are none, at once. */
-    if (pipe->job_over && !is_busy(pipe) && pipe->living == 0)
+    else if (pipe->job_over && !is_busy(pipe) && pipe->living == 0)
         weir__timer_start(pipe->drain, 0);
+    return status;
 }
+
+static void abandon(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    if (!pipe->job_over)
+        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
+    close_everything(pipe);
+}
+
+static void tell_owner(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    if (pipe->done != NULL)
+        pipe->done(pipe, life->failed == 0 ? &pipe->report : NULL,
+                   life->failed == 0 ? NULL : &life->error, pipe->context);
+}
+
+static void destroy(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    for (size_t i = 0; i < pipe->count; i++) {
+        free(pipe->stages[i].report.name);
+        weir_result_clear(&pipe->stages[i].report.result);
+        weir_map_report_clear(pipe->stages[i].report.map);
+        free(pipe->stages[i].report.map);
+        free(pipe->stages[i].ok_exit);
+    }
+    weir_pipe_report_clear(&pipe->report);
+    free(pipe->stages);
+    free(pipe);
+}
+
+static const struct weir__life_ops life_ops = {"the pipeline", abandon, tell_owner, destroy};
 
 weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipe_done done,
                              void *context, struct weir_error *error)
@@ -862,7 +846,8 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pipeline");
         return NULL;
     }
-    pipe->weir = weir;
+    pipe->life.weir = weir;
+    pipe->life.ops = &life_ops;
     pipe->settings = pipeline->settings;
     pipe->count = pipe->living = pipeline->count;
     pipe->output.fd = pipe->passer.fd = -1;
@@ -871,20 +856,18 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
     pipe->started_at_ns = weir__clock_wall_ns();
     pipe->started_ns = weir__clock_ns();
     for (size_t i = 0; i < pipe->count && status == 0; i++)
-        status = weir__command_check(&pipeline->stages[i].view.command, &pipe->error);
+        status = weir__command_check(&pipeline->stages[i].view.command, &pipe->life.error);
     for (size_t i = 0; i < pipe->count && status == 0; i++)
         status = copy_stage(pipe, &pipe->stages[i], &pipeline->stages[i].view);
-    if (status == 0) {
-        beginning.pipe = pipe;
-        weir__context_do(weir, do_begin, &beginning);
-        status = pipe->failed;
-    }
     if (status < 0) {
         if (error != NULL)
-            *error = pipe->error;
-        destroy(pipe);
+            *error = pipe->life.error;
+        destroy(&pipe->life);
         return NULL;
     }
+    beginning.pipe = pipe;
+    if (weir__life_begin(&pipe->life, begin_or_close, &beginning, 0, error) < 0)
+        return NULL;
     return pipe;
 }
 
@@ -892,13 +875,10 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
 
 int weir_pipe_take(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
 {
-    if (!pipe->over)
-        return weir__fail(error, WEIR_ERR_BUSY, 0, "the pipeline is not over");
-    if (pipe->failed < 0) {
-        if (error != NULL)
-            *error = pipe->error;
-        return pipe->failed;
-    }
+    int status = weir__life_check(&pipe->life, error);
+
+    if (status < 0)
+        return status;
     *report = pipe->report;
     pipe->report = (struct weir_pipe_report){0};
     return 0;
@@ -906,7 +886,7 @@ int weir_pipe_take(weir_pipe_t *pipe, struct weir_pipe_report *report, struct we
 
 int weir_pipe_wait(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
 {
-    int status = weir__context_wait(pipe->weir, &pipe->finished, error);
+    int status = weir__life_wait(&pipe->life, error);
 
     return status < 0 ? status : weir_pipe_take(pipe, report, error);
 }
@@ -935,7 +915,7 @@ static void do_cancel(void *data)
     struct weir_pipe *pipe = data;
     int64_t grace_ms = pipe->cancelled ? 0 : pipe->settings.grace_ms;
 
-    if (pipe->over)
+    if (pipe->life.over)
         return;
     pipe->hurried |= pipe->living > 0 || pipe->cancelled;
     pipe->cancelled = 1;
@@ -943,13 +923,13 @@ static void do_cancel(void *data)
         stop(pipe, -1, WEIR_WHY_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&pipe->weir->link, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
     drain_is_over(pipe);
 }
 
 void weir_pipe_cancel(weir_pipe_t *pipe)
 {
-    weir__context_do(pipe->weir, do_cancel, pipe);
+    weir__context_do(pipe->life.weir, do_cancel, pipe);
 }
 
 struct order {
@@ -961,15 +941,15 @@ static void do_signal(void *data)
 {
     struct order *order = data;
 
-    if (!order->pipe->over)
-        weir__job_signal(&order->pipe->weir->link, &order->pipe->job, order->signal);
+    if (!order->pipe->life.over)
+        weir__job_signal(&order->pipe->life.weir->link, &order->pipe->job, order->signal);
 }
 
 void weir_pipe_signal(weir_pipe_t *pipe, int number)
 {
     struct order order = {pipe, number};
 
-    weir__context_do(pipe->weir, do_signal, &order);
+    weir__context_do(pipe->life.weir, do_signal, &order);
 }
 
 int64_t weir_pipe_job(const weir_pipe_t *pipe)
@@ -977,28 +957,8 @@ int64_t weir_pipe_job(const weir_pipe_t *pipe)
     return pipe->job.id;
 }
 
-static void do_free(void *data)
-{
-    struct weir_pipe *pipe = data;
-
-    if (!pipe->over) {
-        pipe->over = 1;
-        if (!pipe->job_over)
-            weir__job_abandon(&pipe->weir->link, &pipe->job);
-        close_everything(pipe);
-    }
-    pipe->freed = 1;
-    weir__context_leave(&pipe->member);
-    pipe->holds++;
-    release(pipe);
-}
-
 void weir_pipe_free(weir_pipe_t *pipe)
 {
-    if (pipe == NULL)
-        return;
-    if (weir__context_is_done(pipe->weir, &pipe->finished))
-        destroy(pipe);
-    else
-        weir__context_do(pipe->weir, do_free, pipe);
+    if (pipe != NULL)
+        weir__life_free(&pipe->life);
 }

@@ -24,6 +24,7 @@
 #include "proc/command.h"
 #include "proc/context.h"
 #include "proc/feed.h"
+#include "proc/life.h"
 #include "proc/relay.h"
 #include "proc/result.h"
 
@@ -36,8 +37,7 @@ struct output {
 };
 
 struct weir_run {
-    struct weir__member member; /* first: the context hands it back */
-    weir_t *weir;
+    struct weir__life life; /* first */
     struct weir_run_options options;
     uint64_t limits[WEIR_LIMIT_COUNT];
     char *charset, *fallback;
@@ -51,15 +51,9 @@ struct weir_run {
     int job_over, exited, draining, cancelled;
     enum weir_why stopping; /* why a stop was asked for; the result's only once it took effect */
     struct weir_result result;
-    struct weir_error error;
-    int failed; /* a negative status: weir itself failed */
 
     weir_run_done done;
     void *context;
-    int over;     /* the result is there */
-    int finished; /* the same, for a thread that waits */
-    int holds;    /* callbacks that still look at the run */
-    int freed;    /* its owner does not any more */
 };
 
 void weir_run_options_init(struct weir_run_options *options)
@@ -103,12 +97,6 @@ static void close_everything(struct weir_run *run)
     }
 }
 
-static void fail(struct weir_run *run, int status)
-{
-    if (run->failed == 0)
-        run->failed = status;
-}
-
 /* Moves what an output captured into the result. */
 static void take_output(struct weir_run *run, struct output *output, struct weir_output *to)
 {
@@ -117,59 +105,33 @@ static void take_output(struct weir_run *run, struct output *output, struct weir
 
     if (output->capture.owner == NULL)
         return;
-    if (output->capture.spool_errno != 0 && run->failed == 0)
-        fail(run, weir__fail(&run->error, WEIR_ERR_SYSTEM, output->capture.spool_errno,
-                             "cannot spool the output to a file: free space in $TMPDIR"));
+    if (output->capture.spool_errno != 0) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, output->capture.spool_errno,
+                   "cannot spool the output to a file: free space in $TMPDIR");
+        weir__life_fail(&run->life, &error);
+    }
     status = weir__capture_finish(&output->capture, to, &error);
     if (status == 0)
         status =
             weir__output_decode(to, run->charset, run->options.on_error, run->fallback, &error);
-    if (status < 0 && run->failed == 0) {
-        run->error = error;
-        fail(run, status);
-    }
-}
-
-static void destroy(struct weir_run *run)
-{
-    weir__context_leave(&run->member);
-    weir_result_clear(&run->result);
-    free(run->charset);
-    free(run->fallback);
-    free(run);
-}
-
-/* Returns 1 when the run was freed meanwhile and is gone now. */
-static int release(struct weir_run *run)
-{
-    if (--run->holds > 0 || !run->freed)
-        return 0;
-    destroy(run);
-    return 1;
+    if (status < 0)
+        weir__life_fail(&run->life, &error);
 }
 
 /* The last thing that a callback does: the owner may free the run here. */
 static void finish_if_over(struct weir_run *run)
 {
-    if (run->over || !run->job_over || is_open(&run->outputs[OUT]) || is_open(&run->outputs[ERR]))
+    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT]) || is_open(&run->outputs[ERR]))
         return;
-    run->over = 1;
     take_output(run, &run->outputs[OUT], &run->result.out);
     take_output(run, &run->outputs[ERR], &run->result.err);
     close_everything(run);
-    if (run->done != NULL) {
-        run->holds++;
-        run->done(run, run->failed == 0 ? &run->result : NULL,
-                  run->failed == 0 ? NULL : &run->error, run->context);
-        if (release(run))
-            return;
-    }
-    weir__context_done(run->weir, &run->finished);
+    weir__life_end(&run->life);
 }
 
 static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number, const char *text)
 {
-    weir__context_tell(run->weir, (struct weir_event){
+    weir__context_tell(run->life.weir, (struct weir_event){
                                       .kind = kind,
                                       .job = run->job.id,
                                       .name = run->result.argv[0],
@@ -185,7 +147,7 @@ static void stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
     if (run->stopping == WEIR_WHY_NONE)
         run->stopping = why;
     weir__feed_close(&run->feed);
-    weir__job_stop(&run->weir->link, &run->job, grace_ms);
+    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
 }
 
 /* The program is gone; what it left behind has the drain time, no more. */
@@ -202,7 +164,7 @@ static void stop_rest(struct weir_run *run)
 {
     if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
         && !is_open(&run->outputs[ERR]))
-        weir__job_stop(&run->weir->link, &run->job, run->options.grace_ms);
+        weir__job_stop(&run->life.weir->link, &run->job, run->options.grace_ms);
 }
 
 static void drain_is_over(void *data)
@@ -230,9 +192,9 @@ static void time_is_up(void *data)
 {
     struct weir_run *run = data;
 
-    run->holds++;
-    weir__link_catch_up(&run->weir->link); /* it may have exited this very moment */
-    if (release(run) || run->over)
+    weir__life_hold(&run->life);
+    weir__link_catch_up(&run->life.weir->link); /* it may have exited this very moment */
+    if (weir__life_release(&run->life) || run->life.over)
         return;
     if (run->exited) {
         drain_is_over(run);
@@ -297,10 +259,13 @@ static void relay_ended(void *owner, int failed)
 {
     struct output *output = owner;
     struct weir_run *run = output->run;
+    struct weir_error error;
 
     /* EPIPE: our reader went away; the program learns it at its next write. */
-    if (failed != 0 && failed != EPIPE && run->failed == 0)
-        fail(run, weir__fail(&run->error, WEIR_ERR_SYSTEM, failed, "cannot pass the output on"));
+    if (failed != 0 && failed != EPIPE) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass the output on");
+        weir__life_fail(&run->life, &error);
+    }
     output_ended(output);
 }
 
@@ -420,12 +385,12 @@ static int open_feed(struct weir_run *run, int *child_end)
 {
     int pipe_ends[2];
 
-    if (weir__pipe(pipe_ends, &run->error) < 0)
+    if (weir__pipe(pipe_ends, &run->life.error) < 0)
         return WEIR_ERR_SYSTEM;
     *child_end = pipe_ends[FD_READ_END];
     weir__fd_set_nonblocking(pipe_ends[FD_WRITE_END]);
-    return weir__feed_start(&run->feed, run->weir->loop, pipe_ends[FD_WRITE_END],
-                            run->options.input_bytes, run->options.input_length, &run->error);
+    return weir__feed_start(&run->feed, run->life.weir->loop, pipe_ends[FD_WRITE_END],
+                            run->options.input_bytes, run->options.input_length, &run->life.error);
 }
 
 static int open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
@@ -436,7 +401,7 @@ static int open_output(struct weir_run *run, int which, enum weir_output_to mode
 
     if (mode != WEIR_OUTPUT_CAPTURE && mode != WEIR_OUTPUT_RELAY)
         return 0;
-    if (weir__pipe(pipe_ends, &run->error) < 0)
+    if (weir__pipe(pipe_ends, &run->life.error) < 0)
         return WEIR_ERR_SYSTEM;
     from = pipe_ends[FD_READ_END];
     *child_end = pipe_ends[FD_WRITE_END];
@@ -445,30 +410,30 @@ static int open_output(struct weir_run *run, int which, enum weir_output_to mode
         output->relay.owner = output;
         output->relay.on_bytes = output_passed;
         output->relay.on_end = relay_ended;
-        return weir__relay_start(&output->relay, run->weir->loop, from, relay_to, 0, NULL,
-                                 &run->error);
+        return weir__relay_start(&output->relay, run->life.weir->loop, from, relay_to, 0, NULL,
+                                 &run->life.error);
     }
     output->capture.owner = output;
     output->capture.on_bytes = output_came;
     output->capture.on_end = output_ended;
-    return weir__capture_start(&output->capture, run->weir->loop, from, run->options.max_output,
-                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->error);
+    return weir__capture_start(&output->capture, run->life.weir->loop, from, run->options.max_output,
+                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->life.error);
 }
 
 static int open_timers(struct weir_run *run)
 {
     const struct weir_run_options *options = &run->options;
-    weir__loop *loop = run->weir->loop;
-    int status = weir__timer_new(loop, drain_is_over, run, &run->drain, &run->error);
+    weir__loop *loop = run->life.weir->loop;
+    int status = weir__timer_new(loop, drain_is_over, run, &run->drain, &run->life.error);
 
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
-        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->error);
+        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->life.error);
         if (status == 0)
             weir__timer_start(run->deadline, options->timeout_ms);
     }
     if (status == 0 && options->idle_ms != WEIR_FOREVER) {
         run->last_output_ns = weir__clock_ns();
-        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->error);
+        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->life.error);
         if (status == 0)
             weir__timer_start(run->idle, options->idle_ms);
     }
@@ -480,19 +445,19 @@ static int output_end(enum weir_output_to mode, int ours, int given)
     return mode == WEIR_OUTPUT_FD ? given : mode == WEIR_OUTPUT_NONE ? -1 : ours;
 }
 
-/* Everything that may touch the loop.  Leaves run->failed. */
+/* Everything that may touch the loop. */
 static int begin(struct weir_run *run, const struct weir_command *command)
 {
     const struct weir_run_options *options = &run->options;
     struct weir__stage_start stage = {.command = command};
     struct ends ends = {-1, -1, -1, -1};
-    int status = weir__result_begin(&run->result, command, &run->error);
+    int status = weir__result_begin(&run->result, command, &run->life.error);
 
     if (status == 0)
         status = open_timers(run);
     if (status < 0)
         return status;
-    if (command->cwd != NULL || !weir__link_shares_directory(&run->weir->link))
+    if (command->cwd != NULL || !weir__link_shares_directory(&run->life.weir->link))
         ends.cwd = weir__command_open_cwd(command);
     if (ends.cwd < -1) {
         job_failed(run, 0, "chdir", -ends.cwd, "");
@@ -515,10 +480,10 @@ static int begin(struct weir_run *run, const struct weir_command *command)
                              : output_end(options->err, ends.err, options->err_fd);
         run->job.ops = &job_ops;
         run->job.owner = run;
-        run->job.quiet = run->weir->on_event == NULL && options->terminal_fd < 0;
+        run->job.quiet = run->life.weir->on_event == NULL && options->terminal_fd < 0;
         run->job.in_background = options->terminal_background;
-        status = weir__job_start(&run->weir->link, &run->job, &stage, 1, options->grace_ms,
-                                 options->terminal_fd, &run->error);
+        status = weir__job_start(&run->life.weir->link, &run->job, &stage, 1, options->grace_ms,
+                                 options->terminal_fd, &run->life.error);
     }
     close_ends(&ends);
     return status;
@@ -529,27 +494,49 @@ struct beginning {
     const struct weir_command *command;
 };
 
-static void free_member(struct weir__member *member)
-{
-    weir_run_free((struct weir_run *)member);
-}
-
-static void do_begin(void *data)
+static int begin_or_close(void *data)
 {
     struct beginning *beginning = data;
     struct weir_run *run = beginning->run;
     int status = begin(run, beginning->command);
 
-    if (status < 0) {
-        fail(run, status);
+    if (status < 0)
         close_everything(run);
-        return;
-    }
-    weir__context_join(run->weir, &run->member, free_member);
     /* What never started is over; its owner hears so from the loop, not from here. */
-    if (run->job_over)
+    else if (run->job_over)
         weir__timer_start(run->drain, 0);
+    return status;
 }
+
+static void abandon(struct weir__life *life)
+{
+    struct weir_run *run = (struct weir_run *)life;
+
+    if (!run->job_over)
+        weir__job_abandon(&run->life.weir->link, &run->job);
+    close_everything(run);
+}
+
+static void tell_owner(struct weir__life *life)
+{
+    struct weir_run *run = (struct weir_run *)life;
+
+    if (run->done != NULL)
+        run->done(run, life->failed == 0 ? &run->result : NULL,
+                  life->failed == 0 ? NULL : &life->error, run->context);
+}
+
+static void destroy(struct weir__life *life)
+{
+    struct weir_run *run = (struct weir_run *)life;
+
+    weir_result_clear(&run->result);
+    free(run->charset);
+    free(run->fallback);
+    free(run);
+}
+
+static const struct weir__life_ops life_ops = {"the run", abandon, tell_owner, destroy};
 
 static char *copy_or_null(const char *text, int *status)
 {
@@ -598,7 +585,8 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *command,
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a run");
         return NULL;
     }
-    run->weir = weir;
+    run->life.weir = weir;
+    run->life.ops = &life_ops;
     run->options = *options;
     memcpy(run->limits, command->limits, sizeof run->limits);
     run->done = done;
@@ -612,17 +600,14 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *command,
         run->outputs[i].relay.to = -1;
     }
     run->feed.fd = -1;
-    beginning.run = run;
-    if (status == 0)
-        (waits ? weir__context_do_then_wait : weir__context_do)(weir, do_begin, &beginning);
-    if (status < 0 || run->failed < 0) {
-        if (status < 0)
-            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a run");
-        else if (error != NULL)
-            *error = run->error;
-        destroy(run);
+    if (status < 0) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a run");
+        destroy(&run->life);
         return NULL;
     }
+    beginning.run = run;
+    if (weir__life_begin(&run->life, begin_or_close, &beginning, waits, error) < 0)
+        return NULL;
     return run;
 }
 
@@ -637,13 +622,10 @@ weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
 
 int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    if (!run->over)
-        return weir__fail(error, WEIR_ERR_BUSY, 0, "the run is not over");
-    if (run->failed < 0) {
-        if (error != NULL)
-            *error = run->error;
-        return run->failed;
-    }
+    int status = weir__life_check(&run->life, error);
+
+    if (status < 0)
+        return status;
     *result = run->result;
     run->result = (struct weir_result){0};
     return 0;
@@ -651,7 +633,7 @@ int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error
 
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    int status = weir__context_wait(run->weir, &run->finished, error);
+    int status = weir__life_wait(&run->life, error);
 
     return status < 0 ? status : weir_run_take(run, result, error);
 }
@@ -676,19 +658,19 @@ static void do_cancel(void *data)
     int64_t grace_ms = run->cancelled ? 0 : run->options.grace_ms;
 
     run->cancelled = 1;
-    if (run->over)
+    if (run->life.over)
         return;
     if (!run->exited) {
         stop(run, WEIR_WHY_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&run->weir->link, &run->job, grace_ms);
+    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
     drain_is_over(run);
 }
 
 void weir_run_cancel(weir_run_t *run)
 {
-    weir__context_do(run->weir, do_cancel, run);
+    weir__context_do(run->life.weir, do_cancel, run);
 }
 
 struct order {
@@ -700,15 +682,15 @@ static void do_signal(void *data)
 {
     struct order *order = data;
 
-    if (!order->run->over)
-        weir__job_signal(&order->run->weir->link, &order->run->job, order->signal);
+    if (!order->run->life.over)
+        weir__job_signal(&order->run->life.weir->link, &order->run->job, order->signal);
 }
 
 void weir_run_signal(weir_run_t *run, int number)
 {
     struct order order = {run, number};
 
-    weir__context_do(run->weir, do_signal, &order);
+    weir__context_do(run->life.weir, do_signal, &order);
 }
 
 int64_t weir_run_job(const weir_run_t *run)
@@ -716,28 +698,8 @@ int64_t weir_run_job(const weir_run_t *run)
     return run->job.id;
 }
 
-static void do_free(void *data)
-{
-    struct weir_run *run = data;
-
-    if (!run->over) {
-        run->over = 1;
-        if (!run->job_over)
-            weir__job_abandon(&run->weir->link, &run->job);
-        close_everything(run);
-    }
-    run->freed = 1;
-    weir__context_leave(&run->member);
-    run->holds++;
-    release(run);
-}
-
 void weir_run_free(weir_run_t *run)
 {
-    if (run == NULL)
-        return;
-    if (weir__context_is_done(run->weir, &run->finished))
-        destroy(run);
-    else
-        weir__context_do(run->weir, do_free, run);
+    if (run != NULL)
+        weir__life_free(&run->life);
 }
