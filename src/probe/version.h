@@ -1,0 +1,71 @@
+/* probe/version.h - versions as tools print them: read, ordered, held against a
+ * range.
+ *
+ * A version is up to four numbers, perhaps a pre-release, perhaps a build:
+ * "1.22.3", "go1.23rc2", "v20.1.0-beta.2", "3.12.0b4", "2.36-9+deb12u14", "1.0.post1".
+ * Where tools do not keep to Semantic Versioning 2.0, this is what counts:
+ *
+ *   - Numbers that are not said are 0.
+ *   - A pre-release is what follows "-" and begins with a letter, or begins with
+ *     alpha, beta, rc, pre, preview, dev, or a, b, c and a digit, wherever it stands.
+ *     Anything else behind the numbers is a build: "-14" is a distribution's revision.
+ *   - In a pre-release runs of digits are numbers: rc2 comes before rc10.
+ *   - A build is kept, and does not count.
+ */
+#ifndef WEIR_PROBE_VERSION_H
+#define WEIR_PROBE_VERSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/error.h>
+
+enum { WEIR__VERSION_NUMBERS = 4, WEIR__VERSION_WORD = 64, WEIR__VERSION_TEXT = 224 };
+
+struct weir__version {
+    uint64_t number[WEIR__VERSION_NUMBERS]; /* major, minor, patch, and what some add */
+    int said;                               /* how many of them were there: 1 to 4 */
+    char prerelease[WEIR__VERSION_WORD];    /* "rc1"; "" for a release */
+    char build[WEIR__VERSION_WORD];         /* "14+deb12u1"; "" for none */
+};
+
+/* Reads a text that is a version and nothing else; "v" or "go" may stand before it.
+ * Returns 0, or -1 with *version as it was. */
+int weir__version_parse(const char *text, struct weir__version *version);
+
+/* Finds the first version in what a tool printed: one with a dot at least, at the
+ * beginning of a word: "gcc (Debian 12.2.0-14) 12.2.0", "go version go1.22.3 linux/amd64".
+ * Text may hold any bytes.  Returns 0, or -1 with *version as it was. */
+int weir__version_find(const char *text, size_t length, struct weir__version *version);
+
+/* Less than, equal to or greater than 0, as a comes before, with or after b. */
+int weir__version_compare(const struct weir__version *a, const struct weir__version *b);
+
+/* Writes it in one form, whatever it was read from: at least three numbers, "-" and
+ * the pre-release, "+" and the build: "1.23.0-rc2".  Returns text. */
+char *weir__version_text(const struct weir__version *version, char text[WEIR__VERSION_TEXT]);
+
+/* What is accepted, to end a message with. */
+#define WEIR__RANGE_FORMS                                                                          \
+    "conditions that all hold, as in \">=1.22 <2\", with \"||\" between alternatives; "            \
+    "a condition is one of = != < <= > >= ^ ~ ~= and a version, 1.22.x, or *"
+
+/* Which versions will do.  A version with less than three numbers, or with x or *
+ * for one, stands for all that begin with it: "=1.22" and "1.22" are 1.22.0 up to but
+ * not 1.23, ">1.22" begins with 1.23.  "^1.2.3" is up to but not 2, "~1.2.3" up to but
+ * not 1.3, and "~=1.2" as in PEP 440 up to but not 2.  Commas separate as blanks do.
+ * A pre-release comes before its release: 1.22rc1 is not in ">=1.22".  It is not in
+ * "<1.22" either, unless the bound is itself a pre-release. */
+struct weir__range;
+
+/* The caller owns it; free with weir__range_free().  Returns NULL on failure.
+ * Errors: INVALID, saying which condition and what is accepted; NOMEM. */
+struct weir__range *weir__range_new(const char *text, struct weir_error *error);
+
+/* NULL is fine. */
+void weir__range_free(struct weir__range *range);
+
+bool weir__range_holds(const struct weir__range *range, const struct weir__version *version);
+
+#endif
