@@ -121,7 +121,8 @@ static void take_output(struct weir_run *run, struct output *output, struct weir
 /* The last thing that a callback does: the owner may free the run here. */
 static void finish_if_over(struct weir_run *run)
 {
-    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT]) || is_open(&run->outputs[ERR]))
+    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT])
+        || is_open(&run->outputs[ERR]))
         return;
     take_output(run, &run->outputs[OUT], &run->result.out);
     take_output(run, &run->outputs[ERR], &run->result.err);
@@ -132,14 +133,14 @@ static void finish_if_over(struct weir_run *run)
 static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number, const char *text)
 {
     weir__context_tell(run->life.weir, (struct weir_event){
-                                      .kind = kind,
-                                      .job = run->job.id,
-                                      .name = run->result.argv[0],
-                                      .pid = run->result.pid,
-                                      .number = number,
-                                      .text = text,
-                                      .length = text != NULL ? strlen(text) : 0,
-                                  });
+                                           .kind = kind,
+                                           .job = run->job.id,
+                                           .name = run->result.argv[0],
+                                           .pid = run->result.pid,
+                                           .number = number,
+                                           .text = text,
+                                           .length = text != NULL ? strlen(text) : 0,
+                                       });
 }
 
 static void stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
@@ -416,7 +417,8 @@ static int open_output(struct weir_run *run, int which, enum weir_output_to mode
     output->capture.owner = output;
     output->capture.on_bytes = output_came;
     output->capture.on_end = output_ended;
-    return weir__capture_start(&output->capture, run->life.weir->loop, from, run->options.max_output,
+    return weir__capture_start(&output->capture, run->life.weir->loop, from,
+                               run->options.max_output,
                                run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->life.error);
 }
 
@@ -566,8 +568,8 @@ static int check_options(const struct weir_run_options *options, struct weir_err
 
 /* With waits, the caller goes on to weir_run_wait(). */
 static weir_run_t *start(weir_t *weir, const struct weir_command *command,
-                         const struct weir_run_options *options, weir_run_done done,
-                         void *context, int waits, struct weir_error *error)
+                         const struct weir_run_options *options, weir_run_done done, void *context,
+                         int waits, struct weir_error *error)
 {
     struct weir_run_options defaults;
     struct beginning beginning = {.command = command};

@@ -15,8 +15,9 @@ struct walker {
 
 static void skip_space(struct walker *walker)
 {
-    while (walker->at < walker->end && (*walker->at == ' ' || *walker->at == '\t' ||
-                                        *walker->at == '\r' || *walker->at == '\n'))
+    while (walker->at < walker->end
+           && (*walker->at == ' ' || *walker->at == '\t' || *walker->at == '\r'
+               || *walker->at == '\n'))
         walker->at++;
 }
 
@@ -127,8 +128,8 @@ static size_t find_name(struct weir__slice key, const char *const *names, size_t
     return count;
 }
 
-static void get_members(struct walker walker, const char *const *names,
-                        struct weir__slice *values, size_t count)
+static void get_members(struct walker walker, const char *const *names, struct weir__slice *values,
+                        size_t count)
 {
     struct weir__slice key, value;
 
@@ -210,8 +211,8 @@ static void classify_answer(struct weir__message *message, const char *line)
         refuse(message, "\"error\" is no object", line, message->error);
     else if (message->id.bytes == NULL)
         refuse(message, "it answers, and has no \"id\"", line, (struct weir__slice){NULL, 0});
-    if (message->id.bytes != NULL && !is_good_id(message->id) &&
-        !(is_error && weir__slice_type(message->id) == 'n')) {
+    if (message->id.bytes != NULL && !is_good_id(message->id)
+        && !(is_error && weir__slice_type(message->id) == 'n')) {
         refuse(message, "\"id\" is neither an integer nor a string", line, message->id);
         message->id = (struct weir__slice){NULL, 0};
     }
@@ -387,8 +388,8 @@ static char *put_escaped(char *to, const char **at, const char *end)
     long code = hex4(*at, end), low;
 
     *at += 4;
-    if (code >= 0xd800 && code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' &&
-        (*at)[1] == 'u' && (low = hex4(*at + 2, end)) >= 0xdc00 && low < 0xe000) {
+    if (code >= 0xd800 && code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u'
+        && (low = hex4(*at + 2, end)) >= 0xdc00 && low < 0xe000) {
         *at += 6;
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     } else if (code >= 0xd800 && code < 0xe000) {

@@ -19,7 +19,7 @@ struct piece {
 };
 
 #define LITERAL(text) ((struct piece){text, sizeof(text) - 1})
-#define SLICE(slice) ((struct piece){(slice).bytes, (slice).length})
+#define SLICE(slice)  ((struct piece){(slice).bytes, (slice).length})
 
 static int put(struct weir__buffer *to, const struct piece *pieces, size_t count)
 {
@@ -137,8 +137,9 @@ static int put_terms(struct weir__buffer *to, const struct weir__call_terms *ter
     size_t begin;
     int status;
 
-    if (terms == NULL || (terms->deadline_ms < 0 && terms->credit == 0 && !terms->input &&
-                          terms->traceparent == NULL && terms->tracestate == NULL))
+    if (terms == NULL
+        || (terms->deadline_ms < 0 && terms->credit == 0 && !terms->input
+            && terms->traceparent == NULL && terms->tracestate == NULL))
         return 0;
     status = PUT(to, LITERAL(",\"weir\":"));
     begin = to->length;
@@ -162,7 +163,8 @@ int weir__write_request(struct weir__buffer *to, struct weir__slice id, const ch
                         struct weir__slice params, const struct weir__call_terms *terms)
 {
     size_t before = to->length;
-    int status = PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"method\":"));
+    int status =
+        PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"method\":"));
 
     if (status >= 0)
         status = weir__write_string(to, method, strlen(method));
@@ -202,7 +204,8 @@ int weir__write_error(struct weir__buffer *to, struct weir__slice id, int64_t co
                       const char *message, struct weir__slice data)
 {
     size_t before = to->length;
-    int status = PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"error\":"));
+    int status =
+        PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"error\":"));
 
     if (status >= 0)
         status = weir__write_error_value(to, code, message, data);

@@ -15,7 +15,7 @@
 struct weir__call_terms {
     int64_t deadline_ms; /* -1: none */
     uint64_t credit;
-    int input; /* "stream":"in" */
+    int input;                            /* "stream":"in" */
     const char *traceparent, *tracestate; /* NULL: none */
 };
 

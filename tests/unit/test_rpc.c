@@ -48,7 +48,8 @@ static void every_kind_is_told_apart(void)
         {"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"a\"}", WEIR__MESSAGE_NOT_RPC, "1"},
         {"{\"id\":1,\"method\":\"a\"}", WEIR__MESSAGE_NOT_RPC, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":5}", WEIR__MESSAGE_NOT_RPC, "1"},
-        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":5}", WEIR__MESSAGE_NOT_RPC, "1"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":5}", WEIR__MESSAGE_NOT_RPC,
+         "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"weir\":[]}", WEIR__MESSAGE_NOT_RPC, "1"},
         {"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"a\"}", WEIR__MESSAGE_NOT_RPC, NULL},
         {"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"a\"}", WEIR__MESSAGE_NOT_RPC, NULL},
@@ -79,9 +80,9 @@ static void every_kind_is_told_apart(void)
 
 static void payloads_are_slices_byte_for_byte(void)
 {
-    struct weir__message message =
-        scanned(" { \"jsonrpc\" : \"2.0\" , \"id\" : 12 , \"method\" : \"a\\u0062\" ,"
-                " \"params\" : [1e400, \"]}\\\\\\\"\", {\"id\":3}, 0.10 ] , \"weir\":{\"credit\":4} } ");
+    struct weir__message message = scanned(
+        " { \"jsonrpc\" : \"2.0\" , \"id\" : 12 , \"method\" : \"a\\u0062\" ,"
+        " \"params\" : [1e400, \"]}\\\\\\\"\", {\"id\":3}, 0.10 ] , \"weir\":{\"credit\":4} } ");
 
     CU_ASSERT_EQUAL(message.kind, WEIR__MESSAGE_REQUEST);
     CU_ASSERT_EQUAL(message.number, 12);
@@ -120,7 +121,8 @@ static void a_batch_is_stepped_through(void)
 
 static void numbers_have_their_bounds(void)
 {
-    CU_ASSERT_EQUAL(weir__slice_number(weir__slice_of("9007199254740991")), INT64_C(9007199254740991));
+    CU_ASSERT_EQUAL(weir__slice_number(weir__slice_of("9007199254740991")),
+                    INT64_C(9007199254740991));
     CU_ASSERT_EQUAL(weir__slice_number(weir__slice_of("9007199254740992")), -1);
     CU_ASSERT_EQUAL(weir__slice_number(weir__slice_of("-1")), -1);
     CU_ASSERT_EQUAL(weir__slice_number(weir__slice_of("1.0")), -1);
@@ -138,7 +140,10 @@ static void strings_lose_their_escapes(void)
         {"\"a\\n\\t\\\\\\/\\\"\\b\\f\\r\"", "a\n\t\\/\"\b\f\r", 9},
         {"\"\\u00e9\\u20ac\\uD83D\\ude00\"", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9},
         {"\"\\ud83d\"", "\xef\xbf\xbd", 3},
-        {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A", 4},
+        {"\"\\ud83d\\u0041\"",
+         "\xef\xbf\xbd"
+         "A",
+         4},
         {"\"a\\u0000b\"", "a\0b", 3},
     };
 
@@ -162,21 +167,26 @@ static void messages_are_written_as_the_protocol_shows_them(void)
     struct weir__slice id = weir__slice_of("7"), nothing = {NULL, 0};
     static const char wanted[] =
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"add\",\"params\":[3,4]}\n"
-        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"a\\\"\\u0001\xef\xbf\xbd\",\"weir\":{\"deadline_ms\":1500,"
-        "\"credit\":16,\"stream\":\"in\",\"traceparent\":\"00-ab\",\"tracestate\":\"k=\\\"v\\\"\"}}\n"
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"a\\\"\\u0001\xef\xbf\xbd\",\"weir\":{"
+        "\"deadline_ms\":1500,"
+        "\"credit\":16,\"stream\":\"in\",\"traceparent\":\"00-ab\",\"tracestate\":\"k=\\\"v\\\"\"}}"
+        "\n"
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":1e400}\n"
-        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"no\",\"data\":[1]}}\n"
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"no\",\"data\":["
+        "1]}}\n"
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{}}\n"
         "{\"jsonrpc\":\"2.0\",\"method\":\"weir/chunk\",\"params\":{\"id\":7,\"value\":41}}\n"
         "{\"jsonrpc\":\"2.0\",\"method\":\"weir/credit\",\"params\":{\"id\":7,\"n\":8}}\n"
         "{\"jsonrpc\":\"2.0\",\"method\":\"weir/end\",\"params\":{\"id\":7}}\n"
-        "{\"jsonrpc\":\"2.0\",\"method\":\"weir/end\",\"params\":{\"id\":7,\"error\":{\"code\":1}}}\n"
+        "{\"jsonrpc\":\"2.0\",\"method\":\"weir/"
+        "end\",\"params\":{\"id\":7,\"error\":{\"code\":1}}}\n"
         "{\"jsonrpc\":\"2.0\",\"method\":\"weir/cancel\",\"params\":{\"id\":7}}\n";
 
     CU_ASSERT_EQUAL(weir__write_request(&to, id, "add", weir__slice_of("[3,4]"), &none), 0);
     CU_ASSERT_EQUAL(weir__write_request(&to, id, "a\"\x01\xff", nothing, &all), 0);
     CU_ASSERT_EQUAL(weir__write_result(&to, id, weir__slice_of("1e400")), 0);
-    CU_ASSERT_EQUAL(weir__write_error(&to, weir__slice_of("null"), -32700, "no", weir__slice_of("[1]")), 0);
+    CU_ASSERT_EQUAL(
+        weir__write_error(&to, weir__slice_of("null"), -32700, "no", weir__slice_of("[1]")), 0);
     CU_ASSERT_EQUAL(weir__write_error_object(&to, id, weir__slice_of("{}")), 0);
     CU_ASSERT_EQUAL(weir__write_chunk(&to, id, weir__slice_of("41")), 0);
     CU_ASSERT_EQUAL(weir__write_credit(&to, id, 8), 0);
@@ -255,7 +265,8 @@ int main(void)
         {"a batch is stepped through", a_batch_is_stepped_through},
         {"numbers have their bounds", numbers_have_their_bounds},
         {"strings lose their escapes", strings_lose_their_escapes},
-        {"messages are written as the protocol shows them", messages_are_written_as_the_protocol_shows_them},
+        {"messages are written as the protocol shows them",
+         messages_are_written_as_the_protocol_shows_them},
         {"a value is made to fit one line", a_value_is_made_to_fit_one_line},
         {"a sender stops at no credit", a_sender_stops_at_no_credit},
         {"a receiver grants half windows", a_receiver_grants_half_windows},
