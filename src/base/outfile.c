@@ -76,8 +76,7 @@ int weir__outfile_open(struct weir__outfile *file, const char *path, struct weir
     return 0;
 }
 
-/* A rename is only as safe as its directory. */
-static void sync_directory(const char *place)
+void weir__directory_sync(const char *place)
 {
     char dir[PATH_MAX], *slash;
     int fd;
@@ -137,7 +136,7 @@ int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)
         status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", file->shown);
         unlink(file->temporary);
     } else {
-        sync_directory(file->place);
+        weir__directory_sync(file->place);
     }
     release(file);
     return status;

@@ -28,6 +28,10 @@ int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error);
  * nobody else is at work on it. */
 void weir__outfile_sweep(const char *path);
 
+/* Writes the directory that path is in to disk, as far as it can: a new name is only
+ * as safe as its directory. */
+void weir__directory_sync(const char *path);
+
 /* Throws it away.  Accepts one that is not open. */
 void weir__outfile_discard(struct weir__outfile *file);
 

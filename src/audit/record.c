@@ -1,0 +1,247 @@
+#include "config.h"
+
+#include "audit/record.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/mask.h"
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/message.h"
+#include "base/names.h"
+#include "base/strays.h"
+
+/* A problem's type, as RFC 9457 wants one: a URI that names it and need not lead
+ * anywhere. */
+#define PROBLEM_TYPE "https://example.org/weir/problems/"
+
+/* --- Who -------------------------------------------------------------------- */
+
+static json_t *user_name(void)
+{
+    char place[4096];
+    struct passwd entry, *found = NULL;
+
+    if (getpwuid_r(getuid(), &entry, place, sizeof place, &found) != 0 || found == NULL)
+        return json_null();
+    return weir__json_bytes(found->pw_name);
+}
+
+static json_t *who(void)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+
+    gethostname(host, sizeof host - 1);
+    return json_pack("{s:I,s:o,s:o,s:I}", "uid", (json_int_t)getuid(), "user", user_name(), "host",
+                     weir__json_bytes(host), "pid", (json_int_t)getpid());
+}
+
+/* --- What ------------------------------------------------------------------- */
+
+/* Cuts text to size, at a character. */
+static void cut(struct weir__buffer *text, size_t size)
+{
+    static const char dots[] = "...";
+
+    if (text->length <= size)
+        return;
+    text->length = size;
+    while (text->length > 0 && (text->bytes[text->length] & 0xC0) == 0x80)
+        text->length--;
+    weir__buffer_add(text, dots, sizeof dots - 1, NULL); /* there is room: it was longer */
+}
+
+static json_t *take_text(struct weir__buffer *text)
+{
+    char *bytes = weir__buffer_take(text, NULL);
+    json_t *value = bytes != NULL ? weir__json_bytes(bytes) : NULL;
+
+    free(bytes);
+    return value;
+}
+
+/* A command line on its way into a record. */
+struct words {
+    json_t *array;
+    size_t count, bytes; /* seen, cut or not */
+    size_t kept;         /* bytes in the array */
+    int is_cut;
+    struct weir__digest *digest; /* of the masked words, a NUL byte behind each */
+};
+
+static int add_word(struct words *words, const char *word, const char *before,
+                    struct weir_error *error)
+{
+    struct weir__buffer text = {0};
+    size_t room = WEIR__AUDIT_ARGUMENTS_BYTES - words->kept;
+    int status = weir__mask_add(&text, word, before, error);
+
+    if (status == 0)
+        status = weir__buffer_reserve(&text, 8, error);
+    if (status < 0) {
+        weir__buffer_clear(&text);
+        return status;
+    }
+    text.bytes[text.length] = '\0';
+    weir__digest_add(words->digest, text.bytes, text.length + 1);
+    words->count++;
+    words->bytes += text.length;
+    if (words->count > WEIR__AUDIT_ARGUMENTS || room == 0) {
+        words->is_cut = 1;
+    } else {
+        if (room > WEIR__AUDIT_ARGUMENT_BYTES)
+            room = WEIR__AUDIT_ARGUMENT_BYTES;
+        words->is_cut |= text.length > room;
+        cut(&text, room);
+        words->kept += text.length < room ? text.length : room;
+        if (json_array_append_new(words->array, take_text(&text)) < 0)
+            status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    }
+    weir__buffer_clear(&text);
+    return status;
+}
+
+static json_t *what(const struct weir__audit_command *command, struct weir_error *error)
+{
+    struct words words = {.array = json_array(), .digest = weir__digest_new(NULL, 0)};
+    char hex[WEIR__DIGEST_SIZE];
+    json_t *made = NULL;
+    int status = 0;
+
+    if (words.array == NULL || words.digest == NULL)
+        status = WEIR_ERR_NOMEM;
+    for (char *const *word = command->argv; status == 0 && *word != NULL; word++)
+        status = add_word(&words, *word, word > command->argv ? word[-1] : NULL, error);
+    if (status == 0)
+        made = json_pack("{s:s,s:O}", "subcommand", command->subcommand, "argv", words.array);
+    if (made != NULL && words.is_cut) {
+        weir__digest_take(words.digest, hex);
+        json_object_set_new(made, "argv_cut",
+                            json_pack("{s:I,s:I,s:s}", "words", (json_int_t)words.count, "bytes",
+                                      (json_int_t)words.bytes, "sha256", hex));
+    }
+    weir__digest_free(words.digest);
+    json_decref(words.array);
+    return made;
+}
+
+/* --- Where, and from where --------------------------------------------------- */
+
+static json_t *directory(void)
+{
+    char path[PATH_MAX];
+
+    return getcwd(path, sizeof path) != NULL ? weir__json_bytes(path) : json_null();
+}
+
+static json_t *masked(const char *text)
+{
+    struct weir__buffer out = {0};
+    json_t *value;
+
+    if (text == NULL || *text == '\0')
+        return json_null();
+    if (weir__mask_add(&out, text, NULL, NULL) < 0 || weir__buffer_reserve(&out, 8, NULL) < 0) {
+        weir__buffer_clear(&out);
+        return NULL;
+    }
+    cut(&out, WEIR__AUDIT_ARGUMENT_BYTES);
+    value = take_text(&out);
+    weir__buffer_clear(&out);
+    return value;
+}
+
+/* W3C Trace Context: version-trace-parent-flags, neither id all zeros. */
+static json_t *traceparent(const char *text)
+{
+    static const char shape[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    static const char zeros[] = "00000000000000000000000000000000";
+    size_t length = text != NULL ? strlen(text) : 0;
+
+    if (length != sizeof shape - 1 || strncmp(text, "ff", 2) == 0
+        || strncmp(text + 3, zeros, 32) == 0 || strncmp(text + 36, zeros, 16) == 0)
+        return json_null();
+    for (size_t i = 0; i < length; i++)
+        if (shape[i] == 'h' ? strchr("0123456789abcdef", text[i]) == NULL : text[i] != '-')
+            return json_null();
+    return json_string(text);
+}
+
+/* --- Records ----------------------------------------------------------------- */
+
+json_t *weir__audit_started(const struct weir__audit_command *command, struct weir_error *error)
+{
+    char job[WEIR__COOKIE_SIZE];
+    json_t *said = what(command, error), *record = NULL;
+
+    weir__cookie_make(job);
+    if (said != NULL)
+        record = json_pack("{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:n,s:n,s:o}", "weir", 1, "kind",
+                           "audit", "event", "started", "job", job, "who", who(), "what", said,
+                           "cwd", directory(), "target", masked(command->target), "outcome",
+                           "status", "traceparent", traceparent(command->traceparent));
+    if (record == NULL)
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    return record;
+}
+
+static json_t *status_of(const struct weir__audit_end *end)
+{
+    char type[sizeof PROBLEM_TYPE + 32];
+
+    if (end->outcome == WEIR__AUDIT_OK)
+        return json_pack("{s:i}", "code", end->status);
+    snprintf(type, sizeof type, PROBLEM_TYPE "%s", weir__audit_outcome_name(end->outcome));
+    for (char *at = type; *at != '\0'; at++)
+        *at = *at == '_' ? '-' : *at;
+    return json_pack("{s:i,s:s,s:s,s:o}", "code", end->status, "type", type, "title",
+                     weir__audit_outcome_title(end->outcome), "detail", masked(end->detail));
+}
+
+json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
+                          struct weir_error *error)
+{
+    json_t *record = json_copy(started);
+    int failed = record == NULL;
+
+    if (!failed)
+        failed |= json_object_set_new(record, "event", json_string("ended"));
+    if (!failed)
+        failed |= json_object_set_new(record, "outcome",
+                                      json_string(weir__audit_outcome_name(end->outcome)));
+    if (!failed)
+        failed |= json_object_set_new(record, "status", status_of(end));
+    if (!failed)
+        failed |= json_object_set_new(record, "wall_ms", json_integer(end->wall_ns / 1000000));
+    if (!failed)
+        failed |= json_object_set(record, "events", end->events);
+    if (failed == 0)
+        return record;
+    json_decref(record);
+    weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    return NULL;
+}
+
+void weir__audit_hear(json_t *events, const struct weir_event *event)
+{
+    json_t *line = NULL;
+
+    if (json_array_size(events) >= WEIR__AUDIT_EVENTS)
+        return;
+    if (event->kind == WEIR_EVENT_TIMEOUT)
+        line = json_pack("{s:s,s:s}", "event", "timeout", "what", event->text);
+    else if (event->kind == WEIR_EVENT_SIGNAL_SENT)
+        line = json_pack("{s:s,s:s}", "event", "signal_sent", "signal",
+                         weir__signal_name((int)event->number));
+    else if (event->kind == WEIR_EVENT_SPAWNER_LOST)
+        line = json_pack("{s:s}", "event", "spawner_lost");
+    if (line != NULL)
+        json_array_append_new(events, line);
+}
