@@ -311,8 +311,13 @@ int weir__audit_append(struct weir__audit_log *log, json_t *record, struct weir_
             status = sync_file(log, fd, info.st_size == 0, error);
         close(fd);
     }
-    if (status == 0 && log->syslog != NULL)
-        status = weir__audit_syslog_send(log->syslog, record, log->line.bytes, log->line.length - 1,
-                                         error);
     return status;
+}
+
+int weir__audit_tell(struct weir__audit_log *log, const json_t *record, struct weir_error *error)
+{
+    if (log->syslog == NULL)
+        return 0;
+    return weir__audit_syslog_send(log->syslog, record, log->line.bytes, log->line.length - 1,
+                                   error);
 }

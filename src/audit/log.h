@@ -32,8 +32,12 @@ struct weir__audit_log *weir__audit_open(const struct weir__audit_options *optio
 void weir__audit_close(struct weir__audit_log *log);
 
 /* Gives record its time and place, and writes it.  On failure nothing of it is in
- * the file, unless it was the disk or the socket that failed afterwards.
+ * the file, unless it was the disk that failed afterwards.
  * Errors: SYSTEM, INVALID (the log cannot be appended to as it is), TIMEOUT, NOMEM. */
 int weir__audit_append(struct weir__audit_log *log, json_t *record, struct weir_error *error);
+
+/* Sends the record that was appended last to the socket too, where there is one.
+ * Errors: SYSTEM, NOMEM. */
+int weir__audit_tell(struct weir__audit_log *log, const json_t *record, struct weir_error *error);
 
 #endif

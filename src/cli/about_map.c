@@ -258,5 +258,6 @@ const struct cli_command cli_map = {
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_USAGE,
+    .audited = 1,
     .run = cmd_map,
 };

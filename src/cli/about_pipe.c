@@ -138,5 +138,6 @@ const struct cli_command cli_pipe = {
     .exits = exits,
     .words = CLI_WORDS_MIX,
     .usage_status = CLI_USAGE,
+    .audited = 1,
     .run = cmd_pipe,
 };

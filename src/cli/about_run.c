@@ -177,5 +177,6 @@ const struct cli_command cli_run = {
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_FAILED, /* 2 belongs to the program */
+    .audited = 1,
     .run = cmd_run,
 };

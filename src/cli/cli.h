@@ -44,12 +44,13 @@ struct cli_command {
     const struct cli_example *examples;
     const struct cli_exit *exits;
     enum cli_words words;
+    int audited;                       /* it has the options of cli/audit_common.h */
     int usage_status;                  /* what a bad command line exits with */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
 };
 
 extern const struct cli_command cli_weir; /* the program as a whole */
-extern const struct cli_command cli_run, cli_pipe, cli_map, cli_help;
+extern const struct cli_command cli_run, cli_pipe, cli_map, cli_audit, cli_help;
 
 /* All subcommands, ending with NULL. */
 extern const struct cli_command *const cli_commands[];

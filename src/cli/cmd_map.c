@@ -346,7 +346,10 @@ static int carry_out(struct errand *errand)
     watch_close(watch, 0);
     if (errand->progress != NULL && errand->have_report)
         map_progress_settle(errand->progress, &errand->report);
-    return status == 0 ? 0 : say(errand, status, "%s", error.text);
+    if (status == 0)
+        return 0;
+    say(errand, 0, "%s", error.text);
+    return audit_end(&watch->audit, WEIR__AUDIT_ERROR, status, error.text);
 }
 
 /* --- What came of it ------------------------------------------------------- */
@@ -402,6 +405,9 @@ static int work(struct errand *errand)
     }
     status = prepare(errand);
     if (status == 0)
+        status = audit_begin(&errand->watch.audit, &cli_map, &errand->parsed,
+                             errand->parsed.words.items[0]);
+    if (status == 0)
         status = carry_out(errand);
     if (errand->have_report) {
         status = errand->report.status;
@@ -411,6 +417,10 @@ static int work(struct errand *errand)
         failed = file_report(errand);
         if (failed != 0)
             status = failed;
+        status = watch_status(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED);
+        status = audit_end(&errand->watch.audit,
+                           weir__audit_outcome_of(WEIR_EXITED, errand->report.why, status), status,
+                           errand->report.reason);
     }
     if (errand->progress != NULL)
         map_progress_end(errand->progress, &errand->report, status);

@@ -300,7 +300,10 @@ static int carry_out(struct errand *errand)
     watch_close(watch, failed || any_signaled(&errand->report, 0));
     if (errand->progress != NULL)
         progress_settle(errand->progress);
-    return failed ? say(errand, CLI_FAILED, "%s", error.text) : 0;
+    if (!failed)
+        return 0;
+    say(errand, 0, "%s", error.text);
+    return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
 }
 
 /* --- The verdict ----------------------------------------------------------- */
@@ -341,6 +344,38 @@ static int file_report(struct errand *errand)
     return status;
 }
 
+/* What is started is the spec, or the stages by their names. */
+static int begin_record(struct errand *errand)
+{
+    const struct cli_list *words = &errand->parsed.words;
+    struct weir__buffer target = {0};
+    char *text;
+    int status;
+
+    for (size_t i = 0; i < words->count; i++)
+        if ((i > 0 && weir__buffer_add(&target, " | ", 3, NULL) < 0)
+            || weir__buffer_add(&target, words->items[i], strcspn(words->items[i], " \t"), NULL)
+                   < 0)
+            break;
+    text = weir__buffer_take(&target, NULL);
+    weir__buffer_clear(&target);
+    status = audit_begin(&errand->watch.audit, &cli_pipe, &errand->parsed,
+                         errand->values.file != NULL ? errand->values.file : text);
+    free(text);
+    return status;
+}
+
+/* Returns status, or CLI_FAILED. */
+static int end_record(struct errand *errand, int status)
+{
+    const struct weir_pipe_report *report = &errand->report;
+    int decided = report->decided_by;
+    enum weir_end end = decided >= 0 ? report->stages[decided].result.end : WEIR_EXITED;
+
+    return audit_end(&errand->watch.audit, weir__audit_outcome_of(end, report->why, status), status,
+                     report->reason);
+}
+
 /* Everything after the command line was understood. */
 static int work(struct errand *errand)
 {
@@ -354,14 +389,16 @@ static int work(struct errand *errand)
     if (status == 0)
         status = prepare(errand);
     if (status == 0)
+        status = begin_record(errand);
+    if (status == 0)
         status = carry_out(errand);
     if (status == 0) {
         explain(errand);
         status = file_report(errand);
         if (status == 0)
             status = report->status;
-        if (errand->watch.ended_by != 0 && report->why == WEIR_WHY_CANCELLED)
-            status = CLI_SIGNALED + errand->watch.ended_by;
+        status = watch_status(&errand->watch, status, report->why == WEIR_WHY_CANCELLED);
+        status = end_record(errand, status);
     }
     if (errand->progress != NULL)
         progress_end(errand->progress, report->stages != NULL ? report : NULL, status);

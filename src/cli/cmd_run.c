@@ -218,13 +218,32 @@ static int carry_out(struct errand *errand)
     if (!failed)
         return 0;
     cli_say(&cli_run, "%s", error.text);
-    return CLI_FAILED;
+    return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
+}
+
+/* Tells what became of it, to all who are to know.  Returns the status to exit with. */
+static int conclude(struct errand *errand)
+{
+    const struct weir_result *result = &errand->result;
+    struct watch *watch = &errand->watch;
+    int cancelled = result->why == WEIR_WHY_CANCELLED;
+    int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
+    int status = watch_status(watch, weir_result_status(result), cancelled), told;
+    char sentence[600];
+
+    explain(result);
+    if (tell(&errand->values, result) != 0)
+        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED,
+                         "its document could not be written");
+    weir_result_sentence(result, sentence, sizeof sentence);
+    told = audit_end(&watch->audit, weir__audit_outcome_of(result->end, result->why, status),
+                     status, sentence);
+    return told != status ? told : watch_end(watch, status, cancelled, interrupted);
 }
 
 int cmd_run(int argc, char **argv)
 {
     struct errand errand = {.input_fd = -1};
-    struct weir_result *result = &errand.result;
     struct cli_parsed parsed;
     int status;
 
@@ -236,19 +255,14 @@ int cmd_run(int argc, char **argv)
     if (status == 0)
         status = prepare(&errand, &parsed.words);
     if (status == 0)
+        status = audit_begin(&errand.watch.audit, &cli_run, &parsed, parsed.words.items[0]);
+    if (status == 0)
         status = carry_out(&errand);
-    if (status == 0) {
-        int cancelled = result->why == WEIR_WHY_CANCELLED;
-        int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
-
-        explain(result);
-        status = tell(&errand.values, result);
-        if (status == 0)
-            status = watch_end(&errand.watch, weir_result_status(result), cancelled, interrupted);
-    }
+    if (status == 0)
+        status = conclude(&errand);
     if (errand.input_fd >= 0)
         close(errand.input_fd);
-    weir_result_clear(result);
+    weir_result_clear(&errand.result);
     free(errand.values.env.items);
     free(errand.values.env_pass.items);
     cli_parsed_clear(&parsed);

@@ -59,9 +59,21 @@ static void print_bash_names(const struct cli_option *options, size_t count, FIL
     }
 }
 
+/* How to step over options that take a value. */
+static void print_bash_steps(const struct cli_table *table, FILE *out)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->options[i].metavar != NULL)
+            fprintf(out, "        --%s) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;\n",
+                    table->options[i].name);
+}
+
 /* Values first, then names; what is left is for words. */
 static void print_bash_command(const struct cli_command *command, FILE *out)
 {
+    struct cli_table tables[CLI_TABLES];
+
+    cli_tables(command, tables);
     fprintf(out, "\n_weir_%s() {\n", command->name);
     if (command->words == CLI_WORDS_END_OPTIONS) {
         fputs("    local i=2\n"
@@ -69,11 +81,8 @@ static void print_bash_command(const struct cli_command *command, FILE *out)
               "        case ${COMP_WORDS[i]} in\n"
               "        --) _weir_program $((i + 1)); return ;;\n",
               out);
-        for (size_t i = 0; i < command->option_count; i++)
-            if (command->options[i].metavar != NULL)
-                fprintf(out,
-                        "        --%s) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;\n",
-                        command->options[i].name);
+        for (int table = 0; table < CLI_TABLES; table++)
+            print_bash_steps(&tables[table], out);
         fputs("        -*) ;;\n"
               "        *) _weir_program $i; return ;;\n"
               "        esac\n"
@@ -82,15 +91,19 @@ static void print_bash_command(const struct cli_command *command, FILE *out)
               out);
     }
     fputs("    case $prev in\n", out);
-    for (size_t i = 0; i < command->option_count; i++)
-        if (command->options[i].metavar != NULL)
-            print_bash_value(&command->options[i], out);
+    for (int table = 0; table < CLI_TABLES; table++)
+        for (size_t i = 0; i < tables[table].count; i++)
+            if (tables[table].options[i].metavar != NULL)
+                print_bash_value(&tables[table].options[i], out);
     fputs("    *) if [[ $cur == -* ]]; then\n           _weir_reply -W '", out);
-    print_bash_names(command->options, command->option_count, out);
-    print_bash_names(cli_common_options, cli_common_count, out);
+    for (int table = 0; table < CLI_TABLES; table++)
+        print_bash_names(tables[table].options, tables[table].count, out);
     fputs("'\n       else\n           ", out);
     if (command == &cli_help)
         fputs("_weir_reply -W \"$subcommands\"", out);
+    else if (command == &cli_audit)
+        fputs("if ((COMP_CWORD == 2)); then _weir_reply -W 'verify show'; else _weir_reply -f; fi",
+              out);
     else
         fputs("_weir_reply -c", out);
     fputs("\n       fi ;;\n    esac\n}\n", out);
@@ -222,12 +235,17 @@ static void print_zsh_subcommands(FILE *out)
 
 static void print_zsh_command(const struct cli_command *command, FILE *out)
 {
+    struct cli_table tables[CLI_TABLES];
+
     fprintf(out, "        %s)\n            _arguments -S -s", command->name);
-    print_zsh_options(command->options, command->option_count, out);
-    print_zsh_options(cli_common_options, cli_common_count, out);
+    cli_tables(command, tables);
+    for (int i = 0; i < CLI_TABLES; i++)
+        print_zsh_options(tables[i].options, tables[i].count, out);
     fputs(" \\\n            ", out);
     if (command == &cli_help)
         print_zsh_subcommands(out);
+    else if (command == &cli_audit)
+        fputs("'1:what:(verify show)' '*:log:_files'", out);
     else if (command->words == CLI_WORDS_END_OPTIONS)
         fputs("'(-)1:program: _command_names -e' '*::argument: _normal'", out);
     else

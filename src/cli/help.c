@@ -114,6 +114,8 @@ static void print_front(FILE *out)
 
 void help_print(const struct cli_command *command, FILE *out)
 {
+    struct cli_table tables[CLI_TABLES];
+
     if (command == &cli_weir) {
         print_front(out);
         return;
@@ -121,7 +123,8 @@ void help_print(const struct cli_command *command, FILE *out)
     fprintf(out, "%s: %s\n\n", help_words(command).text, command->summary);
     help_usage(command, out);
     print_examples(command, out);
-    print_options(command->options, command->option_count, out);
-    print_options(cli_common_options, cli_common_count, out);
+    cli_tables(command, tables);
+    for (int i = 0; i < CLI_TABLES; i++)
+        print_options(tables[i].options, tables[i].count, out);
     print_exits(command, out);
 }

@@ -198,14 +198,17 @@ static void print_see_also(const struct cli_command *command, FILE *out)
 
 void man_print(const struct cli_command *command, FILE *out)
 {
+    struct cli_table tables[CLI_TABLES];
+
     print_heading(command, out);
     print_synopsis(command, out);
     print_description(command, out);
     if (command == &cli_weir)
         print_subcommands(out);
     fputs(".SH OPTIONS\n", out);
-    print_options(command->options, command->option_count, out);
-    print_options(cli_common_options, cli_common_count, out);
+    cli_tables(command, tables);
+    for (int i = 0; i < CLI_TABLES; i++)
+        print_options(tables[i].options, tables[i].count, out);
     print_exits(command, out);
     print_examples(command, out);
     print_see_also(command, out);

@@ -215,6 +215,12 @@ static store *const stores[] = {
     [CLI_NUMBER] = store_count,
 };
 
+int cli_store(const struct cli_option *option, const char *value, void *place,
+              struct weir_error *error)
+{
+    return stores[option->kind](option, value, place, error);
+}
+
 /* --- The parser ------------------------------------------------------------ */
 
 struct reading {
@@ -238,6 +244,26 @@ static int is_common(const struct cli_option *option)
     return option >= cli_common_options && option < cli_common_options + cli_common_count;
 }
 
+void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES])
+{
+    tables[0] = (struct cli_table){command->options, command->option_count};
+    tables[1] = (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
+    tables[2] = (struct cli_table){cli_common_options, cli_common_count};
+}
+
+/* Notes that the option was given.  Returns where its value belongs. */
+static void *place_of(const struct reading *reading, const struct cli_option *option)
+{
+    struct cli_parsed *parsed = reading->parsed;
+
+    if (option >= cli_audit_options && option < cli_audit_options + cli_audit_count) {
+        parsed->audit.given |= 1u << (option - cli_audit_options);
+        return (char *)&parsed->audit + option->offset;
+    }
+    parsed->given |= UINT64_C(1) << (option - reading->command->options);
+    return (char *)reading->values + option->offset;
+}
+
 /* Finds by name (length bytes of it) or, with length 0, by letter. */
 static const struct cli_option *find(const struct cli_option *options, size_t count,
                                      const char *name, size_t length)
@@ -253,9 +279,13 @@ static const struct cli_option *find(const struct cli_option *options, size_t co
 static const struct cli_option *find_option(const struct cli_command *command, const char *name,
                                             size_t length)
 {
-    const struct cli_option *option = find(command->options, command->option_count, name, length);
+    const struct cli_option *option = NULL;
+    struct cli_table tables[CLI_TABLES];
 
-    return option != NULL ? option : find(cli_common_options, cli_common_count, name, length);
+    cli_tables(command, tables);
+    for (int i = 0; i < CLI_TABLES && option == NULL; i++)
+        option = find(tables[i].options, tables[i].count, name, length);
+    return option;
 }
 
 static int unknown(const struct cli_command *command, const char *argument, const char *name,
@@ -263,12 +293,13 @@ static int unknown(const struct cli_command *command, const char *argument, cons
 {
     char typed[64];
     struct suggestion nearest = {.typed = typed};
+    struct cli_table tables[CLI_TABLES];
 
     snprintf(typed, sizeof typed, "%.*s", (int)length, name);
-    for (size_t i = 0; i < command->option_count && length > 1; i++)
-        suggest(&nearest, command->options[i].name);
-    for (size_t i = 0; i < cli_common_count && length > 1; i++)
-        suggest(&nearest, cli_common_options[i].name);
+    cli_tables(command, tables);
+    for (int table = 0; table < CLI_TABLES && length > 1; table++)
+        for (size_t i = 0; i < tables[table].count; i++)
+            suggest(&nearest, tables[table].options[i].name);
     if (nearest.name != NULL)
         return cli_bad_usage(command, "there is no option %s%s: did you mean --%s?",
                              argument[1] == '-' ? "--" : "-", typed, nearest.name);
@@ -289,8 +320,7 @@ static int take(struct reading *reading, const struct cli_option *option, const 
                              attached);
     if (is_common(option))
         return answer_common(command, option);
-    place = (char *)reading->values + option->offset;
-    reading->parsed->given |= UINT64_C(1) << (option - command->options);
+    place = place_of(reading, option);
     if (option->kind == CLI_FLAG) {
         *(int *)place = 1;
         return CLI_GO_ON;
@@ -302,7 +332,7 @@ static int take(struct reading *reading, const struct cli_option *option, const 
                              option->metavar);
     if (attached == NULL)
         reading->next++;
-    if (stores[option->kind](option, value, place, &error) < 0) {
+    if (cli_store(option, value, place, &error) < 0) {
         cli_say(command, "%s", error.text);
         return command->usage_status;
     }
@@ -348,7 +378,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
         .command = command, .next = argv + (argc > 0), .values = values, .parsed = parsed};
     int options_ended = 0, status = CLI_GO_ON;
 
-    *parsed = (struct cli_parsed){0};
+    *parsed = (struct cli_parsed){.argv = argv};
     while (status == CLI_GO_ON && *reading.next != NULL) {
         const char *argument = *reading.next++;
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/error.h>
+
 #include "cli/cli.h"
 
 /* What a value must look like, and what stands at the option's place. */
@@ -44,6 +46,25 @@ struct cli_option {
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_common_count;
 
+/* --audit and its like, of the subcommands that are audited: about_audit.c. */
+extern const struct cli_option cli_audit_options[];
+extern const size_t cli_audit_count;
+
+struct cli_audit_values {
+    const char *file, *syslog; /* NULL: none */
+    uint64_t max_size;         /* 0: none */
+    int fsync;                 /* enum audit_fsync */
+    unsigned given;            /* bits 1 << index into cli_audit_options */
+};
+
+/* The options of a subcommand, table by table: its own, the shared, the common. */
+struct cli_table {
+    const struct cli_option *options;
+    size_t count;
+};
+enum { CLI_TABLES = 3 };
+void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES]);
+
 /* Strings, borrowed from argv; items ends with NULL once there is one. */
 struct cli_list {
     const char **items;
@@ -56,7 +77,9 @@ void cli_list_add(struct cli_list *list, const char *item);
 /* What a command line held. */
 struct cli_parsed {
     struct cli_list words;
-    uint64_t given; /* bits 1 << index into the command's options */
+    uint64_t given;    /* bits 1 << index into the command's options */
+    char *const *argv; /* all of it, from the subcommand on; borrowed */
+    struct cli_audit_values audit;
 };
 
 int cli_given(const struct cli_parsed *parsed, size_t option);
@@ -68,6 +91,11 @@ enum { CLI_GO_ON = -1 };
  * was said. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
               struct cli_parsed *parsed);
+
+/* Reads value into the option's place, as the parser does.  Returns 0, or a negative
+ * status with error saying what is wrong and what is accepted. */
+int cli_store(const struct cli_option *option, const char *value, void *place,
+              struct weir_error *error);
 
 void cli_parsed_clear(struct cli_parsed *parsed);
 

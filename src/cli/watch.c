@@ -22,6 +22,7 @@ static void hear(const struct weir_event *event, void *context)
         watch->paused = (int)event->number;
         watch->paused_pid = event->pid;
     }
+    audit_hear(&watch->audit, event);
     if (watch->on_event != NULL)
         watch->on_event(watch->context, event);
 }
@@ -192,6 +193,11 @@ void watch_close(struct watch *watch, int killed)
     watch->weir = NULL;
 }
 
+int watch_status(const struct watch *watch, int status, int cancelled)
+{
+    return cancelled && watch->ended_by != 0 ? CLI_SIGNALED + watch->ended_by : status;
+}
+
 int watch_end(const struct watch *watch, int status, int cancelled, int interrupted)
 {
     /* A shell ends its loop when the program died of SIGINT, not when it exits
@@ -203,5 +209,5 @@ int watch_end(const struct watch *watch, int status, int cancelled, int interrup
         fflush(stdout);
         signals_die(SIGINT);
     }
-    return cancelled && watch->ended_by != 0 ? CLI_SIGNALED + watch->ended_by : status;
+    return watch_status(watch, status, cancelled);
 }

@@ -10,6 +10,7 @@
 
 #include <weir/weir.h>
 
+#include "cli/audit_common.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
 
@@ -27,6 +28,8 @@ struct watch {
     void (*on_event)(void *context, const struct weir_event *event);
     int (*on_tick)(void *context); /* returns milliseconds until the next one, -1: none */
     void (*on_pause)(void *context);
+
+    struct audit audit; /* hears of the job's events */
 
     int over;        /* set by whoever hears that the job is over */
     int ended_by;    /* the first signal that asked weir to end; 0: none */
@@ -50,9 +53,11 @@ void watch_job(struct watch *watch);
  * it, was ended by a signal. */
 void watch_close(struct watch *watch, int killed);
 
-/* What weir exits with when a job that would exit with status was cancelled or
- * interrupted.  interrupted: the job died of SIGINT.  Does not return when weir
- * must end by SIGINT itself, so that a shell's loop around it ends too. */
+/* What weir exits with when a job that would exit with status was cancelled, or not. */
+int watch_status(const struct watch *watch, int status, int cancelled);
+
+/* The same, for one that may have been interrupted.  interrupted: the job died of SIGINT.  Does not
+ * return when weir must end by SIGINT itself, so that a shell's loop around it ends too. */
 int watch_end(const struct watch *watch, int status, int cancelled, int interrupted);
 
 #endif

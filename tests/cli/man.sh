@@ -3,7 +3,7 @@
 . "$srcdir/tests/support/tap.sh"
 
 weir=$builddir/weir
-subcommands="run pipe map help"
+subcommands="run pipe map audit help"
 
 # page NAME: the built page, or the copy of the tarball.
 page() {
@@ -79,12 +79,13 @@ zsh_has_options() {
     ! command -v zsh >/dev/null || zsh -n "$work/weir.zsh"
 }
 
-plan 19
+plan 22
 
 check "weir-run(1) has every option of weir run" page_has_options run
 check "weir-pipe(1) has every option of weir pipe" page_has_options pipe
 check "weir-map(1) has every option of weir map" page_has_options map
-for name in weir weir-run weir-pipe weir-map; do
+check "weir-audit(1) has every option of weir audit" page_has_options audit
+for name in weir weir-run weir-pipe weir-map weir-audit; do
     check "$name(1) has its sections" page_has_sections "$name"
     check "$name(1) is clean" clean "$name"
 done
@@ -101,7 +102,7 @@ if command -v bash >/dev/null; then
     check "bash leaves what is behind the program to the program" eval \
         'cd "$work" && offers weir.bash weir run --timeout 5 cat weir.b'
 else
-    for number in 14 15 16 17 18; do echo "ok $number # SKIP no bash"; done
-    test_number=18
+    for number in 17 18 19 20 21; do echo "ok $number # SKIP no bash"; done
+    test_number=21
 fi
 check "zsh has every option" zsh_has_options

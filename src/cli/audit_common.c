@@ -1,0 +1,136 @@
+#include "config.h"
+
+#include "cli/audit_common.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/key.h"
+#include "audit/log.h"
+#include "audit/record.h"
+#include "base/clock.h"
+#include "cli/about_audit.h"
+
+/* What stands for an option that is not given. */
+static const struct {
+    enum audit_shared option;
+    const char *variable;
+} variables[] = {
+    {AUDIT_FILE, "WEIR_AUDIT"},
+    {AUDIT_FSYNC, "WEIR_AUDIT_FSYNC"},
+    {AUDIT_MAX_SIZE, "WEIR_AUDIT_MAX_SIZE"},
+    {AUDIT_SYSLOG, "WEIR_AUDIT_SYSLOG"},
+};
+
+/* Fills in what the environment says.  Returns 0, or the status to exit with. */
+static int settle(const struct cli_command *command, const struct cli_parsed *parsed,
+                  struct cli_audit_values *values)
+{
+    struct weir_error error;
+
+    *values = parsed->audit;
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const struct cli_option *option = &cli_audit_options[variables[i].option];
+        const char *value = getenv(variables[i].variable);
+
+        if ((values->given >> variables[i].option & 1) || value == NULL || *value == '\0')
+            continue;
+        if (cli_store(option, value, (char *)values + option->offset, &error) < 0) {
+            cli_say(command, "%s in the environment: %s", variables[i].variable, error.text);
+            return CLI_FAILED;
+        }
+    }
+    if (values->file == NULL && values->given != 0)
+        return cli_bad_usage(command, "there is no audit log to which that could apply: give "
+                                      "--audit FILE");
+    return 0;
+}
+
+static void drop(struct audit *audit)
+{
+    weir__audit_close(audit->log);
+    json_decref(audit->started);
+    json_decref(audit->events);
+    *audit = (struct audit){0};
+}
+
+static int refuse(struct audit *audit, const struct weir_error *error)
+{
+    cli_say(audit->command, "%s: nothing was started", error->text);
+    drop(audit);
+    return CLI_FAILED;
+}
+
+/* The record is in the file, but not where else it should be: then its command has
+ * to end before it began. */
+static int take_back(struct audit *audit, const struct weir_error *error)
+{
+    struct weir__audit_end end = {.outcome = WEIR__AUDIT_ERROR,
+                                  .status = CLI_FAILED,
+                                  .detail = error->text,
+                                  .events = audit->events};
+    json_t *ended = weir__audit_ended(audit->started, &end, NULL);
+
+    if (ended != NULL)
+        weir__audit_append(audit->log, ended, NULL);
+    json_decref(ended);
+    return refuse(audit, error);
+}
+
+int audit_begin(struct audit *audit, const struct cli_command *command,
+                const struct cli_parsed *parsed, const char *target)
+{
+    struct weir__audit_command said = {.subcommand = command->name,
+                                       .argv = parsed->argv,
+                                       .target = target,
+                                       .traceparent = getenv("TRACEPARENT")};
+    struct weir__audit_options options = {.key_file = getenv(WEIR__AUDIT_KEY_VARIABLE)};
+    struct cli_audit_values values;
+    struct weir_error error;
+    int status = settle(command, parsed, &values);
+
+    *audit = (struct audit){.command = command, .began_ns = weir__clock_ns()};
+    if (status != 0 || values.file == NULL)
+        return status;
+    options.path = values.file;
+    options.syslog = values.syslog;
+    options.max_size = values.max_size;
+    options.no_sync = values.fsync == AUDIT_FSYNC_NEVER;
+    audit->log = weir__audit_open(&options, &error);
+    if (audit->log == NULL)
+        return refuse(audit, &error);
+    audit->events = json_array();
+    audit->started = weir__audit_started(&said, &error);
+    if (audit->started == NULL || weir__audit_append(audit->log, audit->started, &error) < 0)
+        return refuse(audit, &error);
+    if (weir__audit_tell(audit->log, audit->started, &error) < 0)
+        return take_back(audit, &error);
+    return 0;
+}
+
+void audit_hear(struct audit *audit, const struct weir_event *event)
+{
+    if (audit->log != NULL)
+        weir__audit_hear(audit->events, event);
+}
+
+int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status, const char *detail)
+{
+    struct weir__audit_end end = {.outcome = outcome, .status = status, .detail = detail};
+    struct weir_error error;
+    json_t *ended;
+    int failed;
+
+    if (audit->log == NULL)
+        return status;
+    end.events = audit->events;
+    end.wall_ns = weir__clock_ns() - audit->began_ns;
+    ended = weir__audit_ended(audit->started, &end, &error);
+    failed = ended == NULL || weir__audit_append(audit->log, ended, &error) < 0
+             || weir__audit_tell(audit->log, ended, &error) < 0;
+    if (failed)
+        cli_say(audit->command, "%s: the audit log does not say how this ended", error.text);
+    json_decref(ended);
+    drop(audit);
+    return failed ? CLI_FAILED : status;
+}

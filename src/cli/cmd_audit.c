@@ -1,0 +1,191 @@
+/* weir audit - verify and show the record of what was started. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/key.h"
+#include "cli/about_audit.h"
+#include "cli/audit_show.h"
+
+struct errand {
+    struct audit_values values;
+    struct cli_parsed parsed;
+    struct audit_files log;
+    struct weir__audit_key key;
+    struct weir__audit_verdict verdict;
+};
+
+static int fail(const struct weir_error *error)
+{
+    cli_say(&cli_audit, "%s", error->text);
+    return error->status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
+}
+
+/* --- verify -------------------------------------------------------------------- */
+
+static int read_key(struct errand *errand)
+{
+    const char *path = errand->values.key_file;
+    struct weir_error error;
+
+    if (path == NULL)
+        path = getenv(WEIR__AUDIT_KEY_VARIABLE);
+    else if (strcmp(path, "none") == 0)
+        path = NULL;
+    return weir__audit_key_open(&errand->key, path, &error) < 0 ? fail(&error) : 0;
+}
+
+static int check_hash(const char *option, const char *hash)
+{
+    if (hash == NULL || weir__audit_is_hash(hash))
+        return 0;
+    cli_say(&cli_audit, "--%s: \"%.80s\" is no hash: give the 64 digits that verify prints", option,
+            hash);
+    return CLI_USAGE;
+}
+
+static int verify(struct errand *errand)
+{
+    const struct weir__audit_expected expected = {.after = errand->values.after,
+                                                  .last = errand->values.expect_last};
+    struct weir_error error;
+
+    for (size_t i = 0; i < errand->log.count; i++)
+        lseek(errand->log.files[i].fd, 0, SEEK_SET);
+    if (weir__audit_verify(errand->log.files, errand->log.count, &errand->key, &expected,
+                           &errand->verdict, &error)
+        < 0)
+        return fail(&error);
+    return 0;
+}
+
+/* Cuts a torn tail, if that is all that is wrong, and looks again. */
+static int repair(struct errand *errand)
+{
+    const struct weir__audit_verdict *verdict = &errand->verdict;
+    const char *name = errand->log.files[verdict->file].name;
+    struct weir_error error;
+    int64_t length;
+    int fd;
+
+    if (!verdict->is_tail || verdict->file + 1 < errand->log.count)
+        return 0;
+    fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        cli_say(&cli_audit, "cannot write %s: %m", name);
+        return CLI_USAGE;
+    }
+    length = weir__audit_repair(fd, name, verdict, &error);
+    close(fd);
+    if (length < 0)
+        return fail(&error);
+    printf("%s: cut %" PRId64 " bytes behind record %" JSON_INTEGER_FORMAT "\n", name, length,
+           verdict->last.seq);
+    return verify(errand);
+}
+
+static void print_sound(const struct errand *errand)
+{
+    const struct weir__audit_verdict *verdict = &errand->verdict;
+    const char *id = errand->key.id;
+    uint64_t unfinished = verdict->started > verdict->ended ? verdict->started - verdict->ended : 0;
+
+    printf("%s: OK: %" PRIu64 " records", errand->log.files[errand->log.count - 1].name,
+           verdict->records);
+    if (errand->log.count > 1)
+        printf(" in %zu files", errand->log.count);
+    printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished\n", verdict->started,
+           verdict->ended, unfinished);
+    printf("made: %s%s%s\n", weir__audit_key_algorithm(&errand->key),
+           *id != '\0' ? " under the key " : ", without a key", id);
+}
+
+static void print_fault(const struct errand *errand)
+{
+    const struct weir__audit_verdict *verdict = &errand->verdict;
+
+    printf("%s:", errand->log.files[verdict->file].name);
+    if (verdict->line > 0)
+        printf("%" PRIu64 ":", verdict->line);
+    printf(" %s: %s\n", weir__audit_fault_name(verdict->fault), verdict->sentence);
+    printf("before that: %" PRIu64 " records hold\n", verdict->records);
+}
+
+static int carry_out_verify(struct errand *errand)
+{
+    int status = check_hash("expect-last", errand->values.expect_last);
+
+    if (status == 0)
+        status = check_hash("after", errand->values.after);
+    if (status == 0)
+        status = read_key(errand);
+    if (status == 0)
+        status = verify(errand);
+    if (status == 0 && errand->values.repair_tail)
+        status = repair(errand);
+    if (status != 0)
+        return status;
+    if (errand->verdict.fault == WEIR__AUDIT_SOUND)
+        print_sound(errand);
+    else
+        print_fault(errand);
+    printf("last: %s\n", errand->verdict.last.hash);
+    if (errand->verdict.is_tail && errand->verdict.file + 1 == errand->log.count)
+        cli_say(&cli_audit, "nothing is appended until --repair-tail has cut that");
+    return errand->verdict.fault == WEIR__AUDIT_SOUND ? CLI_OK : 1;
+}
+
+/* --- The command line ---------------------------------------------------------- */
+
+/* Refuses options of the other verb.  Returns 0, or the status to exit with. */
+static int check_options(const struct errand *errand, const char *verb)
+{
+    int is_show = strcmp(verb, "show") == 0;
+
+    for (int i = 0; i < AUDIT_OPTION_COUNT; i++)
+        if (cli_given(&errand->parsed, (size_t)i) && (i >= AUDIT_SINCE) != is_show)
+            return cli_bad_usage(&cli_audit, "--%s means nothing to %s", audit_options[i].name,
+                                 verb);
+    return 0;
+}
+
+static int work(struct errand *errand)
+{
+    const struct cli_list *words = &errand->parsed.words;
+    const char *verb = words->count > 0 ? words->items[0] : "";
+    struct weir_error error;
+    int status;
+
+    if (strcmp(verb, "verify") != 0 && strcmp(verb, "show") != 0)
+        return cli_bad_usage(&cli_audit,
+                             *verb == '\0' ? "nothing was asked for%.0s: give verify or show"
+                                           : "it cannot %.40s: give verify or show",
+                             verb);
+    if (words->count < 2)
+        return cli_bad_usage(&cli_audit, "no file was given");
+    status = check_options(errand, verb);
+    if (status != 0)
+        return status;
+    if (audit_files_open(&errand->log, words->items + 1, words->count - 1, &error) < 0)
+        return fail(&error);
+    return *verb == 'v' ? carry_out_verify(errand) : audit_show(&errand->values, &errand->log);
+}
+
+int cmd_audit(int argc, char **argv)
+{
+    struct errand errand = {0};
+    int status = cli_parse(&cli_audit, argc, argv, &errand.values, &errand.parsed);
+
+    if (status != CLI_GO_ON)
+        return status;
+    status = work(&errand);
+    audit_files_close(&errand.log);
+    weir__audit_key_clear(&errand.key);
+    cli_parsed_clear(&errand.parsed);
+    return status;
+}
