@@ -147,13 +147,15 @@ int main(int argc, char **argv)
     set_signals(&while_waiting);
     jobs_init();
     answer_to(HOST_SOCKET);
-    while (host_lives || jobs_count() > 0) {
+    for (;;) {
         struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
                                 {.fd = host_lives ? host_process : -1, .events = POLLIN}};
-        int timeout_ms = jobs_tick();
+        int timeout_ms = jobs_tick(); /* which may have ended the last job */
         struct timespec timeout = {.tv_sec = timeout_ms / 1000,
                                    .tv_nsec = timeout_ms % 1000 * 1000000L};
 
+        if (!host_lives && jobs_count() == 0)
+            return 0;
         if (answer_flush())
             host[0].events |= POLLOUT;
         /* A child's end is looked for before anything else is begun. */
@@ -171,5 +173,4 @@ int main(int argc, char **argv)
             jobs_stop_all();
         }
     }
-    return 0;
 }
