@@ -95,7 +95,9 @@ static enum weir__audit_line parse(struct weir__audit_entry *entry, const char *
     entry->record = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (entry->record == NULL && json_error_code(&fault) == json_error_out_of_memory)
         return WEIR__AUDIT_LINE_NOMEM;
-    if (entry->record == NULL && json_error_code(&fault) == json_error_premature_end_of_input)
+    /* One that has its last brace has lost something else: a quote. */
+    if (entry->record == NULL && json_error_code(&fault) == json_error_premature_end_of_input
+        && (length == 0 || line[length - 1] != '}'))
         return say(entry, WEIR__AUDIT_LINE_CUT, "it ends in the middle");
     if (entry->record == NULL)
         return say(entry, WEIR__AUDIT_LINE_CHANGED, "it is no record: %.120s", fault.text);
