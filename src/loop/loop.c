@@ -280,6 +280,10 @@ void weir__watch_set(weir__watch *watch, int bits)
     int events =
         (bits & WEIR__READABLE ? UV_READABLE : 0) | (bits & WEIR__WRITABLE ? UV_WRITABLE : 0);
 
+    /* libuv asks the kernel again even for what it has asked already, and stops to
+     * watch after an error. */
+    if (watch->bits == bits && (bits == 0 || uv_is_active((uv_handle_t *)&watch->uv)))
+        return;
     watch->bits = bits;
     if (events != 0)
         uv_poll_start(&watch->uv, events, watch_fired);
