@@ -11,9 +11,16 @@
 #include "text/utf8.h"
 
 enum {
+    TICK_MS = 25,     /* how often it is looked at */
     QUEUE_MS = 100,   /* how much work may wait in a lane */
+    PACE_MS = 1,      /* how long its pace is measured for, at least */
+    SURE = 16,        /* so many replies tell the pace, fewer only what it tends to */
+    NAP_MS = 2,       /* as long as a nap takes, or a little less */
     PATIENCE_MS = 50, /* nothing moves: the worker may be buffering its output */
-    START_PATIENCE_MS = 300, /* the same before its first reply, or its input is closed */
+    CLOSE_MS = 300,   /* the same before its input is closed */
+    START_CLOSE_MS = 2000, /* the same before the first reply */
+    BYTES_A_MS = 8192,     /* for so much more it has a millisecond more */
+    PIPE_SIZE = 256 * 1024, /* a fast worker's naps, and still a small part of a user's share */
     CUT_OFF_MS = 1000, /* it has closed stdin or stdout: so long until it must have ended */
     RESTART_MS = 10,  /* before a worker is started where one died without a reply; doubles */
     FRUITLESS = 8,    /* so many die without any reply: the worker cannot run */
@@ -134,17 +141,38 @@ static void count_latency(struct weir_map *map, int64_t ns)
     map->latencies[bucket]++;
 }
 
-/* Room for more when the worker is fast, for less when records wait. */
-static void adapt_window(struct weir__lane *lane, int64_t waited_ns, size_t answered)
+/* Replies that were due waited_ns have come.  A time too short says nothing: what
+ * is read at once came one by one. */
+static void note_pace(struct weir__lane *lane, int64_t waited_ns, size_t answered)
 {
-    const struct weir_map_options *options = &lane->map->options;
+    lane->flows = 1;
+    lane->burst -= lane->burst / 16;
+    if (answered > lane->burst)
+        lane->burst = answered;
+    lane->busy_ns += waited_ns;
+    lane->counted += answered;
+    if (lane->busy_ns < (int64_t)PACE_MS * 1000000 && lane->pace_ns > 0)
+        return;
+    if (lane->pace_ns == 0 || lane->counted > SURE)
+        lane->pace_ns = lane->busy_ns / (int64_t)lane->counted + 1;
+    else
+        lane->pace_ns += (lane->busy_ns / (int64_t)lane->counted - lane->pace_ns) / 4;
+    lane->busy_ns = 0;
+    lane->counted = 0;
+}
 
-    if (waited_ns < (int64_t)QUEUE_MS * 1000000)
+/* Room for more when the worker is fast, for less when records wait too long; but
+ * never for less than it keeps back at a time. */
+static void adapt_window(struct weir__lane *lane, size_t answered)
+{
+    int64_t queue_ns = (int64_t)lane->window * lane->pace_ns;
+
+    if (queue_ns < (int64_t)QUEUE_MS * 1000000)
         lane->window += answered;
-    else if (waited_ns > (int64_t)2 * QUEUE_MS * 1000000 && lane->window > 1)
+    else if (queue_ns > (int64_t)2 * QUEUE_MS * 1000000 && lane->window > 2 * lane->burst)
         lane->window -= lane->window / 4 > 0 ? lane->window / 4 : 1;
-    if (lane->window > options->window)
-        lane->window = options->window;
+    if (lane->window > lane->map->options.window)
+        lane->window = lane->map->options.window;
 }
 
 static int is_good_reply(const struct weir_map *map, const char *bytes, size_t length)
@@ -233,7 +261,10 @@ static void replies_came(void *owner, const char *bytes, size_t length)
     if (lane->answered > before) {
         lane->turn_since_ns = lane->moved_ns = now_ns;
         lane->cut_off_ns = 0; /* what it has read it still answers */
-        adapt_window(lane, waited_ns, (size_t)(lane->answered - before));
+        if (before == 0 && lane->worker.state == WEIR__WORKER_CLOSING)
+            map->answers_at_end = 1;
+        note_pace(lane, waited_ns, (size_t)(lane->answered - before));
+        adapt_window(lane, (size_t)(lane->answered - before));
         if (lane->window > map->start_window && lane->answered - before > 1)
             map->start_window = lane->window < 64 ? lane->window : 64;
     }
@@ -334,6 +365,7 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
         .grace_ms = map->options.grace_ms,
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,
+        .pipe_size = PIPE_SIZE,
     };
     int status;
 
@@ -360,29 +392,19 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
     return 0;
 }
 
-static int send(struct weir__lane *lane, struct weir__record *record)
+static void send(struct weir__lane *lane, struct weir__record *record)
 {
+    struct weir_map *map = lane->map;
+
     lane->is_alone = lane->flight.count == 0;
     if (lane->is_alone)
         lane->turn_since_ns = weir__clock_ns();
     weir__queue_push(&lane->flight, record);
-    lane->map->in_flight++;
-    return weir__worker_send(&lane->worker, record->bytes, record->length);
-}
-
-/* A suspect goes alone, to a worker that has nothing else; while there are any,
- * nothing else is sent.  Only until some worker has answered, other records are
- * tried before: it may well be the one that kills them. */
-static int fill_with_suspect(struct weir__lane *lane)
-{
-    struct weir_map *map = lane->map;
-    struct weir__record *record;
-
-    if (lane->flight.count > 0)
-        return 0;
-    if (map->has_answered || weir__map_take(map, &record) != 1)
-        record = weir__queue_pop(&map->suspects);
-    return send(lane, record);
+    map->in_flight++;
+    if (weir__worker_send(&lane->worker, record->bytes, record->length) < 0) {
+        weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory to send records");
+        weir__map_fail(map, &map->error);
+    }
 }
 
 /* All that it may have in flight, in records or in bytes that go in or come out. */
@@ -395,27 +417,70 @@ static int is_full(const struct weir__lane *lane)
            || weir__worker_unsent(&lane->worker) >= options->window_bytes;
 }
 
-void weir__lane_fill(struct weir__lane *lane)
+static int is_fed(const struct weir__lane *lane)
+{
+    return weir__lane_is_live(lane) && lane->worker.in_fd >= 0;
+}
+
+int weir__lane_has_room(const struct weir__lane *lane)
+{
+    return is_fed(lane) && lane->flight.count < lane->window
+           && (lane->flight.count == 0 || !is_full(lane));
+}
+
+size_t weir__lane_fill(struct weir__lane *lane, size_t count)
 {
     struct weir_map *map = lane->map;
     struct weir__record *record;
-    int status = 0;
+    size_t sent = 0;
 
-    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0)
-        return;
-    if (map->suspects.count > 0) {
-        status = fill_with_suspect(lane);
-    } else {
-        while (status == 0 && map->end.status == 0 && lane->flight.count < lane->window
-               && (lane->flight.count == 0 || !is_full(lane)) && weir__map_take(map, &record) == 1)
-            status = send(lane, record);
+    while (sent < count && map->end.status == 0 && weir__lane_has_room(lane)
+           && weir__map_take(map, &record) == 1) {
+        send(lane, record);
+        sent++;
     }
-    if (status < 0) {
-        weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory to send records");
-        weir__map_fail(map, &map->error);
+    return sent;
+}
+
+/* Only until some worker has answered, other records are tried before: the suspect
+ * may well be the one that kills them. */
+void weir__lane_fill_alone(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record;
+
+    if (!is_fed(lane) || lane->flight.count > 0)
         return;
+    if (map->has_answered || weir__map_take(map, &record) != 1)
+        record = weir__queue_pop(&map->suspects);
+    send(lane, record);
+}
+
+/* While its work lasts for two naps, in and out, and it has answered lately. */
+int weir__lane_nap(struct weir__lane *lane)
+{
+    const int64_t naps_ns = (int64_t)2 * NAP_MS * 1000000;
+    size_t size, count = lane->flight.count;
+    int nap = 0;
+
+    if (weir__lane_is_live(lane) && lane->flows
+        && (int64_t)count * lane->pace_ns >= naps_ns) {
+        size = lane->flight.bytes / count;
+        if (size < lane->reply_size)
+            size = lane->reply_size;
+        nap = (size_t)(naps_ns / lane->pace_ns) * size <= lane->worker.pipe_size;
     }
-    weir__worker_flush(&lane->worker);
+    if (!lane->is_over)
+        weir__worker_nap(&lane->worker, nap);
+    return nap;
+}
+
+void weir__lane_wake(struct weir__lane *lane)
+{
+    if (lane->is_over || !lane->worker.napping)
+        return;
+    lane->flows = 0;
+    weir__worker_read(&lane->worker);
 }
 
 void weir__lane_close_input(struct weir__lane *lane)
@@ -434,49 +499,65 @@ static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
     return now_ns - lane->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
 }
 
+/* How long nothing may move before the lane gets more, or its end.  A worker's
+ * first window grows fast: what it keeps back at a time is not known yet, and one
+ * that is slow has more unread before it has much.  One that reads ahead all it can
+ * get, as ssh does, has the time to start. */
+static int64_t patience_ms(const struct weir__lane *lane, int must_end, int has_enough)
+{
+    if (lane->answered > 0)
+        return has_enough ? CLOSE_MS : PATIENCE_MS;
+    if (must_end)
+        return has_enough && !lane->map->answers_at_end ? START_CLOSE_MS : CLOSE_MS;
+    return 1 + (int64_t)(lane->flight.bytes / BYTES_A_MS);
+}
+
 /* Many programs keep their output back until they have a buffer full, or their
  * input ends: where nothing moves they are given more, or the end.  One that has
  * not yet read what it was given is at work, or still starting, and waits for
- * nothing. */
-static void wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
+ * nothing.  Returns in how many ms to look again. */
+static int64_t wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir_map *map = lane->map;
     int has_enough =
         is_full(lane) || weir__order_is_full(&map->order, map->options.reorder_bytes);
-    int64_t patience_ms = lane->answered > 0 && !has_enough ? PATIENCE_MS : START_PATIENCE_MS;
+    int must_end = map->suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough;
+    int64_t patience_ns = patience_ms(lane, must_end, has_enough) * 1000000;
+    int64_t age_ns = now_ns - lane->turn_since_ns;
 
-    if (weir__worker_unread(&lane->worker) > 0)
+    if (weir__worker_unread(&lane->worker) > 0) {
         lane->moved_ns = now_ns;
-    if (now_ns - lane->moved_ns < patience_ms * 1000000
-        || now_ns - lane->turn_since_ns < patience_ms * 1000000)
-        return;
-    if (map->suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough)
-        weir__lane_close_input(lane);
-    else if (lane->flight.count >= lane->window)
-        lane->window *= 2;
-    lane->moved_ns = now_ns;
+    } else if (now_ns - lane->moved_ns >= patience_ns && age_ns >= patience_ns) {
+        if (must_end)
+            weir__lane_close_input(lane);
+        else if (lane->flight.count >= lane->window)
+            lane->window *= 2;
+        lane->moved_ns = now_ns;
+    }
+    if (lane->answered > 0 || must_end || age_ns >= (int64_t)8 * TICK_MS * 1000000)
+        return TICK_MS;
+    return 1 + age_ns / 8000000;
 }
 
-void weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
+int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir_map_options *options = &lane->map->options;
 
     if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING || lane->flight.count == 0)
-        return;
+        return TICK_MS;
     if (options->record_timeout_ms != WEIR_FOREVER
         && now_ns - lane->turn_since_ns >= options->record_timeout_ms * 1000000
         && !weir__worker_has_output(&lane->worker)) { /* unread is not late */
         lane->map->report.timeouts++;
         give_up(lane, "timeout", "it did not answer in time");
-        return;
+        return TICK_MS;
     }
     if (is_cut_off_too_long(lane, now_ns)) {
         lane->map->report.crashes++;
         give_up(lane, "crash", "it closed its input or output");
-        return;
+        return TICK_MS;
     }
-    if (lane->worker.state == WEIR__WORKER_ALIVE)
-        wait_or_nudge(lane, now_ns);
+    return lane->worker.state == WEIR__WORKER_ALIVE ? wait_or_nudge(lane, now_ns) : TICK_MS;
 }
 
 void weir__lane_free(struct weir__lane *lane)

@@ -18,8 +18,10 @@
 
 enum {
     TICK_MS = 25,
-    SAVE_MS = 500,   /* from one checkpoint to the next */
-    SAVE_SHARE = 30, /* or so many times what the last one took, where that is less */
+    FIRST_TICK_MS = 1, /* after the start of a worker */
+    NAP_MS = 1,        /* the loop makes it between one and two */
+    SAVE_MS = 500,     /* from one checkpoint to the next */
+    SAVE_SHARE = 30,   /* or so many times what the last one took, where that is less */
 };
 
 void weir_map_options_init(struct weir_map_options *options)
@@ -187,7 +189,7 @@ static int may_start(const struct weir_map *map)
            && weir__clock_ns() >= map->start_after_ns;
 }
 
-static int start_lane(struct weir_map *map)
+static struct weir__lane *start_lane(struct weir_map *map)
 {
     struct weir__lane *lane;
 
@@ -196,24 +198,57 @@ static int start_lane(struct weir_map *map)
             weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %.500s", map->error.text);
         else
             weir__map_fail(map, &map->error);
-        return 0;
+        return NULL;
     }
-    weir__lane_fill(lane);
-    return 1;
+    weir__timer_start(map->tick, FIRST_TICK_MS);
+    return lane;
 }
 
-/* Gives out what there is: first to the workers that live, then to new ones, as
- * long as there is more than the others have room for. */
+static int has_record(struct weir_map *map)
+{
+    return map->unsent != NULL || weir__mapio_next(map, &map->unsent) == 1;
+}
+
+/* Of the lanes that have room, the one with the least to do; NULL for none. */
+static struct weir__lane *idlest(const struct weir_map *map)
+{
+    struct weir__lane *found = NULL;
+
+    for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
+        if (weir__lane_has_room(lane)
+            && (found == NULL || lane->flight.count < found->flight.count))
+            found = lane;
+    return found;
+}
+
+/* Each suspect to a worker of its own; nothing else goes out meanwhile. */
+static void give_out_suspects(struct weir_map *map)
+{
+    struct weir__lane *lane;
+
+    for (lane = map->lanes; lane != NULL && map->suspects.count > 0; lane = lane->next)
+        weir__lane_fill_alone(lane);
+    while (map->suspects.count > 0 && may_start(map) && (lane = start_lane(map)) != NULL)
+        weir__lane_fill_alone(lane);
+}
+
+/* Gives out what there is: to a worker that has nothing to do, else to a new one,
+ * else by and by to those that have the least, so that few records are spread. */
 static void give_out(struct weir_map *map)
 {
+    while (map->suspects.count == 0) {
+        struct weir__lane *lane = idlest(map);
+
+        if ((lane == NULL || lane->flight.count > 0) && may_start(map) && has_record(map)
+            && start_lane(map) != NULL)
+            continue;
+        if (lane == NULL || weir__lane_fill(lane, lane->flight.count / 2 + 1) == 0)
+            break;
+    }
+    give_out_suspects(map);
     for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
-        weir__lane_fill(lane);
-    while (map->suspects.count > 0 && may_start(map) && start_lane(map))
-        continue;
-    while (map->suspects.count == 0 && may_start(map)
-           && (map->unsent != NULL || weir__mapio_next(map, &map->unsent) == 1)
-           && start_lane(map))
-        continue;
+        if (!lane->is_over)
+            weir__worker_flush(&lane->worker);
 }
 
 /* Says goodbye to workers that have nothing to wait for. */
@@ -289,6 +324,31 @@ static void pause_lanes(struct weir_map *map)
             weir__worker_pause(&lane->worker, full && lane->worker.state != WEIR__WORKER_DYING);
 }
 
+/* Where the workers have enough to do, what they have done waits until there is
+ * more of it: that costs them and us far less than to look after each reply. */
+static void rest(struct weir_map *map)
+{
+    int any = 0;
+
+    for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
+        any |= weir__lane_nap(lane);
+    if (any && !map->naps)
+        weir__timer_start(map->nap, NAP_MS);
+    map->naps |= any;
+}
+
+static void nap_is_over(void *data)
+{
+    struct weir_map *map = data;
+
+    map->naps = 0;
+    map->pumping = 1; /* once for all of them */
+    for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
+        weir__lane_wake(lane);
+    map->pumping = 0;
+    weir__map_pump(map);
+}
+
 void weir__map_pump(struct weir_map *map)
 {
     map->pump_again = 1;
@@ -306,6 +366,7 @@ void weir__map_pump(struct weir_map *map)
         watch_stall(map);
     }
     map->pumping = 0;
+    rest(map);
     if (is_done(map))
         weir__map_finish(map);
 }
@@ -340,11 +401,14 @@ static void save(struct weir_map *map, int finished)
 static void tick(void *data)
 {
     struct weir_map *map = data;
-    int64_t now_ns = weir__clock_ns();
+    int64_t now_ns = weir__clock_ns(), next_ms = TICK_MS;
 
-    for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next)
-        weir__lane_tick(lane, now_ns);
-    weir__timer_start(map->tick, TICK_MS);
+    for (struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next) {
+        int64_t ms = weir__lane_tick(lane, now_ns);
+
+        next_ms = ms < next_ms ? ms : next_ms;
+    }
+    weir__timer_start(map->tick, next_ms);
     if (now_ns >= map->save_again_ns)
         save(map, 0);
     weir__map_pump(map);
@@ -407,6 +471,7 @@ void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)
 static void close_everything(struct weir_map *map)
 {
     weir__timer_close(&map->tick);
+    weir__timer_close(&map->nap);
     weir__timer_close(&map->deadline);
     while (map->lanes != NULL) {
         struct weir__lane *lane = map->lanes;
@@ -483,6 +548,8 @@ static int begin(struct weir_map *map)
         status = weir__passer_start(&map->passer, loop, options->stderr_fd, &map->error);
     if (status == 0)
         status = weir__timer_new(loop, tick, map, &map->tick, &map->error);
+    if (status == 0)
+        status = weir__timer_new(loop, nap_is_over, map, &map->nap, &map->error);
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
         status = weir__timer_new(loop, time_is_up, map, &map->deadline, &map->error);
         if (status == 0)

@@ -61,6 +61,11 @@ struct weir__lane {
     size_t window;               /* records it may have in flight */
     int is_alone;                /* the last record sent had no other beside it */
     size_t reply_size;           /* of its longest lately */
+    size_t burst;                /* replies that came at once, the most lately */
+    int64_t pace_ns;             /* from one reply to the next, lately */
+    int64_t busy_ns;             /* not yet in the pace: so long for */
+    size_t counted;              /* so many replies */
+    int flows;                   /* replies came when it was last looked at */
     uint64_t answered;
     int64_t turn_since_ns;  /* since when the first in flight is */
     int64_t moved_ns;       /* the last reply, or the start */
@@ -119,9 +124,11 @@ struct weir_map {
     unsigned fruitless; /* deaths since the last reply */
     unsigned blameless; /* those of them that no record can have caused */
     int has_answered;   /* some worker has, in this run */
+    int answers_at_end; /* some worker only has once its input was closed */
     size_t start_window; /* what a new lane begins with */
     int64_t start_after_ns; /* no new worker before: they die at once */
-    weir__timer *tick, *deadline;
+    weir__timer *tick, *nap, *deadline;
+    int naps; /* some worker does, and its nap is timed */
     int is_late; /* the deadline has passed */
     struct weir__map_end end;
     int pumping, pump_again, stalled, paused;
@@ -164,8 +171,17 @@ json_t *weir__map_report_object(const struct weir_map_report *report);
 
 /* lane.c */
 int weir__lane_start(struct weir_map *map, struct weir__lane **started);
-void weir__lane_fill(struct weir__lane *lane);
-void weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
+int weir__lane_has_room(const struct weir__lane *lane);
+/* Sends it so many records at most, as its window allows; returns how many. */
+size_t weir__lane_fill(struct weir__lane *lane, size_t count);
+/* A suspect goes out alone: to a worker that has nothing else. */
+void weir__lane_fill_alone(struct weir__lane *lane);
+/* Leaves it alone for a while if that costs nothing; returns whether it does. */
+int weir__lane_nap(struct weir__lane *lane);
+/* Takes what has come while it was left alone. */
+void weir__lane_wake(struct weir__lane *lane);
+/* Looks what has become late.  Returns in how many ms to look again. */
+int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
 void weir__lane_close_input(struct weir__lane *lane);
 int weir__lane_is_live(const struct weir__lane *lane);
 void weir__lane_free(struct weir__lane *lane);

@@ -18,8 +18,9 @@
 #include "proc/result.h"
 
 enum {
-    READ_SIZE = 64 * 1024, /* what a pipe holds */
+    READ_SIZE = 64 * 1024,
     READS_A_TURN = 4,
+    PIPE_SIZE = 64 * 1024, /* what a pipe holds if nobody says otherwise */
 };
 
 static void close_input(struct weir__worker *worker)
@@ -28,6 +29,22 @@ static void close_input(struct weir__worker *worker)
     weir__close(&worker->in_fd);
     weir__buffer_clear(&worker->sending);
     worker->sent = 0;
+}
+
+/* Watches what there is to wait for, now that something has changed. */
+static void watch_input(struct weir__worker *worker)
+{
+    int waits = worker->sent < worker->sending.length && !worker->napping;
+
+    if (worker->in_watch != NULL)
+        weir__watch_set(worker->in_watch, waits ? WEIR__WRITABLE : 0);
+}
+
+static void watch_output(struct weir__worker *worker)
+{
+    if (worker->out_watch != NULL)
+        weir__watch_set(worker->out_watch,
+                        worker->paused || worker->napping ? 0 : WEIR__READABLE);
 }
 
 static void close_output(struct weir__worker *worker)
@@ -98,7 +115,7 @@ void weir__worker_flush(struct weir__worker *worker)
         if (count >= 0) {
             worker->sent += (size_t)count;
         } else if (errno == EAGAIN) {
-            weir__watch_set(worker->in_watch, WEIR__WRITABLE);
+            watch_input(worker);
             return;
         } else if (errno != EINTR) {
             worker->has_refused = 1;
@@ -107,8 +124,7 @@ void weir__worker_flush(struct weir__worker *worker)
         }
     }
     worker->sent = worker->sending.length = 0;
-    if (worker->in_watch != NULL)
-        weir__watch_set(worker->in_watch, 0);
+    watch_input(worker);
     if (worker->close_when_sent && worker->in_fd >= 0) {
         keep_peeking(worker);
         close_input(worker);
@@ -193,8 +209,22 @@ int weir__worker_is_cut_off(const struct weir__worker *worker)
 void weir__worker_pause(struct weir__worker *worker, int pause)
 {
     worker->paused = pause;
-    if (worker->out_watch != NULL)
-        weir__watch_set(worker->out_watch, pause ? 0 : WEIR__READABLE);
+    watch_output(worker);
+}
+
+void weir__worker_nap(struct weir__worker *worker, int nap)
+{
+    if (worker->napping == nap)
+        return;
+    worker->napping = nap;
+    watch_input(worker);
+    watch_output(worker);
+}
+
+void weir__worker_read(struct weir__worker *worker)
+{
+    if (worker->out_watch != NULL && !worker->paused)
+        can_read(worker, WEIR__READABLE);
 }
 
 int weir__worker_has_output(const struct weir__worker *worker)
@@ -310,6 +340,20 @@ static const struct weir__job_ops job_ops = {
 
 /* --- Start and end -------------------------------------------------------- */
 
+/* A larger pipe means fewer wake-ups.  The kernel may refuse: it counts what a user
+ * has in all. */
+static void size_pipes(struct weir__worker *worker, size_t size)
+{
+    worker->pipe_size = PIPE_SIZE;
+#ifdef F_SETPIPE_SZ
+    if (size > PIPE_SIZE && fcntl(worker->in_fd, F_SETPIPE_SZ, (int)size) >= (int)size
+        && fcntl(worker->out_fd, F_SETPIPE_SZ, (int)size) >= (int)size)
+        worker->pipe_size = size;
+#else
+    (void)size;
+#endif
+}
+
 static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,
                      int child[3], struct weir_error *error)
 {
@@ -327,6 +371,7 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     child[1] = out[FD_WRITE_END];
     worker->out_fd = out[FD_READ_END];
     weir__fd_set_nonblocking(worker->out_fd);
+    size_pipes(worker, options->pipe_size);
     if (fstat(worker->out_fd, &file) == 0)
         worker->out_inode = file.st_ino;
     if (weir__pipe(err, error) < 0)
@@ -398,6 +443,7 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
     worker->state = WEIR__WORKER_DYING;
     close_input(worker);
     weir__job_stop(&worker->weir->link, &worker->job, grace_ms);
+    worker->napping = 0;
     weir__worker_pause(worker, 0); /* to its end, unheard */
 }
 

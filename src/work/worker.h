@@ -34,6 +34,7 @@ struct weir__worker_options {
     const struct weir_command *command; /* borrowed for the start */
     int64_t grace_ms, drain_ms;
     size_t stderr_kept; /* bytes of its stderr kept, head and tail */
+    size_t pipe_size;   /* of its stdin and stdout, where the kernel lets us; 0: as they come */
 };
 
 struct weir__worker {
@@ -54,12 +55,13 @@ struct weir__worker {
 
     int out_fd; /* read end of its stdout, -1 once closed */
     ino_t out_inode;
+    size_t pipe_size; /* what its stdin and stdout hold */
     weir__watch *out_watch;
     char *chunk; /* what was read last */
     struct weir__capture errors;
     weir__timer *drain;
 
-    int job_over, exited, draining, paused, told_over;
+    int job_over, exited, draining, paused, napping, told_over;
     const struct weir__worker_ops *ops;
     void *owner;
 };
@@ -90,6 +92,13 @@ void weir__worker_close_input(struct weir__worker *worker);
 
 /* Reads no more of its output for a while, or goes on. */
 void weir__worker_pause(struct weir__worker *worker, int pause);
+
+/* Leaves it alone with what it has, or is there at once for it again.  Meanwhile
+ * its owner comes to read and flush: less often, for more. */
+void weir__worker_nap(struct weir__worker *worker, int nap);
+
+/* Reads what it has written, unless paused.  Tells on_bytes, and maybe on_over. */
+void weir__worker_read(struct weir__worker *worker);
 
 /* Whether it has written what we have not read yet. */
 int weir__worker_has_output(const struct weir__worker *worker);

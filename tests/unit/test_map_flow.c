@@ -300,6 +300,37 @@ static void out_of_order_a_slow_first_record_holds_nothing_back(void)
     weir_close(weir);
 }
 
+/* However much the first may have in flight: it must not wait behind the first. */
+static void a_record_goes_to_a_worker_that_has_nothing_to_do(void)
+{
+    weir_t *weir = open_weir();
+    struct weir_map_options options = map_options(map_worker(NULL, NULL));
+    struct mapped mapped = {0};
+    weir_map_t *map;
+    int in[2], out = memory_file("", 0);
+
+    mark(&options);
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(in, NULL), 0);
+    options.workers = 2;
+    options.input_fd = in[FD_READ_END];
+    options.output_fd = out;
+    map = weir_map_start(weir, &options, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+    dprintf(in[FD_WRITE_END], "{\"n\":0,\"do\":\"wait\"}\n");
+    dispatch_for(weir, 100);
+    dprintf(in[FD_WRITE_END], "{\"n\":1,\"do\":\"open\"}\n");
+    close(in[FD_WRITE_END]);
+    CU_ASSERT_EQUAL(weir_map_wait(map, &mapped.report, NULL), 0);
+    weir_map_free(map);
+    read_back(out, &mapped.out);
+    CU_ASSERT(ended_with(&mapped, 0));
+    CU_ASSERT(out_is_replies(&mapped, 0, 2));
+    mapped_clear(&mapped);
+    close(in[FD_READ_END]);
+    close(out);
+    weir_close(weir);
+}
+
 /* Longer than a worker may take for a record, and than its pipes are held for. */
 static void a_reader_that_pauses_pauses_the_workers(void)
 {
@@ -370,6 +401,14 @@ static void a_slow_reader_and_a_slow_worker_take_bounded_memory(void)
     mapped_clear(&mapped);
 }
 
+static int has_written(void *data)
+{
+    const struct running *running = data;
+    struct pollfd out = {.fd = running->out[FD_READ_END], .events = POLLIN};
+
+    return poll(&out, 1, 0) > 0;
+}
+
 static void a_reader_that_leaves_ends_the_run(void)
 {
     struct weir_map_options options = map_options(map_worker(NULL, NULL));
@@ -380,7 +419,7 @@ static void a_reader_that_leaves_ends_the_run(void)
 
     add_much(&input, "{\"n\":0}\n", 100000);
     running = start_buffer(&options, &input);
-    CU_ASSERT(await_settled(&running, 1));
+    CU_ASSERT(dispatch_until(running.weir, has_written, &running));
     CU_ASSERT_EQUAL(read(running.out[FD_READ_END], first, 8), 8);
     close(running.out[FD_READ_END]);
     CU_ASSERT_EQUAL_FATAL(weir_map_wait(running.map, &report, NULL), 0);
@@ -648,6 +687,7 @@ int main(void)
         TEST(a_slow_first_record_holds_a_bounded_lot_back),
         TEST(long_replies_to_short_records_are_held_within_the_bound),
         TEST(out_of_order_a_slow_first_record_holds_nothing_back),
+        TEST(a_record_goes_to_a_worker_that_has_nothing_to_do),
         TEST(a_reader_that_pauses_pauses_the_workers),
         TEST(replies_of_workers_that_have_left_are_kept_for_a_paused_reader),
         TEST(a_slow_reader_and_a_slow_worker_take_bounded_memory),
