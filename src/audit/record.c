@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit/mask.h"
+#include "base/mask.h"
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"

@@ -10,7 +10,7 @@
 #include <weir/pipeline.h>
 
 #include "base/buffer.h"
-#include "flow/positions.h"
+#include "text/positions.h"
 
 /* More than this many are counted, but not kept. */
 enum { WEIR__FAULTS_KEPT = 1000 };

@@ -7,7 +7,7 @@
 
 #include <weir/pipeline.h>
 
-#include "flow/positions.h"
+#include "text/positions.h"
 #include "fuzz/replay.h"
 
 struct told {

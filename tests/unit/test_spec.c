@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "flow/pipeline.h"
-#include "flow/positions.h"
+#include "text/positions.h"
 #include "support/harness.h"
 
 /* All faults of one spec, a line each. */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "audit/mask.h"
+#include "base/mask.h"
 
 #include <ctype.h>
 #include <string.h>

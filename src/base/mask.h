@@ -1,4 +1,4 @@
-/* audit/mask.h - take secrets out of a command line before it is recorded.
+/* base/mask.h - take secrets out of a command line, or an environment, before it is told.
  *
  * By rule, not by guess; docs/audit.md lists the rules for users:
  *
@@ -12,8 +12,8 @@
  * They hold within a word too, since a stage of a pipeline and the argument of
  * `sh -c` are whole command lines.
  */
-#ifndef WEIR_AUDIT_MASK_H
-#define WEIR_AUDIT_MASK_H
+#ifndef WEIR_BASE_MASK_H
+#define WEIR_BASE_MASK_H
 
 #include <stddef.h>
 

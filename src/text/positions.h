@@ -1,11 +1,11 @@
-/* flow/positions.h - where in a JSON text each value and key stands.
+/* text/positions.h - where in a JSON text each value and key stands.
  *
  * jansson tells what a document says, not where.  This is the other half: one
  * node for each value, in the order of the text, found by JSON pointer or by
  * going from node to node.
  */
-#ifndef WEIR_FLOW_POSITIONS_H
-#define WEIR_FLOW_POSITIONS_H
+#ifndef WEIR_TEXT_POSITIONS_H
+#define WEIR_TEXT_POSITIONS_H
 
 #include <stddef.h>
 

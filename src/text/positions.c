@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "flow/positions.h"
+#include "text/positions.h"
 
 #include <jansson.h>
 #include <stdio.h>
