@@ -1,0 +1,75 @@
+#include "config.h"
+
+#include "probe/allowance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "probe/version.h"
+
+int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
+                          struct weir_error *error)
+{
+    static const char *const words[] = {"exact", "patch", "minor", "any"};
+    static const char *const signs[] = {"\xc2\xb1", "+-", "+/-"};
+    size_t digits;
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i], text) == 0) {
+            *allowance = (struct weir__allowance){.kind = (enum weir__allowance_kind)i};
+            return 0;
+        }
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        const char *number = text + strlen(signs[i]);
+
+        if (strncmp(text, signs[i], strlen(signs[i])) != 0)
+            continue;
+        digits = strspn(number, "0123456789");
+        if (digits > 0 && number[digits] == '.' && strspn(number + digits + 1, "0123456789") > 0)
+            digits += 1 + strspn(number + digits + 1, "0123456789");
+        if (digits == 0 || digits > 20 || strcmp(number + digits, "%") != 0)
+            break;
+        *allowance = (struct weir__allowance){WEIR__ALLOW_PERCENT, strtod(number, NULL)};
+        return 0;
+    }
+    return weir__fail(error, WEIR_ERR_INVALID, 0,
+                      "\"%.40s\" says not how far a value may differ: give %s", text,
+                      WEIR__ALLOWANCE_FORMS);
+}
+
+/* How many of a version's numbers have to be the same. */
+static int same_numbers(const json_t *a, const json_t *b, int count)
+{
+    struct weir__version left, right;
+
+    if (!json_is_string(a) || !json_is_string(b)
+        || weir__version_parse(json_string_value(a), &left) < 0
+        || weir__version_parse(json_string_value(b), &right) < 0)
+        return 0;
+    return memcmp(left.number, right.number, (size_t)count * sizeof left.number[0]) == 0;
+}
+
+bool weir__allowance_holds(const struct weir__allowance *allowance, const json_t *a,
+                           const json_t *b)
+{
+    if (json_equal(a, b))
+        return true;
+    switch (allowance->kind) {
+    case WEIR__ALLOW_EXACT:
+        break;
+    case WEIR__ALLOW_PATCH:
+        return same_numbers(a, b, 2);
+    case WEIR__ALLOW_MINOR:
+        return same_numbers(a, b, 1);
+    case WEIR__ALLOW_ANY:
+        return true;
+    case WEIR__ALLOW_PERCENT:
+        /* A little more than said: 15 % of 100 is 15 in any binary fraction. */
+        return json_is_number(a) && json_is_number(b)
+               && fabs(json_number_value(b) - json_number_value(a))
+                      <= fabs(json_number_value(a)) * allowance->percent / 100 * (1 + 1e-12);
+    }
+    return false;
+}

@@ -1,0 +1,361 @@
+/* The table of keywords.  docs/contract.md says the same to people, and a test holds
+ * the two together. */
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/canonical.h"
+#include "base/error.h"
+#include "probe/schema_inner.h"
+
+/* --- What a keyword's value may be ------------------------------------------------ */
+
+static int wants(struct compiler *compiler, const struct check *check, const char *what)
+{
+    return weir__check_fail(compiler, check, "has to be %s, and is %s", what,
+                            weir__kind_name(weir__value_kind(check->value)));
+}
+
+static int take_anything(struct compiler *compiler, struct check *check)
+{
+    (void)compiler;
+    (void)check;
+    return 0;
+}
+
+static int take_string(struct compiler *compiler, struct check *check)
+{
+    return json_is_string(check->value) ? 0 : wants(compiler, check, "a string");
+}
+
+static int take_flag(struct compiler *compiler, struct check *check)
+{
+    return json_is_boolean(check->value) ? 0 : wants(compiler, check, "true or false");
+}
+
+static int take_array(struct compiler *compiler, struct check *check)
+{
+    return json_is_array(check->value) ? 0 : wants(compiler, check, "an array");
+}
+
+static int take_number(struct compiler *compiler, struct check *check)
+{
+    return json_is_number(check->value) ? 0 : wants(compiler, check, "a number");
+}
+
+static int take_divisor(struct compiler *compiler, struct check *check)
+{
+    if (json_is_number(check->value) && json_number_value(check->value) > 0)
+        return 0;
+    return wants(compiler, check, "a number above 0");
+}
+
+/* A bound on a length; 2.0 is one too. */
+static int take_length(struct compiler *compiler, struct check *check)
+{
+    double number = json_number_value(check->value);
+
+    if (!json_is_number(check->value) || number < 0 || number != floor(number))
+        return wants(compiler, check, "a whole number that is not negative");
+    check->number = number >= 1e15 ? (size_t)1e15 : (size_t)number;
+    return 0;
+}
+
+static int take_pattern(struct compiler *compiler, struct check *check)
+{
+    struct weir_error why = {0};
+
+    if (!json_is_string(check->value))
+        return wants(compiler, check, "a string");
+    check->pattern =
+        weir__pattern_new(json_string_value(check->value), json_string_length(check->value), &why);
+    return check->pattern != NULL ? 0 : weir__check_fail(compiler, check, "%s", why.text);
+}
+
+static int take_range(struct compiler *compiler, struct check *check)
+{
+    struct weir_error why = {0};
+
+    if (!json_is_string(check->value))
+        return wants(compiler, check, "a string, as in \">=1.22 <2\"");
+    check->range = weir__range_new(json_string_value(check->value), &why);
+    return check->range != NULL ? 0 : weir__check_fail(compiler, check, "%s", why.text);
+}
+
+/* What each means is for who compares: here, that each is a string. */
+static int take_env_diff(struct compiler *compiler, struct check *check)
+{
+    const char *name;
+    json_t *value;
+
+    if (!json_is_object(check->value))
+        return wants(compiler, check, "an object, as in {\"dev\": \"minor\"}");
+    json_object_foreach((json_t *)check->value, name, value)
+    {
+        struct weir__allowance allowance;
+        struct weir_error why = {0};
+
+        if (!json_is_string(value))
+            return wants(compiler, check, "an object of strings, as in {\"dev\": \"minor\"}");
+        if (weir__allowance_parse(json_string_value(value), &allowance, &why) < 0)
+            return weir__check_fail(compiler, check, "for \"%.60s\", %s", name, why.text);
+    }
+    return 0;
+}
+
+/* --- Types and sets ------------------------------------------------------------------ */
+
+static int add_type(struct compiler *compiler, struct check *check, const json_t *value)
+{
+    static const struct {
+        const char *name;
+        enum kinds kinds;
+    } types[] = {
+        {"null", NULLS},     {"boolean", BOOLEANS}, {"integer", INTEGERS}, {"number", NUMBERS},
+        {"string", STRINGS}, {"array", ARRAYS},     {"object", OBJECTS},
+    };
+    const char *name = json_string_value(value);
+
+    for (size_t i = 0; name != NULL && i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            check->number |= types[i].kinds;
+            return 0;
+        }
+    return weir__check_fail(
+        compiler, check,
+        "%s is no type: there are null, boolean, integer, number, string, array "
+        "and object",
+        weir__value_shown(value).text);
+}
+
+static int take_types(struct compiler *compiler, struct check *check)
+{
+    size_t index;
+    json_t *value;
+    int status = 0;
+
+    if (!json_is_array(check->value))
+        return add_type(compiler, check, check->value);
+    json_array_foreach((json_t *)check->value, index, value)
+    {
+        status = add_type(compiler, check, value);
+        if (status < 0)
+            return status;
+    }
+    return index > 0 ? 0 : wants(compiler, check, "a type, or an array of some");
+}
+
+/* Two values are the same when their canonical forms are. */
+static int add_canonical(struct compiler *compiler, struct check *check, const json_t *value)
+{
+    char *text = weir__canonical_text(value, NULL);
+    int status = 0;
+
+    if (check->canonical == NULL)
+        check->canonical = json_object();
+    if (text == NULL || json_object_set_new(check->canonical, text, json_null()) < 0)
+        status = weir__fail(compiler->error, WEIR_ERR_NOMEM, 0, "no memory for a schema");
+    free(text);
+    return status;
+}
+
+static int take_const(struct compiler *compiler, struct check *check)
+{
+    return add_canonical(compiler, check, check->value);
+}
+
+static int take_enum(struct compiler *compiler, struct check *check)
+{
+    size_t index;
+    json_t *value;
+    int status = 0;
+
+    if (!json_is_array(check->value))
+        return wants(compiler, check, "an array");
+    check->canonical = json_object(); /* an empty one, which nothing is in, is allowed */
+    json_array_foreach((json_t *)check->value, index, value)
+    {
+        status = add_canonical(compiler, check, value);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int are_strings(const json_t *array)
+{
+    size_t index;
+    json_t *value;
+
+    if (!json_is_array(array))
+        return 0;
+    json_array_foreach((json_t *)array, index, value) if (!json_is_string(value)) return 0;
+    return 1;
+}
+
+static int take_names(struct compiler *compiler, struct check *check)
+{
+    return are_strings(check->value) ? 0 : wants(compiler, check, "an array of strings");
+}
+
+static int take_names_by_name(struct compiler *compiler, struct check *check)
+{
+    const char *name;
+    json_t *value;
+
+    if (!json_is_object(check->value))
+        return wants(compiler, check, "an object of arrays of strings");
+    json_object_foreach((json_t *)check->value, name, value) if (
+        !are_strings(value)) return weir__check_fail(compiler, check,
+                                                     "\"%.60s\" has to be an array of strings",
+                                                     name);
+    return 0;
+}
+
+/* --- Schemas --------------------------------------------------------------------------- */
+
+static int take_schema(struct compiler *compiler, struct check *check)
+{
+    int status = weir__check_make_subs(compiler, check, 1);
+
+    return status == 0 ? weir__check_add_sub(compiler, check, NULL, check->value) : status;
+}
+
+static int take_schema_array(struct compiler *compiler, struct check *check)
+{
+    size_t count = json_array_size(check->value);
+    int status;
+
+    if (count == 0)
+        return wants(compiler, check, "an array of at least one schema");
+    status = weir__check_make_subs(compiler, check, count);
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = weir__check_add_sub(compiler, check, NULL, json_array_get(check->value, i));
+    return status;
+}
+
+static int take_schemas(struct compiler *compiler, struct check *check)
+{
+    const char *name;
+    json_t *value;
+    int status;
+
+    if (!json_is_object(check->value))
+        return wants(compiler, check, "an object of schemas");
+    status = weir__check_make_subs(compiler, check, json_object_size(check->value));
+    json_object_foreach((json_t *)check->value, name, value)
+    {
+        if (status == 0)
+            status = weir__check_add_sub(compiler, check, name, value);
+    }
+    return status;
+}
+
+static int take_schemas_by_pattern(struct compiler *compiler, struct check *check)
+{
+    int status = take_schemas(compiler, check);
+
+    for (size_t i = 0; i < check->sub_count && status == 0; i++) {
+        struct sub *sub = &check->subs[i];
+        struct weir_error why = {0};
+
+        sub->pattern = weir__pattern_new(sub->key, strlen(sub->key), &why);
+        if (sub->pattern == NULL)
+            status = weir__check_fail(compiler, check, "\"%.60s\" %s", sub->key, why.text);
+    }
+    return status;
+}
+
+/* --- The table --------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define NO_UNEVALUATED "say what may be there with additionalProperties or items"
+#define NO_DYNAMIC     "use $ref"
+#define NO_CONTENT     "weir does not look into strings"
+
+static const struct keyword keywords[] = {
+    /* name, kinds it looks at, compile, apply, in place, refused */
+    {"$schema", 0, take_string, NULL, false, NULL},
+    {"$id", 0, take_string, NULL, false, NULL},
+    {"$anchor", 0, take_string, NULL, false, NULL},
+    {"$defs", 0, take_schemas, NULL, false, NULL},
+    {"$ref", ANY, take_string, weir__apply_ref, true, NULL},
+    {"$comment", 0, take_string, NULL, false, NULL},
+    {"title", 0, take_string, NULL, false, NULL},
+    {"description", 0, take_string, NULL, false, NULL},
+    {"default", 0, take_anything, NULL, false, NULL},
+    {"examples", 0, take_array, NULL, false, NULL},
+    {"deprecated", 0, take_flag, NULL, false, NULL},
+    {"readOnly", 0, take_flag, NULL, false, NULL},
+    {"writeOnly", 0, take_flag, NULL, false, NULL},
+    {"format", 0, take_string, NULL, false, NULL},
+
+    {"type", ANY, take_types, weir__apply_type, false, NULL},
+    {"enum", ANY, take_enum, weir__apply_enum, false, NULL},
+    {"const", ANY, take_const, weir__apply_const, false, NULL},
+
+    {"multipleOf", NUMBERS, take_divisor, weir__apply_multiple_of, false, NULL},
+    {"minimum", NUMBERS, take_number, weir__apply_minimum, false, NULL},
+    {"maximum", NUMBERS, take_number, weir__apply_maximum, false, NULL},
+    {"exclusiveMinimum", NUMBERS, take_number, weir__apply_exclusive_minimum, false, NULL},
+    {"exclusiveMaximum", NUMBERS, take_number, weir__apply_exclusive_maximum, false, NULL},
+
+    {"minLength", STRINGS, take_length, weir__apply_min_length, false, NULL},
+    {"maxLength", STRINGS, take_length, weir__apply_max_length, false, NULL},
+    {"pattern", STRINGS, take_pattern, weir__apply_pattern, false, NULL},
+    {"x-version", STRINGS, take_range, weir__apply_version, false, NULL},
+    {"x-env-diff", ANY, take_env_diff, weir__apply_env_diff, false, NULL},
+
+    {"minItems", ARRAYS, take_length, weir__apply_min_items, false, NULL},
+    {"maxItems", ARRAYS, take_length, weir__apply_max_items, false, NULL},
+    {"uniqueItems", ARRAYS, take_flag, weir__apply_unique_items, false, NULL},
+    {"prefixItems", ARRAYS, take_schema_array, weir__apply_prefix_items, false, NULL},
+    {"items", ARRAYS, take_schema, weir__apply_items, false, NULL},
+    {"contains", ARRAYS, take_schema, weir__apply_contains, false, NULL},
+    {"minContains", ARRAYS, take_length, NULL, false, NULL},
+    {"maxContains", ARRAYS, take_length, NULL, false, NULL},
+
+    {"minProperties", OBJECTS, take_length, weir__apply_min_properties, false, NULL},
+    {"maxProperties", OBJECTS, take_length, weir__apply_max_properties, false, NULL},
+    {"required", OBJECTS, take_names, weir__apply_required, false, NULL},
+    {"dependentRequired", OBJECTS, take_names_by_name, weir__apply_dependent_required, false, NULL},
+    {"properties", OBJECTS, take_schemas, weir__apply_properties, false, NULL},
+    {"patternProperties", OBJECTS, take_schemas_by_pattern, weir__apply_pattern_properties, false, NULL},
+    {"additionalProperties", OBJECTS, take_schema, weir__apply_additional_properties, false, NULL},
+    {"propertyNames", OBJECTS, take_schema, weir__apply_property_names, false, NULL},
+    {"dependentSchemas", OBJECTS, take_schemas, weir__apply_dependent_schemas, true, NULL},
+
+    {"allOf", ANY, take_schema_array, weir__apply_all_of, true, NULL},
+    {"anyOf", ANY, take_schema_array, weir__apply_any_of, true, NULL},
+    {"oneOf", ANY, take_schema_array, weir__apply_one_of, true, NULL},
+    {"not", ANY, take_schema, weir__apply_not_, true, NULL},
+    {"if", ANY, take_schema, weir__apply_if, true, NULL},
+    {"then", 0, take_schema, NULL, true, NULL},
+    {"else", 0, take_schema, NULL, true, NULL},
+
+    {"unevaluatedItems", 0, NULL, NULL, false, NO_UNEVALUATED},
+    {"unevaluatedProperties", 0, NULL, NULL, false, NO_UNEVALUATED},
+    {"$dynamicRef", 0, NULL, NULL, false, NO_DYNAMIC},
+    {"$dynamicAnchor", 0, NULL, NULL, false, NO_DYNAMIC},
+    {"$recursiveRef", 0, NULL, NULL, false, NO_DYNAMIC},
+    {"$recursiveAnchor", 0, NULL, NULL, false, NO_DYNAMIC},
+    {"$vocabulary", 0, NULL, NULL, false, "there is one vocabulary, that of draft 2020-12"},
+    {"contentEncoding", 0, NULL, NULL, false, NO_CONTENT},
+    {"contentMediaType", 0, NULL, NULL, false, NO_CONTENT},
+    {"contentSchema", 0, NULL, NULL, false, NO_CONTENT},
+    {"definitions", 0, NULL, NULL, false, "since draft 2019-09 it is called $defs"},
+    {"dependencies", 0, NULL, NULL, false,
+     "since draft 2019-09 it is dependentRequired or dependentSchemas"},
+    {"additionalItems", 0, NULL, NULL, false, "since draft 2020-12 it is items, beside prefixItems"},
+};
+/* clang-format on */
+
+const struct keyword *weir__keyword_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+        if (strcmp(keywords[i].name, name) == 0)
+            return &keywords[i];
+    return NULL;
+}
