@@ -1,0 +1,52 @@
+"""What a function may ask about its call, and say to its host."""
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+# The worker that serves; run() sets it.
+worker: "Optional[Worker]" = None
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Context:
+    """The call that runs: its id, its deadline (of time.monotonic()) and its trace context."""
+
+    def __init__(self, ident: object = None, deadline: Optional[float] = None,
+                 traceparent: Optional[str] = None, tracestate: Optional[str] = None) -> None:
+        self.id = ident
+        self.deadline = deadline
+        self.traceparent = traceparent
+        self.tracestate = tracestate
+
+    def remaining(self) -> Optional[float]:
+        """Seconds until the deadline, never below 0; None when there is none."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+def context() -> Context:
+    """The context of the call that runs; an empty one outside of calls."""
+    message = worker.message if worker is not None else None
+    if worker is None or message is None:
+        return Context()
+    call = worker.running
+    weir: Dict[str, Any] = message.get("weir") or {}
+    return Context(message.get("id"), call.deadline if call is not None else None,
+                   _text(weir.get("traceparent")), _text(weir.get("tracestate")))
+
+
+def _text(value: object) -> Optional[str]:
+    return value if isinstance(value, str) else None
+
+
+def log(message: object, level: str = "info") -> None:
+    """A line for the host's log.  Without a host that has said hello it goes to stderr."""
+    if level not in LEVELS:
+        raise ValueError(f"the level is one of {', '.join(LEVELS)}, not {level!r}")
+    if worker is None or not worker.greeted:
+        print(f"{level}: {message}", file=sys.stderr, flush=True)
+    else:
+        worker.log(str(message), level)

@@ -1,0 +1,55 @@
+"""What goes wrong in a call, and the codes of docs/protocol.md section 10."""
+from typing import Any, Optional
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+CANCELLED = -32800
+DEADLINE = -33001
+TOO_LONG = -33002
+NOT_JSON = -33003
+STREAM_RULE = -33004
+FULL = -33005
+OUTCOME_UNKNOWN = -33006
+NO_WORKER = -33007
+POISON = -33008
+RAISED = 1000
+
+
+class Cancelled(BaseException):
+    """The call was cancelled, or its deadline is over: raised in the function wherever it is.
+
+    Not an Exception, so that a bare `except Exception` does not eat it.  Clean up and let it pass.
+    """
+
+    def __init__(self, reason: str = "cancelled") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Error(Exception):
+    """An error that a function tells its caller by a code of its own (1000 or above) and data."""
+
+    def __init__(self, message: str, code: int = RAISED, data: Any = None) -> None:
+        if code < RAISED:
+            raise ValueError(f"codes below {RAISED} belong to the protocol, not {code}")
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.data = data
+
+
+class InputBroken(Error):
+    """The input stream ended in an error: the host's, or the host is gone."""
+
+
+class Refused(Exception):
+    """A message that is answered with an error of the protocol."""
+
+    def __init__(self, code: int, message: str, ident: Optional[object] = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.ident = ident

@@ -1,0 +1,277 @@
+"""The functions a worker offers, each behind a door that checks what comes in."""
+import inspect
+import types
+from typing import Any, Callable, Dict, List, Optional, TypeVar, Union, overload
+
+from . import asyncs, hints
+from .errors import INVALID_PARAMS, Refused
+
+F = TypeVar("F", bound=Callable[..., Any])
+MAX_NAME = 128
+
+# The functions of this program, by name: what `@function` has met.
+functions: Dict[str, "Entry"] = {}
+
+
+@overload
+def function(target: F) -> F: ...
+@overload
+def function(*, name: Optional[str] = None, idempotent: bool = False) -> Callable[[F], F]: ...
+
+
+def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool = False) -> Any:
+    """Offers a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
+
+    A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the input
+    stream.  `async def` works for both.  idempotent: weir may repeat a call whose worker has died.
+    The function itself is given back as it is.
+    """
+    def register(target: F) -> F:
+        entry = Entry(target, name or target.__name__, idempotent)
+        if entry.name in functions and functions[entry.name].target is not target:
+            raise ValueError(f"two functions are named {entry.name!r}: give one of them name=...")
+        functions[entry.name] = entry
+        return target
+    return register if target is None else register(target)
+
+
+class Entry:
+    """A function, how it is described, and its door."""
+
+    def __init__(self, target: Callable[..., Any], name: str, idempotent: bool = False) -> None:
+        if not callable(target):
+            raise TypeError(f"{target!r} is no function")
+        _check_name(name)
+        self.target = target
+        self.name = name
+        self.idempotent = idempotent
+        self._parameters = _parameters_of(target, name)
+        self._hints: Dict[str, Any] = {}
+        self.stream_parameter: Optional[str] = None
+        self.streams_out = False
+        self.door: Callable[[Any, Any], Any] = self._first_door
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Resolves the hints and builds the door: when all names that hints may mention are there."""
+        if self._ready:
+            return
+        self._ready = True
+        self._hints = hints.of_parameters(self.target)
+        streams = [one.name for one in self._parameters
+                   if hints.is_stream(self._hints.get(one.name))]
+        if len(streams) > 1:
+            raise TypeError(f"{self.name}: only one parameter can be a stream, not {' and '.join(streams)}")
+        self.stream_parameter = streams[0] if streams else None
+        self.streams_out = inspect.isgeneratorfunction(self.target) \
+            or inspect.isasyncgenfunction(self.target) \
+            or hints.is_stream(self._hints.get("return"))
+        self.door = _make_door(self)
+
+    @property
+    def is_plain(self) -> bool:
+        """Value in, value out."""
+        return not self.streams_out and self.stream_parameter is None
+
+    @property
+    def stream(self) -> Optional[str]:
+        if self.stream_parameter is not None:
+            return "both" if self.streams_out else "in"
+        return "out" if self.streams_out else None
+
+    @property
+    def takes_async_stream(self) -> bool:
+        return hints.is_async_stream(self._hints.get(self.stream_parameter or ""))
+
+    def stream_converter(self) -> hints.Converter:
+        arguments = getattr(self._hints.get(self.stream_parameter or ""), "__args__", ())
+        return hints.converter(arguments[0] if arguments else Any)
+
+    def value_parameters(self) -> List[inspect.Parameter]:
+        return [one for one in self._parameters if one.name != self.stream_parameter]
+
+    def hint(self, name: str) -> Any:
+        return self._hints.get(name, Any)
+
+    def describe(self) -> Dict[str, Any]:
+        """As the hello has it: docs/protocol.md section 4."""
+        described: Dict[str, Any] = {}
+        if self.stream:
+            described["stream"] = self.stream
+        described["params"] = [self._describe_parameter(one) for one in self._parameters]
+        if "return" in self._hints:
+            described["returns"] = hints.text_of(self._hints["return"])
+        if self.idempotent:
+            described["idempotent"] = True
+        doc = inspect.getdoc(self.target)
+        if doc:
+            described["doc"] = doc.strip().splitlines()[0]
+        return described
+
+    def _describe_parameter(self, parameter: inspect.Parameter) -> Dict[str, Any]:
+        described: Dict[str, Any] = {"name": parameter.name}
+        if parameter.name in self._hints:
+            described["type"] = hints.text_of(self._hints[parameter.name])
+        if parameter.default is not parameter.empty or parameter.kind in (
+                parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            described["optional"] = True
+        if parameter.name == self.stream_parameter:
+            described["stream"] = True
+        return described
+
+    def _first_door(self, params: Any, stream: Any) -> Any:
+        self.prepare()
+        return self.door(params, stream)
+
+
+def _check_name(name: str) -> None:
+    if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME \
+            or any(ord(one) < 32 or 127 <= ord(one) < 160 for one in name):
+        raise ValueError(f"a method's name has 1 to {MAX_NAME} bytes and no control characters: {name!r}")
+    if name.startswith(("weir/", "rpc.")):
+        raise ValueError(f"names that begin with weir/ or rpc. belong to the protocol: {name!r}")
+
+
+def _parameters_of(target: Callable[..., Any], name: str) -> List[inspect.Parameter]:
+    try:
+        return list(inspect.signature(target).parameters.values())
+    except ValueError as error:
+        raise TypeError(f"{name}: {error}: wrap it in a function with a signature") from None
+
+
+def _calls_target(entry: Entry) -> Callable[..., Any]:
+    """What the door calls: always a Python function, so that its frames can be told from ours."""
+    target = entry.target
+    if inspect.iscoroutinefunction(target):
+        return asyncs.runs(target)
+    if inspect.isasyncgenfunction(target):
+        return asyncs.generates(target)
+    if isinstance(target, (types.FunctionType, types.MethodType)):
+        return target
+    namespace: Dict[str, Any] = {"target": target, "__name__": "weir_function"}
+    exec("def call(*values, **named):\n    return target(*values, **named)", namespace)
+    call: Callable[..., Any] = namespace["call"]
+    return call
+
+
+def _make_door(entry: Entry) -> Callable[[Any, Any], Any]:
+    """A function (params, stream) -> what the target gives.
+
+    Its code is made for this signature: calls by position with simple types pass a few comparisons;
+    all others take the long way, which finds out what is wrong.
+    """
+    long_way = _LongWay(entry, _calls_target(entry))
+    values = entry.value_parameters()
+    namespace: Dict[str, Any] = {"__name__": f"{__package__}.door", "target": long_way.target,
+                                 "long_way": long_way, "len": len, "type": type}
+    simple = all(one.kind == one.POSITIONAL_OR_KEYWORD for one in entry._parameters)
+    names = [f"v{index}" for index in range(len(values))]
+    tests = [f"len(params) == {len(values)}"]
+    for variable, parameter in zip(names, values):
+        test = hints.quick_test(entry.hint(parameter.name))
+        if test is not None:
+            tests.append(test.format(variable))
+        elif not hints.is_anything(hints.converter(entry.hint(parameter.name))):
+            simple = False
+    if not simple:
+        return long_way
+    unpack = f"        {', '.join(names)}, = params\n" if names else ""
+    passed = [f"{parameter.name}={variable}" if entry.stream_parameter else variable
+              for variable, parameter in zip(names, values)]
+    if entry.stream_parameter:
+        passed.append(f"{entry.stream_parameter}=stream")
+    inner = f"if {' and '.join(tests[1:])}:" if tests[1:] else "if True:"
+    code = ("def door(params, stream):\n"
+            f"    if type(params) is list and {tests[0]}:\n"
+            f"{unpack}"
+            f"        {inner}\n"
+            f"            return target({', '.join(passed)})\n"
+            "    return long_way(params, stream)\n")
+    exec(compile(code, f"<door of {entry.name}>", "exec"), namespace)
+    door: Callable[[Any, Any], Any] = namespace["door"]
+    return door
+
+
+class _LongWay:
+    """Binds params to the signature, converts them, and says which argument does not fit."""
+
+    def __init__(self, entry: Entry, target: Callable[..., Any]) -> None:
+        self.target = target
+        self._entry = entry
+        self._stream = entry.stream_parameter
+        self._convert = {one.name: hints.converter(entry.hint(one.name))
+                         for one in entry.value_parameters()}
+        self._places = [one for one in entry.value_parameters()
+                        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+        self._rest = next((one for one in entry._parameters if one.kind == one.VAR_POSITIONAL), None)
+        self._more = next((one for one in entry._parameters if one.kind == one.VAR_KEYWORD), None)
+
+    def __call__(self, params: Union[List[Any], Dict[str, Any]], stream: Any) -> Any:
+        try:
+            if type(params) is list:
+                positional, named = self._by_position(params)
+            elif type(params) is dict:
+                positional, named = self._by_name(params)
+            else:
+                raise hints.Mismatch(f"params must be an array or an object, not {hints.name_of(params)}")
+        except hints.Mismatch as mismatch:
+            raise Refused(INVALID_PARAMS, str(mismatch)) from None
+        if self._stream is not None:
+            named[self._stream] = stream
+        return self.target(*positional, **named)
+
+    def _by_position(self, params: List[Any]) -> Any:
+        if len(params) > len(self._places) and self._rest is None:
+            raise hints.Mismatch(f"{self._entry.name} takes {len(self._places)} "
+                                 f"argument{'s' * (len(self._places) != 1)}, not {len(params)}")
+        given = {one.name: value for one, value in zip(self._places, params)}
+        rest = []
+        if self._rest is not None:
+            check = self._convert[self._rest.name]
+            rest = [check(value, f"{self._rest.name}[{index}]")
+                    for index, value in enumerate(params[len(self._places):])]
+        return self._bind(given, rest)
+
+    def _by_name(self, params: Dict[str, Any]) -> Any:
+        given = {}
+        more = {}
+        for name, value in params.items():
+            if name == self._stream:
+                raise hints.Mismatch(f"{name} is the input stream: it is not given in params")
+            if name in self._convert and not (self._rest and name == self._rest.name) \
+                    and not (self._more and name == self._more.name):
+                given[name] = value
+            elif self._more is not None:
+                more[name] = self._convert[self._more.name](value, name)
+            else:
+                raise hints.Mismatch(f"{self._entry.name} has no argument {name}")
+        positional, named = self._bind(given, [])
+        named.update(more)
+        return positional, named
+
+    def _bind(self, given: Dict[str, Any], rest: List[Any]) -> Any:
+        positional: List[Any] = []
+        named: Dict[str, Any] = {}
+        for one in self._entry.value_parameters():
+            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                continue
+            if one.name not in given:
+                if one.default is one.empty:
+                    raise hints.Mismatch(f"the argument {one.name} is missing")
+                if one.kind == one.POSITIONAL_ONLY or rest:
+                    positional.append(one.default)
+                continue
+            value = self._convert[one.name](given[one.name], one.name)
+            if one.kind == one.POSITIONAL_ONLY or (rest and one.kind == one.POSITIONAL_OR_KEYWORD):
+                positional.append(value)
+            else:
+                named[one.name] = value
+        return positional + rest, named
+
+
+def offer_all(module: types.ModuleType) -> None:
+    """A file without `@function`: its own public functions are offered."""
+    for name, value in sorted(vars(module).items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__ \
+                and not name.startswith("_"):
+            functions[name] = Entry(value, name)

@@ -1,0 +1,239 @@
+"""The watcher: a thread that reads the wire while a function runs long, and interrupts the function.
+
+It costs the quick way nothing: it ticks while there is work, parks when there is none, and does
+something only when the main thread has been busy with the same work for a tick or two.
+
+    PARKED --work--> TICKING --busy for longer than a tick--> ENGAGED --function done--> TICKING
+       ^                |
+       +--quiet---------+
+"""
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Iterator, Optional
+
+from . import asyncs
+from .errors import Cancelled
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+TICK_S = 0.01
+QUIET_TICKS = 10
+# So much may wait in the queue before the wire is left unread.
+MAX_QUEUED = 64 << 20
+# Ignored where nobody handles it: a late one can do no harm, not even in a child.
+INTERRUPT = signal.SIGURG
+
+
+class Watcher:
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        self.parked = False
+        # Set when a function waits for input on an event loop: then the wire is read at once.
+        self.hurry = False
+        self._work = threading.Event()
+        # Wakes a poll: the main thread's in a wait when SIGINT comes, the watcher's when it is released.
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        os.set_blocking(self._wake_out, False)
+        self._polling = False
+        self._until: Optional[float] = None
+        self._poll = _poll(worker.fd_in, self._wake_out)
+        self._poll_wake = _poll(self._wake_out)
+        self._poll_wire = _poll(worker.fd_in)
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="weir watcher", daemon=True).start()
+
+    def wake(self) -> None:
+        """Main thread: there is work."""
+        self.parked = False
+        self._work.set()
+
+    def release(self) -> None:
+        """Main thread: it has taken the wire back."""
+        if self._polling:
+            self._nudge()
+
+    def _nudge(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_in, b"!")
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_out, 4096)
+
+    # --- For the main thread's own waits ----------------------------------------------------------
+
+    def wait_for_wire(self, deadline: Optional[float]) -> None:
+        """Waits for bytes, a nudge or the deadline, and reads what is there."""
+        worker = self._worker
+        worker.epoch += 1
+        worker.idle = True
+        ready = self._poll.poll(_milliseconds(deadline))
+        worker.idle = False
+        if self.parked:
+            self.wake()
+        for fd, _ in ready:
+            if fd == worker.fd_in:
+                worker.read_ready()
+            else:
+                self._drain()
+
+    def look_at_wire(self) -> None:
+        """Applies what has come meanwhile, without waiting."""
+        worker = self._worker
+        while not worker.eof and self._poll_wire.poll(0):
+            worker.read_ready()
+        while worker.lines:
+            worker.take_line(worker.lines.popleft())
+        worker.expire()
+
+    # --- The thread -------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        worker = self._worker
+        last = -1
+        quiet = 0
+        try:
+            while True:
+                time.sleep(TICK_S)
+                epoch = worker.epoch
+                if worker.idle:
+                    quiet = quiet + 1 if epoch == last else 0
+                    if quiet >= QUIET_TICKS:
+                        self._park(epoch)
+                        quiet = 0
+                elif epoch == last or self.hurry:
+                    self.hurry = False
+                    self._engage()
+                last = epoch
+        except BrokenPipeError:
+            # Nobody is there to answer to: the function that runs is for nobody.
+            os._exit(1)
+
+    def _park(self, epoch: int) -> None:
+        self._work.clear()
+        self.parked = True
+        if not self._worker.idle or self._worker.epoch != epoch:
+            self.parked = False
+            return
+        self._work.wait()
+
+    def _engage(self) -> None:
+        """Reads the wire in the main thread's place until its function is done."""
+        worker = self._worker
+        with worker.lock:
+            worker.engaged = True
+            if worker.message is None:
+                worker.engaged = False
+                return
+            worker.promote()
+            self._apply()
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        worker = self._worker
+        ready = self._wait()
+        with worker.lock:
+            if not worker.engaged:
+                return False
+            if worker.fd_in in ready and not worker.eof:
+                worker.read_ready()
+            self._apply()
+        return True
+
+    def _wait(self) -> "list[int]":
+        worker = self._worker
+        full = worker.eof or worker.queued_size > MAX_QUEUED
+        self._polling = True
+        try:
+            if not worker.engaged:
+                return []
+            ready = [fd for fd, _ in (self._poll_wake if full else self._poll).poll(_milliseconds(self._until))]
+        finally:
+            self._polling = False
+        if self._wake_out in ready:
+            self._drain()
+        return ready
+
+    def _apply(self) -> None:
+        """Under the lock: what lies there is applied, and what runs is interrupted if it is to stop."""
+        worker = self._worker
+        while worker.lines:
+            worker.take_line(worker.lines.popleft())
+        worker.expire()
+        worker.flush()
+        self._until = worker.next_deadline()
+        call = worker.running
+        if call is not None and call.stop is not None and not call.interrupted:
+            # Until it has been raised: the main thread may be in our own code just now.
+            self._until = time.monotonic() + TICK_S
+            asyncs.cancel_soon(call)
+            signal.pthread_kill(worker.main_thread, INTERRUPT)
+
+    # --- Signals: these run on the main thread ----------------------------------------------------
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        before = {INTERRUPT: signal.signal(INTERRUPT, self._on_interrupt),
+                  signal.SIGINT: signal.signal(signal.SIGINT, self._on_sigint)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_interrupt(self, number: int, frame: Optional[FrameType]) -> None:
+        call = self._worker.running
+        if call is not None and call.stop is not None and not call.interrupted \
+                and self._in_function(frame):
+            call.interrupted = True
+            raise Cancelled(call.stop)
+
+    def _on_sigint(self, number: int, frame: Optional[FrameType]) -> None:
+        """Cancels what runs, as often as it is sent.  At a terminal, with nothing running, it ends us."""
+        worker = self._worker
+        if self._in_function(frame):
+            with worker.lock:
+                call = worker.promote()
+                worker.engaged = True
+            if call is not None:
+                call.stop_for("cancelled")
+                call.interrupted = True
+                raise Cancelled("cancelled")
+        if worker.running is not None:
+            worker.running.stop_for("cancelled")
+            asyncs.cancel_soon(worker.running)
+            self._nudge()
+        elif worker.idle and os.isatty(worker.fd_in):
+            raise KeyboardInterrupt
+
+    def _in_function(self, frame: Optional[FrameType]) -> bool:
+        """Whether the interrupted code is a function's, not ours: only there Cancelled may be raised."""
+        from .worker import is_own
+        if frame is None or self._worker.message is None:
+            return False
+        module = frame.f_globals.get("__name__")
+        if is_own(module):
+            return False
+        if asyncs.task is None:
+            return True
+        return asyncs.in_step() and not str(module).startswith("asyncio")
+
+
+def _poll(*fds: int) -> "select.poll":
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return poll
+
+
+def _milliseconds(until: Optional[float]) -> Optional[float]:
+    return None if until is None else max(0.0, (until - time.monotonic()) * 1000) + 1

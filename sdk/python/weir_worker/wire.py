@@ -1,0 +1,109 @@
+"""The wire: descriptors 0 and 1 taken out of everybody's reach, and lines cut out of what is read."""
+import fcntl
+import os
+import sys
+from typing import List, Optional, Tuple
+
+from . import codec
+
+_taken: Optional[Tuple[int, int]] = None
+
+
+def take() -> Tuple[int, int]:
+    """Moves 0 and 1 to descriptors of our own.  What a function prints goes to stderr from now on."""
+    global _taken
+    if _taken is None:
+        # Above the numbers that people close in loops; not inherited by programs that are executed.
+        ends = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (0, 1)]
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        try:
+            os.dup2(2, 1)
+        except OSError:
+            os.dup2(nothing, 1)
+        os.close(nothing)
+        _taken = (ends[0], ends[1])
+        os.register_at_fork(after_in_child=_close)
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(line_buffering=True)
+    return _taken
+
+
+def take_unless_interactive() -> None:
+    """At import: but not from somebody's prompt, nor where a test wants to call the functions itself."""
+    if not hasattr(sys, "ps1") and not sys.flags.interactive \
+            and not os.environ.get("WEIR_WORKER_KEEP_STDIO"):
+        take()
+
+
+def _close() -> None:
+    """A child made by fork() has no part in the wire."""
+    if _taken is not None:
+        for fd in _taken:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+
+class Cutter:
+    """Cuts bytes into lines.  A line over the limit is skipped, and comes out as None."""
+
+    def __init__(self) -> None:
+        self._parts: List[bytes] = []
+        self._length = 0
+        self._skipping = False
+
+    @property
+    def in_long_line(self) -> bool:
+        return self._length > 65536
+
+    def cut_text(self, data: bytes) -> Optional[List[str]]:
+        """The lines that are whole now, as text, in one go; None where that has to be done line by line."""
+        end = data.rfind(b"\n")
+        if end < 0 or self._length > 65536 or self._skipping:
+            return None
+        whole = b"".join(self._parts) + data[:end] if self._parts else data[:end]
+        try:
+            lines = whole.decode().split("\n")
+        except UnicodeDecodeError:
+            return None
+        self._parts.clear()
+        self._length = 0
+        self._keep(data[end + 1:])
+        return lines
+
+    def cut(self, data: bytes) -> List[Optional[bytes]]:
+        """The lines that are whole now, without their LF."""
+        lines: List[Optional[bytes]] = list(data.split(b"\n"))
+        last = lines.pop()
+        assert last is not None
+        if lines:
+            first = lines[0]
+            assert first is not None
+            lines[0] = self._finish(first)
+        self._keep(last)
+        return [line if line is None or len(line) <= codec.MAX_LINE + 1 else None for line in lines]
+
+    def rest(self) -> Optional[bytes]:
+        """What stands behind the last LF at the end of file."""
+        return self._finish(b"")
+
+    def _keep(self, part: bytes) -> None:
+        if part and not self._skipping:
+            self._parts.append(part)
+            self._length += len(part)
+            # One more byte may be the CR of the line's end.
+            if self._length > codec.MAX_LINE + 1:
+                self._skipping = True
+                self._parts.clear()
+
+    def _finish(self, part: bytes) -> Optional[bytes]:
+        self._keep(part)
+        line = None if self._skipping else b"".join(self._parts)
+        self._parts.clear()
+        self._length = 0
+        self._skipping = False
+        if line is not None and len(line) == codec.MAX_LINE + 1 and not line.endswith(b"\r"):
+            return None
+        return line
