@@ -34,7 +34,7 @@ def context() -> Context:
         return Context()
     call = worker.running
     weir: Dict[str, Any] = message.get("weir") or {}
-    return Context(message.get("id"), call.deadline if call is not None else None,
+    return Context(message.get("id"), call.deadline if call is not None else worker.deadline_of(message),
                    _text(weir.get("traceparent")), _text(weir.get("tracestate")))
 
 

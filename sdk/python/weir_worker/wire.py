@@ -6,6 +6,9 @@ from typing import List, Optional, Tuple
 
 from . import codec
 
+READ_SIZE = 65536
+LONG_READ_SIZE = 1 << 20
+
 _taken: Optional[Tuple[int, int]] = None
 
 
@@ -51,17 +54,14 @@ class Cutter:
 
     def __init__(self) -> None:
         self._parts: List[bytes] = []
-        self._length = 0
-        self._skipping = False
-
-    @property
-    def in_long_line(self) -> bool:
-        return self._length > 65536
+        # How many bytes of a line that is not whole yet are kept.
+        self.pending = 0
+        self.skipping = False
 
     def cut_text(self, data: bytes) -> Optional[List[str]]:
         """The lines that are whole now, as text, in one go; None where that has to be done line by line."""
         end = data.rfind(b"\n")
-        if end < 0 or self._length > 65536 or self._skipping:
+        if end < 0 or self.pending > READ_SIZE or self.skipping:
             return None
         whole = b"".join(self._parts) + data[:end] if self._parts else data[:end]
         try:
@@ -69,9 +69,13 @@ class Cutter:
         except UnicodeDecodeError:
             return None
         self._parts.clear()
-        self._length = 0
+        self.pending = 0
         self._keep(data[end + 1:])
         return lines
+
+    def read(self, fd: int) -> bytes:
+        """Reads: more at a time inside of a long line."""
+        return os.read(fd, READ_SIZE if self.pending < READ_SIZE else LONG_READ_SIZE)
 
     def cut(self, data: bytes) -> List[Optional[bytes]]:
         """The lines that are whole now, without their LF."""
@@ -90,20 +94,20 @@ class Cutter:
         return self._finish(b"")
 
     def _keep(self, part: bytes) -> None:
-        if part and not self._skipping:
+        if part and not self.skipping:
             self._parts.append(part)
-            self._length += len(part)
+            self.pending += len(part)
             # One more byte may be the CR of the line's end.
-            if self._length > codec.MAX_LINE + 1:
-                self._skipping = True
+            if self.pending > codec.MAX_LINE + 1:
+                self.skipping = True
                 self._parts.clear()
 
     def _finish(self, part: bytes) -> Optional[bytes]:
         self._keep(part)
-        line = None if self._skipping else b"".join(self._parts)
+        line = None if self.skipping else b"".join(self._parts)
         self._parts.clear()
-        self._length = 0
-        self._skipping = False
+        self.pending = 0
+        self.skipping = False
         if line is not None and len(line) == codec.MAX_LINE + 1 and not line.endswith(b"\r"):
             return None
         return line

@@ -17,12 +17,11 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple, Union
 
 from . import asyncs, codec, current, errors, registry, wire
-from .call import AsyncInput, Batch, Call, Input, id_text
+from .call import STOPS, AsyncInput, Batch, Call, Input, id_text
 from .errors import Cancelled, Error, Refused
+from .wire import READ_SIZE
 from .watcher import Watcher
 
-READ_SIZE = 65536
-LONG_READ_SIZE = 1 << 20
 # Answers are gathered up to here before they are written.
 WRITE_SIZE = 65536
 MAX_TEXT = 1 << 20
@@ -61,7 +60,7 @@ class Worker:
         # Whether this batch of lines takes long: then answers are not kept for company.
         self.slow = False
         self._out_size = 0
-        self._read_at = 0.0
+        self.read_at = 0.0
         self._cutter = wire.Cutter()
         self._quick: Dict[str, Callable[[Any, Any], Any]] = {}
         for entry in functions.values():
@@ -82,29 +81,14 @@ class Worker:
                 self._run(call)
                 if self.slow or self._out_size > WRITE_SIZE:
                     self.flush()
-            if self.lines:
-                self._run_lines()
-                continue
-            self.slow = False
-            if self.out:
+            if self.eof and not self.lines:
                 self.flush()
-            if self.eof:
                 return
-            self._fill()
-
-    def _fill(self) -> None:
-        """Waits for lines.  Nobody else reads meanwhile."""
-        self.epoch += 1
-        self.idle = True
-        data = os.read(self.fd_in, LONG_READ_SIZE if self._cutter.in_long_line else READ_SIZE)
-        self.idle = False
-        if self.watcher.parked:
-            self.watcher.wake()
-        self.take_bytes(data)
+            self._run_lines()
 
     def take_bytes(self, data: bytes) -> None:
         """Cuts lines; a line that is not UTF-8 stays bytes, one too long is TOO_LONG."""
-        self._read_at = time.monotonic()
+        self.read_at = time.monotonic()
         if not data:
             self._take_end_of_file()
             return
@@ -131,44 +115,99 @@ class Worker:
             call.break_input("the host has closed the connection")
 
     def _run_lines(self) -> None:
-        """The short way: a plain function, an integer id, nothing special asked."""
-        lines, scan, quick = self.lines, codec.scan, self._quick
-        while lines:
-            line = lines.popleft()
-            message = None
-            try:
-                value, end = scan(line, 0)
-                if end != len(line) or end > codec.SHALLOW:
-                    raise ValueError
-                message = value
-                door = quick[message["method"]]
-                ident = message["id"]
-                params = message["params"]
-                if type(ident) is not int or "weir" in message or message["jsonrpc"] != "2.0" \
-                        or (type(params) is not list and type(params) is not dict):
-                    raise ValueError
-            except (KeyError, TypeError, ValueError, StopIteration, RecursionError):
-                self.take_line(line, message)
-                if self.queue:
-                    return
-                continue
-            self.message = message
-            try:
-                result = door(params, None)
-            except BaseException as error:
-                self.message = None
-                call = self._disengage_quick() if self.engaged else None
-                self.out.append(_response(id_text(ident), "error", self._failure(call, error)))
-            else:
-                self.message = None
-                if self.engaged:
-                    self._disengage_quick()
-                if type(result) is int and -LONG < result < LONG:
-                    self.out.append('{"jsonrpc":"2.0","id":%d,"result":%d}\n' % (ident, result))
+        """The short way, all in one place because it is short: reads, runs quick calls, writes.
+
+        Returns when there is a call that is not quick (it is in the queue then), or the end of file.
+        """
+        lines, out, quick, watcher, lock = self.lines, self.out, self._quick, self.watcher, self.lock
+        scan, monotonic, read, write = codec.scan, time.monotonic, os.read, os.write
+        fd_in, fd_out, cutter = self.fd_in, self.fd_out, self._cutter
+        while True:
+            while lines:
+                line = lines.popleft()
+                message = None
+                try:
+                    value, end = scan(line, 0)
+                    if end != len(line) or end > codec.SHALLOW:
+                        raise ValueError
+                    message = value
+                    door = quick[message["method"]]
+                    ident = message["id"]
+                    params = message["params"]
+                    deadline = None
+                    if "weir" in message:
+                        deadline = self._quick_deadline(message["weir"])
+                    if type(ident) is not int or message["jsonrpc"] != "2.0" \
+                            or (type(params) is not list and type(params) is not dict):
+                        raise ValueError
+                except (KeyError, TypeError, ValueError, StopIteration, RecursionError):
+                    self.take_line(line, message)
+                    if self.queue:
+                        return
+                    continue
+                self.message = message
+                try:
+                    result = door(params, None)
+                except BaseException as error:
+                    self.message = None
+                    self._answer_failure(ident, error, deadline)
                 else:
-                    self._answer_text(None, "%d" % ident, *self._result(result))
-            if self.slow or self._out_size > WRITE_SIZE:
-                self.flush()
+                    self.message = None
+                    if self.engaged:
+                        self._disengage_quick()
+                    if deadline is not None and monotonic() >= deadline:
+                        self._answer_failure(ident, Cancelled("deadline"), deadline)
+                    elif type(result) is int and -LONG < result < LONG:
+                        out.append('{"jsonrpc":"2.0","id":%d,"result":%d}\n' % (ident, result))
+                    else:
+                        self._answer_text(None, "%d" % ident, *self._result(result))
+                if self.slow or self._out_size > WRITE_SIZE:
+                    self.flush()
+            self.slow = False
+            if out:
+                with lock:
+                    data = "".join(out).encode("utf-8", "backslashreplace")
+                    out.clear()
+                    self._out_size = 0
+                    written = write(fd_out, data)
+                    if written != len(data):
+                        self._write(data[written:])
+            if self.eof:
+                return
+            self.epoch += 1
+            self.idle = True
+            data = cutter.read(fd_in) if cutter.pending else read(fd_in, READ_SIZE)
+            self.idle = False
+            if watcher.parked:
+                watcher.wake()
+            if data[-1:] != b"\n" or cutter.pending or cutter.skipping:
+                self.take_bytes(data)
+                continue
+            self.read_at = monotonic()
+            try:
+                lines.extend(data[:-1].decode().split("\n"))
+            except UnicodeDecodeError:
+                self.take_bytes(data)
+
+    def _quick_deadline(self, weir: Any) -> Optional[float]:
+        """The deadline of a quick call.  Raises ValueError where that needs the long way."""
+        if type(weir) is not dict or "stream" in weir or "credit" in weir:
+            raise ValueError
+        milliseconds = weir.get("deadline_ms")
+        if milliseconds is None:
+            return None
+        deadline: float = self.read_at + milliseconds / 1000
+        if type(milliseconds) is not int or deadline <= time.monotonic():
+            raise ValueError
+        return deadline
+
+    def _answer_failure(self, ident: int, error: BaseException, deadline: Optional[float]) -> None:
+        call = self._disengage_quick() if self.engaged else None
+        if deadline is not None and time.monotonic() >= deadline:
+            text = _error(Refused(*STOPS["deadline"]))
+        else:
+            text = self._failure(call, error)
+        self._answer_text(None, "%d" % ident, "error", text)
 
     # --- In and out of a function -----------------------------------------------------------------
 
@@ -197,6 +236,7 @@ class Worker:
         message = self.message
         if self.running is None and message is not None:
             self.running = Call(message, message["id"], self.functions[message["method"]])
+            self.running.deadline = self.deadline_of(message)
             self.calls[self.running.ident] = self.running
         return self.running
 
@@ -225,9 +265,14 @@ class Worker:
 
     def read_ready(self) -> None:
         """Reads what is there; the caller has seen that something is."""
-        self.take_bytes(os.read(self.fd_in, LONG_READ_SIZE if self._cutter.in_long_line else READ_SIZE))
+        self.take_bytes(self._cutter.read(self.fd_in))
 
     # --- Deadlines --------------------------------------------------------------------------------
+
+    def deadline_of(self, message: Dict[str, Any]) -> Optional[float]:
+        """The deadline of a message of the last read, as a time of time.monotonic()."""
+        milliseconds = message.get("weir", {}).get("deadline_ms")
+        return None if milliseconds is None else self.read_at + milliseconds / 1000
 
     def next_deadline(self) -> Optional[float]:
         times = [call.deadline for call in self.calls.values()
@@ -369,9 +414,7 @@ class Worker:
             raise Refused(errors.METHOD_NOT_FOUND, f"there is no method {method!r}", ident)
         call = Call(message, ident, entry)
         call.batch = batch
-        deadline_ms = weir.get("deadline_ms")
-        if deadline_ms is not None:
-            call.deadline = self._read_at + deadline_ms / 1000
+        call.deadline = self.deadline_of(message)
         if batch is not None and ((entry is not None and entry.stream) or "stream" in weir):
             raise Refused(errors.STREAM_RULE, "a call with a stream cannot be in a batch", ident)
         wanted = entry.stream_parameter if entry is not None else None
@@ -563,27 +606,32 @@ class Worker:
             self.out.append(answer)
             self._out_size += len(answer)
 
-    def send(self, text: str) -> None:
-        self.out.append(text)
-        self.flush()
-
     def log(self, text: str, level: str) -> None:
         message = self.message
         ident = f',"id":{id_text(message["id"])}' if message is not None else ""
         self.send('{"jsonrpc":"2.0","method":"weir/log","params":{"level":"%s","message":%s%s}}\n'
                   % (level, codec.quote(text[:MAX_TEXT]), ident))
 
+    def send(self, text: str) -> None:
+        with self.lock:
+            self.out.append(text)
+            self.flush()
+
     def flush(self) -> None:
-        """Writes what was gathered.  Lone surrogates become escapes: they only stand in strings."""
+        """Writes what was gathered.  The main thread may append meanwhile."""
         with self.lock:
             count = len(self.out)
-            if count == 0:
-                return
-            data = memoryview("".join(self.out[:count]).encode("utf-8", "backslashreplace"))
-            del self.out[:count]
-            self._out_size = 0
-            while data:
-                data = data[os.write(self.fd_out, data):]
+            if count:
+                data = "".join(self.out[:count]).encode("utf-8", "backslashreplace")
+                del self.out[:count]
+                self._out_size = 0
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        """Under the lock.  (Lone surrogates are escapes by now: they only stand in strings.)"""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self.fd_out, rest):]
 
 
 class _Answered(Exception):
