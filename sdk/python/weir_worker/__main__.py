@@ -50,7 +50,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the functions and exit")
     parser.add_argument("--name", help="the worker's name, for people (default: that of the file)")
     arguments = parser.parse_args()
-    if not arguments.list:
+    if arguments.list:
+        wire.leave_alone = True
+    else:
         wire.take()
     module = load(arguments.target)
     if not registry.functions:

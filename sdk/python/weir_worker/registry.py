@@ -258,7 +258,7 @@ class _LongWay:
             if one.name not in given:
                 if one.default is one.empty:
                     raise hints.Mismatch(f"the argument {one.name} is missing")
-                if one.kind == one.POSITIONAL_ONLY or rest:
+                if one.kind == one.POSITIONAL_ONLY or (rest and one.kind == one.POSITIONAL_OR_KEYWORD):
                     positional.append(one.default)
                 continue
             value = self._convert[one.name](given[one.name], one.name)

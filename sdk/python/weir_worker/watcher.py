@@ -200,20 +200,22 @@ class Watcher:
     def _on_sigint(self, number: int, frame: Optional[FrameType]) -> None:
         """Cancels what runs, as often as it is sent.  At a terminal, with nothing running, it ends us."""
         worker = self._worker
-        if self._in_function(frame):
-            with worker.lock:
-                call = worker.promote()
-                worker.engaged = True
-            if call is not None:
-                call.stop_for("cancelled")
-                call.interrupted = True
-                raise Cancelled("cancelled")
-        if worker.running is not None:
-            worker.running.stop_for("cancelled")
-            asyncs.cancel_soon(worker.running)
-            self._nudge()
-        elif worker.idle and os.isatty(worker.fd_in):
-            raise KeyboardInterrupt
+        if worker.message is None and worker.running is None:
+            if worker.idle and os.isatty(worker.fd_in):
+                raise KeyboardInterrupt
+            return
+        with worker.lock:
+            call = worker.promote()
+            worker.engaged = worker.engaged or worker.message is not None
+        if call is None:
+            return
+        call.stop_for("cancelled")
+        call.interrupted = self._in_function(frame)
+        if call.interrupted:
+            raise Cancelled("cancelled")
+        # In our own code: whoever waits there is woken, and the watcher interrupts what comes after.
+        asyncs.cancel_soon(call)
+        self._nudge()
 
     def _in_function(self, frame: Optional[FrameType]) -> bool:
         """Whether the interrupted code is a function's, not ours: only there Cancelled may be raised."""

@@ -9,6 +9,8 @@ from . import codec
 READ_SIZE = 65536
 LONG_READ_SIZE = 1 << 20
 
+# Set by --list: the program's own standard output is wanted then.
+leave_alone = False
 _taken: Optional[Tuple[int, int]] = None
 
 
@@ -34,7 +36,7 @@ def take() -> Tuple[int, int]:
 
 def take_unless_interactive() -> None:
     """At import: but not from somebody's prompt, nor where a test wants to call the functions itself."""
-    if not hasattr(sys, "ps1") and not sys.flags.interactive \
+    if not leave_alone and not hasattr(sys, "ps1") and not sys.flags.interactive \
             and not os.environ.get("WEIR_WORKER_KEEP_STDIO"):
         take()
 

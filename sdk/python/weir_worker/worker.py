@@ -722,6 +722,8 @@ def is_own(module: object) -> bool:
 
 def run(name: Optional[str] = None) -> None:
     """Serves the functions of this program until the end of the input, then returns."""
+    if wire.leave_alone:
+        return
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("run() belongs on the main thread: functions are interrupted there")
     if current.worker is not None:

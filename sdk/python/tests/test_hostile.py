@@ -1,0 +1,556 @@
+"""Cases that must hold, with the numbers of the list they come from."""
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import support
+
+MIB = 1 << 20
+
+
+class Printing(unittest.TestCase):
+    def test_what_functions_print(self):
+        """32: print, os.write(1), os.system and a child's output land on stderr, the reply is intact"""
+        with support.worker("""
+            import os, subprocess, sys
+            from weir_worker import function, run
+            print("said at import")
+            @function
+            def noisy():
+                print("said by print")
+                sys.stdout.write("without an end")
+                os.write(1, b"said by os.write\\n")
+                os.system("echo said by system")
+                subprocess.run(["echo", "said by a child"])
+                return input.__name__
+            run()
+        """) as worker:
+            self.assertEqual(worker.answer(1, "noisy")["result"], "input")
+            self.assertEqual(worker.end(), 0)
+            said = worker.stderr()
+            for text in ("at import", "by print", "an end", "by os.write", "by system", "by a child"):
+                self.assertIn(text, said)
+
+    def test_a_print_before_the_import_of_a_plain_file(self):
+        """32: a file that does not know weir prints while it is imported"""
+        with support.worker("""
+            print("loading")
+            def twice(x: int) -> int:
+                print("twice")
+                return 2 * x
+        """, ["-m", "weir_worker"]) as worker:
+            self.assertEqual(worker.answer(1, "twice", 4)["result"], 8)
+            self.assertEqual(worker.end(), 0)
+            self.assertIn("loading\ntwice\n", worker.stderr())
+
+    def test_stdin_is_not_the_wire(self):
+        """32: a function that reads stdin, or whose child does, reads nothing of the wire"""
+        with support.worker("""
+            import subprocess, sys
+            from weir_worker import function, run
+            @function
+            def greedy():
+                return sys.stdin.read() + subprocess.run(["cat"], stdout=subprocess.PIPE).stdout.decode()
+            run()
+        """) as worker:
+            worker.write(b'{"jsonrpc":"2.0","id":1,"method":"greedy","params":[]}\n'
+                         b'{"jsonrpc":"2.0","id":2,"method":"greedy","params":[]}\n')
+            self.assertEqual([worker.get()["result"], worker.get()["result"]], ["", ""])
+
+    def test_children_do_not_hold_the_wire(self):
+        """32: neither a program that a function starts nor a fork of it holds the wire open"""
+        with support.worker("""
+            import os, signal, subprocess
+            from weir_worker import function, run
+            @function
+            def leave():
+                first = subprocess.Popen(["sleep", "60"], close_fds=False).pid
+                second = os.fork()
+                if second == 0:
+                    signal.pause()
+                return [first, second]
+            run()
+        """) as worker:
+            children = worker.answer(1, "leave")["result"]
+            try:
+                worker.process.stdin.close()
+                self.assertIsNone(worker.get())
+            finally:
+                for pid in children:
+                    os.kill(pid, signal.SIGKILL)
+
+    def test_a_forked_child_that_returns_says_nothing(self):
+        """32: a fork that comes back into the worker does not answer"""
+        with support.worker("""
+            import os
+            from weir_worker import function, run
+            @function
+            def both():
+                pid = os.fork()
+                if pid:
+                    os.waitpid(pid, 0)
+                return pid
+            run()
+        """) as worker:
+            self.assertGreater(worker.answer(1, "both")["result"], 0)
+            self.assertGreater(worker.answer(2, "both")["result"], 0)
+
+
+class Values(unittest.TestCase):
+    CODE = """
+        import sys
+        from typing import Any
+        from weir_worker import function, run
+        @function
+        def echo(value: Any) -> Any:
+            return value
+        @function
+        def say(what: str) -> Any:
+            itself = []
+            itself.append(itself)
+            deep = []
+            for _ in range(100000):
+                deep = [deep]
+            return {"nan": float("nan"), "inf": [float("-inf")], "set": {1}, "bytes": b"x", "object": say, "key": {(1,): 2},
+                    "surrogate": "a\\ud800b", "big": 2 ** 63, "bigger": 2 ** 20000, "itself": itself, "deep": deep,
+                    "tuple": (1, 2)}[what]
+        @function
+        def large(mib: int) -> str:
+            return "é" * (mib << 19)
+        run()
+    """
+
+    def test_what_cannot_be_said(self):
+        """33: NaN, infinity, sets, bytes, objects, what contains itself: -33003, and the worker stays"""
+        with support.worker(self.CODE) as worker:
+            for what in ("nan", "inf", "set", "bytes", "object", "key", "itself"):
+                answer = worker.answer(what, "say", what)
+                self.assertEqual((answer["id"], answer.get("error", {}).get("code")), (what, -33003), what)
+            self.assertIn("object", worker.answer(1, "say", "object")["error"]["message"] + "object")
+            self.assertEqual(worker.answer(2, "echo", 5)["result"], 5)
+
+    def test_numbers_and_surrogates(self):
+        """33: 2^63 passes, and a lone surrogate goes out as an escape"""
+        with support.worker(self.CODE) as worker:
+            self.assertEqual(worker.answer(1, "say", "big")["result"], 2 ** 63)
+            self.assertEqual(worker.answer(2, "say", "tuple")["result"], [1, 2])
+            worker.call(3, "say", "surrogate")
+            self.assertIn(b'"a\\ud800b"', worker.lines.read())
+            worker.write(b'{"jsonrpc":"2.0","id":"\\udc00","method":"echo","params":["\\ud83d"]}\n')
+            self.assertEqual(worker.lines.read(), b'{"jsonrpc":"2.0","id":"\\udc00","result":"\\ud83d"}')
+            worker.call(4, "say", "bigger")
+            self.assertIn(worker.get().get("error", {"code": None})["code"], (None, -33003))
+
+    def test_invalid_utf8_and_depth(self):
+        """33: ill-formed UTF-8 and a depth of 100,000 are answered by their id"""
+        with support.worker(self.CODE) as worker:
+            worker.write(b'{"jsonrpc":"2.0","id":1,"method":"echo","params":["\xff"]}\n')
+            worker.write(b'{"jsonrpc":"2.0","id":2,"method":"echo","params":' + b"[" * 100000 + b"]" * 100000 + b"}\n")
+            worker.write(b'{"jsonrpc":"2.0","id":3,"method":"echo","params":[3]}\n')
+            self.assertEqual([(one["id"], one.get("error", {}).get("code"))
+                              for one in (worker.get(), worker.get(), worker.get())],
+                             [(1, -32700), (2, -32700), (3, None)])
+            self.assertIn(worker.answer(4, "say", "deep")["error"]["code"], (-33002, -33003))
+            self.assertEqual(worker.answer(5, "echo", 5)["result"], 5)
+
+    def test_long_answers(self):
+        """33: a 9 MiB reply passes, one over 64 MiB is -33002 by its id"""
+        with support.worker(self.CODE) as worker:
+            self.assertEqual(len(worker.answer(1, "large", 9)["result"]), 9 << 19)
+            self.assertEqual(worker.answer(2, "large", 64)["error"]["code"], -33002)
+            self.assertEqual(worker.answer(3, "echo", 5)["result"], 5)
+
+
+class Wire(unittest.TestCase):
+    def test_three_calls_of_a_megabyte(self):
+        """34: three 1 MB calls at once, both ways"""
+        with support.worker(Values.CODE) as worker:
+            text = "x" * MIB
+            for ident in (1, 2, 3):
+                worker.lines.unwritten += (
+                    b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}\n' % (ident, text.encode()))
+            self.assertEqual([(one["id"], one["result"] == text)
+                              for one in (worker.get(), worker.get(), worker.get())],
+                             [(1, True), (2, True), (3, True)])
+
+    def test_one_byte_at_a_time(self):
+        """34: one byte a write, characters cut in two"""
+        with support.worker(Values.CODE) as worker:
+            for byte in '{"jsonrpc":"2.0","id":1,"method":"echo","params":["é日😀"]}\r\n'.encode():
+                worker.write(bytes([byte]))
+            self.assertEqual(worker.get()["result"], "é日😀")
+
+    def test_the_host_goes_away(self):
+        """34: nobody reads any more: the worker ends, even while its function runs on"""
+        with support.worker("""
+            import time
+            from weir_worker import function, log, run
+            @function
+            def talks():
+                while True:
+                    log("still here")
+                    time.sleep(0.001)
+            run()
+        """) as worker:
+            worker.hello()
+            worker.call(1, "talks")
+            self.assertEqual(worker.get()["method"], "weir/log")
+            worker.process.stdout.close()
+            worker.process.wait(20)
+
+
+class Streams(unittest.TestCase):
+    CODE = """
+        from typing import Iterator
+        from weir_worker import Error, function, log, run
+        @function
+        def endless() -> Iterator[str]:
+            try:
+                while True:
+                    yield "x" * 10000
+            finally:
+                log("closed")
+        @function
+        def slowly(numbers: Iterator[int]) -> int:
+            total = 0
+            for number in numbers:
+                total += number
+            return total
+        @function
+        def catches(numbers: Iterator[int]) -> list:
+            got = []
+            try:
+                for number in numbers:
+                    got.append(number)
+            except Error as error:
+                got.append([error.code, error.message, error.data])
+            return got
+        @function
+        def threaded(numbers: Iterator[int]) -> int:
+            import threading
+            box = []
+            thread = threading.Thread(target=lambda: box.append(sum(numbers)))
+            thread.start()
+            thread.join()
+            return box[0]
+        run()
+    """
+
+    def test_an_endless_stream_with_a_slow_consumer(self):
+        """35: an endless stream waits for credit, the worker's memory stays"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "endless", credit=16)
+            for _ in range(16):
+                worker.get()
+            before = worker.memory_kb()
+            for _ in range(200):
+                worker.notify("credit", id=1, n=16)
+                for _ in range(16):
+                    self.assertEqual(len(worker.get()["params"]["value"]), 10000)
+            self.assertLess(worker.memory_kb() - before, 4096)
+            worker.notify("cancel", id=1)
+            self.assertEqual(worker.get()["params"]["message"], "closed")
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+
+    def test_the_consumer_stops_after_three(self):
+        """35: the consumer stops after 3: the generator is closed, whatever credit there is"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "endless", credit=1000000)
+            for _ in range(3):
+                worker.get()
+            worker.notify("cancel", id=1)
+            last = worker.get()
+            while last.get("method") == "weir/chunk":
+                last = worker.get()
+            self.assertEqual(last["params"]["message"], "closed")
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+
+    def test_input_ends_in_an_error(self):
+        """35: input ends in an error: the iterator raises it, after what came before"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "catches", stream="in")
+            self.assertEqual(worker.get()["method"], "weir/credit")
+            worker.notify("chunk", id=1, value=5)
+            worker.notify("end", id=1, error={"code": 1007, "message": "broken", "data": [1]})
+            self.assertEqual(worker.get()["result"], [5, [1007, "broken", [1]]])
+
+    def test_a_chunk_of_the_wrong_type(self):
+        """35: a chunk of the wrong type is named by its place"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "slowly", stream="in")
+            worker.get()
+            worker.notify("chunk", id=1, value=5)
+            worker.notify("chunk", id=1, value="x")
+            error = worker.get()["error"]
+            self.assertEqual((error["code"], "numbers[1]" in error["message"]), (-32602, True))
+
+    def test_a_long_input(self):
+        """35: 10,000 chunks in, as the credit allows"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            self.assertEqual(send_numbers(worker, "slowly", 10000), sum(range(10000)))
+
+    def test_an_iterator_in_a_thread(self):
+        """35: the input may be read by a thread of the function's"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            self.assertEqual(send_numbers(worker, "threaded", 100), sum(range(100)))
+
+
+def send_numbers(worker, method, count):
+    worker.call(1, method, stream="in")
+    credit = sent = 0
+    ended = False
+    while True:
+        message = worker.get()
+        if message.get("method") != "weir/credit":
+            return message["result"] if "result" in message else message
+        credit += message["params"]["n"]
+        data = b""
+        while credit and sent < count:
+            data += b'{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":1,"value":%d}}\n' % sent
+            sent += 1
+            credit -= 1
+        if sent == count and not ended:
+            data += b'{"jsonrpc":"2.0","method":"weir/end","params":{"id":1}}\n'
+            ended = True
+        worker.write(data)
+
+
+class Cancelling(unittest.TestCase):
+    CODE = """
+        import queue, signal, socket, subprocess, threading, time
+        from weir_worker import Cancelled, context, function, log, run
+        @function
+        def sleep(s):
+            time.sleep(s)
+        @function
+        def recv():
+            pair = socket.socketpair()
+            pair[0].recv(1)
+        @function
+        def lock():
+            held = threading.Lock()
+            held.acquire()
+            held.acquire()
+        @function
+        def get():
+            queue.Queue().get()
+        @function
+        def child():
+            subprocess.run(["sleep", "60"])
+        @function
+        def spin():
+            while True:
+                pass
+        @function
+        def join():
+            thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+            thread.start()
+            thread.join()
+        @function
+        def select():
+            import select
+            select.select([], [], [])
+        @function
+        def careful():
+            try:
+                time.sleep(60)
+            except Exception:
+                return "eaten"
+            finally:
+                log("cleaned up")
+        @function
+        def stubborn():
+            log("begun")
+            for _ in range(2):
+                try:
+                    time.sleep(60)
+                except:
+                    log("not me")
+            time.sleep(60)
+        @function
+        def when() -> float:
+            try:
+                time.sleep(60)
+            except Cancelled as cancelled:
+                return cancelled.reason
+        @function
+        def add(a: int, b: int) -> int:
+            return a + b
+        @function
+        def add_slowly(a: int, b: int) -> int:
+            time.sleep(0.0003)
+            return a + b
+        run()
+    """
+    WAYS = ("sleep", "recv", "lock", "get", "child", "spin", "join", "select")
+
+    def test_cancel_under_50_ms(self):
+        """36: cancel a sleep, recv, lock, queue, child, loop, join, select: under 50 ms"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            for way in self.WAYS:
+                times = []
+                for ident in range(5):
+                    params = [60] if way == "sleep" else []
+                    worker.call(ident, way, *params)
+                    # Long enough that the function waits: also what is tested, at its worst.
+                    time.sleep(0.002 * ident)
+                    start = time.monotonic()
+                    worker.notify("cancel", id=ident)
+                    self.assertEqual(worker.get()["error"]["code"], -32800, way)
+                    times.append(time.monotonic() - start)
+                # The best of five: this machine may be busy with other things.
+                self.assertLess(min(times), 0.05, way)
+
+    def test_cancel_a_queued_call(self):
+        """36: cancel a queued call: the running one is unharmed"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "sleep", 0.2)
+            worker.call(2, "sleep", 60)
+            worker.notify("cancel", id=2)
+            answers = [worker.get(), worker.get()]
+            self.assertEqual([one["id"] for one in answers], [2, 1])
+            self.assertEqual(answers[0]["error"]["code"], -32800)
+            self.assertIsNone(answers[1]["result"])
+
+    def races(self, method, spread_us):
+        """500 calls, each cancelled about when it completes: one response each, in order, none other."""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            cancelled = 0
+            for ident in range(500):
+                worker.call(ident, method, ident, 1)
+                pause = (ident * 7919 % spread_us) / 1e6
+                until = time.perf_counter() + pause
+                while time.perf_counter() < until:
+                    pass
+                worker.notify("cancel", id=ident)
+                answer = worker.get()
+                self.assertEqual(answer["id"], ident)
+                if "error" in answer:
+                    self.assertEqual(answer["error"]["code"], -32800)
+                    cancelled += 1
+                else:
+                    self.assertEqual(answer["result"], ident + 1)
+            self.assertEqual(worker.answer("last", "add", 1, 1)["result"], 2)
+            self.assertEqual(worker.end(), 0)
+            self.assertIsNone(worker.get())
+            self.assertNotIn("Traceback", worker.stderr())
+
+    def test_races_of_quick_calls(self):
+        """36: 500 races of cancel and completion, quick calls"""
+        self.races("add", 60)
+
+    def test_races_of_slower_calls(self):
+        """36: 500 races of cancel and completion, calls of 0.3 ms"""
+        self.races("add_slowly", 600)
+
+    def test_races_in_the_watchers_time(self):
+        """36: 200 races where the watcher interrupts just when the function returns"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            outcomes = set()
+            for ident in range(200):
+                worker.call(ident, "sleep", 0.025)
+                time.sleep(0.0235 + ident % 20 * 0.0002)
+                worker.notify("cancel", id=ident)
+                answer = worker.get()
+                self.assertEqual(answer["id"], ident)
+                outcomes.add(answer.get("error", {}).get("code"))
+            self.assertLessEqual(outcomes, {None, -32800})
+            self.assertEqual(worker.answer("last", "add", 1, 1)["result"], 2)
+            self.assertNotIn("Traceback", worker.stderr())
+
+    def test_except_exception_does_not_eat_it(self):
+        """36: a bare `except Exception` does not eat Cancelled, finally runs"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "careful")
+            worker.notify("cancel", id=1)
+            self.assertEqual(worker.get()["params"]["message"], "cleaned up")
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+
+    def test_a_bare_except(self):
+        """36: a bare `except` goes on: SIGINT cancels again, SIGTERM ends the worker"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "stubborn")
+            self.assertEqual(worker.get()["params"]["message"], "begun")
+            worker.notify("cancel", id=1)
+            self.assertEqual(worker.get()["params"]["message"], "not me")
+            os.kill(worker.pid, signal.SIGINT)
+            self.assertEqual(worker.get()["params"]["message"], "not me")
+            os.kill(worker.pid, signal.SIGTERM)
+            self.assertEqual(worker.process.wait(20), -signal.SIGTERM)
+
+    def test_sigint_cancels_what_runs(self):
+        """36: SIGINT cancels what runs, and is nothing to an idle worker"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            os.kill(worker.pid, signal.SIGINT)
+            self.assertEqual(worker.answer(1, "add", 1, 2)["result"], 3)
+            worker.call(2, "stubborn")
+            self.assertEqual(worker.get()["params"]["message"], "begun")
+            os.kill(worker.pid, signal.SIGINT)
+            self.assertEqual(worker.get()["params"]["message"], "not me")
+            os.kill(worker.pid, signal.SIGINT)
+            self.assertEqual(worker.get()["params"]["message"], "not me")
+            os.kill(worker.pid, signal.SIGINT)
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+
+    def test_the_reason(self):
+        """36: Cancelled tells a cancellation from a deadline"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "when")
+            worker.notify("cancel", id=1)
+            self.assertEqual(worker.get()["result"], "cancelled")
+            # Beyond its deadline it is answered so whatever the function gives.
+            self.assertEqual(worker.answer(2, "when", deadline_ms=20)["error"]["code"], -33001)
+
+    def test_an_answer_before_a_long_call_is_not_kept(self):
+        """36: what is answered before a long call in the same write does not wait for it"""
+        with support.worker(self.CODE) as worker:
+            worker.write(b'{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}\n'
+                         b'{"jsonrpc":"2.0","id":2,"method":"sleep","params":[60]}\n')
+            self.assertEqual(worker.get()["result"], 3)
+
+
+class Idle(unittest.TestCase):
+    def test_an_idle_worker_does_nothing(self):
+        """an idle worker's watcher parks: no processor time"""
+        with support.worker(Values.CODE) as worker:
+            worker.answer(1, "echo", 1)
+
+            def switches():
+                with open(f"/proc/{worker.pid}/task/{others()[0]}/status", encoding="ascii") as file:
+                    return [line for line in file if line.startswith("voluntary")]
+
+            def others():
+                return [one for one in os.listdir(f"/proc/{worker.pid}/task") if int(one) != worker.pid]
+            if not os.path.exists("/proc/self/task"):
+                self.skipTest("no /proc")
+            last = [None]
+
+            def parked():
+                now = switches()
+                still = now == last[0]
+                last[0] = now
+                time.sleep(0.05)
+                return still
+            support.wait_until(parked, "the watcher parks")
+            self.assertEqual(worker.answer(2, "echo", 2)["result"], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,556 @@
+"""Calls functions behind the socket of `weir serve`.
+
+    from weir_worker.client import connect
+
+    with connect() as weir:                              # $XDG_RUNTIME_DIR/weir.sock
+        weir.call("add", 3, 4, timeout=1.5)              # 7
+        for value in weir.stream("count", 1, 6):         # as they come; leaving the loop cancels
+            print(value)
+        weir.call("sum", input=range(10))                # an iterable as the input stream
+        list(weir.stream("running", input=[1, 2, 3]))    # both
+
+Threads may share a client: each waits for its own answer.  One of those that wait reads for all.
+"""
+import itertools
+import json
+import os
+import socket
+import threading
+import time
+from collections import deque
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
+
+from . import codec, errors, wire
+
+VERSION = 1
+# Chunks that may come before they are read; half of them again when half are read.
+CREDIT = 64
+HELLO_TIMEOUT_S = 30.0
+# After a deadline the server has this long to say what became of the call.
+GRACE_S = 1.0
+
+
+class CallError(Exception):
+    """What went wrong with a call: base of all errors here."""
+
+
+class RemoteError(CallError):
+    """The function, or who was to run it, answered with an error."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        fields = data if isinstance(data, dict) else {}
+        # What the function raised, by name, and where: None for errors with a code of their own.
+        self.type: Optional[str] = fields.get("type")
+        self.traceback: Optional[str] = fields.get("traceback")
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}" if self.type else f"{self.message} ({self.code})"
+
+
+class DeadlineExceeded(CallError):
+    """The time given to the call is over; its function has been told to stop."""
+
+
+class CallCancelled(CallError):
+    """The call was cancelled."""
+
+
+class OutcomeUnknown(CallError):
+    """The worker or the server went away while it had the call: it may have happened or not."""
+
+
+class Closed(CallError):
+    """The connection was closed before the call was sent."""
+
+
+def connect(path: Union[str, "os.PathLike[str]", None] = None,
+            timeout: float = HELLO_TIMEOUT_S) -> "Client":
+    """A client for the server at a socket; default: $XDG_RUNTIME_DIR/weir.sock."""
+    if path is None:
+        folder = os.environ.get("XDG_RUNTIME_DIR")
+        if not folder:
+            raise FileNotFoundError("XDG_RUNTIME_DIR is not set: name the socket")
+        path = os.path.join(folder, "weir.sock")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(os.fspath(path))
+        connection.settimeout(None)
+        return Client(connection, timeout)
+    except BaseException:
+        connection.close()
+        raise
+
+
+class _Call:
+    """One call on its way.  All of it under the client's lock."""
+
+    def __init__(self, ident: int, streams_out: bool) -> None:
+        self.ident = ident
+        self.streams_out = streams_out
+        self.chunks: Deque[Any] = deque()
+        # What the server has not used of the credit it was given.
+        self.granted = CREDIT if streams_out else 0
+        self.read_since = 0
+        self.credit = 0
+        self.over = False
+        self.result: Any = None
+        self.error: Optional[CallError] = None
+        self.input_error: Optional[BaseException] = None
+        self.cancelled = False
+        self.late = False
+
+    def finish(self, result: Any, error: Optional[CallError]) -> None:
+        if not self.over:
+            self.over, self.result, self.error = True, result, error
+
+
+class Client:
+    """A connection.  Close it, or use it with `with`; calls that are open then are cancelled."""
+
+    def __init__(self, connection: socket.socket, timeout: float = HELLO_TIMEOUT_S) -> None:
+        self._socket = connection
+        self._cutter = wire.Cutter()
+        # The lock guards all below.  Who waits takes turns: one reads, the others sleep on _changed.
+        # Reentrant, as a Stream may be closed by the garbage collector, anywhere.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._reading = False
+        self._send_lock = threading.RLock()
+        self._calls: Dict[int, _Call] = {}
+        self._ids = itertools.count(1)
+        self._gone: Optional[str] = None
+        self.noise = 0
+        self.late = 0
+        self.broken = False
+        self.plain = False
+        self.methods: Dict[str, Any] = {}
+        self.server: Dict[str, Any] = {}
+        self._hello(timeout)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *ignored: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection: the server cancels what is open."""
+        self._lose("the client was closed")
+
+    # --- Calls ------------------------------------------------------------------------------------
+
+    def call(self, method: str, /, *args: Any, timeout: Optional[float] = None,
+             input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
+             **kwargs: Any) -> Any:
+        """Calls and gives the result.  Raises RemoteError, DeadlineExceeded, OutcomeUnknown, ...
+
+        Arguments are given by position or by name, not both.  timeout is in seconds; when it is over the
+        function is cancelled.  A method with an output stream gives the list of its values.
+        """
+        if self._streams_out(method):
+            return list(self.stream(method, *args, timeout=timeout, input=input,
+                                    traceparent=traceparent, **kwargs))
+        return self.submit(method, *args, timeout=timeout, input=input, traceparent=traceparent,
+                           **kwargs).result()
+
+    def submit(self, method: str, /, *args: Any, timeout: Optional[float] = None,
+               input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
+               **kwargs: Any) -> "Pending":
+        """Begins a call and goes on: .result() waits for it, .cancel() stops it."""
+        return Pending(self, *self._begin(method, args, kwargs, timeout, input, traceparent, False))
+
+    def stream(self, method: str, /, *args: Any, timeout: Optional[float] = None,
+               input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
+               **kwargs: Any) -> "Stream":
+        """Calls and gives an iterator over what comes out.  Closing it, or leaving it, cancels the call."""
+        call, deadline = self._begin(method, args, kwargs, timeout, input, traceparent, True)
+        return Stream(self, call, deadline)
+
+    def map(self, method: str, items: Iterable[Any], timeout: Optional[float] = None) -> List[Any]:
+        """Calls one function with many arguments in one message; raises the first item's error.
+
+        An item that is a list or tuple is arguments by position, a dict by name, anything else the one argument.
+        """
+        params = [item if isinstance(item, (list, tuple, dict)) else [item] for item in items]
+        answer = self.call("weir/map", method=method, items=params, timeout=timeout)
+        for error in (answer.get("errors") or {}).values():
+            raise _error_of(error)
+        values: List[Any] = answer["values"]
+        return values
+
+    def stats(self) -> Any:
+        """What the server has counted: calls, errors, latencies, workers."""
+        return self.call("weir/stats")
+
+    def _streams_out(self, method: str) -> bool:
+        described = self.methods.get(method)
+        return isinstance(described, dict) and described.get("stream") in ("out", "both")
+
+    def _begin(self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any],
+               timeout: Optional[float], input: Optional[Iterable[Any]], traceparent: Optional[str],
+               streams_out: bool) -> Tuple[_Call, Optional[float]]:
+        if args and kwargs:
+            raise TypeError("arguments are given by position or by name, not both")
+        message: Dict[str, Any] = {"jsonrpc": "2.0", "id": 0, "method": method}
+        if args or kwargs:
+            message["params"] = list(args) or kwargs
+        weir: Dict[str, Any] = {}
+        deadline = None
+        if timeout is not None:
+            deadline = time.monotonic() + timeout
+            weir["deadline_ms"] = max(0, int(timeout * 1000))
+        if traceparent is not None:
+            weir["traceparent"] = traceparent
+        if streams_out:
+            weir["credit"] = CREDIT
+        if input is not None:
+            weir["stream"] = "in"
+        if weir and not self.plain:
+            message["weir"] = weir
+        call = self._register(streams_out, deadline)
+        message["id"] = call.ident
+        try:
+            self._send(message)
+        except BaseException:
+            with self._lock:
+                self._calls.pop(call.ident, None)
+            raise
+        if input is not None:
+            threading.Thread(target=self._feed, args=(call, input), daemon=True,
+                             name="weir input").start()
+        return call, deadline
+
+    def _register(self, streams_out: bool, deadline: Optional[float]) -> _Call:
+        while True:
+            with self._lock:
+                if self._gone is not None:
+                    raise Closed(self._gone)
+                # The plain dialect knows one call at a time.
+                if not (self.plain and self._calls):
+                    call = _Call(next(self._ids), streams_out)
+                    self._calls[call.ident] = call
+                    return call
+            if not self._turn(deadline, lambda: not self._calls):
+                raise DeadlineExceeded("the deadline is over")
+
+    def _outcome(self, call: _Call) -> Any:
+        if call.late:
+            raise DeadlineExceeded("the deadline is over")
+        if call.error is not None:
+            raise call.input_error or call.error
+        return call.result
+
+    def _cancel(self, call: _Call) -> None:
+        with self._lock:
+            if call.over or call.cancelled or self._gone is not None:
+                return
+            call.cancelled = True
+        if not self.plain:
+            try:
+                self._notify("weir/cancel", {"id": call.ident})
+            except CallError:
+                pass
+
+    # --- Waiting ----------------------------------------------------------------------------------
+
+    def _wait(self, call: _Call, deadline: Optional[float], ready: Any) -> None:
+        """Until ready(); beyond the deadline the call is cancelled, and given up after a grace."""
+        until = deadline
+        while not self._turn(until, ready):
+            if call.late:
+                with self._lock:
+                    self._calls.pop(call.ident, None)
+                    call.finish(None, None)
+                return
+            call.late = True
+            self._cancel(call)
+            until = time.monotonic() + GRACE_S
+            ready = lambda: call.over  # noqa: E731
+
+    def _turn(self, until: Optional[float], ready: Any) -> bool:
+        """Waits, reading for everybody whenever nobody else does.  False when the time is over."""
+        while True:
+            with self._lock:
+                while not (ready() or self._gone is not None):
+                    if until is not None and time.monotonic() >= until:
+                        return False
+                    if not self._reading:
+                        break
+                    self._changed.wait(None if until is None else max(0.0, until - time.monotonic()))
+                if ready() or self._gone is not None:
+                    return True
+                self._reading = True
+            try:
+                self._read(until)
+            finally:
+                with self._lock:
+                    self._reading = False
+                    self._changed.notify_all()
+
+    def _read(self, until: Optional[float]) -> None:
+        """Reads once and applies it; returns early when the time is over."""
+        try:
+            if until is not None:
+                poll = _poll_for_reading(self._socket)
+                if not poll.poll(max(0.0, until - time.monotonic()) * 1000 + 1):
+                    return
+            data = self._socket.recv(1 << 18)
+        except (OSError, ValueError):
+            data = b""
+        if not data:
+            self._lose("the server closed the connection")
+            return
+        for line in self._cutter.cut(data):
+            try:
+                self._take_line(line)
+            except _Broken as broken:
+                self.broken = True
+                self._lose(f"the server broke the protocol: {broken}")
+                return
+
+    # --- What comes in ----------------------------------------------------------------------------
+
+    def _take_line(self, line: Optional[bytes]) -> None:
+        if line is None:
+            raise _Broken("a line over 64 MiB")
+        start = line.lstrip(b" \t\r")[:1]
+        if not start:
+            return
+        if start not in (b"{", b"["):
+            self.noise += 1
+            return
+        try:
+            text = line.decode()
+            if codec.is_too_deep(text):
+                raise ValueError("nested too deeply")
+            message = codec.parse(text)
+        except ValueError as error:
+            raise _Broken(str(error)) from None
+        with self._lock:
+            for one in message if isinstance(message, list) and message else [message]:
+                self._take_message(one)
+            self._changed.notify_all()
+
+    def _take_message(self, message: Any) -> None:
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+            raise _Broken("an object that is no message")
+        if "method" in message:
+            self._take_notification(message["method"], message.get("params"))
+            return
+        if "id" not in message or ("result" in message) == ("error" in message):
+            raise _Broken("an object that is no response")
+        ident = message["id"]
+        error = _error_of(message["error"]) if "error" in message else None
+        call = self._calls.pop(ident, None) if type(ident) is int else None
+        if call is None:
+            self.late += 1
+        else:
+            call.finish(message.get("result"), error)
+
+    def _take_notification(self, method: Any, params: Any) -> None:
+        ident = params.get("id") if isinstance(params, dict) else None
+        call = self._calls.get(ident) if type(ident) is int else None
+        if call is None:
+            return
+        if method == "weir/chunk":
+            if call.granted <= 0 or "value" not in params:
+                self._calls.pop(call.ident)
+                call.finish(None, RemoteError(errors.STREAM_RULE, "a chunk beyond the credit"))
+                return
+            call.granted -= 1
+            call.chunks.append(params["value"])
+        elif method == "weir/credit":
+            n = params.get("n")
+            if type(n) is int and n > 0:
+                call.credit += n
+
+    def _lose(self, why: str) -> None:
+        """The connection is over: what is open ends as unknown."""
+        with self._lock:
+            if self._gone is None:
+                self._gone = why
+                for call in self._calls.values():
+                    call.finish(None, OutcomeUnknown(why))
+                self._calls.clear()
+                try:
+                    # Wakes whoever reads just now; the descriptor goes when nobody does.
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+            self._changed.notify_all()
+        with self._send_lock:
+            self._socket.close()
+
+    # --- What goes out ----------------------------------------------------------------------------
+
+    def _send(self, message: Dict[str, Any]) -> None:
+        text = codec.encode(message)
+        data = text.encode("utf-8", "backslashreplace") + b"\n"
+        if len(data) > codec.MAX_LINE + 1 or codec.is_too_deep(text):
+            raise RemoteError(errors.TOO_LONG, "the call is longer than a line may be, or nested too deeply")
+        with self._send_lock:
+            try:
+                self._socket.sendall(data)
+                return
+            except OSError as error:
+                why = f"the server is gone: {error}"
+        self._lose(why)
+        raise Closed(why)
+
+    def _notify(self, method: str, params: Dict[str, Any]) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def _feed(self, call: _Call, input: Iterable[Any]) -> None:
+        """A thread: the input stream, as the credit allows.  What the iterable raises ends the call."""
+        try:
+            values = iter(input)
+            try:
+                for value in values:
+                    if not self._turn(None, lambda: call.credit > 0 or call.over) or call.over:
+                        return
+                    with self._lock:
+                        call.credit -= 1
+                    self._notify("weir/chunk", {"id": call.ident, "value": value})
+            finally:
+                close = getattr(values, "close", None)
+                if close is not None:
+                    close()
+            self._notify("weir/end", {"id": call.ident})
+        except Closed:
+            pass
+        except BaseException as error:
+            if isinstance(error, errors.Error):
+                told = {"code": error.code, "message": error.message, "data": error.data}
+            else:
+                call.input_error = error
+                told = {"code": errors.RAISED, "message": f"{type(error).__name__}: {error}"}
+            try:
+                self._notify("weir/end", {"id": call.ident, "error": told})
+            except CallError:
+                pass
+
+    def _hello(self, timeout: float) -> None:
+        call, deadline = self._begin("weir/hello", (), {"version": VERSION}, None, None, None, False)
+        if not self._turn(time.monotonic() + timeout, lambda: call.over):
+            raise ConnectionError("the server did not answer to hello")
+        if isinstance(call.error, RemoteError) and call.error.code == errors.METHOD_NOT_FOUND:
+            self.plain = True
+            return
+        if call.error is not None:
+            raise ConnectionError(f"the server did not take our hello: {call.error}")
+        hello = call.result
+        if not isinstance(hello, dict) or type(hello.get("version")) is not int \
+                or not 1 <= hello["version"] <= VERSION or not isinstance(hello.get("methods"), dict):
+            self.close()
+            raise ConnectionError(f"the server answered to hello with {json.dumps(hello)[:200]}")
+        self.server = hello
+        self.methods = hello["methods"]
+
+
+class Pending:
+    """A call that has begun."""
+
+    def __init__(self, client: Client, call: _Call, deadline: Optional[float]) -> None:
+        self._client = client
+        self._call = call
+        self._deadline = deadline
+
+    def done(self) -> bool:
+        """Whether the answer has been read already; only waiting calls read."""
+        return self._call.over
+
+    def result(self) -> Any:
+        """Waits for the result, or raises what went wrong.  Interrupted by Ctrl-C it cancels the call."""
+        call = self._call
+        try:
+            self._client._wait(call, self._deadline, lambda: call.over)
+        except BaseException:
+            self.cancel()
+            raise
+        return self._client._outcome(call)
+
+    def cancel(self) -> None:
+        """Has the function stopped; result() then raises CallCancelled, unless it was faster."""
+        self._client._cancel(self._call)
+
+
+class Stream(Iterator[Any]):
+    """The values of a call, as they come.  `result` is the closing value, when the iterator has ended."""
+
+    def __init__(self, client: Client, call: _Call, deadline: Optional[float]) -> None:
+        self._client = client
+        self._call = call
+        self._deadline = deadline
+        self.result: Any = None
+
+    def __iter__(self) -> "Stream":
+        return self
+
+    def __next__(self) -> Any:
+        call = self._call
+        try:
+            self._client._wait(call, self._deadline, lambda: bool(call.chunks) or call.over)
+        except BaseException:
+            self.close()
+            raise
+        if call.chunks and not call.late:
+            value = call.chunks.popleft()
+            self._grant()
+            return value
+        self.result = self._client._outcome(call)
+        raise StopIteration
+
+    def _grant(self) -> None:
+        call = self._call
+        call.read_since += 1
+        if call.read_since == CREDIT // 2 and not call.over:
+            call.read_since = 0
+            with self._client._lock:
+                call.granted += CREDIT // 2
+            try:
+                self._client._notify("weir/credit", {"id": call.ident, "n": CREDIT // 2})
+            except Closed:
+                pass
+
+    def close(self) -> None:
+        """Cancels the call; what has come already is dropped."""
+        self._client._cancel(self._call)
+        self._call.chunks.clear()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *ignored: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Broken(Exception):
+    pass
+
+
+def _error_of(error: Any) -> CallError:
+    if not isinstance(error, dict) or type(error.get("code")) is not int:
+        raise _Broken("an error without a code")
+    code, message = error["code"], str(error.get("message", ""))
+    if code == errors.DEADLINE:
+        return DeadlineExceeded(message)
+    if code == errors.CANCELLED:
+        return CallCancelled(message)
+    if code == errors.OUTCOME_UNKNOWN:
+        return OutcomeUnknown(message)
+    return RemoteError(code, message, error.get("data"))
+
+
+def _poll_for_reading(connection: socket.socket) -> Any:
+    import select
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return poll
