@@ -67,7 +67,8 @@ enum { WEIR__SCHEMA_DEPTH = 1000, WEIR__SCHEMA_WORK = 5000000 };
 /* Holds a value against a schema, and adds what does not hold to findings: whoever
  * looks there sees whether there was something.  differences, unless it is NULL, must be an
  * object: it gets for each place in the value, by JSON pointer, an array of the
- * x-env-diff that apply there.
+ * x-env-diff that apply there, whether the value holds or not; those of an alternative
+ * only if it holds.
  * Errors: TOO_LONG, where depth, work or the limit of a pattern is passed; NOMEM. */
 int weir__schema_check(const struct weir__schema *schema, const json_t *value,
                        struct weir__findings *findings, json_t *differences,

@@ -254,7 +254,6 @@ static int apply_checks(struct run *run, const struct node *node, const json_t *
 int weir__node_apply(struct run *run, const struct node *node, const json_t *value,
                      const struct place *place)
 {
-    size_t failed = run->failed, noted = run->differences.length;
     int status;
 
     if (weir__run_spend(run, 1) < 0)
@@ -266,16 +265,13 @@ int weir__node_apply(struct run *run, const struct node *node, const json_t *val
     run->depth++;
     status = apply_checks(run, node, value, place);
     run->depth--;
-    /* What a schema says of a value that does not fit it, does not count. */
-    if (run->failed > failed)
-        forget_notes(run, noted);
     return status < 0 ? -1 : 0;
 }
 
 int weir__node_holds(struct run *run, const struct node *node, const json_t *value,
                      const struct place *place, struct found *found)
 {
-    size_t failed = run->failed;
+    size_t failed = run->failed, noted = run->differences.length;
     int deepest = run->deepest, status;
 
     run->quiet++;
@@ -285,6 +281,9 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
         *found = (struct found){run->failed - failed, run->deepest};
     if (status == 0)
         status = run->failed == failed;
+    /* What an alternative says of a value that does not fit it, does not count. */
+    if (run->failed > failed)
+        forget_notes(run, noted);
     run->quiet--;
     run->failed = failed;
     run->deepest = deepest;
