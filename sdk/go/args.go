@@ -1,0 +1,157 @@
+package weir
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// Named are arguments by name. As the only argument of a call (an Input apart) it
+// stands for all of them.
+type Named map[string]any
+
+// Params gives all arguments of a call as one value that is an object or an array
+// in JSON: a struct, a map, a json.RawMessage.
+func Params(value any) any {
+	return paramsArg{value}
+}
+
+type paramsArg struct {
+	value any
+}
+
+// Input sends the values of a channel as the input stream of a call, until it is
+// closed. When the call ends before that, nobody reads the channel any more.
+func Input[T any](values <-chan T) any {
+	return InputFunc(func(ctx context.Context) (T, error) {
+		var none T
+		select {
+		case value, ok := <-values:
+			if !ok {
+				return none, io.EOF
+			}
+			return value, nil
+		case <-ctx.Done():
+			return none, ctx.Err()
+		}
+	})
+}
+
+// InputFunc sends what next gives as the input stream of a call, until it returns
+// io.EOF. Any other error ends the stream as broken, and the function is told. The
+// context ends with the call.
+func InputFunc[T any](next func(ctx context.Context) (T, error)) any {
+	return inputArg(func(ctx context.Context) (any, error) { return next(ctx) })
+}
+
+// InputValues sends these values as the input stream of a call.
+func InputValues[T any](values ...T) any {
+	return inputArg(func(context.Context) (any, error) {
+		if len(values) == 0 {
+			return nil, io.EOF
+		}
+		value := values[0]
+		values = values[1:]
+		return value, nil
+	})
+}
+
+type inputArg func(ctx context.Context) (any, error)
+
+// encodeArgs gives params, nil for none, and the input stream, nil for none.
+func encodeArgs(args []any) (params []byte, input inputArg, err error) {
+	rest := make([]any, 0, len(args))
+	for _, arg := range args {
+		next, ok := arg.(inputArg)
+		switch {
+		case ok && input != nil:
+			return nil, nil, fault(CodeParams, "a call has one input stream at most")
+		case ok:
+			input = next
+		default:
+			rest = append(rest, arg)
+		}
+	}
+	if len(rest) == 1 {
+		switch only := rest[0].(type) {
+		case Named:
+			if only == nil {
+				only = Named{}
+			}
+			params, err = appendValue(nil, only)
+			return params, input, plainError(err)
+		case paramsArg:
+			params, err = appendValue(nil, only.value)
+			if err == nil && params[0] != '{' && params[0] != '[' {
+				err = fault(CodeParams, "Params wants what is an object or an array in JSON")
+			}
+			return params, input, plainError(err)
+		}
+	}
+	if len(rest) == 0 {
+		return nil, input, nil
+	}
+	params = []byte{'['}
+	for i, arg := range rest {
+		if i > 0 {
+			params = append(params, ',')
+		}
+		if params, err = appendValue(params, arg); err != nil {
+			return nil, nil, plainError(err)
+		}
+	}
+	return append(params, ']'), input, nil
+}
+
+// plainError takes off what is for workers only.
+func plainError(err error) error {
+	if wire := (wireError{}); errors.As(err, &wire) {
+		return wire.told
+	}
+	return err
+}
+
+// feed sends the input stream of a call, in a goroutine of its own.
+func (p *pending) feed(ctx context.Context, next inputArg) {
+	for {
+		value, err := next(ctx)
+		var text []byte
+		if err == nil {
+			text, err = appendValue(nil, value)
+		}
+		if err == nil && len(text) > maxLine-128 {
+			err = fault(CodeTooLong, "a value of %d bytes would make a line longer than 64 MiB", len(text))
+		}
+		if err == nil {
+			err = p.out.take(ctx)
+		}
+		if err == nil {
+			err = p.client.out.waitForRoom(ctx)
+		}
+		if ctx.Err() != nil {
+			return // the call is over, or is being cancelled
+		}
+		if err != nil {
+			p.endInput(err)
+			return
+		}
+		p.send(func(to []byte) []byte {
+			to = appendNotice(to, "weir/chunk", strconv.AppendInt(nil, p.id, 10))
+			to = append(to, `,"value":`...)
+			to = append(to, text...)
+			return append(to, "}}\n"...)
+		})
+	}
+}
+
+func (p *pending) endInput(err error) {
+	p.send(func(to []byte) []byte {
+		to = appendNotice(to, "weir/end", strconv.AppendInt(nil, p.id, 10))
+		if err != io.EOF {
+			to = append(to, `,"error":`...)
+			to = appendError(to, fromFunction(err))
+		}
+		return append(to, "}}\n"...)
+	})
+}

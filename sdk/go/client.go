@@ -1,0 +1,536 @@
+package weir
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrClosed is what a call fails with that was made on a client which is closed or
+// has lost its connection. It was not sent.
+var ErrClosed = errors.New("weir: the connection is closed")
+
+// Client calls functions through the socket of `weir serve`. Many goroutines may
+// share one.
+type Client struct {
+	conn    io.ReadWriteCloser
+	out     *outbox
+	methods map[string]Description
+	plain   chan struct{} // for a peer that speaks plain JSON-RPC: one call at a time
+	done    chan struct{} // closed when the connection has ended
+
+	mutex sync.Mutex
+	calls map[int64]*pending
+	last  int64 // id
+	lost  error // why there is no connection any more
+
+	noise, late atomic.Int64 // lines that are no message; responses that nobody waits for
+}
+
+// pending is a call that has been sent.
+type pending struct {
+	client *Client
+	id     int64
+	in     *inbox             // its output stream; nil: none
+	out    *sender            // its input stream; nil: none
+	stop   context.CancelFunc // of feed
+	done   chan struct{}      // closed when it is over; then:
+	result []byte
+	err    error
+}
+
+// Dial connects to the socket of `weir serve`. An empty path is its default,
+// $XDG_RUNTIME_DIR/weir.sock.
+func Dial(ctx context.Context, path string) (*Client, error) {
+	if path == "" {
+		path = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "weir.sock")
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("weir: %w", err)
+	}
+	return NewClient(ctx, conn)
+}
+
+// NewClient is Dial for a connection that is there already: to a server, or the two
+// pipes of one worker. It says hello, and closes the connection when that fails.
+func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
+	c := &Client{
+		conn:  conn,
+		out:   newOutbox(conn),
+		done:  make(chan struct{}),
+		calls: map[int64]*pending{},
+	}
+	c.out.onError = c.lose
+	go c.out.flusher(c.done)
+	go c.read()
+	if err := c.hello(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Client) hello(ctx context.Context) error {
+	raw, err := c.call(ctx, "weir/hello", []any{Named{"version": 1}})
+	if errors.Is(err, ErrNoMethod) {
+		c.plain = make(chan struct{}, 1)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("weir: hello: %w", err)
+	}
+	var answer struct {
+		Version int
+		Methods map[string]Description
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("weir: the answer to hello: %w", err)
+	}
+	if answer.Version != 1 || answer.Methods == nil {
+		return fmt.Errorf("weir: the answer to hello has version %d, or no methods", answer.Version)
+	}
+	c.methods = answer.Methods
+	return nil
+}
+
+// Methods are the functions there are, as told when the connection was made.
+func (c *Client) Methods() map[string]Description {
+	methods := make(map[string]Description, len(c.methods))
+	for name, description := range c.methods {
+		methods[name] = description
+	}
+	return methods
+}
+
+// Close ends the connection. Calls under way end with ErrOutcomeUnknown, and the
+// server cancels them.
+func (c *Client) Close() error {
+	c.lose(ErrClosed)
+	return nil
+}
+
+// --- Calls ------------------------------------------------------------------
+
+// Call calls a function and waits for its result.
+//
+//	sum, err := weir.Call[int](ctx, client, "add", 3, 4)
+//	sum, err := weir.Call[int](ctx, client, "add", weir.Named{"a": 3, "b": 4})
+//	sum, err := weir.Call[int](ctx, client, "sum", weir.Input(numbers))
+//
+// The deadline of ctx goes with the call. When ctx ends first the function is
+// interrupted and Call returns at once, with ErrCancelled or ErrDeadline. A function
+// that fails gives an *Error with its code, message and traceback. A null result is
+// T's zero value; json.RawMessage takes any result byte for byte.
+func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T, error) {
+	var value T
+	raw, err := c.call(ctx, method, args)
+	if err == nil && string(raw) != "null" {
+		if err = decodeValue(raw, reflect.ValueOf(&value)); err != nil {
+			err = fmt.Errorf("weir: the result of %q: %w", method, err)
+		}
+	}
+	return value, err
+}
+
+// Stream calls a function that gives a stream of values.
+//
+//	values, err := weir.Stream[int](ctx, client, "count", 1, 6)
+//	if err != nil {
+//		return err
+//	}
+//	defer values.Close()
+//	for values.Next() {
+//		fmt.Println(values.Value())
+//	}
+//	return values.Err()
+//
+// The function runs only as far ahead as a window of values, and stops when the
+// values are closed or ctx ends.
+func Stream[T any](ctx context.Context, c *Client, method string, args ...any) (*Values[T], error) {
+	p, err := c.begin(ctx, method, args, true)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+			p.abandon(asError(ctx.Err()))
+		case <-p.done:
+		}
+	}()
+	return &Values[T]{ctx: ctx, inbox: p.in, stop: cancel}, nil
+}
+
+func (c *Client) call(ctx context.Context, method string, args []any) ([]byte, error) {
+	p, err := c.begin(ctx, method, args, false)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.abandon(asError(ctx.Err()))
+		<-p.done
+	}
+	return p.result, p.err
+}
+
+// begin sends a call.
+func (c *Client) begin(ctx context.Context, method string, args []any, output bool) (*pending, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, asError(err)
+	}
+	params, input, err := encodeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(method, input != nil, output); err != nil {
+		return nil, err
+	}
+	p := &pending{client: c, done: make(chan struct{}), stop: func() {}}
+	if output {
+		p.in = newInbox(window, p.grant)
+	}
+	feeding := ctx
+	if input != nil {
+		p.out = newSender(0)
+		feeding, p.stop = context.WithCancel(ctx)
+	}
+	if err := p.start(ctx, method, params); err != nil {
+		p.stop()
+		return nil, err
+	}
+	if input != nil {
+		go p.feed(feeding, input)
+	}
+	return p, nil
+}
+
+// start sends the request, when there is room for it.
+func (p *pending) start(ctx context.Context, method string, params []byte) error {
+	c := p.client
+	if err := c.take(ctx); err != nil {
+		return asError(err)
+	}
+	err := asError(c.out.waitForRoom(ctx))
+	if err == nil {
+		err = c.add(p)
+	}
+	if err != nil {
+		c.release()
+		return err
+	}
+	request, err := p.request(ctx, method, params)
+	if err != nil {
+		if c.remove(p) {
+			c.release()
+		}
+		return err
+	}
+	p.send(func(to []byte) []byte { return append(to, request...) })
+	return nil
+}
+
+// check finds what cannot go well before it is sent. The methods may have changed
+// since the hello: what is not known is for the server to say.
+func (c *Client) check(method string, input, output bool) error {
+	known, ok := c.methods[method]
+	gives := known.Stream == "out" || known.Stream == "both"
+	switch {
+	case c.plain != nil && (input || output):
+		return fault(CodeStreamRule, "the peer speaks plain JSON-RPC: it has no streams")
+	case ok && gives && !output:
+		return fault(CodeStreamRule, "%q gives a stream: call it with Stream", method)
+	case ok && !gives && output:
+		return fault(CodeStreamRule, "%q gives no stream: call it with Call", method)
+	}
+	return nil
+}
+
+// take waits until a call may be sent: a plain peer has one at a time.
+func (c *Client) take(ctx context.Context) error {
+	if c.plain == nil {
+		return nil
+	}
+	select {
+	case c.plain <- struct{}{}:
+		return nil
+	case <-c.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Client) release() {
+	if c.plain != nil {
+		<-c.plain
+	}
+}
+
+func (c *Client) add(p *pending) error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.lost != nil {
+		if errors.Is(c.lost, ErrClosed) {
+			return ErrClosed
+		}
+		return fmt.Errorf("%w: %v", ErrClosed, c.lost)
+	}
+	c.last++
+	p.id = c.last
+	c.calls[p.id] = p
+	return nil
+}
+
+// remove forgets a call. It returns false when it was over already.
+func (c *Client) remove(p *pending) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.calls[p.id] != p {
+		return false
+	}
+	delete(c.calls, p.id)
+	return true
+}
+
+// request makes the line of a request.
+func (p *pending) request(ctx context.Context, method string, params []byte) ([]byte, error) {
+	to := make([]byte, 0, len(params)+len(method)+96)
+	to = append(to, `{"jsonrpc":"2.0","id":`...)
+	to = strconv.AppendInt(to, p.id, 10)
+	to = append(to, `,"method":`...)
+	to = appendString(to, method)
+	if params != nil {
+		to = append(to, `,"params":`...)
+		to = append(to, params...)
+	}
+	if p.client.plain == nil {
+		to = p.appendTerms(ctx, to)
+	}
+	to = append(to, '}')
+	if len(to) > maxLine {
+		return nil, fault(CodeTooLong, "the call would be a line of %d bytes", len(to))
+	}
+	return append(to, '\n'), nil
+}
+
+func (p *pending) appendTerms(ctx context.Context, to []byte) []byte {
+	before := len(to)
+	member := func(name string) {
+		if len(to) == before {
+			to = append(to, `,"weir":{"`...)
+		} else {
+			to = append(to, `,"`...)
+		}
+		to = append(to, name...)
+		to = append(to, `":`...)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		member("deadline_ms")
+		left := math.Ceil(float64(time.Until(deadline)) / float64(time.Millisecond))
+		to = strconv.AppendInt(to, int64(math.Max(left, 0)), 10)
+	}
+	if parent, state := Trace(ctx); parent != "" {
+		member("traceparent")
+		to = appendString(to, parent)
+		if state != "" {
+			member("tracestate")
+			to = appendString(to, state)
+		}
+	}
+	if p.in != nil {
+		member("credit")
+		to = strconv.AppendInt(to, window, 10)
+	}
+	if p.out != nil {
+		member("stream")
+		to = append(to, `"in"`...)
+	}
+	if len(to) > before {
+		to = append(to, '}')
+	}
+	return to
+}
+
+// send adds a message, if the call is not over.
+func (p *pending) send(put func(to []byte) []byte) {
+	p.client.out.add(put)
+	p.client.out.kick()
+}
+
+func (p *pending) grant(n int) {
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	p.send(func(to []byte) []byte {
+		to = appendNotice(to, "weir/credit", strconv.AppendInt(nil, p.id, 10))
+		to = append(to, `,"n":`...)
+		to = strconv.AppendInt(to, int64(n), 10)
+		return append(to, "}}\n"...)
+	})
+}
+
+// abandon ends a call that nobody waits for any more, and tells the server.
+func (p *pending) abandon(why error) {
+	if p.client.plain != nil {
+		// It cannot be told; its answer makes room for the next call.
+		p.client.mutex.Lock()
+		if p.client.calls[p.id] == p {
+			p.client.calls[p.id] = &pending{client: p.client, id: p.id, done: make(chan struct{}), stop: func() {}}
+			p.client.mutex.Unlock()
+			p.finish(nil, why)
+			return
+		}
+		p.client.mutex.Unlock()
+		return
+	}
+	if !p.client.remove(p) {
+		return
+	}
+	p.finish(nil, why)
+	p.send(func(to []byte) []byte {
+		to = appendNotice(to, "weir/cancel", strconv.AppendInt(nil, p.id, 10))
+		return append(to, "}}\n"...)
+	})
+}
+
+// finish ends a call that has been removed.
+func (p *pending) finish(result []byte, err error) {
+	p.result, p.err = result, err
+	if p.in != nil {
+		p.in.finish(err)
+	}
+	if p.out != nil {
+		p.out.close(context.Canceled)
+	}
+	close(p.done)
+	p.stop()
+}
+
+// --- What comes back ----------------------------------------------------------
+
+// read is the goroutine that reads, until the connection ends.
+func (c *Client) read() {
+	lines := lineReader{source: c.conn}
+	for {
+		line, err := lines.next()
+		if err == nil {
+			err = c.handle(line)
+		}
+		if err != nil {
+			c.lose(err)
+			return
+		}
+	}
+}
+
+// handle returns an error for a line that breaks the connection.
+func (c *Client) handle(line []byte) error {
+	m := scan(line)
+	switch m.kind {
+	case blank:
+	case noise:
+		c.noise.Add(1)
+	case notification:
+		c.notice(&m)
+	case answer:
+		c.answer(&m)
+	default:
+		if m.reason == "" {
+			m.reason = "it is for a worker"
+		}
+		return fmt.Errorf("a line that is no message came: %s: %.80q", m.reason, line)
+	}
+	return nil
+}
+
+func (c *Client) find(id []byte) *pending {
+	number, ok := integer(id)
+	if !ok {
+		return nil
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.calls[number]
+}
+
+func (c *Client) answer(m *message) {
+	p := c.find(m.id)
+	if p == nil || !c.remove(p) {
+		c.late.Add(1)
+		return
+	}
+	c.release()
+	if m.failure != nil {
+		p.finish(nil, parseError(m.failure))
+		return
+	}
+	p.finish(append([]byte(nil), m.result...), nil)
+}
+
+func (c *Client) notice(m *message) {
+	var id, value, n []byte
+	members(m.params, func(key string, raw []byte) {
+		switch key {
+		case "id":
+			id = raw
+		case "value":
+			value = raw
+		case "n":
+			n = raw
+		}
+	})
+	p := c.find(id)
+	if p == nil {
+		return
+	}
+	switch unquote(m.method) {
+	case "weir/chunk":
+		if p.in == nil || value == nil || !p.in.push(value) {
+			p.abandon(fault(CodeStreamRule, "a chunk came that was not granted"))
+		}
+	case "weir/credit":
+		if credit, ok := integer(n); ok && credit >= 1 && credit <= maxCredit && p.out != nil {
+			p.out.add(credit)
+		}
+	}
+}
+
+// lose ends the connection and every call on it.
+func (c *Client) lose(why error) {
+	if why == io.EOF {
+		why = errors.New("the server has closed it")
+	}
+	c.mutex.Lock()
+	if c.lost != nil {
+		c.mutex.Unlock()
+		return
+	}
+	c.lost = why
+	all := c.calls
+	c.calls = map[int64]*pending{}
+	c.mutex.Unlock()
+	c.conn.Close()
+	c.out.fail(why)
+	close(c.done)
+	for _, p := range all {
+		p.finish(nil, fault(CodeOutcomeUnknown, "outcome unknown: the connection is lost: %v", why))
+	}
+}

@@ -1,0 +1,217 @@
+package weir
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// Function is something a worker offers, made by Func, Source, Sink or Duplex.
+type Function struct {
+	name       string
+	doc        string
+	idempotent bool
+	input      string // the name of its input stream, "" for none
+	inputType  reflect.Type
+	output     bool // it has an output stream
+	returns    reflect.Type
+	signature  *signature
+
+	// bind reads params and gives what is to be done with them.
+	bind func(params []byte) (invocation, *Error)
+
+	pace // how long it takes, as far as is known
+}
+
+// invocation does the work of a call and appends its result.
+type invocation func(c *call, to []byte) ([]byte, error)
+
+// Func offers a function: parameters in, a value out.
+//
+//	weir.Func("add", func(ctx context.Context, p struct{ A, B int }) (int, error) {
+//		return p.A + p.B, nil
+//	})
+//
+// The fields of P are the parameters, by position in their order and by name: A is
+// "a", MaxItems "maxItems", and a json tag says otherwise. A pointer, or a field
+// tagged omitempty, may be left out. A P that is no struct is the one parameter;
+// a map takes parameters by name whatever they are, a json.RawMessage takes all of
+// them as they came, and None has none. The result R is anything encoding/json can
+// say. Functions run at the same time, as handlers of HTTP do: see Concurrency.
+func Func[P, R any](name string, f func(ctx context.Context, p P) (R, error)) *Function {
+	fn := newFunction[P](name)
+	fn.returns = typeOf[R]()
+	bind := binder[P](fn)
+	fn.bind = func(params []byte) (invocation, *Error) {
+		p, err := bind(params)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *call, to []byte) ([]byte, error) {
+			result, err := f(c, *p)
+			if err != nil {
+				return to, err
+			}
+			return appendValue(to, result)
+		}, nil
+	}
+	return fn
+}
+
+// Source offers a function that gives a stream of values: each emit sends one,
+// and waits while the reader has enough. Emit returns an error when nobody reads
+// any more; the function should then return it.
+func Source[P, T any](name string, f func(ctx context.Context, p P, emit func(T) error) error) *Function {
+	fn := newFunction[P](name)
+	fn.output = true
+	fn.returns = typeOf[T]()
+	bind := binder[P](fn)
+	fn.bind = func(params []byte) (invocation, *Error) {
+		p, err := bind(params)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *call, to []byte) ([]byte, error) {
+			if err := firstError(f(c, *p, emitter[T](c)), c.lost()); err != nil {
+				return to, err
+			}
+			return append(to, "null"...), nil
+		}, nil
+	}
+	return fn
+}
+
+// Sink offers a function that reads a stream of values, and gives one.
+func Sink[P, T, R any](name string, f func(ctx context.Context, p P, in *Values[T]) (R, error)) *Function {
+	fn := newFunction[P](name)
+	fn.takes(typeOf[T]())
+	fn.returns = typeOf[R]()
+	bind := binder[P](fn)
+	fn.bind = func(params []byte) (invocation, *Error) {
+		p, err := bind(params)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *call, to []byte) ([]byte, error) {
+			in := input[T](c)
+			result, err := f(c, *p, in)
+			if err := firstError(err, in.unminded()); err != nil {
+				return to, err
+			}
+			return appendValue(to, result)
+		}, nil
+	}
+	return fn
+}
+
+// Duplex offers a function that reads a stream and gives a stream.
+func Duplex[P, T, U any](name string,
+	f func(ctx context.Context, p P, in *Values[T], emit func(U) error) error) *Function {
+	fn := newFunction[P](name)
+	fn.takes(typeOf[T]())
+	fn.output = true
+	fn.returns = typeOf[U]()
+	bind := binder[P](fn)
+	fn.bind = func(params []byte) (invocation, *Error) {
+		p, err := bind(params)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *call, to []byte) ([]byte, error) {
+			in := input[T](c)
+			err := f(c, *p, in, emitter[U](c))
+			if err := firstError(err, c.lost(), in.unminded()); err != nil {
+				return to, err
+			}
+			return append(to, "null"...), nil
+		}, nil
+	}
+	return fn
+}
+
+// Doc says in one line what the function does.
+func (f *Function) Doc(line string) *Function {
+	f.doc, _, _ = strings.Cut(line, "\n")
+	return f
+}
+
+// Idempotent says that a call may be repeated when a worker died with it.
+func (f *Function) Idempotent() *Function {
+	f.idempotent = true
+	return f
+}
+
+// Input names the input stream, for people; it is "input" otherwise.
+func (f *Function) Input(name string) *Function {
+	if f.input != "" {
+		f.input = name
+	}
+	return f
+}
+
+func (f *Function) addTo(w *Worker) {
+	if w.functions[f.name] != nil {
+		panic("weir: two functions are named " + f.name)
+	}
+	w.functions[f.name] = f
+	w.order = append(w.order, f)
+}
+
+func newFunction[P any](name string) *Function {
+	control := strings.IndexFunc(name, func(r rune) bool { return r < 0x20 || 0x7f <= r && r < 0xa0 })
+	if name == "" || len(name) > 128 || control >= 0 || !utf8.ValidString(name) ||
+		strings.HasPrefix(name, "weir/") || strings.HasPrefix(name, "rpc.") {
+		panic("weir: no name for a function: " + name)
+	}
+	return &Function{name: name, signature: signatureOf(typeOf[P]())}
+}
+
+func (f *Function) takes(t reflect.Type) {
+	f.input, f.inputType = "input", t
+}
+
+func typeOf[T any]() reflect.Type {
+	return reflect.TypeOf((*T)(nil)).Elem()
+}
+
+// binder reads parameters into a P.
+func binder[P any](fn *Function) func(params []byte) (*P, *Error) {
+	return func(params []byte) (*P, *Error) {
+		p := new(P)
+		if err := fn.signature.bind(params, reflect.ValueOf(p)); err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+}
+
+// input is the function's end of the input stream.
+func input[T any](c *call) *Values[T] {
+	c.in.open()
+	return &Values[T]{ctx: c, inbox: c.in}
+}
+
+// unminded is how the input broke, if the function has met it and not asked.
+func (v *Values[T]) unminded() error {
+	if v.minded {
+		return nil
+	}
+	return v.err
+}
+
+// emitter is the function's end of the output stream.
+func emitter[T any](c *call) func(T) error {
+	return func(value T) error {
+		return c.emit(value)
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

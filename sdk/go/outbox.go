@@ -1,0 +1,138 @@
+package weir
+
+import (
+	"context"
+	"io"
+	"sync"
+)
+
+const (
+	outboxFull  = 64 << 10 // bytes that may wait before a writer has to help
+	outboxSpare = 1 << 20  // a larger buffer is not kept
+)
+
+// outbox gathers messages from many goroutines and writes them whole, many at a time.
+type outbox struct {
+	to io.Writer
+
+	mutex   sync.Mutex // of what is below; held for a moment only
+	waiting []byte
+	spare   []byte
+	failed  error         // the first error of to; nothing is written any more
+	room    chan struct{} // closed when there is room; nil: nobody waits for it
+
+	writing sync.Mutex // held while to.Write runs
+
+	wake    chan struct{}   // asks flusher to write; capacity 1
+	onError func(err error) // called once, when to fails
+}
+
+func newOutbox(to io.Writer) *outbox {
+	return &outbox{to: to, wake: make(chan struct{}, 1)}
+}
+
+// add lets put append a message, and tells how much waits now. If put returns
+// what it was given nothing was added.
+func (o *outbox) add(put func(buffer []byte) []byte) int {
+	o.mutex.Lock()
+	o.waiting = put(o.waiting)
+	n := len(o.waiting)
+	o.mutex.Unlock()
+	return n
+}
+
+// flush writes what waits, in the calling goroutine. When it returns, all that
+// was added before is written or has failed.
+func (o *outbox) flush() error {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	o.mutex.Lock()
+	batch, failed := o.waiting, o.failed
+	o.waiting = o.spare[:0]
+	o.spare = nil
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	o.mutex.Unlock()
+	if failed == nil && len(batch) > 0 {
+		_, failed = o.to.Write(batch)
+	}
+	o.mutex.Lock()
+	if cap(batch) <= outboxSpare {
+		o.spare = batch
+	}
+	first := o.failed == nil && failed != nil
+	if first {
+		o.failed = failed
+	}
+	o.mutex.Unlock()
+	if first && o.onError != nil {
+		o.onError(failed)
+	}
+	return failed
+}
+
+// send adds a message that flusher will write, together with what others add until
+// then. Whoever has added too much writes it.
+func (o *outbox) send(put func(buffer []byte) []byte) error {
+	if o.add(put) >= outboxFull {
+		return o.flush()
+	}
+	o.kick()
+	return nil
+}
+
+// waitForRoom waits while too much waits already.
+func (o *outbox) waitForRoom(ctx context.Context) error {
+	for {
+		o.mutex.Lock()
+		if len(o.waiting) < outboxFull || o.failed != nil {
+			o.mutex.Unlock()
+			return nil
+		}
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mutex.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// fail lets nothing be written any more.
+func (o *outbox) fail(err error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	if o.failed == nil {
+		o.failed = err
+	}
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// kick has flusher write what waits.
+func (o *outbox) kick() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flusher writes for send, until done is closed.
+func (o *outbox) flusher(done <-chan struct{}) {
+	for {
+		select {
+		case <-o.wake:
+			_ = o.flush() // who added it is told by failed, or by the end of input
+		case <-done:
+			return
+		}
+	}
+}

@@ -1,0 +1,788 @@
+package weir
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// server is a worker at work on one input and output.
+//
+// One goroutine leads: it reads, and runs short functions itself, because to hand
+// them to another costs more than they do. What may take long it does while the
+// lead can be taken from it (lend): a timer looks every tick whether the leader is
+// still in the same place, and then another goroutine leads on. So no function
+// keeps a cancellation from being read.
+type server struct {
+	worker *Worker
+	base   context.Context
+	out    *outbox
+	lines  lineReader // the leader's
+
+	mutex   sync.Mutex
+	calls   map[string]*call
+	waiting []*call // in the order they came; some are over already
+	running int
+	ended   bool // no more input
+	quiet   *sync.Cond
+
+	turn     uint64        // the leader's: how often the lead was lent
+	lent     atomic.Uint64 // 0, or the turn in which the lead may be taken
+	lentTo   atomic.Pointer[pace]
+	watching atomic.Bool
+	watch    *time.Timer
+	seen     uint64 // the watch's: lent at its last look
+
+	failed   error
+	finished chan struct{}
+}
+
+const (
+	tick        = 500 * time.Microsecond
+	patience    = 16 << 20  // bytes of output that may wait while input is read on
+	largeParams = 256 << 10 // bytes that are not decoded while leading
+)
+
+func newServer(ctx context.Context, w *Worker, in io.Reader, out io.Writer) *server {
+	s := &server{
+		worker:   w,
+		base:     ctx,
+		out:      newOutbox(out),
+		lines:    lineReader{source: in},
+		calls:    map[string]*call{},
+		finished: make(chan struct{}),
+	}
+	s.quiet = sync.NewCond(&s.mutex)
+	s.out.onError = func(err error) { s.fail(err) }
+	s.watch = time.AfterFunc(time.Hour, s.look)
+	return s
+}
+
+func (s *server) serve() error {
+	go s.out.flusher(s.finished)
+	go s.lead()
+	<-s.finished
+	s.watch.Stop()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.failed
+}
+
+// fail ends all calls: nobody can be answered any more.
+func (s *server) fail(err error) {
+	s.mutex.Lock()
+	if s.failed == nil {
+		s.failed = err
+	}
+	s.mutex.Unlock()
+	s.interrupt(func(*call) bool { return true })
+}
+
+// --- Leading ----------------------------------------------------------------
+
+// lead reads and handles lines until the input ends or the lead is taken.
+func (s *server) lead() {
+	for {
+		if !s.lines.buffered() && !s.flush() {
+			return
+		}
+		line, err := s.lines.next()
+		switch {
+		case err == errLineTooLong:
+			s.refuse(nil, nil, fault(CodeTooLong, "the line is longer than 64 MiB"))
+		case err != nil:
+			s.end(err)
+			return
+		case !s.handle(line):
+			return
+		}
+	}
+}
+
+// flush writes what waits. It returns whether we still lead.
+func (s *server) flush() bool {
+	s.out.mutex.Lock()
+	waiting := len(s.out.waiting)
+	s.out.mutex.Unlock()
+	switch {
+	case waiting == 0:
+		return true
+	case waiting > patience:
+		_ = s.out.flush()
+		return true
+	}
+	return s.lend(nil, func() { _ = s.out.flush() })
+}
+
+// lend does what may take long; meanwhile the lead may be taken. It returns
+// whether we still have it.
+func (s *server) lend(to *pace, work func()) bool {
+	turn := s.lendOut(to)
+	work()
+	return s.lent.CompareAndSwap(turn, 0)
+}
+
+func (s *server) lendOut(to *pace) uint64 {
+	s.turn++
+	turn := s.turn
+	s.lentTo.Store(to)
+	s.lent.Store(turn)
+	s.startWatch()
+	return turn
+}
+
+func (s *server) startWatch() {
+	if !s.watching.Load() && s.watching.CompareAndSwap(false, true) {
+		s.watch.Reset(tick)
+	}
+}
+
+// look is what the watch does each tick: takes the lead from one that has been in
+// the same place since the last look, and stops when nothing happens.
+func (s *server) look() {
+	turn := s.lent.Load()
+	if turn == 0 {
+		s.seen = 0
+		s.watching.Store(false)
+		if s.lent.Load() != 0 { // lent in between, and saw a watch
+			s.startWatch()
+		}
+		return
+	}
+	slow := s.lentTo.Load()
+	taken := turn == s.seen && s.lent.CompareAndSwap(turn, 0)
+	s.seen = turn
+	s.watch.Reset(tick)
+	if taken {
+		if slow != nil {
+			slow.isSlow()
+		}
+		s.lead()
+	}
+}
+
+// pace remembers whether a function is short enough to be run by the leader.
+type pace struct {
+	slow  atomic.Bool
+	quick atomic.Int32 // short runs in a row, while slow
+}
+
+const (
+	quickRun  = 50 * time.Microsecond
+	quickRuns = 16
+)
+
+func (p *pace) isSlow() {
+	p.quick.Store(0)
+	p.slow.Store(true)
+}
+
+func (p *pace) took(d time.Duration) {
+	if d > quickRun {
+		p.quick.Store(0)
+	} else if p.quick.Add(1) >= quickRuns {
+		p.slow.Store(false)
+	}
+}
+
+// end waits for the calls there are, and finishes.
+func (s *server) end(err error) {
+	s.mutex.Lock()
+	s.ended = true
+	if err != io.EOF && s.failed == nil {
+		s.failed = err
+	}
+	for _, c := range s.calls {
+		s.endInput(c)
+	}
+	for s.running > 0 {
+		s.quiet.Wait()
+	}
+	s.mutex.Unlock()
+	_ = s.out.flush()
+	close(s.finished)
+}
+
+// endInput tells a call that nothing more will come from the host.
+func (s *server) endInput(c *call) {
+	if c.in != nil {
+		c.in.finish(fault(CodeRaised, "the host has ended its output within the stream"))
+	}
+	if c.out != nil {
+		c.out.dryUp(errDry)
+	}
+}
+
+// errDry: the host has gone, so no credit will come.
+var errDry = errors.New("nobody reads the stream any more")
+
+// interruptRunning cancels what runs.
+func (s *server) interruptRunning() {
+	s.interrupt(func(c *call) bool { return c.state == running })
+}
+
+// interrupt cancels calls.
+func (s *server) interrupt(which func(*call) bool) {
+	s.mutex.Lock()
+	all := make([]*call, 0, len(s.calls))
+	for _, c := range s.calls {
+		if which(c) {
+			all = append(all, c)
+		}
+	}
+	s.mutex.Unlock()
+	for _, c := range all {
+		s.stop(c, ErrCancelled)
+	}
+}
+
+// --- Messages ---------------------------------------------------------------
+
+// handle returns whether we still lead.
+func (s *server) handle(line []byte) bool {
+	m := scan(line)
+	switch m.kind {
+	case blank:
+		return true
+	case batch:
+		return s.handleBatch(m.params)
+	}
+	return s.handleMessage(&m, line, nil)
+}
+
+func (s *server) handleBatch(elementsOf []byte) bool {
+	var all [][]byte
+	elements(elementsOf, func(element []byte) { all = append(all, element) })
+	if len(all) == 0 {
+		s.refuse(nil, nil, fault(CodeNotRequest, "the batch is empty"))
+		return true
+	}
+	// Its bytes must outlive the line: we may lose the lead within.
+	reply := &batchReply{}
+	messages := make([]message, len(all))
+	for i, element := range all {
+		messages[i] = scan(append([]byte(nil), element...))
+		if messages[i].kind != notification {
+			reply.left++
+		}
+	}
+	for i := range messages {
+		if messages[i].kind == request {
+			s.slowRequest(&messages[i], reply)
+		} else {
+			s.handleMessage(&messages[i], all[i], reply)
+		}
+	}
+	return true
+}
+
+func (s *server) handleMessage(m *message, line []byte, reply *batchReply) bool {
+	switch m.kind {
+	case request:
+		return s.request(m, reply)
+	case notification:
+		s.notice(m)
+	case noise:
+		from := skipSpace(line, 0)
+		if end := scanValue(line, from, 0); end >= 0 && skipSpace(line, end) == len(line) {
+			m.kind, m.reason = notRPC, "the line is no request"
+			s.refuse(nil, reply, fault(CodeNotRequest, "%s", m.reason))
+			return true
+		}
+		s.refuse(nil, reply, fault(CodeNotJSON, "%s", m.reason))
+	case notJSON:
+		s.refuse(m.id, reply, fault(CodeNotJSON, "%s", m.reason))
+	case answer:
+		s.refuse(m.id, reply, fault(CodeNotRequest, "a response is no request"))
+	case batch:
+		s.refuse(nil, reply, fault(CodeNotRequest, "a batch in a batch"))
+	default:
+		s.refuse(m.id, reply, fault(CodeNotRequest, "%s", m.reason))
+	}
+	return true
+}
+
+// refuse answers what has become no call. id nil: null.
+func (s *server) refuse(id []byte, reply *batchReply, err *Error) {
+	if id == nil || string(id) == "null" {
+		id = []byte("null")
+	}
+	s.deliver(reply, nil, appendFailure(nil, id, err), id)
+}
+
+// deliver puts a response where it belongs. c is the call that it ends, or nil.
+func (s *server) deliver(reply *batchReply, c *call, response, id []byte) int {
+	if reply != nil {
+		if response = reply.add(response, id); response == nil {
+			if c != nil {
+				s.out.add(func(to []byte) []byte { c.answered = true; return to })
+			}
+			return 0
+		}
+	}
+	return s.out.add(func(to []byte) []byte {
+		if c != nil {
+			c.answered = true
+		}
+		to = append(to, response...)
+		return append(to, '\n')
+	})
+}
+
+// request makes a call of a request, and begins it. It returns whether we still lead.
+func (s *server) request(m *message, reply *batchReply) bool {
+	c, slow := s.accept(m, reply)
+	if c == nil {
+		return true
+	}
+	return s.begin(c, slow || c.fn.slow.Load())
+}
+
+// slowRequest is request for one that the leader must not run itself.
+func (s *server) slowRequest(m *message, reply *batchReply) {
+	if c, _ := s.accept(m, reply); c != nil {
+		s.begin(c, true)
+	}
+}
+
+// accept checks a request. It returns nil when that has answered it.
+func (s *server) accept(m *message, reply *batchReply) (c *call, slow bool) {
+	c = &call{server: s, id: append([]byte(nil), m.id...), key: idKey(m.id), batch: reply}
+	s.mutex.Lock()
+	inUse := s.calls[c.key] != nil
+	s.mutex.Unlock()
+	if inUse {
+		s.refuse(nil, reply, fault(CodeNotRequest, "the id %s is in use", m.id))
+		return nil, false
+	}
+	params := m.params
+	slow = reply != nil || len(params) > largeParams
+	if slow {
+		params = append([]byte(nil), params...)
+	}
+	if err := s.prepare(c, m, params, slow); err != nil {
+		s.refuse(c.id, reply, err)
+		return nil, false
+	}
+	return c, slow
+}
+
+// prepare finds out what a request wants, and reads its parameters, or has it
+// done later.
+func (s *server) prepare(c *call, m *message, params []byte, later bool) *Error {
+	method := unquote(m.method)
+	var ok bool
+	if c.terms, ok = parseTerms(m.weir); !ok {
+		return fault(CodeNotRequest, "a member of \"weir\" has a wrong value")
+	}
+	if c.fn = s.find(method); c.fn == nil {
+		return fault(CodeNoMethod, "no method %q", method)
+	}
+	streams := c.fn.input != "" || c.fn.output || c.input
+	switch {
+	case c.batch != nil && streams:
+		return fault(CodeStreamRule, "%q has a stream: it cannot be called in a batch", method)
+	case c.input && c.fn.input == "":
+		return fault(CodeParams, "%q takes no input stream", method)
+	case !c.input && c.fn.input != "":
+		return fault(CodeParams, "argument %q is missing: an input stream", c.fn.input)
+	case c.hasDeadline && c.deadlineMS == 0:
+		return fault(CodeDeadline, "the deadline is over")
+	}
+	if later {
+		c.invoke = func(c *call, to []byte) ([]byte, error) {
+			invoke, err := s.bind(c.fn, params)
+			if err != nil {
+				return to, wireError{err}
+			}
+			return invoke(c, to)
+		}
+		return nil
+	}
+	var err *Error
+	c.invoke, err = s.bind(c.fn, params)
+	return err
+}
+
+// bind reads parameters; UnmarshalJSON of the author's may panic in it.
+func (s *server) bind(fn *Function, params []byte) (invoke invocation, err *Error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fromPanic(value)
+		}
+	}()
+	return fn.bind(params)
+}
+
+// begin lets a call run, or wait. It returns whether we still lead.
+func (s *server) begin(c *call, slow bool) bool {
+	c.begin(s.base)
+	if c.input {
+		c.in = newInbox(0, c.grant)
+	}
+	if c.fn.output {
+		c.out = newSender(c.credit)
+	}
+	s.mutex.Lock()
+	s.calls[c.key] = c
+	if s.running >= s.worker.concurrency {
+		s.waiting = append(s.waiting, c)
+		if c.hasDeadline {
+			c.timer = time.AfterFunc(time.Until(c.ends), func() {
+				s.stop(c, fault(CodeDeadline, "the deadline was over before the call's turn"))
+			})
+		}
+		s.mutex.Unlock()
+		return true
+	}
+	s.running++
+	c.state = running
+	s.mutex.Unlock()
+	if slow || c.in != nil || c.out != nil {
+		go s.work(c)
+		return true
+	}
+	turn := s.lendOut(&c.fn.pace)
+	s.run(c, turn)
+	if next := s.done(); next != nil {
+		go s.work(next)
+	}
+	if s.lent.CompareAndSwap(turn, 0) {
+		return true
+	}
+	_ = s.out.flush() // the leader of now does not know of our answer
+	return false
+}
+
+// work runs a call, and those that wait for their turn, in a goroutine of its own.
+func (s *server) work(c *call) {
+	for c != nil {
+		began := time.Now()
+		s.run(c, 0)
+		c.fn.took(time.Since(began))
+		if c = s.done(); c != nil {
+			s.out.kick()
+		} else {
+			_ = s.out.flush()
+		}
+	}
+}
+
+// done gives up a place, or takes the next call into it.
+func (s *server) done() *call {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for len(s.waiting) > 0 {
+		c := s.waiting[0]
+		s.waiting[0] = nil
+		s.waiting = s.waiting[1:]
+		if c.state == queued {
+			c.state = running
+			if c.timer != nil {
+				c.timer.Stop()
+			}
+			return c
+		}
+	}
+	s.waiting = nil
+	s.running--
+	if s.running == 0 {
+		s.quiet.Broadcast()
+	}
+	return nil
+}
+
+// results are the buffers that results are written into.
+var results = sync.Pool{New: func() any { return new([]byte) }}
+
+// run calls the function and answers. turn is the leader's, or 0.
+func (s *server) run(c *call, turn uint64) {
+	buffer := results.Get().(*[]byte)
+	gone := true
+	defer func() {
+		if gone { // runtime.Goexit: this goroutine ends here, so others go on
+			s.settle(c, nil, errGone())
+			_ = s.out.flush()
+			if next := s.done(); next != nil {
+				go s.work(next)
+			}
+			if turn != 0 && s.lent.CompareAndSwap(turn, 0) {
+				go s.lead()
+			}
+		}
+	}()
+	result, err := c.do(c.invoke, (*buffer)[:0])
+	gone = false
+	s.settle(c, result, err)
+	if cap(result) <= outboxSpare {
+		*buffer = result
+		results.Put(buffer)
+	}
+}
+
+// settle answers a call: with what stopped it, its error or its result.
+func (s *server) settle(c *call, result []byte, err error) {
+	const envelope = 64
+	s.mutex.Lock()
+	c.state = over
+	stopped := c.stopped
+	delete(s.calls, c.key)
+	s.mutex.Unlock()
+	late := c.hasDeadline && !time.Now().Before(c.ends)
+	c.cancel()
+	if c.out != nil {
+		c.out.close(context.Canceled)
+	}
+
+	var failure *Error
+	switch {
+	case stopped != nil && stopped.Code == CodeStreamRule:
+		failure = stopped
+	case late:
+		failure = fault(CodeDeadline, "the deadline is over")
+	case errors.Is(err, errDry):
+		failure = fault(CodeCancelled, "%v", err)
+	case err != nil && stopped != nil:
+		failure = stopped
+	case err != nil:
+		failure = fromFunction(err)
+	case len(result)+len(c.id)+envelope > maxLine:
+		failure = fault(CodeTooLong, "a result of %d bytes would make a line longer than 64 MiB", len(result))
+	}
+	s.respond(c, result, failure)
+}
+
+func (s *server) respond(c *call, result []byte, failure *Error) {
+	var n int
+	switch {
+	case failure != nil:
+		response := appendFailure(nil, c.id, failure)
+		if len(response) > maxLine {
+			response = appendFailure(nil, c.id, fault(CodeTooLong, "the error would make a line longer than 64 MiB"))
+		}
+		n = s.deliver(c.batch, c, response, c.id)
+	case c.batch != nil:
+		n = s.deliver(c.batch, c, appendResult(nil, c.id, result), c.id)
+	default:
+		n = s.out.add(func(to []byte) []byte {
+			c.answered = true
+			return append(appendResult(to, c.id, result), '\n')
+		})
+	}
+	if n >= outboxFull {
+		_ = s.out.flush()
+	}
+}
+
+// stop is cancel, a deadline in the queue, or a broken rule.
+func (s *server) stop(c *call, why *Error) {
+	s.mutex.Lock()
+	if c.state == over || c.stopped != nil {
+		s.mutex.Unlock()
+		return
+	}
+	c.stopped = why
+	waits := c.state == queued
+	if waits {
+		c.state = over
+		delete(s.calls, c.key)
+	}
+	s.mutex.Unlock()
+	c.cancel()
+	if waits {
+		if c.timer != nil {
+			c.timer.Stop()
+		}
+		s.respond(c, nil, why)
+		s.out.kick()
+	}
+}
+
+// notice handles a notification; unknown ones and those of calls that are over
+// are ignored.
+func (s *server) notice(m *message) {
+	var id, value, n, failure []byte
+	members(m.params, func(key string, raw []byte) {
+		switch key {
+		case "id":
+			id = raw
+		case "value":
+			value = raw
+		case "n":
+			n = raw
+		case "error":
+			failure = raw
+		}
+	})
+	if !isGoodID(id) {
+		return
+	}
+	s.mutex.Lock()
+	c := s.calls[idKey(id)]
+	s.mutex.Unlock()
+	if c == nil {
+		return
+	}
+	switch unquote(m.method) {
+	case "weir/cancel":
+		s.stop(c, ErrCancelled)
+	case "weir/credit":
+		credit, ok := integer(n)
+		if !ok || credit < 1 || credit > maxCredit {
+			s.stop(c, fault(CodeStreamRule, "credit is an integer from 1"))
+		} else if c.out != nil {
+			c.out.add(credit)
+		}
+	case "weir/chunk":
+		if c.in == nil || value == nil || !c.in.push(value) {
+			s.stop(c, fault(CodeStreamRule, "a chunk came that was not granted"))
+		}
+	case "weir/end":
+		var err error
+		if failure != nil {
+			err = parseError(failure)
+		}
+		if c.in == nil || !c.in.finish(err) {
+			s.stop(c, fault(CodeStreamRule, "the end of a stream came where there is none"))
+		}
+	}
+}
+
+// --- Batches and maps ---------------------------------------------------------
+
+// batchReply gathers the responses to a batch, until the last is there.
+type batchReply struct {
+	mutex sync.Mutex
+	left  int
+	array []byte
+}
+
+// add returns the whole answer with the last response, else nil. A response that
+// would make the line too long is replaced.
+func (b *batchReply) add(response, id []byte) []byte {
+	const reserve = 256 // for each that is still to come
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.left--
+	if len(b.array)+len(response)+reserve*b.left > maxLine {
+		response = appendFailure(nil, id, fault(CodeTooLong, "the batch would make a line longer than 64 MiB"))
+	}
+	if b.array == nil {
+		b.array = append(b.array, '[')
+	} else {
+		b.array = append(b.array, ',')
+	}
+	b.array = append(b.array, response...)
+	if b.left > 0 {
+		return nil
+	}
+	return append(b.array, ']')
+}
+
+// find finds a function, one of the protocol's own among them.
+func (s *server) find(method string) *Function {
+	switch method {
+	case "weir/hello":
+		return &Function{bind: s.bindHello}
+	case "weir/map":
+		return &Function{bind: s.bindMap}
+	}
+	return s.worker.functions[method]
+}
+
+func (s *server) bindHello(params []byte) (invocation, *Error) {
+	version, ok := int64(0), false
+	members(params, func(key string, value []byte) {
+		if key == "version" {
+			version, ok = integer(value)
+		}
+	})
+	if !ok || version < 1 {
+		return nil, fault(CodeParams, "argument \"version\": wants an integer from 1")
+	}
+	return func(c *call, to []byte) ([]byte, error) { return s.worker.hello(to) }, nil
+}
+
+func (s *server) bindMap(params []byte) (invocation, *Error) {
+	var method, array []byte
+	members(params, func(key string, value []byte) {
+		switch key {
+		case "method":
+			method = value
+		case "items":
+			array = value
+		}
+	})
+	if method == nil || method[0] != '"' {
+		return nil, fault(CodeParams, "argument \"method\": wants a string")
+	}
+	if array == nil || array[0] != '[' {
+		return nil, fault(CodeParams, "argument \"items\": wants an array")
+	}
+	fn := s.worker.functions[unquote(method)]
+	if fn == nil {
+		return nil, fault(CodeNoMethod, "no method %s", method)
+	}
+	if fn.input != "" || fn.output {
+		return nil, fault(CodeStreamRule, "%s has a stream: it cannot be mapped", method)
+	}
+	array = append([]byte(nil), array...) // the line goes when the lead is taken
+	return func(c *call, to []byte) ([]byte, error) { return s.mapItems(c, fn, array, to) }, nil
+}
+
+// mapItems calls one function with each of the items, one after the other.
+func (s *server) mapItems(c *call, fn *Function, array, to []byte) ([]byte, error) {
+	var failures []byte
+	index := 0
+	to = append(to, `{"values":[`...)
+	elements(array, func(item []byte) {
+		if c.Err() != nil {
+			return
+		}
+		if index > 0 {
+			to = append(to, ',')
+		}
+		before := len(to)
+		var err error
+		if to, err = s.mapItem(c, fn, item, to); err != nil {
+			to = append(to[:before], "null"...)
+			if failures != nil {
+				failures = append(failures, ',')
+			}
+			failures = append(failures, '"')
+			failures = strconv.AppendInt(failures, int64(index), 10)
+			failures = append(failures, `":`...)
+			failures = appendError(failures, err.(*Error))
+		}
+		index++
+	})
+	if err := c.Err(); err != nil {
+		return to, err
+	}
+	to = append(to, ']')
+	if failures != nil {
+		to = append(to, `,"errors":{`...)
+		to = append(to, failures...)
+		to = append(to, '}')
+	}
+	return append(to, '}'), nil
+}
+
+func (s *server) mapItem(c *call, fn *Function, item, to []byte) ([]byte, error) {
+	if item[0] != '[' && item[0] != '{' {
+		return to, fault(CodeParams, "an item is neither an array nor an object")
+	}
+	invoke, err := s.bind(fn, item)
+	if err != nil {
+		return to, err
+	}
+	result, failed := c.do(invoke, to)
+	if failed != nil {
+		return to, fromFunction(failed)
+	}
+	return result, nil
+}

@@ -1,0 +1,134 @@
+package weir
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Option is a part of a worker: a Function, a Name, a Concurrency.
+type Option interface {
+	addTo(*Worker)
+}
+
+// Worker is a set of functions that can be served.
+type Worker struct {
+	name        string
+	concurrency int
+	functions   map[string]*Function
+	order       []*Function
+}
+
+type optionFunc func(*Worker)
+
+func (f optionFunc) addTo(w *Worker) { f(w) }
+
+// Name names the worker, for people; it is the program's name otherwise.
+func Name(name string) Option {
+	return optionFunc(func(w *Worker) { w.name = name })
+}
+
+// Concurrency says how many calls may run at a time; the others wait. It is
+// GOMAXPROCS otherwise. One is for functions that must not run side by side, more
+// than there are processors for functions that mostly wait.
+func Concurrency(calls int) Option {
+	return optionFunc(func(w *Worker) {
+		if calls < 1 {
+			panic("weir: a worker runs one call at a time, or more")
+		}
+		w.concurrency = calls
+	})
+}
+
+// NewWorker makes a worker of its functions and options.
+func NewWorker(options ...Option) *Worker {
+	w := &Worker{
+		name:        filepath.Base(os.Args[0]),
+		concurrency: runtime.GOMAXPROCS(0),
+		functions:   map[string]*Function{},
+	}
+	for _, option := range options {
+		option.addTo(w)
+	}
+	return w
+}
+
+// Serve answers what comes from in on out, until in ends and all calls are
+// answered. It returns an error when in or out fails. Contexts of functions are
+// made from ctx: when it is done the calls under way are cancelled, but Serve still
+// waits for the end of in.
+func (w *Worker) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	return newServer(ctx, w, in, out).serve()
+}
+
+// hello is the result of weir/hello.
+type hello struct {
+	Version     int             `json:"version"`
+	Name        string          `json:"name"`
+	Methods     json.RawMessage `json:"methods"`
+	Concurrency int             `json:"concurrency"`
+	PID         int             `json:"pid"`
+	Node        string          `json:"node"`
+}
+
+// Description tells about a function, as docs/protocol.md section 4 says.
+type Description struct {
+	Stream     string  `json:"stream,omitempty"` // "in", "out", "both" or ""
+	Params     []Param `json:"params"`
+	Returns    string  `json:"returns,omitempty"`
+	Idempotent bool    `json:"idempotent,omitempty"`
+	Doc        string  `json:"doc,omitempty"`
+}
+
+// Param is one parameter of a function.
+type Param struct {
+	Name     string `json:"name"`
+	Type     string `json:"type,omitempty"` // as the function's language writes it
+	Optional bool   `json:"optional,omitempty"`
+	Stream   bool   `json:"stream,omitempty"`
+}
+
+func (f *Function) describe() Description {
+	d := Description{
+		Params:     []Param{},
+		Returns:    typeName(f.returns),
+		Idempotent: f.idempotent,
+		Doc:        f.doc,
+	}
+	switch {
+	case f.input != "" && f.output:
+		d.Stream = "both"
+	case f.input != "":
+		d.Stream = "in"
+	case f.output:
+		d.Stream = "out"
+	}
+	for _, p := range f.signature.params {
+		d.Params = append(d.Params, Param{Name: p.name, Type: typeName(p.of), Optional: p.optional})
+	}
+	if f.input != "" {
+		d.Params = append(d.Params, Param{Name: f.input, Type: typeName(f.inputType), Stream: true})
+	}
+	return d
+}
+
+// hello gives the answer to weir/hello, with the methods in the order they were added.
+func (w *Worker) hello(to []byte) ([]byte, error) {
+	methods := []byte{'{'}
+	for i, f := range w.order {
+		if i > 0 {
+			methods = append(methods, ',')
+		}
+		methods = appendString(methods, f.name)
+		methods = append(methods, ':')
+		var err error
+		if methods, err = appendValue(methods, f.describe()); err != nil {
+			return to, err
+		}
+	}
+	node, _ := os.Hostname()
+	return appendValue(to, hello{1, w.name, append(methods, '}'), w.concurrency, os.Getpid(), node})
+}
