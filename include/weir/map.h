@@ -58,9 +58,15 @@ struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
     struct weir_command command; /* the worker */
     const char *const *launcher; /* argv put in front of it (ssh, srun); NULL: none */
+    const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
+                                         behind, with WEIR_WORKER_JOB set to what the launcher had
+                                         as WEIR_JOB; NULL: none */
     unsigned workers;            /* how many; 0: one for each processor */
     int unordered;               /* replies are written as they come */
 
+    int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
+                                  sent, or answered; a record's time begins only then.
+                                  WEIR_FOREVER */
     int64_t record_timeout_ms; /* from a record's turn to its reply; WEIR_FOREVER */
     int64_t timeout_ms;        /* of the whole run; WEIR_FOREVER */
     int64_t grace_ms;          /* 5000 */
@@ -88,8 +94,9 @@ struct weir_map_options {
 void weir_map_options_init(struct weir_map_options *options);
 
 struct weir_map_worker {
-    struct weir_result result; /* its outputs are empty */
+    struct weir_result result; /* its outputs are empty; of its launcher where it has one */
     uint64_t records;          /* answered by it */
+    char *node;                /* the machine it ran on, where it told; NULL */
 };
 
 struct weir_map_report {

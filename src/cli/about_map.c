@@ -117,7 +117,32 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "put these words in front of the worker's: ssh, srun, docker exec -i",
         .more = "They are split as a shell splits words, and given to no shell: `--launcher 'ssh "
                 "-o BatchMode=yes node7'`. A launcher's exit status is not trusted: a worker is "
-                "gone when its output ends.",
+                "gone when its output ends, and when it owed an answer then, that is a crash, "
+                "whatever the status. SIGTERM is sent to the launcher alone, not to its process "
+                "group, for it to pass on; what it leaves behind here is ended after it.",
+    },
+    [MAP_LAUNCHER_STOP] = {
+        .name = "launcher-stop", .kind = CLI_TEXT, .offset = AT(launcher_stop),
+        .metavar = "WORDS",
+        .group = workers,
+        .help = "a command that ends a worker which its launcher may leave behind",
+        .more = "It is run for a worker that is given up, after its input was closed and before "
+                "the launcher is signalled, and for one whose launcher ended while it owed an "
+                "answer; it has as long as `--grace`. What the launcher has as `WEIR_JOB` in its "
+                "environment, the command has as `WEIR_WORKER_JOB`: `--launcher 'sh -c "
+                "\"exec docker run --rm -i --name w-$WEIR_JOB \\\"\\$@\\\"\" sh' "
+                "--launcher-stop 'sh -c \"docker kill w-$WEIR_WORKER_JOB\"'`. "
+                "`WEIR_WORKER_PID` and `WEIR_WORKER_NODE` are set where the worker told them; one "
+                "that speaks lines has no way to.",
+    },
+    [MAP_START_TIMEOUT] = {
+        .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),
+        .metavar = "D",
+        .group = workers,
+        .help = "give a worker up that reads and says nothing so long after its start",
+        .more = "It has started when it, or its launcher, has read something of what was sent to "
+                "it, or has answered. `--record-timeout` counts from then on. A start that fails "
+                "is no record's fault; after 8 in a row the run ends with status 4.",
     },
     [MAP_WINDOW] = {
         .name = "window", .kind = CLI_COUNT, .offset = AT(window), .metavar = "RECORDS",

@@ -11,8 +11,8 @@
 struct map_values {
     uint64_t workers, retries, window;
     uint64_t window_bytes, max_record, reorder_bytes;
-    int64_t record_timeout_ms, timeout_ms, grace_ms;
-    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *cwd;
+    int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
+    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *cwd;
     struct cli_list env, env_pass;
     int env_clear;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
@@ -38,6 +38,8 @@ enum map_option {
     MAP_CHECKPOINT,
     MAP_WORKERS,
     MAP_LAUNCHER,
+    MAP_LAUNCHER_STOP,
+    MAP_START_TIMEOUT,
     MAP_WINDOW,
     MAP_WINDOW_BYTES,
     MAP_REORDER_BYTES,

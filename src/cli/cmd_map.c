@@ -26,7 +26,7 @@ enum {
 struct errand {
     struct map_values values;
     struct cli_parsed parsed;
-    char **launcher; /* its words */
+    char **launcher, **launcher_stop; /* their words */
     struct weir_map_options options;
     struct watch watch;
     weir_map_t *map;
@@ -70,6 +70,7 @@ static void set_defaults(struct map_values *values)
         .window_bytes = defaults.window_bytes,
         .max_record = defaults.max_record,
         .reorder_bytes = defaults.reorder_bytes,
+        .start_timeout_ms = defaults.start_timeout_ms,
         .record_timeout_ms = defaults.record_timeout_ms,
         .timeout_ms = defaults.timeout_ms,
         .grace_ms = defaults.grace_ms,
@@ -136,19 +137,35 @@ static int check(struct errand *errand)
 }
 
 /* Returns 0, or the status to exit with. */
-static int split_launcher(struct errand *errand)
+static int split(struct errand *errand, const char *option, const char *text, char ***words)
 {
     struct weir_error error;
     size_t count = 0;
 
-    if (errand->values.launcher == NULL)
+    if (text == NULL)
         return 0;
-    if (weir__words_split(errand->values.launcher, &errand->launcher, &count, &error) < 0)
-        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
-                   "--launcher: %s", error.text);
+    if (weir__words_split(text, words, &count, &error) < 0)
+        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "--%s: %s",
+                   option, error.text);
     if (count == 0)
-        return say(errand, CLI_USAGE, "--launcher has no word in it: give a program, such as ssh");
+        return say(errand, CLI_USAGE, "--%s has no word in it: give a program, such as ssh",
+                   option);
     return 0;
+}
+
+/* Returns 0, or the status to exit with. */
+static int split_launcher(struct errand *errand)
+{
+    const struct map_values *values = &errand->values;
+    int status;
+
+    if (values->launcher_stop != NULL && values->launcher == NULL)
+        return say(errand, CLI_USAGE,
+                   "--launcher-stop is for what a launcher has started: give --launcher, too");
+    status = split(errand, "launcher", values->launcher, &errand->launcher);
+    return status == 0
+               ? split(errand, "launcher-stop", values->launcher_stop, &errand->launcher_stop)
+               : status;
 }
 
 static void fill_command(const struct errand *errand, struct weir_command *command)
@@ -192,8 +209,10 @@ static int prepare(struct errand *errand)
     weir_map_options_init(options);
     fill_command(errand, &options->command);
     options->launcher = (const char *const *)errand->launcher;
+    options->launcher_stop = (const char *const *)errand->launcher_stop;
     options->workers = (unsigned)values->workers;
     options->unordered = values->unordered;
+    options->start_timeout_ms = values->start_timeout_ms;
     options->record_timeout_ms = values->record_timeout_ms;
     options->timeout_ms = values->timeout_ms;
     options->grace_ms = values->grace_ms;
@@ -441,6 +460,7 @@ int cmd_map(int argc, char **argv)
     status = work(&errand);
     map_progress_free(errand.progress);
     weir__words_free(errand.launcher);
+    weir__words_free(errand.launcher_stop);
     weir_map_report_clear(&errand.report);
     free(errand.values.env.items);
     free(errand.values.env_pass.items);

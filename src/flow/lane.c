@@ -109,14 +109,28 @@ static void count_fruitless(struct weir__lane *lane, const char *how, int blamel
                   tail[0] != '\0' ? "; it said: " : "", tail);
 }
 
+static void stop(struct weir__lane *lane)
+{
+    if (lane->worker.state != WEIR__WORKER_DYING)
+        lane->map->lane_count--;
+    weir__worker_stop(&lane->worker, lane->map->options.grace_ms);
+}
+
+/* It never had what was sent to it: no record can be to blame. */
+static void give_up_unheard(struct weir__lane *lane, const char *how)
+{
+    stop(lane);
+    count_fruitless(lane, how, 1);
+    lane->map->report.retries++;
+    suspect_all(lane);
+}
+
 /* The worker is of no more use, though it may live on for its grace. */
 static void give_up(struct weir__lane *lane, const char *reason, const char *how)
 {
     struct weir_map *map = lane->map;
 
-    if (lane->worker.state != WEIR__WORKER_DYING)
-        map->lane_count--;
-    weir__worker_stop(&lane->worker, map->options.grace_ms);
+    stop(lane);
     if (lane->answered == 0)
         count_fruitless(lane, how, 0);
     if (!count_failure(lane, reason) && lane->flight.count > 0)
@@ -320,6 +334,13 @@ static void has_room(void *owner)
     weir__map_pump(lane->map);
 }
 
+static int owes(void *owner)
+{
+    const struct weir__lane *lane = owner;
+
+    return lane->flight.count > 0 || lane->worker.state == WEIR__WORKER_ALIVE;
+}
+
 /* Nothing of the worker is left. */
 static void is_over(void *owner)
 {
@@ -335,7 +356,7 @@ static void is_over(void *owner)
     lane->is_over = 1;
     if (!was_dying) {
         map->lane_count--;
-        if (lane->flight.count > 0 || lane->worker.state == WEIR__WORKER_ALIVE) {
+        if (owes(lane)) {
             if (lane->flight.count > 0)
                 map->report.crashes++;
             weir_result_sentence(&lane->worker.result, how, sizeof how);
@@ -353,6 +374,7 @@ static const struct weir__worker_ops worker_ops = {
     .on_bytes = replies_came,
     .on_stderr = errors_came,
     .on_room = has_room,
+    .owes = owes,
     .on_over = is_over,
 };
 
@@ -366,6 +388,8 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,
         .pipe_size = PIPE_SIZE,
+        .is_launched = map->is_launched,
+        .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
     };
     int status;
 
@@ -374,7 +398,8 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
     command.argv = (const char *const *)map->argv;
     lane->map = map;
     lane->window = map->start_window;
-    lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
+    lane->has_started = map->options.start_timeout_ms == WEIR_FOREVER; /* nobody wants to know */
+    lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
     if (map->options.stderr_fd < 0 && map->weir->on_event != NULL)
         lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
@@ -539,11 +564,31 @@ static int64_t wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
     return 1 + age_ns / 8000000;
 }
 
+/* A launcher may be long at it.  Its worker has started when it has read something
+ * of what was sent, or answered; the first record's time begins then.  Returns 0
+ * as long as it has not. */
+static int has_started(struct weir__lane *lane, int64_t now_ns)
+{
+    if (lane->answered > 0 || weir__worker_has_read(&lane->worker)
+        || weir__worker_has_output(&lane->worker)) {
+        lane->has_started = 1;
+        lane->turn_since_ns = now_ns;
+        return 1;
+    }
+    if (now_ns - lane->started_ns >= lane->map->options.start_timeout_ms * 1000000) {
+        lane->map->report.timeouts++;
+        give_up_unheard(lane, "it did not start in time");
+    }
+    return 0;
+}
+
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir_map_options *options = &lane->map->options;
 
     if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING || lane->flight.count == 0)
+        return TICK_MS;
+    if (!lane->has_started && !has_started(lane, now_ns))
         return TICK_MS;
     if (options->record_timeout_ms != WEIR_FOREVER
         && now_ns - lane->turn_since_ns >= options->record_timeout_ms * 1000000

@@ -28,6 +28,7 @@ void weir_map_options_init(struct weir_map_options *options)
 {
     *options = (struct weir_map_options){
         .size = sizeof *options,
+        .start_timeout_ms = WEIR_FOREVER,
         .record_timeout_ms = WEIR_FOREVER,
         .timeout_ms = WEIR_FOREVER,
         .grace_ms = 5000,

@@ -59,6 +59,7 @@ struct weir__lane {
     struct weir__buffer partial; /* the beginning of a reply */
     weir_lines *lines;           /* of its stderr, where somebody wants lines */
     size_t window;               /* records it may have in flight */
+    int has_started;             /* it has read or answered something */
     int is_alone;                /* the last record sent had no other beside it */
     size_t reply_size;           /* of its longest lately */
     size_t burst;                /* replies that came at once, the most lately */
@@ -68,6 +69,7 @@ struct weir__lane {
     int flows;                   /* replies came when it was last looked at */
     uint64_t answered;
     int64_t turn_since_ns;  /* since when the first in flight is */
+    int64_t started_ns;
     int64_t moved_ns;       /* the last reply, or the start */
     int64_t cut_off_ns;     /* since when its stdin or stdout is closed, and it lives; 0: no */
     int is_over;            /* nothing of it is left */
@@ -92,6 +94,8 @@ struct weir_map {
     int is_quiet;     /* what workers say on stderr is not for showing */
     struct weir_map_options options; /* its strings are ours */
     char **argv;
+    int is_launched;
+    struct weir_command stop_command; /* argv NULL: there is none */
 
     struct weir__records records;
     int in_fd, in_is_ready;

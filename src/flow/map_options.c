@@ -63,7 +63,9 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         return status;
     memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
     map->argv = join(options->launcher, options->command.argv);
+    map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     ours->launcher = NULL;
+    ours->launcher_stop = copy_list(options->launcher_stop, &failed);
     ours->command.argv = NULL;
     ours->command.env = copy_list(options->command.env, &failed);
     ours->command.env_pass = copy_list(options->command.env_pass, &failed);
@@ -74,6 +76,10 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->checkpoint = copy(options->checkpoint, &failed);
     if (failed || map->argv == NULL)
         return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+    map->stop_command = ours->command;
+    map->stop_command.argv = ours->launcher_stop;
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        map->stop_command.limits[i] = WEIR_NO_LIMIT; /* those are the worker's */
     if (ours->workers == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -96,6 +102,7 @@ void weir__map_options_clear(struct weir_map *map)
     weir__argv_free(map->argv);
     weir__argv_free((char **)ours->command.env);
     weir__argv_free((char **)ours->command.env_pass);
+    weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->command.cwd);
     free((char *)ours->dead_letter);
     free((char *)ours->input);

@@ -6,13 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <weir/text.h>
-
 #include "base/clock.h"
 #include "flow/map.h"
 #include "proc/result.h"
 
 enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
+
+static void worker_clear(struct weir_map_worker *worker)
+{
+    weir_result_clear(&worker->result);
+    free(worker->node);
+}
 
 void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
 {
@@ -28,7 +32,7 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
         report->workers = workers;
         report->worker_count++;
     } else {
-        weir_result_clear(&report->workers[WORKERS_TOLD - 1].result);
+        worker_clear(&report->workers[WORKERS_TOLD - 1]);
     }
     worker = &report->workers[report->worker_count - 1];
     *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
@@ -94,23 +98,10 @@ void weir_map_report_clear(struct weir_map_report *report)
     if (report == NULL)
         return;
     for (size_t i = 0; i < report->worker_count; i++)
-        weir_result_clear(&report->workers[i].result);
+        worker_clear(&report->workers[i]);
     free(report->workers);
     free(report->checkpoint);
     *report = (struct weir_map_report){0};
-}
-
-/* A sentence may hold what a program said, or a file's name: any bytes. */
-static json_t *text_json(const char *bytes)
-{
-    struct weir_text text;
-    json_t *string;
-
-    if (weir_decode(bytes, strlen(bytes), NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
-        return NULL;
-    string = json_stringn(text.bytes, text.length);
-    weir_text_clear(&text);
-    return string;
 }
 
 static json_t *worker_json(const struct weir_map_worker *worker)
@@ -119,7 +110,8 @@ static json_t *worker_json(const struct weir_map_worker *worker)
 
     json_object_del(object, "argv");
     json_object_set_new(object, "records", json_integer((json_int_t)worker->records));
-    json_object_set_new(object, "node", json_null());
+    json_object_set_new(object, "node",
+                        worker->node != NULL ? weir__json_text(worker->node) : json_null());
     return object;
 }
 
@@ -140,7 +132,7 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
         json_array_append_new(workers, worker_json(&report->workers[i]));
     object = json_pack(
         "{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok", report->status == 0,
-        "status", report->status, "reason", text_json(report->reason), "why",
+        "status", report->status, "reason", weir__json_text(report->reason), "why",
         weir_why_name(report->why), "started_at", started_at, "wall_ms",
         milliseconds(report->wall_ns));
     json_object_set_new(object, "in",
@@ -170,7 +162,7 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                                   milliseconds(report->latency_max_ns)));
     json_object_set_new(object, "workers", workers);
     json_object_set_new(object, "checkpoint",
-                        report->checkpoint != NULL ? text_json(report->checkpoint)
+                        report->checkpoint != NULL ? weir__json_text(report->checkpoint)
                                                    : json_null());
     return object;
 }

@@ -6,11 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <weir/text.h>
+
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/message.h"
 #include "base/names.h"
 #include "proc/result.h"
 #include "text/charset.h"
@@ -173,6 +174,18 @@ static json_t *milliseconds(int64_t us)
     return json_real((double)us / 1000);
 }
 
+json_t *weir__json_text(const char *bytes)
+{
+    struct weir_text text;
+    json_t *string;
+
+    if (weir_decode(bytes, strlen(bytes), NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
+        return NULL;
+    string = json_stringn(text.bytes, text.length);
+    weir_text_clear(&text);
+    return string;
+}
+
 json_t *weir__output_json(const struct weir_output *output)
 {
     json_t *object = json_object();
@@ -200,7 +213,7 @@ json_t *weir__output_json(const struct weir_output *output)
     if (output->text == NULL && output->invalid_at >= 0)
         json_object_set_new(object, "invalid_at", json_integer((json_int_t)output->invalid_at));
     if (output->spooled != NULL)
-        json_object_set_new(object, "spooled", weir__json_bytes(output->spooled));
+        json_object_set_new(object, "spooled", weir__json_text(output->spooled));
     return object;
 }
 
@@ -209,7 +222,7 @@ static json_t *argv_json(char *const *argv)
     json_t *list = json_array();
 
     for (; argv != NULL && *argv != NULL; argv++)
-        json_array_append_new(list, weir__json_bytes(*argv));
+        json_array_append_new(list, weir__json_text(*argv));
     return list;
 }
 
@@ -267,7 +280,7 @@ static void add_usage(json_t *object, const struct weir_result *result)
                         result->holder_pid == 0
                             ? json_null()
                             : json_pack("{s:i,s:o}", "pid", (int)result->holder_pid, "command",
-                                        weir__json_bytes(result->holder_command)));
+                                        weir__json_text(result->holder_command)));
     json_object_set_new(object, "limits_hit", limits_json(result->limits_hit));
 }
 
@@ -308,7 +321,7 @@ char *weir_result_json(const struct weir_result *result)
 
     weir__clock_format(result->started_at_ns, started_at);
     json_object_set_new(object, "argv", argv_json(result->argv));
-    json_object_set_new(object, "cwd", weir__json_bytes(result->cwd != NULL ? result->cwd : ""));
+    json_object_set_new(object, "cwd", weir__json_text(result->cwd != NULL ? result->cwd : ""));
     add_end(object, result);
     json_object_set_new(object, "stdout", weir__output_json(&result->out));
     json_object_set_new(object, "stderr", weir__output_json(&result->err));

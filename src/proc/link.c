@@ -388,6 +388,8 @@ static json_t *start_request(struct weir__link *link, const struct weir__job *jo
     pass_fd(request, "tty", terminal, fds, fd_count);
     if (job->quiet)
         json_object_set_new(request, "quiet", json_true());
+    if (job->leaders)
+        json_object_set_new(request, "leaders", json_true());
     if (terminal >= 0 && !job->in_background)
         json_object_set_new(request, "tty_group", json_integer(getpgrp()));
     for (size_t i = 0; i < count; i++) {

@@ -40,6 +40,7 @@ struct weir__job {
     char cookie[WEIR__COOKIE_SIZE];
     pid_t group; /* 0 until started */
     int in_background; /* set before the start: the terminal's foreground is left alone */
+    int leaders; /* set before the start: SIGTERM is for the stages alone, not their group */
     int quiet; /* set before the start: nobody needs to hear that it has started */
     int is_over; /* its end is on the way to its owner */
     const struct weir__job_ops *ops;

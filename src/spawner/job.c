@@ -43,7 +43,7 @@ struct job {
     int64_t id;
     char cookie[WEIR__COOKIE_SIZE];
     pid_t group;
-    int has_tty;
+    int has_tty, leaders;
     enum phase phase;
     int64_t grace_ms;
     int64_t phase_ends_ns; /* TERM: when KILL is due; KILL: when we give up */
@@ -123,12 +123,33 @@ static void remove_job(struct job *gone)
     free(gone);
 }
 
+/* A launcher is alone in being signalled as long as it lives: see job.h. */
+static int spares_others(const struct job *job)
+{
+    return job->leaders && job->living > 0 && job->phase != KILL;
+}
+
+static void signal_leaders(const struct job *job, int signal)
+{
+    for (size_t i = 0; i < job->stage_count; i++)
+        if (job->stages[i].living)
+            kill(job->stages[i].pid, signal);
+}
+
 /* Sends a signal to the group and to all who left it. */
-static void signal_job(struct job *job, int signal)
+static void signal_all(const struct job *job, int signal)
 {
     if (job->group > 0)
         kill(-job->group, signal);
     orphans_signal(job->id, job->cookie, job->group, signal);
+}
+
+static void signal_job(struct job *job, int signal)
+{
+    if (spares_others(job))
+        signal_leaders(job, signal);
+    else
+        signal_all(job, signal);
     answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
 }
 
@@ -166,6 +187,7 @@ void jobs_start(struct request *request, const int *fds)
     job->id = request->job;
     job->grace_ms = request->grace_ms;
     job->has_tty = request->tty >= 0;
+    job->leaders = request->leaders;
     job->stage_count = request->stage_count;
     memcpy(job->cookie, request->cookie, sizeof job->cookie);
     job->next = jobs;
@@ -347,7 +369,8 @@ void jobs_reap(void)
         if (end_if_over(job) || job->phase == RUNNING)
             continue;
         /* Somebody's end may have set children free: they are next. */
-        orphans_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
+        if (!spares_others(job))
+            orphans_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
     }
 }
 

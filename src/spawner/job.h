@@ -7,6 +7,10 @@
  *
  * A job is one process group and whatever its members set free: orphans come
  * to the spawner (it is a subreaper) and are told apart by the job's cookie.
+ * Where the stages are launchers (request's leaders), signals before SIGKILL are
+ * for them alone as long as one of them lives: they pass them on to what they have
+ * started elsewhere, and may need their helpers for that.
+ *
  * The stages that have exited stay zombies until the job has ended, so that no
  * pid and no group number can be given away while signals may still be sent.
  */
@@ -21,7 +25,7 @@
  * Borrows the request's descriptors fds, takes its stages' memory. */
 void jobs_start(struct request *request, const int *fds);
 
-/* Sends a signal to all of a job's processes.  Unknown jobs are over: nothing. */
+/* Sends a signal to all of a job's processes, or to its leaders.  Unknown jobs are over: nothing. */
 void jobs_signal(int64_t job, int signal);
 
 /* Goes down the ladder: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */

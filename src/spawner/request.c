@@ -130,6 +130,7 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     if (request->cookie == NULL || request->stages == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu stages", count);
     request->quiet = json_is_true(json_object_get(root, "quiet"));
+    request->leaders = json_is_true(json_object_get(root, "leaders"));
     status = parse_position(root, "tty", fd_count, &request->tty, error);
     request->tty_group = (pid_t)json_integer_value(json_object_get(root, "tty_group"));
     for (size_t i = 0; i < count && status == 0; i++) {

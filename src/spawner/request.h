@@ -4,7 +4,9 @@
  *    "stages":[{"argv":["sort","-u"],"cwd":0,"stdin":1,"stdout":2,"stderr":2,
  *               "env_clear":false,"env_set":["A=1"],"env_unset":["B"],
  *               "nice":0,"limits":[[7,1024]]}]}
- *   (with "quiet":true, that all have started is not answered)
+ *   (with "quiet":true, that all have started is not answered; with "leaders":true
+ *   the stages' own processes alone are signalled as long as one lives, not their
+ *   group: launchers, which pass it on to what they have started elsewhere)
  *   {"op":"signal","job":1,"signal":2}
  *   {"op":"stop","job":1,"grace_ms":5000}
  *
@@ -50,6 +52,7 @@ struct request {
     int signal;
     char *cookie;
     int quiet; /* nobody waits for "started" */
+    int leaders; /* only the stages themselves are signalled, until SIGKILL */
     int tty; /* position among the descriptors, or -1 */
     pid_t tty_group;
     struct request_stage *stages;

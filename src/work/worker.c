@@ -53,21 +53,64 @@ static void close_output(struct weir__worker *worker)
     weir__close(&worker->out_fd);
 }
 
+/* Among what the worker says: nobody else would. */
+static void say_of_stop(struct weir__worker *worker, const char *fault)
+{
+    char text[600];
+    int length = snprintf(text, sizeof text, "weir: the launcher's stop command %s: %s\n",
+                          worker->stop->argv[0], fault);
+
+    if (length > 0 && (size_t)length < sizeof text)
+        worker->ops->on_stderr(worker->owner, text, (size_t)length);
+}
+
 static int is_open(const struct weir__worker *worker)
 {
     return worker->out_watch != NULL || weir__capture_is_open(&worker->errors);
 }
 
+/* Whether what it launched may live, and nobody has tried to end it. */
+static int may_be_left(const struct weir__worker *worker)
+{
+    return worker->stop != NULL && !worker->stopper.was_started && worker->result.pid > 0;
+}
+
+static int run_stop(struct weir__worker *worker)
+{
+    struct weir__stopped whom = {.cookie = worker->job.cookie};
+    struct weir_error error;
+
+    if (weir__stopper_start(&worker->stopper, worker->weir, worker->stop, &whom, worker->grace_ms,
+                            &error)
+        == 0)
+        return 1;
+    say_of_stop(worker, error.text);
+    return 0;
+}
+
 /* The last thing that a callback does: the owner may free the worker here. */
 static void tell_if_over(struct weir__worker *worker)
 {
-    if (worker->told_over || !worker->job_over || is_open(worker))
+    if (worker->told_over || !worker->job_over || is_open(worker) || worker->stopper.is_running)
+        return;
+    if (may_be_left(worker) && worker->ops->owes(worker->owner) && run_stop(worker))
         return;
     worker->told_over = 1;
     close_input(worker);
     weir__close(&worker->peek_fd);
     weir__timer_close(&worker->drain);
     worker->ops->on_over(worker->owner);
+}
+
+static void stop_is_over(void *owner, const char *fault)
+{
+    struct weir__worker *worker = owner;
+
+    if (fault != NULL && worker->stop != NULL)
+        say_of_stop(worker, fault);
+    if (!worker->job_over)
+        weir__job_stop(&worker->weir->link, &worker->job, worker->stop_grace_ms);
+    tell_if_over(worker);
 }
 
 static void stop_rest(struct weir__worker *worker)
@@ -151,7 +194,13 @@ int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t len
                 worker->sending.length);
         worker->sent = 0;
     }
+    worker->all_sent += length;
     return weir__buffer_add(&worker->sending, bytes, length, NULL);
+}
+
+int weir__worker_has_read(const struct weir__worker *worker)
+{
+    return worker->all_sent > weir__worker_unread(worker);
 }
 
 size_t weir__worker_unsent(const struct weir__worker *worker)
@@ -405,11 +454,15 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->weir = weir;
     worker->ops = ops;
     worker->owner = owner;
-    worker->grace_ms = options->grace_ms;
+    worker->grace_ms = worker->stop_grace_ms = options->grace_ms;
     worker->drain_ms = options->drain_ms;
     worker->in_fd = worker->peek_fd = worker->out_fd = worker->errors.fd = -1;
     worker->job.ops = &job_ops;
     worker->job.owner = worker;
+    worker->job.leaders = options->is_launched;
+    worker->stop = options->stop;
+    worker->stopper.on_over = stop_is_over;
+    worker->stopper.owner = worker;
     memcpy(worker->limits, options->command->limits, sizeof worker->limits);
     worker->chunk = malloc(READ_SIZE);
     status = weir__result_begin(&worker->result, options->command, error);
@@ -442,9 +495,17 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
 {
     worker->state = WEIR__WORKER_DYING;
     close_input(worker);
-    weir__job_stop(&worker->weir->link, &worker->job, grace_ms);
     worker->napping = 0;
     weir__worker_pause(worker, 0); /* to its end, unheard */
+    if (worker->stop_grace_ms > grace_ms)
+        worker->stop_grace_ms = grace_ms;
+    if (grace_ms == 0) {
+        weir__stopper_hurry(&worker->stopper);
+        worker->stop = NULL; /* there is no time for it */
+    } else if (worker->stopper.is_running || (may_be_left(worker) && run_stop(worker))) {
+        return; /* the ladder comes after it */
+    }
+    weir__job_stop(&worker->weir->link, &worker->job, grace_ms);
 }
 
 void weir__worker_clear(struct weir__worker *worker)
@@ -457,6 +518,7 @@ void weir__worker_clear(struct weir__worker *worker)
     weir__close(&worker->peek_fd);
     close_output(worker);
     weir__timer_close(&worker->drain);
+    weir__stopper_clear(&worker->stopper);
     weir__capture_clear(&worker->errors);
     free(worker->chunk);
     weir_result_clear(&worker->result);

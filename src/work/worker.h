@@ -6,6 +6,11 @@
  *
  * A worker takes bytes and gives bytes; what they mean is its owner's business.
  * Nothing of a DYING worker's output is told: a late answer is no answer.
+ *
+ * With a launcher in front the child is not the worker: its status says nothing
+ * of it, its group is left alone, and a command may be named that ends the worker
+ * where it is.  That is run when the worker is stopped, before the launcher is,
+ * and when the launcher ends while the worker owes something.
  */
 #ifndef WEIR_WORK_WORKER_H
 #define WEIR_WORK_WORKER_H
@@ -18,6 +23,7 @@
 #include "proc/capture.h"
 #include "proc/context.h"
 #include "proc/link.h"
+#include "work/stopper.h"
 
 enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER_DYING };
 
@@ -25,6 +31,7 @@ struct weir__worker_ops {
     void (*on_bytes)(void *owner, const char *bytes, size_t length);
     void (*on_stderr)(void *owner, const char *bytes, size_t length);
     void (*on_room)(void *owner); /* what was sent is written */
+    int (*owes)(void *owner); /* whether it has not answered all; needed with a stop command */
     /* Nothing of it is left; result and stderr tail are in the worker.  The owner
      * may free it here. */
     void (*on_over)(void *owner);
@@ -35,6 +42,9 @@ struct weir__worker_options {
     int64_t grace_ms, drain_ms;
     size_t stderr_kept; /* bytes of its stderr kept, head and tail */
     size_t pipe_size;   /* of its stdin and stdout, where the kernel lets us; 0: as they come */
+    int is_launched;    /* there is a launcher in front */
+    const struct weir_command *stop; /* ends what it launched; NULL: none.  Borrowed until the
+                                        worker is cleared */
 };
 
 struct weir__worker {
@@ -51,6 +61,7 @@ struct weir__worker {
     weir__watch *in_watch;
     struct weir__buffer sending;
     size_t sent; /* of sending */
+    uint64_t all_sent; /* bytes ever queued */
     int close_when_sent, has_refused; /* it closed its stdin before we did */
 
     int out_fd; /* read end of its stdout, -1 once closed */
@@ -60,6 +71,9 @@ struct weir__worker {
     char *chunk; /* what was read last */
     struct weir__capture errors;
     weir__timer *drain;
+    const struct weir_command *stop;
+    struct weir__stopper stopper;
+    int64_t stop_grace_ms; /* what is left for the launcher after it */
 
     int job_over, exited, draining, paused, napping, told_over;
     const struct weir__worker_ops *ops;
@@ -84,6 +98,9 @@ size_t weir__worker_unsent(const struct weir__worker *worker);
 /* The same, and those written that it has not read yet (0 where nobody can tell). */
 size_t weir__worker_unread(const struct weir__worker *worker);
 
+/* Whether it has read any of what it was sent: false where nobody can tell. */
+int weir__worker_has_read(const struct weir__worker *worker);
+
 /* Whether it lives, and has closed its stdin before we did, or its stdout. */
 int weir__worker_is_cut_off(const struct weir__worker *worker);
 
@@ -103,7 +120,8 @@ void weir__worker_read(struct weir__worker *worker);
 /* Whether it has written what we have not read yet. */
 int weir__worker_has_output(const struct weir__worker *worker);
 
-/* Closes its stdin, shuts our ears, and sends it down the ladder. */
+/* Closes its stdin, shuts our ears, runs the stop command, and sends it down the
+ * ladder. */
 void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms);
 
 /* Releases everything; one that is not over is killed, and its owner hears nothing. */

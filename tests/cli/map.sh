@@ -112,7 +112,7 @@ refused() {
     map 2 "$@" -- touch "$work/ran" <"$work/ten" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 72
+plan 73
 
 # --- Records and replies ---
 
@@ -212,6 +212,14 @@ check "4: a worker that ends at once, and what it said" eval \
     'told 4 "d[\"dead\"] == 0" -- sh -c "echo no licence >&2; exit 9" <"$work/ten" && grep -q "^weir map: .*exited with 9.*no licence" "$err"'
 check "4: what it said may be any bytes" eval \
     'told 4 "d[\"reason\"]" -- sh -c "printf \"\\377\\n\\033\\n\" >&2; exit 9" <"$work/ten"'
+odd_names() { # a name need not be UTF-8: in a document it is a string all the same
+    odd=$(printf 'x\377y')
+    "$weir" run --json -- printf '%s' "$odd" >"$doc" && valid run-report "$doc" && json 'd["argv"][2] == "x\ufffdy"' &&
+        "$weir" pipe --report "$doc" true "printf %s $odd" >/dev/null && valid pipe-report "$doc" && json 'd["stages"][1]["argv"][2] == "x\ufffdy"' &&
+        map 0 --output "$work/to" --input "$work/ten" --checkpoint "$work/$odd" --report "$doc" -- cat && valid map-report "$doc" &&
+        json 'd["checkpoint"].endswith("/x\ufffdy")'
+}
+check "names that are not UTF-8 are strings in every document" odd_names
 check "4: a directory that is not there" eval 'told 4 "not d[\"workers\"]" --cwd /no/such -- cat <"$work/ten" && has "/no/such" "$err"'
 
 # --- What a worker gets ---
