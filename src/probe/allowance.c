@@ -44,9 +44,7 @@ static int same_numbers(const json_t *a, const json_t *b, int count)
 {
     struct weir__version left, right;
 
-    if (!json_is_string(a) || !json_is_string(b)
-        || weir__version_parse(json_string_value(a), &left) < 0
-        || weir__version_parse(json_string_value(b), &right) < 0)
+    if (weir__version_of(a, &left) < 0 || weir__version_of(b, &right) < 0)
         return 0;
     return memcmp(left.number, right.number, (size_t)count * sizeof left.number[0]) == 0;
 }

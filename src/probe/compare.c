@@ -140,8 +140,7 @@ static enum weir__difference_kind kind_of(const json_t *a, const json_t *b)
         return WEIR__DIFFERS_VALUE;
     if (json_typeof(a) != json_typeof(b))
         return WEIR__DIFFERS_TYPE;
-    if (json_is_string(a) && weir__version_parse(json_string_value(a), &left) == 0
-        && weir__version_parse(json_string_value(b), &right) == 0 && left.said > 1
+    if (weir__version_of(a, &left) == 0 && weir__version_of(b, &right) == 0 && left.said > 1
         && right.said > 1)
         return version_kind(&left, &right);
     return WEIR__DIFFERS_VALUE;

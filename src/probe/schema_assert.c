@@ -181,7 +181,7 @@ APPLIES(version)
 {
     struct weir__version version;
 
-    if (weir__version_parse(json_string_value(value), &version) < 0)
+    if (weir__version_of(value, &version) < 0)
         return weir__run_find(run, check, place, "is %s, and has to be a version in %.200s",
                               weir__value_shown(value).text, json_string_value(check->value));
     if (weir__range_holds(check->range, &version))

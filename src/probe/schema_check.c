@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "probe/schema_inner.h"
+#include "text/utf8.h"
 
 /* --- Findings -------------------------------------------------------------------- */
 
@@ -56,6 +57,8 @@ int weir__findings_add(struct weir__findings *findings, const char *instance, co
         return 0;
     }
     finding = (struct weir__finding){strdup(instance), strdup(schema), strdup(text)};
+    if (finding.text != NULL)
+        weir__text_tidy(finding.text);
     return add_finding(findings, &finding, error);
 }
 
@@ -65,6 +68,33 @@ void weir__findings_clear(struct weir__findings *findings)
         free_finding(&findings_of(findings)[i]);
     weir__buffer_clear(&findings->kept);
     findings->count = 0;
+}
+
+/* How many bytes the control character has that stands here, C1 ones too. */
+static size_t control_length(const char *at)
+{
+    if ((unsigned char)at[0] == 0xC2 && ((unsigned char)at[1] & 0xE0) == 0x80)
+        return 2;
+    return (unsigned char)at[0] < ' ' || at[0] == 127;
+}
+
+void weir__text_tidy(char *text)
+{
+    size_t length = strlen(text), at = 0;
+
+    while (at < length) {
+        struct weir__utf8_scan scan = weir__utf8_scan(text + at, length - at);
+        size_t end = at + scan.valid;
+
+        while (at < end) {
+            size_t control = control_length(text + at);
+
+            memset(text + at, '?', control);
+            at += control > 0 ? control : 1;
+        }
+        memset(text + at, '?', scan.rest);
+        at += scan.rest;
+    }
 }
 
 /* --- Words ------------------------------------------------------------------------ */
@@ -180,6 +210,7 @@ int weir__run_find(struct run *run, const struct check *check, const struct plac
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    weir__text_tidy(text);
     finding.instance = place_pointer(place);
     finding.schema = weir__node_pointer(check->node, check->keyword->name);
     finding.text = strdup(text);

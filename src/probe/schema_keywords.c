@@ -25,9 +25,15 @@ static int take_anything(struct compiler *compiler, struct check *check)
     return 0;
 }
 
+/* A string without NUL: what comes behind one would be lost. */
+static bool is_text(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
 static int take_string(struct compiler *compiler, struct check *check)
 {
-    return json_is_string(check->value) ? 0 : wants(compiler, check, "a string");
+    return is_text(check->value) ? 0 : wants(compiler, check, "a string without NUL");
 }
 
 static int take_flag(struct compiler *compiler, struct check *check)
@@ -78,7 +84,7 @@ static int take_range(struct compiler *compiler, struct check *check)
 {
     struct weir_error why = {0};
 
-    if (!json_is_string(check->value))
+    if (!is_text(check->value))
         return wants(compiler, check, "a string, as in \">=1.22 <2\"");
     check->range = weir__range_new(json_string_value(check->value), &why);
     return check->range != NULL ? 0 : weir__check_fail(compiler, check, "%s", why.text);
@@ -97,7 +103,7 @@ static int take_env_diff(struct compiler *compiler, struct check *check)
         struct weir__allowance allowance;
         struct weir_error why = {0};
 
-        if (!json_is_string(value))
+        if (!is_text(value))
             return wants(compiler, check, "an object of strings, as in {\"dev\": \"minor\"}");
         if (weir__allowance_parse(json_string_value(value), &allowance, &why) < 0)
             return weir__check_fail(compiler, check, "for \"%.60s\", %s", name, why.text);
@@ -116,7 +122,7 @@ static int add_type(struct compiler *compiler, struct check *check, const json_t
         {"null", NULLS},     {"boolean", BOOLEANS}, {"integer", INTEGERS}, {"number", NUMBERS},
         {"string", STRINGS}, {"array", ARRAYS},     {"object", OBJECTS},
     };
-    const char *name = json_string_value(value);
+    const char *name = is_text(value) ? json_string_value(value) : NULL;
 
     for (size_t i = 0; name != NULL && i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i].name, name) == 0) {
@@ -184,20 +190,17 @@ static int take_enum(struct compiler *compiler, struct check *check)
     return 0;
 }
 
-static int are_strings(const json_t *array)
+static bool are_texts(const json_t *array)
 {
-    size_t index;
-    json_t *value;
-
-    if (!json_is_array(array))
-        return 0;
-    json_array_foreach((json_t *)array, index, value) if (!json_is_string(value)) return 0;
-    return 1;
+    for (size_t i = 0; i < json_array_size(array); i++)
+        if (!is_text(json_array_get(array, i)))
+            return false;
+    return json_is_array(array);
 }
 
 static int take_names(struct compiler *compiler, struct check *check)
 {
-    return are_strings(check->value) ? 0 : wants(compiler, check, "an array of strings");
+    return are_texts(check->value) ? 0 : wants(compiler, check, "an array of strings");
 }
 
 static int take_names_by_name(struct compiler *compiler, struct check *check)
@@ -207,10 +210,12 @@ static int take_names_by_name(struct compiler *compiler, struct check *check)
 
     if (!json_is_object(check->value))
         return wants(compiler, check, "an object of arrays of strings");
-    json_object_foreach((json_t *)check->value, name, value) if (
-        !are_strings(value)) return weir__check_fail(compiler, check,
-                                                     "\"%.60s\" has to be an array of strings",
-                                                     name);
+    json_object_foreach((json_t *)check->value, name, value)
+    {
+        if (!are_texts(value))
+            return weir__check_fail(compiler, check, "\"%.60s\" has to be an array of strings",
+                                    name);
+    }
     return 0;
 }
 

@@ -144,6 +144,16 @@ int weir__version_parse(const char *text, struct weir__version *version)
     return 0;
 }
 
+int weir__version_of(const json_t *value, struct weir__version *version)
+{
+    const char *text = json_string_value(value);
+
+    /* "1.2\\u0000" is none. */
+    if (text == NULL || strlen(text) != json_string_length(value))
+        return -1;
+    return weir__version_parse(text, version);
+}
+
 int weir__version_find(const char *text, size_t length, struct weir__version *version)
 {
     const char *end = text + length;

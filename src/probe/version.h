@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include <weir/error.h>
 
 enum { WEIR__VERSION_NUMBERS = 4, WEIR__VERSION_WORD = 64, WEIR__VERSION_TEXT = 224 };
@@ -33,6 +35,9 @@ struct weir__version {
 /* Reads a text that is a version and nothing else; "v" or "go" may stand before it.
  * Returns 0, or -1 with *version as it was. */
 int weir__version_parse(const char *text, struct weir__version *version);
+
+/* The same of a JSON string; anything else is none. */
+int weir__version_of(const json_t *value, struct weir__version *version);
 
 /* Finds the first version in what a tool printed: one with a dot at least, at the
  * beginning of a word: "gcc (Debian 12.2.0-14) 12.2.0", "go version go1.22.3 linux/amd64".

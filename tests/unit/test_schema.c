@@ -267,6 +267,8 @@ static void a_keyword_with_a_wrong_value_is_refused(void)
         "{\"$defs\":{\"a\":{\"$anchor\":\"x\"},\"b\":{\"$anchor\":\"x\"}}}",
         "{\"$id\":\"x#y\"}",
         "{\"title\":1}",
+        "{\"type\":\"null\\u0000\"}",
+        "{\"required\":[\"a\\u0000\"]}",
         "{\"examples\":{}}",
         "{\"deprecated\":0}",
         "{\"format\":null}",
