@@ -32,6 +32,10 @@ enum weir_event_kind {
     WEIR_EVENT_SIGNAL_SENT, /* number: a signal sent to the whole job */
     WEIR_EVENT_PROGRESS,    /* bytes: what the stage has put out so far; metered stages only */
     WEIR_EVENT_RECORD_FAILED, /* number: its line; bytes: its offset; text: why; maps only */
+    WEIR_EVENT_WORKER_READY, /* pid; text: its node, when it says so; pools only, as the next */
+    WEIR_EVENT_WORKER_RESTART, /* pid; text: why another one takes its place */
+    WEIR_EVENT_LOG,          /* pid; name: the level; text: what a worker has for the log */
+    WEIR_EVENT_NOISE,        /* pid; text: the beginning of a line that is no message */
     WEIR_EVENT_SPAWNER_LOST, /* the helper program died; a new one starts when needed */
 };
 
@@ -39,7 +43,8 @@ struct weir_event {
     enum weir_event_kind kind;
     int64_t time_ns;   /* CLOCK_REALTIME */
     int64_t job;       /* number of the run or pipeline in its context */
-    int stage;         /* position in the pipeline, 0 for a run, -1 for the whole */
+    int stage;         /* position in the pipeline, or in a pool's commands; 0 for a run,
+                          -1 for the whole */
     const char *name;  /* the stage's name, or the program's */
     pid_t pid;         /* 0 when there is none */
     int64_t number;    /* as the kind says */

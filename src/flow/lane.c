@@ -71,23 +71,6 @@ static int never_had_them(const struct weir__lane *lane)
            || (lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes);
 }
 
-/* The end of what the worker said on stderr. */
-static void tail_of(const struct weir__worker *worker, char *tail, size_t size)
-{
-    char kept[STDERR_KEPT];
-    size_t length = worker->errors.bytes != NULL ? weir__capture_look(&worker->errors, kept) : 0;
-
-    while (length > 0 && kept[length - 1] == '\n')
-        length--;
-    if (length > size - 1)
-        memmove(kept, kept + length - (size - 1), size - 1);
-    if (length > size - 1)
-        length = size - 1;
-    for (size_t i = 0; i < length; i++)
-        tail[i] = (char)(kept[i] != '\n' ? kept[i] : ' '); /* a reason is one line */
-    tail[length] = '\0';
-}
-
 /* A worker ended, or was given up, without a reply.  After so many the fault is
  * not a record's; and a worker that never had one has none to blame. */
 static void count_fruitless(struct weir__lane *lane, const char *how, int blameless)
@@ -104,7 +87,7 @@ static void count_fruitless(struct weir__lane *lane, const char *how, int blamel
         && (map->has_answered
             || (map->fruitless < FRUITLESS && lane->worker.result.end != WEIR_NOT_STARTED)))
         return;
-    tail_of(&lane->worker, tail, sizeof tail);
+    weir__worker_tail(&lane->worker, tail, sizeof tail);
     weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %s%s%s", how,
                   tail[0] != '\0' ? "; it said: " : "", tail);
 }

@@ -30,7 +30,7 @@
 
 #include "base/outfile.h"
 #include "flow/order.h"
-#include "flow/passer.h"
+#include "work/passer.h"
 #include "flow/records.h"
 #include "proc/context.h"
 #include "work/worker.h"

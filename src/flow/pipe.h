@@ -15,7 +15,7 @@
 #include <weir/pipeline.h>
 
 #include "base/outfile.h"
-#include "flow/passer.h"
+#include "work/passer.h"
 #include "flow/pipeline.h"
 #include "flow/plumbing.h"
 #include "proc/capture.h"

@@ -118,6 +118,53 @@ void weir__argv_free(char **argv)
     free(argv);
 }
 
+/* The launcher's words stand before the command's. */
+static char **join(const char *const *launcher, const char *const *argv)
+{
+    size_t before = 0, count = 0;
+    const char **all;
+    char **made;
+
+    while (launcher != NULL && launcher[before] != NULL)
+        before++;
+    while (argv[count] != NULL)
+        count++;
+    all = calloc(before + count + 1, sizeof *all);
+    if (all == NULL)
+        return NULL;
+    for (size_t i = 0; i < before; i++)
+        all[i] = launcher[i];
+    memcpy(all + before, argv, count * sizeof *all);
+    made = weir__argv_copy(all);
+    free(all);
+    return made;
+}
+
+int weir__command_copy(struct weir_command *copy, const struct weir_command *command,
+                       const char *const *launcher, struct weir_error *error)
+{
+    *copy = *command;
+    copy->argv = (const char *const *)join(launcher, command->argv);
+    copy->cwd = command->cwd != NULL ? strdup(command->cwd) : NULL;
+    copy->env = command->env != NULL ? (const char *const *)weir__argv_copy(command->env) : NULL;
+    copy->env_pass =
+        command->env_pass != NULL ? (const char *const *)weir__argv_copy(command->env_pass) : NULL;
+    if (copy->argv == NULL || (copy->cwd == NULL) != (command->cwd == NULL)
+        || (copy->env == NULL) != (command->env == NULL)
+        || (copy->env_pass == NULL) != (command->env_pass == NULL))
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a command");
+    return 0;
+}
+
+void weir__command_clear(struct weir_command *copy)
+{
+    weir__argv_free((char **)copy->argv);
+    weir__argv_free((char **)copy->env);
+    weir__argv_free((char **)copy->env_pass);
+    free((char *)copy->cwd);
+    *copy = (struct weir_command){0};
+}
+
 /* --- The environment ------------------------------------------------------ */
 
 static int same_name(const char *variable, const char *other)

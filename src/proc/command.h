@@ -27,4 +27,10 @@ char *weir__command_cwd(const struct weir_command *command);
 char **weir__argv_copy(const char *const *argv);
 void weir__argv_free(char **argv);
 
+/* A command of our own, with the words of a launcher (NULL: none) before its argv.
+ * size is 0 where it was never copied.  Errors: NOMEM; *copy is to be cleared then too. */
+int weir__command_copy(struct weir_command *copy, const struct weir_command *command,
+                       const char *const *launcher, struct weir_error *error);
+void weir__command_clear(struct weir_command *copy);
+
 #endif

@@ -221,6 +221,16 @@ int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
     return status;
 }
 
+int weir__context_leads(weir_t *weir)
+{
+    int answer;
+
+    pthread_mutex_lock(&weir->mutex);
+    answer = leads(weir);
+    pthread_mutex_unlock(&weir->mutex);
+    return answer;
+}
+
 void weir__context_done(weir_t *weir, int *done)
 {
     pthread_mutex_lock(&weir->mutex);

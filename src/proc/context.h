@@ -48,6 +48,9 @@ void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *da
  * callback: the loop cannot run in itself. */
 int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error);
 
+/* Whether this thread runs the loop: it is inside a callback, and cannot wait. */
+int weir__context_leads(weir_t *weir);
+
 int weir__context_is_done(weir_t *weir, const int *done);
 
 /* Sets *done for a thread that waits for it.  From callbacks and tasks. */

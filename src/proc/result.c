@@ -89,6 +89,10 @@ const char *weir_event_name(enum weir_event_kind kind)
         [WEIR_EVENT_SIGNAL_SENT] = "signal_sent",
         [WEIR_EVENT_PROGRESS] = "progress",
         [WEIR_EVENT_RECORD_FAILED] = "record_failed",
+        [WEIR_EVENT_WORKER_READY] = "worker_ready",
+        [WEIR_EVENT_WORKER_RESTART] = "worker_restart",
+        [WEIR_EVENT_LOG] = "log",
+        [WEIR_EVENT_NOISE] = "noise",
         [WEIR_EVENT_SPAWNER_LOST] = "spawner_lost",
     };
 

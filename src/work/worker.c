@@ -163,6 +163,8 @@ void weir__worker_flush(struct weir__worker *worker)
         } else if (errno != EINTR) {
             worker->has_refused = 1;
             end_input(worker);
+            if (worker->ops->on_cut_off != NULL)
+                worker->ops->on_cut_off(worker->owner);
             return;
         }
     }
@@ -237,6 +239,8 @@ static void can_read(void *data, int bits)
             return;
         } else if (count == 0 || errno != EINTR) {
             close_output(worker);
+            if (worker->ops->on_cut_off != NULL)
+                worker->ops->on_cut_off(worker->owner);
             stop_rest(worker);
             tell_if_over(worker);
             return;
@@ -317,6 +321,21 @@ static void drain(struct weir__worker *worker)
     if (!worker->draining)
         weir__timer_start(worker->drain, worker->drain_ms);
     worker->draining = 1;
+}
+
+void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t size)
+{
+    char *kept = worker->errors.bytes != NULL ? malloc(worker->errors.max) : NULL;
+    size_t length = kept != NULL ? weir__capture_look(&worker->errors, kept) : 0;
+    size_t from;
+
+    while (length > 0 && kept[length - 1] == '\n')
+        length--;
+    from = length > size - 1 ? length - (size - 1) : 0;
+    for (size_t i = from; i < length; i++)
+        tail[i - from] = (char)(kept[i] != '\n' ? kept[i] : ' ');
+    tail[length - from] = '\0';
+    free(kept);
 }
 
 /* --- Its job -------------------------------------------------------------- */

@@ -32,6 +32,8 @@ struct weir__worker_ops {
     void (*on_stderr)(void *owner, const char *bytes, size_t length);
     void (*on_room)(void *owner); /* what was sent is written */
     int (*owes)(void *owner); /* whether it has not answered all; needed with a stop command */
+    /* It has closed its stdout, or its stdin before we did: it may live on.  May be NULL. */
+    void (*on_cut_off)(void *owner);
     /* Nothing of it is left; result and stderr tail are in the worker.  The owner
      * may free it here. */
     void (*on_over)(void *owner);
@@ -119,6 +121,9 @@ void weir__worker_read(struct weir__worker *worker);
 
 /* Whether it has written what we have not read yet. */
 int weir__worker_has_output(const struct weir__worker *worker);
+
+/* The end of what it said on stderr, on one line. */
+void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t size);
 
 /* Closes its stdin, shuts our ears, runs the stop command, and sends it down the
  * ladder. */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "flow/passer.h"
+#include "work/passer.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
-/* flow/passer.h - pass the stages' stderr on, live, without ever waiting for it.
+/* work/passer.h - pass the stages' stderr on, live, without ever waiting for it.
  *
  * What the descriptor does not take at once waits in a bounded buffer; while
  * that is full, full() holds and the stages' stderr is not read.  On a terminal
  * whole lines are passed, with the stage's name before each.
  */
-#ifndef WEIR_FLOW_PASSER_H
-#define WEIR_FLOW_PASSER_H
+#ifndef WEIR_WORK_PASSER_H
+#define WEIR_WORK_PASSER_H
 
 #include "base/buffer.h"
 #include "loop/loop.h"

@@ -1,0 +1,352 @@
+/* One call: how it moves through its states, and what its owner hears. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/pool.h"
+
+enum { KILLS_OF_POISON = 2 };
+
+void weir__call_unref(struct weir_call *call)
+{
+    struct weir__value *value;
+
+    if (atomic_fetch_sub(&call->refs, 1) > 1)
+        return;
+    while ((value = call->values) != NULL) {
+        call->values = value->next;
+        free(value);
+    }
+    free(call->taken);
+    free(call->input_error);
+    weir_reply_clear(&call->reply);
+    free(call);
+}
+
+/* --- Its outcome ----------------------------------------------------------- */
+
+static void tell(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+
+    if (call->life.over)
+        return;
+    weir__alarm_clear(&pool->alarms, &call->deadline);
+    call->reply.wall_ns = weir__clock_ns() - call->started_ns;
+    if (call->reply.outcome != WEIR_CALL_RETURNED)
+        pool->errors++;
+    weir__context_done(pool->weir, &call->news);
+    weir__life_end(&call->life);
+}
+
+/* The pool lets go of it: it may be freed here. */
+static void end(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir__kind *kind = call->kind;
+
+    weir__queue_remove(call);
+    if (call->peer != NULL)
+        weir__peer_remove(call->peer, call);
+    call->state = WEIR__CALL_OVER;
+    pool->calls++;
+    pool->alive--;
+    weir__alarms_leave(&pool->alarms, &call->deadline);
+    weir__alarms_leave(&pool->alarms, &call->ladder);
+    tell(call);
+    call->pool = NULL;
+    weir__call_unref(call);
+    if (kind != NULL)
+        weir__dispatch(kind);
+}
+
+static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code,
+                 const char *format, va_list args)
+{
+    struct weir__buffer error = {0};
+    struct weir_reply *reply = &call->reply;
+    char message[600];
+
+    if (call->life.over)
+        return; /* it has been told */
+    vsnprintf(message, sizeof message, format, args);
+    reply->outcome = outcome;
+    reply->code = code;
+    free(reply->message);
+    free(reply->error);
+    reply->message = strdup(message);
+    if (weir__write_error_value(&error, code, message, (struct weir__slice){NULL, 0}) == 0)
+        reply->error = weir__buffer_take(&error, NULL);
+    weir__buffer_clear(&error);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+set_outcome(struct weir_call *call, enum weir_outcome outcome, int64_t code, const char *format,
+            ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fill(call, outcome, code, format, args);
+    va_end(args);
+}
+
+void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_t code,
+                       const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fill(call, outcome, code, format, args);
+    va_end(args);
+    if (!call->is_starting) {
+        end(call);
+        return;
+    }
+    /* Its owner does not know it yet: told from the loop. */
+    if (call->peer != NULL)
+        weir__peer_remove(call->peer, call);
+    call->is_decided = 1;
+    weir__queue_append(&call->pool->decided, call);
+    weir__alarm_set(&call->pool->alarms, &call->deadline, 0);
+}
+
+static void take_error(struct weir_call *call, struct weir__slice error)
+{
+    static const char *const names[] = {"message"};
+    struct weir_reply *reply = &call->reply;
+    struct weir__slice message;
+
+    weir__object_get(error, names, &message, 1);
+    reply->code = weir__error_code(error);
+    reply->message = weir__slice_string(message, NULL);
+    reply->error = strndup(error.bytes, error.length);
+    if (reply->message == NULL)
+        reply->message = strdup("it failed, and does not say why");
+    reply->outcome = WEIR_CALL_FAILED;
+    if (reply->code == -33001 && call->deadline_ns != INT64_MAX)
+        reply->outcome = WEIR_CALL_DEADLINE;
+    else if (reply->code == -32800 && call->asked == WEIR__ASKED_CANCEL)
+        reply->outcome = WEIR_CALL_CANCELLED;
+}
+
+void weir__call_answer(struct weir_call *call, const struct weir__news *news)
+{
+    struct weir_reply *reply = &call->reply;
+
+    weir__latency_count(&call->pool->latency, weir__clock_ns() - call->started_ns);
+    if (!call->life.over) {
+        if (news->kind == WEIR__NEWS_ERROR) {
+            take_error(call, news->value);
+        } else {
+            reply->outcome = WEIR_CALL_RETURNED;
+            reply->result = malloc(news->value.length + 1);
+            if (reply->result == NULL) {
+                set_outcome(call, WEIR_CALL_FAILED, -32603, "no memory for the result");
+            } else {
+                memcpy(reply->result, news->value.bytes, news->value.length);
+                reply->result[news->value.length] = '\0';
+                reply->length = news->value.length;
+            }
+        }
+    }
+    end(call);
+}
+
+void weir__call_lost(struct weir_call *call, const struct weir__peer *peer, int unread,
+                     const char *how)
+{
+    if (call->asked == WEIR__ASKED_CANCEL || call->life.over) {
+        weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the worker %s", how);
+        return;
+    }
+    call->kills += !unread && !peer->is_our_end;
+    if (!unread && (call->idempotent < 0 || call->has_streamed)) {
+        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006,
+                          "outcome unknown: the worker %s while it had the call", how);
+    } else if (call->kills >= KILLS_OF_POISON) {
+        weir__call_decide(call, WEIR_CALL_POISON, -33008,
+                          "poison: the call has ended %u workers; the last %s", call->kills, how);
+    } else {
+        weir__peer_remove(call->peer, call);
+        weir__dispatch_again(call);
+    }
+}
+
+/* --- Cancellation and deadlines ------------------------------------------- */
+
+static int64_t in_ms(int64_t ms)
+{
+    return weir__clock_ns() + ms * 1000000;
+}
+
+/* It is with a worker: that is asked to let go of it. */
+static void ask_worker(struct weir_call *call)
+{
+    struct weir__peer *peer = call->peer;
+    const struct weir_pool_options *options = &call->pool->options;
+
+    call->state = WEIR__CALL_CANCELLING;
+    call->sender.is_closed = true;
+    if (peer->dialect->cancel == NULL) {
+        peer->is_our_end = 1;
+        weir__peer_break(peer, "was ended, which is how a plain JSON-RPC worker is cancelled");
+        return;
+    }
+    if (peer->dialect->cancel(&call->pool->scratch, call->id) == 0)
+        weir__peer_give(peer);
+    weir__alarm_set(&call->pool->alarms, &call->ladder, in_ms(options->cancel_grace_ms));
+}
+
+/* The worker has not let go of it. */
+void weir__call_ladder(void *owner)
+{
+    struct weir_call *call = owner;
+    struct weir__peer *peer = call->peer;
+
+    if (call->step++ == 0) {
+        weir__job_signal(&call->pool->weir->link, &peer->worker.job, SIGINT);
+        weir__alarm_set(&call->pool->alarms, &call->ladder,
+                        in_ms(call->pool->options.interrupt_grace_ms));
+        return;
+    }
+    peer->is_our_end = 1;
+    weir__peer_break(peer, "did not stop when asked, and was ended");
+}
+
+void weir__call_ask(struct weir_call *call, enum weir__asked asked)
+{
+    int was_sent = call->state == WEIR__CALL_SENT;
+
+    if (call->state == WEIR__CALL_OVER || call->is_decided)
+        return;
+    if (call->state == WEIR__CALL_QUEUED) {
+        if (asked == WEIR__ASKED_DEADLINE)
+            weir__call_decide(call, WEIR_CALL_DEADLINE, -33001,
+                              "its time was over before a worker had it");
+        else
+            weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled");
+        return;
+    }
+    if (was_sent)
+        call->asked = asked;
+    if (asked == WEIR__ASKED_DEADLINE)
+        set_outcome(call, WEIR_CALL_DEADLINE, -33001, "its time was over");
+    atomic_fetch_add(&call->refs, 1);
+    if (asked != WEIR__ASKED_CANCEL)
+        tell(call);
+    if (was_sent && call->state == WEIR__CALL_SENT)
+        ask_worker(call);
+    weir__call_unref(call);
+}
+
+void weir__call_deadline(void *owner)
+{
+    struct weir_call *call = owner;
+
+    if (call->is_decided)
+        end(call);
+    else
+        weir__call_ask(call, WEIR__ASKED_DEADLINE);
+}
+
+/* --- Streams --------------------------------------------------------------- */
+
+static void broke_rule(struct weir_call *call, const char *rule)
+{
+    set_outcome(call, WEIR_CALL_FAILED, -33004, "the worker broke a rule of streams: %s", rule);
+    weir__call_ask(call, WEIR__ASKED_BROKEN);
+}
+
+static void keep(struct weir_call *call, struct weir__slice bytes)
+{
+    struct weir__value *value = malloc(sizeof *value + bytes.length + 1);
+
+    if (value == NULL) {
+        set_outcome(call, WEIR_CALL_FAILED, -32603, "no memory for a value");
+        weir__call_ask(call, WEIR__ASKED_BROKEN);
+        return;
+    }
+    value->next = NULL;
+    value->length = bytes.length;
+    memcpy(value->bytes, bytes.bytes, bytes.length);
+    value->bytes[bytes.length] = '\0';
+    *call->last_value = value;
+    call->last_value = &value->next;
+    weir__context_done(call->pool->weir, &call->news);
+}
+
+void weir__call_value(struct weir_call *call, struct weir__slice value)
+{
+    if (call->state != WEIR__CALL_SENT || call->life.over)
+        return; /* nobody wants it any more */
+    if (!call->has_output) {
+        broke_rule(call, "a value, and the function has no output stream");
+        return;
+    }
+    if (!weir__receiver_take(&call->receiver)) {
+        broke_rule(call, "a value without credit");
+        return;
+    }
+    call->has_streamed = 1;
+    if (call->has_sink && call->sink.on_value != NULL) {
+        weir__life_hold(&call->life);
+        call->sink.on_value(call, value.bytes, value.length, call->sink.context);
+        weir__life_release(&call->life);
+    } else if (call->drops_values) {
+        weir__call_consumed(call);
+    } else {
+        keep(call, value);
+    }
+}
+
+void weir__call_credit(struct weir_call *call, int64_t n)
+{
+    if (call->state != WEIR__CALL_SENT || call->life.over || !call->input)
+        return;
+    if (!weir__sender_grant(&call->sender, n)) {
+        broke_rule(call, "credit that is no integer from 1");
+        return;
+    }
+    weir__context_done(call->pool->weir, &call->news);
+    if (call->has_sink && call->sink.on_credit != NULL) {
+        weir__life_hold(&call->life);
+        call->sink.on_credit(call, call->sink.context);
+        weir__life_release(&call->life);
+    }
+}
+
+struct weir__slice weir__call_input_error(const struct weir_call *call)
+{
+    if (call->input_error == NULL)
+        return (struct weir__slice){NULL, 0};
+    return weir__slice_of(call->input_error);
+}
+
+static void write_credit(struct weir_call *call, int64_t n)
+{
+    if (call->state == WEIR__CALL_SENT && call->peer->dialect->credit != NULL
+        && call->peer->dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
+        weir__peer_give(call->peer);
+}
+
+void weir__call_grant(struct weir_call *call, int64_t n)
+{
+    call->receiver.granted = call->receiver.granted > WEIR__CREDIT_MAX - n
+                                 ? WEIR__CREDIT_MAX
+                                 : call->receiver.granted + n;
+    write_credit(call, n);
+}
+
+void weir__call_consumed(struct weir_call *call)
+{
+    int64_t n = weir__receiver_consume(&call->receiver);
+
+    if (n > 0)
+        write_credit(call, n);
+}

@@ -1,0 +1,232 @@
+#include "config.h"
+
+#include "pool/dialect.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROTOCOL = 1, METHOD_NOT_FOUND = -32601, INTERNAL_ERROR = -32603 };
+
+int64_t weir__error_code(struct weir__slice error)
+{
+    static const char *const names[] = {"code"};
+    struct weir__slice code, digits;
+    int64_t number;
+
+    weir__object_get(error, names, &code, 1);
+    digits = code;
+    if (code.length > 1 && code.bytes[0] == '-') {
+        digits.bytes++;
+        digits.length--;
+    }
+    number = weir__slice_number(digits);
+    if (number < 0)
+        return INTERNAL_ERROR;
+    return digits.bytes == code.bytes ? number : -number;
+}
+
+void weir__greeting_clear(struct weir__greeting *greeting)
+{
+    json_decref(greeting->methods);
+    free(greeting->node);
+    greeting->methods = NULL;
+    greeting->node = NULL;
+}
+
+/* --- What both rows do alike ---------------------------------------------- */
+
+static void classify(const struct weir__message *message, struct weir__news *news)
+{
+    *news = (struct weir__news){.id = message->number};
+    switch (message->kind) {
+    case WEIR__MESSAGE_RESULT:
+        news->kind = WEIR__NEWS_RESULT;
+        news->value = message->result;
+        break;
+    case WEIR__MESSAGE_ERROR:
+        news->kind = WEIR__NEWS_ERROR;
+        news->value = message->error;
+        break;
+    case WEIR__MESSAGE_NOISE:
+        news->kind = WEIR__NEWS_NOISE;
+        break;
+    case WEIR__MESSAGE_NOT_JSON:
+    case WEIR__MESSAGE_NOT_RPC:
+        news->kind = WEIR__NEWS_BROKEN;
+        news->reason = message->reason;
+        break;
+    case WEIR__MESSAGE_BATCH:
+        news->kind = WEIR__NEWS_MANY;
+        news->value = message->params;
+        break;
+    case WEIR__MESSAGE_BLANK:
+    case WEIR__MESSAGE_REQUEST:
+    case WEIR__MESSAGE_NOTIFICATION:
+        break;
+    }
+}
+
+static void decode_plain(const char *line, size_t length, struct weir__news *news)
+{
+    struct weir__message message;
+
+    weir__message_scan(line, length, &message);
+    classify(&message, news);
+}
+
+static int write_call(struct weir__buffer *to, int64_t id, const char *method,
+                      struct weir__slice params, const struct weir__call_terms *terms)
+{
+    char text[24];
+
+    return weir__write_request(to, weir__id_slice(id, text), method, params, terms);
+}
+
+/* --- The worker protocol, docs/protocol.md -------------------------------- */
+
+static void decode_notification(const struct weir__message *message, struct weir__news *news)
+{
+    enum { ID, VALUE, N, LEVEL, TEXT, COUNT };
+    static const char *const names[COUNT] = {"id", "value", "n", "level", "message"};
+    struct weir__slice found[COUNT];
+
+    weir__object_get(message->params, names, found, COUNT);
+    news->id = weir__slice_number(found[ID]);
+    if (weir__slice_is(message->method, "weir/chunk")) {
+        news->kind = WEIR__NEWS_CHUNK;
+        news->value = found[VALUE];
+        if (news->value.bytes == NULL) {
+            news->kind = WEIR__NEWS_BROKEN;
+            news->reason = "a chunk without a value";
+        }
+    } else if (weir__slice_is(message->method, "weir/credit")) {
+        news->kind = WEIR__NEWS_CREDIT;
+        news->n = weir__slice_number(found[N]);
+    } else if (weir__slice_is(message->method, "weir/log")) {
+        news->kind = WEIR__NEWS_LOG;
+        news->value = found[TEXT];
+        news->level = found[LEVEL];
+    }
+}
+
+static void decode_native(const char *line, size_t length, struct weir__news *news)
+{
+    struct weir__message message;
+
+    weir__message_scan(line, length, &message);
+    classify(&message, news);
+    if (message.kind == WEIR__MESSAGE_NOTIFICATION)
+        decode_notification(&message, news);
+}
+
+static enum weir__greeted refuse(struct weir__greeting *greeting, const char *reason)
+{
+    snprintf(greeting->reason, sizeof greeting->reason, "its answer to weir/hello %s", reason);
+    return WEIR__GREETED_FAILED;
+}
+
+static enum weir__greeted read_hello(struct weir__greeting *greeting, struct weir__slice result)
+{
+    enum { VERSION_MEMBER, METHODS, CONCURRENCY, PID, NODE, COUNT };
+    static const char *const names[COUNT] = {"version", "methods", "concurrency", "pid", "node"};
+    struct weir__slice found[COUNT];
+    json_error_t fault;
+    int64_t concurrency;
+
+    weir__object_get(result, names, found, COUNT);
+    if (weir__slice_number(found[VERSION_MEMBER]) != PROTOCOL)
+        return refuse(greeting, "has no version that weir speaks: 1");
+    if (weir__slice_type(found[METHODS]) != 'o')
+        return refuse(greeting, "has no \"methods\"");
+    concurrency = weir__slice_number(found[CONCURRENCY]);
+    if (found[CONCURRENCY].bytes != NULL && (concurrency < 1 || concurrency > INT_MAX))
+        return refuse(greeting, "has a \"concurrency\" that is no integer from 1");
+    greeting->concurrency = concurrency > 0 ? (unsigned)concurrency : 1;
+    greeting->methods = json_loadb(found[METHODS].bytes, found[METHODS].length, 0, &fault);
+    if (greeting->methods == NULL)
+        return refuse(greeting, fault.text);
+    if (weir__slice_number(found[PID]) > 0)
+        greeting->pid = (pid_t)weir__slice_number(found[PID]);
+    greeting->node = weir__slice_string(found[NODE], NULL);
+    return WEIR__GREETED_READY;
+}
+
+static enum weir__greeted greet_native(struct weir__greeting *greeting,
+                                       const struct weir__news *answer, struct weir__buffer *to)
+{
+    if (answer == NULL) {
+        static const char params[] = "{\"version\":1}";
+
+        greeting->last_id = 1;
+        if (write_call(to, 1, "weir/hello", weir__slice_of(params), NULL) < 0)
+            return refuse(greeting, "was not asked for: no memory");
+        return WEIR__GREETED_MORE;
+    }
+    if (answer->kind == WEIR__NEWS_RESULT)
+        return read_hello(greeting, answer->value);
+    if (weir__error_code(answer->value) != METHOD_NOT_FOUND || !greeting->may_be_plain) {
+        snprintf(greeting->reason, sizeof greeting->reason, "it answered weir/hello with %.*s",
+                 (int)(answer->value.length < 150 ? answer->value.length : 150),
+                 answer->value.bytes);
+        return WEIR__GREETED_FAILED;
+    }
+    greeting->dialect = &weir__dialect_plain;
+    greeting->concurrency = 1;
+    return WEIR__GREETED_READY;
+}
+
+static int cancel_native(struct weir__buffer *to, int64_t id)
+{
+    char text[24];
+
+    return weir__write_cancel(to, weir__id_slice(id, text));
+}
+
+static int chunk_native(struct weir__buffer *to, int64_t id, struct weir__slice value)
+{
+    char text[24];
+
+    return weir__write_chunk(to, weir__id_slice(id, text), value);
+}
+
+static int end_native(struct weir__buffer *to, int64_t id, struct weir__slice error)
+{
+    char text[24];
+
+    return weir__write_end(to, weir__id_slice(id, text), error);
+}
+
+static int credit_native(struct weir__buffer *to, int64_t id, uint64_t n)
+{
+    char text[24];
+
+    return weir__write_credit(to, weir__id_slice(id, text), n);
+}
+
+const struct weir__dialect weir__dialect_native = {
+    .name = "native",
+    .greet = greet_native,
+    .decode = decode_native,
+    .call = write_call,
+    .cancel = cancel_native,
+    .chunk = chunk_native,
+    .end = end_native,
+    .credit = credit_native,
+};
+
+/* --- JSON-RPC 2.0 alone ---------------------------------------------------- */
+
+static int call_plain(struct weir__buffer *to, int64_t id, const char *method,
+                      struct weir__slice params, const struct weir__call_terms *terms)
+{
+    (void)terms;
+    return write_call(to, id, method, params, NULL);
+}
+
+const struct weir__dialect weir__dialect_plain = {
+    .name = "plain",
+    .decode = decode_plain,
+    .call = call_plain,
+};

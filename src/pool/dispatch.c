@@ -1,0 +1,336 @@
+/* Which worker gets which call, and when.
+ *
+ * A call goes to the queue of its kind, and a worker that has room pulls the oldest.
+ * A call that has killed a worker is a suspect: it goes to one that has nothing else,
+ * and nothing else goes there meanwhile, so that a second death is its own.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/lines.h>
+
+#include "base/clock.h"
+#include "pool/pool.h"
+
+/* --- Queues ---------------------------------------------------------------- */
+
+static void insert(struct weir__call_queue *queue, struct weir_call *call, struct weir_call *before)
+{
+    call->queue = queue;
+    call->next = before;
+    call->previous = before != NULL ? before->previous : queue->last;
+    if (call->previous != NULL)
+        call->previous->next = call;
+    else
+        queue->first = call;
+    if (before != NULL)
+        before->previous = call;
+    else
+        queue->last = call;
+    call->pool->queued += queue != &call->pool->decided;
+}
+
+void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call)
+{
+    insert(queue, call, NULL);
+}
+
+void weir__queue_remove(struct weir_call *call)
+{
+    struct weir__call_queue *queue = call->queue;
+
+    if (queue == NULL)
+        return;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        queue->first = call->next;
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+    else
+        queue->last = call->previous;
+    call->queue = NULL;
+    call->next = call->previous = NULL;
+    call->pool->queued -= queue != &call->pool->decided;
+}
+
+/* --- Whose is it? ---------------------------------------------------------- */
+
+/* The function that is meant: a batch of calls names it in its params.  NULL: it is
+ * of the protocol, and not to be called. */
+static const char *function_of(const struct weir_call *call, char **owned)
+{
+    static const char *const names[] = {"method"};
+    struct weir__slice name;
+
+    *owned = NULL;
+    if (strncmp(call->method, "weir/", 5) != 0)
+        return call->method;
+    if (strcmp(call->method, "weir/map") != 0)
+        return NULL;
+    weir__object_get(call->params, names, &name, 1);
+    *owned = weir__slice_string(name, NULL);
+    return *owned;
+}
+
+static int may_have(const struct weir__kind *kind, const char *name)
+{
+    return kind->methods == NULL || weir__kind_method(kind, name) != NULL;
+}
+
+static struct weir__kind *find_kind(const struct weir_call *call, const char *name, int *unknown)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir__kind *plain = NULL;
+
+    *unknown = 0;
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        struct weir__kind *kind = &pool->kinds[i];
+
+        if (call->only_kind >= 0 && (size_t)call->only_kind != i)
+            continue;
+        if (!kind->is_known)
+            *unknown = 1;
+        else if (kind->methods != NULL && name != NULL && may_have(kind, name))
+            return kind;
+        else if (kind->methods == NULL && plain == NULL)
+            plain = kind;
+    }
+    return *unknown ? NULL : plain;
+}
+
+/* The first kind that keeps a call waiting and cannot come; NULL: there is hope. */
+static struct weir__kind *hopeless(const struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir__kind *down = NULL;
+
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        struct weir__kind *kind = &pool->kinds[i];
+
+        if ((call->only_kind >= 0 && (size_t)call->only_kind != i) || kind->is_known)
+            continue;
+        if (!kind->is_down)
+            return NULL;
+        down = down == NULL ? kind : down;
+    }
+    return down;
+}
+
+static void no_worker(struct weir_call *call, const struct weir__kind *kind)
+{
+    weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "no worker: %s", kind->last_words);
+}
+
+static void no_method(struct weir_call *call)
+{
+    weir__call_decide(call, WEIR_CALL_FAILED, -32601, "no function named \"%s\"", call->method);
+}
+
+static void learn(struct weir_call *call, struct weir__kind *kind, const char *name)
+{
+    const json_t *about = name != NULL ? weir__kind_method(kind, name) : NULL;
+    const char *stream = json_string_value(json_object_get(about, "stream"));
+
+    call->kind = kind;
+    call->has_output = stream != NULL && name == call->method
+                       && (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0);
+    if (call->idempotent == 0)
+        call->idempotent = json_is_true(json_object_get(about, "idempotent")) ? 1 : -1;
+}
+
+/* Finds the kind of a call.  Returns 1; 0: it must wait; -1: it is decided. */
+static int sort(struct weir_call *call)
+{
+    struct weir__kind *kind, *down;
+    const char *name;
+    char *owned;
+    int unknown;
+
+    if (call->kind != NULL)
+        return 1;
+    if (call->pool->clash.status != 0) {
+        weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "%s", call->pool->clash.text);
+        return -1;
+    }
+    name = function_of(call, &owned);
+    kind = find_kind(call, name, &unknown);
+    if (kind != NULL)
+        learn(call, kind, name);
+    free(owned);
+    if (kind != NULL)
+        return 1;
+    if (!unknown) {
+        no_method(call);
+        return -1;
+    }
+    down = hopeless(call);
+    if (down == NULL)
+        return 0;
+    no_worker(call, down);
+    return -1;
+}
+
+/* --- Who takes it? --------------------------------------------------------- */
+
+static struct weir__peer *pick(const struct weir__kind *kind, const struct weir_call *call)
+{
+    struct weir__peer *best = NULL;
+
+    for (struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next) {
+        if (peer->state != WEIR__PEER_READY || peer->suspect != NULL
+            || peer->flights >= peer->window || (call->kills > 0 && peer->flights > 0))
+            continue;
+        if (best == NULL || peer->flights < best->flights)
+            best = peer;
+    }
+    return best;
+}
+
+static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir__call_terms *terms)
+{
+    *terms = (struct weir__call_terms){
+        .deadline_ms = -1,
+        .credit = call->has_output ? call->credit : 0,
+        .input = call->input,
+        .traceparent = call->traceparent,
+        .tracestate = call->tracestate,
+    };
+    if (call->deadline_ns != INT64_MAX)
+        terms->deadline_ms =
+            call->deadline_ns > now_ns ? (call->deadline_ns - now_ns + 999999) / 1000000 : 0;
+}
+
+static void send(struct weir__peer *peer, struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir__buffer *to = &pool->scratch;
+    struct weir__call_terms terms;
+    int64_t now_ns = weir__clock_ns();
+
+    if (call->input && peer->dialect->chunk == NULL) {
+        weir__call_decide(call, WEIR_CALL_FAILED, -32602,
+                          "this worker speaks plain JSON-RPC: it takes no stream");
+        return;
+    }
+    set_terms(call, now_ns, &terms);
+    if (weir__peer_add(peer, call) < 0
+        || peer->dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
+        weir__call_decide(call, WEIR_CALL_REFUSED, -32603, "no memory for the call");
+        return;
+    }
+    if (to->length - 1 > WEIR_MAX_LINE) {
+        weir__buffer_clear(to);
+        weir__call_decide(call, WEIR_CALL_FAILED, -33002, "the call is longer than a line may be");
+        return;
+    }
+    call->state = WEIR__CALL_SENT;
+    call->offset = peer->given;
+    call->sender = (struct weir__sender){0};
+    call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->credit};
+    call->reply.attempts++;
+    call->reply.queued_ns = now_ns - call->started_ns;
+    call->reply.pid = peer->greeting.pid > 0 ? peer->greeting.pid : peer->worker.result.pid;
+    if (call->kills > 0)
+        peer->suspect = call;
+    if (call->input_is_over)
+        peer->dialect->end(to, call->id, weir__call_input_error(call));
+    weir__peer_give(peer);
+}
+
+static void give(struct weir_call *call)
+{
+    struct weir__peer *peer = pick(call->kind, call);
+
+    if (call->kind->queue.first == NULL && peer != NULL)
+        send(peer, call);
+    else if (call->kind->is_down)
+        no_worker(call, call->kind);
+    else if (call->pool->queued >= call->pool->options.max_queue)
+        weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
+                          "the queue is full: %zu calls wait for a worker", call->pool->queued);
+    else
+        weir__queue_append(&call->kind->queue, call);
+}
+
+void weir__dispatch_call(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+
+    if (pool->state != WEIR__POOL_OPEN) {
+        weir__call_decide(call, WEIR_CALL_REFUSED, -33005, "the pool is closing");
+        return;
+    }
+    switch (sort(call)) {
+    case 1:
+        give(call);
+        break;
+    case 0:
+        if (pool->queued >= pool->options.max_queue)
+            weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
+                              "the queue is full: %zu calls wait for a worker", pool->queued);
+        else
+            weir__queue_append(&pool->unsorted, call);
+        break;
+    default:
+        break;
+    }
+}
+
+void weir__dispatch_again(struct weir_call *call)
+{
+    struct weir__call_queue *queue = &call->kind->queue;
+    struct weir_call *before = queue->first;
+
+    while (before != NULL && before->number < call->number)
+        before = before->next;
+    call->state = WEIR__CALL_QUEUED;
+    insert(queue, call, before);
+    if (call->kind->is_down)
+        no_worker(call, call->kind);
+}
+
+void weir__dispatch(struct weir__kind *kind)
+{
+    struct weir_call *call;
+    struct weir__peer *peer;
+
+    while ((call = kind->queue.first) != NULL && (peer = pick(kind, call)) != NULL) {
+        weir__queue_remove(call);
+        send(peer, call);
+    }
+}
+
+void weir__dispatch_sort(struct weir_pool *pool)
+{
+    struct weir__call_queue waiting = pool->unsorted;
+    struct weir_call *call;
+
+    /* Those that must go on waiting come behind this one. */
+    pool->unsorted = (struct weir__call_queue){0};
+    for (call = waiting.first; call != NULL; call = call->next)
+        call->queue = &waiting;
+    while ((call = waiting.first) != NULL) {
+        weir__queue_remove(call);
+        switch (sort(call)) {
+        case 1:
+            weir__queue_append(&call->kind->queue, call);
+            break;
+        case 0:
+            weir__queue_append(&pool->unsorted, call);
+            break;
+        default:
+            break;
+        }
+    }
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        struct weir__kind *kind = &pool->kinds[i];
+
+        while (kind->is_down && (call = kind->queue.first) != NULL)
+            no_worker(call, kind);
+        weir__dispatch(kind);
+    }
+}

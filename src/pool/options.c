@@ -1,0 +1,101 @@
+/* A pool's own copy of what it was asked. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/lines.h>
+
+#include "base/error.h"
+#include "pool/pool.h"
+#include "proc/command.h"
+
+void weir_pool_options_init(struct weir_pool_options *options)
+{
+    *options = (struct weir_pool_options){
+        .size = sizeof *options,
+        .max_queue = 1024,
+        .max_line = WEIR_MAX_LINE,
+        .start_timeout_ms = 10000,
+        .cancel_grace_ms = 500,
+        .interrupt_grace_ms = 1000,
+        .grace_ms = 5000,
+        .backoff_ms = 100,
+        .backoff_max_ms = 30000,
+        .start_attempts = 5,
+        .recycle_age_ms = WEIR_FOREVER,
+        .stderr_fd = STDERR_FILENO,
+    };
+}
+
+void weir_call_options_init(struct weir_call_options *options)
+{
+    *options = (struct weir_call_options){
+        .size = sizeof *options,
+        .timeout_ms = WEIR_FOREVER,
+        .credit = 64,
+        .kind = -1,
+    };
+}
+
+static int check(const struct weir_pool_options *options, struct weir_error *error)
+{
+    if (options->size == 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the options were not made by weir_pool_options_init()");
+    if (options->command_count == 0 || options->commands == NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a pool needs a command: set commands and command_count");
+    for (size_t i = 0; i < options->command_count; i++) {
+        int status = weir__command_check(&options->commands[i], error);
+
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *options,
+                            struct weir_error *error)
+{
+    struct weir_pool_options *ours = &pool->options;
+    int status = check(options, error);
+
+    if (status < 0)
+        return status;
+    weir_pool_options_init(ours);
+    memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
+    ours->commands = NULL;
+    ours->launcher_stop = NULL;
+    ours->launcher = NULL;
+    pool->kinds = calloc(options->command_count, sizeof *pool->kinds);
+    if (pool->kinds == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
+    pool->kind_count = options->command_count;
+    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
+        pool->kinds[i].pool = pool;
+        pool->kinds[i].number = i;
+        status = weir__command_copy(&pool->kinds[i].command, &options->commands[i],
+                                    options->launcher, error);
+    }
+    if (ours->workers == 0) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        ours->workers = processors > 0 ? (unsigned)processors : 1;
+    }
+    if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
+        ours->max_line = WEIR_MAX_LINE;
+    if (ours->start_attempts == 0)
+        ours->start_attempts = 1;
+    return status;
+}
+
+void weir__pool_options_clear(struct weir_pool *pool)
+{
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        weir__command_clear(&pool->kinds[i].command);
+        json_decref(pool->kinds[i].methods);
+    }
+    free(pool->kinds);
+}

@@ -1,0 +1,512 @@
+/* A pool as a whole: opened, waited for, drained, closed. */
+#include "config.h"
+
+#include "pool/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* --- Around everything ----------------------------------------------------- */
+
+void weir__pool_enter(struct weir_pool *pool)
+{
+    pool->holds++;
+}
+
+static void flush_all(struct weir_pool *pool)
+{
+    struct weir__peer *peer;
+
+    while ((peer = pool->dirty) != NULL) {
+        pool->dirty = peer->next_dirty;
+        weir__peer_flush(peer);
+    }
+}
+
+static int has_peers(const struct weir_pool *pool)
+{
+    for (size_t i = 0; i < pool->kind_count; i++)
+        if (pool->kinds[i].peers != NULL)
+            return 1;
+    return 0;
+}
+
+static void destroy(struct weir_pool *pool)
+{
+    weir__context_leave(&pool->member);
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        struct weir__peer *peer;
+
+        while ((peer = pool->kinds[i].peers) != NULL) {
+            pool->kinds[i].peers = peer->next;
+            weir__peer_free(peer);
+        }
+    }
+    weir__passer_close(&pool->passer);
+    weir__alarms_close(&pool->alarms);
+    weir__buffer_clear(&pool->scratch);
+    weir__pool_options_clear(pool);
+    free(pool);
+}
+
+/* No calls any more, and workers are to be none. */
+static void end_workers(struct weir_pool *pool)
+{
+    pool->state = WEIR__POOL_ENDING;
+    for (size_t i = 0; i < pool->kind_count; i++)
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            weir__peer_retire(peer);
+}
+
+static void look_at_end(struct weir_pool *pool)
+{
+    void (*drained)(weir_pool_t *, void *) = pool->drained;
+
+    if (pool->state == WEIR__POOL_DRAINING && pool->alive == 0) {
+        pool->drained = NULL;
+        if (drained != NULL)
+            drained(pool, pool->drained_context);
+        if (pool->is_closing && pool->state == WEIR__POOL_DRAINING)
+            end_workers(pool);
+    }
+    if (pool->state == WEIR__POOL_ENDING && !has_peers(pool) && !pool->gone)
+        weir__context_done(pool->weir, &pool->gone);
+}
+
+void weir__pool_leave(struct weir_pool *pool)
+{
+    if (pool->holds > 1) {
+        pool->holds--;
+        return;
+    }
+    flush_all(pool);
+    if (pool->state != WEIR__POOL_OPEN)
+        look_at_end(pool);
+    pool->holds--;
+    if (pool->freed && pool->state == WEIR__POOL_ENDING && !has_peers(pool))
+        destroy(pool);
+}
+
+static void alarms_begin(void *context)
+{
+    weir__pool_enter(context);
+}
+
+static void alarms_end(void *context)
+{
+    weir__pool_leave(context);
+}
+
+/* --- Waiting for workers --------------------------------------------------- */
+
+static int judge_kind(const struct weir__kind *kind, const struct weir__ready_wait *wait,
+                      struct weir_error *error)
+{
+    if (kind->is_down)
+        return weir__fail(error, WEIR_ERR_WORKER, 0, "the worker does not start: %s",
+                          kind->last_words);
+    return weir__kind_ready(kind) >= wait->workers;
+}
+
+/* Returns 1: ready; 0: not yet; or why it never will be. */
+static int judge(const struct weir_pool *pool, const struct weir__ready_wait *wait,
+                 struct weir_error *error)
+{
+    int status = 1;
+
+    if (pool->clash.status != 0) {
+        *error = pool->clash;
+        return error->status;
+    }
+    for (size_t i = 0; i < pool->kind_count && status > 0; i++)
+        status = judge_kind(&pool->kinds[i], wait, error);
+    if (status >= 0 && pool->state == WEIR__POOL_ENDING)
+        status = weir__fail(error, WEIR_ERR_WORKER, 0, "the pool is closed");
+    return status;
+}
+
+static void end_wait(struct weir_pool *pool, struct weir__ready_wait *wait, int status)
+{
+    struct weir__ready_wait **at = &pool->waits;
+
+    while (*at != wait)
+        at = &(*at)->next;
+    *at = wait->next;
+    weir__alarms_leave(&pool->alarms, &wait->alarm);
+    wait->status = status > 0 ? 0 : status;
+    if (wait->ready == NULL) {
+        weir__context_done(pool->weir, &wait->done);
+        return;
+    }
+    wait->ready(pool, status < 0 ? &wait->error : NULL, wait->context);
+    free(wait);
+}
+
+void weir__pool_look(struct weir_pool *pool)
+{
+    for (struct weir__ready_wait *wait = pool->waits; wait != NULL;) {
+        int status = judge(pool, wait, &wait->error);
+
+        if (status == 0) {
+            wait = wait->next;
+            continue;
+        }
+        end_wait(pool, wait, status);
+        wait = pool->waits; /* a callback may have changed them */
+    }
+}
+
+static void wait_is_over(void *owner)
+{
+    struct weir__ready_wait *wait = owner;
+    struct weir_pool *pool = wait->pool;
+    int status =
+        judge(pool, wait, &wait->error); /* from weir_pool_on_ready(): it may be so already */
+
+    if (status == 0 && wait->ready == NULL)
+        status = weir__fail(&wait->error, WEIR_ERR_TIMEOUT, 0,
+                            "the workers are not ready: the time is over");
+    if (status != 0)
+        end_wait(pool, wait, status);
+}
+
+struct beginning {
+    struct weir__ready_wait *wait;
+    int64_t timeout_ms;
+    int status;
+};
+
+static void do_begin_wait(void *data)
+{
+    struct beginning *beginning = data;
+    struct weir__ready_wait *wait = beginning->wait;
+    struct weir_pool *pool = wait->pool;
+
+    if (wait->workers == 0 || wait->workers > pool->options.workers)
+        wait->workers = pool->options.workers;
+    wait->alarm = (struct weir__alarm){.ring = wait_is_over, .owner = wait};
+    beginning->status = weir__alarms_join(&pool->alarms, &wait->error);
+    if (beginning->status < 0)
+        return;
+    wait->next = pool->waits;
+    pool->waits = wait;
+    if (beginning->timeout_ms != WEIR_FOREVER)
+        weir__alarm_set(&pool->alarms, &wait->alarm,
+                        weir__clock_ns() + beginning->timeout_ms * 1000000);
+    if (wait->ready == NULL)
+        weir__pool_look(pool);
+}
+
+int weir_pool_wait_ready(weir_pool_t *pool, unsigned workers, int64_t timeout_ms,
+                         struct weir_error *error)
+{
+    struct weir__ready_wait wait = {.pool = pool, .workers = workers};
+    struct beginning beginning = {&wait, timeout_ms, 0};
+    int status;
+
+    if (weir__context_leads(pool->weir))
+        return weir__fail(error, WEIR_ERR_BUSY, 0,
+                          "cannot wait inside a callback: use weir_pool_on_ready()");
+    weir__context_do_then_wait(pool->weir, do_begin_wait, &beginning);
+    status = beginning.status;
+    if (status == 0) {
+        weir__context_wait(pool->weir, &wait.done, NULL);
+        status = wait.status;
+    }
+    if (status < 0 && error != NULL)
+        *error = wait.error;
+    return status;
+}
+
+void weir_pool_on_ready(weir_pool_t *pool, unsigned workers, weir_pool_ready ready, void *context)
+{
+    struct weir__ready_wait *wait = calloc(1, sizeof *wait);
+    struct beginning beginning = {wait, 0, 0}; /* the loop looks first, then whoever changes it */
+    struct weir_error error;
+
+    if (wait == NULL) {
+        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to wait for workers");
+        ready(pool, &error, context);
+        return;
+    }
+    wait->pool = pool;
+    wait->workers = workers;
+    wait->ready = ready;
+    wait->context = context;
+    weir__context_do(pool->weir, do_begin_wait, &beginning);
+    if (beginning.status < 0) {
+        ready(pool, &wait->error, context);
+        free(wait);
+    }
+}
+
+/* --- The start ------------------------------------------------------------- */
+
+static void free_member(struct weir__member *member);
+
+static void passer_has_room(void *owner)
+{
+    struct weir_pool *pool = owner;
+
+    for (size_t i = 0; i < pool->kind_count; i++)
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            if (weir__capture_is_open(&peer->worker.errors))
+                weir__capture_pause(&peer->worker.errors, 0);
+}
+
+static void passer_is_empty(void *owner)
+{
+    (void)owner;
+}
+
+static void drain_is_over(void *owner);
+
+static int begin(struct weir_pool *pool, struct weir_error *error)
+{
+    weir__loop *loop = pool->weir->loop;
+    int status = weir__alarms_open(&pool->alarms, loop, error);
+
+    pool->alarms.begin = alarms_begin;
+    pool->alarms.end = alarms_end;
+    pool->alarms.context = pool;
+    pool->drain = (struct weir__alarm){.ring = drain_is_over, .owner = pool};
+    pool->passer.owner = pool;
+    pool->passer.on_room = passer_has_room;
+    pool->passer.on_empty = passer_is_empty;
+    if (status == 0)
+        status = weir__alarms_join(&pool->alarms, error);
+    if (status == 0)
+        status = weir__passer_start(&pool->passer, loop, pool->options.stderr_fd, error);
+    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
+        struct weir__kind *kind = &pool->kinds[i];
+
+        kind->starts_in_row = 1;
+        kind->restart = (struct weir__alarm){.ring = weir__kind_restart_due, .owner = kind};
+        status = weir__alarms_join(&pool->alarms, error);
+        if (status == 0)
+            status = weir__kind_tend(kind, error);
+    }
+    return status;
+}
+
+struct opening {
+    struct weir_pool *pool;
+    struct weir_error *error;
+    int status;
+};
+
+static void do_open(void *data)
+{
+    struct opening *opening = data;
+    struct weir_pool *pool = opening->pool;
+
+    weir__context_join(pool->weir, &pool->member, free_member);
+    weir__pool_enter(pool);
+    opening->status = begin(pool, opening->error);
+    if (opening->status == 0)
+        weir__pool_leave(pool);
+    else
+        destroy(pool);
+}
+
+weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *options,
+                            struct weir_error *error)
+{
+    struct weir_pool *pool = calloc(1, sizeof *pool);
+    struct weir_error why = {0};
+    struct opening opening = {pool, &why, 0};
+
+    if (pool == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
+        return NULL;
+    }
+    pool->weir = weir;
+    pool->passer.fd = -1;
+    opening.status = weir__pool_options_copy(pool, options, &why);
+    if (opening.status < 0) {
+        weir__pool_options_clear(pool);
+        free(pool);
+    } else {
+        weir__context_do(weir, do_open, &opening);
+    }
+    if (opening.status == 0)
+        return pool;
+    if (error != NULL)
+        *error = why;
+    return NULL;
+}
+
+/* --- The end --------------------------------------------------------------- */
+
+static void ask_queue(struct weir__call_queue *queue)
+{
+    while (queue->first != NULL)
+        weir__call_ask(queue->first, WEIR__ASKED_CANCEL);
+}
+
+/* Everything that is not over is cancelled. */
+static void cancel_all(struct weir_pool *pool)
+{
+    ask_queue(&pool->unsorted);
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        ask_queue(&pool->kinds[i].queue);
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            for (size_t slot = 0; slot < peer->slot_count; slot++)
+                if (peer->slots[slot] != NULL)
+                    weir__call_ask(peer->slots[slot], WEIR__ASKED_CANCEL);
+    }
+}
+
+static void drain_is_over(void *owner)
+{
+    cancel_all(owner);
+}
+
+static void start_drain(struct weir_pool *pool, int64_t drain_ms)
+{
+    if (pool->state == WEIR__POOL_OPEN)
+        pool->state = WEIR__POOL_DRAINING;
+    if (pool->state != WEIR__POOL_DRAINING)
+        return;
+    if (drain_ms == 0)
+        cancel_all(pool);
+    else if (drain_ms != WEIR_FOREVER)
+        weir__alarm_set(&pool->alarms, &pool->drain, weir__clock_ns() + drain_ms * 1000000);
+}
+
+struct drain {
+    struct weir_pool *pool;
+    int64_t drain_ms;
+    void (*drained)(weir_pool_t *, void *);
+    void *context;
+};
+
+static void do_drain(void *data)
+{
+    struct drain *drain = data;
+    struct weir_pool *pool = drain->pool;
+
+    weir__pool_enter(pool);
+    pool->drained = drain->drained;
+    pool->drained_context = drain->context;
+    start_drain(pool, drain->drain_ms);
+    weir__pool_leave(pool);
+}
+
+void weir_pool_drain(weir_pool_t *pool, int64_t drain_ms, void (*drained)(weir_pool_t *, void *),
+                     void *context)
+{
+    struct drain drain = {pool, drain_ms, drained, context};
+
+    weir__context_do(pool->weir, do_drain, &drain);
+}
+
+static void end_waits(struct weir_pool *pool)
+{
+    struct weir_error closed;
+
+    weir__fail(&closed, WEIR_ERR_WORKER, 0, "the pool is closed");
+    while (pool->waits != NULL) {
+        pool->waits->error = closed;
+        end_wait(pool, pool->waits, closed.status);
+    }
+}
+
+static void do_close(void *data)
+{
+    struct drain *drain = data;
+    struct weir_pool *pool = drain->pool;
+
+    weir__pool_enter(pool);
+    pool->is_closing = 1;
+    end_waits(pool);
+    start_drain(pool, drain->drain_ms);
+    weir__pool_leave(pool);
+}
+
+/* All calls are over, whatever their workers do. */
+static void end_calls(struct weir_pool *pool)
+{
+    if (pool->state == WEIR__POOL_OPEN)
+        pool->state = WEIR__POOL_DRAINING;
+    cancel_all(pool);
+    for (size_t i = 0; i < pool->kind_count; i++)
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            for (size_t slot = 0; slot < peer->slot_count; slot++)
+                if (peer->slots[slot] != NULL)
+                    weir__call_lost(peer->slots[slot], peer, 0, "was ended with its pool");
+    while (pool->decided.first != NULL)
+        weir__call_deadline(pool->decided.first);
+    pool->state = WEIR__POOL_ENDING;
+}
+
+/* Nothing can be waited for: everything ends here and now.  The pool itself is freed
+ * when the last of its workers is gone. */
+static void end_at_once(struct weir_pool *pool)
+{
+    weir__pool_enter(pool);
+    pool->is_closing = 1;
+    pool->freed = 1;
+    end_waits(pool);
+    end_calls(pool);
+    for (size_t i = 0; i < pool->kind_count; i++)
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next) {
+            peer->is_our_end = 1;
+            weir__peer_stop(peer, 0);
+        }
+    weir__pool_leave(pool);
+}
+
+static void do_destroy(void *data)
+{
+    destroy(data);
+}
+
+void weir_pool_close(weir_pool_t *pool, int64_t drain_ms)
+{
+    struct drain drain = {.pool = pool, .drain_ms = drain_ms};
+
+    if (pool == NULL)
+        return;
+    if (weir__context_leads(pool->weir)) {
+        end_at_once(pool);
+        return;
+    }
+    weir__context_do_then_wait(pool->weir, do_close, &drain);
+    weir__context_wait(pool->weir, &pool->gone, NULL);
+    weir__context_do(pool->weir, do_destroy, pool);
+}
+
+/* The context is closed: what runs in it ends with its grace, by the spawner. */
+static void free_member(struct weir__member *member)
+{
+    struct weir_pool *pool = (struct weir_pool *)member;
+
+    weir__pool_enter(pool);
+    end_waits(pool);
+    end_calls(pool);
+    destroy(pool);
+}
+
+/* --- Replacement ----------------------------------------------------------- */
+
+static void do_replace(void *data)
+{
+    struct weir_pool *pool = data;
+
+    weir__pool_enter(pool);
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            peer->is_old = 1;
+        weir__kind_tend(&pool->kinds[i], NULL);
+    }
+    weir__pool_leave(pool);
+}
+
+void weir_pool_replace(weir_pool_t *pool)
+{
+    weir__context_do(pool->weir, do_replace, pool);
+}

@@ -1,0 +1,99 @@
+/* What a pool tells of itself: its methods, its figures. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool.h"
+
+struct telling {
+    struct weir_pool *pool;
+    json_t *(*make)(struct weir_pool *pool);
+    char *text;
+};
+
+static void do_tell(void *data)
+{
+    struct telling *telling = data;
+    json_t *document = telling->make(telling->pool);
+
+    if (document != NULL)
+        telling->text = json_dumps(document, JSON_COMPACT);
+    json_decref(document);
+}
+
+static char *tell(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool))
+{
+    struct telling telling = {pool, make, NULL};
+
+    weir__context_do(pool->weir, do_tell, &telling);
+    return telling.text;
+}
+
+static json_t *make_methods(struct weir_pool *pool)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < pool->kind_count && all != NULL; i++)
+        json_object_update_missing(all, pool->kinds[i].methods);
+    return all;
+}
+
+char *weir_pool_methods(weir_pool_t *pool)
+{
+    return tell(pool, make_methods);
+}
+
+static const char *state_name(const struct weir__peer *peer)
+{
+    static const char *const names[] = {
+        [WEIR__PEER_STARTING] = "starting", [WEIR__PEER_READY] = "ready",
+        [WEIR__PEER_RETIRING] = "retiring", [WEIR__PEER_LOST] = "lost",
+        [WEIR__PEER_ENDING] = "ending",
+    };
+
+    return peer->state == WEIR__PEER_READY && peer->flights > 0 ? "busy" : names[peer->state];
+}
+
+static json_t *milliseconds(int64_t ns)
+{
+    return json_real((double)ns / 1e6);
+}
+
+static json_t *number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *make_workers(struct weir_pool *pool)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < pool->kind_count; i++)
+        for (const struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
+            json_array_append_new(
+                list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid", (json_int_t)weir__peer_pid(peer),
+                                "state", state_name(peer), "calls", number(peer->calls), "rss_kb",
+                                number(weir__peer_rss_kb(peer)), "node", peer->greeting.node));
+    return list;
+}
+
+static json_t *make_stats(struct weir_pool *pool)
+{
+    const struct weir__latency *latency = &pool->latency;
+    json_t *times = json_pack(
+        "{s:o,s:o,s:o,s:o}", "p50", milliseconds(weir__latency_percentile(latency, 50)), "p95",
+        milliseconds(weir__latency_percentile(latency, 95)), "p99",
+        milliseconds(weir__latency_percentile(latency, 99)), "max", milliseconds(latency->max_ns));
+
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(pool->calls),
+                     "errors", number(pool->errors), "queued", number(pool->queued), "running",
+                     number(pool->running), "restarts", number(pool->restarts), "noise",
+                     number(pool->noise), "late", number(pool->late), "latency_ms", times,
+                     "workers", make_workers(pool));
+}
+
+char *weir_pool_stats(weir_pool_t *pool)
+{
+    return tell(pool, make_stats);
+}
