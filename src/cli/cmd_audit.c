@@ -113,7 +113,8 @@ static void print_fault(const struct errand *errand)
     if (verdict->line > 0)
         printf("%" PRIu64 ":", verdict->line);
     printf(" %s: %s\n", weir__audit_fault_name(verdict->fault), verdict->sentence);
-    printf("before that: %" PRIu64 " records hold\n", verdict->records);
+    printf("before that: %" PRIu64 " record%s\n", verdict->records,
+           verdict->records == 1 ? " holds" : "s hold");
 }
 
 static int carry_out_verify(struct errand *errand)

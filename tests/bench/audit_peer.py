@@ -64,8 +64,11 @@ def common(argv):
 
 def append(path, count, size, sync, key_file=None):
     log = Log(path, sync, key_file)
+    record = dict(common(["a" * int(size)]), event="started", outcome=None, status=None)
     for _ in range(int(count)):
-        log.append(dict(common(["a" * int(size)]), event="started", outcome=None, status=None))
+        log.append(record)
+        sys.stdout.write("x\n")
+        sys.stdout.flush()
 
 
 def run(path, sync, *rest):

@@ -82,7 +82,7 @@ END
 }
 
 all_are_schemas() {
-    for schema in run-report pipe-report pipe-spec map-report dead-letter; do
+    for schema in run-report pipe-report pipe-spec map-report dead-letter audit-record; do
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$schema.schema.json" || return 1
     done
 }
@@ -111,6 +111,15 @@ cat >"$work/missing.json" <<'END'
  "stderr":{"text":"","bytes":0,"kept":0,"truncated":false,"replaced":0,"charset":"utf-8","abandoned":false},
  "started_at":"2026-01-02T03:04:05.678Z","wall_ms":0.4,"user_ms":0,"system_ms":0,"max_rss_kb":0,
  "stopped_with":[],"holder":null,"limits_hit":[]}
+END
+cat >"$work/audit.json" <<'END'
+{"alg":"hmac-sha256","cwd":"/home/u","event":"ended","events":[{"event":"timeout","what":"timeout"},{"event":"signal_sent","signal":"SIGTERM"}],
+ "hash":"36c14f4fe7c538f36548b7e2333eeb9bae60f3f00de44f61dcf8d15a78eaa183","job":"9b6a0f3c2d1e4f5a8b7c6d5e4f3a2b1c","key_id":"5f1c0a9be2d47c36",
+ "kind":"audit","outcome":"timed_out","prev":"0000000000000000000000000000000000000000000000000000000000000000","seq":1,
+ "status":{"code":124,"detail":null,"title":"its time limit ran out","type":"https://example.org/weir/problems/timed-out"},
+ "target":"sleep","time":"2026-01-02T03:04:05.678Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","wall_ms":100,"weir":1,
+ "what":{"argv":["run","--","sleep","60",{"base64":"//4="}],"argv_cut":{"words":9,"bytes":9000,"sha256":"36c14f4fe7c538f36548b7e2333eeb9bae60f3f00de44f61dcf8d15a78eaa183"},"subcommand":"run"},
+ "who":{"host":"mill","pid":4711,"uid":1000,"user":null}}
 END
 cat >"$work/pipe.json" <<'END'
 {"weir":1,"kind":"pipe","ok":false,"status":3,"decided_by":{"stage":"clean","reason":"exited with 3"},"why":"none",
@@ -160,7 +169,7 @@ END
 echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
 echo '{"weir":1,"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/twice.json"
 
-plan 17
+plan 19
 check "all schemas are valid JSON Schema 2020-12" all_are_schemas
 check "every key has a title and a description" explained
 check "both reports mean the same by a captured output" one_capture
@@ -229,3 +238,14 @@ spoilt_specs() {
         exits 1 validate pipe-spec "$work/twice.json" && agrees "$work/twice.json" 2
 }
 check "spoilt specs are refused, and by weir" spoilt_specs
+
+spoilt_records() {
+    spoil audit-record "$work/audit.json" \
+        'd["seq"] = 0' 'd["event"] = "begun"' 'd["event"] = "started"' 'd["hash"] = d["hash"][:-1]' 'd["prev"] = "A" * 64' 'd["alg"] = "md5"' \
+        'd["alg"] = "sha256"' 'del d["key_id"]' 'd["time"] = "2026-01-02"' 'd["job"] = "1"' 'del d["who"]["host"]' 'd["who"]["uid"] = "root"' \
+        'd["what"]["argv"] = []' 'd["what"]["argv"][0] = 1' 'd["what"]["env"] = {}' 'd["outcome"] = "well"' 'd["outcome"] = None' 'd["outcome"] = "ok"' \
+        'd["status"] = None' 'del d["status"]["type"]' 'del d["status"]["code"]' 'd["status"]["code"] = 256' 'd["traceparent"] = "x"' 'del d["wall_ms"]' \
+        'd["events"][0]["event"] = "exited"' 'del d["events"]' 'd["more"] = 1'
+}
+check "an audit record is accepted" validate audit-record "$work/audit.json"
+check "spoilt audit records are refused" spoilt_records

@@ -26,6 +26,7 @@ int main(int argc, char **argv)
     struct weir__audit_command command = {.subcommand = "run", .target = "x"};
     struct weir__audit_log *log;
     struct weir_error error;
+    json_t *record;
     char *words[4] = {"run", "--", NULL, NULL};
     size_t bytes;
 
@@ -43,15 +44,16 @@ int main(int argc, char **argv)
     log = weir__audit_open(&options, &error);
     if (log == NULL)
         return fail(&error);
+    record = weir__audit_started(&command, &error);
+    if (record == NULL)
+        return fail(&error);
     for (long i = 0; i < atol(argv[2]); i++) {
-        json_t *record = weir__audit_started(&command, &error);
-
-        if (record == NULL || weir__audit_append(log, record, &error) < 0)
+        if (weir__audit_append(log, record, &error) < 0)
             return fail(&error);
-        json_decref(record);
         printf("%ld\n", i + 1);
         fflush(stdout);
     }
+    json_decref(record);
     weir__audit_close(log);
     free(words[2]);
     return 0;
