@@ -118,9 +118,8 @@ func (c *call) do(invoke invocation, to []byte) (result []byte, err error) {
 		if returned {
 			return
 		}
-		if value := recover(); value != nil {
-			result, err = to, fromPanic(value)
-		}
+		// nil: panic(nil); or runtime.Goexit, and then run sees to it.
+		result, err = to, fromPanic(recover())
 	}()
 	result, err = invoke(c, to)
 	returned = true
