@@ -124,11 +124,22 @@ void weir_map_report_clear(struct weir_map_report *report);
  * memory is short.  The caller owns it: free(). */
 char *weir_map_report_json(const struct weir_map_report *report);
 
+enum { WEIR_MAP_SHARES = 64 };
+
+/* One worker that lives. */
+struct weir_map_share {
+    long pid;         /* its launcher's where it has one; 0: not yet known */
+    uint64_t records; /* answered by it */
+    uint64_t in_flight;
+};
+
 /* What can be seen of a map that runs. */
 struct weir_map_progress {
     uint64_t records, bytes, settled, dead, in_flight;
     int64_t input_size; /* bytes, where the input is a regular file; -1 */
     uint64_t input_offset; /* bytes of the input settled */
+    struct weir_map_share shares[WEIR_MAP_SHARES]; /* the longest-lived ones */
+    size_t worker_count; /* that live; of more than WEIR_MAP_SHARES no more are in shares */
 };
 
 /* Maps to the end.  *report is written only when 0 is returned; the caller owns

@@ -20,6 +20,7 @@ enum {
     TELL_MS = 1000,
     RATE_MS = 2000, /* what is settled in so long makes the rate */
     SAMPLES = RATE_MS / REDRAW_MS,
+    SHARES_DRAWN = 8, /* of more workers a line has no room for each */
 };
 
 /* How much was settled when. */
@@ -121,6 +122,37 @@ static void put_line(const char *line)
     put(text, strlen(text));
 }
 
+/* "  share 52/48%": of what the workers that live have answered. */
+static void add_shares(char line[256], const struct weir_map_progress *seen)
+{
+    uint64_t sum = 0;
+
+    if (seen->worker_count < 2 || seen->worker_count > SHARES_DRAWN)
+        return;
+    for (size_t i = 0; i < seen->worker_count; i++)
+        sum += seen->shares[i].records;
+    for (size_t i = 0; i < seen->worker_count && sum > 0; i++)
+        add(line, "%s%d", i == 0 ? "  share " : "/",
+            (int)((double)seen->shares[i].records * 100 / (double)sum + 0.5));
+    if (sum > 0)
+        add(line, "%%");
+}
+
+static json_t *shares_json(const struct weir_map_progress *seen)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < seen->worker_count && i < WEIR_MAP_SHARES; i++) {
+        const struct weir_map_share *share = &seen->shares[i];
+
+        json_array_append_new(
+            list, json_pack("{s:o,s:I,s:I}", "pid",
+                            share->pid > 0 ? json_integer(share->pid) : json_null(), "records",
+                            (json_int_t)share->records, "in_flight", (json_int_t)share->in_flight));
+    }
+    return list;
+}
+
 static void draw(struct map_progress *progress, const struct weir_map_progress *seen,
                  uint64_t a_second)
 {
@@ -132,6 +164,7 @@ static void draw(struct map_progress *progress, const struct weir_map_progress *
         seen->settled, a_second, seen->in_flight, seen->dead);
     if (seen->input_size > 0 && seen->input_offset <= (uint64_t)seen->input_size)
         add(line, "  %d%%", (int)((double)seen->input_offset * 100 / (double)seen->input_size));
+    add_shares(line, seen);
     add(line, "  %d:%02d", (int)(elapsed_s / 60), (int)(elapsed_s % 60));
     if (left_s > 0)
         add(line, "  %d:%02d left", (int)(left_s / 60), (int)(left_s % 60));
@@ -154,6 +187,7 @@ static void tell(const struct map_progress *progress, const struct weir_map_prog
     json_object_set_new(line, "input_size",
                         seen->input_size >= 0 ? json_integer(seen->input_size) : json_null());
     json_object_set_new(line, "input_offset", json_integer((json_int_t)seen->input_offset));
+    json_object_set_new(line, "workers", shares_json(seen));
     json_line_print(line);
 }
 

@@ -4,7 +4,8 @@
  * json: a JSON object a line.
  *
  *   {"kind":"progress","elapsed_ms":1000,"records":5000,"bytes":501000,"settled":4100,
- *    "dead":0,"in_flight":900,"rate":4100,"input_size":null,"input_offset":410000}
+ *    "dead":0,"in_flight":900,"rate":4100,"input_size":null,"input_offset":410000,
+ *    "workers":[{"pid":4711,"records":2100,"in_flight":450},...]}
  *   {"kind":"record_failed","elapsed_ms":7,"line":12,"offset":1100,"reason":"crash"}
  *   {"kind":"stderr","elapsed_ms":5,"pid":4711,"line":"no such table"}
  *   {"kind":"message","elapsed_ms":9,"text":"1 of 5000 records is dead"}

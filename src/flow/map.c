@@ -460,6 +460,19 @@ static void do_look(void *data)
         .input_size = map->in_size,
         .input_offset = map->order.next_offset,
     };
+    for (const struct weir__lane *lane = map->lanes; lane != NULL; lane = lane->next) {
+        size_t place = look->progress->worker_count;
+
+        if (lane->is_over)
+            continue;
+        look->progress->worker_count++;
+        if (place < WEIR_MAP_SHARES)
+            look->progress->shares[place] = (struct weir_map_share){
+                .pid = lane->worker.result.pid,
+                .records = lane->answered,
+                .in_flight = lane->flight.count,
+            };
+    }
 }
 
 void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)

@@ -112,7 +112,7 @@ refused() {
     map 2 "$@" -- touch "$work/ran" <"$work/ten" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 73
+plan 74
 
 # --- Records and replies ---
 
@@ -414,6 +414,20 @@ check "--progress json: every line, the workers' too" eval '
         and [(d[\"line\"], d[\"reason\"][:7]) for d in l if d[\"kind\"] == \"record_failed\"] == [(2, \"invalid\")]
         and l[-1][\"kind\"] == \"end\" and l[-1][\"status\"] == 1 and l[-1][\"answered\"] == 2
         and \"dead\" in l[-2][\"text\"]"'
+# Two workers: one that has answered a record and one that has it in hand until the progress is seen.
+shares() {
+    rm -f "$work/gate" && mkfifo "$work/gate" || return 1
+    exec 5<>"$work/gate"
+    (until grep -q '"records":9,"in_flight":0' "$err" 2>/dev/null && grep -q '"records":0,"in_flight":1' "$err"; do
+        kill -0 $$ || exit; sleep 0.05; done; echo go >&5) &
+    GATE=$work/gate "$weir" map -j2 --window 1 --progress json -- "$work/waits" <"$work/ten" >"$out" 2>"$err" 5<&-
+    shares_status=$?
+    kill $! 2>/dev/null; wait $! 2>/dev/null
+    exec 5<&-
+    same 0 $shares_status && cmp "$work/ten" "$out" &&
+        lines 'any(sorted((w["records"], w["in_flight"]) for w in d["workers"]) == [(0, 1), (9, 0)] for d in l if d["kind"] == "progress")'
+}
+check "--progress json: the share of each worker" shares
 check "--progress json: also where nothing was started" eval 'map 2 --progress json --report - -- cat </dev/null && lines "l[-1][\"status\"] == 2"'
 check "--progress tty: a line, with a share where the size is known" eval \
     'map 0 --progress tty -- sh -c "echo hello >&2; exec cat" <"$work/ten" && has "10 records" "$err" && has " 0 dead" "$err" && has "%" "$err" && has hello "$err"'
