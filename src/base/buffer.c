@@ -46,6 +46,14 @@ int weir__buffer_add(struct weir__buffer *buffer, const void *bytes, size_t leng
     return 0;
 }
 
+const char *weir__buffer_text(struct weir__buffer *buffer)
+{
+    if (weir__buffer_reserve(buffer, 1, NULL) < 0)
+        return NULL;
+    buffer->bytes[buffer->length] = '\0';
+    return buffer->bytes;
+}
+
 char *weir__buffer_take(struct weir__buffer *buffer, size_t *length)
 {
     char *bytes;

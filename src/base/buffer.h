@@ -22,6 +22,10 @@ int weir__buffer_reserve(struct weir__buffer *buffer, size_t extra, struct weir_
 int weir__buffer_add(struct weir__buffer *buffer, const void *bytes, size_t length,
                      struct weir_error *error);
 
+/* The bytes with a NUL byte after the last (not counted in length), valid until the
+ * buffer changes.  Returns NULL when memory is short. */
+const char *weir__buffer_text(struct weir__buffer *buffer);
+
 /* Hands the memory over with a NUL byte after the last byte (not counted in
  * length) and leaves an empty buffer.  The caller owns it and frees it with
  * free().  Returns NULL when memory is short; the buffer then stays. */

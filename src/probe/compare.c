@@ -10,6 +10,7 @@
 #include "base/canonical.h"
 #include "base/error.h"
 #include "probe/allowance.h"
+#include "probe/counted.h"
 #include "probe/decimal.h"
 #include "probe/version.h"
 
@@ -46,7 +47,7 @@ struct allowed {
 /* One level of both reports.  Pointers are in buffers that grow and shrink. */
 struct comparer {
     struct weir__comparison *comparison;
-    const json_t *allowances[2]; /* by JSON pointer in each report; NULL: no contract */
+    json_t *allowances[2]; /* by JSON pointer in each report; NULL: no contract */
     const char *env;
     struct weir__buffer pointers[2]; /* where in each report */
     struct weir__buffer place;       /* what people are shown */
@@ -58,27 +59,10 @@ static int out_of_memory(const struct comparer *comparer)
     return weir__fail(comparer->error, WEIR_ERR_NOMEM, 0, "no memory to compare");
 }
 
-/* A buffer's bytes as a string. */
-static const char *text_of(struct weir__buffer *buffer)
-{
-    if (weir__buffer_reserve(buffer, 1, NULL) < 0)
-        return NULL;
-    buffer->bytes[buffer->length] = '\0';
-    return buffer->bytes;
-}
-
-/* The notes at a place that say something for the environment. */
 static const json_t *notes_at(struct comparer *comparer, int side)
 {
-    const char *pointer =
-        comparer->allowances[side] != NULL ? text_of(&comparer->pointers[side]) : NULL;
-    const json_t *notes =
-        pointer != NULL ? json_object_get(comparer->allowances[side], pointer) : NULL;
-
-    for (size_t i = 0; i < json_array_size(notes); i++)
-        if (json_object_get(json_array_get(notes, i), comparer->env) != NULL)
-            return notes;
-    return NULL;
+    return weir__notes_for(comparer->allowances[side], weir__buffer_text(&comparer->pointers[side]),
+                           comparer->env);
 }
 
 static struct allowed allowed_here(struct comparer *comparer, const json_t *a, struct allowed above)
@@ -162,7 +146,7 @@ static int weight_of(enum weir__difference_kind kind, const json_t *a, const jso
 static int add_difference(struct comparer *comparer, const json_t *a, const json_t *b,
                           enum weir__difference_kind kind, struct allowed allowed)
 {
-    const char *place = text_of(&comparer->place), *word;
+    const char *place = weir__buffer_text(&comparer->place), *word;
     struct weir__difference difference = {.a = a, .b = b, .kind = kind};
 
     difference.weight = weight_of(kind, a, b);
@@ -189,29 +173,18 @@ static int add_difference(struct comparer *comparer, const json_t *a, const json
 static int compare_values(struct comparer *comparer, const json_t *a, const json_t *b,
                           struct allowed allowed);
 
-static int add_step(struct weir__buffer *pointer, const char *name)
-{
-    int status = weir__buffer_add(pointer, "/", 1, NULL);
-
-    for (; *name != '\0' && status == 0; name++) {
-        const char *escape = *name == '~' ? "~0" : *name == '/' ? "~1" : NULL;
-
-        status = escape != NULL ? weir__buffer_add(pointer, escape, 2, NULL)
-                                : weir__buffer_add(pointer, name, 1, NULL);
-    }
-    return status;
-}
-
 /* Compares what is a step further: steps[0] and [1] in the reports, shown to people. */
 static int compare_below(struct comparer *comparer, const json_t *a, const json_t *b,
                          const char *const steps[2], const char *shown, struct allowed allowed)
 {
     size_t lengths[] = {comparer->pointers[0].length, comparer->pointers[1].length};
     size_t place_length = comparer->place.length;
-    int status = add_step(&comparer->place, shown);
+    int status = weir__pointer_add(&comparer->place, shown, NULL);
 
     for (int side = 0; side < 2 && status == 0; side++)
-        status = steps[side] != NULL ? add_step(&comparer->pointers[side], steps[side]) : 0;
+        status = steps[side] != NULL
+                     ? weir__pointer_add(&comparer->pointers[side], steps[side], NULL)
+                     : 0;
     if (status < 0)
         status = out_of_memory(comparer);
     else
@@ -458,46 +431,50 @@ void weir__comparison_clear(struct weir__comparison *comparison)
         free(weir__comparison_at(comparison, i)->allowed);
     }
     weir__buffer_clear(&comparison->differences);
+    json_decref(comparison->documents[0]);
+    json_decref(comparison->documents[1]);
     *comparison = (struct weir__comparison){0};
 }
 
-/* What the contract says for each report.  Not having one is fine. */
-static int find_allowances(json_t *allowances[2], const json_t *const reports[2],
-                           const struct weir__contract *contract, const char *env,
-                           struct weir_error *error)
+static int compare_sides(struct comparer *comparer, const struct weir__compared *const sides[2],
+                         const struct weir__contract *contract)
 {
-    for (int side = 0; side < 2 && contract != NULL && env != NULL; side++) {
-        allowances[side] = weir__contract_differences(contract, reports[side], error);
-        if (allowances[side] == NULL)
-            return -1;
+    json_t **documents = comparer->comparison->documents;
+
+    for (int i = 0; i < 2; i++) {
+        if (contract != NULL && comparer->env != NULL) {
+            comparer->allowances[i] =
+                weir__contract_differences(contract, sides[i]->report, comparer->error);
+            if (comparer->allowances[i] == NULL)
+                return -1;
+        }
+        documents[i] = weir__counted_of(sides[i], comparer->allowances[i], comparer->env);
+        if (documents[i] == NULL)
+            return out_of_memory(comparer);
     }
-    return 0;
+    return compare_values(comparer, documents[0], documents[1], (struct allowed){NULL});
 }
 
-int weir__compare(struct weir__comparison *comparison, const json_t *a, const json_t *b,
-                  const struct weir__contract *contract, const char *env, struct weir_error *error)
+int weir__compare(struct weir__comparison *comparison, const struct weir__compared *a,
+                  const struct weir__compared *b, const struct weir__contract *contract,
+                  const char *env, struct weir_error *error)
 {
-    const json_t *const reports[] = {a, b};
-    json_t *allowances[2] = {NULL, NULL};
+    const struct weir__compared *const sides[] = {a, b};
     struct weir_error mine = {0};
     struct comparer comparer = {
         .comparison = comparison, .env = env, .error = error != NULL ? error : &mine};
     int status;
 
     *comparison = (struct weir__comparison){0};
-    status = find_allowances(allowances, reports, contract, env, comparer.error);
-    comparer.allowances[0] = allowances[0];
-    comparer.allowances[1] = allowances[1];
-    if (status == 0)
-        status = compare_values(&comparer, a, b, (struct allowed){NULL});
+    status = compare_sides(&comparer, sides, contract);
     if (status == 0 && weir__comparison_count(comparison) > 0)
         qsort(comparison->differences.bytes, weir__comparison_count(comparison),
               sizeof(struct weir__difference), by_weight);
-    weir__buffer_clear(&comparer.pointers[0]);
-    weir__buffer_clear(&comparer.pointers[1]);
+    for (int i = 0; i < 2; i++) {
+        weir__buffer_clear(&comparer.pointers[i]);
+        json_decref(comparer.allowances[i]);
+    }
     weir__buffer_clear(&comparer.place);
-    json_decref(allowances[0]);
-    json_decref(allowances[1]);
     if (status == 0)
         return 0;
     weir__comparison_clear(comparison);

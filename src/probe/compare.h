@@ -1,7 +1,7 @@
 /* probe/compare.h - what differs between two reports, the weightiest first.
  *
- * Give it what matters of the reports (times and the like left out): every
- * difference counts.  Members are compared by name.  Elements are compared by their
+ * What counts is compared, as it does for the fingerprint, and what the contract has an
+ * x-env-diff for.  Members are compared by name.  Elements are compared by their
  * "name", "path" or "executable", if all of them have one of their own; else by
  * their place, but lists of plain values by what is in them.
  */
@@ -38,11 +38,19 @@ const char *weir__difference_name(enum weir__difference_kind kind);
 
 struct weir__difference {
     char *place;         /* a JSON pointer, where elements stand by their name */
-    const json_t *a, *b; /* borrowed from the reports; NULL: not there */
+    const json_t *a, *b; /* borrowed from the comparison; NULL: not there */
     enum weir__difference_kind kind;
     int weight;    /* 0 to 100 */
     bool within;   /* it is allowed */
     char *allowed; /* the x-env-diff that decides, "±15%"; NULL: none does */
+};
+
+/* One side of a comparison. */
+struct weir__compared {
+    const json_t *report;
+    /* What counts of it, at the same places, perhaps spelt so that machines can be
+     * compared; NULL: all of it. */
+    const json_t *counted;
 };
 
 /* All zero is empty. */
@@ -50,6 +58,7 @@ struct weir__comparison {
     struct weir__buffer differences; /* struct weir__difference: those beyond come
                                       * first, then by weight, then by place */
     size_t within, beyond;           /* how many of each */
+    json_t *documents[2];            /* what was compared */
 };
 
 size_t weir__comparison_count(const struct weir__comparison *comparison);
@@ -58,11 +67,12 @@ const struct weir__difference *weir__comparison_at(const struct weir__comparison
 void weir__comparison_clear(struct weir__comparison *comparison);
 
 /* Compares.  With contract and env, what x-env-diff says for env is allowed: the
- * nearest at a place or above it decides, and where none does, nothing may differ. Both may be
- * NULL.  a and b must stay while the comparison is used.  On failure the comparison
+ * nearest at a place or above it decides, and where none does, nothing may differ.  Both may be
+ * NULL.  The reports must not change while the comparison is used.  On failure the comparison
  * is empty.  Errors: NOMEM, and those of weir__contract_differences(). */
-int weir__compare(struct weir__comparison *comparison, const json_t *a, const json_t *b,
-                  const struct weir__contract *contract, const char *env, struct weir_error *error);
+int weir__compare(struct weir__comparison *comparison, const struct weir__compared *a,
+                  const struct weir__compared *b, const struct weir__contract *contract,
+                  const char *env, struct weir_error *error);
 
 /* The comparison as a document: {"weir":1,"kind":"comparison","ok":false,"beyond":1,
  * "within":0,"env":null,"differences":[{"place","kind","weight","within","allowed","a","b"}]}.

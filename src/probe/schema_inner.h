@@ -114,9 +114,6 @@ int weir__check_fail(struct compiler *compiler, const struct check *check, const
  * owns it.  Returns NULL when memory is short. */
 char *weir__node_pointer(const struct node *node, const char *keyword);
 
-/* Appends "/" and a name as JSON pointers escape it. */
-int weir__pointer_add(struct weir__buffer *out, const char *name, struct weir_error *error);
-
 /* --- One run --------------------------------------------------------------------- */
 
 /* Where in the value a run is. */

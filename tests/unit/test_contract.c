@@ -218,6 +218,14 @@ static void allowances_say_how_far(void)
 
 /* --- Comparing ------------------------------------------------------------------------- */
 
+/* All of both. */
+static int compare(struct weir__comparison *comparison, const json_t *a, const json_t *b,
+                   const struct weir__contract *contract, const char *env)
+{
+    return weir__compare(comparison, &(struct weir__compared){a, NULL},
+                         &(struct weir__compared){b, NULL}, contract, env, NULL);
+}
+
 /* Compares, and tells a line each: "! PLACE KIND" beyond, "  PLACE KIND ALLOWED" within. */
 static void expect_differences(const char *contract_text, const char *env, const char *a_text,
                                const char *b_text, const char *wanted)
@@ -229,7 +237,7 @@ static void expect_differences(const char *contract_text, const char *env, const
     char lines[4096] = "";
 
     CU_ASSERT((contract == NULL) == (contract_text == NULL));
-    CU_ASSERT_FATAL(weir__compare(&comparison, a, b, contract, env, NULL) == 0);
+    CU_ASSERT_FATAL(compare(&comparison, a, b, contract, env) == 0);
     for (size_t i = 0; i < weir__comparison_count(&comparison); i++) {
         const struct weir__difference *difference = weir__comparison_at(&comparison, i);
 
@@ -313,6 +321,34 @@ static void the_contract_says_what_may_differ(void)
     expect_differences(contract, NULL, "{\"cpus\":100}", "{\"cpus\":101}", "! /cpus number\n");
 }
 
+/* What does not count is left out, unless the contract speaks of it; what counts is
+ * compared as it counts. */
+static void what_does_not_count_is_compared_only_where_the_contract_says(void)
+{
+    static const char text[] =
+        "{\"properties\":{\"ms\":{\"x-env-diff\":{\"dev\":\"" PM "10%\"}},\"l\":{\"items\":{"
+        "\"properties\":{\"n\":{\"x-env-diff\":{\"dev\":\"exact\"}}}}}}}";
+    struct weir__contract *contract = contract_of(text, NULL);
+    json_t *a = json_of("{\"ms\":1,\"at\":\"x\",\"v\":\"/home/a/b\",\"l\":[{\"m\":1},{\"n\":1}]}");
+    json_t *b = json_of("{\"ms\":9,\"at\":\"y\",\"v\":\"/home/c/b\",\"l\":[{\"m\":2},{\"n\":2}]}");
+    json_t *counted = json_of("{\"v\":\"~/b\"}");
+    struct weir__compared left = {a, counted}, right = {b, counted};
+    struct weir__comparison comparison;
+
+    CU_ASSERT(weir__compare(&comparison, &left, &right, contract, NULL, NULL) == 0);
+    CU_ASSERT(weir__comparison_count(&comparison) == 0);
+    weir__comparison_clear(&comparison);
+    CU_ASSERT(weir__compare(&comparison, &left, &right, contract, "dev", NULL) == 0);
+    CU_ASSERT_FATAL(weir__comparison_count(&comparison) == 2);
+    CU_ASSERT_STRING_EQUAL(weir__comparison_at(&comparison, 0)->place, "/ms");
+    CU_ASSERT_STRING_EQUAL(weir__comparison_at(&comparison, 1)->place, "/l/1/n");
+    weir__comparison_clear(&comparison);
+    weir__contract_free(contract);
+    json_decref(a);
+    json_decref(b);
+    json_decref(counted);
+}
+
 /* A report from elsewhere may be nested as deep as JSON gets. */
 static void deep_reports_are_compared(void)
 {
@@ -327,7 +363,7 @@ static void deep_reports_are_compared(void)
     b[2000] = '2';
     left = json_of(a);
     right = json_of(b);
-    CU_ASSERT(weir__compare(&comparison, left, right, NULL, NULL, NULL) == 0);
+    CU_ASSERT(compare(&comparison, left, right, NULL, NULL) == 0);
     CU_ASSERT(comparison.beyond == 2);
     weir__comparison_clear(&comparison);
     json_decref(left);
@@ -348,6 +384,8 @@ int main(void)
         {"differences come by their weight", differences_come_by_their_weight},
         {"elements are compared by their name", elements_are_compared_by_their_name},
         {"the contract says what may differ", the_contract_says_what_may_differ},
+        {"what does not count is compared only where the contract says",
+         what_does_not_count_is_compared_only_where_the_contract_says},
         {"deep reports are compared", deep_reports_are_compared},
         CU_TEST_INFO_NULL,
     };

@@ -1,0 +1,120 @@
+#include "config.h"
+
+#include "probe/counted.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "probe/schema.h"
+
+/* One report on its way. */
+struct pruner {
+    const json_t *allowances;
+    const char *env;
+    struct weir__buffer pointer;
+    int failed; /* memory is short */
+};
+
+static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *counted);
+
+const json_t *weir__notes_for(const json_t *allowances, const char *pointer, const char *env)
+{
+    const json_t *notes = pointer != NULL ? json_object_get(allowances, pointer) : NULL;
+
+    for (size_t i = 0; i < json_array_size(notes); i++)
+        if (json_object_get(json_array_get(notes, i), env) != NULL)
+            return notes;
+    return NULL;
+}
+
+/* Whether there is more than places kept free. */
+static bool holds_any(const json_t *pruned)
+{
+    for (size_t i = 0; i < json_array_size(pruned); i++)
+        if (!json_is_null(json_array_get(pruned, i)))
+            return true;
+    return json_object_size(pruned) > 0;
+}
+
+static json_t *prune_below(struct pruner *pruner, const json_t *value, const json_t *counted,
+                           const char *step)
+{
+    size_t length = pruner->pointer.length;
+    json_t *pruned = NULL;
+
+    if (weir__pointer_add(&pruner->pointer, step, NULL) == 0)
+        pruned = prune(pruner, value, counted);
+    else
+        pruner->failed = 1;
+    pruner->pointer.length = length;
+    return pruned;
+}
+
+static json_t *prune_object(struct pruner *pruner, const json_t *value, const json_t *counted)
+{
+    json_t *pruned = json_object(), *member;
+    const char *name;
+
+    json_object_foreach((json_t *)value, name, member)
+    {
+        json_t *kept = prune_below(pruner, member, json_object_get(counted, name), name);
+
+        if (kept != NULL && json_object_set_new(pruned, name, kept) < 0)
+            pruner->failed = 1;
+    }
+    return pruned;
+}
+
+static json_t *prune_array(struct pruner *pruner, const json_t *value, const json_t *counted)
+{
+    json_t *pruned = json_array(), *element;
+    size_t index;
+
+    json_array_foreach((json_t *)value, index, element)
+    {
+        char place[24];
+        json_t *kept;
+
+        snprintf(place, sizeof place, "%zu", index);
+        kept = prune_below(pruner, element, json_array_get(counted, index), place);
+        if (json_array_append_new(pruned, kept != NULL ? kept : json_null()) < 0)
+            pruner->failed = 1;
+    }
+    return pruned;
+}
+
+static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *counted)
+{
+    const char *pointer = weir__buffer_text(&pruner->pointer);
+    json_t *pruned;
+
+    if (weir__notes_for(pruner->allowances, pointer, pruner->env) != NULL)
+        return json_incref((json_t *)(counted != NULL ? counted : value));
+    if (json_is_object(value) && (counted == NULL || json_is_object(counted)))
+        pruned = prune_object(pruner, value, counted);
+    else if (json_is_array(value) && (counted == NULL || json_is_array(counted)))
+        pruned = prune_array(pruner, value, counted);
+    else
+        return json_incref((json_t *)counted);
+    pruner->failed |= pointer == NULL || pruned == NULL;
+    if (counted != NULL || holds_any(pruned))
+        return pruned;
+    json_decref(pruned);
+    return NULL;
+}
+
+json_t *weir__counted_of(const struct weir__compared *side, const json_t *allowances,
+                         const char *env)
+{
+    struct pruner pruner = {.allowances = allowances, .env = env};
+    json_t *pruned;
+
+    if (side->counted == NULL)
+        return json_incref((json_t *)side->report);
+    pruned = prune(&pruner, side->report, side->counted);
+    weir__buffer_clear(&pruner.pointer);
+    if (!pruner.failed)
+        return pruned;
+    json_decref(pruned);
+    return NULL;
+}
