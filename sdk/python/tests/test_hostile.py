@@ -526,6 +526,123 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(worker.get()["result"], 3)
 
 
+class Neighbours(unittest.TestCase):
+    CODE = """
+        import sys, threading, time
+        from typing import Any, Iterator
+        from weir_worker import Error, context, function, log, run
+        kept = []
+        @function
+        def sleep(s: float) -> str:
+            time.sleep(s)
+            return "slept"
+        @function
+        def bad():
+            class Bad(Exception):
+                def __str__(self):
+                    raise ValueError
+            raise Bad()
+        @function
+        def leave(status: int):
+            sys.exit(status)
+        @function
+        def own(data: Any):
+            raise Error("mine", 1402, data)
+        @function
+        def keep(values: Iterator[int]) -> int:
+            kept.append(values)
+            return next(values)
+        @function
+        def kept_one() -> list:
+            return list(kept[0])
+        @function
+        def talk() -> int:
+            threads = [threading.Thread(target=lambda: [log("x" * 1000) for _ in range(50)]) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return 5
+        @function
+        def stubborn() -> Iterator[int]:
+            while True:
+                try:
+                    yield 1
+                except GeneratorExit:
+                    yield 2
+        run()
+    """
+
+    def test_far_deadlines(self):
+        """deadlines: one of centuries is as good as none"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            for ident, deadline in enumerate((2 ** 31, 10 ** 15, 10 ** 400)):
+                self.assertEqual(worker.answer(ident, "sleep", 0.03, deadline_ms=deadline).get("result"), "slept")
+            # What waits behind it is looked after too.
+            worker.call("a", "sleep", 60, deadline_ms=10 ** 15)
+            worker.notify("cancel", id="a")
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+
+    def test_odd_errors(self):
+        """errors: one that cannot say itself, sys.exit(), data of one's own, data that is none"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            self.assertEqual(worker.answer(1, "bad")["error"]["data"]["type"].rpartition(".")[2], "Bad")
+            self.assertEqual(worker.answer(2, "leave", 3)["error"]["data"]["type"], "SystemExit")
+            self.assertEqual(worker.answer(3, "own", [1])["error"], {"code": 1402, "message": "mine", "data": [1]})
+            self.assertEqual(worker.answer(4, "own", None)["error"]["code"], 1402)
+            self.assertEqual(worker.answer(5, "sleep", 0)["result"], "slept")
+
+    def test_an_iterator_that_is_kept(self):
+        """streams: an input that outlives its call is over"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "keep", stream="in")
+            worker.get()
+            worker.notify("chunk", id=1, value=5)
+            self.assertEqual(worker.get()["result"], 5)
+            self.assertEqual(worker.answer(2, "kept_one")["result"], [])
+
+    def test_logs_from_threads(self):
+        """log: whole lines from four threads at once"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "talk")
+            messages = [worker.get() for _ in range(201)]
+            self.assertEqual([one.get("method") for one in messages[:-1]], ["weir/log"] * 200)
+            self.assertEqual(messages[-1]["result"], 5)
+
+    def test_a_generator_that_does_not_close(self):
+        """streams: a generator that yields when it is closed: the call ends all the same"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "stubborn", credit=1)
+            worker.get()
+            worker.notify("cancel", id=1)
+            self.assertEqual(worker.get()["error"]["code"], -32800)
+            self.assertEqual(worker.answer(2, "sleep", 0)["result"], "slept")
+
+    def test_closed_descriptors(self):
+        """start: with standard input or output closed it ends, and says nothing"""
+        for closing in ("<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"):
+            done = subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {closing}', sys.executable,
+                                   "from weir_worker import function, run\nrun()"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=support.environment(), timeout=30)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""), closing)
+
+    def test_a_long_batch(self):
+        """batch: 1,000 calls in one line, one of them slow and cancelled"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.send([{"id": number, "method": "sleep", "params": [60 if number == 500 else 0]}
+                         for number in range(1000)])
+            worker.notify("cancel", id=500)
+            answers = worker.get()
+            self.assertEqual(sorted(one["id"] for one in answers), list(range(1000)))
+            self.assertEqual([one["id"] for one in answers if "error" in one], [500])
+
+
 class Idle(unittest.TestCase):
     def test_an_idle_worker_does_nothing(self):
         """an idle worker's watcher parks: no processor time"""

@@ -2,7 +2,6 @@
 
 Limits of the protocol are held here: 64 MiB a line, 1,000 levels deep.
 """
-import dataclasses
 import json
 import json.encoder
 import re
@@ -27,8 +26,9 @@ quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
 def _default(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: getattr(value, name) for name in fields}
     raise TypeError(f"a value of type {type(value).__name__} cannot be said in JSON")
 
 
@@ -47,6 +47,14 @@ def _make_encode() -> Callable[[Any], str]:
 
 
 encode_quickly = _make_encode()
+
+
+def encode_or_none(value: Any) -> Optional[str]:
+    """None where encode() has to be asked for more."""
+    try:
+        return encode_quickly(value)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return None
 
 
 def _with_more_stack(work: Callable[[], Any]) -> Any:

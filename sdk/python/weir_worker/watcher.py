@@ -238,4 +238,5 @@ def _poll(*fds: int) -> "select.poll":
 
 
 def _milliseconds(until: Optional[float]) -> Optional[float]:
-    return None if until is None else max(0.0, (until - time.monotonic()) * 1000) + 1
+    """For poll(), which takes no more than an int."""
+    return None if until is None else min(max(0.0, until - time.monotonic()) * 1000 + 1, 3600_000)

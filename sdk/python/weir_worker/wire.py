@@ -19,19 +19,28 @@ def take() -> Tuple[int, int]:
     global _taken
     if _taken is None:
         # Above the numbers that people close in loops; not inherited by programs that are executed.
-        ends = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (0, 1)]
         nothing = os.open(os.devnull, os.O_RDWR)
+        ends = [_duplicate(fd, nothing) for fd in (0, 1)]
         os.dup2(nothing, 0)
         try:
             os.dup2(2, 1)
         except OSError:
             os.dup2(nothing, 1)
-        os.close(nothing)
+        if nothing > 1:
+            os.close(nothing)
         _taken = (ends[0], ends[1])
         os.register_at_fork(after_in_child=_close)
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
     return _taken
+
+
+def _duplicate(fd: int, nothing: int) -> int:
+    """One that is closed is as good as /dev/null: no calls, and nobody to answer."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
+    except OSError:
+        return fcntl.fcntl(nothing, fcntl.F_DUPFD_CLOEXEC, 10)
 
 
 def take_unless_interactive() -> None:

@@ -27,6 +27,8 @@ WRITE_SIZE = 65536
 MAX_TEXT = 1 << 20
 
 LONG = 1 << 63
+# A deadline later than this is as good as none: a month.
+FOREVER_MS = 31 * 24 * 3600 * 1000
 # Stands for a line that was too long, among the lines.
 TOO_LONG = object()
 # What takes a generator longer than this is sent on at once.
@@ -41,6 +43,9 @@ class Worker:
         self.functions = functions
         self.name = name
         self.fd_in, self.fd_out = fds
+        for fd in fds:
+            # A parent may have left them otherwise.
+            os.set_blocking(fd, True)
         self.main_thread = threading.get_ident()
         self.lock = threading.RLock()
         # Shared with the watcher, as said above.
@@ -120,7 +125,7 @@ class Worker:
         Returns when there is a call that is not quick (it is in the queue then), or the end of file.
         """
         lines, out, quick, watcher, lock = self.lines, self.out, self._quick, self.watcher, self.lock
-        scan, monotonic, read, write = codec.scan, time.monotonic, os.read, os.write
+        scan, encode, monotonic, read, write = codec.scan, codec.encode_or_none, time.monotonic, os.read, os.write
         fd_in, fd_out, cutter = self.fd_in, self.fd_out, self._cutter
         while True:
             while lines:
@@ -128,7 +133,7 @@ class Worker:
                 message = None
                 try:
                     value, end = scan(line, 0)
-                    if end != len(line) or end > codec.SHALLOW:
+                    if end != len(line) or (end > codec.SHALLOW and codec.is_too_deep(line)):
                         raise ValueError
                     message = value
                     door = quick[message["method"]]
@@ -137,11 +142,15 @@ class Worker:
                     deadline = None
                     if "weir" in message:
                         deadline = self._quick_deadline(message["weir"])
-                    if type(ident) is not int or message["jsonrpc"] != "2.0" \
-                            or (type(params) is not list and type(params) is not dict):
+                    if type(ident) is not int:
+                        ident = _quoted(ident)
+                    if message["jsonrpc"] != "2.0" or (type(params) is not list and type(params) is not dict):
                         raise ValueError
                 except (KeyError, TypeError, ValueError, StopIteration, RecursionError):
-                    self.take_line(line, message)
+                    if type(message) is list and message:
+                        self._run_batch(message, len(line))
+                    else:
+                        self.take_line(line, message)
                     if self.queue:
                         return
                     continue
@@ -158,9 +167,15 @@ class Worker:
                     if deadline is not None and monotonic() >= deadline:
                         self._answer_failure(ident, Cancelled("deadline"), deadline)
                     elif type(result) is int and -LONG < result < LONG:
-                        out.append('{"jsonrpc":"2.0","id":%d,"result":%d}\n' % (ident, result))
+                        out.append('{"jsonrpc":"2.0","id":%s,"result":%d}\n' % (ident, result))
                     else:
-                        self._answer_text(None, "%d" % ident, *self._result(result))
+                        text = encode(result)
+                        if text is None:
+                            self._answer_text(None, str(ident), *self._result(result))
+                        elif len(text) > codec.SHALLOW:
+                            self._answer_text(None, str(ident), *_checked(text))
+                        else:
+                            out.append('{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (ident, text))
                 if self.slow or self._out_size > WRITE_SIZE:
                     self.flush()
             self.slow = False
@@ -196,18 +211,60 @@ class Worker:
         milliseconds = weir.get("deadline_ms")
         if milliseconds is None:
             return None
-        deadline: float = self.read_at + milliseconds / 1000
-        if type(milliseconds) is not int or deadline <= time.monotonic():
+        if type(milliseconds) is not int:
+            raise ValueError
+        deadline = self.read_at + min(milliseconds, FOREVER_MS) / 1000
+        if deadline <= time.monotonic():
             raise ValueError
         return deadline
 
-    def _answer_failure(self, ident: int, error: BaseException, deadline: Optional[float]) -> None:
+    def _run_batch(self, messages: List[Any], size: int) -> None:
+        """A batch on the main thread: its quick calls now, the others by way of the queue.
+
+        What has not been looked at stands in front of the lines, where the watcher finds it.
+        """
+        lines, quick = self.lines, self._quick
+        batch = Batch()
+        # One more than there are in the queue, so that the answer does not go before all were looked at.
+        batch.waiting = 1
+        share = size // len(messages)
+        lines.extendleft((batch, message, share) for message in reversed(messages))
+        while lines and type(lines[0]) is tuple:
+            line = lines.popleft()
+            message = line[1]
+            try:
+                door = quick[message["method"]]
+                ident = message["id"]
+                params = message["params"]
+                if type(ident) is not int:
+                    ident = _quoted(ident)
+                if "weir" in message or message["jsonrpc"] != "2.0" \
+                        or (type(params) is not list and type(params) is not dict):
+                    raise ValueError
+            except (KeyError, TypeError, ValueError):
+                self.take_line(line)
+                continue
+            self.message = message
+            try:
+                result = door(params, None)
+            except BaseException as error:
+                self.message = None
+                call = self._disengage_quick() if self.engaged else None
+                self._answer_text(batch, str(ident), "error", self._failure(call, error), False)
+            else:
+                self.message = None
+                if self.engaged:
+                    self._disengage_quick()
+                self._answer_text(batch, str(ident), *self._result(result), False)
+        self._answer_batch(batch)
+
+    def _answer_failure(self, ident: Any, error: BaseException, deadline: Optional[float]) -> None:
         call = self._disengage_quick() if self.engaged else None
         if deadline is not None and time.monotonic() >= deadline:
             text = _error(Refused(*STOPS["deadline"]))
         else:
             text = self._failure(call, error)
-        self._answer_text(None, "%d" % ident, "error", text)
+        self._answer_text(None, str(ident), "error", text)
 
     # --- In and out of a function -----------------------------------------------------------------
 
@@ -272,7 +329,7 @@ class Worker:
     def deadline_of(self, message: Dict[str, Any]) -> Optional[float]:
         """The deadline of a message of the last read, as a time of time.monotonic()."""
         milliseconds = message.get("weir", {}).get("deadline_ms")
-        return None if milliseconds is None else self.read_at + milliseconds / 1000
+        return None if milliseconds is None else self.read_at + min(milliseconds, FOREVER_MS) / 1000
 
     def next_deadline(self) -> Optional[float]:
         times = [call.deadline for call in self.calls.values()
@@ -306,6 +363,9 @@ class Worker:
             if type(line) is bytes:
                 raise Refused(errors.PARSE_ERROR, "the line is not UTF-8",
                               codec.recover_id(line.decode("utf-8", "replace")))
+            if type(line) is tuple:
+                self._take_of_batch(*line)
+                return
             if not line or line.isspace():
                 return
             if message is None:
@@ -319,14 +379,16 @@ class Worker:
 
     def _take_batch(self, messages: List[Any], size: int) -> None:
         batch = Batch()
-        # One more than there are, so that the answer does not go before all have been looked at.
         batch.waiting = 1
         for message in messages:
-            try:
-                self._take_message(message, batch, size // len(messages))
-            except Refused as refused:
-                batch.answers.append(_response(id_text(refused.ident), "error", _error(refused)))
+            self._take_of_batch(batch, message, size // len(messages))
         self._answer_batch(batch)
+
+    def _take_of_batch(self, batch: Batch, message: Any, size: int) -> None:
+        try:
+            self._take_message(message, batch, size)
+        except Refused as refused:
+            batch.answers.append(_response(id_text(refused.ident), "error", _error(refused)))
 
     def _answer_batch(self, batch: Batch, answer: Optional[str] = None) -> None:
         if answer is not None:
@@ -449,6 +511,8 @@ class Worker:
             self._leave()
             kind, text = "error", self._failure(call, error)
         self.running = None
+        # Who has kept the iterator gets nothing more from it.
+        call.input_open = False
         if call.stop == "rule" or call.is_late():
             call.stop_for("deadline")
             kind, text = "error", _error(call.stop_error())
@@ -566,9 +630,7 @@ class Worker:
             text = codec.encode(value)
         except (TypeError, ValueError, OverflowError) as error:
             return "error", _error(Refused(errors.NOT_JSON, str(error)))
-        if codec.is_too_deep(text):
-            return "error", _error(Refused(errors.TOO_LONG, "the result is nested too deeply"))
-        return "result", text
+        return _checked(text)
 
     def _failure(self, call: Optional[Call], error: BaseException) -> str:
         """The error object for what a function raised."""
@@ -585,7 +647,11 @@ class Worker:
                                        "data": error.data})
             return text
         code = error.code if isinstance(error, Error) else errors.RAISED
-        return codec.encode({"code": code, "message": str(error)[:MAX_TEXT], "data": {
+        try:
+            text = error.message if isinstance(error, Error) else str(error)
+        except Exception:
+            text = "an error that cannot say itself"
+        return codec.encode({"code": code, "message": text[:MAX_TEXT], "data": {
             "type": type(error).__qualname__, "traceback": _traceback(error)}})
 
     def _refuse(self, call: Call, refused: Refused) -> None:
@@ -595,16 +661,19 @@ class Worker:
     def _send_error(self, ident_text: str, refused: Refused) -> None:
         self._answer_text(None, ident_text, "error", _error(refused))
 
-    def _answer_text(self, batch: Optional[Batch], ident_text: str, kind: str, text: str) -> None:
+    def _answer_text(self, batch: Optional[Batch], ident_text: str, kind: str, text: str,
+                     was_waiting: bool = True) -> None:
         answer = _response(ident_text, kind, text)
         if len(answer) > 1 << 20 and _is_too_long(answer):
             answer = _response(ident_text, "error",
                                _error(Refused(errors.TOO_LONG, "the result is longer than a line may be")))
-        if batch is not None:
-            self._answer_batch(batch, answer)
-        else:
+        if batch is None:
             self.out.append(answer)
             self._out_size += len(answer)
+        elif was_waiting:
+            self._answer_batch(batch, answer)
+        else:
+            batch.answers.append(answer)
 
     def log(self, text: str, level: str) -> None:
         message = self.message
@@ -683,12 +752,24 @@ def _is_too_long(line: str) -> bool:
                                  and len(line.encode("utf-8", "backslashreplace")) > limit)
 
 
+def _quoted(ident: Any) -> str:
+    if type(ident) is not str:
+        raise ValueError
+    return codec.quote(ident)
+
+
 def _response(ident_text: str, kind: str, text: str) -> str:
     return '{"jsonrpc":"2.0","id":%s,"%s":%s}\n' % (ident_text, kind, text)
 
 
 def _error(refused: Refused) -> str:
     return '{"code":%d,"message":%s}' % (refused.code, codec.quote(refused.message[:MAX_TEXT]))
+
+
+def _checked(text: str) -> Tuple[str, str]:
+    if codec.is_too_deep(text):
+        return "error", _error(Refused(errors.TOO_LONG, "the result is nested too deeply"))
+    return "result", text
 
 
 def _map_result(values: List[Any], failed: Dict[str, str],
