@@ -386,6 +386,15 @@ class Cancelling(unittest.TestCase):
         def add(a: int, b: int) -> int:
             return a + b
         @function
+        def return_when_stopped():
+            from weir_worker import current
+            while current.worker.running is None or current.worker.running.stop is None:
+                pass
+            return "returned"
+        @function
+        def echo(value):
+            return value
+        @function
         def add_slowly(a: int, b: int) -> int:
             time.sleep(0.0003)
             return a + b
@@ -470,6 +479,32 @@ class Cancelling(unittest.TestCase):
             self.assertLessEqual(outcomes, {None, -32800})
             self.assertEqual(worker.answer("last", "add", 1, 1)["result"], 2)
             self.assertNotIn("Traceback", worker.stderr())
+
+    def test_races_at_the_return(self):
+        """36: 100 races where the function returns at the moment when it is to be stopped"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            for ident in range(100):
+                if ident % 2:
+                    worker.call(ident, "return_when_stopped", deadline_ms=25)
+                else:
+                    worker.call(ident, "return_when_stopped")
+                    worker.notify("cancel", id=ident)
+                answer = worker.get()
+                self.assertEqual(answer["id"], ident)
+                self.assertEqual(answer.get("result", "returned"), "returned")
+                self.assertIn(answer.get("error", {}).get("code"), (None, -32800, -33001))
+            self.assertEqual(worker.answer("last", "add", 1, 1)["result"], 2)
+            self.assertEqual(worker.end(), 0)
+            self.assertNotIn("Traceback", worker.stderr())
+
+    def test_long_work_of_our_own(self):
+        """36: the SDK itself is busy for long, with parsing and encoding: nobody else reads the wire"""
+        with support.worker(self.CODE) as worker:
+            big = list(range(400000))
+            for ident in range(10):
+                self.assertEqual(len(worker.answer(ident, "echo", big)["result"]), len(big))
+                self.assertEqual(worker.answer(ident, "add", 1, 1)["result"], 2)
 
     def test_except_exception_does_not_eat_it(self):
         """36: a bare `except Exception` does not eat Cancelled, finally runs"""
