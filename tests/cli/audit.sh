@@ -172,7 +172,8 @@ full_disk() {
     size=$(stat -c %s "$log")
     for over in 0 1 100 400; do
         rm -f "$work/ran"
-        "$PYTHON3" -c 'import os, resource, sys
+        "$PYTHON3" -c 'import os, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
 os.execv(sys.argv[2], sys.argv[2:])' $((size + over)) "$weir" run --audit "$log" -- touch "$work/ran" 2>"$err"
         same 125 $? && [ ! -e "$work/ran" ] && cmp "$log" "$work/good" && sound || return 1

@@ -144,8 +144,8 @@ def a_disk_of_every_size(log):
     """Room for a seeded part of a record: it is taken back, and the log stays whole."""
     rng = random.Random(SEED)
     finish(writer(log, 3, 200))
-    for _ in range(25):
-        limit = os.path.getsize(log) + rng.randrange(0, 700)
+    for room in [0, 1] + [rng.randrange(0, 700) for _ in range(25)]:
+        limit = os.path.getsize(log) + room
         before = lines_of(log)
         process = writer(log, 5, 200, preexec_fn=lambda: resource.setrlimit(
             resource.RLIMIT_FSIZE, (limit, limit)))
