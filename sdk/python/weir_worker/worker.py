@@ -187,7 +187,7 @@ class Worker:
                     written = write(fd_out, data)
                     if written != len(data):
                         self._write(data[written:])
-            if self.eof:
+            if self.eof or self.queue:  # the watcher may have queued some while a quick call was slow
                 return
             self.epoch += 1
             self.idle = True
