@@ -38,6 +38,8 @@ const struct cli_command cli_weir = {
              "the same from a file, with a report in JSON"},
             {"weir map -j4 -- python3 enrich.py <in.ndjson >out.ndjson",
              "records through four workers, replies in order, none lost"},
+            {"weir call -w 'python3 math_worker.py' add 3 4", "call a function of a worker"},
+            {"weir serve -w 'python3 math_worker.py' -j4", "keep four of them warm for everybody"},
             {NULL, NULL},
         },
     .exits =

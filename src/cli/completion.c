@@ -207,7 +207,8 @@ static void print_zsh_options(const struct cli_option *options, size_t count, FI
     for (size_t i = 0; i < count; i++) {
         const struct cli_option *option = &options[i];
         int repeats =
-            option->kind == CLI_VARIABLE || option->kind == CLI_NAME || option->kind == CLI_LIMIT;
+            option->kind == CLI_VARIABLE || option->kind == CLI_NAME || option->kind == CLI_LIMIT
+            || option->kind == CLI_TEXTS;
 
         for (int letter = option->letter != '\0'; letter >= 0; letter--) {
             fprintf(out, " \\\n            '%s", repeats ? "*" : "");

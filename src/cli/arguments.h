@@ -1,0 +1,13 @@
+/* cli/arguments.h - the words after a method, as its params. */
+#ifndef WEIR_CLI_ARGUMENTS_H
+#define WEIR_CLI_ARGUMENTS_H
+
+#include "base/buffer.h"
+
+/* Appends the params for these words: an array, or an object where they are
+ * NAME=ARGUMENT.  An ARGUMENT that is JSON stays as it is, all else is a string.
+ * Errors: INVALID (some by name and some not, a name twice, not UTF-8), NOMEM. */
+int arguments_params(char *const *words, size_t count, struct weir__buffer *params,
+                     struct weir_error *error);
+
+#endif

@@ -1,0 +1,483 @@
+/* weir call - call a function in a worker. */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <weir/weir.h>
+
+#include "base/fd.h"
+#include "cli/about_call.h"
+#include "cli/arguments.h"
+#include "cli/audit_common.h"
+#include "cli/method_list.h"
+#include "cli/remote.h"
+#include "cli/signals.h"
+#include "cli/socket_path.h"
+#include "rpc/credit.h"
+#include "rpc/write.h"
+#include "text/words.h"
+
+enum {
+    FUNCTION_FAILED = 1,
+    DEADLINE = 124,
+    OUTPUT_WINDOW = 64, /* values under way */
+};
+
+struct errand {
+    struct call_values values;
+    struct cli_parsed parsed;
+    struct weir__buffer params;
+    char **worker, **launcher; /* their words */
+    weir_t *weir;              /* NULL: the function is behind a socket */
+    struct remote *remote;
+
+    int has_output_stream;
+    struct weir__receiver output;
+    weir_lines *input; /* NULL: none, or at its end */
+    int input_fd_open, called;
+    struct audit audit;
+    char said[600]; /* what went wrong, for the audit log */
+    int over, status;
+    int ended_by; /* the first signal; 0: none */
+    int by_terminal;
+};
+
+static int say(struct errand *errand, int status, const char *sentence)
+{
+    snprintf(errand->said, sizeof errand->said, "%s", sentence);
+    cli_say(&cli_call, "%s", sentence);
+    return status;
+}
+
+static void end(struct errand *errand, int status)
+{
+    if (!errand->over)
+        errand->status = status;
+    errand->over = 1;
+}
+
+/* --- Signals --------------------------------------------------------------- */
+
+/* The first cancels the function, the second leaves. */
+static void heed_signals(struct errand *errand)
+{
+    struct caught caught;
+
+    while (signals_take(&caught)) {
+        if (caught.number == SIGTSTP || caught.number == SIGTTIN || caught.number == SIGTTOU) {
+            signals_stop(caught.number);
+            continue;
+        }
+        if (errand->ended_by != 0 || !errand->called) {
+            errand->ended_by = caught.number;
+            errand->by_terminal = caught.by_kernel;
+            end(errand, CLI_SIGNALED + caught.number);
+            return;
+        }
+        errand->ended_by = caught.number;
+        errand->by_terminal = caught.by_kernel;
+        errand->remote->kind->cancel(errand->remote);
+    }
+}
+
+/* --- Output ---------------------------------------------------------------- */
+
+/* Writes a line to standard output.  A reader that stands still must not keep
+ * signals from us. */
+static void put_line(struct errand *errand, struct weir__slice text)
+{
+    struct pollfd fds[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
+                           {.fd = signals_fd(), .events = POLLIN}};
+
+    while (!errand->over) {
+        poll(fds, 2, -1);
+        if (fds[1].revents != 0)
+            heed_signals(errand);
+        if (fds[0].revents != 0)
+            break;
+    }
+    if (errand->over && errand->ended_by != 0)
+        return;
+    fwrite(text.bytes, 1, text.length, stdout);
+    fputc('\n', stdout);
+    if (cli_flush() != 0) {
+        say(errand, 0, "cannot write to standard output");
+        end(errand, CLI_FAILED);
+    }
+}
+
+static void hear_value(void *owner, struct weir__slice value)
+{
+    struct errand *errand = owner;
+    int64_t n;
+
+    if (errand->over)
+        return;
+    put_line(errand, value);
+    n = weir__receiver_consume(&errand->output);
+    if (n > 0 && !errand->over)
+        errand->remote->kind->grant(errand->remote, (unsigned)n);
+}
+
+static void tell_failure(struct errand *errand, const struct weir_reply *reply)
+{
+    json_t *error = reply->error != NULL ? json_loads(reply->error, JSON_ALLOW_NUL, NULL) : NULL;
+    const json_t *data = json_object_get(error, "data");
+    const char *traceback = json_string_value(json_object_get(data, "traceback"));
+    const char *type = json_string_value(json_object_get(data, "type"));
+    const char *message = reply->message != NULL ? reply->message : "";
+
+    snprintf(errand->said, sizeof errand->said, "%s", message);
+    if (traceback != NULL)
+        fputs(traceback, stderr);
+    if (traceback != NULL && *traceback != '\0' && traceback[strlen(traceback) - 1] != '\n')
+        fputc('\n', stderr);
+    fflush(stderr);
+    if (reply->outcome == WEIR_CALL_FAILED)
+        cli_say(&cli_call, "%s%s%s%s", type != NULL ? type : "", type != NULL ? ": " : "", message,
+                *message == '\0' ? "the function failed" : "");
+    else
+        cli_say(&cli_call, "%s%s%s", weir_outcome_name(reply->outcome),
+                *message != '\0' ? ": " : "", message);
+    if (errand->values.json && reply->error != NULL)
+        put_line(errand, weir__slice_of(reply->error));
+    json_decref(error);
+}
+
+static int status_of(const struct errand *errand, const struct weir_reply *reply)
+{
+    switch (reply->outcome) {
+    case WEIR_CALL_RETURNED:
+        return CLI_OK;
+    case WEIR_CALL_FAILED:
+        return FUNCTION_FAILED;
+    case WEIR_CALL_CANCELLED:
+        return errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED;
+    case WEIR_CALL_DEADLINE:
+        return DEADLINE;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+static void hear_done(void *owner, const struct weir_reply *reply)
+{
+    struct errand *errand = owner;
+    struct weir__slice result = {reply->result, reply->length};
+
+    if (errand->over)
+        return;
+    if (reply->outcome != WEIR_CALL_RETURNED)
+        tell_failure(errand, reply);
+    else if (!errand->has_output_stream || weir__slice_type(result) != 'n')
+        put_line(errand, result);
+    end(errand, status_of(errand, reply));
+}
+
+static void hear_lost(void *owner, const char *sentence)
+{
+    struct errand *errand = owner;
+
+    if (errand->over)
+        return;
+    say(errand, 0, sentence);
+    end(errand, errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED);
+}
+
+/* --- The call -------------------------------------------------------------- */
+
+static void list(struct errand *errand, struct weir__slice methods)
+{
+    if (errand->values.json)
+        put_line(errand, methods);
+    else if (method_list_print(methods, stdout) < 0)
+        return end(errand, say(errand, CLI_FAILED, "the list of functions cannot be read"));
+    end(errand, CLI_OK);
+}
+
+/* Whether the function is said to return a stream. */
+static int returns_stream(struct weir__slice methods, const char *method)
+{
+    static const char *const names[] = {"stream"};
+    struct weir__slice description, stream;
+
+    weir__object_get(methods, &method, &description, 1);
+    weir__object_get(description, names, &stream, 1);
+    return weir__slice_is(stream, "out") || weir__slice_is(stream, "both");
+}
+
+static void hear_ready(void *owner, struct weir__slice methods)
+{
+    struct errand *errand = owner;
+    struct remote_call call = {
+        .timeout_ms = errand->values.timeout_ms,
+        .input = errand->values.input,
+        .credit = OUTPUT_WINDOW,
+    };
+    struct weir_error error;
+
+    if (errand->over)
+        return;
+    if (errand->values.list) {
+        list(errand, methods);
+        return;
+    }
+    call.method = errand->parsed.words.items[0];
+    call.params = (struct weir__slice){errand->params.bytes, errand->params.length};
+    errand->has_output_stream = returns_stream(methods, call.method);
+    errand->output = (struct weir__receiver){.window = OUTPUT_WINDOW, .granted = OUTPUT_WINDOW};
+    if (errand->remote->kind->call(errand->remote, &call, &error) < 0)
+        end(errand,
+            say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
+    else
+        errand->called = 1;
+}
+
+/* --- Input ----------------------------------------------------------------- */
+
+static void end_input(struct errand *errand)
+{
+    weir_lines_free(errand->input);
+    errand->input = NULL;
+    if (!errand->over)
+        errand->remote->kind->end(errand->remote);
+}
+
+static int is_blank(const struct weir_line *line)
+{
+    for (size_t i = 0; i < line->length; i++)
+        if (strchr(" \t\r", line->bytes[i]) == NULL || line->bytes[i] == '\0')
+            return 0;
+    return 1;
+}
+
+/* Returns whether there was a line to send. */
+static int send_line(struct errand *errand)
+{
+    struct weir_error error;
+    struct weir_line line;
+    int status = weir_lines_next(errand->input, &line, &error);
+
+    if (status == 0 && !errand->input_fd_open)
+        status = weir_lines_rest(errand->input, &line, &error);
+    if (status == 1 && is_blank(&line))
+        return 1;
+    if (status == 1)
+        status = errand->remote->kind->send(errand->remote, line.bytes, line.length, &error);
+    else if (status == 0)
+        return 0;
+    if (status < 0) {
+        cli_say(&cli_call, "--stdin: line %llu: %s", (unsigned long long)line.number, error.text);
+        end(errand, CLI_USAGE); /* freeing the call cancels the function */
+    }
+    return status > 0;
+}
+
+/* Sends what the credit allows. */
+static void send_input(struct errand *errand)
+{
+    while (!errand->over && errand->input != NULL
+           && errand->remote->kind->credit(errand->remote) > 0) {
+        if (send_line(errand))
+            continue;
+        if (!errand->input_fd_open && !errand->over)
+            end_input(errand);
+        break;
+    }
+}
+
+static void read_input(struct errand *errand)
+{
+    struct weir_error error;
+    char bytes[65536];
+    ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
+
+    if (count > 0) {
+        if (weir_lines_feed(errand->input, bytes, (size_t)count, &error) < 0)
+            end(errand, say(errand, CLI_FAILED, error.text));
+    } else if (count == 0) {
+        errand->input_fd_open = 0;
+    } else if (errno != EAGAIN && errno != EINTR) {
+        cli_say(&cli_call, "cannot read standard input: %s", strerror(errno));
+        end(errand, CLI_FAILED);
+    }
+}
+
+/* --- The loop -------------------------------------------------------------- */
+
+static void run_loop(struct errand *errand)
+{
+    while (!errand->over) {
+        struct pollfd fds[] = {
+            {.fd = -1}, {.fd = signals_fd(), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+        int timeout_ms = -1;
+        struct remote *remote = errand->remote;
+
+        send_input(errand);
+        if (errand->over)
+            break;
+        fds[0].fd = remote->kind->fd(remote, &fds[0].events, &timeout_ms);
+        if (errand->called && errand->input != NULL && errand->input_fd_open
+            && remote->kind->credit(remote) > 0)
+            fds[2].fd = STDIN_FILENO;
+        poll(fds, 3, timeout_ms);
+        remote->kind->dispatch(remote);
+        heed_signals(errand);
+        if (!errand->over && errand->input != NULL && fds[2].revents != 0)
+            read_input(errand);
+    }
+}
+
+static void hear_event(const struct weir_event *event, void *context)
+{
+    struct errand *errand = context;
+
+    audit_hear(&errand->audit, event);
+}
+
+static int open_remote(struct errand *errand, struct weir_error *error)
+{
+    struct remote_owner owner = {hear_ready, hear_value, hear_done, hear_lost, errand};
+    struct remote_pool_options options = {
+        .command = (const char *const *)errand->worker,
+        .launcher = (const char *const *)errand->launcher,
+        .start_timeout_ms = errand->values.start_timeout_ms,
+    };
+    struct weir_options context;
+    char *path;
+
+    if (errand->worker == NULL) {
+        path = socket_path(errand->values.socket, error);
+        if (path != NULL)
+            errand->remote = remote_socket_open(path, &owner, error);
+        free(path);
+        return errand->remote != NULL ? 0 : error->status;
+    }
+    weir_options_init(&context);
+    context.spawner_stays_child = 1; /* weir waits for nobody else */
+    context.on_event = hear_event;
+    context.event_context = errand;
+    errand->weir = weir_open(&context, error);
+    if (errand->weir != NULL)
+        errand->remote = remote_pool_open(errand->weir, &options, &owner, error);
+    return errand->remote != NULL ? 0 : error->status;
+}
+
+/* --- What was asked -------------------------------------------------------- */
+
+static int split(const char *option, const char *text, char ***words)
+{
+    struct weir_error error;
+    size_t count = 0;
+
+    if (text == NULL)
+        return 0;
+    if (weir__words_split(text, words, &count, &error) < 0) {
+        cli_say(&cli_call, "%s: %s", option, error.text);
+        return CLI_USAGE;
+    }
+    if (count > 0)
+        return 0;
+    cli_say(&cli_call, "%s has no word in it: give a program", option);
+    return CLI_USAGE;
+}
+
+/* Returns 0, or the status to exit with. */
+static int prepare(struct errand *errand)
+{
+    const struct call_values *values = &errand->values;
+    size_t count = errand->parsed.words.count;
+    struct weir_error error;
+    int status;
+
+    if (values->worker != NULL && values->socket != NULL)
+        return say(errand, CLI_USAGE,
+                   "--worker starts one, --socket uses one that runs: leave one out");
+    if (values->launcher != NULL && values->worker == NULL)
+        return say(errand, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
+    if (values->list && count > 0)
+        return say(errand, CLI_USAGE, "--list calls nothing: leave the method out");
+    if (!values->list && count == 0)
+        return cli_bad_usage(&cli_call, "no method was given: --list shows those there are");
+    status = split("--worker", values->worker, &errand->worker);
+    if (status == 0)
+        status = split("--launcher", values->launcher, &errand->launcher);
+    if (status == 0 && count > 1
+        && arguments_params((char *const *)errand->parsed.words.items + 1, count - 1,
+                            &errand->params, &error)
+               < 0)
+        status = say(errand, CLI_USAGE, error.text);
+    if (status == 0 && values->input) {
+        errand->input = weir_lines_new(WEIR_MAX_LINE);
+        errand->input_fd_open = 1;
+    }
+    return status;
+}
+
+static enum weir__audit_outcome outcome_of(const struct errand *errand, int status)
+{
+    switch (status) {
+    case CLI_OK:
+        return WEIR__AUDIT_OK;
+    case DEADLINE:
+        return WEIR__AUDIT_TIMED_OUT;
+    case FUNCTION_FAILED:
+        return WEIR__AUDIT_FAILED;
+    default:
+        return errand->ended_by != 0 ? WEIR__AUDIT_CANCELLED : WEIR__AUDIT_ERROR;
+    }
+}
+
+static int work(struct errand *errand)
+{
+    struct weir_error error;
+    int status = prepare(errand), failed;
+
+    if (status != 0)
+        return status;
+    failed = signals_catch();
+    if (failed != 0) {
+        cli_say(&cli_call, "cannot catch signals: %s", strerror(failed));
+        return CLI_FAILED;
+    }
+    status = audit_begin(&errand->audit, &cli_call, &errand->parsed,
+                         errand->values.list ? "--list" : errand->parsed.words.items[0]);
+    if (status != 0)
+        return status;
+    if (open_remote(errand, &error) < 0)
+        status = say(errand, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
+    else
+        run_loop(errand);
+    if (errand->remote != NULL)
+        errand->remote->kind->free(errand->remote);
+    weir_close(errand->weir);
+    if (status == 0)
+        status = errand->status;
+    status = audit_end(&errand->audit, outcome_of(errand, status), status, errand->said);
+    if (errand->ended_by == SIGINT && errand->by_terminal && status == CLI_SIGNALED + SIGINT)
+        signals_die(SIGINT); /* a shell's loop around it ends too */
+    return status;
+}
+
+int cmd_call(int argc, char **argv)
+{
+    struct errand errand = {.values = {.timeout_ms = WEIR_FOREVER, .start_timeout_ms = 10000}};
+    int status = cli_parse(&cli_call, argc, argv, &errand.values, &errand.parsed);
+
+    if (status != CLI_GO_ON)
+        return status;
+    status = work(&errand);
+    weir_lines_free(errand.input);
+    weir__buffer_clear(&errand.params);
+    weir__words_free(errand.worker);
+    weir__words_free(errand.launcher);
+    cli_parsed_clear(&errand.parsed);
+    return status;
+}

@@ -1,0 +1,72 @@
+/* cli/remote.h - one call, wherever its function lives: in a worker started for it,
+ * or behind the socket of a `weir serve`.
+ *
+ * Two rows of the same table: remote_pool.c and remote_socket.c.  A remote is
+ * driven by its owner's poll loop: poll fd for events, then dispatch.
+ */
+#ifndef WEIR_CLI_REMOTE_H
+#define WEIR_CLI_REMOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/pool.h>
+
+#include "rpc/message.h"
+
+struct remote;
+
+/* What the owner hears, from dispatch. */
+struct remote_owner {
+    /* The functions are known: a JSON object as in docs/protocol.md, section 4. */
+    void (*on_ready)(void *owner, struct weir__slice methods);
+    void (*on_value)(void *owner, struct weir__slice value);
+    void (*on_done)(void *owner, const struct weir_reply *reply);
+    /* Nothing can come of it: the worker does not start, nobody is behind the socket. */
+    void (*on_lost)(void *owner, const char *sentence);
+    void *owner;
+};
+
+struct remote_call {
+    const char *method;
+    struct weir__slice params; /* none: bytes NULL */
+    int64_t timeout_ms;
+    int input;
+    unsigned credit;
+};
+
+struct remote_kind {
+    /* fd to poll, *events to poll for, *timeout_ms lowered to the next deadline. */
+    int (*fd)(struct remote *remote, short *events, int *timeout_ms);
+    void (*dispatch)(struct remote *remote);
+    /* Errors: INVALID, TOO_LONG, NOMEM. */
+    int (*call)(struct remote *remote, const struct remote_call *call, struct weir_error *error);
+    /* A value of the input; only with credit. */
+    int (*send)(struct remote *remote, const char *value, size_t length, struct weir_error *error);
+    uint64_t (*credit)(struct remote *remote);
+    void (*end)(struct remote *remote);
+    void (*grant)(struct remote *remote, unsigned values);
+    void (*cancel)(struct remote *remote);
+    void (*free)(struct remote *remote);
+};
+
+struct remote {
+    const struct remote_kind *kind;
+    struct remote_owner owner;
+};
+
+struct remote_pool_options {
+    const char *const *command; /* argv */
+    const char *const *launcher;
+    int64_t start_timeout_ms;
+};
+
+/* on_ready or on_lost follows.  Errors: as weir_pool_open(). */
+struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *options,
+                                const struct remote_owner *owner, struct weir_error *error);
+
+/* Errors: SYSTEM: nobody listens there. */
+struct remote *remote_socket_open(const char *path, const struct remote_owner *owner,
+                                  struct weir_error *error);
+
+#endif

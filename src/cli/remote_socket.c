@@ -1,0 +1,395 @@
+/* A call through the socket of a `weir serve`. */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <weir/weir.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/remote.h"
+#include "rpc/credit.h"
+#include "rpc/write.h"
+
+enum {
+    HELLO_ID = 1,
+    CALL_ID = 2,
+    GIVE_UP_MS = 2000, /* how long after the deadline or a cancellation an answer may take */
+};
+
+struct socket_remote {
+    struct remote remote;
+    int fd;
+    weir_lines *lines;
+    struct weir__buffer sending;
+    size_t sent;
+    struct weir__buffer flat; /* what a value was made to fit a line in */
+    struct weir__sender input;
+    int64_t give_up_ns; /* CLOCK_MONOTONIC; 0: never */
+    int is_over;
+};
+
+static struct socket_remote *from(struct remote *remote)
+{
+    return (struct socket_remote *)remote;
+}
+
+static struct weir__slice call_id(void)
+{
+    return weir__slice_of("2");
+}
+
+static void lose(struct socket_remote *mine, const char *sentence)
+{
+    if (mine->is_over)
+        return;
+    mine->is_over = 1;
+    mine->remote.owner.on_lost(mine->remote.owner.owner, sentence);
+}
+
+static void give_up_in(struct socket_remote *mine, int64_t ms)
+{
+    int64_t at_ns = weir__clock_ns() + ms * 1000000;
+
+    if (mine->give_up_ns == 0 || at_ns < mine->give_up_ns)
+        mine->give_up_ns = at_ns;
+}
+
+static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
+{
+    struct socket_remote *mine = from(remote);
+
+    *events = POLLIN;
+    if (mine->sent < mine->sending.length)
+        *events |= POLLOUT;
+    if (mine->give_up_ns != 0) {
+        int64_t left_ms = (mine->give_up_ns - weir__clock_ns()) / 1000000 + 1;
+
+        if (left_ms < 0)
+            left_ms = 0;
+        if (*timeout_ms < 0 || left_ms < *timeout_ms)
+            *timeout_ms = left_ms < 60000 ? (int)left_ms : 60000;
+    }
+    return mine->fd;
+}
+
+static void flush(struct socket_remote *mine)
+{
+    while (mine->sent < mine->sending.length) {
+        ssize_t count = weir__write_no_sigpipe(mine->fd, mine->sending.bytes + mine->sent,
+                                               mine->sending.length - mine->sent);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0) /* EAGAIN: later; all else is seen by reading */
+            return;
+        mine->sent += (size_t)count;
+    }
+    mine->sending.length = mine->sent = 0;
+}
+
+/* --- What comes ------------------------------------------------------------ */
+
+static void hear_hello(struct socket_remote *mine, const struct weir__message *message)
+{
+    static const char *const names[] = {"methods"};
+    struct weir__slice methods;
+
+    mine->give_up_ns = 0;
+    weir__object_get(message->result, names, &methods, 1);
+    if (weir__slice_type(methods) != 'o')
+        lose(mine, "the server's greeting has no methods: is it a weir serve?");
+    else
+        mine->remote.owner.on_ready(mine->remote.owner.owner, methods);
+}
+
+static enum weir_outcome outcome_of(int64_t code)
+{
+    switch (code) {
+    case -32800:
+        return WEIR_CALL_CANCELLED;
+    case -33001:
+        return WEIR_CALL_DEADLINE;
+    case -33005:
+        return WEIR_CALL_REFUSED;
+    case -33006:
+        return WEIR_CALL_UNKNOWN;
+    case -33007:
+        return WEIR_CALL_NO_WORKER;
+    case -33008:
+        return WEIR_CALL_POISON;
+    default:
+        return WEIR_CALL_FAILED;
+    }
+}
+
+static char *copy(struct weir__slice slice)
+{
+    char *text = malloc(slice.length + 1);
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, slice.bytes, slice.length);
+    text[slice.length] = '\0';
+    return text;
+}
+
+static void fill_error(struct weir_reply *reply, struct weir__slice error)
+{
+    static const char *const names[] = {"code", "message"};
+    struct weir__slice values[2];
+    char digits[32] = "";
+
+    weir__object_get(error, names, values, 2);
+    if (values[0].length < sizeof digits && values[0].length > 0)
+        memcpy(digits, values[0].bytes, values[0].length);
+    reply->code = strtoll(digits, NULL, 10);
+    reply->outcome = outcome_of(reply->code);
+    reply->message = weir__slice_string(values[1], NULL);
+    reply->error = copy(error);
+}
+
+static void hear_answer(struct socket_remote *mine, const struct weir__message *message)
+{
+    struct weir_reply reply = {.outcome = WEIR_CALL_RETURNED, .attempts = 1};
+
+    if (message->kind == WEIR__MESSAGE_RESULT) {
+        reply.result = copy(message->result);
+        reply.length = message->result.length;
+    } else {
+        fill_error(&reply, message->error);
+    }
+    mine->is_over = 1;
+    mine->input.is_closed = true;
+    mine->remote.owner.on_done(mine->remote.owner.owner, &reply);
+    weir_reply_clear(&reply);
+}
+
+static void hear_notification(struct socket_remote *mine, const struct weir__message *message)
+{
+    static const char *const names[] = {"id", "value", "n"};
+    struct weir__slice values[3];
+
+    weir__object_get(message->params, names, values, 3);
+    if (weir__slice_number(values[0]) != CALL_ID)
+        return;
+    if (weir__slice_is(message->method, "weir/chunk") && values[1].bytes != NULL)
+        mine->remote.owner.on_value(mine->remote.owner.owner, values[1]);
+    else if (weir__slice_is(message->method, "weir/credit"))
+        weir__sender_grant(&mine->input, weir__slice_number(values[2]));
+}
+
+static void hear_error_without_call(struct socket_remote *mine, const struct weir__message *message)
+{
+    struct weir_reply reply = {0};
+    char sentence[600];
+
+    fill_error(&reply, message->error);
+    snprintf(sentence, sizeof sentence, "the server refused: %.500s",
+             reply.message != NULL ? reply.message : "no reason given");
+    weir_reply_clear(&reply);
+    lose(mine, sentence);
+}
+
+static void hear(struct socket_remote *mine, const struct weir_line *line)
+{
+    struct weir__message message;
+
+    weir__message_scan(line->bytes, line->length, &message);
+    if (message.kind == WEIR__MESSAGE_NOTIFICATION)
+        hear_notification(mine, &message);
+    else if (message.kind == WEIR__MESSAGE_RESULT && message.number == HELLO_ID)
+        hear_hello(mine, &message);
+    else if (message.number == CALL_ID
+             && (message.kind == WEIR__MESSAGE_RESULT || message.kind == WEIR__MESSAGE_ERROR))
+        hear_answer(mine, &message);
+    else if (message.kind == WEIR__MESSAGE_ERROR)
+        hear_error_without_call(mine, &message);
+    else if (message.kind != WEIR__MESSAGE_BLANK)
+        lose(mine, "what is behind the socket does not speak the protocol");
+}
+
+static void socket_dispatch(struct remote *remote)
+{
+    struct socket_remote *mine = from(remote);
+    struct weir_error error;
+    struct weir_line line;
+    char bytes[65536];
+    ssize_t count;
+    int status = 0;
+
+    flush(mine);
+    count = read(mine->fd, bytes, sizeof bytes);
+    if (count > 0) {
+        status = weir_lines_feed(mine->lines, bytes, (size_t)count, &error);
+        while (status >= 0 && !mine->is_over
+               && (status = weir_lines_next(mine->lines, &line, &error)) == 1)
+            hear(mine, &line);
+        if (status < 0)
+            lose(mine, error.text);
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        lose(mine, "the server has closed the connection: what became of the call is not known");
+    }
+    if (mine->give_up_ns != 0 && weir__clock_ns() >= mine->give_up_ns)
+        lose(mine, "the server does not answer");
+}
+
+/* --- What is said ---------------------------------------------------------- */
+
+static int socket_call(struct remote *remote, const struct remote_call *call,
+                       struct weir_error *error)
+{
+    struct socket_remote *mine = from(remote);
+    struct weir__call_terms terms = {
+        .deadline_ms = call->timeout_ms,
+        .credit = call->credit,
+        .input = call->input,
+        .traceparent = getenv("TRACEPARENT"),
+        .tracestate = getenv("TRACESTATE"),
+    };
+    struct weir__slice params = call->params;
+
+    if (params.bytes != NULL
+        && weir__value_check(params.bytes, params.length, "the arguments", &mine->flat, &params,
+                             error)
+               < 0)
+        return error->status;
+    if (weir__write_request(&mine->sending, call_id(), call->method, params, &terms) < 0)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    if (call->timeout_ms >= 0)
+        give_up_in(mine, call->timeout_ms + GIVE_UP_MS);
+    flush(mine);
+    return 0;
+}
+
+static int socket_send(struct remote *remote, const char *bytes, size_t length,
+                       struct weir_error *error)
+{
+    struct socket_remote *mine = from(remote);
+    struct weir__slice value;
+
+    if (weir__value_check(bytes, length, "the value", &mine->flat, &value, error) < 0)
+        return error->status;
+    if (!weir__sender_take(&mine->input))
+        return 0;
+    if (weir__write_chunk(&mine->sending, call_id(), value) < 0)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    flush(mine);
+    return 1;
+}
+
+static uint64_t socket_credit(struct remote *remote)
+{
+    const struct socket_remote *mine = from(remote);
+
+    /* What the server has not taken yet is not added to. */
+    return mine->input.is_closed || mine->sending.length > 0 ? 0 : (uint64_t)mine->input.credit;
+}
+
+static void socket_end(struct remote *remote)
+{
+    struct socket_remote *mine = from(remote);
+
+    weir__write_end(&mine->sending, call_id(), (struct weir__slice){NULL, 0});
+    mine->input.is_closed = true;
+    flush(mine);
+}
+
+static void socket_grant(struct remote *remote, unsigned values)
+{
+    struct socket_remote *mine = from(remote);
+
+    if (!mine->is_over)
+        weir__write_credit(&mine->sending, call_id(), values);
+    flush(mine);
+}
+
+static void socket_cancel(struct remote *remote)
+{
+    struct socket_remote *mine = from(remote);
+
+    weir__write_cancel(&mine->sending, call_id());
+    give_up_in(mine, (int64_t)10 * GIVE_UP_MS); /* the server's own ladder takes a while */
+    flush(mine);
+}
+
+static void socket_free(struct remote *remote)
+{
+    struct socket_remote *mine = from(remote);
+
+    weir__close(&mine->fd);
+    weir_lines_free(mine->lines);
+    weir__buffer_clear(&mine->sending);
+    weir__buffer_clear(&mine->flat);
+    free(mine);
+}
+
+static const struct remote_kind kind = {
+    .fd = socket_fd,
+    .dispatch = socket_dispatch,
+    .call = socket_call,
+    .send = socket_send,
+    .credit = socket_credit,
+    .end = socket_end,
+    .grant = socket_grant,
+    .cancel = socket_cancel,
+    .free = socket_free,
+};
+
+/* Returns a connected descriptor, or -1. */
+static int connect_to(const char *path, struct weir_error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(path) >= sizeof address.sun_path) {
+        weir__fail(error, WEIR_ERR_INVALID, 0,
+                   "%.200s is too long for the name of a socket: "
+                   "it may have %zu bytes",
+                   path, sizeof address.sun_path - 1);
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+        weir__fd_set_nonblocking(fd);
+        return fd;
+    }
+    weir__fail(error, WEIR_ERR_SYSTEM, errno,
+               "cannot connect to %.200s: is weir serve running there?", path);
+    weir__close(&fd);
+    return -1;
+}
+
+struct remote *remote_socket_open(const char *path, const struct remote_owner *owner,
+                                  struct weir_error *error)
+{
+    struct socket_remote *mine = calloc(1, sizeof *mine);
+    weir_lines *lines = weir_lines_new(WEIR_MAX_LINE);
+    int fd = mine != NULL && lines != NULL ? connect_to(path, error) : -1;
+
+    if (fd < 0) {
+        if (mine == NULL || lines == NULL)
+            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+        free(mine);
+        weir_lines_free(lines);
+        return NULL;
+    }
+    mine->remote.kind = &kind;
+    mine->remote.owner = *owner;
+    mine->fd = fd;
+    mine->lines = lines;
+    weir__write_request(&mine->sending, weir__slice_of("1"), "weir/hello",
+                        weir__slice_of("{\"version\":1}"), NULL);
+    give_up_in(mine, (int64_t)5 * GIVE_UP_MS);
+    return &mine->remote;
+}

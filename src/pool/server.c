@@ -1,0 +1,288 @@
+#include "config.h"
+
+#include "pool/server.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "pool/session.h"
+#include "proc/context.h"
+
+enum {
+    BACKLOG = 128,
+    RETRY_MS = 200, /* when no descriptor is to be had */
+};
+
+/* --- The socket's place ---------------------------------------------------- */
+
+static int fill_address(struct sockaddr_un *address, const char *path, struct weir_error *error)
+{
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "%.200s is too long for the name of a socket: it may have %zu bytes",
+                          path, sizeof address->sun_path - 1);
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+/* What stands at path may be replaced when it is a socket of ours that nobody
+ * listens to. */
+static int check_place(const char *path, struct weir_error *error)
+{
+    struct sockaddr_un address;
+    struct stat there;
+    int fd, refused;
+
+    if (lstat(path, &there) < 0)
+        return errno == ENOENT
+                   ? 0
+                   : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.200s", path);
+    if (!S_ISSOCK(there.st_mode))
+        return weir__fail(error, WEIR_ERR_SYSTEM, EEXIST,
+                          "%.200s is there, and no socket: it is left alone", path);
+    if (there.st_uid != geteuid())
+        return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
+                          "%.200s belongs to another user (%lu): it is left alone", path,
+                          (unsigned long)there.st_uid);
+    if (fill_address(&address, path, error) < 0)
+        return WEIR_ERR_INVALID;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket");
+    refused = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EAGAIN;
+    weir__close(&fd);
+    if (refused)
+        return 0;
+    return weir__fail(error, WEIR_ERR_BUSY, 0,
+                      "somebody serves at %.200s already: end it first, or choose another --socket",
+                      path);
+}
+
+/* Bound beside its place and renamed there, so that nobody ever sees it with
+ * another mode, or the place empty. */
+static int bind_beside(int fd, const char *path, struct weir_error *error)
+{
+    char beside[sizeof((struct sockaddr_un *)NULL)->sun_path + 32];
+    struct sockaddr_un address;
+    int failed = 0;
+
+    snprintf(beside, sizeof beside, "%s.%ld", path, (long)getpid());
+    if (fill_address(&address, beside, error) < 0)
+        return WEIR_ERR_INVALID;
+    unlink(beside); /* of a process that had our number */
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket at %.200s", path);
+    if (chmod(beside, 0600) < 0 || listen(fd, BACKLOG) < 0 || rename(beside, path) < 0) {
+        failed = errno;
+        unlink(beside);
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot listen at %.200s", path);
+    }
+    return 0;
+}
+
+/* The directory, held against others who want the same place.  Returns a
+ * descriptor, or a negative status. */
+static int lock_directory(const char *path, struct weir_error *error)
+{
+    char *copy = strdup(path);
+    int fd;
+
+    if (copy == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(copy);
+    if (fd < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open the directory of %.200s",
+                          path);
+    while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        continue;
+    return fd;
+}
+
+int weir__socket_bind(const char *path, struct weir_error *error)
+{
+    struct sockaddr_un address;
+    int status = fill_address(&address, path, error), fd = -1, directory;
+
+    if (status < 0)
+        return status;
+    directory = lock_directory(path, error);
+    if (directory < 0)
+        return directory;
+    status = check_place(path, error);
+    if (status >= 0) {
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        status = fd < 0 ? weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket")
+                        : bind_beside(fd, path, error);
+    }
+    weir__close(&directory);
+    if (status >= 0)
+        return fd;
+    weir__close(&fd);
+    return status;
+}
+
+void weir__socket_unbind(const char *path, int fd)
+{
+    struct sockaddr_un address, there;
+    socklen_t length = sizeof address;
+    struct stat now;
+    int directory = lock_directory(path, NULL);
+
+    /* A socket and its file have different numbers: the file is still ours if it
+     * reaches nobody once we listen no more. */
+    if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 && shutdown(fd, SHUT_RDWR) == 0
+        && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) && fill_address(&there, path, NULL) == 0
+        && check_place(path, NULL) == 0)
+        unlink(path);
+    if (directory >= 0)
+        weir__close(&directory);
+}
+
+/* --- Connections ----------------------------------------------------------- */
+
+/* Only this user and root are served. */
+static int is_welcome(int fd)
+{
+#ifdef SO_PEERCRED
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0
+           && (peer.uid == geteuid() || peer.uid == 0);
+#else
+    uid_t user;
+    gid_t group;
+
+    return getpeereid(fd, &user, &group) == 0 && (user == geteuid() || user == 0);
+#endif
+}
+
+static void accept_some(void *data, int bits)
+{
+    struct weir__server *server = data;
+    int fd;
+
+    (void)bits;
+    while ((fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (is_welcome(fd)) {
+            weir__session_open(server, fd, NULL);
+        } else {
+            server->refused++;
+            weir__close(&fd);
+        }
+    }
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    /* EMFILE, ENFILE, ENOMEM: the connection waits, and would wake us again at once. */
+    weir__watch_set(server->watch, 0);
+    weir__timer_start(server->retry, RETRY_MS);
+}
+
+static void accept_again(void *data)
+{
+    struct weir__server *server = data;
+
+    if (server->watch != NULL)
+        weir__watch_set(server->watch, WEIR__READABLE);
+}
+
+/* --- Life ------------------------------------------------------------------ */
+
+struct opening {
+    struct weir__server *server;
+    struct weir_error *error;
+    int status;
+};
+
+static void open_here(void *data)
+{
+    struct opening *opening = data;
+    struct weir__server *server = opening->server;
+    weir__loop *loop = server->weir->loop;
+
+    opening->status = weir__watch_new(loop, server->fd, WEIR__READABLE, accept_some, server,
+                                      &server->watch, opening->error);
+    if (opening->status >= 0)
+        opening->status =
+            weir__timer_new(loop, accept_again, server, &server->retry, opening->error);
+}
+
+int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
+                      struct weir_error *error)
+{
+    struct opening opening = {.server = server, .error = error};
+
+    server->weir = weir;
+    server->pool = pool;
+    server->fd = fd;
+    weir__fd_set_nonblocking(fd);
+    weir__context_do(weir, open_here, &opening);
+    if (opening.status < 0)
+        weir__server_close(server, 0);
+    return opening.status < 0 ? opening.status : 0;
+}
+
+static void stop_here(void *data)
+{
+    struct weir__server *server = data;
+
+    weir__watch_close(&server->watch);
+    weir__timer_close(&server->retry);
+    weir__close(&server->fd);
+}
+
+void weir__server_stop(struct weir__server *server)
+{
+    weir__context_do(server->weir, stop_here, server);
+}
+
+/* A descriptor that is owed bytes, or -1. */
+static int who_is_owed(const struct weir__server *server)
+{
+    for (const struct weir__session *session = server->sessions; session != NULL;
+         session = session->next)
+        if (weir__session_owes(session))
+            return session->fd;
+    return -1;
+}
+
+static void close_here(void *data)
+{
+    struct weir__server *server = data;
+
+    stop_here(server);
+    while (server->sessions != NULL)
+        weir__session_close(server->sessions);
+}
+
+void weir__server_close(struct weir__server *server, int64_t flush_ms)
+{
+    int64_t until_ns = weir__clock_ns() + flush_ms * 1000000, left_ms;
+
+    if (server->weir == NULL)
+        return;
+    while (who_is_owed(server) >= 0 && (left_ms = (until_ns - weir__clock_ns()) / 1000000) > 0) {
+        struct pollfd fd = {.fd = weir_fd(server->weir), .events = POLLIN};
+
+        poll(&fd, 1, (int)(left_ms < 100 ? left_ms : 100));
+        weir_dispatch(server->weir, NULL);
+    }
+    weir__context_do(server->weir, close_here, server);
+    server->weir = NULL;
+}

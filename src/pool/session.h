@@ -1,0 +1,54 @@
+/* pool/session.h - one connection to a server: a client and its calls. */
+#ifndef WEIR_POOL_SESSION_H
+#define WEIR_POOL_SESSION_H
+
+#include <weir/lines.h>
+
+#include "base/buffer.h"
+#include "pool/server.h"
+#include "rpc/message.h"
+
+/* One request of a client's that a worker has.
+ *
+ *   OPEN --the pool's outcome--> answered and freed
+ */
+struct weir__errand {
+    struct weir__session *session;
+    struct weir__errand *next, **link;
+    weir_call_t *call;
+    struct weir__batch *batch; /* NULL: it came alone */
+    struct weir__slice id;     /* its own copy */
+    uint64_t granted;          /* input credit told to the client, of what the worker has given */
+    int input;                 /* it has an input stream that is open */
+};
+
+/* Requests that came in one line, and are answered in one. */
+struct weir__batch {
+    struct weir__buffer answers;
+    size_t open;
+};
+
+struct weir__session {
+    struct weir__server *server;
+    struct weir__session *next, **link;
+    int fd;
+    weir__watch *watch;
+    weir_lines *lines;
+    struct weir__buffer sending;
+    size_t sent;
+    struct weir__errand *errands;
+    int hearing; /* answers gather until the burst of lines is over */
+    int ending;  /* closes when all is sent */
+    int is_over;
+};
+
+/* Takes fd.  Errors: SYSTEM, NOMEM. */
+int weir__session_open(struct weir__server *server, int fd, struct weir_error *error);
+
+/* Cancels its calls and closes it. */
+void weir__session_close(struct weir__session *session);
+
+/* Whether the client is owed bytes. */
+int weir__session_owes(const struct weir__session *session);
+
+#endif

@@ -1,0 +1,502 @@
+#!/usr/bin/env python3
+"""weir serve, and weir call through its socket.  Prints TAP.
+serve.py WEIR SRCDIR
+"""
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import PATIENCE_S, await_file, await_gone, await_that, run_cases  # noqa: E402
+
+WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
+ENVIRONMENT = dict(os.environ, PYTHONPATH=f"{SRCDIR}/sdk/python", PYTHONDONTWRITEBYTECODE="1")
+
+
+def start(path, *words, worker=WORKER, **how):
+    where = ["-s", path] if path is not None else []
+    how.setdefault("env", ENVIRONMENT)
+    return subprocess.Popen([WEIR, "serve", *where, "-w", worker, *words],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **how)
+
+
+def await_ready(server):
+    said = []
+    for line in server.stderr:
+        if line == b"ready\n":
+            # What it says later is read, so that it never waits for us.
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            return
+        said.append(line)
+    raise AssertionError((server.wait(timeout=PATIENCE_S), said))
+
+
+@contextlib.contextmanager
+def serving(directory, *words, **how):
+    """A server that is ready, and that leaves well in the end."""
+    path = os.path.join(directory, "weir.sock")
+    server = start(path, *words, **how)
+    try:
+        await_ready(server)
+        yield server, path
+        if server.poll() is None:
+            server.terminate()
+            assert server.wait(timeout=PATIENCE_S) == 0, server.returncode
+            assert not os.path.exists(path)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def call(path, *words, given=None):
+    done = subprocess.run([WEIR, "call", "-s", path, *words], input=given, env=ENVIRONMENT,
+                          stdin=subprocess.DEVNULL if given is None else None,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def stats(path):
+    status, out, err = call(path, "weir/stats")
+    assert status == 0, err
+    return json.loads(out)
+
+
+class Client:
+    """A connection, spoken to by hand."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(path)
+        self.file = self.socket.makefile("rb")
+
+    def say(self, line):
+        self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
+
+    def hear(self):
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, method, params=None, number=1, **more):
+        request = {"jsonrpc": "2.0", "id": number, "method": method, **more}
+        if params is not None:
+            request["params"] = params
+        self.say(json.dumps(request))
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def calls_and_streams_go_through_the_socket(directory):
+    with serving(directory, "-j2") as (_, path):
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+        assert call(path, "count", "1", "5") == (0, "1\n2\n3\n4\n5\n", "")
+        long = "".join(f"{i}\n" for i in range(1, 5001))
+        assert call(path, "count", "1", "5000") == (0, long, "")
+        assert call(path, "--stdin", "total", given=b"1\n2\n39") == (0, "42\n", "")
+        many = b"".join(b"%d\n" % i for i in range(5000))
+        assert call(path, "--stdin", "total", given=many) == (0, f"{sum(range(5000))}\n", "")
+        assert call(path, "--stdin", "running", given=b"1\n2\n4\n") == (0, "1\n3\n7\n", "")
+        status, out, err = call(path, "fail", "oh no")
+        assert (status, out) == (1, "") and "ValueError: oh no" in err
+        status, out, err = call(path, "multiply")
+        assert status == 1 and "multiply" in err
+        assert "add(a: int, b: int) -> int" in call(path, "--list")[1]
+        assert call(path, "--timeout", "300ms", "hang", os.path.join(directory, "h"))[0] == 124
+
+
+def the_usual_place_is_in_the_runtime_directory(directory):
+    environment = dict(ENVIRONMENT, XDG_RUNTIME_DIR=directory)
+    server = start(None, "-j1", env=environment)
+    await_ready(server)
+    done = subprocess.run([WEIR, "call", "add", "3", "4"], env=environment, stdout=subprocess.PIPE,
+                          timeout=PATIENCE_S)
+    assert (done.returncode, done.stdout) == (0, b"7\n")
+    server.terminate()
+    assert server.wait(timeout=PATIENCE_S) == 0
+    del environment["XDG_RUNTIME_DIR"]
+    server = start(None, "-j1", env=environment)
+    assert b"XDG_RUNTIME_DIR" in server.communicate(timeout=PATIENCE_S)[1]
+    assert server.returncode == 2
+
+
+def a_client_says_hello_and_hears_of_all_methods(directory):
+    with serving(directory, "-j1") as (server, path):
+        client = Client(path)
+        client.ask("weir/hello", {"version": 1}, "a")
+        answer = client.hear()
+        assert answer["id"] == "a" and answer["result"]["version"] == 1
+        assert answer["result"]["pid"] == server.pid
+        assert answer["result"]["methods"]["count"]["stream"] == "out"
+        client.ask("weir/methods", None, 2)
+        assert client.hear()["result"] == answer["result"]["methods"]
+        client.close()
+
+
+def two_workers_are_one_namespace(directory):
+    other = os.path.join(directory, "other.py")
+    with open(other, "w", encoding="utf-8") as file:
+        file.write("from weir_worker import function, run\n@function\ndef twice(n: int) -> int:\n"
+                   "    return 2 * n\nrun()\n")
+    with serving(directory, "-j1", "-w", f"{sys.executable} {other}") as (_, path):
+        assert call(path, "twice", "21") == (0, "42\n", "")
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+        assert len(stats(path)["workers"]) == 2
+
+
+def a_clash_of_methods_is_refused_at_the_start(directory):
+    server = start(os.path.join(directory, "s"), "-j1", "-w", WORKER)
+    err = server.communicate(timeout=PATIENCE_S)[1]
+    assert server.returncode == 2 and b"add" in err or b"echo" in err, err
+    assert not os.path.exists(os.path.join(directory, "s"))
+
+
+def workers_that_do_not_start_are_told(directory):
+    server = start(os.path.join(directory, "s"), "-j1", worker="sh -c 'echo the reason >&2; exit 3'")
+    err = server.communicate(timeout=PATIENCE_S)[1]
+    assert server.returncode == 125 and b"the reason" in err, (server.returncode, err)
+    assert not os.path.exists(os.path.join(directory, "s"))
+
+
+def the_socket_is_for_its_user_alone(directory):
+    with serving(directory, "-j1") as (_, path):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert os.listdir(directory) == ["weir.sock"]
+        if os.geteuid() != 0:
+            return
+        os.chmod(directory, 0o755)
+        os.chmod(path, 0o666)
+        child = os.fork()
+        if child == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                client = Client(path)
+                client.ask("weir/hello", {"version": 1})
+                os._exit(0 if client.hear() is None else 1)
+            except ConnectionError:
+                os._exit(0)
+            except BaseException:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os.chmod(path, 0o600)
+
+
+def a_dead_servers_socket_is_replaced_a_living_ones_is_not(directory):
+    path = os.path.join(directory, "weir.sock")
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(path)
+    dead.close()
+    with serving(directory, "-j1"):
+        second = start(path, "-j1")
+        err = second.communicate(timeout=PATIENCE_S)[1]
+        assert second.returncode == 125 and path.encode() in err, err
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+
+
+def what_is_no_socket_of_ours_is_left_alone(directory):
+    path = os.path.join(directory, "file")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("precious\n")
+    server = start(path, "-j1")
+    err = server.communicate(timeout=PATIENCE_S)[1]
+    assert server.returncode == 125 and path.encode() in err, err
+    assert await_file(path) == "precious\n"
+    if os.geteuid() != 0:
+        return
+    theirs = os.path.join(directory, "theirs")
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(theirs)
+    dead.close()
+    os.chown(theirs, 65534, 65534)
+    server = start(theirs, "-j1")
+    err = server.communicate(timeout=PATIENCE_S)[1]
+    assert server.returncode == 125 and b"another user" in err, err
+    assert os.path.exists(theirs)
+
+
+def garbage_is_answered_and_the_others_go_on(directory):
+    with serving(directory, "-j1") as (_, path):
+        client = Client(path)
+        for line, code in (("hello", -32700), ("{", -32700), ("[1,", -32700), ("{}", -32600),
+                           ('{"jsonrpc":"2.0","id":null,"method":"add"}', -32600)):
+            client.say(line)
+            answer = client.hear()
+            assert answer["error"]["code"] == code and answer["id"] is None, (line, answer)
+        client.say(b'{"jsonrpc":"2.0","id":1,"method":"add","params":["\xff"]}\n')
+        answer = client.hear()
+        assert answer["error"]["code"] == -32700 and answer["id"] == 1, answer
+        client.say('{"jsonrpc":"2.0","id":9')  # half a message is one that is no JSON
+        assert client.hear()["error"]["code"] == -32700
+        client.ask("add", [3, 4], 2)
+        assert client.hear() == {"jsonrpc": "2.0", "id": 2, "result": 7}
+        half = Client(path)
+        half.say(b'{"jsonrpc":"2.0","id":9,"method":"add"')
+        half.close()
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+        client.close()
+
+
+def a_line_without_end_costs_its_own_connection(directory):
+    with serving(directory, "-j1") as (server, path):
+        client = Client(path)
+        block = b"x" * (1 << 20)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(1024):
+                client.say(block)
+        with contextlib.suppress(ConnectionResetError):
+            answer = client.hear()
+            assert answer is None or answer["error"]["code"] == -32700
+            assert client.file.read() == b""
+        client.close()
+        with open(f"/proc/{server.pid}/status", encoding="utf-8") as file:
+            peak_kb = int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+        # The line's buffer at most doubles; sanitizers keep what was freed for a while.
+        assert peak_kb < 600 * 1024, peak_kb
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+
+
+def who_goes_away_in_a_stream_has_it_closed(directory):
+    closed = os.path.join(directory, "closed")
+    with serving(directory, "-j1") as (_, path):
+        client = Client(path)
+        client.ask("closing", [closed], 1, weir={"credit": 3})
+        for _ in range(3):
+            assert client.hear()["params"] == {"id": 1, "value": 1}
+        client.close()
+        assert await_file(closed) == "closed\n"
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+
+
+def a_chunk_without_credit_ends_that_call_alone(directory):
+    with serving(directory, "-j1") as (_, path):
+        client = Client(path)
+        client.ask("total", [], 1, weir={"stream": "in"})
+        granted = 0
+        while granted == 0:
+            granted = client.hear()["params"]["n"]
+        for _ in range(granted + 1):
+            client.say('{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":1,"value":1}}')
+        answer = client.hear()
+        while "method" in answer:  # more credit, while the worker was reading
+            for _ in range(answer["params"]["n"]):
+                client.say('{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":1,"value":1}}')
+            answer = client.hear()
+        assert answer["id"] == 1 and answer["error"]["code"] == -33004, answer
+        client.ask("add", [3, 4], 2)
+        answer = client.hear()
+        assert answer == {"jsonrpc": "2.0", "id": 2, "result": 7}, answer
+        client.close()
+
+
+def a_batch_is_answered_in_one(directory):
+    with serving(directory, "-j2") as (_, path):
+        client = Client(path)
+        client.say('[{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]},'
+                   '{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":77}},5,'
+                   '{"jsonrpc":"2.0","id":2,"method":"nothing"},'
+                   '{"jsonrpc":"2.0","id":3,"method":"count","params":[1,2],"weir":{"credit":1}}]')
+        answers = {answer["id"]: answer for answer in client.hear()}
+        assert answers[1]["result"] == 3
+        assert answers[None]["error"]["code"] == -32600
+        assert answers[2]["error"]["code"] == -32601
+        assert answers[3]["error"]["code"] == -33004
+        client.say("[]")
+        assert client.hear()["error"]["code"] == -32600
+        client.say('{"jsonrpc":"2.0","id":4,"method":"weir/map","params":'
+                   '{"method":"add","items":[[1,2],[3,"x"],[5,6]]}}')
+        result = client.hear()["result"]
+        assert result["values"] == [3, None, 11] and result["errors"]["1"]["code"] == -32602
+        client.close()
+
+
+def a_worker_that_dies_costs_its_call_and_is_replaced(directory):
+    with serving(directory, "-j1") as (_, path):
+        status, _, err = call(path, "die")
+        assert status == 125 and "outcome_unknown" in err, err
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+        assert stats(path)["restarts"] >= 1
+        client = Client(path)
+        client.ask("die")
+        assert client.hear()["error"]["code"] == -33006
+        client.close()
+
+
+def a_full_queue_is_an_error_at_once(directory):
+    with serving(directory, "-j1", "--max-queue", "1") as (_, path):
+        client = Client(path)
+        client.ask("hang", [os.path.join(directory, "h")], 1)
+        await_file(os.path.join(directory, "h.begun"))
+        client.ask("add", [1, 2], 2)
+        client.ask("add", [3, 4], 3)
+        answer = client.hear()
+        assert answer["id"] == 3 and answer["error"]["code"] == -33005, answer
+        client.say('{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":1}}')
+        answers = {answer["id"]: answer for answer in (client.hear(), client.hear())}
+        assert answers[1]["error"]["code"] == -32800 and answers[2]["result"] == 3, answers
+        client.close()
+
+
+def an_id_in_use_is_refused(directory):
+    with serving(directory, "-j1") as (_, path):
+        client = Client(path)
+        go = os.path.join(directory, "go")
+        client.ask("wait_for", [go], 1)
+        client.ask("add", [1, 2], 1)
+        answer = client.hear()
+        assert answer["id"] == 1 and answer["error"]["code"] == -32600, answer
+        open(go, "w", encoding="utf-8").close()
+        assert client.hear()["result"] == "done"
+        client.close()
+
+
+def hangup_replaces_the_workers_and_loses_no_call(directory):
+    with serving(directory, "-j2") as (server, path):
+        before = {worker["pid"] for worker in stats(path)["workers"]}
+        go = os.path.join(directory, "go")
+        client = Client(path)
+        client.ask("wait_for", [go], 1)
+        await_that(lambda: stats(path)["running"] == 1, "the call runs")
+        server.send_signal(signal.SIGHUP)
+
+        def replaced():
+            assert call(path, "add", "3", "4") == (0, "7\n", "")
+            open(go, "w", encoding="utf-8").close()
+            pids = {worker["pid"] for worker in stats(path)["workers"]
+                    if worker["state"] != "retiring"}
+            return len(pids) == 2 and not pids & before
+
+        await_that(replaced, "all workers are new")
+        assert client.hear()["result"] == "done"
+        client.close()
+
+
+def terminate_drains(directory):
+    with serving(directory, "-j1") as (server, path):
+        go = os.path.join(directory, "go")
+        client = Client(path)
+        client.ask("wait_for", [go], 1)
+        await_that(lambda: stats(path)["running"] == 1, "the call runs")
+        server.terminate()
+        await_that(lambda: not os.path.exists(path), "the socket is gone")
+        client.ask("add", [3, 4], 2)
+        answer = client.hear()
+        assert answer["id"] == 2 and answer["error"]["code"] == -33005, answer
+        open(go, "w", encoding="utf-8").close()
+        assert client.hear()["result"] == "done"
+        assert server.wait(timeout=PATIENCE_S) == 0
+        assert client.hear() is None
+        client.close()
+
+
+def a_second_signal_leaves_at_once(directory):
+    with serving(directory, "-j1") as (server, path):
+        hang = os.path.join(directory, "h")
+        client = Client(path)
+        client.ask("hang", [hang], 1)
+        pid = int(await_file(hang + ".begun"))
+        server.terminate()
+        await_that(lambda: not os.path.exists(path), "the socket is gone")
+        server.terminate()
+        assert server.wait(timeout=PATIENCE_S) == 143
+        await_gone(pid)
+        client.close()
+
+
+def a_killed_server_leaves_no_worker(directory):
+    with serving(directory, "-j2") as (server, path):
+        pids = [worker["pid"] for worker in stats(path)["workers"]]
+        server.kill()
+        server.wait()
+        for pid in pids:
+            await_gone(pid)
+
+
+def a_passed_socket_is_served_and_the_manager_told(directory):
+    path = os.path.join(directory, "passed.sock")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    news = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    news.bind(os.path.join(directory, "notify"))
+    news.settimeout(PATIENCE_S)
+
+    def pass_socket():
+        os.dup2(listening.fileno(), 3)
+        os.environ["LISTEN_PID"] = str(os.getpid())
+
+    environment = dict(ENVIRONMENT, LISTEN_FDS="1", NOTIFY_SOCKET=os.path.join(directory, "notify"))
+    shell = 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"'
+    server = subprocess.Popen(["sh", "-c", shell, "sh", WEIR, "serve", "-j1", "-w", WORKER],
+                              env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              preexec_fn=pass_socket, pass_fds=(3,))
+    await_ready(server)
+    assert news.recv(100) == b"READY=1"
+    assert call(path, "add", "3", "4") == (0, "7\n", "")
+    server.terminate()
+    assert news.recv(100) == b"STOPPING=1"
+    assert server.wait(timeout=PATIENCE_S) == 0
+    assert os.path.exists(path)  # it is not ours
+    listening.close()
+    news.close()
+
+
+def many_clients_at_once_are_each_answered(directory):
+    with serving(directory, "-j2", "--window", "8") as (_, path):
+        wrong = []
+
+        def talk(base):
+            client = Client(path)
+            for i in range(200):
+                client.ask("add", [base, i], i + 1)
+            answers = {}
+            for _ in range(200):
+                answer = client.hear()
+                answers[answer["id"]] = answer.get("result")
+            if answers != {i + 1: base + i for i in range(200)}:
+                wrong.append(base)
+            client.close()
+
+        threads = [threading.Thread(target=talk, args=(1000 * n,)) for n in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+        assert not wrong, wrong
+        assert stats(path)["queued"] == 0
+
+
+run_cases([
+    calls_and_streams_go_through_the_socket,
+    the_usual_place_is_in_the_runtime_directory,
+    a_client_says_hello_and_hears_of_all_methods,
+    two_workers_are_one_namespace,
+    a_clash_of_methods_is_refused_at_the_start,
+    workers_that_do_not_start_are_told,
+    the_socket_is_for_its_user_alone,
+    a_dead_servers_socket_is_replaced_a_living_ones_is_not,
+    what_is_no_socket_of_ours_is_left_alone,
+    garbage_is_answered_and_the_others_go_on,
+    a_line_without_end_costs_its_own_connection,
+    who_goes_away_in_a_stream_has_it_closed,
+    a_chunk_without_credit_ends_that_call_alone,
+    a_batch_is_answered_in_one,
+    a_worker_that_dies_costs_its_call_and_is_replaced,
+    a_full_queue_is_an_error_at_once,
+    an_id_in_use_is_refused,
+    hangup_replaces_the_workers_and_loses_no_call,
+    terminate_drains,
+    a_second_signal_leaves_at_once,
+    a_killed_server_leaves_no_worker,
+    a_passed_socket_is_served_and_the_manager_told,
+    many_clients_at_once_are_each_answered,
+])

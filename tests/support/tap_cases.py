@@ -1,0 +1,59 @@
+"""TAP for tests that are Python scripts: a case is a function, its name is the sentence.
+
+A case that takes an argument gets the path of a directory of its own.
+"""
+import inspect
+import os
+import tempfile
+import time
+import traceback
+
+PATIENCE_S = 60  # how long an event may take that must come
+
+
+def run_cases(cases):
+    wanted = os.environ.get("WEIR_TEST")
+    if wanted:
+        cases = [case for case in cases if wanted in case.__name__]
+    print(f"1..{len(cases)}", flush=True)
+    for number, case in enumerate(cases, 1):
+        word = "ok"
+        try:
+            if inspect.signature(case).parameters:
+                with tempfile.TemporaryDirectory() as directory:
+                    case(directory)
+            else:
+                case()
+        except Exception:
+            word = "not ok"
+            for line in traceback.format_exc().splitlines():
+                print("#  ", line)
+        print(f"{word} {number} - {case.__name__.replace('_', ' ')}", flush=True)
+
+
+def await_that(holds, what):
+    """Waits until holds() is true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def await_file(path):
+    """Waits for a file with something in it, and reads it."""
+    await_that(lambda: os.path.exists(path) and os.path.getsize(path) > 0, path)
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def is_gone(pid):
+    """Whether a process is no more, or dead and not yet reaped."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def await_gone(pid):
+    await_that(lambda: is_gone(pid), f"process {pid} is gone")
