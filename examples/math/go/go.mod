@@ -1,0 +1,7 @@
+module weir.dev/examples/math
+
+go 1.19
+
+require weir.dev/weir v0.0.0
+
+replace weir.dev/weir => ../../../sdk/go
