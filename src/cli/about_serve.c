@@ -112,7 +112,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
 static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]", NULL};
 
 static const char *const description[] = {
-    "Keeps workers warm behind a Unix socket, and gives each call to one that is free: `weir call`, "
+    "Keeps workers warm behind a Unix socket, and gives each call to one that is free: `weir "
+    "call`, "
     "the Python and Go clients, and anything else that speaks the protocol of docs/protocol.md. "
     "A worker that dies costs the call it had, and is replaced; a function that is cancelled, or "
     "whose client has gone away, is stopped.",

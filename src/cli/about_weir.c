@@ -32,14 +32,9 @@ const struct cli_command cli_weir = {
     .examples =
         (const struct cli_example[]){
             {"weir run --timeout 10s -- make check", "its output live, and 10 seconds, no more"},
-            {"weir run --json -- go version", "one JSON document: output, status, time, signals"},
-            {"weir pipe 'sort -u' 'wc -l' <names.txt", "no shell, and a status for each stage"},
-            {"weir pipe -f pipeline.json --report report.json",
-             "the same from a file, with a report in JSON"},
             {"weir map -j4 -- python3 enrich.py <in.ndjson >out.ndjson",
              "records through four workers, replies in order, none lost"},
             {"weir call -w 'python3 math_worker.py' add 3 4", "call a function of a worker"},
-            {"weir serve -w 'python3 math_worker.py' -j4", "keep four of them warm for everybody"},
             {NULL, NULL},
         },
     .exits =

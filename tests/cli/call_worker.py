@@ -92,7 +92,7 @@ def fail(text: str) -> None:
 
 @function
 def refuse() -> None:
-    raise Error(1234, "not today", {"until": "tomorrow"})
+    raise Error("not today", 1234, {"until": "tomorrow"})
 
 
 @function

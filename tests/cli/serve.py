@@ -450,7 +450,7 @@ def a_passed_socket_is_served_and_the_manager_told(directory):
 
 
 def many_clients_at_once_are_each_answered(directory):
-    with serving(directory, "-j2", "--window", "8") as (_, path):
+    with serving(directory, "-j2", "--window", "8", "--max-queue", "10000") as (_, path):
         wrong = []
 
         def talk(base):
