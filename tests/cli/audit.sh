@@ -73,7 +73,7 @@ for line in open(sys.argv[3]):
 END
 }
 
-plan 50
+plan 52
 
 # --- What is recorded
 check "a program that does well" ends_as ok 0 run -- true
@@ -87,6 +87,20 @@ check "a failure is a problem with type and title" same \
     "https://example.org/weir/problems/timed-out its time limit ran out" \
     "$(of 2 'r["status"]["type"] + " " + r["status"]["title"]')"
 check "one that is silent too long" ends_as idle 124 run --idle 0.1 -- sleep 60
+# told_to_end WORD...: a command that weir is to end by SIGTERM once it is up.
+told_to_end() {
+    rm -f "$log" "$work/up"
+    mkfifo "$work/up"
+    told_subcommand=$1
+    shift
+    "$weir" "$told_subcommand" --audit "$log" "$@" >"$out" 2>"$err" & # itself, not a shell around it
+    told_pid=$!
+    timeout 60 head -n1 "$work/up"
+    kill -TERM $told_pid
+    exits 143 wait $told_pid && told 2 ended cancelled 143 && sound
+}
+check "one that weir is told to end" told_to_end run -- sh -c 'echo up >"$0"; exec sleep 60' "$work/up"
+check "a pipeline that weir is told to end" told_to_end pipe "sh -c 'echo up >$work/up; exec sleep 60'" cat
 check "a pipeline that does well" ends_as ok 0 pipe 'echo x' cat
 check "a pipeline's target is its stages" same "echo | cat" "$(of 1 'r["target"]')"
 check "a pipeline that fails" ends_as failed 4 pipe 'echo x' "sh -c 'cat; exit 4'"
@@ -205,7 +219,7 @@ check "show: by outcome, subcommand and time; --json passes lines" eval '
     same 0 "$("$weir" audit show --since 9999-01-01 "$log" | wc -l)" && exits 2 "$weir" audit show --since yesterday "$log" &&
     exits 2 "$weir" audit show --outcome good "$log" && exits 2 "$weir" audit show --key-file x "$log" && exits 2 "$weir" audit show'
 check "weir killed: its end is missing, and that shows" eval 'rm -f "$log"; mkfifo "$work/fifo"
-    audited run -- sh -c "echo up >\"$work/fifo\"; sleep 60" & pid=$!; timeout 60 head -n1 "$work/fifo"; kill -KILL $pid; wait $pid
+    "$weir" run --audit "$log" -- sh -c "echo up >\"$work/fifo\"; sleep 60" & pid=$!; timeout 60 head -n1 "$work/fifo"; kill -KILL $pid; wait $pid
     sound && has "1 started, 0 ended, 1 unfinished" "$out" &&
     same 1 "$("$weir" audit show --outcome unfinished "$log" | wc -l)" &&
     audited run -- true && same 1 "$("$weir" audit show --outcome unfinished "$log" | wc -l)"'
