@@ -84,7 +84,7 @@ func (s *signature) addFields(t reflect.Type, outer []int) {
 func paramName(field string) string {
 	runes := []rune(field)
 	for i := range runes {
-		if i > 0 && i+1 < len(runes) && !unicode.IsUpper(runes[i+1]) || !unicode.IsUpper(runes[i]) {
+		if i > 0 && i+1 < len(runes) && unicode.IsLower(runes[i+1]) || !unicode.IsUpper(runes[i]) {
 			break
 		}
 		runes[i] = unicode.ToLower(runes[i])

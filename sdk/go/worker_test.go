@@ -383,6 +383,16 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+func TestNamesOfParameters(t *testing.T) {
+	for field, want := range map[string]string{
+		"A": "a", "MaxItems": "maxItems", "URLPath": "urlPath", "SHA1": "sha1", "ID": "id", "X2": "x2", "Été": "été",
+	} {
+		if got := paramName(field); got != want {
+			t.Errorf("%s: %s", field, got)
+		}
+	}
+}
+
 func TestServeLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for i := 0; i < 10; i++ {
