@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <weir/text.h>
-
 #include "base/clock.h"
 #include "base/fd.h"
 #include "proc/result.h"
@@ -16,18 +14,6 @@ json_t *json_line_begin(int64_t started_ns, const char *kind)
 {
     return json_pack("{s:s,s:I}", "kind", kind, "elapsed_ms",
                      (json_int_t)((weir__clock_ns() - started_ns) / 1000000));
-}
-
-json_t *json_line_text(const char *bytes, size_t length)
-{
-    struct weir_text text;
-    json_t *value;
-
-    if (weir_decode(bytes, length, NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
-        return json_string("");
-    value = json_stringn(text.bytes, text.length);
-    weir_text_clear(&text);
-    return value;
 }
 
 void json_line_print(json_t *object)

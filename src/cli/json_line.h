@@ -10,9 +10,6 @@
 /* started_ns: what elapsed_ms counts from, by weir__clock_ns().  The caller owns it. */
 json_t *json_line_begin(int64_t started_ns, const char *kind);
 
-/* Text that came from a program may be anything: what is not UTF-8 is replaced. */
-json_t *json_line_text(const char *bytes, size_t length);
-
 /* Takes object.  One write a line, so that lines of several programs do not mix. */
 void json_line_print(json_t *object);
 

@@ -15,6 +15,7 @@
 #include "base/names.h"
 #include "cli/json_line.h"
 #include "cli/progress_show.h"
+#include "text/json_text.h"
 
 static json_t *begin(const struct show *show, const char *kind)
 {
@@ -41,7 +42,7 @@ static json_t *stages_json(struct show *show)
 
         json_array_append_new(
             list,
-            json_pack("{s:o,s:s,s:o}", "name", json_line_text(stage->name, strlen(stage->name)),
+            json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name),
                       "state", state_name(stage->state), "bytes",
                       stage->metered ? json_integer((json_int_t)stage->bytes) : json_null()));
         stage->told_bytes = stage->bytes;
@@ -78,13 +79,13 @@ static void tell(struct show *show, const struct weir_event *event)
         return;
     line = begin(show, is_line ? "stderr" : weir_event_name(event->kind));
     if (event->stage >= 0)
-        json_object_set_new(line, "stage", json_line_text(event->name, strlen(event->name)));
+        json_object_set_new(line, "stage", weir__json_text(event->name));
     if (event->pid > 0 && !is_line)
         json_object_set_new(line, "pid", json_integer(event->pid));
     add_number(line, event);
     if (event->length > 0 || is_line)
         json_object_set_new(line, is_line ? "line" : "text",
-                            json_line_text(event->text, event->length));
+                            weir__json_textn(event->text, event->length));
     json_line_print(line);
 }
 
@@ -111,7 +112,7 @@ static void say(struct show *show, const char *kind, const char *message)
 {
     json_t *line = begin(show, kind);
 
-    json_object_set_new(line, "text", json_line_text(message, strlen(message)));
+    json_object_set_new(line, "text", weir__json_text(message));
     json_line_print(line);
 }
 

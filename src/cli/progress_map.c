@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "cli/json_line.h"
 #include "cli/signals.h"
+#include "text/json_text.h"
 
 enum {
     REDRAW_MS = 100,
@@ -235,10 +236,10 @@ static void tell_event(const struct map_progress *progress, const struct weir_ev
     if (event->kind == WEIR_EVENT_RECORD_FAILED) {
         json_object_set_new(line, "line", json_integer(event->number));
         json_object_set_new(line, "offset", json_integer((json_int_t)event->bytes));
-        json_object_set_new(line, "reason", json_line_text(event->text, event->length));
+        json_object_set_new(line, "reason", weir__json_textn(event->text, event->length));
     } else if (is_line || event->length > 0) {
         json_object_set_new(line, is_line ? "line" : "text",
-                            json_line_text(event->text, event->length));
+                            weir__json_textn(event->text, event->length));
     }
     json_line_print(line);
 }
@@ -261,7 +262,7 @@ void map_progress_say(struct map_progress *progress, const char *message)
     if (progress->is_json) {
         json_t *line = json_line_begin(progress->started_ns, "message");
 
-        json_object_set_new(line, "text", json_line_text(message, strlen(message)));
+        json_object_set_new(line, "text", weir__json_text(message));
         json_line_print(line);
         return;
     }

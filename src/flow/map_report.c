@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "flow/map.h"
 #include "proc/result.h"
+#include "text/json_text.h"
 
 enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
 

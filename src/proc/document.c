@@ -15,6 +15,7 @@
 #include "base/names.h"
 #include "proc/result.h"
 #include "text/charset.h"
+#include "text/json_text.h"
 
 /* --- Text ----------------------------------------------------------------- */
 
@@ -172,18 +173,6 @@ int weir__output_decode(struct weir_output *output, const char *charset,
 static json_t *milliseconds(int64_t us)
 {
     return json_real((double)us / 1000);
-}
-
-json_t *weir__json_text(const char *bytes)
-{
-    struct weir_text text;
-    json_t *string;
-
-    if (weir_decode(bytes, strlen(bytes), NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
-        return NULL;
-    string = json_stringn(text.bytes, text.length);
-    weir_text_clear(&text);
-    return string;
 }
 
 json_t *weir__output_json(const struct weir_output *output)

@@ -33,8 +33,6 @@ int weir__output_decode(struct weir_output *output, const char *charset,
 
 /* Parts of the documents; new references, NULL when memory is short. */
 json_t *weir__output_json(const struct weir_output *output);
-/* A string, with U+FFFD for what is not UTF-8: a name or a sentence may have any bytes. */
-json_t *weir__json_text(const char *bytes);
 json_t *weir__result_fields(const struct weir_result *result);
 
 /* Prints a document in one line with a newline; takes it.  The caller owns the

@@ -1,0 +1,267 @@
+#include "config.h"
+
+#include "probe/candidate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe/environment.h"
+
+/* --- What a file is ---------------------------------------------------------- */
+
+/* Version managers that put a small program in front of the real one. */
+static const char *const managers[] = {"pyenv", "asdf", "mise", "goenv"};
+
+/* Installations are told by where they lie. */
+static const struct {
+    const char *part, *kind;
+} places[] = {
+    {"/.pyenv/versions/", "pyenv"}, {"/uv/python/", "uv"},          {"/.asdf/installs/", "asdf"},
+    {"/mise/installs/", "mise"},    {"/.goenv/versions/", "goenv"},
+};
+
+/* Whether name is there, in the directory above the one that path is in. */
+static int has_beside(const char *path, const char *name)
+{
+    char place[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+    int length = slash == NULL
+                     ? -1
+                     : snprintf(place, sizeof place, "%.*s/../%s", (int)(slash - path), path, name);
+
+    return length > 0 && (size_t)length < sizeof place && stat(place, &status) == 0;
+}
+
+static const char *shim_of(const struct weir__candidate *candidate)
+{
+    char head[2048] = "";
+    const char *base = candidate->real != NULL ? strrchr(candidate->real, '/') : NULL;
+    int fd;
+    ssize_t length;
+
+    if (base == NULL || strstr(candidate->path, "/shims/") == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof managers / sizeof managers[0]; i++)
+        if (strcmp(base + 1, managers[i]) == 0)
+            return managers[i];
+    fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    length = read(fd, head, sizeof head - 1);
+    close(fd);
+    for (size_t i = 0; i < sizeof managers / sizeof managers[0]; i++)
+        if (length > 2 && memcmp(head, "#!", 2) == 0 && strstr(head, managers[i]) != NULL)
+            return managers[i];
+    return NULL;
+}
+
+static const char *kind_of(const struct weir__candidate *candidate, char *const *environment)
+{
+    const char *home = weir__environment_get(environment, "HOME");
+    const char *real = candidate->real != NULL ? candidate->real : candidate->path;
+
+    if (candidate->shim != NULL)
+        return candidate->shim;
+    if (has_beside(candidate->path, "pyvenv.cfg"))
+        return "venv";
+    if (has_beside(candidate->path, "conda-meta"))
+        return "conda";
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (strstr(real, places[i].part) != NULL)
+            return places[i].kind;
+    if (home != NULL && strlen(home) > 1 && strncmp(candidate->path, home, strlen(home)) == 0)
+        return "home";
+    return "system";
+}
+
+static void examine(struct weir__candidate *candidate, char *const *environment)
+{
+    struct stat status;
+
+    if (stat(candidate->path, &status) < 0) {
+        candidate->sys_errno = errno;
+        candidate->kind = "none";
+        return;
+    }
+    candidate->mode = status.st_mode & 07777;
+    candidate->real = realpath(candidate->path, NULL);
+    if (S_ISDIR(status.st_mode))
+        candidate->sys_errno = EISDIR;
+    else if (!S_ISREG(status.st_mode))
+        candidate->sys_errno = EACCES;
+    else if (faccessat(AT_FDCWD, candidate->path, X_OK, AT_EACCESS) < 0)
+        candidate->sys_errno = errno;
+    candidate->executable = candidate->sys_errno == 0;
+    candidate->shim = shim_of(candidate);
+    candidate->kind = kind_of(candidate, environment);
+}
+
+/* --- The list ---------------------------------------------------------------- */
+
+/* The directory of a path with all links resolved.  The caller frees it. */
+static char *real_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name =
+        slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    char *real = name != NULL ? realpath(name, NULL) : NULL;
+
+    free(name);
+    return real;
+}
+
+/* The same file is the same program, unless its directory is another: there a link to
+ * the interpreter is what makes a venv. */
+static int is_same(const struct weir__candidate *a, const struct weir__candidate *b)
+{
+    char *a_place, *b_place;
+    int same;
+
+    if (a->real == NULL || b->real == NULL || strcmp(a->real, b->real) != 0)
+        return 0;
+    a_place = real_directory(a->path);
+    b_place = real_directory(b->path);
+    same = a_place != NULL && b_place != NULL && strcmp(a_place, b_place) == 0;
+    free(a_place);
+    free(b_place);
+    return same;
+}
+
+static int add(struct weir__candidates *list, const char *directory, const char *name,
+               const char *from, char *const *environment)
+{
+    struct weir__candidate *candidate;
+    struct stat status;
+    char path[PATH_MAX];
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", directory, name) >= sizeof path
+        || lstat(path, &status) < 0)
+        return 0;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
+        void *items = realloc(list->items, capacity * sizeof *list->items);
+
+        if (items == NULL)
+            return -1;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    candidate = &list->items[list->count];
+    *candidate = (struct weir__candidate){.from = from, .same_as = WEIR__NO_CANDIDATE};
+    candidate->name = strdup(name);
+    candidate->path = strdup(path);
+    candidate->facts = json_object();
+    list->count++;
+    if (candidate->name == NULL || candidate->path == NULL || candidate->facts == NULL)
+        return -1;
+    examine(candidate, environment);
+    for (size_t i = 0; i + 1 < list->count && candidate->same_as == WEIR__NO_CANDIDATE; i++)
+        if (list->items[i].same_as == WEIR__NO_CANDIDATE && is_same(&list->items[i], candidate))
+            candidate->same_as = i;
+    return 0;
+}
+
+static int is_one(const char *name, const char *const *programs)
+{
+    for (; programs != NULL && *programs != NULL; programs++)
+        if (strcmp(name, *programs) == 0)
+            return 1;
+    return 0;
+}
+
+/* Adds the programs that are in the directory, then other candidates by name. */
+static int look(struct weir__candidates *list, const char *directory, const char *from,
+                weir__is_candidate *is_candidate, const char *const *programs,
+                char *const *environment)
+{
+    struct dirent **entries;
+    int count, status = 0;
+
+    for (size_t i = 0; programs != NULL && programs[i] != NULL && status == 0; i++)
+        status = add(list, directory, programs[i], from, environment);
+    if (is_candidate == NULL || status < 0)
+        return status;
+    count = scandir(directory, &entries, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+
+        if (status == 0 && is_candidate(name) && !is_one(name, programs))
+            status = add(list, directory, name, from, environment);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    return status;
+}
+
+int weir__candidates_look(struct weir__candidates *list, const char *directory, const char *from,
+                          weir__is_candidate *is_candidate, char *const *environment)
+{
+    return look(list, directory, from, is_candidate, NULL, environment);
+}
+
+static size_t winner_of(const struct weir__candidates *list, const char *const *programs)
+{
+    for (; *programs != NULL; programs++)
+        for (size_t i = 0; i < list->count; i++)
+            if (list->items[i].executable && strcmp(list->items[i].name, *programs) == 0)
+                return i;
+    return WEIR__NO_CANDIDATE;
+}
+
+/* A program named by a path is looked up nowhere. */
+static int find_path(struct weir__candidates *list, const char *path, char *const *environment)
+{
+    char *directory = strdup(path), *slash;
+    int status = -1;
+
+    if (directory != NULL) {
+        slash = strrchr(directory, '/');
+        *slash = '\0';
+        status = add(list, directory, slash + 1, "path", environment);
+    }
+    free(directory);
+    if (status == 0 && list->count > 0 && list->items[0].executable)
+        list->winner = 0;
+    return status;
+}
+
+int weir__candidates_find(struct weir__candidates *list, const char *const *programs,
+                          weir__is_candidate *is_candidate, char *const *environment)
+{
+    const char *path = weir__environment_get(environment, "PATH");
+    char *copy, *rest, *directory;
+    int status = 0;
+
+    *list = (struct weir__candidates){.winner = WEIR__NO_CANDIDATE};
+    if (strchr(programs[0], '/') != NULL)
+        return find_path(list, programs[0], environment);
+    copy = rest = strdup(path != NULL ? path : "/bin:/usr/bin");
+    if (copy == NULL)
+        return -1;
+    while (status == 0 && (directory = strsep(&rest, ":")) != NULL)
+        status = look(list, *directory != '\0' ? directory : ".", "PATH", is_candidate, programs,
+                      environment);
+    free(copy);
+    list->winner = winner_of(list, programs);
+    return status;
+}
+
+void weir__candidates_clear(struct weir__candidates *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i].name);
+        free(list->items[i].path);
+        free(list->items[i].real);
+        json_decref(list->items[i].facts);
+    }
+    free(list->items);
+    *list = (struct weir__candidates){.winner = WEIR__NO_CANDIDATE};
+}

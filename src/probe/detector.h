@@ -1,0 +1,102 @@
+/* probe/detector.h - what is looked for: a row a tool.
+ *
+ * A detector names programs, what to run of them, and who reads what they print.
+ * Nothing else knows one tool from another.
+ */
+#ifndef WEIR_PROBE_DETECTOR_H
+#define WEIR_PROBE_DETECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <weir/error.h>
+#include <weir/result.h>
+
+#include "probe/candidate.h"
+
+enum { WEIR__DETECTOR_RUNS = 3, WEIR__DETECTOR_WORDS = 16 };
+
+struct weir__detector;
+struct weir__detector_run;
+
+/* One run's output on its way to facts. */
+struct weir__reading {
+    const struct weir__detector *detector;
+    const struct weir__detector_run *run;
+    const struct weir_result *result;
+    const char *text; /* standard output as UTF-8 */
+    size_t length;
+    const json_t *json; /* found in it, where the run prints JSON; else NULL */
+
+    json_t *facts;                    /* of the program that was run: to be added to */
+    char version[WEIR__VERSION_TEXT]; /* to be set where it is told: weir__reading_version() */
+    char raw[WEIR__RAW_SIZE];
+    char problem[320]; /* what is wrong with the output, to be set */
+};
+
+struct weir__detector_run {
+    const char *label;                           /* NULL: no run */
+    const char *arguments[WEIR__DETECTOR_WORDS]; /* behind the program; ends with NULL */
+    int prints;                                  /* JSON_OBJECT or JSON_ARRAY; 0: text */
+    void (*read)(struct weir__reading *reading);
+    int any_status; /* its output counts whatever it exits with */
+};
+
+struct weir__detector {
+    const char *name;
+    const char *const *programs; /* names, the preferred one first; or one path */
+    struct weir__detector_run runs[WEIR__DETECTOR_RUNS];
+    int64_t timeout_ms; /* 0: as long as the probe gives each */
+
+    /* Other names that count as candidates; NULL: none do. */
+    weir__is_candidate *is_candidate;
+    /* Candidates that are not on the PATH; NULL: there are none. */
+    int (*look_elsewhere)(struct weir__candidates *candidates, weir__is_candidate *is_candidate,
+                          char *const *environment);
+    int every_candidate; /* each is run, not only the winner */
+
+    const char *const *matters; /* facts that belong to the fingerprint; NULL: all do */
+    const json_t *outside;      /* a detector from a file: how it reads */
+    void *compiled;             /* its pattern; NULL: it has none */
+};
+
+/* The rows that are built in, and how many. */
+extern const struct weir__detector weir__detectors[];
+extern const size_t weir__detector_count;
+
+/* A row by name, or NULL. */
+const struct weir__detector *weir__detector_find(const char *name);
+
+/* --- Readers ----------------------------------------------------------------- */
+
+/* Takes the first version in the text, and the line it stands in; 1 if there is one. */
+int weir__reading_version(struct weir__reading *reading, const char *text, size_t length);
+
+/* Sets a fact to a copy, with secrets masked where it is a string; NULL: nothing. */
+void weir__reading_fact(struct weir__reading *reading, const char *name, const json_t *value);
+
+void weir__read_version(struct weir__reading *reading); /* the first one printed, anywhere */
+void weir__read_go_env(struct weir__reading *reading);
+void weir__read_python(struct weir__reading *reading);
+void weir__read_pip_list(struct weir__reading *reading);
+void weir__read_conda_info(struct weir__reading *reading);
+void weir__read_conda_envs(struct weir__reading *reading);
+void weir__read_conda_list(struct weir__reading *reading);
+void weir__read_libc(struct weir__reading *reading);
+void weir__read_line(struct weir__reading *reading); /* a fact named as the run */
+
+/* The script that tells about a Python, for python -c. */
+extern const char weir__python_script[];
+
+/* --- From outside -------------------------------------------------------------- */
+
+/* Reads a detector from the text of a file (docs/probe.md).  The caller owns it:
+ * weir__detector_free().  file names the text in messages.  Returns NULL on failure.
+ * Errors: SPEC, saying line, pointer, what is wrong and what to do; NOMEM. */
+struct weir__detector *weir__detector_parse(const char *text, size_t length, const char *file,
+                                            struct weir_error *error);
+void weir__detector_free(struct weir__detector *detector);
+
+#endif

@@ -1,0 +1,364 @@
+/* A detector from a file: read with every fault at its line, and its own reader. */
+#include "config.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "probe/detector.h"
+#include "text/positions.h"
+
+/* A pattern is looked for in no more text than this, and gives up after so many steps:
+ * one that was written badly must not hang the others. */
+enum { MOST_TEXT = 1024 * 1024, MOST_STEPS = 1000000 };
+
+/* A detector and all that it borrows from. */
+struct outside {
+    struct weir__detector row; /* first: weir__detector_free() is given its address */
+    json_t *document;
+    const char *programs[2];
+};
+
+/* A text under examination. */
+struct reader {
+    const char *text, *file;
+    struct weir__positions positions;
+    struct weir_error *error;
+};
+
+static int refuse(const struct reader *reader, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Tells what is wrong with the value at pointer.  Returns SPEC. */
+static int refuse(const struct reader *reader, const char *pointer, const char *format, ...)
+{
+    size_t node = weir__positions_find(&reader->positions, pointer);
+    const struct weir__position *at = weir__positions_node(&reader->positions, node);
+    struct weir__place place = {0, 1, 1};
+    char what[300];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (at != NULL)
+        weir__place_move(&place, reader->text, at->value_at);
+    return weir__fail(reader->error, WEIR_ERR_SPEC, 0, "%.120s:%zu:%zu: %s%s%s", reader->file,
+                      place.line, place.column, pointer, *pointer != '\0' ? ": " : "", what);
+}
+
+/* --- The keys ------------------------------------------------------------------- */
+
+static int read_name(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    const char *name = json_string_value(value);
+
+    if (name == NULL || *name == '\0' || strlen(name) > 60
+        || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")]
+               != '\0')
+        return refuse(reader, "/name",
+                      "give a string of up to 60 letters, digits, dots, dashes and underscores");
+    if (weir__detector_find(name) != NULL)
+        return refuse(reader, "/name", "\"%s\" is built in: give another name", name);
+    outside->row.name = name;
+    return 0;
+}
+
+static int read_argv(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    size_t count = json_array_size(value);
+    char pointer[32];
+
+    if (!json_is_array(value) || count == 0 || count > WEIR__DETECTOR_WORDS - 1)
+        return refuse(reader, "/argv", "give an array of 1 to %d strings: a program and its words",
+                      WEIR__DETECTOR_WORDS - 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *word = json_string_value(json_array_get(value, i));
+
+        snprintf(pointer, sizeof pointer, "/argv/%zu", i);
+        if (word == NULL || (i == 0 && *word == '\0'))
+            return refuse(reader, pointer, "give a string%s", i == 0 ? ", the program" : "");
+        if (i == 0)
+            outside->programs[0] = word;
+        else
+            outside->row.runs[0].arguments[i - 1] = word;
+    }
+    outside->row.programs = outside->programs;
+    return 0;
+}
+
+static int read_timeout(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    if (!json_is_number(value)
+        || weir__duration_seconds(json_number_value(value), &outside->row.timeout_ms) < 0
+        || outside->row.timeout_ms == 0)
+        return refuse(reader, "/timeout_s", "give a number of seconds, more than 0");
+    return 0;
+}
+
+static int read_pattern(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    const char *pattern = json_string_value(value);
+    PCRE2_UCHAR why[120];
+    PCRE2_SIZE where;
+    uint32_t names;
+    int failed;
+
+    if (pattern == NULL)
+        return refuse(reader, "/pattern", "give a string, a regular expression");
+    outside->row.compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                                          PCRE2_UTF | PCRE2_MULTILINE, &failed, &where, NULL);
+    if (outside->row.compiled == NULL) {
+        pcre2_get_error_message(failed, why, sizeof why);
+        return refuse(reader, "/pattern", "at character %zu: %s", where + 1, (char *)why);
+    }
+    pcre2_pattern_info(outside->row.compiled, PCRE2_INFO_NAMECOUNT, &names);
+    if (names == 0)
+        return refuse(reader, "/pattern",
+                      "it names no group, so it tells nothing: write (?<version>...)");
+    return 0;
+}
+
+static int read_pointers(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    const char *name;
+    json_t *pointer;
+    char place[100];
+
+    if (!json_is_object(value) || json_object_size(value) == 0)
+        return refuse(reader, "/json",
+                      "give an object of JSON pointers: {\"version\": \"/version\"}");
+    json_object_foreach((json_t *)value, name, pointer)
+    {
+        const char *text = json_string_value(pointer);
+
+        snprintf(place, sizeof place, "/json/%.80s", name);
+        if (text == NULL || (*text != '/' && *text != '\0'))
+            return refuse(reader, place, "give a JSON pointer: it begins with /");
+    }
+    outside->row.runs[0].prints = JSON_OBJECT;
+    return 0;
+}
+
+static int read_weir(const struct reader *reader, const json_t *value, struct outside *outside)
+{
+    (void)outside;
+    return json_is_integer(value) && json_integer_value(value) == 1
+               ? 0
+               : refuse(reader, "/weir", "this weir knows version 1 only");
+}
+
+static const struct {
+    const char *name;
+    int (*read)(const struct reader *reader, const json_t *value, struct outside *outside);
+} keys[] = {
+    {"weir", read_weir},         {"name", read_name},       {"argv", read_argv},
+    {"timeout_s", read_timeout}, {"pattern", read_pattern}, {"json", read_pointers},
+};
+
+static int read_document(const struct reader *reader, struct outside *outside)
+{
+    const char *key;
+    json_t *value;
+    int status = 0;
+
+    if (!json_is_object(outside->document))
+        return refuse(reader, "", "give an object");
+    json_object_foreach(outside->document, key, value)
+    {
+        size_t i = 0;
+        char pointer[100];
+
+        while (i < sizeof keys / sizeof keys[0] && strcmp(keys[i].name, key) != 0)
+            i++;
+        snprintf(pointer, sizeof pointer, "/%.80s", key);
+        status =
+            i < sizeof keys / sizeof keys[0]
+                ? keys[i].read(reader, value, outside)
+                : refuse(reader, pointer,
+                         "there is no such key: use weir, name, argv, timeout_s, pattern, json");
+        if (status < 0)
+            return status;
+    }
+    if (outside->row.name == NULL || outside->row.programs == NULL)
+        return refuse(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
+    if (outside->row.compiled != NULL && outside->row.runs[0].prints != 0)
+        return refuse(reader, "/pattern", "either pattern or json, not both");
+    return 0;
+}
+
+/* --- Its output ------------------------------------------------------------------ */
+
+static void take_version(struct weir__reading *reading, const char *text, size_t length)
+{
+    struct weir__version version;
+    char copy[WEIR__RAW_SIZE];
+
+    snprintf(copy, sizeof copy, "%.*s", length < sizeof copy ? (int)length : (int)sizeof copy - 1,
+             text);
+    if (weir__version_parse(copy, &version) == 0) {
+        weir__version_text(&version, reading->version);
+        memcpy(reading->raw, copy, sizeof copy);
+    } else if (!weir__reading_version(reading, text, length)) {
+        snprintf(reading->problem, sizeof reading->problem, "\"%.100s\" is no version", copy);
+    }
+}
+
+static void take_text(struct weir__reading *reading, const char *name, const char *text,
+                      size_t length)
+{
+    json_t *fact = json_stringn(text, length);
+
+    if (strcmp(name, "version") == 0)
+        take_version(reading, text, length);
+    else if (fact != NULL)
+        weir__reading_fact(reading, name, fact);
+    json_decref(fact);
+}
+
+/* Returns what pcre2_match() does: more than 0 when it matched. */
+static int match(struct weir__reading *reading, const char *text, size_t length)
+{
+    pcre2_code *code = reading->detector->compiled;
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, NULL);
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    int matched = PCRE2_ERROR_NOMEMORY;
+    uint32_t count, size;
+    PCRE2_SPTR table;
+
+    if (length > MOST_TEXT) /* at a whole character */
+        for (length = MOST_TEXT; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    if (data != NULL && context != NULL) {
+        pcre2_set_match_limit(context, MOST_STEPS);
+        matched = pcre2_match(code, (PCRE2_SPTR)text, length, 0, 0, data, context);
+    }
+    if (matched > 0) {
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+
+        pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count);
+        pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+        pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
+        for (uint32_t i = 0; i < count; i++, table += size) {
+            int group = table[0] << 8 | table[1];
+
+            if (group < matched && at[2 * group] != PCRE2_UNSET)
+                take_text(reading, (const char *)table + 2, text + at[2 * group],
+                          at[2 * group + 1] - at[2 * group]);
+        }
+    }
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(context);
+    return matched;
+}
+
+static void read_by_pattern(struct weir__reading *reading)
+{
+    const struct weir_output *err = &reading->result->err;
+    int matched = match(reading, reading->text, reading->length);
+
+    if (matched == PCRE2_ERROR_NOMATCH && err->text != NULL)
+        matched = match(reading, err->text, err->text_length);
+    if (matched == PCRE2_ERROR_NOMATCH)
+        snprintf(reading->problem, sizeof reading->problem,
+                 "its output does not match the pattern");
+    else if (matched < 0)
+        snprintf(reading->problem, sizeof reading->problem,
+                 "the pattern takes too many steps on its output");
+}
+
+/* The value a JSON pointer (RFC 6901) names, borrowed; NULL when there is none. */
+static const json_t *value_at(const json_t *value, const char *pointer)
+{
+    char token[256];
+
+    while (value != NULL && *pointer == '/') {
+        size_t used = 0;
+
+        for (pointer++; *pointer != '\0' && *pointer != '/' && used < sizeof token - 1; pointer++)
+            if (pointer[0] == '~' && (pointer[1] == '0' || pointer[1] == '1'))
+                token[used++] = *++pointer == '0' ? '~' : '/';
+            else
+                token[used++] = *pointer;
+        token[used] = '\0';
+        if (json_is_array(value))
+            value = token[strspn(token, "0123456789")] == '\0' && *token != '\0'
+                        ? json_array_get(value, strtoul(token, NULL, 10))
+                        : NULL;
+        else
+            value = json_object_get(value, token);
+    }
+    return value;
+}
+
+static void read_by_pointers(struct weir__reading *reading)
+{
+    const char *name;
+    json_t *pointer;
+
+    json_object_foreach(json_object_get(reading->detector->outside, "json"), name, pointer)
+    {
+        const json_t *value = value_at(reading->json, json_string_value(pointer));
+        const char *text = json_string_value(value);
+
+        if (value == NULL)
+            snprintf(reading->problem, sizeof reading->problem, "its JSON has nothing at %.200s",
+                     json_string_value(pointer));
+        else if (strcmp(name, "version") == 0 && text != NULL)
+            take_version(reading, text, strlen(text));
+        else
+            weir__reading_fact(reading, name, value);
+    }
+}
+
+/* --- All of it -------------------------------------------------------------------- */
+
+struct weir__detector *weir__detector_parse(const char *text, size_t length, const char *file,
+                                            struct weir_error *error)
+{
+    struct outside *outside = calloc(1, sizeof *outside);
+    struct reader reader = {.text = text, .file = file, .error = error};
+    json_error_t where;
+    int status;
+
+    if (outside == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a detector");
+        return NULL;
+    }
+    outside->document = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+    if (outside->document == NULL) {
+        weir__fail(error, WEIR_ERR_SPEC, 0, "%.120s:%d:%d: %s", file, where.line, where.column,
+                   where.text);
+        free(outside);
+        return NULL;
+    }
+    outside->row.outside = outside->document;
+    outside->row.runs[0].label = "run";
+    status = weir__positions_read(&reader.positions, text, length, error);
+    if (status == 0)
+        status = read_document(&reader, outside);
+    weir__positions_clear(&reader.positions);
+    outside->row.runs[0].read = outside->row.compiled != NULL      ? read_by_pattern
+                                : outside->row.runs[0].prints != 0 ? read_by_pointers
+                                                                   : weir__read_version;
+    if (status == 0)
+        return &outside->row;
+    weir__detector_free(&outside->row);
+    return NULL;
+}
+
+void weir__detector_free(struct weir__detector *detector)
+{
+    struct outside *outside = (struct outside *)detector;
+
+    if (outside == NULL)
+        return;
+    pcre2_code_free(outside->row.compiled);
+    json_decref(outside->document);
+    free(outside);
+}

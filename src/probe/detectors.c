@@ -1,0 +1,117 @@
+/* The table of detectors. */
+#include "config.h"
+
+#include "probe/detector.h"
+
+#include <string.h>
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* python3, python3.12, python3.13t: not python3-config. */
+static int is_python(const char *name)
+{
+    if (strncmp(name, "python3", 7) != 0)
+        return 0;
+    name += 7;
+    if (*name == '.' && strspn(name + 1, "0123456789") > 0)
+        name += 1 + strspn(name + 1, "0123456789");
+    return name[*name == 't'] == '\0';
+}
+
+static const char *const go_matters[] = {
+    "GOVERSION",   "GOOS",        "GOARCH",       "GOFLAGS",   "GOPROXY", "GOTOOLCHAIN",
+    "CGO_ENABLED", "GO111MODULE", "GOEXPERIMENT", "GOPRIVATE", "GOSUMDB", NULL};
+static const char *const python_matters[] = {"implementation", "venv", "encoding", NULL};
+static const char *const conda_matters[] = {"channels", "platform", "packages", NULL};
+static const char *const package_matters[] = {"packages", NULL};
+static const char *const libc_matters[] = {"family", NULL};
+static const char *const nothing_matters[] = {NULL};
+
+#define CONDA_RUNS                                                                                 \
+    {                                                                                              \
+        {.label = "info",                                                                          \
+         .arguments = {"info", "--json"},                                                          \
+         .prints = JSON_OBJECT,                                                                    \
+         .read = weir__read_conda_info},                                                           \
+            {.label = "environments",                                                              \
+             .arguments = {"env", "list", "--json"},                                               \
+             .prints = JSON_OBJECT,                                                                \
+             .read = weir__read_conda_envs},                                                       \
+            {.label = "packages",                                                                  \
+             .arguments = {"list", "--json"},                                                      \
+             .prints = JSON_ARRAY,                                                                 \
+             .read = weir__read_conda_list},                                                       \
+    }
+
+/* clang-format off */
+const struct weir__detector weir__detectors[] = {
+    {
+        .name = "go", .programs = WORDS("go"), .matters = go_matters,
+        .runs = {
+            {.label = "version", .arguments = {"version"}, .read = weir__read_version},
+            {.label = "env", .arguments = {"env", "-json"}, .prints = JSON_OBJECT,
+             .read = weir__read_go_env},
+        },
+    },
+    {
+        .name = "python", .programs = WORDS("python3", "python"), .matters = python_matters,
+        .is_candidate = is_python, .look_elsewhere = weir__candidates_look_for_pythons,
+        .every_candidate = 1,
+        .runs = {
+            {.label = "self", .arguments = {"-c", weir__python_script}, .prints = JSON_OBJECT,
+             .read = weir__read_python},
+        },
+    },
+    {
+        .name = "pip", .programs = WORDS("python3", "python"), .matters = package_matters,
+        .runs = {
+            {.label = "version", .arguments = {"-m", "pip", "--version"},
+             .read = weir__read_version},
+            {.label = "packages",
+             .arguments = {"-m", "pip", "list", "--format=json", "--disable-pip-version-check"},
+             .prints = JSON_ARRAY, .read = weir__read_pip_list},
+        },
+    },
+    {.name = "conda", .programs = WORDS("conda"), .matters = conda_matters, .runs = CONDA_RUNS},
+    {.name = "mamba", .programs = WORDS("mamba"), .matters = conda_matters, .runs = CONDA_RUNS},
+    {.name = "micromamba", .programs = WORDS("micromamba"), .matters = conda_matters,
+     .runs = CONDA_RUNS},
+    {
+        .name = "uv", .programs = WORDS("uv"), .matters = nothing_matters,
+        .runs = {
+            {.label = "version", .arguments = {"--version"}, .read = weir__read_version},
+            {.label = "python_dir", .arguments = {"python", "dir"}, .read = weir__read_line},
+        },
+    },
+    {
+        .name = "cc", .programs = WORDS("cc", "gcc", "clang"), .matters = WORDS("target"),
+        .runs = {
+            {.label = "version", .arguments = {"--version"}, .read = weir__read_version},
+            {.label = "target", .arguments = {"-dumpmachine"}, .read = weir__read_line},
+        },
+    },
+    {
+        .name = "make", .programs = WORDS("make", "gmake"), .matters = nothing_matters,
+        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_version}},
+    },
+    {
+        .name = "pkg-config", .programs = WORDS("pkg-config", "pkgconf"),
+        .matters = nothing_matters,
+        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_version}},
+    },
+    {
+        .name = "libc", .programs = WORDS("ldd"), .matters = libc_matters,
+        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_libc,
+                  .any_status = 1}}, /* musl's ldd tells its version as an error */
+    },
+};
+/* clang-format on */
+const size_t weir__detector_count = sizeof weir__detectors / sizeof weir__detectors[0];
+
+const struct weir__detector *weir__detector_find(const char *name)
+{
+    for (size_t i = 0; i < weir__detector_count; i++)
+        if (strcmp(weir__detectors[i].name, name) == 0)
+            return &weir__detectors[i];
+    return NULL;
+}

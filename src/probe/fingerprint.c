@@ -1,0 +1,105 @@
+/* What makes two environments equal, as one hash.
+ *
+ * Counted: system, machine, distribution; of each tool its state, version, kind of
+ * installation and the facts that its detector says matter.  Not counted: times, pids,
+ * names of hosts and users, paths, raw output, and problems that changed nothing.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/canonical.h"
+#include "base/digest.h"
+#include "probe/probe.h"
+
+/* A path in the home directory is the same path in another's. */
+static json_t *without_home(const json_t *value, const char *home)
+{
+    json_t *copy, *item;
+    const char *key, *text = json_string_value(value);
+    size_t i, length = home != NULL ? strlen(home) : 0;
+
+    if (text != NULL && length > 1 && strncmp(text, home, length) == 0
+        && (text[length] == '/' || text[length] == '\0'))
+        return json_sprintf("~%s", text + length);
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach((json_t *)value, i, item)
+            json_array_append_new(copy, without_home(item, home));
+        return copy;
+    }
+    if (json_is_object(value)) {
+        copy = json_object();
+        json_object_foreach((json_t *)value, key, item)
+            json_object_set_new(copy, key, without_home(item, home));
+        return copy;
+    }
+    return json_deep_copy(value);
+}
+
+static json_t *facts_of(const json_t *tool, const char *home)
+{
+    const json_t *facts = json_object_get(tool, "facts"), *matters, *name;
+    json_t *counted;
+    size_t i;
+
+    matters = json_object_get(tool, "matters");
+    if (!json_is_array(matters))
+        return without_home(facts, home);
+    counted = json_object();
+    json_array_foreach((json_t *)matters, i, name)
+    {
+        const json_t *fact = json_object_get(facts, json_string_value(name));
+
+        if (fact != NULL)
+            json_object_set_new(counted, json_string_value(name), without_home(fact, home));
+    }
+    return counted;
+}
+
+static void copy(json_t *to, const json_t *from, const char *name)
+{
+    json_object_set(to, name, json_object_get(from, name));
+}
+
+json_t *weir__probe_essence(const json_t *report)
+{
+    const json_t *host = json_object_get(report, "host");
+    const char *home = json_string_value(json_object_get(host, "home")), *name;
+    json_t *essence = json_object(), *tools = json_object(), *tool;
+
+    copy(essence, host, "system");
+    copy(essence, host, "machine");
+    copy(essence, host, "os");
+    json_object_foreach(json_object_get(report, "tools"), name, tool)
+    {
+        json_t *counted = json_object();
+
+        copy(counted, tool, "state");
+        copy(counted, tool, "version");
+        copy(counted, tool, "kind");
+        json_object_set_new(counted, "facts", facts_of(tool, home));
+        json_object_set_new(tools, name, counted);
+    }
+    json_object_set_new(essence, "tools", tools);
+    if (json_object_get(report, "libs") != NULL)
+        copy(essence, report, "libs");
+    return essence;
+}
+
+int weir__probe_sign(json_t *report)
+{
+    json_t *essence = weir__probe_essence(report);
+    char hex[WEIR__DIGEST_SIZE];
+    size_t length;
+    char *text = weir__canonical_text(essence, &length);
+
+    json_decref(essence);
+    if (text == NULL)
+        return -1;
+    weir__sha256(text, length, hex);
+    free(text);
+    return json_object_set_new(report, "fingerprint", json_sprintf("sha256:%s", hex));
+}

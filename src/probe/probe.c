@@ -1,0 +1,374 @@
+#include "config.h"
+
+#include "probe/probe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <weir/run.h>
+#include <weir/weir.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "probe/activation.h"
+#include "probe/children.h"
+#include "probe/environment.h"
+#include "probe/tool.h"
+#include "proc/context.h"
+#include "text/json_text.h"
+
+/* What a run may print: more is read and not kept.  A list of conda's packages is about
+ * 1 MiB; the file of a virtual machine is no answer. */
+enum { MAX_OUTPUT = 8 * 1024 * 1024, GRACE_MS = 500, DRAIN_MS = 500 };
+
+struct weir__probe {
+    weir_t *weir;
+    struct weir__probe_options options;
+    void (*done)(void *context);
+    void *context;
+
+    struct weir__tool *tools; /* one a detector */
+    struct weir__activation activation;
+    struct weir__children children;
+    char *const *environment; /* that tools are looked for in */
+    int64_t started_ns, started_wall_ns, ended_ns;
+
+    struct task *tasks;
+    size_t running; /* tasks, and 1 while the probe itself starts some */
+    int over, cancelled;
+};
+
+/* One program that runs for the probe. */
+struct task {
+    struct task *next, **link;
+    struct weir__probe *probe;
+    struct weir__tool *tool; /* NULL: the activation's or a child's */
+    size_t candidate, position;
+    const struct weir__detector_run *run; /* NULL: it tells what is behind a shim */
+    struct weir__child *child;
+    weir_run_t *handle;
+};
+
+/* --- Tasks -------------------------------------------------------------------- */
+
+static void go_on(struct weir__probe *probe);
+static void start_child(struct weir__probe *probe, struct weir__child *child);
+
+static void task_free(struct task *task)
+{
+    *task->link = task->next;
+    if (task->next != NULL)
+        task->next->link = task->link;
+    weir_run_free(task->handle);
+    free(task);
+}
+
+/* The last one out ends the probe. */
+static void leave(struct weir__probe *probe)
+{
+    if (--probe->running > 0)
+        return;
+    probe->ended_ns = weir__clock_ns();
+    weir__context_done(probe->weir, &probe->over);
+    if (probe->done != NULL)
+        probe->done(probe->context);
+}
+
+static void take(struct task *task, const struct weir_result *result)
+{
+    struct weir__probe *probe = task->probe;
+
+    if (task->child != NULL) {
+        weir__child_take(task->child, result, probe->environment);
+        if (!probe->cancelled)
+            start_child(probe, task->child);
+    } else if (task->tool == NULL) {
+        weir__activation_take(&probe->activation, result);
+        if (probe->activation.after != NULL && !probe->cancelled) {
+            probe->environment = probe->activation.after;
+            go_on(probe);
+        }
+    } else if (task->run != NULL) {
+        weir__tool_take(task->tool, task->candidate, task->run, task->position, result);
+    } else {
+        weir__tool_take_real(task->tool, task->candidate, task->position, result);
+    }
+}
+
+static void complain(struct task *task, const char *text)
+{
+    if (task->tool != NULL)
+        weir__tool_problem(task->tool, task->candidate,
+                           task->run != NULL ? task->run->label : "which", "%s", text);
+    else if (task->child != NULL)
+        weir__child_fail(task->child, text);
+    else
+        snprintf(task->probe->activation.problem, sizeof task->probe->activation.problem, "%s",
+                 text);
+}
+
+static void be_done(weir_run_t *run, const struct weir_result *result,
+                    const struct weir_error *error, void *context)
+{
+    struct task *task = context;
+    struct weir__probe *probe = task->probe;
+
+    task->handle = run;
+    if (error != NULL)
+        complain(task, error->text);
+    else
+        take(task, result);
+    task_free(task);
+    leave(probe);
+}
+
+/* Starts argv for a task whose place is what the given one has.  A failure is a tool. */
+static void start(struct weir__probe *probe, struct task given, const char *const *argv,
+                  int64_t timeout_ms)
+{
+    struct task *task = malloc(sizeof *task);
+    struct weir_run_options options;
+    struct weir_command command;
+    struct weir_error error = {.text = "no memory to run it"};
+
+    given.probe = probe;
+    if (task == NULL) {
+        complain(&given, error.text);
+        return;
+    }
+    *task = given;
+    task->next = probe->tasks;
+    task->link = &probe->tasks;
+    if (task->next != NULL)
+        task->next->link = &task->next;
+    probe->tasks = task;
+    weir_command_init(&command);
+    command.argv = argv;
+    command.env_clear = 1;
+    command.env = (const char *const *)probe->environment;
+    weir_run_options_init(&options);
+    options.timeout_ms = timeout_ms;
+    options.grace_ms = GRACE_MS;
+    options.drain_ms = DRAIN_MS;
+    options.max_output = MAX_OUTPUT;
+    probe->running++;
+    task->handle = weir_run_start(probe->weir, &command, &options, be_done, task, &error);
+    if (task->handle != NULL)
+        return;
+    complain(task, error.text);
+    task_free(task);
+    probe->running--; /* whoever starts something is still there */
+}
+
+/* --- Detectors ------------------------------------------------------------------ */
+
+static int64_t timeout_of(const struct weir__probe *probe, const struct weir__detector *detector)
+{
+    int64_t own = detector->timeout_ms;
+
+    return own > 0 && own < probe->options.timeout_ms ? own : probe->options.timeout_ms;
+}
+
+static size_t reserve_run(struct weir__tool *tool)
+{
+    json_array_append_new(tool->runs, json_null());
+    return json_array_size(tool->runs) - 1;
+}
+
+static void start_candidate(struct weir__probe *probe, struct weir__tool *tool, size_t index)
+{
+    const struct weir__detector *detector = tool->detector;
+    const struct weir__candidate *candidate = &tool->candidates.items[index];
+    const char *argv[WEIR__DETECTOR_WORDS + 2] = {candidate->path};
+    struct task task = {.tool = tool, .candidate = index};
+
+    for (size_t i = 0; i < WEIR__DETECTOR_RUNS && detector->runs[i].label != NULL; i++) {
+        task.run = &detector->runs[i];
+        task.position = reserve_run(tool);
+        memcpy(argv + 1, task.run->arguments, sizeof task.run->arguments);
+        start(probe, task, argv, timeout_of(probe, detector));
+    }
+    if (candidate->shim != NULL && !detector->every_candidate) {
+        const char *which[] = {candidate->shim, "which", candidate->name, NULL};
+
+        task.run = NULL;
+        task.position = reserve_run(tool);
+        start(probe, task, which, timeout_of(probe, detector));
+    }
+}
+
+static void start_detector(struct weir__probe *probe, struct weir__tool *tool)
+{
+    const struct weir__candidates *list = &tool->candidates;
+    size_t winner = list->winner;
+
+    if (!tool->detector->every_candidate) {
+        if (winner != WEIR__NO_CANDIDATE)
+            start_candidate(probe, tool, winner);
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].executable && list->items[i].same_as == WEIR__NO_CANDIDATE)
+            start_candidate(probe, tool, i);
+}
+
+/* What runs of which program a child is asked in the environment after the activation. */
+static void start_child(struct weir__probe *probe, struct weir__child *child)
+{
+    const char *argv[WEIR__CHILD_WORDS];
+
+    if (weir__child_next(child, probe->environment, argv))
+        start(probe, (struct task){.child = child}, argv, probe->options.timeout_ms);
+}
+
+/* The environment is known: everything at once. */
+static void go_on(struct weir__probe *probe)
+{
+    for (size_t i = 0; i < probe->options.count; i++) {
+        struct weir__tool *tool = &probe->tools[i];
+
+        if (weir__tool_begin(tool, probe->options.detectors[i], probe->environment) < 0)
+            weir__tool_problem(tool, WEIR__NO_CANDIDATE, NULL, "memory is short");
+        else
+            start_detector(probe, tool);
+    }
+    if (probe->options.activate != NULL)
+        for (size_t i = 0; i < WEIR__CHILD_COUNT; i++)
+            start_child(probe, &probe->children.list[i]);
+}
+
+static void begin(void *data)
+{
+    struct weir__probe *probe = data;
+
+    if (probe->options.activate != NULL) {
+        const char *const argv[] = {"sh", "-c", probe->activation.script, NULL};
+
+        start(probe, (struct task){0}, argv, probe->options.timeout_ms);
+    } else {
+        go_on(probe);
+    }
+    leave(probe);
+}
+
+struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_options *options,
+                                      void (*done)(void *context), void *context,
+                                      struct weir_error *error)
+{
+    struct weir__probe *probe = calloc(1, sizeof *probe);
+
+    if (probe == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a probe");
+        return NULL;
+    }
+    *probe = (struct weir__probe){.weir = weir,
+                                  .options = *options,
+                                  .done = done,
+                                  .context = context,
+                                  .environment = options->environment,
+                                  .running = 1,
+                                  .started_ns = weir__clock_ns(),
+                                  .started_wall_ns = weir__clock_wall_ns()};
+    probe->tools = calloc(options->count + 1, sizeof *probe->tools);
+    weir__children_init(&probe->children);
+    if (probe->tools == NULL
+        || (options->activate != NULL
+            && weir__activation_begin(&probe->activation, options->activate) < 0)) {
+        weir__probe_free(probe);
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a probe");
+        return NULL;
+    }
+    weir__context_do_then_wait(weir, begin, probe);
+    return probe;
+}
+
+static void cancel(void *data)
+{
+    struct weir__probe *probe = data;
+
+    probe->cancelled = 1;
+    for (struct task *task = probe->tasks; task != NULL; task = task->next)
+        weir_run_cancel(task->handle);
+}
+
+void weir__probe_cancel(struct weir__probe *probe)
+{
+    weir__context_do(probe->weir, cancel, probe);
+}
+
+int weir__probe_wait(struct weir__probe *probe, struct weir_error *error)
+{
+    return weir__context_wait(probe->weir, &probe->over, error);
+}
+
+static void drop_tasks(void *data)
+{
+    struct weir__probe *probe = data;
+
+    while (probe->tasks != NULL)
+        task_free(probe->tasks);
+}
+
+void weir__probe_free(struct weir__probe *probe)
+{
+    if (probe == NULL)
+        return;
+    weir__context_do(probe->weir, drop_tasks, probe);
+    for (size_t i = 0; probe->tools != NULL && i < probe->options.count; i++)
+        weir__tool_clear(&probe->tools[i]);
+    free(probe->tools);
+    weir__children_clear(&probe->children);
+    weir__activation_clear(&probe->activation);
+    free(probe);
+}
+
+/* --- The report ------------------------------------------------------------------ */
+
+static json_t *host_json(const struct weir__probe *probe)
+{
+    const char *home = weir__environment_get(probe->options.environment, "HOME");
+    struct utsname names;
+
+    if (uname(&names) < 0)
+        return json_object();
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "name", weir__json_text(names.nodename), "system",
+                     weir__json_text(names.sysname), "release", weir__json_text(names.release),
+                     "machine", weir__json_text(names.machine), "os", weir__os_release(), "home",
+                     home != NULL ? weir__json_text(home) : json_null());
+}
+
+static json_t *tools_json(const struct weir__probe *probe)
+{
+    json_t *tools = json_object();
+
+    for (size_t i = 0; i < probe->options.count; i++)
+        if (probe->tools[i].detector != NULL)
+            json_object_set_new(tools, probe->options.detectors[i]->name,
+                                weir__tool_json(&probe->tools[i]));
+    return tools;
+}
+
+json_t *weir__probe_report(const struct weir__probe *probe)
+{
+    json_t *report, *activation;
+    char started_at[WEIR__TIME_SIZE];
+
+    if (!weir__context_is_done(probe->weir, &probe->over))
+        return NULL;
+    weir__clock_format(probe->started_wall_ns, started_at);
+    activation = probe->options.activate != NULL
+                     ? weir__activation_json(&probe->activation, probe->options.environment)
+                     : json_null();
+    if (json_is_object(activation))
+        json_object_set_new(activation, "children", weir__children_json(&probe->children));
+    report =
+        json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:o,s:o,s:o,s:o}", "weir", 1, "kind", "probe",
+                  "version", weir_version(), "fingerprint", "", "started_at", started_at, "wall_ms",
+                  (double)((probe->ended_ns - probe->started_ns) / 1000) / 1000.0, "host",
+                  host_json(probe), "environment", weir__environment_json(probe->environment),
+                  "activation", activation, "tools", tools_json(probe));
+    weir__probe_sign(report);
+    return report;
+}

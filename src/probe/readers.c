@@ -1,0 +1,261 @@
+/* What tools print, turned into facts. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/detector.h"
+#include "probe/environment.h"
+
+/* --- For all ------------------------------------------------------------------ */
+
+int weir__reading_version(struct weir__reading *reading, const char *text, size_t length)
+{
+    const char *end = text + length, *line = text;
+
+    while (line < end) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        size_t line_length = (size_t)((newline != NULL ? newline : end) - line);
+        struct weir__version version;
+
+        if (weir__version_find(line, line_length, &version) == 0) {
+            weir__version_text(&version, reading->version);
+            snprintf(reading->raw, sizeof reading->raw, "%.*s", (int)line_length, line);
+            return 1;
+        }
+        line += line_length + 1;
+    }
+    return 0;
+}
+
+void weir__reading_fact(struct weir__reading *reading, const char *name, const json_t *value)
+{
+    if (value == NULL)
+        return;
+    json_object_set_new(reading->facts, name,
+                        json_is_string(value) ? weir__masked(name, json_string_value(value))
+                                              : json_deep_copy(value));
+}
+
+void weir__read_version(struct weir__reading *reading)
+{
+    const struct weir_output *err = &reading->result->err;
+
+    if (!weir__reading_version(reading, reading->text, reading->length)
+        && (err->text == NULL || !weir__reading_version(reading, err->text, err->text_length)))
+        snprintf(reading->problem, sizeof reading->problem, "it names no version");
+}
+
+void weir__read_line(struct weir__reading *reading)
+{
+    size_t length = strcspn(reading->text, "\r\n");
+    json_t *line = length > 0 ? json_stringn(reading->text, length) : NULL;
+
+    weir__reading_fact(reading, reading->run->label, line);
+    json_decref(line);
+}
+
+/* Copies the facts named, which may each have several names in the JSON. */
+static void copy_facts(struct weir__reading *reading, const char *const (*names)[4], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = NULL;
+
+        for (size_t j = 0; j < 4 && names[i][j] != NULL && value == NULL; j++)
+            value = json_object_get(reading->json, names[i][j]);
+        weir__reading_fact(reading, names[i][0], value);
+    }
+}
+
+/* --- Go ----------------------------------------------------------------------- */
+
+void weir__read_go_env(struct weir__reading *reading)
+{
+    static const char *const names[][4] = {
+        {"GOROOT"},      {"GOPATH"},      {"GOBIN"},       {"GOPROXY"},      {"GOENV"},
+        {"GOTOOLCHAIN"}, {"GOFLAGS"},     {"GOVERSION"},   {"GOOS"},         {"GOARCH"},
+        {"GOMODCACHE"},  {"GOCACHE"},     {"GO111MODULE"}, {"GOPRIVATE"},    {"GONOPROXY"},
+        {"GOSUMDB"},     {"GONOSUMDB"},   {"GOINSECURE"},  {"GOEXPERIMENT"}, {"GOMOD"},
+        {"GOWORK"},      {"CGO_ENABLED"},
+    };
+
+    copy_facts(reading, names, sizeof names / sizeof names[0]);
+}
+
+/* --- Python ------------------------------------------------------------------- */
+
+/* For any Python from 2.7 on.  The first entry of sys.path is the current directory:
+ * a json.py there is not ours. */
+const char weir__python_script[] =
+    "import sys\n"
+    "if sys.path and sys.path[0] == '': del sys.path[0]\n"
+    "import json, locale, os, site, sysconfig\n"
+    "def listed(f):\n"
+    "    try: return f()\n"
+    "    except Exception: return None\n"
+    "places = listed(site.getsitepackages) or []\n"
+    "pure = listed(lambda: sysconfig.get_paths()['purelib'])\n"
+    "if pure and pure not in places: places.insert(0, pure)\n"
+    "base = getattr(sys, 'base_prefix', getattr(sys, 'real_prefix', sys.prefix))\n"
+    "impl = getattr(sys, 'implementation', None)\n"
+    "print('\\n' + json.dumps({\n"
+    "    'version': sys.version.split()[0],\n"
+    "    'build': sys.version.replace('\\n', ' '),\n"
+    "    'implementation': impl.name if impl else 'cpython',\n"
+    "    'executable': sys.executable,\n"
+    "    'base_executable': getattr(sys, '_base_executable', None),\n"
+    "    'prefix': sys.prefix, 'base_prefix': base, 'venv': sys.prefix != base,\n"
+    "    'site_packages': [p for p in places if os.path.isdir(p)],\n"
+    "    'user_site': listed(site.getusersitepackages) if site.ENABLE_USER_SITE else None,\n"
+    "    'platform': listed(sysconfig.get_platform),\n"
+    "    'encoding': {'default': sys.getdefaultencoding(),\n"
+    "        'filesystem': sys.getfilesystemencoding(),\n"
+    "        'locale': listed(lambda: locale.getpreferredencoding(False)),\n"
+    "        'stdout': sys.stdout.encoding,\n"
+    "        'utf8_mode': getattr(sys.flags, 'utf8_mode', 0)}}))\n";
+
+void weir__read_python(struct weir__reading *reading)
+{
+    static const char *const names[][4] = {
+        {"implementation"}, {"executable"},    {"base_executable"}, {"prefix"},   {"base_prefix"},
+        {"venv"},           {"site_packages"}, {"user_site"},       {"platform"}, {"encoding"},
+    };
+    const char *version = json_string_value(json_object_get(reading->json, "version"));
+    const char *build = json_string_value(json_object_get(reading->json, "build"));
+
+    if (version == NULL || !weir__reading_version(reading, version, strlen(version)))
+        snprintf(reading->problem, sizeof reading->problem, "it names no version");
+    if (build != NULL)
+        snprintf(reading->raw, sizeof reading->raw, "%s", build);
+    copy_facts(reading, names, sizeof names / sizeof names[0]);
+}
+
+/* --- Packages ------------------------------------------------------------------ */
+
+/* [{"name", "version", ...}] from what pip or conda list, sorted by name. */
+static int by_package(const void *a, const void *b)
+{
+    const char *left = json_string_value(json_object_get(*(json_t *const *)a, "name"));
+    const char *right = json_string_value(json_object_get(*(json_t *const *)b, "name"));
+
+    return strcmp(left, right);
+}
+
+static void read_packages(struct weir__reading *reading, const char *const *keys)
+{
+    size_t count = json_array_size(reading->json), kept = 0;
+    json_t **list = calloc(count + 1, sizeof(json_t *));
+    json_t *packages = json_array();
+
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const json_t *entry = json_array_get(reading->json, i);
+        json_t *package = json_object();
+
+        for (size_t j = 0; keys[j] != NULL; j++) {
+            const json_t *value = json_object_get(entry, keys[j]);
+
+            if (json_is_string(value)) /* a channel may be a URL with a password in it */
+                json_object_set_new(package, keys[j], weir__masked(NULL, json_string_value(value)));
+        }
+        if (json_object_get(package, "name") != NULL)
+            list[kept++] = package;
+        else
+            json_decref(package);
+    }
+    if (kept > 1)
+        qsort(list, kept, sizeof *list, by_package);
+    for (size_t i = 0; i < kept; i++)
+        json_array_append_new(packages, list[i]);
+    free(list);
+    if (kept < count)
+        snprintf(reading->problem, sizeof reading->problem,
+                 "%zu of %zu packages in its list have no name", count - kept, count);
+    json_object_set_new(reading->facts, "packages", packages);
+}
+
+void weir__read_pip_list(struct weir__reading *reading)
+{
+    static const char *const keys[] = {"name", "version", "editable_project_location", NULL};
+
+    read_packages(reading, keys);
+}
+
+/* --- conda, mamba, micromamba ---------------------------------------------------- */
+
+/* conda tells its failures as JSON too, with exit status 1. */
+static int is_conda_error(struct weir__reading *reading)
+{
+    const json_t *error = json_object_get(reading->json, "error");
+    const json_t *name = json_object_get(reading->json, "exception_name");
+
+    if (!json_is_string(error))
+        return 0;
+    snprintf(reading->problem, sizeof reading->problem, "it answered with %s: %.240s",
+             json_is_string(name) ? json_string_value(name) : "an error", json_string_value(error));
+    return 1;
+}
+
+void weir__read_conda_info(struct weir__reading *reading)
+{
+    static const char *const names[][4] = {
+        {"active_prefix", "env location"},
+        {"active_name", "active_prefix_name", "environment"},
+        {"default_prefix"},
+        {"root_prefix", "base environment"},
+        {"channels"},
+        {"platform"},
+        {"conda_version"},
+        {"python_version"},
+        {"libmamba_version", "libmamba version"},
+    };
+    static const char *const versions[][2] = {{"micromamba", "micromamba version"},
+                                              {"mamba", "mamba_version"},
+                                              {"mamba", "mamba version"},
+                                              {"conda", "conda_version"}};
+
+    if (is_conda_error(reading))
+        return;
+    copy_facts(reading, names, sizeof names / sizeof names[0]);
+    /* mamba 1 tells conda's version too, mamba 2 only libmamba's: its own comes first. */
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        const char *text = json_string_value(json_object_get(reading->json, versions[i][1]));
+
+        if (strcmp(versions[i][0], reading->detector->name) == 0 && text != NULL
+            && weir__reading_version(reading, text, strlen(text)))
+            return;
+    }
+    snprintf(reading->problem, sizeof reading->problem, "its answer has no version");
+}
+
+void weir__read_conda_envs(struct weir__reading *reading)
+{
+    if (!is_conda_error(reading))
+        weir__reading_fact(reading, "environments", json_object_get(reading->json, "envs"));
+}
+
+void weir__read_conda_list(struct weir__reading *reading)
+{
+    static const char *const keys[] = {"name", "version", "build_string", "channel", NULL};
+
+    read_packages(reading, keys);
+}
+
+/* --- libc ---------------------------------------------------------------------- */
+
+void weir__read_libc(struct weir__reading *reading)
+{
+    const struct weir_output *err = &reading->result->err;
+    const char *said = reading->length > 0 || err->text == NULL ? reading->text : err->text;
+    const char *family = NULL;
+
+    if (strstr(said, "musl") != NULL)
+        family = "musl";
+    else if (strstr(said, "GLIBC") != NULL || strstr(said, "GNU libc") != NULL)
+        family = "glibc";
+    /* "ldd (Debian GLIBC 2.36-9+deb12u14) 2.36": the last one of the line is libc's own. */
+    if (family == NULL || !weir__reading_version(reading, said, strlen(said)))
+        snprintf(reading->problem, sizeof reading->problem, "it names no C library");
+    else
+        json_object_set_new(reading->facts, "family", json_string(family));
+}

@@ -1,0 +1,348 @@
+#include "config.h"
+
+#include "probe/tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "base/names.h"
+#include "probe/environment.h"
+#include "proc/result.h"
+#include "text/json_text.h"
+
+enum { OUTPUT_SHOWN = 2048, ARGUMENT_SHOWN = 60 };
+
+int weir__tool_begin(struct weir__tool *tool, const struct weir__detector *detector,
+                     char *const *environment)
+{
+    int status;
+
+    *tool = (struct weir__tool){.detector = detector, .started_ns = weir__clock_ns()};
+    tool->ended_ns = tool->started_ns;
+    tool->runs = json_array();
+    tool->problems = json_array();
+    if (tool->runs == NULL || tool->problems == NULL)
+        return -1;
+    status = weir__candidates_find(&tool->candidates, detector->programs, detector->is_candidate,
+                                   environment);
+    if (status == 0 && detector->look_elsewhere != NULL)
+        status = detector->look_elsewhere(&tool->candidates, detector->is_candidate, environment);
+    return status;
+}
+
+void weir__tool_clear(struct weir__tool *tool)
+{
+    json_decref(tool->runs);
+    json_decref(tool->problems);
+    weir__candidates_clear(&tool->candidates);
+    tool->runs = tool->problems = NULL;
+}
+
+/* --- What a run printed -------------------------------------------------------- */
+
+/* The head or the tail of an output, cut between characters, masked. */
+static json_t *shown(const struct weir_output *output, int tail)
+{
+    size_t length = output->text != NULL ? output->text_length : 0;
+    size_t begin = tail && length > OUTPUT_SHOWN ? length - OUTPUT_SHOWN : 0;
+    size_t end = !tail && length > OUTPUT_SHOWN ? OUTPUT_SHOWN : length;
+    json_t *text = NULL;
+    char *copy;
+
+    while (begin < length && ((unsigned char)output->text[begin] & 0xc0) == 0x80)
+        begin++;
+    while (end < length && end > begin && ((unsigned char)output->text[end] & 0xc0) == 0x80)
+        end--;
+    copy = length > 0 ? malloc(end - begin + 1) : NULL;
+    if (copy != NULL) {
+        for (size_t i = begin; i < end; i++) /* masking works on strings */
+            copy[i - begin] = output->text[i] != '\0' ? output->text[i] : ' ';
+        copy[end - begin] = '\0';
+        text = weir__masked(NULL, copy);
+        free(copy);
+    }
+    return json_pack("{s:o,s:I,s:b,s:I}", "text", text != NULL ? text : json_string(""), "bytes",
+                     (json_int_t)output->total, "truncated",
+                     output->truncated || end - begin < length, "replaced",
+                     (json_int_t)output->replaced);
+}
+
+json_t *weir__tool_run(const char *label, const struct weir_result *result)
+{
+    json_t *object = json_pack("{s:s}", "run", label), *fields = weir__result_fields(result);
+    json_t *argv = json_object_get(fields, "argv"), *argument;
+    size_t i;
+
+    json_array_foreach(argv, i, argument)
+    {
+        const char *text = json_string_value(argument);
+        char cut[ARGUMENT_SHOWN + 8];
+
+        if (text == NULL || (strlen(text) < ARGUMENT_SHOWN && strchr(text, '\n') == NULL))
+            continue;
+        snprintf(cut, sizeof cut, "%.*s...",
+                 (int)strcspn(text, "\n") < ARGUMENT_SHOWN ? (int)strcspn(text, "\n")
+                                                           : ARGUMENT_SHOWN,
+                 text);
+        json_array_set_new(argv, i, weir__json_text(cut));
+    }
+    json_object_update(object, fields);
+    json_decref(fields);
+    json_object_set_new(object, "stdout", shown(&result->out, 0));
+    json_object_set_new(object, "stderr", shown(&result->err, 1));
+    return object;
+}
+
+void weir__tool_last_words(const struct weir_result *result, char *words, size_t size)
+{
+    json_t *output = shown(&result->err, 1);
+    const char *text = json_string_value(json_object_get(output, "text"));
+    size_t end = text != NULL ? strlen(text) : 0, begin;
+
+    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == ' '))
+        end--;
+    for (begin = end; begin > 0 && text[begin - 1] != '\n';)
+        begin--;
+    snprintf(words, size, "%.*s", (int)(end - begin), text != NULL ? text + begin : "");
+    json_decref(output);
+}
+
+/* --- Taking in ----------------------------------------------------------------- */
+
+void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *label,
+                        const char *format, ...)
+{
+    const struct weir__candidates *list = &tool->candidates;
+    json_t *path = candidate < list->count ? weir__json_text(list->items[candidate].path,
+                                                             strlen(list->items[candidate].path))
+                                           : json_null();
+    char text[900];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_array_append_new(tool->problems,
+                          json_pack("{s:o,s:o,s:o}", "path", path, "run",
+                                    label != NULL ? json_string(label) : json_null(), "text",
+                                    weir__json_text(text)));
+    if (candidate == list->winner || list->winner == WEIR__NO_CANDIDATE)
+        tool->failed = 1;
+}
+
+static int went_well(const struct weir_result *result)
+{
+    return result->end == WEIR_EXITED && result->code == 0 && result->why == WEIR_WHY_NONE;
+}
+
+/* Says how a run ended that did not end well. */
+static void tell_end(struct weir__tool *tool, size_t candidate, const char *label,
+                     const struct weir_result *result, int was_read)
+{
+    char sentence[600], words[220];
+
+    weir_result_sentence(result, sentence, sizeof sentence);
+    weir__tool_last_words(result, words, sizeof words);
+    weir__tool_problem(tool, candidate, label, "%s%s%s%s", sentence,
+                       was_read ? ", but its answer is whole" : "", *words != '\0' ? ": " : "",
+                       words);
+}
+
+/* Whether what was printed can be read.  Sets problem when that is the output's own fault. */
+static int find_json(struct weir__reading *reading, json_t **json)
+{
+    const struct weir_output *out = &reading->result->out;
+
+    *json = NULL;
+    if (reading->run->prints == 0)
+        return 1;
+    *json = weir__json_find(reading->text, reading->length, (json_type)reading->run->prints);
+    reading->json = *json;
+    if (*json != NULL)
+        return 1;
+    if (out->truncated)
+        snprintf(
+            reading->problem, sizeof reading->problem,
+            "it printed %llu bytes, of which %zu were kept, and there is no whole JSON in them",
+            (unsigned long long)out->total, out->kept);
+    else if (reading->length > 0 || went_well(reading->result))
+        snprintf(reading->problem, sizeof reading->problem,
+                 "there is no whole JSON in the %llu bytes that it printed",
+                 (unsigned long long)out->total);
+    return 0;
+}
+
+void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__detector_run *run,
+                     size_t position, const struct weir_result *result)
+{
+    struct weir__candidate *candidate = &tool->candidates.items[index];
+    struct weir__reading reading = {
+        .detector = tool->detector,
+        .run = run,
+        .result = result,
+        .text = result->out.text != NULL ? result->out.text : "",
+        .length = result->out.text != NULL ? result->out.text_length : 0,
+        .facts = candidate->facts,
+    };
+    int fine = run->any_status ? result->end == WEIR_EXITED : went_well(result), was_read = 0;
+    json_t *json;
+
+    tool->ended_ns = weir__clock_ns();
+    json_array_set_new(tool->runs, position, weir__tool_run(run->label, result));
+    /* Text of a program that failed is about its failure; whole JSON is an answer. */
+    if (find_json(&reading, &json) && (fine || json != NULL)) {
+        run->read(&reading);
+        was_read = reading.problem[0] == '\0';
+    }
+    json_decref(json);
+    if (!fine)
+        tell_end(tool, index, run->label, result, was_read);
+    if (reading.problem[0] != '\0')
+        weir__tool_problem(tool, index, run->label, "%s", reading.problem);
+    if (reading.version[0] != '\0' && candidate->version[0] == '\0') {
+        memcpy(candidate->version, reading.version, sizeof candidate->version);
+        memcpy(candidate->raw, reading.raw, sizeof candidate->raw);
+    }
+}
+
+void weir__tool_take_real(struct weir__tool *tool, size_t index, size_t position,
+                          const struct weir_result *result)
+{
+    struct weir__candidate *candidate = &tool->candidates.items[index];
+    const char *text = result->out.text != NULL ? result->out.text : "";
+    char *real;
+
+    tool->ended_ns = weir__clock_ns();
+    json_array_set_new(tool->runs, position, weir__tool_run("which", result));
+    if (!went_well(result)) {
+        tell_end(tool, index, "which", result, 0);
+        return;
+    }
+    real = strndup(text, strcspn(text, "\r\n"));
+    if (real == NULL || *real != '/') {
+        free(real);
+        return;
+    }
+    free(candidate->real);
+    candidate->real = real;
+}
+
+/* --- Telling -------------------------------------------------------------------- */
+
+static json_t *text_or_null(const char *text)
+{
+    return text != NULL && *text != '\0' ? weir__json_text(text) : json_null();
+}
+
+/* A Python says itself what is behind its shim. */
+static const char *real_of(const struct weir__candidate *candidate)
+{
+    const char *told = json_string_value(json_object_get(candidate->facts, "executable"));
+
+    return candidate->shim != NULL && told != NULL ? told : candidate->real;
+}
+
+static json_t *candidate_json(const struct weir__tool *tool, size_t index)
+{
+    const struct weir__candidates *list = &tool->candidates;
+    const struct weir__candidate *candidate = &list->items[index];
+    const struct weir__candidate *told =
+        candidate->same_as != WEIR__NO_CANDIDATE ? &list->items[candidate->same_as] : candidate;
+    json_t *object = json_object();
+    char mode[8];
+
+    snprintf(mode, sizeof mode, "%04o", (unsigned)candidate->mode);
+    json_object_set_new(object, "path", text_or_null(candidate->path));
+    json_object_set_new(object, "from", json_string(candidate->from));
+    json_object_set_new(object, "wins", json_boolean(index == list->winner));
+    json_object_set_new(object, "kind", json_string(candidate->kind));
+    json_object_set_new(object, "shim", text_or_null(candidate->shim));
+    json_object_set_new(object, "real", text_or_null(real_of(candidate)));
+    json_object_set_new(object, "same_as",
+                        candidate == told ? json_null() : text_or_null(told->path));
+    json_object_set_new(object, "mode", candidate->mode != 0 ? json_string(mode) : json_null());
+    json_object_set_new(object, "executable", json_boolean(candidate->executable));
+    json_object_set_new(object, "errno",
+                        candidate->sys_errno != 0
+                            ? json_string(weir__errno_name(candidate->sys_errno))
+                            : json_null());
+    json_object_set_new(object, "version", text_or_null(told->version));
+    /* The winner's are the tool's. */
+    if (tool->detector->every_candidate && candidate == told && index != list->winner)
+        json_object_set(object, "facts", candidate->facts);
+    return object;
+}
+
+/* Why the winner wins, as a sentence. */
+static json_t *reason(const struct weir__tool *tool)
+{
+    const struct weir__candidates *list = &tool->candidates;
+    const struct weir__candidate *winner = &list->items[list->winner];
+    const char *preferred = tool->detector->programs[0];
+    size_t passed = 0;
+    char text[600], over[64] = "";
+
+    if (strcmp(winner->from, "path") == 0)
+        return json_string("it was named by its path");
+    for (size_t i = 0; i < list->winner; i++)
+        passed += strcmp(list->items[i].name, winner->name) == 0;
+    if (passed > 0)
+        snprintf(over, sizeof over, ", behind %zu that cannot be executed", passed);
+    snprintf(text, sizeof text, "the first executable %.100s on PATH%s%s%.100s%s", winner->name,
+             over, strcmp(winner->name, preferred) == 0 ? "" : "; there is no ",
+             strcmp(winner->name, preferred) == 0 ? "" : preferred,
+             winner->shim != NULL ? "; a shim, which chooses by its own rules" : "");
+    return weir__json_text(text);
+}
+
+static const char *state_of(const struct weir__tool *tool)
+{
+    const struct weir__candidates *list = &tool->candidates;
+
+    if (list->winner == WEIR__NO_CANDIDATE)
+        return list->count == 0 ? "absent" : "failed";
+    if (list->items[list->winner].version[0] == '\0')
+        return "failed";
+    return tool->failed ? "partial" : "ok";
+}
+
+/* Which facts belong to the fingerprint; null: all of them. */
+static json_t *matters_json(const char *const *names)
+{
+    json_t *list = names != NULL ? json_array() : json_null();
+
+    for (; names != NULL && *names != NULL; names++)
+        json_array_append_new(list, json_string(*names));
+    return list;
+}
+
+json_t *weir__tool_json(const struct weir__tool *tool)
+{
+    const struct weir__candidates *list = &tool->candidates;
+    int found = list->winner != WEIR__NO_CANDIDATE;
+    const struct weir__candidate *winner = found ? &list->items[list->winner] : NULL;
+    json_t *object = json_object(), *candidates = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(candidates, candidate_json(tool, i));
+    json_object_set_new(object, "state", json_string(state_of(tool)));
+    json_object_set_new(object, "version", found ? text_or_null(winner->version) : json_null());
+    json_object_set_new(object, "version_text", found ? text_or_null(winner->raw) : json_null());
+    json_object_set_new(object, "winner", found ? text_or_null(winner->path) : json_null());
+    json_object_set_new(object, "real", found ? text_or_null(real_of(winner)) : json_null());
+    json_object_set_new(object, "kind", found ? json_string(winner->kind) : json_null());
+    json_object_set_new(object, "reason", found ? reason(tool) : json_null());
+    json_object_set_new(object, "facts", found ? json_incref(winner->facts) : json_object());
+    json_object_set_new(object, "matters", matters_json(tool->detector->matters));
+    json_object_set_new(object, "candidates", candidates);
+    json_object_set(object, "problems", tool->problems);
+    json_object_set(object, "runs", tool->runs);
+    json_object_set_new(object, "wall_ms",
+                        json_real((double)((tool->ended_ns - tool->started_ns) / 1000) / 1000.0));
+    return object;
+}

@@ -1,0 +1,46 @@
+/* probe/tool.h - what one detector found, while it is being found, and as JSON. */
+#ifndef WEIR_PROBE_TOOL_H
+#define WEIR_PROBE_TOOL_H
+
+#include "probe/detector.h"
+
+struct weir__tool {
+    const struct weir__detector *detector;
+    struct weir__candidates candidates;
+    json_t *runs, *problems; /* arrays */
+    int64_t started_ns, ended_ns;
+    int failed; /* the winner, or who would have been it, had a problem */
+};
+
+/* Finds the candidates.  Returns 0, or -1 when memory is short; to be cleared in any
+ * case. */
+int weir__tool_begin(struct weir__tool *tool, const struct weir__detector *detector,
+                     char *const *environment);
+
+/* Takes in how a run of a candidate ended. */
+void weir__tool_take(struct weir__tool *tool, size_t candidate,
+                     const struct weir__detector_run *run, size_t position,
+                     const struct weir_result *result);
+
+/* Takes in what a version manager said its shim stands for. */
+void weir__tool_take_real(struct weir__tool *tool, size_t candidate, size_t position,
+                          const struct weir_result *result);
+
+/* Adds a problem of a run.  label may be NULL. */
+void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *label,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The tool of the report.  A new reference. */
+json_t *weir__tool_json(const struct weir__tool *tool);
+
+void weir__tool_clear(struct weir__tool *tool);
+
+/* How a run ended, as JSON: label, argv cut short, end and why, times, what it
+ * printed, cut and masked. */
+json_t *weir__tool_run(const char *label, const struct weir_result *result);
+
+/* The last line that a program had to say on standard error, cut and masked; "" when
+ * it had none. */
+void weir__tool_last_words(const struct weir_result *result, char *words, size_t size);
+
+#endif
