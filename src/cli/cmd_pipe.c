@@ -1,8 +1,6 @@
 /* weir pipe - run stages joined by pipes. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,23 +52,6 @@ static int say(struct errand *errand, int status, const char *format, ...)
 
 /* --- The pipeline ---------------------------------------------------------- */
 
-static int read_all(int fd, struct weir__buffer *text, struct weir_error *error)
-{
-    enum { PIECE = 64 * 1024 };
-    ssize_t count = 1;
-
-    while (count != 0) {
-        if (weir__buffer_reserve(text, PIECE, error) < 0)
-            return WEIR_ERR_NOMEM;
-        count = read(fd, text->bytes + text->length, PIECE);
-        if (count > 0)
-            text->length += (size_t)count;
-        else if (count < 0 && errno != EINTR)
-            return weir__fail(error, WEIR_ERR_SYSTEM, errno, "it cannot be read");
-    }
-    return 0;
-}
-
 /* As compilers say it, for editors to jump to: without "weir pipe: ". */
 static void tell_fault(const struct weir_error *fault, void *context)
 {
@@ -86,26 +67,18 @@ static void tell_fault(const struct weir_error *fault, void *context)
 static int read_spec(struct errand *errand)
 {
     const char *file = errand->values.file;
-    int is_stdin = strcmp(file, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     struct weir__buffer text = {0};
     struct weir_error error = {0};
 
-    if (fd < 0)
-        return say(errand, CLI_USAGE, "cannot read %s: %s", file, strerror(errno));
-    if (is_stdin)
-        file = "<stdin>";
-    if (read_all(fd, &text, &error) == 0)
+    if (document_read(file, &text, &error) == 0)
         errand->pipeline =
-            weir_pipeline_parse(text.bytes, text.length, file, tell_fault, errand, &error);
-    if (!is_stdin)
-        close(fd);
+            weir_pipeline_parse(text.bytes, text.length, strcmp(file, "-") == 0 ? "<stdin>" : file,
+                                tell_fault, errand, &error);
     weir__buffer_clear(&text);
     if (errand->pipeline != NULL)
         return 0;
     return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
-               "%s%s%s: nothing was started", error.status == WEIR_ERR_SYSTEM ? file : "",
-               error.status == WEIR_ERR_SYSTEM ? ": " : "", error.text);
+               "%s: nothing was started", error.text);
 }
 
 static int read_stages(struct errand *errand)

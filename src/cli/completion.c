@@ -31,6 +31,7 @@ static void print_bash_value(const struct cli_option *option, FILE *out)
     fputs(") ", out);
     switch (option->kind) {
     case CLI_FILE:
+    case CLI_FILES:
         fputs("_weir_reply -f", out);
         break;
     case CLI_DIRECTORY:
@@ -182,6 +183,7 @@ static void print_zsh_value(const struct cli_option *option, FILE *out)
     fputc(':', out);
     switch (option->kind) {
     case CLI_FILE:
+    case CLI_FILES:
         fputs("_files", out);
         break;
     case CLI_DIRECTORY:
@@ -206,9 +208,9 @@ static void print_zsh_options(const struct cli_option *options, size_t count, FI
 {
     for (size_t i = 0; i < count; i++) {
         const struct cli_option *option = &options[i];
-        int repeats =
-            option->kind == CLI_VARIABLE || option->kind == CLI_NAME || option->kind == CLI_LIMIT
-            || option->kind == CLI_TEXTS;
+        int repeats = option->kind == CLI_VARIABLE || option->kind == CLI_NAME
+                      || option->kind == CLI_LIMIT || option->kind == CLI_TEXTS
+                      || option->kind == CLI_FILES;
 
         for (int letter = option->letter != '\0'; letter >= 0; letter--) {
             fprintf(out, " \\\n            '%s", repeats ? "*" : "");

@@ -3,6 +3,7 @@
 #include "cli/document.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,38 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/outfile.h"
+
+/* Returns 0, or an errno. */
+static int read_all(int fd, struct weir__buffer *text)
+{
+    enum { PIECE = 64 * 1024 };
+    ssize_t count = 1;
+
+    while (count != 0) {
+        if (weir__buffer_reserve(text, PIECE, NULL) < 0)
+            return ENOMEM;
+        count = read(fd, text->bytes + text->length, PIECE);
+        if (count > 0)
+            text->length += (size_t)count;
+        else if (count < 0 && errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+int document_read(const char *path, struct weir__buffer *text, struct weir_error *error)
+{
+    int is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int failed = fd < 0 ? errno : read_all(fd, text);
+
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    if (failed == 0)
+        return 0;
+    return weir__fail(error, failed == ENOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_SYSTEM, failed,
+                      "cannot read %.300s", is_stdin ? "standard input" : path);
+}
 
 int document_check(const char *path, struct weir_error *error)
 {

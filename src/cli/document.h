@@ -1,8 +1,15 @@
-/* cli/document.h - files that weir writes: there whole, or not at all. */
+/* cli/document.h - documents: files that weir reads, and those it writes: there whole,
+ * or not at all. */
 #ifndef WEIR_CLI_DOCUMENT_H
 #define WEIR_CLI_DOCUMENT_H
 
 #include <weir/error.h>
+
+#include "base/buffer.h"
+
+/* Reads a file, or with "-" standard input, to its end, and appends it to text.
+ * Errors: SYSTEM, naming the path; NOMEM. */
+int document_read(const char *path, struct weir__buffer *text, struct weir_error *error);
 
 /* Finds out, before anything is begun, whether a document can be put at path.
  * Leaves no trace.  Errors: SYSTEM, naming the path. */

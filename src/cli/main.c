@@ -17,7 +17,8 @@
 #include "cli/options.h"
 #include "cli/suggest.h"
 
-const struct cli_command *const cli_commands[] = {&cli_run, &cli_pipe, &cli_map, &cli_call, &cli_serve, &cli_audit, &cli_help, NULL};
+const struct cli_command *const cli_commands[] = {
+    &cli_run, &cli_pipe, &cli_map, &cli_call, &cli_serve, &cli_probe, &cli_audit, &cli_help, NULL};
 
 const struct cli_command *cli_find(const char *name)
 {

@@ -176,6 +176,17 @@ static int store_texts(const struct cli_option *option, const char *value, void 
     return 0;
 }
 
+static int store_item(const struct cli_option *option, const char *value, void *place,
+                      struct weir_error *error)
+{
+    const char *item = NULL;
+    int status = store_text(option, value, &item, error);
+
+    if (status == 0)
+        cli_list_add(place, item);
+    return status;
+}
+
 /* A limit's value: processor time is a length of time, the others are numbers. */
 static int read_limit(int limit, const char *value, uint64_t *number)
 {
@@ -221,7 +232,7 @@ static store *const stores[] = {
     [CLI_CHARSET] = store_charset, [CLI_DURATION] = store_time, [CLI_GRACE] = store_time,
     [CLI_SIZE] = store_size,       [CLI_CHOICE] = store_choice, [CLI_VARIABLE] = store_variable,
     [CLI_NAME] = store_name,       [CLI_LIMIT] = store_limit,   [CLI_COUNT] = store_count,
-    [CLI_NUMBER] = store_count,    [CLI_TEXTS] = store_texts,
+    [CLI_NUMBER] = store_count,    [CLI_TEXTS] = store_texts,   [CLI_FILES] = store_item,
 };
 
 int cli_store(const struct cli_option *option, const char *value, void *place,

@@ -25,6 +25,7 @@ enum cli_kind {
     CLI_VARIABLE,  /* struct cli_list of NAME=VALUE; repeatable */
     CLI_NAME,      /* struct cli_list of NAME; repeatable */
     CLI_TEXTS,     /* struct cli_list of any text; repeatable */
+    CLI_FILES,     /* struct cli_list; repeatable; completions offer files */
     CLI_LIMIT,     /* uint64_t[WEIR_LIMIT_COUNT]; repeatable */
 };
 

@@ -156,12 +156,10 @@ json_t *weir__children_json(const struct weir__children *children)
         json_object_set_new(one, "path",
                             list->winner == WEIR__NO_CANDIDATE
                                 ? json_null()
-                                : weir__json_text(list->items[list->winner].path,
-                                                  strlen(list->items[list->winner].path)));
+                                : weir__json_text(list->items[list->winner].path));
         json_object_set_new(one, "problem",
-                            child->problem[0] != '\0'
-                                ? weir__json_text(child->problem)
-                                : json_null());
+                            child->problem[0] != '\0' ? weir__json_text(child->problem)
+                                                      : json_null());
         json_object_set(one, "environment", child->sees != NULL ? child->sees : json_null());
         json_object_set(one, "changed", child->changed != NULL ? child->changed : json_null());
         json_object_set_new(object, kinds[i].name, one);

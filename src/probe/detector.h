@@ -21,6 +21,9 @@ enum { WEIR__DETECTOR_RUNS = 3, WEIR__DETECTOR_WORDS = 16 };
 struct weir__detector;
 struct weir__detector_run;
 
+/* What a run prints; jansson's JSON_OBJECT is 0, and no row would have to say it. */
+enum weir__prints { WEIR__PRINTS_TEXT, WEIR__PRINTS_OBJECT, WEIR__PRINTS_ARRAY };
+
 /* One run's output on its way to facts. */
 struct weir__reading {
     const struct weir__detector *detector;
@@ -39,7 +42,7 @@ struct weir__reading {
 struct weir__detector_run {
     const char *label;                           /* NULL: no run */
     const char *arguments[WEIR__DETECTOR_WORDS]; /* behind the program; ends with NULL */
-    int prints;                                  /* JSON_OBJECT or JSON_ARRAY; 0: text */
+    enum weir__prints prints;
     void (*read)(struct weir__reading *reading);
     int any_status; /* its output counts whatever it exits with */
 };

@@ -141,7 +141,7 @@ static int read_pointers(const struct reader *reader, const json_t *value, struc
         if (text == NULL || (*text != '/' && *text != '\0'))
             return refuse(reader, place, "give a JSON pointer: it begins with /");
     }
-    outside->row.runs[0].prints = JSON_OBJECT;
+    outside->row.runs[0].prints = WEIR__PRINTS_OBJECT;
     return 0;
 }
 
@@ -187,7 +187,7 @@ static int read_document(const struct reader *reader, struct outside *outside)
     }
     if (outside->row.name == NULL || outside->row.programs == NULL)
         return refuse(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
-    if (outside->row.compiled != NULL && outside->row.runs[0].prints != 0)
+    if (outside->row.compiled != NULL && outside->row.runs[0].prints != WEIR__PRINTS_TEXT)
         return refuse(reader, "/pattern", "either pattern or json, not both");
     return 0;
 }
@@ -343,9 +343,10 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
     if (status == 0)
         status = read_document(&reader, outside);
     weir__positions_clear(&reader.positions);
-    outside->row.runs[0].read = outside->row.compiled != NULL      ? read_by_pattern
-                                : outside->row.runs[0].prints != 0 ? read_by_pointers
-                                                                   : weir__read_version;
+    outside->row.runs[0].read = outside->row.compiled != NULL ? read_by_pattern
+                                : outside->row.runs[0].prints != WEIR__PRINTS_TEXT
+                                    ? read_by_pointers
+                                    : weir__read_version;
     if (status == 0)
         return &outside->row;
     weir__detector_free(&outside->row);

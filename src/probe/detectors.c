@@ -31,15 +31,15 @@ static const char *const nothing_matters[] = {NULL};
     {                                                                                              \
         {.label = "info",                                                                          \
          .arguments = {"info", "--json"},                                                          \
-         .prints = JSON_OBJECT,                                                                    \
+         .prints = WEIR__PRINTS_OBJECT,                                                            \
          .read = weir__read_conda_info},                                                           \
             {.label = "environments",                                                              \
              .arguments = {"env", "list", "--json"},                                               \
-             .prints = JSON_OBJECT,                                                                \
+             .prints = WEIR__PRINTS_OBJECT,                                                        \
              .read = weir__read_conda_envs},                                                       \
             {.label = "packages",                                                                  \
              .arguments = {"list", "--json"},                                                      \
-             .prints = JSON_ARRAY,                                                                 \
+             .prints = WEIR__PRINTS_ARRAY,                                                         \
              .read = weir__read_conda_list},                                                       \
     }
 
@@ -49,7 +49,7 @@ const struct weir__detector weir__detectors[] = {
         .name = "go", .programs = WORDS("go"), .matters = go_matters,
         .runs = {
             {.label = "version", .arguments = {"version"}, .read = weir__read_version},
-            {.label = "env", .arguments = {"env", "-json"}, .prints = JSON_OBJECT,
+            {.label = "env", .arguments = {"env", "-json"}, .prints = WEIR__PRINTS_OBJECT,
              .read = weir__read_go_env},
         },
     },
@@ -58,7 +58,7 @@ const struct weir__detector weir__detectors[] = {
         .is_candidate = is_python, .look_elsewhere = weir__candidates_look_for_pythons,
         .every_candidate = 1,
         .runs = {
-            {.label = "self", .arguments = {"-c", weir__python_script}, .prints = JSON_OBJECT,
+            {.label = "self", .arguments = {"-c", weir__python_script}, .prints = WEIR__PRINTS_OBJECT,
              .read = weir__read_python},
         },
     },
@@ -69,7 +69,7 @@ const struct weir__detector weir__detectors[] = {
              .read = weir__read_version},
             {.label = "packages",
              .arguments = {"-m", "pip", "list", "--format=json", "--disable-pip-version-check"},
-             .prints = JSON_ARRAY, .read = weir__read_pip_list},
+             .prints = WEIR__PRINTS_ARRAY, .read = weir__read_pip_list},
         },
     },
     {.name = "conda", .programs = WORDS("conda"), .matters = conda_matters, .runs = CONDA_RUNS},

@@ -108,6 +108,10 @@ void weir__tool_last_words(const struct weir_result *result, char *words, size_t
         end--;
     for (begin = end; begin > 0 && text[begin - 1] != '\n';)
         begin--;
+    if (end > begin && text[begin] == ' ') { /* it goes on from lines above: the first says what */
+        begin = strspn(text, "\r\n ");
+        end = begin + strcspn(text + begin, "\r\n");
+    }
     snprintf(words, size, "%.*s", (int)(end - begin), text != NULL ? text + begin : "");
     json_decref(output);
 }
@@ -118,9 +122,8 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
                         const char *format, ...)
 {
     const struct weir__candidates *list = &tool->candidates;
-    json_t *path = candidate < list->count ? weir__json_text(list->items[candidate].path,
-                                                             strlen(list->items[candidate].path))
-                                           : json_null();
+    json_t *path =
+        candidate < list->count ? weir__json_text(list->items[candidate].path) : json_null();
     char text[900];
     va_list args;
 
@@ -159,9 +162,10 @@ static int find_json(struct weir__reading *reading, json_t **json)
     const struct weir_output *out = &reading->result->out;
 
     *json = NULL;
-    if (reading->run->prints == 0)
+    if (reading->run->prints == WEIR__PRINTS_TEXT)
         return 1;
-    *json = weir__json_find(reading->text, reading->length, (json_type)reading->run->prints);
+    *json = weir__json_find(reading->text, reading->length,
+                            reading->run->prints == WEIR__PRINTS_OBJECT ? JSON_OBJECT : JSON_ARRAY);
     reading->json = *json;
     if (*json != NULL)
         return 1;

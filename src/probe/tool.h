@@ -39,8 +39,8 @@ void weir__tool_clear(struct weir__tool *tool);
  * printed, cut and masked. */
 json_t *weir__tool_run(const char *label, const struct weir_result *result);
 
-/* The last line that a program had to say on standard error, cut and masked; "" when
- * it had none. */
+/* The line of standard error that says most likely what was wrong: the last, or where
+ * that is indented the first, masked; "" when it had none. */
 void weir__tool_last_words(const struct weir_result *result, char *words, size_t size);
 
 #endif

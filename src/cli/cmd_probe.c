@@ -1,0 +1,257 @@
+/* weir probe - look for tools and report. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/weir.h>
+
+#include "base/buffer.h"
+#include "cli/about_probe.h"
+#include "cli/document.h"
+#include "cli/probe_table.h"
+#include "cli/watch.h"
+#include "probe/probe.h"
+#include "proc/result.h"
+
+extern char **environ;
+
+struct errand {
+    struct probe_values values;
+    struct cli_parsed parsed;
+    struct weir__detector **outside;      /* of --detector */
+    const struct weir__detector **chosen; /* these run */
+    size_t outside_count, chosen_count;
+    struct watch watch;
+    struct weir__probe *probe;
+    json_t *report;
+};
+
+/* --- Detectors ------------------------------------------------------------------ */
+
+static struct weir__detector *read_detector(const char *path)
+{
+    struct weir__detector *detector = NULL;
+    struct weir__buffer text = {0};
+    struct weir_error error;
+
+    if (document_read(path, &text, &error) == 0)
+        detector = weir__detector_parse(text.bytes, text.length, path, &error);
+    weir__buffer_clear(&text);
+    if (detector == NULL)
+        cli_say(&cli_probe, "--detector: %s: nothing was run", error.text);
+    return detector;
+}
+
+static const struct weir__detector *find(const struct errand *errand, const char *name)
+{
+    for (size_t i = 0; i < errand->outside_count; i++)
+        if (strcmp(errand->outside[i]->name, name) == 0)
+            return errand->outside[i];
+    return weir__detector_find(name);
+}
+
+/* Returns 0, or the status to exit with. */
+static int read_detectors(struct errand *errand)
+{
+    const struct cli_list *files = &errand->values.detectors;
+
+    errand->outside = calloc(files->count + 1, sizeof(struct weir__detector *));
+    errand->chosen = calloc(weir__detector_count + files->count + errand->values.only.count + 1,
+                            sizeof(const struct weir__detector *));
+    if (errand->outside == NULL || errand->chosen == NULL) {
+        cli_say(&cli_probe, "no memory for detectors");
+        return CLI_FAILED;
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        struct weir__detector *detector = read_detector(files->items[i]);
+
+        if (detector == NULL)
+            return CLI_USAGE;
+        if (find(errand, detector->name) != NULL) {
+            cli_say(&cli_probe, "--detector: %s: there is a detector \"%s\" already: rename one",
+                    files->items[i], detector->name);
+            weir__detector_free(detector);
+            return CLI_USAGE;
+        }
+        errand->outside[errand->outside_count++] = detector;
+    }
+    return 0;
+}
+
+static void choose(struct errand *errand, const struct weir__detector *detector)
+{
+    for (size_t i = 0; i < errand->chosen_count; i++)
+        if (errand->chosen[i] == detector)
+            return;
+    errand->chosen[errand->chosen_count++] = detector;
+}
+
+/* Returns 0, or the status to exit with. */
+static int choose_detectors(struct errand *errand)
+{
+    const struct cli_list *only = &errand->values.only;
+
+    for (size_t i = 0; i < only->count; i++) {
+        const struct weir__detector *detector = find(errand, only->items[i]);
+
+        if (detector == NULL)
+            return cli_bad_usage(&cli_probe,
+                                 "--only: there is no detector \"%.60s\": --list names them",
+                                 only->items[i]);
+        choose(errand, detector);
+    }
+    for (size_t i = 0; i < weir__detector_count && only->count == 0; i++)
+        choose(errand, &weir__detectors[i]);
+    for (size_t i = 0; i < errand->outside_count && only->count == 0; i++)
+        choose(errand, errand->outside[i]);
+    return 0;
+}
+
+static void list(const struct errand *errand)
+{
+    for (size_t i = 0; i < errand->chosen_count; i++) {
+        const struct weir__detector *detector = errand->chosen[i];
+
+        printf("%-12s", detector->name);
+        for (size_t j = 0; j < WEIR__DETECTOR_RUNS && detector->runs[j].label != NULL; j++)
+            printf("%s %s", j > 0 ? "," : "", detector->runs[j].label);
+        printf(" of %s\n", detector->programs[0]);
+    }
+}
+
+/* --- The probe ------------------------------------------------------------------- */
+
+static void be_over(void *context)
+{
+    struct errand *errand = context;
+
+    errand->watch.over = 1;
+}
+
+static void cancel(void *job)
+{
+    weir__probe_cancel(job);
+}
+
+/* Returns 0 with the report, or CLI_FAILED. */
+static int carry_out(struct errand *errand)
+{
+    const struct weir__probe_options options = {
+        .detectors = errand->chosen,
+        .count = errand->chosen_count,
+        .timeout_ms = errand->values.timeout_ms,
+        .activate = errand->values.activate,
+        .environment = environ,
+    };
+    struct watch *watch = &errand->watch;
+    struct weir_error error = {.text = "no memory for the report"};
+
+    if (watch_open(watch, &error) == 0)
+        errand->probe = weir__probe_start(watch->weir, &options, be_over, errand, &error);
+    if (errand->probe != NULL) {
+        watch->job = errand->probe;
+        watch->cancel = cancel;
+        watch_job(watch);
+        errand->report = weir__probe_report(errand->probe);
+        weir__probe_free(errand->probe);
+    }
+    watch_close(watch, 0);
+    if (errand->report != NULL)
+        return 0;
+    cli_say(&cli_probe, "%s", error.text);
+    return CLI_FAILED;
+}
+
+/* Prints and files the report.  Returns 0, or CLI_FAILED. */
+static int tell(const struct errand *errand)
+{
+    const char *path = errand->values.report;
+    int json = errand->values.json || (path == NULL && !isatty(STDOUT_FILENO)), status = 0, failed;
+    char *document = weir__json_print(json_incref(errand->report));
+    struct weir_error error;
+
+    if (document == NULL) {
+        cli_say(&cli_probe, "no memory for the document");
+        return CLI_FAILED;
+    }
+    if (json || (path != NULL && strcmp(path, "-") == 0))
+        fputs(document, stdout);
+    else
+        probe_table_print(errand->report, stdout);
+    failed = cli_flush();
+    if (failed != 0) {
+        cli_say(&cli_probe, "cannot write to standard output: %s", strerror(failed));
+        status = CLI_FAILED;
+    }
+    if (path != NULL && strcmp(path, "-") != 0 && document_write(path, document, &error) < 0) {
+        cli_say(&cli_probe, "--report: %s", error.text);
+        status = CLI_FAILED;
+    }
+    free(document);
+    return status;
+}
+
+/* Returns 0, or the status to exit with. */
+static int check(const struct errand *errand)
+{
+    const char *path = errand->values.report;
+    struct weir_error error;
+
+    if (errand->parsed.words.count > 0)
+        return cli_bad_usage(&cli_probe, "\"%.80s\" is too much: tools are chosen by --only",
+                             errand->parsed.words.items[0]);
+    if (path == NULL || strcmp(path, "-") == 0 || document_check(path, &error) == 0)
+        return 0;
+    cli_say(&cli_probe, "--report: %s: nothing was run", error.text);
+    return CLI_FAILED;
+}
+
+static int probe(struct errand *errand)
+{
+    struct watch *watch = &errand->watch;
+    int status = audit_begin(&watch->audit, &cli_probe, &errand->parsed, "probe");
+    int cancelled;
+
+    if (status != 0)
+        return status;
+    if (carry_out(errand) != 0)
+        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, "it could not be started");
+    cancelled = watch->ended_by != 0;
+    status = watch_status(watch, tell(errand), cancelled);
+    return audit_end(&watch->audit,
+                     cancelled     ? WEIR__AUDIT_CANCELLED
+                     : status == 0 ? WEIR__AUDIT_OK
+                                   : WEIR__AUDIT_ERROR,
+                     status, "");
+}
+
+int cmd_probe(int argc, char **argv)
+{
+    struct errand errand = {.values = {.timeout_ms = WEIR__PROBE_TIMEOUT_MS}};
+    int status = cli_parse(&cli_probe, argc, argv, &errand.values, &errand.parsed);
+
+    if (status != CLI_GO_ON)
+        return status;
+    status = check(&errand);
+    if (status == 0)
+        status = read_detectors(&errand);
+    if (status == 0)
+        status = choose_detectors(&errand);
+    if (status == 0 && errand.values.list)
+        list(&errand);
+    else if (status == 0)
+        status = probe(&errand);
+    for (size_t i = 0; i < errand.outside_count; i++)
+        weir__detector_free(errand.outside[i]);
+    free(errand.outside);
+    free(errand.chosen);
+    json_decref(errand.report);
+    free(errand.values.only.items);
+    free(errand.values.detectors.items);
+    cli_parsed_clear(&errand.parsed);
+    return status;
+}

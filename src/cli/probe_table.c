@@ -1,0 +1,142 @@
+#include "config.h"
+
+#include "cli/probe_table.h"
+
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+/* What comes from programs may hold what a terminal obeys. */
+static void print_safe(const char *text, FILE *out)
+{
+    for (; *text != '\0'; text++)
+        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+}
+
+static void print_row(const char *name, const char *version, const char *place, FILE *out)
+{
+    fprintf(out, "%-12s %-12s ", name, *version != '\0' ? version : "-");
+    print_safe(place, out);
+}
+
+static int differ(const char *a, const char *b)
+{
+    return *a != '\0' && *b != '\0' && strcmp(a, b) != 0;
+}
+
+static void print_candidate(const json_t *candidate, FILE *out)
+{
+    const char *sys_errno = text_of(candidate, "errno");
+
+    if (json_is_true(json_object_get(candidate, "wins"))
+        || json_is_string(json_object_get(candidate, "same_as")))
+        return;
+    print_row("", text_of(candidate, "version"), text_of(candidate, "path"), out);
+    if (strcmp(text_of(candidate, "from"), "PATH") != 0)
+        fprintf(out, " (%s, not on PATH)", text_of(candidate, "from"));
+    if (*sys_errno != '\0')
+        fprintf(out, " (cannot be executed: %s)", sys_errno);
+    fputc('\n', out);
+}
+
+static void print_tool(const char *name, const json_t *tool, FILE *out)
+{
+    const char *winner = text_of(tool, "winner"), *real = text_of(tool, "real");
+    const json_t *item;
+    size_t i;
+
+    print_row(name, text_of(tool, "version"), *winner != '\0' ? winner : "not found", out);
+    if (differ(winner, real)) {
+        fputs(" -> ", out);
+        print_safe(real, out);
+    }
+    fputc('\n', out);
+    json_array_foreach(json_object_get(tool, "candidates"), i, item) print_candidate(item, out);
+    json_array_foreach(json_object_get(tool, "problems"), i, item)
+    {
+        const char *path = text_of(item, "path");
+
+        fprintf(out, "%-12s ! ", "");
+        if (differ(path, winner)) {
+            print_safe(path, out);
+            fputs(": ", out);
+        }
+        print_safe(text_of(item, "text"), out);
+        fputc('\n', out);
+    }
+}
+
+static void print_change(const json_t *change, FILE *out)
+{
+    const json_t *before = json_object_get(change, "before");
+    const json_t *after = json_object_get(change, "after");
+    const char *sign = json_is_null(before) ? "+" : json_is_null(after) ? "-" : "~";
+
+    fprintf(out, "  %s ", sign);
+    print_safe(text_of(change, "name"), out);
+    if (!json_is_null(after)) {
+        fputc('=', out);
+        print_safe(json_string_value(after), out);
+    }
+    fputc('\n', out);
+}
+
+static void print_child(const char *name, const json_t *child, FILE *out)
+{
+    size_t count = json_array_size(json_object_get(child, "changed"));
+    const char *problem = text_of(child, "problem");
+
+    fprintf(out, "  a %s child ", name);
+    if (*problem != '\0') {
+        fputs("could not be asked: ", out);
+        print_safe(problem, out);
+    } else if (count == 0) {
+        fputs("sees all of it", out);
+    } else {
+        fprintf(out, "sees %zu variable%s otherwise:", count, count == 1 ? "" : "s");
+        for (size_t i = 0; i < count; i++) {
+            fputc(' ', out);
+            print_safe(text_of(json_array_get(json_object_get(child, "changed"), i), "name"), out);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void print_activation(const json_t *activation, FILE *out)
+{
+    const char *problem = text_of(activation, "problem"), *name;
+    const json_t *item;
+    json_t *child;
+    size_t i;
+
+    fputs("after ", out);
+    print_safe(text_of(activation, "command"), out);
+    fputc('\n', out);
+    if (*problem != '\0') {
+        fputs("  ! ", out);
+        print_safe(problem, out);
+        fputc('\n', out);
+        return;
+    }
+    json_array_foreach(json_object_get(activation, "changed"), i, item) print_change(item, out);
+    json_object_foreach(json_object_get(activation, "children"), name, child)
+        print_child(name, child, out);
+    fputc('\n', out);
+}
+
+void probe_table_print(const json_t *report, FILE *out)
+{
+    const json_t *activation = json_object_get(report, "activation");
+    const char *name;
+    json_t *tool;
+
+    if (json_is_object(activation))
+        print_activation(activation, out);
+    json_object_foreach(json_object_get(report, "tools"), name, tool) print_tool(name, tool, out);
+    fprintf(out, "\nfingerprint %s\n", text_of(report, "fingerprint"));
+}
