@@ -98,7 +98,7 @@ static const struct cli_exit exits[] = {
 
 const struct cli_command cli_probe = {
     .name = "probe",
-    .summary = "look for Go, Python, conda and other tools, and tell exactly what is there",
+    .summary = "look for Go, Python, conda and others, and tell what is there",
     .synopsis = synopsis,
     .description = description,
     .options = probe_options,
