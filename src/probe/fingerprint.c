@@ -68,11 +68,12 @@ json_t *weir__probe_essence(const json_t *report)
 {
     const json_t *host = json_object_get(report, "host");
     const char *home = json_string_value(json_object_get(host, "home")), *name;
-    json_t *essence = json_object(), *tools = json_object(), *tool;
+    json_t *essence = json_object(), *machine = json_object(), *tools = json_object(), *tool;
 
-    copy(essence, host, "system");
-    copy(essence, host, "machine");
-    copy(essence, host, "os");
+    copy(machine, host, "system");
+    copy(machine, host, "machine");
+    copy(machine, host, "os");
+    json_object_set_new(essence, "host", machine);
     json_object_foreach(json_object_get(report, "tools"), name, tool)
     {
         json_t *counted = json_object();

@@ -55,7 +55,8 @@ void weir__probe_free(struct weir__probe *probe);
 json_t *weir__os_release(void);
 
 /* What matters in a report (docs/probe.md): equal for equal environments, on any
- * machine.  A new reference, or NULL when memory is short. */
+ * machine, and at the same places as in the report.  A new reference, or NULL when
+ * memory is short. */
 json_t *weir__probe_essence(const json_t *report);
 
 /* Sets the report's fingerprint: the SHA-256 of its essence.  Again after something

@@ -39,12 +39,13 @@ options_are_known() {
     done
 }
 
-plan 21
+plan 23
 
 check "weir --help fits one screen" one_screen
 check "weir run --help teaches" teaches run
 check "weir pipe --help teaches" teaches pipe
 check "weir map --help teaches" teaches map
+check "weir probe --help teaches" teaches probe
 check "weir audit --help teaches" teaches audit
 check "weir help is weir --help" eval \
     'says 0 --help && cp "$out" "$work/first" && says 0 help && cmp "$out" "$work/first"'
@@ -54,6 +55,7 @@ check "help asked for is no error, after other options too" says 0 run --timeout
 check "weir run's options are all known" options_are_known run 125
 check "weir pipe's options are all known" options_are_known pipe 2
 check "weir map's options are all known" options_are_known map 2
+check "weir probe's options are all known" options_are_known probe 2
 check "weir audit's options are all known" options_are_known audit 2
 check "a mistyped subcommand: the one that was meant" eval \
     'says 2 pipr && has "did you mean weir pipe?" "$err"'

@@ -3,7 +3,7 @@
 . "$srcdir/tests/support/tap.sh"
 
 weir=$builddir/weir
-subcommands="run pipe map audit help"
+subcommands="run pipe map probe audit help"
 
 # page NAME: the built page, or the copy of the tarball.
 page() {
@@ -79,13 +79,14 @@ zsh_has_options() {
     ! command -v zsh >/dev/null || zsh -n "$work/weir.zsh"
 }
 
-plan 22
+plan 25
 
 check "weir-run(1) has every option of weir run" page_has_options run
 check "weir-pipe(1) has every option of weir pipe" page_has_options pipe
 check "weir-map(1) has every option of weir map" page_has_options map
+check "weir-probe(1) has every option of weir probe" page_has_options probe
 check "weir-audit(1) has every option of weir audit" page_has_options audit
-for name in weir weir-run weir-pipe weir-map weir-audit; do
+for name in weir weir-run weir-pipe weir-map weir-probe weir-audit; do
     check "$name(1) has its sections" page_has_sections "$name"
     check "$name(1) is clean" clean "$name"
 done
