@@ -18,7 +18,7 @@ static void do_tell(void *data)
     json_t *document = telling->make(telling->pool);
 
     if (document != NULL)
-        telling->text = json_dumps(document, JSON_COMPACT);
+        telling->text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(document);
 }
 

@@ -3,26 +3,13 @@
 # and the memory of it.
 . "$srcdir/tests/support/tap.sh"
 
-root=$work/root
-unset WEIR_SPAWNER
+. "$srcdir/tests/support/installed.sh"
 
-installs() {
-    # The variables of the make around us are not for this one.
-    (cd "$builddir" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make install DESTDIR="$root") || return 1
-    pc=$(find "$root" -name weir.pc) library=$(find "$root" -name libweir.so)
-    spawner=$(find "$root" -name weir-spawner)
-    [ -n "$pc" ] && [ -n "$library" ] && [ -n "$spawner" ]
-}
+unset WEIR_SPAWNER
 
 builds() {
     cp -r "$srcdir/examples/embed" "$work/embed" && chmod -R u+w "$work/embed" && rm -f "$work/embed/embed" &&
-        PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$root \
-            env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$work/embed" CFLAGS="-g -Wall -Wextra -Werror $flags"
-}
-
-# Not where it is to be in the end: it has to be told.
-example() {
-    env LD_LIBRARY_PATH="${library%/*}" WEIR_SPAWNER="$spawner" "$@"
+        makes "$work/embed"
 }
 
 # The README's output, where it is the same every time.
@@ -45,9 +32,6 @@ is_clean() {
     example valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes "$work/embed/embed" \
         >"$work/out" 2>"$work/valgrind" || { cat "$work/valgrind"; return 1; }
 }
-
-# A library that was built with a sanitizer needs it in the program.
-flags=$(sed -n 's/^SANITIZER_FLAGS = //p' "$builddir/Makefile")
 
 plan 5
 check "weir is installed" installs

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The example in examples/math does what its README says: from a shell, C, Python and Go.
 . "$srcdir/tests/support/tap.sh"
+. "$srcdir/tests/support/installed.sh"
 
 example=$work/examples/math
 mkdir -p "$work/examples" && cp -r "$srcdir/examples/math" "$work/examples/" && ln -s "$srcdir/sdk" "$work/sdk"
@@ -10,8 +11,6 @@ PYTHONDONTWRITEBYTECODE=1
 WEIR=$builddir/weir
 export PYTHONPATH PYTHONDONTWRITEBYTECODE WEIR
 socket=$work/math.sock
-# A library that was built with a sanitizer needs it in the program.
-flags=$(sed -n 's/^SANITIZER_FLAGS = //p' "$builddir/Makefile")
 
 # readme_has FILE: whether the README shows these lines, indented.
 readme_has() {
@@ -26,13 +25,8 @@ END
 shell() { sh "$example/run.sh" >"$work/shell" && readme_has "$work/shell"; }
 
 c() {
-    (cd "$builddir" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make install DESTDIR="$work/root") >"$work/log" 2>&1 ||
-        { cat "$work/log"; return 1; }
-    pc=$(find "$work/root" -name weir.pc) library=$(find "$work/root" -name libweir.so)
-    PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$work/root \
-        env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$example" CFLAGS="-g -Wall -Wextra -Werror $flags" &&
-        (cd "$example" && LD_LIBRARY_PATH=${library%/*} ./caller >"$work/c" 2>"$work/err") &&
-        readme_has "$work/c"
+    installs >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+    makes "$example" && (cd "$example" && example ./caller >"$work/c") && readme_has "$work/c"
 }
 
 serves() {
