@@ -7,6 +7,7 @@
 
 static const char tools[] = "What is looked for";
 static const char surroundings[] = "Where";
+static const char judged[] = "What it is held against";
 static const char told[] = "What is told";
 
 /* A row's fields stand as they are read. */
@@ -48,6 +49,30 @@ const struct cli_option probe_options[PROBE_OPTION_COUNT] = {
                 "says which variables it changed, and what a Python and a Go child see of it. The "
                 "Go one is built with the Go that is found.",
     },
+    [PROBE_CONTRACT] = {
+        .name = "contract", .kind = CLI_FILE, .offset = AT(contract), .metavar = "FILE.json",
+        .group = judged,
+        .help = "hold the report against a contract; one that is broken is 1",
+        .more = "A JSON Schema (draft 2020-12) for the report, in which `x-version` says which "
+                "versions will do, as in `>=1.22 <2`, and `libs` names shared libraries and "
+                "their SHA-256. Keywords that are not supported or misspelt are refused before "
+                "anything is run. The report gets the members `contract` and `libs`.",
+    },
+    [PROBE_COMPARE] = {
+        .name = "compare", .kind = CLI_FLAG, .offset = AT(compare),
+        .group = judged,
+        .help = "compare two reports, and run nothing; a difference beyond what is allowed is 1",
+        .more = "What belongs to the fingerprint is compared, and what the contract has an "
+                "`x-env-diff` for. The weightiest differences come first.",
+    },
+    [PROBE_ENV] = {
+        .name = "env", .kind = CLI_TEXT, .offset = AT(env), .metavar = "NAME",
+        .group = judged,
+        .help = "allow the differences that the contract's x-env-diff has for this environment",
+        .more = "`x-env-diff` names environments and how far values may differ there: `±15%` for "
+                "numbers, `exact`, `patch`, `minor` or `any` for versions. Without it nothing "
+                "may differ.",
+    },
     [PROBE_JSON] = {
         .name = "json", .kind = CLI_FLAG, .offset = AT(json),
         .group = told,
@@ -62,7 +87,8 @@ const struct cli_option probe_options[PROBE_OPTION_COUNT] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"[OPTION...]", NULL};
+static const char *const synopsis[] = {
+    "[OPTION...]", "--compare [--contract FILE --env NAME] [--json] A.json B.json", NULL};
 
 static const char *const description[] = {
     "Looks for the tools that programs are made and run with: Go, Python, pip, conda, mamba, "
@@ -85,12 +111,17 @@ static const struct cli_example examples[] = {
     {"weir probe --activate '. venv/bin/activate' --report after.json",
      "what is found in a venv, and what it changed"},
     {"weir probe --detector node.json --timeout 2s", "one more tool, and less patience"},
+    {"weir probe --contract contract.json", "whether this machine has what a project needs"},
+    {"weir probe --compare dev.json prod.json --contract contract.json --env prod",
+     "how two machines differ, and whether they may"},
     {NULL, NULL},
 };
 
 static const struct cli_exit exits[] = {
-    {"0", "it could report, whatever it found"},
-    {"2", "the command line, or a detector file, means nothing"},
+    {"0",
+     "it could report, whatever it found; the contract holds; nothing differs by more than it may"},
+    {"1", "the contract is broken; something differs by more than it may"},
+    {"2", "the command line, a detector file, a contract or a report means nothing"},
     {"125", "weir failed"},
     {"128+n", "weir got signal n"},
     {NULL, NULL},

@@ -7,9 +7,9 @@
 #include "cli/options.h"
 
 struct probe_values {
-    int json, list;
+    int json, list, compare;
     int64_t timeout_ms;
-    const char *activate, *report;
+    const char *activate, *report, *contract, *env;
     struct cli_list only, detectors;
 };
 
@@ -20,6 +20,9 @@ enum probe_option {
     PROBE_LIST,
     PROBE_TIMEOUT,
     PROBE_ACTIVATE,
+    PROBE_CONTRACT,
+    PROBE_COMPARE,
+    PROBE_ENV,
     PROBE_JSON,
     PROBE_REPORT,
     PROBE_OPTION_COUNT

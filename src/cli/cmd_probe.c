@@ -12,6 +12,8 @@
 #include "base/buffer.h"
 #include "cli/about_probe.h"
 #include "cli/document.h"
+#include "cli/probe_compare.h"
+#include "cli/probe_contract.h"
 #include "cli/probe_table.h"
 #include "cli/watch.h"
 #include "probe/probe.h"
@@ -27,6 +29,7 @@ struct errand {
     size_t outside_count, chosen_count;
     struct watch watch;
     struct weir__probe *probe;
+    struct weir__contract *contract;
     json_t *report;
 };
 
@@ -166,6 +169,31 @@ static int carry_out(struct errand *errand)
     return CLI_FAILED;
 }
 
+/* Hashes the contract's libraries: they belong to what was found.  Returns 0, or CLI_FAILED. */
+static int hash_libraries(struct errand *errand)
+{
+    struct weir_error error = {0};
+    json_t *libs = errand->contract != NULL ? weir__contract_hash(errand->contract, &error) : NULL;
+
+    if (libs == NULL && error.status == WEIR_OK)
+        return 0;
+    if (libs != NULL && json_object_set_new(errand->report, "libs", libs) == 0
+        && weir__probe_sign(errand->report) == 0)
+        return 0;
+    cli_say(&cli_probe, "no memory for the libraries");
+    return CLI_FAILED;
+}
+
+/* Holds the report against the contract.  Returns the status to exit with. */
+static int hold(struct errand *errand)
+{
+    int status = hash_libraries(errand);
+
+    if (status != 0 || errand->contract == NULL)
+        return status;
+    return probe_contract_hold(errand->contract, errand->values.contract, errand->report);
+}
+
 /* Prints and files the report.  Returns 0, or CLI_FAILED. */
 static int tell(const struct errand *errand)
 {
@@ -180,8 +208,10 @@ static int tell(const struct errand *errand)
     }
     if (json || (path != NULL && strcmp(path, "-") == 0))
         fputs(document, stdout);
-    else
+    else {
         probe_table_print(errand->report, stdout);
+        probe_contract_print(errand->report, stdout);
+    }
     failed = cli_flush();
     if (failed != 0) {
         cli_say(&cli_probe, "cannot write to standard output: %s", strerror(failed));
@@ -196,11 +226,33 @@ static int tell(const struct errand *errand)
 }
 
 /* Returns 0, or the status to exit with. */
+static int check_compare(const struct errand *errand)
+{
+    static const enum probe_option others[] = {PROBE_ONLY,    PROBE_DETECTOR, PROBE_LIST,
+                                               PROBE_TIMEOUT, PROBE_ACTIVATE, PROBE_REPORT};
+    const struct probe_values *values = &errand->values;
+
+    if (errand->parsed.words.count != 2)
+        return cli_bad_usage(&cli_probe, "--compare needs two reports, A.json and B.json");
+    if ((values->env != NULL) != (values->contract != NULL))
+        return cli_bad_usage(&cli_probe, "--compare needs --contract and --env both, or neither");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (cli_given(&errand->parsed, others[i]))
+            return cli_bad_usage(&cli_probe, "--compare runs nothing: it has no use for --%s",
+                                 probe_options[others[i]].name);
+    return 0;
+}
+
+/* Returns 0, or the status to exit with. */
 static int check(const struct errand *errand)
 {
     const char *path = errand->values.report;
     struct weir_error error;
 
+    if (errand->values.env != NULL && !errand->values.compare)
+        return cli_bad_usage(&cli_probe, "--env is for --compare, with a --contract");
+    if (errand->values.compare)
+        return check_compare(errand);
     if (errand->parsed.words.count > 0)
         return cli_bad_usage(&cli_probe, "\"%.80s\" is too much: tools are chosen by --only",
                              errand->parsed.words.items[0]);
@@ -214,19 +266,32 @@ static int probe(struct errand *errand)
 {
     struct watch *watch = &errand->watch;
     int status = audit_begin(&watch->audit, &cli_probe, &errand->parsed, "probe");
-    int cancelled;
+    int cancelled, told;
 
     if (status != 0)
         return status;
     if (carry_out(errand) != 0)
         return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, "it could not be started");
     cancelled = watch->ended_by != 0;
-    status = watch_status(watch, tell(errand), cancelled);
+    status = cancelled ? 0 : hold(errand);
+    told = tell(errand);
+    status = watch_status(watch, told != 0 ? told : status, cancelled);
     return audit_end(&watch->audit,
                      cancelled     ? WEIR__AUDIT_CANCELLED
                      : status == 0 ? WEIR__AUDIT_OK
                                    : WEIR__AUDIT_ERROR,
                      status, "");
+}
+
+static int compare(struct errand *errand)
+{
+    struct audit *audit = &errand->watch.audit;
+    int status = audit_begin(audit, &cli_probe, &errand->parsed, "probe");
+
+    if (status != 0)
+        return status;
+    status = probe_compare(&errand->values, &errand->parsed.words);
+    return audit_end(audit, status <= 1 ? WEIR__AUDIT_OK : WEIR__AUDIT_ERROR, status, "");
 }
 
 int cmd_probe(int argc, char **argv)
@@ -237,6 +302,8 @@ int cmd_probe(int argc, char **argv)
     if (status != CLI_GO_ON)
         return status;
     status = check(&errand);
+    if (status == 0 && !errand.values.compare && errand.values.contract != NULL)
+        status = probe_contract_read(errand.values.contract, &errand.contract);
     if (status == 0)
         status = read_detectors(&errand);
     if (status == 0)
@@ -244,7 +311,8 @@ int cmd_probe(int argc, char **argv)
     if (status == 0 && errand.values.list)
         list(&errand);
     else if (status == 0)
-        status = probe(&errand);
+        status = errand.values.compare ? compare(&errand) : probe(&errand);
+    weir__contract_free(errand.contract);
     for (size_t i = 0; i < errand.outside_count; i++)
         weir__detector_free(errand.outside[i]);
     free(errand.outside);

@@ -44,6 +44,24 @@ int document_read(const char *path, struct weir__buffer *text, struct weir_error
                       "cannot read %.300s", is_stdin ? "standard input" : path);
 }
 
+json_t *document_read_json(const char *path, struct weir_error *error)
+{
+    struct weir__buffer text = {0};
+    json_error_t fault;
+    json_t *document = NULL;
+
+    if (document_read(path, &text, error) == 0) {
+        document = json_loadb(text.bytes != NULL ? text.bytes : "", text.length,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+        if (document == NULL)
+            weir__fail(error, WEIR_ERR_SPEC, 0, "%.300s:%d:%d: %.160s",
+                       strcmp(path, "-") == 0 ? "standard input" : path, fault.line, fault.column,
+                       fault.text);
+    }
+    weir__buffer_clear(&text);
+    return document;
+}
+
 int document_check(const char *path, struct weir_error *error)
 {
     struct weir__outfile file;

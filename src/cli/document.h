@@ -3,6 +3,8 @@
 #ifndef WEIR_CLI_DOCUMENT_H
 #define WEIR_CLI_DOCUMENT_H
 
+#include <jansson.h>
+
 #include <weir/error.h>
 
 #include "base/buffer.h"
@@ -10,6 +12,10 @@
 /* Reads a file, or with "-" standard input, to its end, and appends it to text.
  * Errors: SYSTEM, naming the path; NOMEM. */
 int document_read(const char *path, struct weir__buffer *text, struct weir_error *error);
+
+/* The same of a JSON document, of which no object may have a name twice.  The caller
+ * owns it.  Returns NULL on failure.  Errors: as above; SPEC, naming path and line. */
+json_t *document_read_json(const char *path, struct weir_error *error);
 
 /* Finds out, before anything is begun, whether a document can be put at path.
  * Leaves no trace.  Errors: SYSTEM, naming the path. */

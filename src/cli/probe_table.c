@@ -11,8 +11,7 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-/* What comes from programs may hold what a terminal obeys. */
-static void print_safe(const char *text, FILE *out)
+void probe_print_safe(const char *text, FILE *out)
 {
     for (; *text != '\0'; text++)
         fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
@@ -21,7 +20,7 @@ static void print_safe(const char *text, FILE *out)
 static void print_row(const char *name, const char *version, const char *place, FILE *out)
 {
     fprintf(out, "%-12s %-12s ", name, *version != '\0' ? version : "-");
-    print_safe(place, out);
+    probe_print_safe(place, out);
 }
 
 static int differ(const char *a, const char *b)
@@ -53,7 +52,7 @@ static void print_tool(const char *name, const json_t *tool, FILE *out)
     print_row(name, text_of(tool, "version"), *winner != '\0' ? winner : "not found", out);
     if (differ(winner, real)) {
         fputs(" -> ", out);
-        print_safe(real, out);
+        probe_print_safe(real, out);
     }
     fputc('\n', out);
     json_array_foreach(json_object_get(tool, "candidates"), i, item) print_candidate(item, out);
@@ -63,10 +62,10 @@ static void print_tool(const char *name, const json_t *tool, FILE *out)
 
         fprintf(out, "%-12s ! ", "");
         if (differ(path, winner)) {
-            print_safe(path, out);
+            probe_print_safe(path, out);
             fputs(": ", out);
         }
-        print_safe(text_of(item, "text"), out);
+        probe_print_safe(text_of(item, "text"), out);
         fputc('\n', out);
     }
 }
@@ -78,10 +77,10 @@ static void print_change(const json_t *change, FILE *out)
     const char *sign = json_is_null(before) ? "+" : json_is_null(after) ? "-" : "~";
 
     fprintf(out, "  %s ", sign);
-    print_safe(text_of(change, "name"), out);
+    probe_print_safe(text_of(change, "name"), out);
     if (!json_is_null(after)) {
         fputc('=', out);
-        print_safe(json_string_value(after), out);
+        probe_print_safe(json_string_value(after), out);
     }
     fputc('\n', out);
 }
@@ -94,14 +93,15 @@ static void print_child(const char *name, const json_t *child, FILE *out)
     fprintf(out, "  a %s child ", name);
     if (*problem != '\0') {
         fputs("could not be asked: ", out);
-        print_safe(problem, out);
+        probe_print_safe(problem, out);
     } else if (count == 0) {
         fputs("sees all of it", out);
     } else {
         fprintf(out, "sees %zu variable%s otherwise:", count, count == 1 ? "" : "s");
         for (size_t i = 0; i < count; i++) {
             fputc(' ', out);
-            print_safe(text_of(json_array_get(json_object_get(child, "changed"), i), "name"), out);
+            probe_print_safe(text_of(json_array_get(json_object_get(child, "changed"), i), "name"),
+                             out);
         }
     }
     fputc('\n', out);
@@ -115,11 +115,11 @@ static void print_activation(const json_t *activation, FILE *out)
     size_t i;
 
     fputs("after ", out);
-    print_safe(text_of(activation, "command"), out);
+    probe_print_safe(text_of(activation, "command"), out);
     fputc('\n', out);
     if (*problem != '\0') {
         fputs("  ! ", out);
-        print_safe(problem, out);
+        probe_print_safe(problem, out);
         fputc('\n', out);
         return;
     }

@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+/* Prints text that came from elsewhere: what a terminal would obey becomes "?". */
+void probe_print_safe(const char *text, FILE *out);
+
 void probe_table_print(const json_t *report, FILE *out);
 
 #endif

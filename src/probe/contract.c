@@ -16,7 +16,8 @@
 
 struct weir__contract {
     struct weir__schema *schema;
-    json_t *libs; /* NULL: none are named */
+    json_t *document;
+    json_t *libs; /* borrowed from it; NULL: none are named */
 };
 
 /* --- Reading ------------------------------------------------------------------ */
@@ -92,7 +93,8 @@ struct weir__contract *weir__contract_new(const json_t *document, struct weir_er
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a contract");
         return NULL;
     }
-    contract->libs = json_incref(json_object_get(document, "libs"));
+    contract->document = json_incref((json_t *)document);
+    contract->libs = json_object_get(document, "libs");
     if (check_libs(contract->libs, error) == 0)
         contract->schema = schema_of(document, error);
     if (contract->schema != NULL)
@@ -106,7 +108,7 @@ void weir__contract_free(struct weir__contract *contract)
     if (contract == NULL)
         return;
     weir__schema_free(contract->schema);
-    json_decref(contract->libs);
+    json_decref(contract->document);
     free(contract);
 }
 
@@ -236,6 +238,30 @@ int weir__contract_check(const struct weir__contract *contract, const json_t *re
     for (size_t i = 0; i < json_array_size(contract->libs) && status == 0; i++)
         status = check_hash(json_array_get(contract->libs, i), i, report, findings, error);
     return status;
+}
+
+/* An enum or an example may have such a member too: then a misspelt name goes unnoticed. */
+static bool speaks_of(const json_t *value, const char *env)
+{
+    const char *name;
+    json_t *member;
+
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (speaks_of(json_array_get(value, i), env))
+            return true;
+    json_object_foreach((json_t *)value, name, member)
+    {
+        if (strcmp(name, "x-env-diff") == 0 && json_object_get(member, env) != NULL)
+            return true;
+        if (speaks_of(member, env))
+            return true;
+    }
+    return false;
+}
+
+bool weir__contract_has_env(const struct weir__contract *contract, const char *env)
+{
+    return speaks_of(contract->document, env);
 }
 
 json_t *weir__contract_differences(const struct weir__contract *contract, const json_t *report,

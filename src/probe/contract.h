@@ -13,6 +13,8 @@
 #ifndef WEIR_PROBE_CONTRACT_H
 #define WEIR_PROBE_CONTRACT_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include <weir/error.h>
@@ -40,6 +42,10 @@ json_t *weir__contract_hash(const struct weir__contract *contract, struct weir_e
  * hashed and was not, that is the finding.  Errors: as weir__schema_check(). */
 int weir__contract_check(const struct weir__contract *contract, const json_t *report,
                          struct weir__findings *findings, struct weir_error *error);
+
+/* Whether some x-env-diff of the contract speaks of the environment: a name that none
+ * speaks of is likely misspelt. */
+bool weir__contract_has_env(const struct weir__contract *contract, const char *env);
 
 /* The x-env-diff of each place of a report, as weir__schema_check() tells them.  The
  * caller owns it.  Returns NULL on failure.  Errors: as weir__schema_check(). */
