@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
 
 enum {
     TICK_MS = 25,     /* how often it is looked at */
@@ -174,11 +173,9 @@ static void adapt_window(struct weir__lane *lane, size_t answered)
 
 static int is_good_reply(const struct weir_map *map, const char *bytes, size_t length)
 {
-    struct weir__syntax_fault fault;
-
-    if (map->options.encoding != WEIR_MAP_RAW && !weir__utf8_valid(bytes, length))
-        return 0;
-    return weir__json_syntax(bytes, length, &fault);
+    if (map->options.encoding == WEIR_MAP_RAW)
+        return weir__json_syntax(bytes, length, NULL);
+    return weir__json_syntax_utf8(bytes, length, NULL);
 }
 
 static void desync(struct weir__lane *lane)
@@ -464,19 +461,19 @@ void weir__lane_fill_alone(struct weir__lane *lane)
     send(lane, record);
 }
 
-/* While its work lasts for two naps, in and out, and it has answered lately. */
+/* While its work lasts for two naps, and its pipes for one and some time more. */
 int weir__lane_nap(struct weir__lane *lane)
 {
-    const int64_t naps_ns = (int64_t)2 * NAP_MS * 1000000;
+    const int64_t nap_ns = (int64_t)NAP_MS * 1000000;
     size_t size, count = lane->flight.count;
     int nap = 0;
 
     if (weir__lane_is_live(lane) && lane->flows
-        && (int64_t)count * lane->pace_ns >= naps_ns) {
+        && (int64_t)count * lane->pace_ns >= 2 * nap_ns) {
         size = lane->flight.bytes / count;
         if (size < lane->reply_size)
             size = lane->reply_size;
-        nap = (size_t)(naps_ns / lane->pace_ns) * size <= lane->worker.pipe_size;
+        nap = (size_t)(nap_ns / lane->pace_ns) * size <= lane->worker.pipe_size / 4 * 3;
     }
     if (!lane->is_over)
         weir__worker_nap(&lane->worker, nap);

@@ -84,13 +84,15 @@ static struct weir__record *make(struct weir__records *records, const char *byte
 static const char *find_fault(const struct weir__records *records, const char *bytes,
                               size_t length)
 {
-    struct weir__syntax_fault fault;
+    int strict = records->encoding == WEIR__ENCODING_STRICT;
 
-    if (records->encoding == WEIR__ENCODING_STRICT && !weir__utf8_valid(bytes, length))
+    if (records->check_syntax
+        && (strict ? weir__json_syntax_utf8(bytes, length, NULL)
+                   : weir__json_syntax(bytes, length, NULL)))
+        return NULL;
+    if (strict && !weir__utf8_valid(bytes, length))
         return "invalid: not UTF-8";
-    if (records->check_syntax && !weir__json_syntax(bytes, length, &fault))
-        return "invalid: not JSON";
-    return NULL;
+    return records->check_syntax ? "invalid: not JSON" : NULL;
 }
 
 static struct weir__record *make_good(struct weir__records *records, const char *bytes,

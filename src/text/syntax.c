@@ -22,6 +22,7 @@ enum { LEVELS_A_WORD = 64 };
 struct reader {
     const unsigned char *end, *fault;
     const char *reason;
+    uint64_t seen; /* bits of bytes in strings, or-ed: whether any is no ASCII */
     unsigned depth;
     uint64_t objects; /* the innermost levels, from the lowest bit: 1 for an object */
     uint64_t outer[WEIR__JSON_DEPTH / LEVELS_A_WORD]; /* what it was at each 64th level */
@@ -61,7 +62,7 @@ static inline bool is_space(unsigned byte)
 
 static inline place skip_space(const struct reader *reader, place next)
 {
-    while (is_space(look(reader, next)))
+    while (next < reader->end && *next <= ' ' && is_space(*next))
         next++;
     return next;
 }
@@ -110,16 +111,17 @@ static inline bool is_plain(unsigned byte)
     return byte >= 0x20 && byte != '"' && byte != '\\';
 }
 
-static inline place skip_plain(const struct reader *reader, place next)
+static inline place skip_plain(struct reader *reader, place next)
 {
     for (; reader->end - next >= 8; next += 8) {
-        uint64_t marks = mark_special(load(next));
+        uint64_t bytes = load(next), marks = mark_special(bytes);
 
+        reader->seen |= bytes;
         if (marks != 0)
             return next + count_below(marks);
     }
-    while (next < reader->end && is_plain(*next))
-        next++;
+    for (; next < reader->end && is_plain(*next); next++)
+        reader->seen |= *next;
     return next;
 }
 
@@ -146,8 +148,8 @@ static place read_escape(struct reader *reader, place next)
     }
 }
 
-/* next is behind the opening quote. */
-static inline place read_string(struct reader *reader, place next)
+/* next is somewhere behind the opening quote. */
+static place read_rest_of_string(struct reader *reader, place next)
 {
     while (next != NULL) {
         next = skip_plain(reader, next);
@@ -160,6 +162,22 @@ static inline place read_string(struct reader *reader, place next)
         next = read_escape(reader, next + 1);
     }
     return NULL;
+}
+
+/* next is behind the opening quote.  Most strings are short and plain. */
+static inline place read_string(struct reader *reader, place next)
+{
+    for (int words = 0; words < 2 && reader->end - next >= 8; words++) {
+        uint64_t bytes = load(next), marks = mark_special(bytes);
+
+        reader->seen |= bytes;
+        if (marks != 0) {
+            next += count_below(marks);
+            return *next == '"' ? next + 1 : read_rest_of_string(reader, next);
+        }
+        next += 8;
+    }
+    return read_rest_of_string(reader, next);
 }
 
 /* --- Numbers and words ------------------------------------------------------- */
@@ -304,27 +322,42 @@ static bool read_text(struct reader *reader, place next)
     return false;
 }
 
-bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fault *fault)
+static bool read_all(struct reader *reader, const void *bytes, size_t length,
+                     struct weir__syntax_fault *fault)
 {
     const unsigned char *first = length > 0 ? bytes : (const void *)"";
-    struct reader reader;
 
-    reader.end = first + length;
-    reader.depth = 0;
-    reader.objects = 0;
-    if (read_text(&reader, first))
+    reader->end = first + length;
+    reader->seen = 0;
+    reader->depth = 0;
+    reader->objects = 0;
+    if (read_text(reader, first))
         return true;
-    if (fault != NULL)
-        *fault = (struct weir__syntax_fault){(size_t)(reader.fault - first), reader.reason};
+    *fault = (struct weir__syntax_fault){(size_t)(reader->fault - first), reader->reason};
     return false;
+}
+
+bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fault *fault)
+{
+    struct weir__syntax_fault found;
+    struct reader reader;
+    bool is_good = read_all(&reader, bytes, length, &found);
+
+    if (!is_good && fault != NULL)
+        *fault = found;
+    return is_good;
 }
 
 bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__syntax_fault *fault)
 {
     struct weir__syntax_fault found = {.offset = length};
-    bool is_good = weir__json_syntax(bytes, length, &found);
-    size_t valid = weir__utf8_scan(bytes, found.offset).valid;
+    struct reader reader;
+    bool is_good = read_all(&reader, bytes, length, &found);
+    size_t valid;
 
+    if (is_good && (reader.seen & EACH(0x80)) == 0)
+        return true;
+    valid = weir__utf8_scan(bytes, found.offset).valid;
     if (valid < found.offset)
         found = (struct weir__syntax_fault){valid, "not UTF-8"};
     else if (is_good)
