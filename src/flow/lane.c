@@ -122,16 +122,13 @@ static void give_up(struct weir__lane *lane, const char *reason, const char *how
 
 static void count_latency(struct weir_map *map, int64_t ns)
 {
-    unsigned bits = 4;
-    size_t bucket;
+    size_t bucket = ns > 0 ? (size_t)ns : 0;
 
     if (ns > map->latency_max_ns)
         map->latency_max_ns = ns;
-    if (ns < 16) {
-        bucket = ns > 0 ? (size_t)ns : 0;
-    } else {
-        while (ns >> (bits + 1) != 0)
-            bits++;
+    if (ns >= 16) {
+        unsigned bits = 63 - (unsigned)__builtin_clzll((unsigned long long)ns);
+
         bucket = (size_t)(bits - 3) * 16 + (size_t)((ns >> (bits - 4)) & 15);
     }
     map->latencies[bucket]++;

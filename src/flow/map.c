@@ -129,7 +129,7 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record,
     map->report.answered += outcome == WEIR__ANSWERED;
     map->report.dropped += outcome == WEIR__DROPPED;
     map->report.dead += outcome == WEIR__DEAD;
-    free(record);
+    weir__records_give_back(&map->records, record);
 }
 
 void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,

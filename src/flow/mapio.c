@@ -199,7 +199,7 @@ int weir__mapio_next(struct weir_map *map, struct weir__record **record)
         if (status == 1 && map->ahead_count > 0 && weir__checkpoint_has(map, next->seq)) {
             if (weir__order_pass(&map->order, next, &error) < 0)
                 weir__map_fail(map, &error);
-            free(next);
+            weir__records_give_back(&map->records, next);
             continue;
         }
         if (status == 1 && next->fault == NULL) {

@@ -11,10 +11,54 @@
 #include "text/syntax.h"
 #include "text/utf8.h"
 
+enum { SPARE_STEP = 64 }; /* a spare record's size is a multiple */
+
 static const char bom[] = {'\xef', '\xbb', '\xbf'};
+
+/* Which spares a record of so many bytes is one of: WEIR__SPARE_SIZES for none. */
+static size_t spares_of(size_t length)
+{
+    size_t steps = (sizeof(struct weir__record) + length) / SPARE_STEP;
+
+    return steps < WEIR__SPARE_SIZES ? steps : WEIR__SPARE_SIZES;
+}
+
+static struct weir__record *allocate(struct weir__records *records, size_t length)
+{
+    size_t which = spares_of(length);
+    struct weir__record *spare;
+
+    if (which == WEIR__SPARE_SIZES)
+        return malloc(sizeof *spare + length);
+    spare = records->spares[which];
+    if (spare == NULL)
+        return malloc((which + 1) * SPARE_STEP);
+    records->spares[which] = spare->next;
+    return spare;
+}
+
+void weir__records_give_back(struct weir__records *records, struct weir__record *record)
+{
+    size_t which = spares_of(record->length);
+
+    if (which == WEIR__SPARE_SIZES) {
+        free(record);
+        return;
+    }
+    record->next = records->spares[which];
+    records->spares[which] = record;
+}
 
 void weir__records_clear(struct weir__records *records)
 {
+    for (size_t i = 0; i < WEIR__SPARE_SIZES; i++) {
+        while (records->spares[i] != NULL) {
+            struct weir__record *spare = records->spares[i];
+
+            records->spares[i] = spare->next;
+            free(spare);
+        }
+    }
     free(records->bytes);
     records->bytes = NULL;
     records->start = records->scanned = records->end = records->capacity = 0;
@@ -60,7 +104,7 @@ int weir__records_over(const struct weir__records *records)
 static struct weir__record *make(struct weir__records *records, const char *bytes, size_t length,
                                  uint64_t offset, uint64_t end, const char *fault)
 {
-    struct weir__record *record = malloc(sizeof *record + length + 1);
+    struct weir__record *record = allocate(records, bytes != NULL ? length + 1 : 0);
 
     if (record == NULL)
         return NULL;

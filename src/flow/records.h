@@ -28,6 +28,8 @@ struct weir__record {
     char bytes[];
 };
 
+enum { WEIR__SPARE_SIZES = 16 };
+
 struct weir__records {
     size_t max_record;
     int check_syntax;
@@ -39,6 +41,7 @@ struct weir__records {
     uint64_t blank, bytes_in;
     int ended, skipping; /* no more input; in an oversize line */
     uint64_t skip_from;
+    struct weir__record *spares[WEIR__SPARE_SIZES]; /* small ones, to be used again */
 };
 
 void weir__records_clear(struct weir__records *records);
@@ -49,10 +52,13 @@ size_t weir__records_room(struct weir__records *records, size_t wanted, char **t
 /* That many have been read there; 0 is the end of the input. */
 void weir__records_came(struct weir__records *records, size_t length);
 
-/* Takes out the next record.  Returns 1 with *record, which the caller frees;
+/* Takes out the next record.  Returns 1 with *record, which the caller frees, or
+ * gives back to be used again;
  * 0 when more input is needed, or there is none.  Errors: NOMEM. */
 int weir__records_next(struct weir__records *records, struct weir__record **record,
                        struct weir_error *error);
+
+void weir__records_give_back(struct weir__records *records, struct weir__record *record);
 
 /* Whether everything has been taken out and nothing more comes. */
 int weir__records_over(const struct weir__records *records);
