@@ -336,6 +336,7 @@ static void rest(struct weir_map *map)
     if (any && !map->naps)
         weir__timer_start(map->nap, NAP_MS);
     map->naps |= any;
+    weir__mapio_await(map);
 }
 
 static void nap_is_over(void *data)
@@ -357,7 +358,7 @@ void weir__map_pump(struct weir_map *map)
         return;
     map->pumping = 1;
     while (map->pump_again) {
-        map->pump_again = 0;
+        map->pump_again = map->in_is_wanted = 0;
         free_gone_lanes(map);
         if (map->end.status == 0 && !map->was_finished)
             give_out(map);

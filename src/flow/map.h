@@ -98,7 +98,7 @@ struct weir_map {
     struct weir_command stop_command; /* argv NULL: there is none */
 
     struct weir__records records;
-    int in_fd, in_is_ready;
+    int in_fd, in_is_ready, in_is_wanted;
     weir__watch *in_watch;
     int64_t in_size;
 
@@ -194,6 +194,9 @@ void weir__lane_free(struct weir__lane *lane);
 int weir__mapio_open(struct weir_map *map, struct weir_error *error);
 /* The next record of the input: 1, or 0 when there is none now. */
 int weir__mapio_next(struct weir_map *map, struct weir__record **record);
+/* Waits for the input where records are wanted; not while workers nap, so that
+ * there is more of it. */
+void weir__mapio_await(struct weir_map *map);
 void weir__mapio_flush(struct weir_map *map);
 int weir__mapio_is_full(const struct weir_map *map);
 int weir__mapio_is_empty(const struct weir_map *map);

@@ -27,7 +27,6 @@ static void can_read(void *data, int bits)
     struct weir_map *map = data;
 
     (void)bits;
-    weir__watch_set(map->in_watch, 0); /* until a record is wanted again */
     map->in_is_ready = 1;
     weir__map_pump(map);
 }
@@ -147,6 +146,19 @@ void weir__mapio_close(struct weir_map *map)
 
 /* --- The input ------------------------------------------------------------ */
 
+static int is_ready(struct weir_map *map)
+{
+    struct pollfd input = {.fd = map->in_fd, .events = POLLIN};
+
+    return map->in_is_ready || poll(&input, 1, 0) > 0;
+}
+
+void weir__mapio_await(struct weir_map *map)
+{
+    if (map->in_watch != NULL)
+        weir__watch_set(map->in_watch, map->in_is_wanted && !map->naps ? WEIR__READABLE : 0);
+}
+
 /* Reads once.  Returns 1 when something came, the end too; 0 for later. */
 static int read_some(struct weir_map *map)
 {
@@ -154,10 +166,9 @@ static int read_some(struct weir_map *map)
     ssize_t count;
     char *to;
 
-    if (!map->in_is_ready) {
-        weir__watch_set(map->in_watch, WEIR__READABLE);
+    map->in_is_wanted = !is_ready(map);
+    if (map->in_is_wanted)
         return 0;
-    }
     room = weir__records_room(&map->records, READ_SIZE, &to);
     if (room == 0) {
         weir__map_end(map, 5, WEIR_WHY_NONE, "no memory to read the input");
