@@ -7,7 +7,7 @@ import unittest
 
 import support
 
-from weir_worker import codec, hints, registry
+from weir_worker import codec, registry
 from weir_worker.errors import Refused
 
 

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Iterator, Optional
 
 from . import asyncs
+from .answers import is_own
 from .errors import Cancelled
 
 if TYPE_CHECKING:
@@ -219,7 +220,6 @@ class Watcher:
 
     def _in_function(self, frame: Optional[FrameType]) -> bool:
         """Whether the interrupted code is a function's, not ours: only there Cancelled may be raised."""
-        from .worker import is_own
         if frame is None or self._worker.message is None:
             return False
         module = frame.f_globals.get("__name__")
