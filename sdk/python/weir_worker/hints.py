@@ -4,6 +4,8 @@ A converter takes a value and its path and gives back the value for the function
 """
 import collections.abc
 import dataclasses
+import inspect
+import sys
 import types
 import typing
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
@@ -43,6 +45,8 @@ def text_of(hint: Any) -> str:
     """A type as Python writes it, for people."""
     if isinstance(hint, str):
         return hint
+    if isinstance(hint, typing.ForwardRef):
+        return hint.__forward_arg__
     if isinstance(hint, type) and not typing.get_args(hint):
         return "None" if hint is type(None) else hint.__name__
     return str(hint).replace("typing.", "").replace("collections.abc.", "")
@@ -62,7 +66,7 @@ def of_parameters(function: Callable[..., Any]) -> Dict[str, Any]:
     try:
         return typing.get_type_hints(function)
     except Exception:
-        raw = dict(getattr(function, "__annotations__", {}))
+        raw = _unresolved(function)
     hints = {}
     for name, hint in raw.items():
         if isinstance(hint, str):
@@ -72,6 +76,22 @@ def of_parameters(function: Callable[..., Any]) -> Dict[str, Any]:
                 pass
         hints[name] = type(None) if hint is None else hint
     return hints
+
+
+def _unresolved(function: Callable[..., Any]) -> Dict[str, Any]:
+    """Its hints where some cannot be resolved: from Python 3.14 on, asking for them plainly would raise."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+        return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
+    return dict(getattr(function, "__annotations__", {}))
+
+
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Its signature, without a need for what its hints mention: that may be defined later."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+        return inspect.signature(function, annotation_format=annotationlib.Format.STRING)
+    return inspect.signature(function)
 
 
 def _anything(value: Any, path: str) -> Any:

@@ -134,7 +134,7 @@ def _check_name(name: str) -> None:
 
 def _parameters_of(target: Callable[..., Any], name: str) -> List[inspect.Parameter]:
     try:
-        return list(inspect.signature(target).parameters.values())
+        return list(hints.signature(target).parameters.values())
     except ValueError as error:
         raise TypeError(f"{name}: {error}: wrap it in a function with a signature") from None
 
