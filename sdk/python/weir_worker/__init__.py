@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .worker import run
 
 __all__ = ["Cancelled", "Context", "Error", "context", "function", "log", "run"]
-__version__ = "1.0.0"
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
