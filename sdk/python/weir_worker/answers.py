@@ -29,7 +29,7 @@ def result_text(value: Any) -> Tuple[str, str]:
     try:
         text = codec.encode(value)
     except (TypeError, ValueError, OverflowError) as error:
-        return "error", error_text(Refused(errors.NOT_JSON, str(error)))
+        return "error", error_text(Refused(errors.NOT_JSON, f"the result cannot be said in JSON: {error}"))
     return checked(text)
 
 
