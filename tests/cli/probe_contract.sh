@@ -50,7 +50,7 @@ d = json.load(open(sys.argv[1]))
 sys.exit(not eval(sys.argv[2]))' "$work/out" "$1" || { cat "$work/out"; return 1; }
 }
 
-plan 24
+plan 25
 holds() { run 0 probe --contract "$work/good.json" && member 'd["contract"]["ok"] and d["contract"]["count"] == 0'; }
 check "a contract that holds" holds
 broken() {
@@ -124,6 +124,15 @@ check "--env without --compare is 2" usage '--compare' probe --contract "$work/g
 check "one report is 2" usage 'two reports' compare "$work/a.json"
 check "what is no report is 2" usage 'is no report of weir probe' compare "$work/a.json" "$work/good.json"
 check "a document that is broken is 2" usage 'broken.json' sh -c 'echo "{" >"$1/broken.json"; exec "$2" probe --compare "$1/a.json" "$1/broken.json"' sh "$work" "$weir"
+
+# The schema of comparisons, by a validator that knows nothing of weir.
+in_shape() {
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-comparison.schema.json" "$work"/differ-?.json
+}
+compare "$work/a.json" "$work/c.json" >"$work/differ-1.json"
+compare "$work/a.json" "$work/b.json" --contract "$work/good.json" --env dev >"$work/differ-2.json"
+compare "$work/lib-a.json" "$work/c.json" >"$work/differ-3.json"
+check "comparisons are as their schema says" in_shape
 
 documented() {
     missing=0
