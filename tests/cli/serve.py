@@ -5,6 +5,7 @@ serve.py WEIR SRCDIR
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import stat
@@ -243,6 +244,48 @@ def garbage_is_answered_and_the_others_go_on(directory):
         half.close()
         assert call(path, "add", "3", "4") == (0, "7\n", "")
         client.close()
+
+
+def whatever_is_sent_harms_nobody_else(directory):
+    """Messages, cut, doubled, mixed and with bytes of them changed: the input is not trusted."""
+    lines = [
+        b'{"jsonrpc":"2.0","id":1,"method":"weir/hello","params":{"version":1}}',
+        b'{"jsonrpc":"2.0","id":"a","method":"add","params":[3,4],"weir":{"deadline_ms":50}}',
+        b'{"jsonrpc":"2.0","id":3,"method":"count","params":[1,9],"weir":{"credit":2}}',
+        b'{"jsonrpc":"2.0","method":"weir/credit","params":{"id":3,"n":2147483647}}',
+        b'{"jsonrpc":"2.0","id":4,"method":"running","params":[],"weir":{"stream":"in","credit":3}}',
+        b'{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":4,"value":41}}',
+        b'{"jsonrpc":"2.0","method":"weir/end","params":{"id":4,"error":{"code":1,"message":"x"}}}',
+        b'{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":3}}',
+        b'[{"jsonrpc":"2.0","id":7,"method":"add","params":{"a":1,"b":2}},{"id":8}]',
+        b'{"jsonrpc":"2.0","id":9,"method":"weir/map","params":{"method":"add","items":[[1,2],3]}}',
+        b'{"jsonrpc":"2.0","id":10,"result":[]}', b'[]', b'{}', b'null', b'',
+    ]
+    chance = random.Random(20261121)
+    with serving(directory, "-j2", "--max-queue", "50") as (server, path):
+        for _ in range(60):
+            client = Client(path)
+            sent = bytearray()
+            for _ in range(chance.randrange(1, 40)):
+                line = bytearray(chance.choice(lines))
+                for _ in range(chance.choice((0, 0, 1, 3)) if line else 0):
+                    at = chance.randrange(len(line))
+                    line[at:at + chance.randrange(3)] = chance.choice(
+                        (b"", b"\xff", b'"', b"{", b"[", b"9", b"\0", b"\\", b"]", b"\ud8"))
+                    if not line:
+                        break
+                sent += line + chance.choice((b"\n", b"\n", b"\r\n", b"\n\n", b""))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.say(bytes(sent))
+                if chance.random() < 0.5:
+                    client.say('\n{"jsonrpc":"2.0","id":"last","method":"weir/methods"}')
+                    answer = client.hear()
+                    while not isinstance(answer, dict) or answer.get("id") != "last":
+                        answer = client.hear()
+            client.close()
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+        await_that(lambda: stats(path)["running"] == 0 and stats(path)["queued"] == 0,
+                   "calls of who is gone are cancelled")
 
 
 def a_line_without_end_costs_its_own_connection(directory):
@@ -486,6 +529,7 @@ run_cases([
     a_dead_servers_socket_is_replaced_a_living_ones_is_not,
     what_is_no_socket_of_ours_is_left_alone,
     garbage_is_answered_and_the_others_go_on,
+    whatever_is_sent_harms_nobody_else,
     a_line_without_end_costs_its_own_connection,
     who_goes_away_in_a_stream_has_it_closed,
     a_chunk_without_credit_ends_that_call_alone,
