@@ -228,7 +228,7 @@ static void send(struct weir__peer *peer, struct weir_call *call)
         return;
     }
     call->state = WEIR__CALL_SENT;
-    call->offset = peer->given;
+    call->offset = peer->worker.all_sent;
     call->sender = (struct weir__sender){0};
     call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->credit};
     call->reply.attempts++;

@@ -56,6 +56,17 @@ static int check(const struct weir_pool_options *options, struct weir_error *err
     return 0;
 }
 
+/* It runs where the launcher does, as the launcher; the limits are the worker's. */
+static int copy_stop(struct weir__kind *kind, const char *const *argv, struct weir_error *error)
+{
+    struct weir_command stop = kind->command;
+
+    stop.argv = argv;
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        stop.limits[i] = WEIR_NO_LIMIT;
+    return weir__command_copy(&kind->stop, &stop, NULL, error);
+}
+
 int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *options,
                             struct weir_error *error)
 {
@@ -69,6 +80,7 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     ours->commands = NULL;
     ours->launcher_stop = NULL;
     ours->launcher = NULL;
+    pool->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     pool->kinds = calloc(options->command_count, sizeof *pool->kinds);
     if (pool->kinds == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
@@ -78,6 +90,8 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
         pool->kinds[i].number = i;
         status = weir__command_copy(&pool->kinds[i].command, &options->commands[i],
                                     options->launcher, error);
+        if (status == 0 && options->launcher_stop != NULL)
+            status = copy_stop(&pool->kinds[i], options->launcher_stop, error);
     }
     if (ours->workers == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -95,6 +109,7 @@ void weir__pool_options_clear(struct weir_pool *pool)
 {
     for (size_t i = 0; i < pool->kind_count; i++) {
         weir__command_clear(&pool->kinds[i].command);
+        weir__command_clear(&pool->kinds[i].stop);
         json_decref(pool->kinds[i].methods);
     }
     free(pool->kinds);

@@ -107,7 +107,7 @@ void weir__peer_remove(struct weir__peer *peer, struct weir_call *call)
 /* Those whose first byte is among the last unread ones were never seen. */
 static void settle_calls(struct weir__peer *peer, uint64_t unread, const char *how)
 {
-    uint64_t read_up_to = unread < peer->given ? peer->given - unread : 0;
+    uint64_t all = peer->worker.all_sent, read_up_to = unread < all ? all - unread : 0;
 
     for (size_t i = 0; i < peer->slot_count; i++)
         if (peer->slots[i] != NULL) {
@@ -159,7 +159,6 @@ int weir__peer_give(struct weir__peer *peer)
     struct weir__buffer *from = &pool->scratch;
     int status = weir__worker_send(&peer->worker, from->bytes, from->length);
 
-    peer->given += from->length;
     from->length = 0;
     if (from->capacity > KEPT_ROOM)
         weir__buffer_clear(from);
@@ -303,6 +302,14 @@ static void errors_came(void *owner, const char *bytes, size_t length)
         weir__capture_pause(&peer->worker.errors, 1);
 }
 
+/* One that was not told to end may have left something where it was. */
+static int owes(void *owner)
+{
+    const struct weir__peer *peer = owner;
+
+    return !peer->is_our_end;
+}
+
 static void has_room(void *owner)
 {
     shrink(owner);
@@ -374,7 +381,7 @@ static void is_over(void *owner)
     if (peer->state != WEIR__PEER_ENDING) {
         int was_starting = peer->state == WEIR__PEER_STARTING || peer->was_starting;
         uint64_t unread =
-            peer->worker.result.end == WEIR_NOT_STARTED ? peer->given : peer->worker.left_unread;
+            peer->worker.result.end == WEIR_NOT_STARTED ? UINT64_MAX : peer->worker.left_unread;
 
         say_exit(peer);
         peer->state = WEIR__PEER_ENDING;
@@ -396,6 +403,7 @@ static const struct weir__worker_ops worker_ops = {
     .on_bytes = bytes_came,
     .on_stderr = errors_came,
     .on_room = has_room,
+    .owes = owes,
     .on_cut_off = cut_off,
     .on_over = is_over,
 };
@@ -406,6 +414,8 @@ void weir__peer_ready(struct weir__peer *peer)
 {
     const struct weir_pool_options *options = &pool_of(peer)->options;
 
+    peer->worker.far_pid = peer->greeting.pid;
+    peer->worker.far_node = peer->greeting.node;
     peer->dialect = peer->greeting.dialect;
     peer->last_id = peer->greeting.last_id;
     peer->window = options->window > 0 ? options->window : peer->greeting.concurrency;
@@ -447,6 +457,8 @@ int weir__peer_start(struct weir__kind *kind, struct weir_error *error)
         .grace_ms = pool->options.grace_ms,
         .drain_ms = DRAIN_MS,
         .stderr_kept = STDERR_KEPT,
+        .is_launched = pool->is_launched,
+        .stop = kind->stop.argv != NULL ? &kind->stop : NULL,
     };
     int status;
 

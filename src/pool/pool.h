@@ -138,7 +138,6 @@ struct weir__peer {
     struct weir_call *suspect; /* has killed one before: it is here alone */
 
     struct weir__buffer partial; /* the beginning of a line */
-    uint64_t given;              /* bytes for it, in all */
     int is_dirty;                /* some are not written yet */
     struct weir__alarm alarm;    /* what it may take: to start, to grow old, to end */
     unsigned round;
@@ -153,6 +152,7 @@ struct weir__kind {
     struct weir_pool *pool;
     size_t number;
     struct weir_command command; /* the launcher's words before its own */
+    struct weir_command stop;    /* ends what the launcher leaves behind; argv NULL: none */
     json_t *methods;             /* as the last hello had them; NULL: not known, any may be tried */
     int is_known;                /* some worker has been ready */
     struct weir__call_queue queue;
@@ -194,6 +194,7 @@ struct weir_pool {
     enum weir__pool_state state;
     struct weir__kind *kinds;
     size_t kind_count;
+    int is_launched; /* there is a launcher in front */
     struct weir__alarms alarms;
     struct weir__passer passer;
     struct weir__buffer scratch;

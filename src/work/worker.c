@@ -77,7 +77,7 @@ static int may_be_left(const struct weir__worker *worker)
 
 static int run_stop(struct weir__worker *worker)
 {
-    struct weir__stopped whom = {.cookie = worker->job.cookie};
+    struct weir__stopped whom = {worker->job.cookie, worker->far_pid, worker->far_node};
     struct weir_error error;
 
     if (weir__stopper_start(&worker->stopper, worker->weir, worker->stop, &whom, worker->grace_ms,

@@ -75,6 +75,8 @@ struct weir__worker {
     weir__timer *drain;
     const struct weir_command *stop;
     struct weir__stopper stopper;
+    long far_pid; /* what the worker behind the launcher says of itself; 0, NULL: nothing */
+    const char *far_node; /* borrowed */
     int64_t stop_grace_ms; /* what is left for the launcher after it */
 
     int job_over, exited, draining, paused, napping, told_over;
