@@ -406,12 +406,17 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 
 func TestACallOnAStuckServerEndsWithItsContext(t *testing.T) {
 	c, _ := byHand(t) // it takes nothing more: net.Pipe holds no byte
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	for i := 0; i < 4; i++ {
+	for i := 0; i < 20; i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 		if _, err := Call[any](ctx, c, "echo", strings.Repeat("x", outboxFull)); !errors.Is(err, ErrDeadline) {
 			t.Error(err)
 		}
+		cancel()
+	}
+	c.out.mutex.Lock()
+	defer c.out.mutex.Unlock()
+	if n := len(c.out.waiting); n > 3*outboxFull {
+		t.Errorf("%d bytes wait", n)
 	}
 }
 

@@ -24,7 +24,7 @@ type outbox struct {
 	writing sync.Mutex // held while to.Write runs
 
 	wake    chan struct{}   // asks flusher to write; capacity 1
-	onError func(err error) // called once, when to fails
+	onError func(err error) // called once, when to fails, in a goroutine of its own
 }
 
 func newOutbox(to io.Writer) *outbox {
@@ -45,7 +45,30 @@ func (o *outbox) add(put func(buffer []byte) []byte) int {
 // was added before is written or has failed.
 func (o *outbox) flush() error {
 	o.writing.Lock()
-	defer o.writing.Unlock()
+	err := o.write()
+	o.writing.Unlock()
+	o.push()
+	return err
+}
+
+// push is flush where another goroutine may be writing: that one then writes what
+// waits, and push returns at once.
+func (o *outbox) push() {
+	// Looked at again after each Unlock: what was added meanwhile found it locked.
+	for o.size() > 0 && o.writing.TryLock() {
+		_ = o.write()
+		o.writing.Unlock()
+	}
+}
+
+func (o *outbox) size() int {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return len(o.waiting)
+}
+
+// write is called with o.writing held.
+func (o *outbox) write() error {
 	o.mutex.Lock()
 	batch, failed := o.waiting, o.failed
 	o.waiting = o.spare[:0]
@@ -68,7 +91,7 @@ func (o *outbox) flush() error {
 	}
 	o.mutex.Unlock()
 	if first && o.onError != nil {
-		o.onError(failed)
+		go o.onError(failed) // not here: it may want to write
 	}
 	return failed
 }

@@ -103,19 +103,17 @@ func (s *server) lead() {
 	}
 }
 
-// flush writes what waits. It returns whether we still lead.
+// flush writes what waits. It returns whether we still lead. Where the host does
+// not read we read on, but not for ever.
 func (s *server) flush() bool {
-	s.out.mutex.Lock()
-	waiting := len(s.out.waiting)
-	s.out.mutex.Unlock()
-	switch {
+	switch waiting := s.out.size(); {
 	case waiting == 0:
 		return true
 	case waiting > patience:
 		_ = s.out.flush()
 		return true
 	}
-	return s.lend(nil, func() { _ = s.out.flush() })
+	return s.lend(nil, s.out.push)
 }
 
 // lend does what may take long; meanwhile the lead may be taken. It returns
@@ -203,7 +201,9 @@ func (s *server) end(err error) {
 		s.quiet.Wait()
 	}
 	s.mutex.Unlock()
-	_ = s.out.flush()
+	if err := s.out.flush(); err != nil {
+		s.fail(err)
+	}
 	close(s.finished)
 }
 
@@ -447,14 +447,14 @@ func (s *server) begin(c *call, slow bool) bool {
 		return true
 	}
 	turn := s.lendOut(&c.fn.pace)
-	s.run(c, turn)
+	s.run(c)
 	if next := s.done(); next != nil {
 		go s.work(next)
 	}
 	if s.lent.CompareAndSwap(turn, 0) {
 		return true
 	}
-	_ = s.out.flush() // the leader of now does not know of our answer
+	s.out.push() // the leader of now does not know of our answer
 	return false
 }
 
@@ -462,12 +462,12 @@ func (s *server) begin(c *call, slow bool) bool {
 func (s *server) work(c *call) {
 	for c != nil {
 		began := time.Now()
-		s.run(c, 0)
+		s.run(c)
 		c.fn.took(time.Since(began))
 		if c = s.done(); c != nil {
 			s.out.kick()
 		} else {
-			_ = s.out.flush()
+			s.out.push()
 		}
 	}
 }
@@ -499,19 +499,16 @@ func (s *server) done() *call {
 // results are the buffers that results are written into.
 var results = sync.Pool{New: func() any { return new([]byte) }}
 
-// run calls the function and answers. turn is the leader's, or 0.
-func (s *server) run(c *call, turn uint64) {
+// run calls the function and answers.
+func (s *server) run(c *call) {
 	buffer := results.Get().(*[]byte)
 	gone := true
 	defer func() {
-		if gone { // runtime.Goexit: this goroutine ends here, so others go on
+		if gone { // runtime.Goexit ends this goroutine; if it leads, the watch finds another
 			s.settle(c, nil, errGone())
-			_ = s.out.flush()
+			s.out.push()
 			if next := s.done(); next != nil {
 				go s.work(next)
-			}
-			if turn != 0 && s.lent.CompareAndSwap(turn, 0) {
-				go s.lead()
 			}
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -22,6 +23,23 @@ func TestMain(m *testing.M) {
 		Main(vectorFunctions()...)
 	}
 	os.Exit(m.Run())
+}
+
+// meddle writes on descriptor 1 and reads from 0, by itself and in a child.
+func meddle(context.Context, None) (string, error) {
+	if _, err := os.NewFile(1, "1").WriteString("forged\n"); err != nil {
+		return "", err
+	}
+	child := exec.Command("/bin/sh", "-c", "echo forged; cat")
+	child.Stdin, child.Stdout = os.Stdin, os.Stdout
+	if err := child.Run(); err != nil {
+		return "", err
+	}
+	rest, err := io.ReadAll(os.NewFile(0, "0"))
+	if len(rest) == 0 {
+		return "stdin is empty", err
+	}
+	return string(rest), err
 }
 
 // vectorFunctions are those of the README of the vectors.
@@ -67,6 +85,7 @@ func vectorFunctions() []Option {
 			return nil, err
 		}),
 		Func("about", about),
+		Func("meddle", meddle),
 		Source("count", func(ctx context.Context, p struct{ Start, Stop int }, emit func(int) error) error {
 			for i := p.Start; i < p.Stop; i++ {
 				if err := emit(i); err != nil {

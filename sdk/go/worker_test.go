@@ -240,6 +240,54 @@ func TestLargeCallsAtOnceWhileNobodyReads(t *testing.T) {
 	fromHost.Close()
 }
 
+func TestManySmallCallsWhileNobodyReads(t *testing.T) {
+	fromHost, toWorker, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromWorker, toHost, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = NewWorker(Func("echo", func(_ context.Context, s string) (string, error) { return s, nil })).
+			Serve(context.Background(), fromHost, toHost)
+		toHost.Close()
+	}()
+	const calls = 5000 // more than both pipes hold
+	text := strings.Repeat("x", 200)
+	for id := 1; id <= calls; id++ {
+		fmt.Fprintf(toWorker, `{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}`+"\n", id, text)
+	}
+	toWorker.Close()
+	seen := 0
+	for lines := bufio.NewScanner(fromWorker); lines.Scan(); seen++ {
+	}
+	if seen != calls {
+		t.Errorf("%d answers", seen)
+	}
+	fromWorker.Close()
+	fromHost.Close()
+}
+
+func TestAnIDThatIsInUseIsNoRequest(t *testing.T) {
+	let := make(chan struct{})
+	w := serveWire(t, Concurrency(2), blocked("blocked", let))
+	w.request(1, "blocked", "[]")
+	w.request(1, "blocked", "[]")
+	w.expect(`{"id":null,"error":{"code":-32600,"message":{"$contains":"in use"}}}`)
+	close(let)
+	w.expect(`{"id":1,"result":"let go"}`)
+}
+
+func TestDescriptorsZeroAndOneAreOutOfReach(t *testing.T) {
+	w, _ := startWorker(t)
+	w.request(1, "meddle", "[]")
+	w.expect(`{"id":1,"result":"stdin is empty"}`)
+	w.request(2, "add", "[1,2]")
+	w.expect(`{"id":2,"result":3}`)
+}
+
 func TestOneByteAtATime(t *testing.T) {
 	in := strings.NewReader(strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}`+"\r\n", 3))
 	got := answers(t, iotest.OneByteReader(in), vectorFunctions()...)
