@@ -138,5 +138,6 @@ void probe_table_print(const json_t *report, FILE *out)
     if (json_is_object(activation))
         print_activation(activation, out);
     json_object_foreach(json_object_get(report, "tools"), name, tool) print_tool(name, tool, out);
-    fprintf(out, "\nfingerprint %s\n", text_of(report, "fingerprint"));
+    if (json_is_string(json_object_get(report, "fingerprint")))
+        fprintf(out, "\nfingerprint %s\n", text_of(report, "fingerprint"));
 }

@@ -369,6 +369,9 @@ json_t *weir__probe_report(const struct weir__probe *probe)
                   (double)((probe->ended_ns - probe->started_ns) / 1000) / 1000.0, "host",
                   host_json(probe), "environment", weir__environment_json(probe->environment),
                   "activation", activation, "tools", tools_json(probe));
-    weir__probe_sign(report);
+    /* What was not looked at has no fingerprint. */
+    if ((probe->options.activate != NULL && probe->activation.after == NULL)
+        || weir__probe_sign(report) < 0)
+        json_object_set_new(report, "fingerprint", json_null());
     return report;
 }

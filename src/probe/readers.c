@@ -29,13 +29,35 @@ int weir__reading_version(struct weir__reading *reading, const char *text, size_
     return 0;
 }
 
+/* A copy with the secrets in its strings masked. */
+static json_t *masked_copy(const char *name, const json_t *value)
+{
+    const char *key;
+    json_t *copy, *item;
+    size_t i;
+
+    if (json_is_string(value))
+        return weir__masked(name, json_string_value(value));
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach((json_t *)value, i, item)
+            json_array_append_new(copy, masked_copy(name, item));
+        return copy;
+    }
+    if (json_is_object(value)) {
+        copy = json_object();
+        json_object_foreach((json_t *)value, key, item)
+            json_object_set_new(copy, key, masked_copy(key, item));
+        return copy;
+    }
+    return json_copy((json_t *)value);
+}
+
 void weir__reading_fact(struct weir__reading *reading, const char *name, const json_t *value)
 {
     if (value == NULL)
         return;
-    json_object_set_new(reading->facts, name,
-                        json_is_string(value) ? weir__masked(name, json_string_value(value))
-                                              : json_deep_copy(value));
+    json_object_set_new(reading->facts, name, masked_copy(name, value));
 }
 
 void weir__read_version(struct weir__reading *reading)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/message.h"
@@ -304,12 +305,20 @@ static json_t *reason(const struct weir__tool *tool)
     return weir__json_text(text);
 }
 
+static int any_on_path(const struct weir__candidates *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcasecmp(list->items[i].from, "PATH") == 0)
+            return 1;
+    return 0;
+}
+
 static const char *state_of(const struct weir__tool *tool)
 {
     const struct weir__candidates *list = &tool->candidates;
 
     if (list->winner == WEIR__NO_CANDIDATE)
-        return list->count == 0 ? "absent" : "failed";
+        return any_on_path(list) ? "failed" : "absent";
     if (list->items[list->winner].version[0] == '\0')
         return "failed";
     return tool->failed ? "partial" : "ok";

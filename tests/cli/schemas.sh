@@ -82,7 +82,7 @@ END
 }
 
 all_are_schemas() {
-    for schema in run-report pipe-report pipe-spec map-report probe-comparison dead-letter audit-record; do
+    for schema in run-report pipe-report pipe-spec map-report probe-report probe-comparison dead-letter audit-record; do
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$schema.schema.json" || return 1
     done
 }
