@@ -678,6 +678,32 @@ class Neighbours(unittest.TestCase):
             self.assertEqual([one["id"] for one in answers if "error" in one], [500])
 
 
+class Memory(unittest.TestCase):
+    def test_no_growth(self):
+        """memory: none is gained over 100,000 calls, cancelled ones and streams among them"""
+        with support.worker(Neighbours.CODE) as worker:
+            worker.hello()
+            line = b'{"jsonrpc":"2.0","id":1,"method":"sleep","params":[0]}\n'
+
+            def calls(count):
+                for _ in range(count // 500):
+                    worker.lines.unwritten += line * 500
+                    for _ in range(500):
+                        worker.get()
+                for ident in range(20):
+                    worker.call(ident, "sleep", 60)
+                    worker.notify("cancel", id=ident)
+                    worker.get()
+                    worker.call(ident, "stubborn", credit=1)
+                    worker.get()
+                    worker.notify("cancel", id=ident)
+                    worker.get()
+            calls(5000)
+            before = worker.memory_kb()
+            calls(100000)
+            self.assertLess(worker.memory_kb() - before, 512)
+
+
 class Idle(unittest.TestCase):
     def test_an_idle_worker_does_nothing(self):
         """an idle worker's watcher parks: no processor time"""

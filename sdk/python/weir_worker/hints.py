@@ -94,6 +94,11 @@ def signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
+def _is_union(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    return origin is Union or origin is getattr(types, "UnionType", Union)
+
+
 def _anything(value: Any, path: str) -> Any:
     return value
 
@@ -221,7 +226,7 @@ def converter(hint: Any) -> Converter:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is not None and hasattr(hint, "__metadata__"):
         return converter(arguments[0])
-    if origin is Union or origin is getattr(types, "UnionType", Union):
+    if _is_union(hint):
         return _union(hint, [converter(one) for one in arguments])
     if origin is typing.Literal:
         return _literal(arguments)
@@ -243,9 +248,13 @@ def is_anything(check: Converter) -> bool:
     return check is _anything
 
 
-def quick_test(hint: Any) -> Optional[str]:
-    """A test to put in a door's code; None: the converter has to be called."""
+def quick_test(hint: Any, name: str) -> Optional[str]:
+    """A test of a variable to put in a door's code; empty: it passes; None: the converter has to be asked."""
+    if is_anything(converter(hint)):
+        return ""
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
     try:
-        return QUICK_TESTS.get(hint)
-    except TypeError:
+        tests = [QUICK_TESTS[option].format(name) for option in options]
+    except (KeyError, TypeError):
         return None
+    return f"({' or '.join(tests)})" if len(tests) > 1 else tests[0]

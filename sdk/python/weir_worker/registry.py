@@ -63,6 +63,9 @@ class Entry:
         if len(streams) > 1:
             raise TypeError(f"{self.name}: only one parameter can be a stream, not {' and '.join(streams)}")
         self.stream_parameter = streams[0] if streams else None
+        if any(one.name in streams and one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+               for one in self._parameters):
+            raise TypeError(f"{self.name}: the stream {streams[0]} must be a parameter that can be given by name")
         self.streams_out = inspect.isgeneratorfunction(self.target) \
             or inspect.isasyncgenfunction(self.target) \
             or hints.is_stream(self._hints.get("return"))
@@ -157,39 +160,47 @@ def _calls_target(entry: Entry) -> Callable[..., Any]:
 def _make_door(entry: Entry) -> Callable[[Any, Any], Any]:
     """A function (params, stream) -> what the target gives.
 
-    Its code is made for this signature: calls by position with simple types pass a few comparisons;
-    all others take the long way, which finds out what is wrong.
+    Its code is made for this signature: calls with simple types pass a few comparisons; all others take
+    the long way, which finds out what is wrong.
     """
     long_way = _LongWay(entry, _calls_target(entry))
     values = entry.value_parameters()
+    tests = []
+    for index, parameter in enumerate(values):
+        test = hints.quick_test(entry.hint(parameter.name), f"v{index}")
+        if test is None or parameter.kind != parameter.POSITIONAL_OR_KEYWORD:
+            return long_way
+        tests.append(test)
+    required = sum(parameter.default is parameter.empty for parameter in values)
+    code = ["def door(params, stream):",
+            "    if type(params) is list:",
+            "        count = len(params)"]
+    for count in range(len(values), required - 1, -1):
+        code.append(f"        if count == {count}:")
+        if count:
+            code.append(f"            {''.join(f'v{index}, ' for index in range(count))}= params")
+        code += _pass_on(entry, values[:count], tests[:count])
+    code.append(f"    elif type(params) is dict and len(params) == {len(values)}:")
+    code += [f"        v{index} = params.get({parameter.name!r}, missing)"
+             for index, parameter in enumerate(values)]
+    code += ["        if True:"] + _pass_on(entry, values, [
+        test or f"v{index} is not missing" for index, test in enumerate(tests)])
+    code.append("    return long_way(params, stream)")
     namespace: Dict[str, Any] = {"__name__": f"{__package__}.door", "target": long_way.target,
-                                 "long_way": long_way, "len": len, "type": type}
-    simple = all(one.kind == one.POSITIONAL_OR_KEYWORD for one in entry._parameters)
-    names = [f"v{index}" for index in range(len(values))]
-    tests = [f"len(params) == {len(values)}"]
-    for variable, parameter in zip(names, values):
-        test = hints.quick_test(entry.hint(parameter.name))
-        if test is not None:
-            tests.append(test.format(variable))
-        elif not hints.is_anything(hints.converter(entry.hint(parameter.name))):
-            simple = False
-    if not simple:
-        return long_way
-    unpack = f"        {', '.join(names)}, = params\n" if names else ""
-    passed = [f"{parameter.name}={variable}" if entry.stream_parameter else variable
-              for variable, parameter in zip(names, values)]
-    if entry.stream_parameter:
-        passed.append(f"{entry.stream_parameter}=stream")
-    inner = f"if {' and '.join(tests[1:])}:" if tests[1:] else "if True:"
-    code = ("def door(params, stream):\n"
-            f"    if type(params) is list and {tests[0]}:\n"
-            f"{unpack}"
-            f"        {inner}\n"
-            f"            return target({', '.join(passed)})\n"
-            "    return long_way(params, stream)\n")
-    exec(compile(code, f"<door of {entry.name}>", "exec"), namespace)
+                                 "long_way": long_way, "missing": object()}
+    exec(compile("\n".join(code), f"<door of {entry.name}>", "exec"), namespace)
     door: Callable[[Any, Any], Any] = namespace["door"]
     return door
+
+
+def _pass_on(entry: Entry, values: List[inspect.Parameter], tests: List[str]) -> List[str]:
+    """Code that calls the target with v0, v1, ... if all tests hold."""
+    given = [f"{parameter.name}=v{index}" if entry.stream_parameter else f"v{index}"
+             for index, parameter in enumerate(values)]
+    if entry.stream_parameter:
+        given.append(f"{entry.stream_parameter}=stream")
+    wanted = " and ".join(test for test in tests if test) or "True"
+    return [f"            if {wanted}:", f"                return target({', '.join(given)})"]
 
 
 class _LongWay:
