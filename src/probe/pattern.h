@@ -24,9 +24,13 @@ struct weir__pattern *weir__pattern_new(const char *text, size_t length, struct 
 /* NULL is fine. */
 void weir__pattern_free(struct weir__pattern *pattern);
 
-/* Whether the pattern is found anywhere in text, which is UTF-8.  Returns 1 or 0.
+/* What a search may cost, in the unit of WEIR__SCHEMA_WORK: most cost little. */
+enum { WEIR__PATTERN_CHEAP = 50, WEIR__PATTERN_DEAR = 5000 };
+
+/* Whether the pattern is found anywhere in text, which is UTF-8.  Returns 1 or 0, and
+ * sets *work to what it cost.
  * Errors: TOO_LONG, where it would take too many steps; NOMEM. */
 int weir__pattern_found(const struct weir__pattern *pattern, const char *text, size_t length,
-                        struct weir_error *error);
+                        size_t *work, struct weir_error *error);
 
 #endif

@@ -63,8 +63,9 @@ void weir__findings_clear(struct weir__findings *findings);
 /* Appends "/" and a name as JSON pointers escape it.  Errors: NOMEM. */
 int weir__pointer_add(struct weir__buffer *out, const char *name, struct weir_error *error);
 
-/* How deep schemas may be applied within each other, and how many times in all: what
- * needs more is an error rather than a crash or a wait. */
+/* How deep schemas may be applied within each other, and how much work in all: a schema
+ * applied is 1, a search 50 or more.  What needs more is an error rather than a crash
+ * or a wait. */
 enum { WEIR__SCHEMA_DEPTH = 1000, WEIR__SCHEMA_WORK = 5000000 };
 
 /* Holds a value against a schema, and adds what does not hold to findings: whoever

@@ -30,16 +30,6 @@ APPLIES(properties)
     return 0;
 }
 
-/* Whether a name matches.  Returns -1 on an error. */
-static int name_matches(struct run *run, const struct sub *sub, const char *name)
-{
-    size_t length = strlen(name);
-
-    if (weir__run_spend(run, 10 + length / 64) < 0)
-        return -1;
-    return weir__pattern_found(sub->pattern, name, length, run->error);
-}
-
 APPLIES(pattern_properties)
 {
     const char *name;
@@ -48,7 +38,7 @@ APPLIES(pattern_properties)
     json_object_foreach((json_t *)value, name, member)
     {
         for (size_t i = 0; i < check->sub_count; i++) {
-            int matches = name_matches(run, &check->subs[i], name);
+            int matches = weir__run_search(run, check->subs[i].pattern, name, strlen(name));
 
             if (matches > 0)
                 matches = apply_below(run, check->subs[i].node, member, place, name, 0);
@@ -66,7 +56,7 @@ static int is_additional(struct run *run, const struct check *properties,
     if (properties != NULL && json_object_get(properties->value, name) != NULL)
         return 0;
     for (size_t i = 0; patterns != NULL && i < patterns->sub_count; i++) {
-        int matches = name_matches(run, &patterns->subs[i], name);
+        int matches = weir__run_search(run, patterns->subs[i].pattern, name, strlen(name));
 
         if (matches != 0)
             return matches < 0 ? -1 : 0;

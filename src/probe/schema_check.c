@@ -224,9 +224,17 @@ int weir__run_spend(struct run *run, size_t work)
         return 0;
     }
     return weir__fail(run->error, WEIR_ERR_TOO_LONG, 0,
-                      "the schema takes too long for this value: it applies schemas more than %d "
-                      "times",
+                      "the schema takes too long for this value: more than %d steps",
                       WEIR__SCHEMA_WORK);
+}
+
+int weir__run_search(struct run *run, const struct weir__pattern *pattern, const char *text,
+                     size_t length)
+{
+    size_t work;
+    int found = weir__pattern_found(pattern, text, length, &work, run->error);
+
+    return found < 0 || weir__run_spend(run, work + length / 64) < 0 ? -1 : found;
 }
 
 int weir__run_note(struct run *run, const struct place *place, const json_t *value)

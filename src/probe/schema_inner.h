@@ -157,6 +157,11 @@ int weir__run_find(struct run *run, const struct check *check, const struct plac
 /* Takes from the work that is left. */
 int weir__run_spend(struct run *run, size_t work);
 
+/* Looks for a pattern, and takes from the work what that costs.  Returns 1 or 0, or -1
+ * on an error. */
+int weir__run_search(struct run *run, const struct weir__pattern *pattern, const char *text,
+                     size_t length);
+
 /* An x-env-diff and where it applies. */
 struct difference {
     char *pointer;

@@ -192,6 +192,7 @@ static void allowances_say_how_far(void)
         {PM "15%", "0", "0.1", 0},
         {PM "15%", "\"100\"", "\"101\"", 0},
         {PM "0%", "5", "5.0", 1},
+        {PM "10%", "0.3", "0.33", 1},
     };
     static const char *const refused[] = {"",        "15%",   PM "15", PM "%",   PM "-1%",
                                           PM "1e3%", "Exact", "major", PM "1.%", PM " 5%"};
@@ -325,11 +326,12 @@ static void the_contract_says_what_may_differ(void)
  * compared as it counts. */
 static void what_does_not_count_is_compared_only_where_the_contract_says(void)
 {
-    static const char text[] =
-        "{\"properties\":{\"ms\":{\"x-env-diff\":{\"dev\":\"" PM "10%\"}},\"l\":{\"items\":{"
-        "\"properties\":{\"n\":{\"x-env-diff\":{\"dev\":\"exact\"}}}}}}}";
+    static const char text[] = "{\"properties\":{\"v\":{\"x-env-diff\":{\"dev\":\"exact\"}},\"ms\":"
+                               "{\"x-env-diff\":{\"dev\":\"" PM "10%\"}},\"l\":{\"items\":{"
+                               "\"properties\":{\"n\":{\"x-env-diff\":{\"dev\":\"exact\"}}}}}}}";
     struct weir__contract *contract = contract_of(text, NULL);
-    json_t *a = json_of("{\"ms\":1,\"at\":\"x\",\"v\":\"/home/a/b\",\"l\":[{\"m\":1},{\"n\":1}]}");
+    json_t *a = json_of("{\"junk\":{\"x\":{}},\"ms\":1,\"at\":\"x\",\"v\":\"/home/a/"
+                        "b\",\"l\":[{\"m\":1},{\"n\":1}]}");
     json_t *b = json_of("{\"ms\":9,\"at\":\"y\",\"v\":\"/home/c/b\",\"l\":[{\"m\":2},{\"n\":2}]}");
     json_t *counted = json_of("{\"v\":\"~/b\"}");
     struct weir__compared left = {a, counted}, right = {b, counted};

@@ -150,8 +150,8 @@ static void every_keyword_lets_pass_and_finds(void)
          " /then/maximum: is 10, and has to be at most 9"},
         {"{\"if\":{\"minimum\":5},\"else\":{\"maximum\":2}}", "99", "4",
          " /else/maximum: is 4, and has to be at most 2"},
-        {"{\"$ref\":\"#/$defs/a%25b\",\"$defs\":{\"a%b\":{\"type\":\"null\"}}}", "null", "1",
-         " /$defs/a%b/type: is an integer, 1, and has to be null"},
+        {"{\"$ref\":\"#/$defs/a%25b~1~0\",\"$defs\":{\"a%b/~\":{\"type\":\"null\"}}}", "null", "1",
+         " /$defs/a%b~1~0/type: is an integer, 1, and has to be null"},
         {"{\"$ref\":\"#here\",\"$defs\":{\"x\":{\"$anchor\":\"here\",\"minimum\":1}}}", "1", "0",
          " /$defs/x/minimum: is 0, and has to be at least 1"},
         {"{\"$id\":\"https://example.org/s\",\"$ref\":\"https://example.org/s#/$defs/x\","
@@ -377,6 +377,23 @@ static void a_hostile_pattern_ends_in_an_error(void)
     snprintf(quoted, sizeof quoted, "\"%s!\"", value);
     CU_ASSERT(status_of("{\"pattern\":\"^(a+)+$\"}", quoted) == WEIR_ERR_TOO_LONG);
     CU_ASSERT(status_of("{\"pattern\":\"^(a|a?)+$\"}", quoted) == WEIR_ERR_TOO_LONG);
+    /* Within PCRE2's own limit, but not within ours. */
+    CU_ASSERT(status_of("{\"pattern\":\"^(a+)+$\"}", "\"aaaaaaaaaaaaaaaaaaaa!\"")
+              == WEIR_ERR_TOO_LONG);
+    free(value);
+}
+
+/* Each is within its limit; all of them are not. */
+static void dear_searches_add_up(void)
+{
+    char *value = nested(1200, "\"aaaaaaaaaaaaa!\",", "1", "");
+    size_t length = strlen(value) + 3;
+    char *array = malloc(length);
+
+    snprintf(array, length, "[%s]", value);
+    CU_ASSERT(status_of("{\"items\":{\"pattern\":\"^(a+)+$\"}}", array) == WEIR_ERR_TOO_LONG);
+    CU_ASSERT(status_of("{\"items\":{\"pattern\":\"^a+$\"}}", array) == 0);
+    free(array);
     free(value);
 }
 
@@ -458,9 +475,10 @@ static void patterns_are_those_of_ecmascript(void)
         struct weir_error error = {0};
         struct weir__pattern *pattern =
             weir__pattern_new(cases[i].pattern, strlen(cases[i].pattern), &error);
-        int found = pattern != NULL
-                        ? weir__pattern_found(pattern, cases[i].text, strlen(cases[i].text), &error)
-                        : -1;
+        size_t work;
+        int found = pattern != NULL ? weir__pattern_found(pattern, cases[i].text,
+                                                          strlen(cases[i].text), &work, &error)
+                                    : -1;
 
         CU_ASSERT(found == cases[i].found);
         CU_ASSERT(pattern != NULL || error.status == WEIR_ERR_INVALID);
@@ -505,6 +523,7 @@ static void numbers_are_compared_as_they_were_written(void)
         {"0", "7", -1, 1},
         {"1e20", "30000000000", 1, 0},
         {"3e20", "30000000000", 1, 1},
+        {"2e20", "40000000000000000000.0", 1, 1},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -578,6 +597,7 @@ int main(void)
         {"depth is bounded and no crash", depth_is_bounded_and_no_crash},
         {"work is bounded", work_is_bounded},
         {"a hostile pattern ends in an error", a_hostile_pattern_ends_in_an_error},
+        {"dear searches add up", dear_searches_add_up},
         {"patterns are those of ECMAScript", patterns_are_those_of_ecmascript},
         {"of alternatives the nearest is told", of_alternatives_the_nearest_is_told},
         {"numbers are compared as they were written", numbers_are_compared_as_they_were_written},

@@ -131,7 +131,7 @@ static void versions_are_in_order(void)
         "1.0.0-beta", "1.0.0-beta2", "1.0.0-beta.11", "1.0.0-rc.1",
         "1.0.0",      "1.0.0.1",     "1.0.1",         "1.2",
         "1.10",       "2.0a1",       "2.0b1",         "2.0rc2",
-        "2.0rc10",    "2.0",         "10.0",
+        "2.0rc009",   "2.0rc10",     "2.0",           "10.0",
     };
 
     for (size_t i = 0; i < sizeof rising / sizeof rising[0]; i++)
