@@ -50,7 +50,7 @@ d = json.load(open(sys.argv[1]))
 sys.exit(not eval(sys.argv[2]))' "$work/out" "$1" || { cat "$work/out"; return 1; }
 }
 
-plan 25
+plan 27
 holds() { run 0 probe --contract "$work/good.json" && member 'd["contract"]["ok"] and d["contract"]["count"] == 0'; }
 check "a contract that holds" holds
 broken() {
@@ -133,6 +133,16 @@ compare "$work/a.json" "$work/c.json" >"$work/differ-1.json"
 compare "$work/a.json" "$work/b.json" --contract "$work/good.json" --env dev >"$work/differ-2.json"
 compare "$work/lib-a.json" "$work/c.json" >"$work/differ-3.json"
 check "comparisons are as their schema says" in_shape
+
+reports_in_shape() {
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-report.schema.json" "$work"/lib-?.json "$work/broken-report.json"
+}
+probe --contract "$work/bad.json" >"$work/broken-report.json"
+check "and reports with a contract are as theirs says" reports_in_shape
+own_schema() {
+    run 0 probe --contract "$srcdir/docs/schemas/probe-report.schema.json" && member 'd["contract"]["ok"]'
+}
+check "that schema is itself a contract, which a report holds" own_schema
 
 documented() {
     missing=0
