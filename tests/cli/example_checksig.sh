@@ -4,7 +4,7 @@
 
 example=$srcdir/examples/checksig
 [ -n "${HOME:-}" ] || { HOME=$work; export HOME; }
-GOFLAGS='-mod=mod' GOPROXY=off GOTOOLCHAIN=local GO111MODULE=on GOWORK=off GOCACHE=$builddir/go-cache
+GOFLAGS='-mod=mod' GOPROXY=off GOTOOLCHAIN=local GO111MODULE=on GOWORK=off GOCACHE=${WEIR_GO_CACHE:-$builddir/go-cache}
 export GOFLAGS GOPROXY GOTOOLCHAIN GO111MODULE GOWORK GOCACHE
 
 builds() {

@@ -44,7 +44,7 @@ serves() {
 python() { "$PYTHON3" "$example/caller.py" "$socket" >"$work/python" && readme_has "$work/python"; }
 
 go_says() {
-    (cd "$example/go" && GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOCACHE="${GOCACHE:-$work/go-cache}" \
+    (cd "$example/go" && GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOCACHE="${WEIR_GO_CACHE:-$builddir/go-cache}" \
         "$GO" build -o "$work/go-caller" .) &&
         "$work/go-caller" "$socket" >"$work/go" && readme_has "$work/go"
 }

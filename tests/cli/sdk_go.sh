@@ -6,7 +6,7 @@
 sdk=$srcdir/sdk/go
 [ -n "${HOME:-}" ] || { HOME=$work; export HOME; }
 GOFLAGS='-mod=mod' GOPROXY=off GOTOOLCHAIN=local GO111MODULE=on GOWORK=off
-GOCACHE=$builddir/go-cache # shared with other tests of Go here
+GOCACHE=${WEIR_GO_CACHE:-$builddir/go-cache} # shared with other tests of Go
 export GOFLAGS GOPROXY GOTOOLCHAIN GO111MODULE GOWORK GOCACHE
 
 has_go() { [ -n "$GO" ] || { echo "configure found no go"; return 1; }; }
