@@ -683,13 +683,14 @@ class Memory(unittest.TestCase):
         """memory: none is gained over 100,000 calls, cancelled ones and streams among them"""
         with support.worker(Neighbours.CODE) as worker:
             worker.hello()
-            line = b'{"jsonrpc":"2.0","id":1,"method":"sleep","params":[0]}\n'
 
             def calls(count):
-                for _ in range(count // 500):
-                    worker.lines.unwritten += line * 500
-                    for _ in range(500):
-                        worker.get()
+                for first in range(0, count, 500):
+                    worker.lines.unwritten += b"".join(
+                        b'{"jsonrpc":"2.0","id":%d,"method":"sleep","params":[0]}\n' % ident
+                        for ident in range(first, first + 500))
+                    for ident in range(first, first + 500):
+                        self.assertEqual(worker.get()["id"], ident)
                 for ident in range(20):
                     worker.call(ident, "sleep", 60)
                     worker.notify("cancel", id=ident)

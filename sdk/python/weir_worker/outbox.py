@@ -1,6 +1,7 @@
 """What goes out: answers are gathered, and written in one go when there is nothing more to do at once."""
 import os
 import threading
+import time
 from typing import List, Optional
 
 from . import errors
@@ -10,6 +11,8 @@ from .errors import Refused
 
 # Answers are gathered up to here before they are written.
 WRITE_SIZE = 65536
+# And, while calls take long, for so long.
+COMPANY_S = 0.001
 
 
 class Outbox:
@@ -21,6 +24,7 @@ class Outbox:
         # The main thread appends as it likes; others, and whoever takes away, hold the lock.
         self.out: List[str] = []
         self._out_size = 0
+        self._flushed_at = 0.0
 
     def answer(self, batch: Optional[Batch], ident_text: str, kind: str, text: str,
                was_waiting: bool = True) -> None:
@@ -56,6 +60,10 @@ class Outbox:
             self.out.append(text)
             self.flush()
 
+    def is_due(self) -> bool:
+        """Whether what was gathered has waited long enough for company."""
+        return time.monotonic() - self._flushed_at > COMPANY_S
+
     def flush(self) -> None:
         """Writes what was gathered.  The main thread may append meanwhile."""
         with self.lock:
@@ -65,6 +73,7 @@ class Outbox:
                 del self.out[:count]
                 self._out_size = 0
                 self._write(data)
+                self._flushed_at = time.monotonic()
 
     def _write(self, data: bytes) -> None:
         """Under the lock.  (Lone surrogates are escapes by now: they only stand in strings.)"""

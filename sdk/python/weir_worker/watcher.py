@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.01
 QUIET_TICKS = 10
+# One function over a tick is looked after at once, many quick ones after so many.
+BUSY_TICKS = 4
 # So much may wait in the queue before the wire is left unread.
 MAX_QUEUED = 64 << 20
 # Ignored where nobody handles it: a late one can do no harm, not even in a child.
@@ -100,7 +102,8 @@ class Watcher:
     def _watch(self) -> None:
         worker = self._worker
         last = -1
-        quiet = 0
+        last_message = None
+        quiet = busy = 0
         try:
             while True:
                 time.sleep(TICK_S)
@@ -110,9 +113,14 @@ class Watcher:
                     if quiet >= QUIET_TICKS:
                         self._park(epoch)
                         quiet = 0
-                elif epoch == last or self.hurry:
-                    self.hurry = False
-                    self._engage()
+                    busy = 0
+                else:
+                    message = worker.message
+                    busy = busy + 1 if epoch == last else 0
+                    if busy >= BUSY_TICKS or self.hurry or (busy and message is last_message):
+                        self.hurry = False
+                        self._engage()
+                    last_message = message
                 last = epoch
         except BrokenPipeError:
             # Nobody is there to answer to: the function that runs is for nobody.

@@ -61,7 +61,7 @@ class Worker(Inbox):
                     call = self.queue.popleft()
                     self.queued_size -= call.size
                 self._run(call)
-                if self.slow or self._out_size > WRITE_SIZE:
+                if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
                     self.flush()
             if self.eof and not self.lines:
                 self.flush()
@@ -125,7 +125,7 @@ class Worker(Inbox):
                             self.answer(None, str(ident), *checked(text))
                         else:
                             out.append('{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (ident, text))
-                if self.slow or self._out_size > WRITE_SIZE:
+                if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
                     self.flush()
             self.slow = False
             if out:
