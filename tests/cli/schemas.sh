@@ -169,7 +169,7 @@ END
 echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
 echo '{"weir":1,"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/twice.json"
 
-plan 19
+plan 20
 check "all schemas are valid JSON Schema 2020-12" all_are_schemas
 check "every key has a title and a description" explained
 check "both reports mean the same by a captured output" one_capture
@@ -200,6 +200,14 @@ check "spoilt pipeline reports are refused" spoil pipe-report "$work/pipe.json" 
     'del d["stages"][0]["forgiven"]' 'd["stages"][0]["more"] = 1' 'd["stages"][0]["code"] = 141' 'd["stages"][1]["code"] = None' \
     'd["stages"][0]["bytes_out"] = -1' 'd["stages"][1]["argv"] = "clean -x"' 'd["stages"][1]["stderr"] = "oh"' \
     'del d["stages"][1]["stderr"]["bytes"]'
+
+"$builddir/weir" probe --only make >"$work/probe.json"
+check "spoilt probe reports are refused" spoil probe-report "$work/probe.json" \
+    'd["weir"] = 2' 'd["kind"] = "run"' 'd["more"] = 1' 'del d["tools"]' 'd["fingerprint"] = "sha256:x"' 'del d["host"]["os"]' \
+    'd["environment"]["PATH"] = 1' 'd["activation"] = {}' 'd["tools"]["make"]["state"] = "fine"' 'd["tools"]["make"]["version"] = None' \
+    'd["tools"]["make"]["more"] = 1' 'd["tools"]["make"]["candidates"][0]["mode"] = 493' 'd["tools"]["make"]["candidates"][0]["errno"] = 2' \
+    'del d["tools"]["make"]["runs"][0]["end"]' 'd["tools"]["make"]["runs"][0]["why"] = "late"' 'd["tools"]["make"]["problems"] = ["bad"]' \
+    'd["tools"]["make"]["matters"] = "all"' 'd["started_at"] = "2026-01-02"' 'd["wall_ms"] = -1'
 
 check "spoilt map reports are refused" spoil map-report "$work/map.json" \
     'd["kind"] = "pipe"' 'd["more"] = 1' 'd["ok"] = True' 'd["status"] = 0' 'd["status"] = 2' 'd["status"] = 256' \
