@@ -1,6 +1,7 @@
 /* probe/schema_inner.h - a compiled schema, for the files schema_*.c alone.
  *
- *     schema.c           a document becomes nodes, and $refs lead to them
+ *     schema.c           a document becomes nodes
+ *     schema_link.c      $refs lead from one to another, and in no circle
  *     schema_keywords.c  the table of keywords, and how each is compiled
  *     schema_check.c     nodes applied to values, and what is found kept
  *     schema_assert.c    keywords that look at one value
@@ -96,6 +97,12 @@ struct compiler {
     struct weir__schema *schema;
     struct weir_error *error;
 };
+
+size_t weir__node_count(const struct weir__schema *schema);
+struct node *weir__node_at(const struct weir__schema *schema, size_t index);
+
+/* Makes the schema below each $ref the one that it names.  All nodes are there. */
+int weir__schema_link(struct compiler *compiler);
 
 /* The check of a node for a keyword; NULL when it has none. */
 const struct check *weir__node_check(const struct node *node, const char *keyword);
