@@ -11,10 +11,6 @@
 
 enum {
     TICK_MS = 25,     /* how often it is looked at */
-    QUEUE_MS = 100,   /* how much work may wait in a lane */
-    PACE_MS = 1,      /* how long its pace is measured for, at least */
-    SURE = 16,        /* so many replies tell the pace, fewer only what it tends to */
-    NAP_MS = 2,       /* as long as a nap takes, or a little less */
     PATIENCE_MS = 50, /* nothing moves: the worker may be buffering its output */
     CLOSE_MS = 300,   /* the same before its input is closed */
     START_CLOSE_MS = 2000, /* the same before the first reply */
@@ -134,40 +130,6 @@ static void count_latency(struct weir_map *map, int64_t ns)
     map->latencies[bucket]++;
 }
 
-/* Replies that were due waited_ns have come.  A time too short says nothing: what
- * is read at once came one by one. */
-static void note_pace(struct weir__lane *lane, int64_t waited_ns, size_t answered)
-{
-    lane->flows = 1;
-    lane->burst -= lane->burst / 16;
-    if (answered > lane->burst)
-        lane->burst = answered;
-    lane->busy_ns += waited_ns;
-    lane->counted += answered;
-    if (lane->busy_ns < (int64_t)PACE_MS * 1000000 && lane->pace_ns > 0)
-        return;
-    if (lane->pace_ns == 0 || lane->counted > SURE)
-        lane->pace_ns = lane->busy_ns / (int64_t)lane->counted + 1;
-    else
-        lane->pace_ns += (lane->busy_ns / (int64_t)lane->counted - lane->pace_ns) / 4;
-    lane->busy_ns = 0;
-    lane->counted = 0;
-}
-
-/* Room for more when the worker is fast, for less when records wait too long; but
- * never for less than it keeps back at a time. */
-static void adapt_window(struct weir__lane *lane, size_t answered)
-{
-    int64_t queue_ns = (int64_t)lane->window * lane->pace_ns;
-
-    if (queue_ns < (int64_t)QUEUE_MS * 1000000)
-        lane->window += answered;
-    else if (queue_ns > (int64_t)2 * QUEUE_MS * 1000000 && lane->window > 2 * lane->burst)
-        lane->window -= lane->window / 4 > 0 ? lane->window / 4 : 1;
-    if (lane->window > lane->map->options.window)
-        lane->window = lane->map->options.window;
-}
-
 static int is_good_reply(const struct weir_map *map, const char *bytes, size_t length)
 {
     if (map->options.encoding == WEIR_MAP_RAW)
@@ -254,10 +216,10 @@ static void replies_came(void *owner, const char *bytes, size_t length)
         lane->cut_off_ns = 0; /* what it has read it still answers */
         if (before == 0 && lane->worker.state == WEIR__WORKER_CLOSING)
             map->answers_at_end = 1;
-        note_pace(lane, waited_ns, (size_t)(lane->answered - before));
-        adapt_window(lane, (size_t)(lane->answered - before));
-        if (lane->window > map->start_window && lane->answered - before > 1)
-            map->start_window = lane->window < 64 ? lane->window : 64;
+        weir__pace_note(&lane->pace, waited_ns, (size_t)(lane->answered - before));
+        weir__pace_fit(&lane->pace, (size_t)(lane->answered - before), map->options.window);
+        if (lane->pace.window > map->start_window && lane->answered - before > 1)
+            map->start_window = lane->pace.window < 64 ? lane->pace.window : 64;
     }
     weir__map_pump(map);
 }
@@ -374,7 +336,7 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
         return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     command.argv = (const char *const *)map->argv;
     lane->map = map;
-    lane->window = map->start_window;
+    lane->pace.window = map->start_window;
     lane->has_started = map->options.start_timeout_ms == WEIR_FOREVER; /* nobody wants to know */
     lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
@@ -426,7 +388,7 @@ static int is_fed(const struct weir__lane *lane)
 
 int weir__lane_has_room(const struct weir__lane *lane)
 {
-    return is_fed(lane) && lane->flight.count < lane->window
+    return is_fed(lane) && lane->flight.count < lane->pace.window
            && (lane->flight.count == 0 || !is_full(lane));
 }
 
@@ -458,20 +420,14 @@ void weir__lane_fill_alone(struct weir__lane *lane)
     send(lane, record);
 }
 
-/* While its work lasts for two naps, and its pipes for one and some time more. */
 int weir__lane_nap(struct weir__lane *lane)
 {
-    const int64_t nap_ns = (int64_t)NAP_MS * 1000000;
-    size_t size, count = lane->flight.count;
-    int nap = 0;
+    size_t count = lane->flight.count, size = count > 0 ? lane->flight.bytes / count : 0;
+    int nap = weir__lane_is_live(lane)
+              && weir__pace_may_nap(&lane->pace, count,
+                                    size > lane->reply_size ? size : lane->reply_size,
+                                    lane->worker.pipe_size);
 
-    if (weir__lane_is_live(lane) && lane->flows
-        && (int64_t)count * lane->pace_ns >= 2 * nap_ns) {
-        size = lane->flight.bytes / count;
-        if (size < lane->reply_size)
-            size = lane->reply_size;
-        nap = (size_t)(nap_ns / lane->pace_ns) * size <= lane->worker.pipe_size / 4 * 3;
-    }
     if (!lane->is_over)
         weir__worker_nap(&lane->worker, nap);
     return nap;
@@ -481,7 +437,7 @@ void weir__lane_wake(struct weir__lane *lane)
 {
     if (lane->is_over || !lane->worker.napping)
         return;
-    lane->flows = 0;
+    lane->pace.flows = 0;
     weir__worker_read(&lane->worker);
 }
 
@@ -532,8 +488,8 @@ static int64_t wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
     } else if (now_ns - lane->moved_ns >= patience_ns && age_ns >= patience_ns) {
         if (must_end)
             weir__lane_close_input(lane);
-        else if (lane->flight.count >= lane->window)
-            lane->window *= 2;
+        else if (lane->flight.count >= lane->pace.window)
+            lane->pace.window *= 2;
         lane->moved_ns = now_ns;
     }
     if (lane->answered > 0 || must_end || age_ns >= (int64_t)8 * TICK_MS * 1000000)

@@ -6,7 +6,7 @@
  *
  * One worker's lane:
  *
- *            records go in, replies come out; the window grows and shrinks
+ *            records go in, replies come out; see flow/pace.h for how many at once
  *              +------+
  *   started -> | LIVE | --input over, or nothing moves--> CLOSING --its end--> gone
  *              +------+                                      |
@@ -30,6 +30,7 @@
 
 #include "base/outfile.h"
 #include "flow/order.h"
+#include "flow/pace.h"
 #include "work/passer.h"
 #include "flow/records.h"
 #include "proc/context.h"
@@ -58,15 +59,10 @@ struct weir__lane {
     struct weir__queue flight;   /* sent, not answered */
     struct weir__buffer partial; /* the beginning of a reply */
     weir_lines *lines;           /* of its stderr, where somebody wants lines */
-    size_t window;               /* records it may have in flight */
+    struct weir__pace pace;      /* and how many may be in flight */
     int has_started;             /* it has read or answered something */
     int is_alone;                /* the last record sent had no other beside it */
     size_t reply_size;           /* of its longest lately */
-    size_t burst;                /* replies that came at once, the most lately */
-    int64_t pace_ns;             /* from one reply to the next, lately */
-    int64_t busy_ns;             /* not yet in the pace: so long for */
-    size_t counted;              /* so many replies */
-    int flows;                   /* replies came when it was last looked at */
     uint64_t answered;
     int64_t turn_since_ns;  /* since when the first in flight is */
     int64_t started_ns;

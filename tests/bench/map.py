@@ -154,6 +154,7 @@ def main():
             subprocess.run([go, "build", "-o", binary, os.path.join(HERE, "map_worker.go")],
                            check=True, env={**env, "GO111MODULE": "off"})
             groups.append(("A Go worker", [binary], False))
+        groups.append(("cat, the lightest worker there is", ["cat"], False))
         for title, worker, with_pool in groups:
             field = contestants(args.build, directory, worker, with_pool)
             for number in range(args.rounds):
