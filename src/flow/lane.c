@@ -483,7 +483,8 @@ static int64_t wait_or_nudge(struct weir__lane *lane, int64_t now_ns)
     int64_t patience_ns = patience_ms(lane, must_end, has_enough) * 1000000;
     int64_t age_ns = now_ns - lane->turn_since_ns;
 
-    if (weir__worker_unread(&lane->worker) > 0) {
+    if (weir__worker_unread(&lane->worker) > 0
+        || weir__worker_has_output(&lane->worker)) { /* it is we who were late */
         lane->moved_ns = now_ns;
     } else if (now_ns - lane->moved_ns >= patience_ns && age_ns >= patience_ns) {
         if (must_end)
