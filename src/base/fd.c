@@ -91,9 +91,12 @@ static void hold_sigpipe(struct held *held)
 
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->before);
+    held->was_pending = 0;
+    if (!sigismember(&held->before, SIGPIPE))
+        return; /* it would have been delivered: none can wait */
     sigpending(&waiting);
     held->was_pending = sigismember(&waiting, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->before);
 }
 
 /* Takes back the signal that a call which returned count left; keeps errno. */
