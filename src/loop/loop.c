@@ -309,6 +309,9 @@ static void timer_fired(uv_timer_t *uv)
         loop->late_timers = timer;
         return;
     }
+    /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the
+     * same: whoever waits for what this one does would wait for the next event. */
+    uv_stop(uv->loop);
     timer->callback(timer->data);
 }
 

@@ -60,9 +60,9 @@ static void start_one(struct caller *caller)
     static const struct {
         const char *method, *params;
     } kinds[] = {
-        {"add", "[20,22]"},  {"add", "[20,22]"},          {"add", "[20,22]"}, {"echo", "[\"x\"]"},
-        {"sleep", "[1]"},    {"count", "[0,30]"},         {"endless", NULL},  {"big", "[200000]"},
-        {"pid", NULL},       {"error", "[1001]"},         {"twice", NULL},    {"noise", NULL},
+        {"add", "[20,22]"}, {"add", "[20,22]"},  {"add", "[20,22]"}, {"echo", "[\"x\"]"},
+        {"sleep", "[1]"},   {"count", "[0,30]"}, {"endless", NULL},  {"big", "[200000]"},
+        {"pid", NULL},      {"error", "[1001]"}, {"twice", NULL},    {"noise", NULL},
     };
     struct soak *soak = caller->soak;
     size_t which = chance(soak, sizeof kinds / sizeof kinds[0]);
@@ -162,8 +162,8 @@ static void every_call_ends_once(void)
     if (measures)
         printf("# peak growth: %ld KiB\n", peak_growth_kb());
     CU_ASSERT(!measures || peak_growth_kb() < 8192);
-    printf("# %llu calls, %d workers killed or stopped, restarts %lld:", (unsigned long long)soak->ended,
-           soak->kills, stat_of(soak->pool, "restarts"));
+    printf("# %llu calls, %d workers killed or stopped, restarts %lld:",
+           (unsigned long long)soak->ended, soak->kills, stat_of(soak->pool, "restarts"));
     for (int i = 0; i < OUTCOMES; i++)
         printf(" %s %llu", weir_outcome_name((enum weir_outcome)i),
                (unsigned long long)soak->outcomes[i]);

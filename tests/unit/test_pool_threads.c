@@ -86,8 +86,7 @@ static void *stream_many(void *data)
     weir_call_options_init(&options);
     options.input = 1;
     for (int i = 0; i < 5; i++) {
-        weir_call_t *running =
-            weir_call_start(pool, "running", NULL, 0, &options, NULL, NULL);
+        weir_call_t *running = weir_call_start(pool, "running", NULL, 0, &options, NULL, NULL);
         struct weir_reply reply = {0};
         const char *bytes;
         size_t length;
@@ -95,13 +94,12 @@ static void *stream_many(void *data)
 
         for (int n = 1; fine && n <= 10; n++)
             fine = weir_call_send(running, "2", 1, NULL) == 1
-                   && weir_call_next(running, &bytes, &length, NULL) == 1
-                   && atoi(bytes) == 2 * n;
+                   && weir_call_next(running, &bytes, &length, NULL) == 1 && atoi(bytes) == 2 * n;
         if (running != NULL)
             weir_call_end(running, NULL);
         fine = fine && weir_call_next(running, &bytes, &length, NULL) == 0
-               && weir_call_wait(running, &reply, NULL) == 0
-               && reply.outcome == WEIR_CALL_RETURNED && strcmp(reply.result, "20") == 0;
+               && weir_call_wait(running, &reply, NULL) == 0 && reply.outcome == WEIR_CALL_RETURNED
+               && strcmp(reply.result, "20") == 0;
         atomic_fetch_add(&good, fine);
         weir_reply_clear(&reply);
         weir_call_free(running);
@@ -128,9 +126,9 @@ static void *cancel_many(void *data)
     int number = *(int *)data;
 
     for (int i = 0; i < 20; i++) {
-        weir_call_t *racing = weir_call_start(pool, i % 3 == 0 ? "sleep" : "add",
-                                              i % 3 == 0 ? "[60000]" : "[1,1]",
-                                              i % 3 == 0 ? 7 : 5, NULL, NULL, NULL);
+        weir_call_t *racing =
+            weir_call_start(pool, i % 3 == 0 ? "sleep" : "add", i % 3 == 0 ? "[60000]" : "[1,1]",
+                            i % 3 == 0 ? 7 : 5, NULL, NULL, NULL);
         struct weir_reply reply = {0};
         pthread_t other;
 
@@ -170,10 +168,10 @@ static void *kill_and_call(void *data)
         const char *method = number == 0 ? "die" : "add";
 
         if (weir_call(pool, method, "[1,1]", NULL, &reply, NULL) == 0)
-            atomic_fetch_add(
-                reply.outcome == (number == 0 ? WEIR_CALL_UNKNOWN : WEIR_CALL_RETURNED) ? &good
-                                                                                        : &others,
-                1);
+            atomic_fetch_add(reply.outcome == (number == 0 ? WEIR_CALL_UNKNOWN : WEIR_CALL_RETURNED)
+                                 ? &good
+                                 : &others,
+                             1);
         weir_reply_clear(&reply);
     }
     return NULL;
