@@ -124,7 +124,8 @@ void weir_pool_replace(weir_pool_t *pool);
  * memory is short.  The caller owns it: free(). */
 char *weir_pool_methods(weir_pool_t *pool);
 
-/* The result of weir/stats in docs/protocol.md, a JSON object.  As above. */
+/* The result of weir/stats in docs/protocol.md, a JSON object.  As above.  late counts
+ * responses with an id that is not in use; restarts those that died or were given up. */
 char *weir_pool_stats(weir_pool_t *pool);
 
 /* --- One call -------------------------------------------------------------- */
@@ -133,8 +134,8 @@ enum weir_outcome {
     WEIR_CALL_RETURNED,  /* result */
     WEIR_CALL_FAILED,    /* the function, or the worker on its behalf, said: code, message, data */
     WEIR_CALL_CANCELLED, /* somebody asked */
-    WEIR_CALL_DEADLINE,  /* its time was over, in the queue or in the worker */
-    WEIR_CALL_UNKNOWN,   /* the worker died while it had the call: it may have been done */
+    WEIR_CALL_DEADLINE,  /* its time was over, in the queue or in the worker: told at once */
+    WEIR_CALL_UNKNOWN,   /* the worker died when it had read the call: it may have been done */
     WEIR_CALL_POISON,    /* idempotent, tried again, and ended a second worker */
     WEIR_CALL_REFUSED,   /* the queue is full, or the pool is closing: it was not done */
     WEIR_CALL_NO_WORKER, /* they do not start: it was not done; message has the stderr tail */
@@ -182,8 +183,9 @@ void weir_call_options_init(struct weir_call_options *options);
 /* Calls a function and waits.  params is a JSON array or object, or NULL for
  * none; options may be NULL.  *reply is written only when 0 is returned; the
  * caller owns it: weir_reply_clear().  Values of an output stream are dropped.
- * Errors: INVALID (params is no such JSON, or nested or long beyond the limits),
- * NOMEM, BUSY (inside a callback of the same context). */
+ * Errors: INVALID (params is no such JSON, or nested or long beyond the limits, or
+ * input is set: use weir_call_start()), NOMEM, BUSY (inside a callback of the same
+ * context). */
 int weir_call(weir_pool_t *pool, const char *method, const char *params,
               const struct weir_call_options *options, struct weir_reply *reply,
               struct weir_error *error);
