@@ -272,6 +272,8 @@ static int open_doors(struct errand *errand)
         if (errand->fd < 0)
             return say(errand, CLI_FAILED, error.text);
     }
+    errand->server.concurrency =
+        (unsigned)(errand->values.count * errand->values.workers.count);
     if (weir__server_open(&errand->server, errand->weir, errand->pool, errand->fd, &error) < 0)
         return say(errand, CLI_FAILED, error.text);
     weir__write_all(STDERR_FILENO, "ready\n", 6);

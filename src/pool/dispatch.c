@@ -127,7 +127,15 @@ static void no_worker(struct weir_call *call, const struct weir__kind *kind)
 
 static void no_method(struct weir_call *call)
 {
-    weir__call_decide(call, WEIR_CALL_FAILED, -32601, "no function named \"%s\"", call->method);
+    char *owned;
+    const char *meant = function_of(call, &owned);
+
+    if (meant == NULL && strcmp(call->method, "weir/map") == 0)
+        weir__call_decide(call, WEIR_CALL_FAILED, -32602, "weir/map needs the \"method\" to call");
+    else
+        weir__call_decide(call, WEIR_CALL_FAILED, -32601, "no function named \"%s\"",
+                          meant != NULL ? meant : call->method);
+    free(owned);
 }
 
 static void learn(struct weir_call *call, struct weir__kind *kind, const char *name)

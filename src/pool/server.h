@@ -21,6 +21,7 @@ struct weir__server {
     weir__timer *retry; /* after EMFILE and the like */
     struct weir__session *sessions;
     int64_t refused; /* connections of other users */
+    unsigned concurrency; /* how many calls its workers run at a time, for the hello */
 };
 
 /* Binds path, mode 0600, and returns a descriptor that is ready to be served.  A
@@ -32,7 +33,7 @@ int weir__socket_bind(const char *path, struct weir_error *error);
 /* Removes path if it is still the socket that fd is bound to. */
 void weir__socket_unbind(const char *path, int fd);
 
-/* Serves the pool to who connects.  All of *server is zero before; it takes fd.
+/* Serves the pool to who connects.  All of *server but concurrency is zero before; it takes fd.
  * Not inside a callback.  Errors: SYSTEM, NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);

@@ -3,6 +3,7 @@
 #include "pool/session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,11 +13,13 @@
 #include "base/fd.h"
 #include "proc/context.h"
 #include "rpc/write.h"
+#include "text/syntax.h"
 
 enum {
     /* A client that does not read what it asked for is not read from either. */
     OWED_MAX = 1 << 20,
     READ_SIZE = 64 * 1024,
+    LONGEST_METHOD = 128,
 };
 
 static const struct weir__slice nothing = {NULL, 0};
@@ -216,9 +219,10 @@ static char *copy(struct weir__slice slice)
     return text;
 }
 
-/* The terms of the request's "weir" member.  The caller frees both texts. */
-static void read_terms(struct weir__slice weir, struct weir_call_options *options,
-                       char **traceparent, char **tracestate)
+/* The terms of the request's "weir" member, or -1 where they mean nothing.  The
+ * caller frees both texts. */
+static int read_terms(struct weir__slice weir, struct weir_call_options *options,
+                      char **traceparent, char **tracestate)
 {
     static const char *const names[] = {"deadline_ms", "credit", "stream", "traceparent",
                                         "tracestate"};
@@ -226,16 +230,21 @@ static void read_terms(struct weir__slice weir, struct weir_call_options *option
     int64_t number;
 
     weir__object_get(weir, names, values, 5);
-    number = weir__slice_number(values[0]);
-    if (number >= 0)
-        options->timeout_ms = number;
-    number = weir__slice_number(values[1]);
-    options->credit = number > 0 ? (unsigned)(number < INT32_MAX ? number : INT32_MAX) : 0;
-    options->input = weir__slice_is(values[2], "in");
     *traceparent = weir__slice_string(values[3], NULL);
     *tracestate = weir__slice_string(values[4], NULL);
     options->traceparent = *traceparent;
     options->tracestate = *tracestate;
+    number = weir__slice_number(values[0]);
+    if (number >= 0)
+        options->timeout_ms = number;
+    else if (values[0].bytes != NULL)
+        return -1;
+    number = weir__slice_number(values[1]);
+    if (number < 0 && values[1].bytes != NULL)
+        return -1;
+    options->credit = number > 0 ? (unsigned)(number < INT32_MAX ? number : INT32_MAX) : 0;
+    options->input = weir__slice_is(values[2], "in");
+    return values[2].bytes != NULL && !options->input ? -1 : 0;
 }
 
 /* Returns 0, or what went wrong as an error code with its sentence. */
@@ -248,11 +257,15 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
     int64_t code = 0;
 
     weir_call_options_init(&options);
-    read_terms(message->weir, &options, &traceparent, &tracestate);
-    errand->input = options.input;
-    if (method == NULL) {
+    if (read_terms(message->weir, &options, &traceparent, &tracestate) < 0) {
+        weir__fail(error, WEIR_ERR_INVALID, 0, "the member \"weir\" cannot be meant");
+        code = -32600;
+    } else if (method == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
         code = -32603;
+    } else if (*method == '\0' || strlen(method) > LONGEST_METHOD) {
+        weir__fail(error, WEIR_ERR_INVALID, 0, "no function has such a name");
+        code = -32601;
     } else if (errand->batch != NULL && (options.input || options.credit > 0)) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "a call of a batch has no streams");
         code = -33004;
@@ -262,6 +275,7 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
         if (errand->call == NULL)
             code = error->status == WEIR_ERR_INVALID ? -32602 : -32603;
     }
+    errand->input = options.input;
     free(method);
     free(traceparent);
     free(tracestate);
@@ -307,16 +321,19 @@ static void call(struct weir__session *session, struct weir__batch *batch,
 
 static char *hello(struct weir__session *session)
 {
-    char *methods = weir_pool_methods(session->server->pool);
+    char *methods = weir_pool_methods(session->server->pool), node[256] = "", head[128];
     struct weir__buffer text = {0};
-    char pid[24];
-    struct weir__slice number = weir__id_slice(getpid(), pid);
-    static const char before[] = "{\"version\":1,\"name\":\"weir serve\",\"pid\":",
-                      between[] = ",\"methods\":";
-    int status = methods == NULL ? -1 : weir__buffer_add(&text, before, sizeof before - 1, NULL);
+    static const char between[] = ",\"methods\":";
+    int status = methods == NULL ? -1 : 0;
 
+    gethostname(node, sizeof node - 1);
+    snprintf(head, sizeof head,
+             "{\"version\":1,\"name\":\"weir serve\",\"pid\":%ld,\"concurrency\":%u,\"node\":",
+             (long)getpid(), session->server->concurrency);
     if (status >= 0)
-        status = weir__buffer_add(&text, number.bytes, number.length, NULL);
+        status = weir__buffer_add(&text, head, strlen(head), NULL);
+    if (status >= 0)
+        status = weir__write_string(&text, node, strlen(node));
     if (status >= 0)
         status = weir__buffer_add(&text, between, sizeof between - 1, NULL);
     if (status >= 0)
@@ -329,13 +346,26 @@ static char *hello(struct weir__session *session)
     return text.bytes;
 }
 
+static void hear_hello(struct weir__session *session, struct weir__batch *batch,
+                       const struct weir__message *message)
+{
+    static const char *const names[] = {"version"};
+    struct weir__slice version;
+
+    weir__object_get(message->params, names, &version, 1);
+    if (weir__slice_number(version) >= 1)
+        answer_result(session, batch, message->id, hello(session));
+    else
+        answer(session, batch, message->id, NULL, -32602, "version must be an integer, 1 or more");
+}
+
 static void hear_request(struct weir__session *session, struct weir__batch *batch,
                          const struct weir__message *message)
 {
     weir_pool_t *pool = session->server->pool;
 
     if (weir__slice_is(message->method, "weir/hello"))
-        answer_result(session, batch, message->id, hello(session));
+        hear_hello(session, batch, message);
     else if (weir__slice_is(message->method, "weir/methods"))
         answer_result(session, batch, message->id, weir_pool_methods(pool));
     else if (weir__slice_is(message->method, "weir/stats"))
@@ -441,9 +471,7 @@ static void hear_message(struct weir__session *session, struct weir__batch *batc
         answer(session, batch, id, NULL, -32700, "the line is not JSON");
         break;
     case WEIR__MESSAGE_BLANK:
-    case WEIR__MESSAGE_RESULT:
-    case WEIR__MESSAGE_ERROR:
-        break; /* nothing was asked of the client */
+        break;
     default:
         answer(session, batch, id, NULL, -32600,
                message->reason != NULL ? message->reason : "it is not a request");
@@ -485,6 +513,9 @@ static void hear_lines(struct weir__session *session)
     while (!session->is_over && !session->ending
            && (status = weir_lines_next(session->lines, &line, &error)) == 1) {
         weir__message_scan(line.bytes, line.length, &message);
+        if (message.kind == WEIR__MESSAGE_NOISE
+            && weir__json_syntax_utf8(line.bytes, line.length, NULL))
+            message.kind = WEIR__MESSAGE_NOT_RPC; /* a number, a string */
         if (message.kind == WEIR__MESSAGE_BATCH)
             hear_batch(session, message.params);
         else

@@ -226,7 +226,8 @@ static void scan_object(const char *line, struct walker walker, struct weir__mes
     get_members(walker, member_names, values, MEMBER_COUNT);
     message->id = values[ID];
     if (message->kind == WEIR__MESSAGE_NOT_JSON) {
-        if (!is_good_id(message->id))
+        if (!is_good_id(message->id)
+            || !weir__json_syntax_utf8(message->id.bytes, message->id.length, NULL))
             message->id = (struct weir__slice){NULL, 0};
         return;
     }
@@ -241,6 +242,14 @@ static void scan_object(const char *line, struct walker walker, struct weir__mes
         classify_answer(message, line);
     if (message->kind != WEIR__MESSAGE_NOT_RPC && !weir__slice_is(values[JSONRPC], "2.0"))
         refuse(message, "\"jsonrpc\" is not \"2.0\"", line, values[JSONRPC]);
+}
+
+/* Whether it can be walked through beyond its fault: it is nested too deeply, or its
+ * only fault is a character. */
+static bool is_walkable(const char *line, size_t length, const struct weir__syntax_fault *fault)
+{
+    return strncmp(fault->reason, "nested", strlen("nested")) == 0
+           || weir__json_syntax(line, length, NULL);
 }
 
 void weir__message_scan(const char *line, size_t length, struct weir__message *message)
@@ -263,7 +272,8 @@ void weir__message_scan(const char *line, size_t length, struct weir__message *m
         message->kind = WEIR__MESSAGE_NOT_JSON;
         message->reason = fault.reason;
         message->offset = fault.offset;
-        walker.end = line + fault.offset;
+        if (!is_walkable(line, length, &fault))
+            walker.end = line + fault.offset;
     } else if (*walker.at == '[') {
         while (strchr(" \t\r\n", walker.end[-1]) != NULL)
             walker.end--;

@@ -25,8 +25,8 @@ STREAMS = {"count": "out", "endless": "out", "breaks": "out", "sum": "in", "firs
 METHODS = {name: {"stream": STREAMS[name]} if name in STREAMS else {}
            for name in ("add", "echo", "fail", "sleep", "nan", "big", "note", "say", "about", *STREAMS)}
 # A server that a client leaves cancels its calls (section 11), where a worker finishes them (section 1);
-# logs are for the server's host; and it answers for many workers, which have their own names and ids.
-NOT_OF_A_SERVER = ("end of file", "logs", "log line", "stalled", "closed")
+# logs are for the server's host; and a line over the limit costs the connection (section 11).
+NOT_OF_A_SERVER = ("end of file", "logs", "log line", "stalled", "closed", "a line over 64 MiB")
 
 
 class HostCase:

@@ -42,8 +42,8 @@ static void value(weir_call_t *call, const char *bytes, size_t length, void *con
 
 static void feed(struct call *call)
 {
-    while (call->call != NULL && json_array_size(call->feed) > 0 &&
-           weir_call_credit(call->call) > 0) {
+    while (call->call != NULL && json_array_size(call->feed) > 0
+           && weir_call_credit(call->call) > 0) {
         char *text = json_dumps(json_array_get(call->feed, 0), JSON_ENCODE_ANY | JSON_COMPACT);
 
         weir_call_send(call->call, text, strlen(text), NULL);
@@ -88,11 +88,11 @@ static void begin(const json_t *step)
     struct weir_call_sink sink = {value, credit, done, NULL};
     struct weir_call_options options;
     struct call *call = calloc(1, sizeof *call);
-    const json_t *params = json_object_get(step, "params"), *ms = json_object_get(step, "deadline_ms");
+    const json_t *params = json_object_get(step, "params"),
+                 *ms = json_object_get(step, "deadline_ms");
     char *text = params != NULL ? json_dumps(params, JSON_COMPACT) : NULL;
 
-    snprintf(call->name, sizeof call->name, "%s",
-             json_string_value(json_object_get(step, "name")));
+    snprintf(call->name, sizeof call->name, "%s", json_string_value(json_object_get(step, "name")));
     call->feed = json_array();
     call->next = calls;
     calls = call;
@@ -135,8 +135,8 @@ static void take_step(const json_t *step)
     } else if (call->call == NULL) {
         return;
     } else if (strcmp(kind, "fail_input") == 0) {
-        weir_call_end(call->call, json_string_value(json_object_get(json_object_get(what, "error"),
-                                                                    "message")));
+        weir_call_end(call->call, json_string_value(
+                                      json_object_get(json_object_get(what, "error"), "message")));
     } else if (strcmp(kind, "grant") == 0) {
         weir_call_grant(call->call, 1);
     } else if (strcmp(kind, "cancel") == 0) {
