@@ -61,10 +61,16 @@ struct weir_map_options {
     const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
                                          behind, with WEIR_WORKER_JOB set to what the launcher had
                                          as WEIR_JOB; NULL: none */
+    const char *call; /* the worker speaks docs/protocol.md, and each record is a call of this
+                         function: an array its parameters by position, an object by name,
+                         anything else the one.  What it gives is written, a line for each value
+                         of an output stream; an error is a failure of that record.  NULL: the
+                         worker answers each line with a line */
     unsigned workers;            /* how many; 0: one for each processor */
     int unordered;               /* replies are written as they come */
 
-    int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
+    int64_t start_timeout_ms;  /* of a worker that is called: until it has answered weir/hello;
+                                  WEIR_FOREVER then means 10 s.  Of any other: from a worker's start until it has read something of what it was
                                   sent, or answered; a record's time begins only then.
                                   WEIR_FOREVER */
     int64_t record_timeout_ms; /* from a record's turn to its reply; WEIR_FOREVER */
@@ -110,6 +116,8 @@ struct weir_map_report {
     uint64_t records_out, bytes_out;
     uint64_t answered, dropped, dead, unsettled;
     uint64_t retries, redelivered, crashes, timeouts, desyncs;
+    uint64_t errors, noise; /* of workers that are called: answers that are errors, and lines
+                               that are no messages */
     uint64_t reorder_peak_records, reorder_peak_bytes;
     int64_t reorder_stall_ns;
     int64_t latency_p50_ns, latency_p95_ns, latency_p99_ns, latency_max_ns;

@@ -111,6 +111,20 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "One more is started only when there is more to do than the others have room "
                 "for.",
     },
+    [MAP_CALL] = {
+        .name = "call", .kind = CLI_TEXT, .offset = AT(call), .metavar = "NAME",
+        .group = workers,
+        .help = "call this function of the worker with each record",
+        .more = "The worker speaks JSON-RPC, as `docs/protocol.md` has it and the Python and Go "
+                "packages of weir do. A record that is an array gives the parameters by "
+                "position, an object by name, anything else is the one parameter. The function's "
+                "value is the reply; where it has an output stream each value is a line, none at "
+                "all is good too, and all the lines of a record are written together. With "
+                "`--drop-null` a null in a stream is not written. An error is a failure of that "
+                "record, which goes out again, alone; a dead one's letter has the error. Values "
+                "of one record that are longer than `--max-record` make it dead. A worker that "
+                "knows no `weir/hello` gets one call at a time.",
+    },
     [MAP_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
         .group = workers,
@@ -140,8 +154,9 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .metavar = "D",
         .group = workers,
         .help = "give a worker up that reads and says nothing so long after its start",
-        .more = "It has started when it, or its launcher, has read something of what was sent to "
-                "it, or has answered. `--record-timeout` counts from then on. A start that fails "
+        .more = "With `--call` it has started when it has answered `weir/hello`, and has 10 "
+                "seconds for that where nothing else is said. Else it has when it, or its "
+                "launcher, has read something of what was sent to it, or has answered. `--record-timeout` counts from then on. A start that fails "
                 "is no record's fault; after 8 in a row the run ends with status 4.",
     },
     [MAP_WINDOW] = {

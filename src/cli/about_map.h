@@ -12,7 +12,8 @@ struct map_values {
     uint64_t workers, retries, window;
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
-    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *cwd;
+    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *cwd,
+        *call;
     struct cli_list env, env_pass;
     int env_clear;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
@@ -37,6 +38,7 @@ enum map_option {
     MAP_RECORD_TIMEOUT,
     MAP_CHECKPOINT,
     MAP_WORKERS,
+    MAP_CALL,
     MAP_LAUNCHER,
     MAP_LAUNCHER_STOP,
     MAP_START_TIMEOUT,

@@ -208,6 +208,7 @@ static int prepare(struct errand *errand)
         return status;
     weir_map_options_init(options);
     fill_command(errand, &options->command);
+    options->call = values->call;
     options->launcher = (const char *const *)errand->launcher;
     options->launcher_stop = (const char *const *)errand->launcher_stop;
     options->workers = (unsigned)values->workers;

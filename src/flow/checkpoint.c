@@ -74,6 +74,8 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
     hash = mix_list(hash, options->command.env);
     hash = mix_list(hash, options->command.env_pass);
     hash = mix_text(hash, options->command.cwd);
+    if (options->call != NULL)
+        hash = mix_text(hash, options->call);
     hash = mix_text(hash, options->output);
     hash = mix_text(hash, options->dead_letter);
     hash = mix(hash, choices, sizeof choices);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "flow/lane_call.h"
 #include "text/syntax.h"
 
 enum {
@@ -34,6 +35,8 @@ static void suspect_all(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
 
+    if (lane->call != NULL)
+        weir__call_forget(lane);
     map->in_flight -= lane->flight.count;
     map->report.redelivered += lane->flight.count;
     weir__queue_merge(&map->suspects, &lane->flight);
@@ -54,7 +57,7 @@ static int count_failure(struct weir__lane *lane, const char *reason)
         return 0;
     weir__queue_pop(&lane->flight);
     map->in_flight--;
-    weir__map_bury(map, record, reason, &lane->worker);
+    weir__map_bury(map, record, reason, &lane->worker, NULL);
     return 1;
 }
 
@@ -62,6 +65,8 @@ static int count_failure(struct weir__lane *lane, const char *reason)
  * of it unread.  Then no record can have caused that. */
 static int never_had_them(const struct weir__lane *lane)
 {
+    if (lane->call != NULL && lane->worker.result.end != WEIR_NOT_STARTED)
+        return weir__call_never_had_them(lane);
     return lane->worker.result.end == WEIR_NOT_STARTED
            || (lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes);
 }
@@ -94,12 +99,18 @@ static void stop(struct weir__lane *lane)
     weir__worker_stop(&lane->worker, lane->map->options.grace_ms);
 }
 
-/* It never had what was sent to it: no record can be to blame. */
-static void give_up_unheard(struct weir__lane *lane, const char *how)
+void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how)
 {
     stop(lane);
     count_fruitless(lane, how, 1);
     lane->map->report.retries++;
+    suspect_all(lane);
+}
+
+void weir__lane_retire(struct weir__lane *lane)
+{
+    stop(lane);
+    lane->map->report.retries += lane->flight.count > 0;
     suspect_all(lane);
 }
 
@@ -137,15 +148,30 @@ static int is_good_reply(const struct weir_map *map, const char *bytes, size_t l
     return weir__json_syntax_utf8(bytes, length, NULL);
 }
 
-static void desync(struct weir__lane *lane)
+void weir__lane_desync(struct weir__lane *lane)
 {
     lane->map->report.desyncs++;
     give_up(lane, "desync", "it printed a line that is no reply");
 }
 
-static int is_too_long(const struct weir_map *map, size_t length)
+static int is_too_long(const struct weir__lane *lane, size_t length)
 {
-    return length > map->options.max_record + 1 || length > MAX_REPLY;
+    size_t around = lane->call != NULL ? WEIR__CALL_ENVELOPE : 1;
+
+    return length > lane->map->options.max_record + around || length > MAX_REPLY;
+}
+
+void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns)
+{
+    struct weir_map *map = lane->map;
+
+    map->fruitless = map->blameless = 0;
+    map->has_answered = 1;
+    lane->answered++;
+    lane->reply_size -= lane->reply_size / 64;
+    if (length > lane->reply_size)
+        lane->reply_size = length;
+    count_latency(map, took_ns);
 }
 
 /* Takes one reply, with its LF.  Returns 0 when the lane is of no more use. */
@@ -155,26 +181,22 @@ static int take_reply(struct weir__lane *lane, const char *bytes, size_t length,
     struct weir__record *record = lane->flight.first;
     enum weir__outcome outcome = WEIR__ANSWERED;
 
-    if (is_too_long(map, length) || !is_good_reply(map, bytes, length - 1)) {
-        desync(lane);
+    if (lane->call != NULL && !is_too_long(lane, length))
+        return weir__call_hear(lane, bytes, length - 1, now_ns);
+    if (is_too_long(lane, length) || !is_good_reply(map, bytes, length - 1)) {
+        weir__lane_desync(lane);
         return 0;
     }
     if (record == NULL) {
         weir__map_end(map, 3, WEIR_WHY_NONE,
                       "a worker gave more replies than it had records: none of them can be "
                       "trusted: make it print one line for each");
-        desync(lane);
+        weir__lane_desync(lane);
         return 0;
     }
     weir__queue_pop(&lane->flight);
     map->in_flight--;
-    map->fruitless = map->blameless = 0;
-    map->has_answered = 1;
-    lane->answered++;
-    lane->reply_size -= lane->reply_size / 64;
-    if (length > lane->reply_size)
-        lane->reply_size = length;
-    count_latency(map, now_ns - lane->turn_since_ns);
+    weir__lane_note_reply(lane, length, now_ns - lane->turn_since_ns);
     if (map->options.drop_null && weir__json_is_null(bytes, length - 1))
         outcome = WEIR__DROPPED;
     weir__map_settle(map, record, outcome, bytes, outcome == WEIR__ANSWERED ? length : 0);
@@ -208,8 +230,8 @@ static void replies_came(void *owner, const char *bytes, size_t length)
     }
     if (useful && bytes < end) {
         weir__buffer_add(&lane->partial, bytes, (size_t)(end - bytes), NULL);
-        if (is_too_long(map, lane->partial.length))
-            desync(lane);
+        if (is_too_long(lane, lane->partial.length))
+            weir__lane_desync(lane);
     }
     if (lane->answered > before) {
         lane->turn_since_ns = lane->moved_ns = now_ns;
@@ -337,16 +359,18 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
     command.argv = (const char *const *)map->argv;
     lane->map = map;
     lane->pace.window = map->start_window;
-    lane->has_started = map->options.start_timeout_ms == WEIR_FOREVER; /* nobody wants to know */
+    lane->has_started = map->options.call != NULL /* it says so */
+                        || map->options.start_timeout_ms == WEIR_FOREVER; /* nobody wants to know */
     lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
     if (map->options.stderr_fd < 0 && map->weir->on_event != NULL)
         lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
     status = weir__worker_start(&lane->worker, map->weir, &options, &worker_ops, lane,
                                 &map->error);
+    if (status == 0 && map->options.call != NULL)
+        status = weir__call_greet(lane);
     if (status < 0) {
-        weir_lines_free(lane->lines);
-        free(lane);
+        weir__lane_free(lane);
         return status;
     }
     while (*last != NULL)
@@ -365,7 +389,9 @@ static void send(struct weir__lane *lane, struct weir__record *record)
         lane->turn_since_ns = weir__clock_ns();
     weir__queue_push(&lane->flight, record);
     map->in_flight++;
-    if (weir__worker_send(&lane->worker, record->bytes, record->length) < 0) {
+    if ((lane->call != NULL ? weir__call_send(lane, record)
+                            : weir__worker_send(&lane->worker, record->bytes, record->length))
+        < 0) {
         weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory to send records");
         weir__map_fail(map, &map->error);
     }
@@ -388,7 +414,9 @@ static int is_fed(const struct weir__lane *lane)
 
 int weir__lane_has_room(const struct weir__lane *lane)
 {
-    return is_fed(lane) && lane->flight.count < lane->pace.window
+    size_t window = lane->call != NULL ? weir__call_window(lane, lane->pace.window) : lane->pace.window;
+
+    return is_fed(lane) && lane->flight.count < window
            && (lane->flight.count == 0 || !is_full(lane));
 }
 
@@ -443,6 +471,8 @@ void weir__lane_wake(struct weir__lane *lane)
 
 void weir__lane_close_input(struct weir__lane *lane)
 {
+    if (lane->call != NULL && weir__call_is_busy(lane))
+        return; /* a stream may need credit yet */
     if (weir__lane_is_live(lane))
         weir__worker_close_input(&lane->worker);
 }
@@ -511,7 +541,7 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
     }
     if (now_ns - lane->started_ns >= lane->map->options.start_timeout_ms * 1000000) {
         lane->map->report.timeouts++;
-        give_up_unheard(lane, "it did not start in time");
+        weir__lane_give_up_unheard(lane, "it did not start in time");
     }
     return 0;
 }
@@ -519,13 +549,17 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir_map_options *options = &lane->map->options;
+    int64_t turn_ns;
 
-    if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING || lane->flight.count == 0)
+    if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
+        return TICK_MS;
+    if ((lane->call != NULL && !weir__call_tick(lane, now_ns)) || lane->flight.count == 0)
         return TICK_MS;
     if (!lane->has_started && !has_started(lane, now_ns))
         return TICK_MS;
+    turn_ns = lane->call != NULL ? weir__call_turn_ns(lane) : lane->turn_since_ns;
     if (options->record_timeout_ms != WEIR_FOREVER
-        && now_ns - lane->turn_since_ns >= options->record_timeout_ms * 1000000
+        && now_ns - turn_ns >= options->record_timeout_ms * 1000000
         && !weir__worker_has_output(&lane->worker)) { /* unread is not late */
         lane->map->report.timeouts++;
         give_up(lane, "timeout", "it did not answer in time");
@@ -536,7 +570,9 @@ int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
         give_up(lane, "crash", "it closed its input or output");
         return TICK_MS;
     }
-    return lane->worker.state == WEIR__WORKER_ALIVE ? wait_or_nudge(lane, now_ns) : TICK_MS;
+    if (lane->call != NULL || lane->worker.state != WEIR__WORKER_ALIVE)
+        return TICK_MS;
+    return wait_or_nudge(lane, now_ns);
 }
 
 void weir__lane_free(struct weir__lane *lane)
@@ -546,6 +582,7 @@ void weir__lane_free(struct weir__lane *lane)
     while ((record = weir__queue_pop(&lane->flight)) != NULL)
         free(record);
     weir__buffer_clear(&lane->partial);
+    weir__call_free(lane);
     weir_lines_free(lane->lines);
     weir__worker_clear(&lane->worker);
     free(lane);

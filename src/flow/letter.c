@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "flow/map.h"
 #include "proc/result.h"
+#include "rpc/message.h"
 #include "text/syntax.h"
 #include "text/utf8.h"
 
@@ -74,7 +75,8 @@ static int add_record(struct weir__buffer *letter, const struct weir__record *re
 }
 
 int weir__letter_make(const struct weir__record *record, const char *reason,
-                      struct weir__worker *exit_of, struct weir__buffer *letter)
+                      struct weir__worker *exit_of, const struct weir__slice *error,
+                      struct weir__buffer *letter)
 {
     const struct weir_result *result = exit_of != NULL && exit_of->exited ? &exit_of->result : NULL;
     int exited = result != NULL && result->end == WEIR_EXITED;
@@ -91,6 +93,10 @@ int weir__letter_make(const struct weir__record *record, const char *reason,
 
     if (text != NULL)
         status = weir__buffer_add(letter, text, strlen(text) - 1, NULL);
+    if (status == 0 && error != NULL)
+        status = weir__buffer_add(letter, ",\"error\":", 9, NULL);
+    if (status == 0 && error != NULL)
+        status = weir__buffer_add(letter, error->bytes, error->length, NULL);
     if (status == 0)
         status = add_record(letter, record);
     if (status == 0)

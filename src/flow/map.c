@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "flow/checkpoint.h"
+#include "flow/lane_call.h"
 #include "flow/map.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "base/fd.h"
 #include "proc/command.h"
 #include "proc/result.h"
+#include "rpc/message.h"
 
 enum {
     TICK_MS = 25,
@@ -72,6 +74,28 @@ struct weir__record *weir__queue_pop(struct weir__queue *queue)
     queue->count--;
     queue->bytes -= record->length;
     return record;
+}
+
+void weir__queue_take(struct weir__queue *queue, struct weir__record *record)
+{
+    struct weir__record **at = &queue->first;
+
+    while (*at != record)
+        at = &(*at)->next;
+    *at = record->next;
+    if (*at == NULL)
+        queue->last = at;
+    queue->count--;
+    queue->bytes -= record->length;
+}
+
+void weir__queue_put(struct weir__queue *queue, struct weir__record *record)
+{
+    struct weir__queue one;
+
+    weir__queue_init(&one);
+    weir__queue_push(&one, record);
+    weir__queue_merge(queue, &one);
 }
 
 void weir__queue_merge(struct weir__queue *queue, struct weir__queue *from)
@@ -132,12 +156,34 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record,
     weir__records_give_back(&map->records, record);
 }
 
-void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
-                    struct weir__worker *exit_of)
+/* "error -32602: there is no x" */
+static void say_error(const struct weir__slice *error, const char *reason, char *text, size_t size)
 {
+    static const char *const names[] = {"code", "message"};
+    struct weir__slice found[2];
+    char *message;
+
+    snprintf(text, size, "%s", reason);
+    if (error == NULL)
+        return;
+    weir__object_get(*error, names, found, 2);
+    message = weir__slice_string(found[1], NULL);
+    snprintf(text, size, "%s %.*s: %.200s", reason, (int)found[0].length, found[0].bytes,
+             message != NULL ? message : "");
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = ' '; /* a reason is one line */
+    free(message);
+}
+
+void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
+                    struct weir__worker *exit_of, const struct weir__slice *error)
+{
+    char why[300];
     struct weir__buffer letter = {0};
     int is_invalid = strncmp(reason, "invalid", 7) == 0;
 
+    say_error(error, reason, why, sizeof why);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;
     weir__context_tell(map->weir, (struct weir_event){
@@ -146,21 +192,23 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
                                       .name = map->name,
                                       .number = (int64_t)record->line,
                                       .bytes = record->offset,
-                                      .text = reason,
-                                      .length = strlen(reason),
+                                      .text = why,
+                                      .length = strlen(why),
                                   });
     if (map->options.on_error == WEIR_MAP_FAIL)
         weir__map_end(map, 3, WEIR_WHY_NONE,
                       "record %llu (line %llu) is dead: %s: mend it, or go on without it with "
                       "--on-error skip or --dead-letter FILE",
-                      (unsigned long long)record->seq, (unsigned long long)record->line, reason);
+                      (unsigned long long)record->seq, (unsigned long long)record->line, why);
     if (map->options.on_error == WEIR_MAP_FAIL) {
         map->report.dead++;
         free(record); /* its slot stays open: nothing after it is written */
         return;
     }
     if (map->letters_fd >= 0
-        && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, &letter) < 0) {
+        && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, error,
+                             &letter)
+               < 0) {
         weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
         weir__map_fail(map, &map->error);
     }
@@ -496,6 +544,7 @@ static void close_everything(struct weir_map *map)
     }
     weir__passer_close(&map->passer);
     weir__mapio_close(map);
+    weir__buffer_clear(&map->call_scratch);
     weir__records_clear(&map->records);
     weir__order_clear(&map->order);
 }
@@ -612,6 +661,9 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->records.max_record = map->options.max_record;
     map->records.check_syntax = !map->options.unchecked;
     map->records.encoding = (enum weir__record_encoding)map->options.encoding;
+    if (map->options.call != NULL && map->records.max_record > WEIR_MAX_LINE - WEIR__CALL_ENVELOPE)
+        map->records.max_record = WEIR_MAX_LINE - WEIR__CALL_ENVELOPE;
+    map->order.is_flat = map->options.call != NULL;
     map->order.ordered = !map->options.unordered;
     map->order.replies = &map->replies;
     map->order.letters = &map->letters;

@@ -1,7 +1,7 @@
 /* flow/map.h - the inside of a map that runs.
  *
  * map.c starts and ends it, lane.c gives records to workers and takes their
- * replies, mapio.c reads the input and writes the output, letter.c says what
+ * replies, lane_call.c makes calls of them for workers that are called, mapio.c reads the input and writes the output, letter.c says what
  * became of a dead record.
  *
  * One worker's lane:
@@ -36,6 +36,8 @@
 #include "proc/context.h"
 #include "work/worker.h"
 
+struct weir__slice;
+
 /* Records, first in first out. */
 struct weir__queue {
     struct weir__record *first, **last;
@@ -45,6 +47,12 @@ struct weir__queue {
 void weir__queue_init(struct weir__queue *queue);
 void weir__queue_push(struct weir__queue *queue, struct weir__record *record);
 struct weir__record *weir__queue_pop(struct weir__queue *queue);
+
+/* Takes out a record that is in it. */
+void weir__queue_take(struct weir__queue *queue, struct weir__record *record);
+
+/* Puts in a record in the order of the input. */
+void weir__queue_put(struct weir__queue *queue, struct weir__record *record);
 
 /* Puts all of from into queue, both in the order of their input. */
 void weir__queue_merge(struct weir__queue *queue, struct weir__queue *from);
@@ -58,6 +66,7 @@ struct weir__lane {
     struct weir__worker worker;
     struct weir__queue flight;   /* sent, not answered */
     struct weir__buffer partial; /* the beginning of a reply */
+    struct weir__lane_call *call; /* NULL: its worker speaks lines */
     weir_lines *lines;           /* of its stderr, where somebody wants lines */
     struct weir__pace pace;      /* and how many may be in flight */
     int has_started;             /* it has read or answered something */
@@ -116,6 +125,7 @@ struct weir_map {
     uint64_t settled_saved; /* records settled when it was last saved, and one */
 
     struct weir__passer passer;
+    struct weir__buffer call_scratch;
 
     struct weir__lane *lanes;
     size_t lane_count; /* not over and not dying */
@@ -155,15 +165,18 @@ void weir__map_end(struct weir_map *map, int status, enum weir_why why, const ch
 void weir__map_fail(struct weir_map *map, const struct weir_error *error);
 void weir__map_settle(struct weir_map *map, struct weir__record *record,
                       enum weir__outcome outcome, const char *bytes, size_t length);
-/* A record is dead: exit_of may be NULL. */
+/* A record is dead: exit_of may be NULL, and so may error, an error object of the
+ * protocol that fits into a letter. */
 void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
-                    struct weir__worker *exit_of);
+                    struct weir__worker *exit_of, const struct weir__slice *error);
 
 int weir__map_take(struct weir_map *map, struct weir__record **record);
 void weir__map_finish(struct weir_map *map);
 
 /* map_options.c, map_report.c */
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options);
+/* Whether it can be a function of a worker. */
+int weir__map_call_is_name(const char *name);
 void weir__map_options_clear(struct weir_map *map);
 void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane);
 void weir__map_report_fill(struct weir_map *map);
@@ -186,6 +199,16 @@ void weir__lane_close_input(struct weir__lane *lane);
 int weir__lane_is_live(const struct weir__lane *lane);
 void weir__lane_free(struct weir__lane *lane);
 
+/* lane.c, for lane_call.c */
+/* A record has been answered, with so many bytes. */
+void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns);
+/* It never had what was sent to it: no record can be to blame. */
+void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how);
+/* It is out of step. */
+void weir__lane_desync(struct weir__lane *lane);
+/* It goes, and nobody is to blame. */
+void weir__lane_retire(struct weir__lane *lane);
+
 /* mapio.c */
 int weir__mapio_open(struct weir_map *map, struct weir_error *error);
 /* The next record of the input: 1, or 0 when there is none now. */
@@ -200,6 +223,7 @@ void weir__mapio_close(struct weir_map *map);
 
 /* letter.c */
 int weir__letter_make(const struct weir__record *record, const char *reason,
-                      struct weir__worker *exit_of, struct weir__buffer *letter);
+                      struct weir__worker *exit_of, const struct weir__slice *error,
+                      struct weir__buffer *letter);
 
 #endif

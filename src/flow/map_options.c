@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "flow/map.h"
 #include "proc/command.h"
+#include "text/utf8.h"
 
 static const char *copy(const char *text, int *failed)
 {
@@ -49,6 +50,36 @@ static char **join(const char *const *launcher, const char *const *argv)
     return made;
 }
 
+/* Names that belong to the protocols are no functions. */
+int weir__map_call_is_name(const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F)
+            return 0;
+    return length > 0 && length <= 128 && weir__utf8_valid(name, length)
+           && strncmp(name, "weir/", 5) != 0 && strncmp(name, "rpc.", 4) != 0;
+}
+
+/* A call is a line of JSON in UTF-8, so what it holds must be. */
+static int check_call(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *name = options->call;
+
+    if (name == NULL)
+        return 0;
+    if (!weir__map_call_is_name(name))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "\"%.128s\" cannot be a function's name: give one that the worker has",
+                          weir__utf8_valid(name, strlen(name)) ? name : "?");
+    if (options->unchecked || options->encoding == WEIR_MAP_RAW)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "records that are called with must be JSON in UTF-8: they cannot go "
+                          "unchecked or raw");
+    return 0;
+}
+
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options)
 {
     struct weir_map_options *ours = &map->options;
@@ -59,6 +90,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         return weir__fail(&map->error, WEIR_ERR_INVALID, 0,
                           "the options were not made by weir_map_options_init()");
     status = weir__command_check(&options->command, &map->error);
+    if (status == 0)
+        status = check_call(options, &map->error);
     if (status < 0)
         return status;
     memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
@@ -70,6 +103,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->command.env = copy_list(options->command.env, &failed);
     ours->command.env_pass = copy_list(options->command.env_pass, &failed);
     ours->command.cwd = copy(options->command.cwd, &failed);
+    ours->call = copy(options->call, &failed);
     ours->dead_letter = copy(options->dead_letter, &failed);
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
@@ -104,6 +138,7 @@ void weir__map_options_clear(struct weir_map *map)
     weir__argv_free((char **)ours->command.env_pass);
     weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->command.cwd);
+    free((char *)ours->call);
     free((char *)ours->dead_letter);
     free((char *)ours->input);
     free((char *)ours->output);

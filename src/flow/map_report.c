@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/lane_call.h"
 #include "flow/map.h"
 #include "proc/result.h"
 #include "text/json_text.h"
@@ -37,6 +38,8 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
     }
     worker = &report->workers[report->worker_count - 1];
     *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
+    if (weir__call_node(lane) != NULL)
+        worker->node = strdup(weir__call_node(lane));
     worker->result.argv = NULL; /* they stay the lane's */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};
@@ -145,12 +148,13 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                         json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
                                   NUMBER(report->bytes_out)));
     json_object_update_new(
-        object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
+        object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
                           NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
                           NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
                           NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
                           "crashes", NUMBER(report->crashes), "timeouts",
-                          NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs)));
+                          NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs), "errors",
+                          NUMBER(report->errors), "noise", NUMBER(report->noise)));
     json_object_set_new(object, "reorder",
                         json_pack("{s:o,s:o,s:o}", "peak_records",
                                   NUMBER(report->reorder_peak_records), "peak_bytes",

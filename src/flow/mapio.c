@@ -218,7 +218,7 @@ int weir__mapio_next(struct weir_map *map, struct weir__record **record)
             return 1;
         }
         if (status == 1)
-            weir__map_bury(map, next, next->fault, NULL);
+            weir__map_bury(map, next, next->fault, NULL, NULL);
         else if (map->records.ended || !read_some(map))
             return 0;
     }

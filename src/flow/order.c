@@ -18,7 +18,7 @@ struct weir__slot {
 enum { FIRST_ROOM = 256, SLOTS_AT_MOST = 64 * 1024 * 1024 / sizeof(struct weir__slot) };
 
 static void count(struct weir__tally *tally, enum weir__outcome outcome, const char *fault,
-                  size_t length)
+                  size_t lines, size_t length)
 {
     tally->answered += outcome == WEIR__ANSWERED;
     tally->dropped += outcome == WEIR__DROPPED;
@@ -26,9 +26,22 @@ static void count(struct weir__tally *tally, enum weir__outcome outcome, const c
     tally->invalid += fault != NULL && strncmp(fault, "invalid", 7) == 0;
     tally->oversize += fault != NULL && strcmp(fault, "oversize") == 0;
     if (outcome == WEIR__ANSWERED) {
-        tally->records_out++;
+        tally->records_out += lines;
         tally->bytes_out += length;
     }
+}
+
+static size_t count_lines(const char *bytes, size_t length)
+{
+    const char *end = bytes + length, *lf;
+    size_t lines = 0;
+
+    while (length > 0 && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        lines++;
+        bytes = lf + 1;
+        length = (size_t)(end - bytes);
+    }
+    return lines;
 }
 
 static int emit(struct weir__order *order, enum weir__outcome outcome, const char *fault,
@@ -36,7 +49,7 @@ static int emit(struct weir__order *order, enum weir__outcome outcome, const cha
 {
     struct weir__buffer *to = outcome == WEIR__ANSWERED ? order->replies : order->letters;
 
-    count(&order->tally, outcome, fault, length);
+    count(&order->tally, outcome, fault, order->is_flat ? count_lines(bytes, length) : 1, length);
     return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
 }
 

@@ -24,6 +24,7 @@ struct weir__tally {
 
 struct weir__order {
     int ordered;
+    int is_flat; /* of one record there may be any number of lines; else there is one */
     struct weir__buffer *replies, *letters; /* where outcomes go; borrowed */
     uint64_t next;        /* the first record that has not settled */
     uint64_t next_line, next_offset; /* its place: what comes before is settled */

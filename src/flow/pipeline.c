@@ -65,6 +65,7 @@ static void stage_clear(struct weir__stage *stage)
     free(stage->cwd);
     free(stage->charset);
     free(stage->ok_exit);
+    free(stage->call);
     free(stage->dead_letter);
     weir__argv_free(stage->launcher);
 }
@@ -80,11 +81,14 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     copy->map.record_timeout_ms = given->record_timeout_ms;
     copy->map.retries = given->retries;
     copy->map.on_error = given->on_error;
+    copy->call = string_copy(given->call);
     copy->dead_letter = string_copy(given->dead_letter);
     copy->launcher = strings_copy(given->launcher);
+    copy->map.call = copy->call;
     copy->map.dead_letter = copy->dead_letter;
     copy->map.launcher = (const char *const *)copy->launcher;
-    return (given->dead_letter != NULL && copy->dead_letter == NULL)
+    return (given->call != NULL && copy->call == NULL)
+                   || (given->dead_letter != NULL && copy->dead_letter == NULL)
                    || (given->launcher != NULL && copy->launcher == NULL)
                ? -1
                : 0;

@@ -14,6 +14,13 @@
 
 enum weir__record_encoding { WEIR__ENCODING_STRICT, WEIR__ENCODING_REPLACE, WEIR__ENCODING_RAW };
 
+/* What a worker that is called knows of a record: see flow/lane_call.c. */
+struct weir__call_mark {
+    int64_t id;       /* 0: it has not been written */
+    int64_t turn_ns;  /* since when it has its turn; 0: it has not */
+    uint64_t sent_at; /* bytes sent before it */
+};
+
 /* One record: its place in the input, and its bytes with a final LF. */
 struct weir__record {
     struct weir__record *next;
@@ -23,6 +30,7 @@ struct weir__record {
     uint64_t end;    /* of the first byte after its line */
     uint64_t blank;  /* blank lines before it */
     unsigned attempts; /* how often it failed while alone */
+    struct weir__call_mark call;
     const char *fault; /* why no worker may see it; NULL: it is good */
     size_t length;     /* of bytes, with the LF; 0 for an oversize record */
     char bytes[];

@@ -8,6 +8,7 @@
 #include <weir/text.h>
 
 #include "base/units.h"
+#include "flow/map.h"
 #include "text/words.h"
 
 /* A list of strings that grows; all zero is an empty one. */
@@ -363,10 +364,15 @@ static void read_protocol(const struct weir__spot *spot, void *into)
 
 static void read_call(const struct weir__spot *spot, void *into)
 {
-    (void)into;
-    if (!json_is_null(spot->value))
-        weir__spot_fault(spot, "calls come with weir call, which this version does not have: "
-                               "take it out");
+    struct draft *draft = into;
+    const char *name;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a function's name, or null", &draft->map.call))
+        return;
+    name = draft->map.call;
+    if (!weir__map_call_is_name(name))
+        weir__spot_fault(spot, "cannot be a function's name: give one that the worker has, or null");
 }
 
 static void read_order(const struct weir__spot *spot, void *into)

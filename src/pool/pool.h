@@ -42,7 +42,7 @@
 
 #include "base/latency.h"
 #include "loop/alarms.h"
-#include "pool/dialect.h"
+#include "work/dialect.h"
 #include "proc/life.h"
 #include "rpc/credit.h"
 #include "work/passer.h"

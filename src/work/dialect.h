@@ -1,10 +1,10 @@
-/* pool/dialect.h - how a worker is spoken to: a table of functions for each way.
+/* work/dialect.h - how a worker is spoken to: a table of functions for each way.
  *
  * The pool knows calls, streams and cancellation; what they are on the wire is here
  * alone.  Another protocol over lines (MCP, say) is another row.
  */
-#ifndef WEIR_POOL_DIALECT_H
-#define WEIR_POOL_DIALECT_H
+#ifndef WEIR_WORK_DIALECT_H
+#define WEIR_WORK_DIALECT_H
 
 #include <jansson.h>
 #include <sys/types.h>

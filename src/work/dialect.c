@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "pool/dialect.h"
+#include "work/dialect.h"
 
 #include <limits.h>
 #include <stdio.h>
