@@ -167,6 +167,7 @@ struct mapped map_bytes(weir_t *weir, const struct weir_map_options *given, cons
     snprintf(path, sizeof path, "/proc/self/fd/%d", letters);
     if (options.on_error == WEIR_MAP_DEAD_LETTER)
         options.dead_letter = path;
+    mapped.is_flat = options.call != NULL;
     mapped.status = weir_map_run(weir, &options, &mapped.report, &mapped.error);
     if (mapped.status < 0)
         printf("# %s: %s\n", weir_status_name(mapped.error.status), mapped.error.text);
@@ -209,7 +210,7 @@ void check_accounts(const struct mapped *mapped)
     CU_ASSERT(report->invalid + report->oversize <= report->dead);
     CU_ASSERT_EQUAL(report->records_out, count_lines(&mapped->out));
     CU_ASSERT_EQUAL(report->bytes_out, mapped->out.length);
-    if (report->status <= 1)
+    if (report->status <= 1 && !mapped->is_flat)
         CU_ASSERT_EQUAL(report->records_out, report->answered);
 }
 

@@ -10,6 +10,7 @@
 /* What came of a map.  Cleared by mapped_clear(). */
 struct mapped {
     int status; /* of weir_map_run() */
+    int is_flat; /* of a record there may be any number of lines */
     struct weir_error error;
     struct weir_map_report report;
     struct weir__buffer out, letters; /* with a NUL byte behind their length */

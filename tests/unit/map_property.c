@@ -48,31 +48,37 @@ static const struct action {
     int x;
     unsigned weight;
     int stalls; /* only where records have a timeout */
+    char only;  /* 'l': where workers speak lines, 'c': where they are called; 0: both */
     const char *text;
 } actions[] = {
-    {"answer", ANSWERED, NULL, 0, 0, 0, NULL}, /* what all the others make rarer */
-    {"bytes", ANSWERED, NULL, 0, 3, 0, NULL},
-    {"slow", ANSWERED, NULL, 3, 3, 0, NULL},
-    {"chatter", ANSWERED, NULL, 9000, 2, 0, NULL},
-    {"leave", ANSWERED, NULL, 0, 4, 0, NULL},
-    {"null", NULLED, NULL, 0, 4, 0, NULL},
-    {"die", DEAD, "crash", 0, 3, 0, NULL},
-    {"exit", DEAD, "crash", 0, 2, 0, NULL},
-    {"torn", DEAD, "crash", 0, 2, 0, NULL},
-    {"noise", DEAD, "desync", 0, 2, 0, NULL},
-    {"big", DEAD, "desync", 1000, 1, 0, NULL},
-    {"die-once", SHAKEN, "crash", 0, 3, 0, NULL},
-    {"exit-once", SHAKEN, "crash", 7, 2, 0, NULL},
-    {"torn-once", SHAKEN, "crash", 0, 2, 0, NULL},
-    {"noise-once", SHAKEN, "desync", 0, 2, 0, NULL},
-    {"stall", DEAD, "timeout", 0, 1, 1, NULL},
-    {"late", DEAD, "timeout", 0, 1, 1, NULL},
-    {"stall-once", SHAKEN, "timeout", 0, 3, 1, NULL},
-    {"late-once", SHAKEN, "timeout", 0, 3, 1, NULL},
-    {NULL, DEAD, "invalid", 0, 1, 0, "{\"n\":"},
-    {NULL, DEAD, "invalid", 0, 1, 0, "\"\xc3\""},
-    {NULL, DEAD, "oversize", 0, 1, 0, NULL},
-    {NULL, BLANK, NULL, 0, 2, 0, " \t"},
+    {"answer", ANSWERED, NULL, 0, 0, 0, 0, NULL}, /* what all the others make rarer */
+    {"bytes", ANSWERED, NULL, 0, 3, 0, 0, NULL},
+    {"slow", ANSWERED, NULL, 3, 3, 0, 0, NULL},
+    {"chatter", ANSWERED, NULL, 9000, 2, 0, 0, NULL},
+    {"leave", ANSWERED, NULL, 0, 4, 0, 0, NULL},
+    {"null", NULLED, NULL, 0, 4, 0, 0, NULL},
+    {"die", DEAD, "crash", 0, 3, 0, 0, NULL},
+    {"exit", DEAD, "crash", 0, 2, 0, 0, NULL},
+    {"torn", DEAD, "crash", 0, 2, 0, 0, NULL},
+    {"noise", DEAD, "desync", 0, 2, 0, 0, NULL},
+    {"big", DEAD, "desync", 1000, 1, 0, 'l', NULL},
+    {"error", DEAD, "error", 5, 2, 0, 'c', NULL},
+    {"null-id", DEAD, "error", 0, 1, 0, 'c', NULL},
+    {"error-once", SHAKEN, "error", 5, 4, 0, 'c', NULL},
+    {"batch", ANSWERED, NULL, 0, 3, 0, 'c', NULL},
+    {"string", ANSWERED, NULL, 0, 3, 0, 'c', NULL},
+    {"die-once", SHAKEN, "crash", 0, 3, 0, 0, NULL},
+    {"exit-once", SHAKEN, "crash", 7, 2, 0, 0, NULL},
+    {"torn-once", SHAKEN, "crash", 0, 2, 0, 0, NULL},
+    {"noise-once", SHAKEN, "desync", 0, 2, 0, 0, NULL},
+    {"stall", DEAD, "timeout", 0, 1, 1, 0, NULL},
+    {"late", DEAD, "timeout", 0, 1, 1, 0, NULL},
+    {"stall-once", SHAKEN, "timeout", 0, 3, 1, 0, NULL},
+    {"late-once", SHAKEN, "timeout", 0, 3, 1, 0, NULL},
+    {NULL, DEAD, "invalid", 0, 1, 0, 0, "{\"n\":"},
+    {NULL, DEAD, "invalid", 0, 1, 0, 0, "\"\xc3\""},
+    {NULL, DEAD, "oversize", 0, 1, 0, 0, NULL},
+    {NULL, BLANK, NULL, 0, 2, 0, 0, " \t"},
 };
 
 enum { ACTIONS = sizeof actions / sizeof actions[0] };
@@ -93,7 +99,7 @@ struct schedule {
     struct weir_error error;
     int failed, over;
 
-    unsigned seen[RECORDS_AT_MOST]; /* how often its reply came */
+    unsigned seen[RECORDS_AT_MOST];   /* how often its reply came */
     unsigned buried[RECORDS_AT_MOST]; /* how often its letter came */
     unsigned nulls;
     int wrong;
@@ -108,18 +114,28 @@ static uint32_t draw(struct schedule *schedule, uint32_t below)
     return (uint32_t)((z ^ (z >> 31)) % below);
 }
 
+/* How much of an action there is. */
+static unsigned weight_of(const struct schedule *schedule, const struct action *action)
+{
+    char now = schedule->options.call != NULL ? 'c' : 'l';
+
+    if ((action->stalls && schedule->options.record_timeout_ms == WEIR_FOREVER)
+        || (action->only != 0 && action->only != now))
+        return 0;
+    return action->weight;
+}
+
 static const struct action *draw_action(struct schedule *schedule, unsigned oddness)
 {
     unsigned total = 0, at;
-    int may_stall = schedule->options.record_timeout_ms != WEIR_FOREVER;
 
     if (draw(schedule, 100) >= oddness)
         return &actions[0];
     for (size_t i = 0; i < ACTIONS; i++)
-        total += actions[i].stalls && !may_stall ? 0 : actions[i].weight;
+        total += weight_of(schedule, &actions[i]);
     at = draw(schedule, total);
     for (size_t i = 0;; i++) {
-        unsigned weight = actions[i].stalls && !may_stall ? 0 : actions[i].weight;
+        unsigned weight = weight_of(schedule, &actions[i]);
 
         if (at < weight)
             return &actions[i];
@@ -146,10 +162,16 @@ static void add_record(struct schedule *schedule, struct weir__buffer *input,
 
 static void draw_options(struct schedule *schedule)
 {
+    static const char *const at_a_time[] = {"1", "1", "3", "40"};
     static const size_t windows[] = {1, 2, 3, 4096}, bytes[] = {1, 100, 1024 * 1024};
     struct weir_map_options *options = &schedule->options;
 
-    *options = map_options(map_worker(NULL, NULL));
+    if (draw(schedule, 2) == 0) {
+        *options = map_options(map_worker(NULL, NULL));
+    } else {
+        *options = map_options(map_worker("-r", at_a_time[draw(schedule, 4)]));
+        options->call = "do";
+    }
     options->workers = 1 + draw(schedule, 4);
     options->unordered = (int)draw(schedule, 2);
     options->retries = draw(schedule, 3);
@@ -175,8 +197,7 @@ static void make_input(struct schedule *schedule, struct weir__buffer *input)
     if (draw(schedule, 8) == 0)
         add(input, "\xef\xbb\xbf");
     for (unsigned i = 0; i < lines; i++) {
-        const struct action *action =
-            i == good ? &actions[0] : draw_action(schedule, oddness);
+        const struct action *action = i == good ? &actions[0] : draw_action(schedule, oddness);
 
         add_record(schedule, input, action);
         if (i + 1 < lines || draw(schedule, 4) != 0)
@@ -335,8 +356,8 @@ static void check_record(struct schedule *schedule, unsigned n)
 
     if (schedule->seen[n] > 1 || schedule->buried[n] > 1
         || (schedule->seen[n] > 0 && schedule->buried[n] > 0))
-        wrong(schedule, "%u (%s) is there %u times, and dead %u times", n, name,
-              schedule->seen[n], schedule->buried[n]);
+        wrong(schedule, "%u (%s) is there %u times, and dead %u times", n, name, schedule->seen[n],
+              schedule->buried[n]);
     if (action->fate == NULLED)
         return;
     if ((action->fate == ANSWERED && is_dead) || (action->fate == DEAD && !is_dead)
@@ -402,8 +423,7 @@ static void check_schedule(struct schedule *schedule)
     }
     read_replies(schedule);
     read_letters(schedule);
-    if (report->records
-        != report->answered + report->dropped + report->dead + report->unsettled)
+    if (report->records != report->answered + report->dropped + report->dead + report->unsettled)
         wrong(schedule, "the accounts do not add up");
     if (schedule->options.on_error == WEIR_MAP_FAIL && report->status == 3)
         check_some(schedule);
@@ -471,8 +491,7 @@ static void each_record_becomes_what_it_must(void)
     }
     for (size_t i = 0; i < AT_ONCE; i++)
         if (running[i] != NULL)
-            printf("# SEED=%llu SCHEDULES=1 does not end\n",
-                   (unsigned long long)running[i]->seed);
+            printf("# SEED=%llu SCHEDULES=1 does not end\n", (unsigned long long)running[i]->seed);
     CU_ASSERT_EQUAL(ended, wanted);
     CU_ASSERT_EQUAL(failures, 0);
     weir_close(weir);
