@@ -367,8 +367,12 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
         lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
     status = weir__worker_start(&lane->worker, map->weir, &options, &worker_ops, lane,
                                 &map->error);
-    if (status == 0 && map->options.call != NULL)
-        status = weir__call_greet(lane);
+    if (status < 0) {
+        weir_lines_free(lane->lines);
+        free(lane);
+        return status;
+    }
+    status = map->options.call != NULL ? weir__call_greet(lane) : 0;
     if (status < 0) {
         weir__lane_free(lane);
         return status;

@@ -455,6 +455,7 @@ bad_usage() {
         refused "from 1 to" -j 0 && refused "from 1 to" --window 0 && refused "from 0 to" --retries -1 && refused "from 1 to" --workers 1K &&
         refused "no word" --launcher " " && refused "--launcher" --launcher "'ssh" && refused "leave one out" --hadoop-counters --progress json &&
         refused "skip" --on-error ignore && refused "replace" --encoding latin1 && refused "no length of time" --record-timeout soon &&
-        refused "there is no option" --call f
+        refused "unchecked or raw" --call f --check none &&
+        refused "cannot be a function" --call weir/hello
 }
 check "2: options that make no sense, each told" bad_usage

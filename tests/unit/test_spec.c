@@ -346,9 +346,9 @@ static void streams_of_a_stage_are_checked(void)
     expect_in_stage("\"map\": 4", "8: /stages/0/map: is a number: give an object");
     expect_in_stage("\"map\": {\"workers\": 0}",
                     "20: /stages/0/map/workers: is 0: give a whole number from 1 to 1024");
-    expect_in_stage("\"map\": {\"call\": \"f\"}",
-                    "17: /stages/0/map/call: calls come with weir call, which this version does not "
-                    "have: take it out");
+    expect_in_stage("\"map\": {\"call\": \"\"}",
+                    "17: /stages/0/map/call: cannot be a function's name: give one that the worker "
+                    "has, or null");
     expect_in_stage("\"map\": {\"on_error\": \"dead-letter\"}",
                     "8: /stages/0/map: has on_error \"dead-letter\", but no dead_letter: name the "
                     "file");
