@@ -273,7 +273,7 @@ void jobs_stop_all(void)
 
 /* Tells of one exit; the process stays a zombie until its job has ended. */
 static void tell_exit(struct job *job, struct stage *stage, const siginfo_t *info,
-                      const struct rusage *usage)
+                      const struct rusage *usage, int64_t seen_ns)
 {
     int exited = info->si_code == CLD_EXITED;
     int ended;
@@ -287,7 +287,7 @@ static void tell_exit(struct job *job, struct stage *stage, const siginfo_t *inf
            exited ? 0 : info->si_status,
            (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
            (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec,
-           usage->ru_maxrss, (long long)weir__clock_ns(), ended ? "true" : "false");
+           usage->ru_maxrss, (long long)seen_ns, ended ? "true" : "false");
     if (ended)
         remove_job(job);
 }
@@ -310,7 +310,7 @@ static int peek(idtype_t type, pid_t pid, siginfo_t *info, struct rusage *usage)
 
 /* Looks at every stage by its pid: needed once a zombie that we hold hides the
  * others from a look at all children. */
-static void peek_each(void)
+static void peek_each(int64_t seen_ns)
 {
     struct job *next;
     struct rusage usage;
@@ -325,7 +325,7 @@ static void peek_each(void)
                 continue;
             living--;
             if (peek(P_PID, job->stages[i].pid, &info, &usage))
-                tell_exit(job, &job->stages[i], &info, &usage);
+                tell_exit(job, &job->stages[i], &info, &usage, seen_ns);
         }
     }
 }
@@ -349,6 +349,9 @@ void jobs_reap(void)
     struct rusage usage;
     siginfo_t info;
     struct job *job, *next;
+    /* Who is found dead in one look has died at one time: the order in which the
+     * system names them says nothing. */
+    int64_t seen_ns = weir__clock_ns();
 
     while (peek(P_ALL, 0, &info, &usage)) {
         struct stage *stage = find_stage(info.si_pid, &job);
@@ -356,9 +359,9 @@ void jobs_reap(void)
         if (stage == NULL) {
             orphans_reap(info.si_pid);
         } else if (stage->living) {
-            tell_exit(job, stage, &info, &usage);
+            tell_exit(job, stage, &info, &usage, seen_ns);
         } else {
-            peek_each();
+            peek_each(seen_ns);
             orphans_reap_all();
             break;
         }
