@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "cli/plain.h"
 
 enum { TIME_SIZE = WEIR__TIME_SIZE };
 
@@ -87,21 +88,6 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-/* Prints what came from elsewhere so that a terminal takes no orders from it: control
- * characters, C1 ones too, become \xNN. */
-static void print_plain(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        int is_c1 = byte == 0xC2 && i + 1 < length && ((unsigned char)text[i + 1] & 0xE0) == 0x80;
-
-        if (byte < ' ' || byte == 127 || is_c1)
-            printf("\\x%02x", is_c1 ? (unsigned char)text[++i] : byte);
-        else
-            putchar(byte);
-    }
-}
-
 /* A word as a shell would take it. */
 static void print_word(const char *text, size_t length)
 {
@@ -119,7 +105,7 @@ static void print_word(const char *text, size_t length)
 
         if (next > length - done)
             next = length - done;
-        print_plain(text + done, next);
+        plain_print(text + done, next, stdout);
         done += next;
         if (done < length && text[done] == '\'') {
             fputs("'\\''", stdout);
@@ -177,9 +163,9 @@ static void print_readable(const json_t *record)
 
     printf("%s %5" JSON_INTEGER_FORMAT " ", text_of(record, "time"),
            json_integer_value(json_object_get(record, "seq")));
-    print_plain(text_of(who, "user"), strlen(text_of(who, "user")));
+    plain_print(text_of(who, "user"), strlen(text_of(who, "user")), stdout);
     putchar('@');
-    print_plain(text_of(who, "host"), strlen(text_of(who, "host")));
+    plain_print(text_of(who, "host"), strlen(text_of(who, "host")), stdout);
     putchar(' ');
     print_outcome(record);
     json_array_foreach(argv, index, word)
@@ -191,7 +177,7 @@ static void print_readable(const json_t *record)
         fputs(" [cut]", stdout);
     if (*detail != '\0') {
         fputs("  # ", stdout);
-        print_plain(detail, strlen(detail));
+        plain_print(detail, strlen(detail), stdout);
     }
     putchar('\n');
 }

@@ -20,6 +20,7 @@
 #include "cli/remote.h"
 #include "cli/signals.h"
 #include "cli/socket_path.h"
+#include "cli/worker_news.h"
 #include "rpc/credit.h"
 #include "rpc/write.h"
 #include "text/words.h"
@@ -340,6 +341,8 @@ static void hear_event(const struct weir_event *event, void *context)
     struct errand *errand = context;
 
     audit_hear(&errand->audit, event);
+    if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
+        worker_news_tell(&cli_call, event); /* its end is the call's to tell */
 }
 
 static int open_remote(struct errand *errand, struct weir_error *error)

@@ -17,6 +17,7 @@
 #include "cli/notify.h"
 #include "cli/signals.h"
 #include "cli/socket_path.h"
+#include "cli/worker_news.h"
 #include "pool/server.h"
 #include "text/words.h"
 
@@ -232,6 +233,7 @@ static void hear(const struct weir_event *event, void *context)
     struct errand *errand = context;
 
     audit_hear(&errand->audit, event);
+    worker_news_tell(&cli_serve, event);
 }
 
 /* Returns 0, or the status to exit with. */
@@ -272,8 +274,7 @@ static int open_doors(struct errand *errand)
         if (errand->fd < 0)
             return say(errand, CLI_FAILED, error.text);
     }
-    errand->server.concurrency =
-        (unsigned)(errand->values.count * errand->values.workers.count);
+    errand->server.concurrency = (unsigned)(errand->values.count * errand->values.workers.count);
     if (weir__server_open(&errand->server, errand->weir, errand->pool, errand->fd, &error) < 0)
         return say(errand, CLI_FAILED, error.text);
     weir__write_all(STDERR_FILENO, "ready\n", 6);

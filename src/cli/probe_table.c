@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "cli/plain.h"
+
 static const char *text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -13,8 +15,7 @@ static const char *text_of(const json_t *object, const char *name)
 
 void probe_print_safe(const char *text, FILE *out)
 {
-    for (; *text != '\0'; text++)
-        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+    plain_print(text, strlen(text), out);
 }
 
 static void print_row(const char *name, const char *version, const char *place, FILE *out)

@@ -218,6 +218,12 @@ def what_a_function_prints_is_on_standard_error():
     assert (status, out) == (0, "11\n") and "by the way" in err, (out, err)
 
 
+def what_a_function_logs_is_told_and_moves_no_cursor():
+    status, out, err = call("note", "\x1b[31mred")
+    assert (status, out) == (0, "null\n")
+    assert "warning: \\x1b[31mred" in err and "\x1b" not in err, err
+
+
 run_cases([
     a_value_comes_back,
     numbers_pass_as_they_are_written,
@@ -241,4 +247,5 @@ run_cases([
     a_reader_that_stands_still_does_not_keep_signals_away,
     a_launcher_goes_in_front,
     what_a_function_prints_is_on_standard_error,
+    what_a_function_logs_is_told_and_moves_no_cursor,
 ])

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any, Iterator
 
-from weir_worker import Cancelled, Error, function, run
+from weir_worker import Cancelled, Error, function, log, run
 
 
 @function
@@ -103,6 +103,11 @@ def die() -> None:
 @function
 def pid() -> int:
     return os.getpid()
+
+
+@function
+def note(text: str) -> None:
+    log(text, "warning")
 
 
 @function

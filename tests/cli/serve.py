@@ -33,7 +33,8 @@ def await_ready(server):
     for line in server.stderr:
         if line == b"ready\n":
             # What it says later is read, so that it never waits for us.
-            threading.Thread(target=server.stderr.read, daemon=True).start()
+            server.said = []
+            threading.Thread(target=lambda: server.said.extend(server.stderr), daemon=True).start()
             return
         said.append(line)
     raise AssertionError((server.wait(timeout=PATIENCE_S), said))
@@ -362,11 +363,12 @@ def a_batch_is_answered_in_one(directory):
 
 
 def a_worker_that_dies_costs_its_call_and_is_replaced(directory):
-    with serving(directory, "-j1") as (_, path):
+    with serving(directory, "-j1") as (server, path):
         status, _, err = call(path, "die")
         assert status == 125 and "outcome_unknown" in err, err
         assert call(path, "add", "3", "4") == (0, "7\n", "")
         assert stats(path)["restarts"] >= 1
+        await_that(lambda: any(b"SIGKILL" in line for line in server.said), "the server tells")
         client = Client(path)
         client.ask("die")
         assert client.hear()["error"]["code"] == -33006
