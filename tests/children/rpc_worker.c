@@ -286,6 +286,7 @@ static void do_sum(long id, int echoes)
             free(news);
             return;
         } else {
+            free(news);
             break;
         }
         free(news);
