@@ -21,7 +21,8 @@ chmod +x "$work/sleeps"
 map() {
     map_wanted=$1
     shift
-    rm -f "$log" "$doc"
+    rm -f "$doc"
+    : >"$log"
     exits "$map_wanted" "$weir" map --report "$doc" "$@" <"$work/ten" >"$out" 2>"$err" || {
         cat "$err"
         return 1
@@ -45,7 +46,7 @@ remotes_are_gone = all(gone(words[1]) for words in log if words[0] == "remote")
 assert eval("(" + sys.argv[1] + ")"), (json.dumps(d), log)' "$1" "$doc" "$log"
 }
 
-plan 12
+plan 16
 
 check "its noise is stderr, nothing else" eval \
     'map 0 -j2 --launcher "$far node7" -- cat && cmp "$work/ten" "$out" && has "added '\''node7'\''" "$err" && json "not stops and remotes_are_gone"'
@@ -79,3 +80,74 @@ check "--record-timeout begins when the worker has" eval '
     map 0 -j1 --start-timeout 60s --record-timeout 2s --launcher "$far --late 2.5 node7" -- cat && cmp "$work/ten" "$out" && json "d[\"timeouts\"] == 0"'
 check "2: --launcher-stop without a launcher" eval \
     'exits 2 "$weir" map --launcher-stop true -- cat </dev/null 2>"$err" && has "give --launcher, too" "$err"'
+
+# --- A real sshd, on loopback, of whoever runs this ---
+
+sshd=$(command -v sshd || { [ -x /usr/sbin/sshd ] && echo /usr/sbin/sshd; }) || :
+if [ -z "$sshd" ] || ! command -v ssh >/dev/null || ! command -v ssh-keygen >/dev/null; then
+    for sentence in "ssh: a real server starts" "ssh: records go through workers behind it" \
+        "ssh: a worker that dies there is a crash" "ssh: one that is given up there is ended by the stop command"; do
+        test_number=$((test_number + 1))
+        echo "ok $test_number - $sentence # SKIP no sshd, ssh or ssh-keygen"
+    done
+    exit 0
+fi
+
+ssh_works() { ssh $ssh_options true; }
+
+starts_sshd() {
+    ssh-keygen -q -t ed25519 -N "" -f "$work/host" && ssh-keygen -q -t ed25519 -N "" -f "$work/key" || return 1
+    chmod 700 "$work"
+    [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
+    for port in $(seq $((20000 + $$ % 20000)) 7 $((20000 + $$ % 20000 + 100))); do
+        cat >"$work/sshd_config" <<END
+Port $port
+ListenAddress 127.0.0.1
+HostKey $work/host
+PidFile none
+AuthorizedKeysFile $work/key.pub
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin yes
+END
+        "$sshd" -D -e -f "$work/sshd_config" 2>"$work/sshd.log" &
+        server=$!
+        trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
+        ssh_options="-F none -p $port -i $work/key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR 127.0.0.1"
+        for _ in $(seq 200); do
+            ssh_works 2>"$err" && return 0
+            kill -0 $server 2>/dev/null || break # the port is taken
+            sleep 0.05
+        done
+        kill $server 2>/dev/null
+    done
+    cat "$work/sshd.log" "$err"
+    return 1
+}
+
+# At 3 it kills itself the first time; at 7 it says where it is, and stays.
+cat >"$work/far" <<'END'
+#!/bin/sh
+while read -r line; do
+    [ "$line" != 3 ] || [ ! -e "$1/kill" ] || { rm "$1/kill"; kill -9 $$; }
+    [ "$line" != 7 ] || [ ! -e "$1/stay" ] || { rm "$1/stay"; echo $$ >"$1/pid"; exec sleep 1000; }
+    echo "$line"
+done
+END
+cat >"$work/stop" <<END
+#!/bin/sh
+exec ssh \$1 "kill \$(cat "$work/pid") && echo stopped >$work/stopped"
+END
+chmod +x "$work/far" "$work/stop"
+
+check "ssh: a real server starts" starts_sshd
+check "ssh: records go through workers behind it" eval \
+    'map 0 -j2 --launcher "ssh $ssh_options" -- cat && cmp "$work/ten" "$out" && json "d[\"answered\"] == 10 and d[\"crashes\"] == 0"'
+check "ssh: a worker that dies there is a crash" eval '
+    : >"$work/kill" && map 0 -j1 --launcher "ssh $ssh_options" -- "$work/far" "$work" && cmp "$work/ten" "$out" &&
+    json "d[\"crashes\"] >= 1 and d[\"dead\"] == 0"'
+check "ssh: one that is given up there is ended by the stop command" eval '
+    : >"$work/stay" && map 0 -j1 --start-timeout 60s --record-timeout 2s --grace 10s --launcher "ssh $ssh_options" \
+        --launcher-stop "$work/stop '"'"'$ssh_options'"'"'" -- "$work/far" "$work" && cmp "$work/ten" "$out" &&
+    json "d[\"timeouts\"] == 1" && same stopped "$(cat "$work/stopped")" && ! kill -0 "$(cat "$work/pid")" 2>/dev/null'
