@@ -147,7 +147,8 @@ int is_gone(pid_t pid)
 #else
     struct weir__process_stat stat;
 
-    return weir__process_stat(pid, &stat) < 0 || stat.state == 'Z';
+    /* One without memory is on its way out, and cannot be told any more by its cookie. */
+    return weir__process_stat(pid, &stat) < 0 || stat.state == 'Z' || stat.memory == 0;
 #endif
 }
 
