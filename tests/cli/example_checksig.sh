@@ -1,6 +1,7 @@
 #!/bin/sh
-# The example in examples/checksig: a worker in Go that checks a directory.
+# The example in examples/checksig: a worker in Go that checks a directory, and its callers.
 . "$srcdir/tests/support/tap.sh"
+. "$srcdir/tests/support/installed.sh"
 
 example=$srcdir/examples/checksig
 [ -n "${HOME:-}" ] || { HOME=$work; export HOME; }
@@ -81,7 +82,64 @@ is_cancelled() {
     echo "$call_and_cancel" | timeout 60 "$work/checksig" >"$work/said" && has '"code":-32800' "$work/said"
 }
 
-plan 7
+# --- Its callers: from a shell, Python and C ---------------------------------
+
+callers=$work/examples/checksig
+socket=$work/checksig.sock
+WEIR=$builddir/weir
+PYTHONPATH=$srcdir/sdk/python
+PYTHONDONTWRITEBYTECODE=1
+export WEIR PYTHONPATH PYTHONDONTWRITEBYTECODE
+
+# data is as it comes, right is without the file that is wrong, odd has what cannot be read.
+has_callers() {
+    mkdir "$work/examples" && cp -r "$example" "$work/examples/" && chmod -R u+w "$callers" &&
+        cp "$work/checksig" "$callers/" && cp -r "$callers/data" "$callers/right" &&
+        sed -i '/changed/d' "$callers/right/sha1sum.txt" && cp -r "$callers/right" "$callers/odd" &&
+        rm "$callers/odd/poem.txt" && mv "$callers/odd/empty" "$callers/odd/say \"hi\"" &&
+        sed -i 's/  empty$/  say "hi"/; s/^[0-9a-f]\{4\}\(.*hi"\)/0000\1/' "$callers/odd/sha1sum.txt"
+}
+
+# tells QUOTE COMMAND...: COMMAND DIRECTORY is right about each; QUOTE as it prints one in a name.
+tells() {
+    quote=$1
+    shift
+    cd "$callers" || return 1
+    exits 1 "$@" data >"$work/out" && readme_shows "$work/out" &&
+        exits 0 "$@" right >"$work/out" && same "" "$(cat "$work/out")" &&
+        exits 1 "$@" odd >"$work/out" && same "say ${quote}hi$quote: its sum is $(printf '' | sha1sum | cut -d' ' -f1)
+poem.txt: no such file or directory" "$(cat "$work/out")" &&
+        exits 2 "$@" nowhere >"$work/out" 2>"$work/err" && same "" "$(cat "$work/out")" &&
+        has "sha1sum.txt: no such file" "$work/err"
+}
+
+# readme_shows FILE: whether the README has its line, indented.
+readme_shows() { same 1 "$(grep -c . "$1")" && has "    $(cat "$1")" "$example/README.md"; }
+
+shell_tells() { (tells '\"' sh ./run.sh); }
+
+serves() {
+    (cd "$callers" && exec "$WEIR" serve -s "$socket" -w ./checksig -j1 2>"$work/serve") &
+    server=$!
+    for _ in $(seq 3000); do
+        grep -qx ready "$work/serve" && return 0
+        kill -0 $server 2>/dev/null || break
+        sleep 0.02
+    done
+    cat "$work/serve"
+    return 1
+}
+
+python_tells() { (tells '"' "$PYTHON3" caller.py "$socket"); }
+
+ends() { kill $server && wait $server && [ ! -e "$socket" ]; }
+
+c_tells() {
+    installs >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+    makes "$callers" && (tells '"' example ./caller)
+}
+
+plan 13
 check "the worker builds" builds
 check "check finds the one that was changed" finds_the_wrong_one
 check "it agrees with sha1sum" agrees_with_sha1sum
@@ -89,3 +147,9 @@ check "what cannot be read is told, and odd names are read" reports_what_it_cann
 check "a line that is none is named after the results before it" names_a_bad_line
 check "verify checks one file" verifies_one
 check "cancelling stops it" is_cancelled
+check "there is a directory to call from" has_callers
+check "a shell tells the wrong file" shell_tells
+check "it is served" serves
+check "Python tells the wrong file" python_tells
+check "the server ends" ends
+check "C tells the wrong file" c_tells
