@@ -74,6 +74,19 @@ def uds_pool(directory, env, count):
                        os.path.join(HERE, "call_uds_worker.py")], env, count, "bare pipe")]
 
 
+def shared(directory, env, count):
+    """ctypes into a Go c-shared library; without cgo there is none."""
+    go = shutil.which(os.environ.get("GO") or "go")
+    library = os.path.join(directory, "call_shared.so")
+    if not go or subprocess.run([go, "build", "-buildmode=c-shared", "-o", library,
+                                 os.path.join(HERE, "call_shared.go")],
+                                env={**env, "GO111MODULE": "off", "CGO_ENABLED": "1"}).returncode:
+        print("call.py: no c-shared library could be built: ctypes is left out", file=sys.stderr)
+        return []
+    return [Contestant("ctypes into Go", [sys.executable, os.path.join(HERE, "call_shared.py"), library],
+                       env, count * 10, "weir/map of 1000")]
+
+
 def print_table(field):
     by_name = {one.name: one for one in field}
     print(f"{'':26}{'us a call':>10}{'P99':>9}{'ratio':>8}  of")
@@ -111,6 +124,7 @@ def main():
         field = contestants(own, [sys.executable, "-c", WORKER], env, args)
         if not args.no_peers:
             field += uds_pool(directory, env, args.count)
+            field += shared(directory, env, args.count)
         for one in field:
             one.run(one.count)
         for number in range(args.rounds):
