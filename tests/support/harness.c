@@ -240,18 +240,23 @@ static void check_complaints(void)
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char path[1024], line[1024];
+        int is_complaint = 0;
         FILE *file;
 
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%s", complaints, entry->d_name);
         file = fopen(path, "r");
-        while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        while (file != NULL && fgets(line, sizeof line, file) != NULL) {
             printf("# %s", line);
+            /* One that was killed while its leaks were looked for says so, and no more. */
+            is_complaint |= strstr(line, "Unable to get registers from thread") == NULL;
+        }
         if (file != NULL)
             fclose(file);
         unlink(path);
-        CU_FAIL("a sanitizer complained of a process of ours");
+        if (is_complaint)
+            CU_FAIL("a sanitizer complained of a process of ours");
     }
     if (dir != NULL)
         closedir(dir);
