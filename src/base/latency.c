@@ -6,17 +6,14 @@
 
 void weir__latency_count(struct weir__latency *latency, int64_t ns)
 {
-    unsigned bits = 4;
-    size_t bucket;
+    size_t bucket = ns > 0 ? (size_t)ns : 0;
 
     latency->count++;
     if (ns > latency->max_ns)
         latency->max_ns = ns;
-    if (ns < 16) {
-        bucket = ns > 0 ? (size_t)ns : 0;
-    } else {
-        while (ns >> (bits + 1) != 0)
-            bits++;
+    if (ns >= 16) {
+        unsigned bits = 63 - (unsigned)__builtin_clzll((unsigned long long)ns);
+
         bucket = (size_t)(bits - 3) * 16 + (size_t)((ns >> (bits - 4)) & 15);
     }
     latency->buckets[bucket]++;

@@ -127,20 +127,6 @@ static void give_up(struct weir__lane *lane, const char *reason, const char *how
     suspect_all(lane);
 }
 
-static void count_latency(struct weir_map *map, int64_t ns)
-{
-    size_t bucket = ns > 0 ? (size_t)ns : 0;
-
-    if (ns > map->latency_max_ns)
-        map->latency_max_ns = ns;
-    if (ns >= 16) {
-        unsigned bits = 63 - (unsigned)__builtin_clzll((unsigned long long)ns);
-
-        bucket = (size_t)(bits - 3) * 16 + (size_t)((ns >> (bits - 4)) & 15);
-    }
-    map->latencies[bucket]++;
-}
-
 static int is_good_reply(const struct weir_map *map, const char *bytes, size_t length)
 {
     if (map->options.encoding == WEIR_MAP_RAW)
@@ -171,7 +157,7 @@ void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_
     lane->reply_size -= lane->reply_size / 64;
     if (length > lane->reply_size)
         lane->reply_size = length;
-    count_latency(map, took_ns);
+    weir__latency_count(&map->latency, took_ns);
 }
 
 /* Takes one reply, with its LF.  Returns 0 when the lane is of no more use. */

@@ -28,6 +28,7 @@
 #include <weir/lines.h>
 #include <weir/map.h>
 
+#include "base/latency.h"
 #include "base/outfile.h"
 #include "flow/order.h"
 #include "flow/pace.h"
@@ -56,9 +57,6 @@ void weir__queue_put(struct weir__queue *queue, struct weir__record *record);
 
 /* Puts all of from into queue, both in the order of their input. */
 void weir__queue_merge(struct weir__queue *queue, struct weir__queue *from);
-
-/* How long things took, in buckets a sixteenth of a power of two wide. */
-enum { WEIR__LATENCIES = 64 * 16 };
 
 struct weir__lane {
     struct weir__lane *next;
@@ -144,8 +142,7 @@ struct weir_map {
     int pumping, pump_again, stalled, paused;
     int64_t stalled_since_ns;
 
-    uint32_t latencies[WEIR__LATENCIES];
-    int64_t latency_max_ns;
+    struct weir__latency latency;
     uint64_t in_flight, flown;
     struct weir_map_report report;
     int64_t started_ns;

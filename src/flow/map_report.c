@@ -45,32 +45,9 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
     worker->result.out = worker->result.err = (struct weir_output){0};
 }
 
-/* The upper border of a bucket: see count_latency() in lane.c. */
-static int64_t border(size_t bucket)
-{
-    unsigned bits = (unsigned)(bucket / 16) + 3;
-
-    if (bucket < 16)
-        return (int64_t)bucket;
-    return ((int64_t)(16 + bucket % 16) + 1) << (bits - 4);
-}
-
-static int64_t percentile(const struct weir_map *map, uint64_t count, unsigned percent)
-{
-    uint64_t wanted = (count * percent + 99) / 100, seen = 0;
-
-    for (size_t i = 0; i < WEIR__LATENCIES && count > 0; i++) {
-        seen += map->latencies[i];
-        if (seen >= wanted)
-            return border(i) < map->latency_max_ns ? border(i) : map->latency_max_ns;
-    }
-    return 0;
-}
-
 void weir__map_report_fill(struct weir_map *map)
 {
     struct weir_map_report *report = &map->report;
-    uint64_t count = report->answered + report->dropped;
 
     report->records = map->was_finished ? map->order.next : map->records.seq;
     report->bytes_in = map->was_finished ? map->order.next_offset : map->records.bytes_in;
@@ -82,10 +59,10 @@ void weir__map_report_fill(struct weir_map *map)
     report->unsettled = report->records - report->answered - report->dropped - report->dead;
     report->reorder_peak_records = map->order.peak_records;
     report->reorder_peak_bytes = map->order.peak_bytes;
-    report->latency_p50_ns = percentile(map, count, 50);
-    report->latency_p95_ns = percentile(map, count, 95);
-    report->latency_p99_ns = percentile(map, count, 99);
-    report->latency_max_ns = map->latency_max_ns;
+    report->latency_p50_ns = weir__latency_percentile(&map->latency, 50);
+    report->latency_p95_ns = weir__latency_percentile(&map->latency, 95);
+    report->latency_p99_ns = weir__latency_percentile(&map->latency, 99);
+    report->latency_max_ns = map->latency.max_ns;
     report->wall_ns = weir__clock_ns() - map->started_ns;
     report->why = map->end.why;
     report->status = map->end.status != 0 ? map->end.status : report->dead > 0 ? 1 : 0;
