@@ -8,14 +8,23 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef HAVE_PWRITEV2
+#include <sys/uio.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
+
+#if defined HAVE_PWRITEV2 && !defined RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x00000100 /* since Linux 6.18; before, EOPNOTSUPP */
+#endif
 
 void weir__close(int *fd)
 {
@@ -117,7 +126,7 @@ static void release_sigpipe(const struct held *held, ssize_t count)
     errno = saved_errno;
 }
 
-ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length)
+ssize_t weir__write_no_sigpipe_portable(int fd, const void *bytes, size_t length)
 {
     struct held held;
     ssize_t count;
@@ -126,6 +135,23 @@ ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length)
     count = write(fd, bytes, length);
     release_sigpipe(&held, count);
     return count;
+}
+
+ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length)
+{
+#ifdef HAVE_PWRITEV2
+    static atomic_bool is_refused; /* by this kernel, a sandbox, or a file of an odd kind */
+
+    if (!atomic_load_explicit(&is_refused, memory_order_relaxed)) {
+        struct iovec all = {.iov_base = (void *)bytes, .iov_len = length};
+        ssize_t count = pwritev2(fd, &all, 1, -1, RWF_NOSIGNAL);
+
+        if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
+            return count;
+        atomic_store_explicit(&is_refused, true, memory_order_relaxed);
+    }
+#endif
+    return weir__write_no_sigpipe_portable(fd, bytes, length);
 }
 
 ssize_t weir__splice_no_sigpipe(int from, int to, size_t length)

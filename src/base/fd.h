@@ -25,8 +25,9 @@ int weir__fd_above_stdio(int *fd, struct weir_error *error);
 void weir__fd_set_nonblocking(int fd);
 
 /* write(2) that answers EPIPE where write would raise SIGPIPE, without
- * touching the host's handlers: the signal is blocked in this thread and
- * taken back if it came (POSIX.1-2008, 2.4.1: SIGPIPE goes to the thread). */
+ * touching the host's handlers: the kernel is asked to raise none (pwritev2(2) with
+ * RWF_NOSIGNAL), or the signal is blocked in this thread and taken back if it
+ * came (POSIX.1-2008, 2.4.1: SIGPIPE goes to the thread). */
 ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length);
 
 /* splice(2) between two pipes, without waiting and without SIGPIPE.  ENOSYS or
@@ -45,7 +46,8 @@ int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error
  * /proc/self/fd or /dev/fd, else all up to the limit. */
 void weir__close_from(int first);
 
-/* The portable ways of the two above, for the tests that compare them. */
+/* The portable ways, for the tests that compare them. */
+ssize_t weir__write_no_sigpipe_portable(int fd, const void *bytes, size_t length);
 int weir__fd_of_bytes_portable(const void *bytes, size_t length, struct weir_error *error);
 void weir__close_from_portable(int first);
 

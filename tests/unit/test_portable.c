@@ -1,4 +1,5 @@
-/* The ways that systems without close_range(2) and memfd_create(2) take, beside the usual ones. */
+/* The ways that systems without close_range(2), memfd_create(2) and RWF_NOSIGNAL take,
+ * beside the usual ones. */
 #include "config.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,6 +127,88 @@ static void a_missing_directory_for_it_is_an_error(void)
     else
         unsetenv("TMPDIR");
     free(before);
+}
+
+/* --- Writing to who is gone -------------------------------------------------- */
+
+typedef ssize_t (*write_function)(int fd, const void *bytes, size_t length);
+
+/* With SIGPIPE at its default; returns 0 when all is as it should be. */
+static int write_in_vain(write_function write_bytes, int is_blocked)
+{
+    sigset_t sigpipe, before, after, waiting;
+    int fds[2];
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(is_blocked ? SIG_BLOCK : SIG_UNBLOCK, &sigpipe, NULL);
+    sigprocmask(SIG_BLOCK, NULL, &before);
+    if (pipe(fds) < 0 || write_bytes(fds[1], "x", 1) != 1)
+        return 1;
+    close(fds[0]);
+    if (write_bytes(fds[1], "x", 1) != -1 || errno != EPIPE)
+        return 2;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 || write_bytes(fds[1], "x", 1) != 1)
+        return 3;
+    close(fds[0]);
+    if (write_bytes(fds[1], "x", 1) != -1 || errno != EPIPE)
+        return 4;
+    if (write_bytes(open("/dev/full", O_WRONLY), "x", 1) != -1 || errno != ENOSPC)
+        return 5;
+    if (write_bytes(-1, "x", 1) != -1 || errno != EBADF)
+        return 6;
+    sigpending(&waiting);
+    sigprocmask(SIG_BLOCK, NULL, &after);
+    return sigismember(&waiting, SIGPIPE) || sigismember(&after, SIGPIPE) != is_blocked ? 7 : 0;
+}
+
+/* A SIGPIPE that the host has blocked, and has waiting, is the host's. */
+static int keeps_what_waits(write_function write_bytes)
+{
+    sigset_t sigpipe, waiting;
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &sigpipe, NULL);
+    raise(SIGPIPE);
+    if (write_in_vain(write_bytes, 1) != 7)
+        return 1;
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGPIPE) ? 0 : 2;
+}
+
+static int writes_portably(void)
+{
+    return write_in_vain(weir__write_no_sigpipe_portable, 0) * 10
+           + write_in_vain(weir__write_no_sigpipe_portable, 1);
+}
+
+static int writes(void)
+{
+    return write_in_vain(weir__write_no_sigpipe, 0) * 10 + write_in_vain(weir__write_no_sigpipe, 1);
+}
+
+static int keeps(void)
+{
+    return keeps_what_waits(weir__write_no_sigpipe);
+}
+
+static int keeps_portably(void)
+{
+    return keeps_what_waits(weir__write_no_sigpipe_portable);
+}
+
+static void writing_to_who_is_gone_is_an_error_and_no_signal(void)
+{
+    check_in_child(writes);
+    check_in_child(writes_portably);
+}
+
+static void a_sigpipe_that_waits_for_the_host_is_left_to_it(void)
+{
+    check_in_child(keeps);
+    check_in_child(keeps_portably);
 }
 
 /* --- Strays: what a spawner that is no subreaper goes by ------------------- */
@@ -258,6 +342,10 @@ int main(void)
         {"all are closed with no descriptor to spare", all_are_closed_with_no_descriptor_to_spare},
         {"a file holds the bytes", a_file_holds_the_bytes},
         {"a missing directory for it is an error", a_missing_directory_for_it_is_an_error},
+        {"writing to who is gone is an error and no signal",
+         writing_to_who_is_gone_is_an_error_and_no_signal},
+        {"a SIGPIPE that waits for the host is left to it",
+         a_sigpipe_that_waits_for_the_host_is_left_to_it},
         {"strays are found by their cookie", strays_are_found_by_their_cookie},
         {"strays are found by their group", strays_are_found_by_their_group},
         {"a zombie is no stray", a_zombie_is_no_stray},
