@@ -17,6 +17,7 @@
 struct weir__loop {
     uv_loop_t uv;
     uv_async_t wake;
+    int has_news;              /* what libuv tells the kernel, or ends, in its next run */
     int quiet;                 /* settling: nobody is called back */
     weir__watch *late_watches; /* what fired meanwhile */
     weir__timer *late_timers;
@@ -24,7 +25,7 @@ struct weir__loop {
     /* libuv's timers live in the timeout of its poll.  Somebody who polls the
      * backend descriptor alone sees them through this one. */
     int alarm_fd;
-    int alarm_ms;
+    uint64_t alarm_at_ms; /* on the loop's clock; 0: it is not set */
     uv_poll_t alarm;
 #endif
 };
@@ -57,7 +58,7 @@ static void alarm_rang(uv_poll_t *alarm, int status, int events)
 
     (void)status;
     (void)events;
-    loop->alarm_ms = -1;
+    loop->alarm_at_ms = 0;
     if (read(loop->alarm_fd, &times, sizeof times) < 0)
         return; /* somebody was quicker */
 }
@@ -66,7 +67,6 @@ static int open_alarm(weir__loop *loop)
 {
     int failed;
 
-    loop->alarm_ms = -1;
     loop->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (loop->alarm_fd < 0)
         return -errno;
@@ -82,12 +82,16 @@ static int open_alarm(weir__loop *loop)
 
 static void set_alarm(weir__loop *loop, int at_once)
 {
-    int ms = at_once ? 0 : uv_backend_timeout(&loop->uv);
     struct itimerspec when = {0};
+    uint64_t at_ms;
+    int ms;
 
-    if (ms < 0 && loop->alarm_ms < 0)
+    uv_update_time(&loop->uv);
+    ms = at_once ? 0 : uv_backend_timeout(&loop->uv);
+    at_ms = ms >= 0 ? uv_now(&loop->uv) + (uint64_t)ms : 0;
+    if (at_ms == loop->alarm_at_ms && ms != 0)
         return;
-    loop->alarm_ms = ms;
+    loop->alarm_at_ms = at_ms;
     if (ms >= 0) {
         when.it_value.tv_sec = ms / 1000;
         when.it_value.tv_nsec = ms % 1000 * 1000000L + 1; /* zero would mean off */
@@ -142,6 +146,7 @@ static int open_handles(weir__loop *loop)
     if (failed != 0)
         return failed;
     loop->uv.data = loop;
+    loop->has_news = 1;
     failed = uv_async_init(&loop->uv, &loop->wake, do_nothing);
     if (failed == 0) {
         failed = open_alarm(loop);
@@ -212,6 +217,7 @@ void weir__loop_free(weir__loop *loop)
 
 void weir__loop_run(weir__loop *loop, int wait)
 {
+    loop->has_news = 0;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
@@ -228,6 +234,11 @@ int weir__loop_fd(const weir__loop *loop)
 int weir__loop_timeout_ms(const weir__loop *loop)
 {
     return uv_backend_timeout(&loop->uv);
+}
+
+static void note_news(uv_loop_t *uv)
+{
+    ((weir__loop *)uv->data)->has_news = 1;
 }
 
 static void watch_fired(uv_poll_t *poll, int status, int events)
@@ -285,6 +296,7 @@ void weir__watch_set(weir__watch *watch, int bits)
     if (watch->bits == bits && (bits == 0 || uv_is_active((uv_handle_t *)&watch->uv)))
         return;
     watch->bits = bits;
+    note_news(watch->uv.loop);
     if (events != 0)
         uv_poll_start(&watch->uv, events, watch_fired);
     else
@@ -295,6 +307,7 @@ void weir__watch_close(weir__watch **watch)
 {
     if (*watch == NULL)
         return;
+    note_news((*watch)->uv.loop);
     uv_close((uv_handle_t *)*watch, free_handle); /* stops it at once, too */
     *watch = NULL;
 }
@@ -345,6 +358,7 @@ void weir__timer_close(weir__timer **timer)
 {
     if (*timer == NULL)
         return;
+    note_news((*timer)->uv.loop);
     uv_close((uv_handle_t *)*timer, free_handle);
     *timer = NULL;
 }
@@ -356,7 +370,8 @@ void weir__loop_settle(weir__loop *loop)
     /* libuv tells the kernel of new watches when it polls.  What fires there
      * fires again in the next run. */
     loop->quiet = 1;
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    if (loop->has_news)
+        weir__loop_run(loop, 0);
     loop->quiet = 0;
     at_once = loop->late_watches != NULL;
     for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)

@@ -119,11 +119,13 @@ static int take_member(struct walker *walker, struct weir__slice *key, struct we
     return take_value(walker, value) < 0 ? -1 : 1;
 }
 
-/* Which of the names a key is, or count. */
+/* Which of the names a key is, or count.  Most differ in their first character. */
 static size_t find_name(struct weir__slice key, const char *const *names, size_t count)
 {
+    char first = key.bytes[1];
+
     for (size_t i = 0; i < count; i++)
-        if (weir__slice_is(key, names[i]))
+        if ((first == names[i][0] || first == '\\') && weir__slice_is(key, names[i]))
             return i;
     return count;
 }
