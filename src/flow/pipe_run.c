@@ -180,12 +180,12 @@ void weir__pipe_drained(void *data)
 
         if (weir__relay_is_open(&stage->relay)
             && (pipe->hurried || weir__relay_is_starved(&stage->relay))) {
-            weir__result_holder(&stage->report.result, stage->relay.inode);
+            weir__result_holder(&stage->report.result, stage->relay.from);
             weir__relay_abandon(&stage->relay);
         }
         if (weir__capture_is_open(&stage->errors)
             && (pipe->hurried || !weir__passer_is_full(&pipe->passer))) {
-            weir__result_holder(&stage->report.result, stage->errors.inode);
+            weir__result_holder(&stage->report.result, stage->errors.fd);
             weir__capture_abandon(&stage->errors);
         }
     }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -108,7 +107,6 @@ static void read_some(void *data, int bits)
 int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
                         int spool_it, struct weir_error *error)
 {
-    struct stat file;
     int status;
 
     capture->fd = fd;
@@ -117,8 +115,6 @@ int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd,
     capture->bound = max;
     capture->max = max > 0 ? max : 1; /* bytes are read into what is kept */
     capture->head_size = capture->max / 2;
-    if (fstat(fd, &file) == 0)
-        capture->inode = file.st_ino;
     status = weir__watch_new(loop, fd, WEIR__READABLE, read_some, capture, &capture->watch, error);
     if (status < 0)
         weir__close(&capture->fd);

@@ -16,7 +16,6 @@
 
 struct weir__capture {
     int fd; /* read end, -1 once closed */
-    ino_t inode; /* of the pipe, to find who holds it */
     weir__watch *watch;
     char *bytes;
     size_t capacity, head_size, max;

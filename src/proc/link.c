@@ -216,7 +216,8 @@ static void tell_started(struct weir__job *job, const json_t *answer)
     for (size_t i = 0; i < count; i++)
         pids[i] = (pid_t)json_integer_value(json_array_get(list, i));
     job->group = count > 0 ? pids[0] : 0;
-    job->ops->started(job->owner, pids, count);
+    if (job->ops->started != NULL)
+        job->ops->started(job->owner, pids, count);
 }
 
 static void tell_failed(struct weir__job *job, const json_t *answer)
@@ -266,10 +267,12 @@ static void hear(struct weir__link *link, const json_t *answer)
         if (job->is_over)
             tell_ended(link, job);
     } else if (strcmp(what, "sent") == 0) {
-        job->ops->sent(job->owner, (int)number(answer, "signal"));
+        if (job->ops->sent != NULL)
+            job->ops->sent(job->owner, (int)number(answer, "signal"));
     } else if (strcmp(what, "paused") == 0) {
-        job->ops->paused(job->owner, (size_t)number(answer, "stage"),
-                         (int)number(answer, "signal"));
+        if (job->ops->paused != NULL)
+            job->ops->paused(job->owner, (size_t)number(answer, "stage"),
+                             (int)number(answer, "signal"));
     } else if (strcmp(what, "ended") == 0) {
         tell_ended(link, job);
     } else if (strcmp(what, "refused") == 0) {

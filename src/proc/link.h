@@ -20,8 +20,8 @@ struct weir__exit {
     int64_t at_ns; /* CLOCK_MONOTONIC, when the spawner saw it */
 };
 
-/* What a job's owner hears.  After ended or lost the job is gone and nothing
- * more comes; the owner may free itself there. */
+/* What a job's owner hears; started, sent and paused may be NULL.  After ended or
+ * lost the job is gone and nothing more comes; the owner may free itself there. */
 struct weir__job_ops {
     void (*started)(void *owner, const pid_t *pids, size_t count);
     /* The stage that could not start; those before it are being stopped. */

@@ -173,8 +173,6 @@ int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int
     relay->can_splice = decoder == NULL && to_is_ours && fstat(from, &reader) == 0
                         && fstat(to, &writer) == 0 && S_ISFIFO(reader.st_mode)
                         && S_ISFIFO(writer.st_mode);
-    if (fstat(from, &reader) == 0)
-        relay->inode = reader.st_ino;
     if (relay->to < 0) {
         status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot pass output on to descriptor %d",
                             to);

@@ -17,7 +17,6 @@
 
 struct weir__relay {
     int from, to;
-    ino_t inode; /* of the pipe at from */
     int to_is_shared; /* others write there too: never made non-blocking */
     weir__watch *can_read, *can_write; /* can_write NULL: a file, always ready */
     weir_decoder *decoder; /* NULL: bytes pass as they are */

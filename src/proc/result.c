@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weir/event.h>
@@ -204,11 +205,15 @@ void weir__result_sent(struct weir_result *result, int signal)
         result->stopped_with[result->stopped_with_count++] = signal;
 }
 
-void weir__result_holder(struct weir_result *result, ino_t inode)
+void weir__result_holder(struct weir_result *result, int fd)
 {
-    pid_t holder = weir__pipe_holder(inode, getpid());
+    struct stat file;
+    pid_t holder;
 
-    if (holder == 0 || result->holder_pid != 0)
+    if (result->holder_pid != 0 || fstat(fd, &file) < 0)
+        return;
+    holder = weir__pipe_holder(file.st_ino, getpid());
+    if (holder == 0)
         return;
     result->holder_pid = holder;
     weir__process_command(holder, result->holder_command, sizeof result->holder_command);

@@ -23,8 +23,8 @@ void weir__result_exited(struct weir_result *result, const struct weir__exit *ho
 void weir__result_lost(struct weir_result *result);
 void weir__result_sent(struct weir_result *result, int signal);
 
-/* Names the process that holds the pipe with this inode. */
-void weir__result_holder(struct weir_result *result, ino_t inode);
+/* Names the process that holds the other end of the pipe whose read end fd is. */
+void weir__result_holder(struct weir_result *result, int fd);
 
 /* Derives an output's text from its bytes.  Errors: CHARSET, NOMEM. */
 int weir__output_decode(struct weir_output *output, const char *charset,

@@ -181,8 +181,8 @@ static void drain_is_over(void *data)
             weir__timer_start(run->drain, run->options.drain_ms); /* our reader is slow */
             continue;
         }
-        weir__result_holder(&run->result, output->capture.owner != NULL ? output->capture.inode
-                                                                        : output->relay.inode);
+        weir__result_holder(&run->result, output->capture.owner != NULL ? output->capture.fd
+                                                                        : output->relay.from);
         close_output(output);
     }
     stop_rest(run);

@@ -49,13 +49,6 @@ static void patience_is_over(void *data)
     weir__stopper_hurry(stopper);
 }
 
-static void job_started(void *owner, const pid_t *pids, size_t count)
-{
-    (void)owner;
-    (void)pids;
-    (void)count;
-}
-
 static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
                        const char *detail)
 {
@@ -78,19 +71,6 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
              how->signal != 0 ? how->signal : how->code);
 }
 
-static void job_sent(void *owner, int signal)
-{
-    (void)owner;
-    (void)signal;
-}
-
-static void job_paused(void *owner, size_t stage, int signal)
-{
-    (void)owner;
-    (void)stage;
-    (void)signal;
-}
-
 static void job_ended(void *owner)
 {
     struct weir__stopper *stopper = owner;
@@ -101,11 +81,8 @@ static void job_ended(void *owner)
 }
 
 static const struct weir__job_ops job_ops = {
-    .started = job_started,
     .failed = job_failed,
     .exited = job_exited,
-    .sent = job_sent,
-    .paused = job_paused,
     .ended = job_ended,
     .lost = job_ended,
 };

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -309,7 +308,7 @@ static void drain_is_over(void *data)
         return;
     }
     if (worker->out_watch != NULL)
-        weir__result_holder(&worker->result, worker->out_inode);
+        weir__result_holder(&worker->result, worker->out_fd);
     close_output(worker);
     weir__capture_abandon(&worker->errors);
     stop_rest(worker);
@@ -376,13 +375,6 @@ static void job_sent(void *owner, int signal)
     weir__result_sent(&worker->result, signal);
 }
 
-static void job_paused(void *owner, size_t stage, int signal)
-{
-    (void)owner;
-    (void)stage;
-    (void)signal;
-}
-
 static void job_ended(void *owner)
 {
     struct weir__worker *worker = owner;
@@ -401,7 +393,6 @@ static const struct weir__job_ops job_ops = {
     .failed = job_failed,
     .exited = job_exited,
     .sent = job_sent,
-    .paused = job_paused,
     .ended = job_ended,
     .lost = job_ended,
 };
@@ -427,7 +418,6 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
 {
     weir__loop *loop = worker->weir->loop;
     int in[2], out[2], err[2], status;
-    struct stat file;
 
     if (weir__pipe(in, error) < 0)
         return WEIR_ERR_SYSTEM;
@@ -440,8 +430,6 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     worker->out_fd = out[FD_READ_END];
     weir__fd_set_nonblocking(worker->out_fd);
     size_pipes(worker, options->pipe_size);
-    if (fstat(worker->out_fd, &file) == 0)
-        worker->out_inode = file.st_ino;
     if (weir__pipe(err, error) < 0)
         return WEIR_ERR_SYSTEM;
     child[2] = err[FD_WRITE_END];

@@ -67,7 +67,6 @@ struct weir__worker {
     int close_when_sent, has_refused; /* it closed its stdin before we did */
 
     int out_fd; /* read end of its stdout, -1 once closed */
-    ino_t out_inode;
     size_t pipe_size; /* what its stdin and stdout hold */
     weir__watch *out_watch;
     char *chunk; /* what was read last */
