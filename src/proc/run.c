@@ -1,18 +1,8 @@
-/* One run, from start to result.
- *
- *   start --> RUNNING --exit--> DRAINING --outputs closed, nothing left--> over
- *                |                  ^
- *                +-- time up, cancelled, overflow: the ladder; the exit follows
- *
- * A run is over when three things hold: the job has ended (nothing of it is
- * left), both outputs are closed, and the program's exit is known or never
- * will be.
- */
+/* A run's start, and what its owner may ask of it; running.h draws what lies between. */
 #include "config.h"
 
 #include <weir/run.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,41 +10,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "proc/capture.h"
 #include "proc/command.h"
 #include "proc/context.h"
-#include "proc/feed.h"
-#include "proc/life.h"
-#include "proc/relay.h"
 #include "proc/result.h"
-
-enum { OUT, ERR, OUTPUTS };
-
-struct output {
-    struct weir_run *run;
-    struct weir__capture capture;
-    struct weir__relay relay;
-};
-
-struct weir_run {
-    struct weir__life life; /* first */
-    struct weir_run_options options;
-    uint64_t limits[WEIR_LIMIT_COUNT];
-    char *charset, *fallback;
-
-    struct weir__job job;
-    struct weir__feed feed;
-    struct output outputs[OUTPUTS];
-    weir__timer *deadline, *idle, *drain;
-    int64_t last_output_ns;
-
-    int job_over, exited, draining, cancelled;
-    enum weir_why stopping; /* why a stop was asked for; the result's only once it took effect */
-    struct weir_result result;
-
-    weir_run_done done;
-    void *context;
-};
+#include "proc/running.h"
 
 void weir_run_options_init(struct weir_run_options *options)
 {
@@ -71,301 +30,6 @@ void weir_run_options_init(struct weir_run_options *options)
         .terminal_fd = -1,
     };
 }
-
-/* --- The end -------------------------------------------------------------- */
-
-static void close_output(struct output *output)
-{
-    weir__capture_abandon(&output->capture);
-    weir__relay_abandon(&output->relay);
-}
-
-static int is_open(const struct output *output)
-{
-    return weir__capture_is_open(&output->capture) || weir__relay_is_open(&output->relay);
-}
-
-static void close_everything(struct weir_run *run)
-{
-    weir__timer_close(&run->deadline);
-    weir__timer_close(&run->idle);
-    weir__timer_close(&run->drain);
-    weir__feed_close(&run->feed);
-    for (int i = 0; i < OUTPUTS; i++) {
-        close_output(&run->outputs[i]);
-        weir__capture_clear(&run->outputs[i].capture);
-    }
-}
-
-/* Moves what an output captured into the result. */
-static void take_output(struct weir_run *run, struct output *output, struct weir_output *to)
-{
-    struct weir_error error;
-    int status;
-
-    if (output->capture.owner == NULL)
-        return;
-    if (output->capture.spool_errno != 0) {
-        weir__fail(&error, WEIR_ERR_SYSTEM, output->capture.spool_errno,
-                   "cannot spool the output to a file: free space in $TMPDIR");
-        weir__life_fail(&run->life, &error);
-    }
-    status = weir__capture_finish(&output->capture, to, &error);
-    if (status == 0)
-        status =
-            weir__output_decode(to, run->charset, run->options.on_error, run->fallback, &error);
-    if (status < 0)
-        weir__life_fail(&run->life, &error);
-}
-
-/* The last thing that a callback does: the owner may free the run here. */
-static void finish_if_over(struct weir_run *run)
-{
-    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT])
-        || is_open(&run->outputs[ERR]))
-        return;
-    take_output(run, &run->outputs[OUT], &run->result.out);
-    take_output(run, &run->outputs[ERR], &run->result.err);
-    close_everything(run);
-    weir__life_end(&run->life);
-}
-
-static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number, const char *text)
-{
-    weir__context_tell(run->life.weir, (struct weir_event){
-                                           .kind = kind,
-                                           .job = run->job.id,
-                                           .name = run->result.argv[0],
-                                           .pid = run->result.pid,
-                                           .number = number,
-                                           .text = text,
-                                           .length = text != NULL ? strlen(text) : 0,
-                                       });
-}
-
-static void stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
-{
-    if (run->stopping == WEIR_WHY_NONE)
-        run->stopping = why;
-    weir__feed_close(&run->feed);
-    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
-}
-
-/* The program is gone; what it left behind has the drain time, no more. */
-static void drain(struct weir_run *run)
-{
-    if (run->draining)
-        return;
-    run->draining = 1;
-    weir__timer_start(run->drain, run->options.drain_ms);
-}
-
-/* Nothing reads or writes for us any more, but something still lives. */
-static void stop_rest(struct weir_run *run)
-{
-    if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
-        && !is_open(&run->outputs[ERR]))
-        weir__job_stop(&run->life.weir->link, &run->job, run->options.grace_ms);
-}
-
-static void drain_is_over(void *data)
-{
-    struct weir_run *run = data;
-
-    for (int i = 0; i < OUTPUTS; i++) {
-        struct output *output = &run->outputs[i];
-
-        if (!is_open(output))
-            continue;
-        if (weir__relay_is_open(&output->relay) && !weir__relay_is_starved(&output->relay)) {
-            weir__timer_start(run->drain, run->options.drain_ms); /* our reader is slow */
-            continue;
-        }
-        weir__result_holder(&run->result, output->capture.owner != NULL ? output->capture.fd
-                                                                        : output->relay.from);
-        close_output(output);
-    }
-    stop_rest(run);
-    finish_if_over(run);
-}
-
-static void time_is_up(void *data)
-{
-    struct weir_run *run = data;
-
-    weir__life_hold(&run->life);
-    weir__link_catch_up(&run->life.weir->link); /* it may have exited this very moment */
-    if (weir__life_release(&run->life) || run->life.over)
-        return;
-    if (run->exited) {
-        drain_is_over(run);
-        return;
-    }
-    if (run->job_over)
-        return;
-    tell(run, WEIR_EVENT_TIMEOUT, 0, "timeout");
-    stop(run, WEIR_WHY_TIMEOUT, run->options.grace_ms);
-}
-
-static void check_idle(void *data)
-{
-    struct weir_run *run = data;
-    int64_t quiet_ms = (weir__clock_ns() - run->last_output_ns) / 1000000;
-
-    if (run->exited || run->job_over || run->stopping != WEIR_WHY_NONE)
-        return;
-    if (quiet_ms < run->options.idle_ms) {
-        weir__timer_start(run->idle, run->options.idle_ms - quiet_ms);
-        return;
-    }
-    tell(run, WEIR_EVENT_TIMEOUT, 0, "idle");
-    stop(run, WEIR_WHY_IDLE, run->options.grace_ms);
-}
-
-/* --- Output --------------------------------------------------------------- */
-
-static void output_came(void *owner, const char *bytes, size_t length)
-{
-    struct output *output = owner;
-    struct weir_run *run = output->run;
-
-    (void)bytes;
-    (void)length;
-    if (run->idle != NULL)
-        run->last_output_ns = weir__clock_ns();
-    if (run->options.overflow == WEIR_OVERFLOW_STOP
-        && output->capture.total > run->options.max_output && run->stopping == WEIR_WHY_NONE)
-        stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
-    if (output->capture.spool_errno != 0 && run->stopping == WEIR_WHY_NONE)
-        stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
-}
-
-static void output_passed(void *owner, size_t length)
-{
-    struct output *output = owner;
-
-    (void)length;
-    output->run->last_output_ns = weir__clock_ns();
-}
-
-static void output_ended(void *owner)
-{
-    struct output *output = owner;
-
-    stop_rest(output->run);
-    finish_if_over(output->run);
-}
-
-static void relay_ended(void *owner, int failed)
-{
-    struct output *output = owner;
-    struct weir_run *run = output->run;
-    struct weir_error error;
-
-    /* EPIPE: our reader went away; the program learns it at its next write. */
-    if (failed != 0 && failed != EPIPE) {
-        weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass the output on");
-        weir__life_fail(&run->life, &error);
-    }
-    output_ended(output);
-}
-
-/* --- The job -------------------------------------------------------------- */
-
-static void job_started(void *owner, const pid_t *pids, size_t count)
-{
-    struct weir_run *run = owner;
-
-    run->result.pid = count > 0 ? pids[0] : 0;
-    tell(run, WEIR_EVENT_STARTED, 0, NULL);
-}
-
-static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
-                       const char *detail)
-{
-    struct weir_run *run = owner;
-
-    (void)stage;
-    weir__result_not_started(&run->result, weir__step_find(step), sys_errno, detail);
-    run->exited = 1;
-    tell(run, WEIR_EVENT_NOT_STARTED, sys_errno, step);
-}
-
-static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
-{
-    struct weir_run *run = owner;
-
-    (void)stage;
-    run->exited = 1;
-    run->result.pid = how->pid;
-    /* A stop that no signal followed came too late: the program ended by itself. */
-    if (run->result.stopped_with_count > 0)
-        run->result.why = run->stopping;
-    weir__result_exited(&run->result, how, run->limits);
-    tell(run, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
-         how->signal != 0 ? how->signal : how->code, NULL);
-    weir__feed_close(&run->feed);
-    drain(run);
-    stop_rest(run);
-}
-
-static void job_sent(void *owner, int signal)
-{
-    struct weir_run *run = owner;
-
-    /* What the owner sends through weir_run_signal() stops nobody by itself. */
-    if (run->stopping != WEIR_WHY_NONE || run->exited)
-        weir__result_sent(&run->result, signal);
-    tell(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
-}
-
-static void job_paused(void *owner, size_t stage, int signal)
-{
-    (void)stage;
-    tell(owner, WEIR_EVENT_PAUSED, signal, NULL);
-}
-
-static void job_ended(void *owner)
-{
-    struct weir_run *run = owner;
-
-    run->job_over = 1;
-    if (!run->exited) { /* killed, and still there: stuck in the kernel */
-        run->exited = 1;
-        run->result.why = run->stopping;
-        weir__result_lost(&run->result);
-        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
-    }
-    weir__feed_close(&run->feed);
-    drain(run);
-    finish_if_over(run);
-}
-
-static void job_lost(void *owner)
-{
-    struct weir_run *run = owner;
-
-    run->job_over = 1;
-    if (!run->exited) {
-        run->exited = 1;
-        run->result.why = WEIR_WHY_HOST_GONE;
-        weir__result_lost(&run->result);
-        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
-    }
-    weir__feed_close(&run->feed);
-    drain(run);
-    finish_if_over(run);
-}
-
-static const struct weir__job_ops job_ops = {
-    .started = job_started,
-    .failed = job_failed,
-    .exited = job_exited,
-    .sent = job_sent,
-    .paused = job_paused,
-    .ended = job_ended,
-    .lost = job_lost,
-};
 
 /* --- The start ------------------------------------------------------------ */
 
@@ -394,54 +58,6 @@ static int open_feed(struct weir_run *run, int *child_end)
                             run->options.input_bytes, run->options.input_length, &run->life.error);
 }
 
-static int open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
-                       int *child_end)
-{
-    struct output *output = &run->outputs[which];
-    int pipe_ends[2], from;
-
-    if (mode != WEIR_OUTPUT_CAPTURE && mode != WEIR_OUTPUT_RELAY)
-        return 0;
-    if (weir__pipe(pipe_ends, &run->life.error) < 0)
-        return WEIR_ERR_SYSTEM;
-    from = pipe_ends[FD_READ_END];
-    *child_end = pipe_ends[FD_WRITE_END];
-    weir__fd_set_nonblocking(from);
-    if (mode == WEIR_OUTPUT_RELAY) {
-        output->relay.owner = output;
-        output->relay.on_bytes = output_passed;
-        output->relay.on_end = relay_ended;
-        return weir__relay_start(&output->relay, run->life.weir->loop, from, relay_to, 0, NULL,
-                                 &run->life.error);
-    }
-    output->capture.owner = output;
-    output->capture.on_bytes = output_came;
-    output->capture.on_end = output_ended;
-    return weir__capture_start(&output->capture, run->life.weir->loop, from,
-                               run->options.max_output,
-                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->life.error);
-}
-
-static int open_timers(struct weir_run *run)
-{
-    const struct weir_run_options *options = &run->options;
-    weir__loop *loop = run->life.weir->loop;
-    int status = weir__timer_new(loop, drain_is_over, run, &run->drain, &run->life.error);
-
-    if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
-        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->life.error);
-        if (status == 0)
-            weir__timer_start(run->deadline, options->timeout_ms);
-    }
-    if (status == 0 && options->idle_ms != WEIR_FOREVER) {
-        run->last_output_ns = weir__clock_ns();
-        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->life.error);
-        if (status == 0)
-            weir__timer_start(run->idle, options->idle_ms);
-    }
-    return status;
-}
-
 static int output_end(enum weir_output_to mode, int ours, int given)
 {
     return mode == WEIR_OUTPUT_FD ? given : mode == WEIR_OUTPUT_NONE ? -1 : ours;
@@ -456,13 +72,13 @@ static int begin(struct weir_run *run, const struct weir_command *command)
     int status = weir__result_begin(&run->result, command, &run->life.error);
 
     if (status == 0)
-        status = open_timers(run);
+        status = weir__run_open_timers(run);
     if (status < 0)
         return status;
     if (command->cwd != NULL || !weir__link_shares_directory(&run->life.weir->link))
         ends.cwd = weir__command_open_cwd(command);
     if (ends.cwd < -1) {
-        job_failed(run, 0, "chdir", -ends.cwd, "");
+        weir__run_job_ops.failed(run, 0, "chdir", -ends.cwd, "");
         run->job_over = 1;
         ends.cwd = -1;
         return 0;
@@ -470,9 +86,9 @@ static int begin(struct weir_run *run, const struct weir_command *command)
     if (options->input == WEIR_INPUT_BYTES)
         status = open_feed(run, &ends.in);
     if (status == 0)
-        status = open_output(run, OUT, options->out, options->out_fd, &ends.out);
+        status = weir__run_open_output(run, OUT, options->out, options->out_fd, &ends.out);
     if (status == 0 && !options->merge_stderr)
-        status = open_output(run, ERR, options->err, options->err_fd, &ends.err);
+        status = weir__run_open_output(run, ERR, options->err, options->err_fd, &ends.err);
     if (status == 0) {
         stage.cwd = ends.cwd;
         stage.stdio[0] = options->input == WEIR_INPUT_FD ? options->input_fd : ends.in;
@@ -480,7 +96,7 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         stage.stdio[2] = options->merge_stderr
                              ? stage.stdio[1]
                              : output_end(options->err, ends.err, options->err_fd);
-        run->job.ops = &job_ops;
+        run->job.ops = &weir__run_job_ops;
         run->job.owner = run;
         run->job.quiet = run->life.weir->on_event == NULL && options->terminal_fd < 0;
         run->job.in_background = options->terminal_background;
@@ -503,7 +119,7 @@ static int begin_or_close(void *data)
     int status = begin(run, beginning->command);
 
     if (status < 0)
-        close_everything(run);
+        weir__run_close(run);
     /* What never started is over; its owner hears so from the loop, not from here. */
     else if (run->job_over)
         weir__timer_start(run->drain, 0);
@@ -516,7 +132,7 @@ static void abandon(struct weir__life *life)
 
     if (!run->job_over)
         weir__job_abandon(&run->life.weir->link, &run->job);
-    close_everything(run);
+    weir__run_close(run);
 }
 
 static void tell_owner(struct weir__life *life)
@@ -663,11 +279,11 @@ static void do_cancel(void *data)
     if (run->life.over)
         return;
     if (!run->exited) {
-        stop(run, WEIR_WHY_CANCELLED, grace_ms);
+        weir__run_stop(run, WEIR_WHY_CANCELLED, grace_ms);
         return;
     }
     weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
-    drain_is_over(run);
+    weir__run_drained(run);
 }
 
 void weir_run_cancel(weir_run_t *run)
