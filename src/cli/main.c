@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 
 #include <weir/weir.h>
 
-#include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/options.h"
@@ -26,47 +24,6 @@ const struct cli_command *cli_find(const char *name)
         if (strcmp((*command)->name, name) == 0)
             return *command;
     return strcmp(name, "weir") == 0 ? &cli_weir : NULL;
-}
-
-/* One write a message, so that lines of several programs do not mix. */
-static void say(const struct cli_command *command, const char *format, va_list args)
-{
-    char line[2048];
-    int used = snprintf(line, sizeof line, "%s: ", help_words(command).text);
-
-    vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
-    used = (int)strlen(line);
-    line[used++] = '\n';
-    weir__write_all(STDERR_FILENO, line, (size_t)used);
-}
-
-void cli_say(const struct cli_command *command, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(command, format, args);
-    va_end(args);
-}
-
-int cli_bad_usage(const struct cli_command *command, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(command, format, args);
-    va_end(args);
-    help_usage(command, stderr);
-    return command->usage_status;
-}
-
-int cli_flush(void)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    clearerr(stdout);
-    return errno != 0 ? errno : EIO;
 }
 
 /* Output that did not arrive is a failure, whatever else went well. */

@@ -1,3 +1,4 @@
+/* The parser: reads a command line by the tables. */
 #include "config.h"
 
 #include "cli/options.h"
@@ -8,240 +9,13 @@
 
 #include <weir/weir.h>
 
-#include "base/error.h"
-#include "base/units.h"
 #include "cli/help.h"
 #include "cli/suggest.h"
-
-enum { COMMON_HELP, COMMON_VERSION };
-
-const struct cli_option cli_common_options[] = {
-    [COMMON_HELP] = {.name = "help", .letter = 'h', .group = "Help", .help = "print this and exit"},
-    [COMMON_VERSION] = {.name = "version", .group = "Help", .help = "print the version and exit"},
-};
-const size_t cli_common_count = sizeof cli_common_options / sizeof cli_common_options[0];
-
-void cli_list_add(struct cli_list *list, const char *item)
-{
-    const char **items = realloc(list->items, (list->count + 2) * sizeof *items);
-
-    if (items == NULL) {
-        fputs("weir: no memory for the command line\n", stderr);
-        exit(CLI_FAILED);
-    }
-    list->items = items;
-    items[list->count++] = item;
-    items[list->count] = NULL;
-}
 
 int cli_given(const struct cli_parsed *parsed, size_t option)
 {
     return (parsed->given >> option & 1) != 0;
 }
-
-/* --- Values: one function a kind ------------------------------------------- */
-
-/* Each reads value into the option's place.  Returns 0, or a negative status
- * with error saying what is wrong and what is accepted. */
-typedef int store(const struct cli_option *option, const char *value, void *place,
-                  struct weir_error *error);
-
-static int store_text(const struct cli_option *option, const char *value, void *place,
-                      struct weir_error *error)
-{
-    if (*value == '\0')
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s is empty: give %s", option->name,
-                          option->metavar);
-    *(const char **)place = value;
-    return 0;
-}
-
-static int store_charset(const struct cli_option *option, const char *value, void *place,
-                         struct weir_error *error)
-{
-    weir_decoder *decoder;
-    struct weir_error why;
-
-    if (strcmp(value, "binary") != 0) {
-        decoder = weir_decoder_new(value, WEIR_REPLACE, NULL, &why);
-        if (decoder == NULL)
-            return weir__fail(error, why.status, 0,
-                              "--%s: there is no character set \"%.40s\": give auto, binary, "
-                              "utf-8, or a name that iconv -l lists, such as gb18030, shift_jis, "
-                              "utf-16 or latin1",
-                              option->name, value);
-        weir_decoder_free(decoder);
-    }
-    *(const char **)place = value;
-    return 0;
-}
-
-static int store_time(const struct cli_option *option, const char *value, void *place,
-                      struct weir_error *error)
-{
-    int64_t ms;
-
-    if (weir__duration_parse(value, &ms) < 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no length of time: give " WEIR__DURATION_FORMS,
-                          option->name, value);
-    if (ms == 0 && option->kind == CLI_DURATION)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s %.80s would be over before it began: give more than 0, or leave "
-                          "it out for no bound",
-                          option->name, value);
-    *(int64_t *)place = ms;
-    return 0;
-}
-
-static int store_size(const struct cli_option *option, const char *value, void *place,
-                      struct weir_error *error)
-{
-    uint64_t bytes;
-
-    if (weir__size_parse(value, &bytes) < 0 || bytes > SIZE_MAX / 2)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no size: give " WEIR__SIZE_FORMS, option->name,
-                          value);
-    *(uint64_t *)place = bytes;
-    return 0;
-}
-
-static int store_count(const struct cli_option *option, const char *value, void *place,
-                       struct weir_error *error)
-{
-    uint64_t least = option->kind == CLI_COUNT ? 1 : 0, number;
-
-    if (value[strspn(value, "0123456789")] != '\0' || weir__size_parse(value, &number) < 0
-        || number < least || number > CLI_COUNT_MAX)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s cannot be \"%.80s\": give a number from %d to %d", option->name,
-                          value, (int)least, CLI_COUNT_MAX);
-    *(uint64_t *)place = number;
-    return 0;
-}
-
-static int store_choice(const struct cli_option *option, const char *value, void *place,
-                        struct weir_error *error)
-{
-    char list[200] = "";
-
-    for (int i = 0; option->choices[i] != NULL; i++) {
-        size_t used = strlen(list);
-
-        if (strcmp(option->choices[i], value) == 0) {
-            *(int *)place = i;
-            return 0;
-        }
-        snprintf(list + used, sizeof list - used, "%s%s",
-                 i == 0                           ? ""
-                 : option->choices[i + 1] == NULL ? " or "
-                                                  : ", ",
-                 option->choices[i]);
-    }
-    return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s cannot be \"%.80s\": give %s", option->name,
-                      value, list);
-}
-
-static int store_variable(const struct cli_option *option, const char *value, void *place,
-                          struct weir_error *error)
-{
-    const char *equals = strchr(value, '=');
-
-    if (equals == NULL || equals == value)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no variable: give NAME=VALUE", option->name, value);
-    cli_list_add(place, value);
-    return 0;
-}
-
-static int store_name(const struct cli_option *option, const char *value, void *place,
-                      struct weir_error *error)
-{
-    if (*value == '\0' || strchr(value, '=') != NULL)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no variable's name: give the name alone, such as "
-                          "HOME",
-                          option->name, value);
-    cli_list_add(place, value);
-    return 0;
-}
-
-static int store_texts(const struct cli_option *option, const char *value, void *place,
-                       struct weir_error *error)
-{
-    (void)option;
-    (void)error;
-    cli_list_add(place, value);
-    return 0;
-}
-
-static int store_item(const struct cli_option *option, const char *value, void *place,
-                      struct weir_error *error)
-{
-    const char *item = NULL;
-    int status = store_text(option, value, &item, error);
-
-    if (status == 0)
-        cli_list_add(place, item);
-    return status;
-}
-
-/* A limit's value: processor time is a length of time, the others are numbers. */
-static int read_limit(int limit, const char *value, uint64_t *number)
-{
-    int64_t ms;
-
-    if (limit != WEIR_LIMIT_CPU)
-        return weir__size_parse(value, number);
-    if (weir__duration_parse(value, &ms) < 0)
-        return -1;
-    *number = (uint64_t)(ms + 999) / 1000;
-    return 0;
-}
-
-static int store_limit(const struct cli_option *option, const char *value, void *place,
-                       struct weir_error *error)
-{
-    const char *equals = strchr(value, '=');
-    char name[32] = "";
-    struct weir_error why;
-    uint64_t number;
-    int limit;
-
-    if (equals == NULL || equals == value)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no limit: give NAME=VALUE, such as memory=512M",
-                          option->name, value);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
-    limit = weir_limit_find(name, &why);
-    if (limit < 0)
-        return weir__fail(error, why.status, 0, "--%s: %.400s", option->name, why.text);
-    if (read_limit(limit, equals + 1, &number) < 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s: \"%.80s\" is no value for %s: give %s",
-                          option->name, equals + 1, name,
-                          limit == WEIR_LIMIT_CPU ? WEIR__DURATION_FORMS
-                                                  : "a number, or one with K, M, G or T (powers "
-                                                    "of 1024): 64, 512M");
-    ((uint64_t *)place)[limit] = number;
-    return 0;
-}
-
-static store *const stores[] = {
-    [CLI_TEXT] = store_text,       [CLI_FILE] = store_text,     [CLI_DIRECTORY] = store_text,
-    [CLI_CHARSET] = store_charset, [CLI_DURATION] = store_time, [CLI_GRACE] = store_time,
-    [CLI_SIZE] = store_size,       [CLI_CHOICE] = store_choice, [CLI_VARIABLE] = store_variable,
-    [CLI_NAME] = store_name,       [CLI_LIMIT] = store_limit,   [CLI_COUNT] = store_count,
-    [CLI_NUMBER] = store_count,    [CLI_TEXTS] = store_texts,   [CLI_FILES] = store_item,
-};
-
-int cli_store(const struct cli_option *option, const char *value, void *place,
-              struct weir_error *error)
-{
-    return stores[option->kind](option, value, place, error);
-}
-
-/* --- The parser ------------------------------------------------------------ */
 
 struct reading {
     const struct cli_command *command;
@@ -252,7 +26,7 @@ struct reading {
 
 static int answer_common(const struct cli_command *command, const struct cli_option *option)
 {
-    if (option == &cli_common_options[COMMON_HELP])
+    if (option == &cli_common_options[CLI_COMMON_HELP])
         help_print(command, stdout);
     else
         printf("weir %s\n", weir_version());
@@ -262,13 +36,6 @@ static int answer_common(const struct cli_command *command, const struct cli_opt
 static int is_common(const struct cli_option *option)
 {
     return option >= cli_common_options && option < cli_common_options + cli_common_count;
-}
-
-void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES])
-{
-    tables[0] = (struct cli_table){command->options, command->option_count};
-    tables[1] = (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
-    tables[2] = (struct cli_table){cli_common_options, cli_common_count};
 }
 
 /* Notes that the option was given.  Returns where its value belongs. */

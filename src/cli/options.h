@@ -44,7 +44,8 @@ struct cli_option {
     const char *more;           /* in the man page only; NULL: nothing */
 };
 
-/* --help and --version, which every subcommand has. */
+/* --help and --version, which every subcommand has: about_common.c. */
+enum { CLI_COMMON_HELP, CLI_COMMON_VERSION };
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_common_count;
 
@@ -94,7 +95,7 @@ enum { CLI_GO_ON = -1 };
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
               struct cli_parsed *parsed);
 
-/* Reads value into the option's place, as the parser does.  Returns 0, or a negative
+/* values.c: reads value into the option's place, as the parser does.  Returns 0, or a negative
  * status with error saying what is wrong and what is accepted. */
 int cli_store(const struct cli_option *option, const char *value, void *place,
               struct weir_error *error);
