@@ -53,8 +53,8 @@ static const char *escape(unsigned char byte, char place[8])
     return place;
 }
 
-int weir__canonical_add_string(struct weir__buffer *out, const char *text, size_t length,
-                               struct weir_error *error)
+static int add_string(struct weir__buffer *out, const char *text, size_t length,
+                      struct weir_error *error)
 {
     size_t done = 0;
     int status = add(out, "\"", error);
@@ -144,7 +144,7 @@ static int add_array(struct weir__buffer *out, const json_t *array, struct weir_
 static int add_member(struct weir__buffer *out, const json_t *object, const char *name,
                       struct weir_error *error)
 {
-    int status = weir__canonical_add_string(out, name, strlen(name), error);
+    int status = add_string(out, name, strlen(name), error);
 
     if (status == 0)
         status = add(out, ":", error);
@@ -181,8 +181,7 @@ static int add_value(struct weir__buffer *out, const json_t *value, struct weir_
     case JSON_ARRAY:
         return add_array(out, value, error);
     case JSON_STRING:
-        return weir__canonical_add_string(out, json_string_value(value), json_string_length(value),
-                                          error);
+        return add_string(out, json_string_value(value), json_string_length(value), error);
     case JSON_INTEGER:
         return add_integer(out, json_integer_value(value), error);
     case JSON_REAL:

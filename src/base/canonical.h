@@ -21,10 +21,6 @@ int weir__canonical_add(struct weir__buffer *out, const json_t *value, struct we
  * length may be NULL.  Returns NULL when memory is short. */
 char *weir__canonical_text(const json_t *value, size_t *length);
 
-/* Appends a JSON string, quoted.  text is UTF-8.  Errors: NOMEM. */
-int weir__canonical_add_string(struct weir__buffer *out, const char *text, size_t length,
-                               struct weir_error *error);
-
 /* Compares names by their UTF-16 code units, as strcmp() does by bytes. */
 int weir__canonical_compare(const char *a, const char *b);
 

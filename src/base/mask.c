@@ -84,7 +84,8 @@ static int is_innocent(const char *name, size_t length)
     return 0;
 }
 
-int weir__mask_is_secret_name(const char *name, size_t length)
+/* Whether a name speaks of a secret: "--client-secret", "PGPASSWORD". */
+static int is_secret_name(const char *name, size_t length)
 {
     while (length > 0 && is_separator(*name)) {
         name++;
@@ -212,7 +213,7 @@ static int hide_named(struct scan *scan, size_t begin, size_t end)
     char after = byte_at(scan, end);
     size_t value = end + 1;
 
-    if (!weir__mask_is_secret_name(scan->word + begin, end - begin))
+    if (!is_secret_name(scan->word + begin, end - begin))
         return 0;
     if (after == '=') {
         /* An option's or a variable's own word: all of it. */
@@ -369,7 +370,7 @@ static int is_announced(const char *before)
     size_t length = before != NULL ? strlen(before) : 0;
 
     return length > 1 && before[0] == '-' && strcspn(before, "= \t\n:") == length
-           && weir__mask_is_secret_name(before, length);
+           && is_secret_name(before, length);
 }
 
 int weir__mask_add(struct weir__buffer *out, const char *word, const char *before,

@@ -29,7 +29,4 @@
 int weir__mask_add(struct weir__buffer *out, const char *word, const char *before,
                    struct weir_error *error);
 
-/* Whether a name speaks of a secret: "--client-secret", "PGPASSWORD". */
-int weir__mask_is_secret_name(const char *name, size_t length);
-
 #endif

@@ -10,27 +10,20 @@
 #include "base/fd.h"
 #include "proc/command.h"
 
-int weir__stage_is_relayed(const struct weir_pipeline_settings *settings,
-                           const struct weir_stage *stage)
+/* Whether the host must see the stage's output pass. */
+static int is_relayed(const struct weir_pipeline_settings *settings, const struct weir_stage *stage)
 {
     return settings->meter || stage->meter || stage->charset != NULL
            || stage->idle_ms != WEIR_FOREVER;
 }
 
-void weir__plumbing_close_children(struct weir__ends *ends, size_t count)
+void weir__plumbing_close(struct weir__ends *ends, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         weir__close(&ends[i].cwd);
         for (int end = 0; end < 3; end++)
             if (ends[i].owned[end])
                 weir__close(&ends[i].stdio[end]);
-    }
-}
-
-void weir__plumbing_close(struct weir__ends *ends, size_t count)
-{
-    weir__plumbing_close_children(ends, count);
-    for (size_t i = 0; i < count; i++) {
         weir__close(&ends[i].relay_from);
         if (ends[i].relay_to_is_ours)
             weir__close(&ends[i].relay_to);
@@ -62,8 +55,8 @@ static int open_input(const struct weir_pipeline_settings *settings, struct weir
     return 0;
 }
 
-static int open_output(const struct weir_pipeline_settings *settings,
-                       struct weir__outfile *output, int *fd, struct weir_error *error)
+static int open_output(const struct weir_pipeline_settings *settings, struct weir__outfile *output,
+                       int *fd, struct weir_error *error)
 {
     *fd = settings->output_fd;
     if (settings->output == NULL)
@@ -130,7 +123,7 @@ static int open_stages(const weir_pipeline_t *pipeline, struct weir__ends *ends,
                 own(&ends[i + 1], 0, pipe_ends[FD_READ_END]);
             }
         }
-        if (status == 0 && !is_map && weir__stage_is_relayed(&pipeline->settings, stage))
+        if (status == 0 && !is_map && is_relayed(&pipeline->settings, stage))
             status = open_relay(&ends[i], error);
         if (status == 0 && !is_map)
             status = open_errors(stage, &ends[i], error);

@@ -14,10 +14,6 @@ struct weir__ends {
     int errors;        /* read end of its stderr; -1: not kept */
 };
 
-/* Whether the host must see the stage's output pass. */
-int weir__stage_is_relayed(const struct weir_pipeline_settings *settings,
-                           const struct weir_stage *stage);
-
 /* Opens everything for pipeline: ends has room for a stage each; *output gets
  * the output file, if there is one.  A directory that cannot be entered is no
  * error: ends->cwd is then a negative errno value below -1.  On failure nothing
@@ -25,10 +21,7 @@ int weir__stage_is_relayed(const struct weir_pipeline_settings *settings,
 int weir__plumbing_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
                         struct weir__outfile *output, struct weir_error *error);
 
-/* Closes the children's ends. */
-void weir__plumbing_close_children(struct weir__ends *ends, size_t count);
-
-/* Closes ours too, those that nobody has taken (set to -1). */
+/* Closes the children's ends, and those of ours that nobody has taken (set to -1). */
 void weir__plumbing_close(struct weir__ends *ends, size_t count);
 
 #endif

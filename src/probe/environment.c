@@ -66,7 +66,9 @@ static int is_in(const char *const *patterns, size_t count, const char *name)
 
 #define IS_IN(patterns, name) is_in(patterns, sizeof(patterns) / sizeof(patterns)[0], name)
 
-int weir__environment_matters(const char *name)
+/* Whether a variable decides which toolchain is found or how it behaves:
+ * VIRTUAL_ENV, CONDA_*, GO*, PYTHON*, OTEL_*, PATH and their like. */
+static int matters(const char *name)
 {
     return IS_IN(watched, name) && !IS_IN(unwatched, name);
 }
@@ -191,7 +193,7 @@ json_t *weir__environment_json(char *const *environment)
     for (size_t i = 0; list != NULL && i < count; i++) {
         char *name = name_of(list[i]);
 
-        if (name != NULL && weir__environment_matters(name))
+        if (name != NULL && matters(name))
             json_object_set_new(object, name, weir__masked(name, list[i] + strlen(name) + 1));
         free(name);
     }

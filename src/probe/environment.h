@@ -22,10 +22,6 @@ char **weir__environment_read(const char *bytes, size_t length);
 
 void weir__environment_free(char **environment);
 
-/* Whether a variable decides which toolchain is found or how it behaves:
- * VIRTUAL_ENV, CONDA_*, GO*, PYTHON*, OTEL_*, PATH and their like. */
-int weir__environment_matters(const char *name);
-
 /* {"NAME": "value"} of those that matter, sorted by name, secrets masked. */
 json_t *weir__environment_json(char *const *environment);
 
