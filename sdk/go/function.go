@@ -42,21 +42,13 @@ type invocation func(c *call, to []byte) ([]byte, error)
 func Func[P, R any](name string, f func(ctx context.Context, p P) (R, error)) *Function {
 	fn := newFunction[P](name)
 	fn.returns = typeOf[R]()
-	bind := binder[P](fn)
-	fn.bind = func(params []byte) (invocation, *Error) {
-		p, err := bind(params)
+	return does(fn, func(c *call, p *P, to []byte) ([]byte, error) {
+		result, err := f(c, *p)
 		if err != nil {
-			return nil, err
+			return to, err
 		}
-		return func(c *call, to []byte) ([]byte, error) {
-			result, err := f(c, *p)
-			if err != nil {
-				return to, err
-			}
-			return appendValue(to, result)
-		}, nil
-	}
-	return fn
+		return appendValue(to, result)
+	})
 }
 
 // Source offers a function that gives a stream of values: each emit sends one,
@@ -66,20 +58,12 @@ func Source[P, T any](name string, f func(ctx context.Context, p P, emit func(T)
 	fn := newFunction[P](name)
 	fn.output = true
 	fn.returns = typeOf[T]()
-	bind := binder[P](fn)
-	fn.bind = func(params []byte) (invocation, *Error) {
-		p, err := bind(params)
-		if err != nil {
-			return nil, err
+	return does(fn, func(c *call, p *P, to []byte) ([]byte, error) {
+		if err := firstError(f(c, *p, emitter[T](c)), c.lost()); err != nil {
+			return to, err
 		}
-		return func(c *call, to []byte) ([]byte, error) {
-			if err := firstError(f(c, *p, emitter[T](c)), c.lost()); err != nil {
-				return to, err
-			}
-			return append(to, "null"...), nil
-		}, nil
-	}
-	return fn
+		return append(to, "null"...), nil
+	})
 }
 
 // Sink offers a function that reads a stream of values, and gives one.
@@ -87,22 +71,14 @@ func Sink[P, T, R any](name string, f func(ctx context.Context, p P, in *Values[
 	fn := newFunction[P](name)
 	fn.takes(typeOf[T]())
 	fn.returns = typeOf[R]()
-	bind := binder[P](fn)
-	fn.bind = func(params []byte) (invocation, *Error) {
-		p, err := bind(params)
-		if err != nil {
-			return nil, err
+	return does(fn, func(c *call, p *P, to []byte) ([]byte, error) {
+		in := input[T](c)
+		result, err := f(c, *p, in)
+		if err := firstError(err, in.unminded()); err != nil {
+			return to, err
 		}
-		return func(c *call, to []byte) ([]byte, error) {
-			in := input[T](c)
-			result, err := f(c, *p, in)
-			if err := firstError(err, in.unminded()); err != nil {
-				return to, err
-			}
-			return appendValue(to, result)
-		}, nil
-	}
-	return fn
+		return appendValue(to, result)
+	})
 }
 
 // Duplex offers a function that reads a stream and gives a stream.
@@ -112,22 +88,14 @@ func Duplex[P, T, U any](name string,
 	fn.takes(typeOf[T]())
 	fn.output = true
 	fn.returns = typeOf[U]()
-	bind := binder[P](fn)
-	fn.bind = func(params []byte) (invocation, *Error) {
-		p, err := bind(params)
-		if err != nil {
-			return nil, err
+	return does(fn, func(c *call, p *P, to []byte) ([]byte, error) {
+		in := input[T](c)
+		err := f(c, *p, in, emitter[U](c))
+		if err := firstError(err, c.lost(), in.unminded()); err != nil {
+			return to, err
 		}
-		return func(c *call, to []byte) ([]byte, error) {
-			in := input[T](c)
-			err := f(c, *p, in, emitter[U](c))
-			if err := firstError(err, c.lost(), in.unminded()); err != nil {
-				return to, err
-			}
-			return append(to, "null"...), nil
-		}, nil
-	}
-	return fn
+		return append(to, "null"...), nil
+	})
 }
 
 // Doc says in one line what the function does.
@@ -175,15 +143,16 @@ func typeOf[T any]() reflect.Type {
 	return reflect.TypeOf((*T)(nil)).Elem()
 }
 
-// binder reads parameters into a P.
-func binder[P any](fn *Function) func(params []byte) (*P, *Error) {
-	return func(params []byte) (*P, *Error) {
+// does says what fn does with its parameters, once they are read into a P.
+func does[P any](fn *Function, work func(c *call, p *P, to []byte) ([]byte, error)) *Function {
+	fn.bind = func(params []byte) (invocation, *Error) {
 		p := new(P)
 		if err := fn.signature.bind(params, reflect.ValueOf(p)); err != nil {
 			return nil, err
 		}
-		return p, nil
+		return func(c *call, to []byte) ([]byte, error) { return work(c, p, to) }, nil
 	}
+	return fn
 }
 
 // input is the function's end of the input stream.
