@@ -56,7 +56,7 @@ embed_runs() {
 
 static=
 [ ! -e "$libdir/libweir.a" ] || static=yes
-plan $((6 + ${static:+1}))
+plan $((${static:+1 +} 6))
 check "the weir on the PATH is the one installed, and weir.pc is of its version" is_the_one_installed
 check "it runs a program, and finds its spawner by itself" runs
 check "the program in README.md is built as it says" readme_builds
