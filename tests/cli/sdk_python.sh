@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Python SDK: its functions, the vectors of the protocol, the hostile cases, its client, its installation.
+# The Python SDK: its functions, the vectors of the protocol, the hostile cases, its client, its README.
 : "${srcdir:=.}" "${builddir:=.}" "${PYTHON3=python3}"
 
 if ! "${PYTHON3:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then

@@ -1,0 +1,66 @@
+#!/bin/sh
+# weir where it was installed to, used as somebody does who has nothing else of it.
+# Not part of `make check`: run by `make installcheck`, with $bindir and $pkgconfigdir,
+# and by tests/install/debian.sh, which has it where the system looks.
+. "$srcdir/tests/support/tap.sh"
+
+unset WEIR_SPAWNER
+PATH=${bindir:+$bindir:}$PATH
+PKG_CONFIG_PATH=${pkgconfigdir-}
+export PATH PKG_CONFIG_PATH
+# Where the loader does not look by itself, the program is told.
+libdir=$(pkg-config --variable=libdir weir)
+LD_LIBRARY_PATH=${pkgconfigdir:+$libdir}
+# A library that was built with a sanitizer needs it in the program.
+flags=$(sed -n 's/^SANITIZER_FLAGS = //p' "${builddir:-.}/Makefile" 2>/dev/null)
+
+is_the_one_installed() {
+    same "${bindir:-/usr/bin}/weir" "$(command -v weir)" &&
+        same "weir $(pkg-config --modversion weir)" "$(weir --version | head -n 1)"
+}
+
+runs() { (cd "$work" && same hi "$(weir run -- echo hi)"); }
+
+# What README.md shows under "In C", and how it says to build it.
+readme_builds() {
+    awk '/^```c$/ { c = 1; next } /^```$/ { c = 0 } c' "$srcdir/README.md" >"$work/tool.c"
+    [ -s "$work/tool.c" ] || { echo "no C in README.md"; return 1; }
+    # shellcheck disable=SC2046,SC2086
+    (cd "$work" && cc -Wall -Wextra -Werror $flags -o tool tool.c $(pkg-config --cflags --libs weir))
+}
+
+readme_runs() {
+    same '0: apple
+pear' "$(LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$work/tool")"
+}
+
+# With the static library, where configure was asked for one; it brings all that it needs.
+readme_runs_static() {
+    # shellcheck disable=SC2046,SC2086
+    (cd "$work" && cc $flags -o static tool.c $(pkg-config --cflags weir) \
+        $(pkg-config --libs --static weir | sed "s,-lweir\>,$libdir/libweir.a,")) &&
+        same '0: apple
+pear' "$("$work/static")"
+}
+
+embed_builds() {
+    cp -r "$srcdir/examples/embed" "$work/embed" && chmod -R u+w "$work/embed" && rm -f "$work/embed/embed" &&
+        env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$work/embed" CFLAGS="-Wall -Wextra -Werror $flags"
+}
+
+embed_runs() {
+    LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$work/embed/embed" >"$work/out" &&
+        has "1. sort exited with 0 and wrote:" "$work/out" && has "status 3: sh exited with 3" "$work/out" &&
+        has "sleep: timed out, then killed by SIGTERM (Terminated)" "$work/out"
+}
+
+static=
+[ ! -e "$libdir/libweir.a" ] || static=yes
+plan $((${static:+1 +} 6))
+check "the weir on the PATH is the one installed, and weir.pc is of its version" is_the_one_installed
+check "it runs a program, and finds its spawner by itself" runs
+check "the program in README.md is built as it says" readme_builds
+check "and does what it should" readme_runs
+[ -z "$static" ] || check "so does one with the static library inside" readme_runs_static
+check "examples/embed is built by its Makefile" embed_builds
+check "and does what it should" embed_runs
