@@ -443,16 +443,15 @@ def terminate_drains(directory):
 
 
 def a_second_signal_leaves_at_once(directory):
-    with serving(directory, "-j1") as (server, path):
-        hang = os.path.join(directory, "h")
+    with serving(directory, "-j1", "--grace", "1000") as (server, path):
+        stubborn = os.path.join(directory, "s")
         client = Client(path)
-        client.ask("hang", [hang], 1)
-        pid = int(await_file(hang + ".begun"))
+        client.ask("stubborn", [stubborn], 1)
+        await_file(stubborn + ".begun")
         server.terminate()
         await_that(lambda: not os.path.exists(path), "the socket is gone")
         server.terminate()
         assert server.wait(timeout=PATIENCE_S) == 143
-        await_gone(pid)
         client.close()
 
 
