@@ -30,7 +30,7 @@ def run_cases(cases):
     print(f"1..{len(cases)}", flush=True)
     for number, case in enumerate(cases, 1):
         word, skipped = "ok", ""
-        before = open_descriptors(), handlers()
+        before = open_descriptors(), handlers(), marked()
         try:
             run_case(case)
             check_nothing_stays(*before)
@@ -74,17 +74,21 @@ def marked():
     return found
 
 
-def check_nothing_stays(descriptors, old_handlers):
-    await_that(lambda: not marked(), lambda: f"left behind: {marked()}")
-    gc.collect()
+def zombies():
+    """Children of this process that have ended, and were not waited for."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+
+
+def check_nothing_stays(descriptors, old_handlers, old_processes):
+    await_that(lambda: not marked().keys() - old_processes.keys(), lambda: f"left behind: {marked()}")
+    gc.collect()  # what nobody refers to is closed
     await_that(lambda: open_descriptors() == descriptors,
                lambda: f"descriptors: {descriptors}, and then: {open_descriptors()}")
     assert handlers() == old_handlers, "a signal's handler is not what it was"
-    try:
-        child = os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return
-    raise AssertionError(f"a child is left: {child}")
+    assert not zombies(), f"zombies: {zombies()}"
 
 
 def await_that(holds, what):
