@@ -48,6 +48,7 @@ struct errand {
     int over, status;
     int ended_by; /* the first signal; 0: none */
     int by_terminal;
+    int hurries; /* there was a second one */
 };
 
 static int say(struct errand *errand, int status, const char *sentence)
@@ -77,6 +78,7 @@ static void heed_signals(struct errand *errand)
             continue;
         }
         if (errand->ended_by != 0 || !errand->called) {
+            errand->hurries = errand->ended_by != 0;
             errand->ended_by = caught.number;
             errand->by_terminal = caught.by_kernel;
             end(errand, CLI_SIGNALED + caught.number);
@@ -459,7 +461,7 @@ static int work(struct errand *errand)
     else
         run_loop(errand);
     if (errand->remote != NULL)
-        errand->remote->kind->free(errand->remote);
+        errand->remote->kind->free(errand->remote, errand->hurries);
     weir_close(errand->weir);
     if (status == 0)
         status = errand->status;

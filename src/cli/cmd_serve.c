@@ -18,6 +18,7 @@
 #include "cli/signals.h"
 #include "cli/socket_path.h"
 #include "cli/worker_news.h"
+#include "pool/pool.h"
 #include "pool/server.h"
 #include "text/words.h"
 
@@ -42,6 +43,7 @@ struct errand {
     char said[600]; /* what went wrong, for the audit log */
     enum state state;
     int status;
+    int hurries; /* there was a second signal */
 };
 
 static int say(struct errand *errand, int status, const char *sentence)
@@ -188,10 +190,12 @@ static void heed_signals(struct errand *errand)
                 weir_pool_replace(errand->pool);
             break;
         default:
-            if (errand->state == SERVING)
+            if (errand->state == SERVING) {
                 start_draining(errand);
-            else
-                end(errand, CLI_SIGNALED + caught.number);
+                break;
+            }
+            errand->hurries = errand->state == DRAINING;
+            end(errand, CLI_SIGNALED + caught.number);
         }
     }
 }
@@ -336,7 +340,10 @@ int cmd_serve(int argc, char **argv)
     status = serve(&errand);
     leave_place(&errand);
     weir__server_close(&errand.server, status == 0 ? FLUSH_MS : 0);
-    weir_pool_close(errand.pool, 0);
+    if (errand.hurries)
+        weir__pool_kill(errand.pool);
+    else
+        weir_pool_close(errand.pool, 0);
     weir_close(errand.weir);
     status = audit_end(&errand.audit,
                        status == 0             ? WEIR__AUDIT_OK

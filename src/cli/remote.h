@@ -47,7 +47,7 @@ struct remote_kind {
     void (*end)(struct remote *remote);
     void (*grant)(struct remote *remote, unsigned values);
     void (*cancel)(struct remote *remote);
-    void (*free)(struct remote *remote);
+    void (*free)(struct remote *remote, int at_once); /* at_once: nobody is waited for */
 };
 
 struct remote {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "cli/remote.h"
+#include "pool/pool.h"
 #include "rpc/write.h"
 
 struct pool_remote {
@@ -117,12 +118,15 @@ static void pool_cancel(struct remote *remote)
     weir_call_cancel(from(remote)->call);
 }
 
-static void pool_free(struct remote *remote)
+static void pool_free(struct remote *remote, int at_once)
 {
     struct pool_remote *mine = from(remote);
 
     weir_call_free(mine->call);
-    weir_pool_close(mine->pool, 0);
+    if (at_once)
+        weir__pool_kill(mine->pool);
+    else
+        weir_pool_close(mine->pool, 0);
     free(mine);
 }
 

@@ -322,10 +322,11 @@ static void socket_cancel(struct remote *remote)
     flush(mine);
 }
 
-static void socket_free(struct remote *remote)
+static void socket_free(struct remote *remote, int at_once)
 {
     struct socket_remote *mine = from(remote);
 
+    (void)at_once;
     weir__close(&mine->fd);
     weir_lines_free(mine->lines);
     weir__buffer_clear(&mine->sending);

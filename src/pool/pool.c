@@ -445,8 +445,10 @@ static void end_calls(struct weir_pool *pool)
 
 /* Nothing can be waited for: everything ends here and now.  The pool itself is freed
  * when the last of its workers is gone. */
-static void end_at_once(struct weir_pool *pool)
+static void end_at_once(void *data)
 {
+    struct weir_pool *pool = data;
+
     weir__pool_enter(pool);
     pool->is_closing = 1;
     pool->freed = 1;
@@ -458,6 +460,12 @@ static void end_at_once(struct weir_pool *pool)
             weir__peer_stop(peer, 0);
         }
     weir__pool_leave(pool);
+}
+
+void weir__pool_kill(weir_pool_t *pool)
+{
+    if (pool != NULL)
+        weir__context_do(pool->weir, end_at_once, pool);
 }
 
 static void do_destroy(void *data)

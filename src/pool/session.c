@@ -12,12 +12,15 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "proc/context.h"
+#include "rpc/credit.h"
 #include "rpc/write.h"
 #include "text/syntax.h"
 
 enum {
-    /* A client that does not read what it asked for is not read from either. */
+    /* A client that does not read what it asked for is not read from either, nor is
+     * its credit passed on. */
     OWED_MAX = 1 << 20,
+    OUTPUT_WINDOW = 64, /* values of one call under way, whatever the client's credit */
     READ_SIZE = 64 * 1024,
     LONGEST_METHOD = 128,
 };
@@ -51,6 +54,33 @@ static void be_over(struct weir__session *session)
         weir__watch_set(session->watch, WEIR__READABLE);
 }
 
+/* How much credit to pass on now: all of little, half a window of much. */
+static int64_t credit_due(const struct weir__errand *errand)
+{
+    int64_t room = OUTPUT_WINDOW - errand->under_way;
+    int64_t n = errand->promised < room ? errand->promised : room;
+
+    return errand->call != NULL && (n == errand->promised || n >= OUTPUT_WINDOW / 2) ? n : 0;
+}
+
+static void pass_output_credit(struct weir__session *session)
+{
+    struct weir__errand *errand = session->outputs > 0 ? session->errands : NULL;
+
+    while (errand != NULL && session->sending.length - session->sent < OWED_MAX) {
+        int64_t n = credit_due(errand);
+
+        if (n == 0) {
+            errand = errand->next;
+            continue;
+        }
+        errand->promised -= n;
+        errand->under_way += n;
+        weir_call_grant(errand->call, (unsigned)n); /* it, and others, may come to an end here */
+        errand = session->errands;
+    }
+}
+
 static void flush(struct weir__session *session)
 {
     while (weir__session_owes(session)) {
@@ -76,7 +106,9 @@ static void flush(struct weir__session *session)
             return;
         }
     }
-    set_watch(session);
+    pass_output_credit(session);
+    if (!session->is_over)
+        set_watch(session);
 }
 
 /* What was added goes out now, or when the burst of lines that is being heard is over. */
@@ -151,6 +183,7 @@ static void free_errand(struct weir__errand *errand)
     *errand->link = errand->next;
     if (errand->next != NULL)
         errand->next->link = errand->link;
+    errand->session->outputs -= (size_t)errand->output;
     weir_call_free(errand->call);
     free((char *)errand->id.bytes);
     free(errand);
@@ -161,8 +194,18 @@ static void on_value(weir_call_t *call, const char *bytes, size_t length, void *
     struct weir__errand *errand = context;
 
     (void)call;
+    errand->under_way--;
     sent(errand->session, weir__write_chunk(&errand->session->sending, errand->id,
                                             (struct weir__slice){bytes, length}));
+}
+
+static void promise(struct weir__errand *errand, int64_t n)
+{
+    errand->session->outputs += !errand->output;
+    errand->output = 1;
+    errand->promised += n;
+    if (errand->promised > WEIR__CREDIT_MAX)
+        errand->promised = WEIR__CREDIT_MAX;
 }
 
 /* Passes on what the worker has granted. */
@@ -270,6 +313,11 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
         weir__fail(error, WEIR_ERR_INVALID, 0, "a call of a batch has no streams");
         code = -33004;
     } else {
+        if (options.credit > 0)
+            promise(errand, options.credit);
+        options.credit = options.credit < OUTPUT_WINDOW ? options.credit : OUTPUT_WINDOW;
+        errand->promised -= options.credit;
+        errand->under_way = options.credit;
         errand->call = weir_call_start(errand->session->server->pool, method, message->params.bytes,
                                        message->params.length, &options, &sink, error);
         if (errand->call == NULL)
@@ -446,7 +494,7 @@ static void hear_notification(struct weir__session *session, const struct weir__
     } else if (weir__slice_is(message->method, "weir/credit")) {
         n = weir__slice_number(values[2]);
         if (n >= 1 && n <= INT32_MAX)
-            weir_call_grant(errand->call, (unsigned)n);
+            promise(errand, n); /* passed on when this burst of lines is over */
         else
             break_stream(errand, "a credit that is not from 1 to 2147483647");
     }

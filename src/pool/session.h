@@ -20,6 +20,9 @@ struct weir__errand {
     struct weir__slice id;     /* its own copy */
     uint64_t granted;          /* input credit told to the client, of what the worker has given */
     int input;                 /* it has an input stream that is open */
+    int output;                /* it was given credit for values */
+    int64_t promised;          /* of that credit, what the worker does not have yet */
+    int64_t under_way;         /* and what it has: values that may come */
 };
 
 /* Requests that came in one line, and are answered in one. */
@@ -37,6 +40,7 @@ struct weir__session {
     struct weir__buffer sending;
     size_t sent;
     struct weir__errand *errands;
+    size_t outputs; /* errands with output */
     int hearing; /* answers gather until the burst of lines is over */
     int ending;  /* closes when all is sent */
     int is_over;

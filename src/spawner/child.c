@@ -75,8 +75,8 @@ static int missing_interpreter(const char *path, char *name, size_t size)
     line[count] = '\0';
     start = line + 2 + strspn(line + 2, " \t");
     end = start + strcspn(start, " \t\r\n");
-    *end = '\0';
-    snprintf(name, size, "%s", start);
+    /* To the kernel a CR is part of the name: it is shown, or the name would look right. */
+    snprintf(name, size, "%.*s%s", (int)(end - start), start, *end == '\r' ? "\\r" : "");
     return 1;
 }
 

@@ -366,6 +366,19 @@ static void do_big(long id, long length)
     free(line);
 }
 
+/* A result of 100,000 arrays, one in the other. */
+static void do_deep(long id)
+{
+    enum { DEPTH = 100000 };
+    static char text[2 * DEPTH + 1];
+
+    memset(text, '[', DEPTH);
+    memset(text + DEPTH, ']', DEPTH);
+    say("{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":", id);
+    put(text, 2 * DEPTH);
+    say("}\n");
+}
+
 static void do_bytes(long id)
 {
     char line[100];
@@ -480,6 +493,12 @@ static int do_nonsense(long id, const char *line)
         answer(id, "\"noisy\"");
     } else if (is_method(line, "desync")) {
         say("{'debug': True}\n");
+    } else if (is_method(line, "nan")) {
+        answer(id, "NaN");
+    } else if (is_method(line, "ill_formed")) {
+        answer(id, "\"\xff\"");
+    } else if (is_method(line, "deep")) {
+        do_deep(id);
     } else if (is_method(line, "long_line")) {
         do_big(id, 70000000);
     } else if (is_method(line, "flood")) {
@@ -530,7 +549,7 @@ static void do_hello(long id)
         "\"stream_and_die\":{\"stream\":\"out\",\"idempotent\":true},\"exit\":{},\"torn\":{},"
         "\"close_output\":{},\"close_input\":{},\"stop\":{},\"deaf\":{},\"stubborn\":{},"
         "\"answers_and_sleeps\":{},\"bytes\":{},\"twice\":{},\"noise\":{},\"desync\":{},"
-        "\"long_line\":{},\"flood\":{\"stream\":\"out\"},\"unasked_chunk\":{},\"bad_credit\":"
+        "\"nan\":{},\"ill_formed\":{},\"deep\":{},\"long_line\":{},\"flood\":{\"stream\":\"out\"},\"unasked_chunk\":{},\"bad_credit\":"
         "{\"stream\":\"in\"},\"log\":{},\"stderr\":{},\"grow\":{},\"hold\":{},\"release\":{}";
 
     if (hello_ms > 0)

@@ -12,7 +12,7 @@ import time
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_file, await_gone, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, await_file, await_gone, run_cases, until_gone  # noqa: E402
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
 ENVIRONMENT = dict(os.environ, PYTHONPATH=f"{SRCDIR}/sdk/python", PYTHONDONTWRITEBYTECODE="1")
@@ -158,10 +158,20 @@ def a_second_signal_leaves_at_once(directory):
     path = os.path.join(directory, "stubborn")
     process = start("stubborn", path, stdin=subprocess.DEVNULL)
     await_file(path + ".begun")
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    until_gone(process)
+    # With its graces the ladder from the message to SIGKILL takes 6.5 s.
+    assert time.monotonic() - began < 5
     status, out, _ = finish(process)
     assert (status, out) == (143, "")
+
+
+def a_bare_except_does_not_outlast_the_ladder(directory):
+    path = os.path.join(directory, "stubborn")
+    process = start("stubborn", path, stdin=subprocess.DEVNULL)
+    await_file(path + ".begun")
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[:2] == (130, "")
 
 
 def a_worker_that_dies_is_125_outcome_unknown():
@@ -240,6 +250,7 @@ run_cases([
     a_deadline_is_124_and_stops_the_function,
     ctrl_c_cancels_the_function,
     a_second_signal_leaves_at_once,
+    a_bare_except_does_not_outlast_the_ladder,
     a_worker_that_dies_is_125_outcome_unknown,
     a_worker_that_does_not_start_is_told,
     functions_are_listed,

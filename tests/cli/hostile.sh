@@ -4,42 +4,10 @@
 . "$srcdir/tests/support/tap.sh"
 
 children=$builddir/tests/children
-marker=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+leaves_nothing=yes
 doc=$work/doc.json
 
-# weir WORD...: weir, and what it starts, carry the marker.
-weir() {
-    env WEIR_JOB="$marker" "$builddir/weir" "$@"
-}
-
-# The living processes that carry the marker.
-left() {
-    for environ in /proc/[0-9]*/environ; do
-        if grep -qs "$marker" "$environ" 2>/dev/null; then
-            pid=${environ#/proc/}
-            echo "${pid%/environ}"
-        fi
-    done
-}
-
-# Waits for the end of what is left, not for a time; what stays is told and killed.
-nothing_left() {
-    nothing_bad=0
-    for pid in $(left); do
-        timeout 20 tail --pid="$pid" -f /dev/null || {
-            echo "left behind: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
-            kill -KILL "$pid"
-            nothing_bad=1
-        }
-    done
-    return $nothing_bad
-}
-
-# clean SENTENCE COMMAND...: a check after which nothing of ours is left.
-clean() {
-    check "$@"
-    check "... and nothing is left" nothing_left
-}
+weir() { "$builddir/weir" "$@"; }
 
 # told STATUS TEXT WORD...: weir exits so, and says TEXT on stderr.
 told() {
@@ -71,16 +39,16 @@ def gone(pid):
 assert eval("(" + sys.argv[2] + ")"), json.dumps(d)' "$doc" "$1"
 }
 
-plan 68
+plan 35
 
 # --- 2: input that nobody wants ---
 
 head -c 10000000 /dev/zero >"$work/large"
 unread() { exits 0 weir run "$@" <"$work/large" >"$work/out" && exits 0 weir run --json --input "$work/large" "$@" >"$doc"; }
 unread_pipe() { head -c 10000000 /dev/zero | exits 0 weir run --json --input - "$@" >"$doc" && holds 'd["why"] == "none"'; }
-clean "a program that leaves its input unread is a success" unread true
-clean "one that reads a byte of a pipe, too" unread_pipe head -c 1
-clean "one that closes its stdin and goes on, too" unread_pipe "$children/closes_stdin" 1000000
+check "a program that leaves its input unread is a success" unread true
+check "one that reads a byte of a pipe, too" unread_pipe head -c 1
+check "one that closes its stdin and goes on, too" unread_pipe "$children/closes_stdin" 1000000
 
 # --- 3: what does not start ---
 
@@ -93,15 +61,15 @@ e2big() {
     "$PYTHON3" -c 'import json; print(json.dumps({"weir": 1, "stages": [{"cmd": ["true", "a" * 131072]}]}))' >"$work/spec.json"
     report 126 'd["stages"][0]["errno"] == "E2BIG" and d["stages"][0]["end"] == "not_started"' -f "$work/spec.json"
 }
-clean "a missing program: 127, and PATH is spoken of" told 127 "no such program on PATH" run weir-no-such-program
-clean "a missing file: 127" told 127 "/no/such/program" run /no/such/program
-clean "a missing directory: 125, and it is named" told 125 "/no/such/directory" run --cwd /no/such/directory true
-clean "a missing interpreter: 127, and it is named" told 127 "/no/such/interpreter" run "$work/interpreter"
-clean "no #! line: 126, and no shell has a go at it" told 126 "#!" run "$work/shellish"
+check "a missing program: 127, and PATH is spoken of" told 127 "no such program on PATH" run weir-no-such-program
+check "a missing file: 127" told 127 "/no/such/program" run /no/such/program
+check "a missing directory: 125, and it is named" told 125 "/no/such/directory" run --cwd /no/such/directory true
+check "a missing interpreter: 127, and it is named" told 127 "/no/such/interpreter" run "$work/interpreter"
+check "no #! line: 126, and no shell has a go at it" told 126 "#!" run "$work/shellish"
 check "... it said nothing" same "" "$(cat "$work/out")"
-clean "no x bit: 126" told 126 "$work/plain" run "$work/plain"
-clean "an argument over 128 KiB: E2BIG" e2big
-clean "the document has the step and the error" document 125 \
+check "no x bit: 126" told 126 "$work/plain" run "$work/plain"
+check "an argument over 128 KiB: E2BIG" e2big
+check "the document has the step and the error" document 125 \
     '(d["end"], d["step"], d["errno"]) == ("not_started", "chdir", "ENOENT")' --cwd /no/such/directory true
 
 # --- 4: statuses are the program's own ---
@@ -112,38 +80,40 @@ own_statuses() {
         document $status "d['end'] == 'exited' and d['code'] == $status and d['why'] == 'none'" sh -c "exit $status" || return 1
     done
 }
-clean "exit 255, 127 and 124 are the program's own" own_statuses
+check "exit 255, 127 and 124 are the program's own" own_statuses
 
 # --- 5: TERM, KILL, STOP ---
 
-clean "TERM obeyed: 124, what it said is kept" document 124 \
+check "TERM obeyed: 124, what it said is kept" document 124 \
     'd["stdout"]["text"] == "partial" and d["signal"] == "SIGTERM" and d["stopped_with"] == ["SIGTERM"]' \
     --timeout 300ms -- "$children/says_and_stays" partial
-clean "TERM ignored: KILL after the grace, and told" document 124 \
+check "TERM ignored: KILL after the grace, and told" document 124 \
     'd["signal"] == "SIGKILL" and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] >= 490' \
     --timeout 300ms --grace 200ms "$children/ignores_term"
-clean "stopped: killed in time" document 124 'd["why"] == "timeout" and d["stdout"]["text"] == "stopping\n"' \
+check "stopped: killed in time" document 124 'd["why"] == "timeout" and d["stdout"]["text"] == "stopping\n"' \
     --timeout 300ms --grace 100ms "$children/stops_itself"
 
 # --- 6: who holds the pipe ---
 
-clean "a background process does not hold up the deadline" document 0 \
+check "a background process does not hold up the deadline" document 0 \
     'd["stdout"]["abandoned"] and gone(d["stdout"]["text"])' --timeout 500ms --drain 1h "$children/leaves_behind" background
-for mode in session daemon bare; do
-    clean "a holder ($mode) is named and ended" document 0 \
-        'd["stdout"]["abandoned"] and gone(d["stdout"]["text"]) and d["holder"]["pid"] == int(d["stdout"]["text"]) and "leaves_behind" in d["holder"]["command"]' \
-        --drain 100ms "$children/leaves_behind" $mode
-done
+holder() {
+    document 0 'd["stdout"]["abandoned"] and gone(d["stdout"]["text"]) and d["holder"]["pid"] == int(d["stdout"]["text"]) and "leaves_behind" in d["holder"]["command"]' \
+        --drain 100ms "$children/leaves_behind" "$1"
+}
+check "a holder in a session of its own is named and ended" holder session
+check "... a daemon" holder daemon
+check "... a daemon without environment" holder bare
 passes_on() {
     # Without --json the daemon has weir's own stdout: whoever reads that gets its end all the same.
     weir run "$children/leaves_behind" daemon </dev/null | cat >"$work/out" && [ -s "$work/out" ] && [ ! -e "/proc/$(cat "$work/out")" ]
 }
-clean "without a capture it is ended, too" passes_on
+check "without a capture it is ended, too" passes_on
 
 # --- 15: weir is killed ---
 
 killed() {
-    env WEIR_JOB="$marker" "$builddir/weir" run --grace 300ms "$@" >"$work/out" 2>&1 </dev/null &
+    "$builddir/weir" run --grace 300ms "$@" >"$work/out" 2>&1 </dev/null &
     victim=$!
     killed_tries=0
     until grep -q '[0-9a-z]' "$work/out"; do
@@ -157,15 +127,17 @@ killed() {
     [0-9]*) timeout 20 tail --pid="$(head -n1 "$work/out")" -f /dev/null ;;
     esac
 }
-clean "weir is killed: its child ends" killed "$children/says_and_stays" ready
-clean "... one that ignores TERM" killed "$children/ignores_term"
-for mode in background session daemon bare; do
-    clean "... what a child left behind ($mode)" killed sh -c "'$children/leaves_behind' $mode stubborn; sleep 1000"
-done
+check "weir is killed: its child ends" killed "$children/says_and_stays" ready
+check "... one that ignores TERM" killed "$children/ignores_term"
+killed_behind() { killed sh -c "'$children/leaves_behind' $1 stubborn; sleep 1000"; }
+check "... what a child left in the background" killed_behind background
+check "... in a session of its own" killed_behind session
+check "... as a daemon" killed_behind daemon
+check "... as a daemon without environment" killed_behind bare
 
 # --- 19: readers that have had enough ---
 
-clean "yes | head -1 is ok, and SIGPIPE is seen" report 0 \
+check "yes | head -1 is ok, and SIGPIPE is seen" report 0 \
     'd["ok"] and d["stages"][0]["signal"] == "SIGPIPE" and d["stages"][0]["forgiven"]' yes 'head -1'
 cat >"$work/python.json" <<END
 {"weir": 1, "stages": [
@@ -173,24 +145,24 @@ cat >"$work/python.json" <<END
   {"cmd": ["head", "-1"]}]}
 END
 sed 's/"]},$/"], "early_close": "ok"},/' "$work/python.json" >"$work/forgiving.json"
-clean "a Python producer into head fails by itself" report 1 'd["decided_by"]["stage"].startswith("python")' -f "$work/python.json"
-clean "early_close forgives it, and its code is seen" report 0 \
+check "a Python producer into head fails by itself" report 1 'd["decided_by"]["stage"].startswith("python")' -f "$work/python.json"
+check "early_close forgives it, and its code is seen" report 0 \
     'd["ok"] and d["stages"][0]["forgiven"] and d["stages"][0]["code"] == 1' -f "$work/forgiving.json"
 
 # --- 20, 23: failures behind good output, and output files ---
 
-clean "a stage that fails after it has written everything is the verdict" report 3 \
+check "a stage that fails after it has written everything is the verdict" report 3 \
     'd["decided_by"] == {"stage": "sh", "reason": "exited with 3"}' "sh -c 'echo all; exit 3'" cat
 check "... and its output went through" same all "$(cat "$work/out")"
 echo old >"$work/to"
 keeps_old() {
     report "$@" && same old "$(cat "$work/to")" && same "" "$(find "$work" -name '*.part')"
 }
-clean "a failure leaves the old output file" keeps_old 1 'not d["ok"]' --output "$work/to" 'echo new' "sh -c 'cat; exit 1'"
+check "a failure leaves the old output file" keeps_old 1 'not d["ok"]' --output "$work/to" 'echo new' "sh -c 'cat; exit 1'"
 full() {
     # Files of 100 KB at most: the writer sees EFBIG where a full disk says ENOSPC.
     (ulimit -f 100 && trap '' XFSZ && keeps_old 1 'not d["ok"]' --output "$work/to" "sh -c \"trap '' XFSZ; head -c 1000000 /dev/zero\"")
 }
-clean "a disk that is full is a failure, never a short file" full
+check "a disk that is full is a failure, never a short file" full
 full_stdout() { exits 125 weir run --json echo x >/dev/full 2>"$work/err"; }
-clean "a document that finds no room: 125" full_stdout
+check "a document that finds no room: 125" full_stdout

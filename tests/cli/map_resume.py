@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """weir map --checkpoint: killed, refused, with full disks, and gone on with.  Prints TAP.
-map_resume.py BUILDDIR [SEED [KILLS]]
+map_resume.py BUILDDIR SRCDIR [SEED [KILLS]]
 """
 import json
 import os
@@ -10,21 +10,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-BUILD = os.path.abspath(sys.argv[1])
-SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 100
+BUILD, SRCDIR = map(os.path.abspath, sys.argv[1:3])
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import Skip, run_cases  # noqa: E402
+
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 100
 WEIR = os.path.join(BUILD, "weir")
 WORKER = os.path.join(BUILD, "tests", "children", "map_worker")
 PATIENCE_S = 120
 MOMENT_S = 0.0002  # between two looks at a file
-
-
-class Skip(Exception):
-    pass
 
 
 class Job:
@@ -499,7 +496,7 @@ def a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later(directory
     full_disk(directory, "checkpoint")
 
 
-SCENARIOS = [
+run_cases([
     the_model_of_the_above_is_what_a_run_without_kills_gives,
     killed_in_order_the_output_is_the_same_to_the_byte,
     killed_out_of_order_each_record_is_there_once,
@@ -514,23 +511,4 @@ SCENARIOS = [
     a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later,
     a_full_disk_under_the_dead_letters_ends_the_run_and_it_goes_on_later,
     a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later,
-]
-
-
-def main():
-    print(f"1..{len(SCENARIOS)}", flush=True)
-    for number, scenario in enumerate(SCENARIOS, 1):
-        word, skipped = "ok", ""
-        try:
-            with tempfile.TemporaryDirectory() as directory:
-                scenario(directory)
-        except Skip as reason:
-            skipped = f" # SKIP {reason}"
-        except Exception:
-            word = "not ok"
-            for line in traceback.format_exc().splitlines():
-                print("#  ", line)
-        print(f"{word} {number} - {scenario.__name__.replace('_', ' ')}{skipped}", flush=True)
-
-
-main()
+])

@@ -1,6 +1,7 @@
 #!/bin/sh
 # weir pipe: its options, its verdict, its report and progress, and what it says to bad input.
 . "$srcdir/tests/support/tap.sh"
+leaves_nothing=yes
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json spec=$work/spec.json

@@ -182,6 +182,8 @@ class HostCase:
             time.sleep(0.01)
 
     def close(self):
+        os.close(self.told.fd_in)
+        os.close(self.lines.fd_in)
         self.worker.close()
         self.listening.close()
         self.host.stdin.close()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # weir run: its options, its statuses, its document, and what it says to bad input.
 . "$srcdir/tests/support/tap.sh"
+leaves_nothing=yes
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json

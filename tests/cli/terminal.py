@@ -3,7 +3,7 @@
 
 Each scenario runs in a process that leads a session on a pseudo-terminal of its
 own and does what a shell with job control does; it also holds the other end of
-the terminal, where it types and reads.  Prints TAP.  terminal.py WEIR
+the terminal, where it types and reads.  Prints TAP.  terminal.py WEIR SRCDIR
 """
 import os
 import pty
@@ -14,8 +14,10 @@ import termios
 import time
 import traceback
 
-WEIR = sys.argv[1]
-PATIENCE_S = 60
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+
 CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 
 
@@ -397,31 +399,25 @@ SCENARIOS = [
 ]
 
 
-def run(scenario):
-    """Runs it in a process of its own; returns whether it held."""
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(2 * PATIENCE_S)
-        status = 1
-        try:
-            scenario(Shell())
-            status = 0
-        except BaseException:
-            for line in traceback.format_exc().splitlines():
-                print("#  ", line)
-            sys.stdout.flush()
-        os._exit(status)
-    return os.waitpid(pid, 0)[1] == 0
+def in_a_session(scenario):
+    """The case that runs it in a process of its own."""
+    def case():
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(2 * PATIENCE_S)
+            status = 1
+            try:
+                scenario(Shell())
+                status = 0
+            except BaseException:
+                for line in traceback.format_exc().splitlines():
+                    print("#  ", line)
+                sys.stdout.flush()
+            os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0
+
+    case.__name__ = scenario.__name__
+    return case
 
 
-def main():
-    wanted = sys.argv[2:]
-    scenarios = [s for s in SCENARIOS if not wanted or s.__name__ in wanted]
-    print(f"1..{len(scenarios)}", flush=True)
-    for number, scenario in enumerate(scenarios, 1):
-        held = run(scenario)
-        name = scenario.__name__.replace("_", " ")
-        print(f"{'ok' if held else 'not ok'} {number} - {name}", flush=True)
-
-
-main()
+run_cases([in_a_session(scenario) for scenario in SCENARIOS])

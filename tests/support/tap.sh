@@ -4,13 +4,39 @@
 #     plan 1
 #     check "true is true" true
 #
-# $work is a directory of the test's own, removed at its end.
+# $work is a directory of the test's own, removed at its end.  With leaves_nothing=yes a check
+# fails, too, when a process below it lives on.
 set -u
+leaves_nothing=no
 test_number=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
+
+# What every process below this one carries: weir keeps it where an environment is cleared.
+WEIR_JOB=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+export WEIR_JOB
+
+# The living processes below this one that have executed something.
+left() {
+    marker=$WEIR_JOB
+    (unset WEIR_JOB && grep -ls "$marker" /proc/[0-9]*/environ | tr -dc '0-9\n')
+}
+
+# Waits for the end of what is left, not for a time; what stays is told and killed.
+nothing_left() {
+    [ $leaves_nothing = yes ] || return 0
+    nothing_bad=0
+    for pid in $(left); do
+        timeout 20 env -u WEIR_JOB tail --pid="$pid" -f /dev/null || {
+            echo "left behind: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+            kill -KILL "$pid"
+            nothing_bad=1
+        }
+    done
+    return $nothing_bad
+}
 
 # plan COUNT: how many checks are to come.
 plan() {
@@ -22,7 +48,7 @@ check() {
     tap_sentence=$1
     shift
     test_number=$((test_number + 1))
-    if "$@" >"$work/.said" 2>&1; then
+    if "$@" >"$work/.said" 2>&1 && nothing_left >>"$work/.said" 2>&1; then
         echo "ok $test_number - $tap_sentence"
     else
         echo "not ok $test_number - $tap_sentence"

@@ -1,14 +1,26 @@
 """TAP for tests that are Python scripts: a case is a function, its name is the sentence.
 
-A case that takes an argument gets the path of a directory of its own.
+A case that takes an argument gets the path of a directory of its own.  A case fails, too,
+if it leaves a process, a zombie, an open descriptor or a changed signal handler.
 """
+import gc
+import glob
 import inspect
 import os
+import signal
 import tempfile
 import time
 import traceback
 
 PATIENCE_S = 60  # how long an event may take that must come
+
+# What every process below this one carries: weir keeps it where an environment is cleared.
+MARKER = os.urandom(16).hex()
+os.environ["WEIR_JOB"] = MARKER
+
+
+class Skip(Exception):
+    """What a case needs and is not here."""
 
 
 def run_cases(cases):
@@ -17,25 +29,73 @@ def run_cases(cases):
         cases = [case for case in cases if wanted in case.__name__]
     print(f"1..{len(cases)}", flush=True)
     for number, case in enumerate(cases, 1):
-        word = "ok"
+        word, skipped = "ok", ""
+        before = open_descriptors(), handlers(), marked()
         try:
-            if inspect.signature(case).parameters:
-                with tempfile.TemporaryDirectory() as directory:
-                    case(directory)
-            else:
-                case()
+            run_case(case)
+            check_nothing_stays(*before)
+        except Skip as reason:
+            skipped = f" # SKIP {reason}"
         except Exception:
             word = "not ok"
             for line in traceback.format_exc().splitlines():
                 print("#  ", line)
-        print(f"{word} {number} - {case.__name__.replace('_', ' ')}", flush=True)
+        print(f"{word} {number} - {case.__name__.replace('_', ' ')}{skipped}", flush=True)
+
+
+def run_case(case):
+    if inspect.signature(case).parameters:
+        with tempfile.TemporaryDirectory() as directory:
+            case(directory)
+    else:
+        case()
+
+
+def open_descriptors():
+    return {fd: os.readlink(path) for fd, path in
+            ((name.rpartition("/")[2], name) for name in glob.glob("/proc/self/fd/*"))
+            if os.path.lexists(path)}
+
+
+def handlers():
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def marked():
+    """The living processes below this one, each with its command."""
+    found = {}
+    for directory in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(directory + "/environ", "rb") as environ, open(directory + "/cmdline", "rb") as line:
+                if MARKER.encode() in environ.read():
+                    found[int(directory[6:])] = line.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            pass  # it is gone, or another user's
+    return found
+
+
+def zombies():
+    """Children of this process that have ended, and were not waited for."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+
+
+def check_nothing_stays(descriptors, old_handlers, old_processes):
+    await_that(lambda: not marked().keys() - old_processes.keys(), lambda: f"left behind: {marked()}")
+    gc.collect()  # what nobody refers to is closed
+    await_that(lambda: open_descriptors() == descriptors,
+               lambda: f"descriptors: {descriptors}, and then: {open_descriptors()}")
+    assert handlers() == old_handlers, "a signal's handler is not what it was"
+    assert not zombies(), f"zombies: {zombies()}"
 
 
 def await_that(holds, what):
-    """Waits until holds() is true."""
+    """Waits until holds() is true; what is said when it is not, or a function that says it."""
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what() if callable(what) else what
         time.sleep(0.01)
 
 
@@ -53,6 +113,15 @@ def is_gone(pid):
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def until_gone(process):
+    """Tells it to end until it has: two signals that come at once are one."""
+    def told():
+        process.terminate()
+        return process.poll() is not None
+
+    await_that(told, "it stays")
 
 
 def await_gone(pid):

@@ -235,6 +235,27 @@ static void a_line_that_is_no_message_costs_its_worker(void)
     close_all(pool);
 }
 
+/* What the SDKs never say, other programs do: json.dumps() of Python says NaN. */
+static void a_result_that_is_no_json_costs_its_worker_and_no_other_call(void)
+{
+    static const char *const methods[] = {"nan", "ill_formed", "deep"};
+    struct weir_pool_options options = worker_pool(NULL);
+    weir_pool_t *pool;
+
+    weir = open_weir();
+    options.workers = 2;
+    pool = open_ready_pool(weir, &options);
+    for (int i = 0; i < 3; i++) {
+        weir_call_t *other = start_call(pool, "sleep", "[100]", NULL);
+
+        CU_ASSERT(ended_saying(call(pool, methods[i], NULL, NULL), WEIR_CALL_UNKNOWN, "no message"));
+        CU_ASSERT(returned(finish_call(other), "\"slept\""));
+        CU_ASSERT(await_workers(weir, pool, "ready", 2));
+    }
+    CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 3);
+    close_all(pool);
+}
+
 static void a_line_over_the_limit_costs_its_worker(void)
 {
     weir_pool_t *pool = one_worker(NULL);
@@ -287,6 +308,7 @@ static void an_endless_stream_waits_for_its_reader(void)
     weir_call_cancel(endless);
     CU_ASSERT(ended(finish_call(endless), WEIR_CALL_CANCELLED));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
+    CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
     close_all(pool);
 }
 
@@ -414,11 +436,19 @@ static void broken_rules_of_streams_cost_that_call(void)
 static void a_call_that_sleeps_is_cancelled_at_once(void)
 {
     weir_pool_t *pool = one_worker(NULL);
-    weir_call_t *sleep = start_call(pool, "sleep", "[60000]", NULL);
     pid_t pid = worker_pid(pool);
+    int64_t quickest_ns = INT64_MAX; /* of ten: others use this machine, too */
 
-    weir_call_cancel(sleep);
-    CU_ASSERT(ended(finish_call(sleep), WEIR_CALL_CANCELLED));
+    for (int i = 0; i < 10; i++) {
+        weir_call_t *sleep = start_call(pool, "sleep", "[60000]", NULL);
+        int64_t ns = weir__clock_ns();
+
+        weir_call_cancel(sleep);
+        CU_ASSERT(ended(finish_call(sleep), WEIR_CALL_CANCELLED));
+        ns = weir__clock_ns() - ns;
+        quickest_ns = ns < quickest_ns ? ns : quickest_ns;
+    }
+    CU_ASSERT(quickest_ns < 50000000);
     CU_ASSERT_EQUAL(worker_pid(pool), pid);
     close_all(pool);
 }
@@ -619,6 +649,8 @@ int main(void)
          unknown_and_doubled_ids_are_counted_and_ignored},
         {"noise_and_logs_are_told_and_do_no_harm", noise_and_logs_are_told_and_do_no_harm},
         {"a_line_that_is_no_message_costs_its_worker", a_line_that_is_no_message_costs_its_worker},
+        {"a_result_that_is_no_json_costs_its_worker_and_no_other_call",
+         a_result_that_is_no_json_costs_its_worker_and_no_other_call},
         {"a_line_over_the_limit_costs_its_worker", a_line_over_the_limit_costs_its_worker},
         {"values_come_one_by_one", values_come_one_by_one},
         {"values_nobody_takes_are_dropped", values_nobody_takes_are_dropped},

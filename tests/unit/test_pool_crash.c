@@ -270,6 +270,23 @@ static void a_worker_that_exits_at_its_start_fails_fast_with_its_stderr(void)
     CU_ASSERT(cannot_start(ARGV("--exit", "3"), "cannot find my model"));
 }
 
+/* With full jitter the wait may be anything up to this: some days, most likely. */
+static void a_worker_that_exits_at_its_start_is_not_started_again_at_once(void)
+{
+    struct weir_pool_options options = worker_pool(ARGV("--exit", "3"));
+    struct weir_call_options soon = call_options();
+    weir_pool_t *pool;
+
+    weir = open_weir();
+    options.backoff_ms = options.backoff_max_ms = 1000000000;
+    pool = open_pool(weir, &options);
+    CU_ASSERT(await_stat(weir, pool, "restarts", 1));
+    soon.timeout_ms = 300;
+    CU_ASSERT(ended(call(pool, "add", "[1,2]", &soon), WEIR_CALL_DEADLINE));
+    CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 1);
+    close_all(pool);
+}
+
 static void a_silent_worker_has_a_start_timeout(void)
 {
     CU_ASSERT(cannot_start(ARGV("--silent"), "within 300 ms"));
@@ -374,6 +391,8 @@ int main(void)
         {"a_killed_spawner_costs_the_calls_under_way", a_killed_spawner_costs_the_calls_under_way},
         {"a_worker_that_exits_at_its_start_fails_fast_with_its_stderr",
          a_worker_that_exits_at_its_start_fails_fast_with_its_stderr},
+        {"a_worker_that_exits_at_its_start_is_not_started_again_at_once",
+         a_worker_that_exits_at_its_start_is_not_started_again_at_once},
         {"a_silent_worker_has_a_start_timeout", a_silent_worker_has_a_start_timeout},
         {"a_hello_that_is_none_is_said", a_hello_that_is_none_is_said},
         {"a_plain_worker_is_none_where_streams_are_needed",

@@ -214,6 +214,16 @@ static void what_cannot_start_says_why(void)
     check_not_started(weir, &command, WEIR_STEP_EXEC, EACCES, 126, "script");
     command.argv = ARGV("/dev/null/x");
     check_not_started(weir, &command, WEIR_STEP_EXEC, ENOTDIR, 127, "/dev/null/x");
+    command.argv = ARGV("/");
+    check_not_started(weir, &command, WEIR_STEP_EXEC, EACCES, 126, "/");
+    command.argv = ARGV(make_file("script", "", 0700));
+    check_not_started(weir, &command, WEIR_STEP_EXEC, ENOEXEC, 126, "#!");
+    command.argv = ARGV(make_file("script", "#!/bin/sh\r\n", 0700));
+    check_not_started(weir, &command, WEIR_STEP_EXEC, ENOENT, 127, "/bin/sh\\r");
+    command.argv = ARGV(make_file("script", "#!/\n", 0700));
+    check_not_started(weir, &command, WEIR_STEP_EXEC, EACCES, 126, "script");
+    command.argv = ARGV("");
+    check_not_started(weir, &command, WEIR_STEP_EXEC, ENOENT, 127, "");
     memset(large, 'a', 131072);
     large[131072] = '\0';
     command.argv = ARGV("true", large);
@@ -831,14 +841,15 @@ static void utf_16_survives_the_cut(void)
 
 static void a_child_has_no_signal_blocked_or_ignored(void)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, olds[4];
-    static const int ignored[4] = {SIGPIPE, SIGINT, SIGQUIT, SIGCHLD};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, olds[NSIG];
     sigset_t all, before;
     struct weir_result result;
     weir_t *weir;
 
-    for (int i = 0; i < 4; i++)
-        sigaction(ignored[i], &ignore, &olds[i]);
+    /* All that can be, but SIGHUP: see the next one. */
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &olds[number]) == 0 && number != SIGHUP)
+            sigaction(number, &ignore, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     weir = open_weir();
@@ -849,8 +860,8 @@ static void a_child_has_no_signal_blocked_or_ignored(void)
     weir_result_clear(&result);
     weir_close(weir);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    for (int i = 0; i < 4; i++)
-        sigaction(ignored[i], &olds[i], NULL);
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &olds[number], NULL);
 }
 
 static void a_hosts_nohup_reaches_the_child(void)

@@ -1,15 +1,48 @@
-"""Runs the tests of this folder and tells TAP: tap.py [NAME...]"""
+"""Runs the tests of this folder and tells TAP: tap.py [NAME...]
+
+A test fails, too, if it leaves an open descriptor; the last one looks for zombies.
+"""
+import gc
 import os
 import sys
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def open_descriptors():
+    names = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    return {int(name): os.readlink(f"/proc/self/fd/{name}") for name in names
+            if os.path.lexists(f"/proc/self/fd/{name}")}
+
+
+def no_zombie_is_left():
+    try:
+        child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return
+    assert child is None, child
 
 
 class TapResult(unittest.TestResult):
     def __init__(self):
         super().__init__()
         self.number = 0
+        self.descriptors = {}
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.descriptors = open_descriptors()
+
+    def left(self):
+        """What the test has left; threads of it may take a moment to end."""
+        gc.collect()
+        until = time.monotonic() + 20
+        while open_descriptors() != self.descriptors and time.monotonic() < until:
+            time.sleep(0.01)
+        now = open_descriptors()
+        return "" if now == self.descriptors else f"descriptors: {self.descriptors}, and then: {now}"
 
     def tell(self, good, test, more="", text=""):
         self.number += 1
@@ -19,8 +52,12 @@ class TapResult(unittest.TestResult):
             print(f"#   {line}")
 
     def addSuccess(self, test):
-        super().addSuccess(test)
-        self.tell(True, test)
+        left = self.left()
+        if left:
+            self.failures.append((test, left))
+        else:
+            super().addSuccess(test)
+        self.tell(not left, test, text=left)
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -45,6 +82,7 @@ def main():
     loader = unittest.TestLoader()
     names = sys.argv[1:]
     suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE)
+    suite.addTest(unittest.FunctionTestCase(no_zombie_is_left, description="no zombie is left"))
     print(f"1..{suite.countTestCases()}")
     result = TapResult()
     suite.run(result)
