@@ -163,7 +163,9 @@ cat >"$work/spec.json" <<'END'
     "ok_exit": [0], "early_close": "fail", "meter": true, "map": null},
    {"cmd": "sort -u",
     "map": {"workers": 2, "protocol": "lines", "call": null, "order": "any", "record_timeout_s": 30, "retries": 2,
-            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"]}}],
+            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"], "launcher_stop": ["true"],
+            "start_timeout_s": 0.5, "drop_null": true, "check": "none", "encoding": "raw", "max_record": "1M",
+            "window": 1, "window_bytes": 4096, "reorder_bytes": "16K"}}],
  "out": {"path": "-"}, "pipefail": "smart", "deadline_s": null, "grace_s": null, "drain_s": 0.5, "checkpoint": null, "report": null}
 END
 echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
@@ -238,6 +240,11 @@ spoilt_specs() {
         'd["stages"][0]["early_close"] = True' 'd["stages"][0]["name"] = ""' \
         'd["stages"][1]["map"] = 2' 'd["stages"][1]["map"]["workers"] = 0' 'del d["stages"][1]["map"]["dead_letter"]' \
         'd["stages"][1]["map"]["order"] = "none"' 'd["stages"][1]["map"]["call"] = ""' 'd["stages"][1]["map"]["launcher"] = []' \
+        'del d["stages"][1]["map"]["launcher"]' 'd["stages"][1]["map"]["launcher_stop"] = [""]' \
+        'd["stages"][1]["map"]["start_timeout_s"] = 0' 'd["stages"][1]["map"]["window"] = 0' \
+        'd["stages"][1]["map"]["max_record"] = "1MB"' 'd["stages"][1]["map"]["call"] = "f"' \
+        'd["stages"][1]["map"]["drop_null"] = 1' 'd["stages"][1]["map"]["check"] = True' \
+        'd["stages"][1]["map"]["encoding"] = "utf-8"' 'd["stages"][1]["map"]["reorder_bytes"] = None' \
         'd["stages"][0]["encoding"] = None' \
         'd["stages"][0]["encoding"] = "auto"' 'd["stages"][0]["cmd"][0] = ""' 'd["stages"][0]["name"] = "a\tb"' \
         'd["stages"][0]["env"]["A"] = None' 'd["stages"][0]["env_pass"] = ["A=B"]' 'd["stages"][0]["nice"] = 20' \
