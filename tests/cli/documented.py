@@ -1,6 +1,6 @@
 """What the documents show is run: documented.py SOURCES SCRATCH, from documented.sh.
 
-A block of a document is one of four things, and what is none of them is a fault:
+A block of a document is one of five things, and what is none of them is a fault:
 
 - commands, where its first line begins with "$ ". Up to the next one stands what a command prints,
   where that is worth showing. All are run in one shell, in the document's folder of a copy of the
@@ -8,7 +8,9 @@ A block of a document is one of four things, and what is none of them is a fault
 - a file, where the line before it ends with its name in backticks and a colon. It is written
   there, and a command behind it has to use it.
 - JSON that is shown only: it has to be JSON.
-- text, fenced as ```text: a picture, a form, lines of a protocol.
+- lines of the worker protocol, fenced as ```wire: those behind "> " are sent to the Python program
+  that the document showed last, and it has to answer with those behind "< ".
+- text, fenced as ```text: a picture, a form, what something large prints.
 
 The examples of `weir help` are run too, in SCENE. "..." stands for anything.
 WEIR_TEST=WORD: only documents with WORD in their name.
@@ -17,6 +19,7 @@ import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -39,6 +42,7 @@ NOT_RUN = [
 MASKS = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
+    (r'"pid":\d+,"node":"[^"]*"', "PLACE"),
     (r"\bgo1\.[0-9.]+( \w+/\w+)?", "GO"),
     (r"Python 3\.[^']*", "PYTHON"),
     (r"\d+ bytes in utf-8, 0 replaced: '(GO|PYTHON)", r"N bytes in utf-8, 0 replaced: '\1"),
@@ -93,6 +97,9 @@ class Document:
     def commands(self):
         return [step for step in self.steps if isinstance(step, Command)]
 
+    def files(self):
+        return [step for step in self.steps if not isinstance(step, Command) and step[0]]
+
     def fault(self, number, what):
         self.faults.append(f"{self.name}:{number}: {what}")
 
@@ -104,6 +111,10 @@ class Document:
             elif language == "text":
                 if any(line.startswith("$ ") for line in lines):
                     self.fault(number, "a command within ```text: it would not be run")
+            elif language == "wire":
+                worker = next(name for name, _ in reversed(self.files()) if name.endswith(".py"))
+                words = ["python3", os.path.abspath(__file__), "--converse", "\n".join(lines), "python3", worker]
+                self.steps.append(Command(" ".join(map(shlex.quote, words)), number))
             elif named:
                 self.steps.append((named[1], "\n".join(lines) + "\n"))
                 self.add_file_check(named[1], number)
@@ -198,25 +209,21 @@ await() { until grep -qF -- "$2" "$out/$1"; do sleep 0.05; done; }
 """
 
 
-def quoted(text):
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
 def script(document, out):
     """Everything that a document does, in bash, each command's output in a file of its own."""
-    lines = [f"out={quoted(out)}", SHELL]
+    lines = [f"out={shlex.quote(out)}", SHELL]
     for index, step in enumerate(document.steps):
         if not isinstance(step, Command):
             if step[0] is not None:
                 place = os.path.join(out, f"{index}.file")
                 with open(place, "w", encoding="utf-8") as file:
                     file.write(step[1])
-                lines.append(f"mkdir -p {quoted(os.path.dirname(step[0]) or '.')}")
-                lines.append(f"cat {quoted(place)} >{quoted(step[0])}")
+                lines.append(f"mkdir -p {shlex.quote(os.path.dirname(step[0]) or '.')}")
+                lines.append(f"cat {shlex.quote(place)} >{shlex.quote(step[0])}")
         elif step.why_not_run() is None:
-            lines.append(f"run {index} {quoted(step.line)}")
+            lines.append(f"run {index} {shlex.quote(step.line)}")
             if re.search(r"&\s*(#.*)?$", step.line) and step.shown:
-                lines.append(f"await {index} {quoted(step.shown[-1])}")
+                lines.append(f"await {index} {shlex.quote(step.shown[-1])}")
     return "\n".join(lines) + "\n"
 
 
@@ -290,6 +297,23 @@ def run(document, sources, scratch):
                 document.faults.append(wrong)
 
 
+def converse(lines, worker):
+    """Speaks with a worker as the lines say.  Returns what is wrong, or None."""
+    sdk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sdk/python")
+    with subprocess.Popen(worker, env={**os.environ, "PYTHONPATH": sdk}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, bufsize=1) as child:
+        for line in lines:
+            if line.startswith("> "):
+                child.stdin.write(line[2:] + "\n")
+                continue
+            said = child.stdout.readline()
+            if not fits([line[2:]], said):
+                child.kill()
+                return f"{line}\nis shown, and it says\n{said}"
+        child.stdin.close()
+        return None
+
+
 def main(sources, scratch):
     wanted = os.environ.get("WEIR_TEST", "")
     chosen = [document for document in documents(sources) if wanted in document.name]
@@ -305,4 +329,6 @@ def main(sources, scratch):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--converse":
+        sys.exit(converse(sys.argv[2].splitlines(), sys.argv[3:]))
     main(*sys.argv[1:])
