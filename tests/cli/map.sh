@@ -165,7 +165,7 @@ check "-- ends the options; what is behind is the program's" eval \
 
 printf '1\nno\n3\n' >"$work/invalid"
 check "3: a record that is not JSON ends the run" eval \
-    'told 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "record 1 (line 2) is dead" "$err"'
+    'told 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "the record in line 2 is dead" "$err"'
 check "1: --on-error skip goes on" eval \
     'told 1 "d[\"answered\"] == 2" --on-error skip -- cat <"$work/invalid" && same "1 3" "$(echo $(cat "$out"))"'
 check "1: --dead-letter keeps it, and says where" eval \
@@ -195,7 +195,7 @@ check "two of them side by side: exactly two" eval '
     DEADLY="7 8" && told 1 "d[\"dead\"] == 2" -j3 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
     letters "[d[\"record\"] for d in l] == [7, 8]"'
 check "3: the first one ends the run without --on-error" eval \
-    'DEADLY=7 && told 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "record 6 (line 7) is dead: crash" "$err"'
+    'DEADLY=7 && told 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "the record in line 7 is dead: crash" "$err"'
 check "--retries 0: one failure is enough" eval \
     'DEADLY=7 && map 1 --retries 0 --dead-letter "$dead" -- "$work/dies" <"$work/ten" && letters "l[0][\"attempts\"] == 1"'
 check "one that does it only once is answered" eval '
