@@ -96,12 +96,14 @@ l = [json.loads(line) for line in open(sys.argv[2])]
 assert eval("(" + sys.argv[1] + ")"), l' "$1" "$dead"
 }
 
-# lines EXPRESSION: whether it holds for l, the JSON lines on stderr.
+# lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
 lines() {
     "$PYTHON3" -c '
 import json, sys
 l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err"
+assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
+    rm -f "$work"/line-* && split -a 3 -l 1 "$err" "$work/line-" &&
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
 # refused TEXT WORD...: status 2, the message has TEXT, and nothing was started.
@@ -410,7 +412,7 @@ check "--report -: with --output" eval \
 check "--report -: refused where standard output has the data" refused "--output" --report -
 check "--progress json: every line, the workers' too" eval '
     map 1 --progress json --on-error skip -- sh -c "echo hello >&2; exec cat" <"$work/invalid" &&
-    lines "{\"hello\"} == {d[\"line\"] for d in l if d[\"kind\"] == \"stderr\"}
+    lines "{\"hello\"} == {d[\"text\"] for d in l if d[\"kind\"] == \"stderr\"}
         and [(d[\"line\"], d[\"reason\"][:7]) for d in l if d[\"kind\"] == \"record_failed\"] == [(2, \"invalid\")]
         and l[-1][\"kind\"] == \"end\" and l[-1][\"status\"] == 1 and l[-1][\"answered\"] == 2
         and \"dead\" in l[-2][\"text\"]"'

@@ -82,8 +82,8 @@ END
 }
 
 all_are_schemas() {
-    for schema in run-report pipe-report pipe-spec map-report probe-report probe-comparison dead-letter audit-record; do
-        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$schema.schema.json" || return 1
+    for schema in "$schemas"/*.json; do
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schema" || return 1
     done
 }
 
@@ -171,7 +171,7 @@ END
 echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
 echo '{"weir":1,"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/twice.json"
 
-plan 20
+plan 22
 check "all schemas are valid JSON Schema 2020-12" all_are_schemas
 check "every key has a title and a description" explained
 check "both reports mean the same by a captured output" one_capture
@@ -226,6 +226,28 @@ spoilt_letters() {
         spoil dead-letter "$work/oversize.json" 'd["record"] = 1' 'd["record_base64"] = ""' 'd["signal"] = "SIGKILL"'
 }
 check "spoilt dead letters are refused" spoilt_letters
+
+cat >"$work/detector.json" <<'JSON'
+{"weir": 1, "name": "bash", "argv": ["bash", "--version"], "timeout_s": 0.5, "pattern": "(?<version>[0-9.]+)"}
+JSON
+detects() { "$builddir/weir" probe --detector "$1" --list >"$work/listed"; }
+good_detectors() {
+    sed 's/"pattern".*/"json": {"version": "\/version"}}/' "$work/detector.json" >"$work/points.json"
+    for detector in detector points; do
+        validate detector "$work/$detector.json" && detects "$work/$detector.json" || return 1
+    done
+}
+spoilt_detectors() {
+    spoil detector "$work/detector.json" \
+        'd["weir"] = 2' 'del d["name"]' 'del d["argv"]' 'd["argv"] = []' 'd["argv"] = "bash"' 'd["argv"] = ["x"] * 16' \
+        'd["argv"][0] = ""' 'd["name"] = "a b"' 'd["name"] = "a" * 61' 'd["timeout_s"] = 0' 'd["timeout_s"] = "5s"' \
+        'd["json"] = {"a": "/a"}' 'del d["pattern"]; d["json"] = {}' 'del d["pattern"]; d["json"] = {"a": "b"}' 'd["more"] = 1' || return 1
+    for file in "$work"/spoilt-*; do
+        exits 2 detects "$file" 2>"$work/reason" || { cat "$file"; return 1; }
+    done
+}
+check "detectors are accepted, and by weir" good_detectors
+check "spoilt detectors are refused, and by weir" spoilt_detectors
 
 spoilt_specs() {
     spoil pipe-spec "$work/spec.json" \
