@@ -104,7 +104,7 @@ static const struct cli_exit exits[] = {
 
 const struct cli_command cli_call = {
     .name = "call",
-    .summary = "call a function in a Python or Go worker: values and streams, both ways",
+    .summary = "call a function in a Python or Go worker: values, streams both ways",
     .synopsis = synopsis,
     .description = description,
     .options = call_options,
