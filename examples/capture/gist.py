@@ -11,7 +11,7 @@ how = {
     "status_lost": "nobody knows how it ended",
 }[run["end"]]
 
-print(f"$ {' '.join(run['argv'])}")
+print(" ".join(run["argv"]))
 print(f"  {how}, why: {run['why']}, status of weir: {sys.argv[1]}")
 print(f"  {out['bytes']} bytes in {out['charset']}, {out['replaced']} replaced: ", end="")
 print(repr(out["text"]) if "text" in out else f"base64 {out['base64']}")

@@ -16,7 +16,7 @@ enrich() {
     shift
     exec "$weir" map -j2 --input "$files/in.ndjson" --output "$files/$name.ndjson" \
         --dead-letter "$files/$name.dead" --report "$files/$name.json" \
-        --record-timeout 1s --retries 1 --grace 100ms --limit core=0 "$@" \
+        --start-timeout 10s --record-timeout 1s --retries 1 --grace 100ms --limit core=0 "$@" \
         -- python3 enrich.py 2>>"$files/$name.err"
 }
 

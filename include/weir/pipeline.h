@@ -61,8 +61,8 @@ struct weir_stage {
     const char *charset; /* its output is decoded from this to UTF-8; NULL: raw */
 
     /* A map stage: command is the worker's, and records go through several of
-     * them.  Heeded are workers, unordered, record_timeout_ms, retries, on_error,
-     * dead_letter and launcher.  NULL: a plain stage. */
+     * them.  Not heeded are command, timeout_ms, grace_ms, input, output, stderr_fd
+     * and checkpoint: the stage and the pipeline have their own.  NULL: a plain stage. */
     const struct weir_map_options *map;
 };
 

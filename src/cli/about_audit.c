@@ -132,6 +132,8 @@ static const struct cli_example examples[] = {
     {"weir audit verify audit.log", "is it as it was written?"},
     {"weir audit show --since 24h --outcome failed audit.log", "what failed since yesterday"},
     {"weir audit show --outcome unfinished audit.log", "what started and has not ended"},
+    {"weir audit verify audit.log | sed -n 's/^last: //p' >last-hash",
+     "the hash of the last record, to be kept elsewhere"},
     {"weir audit verify --expect-last \"$(cat last-hash)\" audit.log",
      "and nothing was cut off its end"},
     {NULL, NULL},

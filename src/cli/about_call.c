@@ -83,10 +83,10 @@ static const char *const description[] = {
 
 static const struct cli_example examples[] = {
     {"weir call -w 'python3 math_worker.py' add 3 4", "7"},
-    {"weir call -w ./checksig check dir=/srv/data", "a Go worker, an argument by name"},
+    {"weir call -w ./checksig check dir=data", "a Go worker, an argument by name"},
     {"weir call -w 'python3 math_worker.py' count 1 1000000 | head -3",
      "a stream: the function stops when the reader does"},
-    {"seq 10 | weir call -w 'python3 math_worker.py' --stdin sum", "55"},
+    {"seq 10 | weir call -w 'python3 math_worker.py' --stdin sum_of", "55"},
     {"weir call --list", "what the weir serve of this session offers"},
     {NULL, NULL},
 };
@@ -104,7 +104,7 @@ static const struct cli_exit exits[] = {
 
 const struct cli_command cli_call = {
     .name = "call",
-    .summary = "call a function in a Python or Go worker: values and streams, both ways",
+    .summary = "call a function in a Python or Go worker: values, streams both ways",
     .synopsis = synopsis,
     .description = description,
     .options = call_options,

@@ -229,7 +229,8 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "`auto` shows a line when standard error is a terminal, standard output is not "
                 "the terminal too, and the run takes more than a second. A percentage is shown "
                 "only where the input is a file. With `json` every line of weir's on standard "
-                "error is a JSON object, the workers' lines too, and the last one tells the end.",
+                "error is a JSON object, the workers' lines too, and the last one tells the end: "
+                "`docs/schemas/progress-line.schema.json`.",
     },
     [MAP_HADOOP_COUNTERS] = {
         .name = "hadoop-counters", .kind = CLI_FLAG, .offset = AT(hadoop_counters),

@@ -82,7 +82,7 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .more = "`auto` shows a line for each stage when standard error is a terminal, standard "
                 "output is not the terminal too, and the run takes more than a second. With "
                 "`json` every line of weir's on standard error is a JSON object, stages' lines "
-                "too.",
+                "too: `docs/schemas/progress-line.schema.json`.",
     },
 };
 /* clang-format on */

@@ -128,7 +128,7 @@ static const struct cli_example examples[] = {
     {"weir serve -w 'python3 math_worker.py' -j4 &", "four Pythons, with everything imported"},
     {"weir call add 3 4", "7, from one of them"},
     {"weir call weir/stats", "calls, queue, latency, and each worker"},
-    {"weir serve -s /run/app/weir.sock -w ./checksig -w 'python3 ml.py' --recycle-rss 1G",
+    {"weir serve -s app.sock -w ./checksig -w 'python3 math_worker.py' &",
      "two languages behind one socket"},
     {NULL, NULL},
 };

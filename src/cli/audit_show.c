@@ -76,6 +76,9 @@ static int read_values(struct show *show)
                              "timed_out, idle, cancelled, overflow, not_started, status_lost, "
                              "error or unfinished",
                              values->outcome);
+    if (values->subcommand != NULL && cli_find(values->subcommand) == NULL)
+        return cli_bad_usage(&cli_audit, "--subcommand: there is no subcommand %.40s",
+                             values->subcommand);
     return 0;
 }
 

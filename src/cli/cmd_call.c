@@ -29,6 +29,7 @@ enum {
     FUNCTION_FAILED = 1,
     DEADLINE = 124,
     OUTPUT_WINDOW = 64, /* values under way */
+    NO_METHOD = -32601, /* of docs/protocol.md */
 };
 
 struct errand {
@@ -144,8 +145,11 @@ static void tell_failure(struct errand *errand, const struct weir_reply *reply)
         fputc('\n', stderr);
     fflush(stderr);
     if (reply->outcome == WEIR_CALL_FAILED)
-        cli_say(&cli_call, "%s%s%s%s", type != NULL ? type : "", type != NULL ? ": " : "", message,
-                *message == '\0' ? "the function failed" : "");
+        cli_say(&cli_call, "%s%s%s%s%s", type != NULL ? type : "", type != NULL ? ": " : "",
+                message, *message == '\0' ? "the function failed" : "",
+                json_integer_value(json_object_get(error, "code")) == NO_METHOD
+                    ? ": --list shows those there are"
+                    : "");
     else
         cli_say(&cli_call, "%s%s%s", weir_outcome_name(reply->outcome),
                 *message != '\0' ? ": " : "", message);
@@ -205,15 +209,15 @@ static void list(struct errand *errand, struct weir__slice methods)
     end(errand, CLI_OK);
 }
 
-/* Whether the function is said to return a stream. */
-static int returns_stream(struct weir__slice methods, const char *method)
+/* Whether the function is said to have a stream of this direction: "in" or "out". */
+static int has_stream(struct weir__slice methods, const char *method, const char *direction)
 {
     static const char *const names[] = {"stream"};
     struct weir__slice description, stream;
 
     weir__object_get(methods, &method, &description, 1);
     weir__object_get(description, names, &stream, 1);
-    return weir__slice_is(stream, "out") || weir__slice_is(stream, "both");
+    return weir__slice_is(stream, direction) || weir__slice_is(stream, "both");
 }
 
 static void hear_ready(void *owner, struct weir__slice methods)
@@ -234,7 +238,11 @@ static void hear_ready(void *owner, struct weir__slice methods)
     }
     call.method = errand->parsed.words.items[0];
     call.params = (struct weir__slice){errand->params.bytes, errand->params.length};
-    errand->has_output_stream = returns_stream(methods, call.method);
+    if (!call.input && has_stream(methods, call.method, "in")) {
+        end(errand, say(errand, CLI_USAGE, "the function reads a stream: give --stdin"));
+        return;
+    }
+    errand->has_output_stream = has_stream(methods, call.method, "out");
     errand->output = (struct weir__receiver){.window = OUTPUT_WINDOW, .granted = OUTPUT_WINDOW};
     if (errand->remote->kind->call(errand->remote, &call, &error) < 0)
         end(errand,

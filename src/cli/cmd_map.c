@@ -382,7 +382,7 @@ static void explain(struct errand *errand)
     if (report->status == 0 || report->status == READER_GONE)
         return;
     if (report->status == 1 && letters != NULL)
-        say(errand, 0, "%s: they are in %s", report->reason, letters);
+        say(errand, 0, "%s: see %s", report->reason, letters);
     else
         say(errand, 0, "%s", report->reason);
 }

@@ -154,11 +154,14 @@ static void explain(const struct weir_result *result)
     char sentence[600];
     const char *program = result->argv[0];
     int stopped = result->why != WEIR_WHY_NONE && result->why != WEIR_WHY_CANCELLED;
+    /* As under a shell: Ctrl-C and a reader that left are no news. */
+    int died = result->end == WEIR_SIGNALED && result->why == WEIR_WHY_NONE
+               && result->signal != SIGINT && result->signal != SIGPIPE;
 
     weir_result_sentence(result, sentence, sizeof sentence);
     if (result->end == WEIR_NOT_STARTED)
         cli_say(&cli_run, "%s", sentence);
-    else if (stopped || result->end == WEIR_STATUS_LOST)
+    else if (stopped || died || result->end == WEIR_STATUS_LOST)
         cli_say(&cli_run, "%s: %s", program, sentence);
 }
 

@@ -1,9 +1,9 @@
-/* Progress as JSON: an object a line, each with "kind" and "elapsed_ms".
+/* Progress as JSON: an object a line, as docs/schemas/progress-line.schema.json has it.
  *
  *   {"kind":"started","elapsed_ms":2,"stage":"tap","pid":4711}
  *   {"kind":"exited","elapsed_ms":9,"stage":"tap","pid":4711,"code":3}
  *   {"kind":"progress","elapsed_ms":100,"stages":[{"name":"tap","state":"running","bytes":65536}]}
- *   {"kind":"stderr","elapsed_ms":5,"stage":"tap","line":"no such table"}
+ *   {"kind":"stderr","elapsed_ms":5,"stage":"tap","text":"no such table"}
  *   {"kind":"message","elapsed_ms":9,"text":"tap: exited with 3"}
  *   {"kind":"end","elapsed_ms":9,"ok":false,"status":3,"why":"none","stages":[...]}
  */
@@ -84,8 +84,7 @@ static void tell(struct show *show, const struct weir_event *event)
         json_object_set_new(line, "pid", json_integer(event->pid));
     add_number(line, event);
     if (event->length > 0 || is_line)
-        json_object_set_new(line, is_line ? "line" : "text",
-                            weir__json_textn(event->text, event->length));
+        json_object_set_new(line, "text", weir__json_textn(event->text, event->length));
     json_line_print(line);
 }
 

@@ -238,8 +238,7 @@ static void tell_event(const struct map_progress *progress, const struct weir_ev
         json_object_set_new(line, "offset", json_integer((json_int_t)event->bytes));
         json_object_set_new(line, "reason", weir__json_textn(event->text, event->length));
     } else if (is_line || event->length > 0) {
-        json_object_set_new(line, is_line ? "line" : "text",
-                            weir__json_textn(event->text, event->length));
+        json_object_set_new(line, "text", weir__json_textn(event->text, event->length));
     }
     json_line_print(line);
 }

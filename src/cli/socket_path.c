@@ -17,7 +17,8 @@ char *socket_path(const char *given, struct weir_error *error)
 
     if (directory == NULL || *directory == '\0') {
         weir__fail(error, WEIR_ERR_INVALID, 0,
-                   "XDG_RUNTIME_DIR is not set, so there is no usual place: give --socket");
+                   "no --socket was given, and its usual place is in XDG_RUNTIME_DIR, which is not "
+                   "set: give one");
         return NULL;
     }
     length = strlen(directory) + sizeof name;

@@ -35,7 +35,9 @@ void worker_news_tell(const struct cli_command *command, const struct weir_event
     fclose(plain);
     if (text != NULL && event->kind == WEIR_EVENT_LOG)
         cli_say(command, "worker %ld: %s: %s", (long)event->pid, event->name, text);
-    else if (text != NULL)
+    else if (text != NULL && event->pid > 0)
         cli_say(command, "worker %ld: %s", (long)event->pid, text);
+    else if (text != NULL)
+        cli_say(command, "a worker: %s", text);
     free(text);
 }

@@ -137,7 +137,8 @@ static int is_good_reply(const struct weir_map *map, const char *bytes, size_t l
 void weir__lane_desync(struct weir__lane *lane)
 {
     lane->map->report.desyncs++;
-    give_up(lane, "desync", "it printed a line that is no reply");
+    give_up(lane, "desync", "it printed a line that is no reply: one line of JSON is due for "
+                             "each record, and nothing else");
 }
 
 static int is_too_long(const struct weir__lane *lane, size_t length)

@@ -633,7 +633,8 @@ int weir__call_tick(struct weir__lane *lane, int64_t now_ns)
         if (now_ns - lane->started_ns < start_ms * 1000000)
             return 0;
         lane->map->report.timeouts++;
-        weir__lane_give_up_unheard(lane, "it did not answer weir/hello in time");
+        weir__lane_give_up_unheard(lane, "it did not answer weir/hello in time: is it a "
+                                           "worker with functions, as docs/protocol.md has them?");
         return 0;
     }
     cancelled = longest_cancelled(lane->call);

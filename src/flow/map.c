@@ -197,9 +197,9 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
                                   });
     if (map->options.on_error == WEIR_MAP_FAIL)
         weir__map_end(map, 3, WEIR_WHY_NONE,
-                      "record %llu (line %llu) is dead: %s: mend it, or go on without it with "
+                      "the record in line %llu is dead: %s: mend it, or go on without it with "
                       "--on-error skip or --dead-letter FILE",
-                      (unsigned long long)record->seq, (unsigned long long)record->line, why);
+                      (unsigned long long)record->line, why);
     if (map->options.on_error == WEIR_MAP_FAIL) {
         map->report.dead++;
         free(record); /* its slot stays open: nothing after it is written */

@@ -68,28 +68,45 @@ static void stage_clear(struct weir__stage *stage)
     free(stage->call);
     free(stage->dead_letter);
     weir__argv_free(stage->launcher);
+    weir__argv_free(stage->launcher_stop);
 }
 
-/* A map stage's own part; the rest of its options stays as it is by default. */
+/* Of a map's options a stage has all but those that the pipeline has for it: they
+ * stay as they are by default, until it is started. */
 static int map_copy(struct weir__stage *copy, const struct weir_map_options *given)
 {
-    weir_map_options_init(&copy->map);
+    struct weir_map_options *map = &copy->map, asked;
+
+    weir_map_options_init(map);
     if (given == NULL)
         return 0;
-    copy->map.workers = given->workers;
-    copy->map.unordered = given->unordered;
-    copy->map.record_timeout_ms = given->record_timeout_ms;
-    copy->map.retries = given->retries;
-    copy->map.on_error = given->on_error;
-    copy->call = string_copy(given->call);
-    copy->dead_letter = string_copy(given->dead_letter);
-    copy->launcher = strings_copy(given->launcher);
-    copy->map.call = copy->call;
-    copy->map.dead_letter = copy->dead_letter;
-    copy->map.launcher = (const char *const *)copy->launcher;
-    return (given->call != NULL && copy->call == NULL)
-                   || (given->dead_letter != NULL && copy->dead_letter == NULL)
-                   || (given->launcher != NULL && copy->launcher == NULL)
+    asked = *map;
+    memcpy(&asked, given, given->size < sizeof asked ? given->size : sizeof asked);
+    copy->call = string_copy(asked.call);
+    copy->dead_letter = string_copy(asked.dead_letter);
+    copy->launcher = strings_copy(asked.launcher);
+    copy->launcher_stop = strings_copy(asked.launcher_stop);
+    map->call = copy->call;
+    map->dead_letter = copy->dead_letter;
+    map->launcher = (const char *const *)copy->launcher;
+    map->launcher_stop = (const char *const *)copy->launcher_stop;
+    map->workers = asked.workers;
+    map->unordered = asked.unordered;
+    map->start_timeout_ms = asked.start_timeout_ms;
+    map->record_timeout_ms = asked.record_timeout_ms;
+    map->retries = asked.retries;
+    map->on_error = asked.on_error;
+    map->max_record = asked.max_record;
+    map->unchecked = asked.unchecked;
+    map->encoding = asked.encoding;
+    map->drop_null = asked.drop_null;
+    map->window = asked.window;
+    map->window_bytes = asked.window_bytes;
+    map->reorder_bytes = asked.reorder_bytes;
+    return (asked.call != NULL && copy->call == NULL)
+                   || (asked.dead_letter != NULL && copy->dead_letter == NULL)
+                   || (asked.launcher != NULL && copy->launcher == NULL)
+                   || (asked.launcher_stop != NULL && copy->launcher_stop == NULL)
                ? -1
                : 0;
 }

@@ -3,6 +3,7 @@
 #include "flow/spec_read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -305,4 +306,40 @@ int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_wor
     else
         weir__spot_fault(spot, "is %s: give %s", weir__spec_kind(spot->value), list);
     return 0;
+}
+
+int weir__spec_size(const struct weir__spot *spot, uint64_t *result)
+{
+    const char *text = json_string_value(spot->value);
+
+    if (json_is_integer(spot->value) && json_integer_value(spot->value) >= 0) {
+        *result = (uint64_t)json_integer_value(spot->value);
+        return 1;
+    }
+    if (text != NULL && strlen(text) == json_string_length(spot->value)
+        && weir__size_parse(text, result) == 0)
+        return 1;
+    if (text != NULL)
+        weir__spot_fault(spot, "is \"%s\": give " WEIR__SIZE_FORMS, weir__shown(text).text);
+    else
+        weir__spot_fault(spot, "is %s: give a whole number, 0 or more, or a size such as \"64M\"",
+                         json_is_integer(spot->value) ? "negative"
+                         : json_is_real(spot->value)  ? "no whole number"
+                                                      : weir__spec_kind(spot->value));
+    return 0;
+}
+
+void weir__spec_list_add(struct weir__faults *faults, struct weir__spec_list *list,
+                         const char *string)
+{
+    const char **strings = realloc(list->strings, (list->count + 2) * sizeof *strings);
+
+    if (strings == NULL || string == NULL) {
+        faults->short_of_memory = 1;
+    } else {
+        strings[list->count++] = string;
+        strings[list->count] = NULL;
+    }
+    if (strings != NULL)
+        list->strings = strings;
 }

@@ -58,6 +58,18 @@ int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms); /* more than
 int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_word *words,
                       size_t count, int *result);
 
+/* A whole number, 0 or more, or a size such as "64M". */
+int weir__spec_size(const struct weir__spot *spot, uint64_t *result);
+
+/* A list of strings that grows; all zero is an empty one.  The caller owns strings. */
+struct weir__spec_list {
+    const char **strings; /* NULL-terminated once it has one */
+    size_t count;
+};
+
+void weir__spec_list_add(struct weir__faults *faults, struct weir__spec_list *list,
+                         const char *string);
+
 /* "a string", "an object"... */
 const char *weir__spec_kind(const json_t *value);
 

@@ -7,15 +7,8 @@
 
 #include <weir/text.h>
 
-#include "base/units.h"
-#include "flow/map.h"
+#include "flow/spec_map.h"
 #include "text/words.h"
-
-/* A list of strings that grows; all zero is an empty one. */
-struct list {
-    const char **strings; /* NULL-terminated once it has one */
-    size_t count;
-};
 
 /* A stage being read.  stage's pointers are to the document and to the lists. */
 struct draft {
@@ -23,25 +16,11 @@ struct draft {
     size_t index;
     json_t *names;
     json_t *made; /* owns the strings that are not in the document as they are */
-    struct list argv, env_pass, env, launcher;
-    struct weir_map_options map;
+    struct weir__spec_list argv, env_pass, env;
+    struct weir__spec_map map;
     char **words;
     unsigned char ok_exit[256];
 };
-
-static void list_add(struct weir__faults *faults, struct list *list, const char *string)
-{
-    const char **strings = realloc(list->strings, (list->count + 2) * sizeof *strings);
-
-    if (strings == NULL || string == NULL) {
-        faults->short_of_memory = 1;
-    } else {
-        strings[list->count++] = string;
-        strings[list->count] = NULL;
-    }
-    if (strings != NULL)
-        list->strings = strings;
-}
 
 static int has_control(const char *text)
 {
@@ -81,7 +60,7 @@ static void add_argument(const struct weir__spot *spot, void *into)
 
     if (weir__spec_string(spot, "a string", &word) && draft->argv.count == 0 && *word == '\0')
         weir__spot_fault(spot, "is empty: give a program");
-    list_add(spot->faults, &draft->argv, word);
+    weir__spec_list_add(spot->faults, &draft->argv, word);
 }
 
 static void split_words(const struct weir__spot *spot, struct draft *draft)
@@ -142,7 +121,7 @@ static void add_variable(const struct weir__spot *spot, void *into)
         || !weir__spec_string(spot, "a string: variables hold text", &value))
         return;
     made = json_sprintf("%s=%s", spot->key, value);
-    list_add(spot->faults, &draft->env, json_string_value(made));
+    weir__spec_list_add(spot->faults, &draft->env, json_string_value(made));
     if (made == NULL || json_array_append_new(draft->made, made) < 0)
         spot->faults->short_of_memory = 1;
 }
@@ -169,7 +148,7 @@ static void add_passed(const struct weir__spot *spot, void *into)
 
     if (weir__spec_string(spot, "a variable's name as a string", &name)
         && is_variable_name(spot, name, WEIR__AT_VALUE))
-        list_add(spot->faults, &draft->env_pass, name);
+        weir__spec_list_add(spot->faults, &draft->env_pass, name);
 }
 
 static void read_env_pass(const struct weir__spot *spot, void *into)
@@ -270,33 +249,16 @@ static void read_grace(const struct weir__spot *spot, void *into)
         weir__spec_seconds(spot, &draft->stage.grace_ms);
 }
 
-/* Reads a number or a size such as "64M". */
 static void add_limit(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
-    const char *text = json_string_value(spot->value);
     struct weir_error why;
     int limit = weir_limit_find(weir__shown(spot->key).text, &why);
-    uint64_t value = 0;
-    int is_size = json_is_integer(spot->value) && json_integer_value(spot->value) >= 0;
 
-    if (limit < 0) {
+    if (limit < 0)
         weir__fault(spot->faults, spot->node, WEIR__AT_KEY, "%s", why.text);
-        return;
-    }
-    if (is_size)
-        value = (uint64_t)json_integer_value(spot->value);
-    else if (text != NULL && strlen(text) == json_string_length(spot->value))
-        is_size = weir__size_parse(text, &value) == 0;
-    if (is_size)
-        draft->stage.command.limits[limit] = value;
-    else if (text != NULL)
-        weir__spot_fault(spot, "is \"%s\": give " WEIR__SIZE_FORMS, weir__shown(text).text);
     else
-        weir__spot_fault(spot, "is %s: give a whole number, 0 or more, or a size such as \"64M\"",
-                         json_is_integer(spot->value) ? "negative"
-                         : json_is_real(spot->value)  ? "no whole number"
-                                                      : weir__spec_kind(spot->value));
+        weir__spec_size(spot, &draft->stage.command.limits[limit]);
 }
 
 static void read_limits(const struct weir__spot *spot, void *into)
@@ -342,133 +304,14 @@ static void read_nice(const struct weir__spot *spot, void *into)
         draft->stage.command.nice = (int)nice;
 }
 
-/* --- A map ----------------------------------------------------------------- */
-
-static void read_workers(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-    int64_t workers;
-
-    if (weir__spec_integer(spot, 1, 1024, &workers))
-        draft->map.workers = (unsigned)workers;
-}
-
-static void read_protocol(const struct weir__spot *spot, void *into)
-{
-    static const struct weir__spec_word words[] = {{"lines", 0}};
-    int choice;
-
-    (void)into;
-    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice);
-}
-
-static void read_call(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-    const char *name;
-
-    if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a function's name, or null", &draft->map.call))
-        return;
-    name = draft->map.call;
-    if (!weir__map_call_is_name(name))
-        weir__spot_fault(spot, "cannot be a function's name: give one that the worker has, or null");
-}
-
-static void read_order(const struct weir__spot *spot, void *into)
-{
-    static const struct weir__spec_word words[] = {{"input", 0}, {"any", 1}};
-    struct draft *draft = into;
-
-    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &draft->map.unordered);
-}
-
-static void read_record_timeout(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &draft->map.record_timeout_ms);
-}
-
-static void read_retries(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-    int64_t retries;
-
-    if (weir__spec_integer(spot, 0, 1000, &retries))
-        draft->map.retries = (unsigned)retries;
-}
-
-static void read_on_error(const struct weir__spot *spot, void *into)
-{
-    static const struct weir__spec_word words[] = {
-        {"fail", WEIR_MAP_FAIL},
-        {"skip", WEIR_MAP_SKIP},
-        {"dead-letter", WEIR_MAP_DEAD_LETTER},
-    };
-    struct draft *draft = into;
-    int choice;
-
-    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
-        draft->map.on_error = (enum weir_map_on_error)choice;
-}
-
-static void read_dead_letter(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a file's path, or null", &draft->map.dead_letter))
-        return;
-    if (*draft->map.dead_letter == '\0')
-        weir__spot_fault(spot, "is empty: give a file's path, or null");
-}
-
-static void add_launcher_word(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-    const char *word = "";
-
-    weir__spec_string(spot, "a string", &word);
-    list_add(spot->faults, &draft->launcher, word);
-}
-
-static void read_launcher(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (json_is_null(spot->value))
-        return;
-    if (weir__spec_each(spot, JSON_ARRAY, "[\"ssh\", \"node1\"]", add_launcher_word, draft) == 0)
-        weir__spot_fault(spot, "is empty: give a program's words, or null");
-    draft->map.launcher = draft->launcher.strings;
-}
-
-static const struct weir__spec_key map_keys[] = {
-    {"workers", read_workers, NULL},
-    {"protocol", read_protocol, NULL},
-    {"call", read_call, NULL},
-    {"order", read_order, NULL},
-    {"record_timeout_s", read_record_timeout, NULL},
-    {"retries", read_retries, NULL},
-    {"on_error", read_on_error, NULL},
-    {"dead_letter", read_dead_letter, NULL},
-    {"launcher", read_launcher, NULL},
-};
-
 static void read_map(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
 
     if (json_is_null(spot->value))
         return;
-    weir__spec_object(spot, map_keys, sizeof map_keys / sizeof map_keys[0], draft);
-    if (draft->map.on_error == WEIR_MAP_DEAD_LETTER && draft->map.dead_letter == NULL)
-        weir__spot_fault(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
-    if (draft->map.dead_letter != NULL)
-        draft->map.on_error = WEIR_MAP_DEAD_LETTER;
-    draft->stage.map = &draft->map;
+    weir__spec_map(spot, &draft->map);
+    draft->stage.map = &draft->map.options;
 }
 
 static const struct weir__spec_key stage_keys[] = {
@@ -510,13 +353,13 @@ void weir__spec_stage(const struct weir__spot *spot, size_t index, weir_pipeline
     struct draft draft = {.index = index, .names = names, .made = json_array()};
 
     weir_stage_init(&draft.stage);
-    weir_map_options_init(&draft.map);
+    weir__spec_map_init(&draft.map);
     weir__spec_object(spot, stage_keys, sizeof stage_keys / sizeof stage_keys[0], &draft);
     add_to_pipeline(spot, pipeline, &draft);
     free(draft.argv.strings);
     free(draft.env_pass.strings);
     free(draft.env.strings);
-    free(draft.launcher.strings);
+    weir__spec_map_clear(&draft.map);
     weir__words_free(draft.words);
     json_decref(draft.made);
 }

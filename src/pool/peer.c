@@ -261,8 +261,10 @@ static void time_is_up(void *owner)
 
     switch (peer->state) {
     case WEIR__PEER_STARTING:
-        weir__peer_break(peer, "did not answer weir/hello within %lld ms",
-                         (long long)pool_of(peer)->options.start_timeout_ms);
+        weir__peer_break(peer,
+                         "did not answer weir/hello within %g s: is it a worker with functions, "
+                         "as docs/protocol.md has them?",
+                         (double)pool_of(peer)->options.start_timeout_ms / 1000);
         break;
     case WEIR__PEER_READY:
         peer->is_old = 1;
@@ -364,7 +366,8 @@ static void say_exit(struct weir__peer *peer)
     if (result->end == WEIR_SIGNALED)
         at = (size_t)snprintf(peer->reason, sizeof peer->reason, "was ");
     else if (result->end != WEIR_EXITED)
-        at = (size_t)snprintf(peer->reason, sizeof peer->reason, "is gone: ");
+        at = (size_t)snprintf(peer->reason, sizeof peer->reason, "%s: ",
+                              result->end == WEIR_NOT_STARTED ? "did not start" : "is gone");
     weir_result_sentence(result, peer->reason + at, sizeof peer->reason - at);
 }
 

@@ -54,7 +54,8 @@ static int check_place(const char *path, struct weir_error *error)
                    : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.200s", path);
     if (!S_ISSOCK(there.st_mode))
         return weir__fail(error, WEIR_ERR_SYSTEM, EEXIST,
-                          "%.200s is there, and no socket: it is left alone", path);
+                          "%.200s exists and is no socket, so it is left alone: give another path",
+                          path);
     if (there.st_uid != geteuid())
         return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
                           "%.200s belongs to another user (%lu): it is left alone", path,

@@ -278,6 +278,15 @@ static void say_not_started(const struct weir_result *result, char *sentence, si
         snprintf(sentence, size, "cannot execute %s: %s", program, why);
 }
 
+/* Adds the limits that were reached. */
+static void say_limits(const struct weir_result *result, char *sentence, size_t size)
+{
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        if (result->limits_hit & 1u << i)
+            snprintf(sentence + strlen(sentence), size - strlen(sentence),
+                     ": it reached its %s limit", weir_limit_name((enum weir_limit)i));
+}
+
 void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)
 {
     static const char *const causes[] = {
@@ -298,6 +307,7 @@ void weir_result_sentence(const struct weir_result *result, char *sentence, size
     case WEIR_SIGNALED:
         snprintf(sentence, size, "%skilled by %s (%s)", cause, weir__signal_name(result->signal),
                  strsignal(result->signal));
+        say_limits(result, sentence, size);
         break;
     case WEIR_NOT_STARTED:
         say_not_started(result, sentence, size);

@@ -331,6 +331,11 @@ void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t siz
     while (length > 0 && kept[length - 1] == '\n')
         length--;
     from = length > size - 1 ? length - (size - 1) : 0;
+    if (from > 0 && kept[from - 1] != '\n') { /* a line is told whole, where one is */
+        const char *next = memchr(kept + from, '\n', length - from);
+
+        from = next != NULL ? (size_t)(next + 1 - kept) : from;
+    }
     for (size_t i = from; i < length; i++)
         tail[i - from] = (char)(kept[i] != '\n' ? kept[i] : ' ');
     tail[length - from] = '\0';

@@ -100,6 +100,11 @@ def standard_input_is_the_input_stream():
     assert call("--stdin", "total", given=many) == (0, f"{sum(range(20000))}\n", "")
 
 
+def a_function_that_reads_a_stream_wants_stdin():
+    status, out, err = call("total")
+    assert (status, out) == (2, "") and "give --stdin" in err, err
+
+
 def a_line_that_is_not_json_is_named():
     status, out, err = call("--stdin", "total", given=b"1\n2\noops\n")
     assert (status, out) == (2, "") and "line 3" in err, err
@@ -131,7 +136,7 @@ def json_prints_the_bare_error():
 
 def an_unknown_function_is_told():
     status, out, err = call("multiply", "3", "4")
-    assert (status, out) == (1, "") and "multiply" in err, err
+    assert (status, out) == (1, "") and '"multiply": --list shows those there are' in err, err
 
 
 def a_deadline_is_124_and_stops_the_function(directory):
@@ -242,6 +247,7 @@ run_cases([
     a_stream_is_printed_as_it_comes,
     a_long_stream_is_whole,
     standard_input_is_the_input_stream,
+    a_function_that_reads_a_stream_wants_stdin,
     a_line_that_is_not_json_is_named,
     both_streams_flow_at_once,
     a_function_that_raises_is_1_with_its_traceback,

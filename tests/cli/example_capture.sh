@@ -1,5 +1,5 @@
 #!/bin/sh
-# The example in examples/capture does what its README says.
+# The example in examples/capture captures what programs of bad manners do.
 . "$srcdir/tests/support/tap.sh"
 
 WEIR=$builddir/weir
@@ -53,16 +53,8 @@ for path in sys.argv[1:]:
     sys.exit(f"{path}: {said} still lives")
 END
 }
-# What differs from machine to machine is left out of the comparison.
-same_everywhere() {
-    sed -E "s/[0-9]+ bytes in utf-8, 0 replaced: '(go|Python) .*/\\1/; s,[^ ]*/python3[0-9.]*,python3," "$1"
-}
-fits_the_readme() {
-    sed -n 's/^    \([$ ] .*\)/\1/p' "$srcdir/examples/capture/README.md" >"$work/shown"
-    same_everywhere "$work/shown" >"$work/wanted" && same_everywhere "$work/out" | diff "$work/wanted" -
-}
 
-plan 11
+plan 10
 check "it runs to its end" runs
 check "all documents hold against the schema" all_hold
 check "go version is captured" go_version
@@ -73,4 +65,3 @@ check "text in another charset is readable, and counted as damaged" wrong_text
 check "bytes without a charset are whole" bytes_are_there
 check "who held the output open is named, and the program's own status kept" holder_named
 check "no process is left behind" sleepers_gone
-check "README.md shows this output" fits_the_readme

@@ -12,13 +12,8 @@ builds() {
         makes "$work/embed"
 }
 
-# The README's output, where it is the same every time.
 runs() {
     example "$work/embed/embed" >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
-    sed -n '/^    1\. sort/,/^    .*meanwhile$/s/^    //p' "$srcdir/examples/embed/README.md" >"$work/readme"
-    [ -s "$work/readme" ] || { echo "no output in the README"; return 1; }
-    sort "$work/readme" >"$work/wanted" && sort "$work/out" | cmp - "$work/wanted" ||
-        { diff "$work/readme" "$work/out"; return 1; }
     same "" "$(cat "$work/err")"
 }
 
@@ -36,7 +31,7 @@ is_clean() {
 plan 5
 check "weir is installed" installs
 check "the example is built with what pkg-config says" builds
-check "it does what its README says" runs
+check "it runs, and says nothing on stderr" runs
 check "its programs end in their order" order
 if ! command -v valgrind >/dev/null || [ -n "$flags" ]; then
     echo "ok 5 - its memory is clean # SKIP no valgrind, or a sanitizer"

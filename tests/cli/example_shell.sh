@@ -1,5 +1,5 @@
 #!/bin/sh
-# The example in examples/shell does what its README says.
+# The example in examples/shell is bounded, and tells who failed.
 . "$srcdir/tests/support/tap.sh"
 
 WEIR=$builddir/weir
@@ -20,19 +20,10 @@ fails_with_the_stage() {
         echo "raise SystemExit(3)" >"$work/broken/consumer.py" &&
         exits 3 sh "$work/broken/run.sh"
 }
-fits_the_readme() {
-    "$PYTHON3" - "$work/out" "$example/README.md" <<'END'
-import sys
-out, readme = (open(path).read() for path in sys.argv[1:])
-wanted = "".join(f"    {line}\n" if line else "\n" for line in out.splitlines())
-assert wanted in readme, f"README.md does not show:\n{wanted}"
-END
-}
 
-plan 6
+plan 5
 check "it runs" runs
 check "the capture is bounded and says what was left out" is_bounded
 check "the program went on to its end all the same" ends_well
 check "the consumer saw all that the producer wrote" sums_up
 check "a failing stage is the status of the pipeline" fails_with_the_stage
-check "README.md shows this output" fits_the_readme

@@ -97,12 +97,14 @@ l = [json.loads(line) for line in open(sys.argv[2])]
 assert eval("(" + sys.argv[1] + ")"), l' "$1" "$dead"
 }
 
-# lines EXPRESSION: whether it holds for l, the JSON lines on stderr.
+# lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
 lines() {
     "$PYTHON3" -c '
 import json, sys
 l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err"
+assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
+    rm -f "$work"/line-* && split -a 3 -l 1 "$err" "$work/line-" &&
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
 # refused TEXT WORD...: status 2, the message has TEXT, and nothing was started.
@@ -166,7 +168,7 @@ check "-- ends the options; what is behind is the program's" eval \
 
 printf '1\nno\n3\n' >"$work/invalid"
 check "3: a record that is not JSON ends the run" eval \
-    'told 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "record 1 (line 2) is dead" "$err"'
+    'told 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "the record in line 2 is dead" "$err"'
 check "1: --on-error skip goes on" eval \
     'told 1 "d[\"answered\"] == 2" --on-error skip -- cat <"$work/invalid" && same "1 3" "$(echo $(cat "$out"))"'
 check "1: --dead-letter keeps it, and says where" eval \
@@ -196,7 +198,7 @@ check "two of them side by side: exactly two" eval '
     DEADLY="7 8" && told 1 "d[\"dead\"] == 2" -j3 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
     letters "[d[\"record\"] for d in l] == [7, 8]"'
 check "3: the first one ends the run without --on-error" eval \
-    'DEADLY=7 && told 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "record 6 (line 7) is dead: crash" "$err"'
+    'DEADLY=7 && told 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "the record in line 7 is dead: crash" "$err"'
 check "--retries 0: one failure is enough" eval \
     'DEADLY=7 && map 1 --retries 0 --dead-letter "$dead" -- "$work/dies" <"$work/ten" && letters "l[0][\"attempts\"] == 1"'
 check "one that does it only once is answered" eval '
@@ -411,7 +413,7 @@ check "--report -: with --output" eval \
 check "--report -: refused where standard output has the data" refused "--output" --report -
 check "--progress json: every line, the workers' too" eval '
     map 1 --progress json --on-error skip -- sh -c "echo hello >&2; exec cat" <"$work/invalid" &&
-    lines "{\"hello\"} == {d[\"line\"] for d in l if d[\"kind\"] == \"stderr\"}
+    lines "{\"hello\"} == {d[\"text\"] for d in l if d[\"kind\"] == \"stderr\"}
         and [(d[\"line\"], d[\"reason\"][:7]) for d in l if d[\"kind\"] == \"record_failed\"] == [(2, \"invalid\")]
         and l[-1][\"kind\"] == \"end\" and l[-1][\"status\"] == 1 and l[-1][\"answered\"] == 2
         and \"dead\" in l[-2][\"text\"]"'

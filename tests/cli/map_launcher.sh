@@ -46,7 +46,23 @@ remotes_are_gone = all(gone(words[1]) for words in log if words[0] == "remote")
 assert eval("(" + sys.argv[1] + ")"), (json.dumps(d), log)' "$1" "$doc" "$log"
 }
 
-plan 16
+# As `json`, of the same map as a stage of a pipeline.
+staged() {
+    : >"$log"
+    rm -f "$doc.pipe" "$work/lost"
+    "$PYTHON3" -c '
+import json, shlex, sys
+launcher, stop = map(shlex.split, sys.argv[1:])
+print(json.dumps({"weir": 1, "stages": [{"cmd": ["cat"], "map": {
+    "workers": 1, "launcher": launcher, "launcher_stop": stop, "start_timeout_s": 60}}]}))' \
+        "$far --lose $work/lost node7" "$stop" >"$work/spec.json" &&
+        exits 0 "$weir" pipe -f "$work/spec.json" --report "$doc.pipe" <"$work/ten" >"$out" 2>"$err" &&
+        cmp "$work/ten" "$out" &&
+        "$PYTHON3" -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["stages"][0]["map"]))' \
+            "$doc.pipe" >"$doc" && json "$1"
+}
+
+plan 17
 
 check "its noise is stderr, nothing else" eval \
     'map 0 -j2 --launcher "$far node7" -- cat && cmp "$work/ten" "$out" && has "added '\''node7'\''" "$err" && json "not stops and remotes_are_gone"'
@@ -60,6 +76,7 @@ check "... and without one, too" eval '
 check "a link that is lost: 255 is a crash, the records go out again, the stop command is run" eval '
     map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "$stop" -- cat && cmp "$work/ten" "$out" &&
     json "d[\"crashes\"] == 1 and d[\"dead\"] == 0 and stops == jobs[:1] and [w[\"node\"] for w in d[\"workers\"]] == [None, None]"'
+check "... and of a map stage" staged 'd["crashes"] == 1 and d["dead"] == 0 and stops == jobs[:1]'
 check "a worker that ends well needs no stop command" eval \
     'map 0 --launcher "$far node7" --launcher-stop "$stop" -- cat && json "not stops"'
 check "a status that is not 0 after the last reply is no crash" eval \

@@ -45,12 +45,14 @@ refused() {
     pipe "$refused_status" "$@" "touch '$work/ran'" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-# lines EXPRESSION: whether it holds for l, the JSON lines on stderr.
+# lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
 lines() {
     "$PYTHON3" -c '
 import json, sys
 l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err"
+assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
+    rm -f "$work"/line-* && split -a 3 -l 1 "$err" "$work/line-" &&
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
 plan 49
@@ -169,14 +171,14 @@ check "a quote that is not closed" refused 2 "stage 1" "echo 'open"
 
 check "--progress json: every line is JSON, stages' lines too, the end is last" eval \
     'pipe 3 --progress json --meter "echo x" "sh -c \"cat; echo complaint >&2; exit 3\"" &&
-     lines "{\"kind\": \"stderr\", \"stage\": \"sh\", \"line\": \"complaint\"}.items() <= [e for e in l if e[\"kind\"] == \"stderr\"][0].items()" &&
+     lines "{\"kind\": \"stderr\", \"stage\": \"sh\", \"text\": \"complaint\"}.items() <= [e for e in l if e[\"kind\"] == \"stderr\"][0].items()" &&
      lines "[e[\"stage\"] for e in l if e[\"kind\"] == \"started\"] == [\"echo\", \"sh\"]" &&
      lines "[e[\"code\"] for e in l if e.get(\"stage\") == \"sh\" and e[\"kind\"] == \"exited\"] == [3]" &&
      lines "[e[\"text\"] for e in l if e[\"kind\"] == \"message\"] == [\"sh: exited with 3\"]" &&
      lines "l[-1][\"kind\"] == \"end\" and l[-1][\"status\"] == 3 and l[-1][\"stages\"][0][\"bytes\"] == 2"'
 echo "printf '\\377' >&2" >"$work/odd.sh"
 check "--progress json: bytes that are no UTF-8" eval \
-    'pipe 0 --progress json "sh $work/odd.sh" && lines "\"\\ufffd\" in [e.get(\"line\") for e in l]"'
+    'pipe 0 --progress json "sh $work/odd.sh" && lines "\"\\ufffd\" in [e.get(\"text\") for e in l]"'
 check "--progress json: faults of a spec are JSON" eval \
     'pipe 2 --progress json -f "$work/bad.json" && lines "len([e for e in l if e[\"kind\"] == \"fault\"]) == 3"'
 check "--progress json: a full disk is told in JSON" eval \

@@ -44,7 +44,7 @@ refused() {
     run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 64
+plan 66
 
 # --- Plain ---
 
@@ -80,7 +80,12 @@ printf '#!/no/such/interpreter\n' >"$work/orphan" && chmod +x "$work/orphan"
 printf 'echo hi\n' >"$work/plain-file"
 check "exit 127 and exit 255 are the program's own" eval \
     'run 127 -- sh -c "exit 127" && run 255 -- sh -c "exit 255" && [ ! -s "$err" ]'
-check "128+n: it died of signal n" run 137 -- sh -c 'kill -9 $$'
+check "128+n: it died of signal n, and that is said" eval \
+    'run 137 -- sh -c "kill -9 \$\$" && same "weir run: sh: killed by SIGKILL (Killed)" "$(cat "$err")"'
+check "of SIGINT and SIGPIPE nothing is said" eval \
+    'run 130 -- sh -c "kill -INT \$\$" && [ ! -s "$err" ] && run 141 -- sh -c "kill -PIPE \$\$" && [ ! -s "$err" ]'
+check "a limit that killed it is named" eval \
+    'run 152 --limit cpu=1 -- "$builddir/tests/children/eats_cpu" && has "it reached its cpu limit" "$err"'
 check "127: not found" eval 'run 127 -- no-such-program && has "no-such-program" "$err"'
 check "127: its interpreter was not found, and is named" eval \
     'run 127 -- "$work/orphan" && has "/no/such/interpreter" "$err"'

@@ -82,8 +82,8 @@ END
 }
 
 all_are_schemas() {
-    for schema in run-report pipe-report pipe-spec map-report probe-report probe-comparison dead-letter audit-record; do
-        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schemas/$schema.schema.json" || return 1
+    for schema in "$schemas"/*.json; do
+        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$schema" || return 1
     done
 }
 
@@ -163,13 +163,15 @@ cat >"$work/spec.json" <<'END'
     "ok_exit": [0], "early_close": "fail", "meter": true, "map": null},
    {"cmd": "sort -u",
     "map": {"workers": 2, "protocol": "lines", "call": null, "order": "any", "record_timeout_s": 30, "retries": 2,
-            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"]}}],
+            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"], "launcher_stop": ["true"],
+            "start_timeout_s": 0.5, "drop_null": true, "check": "none", "encoding": "raw", "max_record": "1M",
+            "window": 1, "window_bytes": 4096, "reorder_bytes": "16K"}}],
  "out": {"path": "-"}, "pipefail": "smart", "deadline_s": null, "grace_s": null, "drain_s": 0.5, "checkpoint": null, "report": null}
 END
 echo '{"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/least.json"
 echo '{"weir":1,"weir":1,"stages":[{"cmd":["cat"]}]}' >"$work/twice.json"
 
-plan 20
+plan 22
 check "all schemas are valid JSON Schema 2020-12" all_are_schemas
 check "every key has a title and a description" explained
 check "both reports mean the same by a captured output" one_capture
@@ -225,6 +227,28 @@ spoilt_letters() {
 }
 check "spoilt dead letters are refused" spoilt_letters
 
+cat >"$work/detector.json" <<'JSON'
+{"weir": 1, "name": "bash", "argv": ["bash", "--version"], "timeout_s": 0.5, "pattern": "(?<version>[0-9.]+)"}
+JSON
+detects() { "$builddir/weir" probe --detector "$1" --list >"$work/listed"; }
+good_detectors() {
+    sed 's/"pattern".*/"json": {"version": "\/version"}}/' "$work/detector.json" >"$work/points.json"
+    for detector in detector points; do
+        validate detector "$work/$detector.json" && detects "$work/$detector.json" || return 1
+    done
+}
+spoilt_detectors() {
+    spoil detector "$work/detector.json" \
+        'd["weir"] = 2' 'del d["name"]' 'del d["argv"]' 'd["argv"] = []' 'd["argv"] = "bash"' 'd["argv"] = ["x"] * 16' \
+        'd["argv"][0] = ""' 'd["name"] = "a b"' 'd["name"] = "a" * 61' 'd["timeout_s"] = 0' 'd["timeout_s"] = "5s"' \
+        'd["json"] = {"a": "/a"}' 'del d["pattern"]; d["json"] = {}' 'del d["pattern"]; d["json"] = {"a": "b"}' 'd["more"] = 1' || return 1
+    for file in "$work"/spoilt-*; do
+        exits 2 detects "$file" 2>"$work/reason" || { cat "$file"; return 1; }
+    done
+}
+check "detectors are accepted, and by weir" good_detectors
+check "spoilt detectors are refused, and by weir" spoilt_detectors
+
 spoilt_specs() {
     spoil pipe-spec "$work/spec.json" \
         'd["weir"] = "1"' 'del d["weir"]' 'del d["stages"]' 'd["stages"] = []' 'd["stage"] = []' 'd["in"] = "-"' \
@@ -238,6 +262,11 @@ spoilt_specs() {
         'd["stages"][0]["early_close"] = True' 'd["stages"][0]["name"] = ""' \
         'd["stages"][1]["map"] = 2' 'd["stages"][1]["map"]["workers"] = 0' 'del d["stages"][1]["map"]["dead_letter"]' \
         'd["stages"][1]["map"]["order"] = "none"' 'd["stages"][1]["map"]["call"] = ""' 'd["stages"][1]["map"]["launcher"] = []' \
+        'del d["stages"][1]["map"]["launcher"]' 'd["stages"][1]["map"]["launcher_stop"] = [""]' \
+        'd["stages"][1]["map"]["start_timeout_s"] = 0' 'd["stages"][1]["map"]["window"] = 0' \
+        'd["stages"][1]["map"]["max_record"] = "1MB"' 'd["stages"][1]["map"]["call"] = "f"' \
+        'd["stages"][1]["map"]["drop_null"] = 1' 'd["stages"][1]["map"]["check"] = True' \
+        'd["stages"][1]["map"]["encoding"] = "utf-8"' 'd["stages"][1]["map"]["reorder_bytes"] = None' \
         'd["stages"][0]["encoding"] = None' \
         'd["stages"][0]["encoding"] = "auto"' 'd["stages"][0]["cmd"][0] = ""' 'd["stages"][0]["name"] = "a\tb"' \
         'd["stages"][0]["env"]["A"] = None' 'd["stages"][0]["env_pass"] = ["A=B"]' 'd["stages"][0]["nice"] = 20' \

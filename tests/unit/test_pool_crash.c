@@ -289,7 +289,7 @@ static void a_worker_that_exits_at_its_start_is_not_started_again_at_once(void)
 
 static void a_silent_worker_has_a_start_timeout(void)
 {
-    CU_ASSERT(cannot_start(ARGV("--silent"), "within 300 ms"));
+    CU_ASSERT(cannot_start(ARGV("--silent"), "within 0.3 s"));
 }
 
 static void a_hello_that_is_none_is_said(void)

@@ -126,6 +126,66 @@ static void a_full_spec_is_read_to_the_last_key(void)
     weir_pipeline_free(pipeline);
 }
 
+static void a_map_has_a_key_for_each_option(void)
+{
+    static const char text[] =
+        "{\"weir\": 1, \"stages\": [{\"cmd\": [\"enrich\"], \"map\": {\n"
+        "  \"workers\": 3, \"protocol\": \"lines\", \"call\": \"f\", \"order\": \"any\",\n"
+        "  \"drop_null\": true, \"check\": \"syntax\", \"encoding\": \"replace\",\n"
+        "  \"max_record\": \"2M\", \"record_timeout_s\": 1.5, \"retries\": 0,\n"
+        "  \"on_error\": \"dead-letter\", \"dead_letter\": \"dead.ndjson\",\n"
+        "  \"launcher\": [\"ssh\", \"node1\"], \"launcher_stop\": [\"ssh\", \"node1\", \"kill\"],\n"
+        "  \"start_timeout_s\": 20, \"window\": 7, \"window_bytes\": \"64K\",\n"
+        "  \"reorder_bytes\": 1024}}]}";
+    weir_pipeline_t *pipeline = expect_good(text);
+    const struct weir_map_options *map = weir__stage_map(&pipeline->stages[0]);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+    CU_ASSERT_EQUAL(map->workers, 3);
+    CU_ASSERT_STRING_EQUAL(map->call, "f");
+    CU_ASSERT(map->unordered);
+    CU_ASSERT(map->drop_null);
+    CU_ASSERT(!map->unchecked);
+    CU_ASSERT_EQUAL(map->encoding, WEIR_MAP_REPLACE);
+    CU_ASSERT_EQUAL(map->max_record, 2 << 20);
+    CU_ASSERT_EQUAL(map->record_timeout_ms, 1500);
+    CU_ASSERT_EQUAL(map->retries, 0);
+    CU_ASSERT_EQUAL(map->on_error, WEIR_MAP_DEAD_LETTER);
+    CU_ASSERT_STRING_EQUAL(map->dead_letter, "dead.ndjson");
+    CU_ASSERT_STRING_EQUAL(map->launcher[1], "node1");
+    CU_ASSERT_PTR_NULL(map->launcher[2]);
+    CU_ASSERT_STRING_EQUAL(map->launcher_stop[2], "kill");
+    CU_ASSERT_PTR_NULL(map->launcher_stop[3]);
+    CU_ASSERT_EQUAL(map->start_timeout_ms, 20000);
+    CU_ASSERT_EQUAL(map->window, 7);
+    CU_ASSERT_EQUAL(map->window_bytes, 64 << 10);
+    CU_ASSERT_EQUAL(map->reorder_bytes, 1024);
+    weir_pipeline_free(pipeline);
+}
+
+static void what_a_map_leaves_out_is_as_weir_map_has_it(void)
+{
+    weir_pipeline_t *pipeline =
+        expect_good("{\"weir\": 1, \"stages\": [{\"cmd\": \"a\", \"map\": {\"launcher\": null,"
+                    " \"launcher_stop\": null, \"start_timeout_s\": null}}]}");
+    const struct weir_map_options *map = weir__stage_map(&pipeline->stages[0]);
+    struct weir_map_options defaults;
+
+    weir_map_options_init(&defaults);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+    CU_ASSERT_PTR_NULL(map->launcher);
+    CU_ASSERT_PTR_NULL(map->launcher_stop);
+    CU_ASSERT_EQUAL(map->start_timeout_ms, defaults.start_timeout_ms);
+    CU_ASSERT_EQUAL(map->max_record, defaults.max_record);
+    CU_ASSERT_EQUAL(map->unchecked, defaults.unchecked);
+    CU_ASSERT_EQUAL(map->encoding, defaults.encoding);
+    CU_ASSERT_EQUAL(map->drop_null, defaults.drop_null);
+    CU_ASSERT_EQUAL(map->window, defaults.window);
+    CU_ASSERT_EQUAL(map->window_bytes, defaults.window_bytes);
+    CU_ASSERT_EQUAL(map->reorder_bytes, defaults.reorder_bytes);
+    weir_pipeline_free(pipeline);
+}
+
 static void what_is_left_out_or_null_has_its_default(void)
 {
     weir_pipeline_t *pipeline = expect_good(
@@ -352,6 +412,16 @@ static void streams_of_a_stage_are_checked(void)
     expect_in_stage("\"map\": {\"on_error\": \"dead-letter\"}",
                     "8: /stages/0/map: has on_error \"dead-letter\", but no dead_letter: name the "
                     "file");
+    expect_in_stage("\"map\": {\"launcher_stop\": [\"kill\"]}",
+                    "8: /stages/0/map: has launcher_stop, but no launcher: give it too");
+    expect_in_stage("\"map\": {\"launcher\": [\"\"]}",
+                    "22: /stages/0/map/launcher/0: is empty: give a program");
+    expect_in_stage("\"map\": {\"call\": \"f\", \"check\": \"none\"}",
+                    "8: /stages/0/map: has call, so records must be JSON in UTF-8: take check "
+                    "\"none\" out");
+    expect_in_stage("\"map\": {\"window_bytes\": \"1MB\"}",
+                    "25: /stages/0/map/window_bytes: is \"1MB\": give bytes, or a number with K, "
+                    "M, G or T (powers of 1024): 4096, 64K, 16M, 1G");
 }
 
 static void an_unknown_charset_is_named(void)
@@ -593,6 +663,8 @@ int main(void)
 #define TEST(name) {#name, name}
     CU_TestInfo tests[] = {
         TEST(a_full_spec_is_read_to_the_last_key),
+        TEST(a_map_has_a_key_for_each_option),
+        TEST(what_a_map_leaves_out_is_as_weir_map_has_it),
         TEST(what_is_left_out_or_null_has_its_default),
         TEST(a_given_name_may_be_what_another_would_be_called),
         TEST(bad_json_is_told_by_line_and_column),

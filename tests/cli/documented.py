@@ -1,0 +1,334 @@
+"""What the documents show is run: documented.py SOURCES SCRATCH, from documented.sh.
+
+A block of a document is one of five things, and what is none of them is a fault:
+
+- commands, where its first line begins with "$ ". Up to the next one stands what a command prints,
+  where that is worth showing. All are run in one shell, in the document's folder of a copy of the
+  sources, and have to succeed.
+- a file, where the line before it ends with its name in backticks and a colon. It is written
+  there, and a command behind it has to use it.
+- JSON that is shown only: it has to be JSON.
+- lines of the worker protocol, fenced as ```wire: those behind "> " are sent to the Python program
+  that the document showed last, and it has to answer with those behind "< ".
+- text, fenced as ```text: a picture, a form, what something large prints.
+
+The examples of `weir help` are run too, in SCENE. "..." stands for anything.
+WEIR_TEST=WORD: only documents with WORD in their name.
+"""
+import glob
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+TIMEOUT_S = 240
+
+# Commands that are not run, each with the reason.
+NOT_RUN = [
+    (r"scripts/(demo|check)\b", "they build and test weir: what runs this was built by them"),
+    (r"scripts/install-deps .*scripts/bootstrap\b", "the same, by hand"),
+    (r"make bench-|tests/bench/", "a measure of minutes; nothing is measured while tests run"),
+    (r"pip install\b", "sdk/python/tests/test_install.py does it, without a network"),
+    (r".*\b(ssh|srun|sbatch|salloc|kubectl|docker) ", "needs another machine, a cluster or a daemon"),
+    (r"go mod edit\b.*/path/to/", "a path on the reader's machine"),
+    (r"weir pipe -f examples/verify/", "reads all of the machine; example_verify.sh runs it on less"),
+]
+
+# What differs from run to run and from machine to machine.
+MASKS = [
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+    (r"\b[0-9a-f]{64}\b", "HASH"),
+    (r'"pid":\d+,"node":"[^"]*"', "PLACE"),
+    (r"\bgo1\.[0-9.]+( \w+/\w+)?", "GO"),
+    (r"Python 3\.[^']*", "PYTHON"),
+    (r"\d+ bytes in utf-8, 0 replaced: '(GO|PYTHON)", r"N bytes in utf-8, 0 replaced: '\1"),
+    (r"\S*/python3[0-9.]*\b", "python3"),
+    (r"[\w.-]+@[\w.-]+", "WHO"),
+]
+
+# Where the examples of help stand: what they name is there.
+WORKS = "#!/bin/sh\nexec cat\n"
+SCENE = {
+    "Makefile": "check:\n\t@echo checked\n",
+    "legacy-tool": "#!/bin/sh\nprintf 'caf\\351\\n'\n",
+    "nightly": "#!/bin/sh\necho done\n",
+    "untrusted": "#!/bin/sh\nenv\n",
+    "parse": WORKS,
+    "enrich": WORKS,
+    "names.txt": "b\na\nb\n",
+    "in": '{"ok":true}\n{"ok":false}\n',
+    "in.ndjson": '{"zone": "Africa/Abidjan", "countries": ["CI"], "place": "+0519-00402"}\n',
+    "pipeline.json": '{"weir": 1, "stages": [{"cmd": "echo {}"}, {"cmd": ["cat"], "map": {"workers": 1}}]}',
+    "contract.json": '{"properties": {"tools": {"required": ["libc"], "x-env-diff": {"prod": "patch"}}}}',
+    "node.json": '{"name": "node", "argv": ["echo", "v20.1.0"]}',
+}
+SCENE_FILES = ["examples/enrich/enrich.py", "examples/math/math_worker.py", "examples/checksig/data"]
+SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its examples)
+    ("math_worker.py", "export PYTHONPATH=$PWD/sdk/python"),
+    ("log.gz", "echo error | gzip -c >log.gz"),
+    ("venv", "python3 -m venv --without-pip venv"),
+    ("dev.json", "weir probe --only libc --report dev.json >dev.txt && cp dev.json prod.json"),
+    ("./checksig", "(cd examples/checksig && go build -buildvcs=false -o ../../checksig .)"),
+    ("call --list", "weir serve -w 'python3 math_worker.py' &"),
+]
+
+
+class Command:
+    def __init__(self, line, number):
+        self.line, self.number, self.shown = line, number, []
+
+    def why_not_run(self):
+        return next((why for pattern, why in NOT_RUN if re.match(pattern, self.line)), None)
+
+
+class Document:
+    """Its steps, in order: a Command, or a file's (name, text)."""
+
+    def __init__(self, name):
+        self.name, self.folder = name, os.path.dirname(name)
+        if name.startswith("docs/"):
+            self.folder = ""
+        self.steps, self.faults = [], []
+
+    def commands(self):
+        return [step for step in self.steps if isinstance(step, Command)]
+
+    def files(self):
+        return [step for step in self.steps if not isinstance(step, Command) and step[0]]
+
+    def fault(self, number, what):
+        self.faults.append(f"{self.name}:{number}: {what}")
+
+    def read(self, text):
+        for number, before, language, lines in blocks(text):
+            named = re.search(r"`([\w./-]+)`:$", before)
+            if lines[0].startswith("$ ") and language != "text":
+                self.add_commands(number, lines)
+            elif language == "text":
+                if any(line.startswith("$ ") for line in lines):
+                    self.fault(number, "a command within ```text: it would not be run")
+            elif language == "wire":
+                worker = next(name for name, _ in reversed(self.files()) if name.endswith(".py"))
+                words = ["python3", os.path.abspath(__file__), "--converse", "\n".join(lines), "python3", worker]
+                self.steps.append(Command(" ".join(map(shlex.quote, words)), number))
+            elif named:
+                self.steps.append((named[1], "\n".join(lines) + "\n"))
+                self.add_file_check(named[1], number)
+            elif language == "json":
+                try:
+                    json.loads("\n".join(lines))
+                except ValueError as error:
+                    self.fault(number, f"no JSON: {error}")
+            elif language or not all(Command(line, number).why_not_run() for line in lines if line):
+                self.fault(number, "neither commands ($ ...), a file (`NAME`: before it), JSON nor ```text")
+
+    def add_file_check(self, name, number):
+        self.steps.append((None, (name, number)))
+
+    def add_commands(self, number, lines):
+        for offset, line in enumerate(lines):
+            commands = self.commands()
+            if line.startswith("$ "):
+                self.steps.append(Command(line[2:], number + offset))
+            elif commands[-1].line.endswith("\\") and not commands[-1].shown:
+                commands[-1].line = commands[-1].line[:-1] + line
+            else:
+                commands[-1].shown.append(line)
+
+
+def blocks(text):
+    """Yields (line number, line before it, language or None, lines) of each block of code."""
+    lines = text.split("\n")
+    at, before, after_blank = 0, "", True
+    while at < len(lines):
+        line = lines[at]
+        fence = re.fullmatch(r"( *)```(\w*)", line)
+        if fence:
+            start = at + 1
+            at = lines.index(fence[1] + "```", start)
+            yield start + 1, before, fence[2] or None, [inner[len(fence[1]):] for inner in lines[start:at]]
+            before = ""
+        elif after_blank and line.startswith("    "):
+            start = at
+            while at < len(lines) and (not lines[at] or lines[at].startswith("    ")):
+                at += 1
+            at -= 1
+            yield start + 1, before, None, [inner[4:] for inner in "\n".join(lines[start:at + 1]).rstrip().split("\n")]
+            before = ""
+        elif line:
+            before = line
+        after_blank = not lines[at]
+        at += 1
+
+
+def help_document(topic):
+    """The examples of weir help TOPIC: that "7" follows a command says what it prints."""
+    said = subprocess.run(["weir", "help", *topic], stdout=subprocess.PIPE, text=True, check=True).stdout
+    document = Document(" ".join(["weir", "help", *topic]))
+    examples = re.search(r"^Examples:\n((?:  .*\n)+)", said, re.M)
+    for line in examples[1].splitlines():
+        if line.startswith("      "):
+            if re.fullmatch(r"[0-9]+", line.strip()):
+                document.commands()[-1].shown = [line.strip()]
+        else:
+            document.steps.append(Command(line.strip(), 0))
+    document.steps[:0] = [Command(line, 0) for word, line in SCENE_COMMANDS if word in examples[1]]
+    for command in document.commands():
+        if command.line.endswith("&"):
+            command.shown = ["ready"]
+    return document
+
+
+def documents(sources):
+    paths = ["README.md"]
+    for pattern in "docs/*.md", "sdk/*/README.md", "examples/*/README.md":
+        paths += sorted(os.path.relpath(path, sources) for path in glob.glob(os.path.join(sources, pattern)))
+    for path in paths:
+        document = Document(path)
+        with open(os.path.join(sources, path), encoding="utf-8") as file:
+            document.read(file.read())
+        yield document
+    said = subprocess.run(["weir", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    subcommands = re.findall(r"^  (\w+) +\S", said.partition("Examples:")[0], re.M)
+    for topic in [[]] + [[name] for name in subcommands if name != "help"]:
+        yield help_document(topic)
+
+
+SHELL = r"""
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+run() {
+    exec >"$out/$1" 2>&1 </dev/null
+    eval "$2"
+    echo $? >"$out/$1.status"
+}
+await() { until grep -qF -- "$2" "$out/$1"; do sleep 0.05; done; }
+"""
+
+
+def script(document, out):
+    """Everything that a document does, in bash, each command's output in a file of its own."""
+    lines = [f"out={shlex.quote(out)}", SHELL]
+    for index, step in enumerate(document.steps):
+        if not isinstance(step, Command):
+            if step[0] is not None:
+                place = os.path.join(out, f"{index}.file")
+                with open(place, "w", encoding="utf-8") as file:
+                    file.write(step[1])
+                lines.append(f"mkdir -p {shlex.quote(os.path.dirname(step[0]) or '.')}")
+                lines.append(f"cat {shlex.quote(place)} >{shlex.quote(step[0])}")
+        elif step.why_not_run() is None:
+            lines.append(f"run {index} {shlex.quote(step.line)}")
+            if re.search(r"&\s*(#.*)?$", step.line) and step.shown:
+                lines.append(f"await {index} {shlex.quote(step.shown[-1])}")
+    return "\n".join(lines) + "\n"
+
+
+def masked(text):
+    for pattern, word in MASKS:
+        text = re.sub(pattern, word, text)
+    return re.sub(r"[ \t]+", " ", re.sub(r"[ \t]+\n", "\n", text)).strip("\n")
+
+
+def fits(shown, got):
+    parts = re.split(r"\s*\.\.\.\s*", masked("\n".join(shown)))
+    return re.fullmatch(r"(?s:.*)".join(map(re.escape, parts)), masked(got)) is not None
+
+
+def judge(document, out, index, command):
+    """Returns what is wrong with a command that was run, or None."""
+    where = f"{document.name}:{command.number}: $ {command.line}"
+    try:
+        with open(os.path.join(out, str(index)), encoding="utf-8", errors="replace") as file:
+            got = file.read()
+        with open(os.path.join(out, f"{index}.status"), encoding="utf-8") as file:
+            status = file.read().strip()
+    except FileNotFoundError:
+        return f"{where}\nhas not come to its end within {TIMEOUT_S} s"
+    if status != "0":
+        return f"{where}\nhas failed with {status}:\n{got}"
+    if command.shown and not fits(command.shown, got):
+        return where + "\nthe document shows:\n" + "\n".join(command.shown) + "\nand it prints:\n" + got
+    return None
+
+
+def unused(document):
+    """Files that no command behind them has in its line."""
+    for index, step in enumerate(document.steps):
+        if not isinstance(step, Command) and step[0] is None:
+            name, number = step[1]
+            words = [word.partition(".")[0] for word in name.split("/")]
+            used = any(isinstance(later, Command) and any(word in later.line for word in words)
+                       for later in document.steps[index:])
+            if not used:
+                document.fault(number, f"no command uses {name}")
+
+
+def run(document, sources, scratch):
+    tree = os.path.join(scratch, "tree")
+    out = os.path.join(scratch, "out")
+    for folder in tree, out:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder)
+    for folder in "examples", "sdk", "docs":
+        shutil.copytree(os.path.join(sources, folder), os.path.join(tree, folder), ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(["chmod", "-R", "u+w", tree], check=True)
+    if document.name.startswith("weir help"):
+        for name, text in SCENE.items():
+            with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(file.name, 0o755)
+        for name in SCENE_FILES:
+            os.symlink(name, os.path.join(tree, os.path.basename(name)))
+    shell = subprocess.Popen(["bash", "-c", script(document, out)], cwd=os.path.join(tree, document.folder),
+                             stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        shell.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGTERM)
+        shell.wait()
+    for index, step in enumerate(document.steps):
+        if isinstance(step, Command) and step.why_not_run() is None:
+            wrong = judge(document, out, index, step)
+            if wrong:
+                document.faults.append(wrong)
+
+
+def converse(lines, worker):
+    """Speaks with a worker as the lines say.  Returns what is wrong, or None."""
+    sdk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sdk/python")
+    with subprocess.Popen(worker, env={**os.environ, "PYTHONPATH": sdk}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, bufsize=1) as child:
+        for line in lines:
+            if line.startswith("> "):
+                child.stdin.write(line[2:] + "\n")
+                continue
+            said = child.stdout.readline()
+            if not fits([line[2:]], said):
+                child.kill()
+                return f"{line}\nis shown, and it says\n{said}"
+        child.stdin.close()
+        return None
+
+
+def main(sources, scratch):
+    wanted = os.environ.get("WEIR_TEST", "")
+    chosen = [document for document in documents(sources) if wanted in document.name]
+    print(f"1..{len(chosen)}", flush=True)
+    for number, document in enumerate(chosen, 1):
+        unused(document)
+        run(document, sources, scratch)
+        for fault in document.faults:
+            print("\n".join("#   " + line for line in fault.splitlines()))
+        ran = sum(command.why_not_run() is None for command in document.commands())
+        word = "not ok" if document.faults else "ok"
+        print(f"{word} {number} - {document.name}: {ran} commands do what it shows", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--converse":
+        sys.exit(converse(sys.argv[2].splitlines(), sys.argv[3:]))
+    main(*sys.argv[1:])
