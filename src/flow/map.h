@@ -101,7 +101,7 @@ struct weir_map {
     struct weir_command stop_command; /* argv NULL: there is none */
 
     struct weir__records records;
-    int in_fd, in_is_ready, in_is_wanted;
+    int in_fd, in_is_wanted;
     weir__watch *in_watch;
     int64_t in_size;
 

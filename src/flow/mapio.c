@@ -27,7 +27,6 @@ static void can_read(void *data, int bits)
     struct weir_map *map = data;
 
     (void)bits;
-    map->in_is_ready = 1;
     weir__map_pump(map);
 }
 
@@ -56,8 +55,7 @@ static int open_input(struct weir_map *map, struct weir_error *error)
                           path != NULL ? path : "the input");
     if (fstat(map->in_fd, &file) == 0 && S_ISREG(file.st_mode))
         map->in_size = file.st_size;
-    if (weir__watch_new(map->weir->loop, map->in_fd, 0, can_read, map, &map->in_watch, NULL) < 0)
-        map->in_is_ready = 1; /* a file: it is always */
+    weir__watch_new(map->weir->loop, map->in_fd, 0, can_read, map, &map->in_watch, NULL);
     return 0;
 }
 
@@ -146,11 +144,14 @@ void weir__mapio_close(struct weir_map *map)
 
 /* --- The input ------------------------------------------------------------ */
 
-static int is_ready(struct weir_map *map)
+/* A file always is.  A pipe or terminal is asked anew before each read: its description may
+ * be shared and is never made non-blocking, and by the time that the loop tells of it another
+ * callback may have read what was there. */
+static int is_ready(const struct weir_map *map)
 {
     struct pollfd input = {.fd = map->in_fd, .events = POLLIN};
 
-    return map->in_is_ready || poll(&input, 1, 0) > 0;
+    return map->in_watch == NULL || poll(&input, 1, 0) > 0;
 }
 
 void weir__mapio_await(struct weir_map *map)
@@ -177,10 +178,6 @@ static int read_some(struct weir_map *map)
     do
         count = read(map->in_fd, to, room);
     while (count < 0 && errno == EINTR);
-    /* A pipe or terminal is read once each time it is ready: its description may
-     * be shared, and is never made non-blocking. */
-    if (map->in_watch != NULL)
-        map->in_is_ready = 0;
     if (count < 0 && errno == EAGAIN)
         return 0;
     if (count < 0) {

@@ -33,13 +33,13 @@ static void count(struct weir__tally *tally, enum weir__outcome outcome, const c
 
 static size_t count_lines(const char *bytes, size_t length)
 {
-    const char *end = bytes + length, *lf;
+    const char *lf;
     size_t lines = 0;
 
-    while (length > 0 && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+    while (length > 0 && (lf = memchr(bytes, '\n', length)) != NULL) {
         lines++;
+        length -= (size_t)(lf + 1 - bytes);
         bytes = lf + 1;
-        length = (size_t)(end - bytes);
     }
     return lines;
 }

@@ -135,8 +135,8 @@ void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer)
     if (outgoing != NULL && outgoing != peer) {
         kind->outgoing = NULL;
         weir__peer_retire(outgoing);
-        weir__kind_tend(kind, NULL); /* the next one that is old */
     }
+    weir__kind_tend(kind, NULL); /* the next one that is old; those that waited for this one */
     weir__dispatch_sort(kind->pool);
     weir__pool_look(kind->pool);
 }

@@ -79,7 +79,7 @@ static int keep_word(char word[WEIR__VERSION_WORD], const char *at, const char *
 /* What stands behind the numbers, up to end. */
 static int read_words(const char *at, const char *end, struct weir__version *version)
 {
-    const char *word = at, *plus;
+    const char *word = at, *plus, *last;
 
     if (at == end)
         return 0;
@@ -96,7 +96,9 @@ static int read_words(const char *at, const char *end, struct weir__version *ver
     plus = memchr(word, '+', (size_t)(end - word));
     if (plus != NULL && keep_word(version->build, plus + 1, end) < 0)
         return -1;
-    return keep_word(version->prerelease, word, plus != NULL ? plus : end);
+    for (last = plus != NULL ? plus : end; strchr(".-_~", last[-1]) != NULL;) /* "rc1.+x" */
+        last--;
+    return keep_word(version->prerelease, word, last);
 }
 
 /* Reads the version that begins at a digit.  Returns what is behind it, or NULL. */

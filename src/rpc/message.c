@@ -147,14 +147,12 @@ static void get_members(struct walker walker, const char *const *names, struct w
 void weir__object_get(struct weir__slice object, const char *const *names,
                       struct weir__slice *values, size_t count)
 {
-    struct walker walker = {object.bytes, object.bytes + object.length};
-
     if (weir__slice_type(object) != 'o') {
         memset(values, 0, count * sizeof *values);
         return;
     }
-    walker.at++;
-    get_members(walker, names, values, count);
+    get_members((struct walker){object.bytes + 1, object.bytes + object.length}, names, values,
+                count);
 }
 
 enum { JSONRPC, ID, METHOD, PARAMS, RESULT, ERROR, WEIR, MEMBER_COUNT };

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "flow/map.h"
 #include "support/harness.h"
 #include "support/mapping.h"
 #include "support/running.h"
@@ -325,6 +326,45 @@ static void a_record_goes_to_a_worker_that_has_nothing_to_do(void)
     read_back(out, &mapped.out);
     CU_ASSERT(ended_with(&mapped, 0));
     CU_ASSERT(out_is_replies(&mapped, 0, 2));
+    mapped_clear(&mapped);
+    close(in[FD_READ_END]);
+    close(out);
+    weir_close(weir);
+}
+
+/* A reply and more input are told of together.  At the reply the input is read; then comes the
+ * news of it, which is old. */
+static void news_of_input_that_was_read_meanwhile_is_not_waited_for(void)
+{
+    weir_t *weir = open_weir();
+    struct weir_map_options options = map_options(map_worker(NULL, NULL));
+    struct mapped mapped = {0};
+    weir_map_t *map;
+    int in[2], out = memory_file("", 0);
+
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(in, NULL), 0);
+    options.workers = 1;
+    options.input_fd = in[FD_READ_END];
+    options.output_fd = out;
+    map = weir_map_start(weir, &options, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+    dprintf(in[FD_WRITE_END], "{\"n\":0}\n");
+    dispatch_for(weir, 100); /* there is a worker, and the input is watched */
+    dprintf(in[FD_WRITE_END], "{\"n\":1}\n");
+    alarm(PATIENCE_MS / 1000);
+    for (int n = 2; n < 50; n++) { /* a timer may read the input first, and spoil it */
+        weir_dispatch(weir, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(map->lanes);
+        CU_ASSERT(map->in_flight == 0 || await_readable(map->lanes->worker.out_fd));
+        dprintf(in[FD_WRITE_END], "{\"n\":%d}\n", n);
+    }
+    alarm(SUITE_DEADLINE_S);
+    close(in[FD_WRITE_END]);
+    CU_ASSERT_EQUAL(weir_map_wait(map, &mapped.report, NULL), 0);
+    weir_map_free(map);
+    read_back(out, &mapped.out);
+    CU_ASSERT(ended_with(&mapped, 0));
+    CU_ASSERT(out_is_replies(&mapped, 0, 50));
     mapped_clear(&mapped);
     close(in[FD_READ_END]);
     close(out);
@@ -688,6 +728,7 @@ int main(void)
         TEST(long_replies_to_short_records_are_held_within_the_bound),
         TEST(out_of_order_a_slow_first_record_holds_nothing_back),
         TEST(a_record_goes_to_a_worker_that_has_nothing_to_do),
+        TEST(news_of_input_that_was_read_meanwhile_is_not_waited_for),
         TEST(a_reader_that_pauses_pauses_the_workers),
         TEST(replies_of_workers_that_have_left_are_kept_for_a_paused_reader),
         TEST(a_slow_reader_and_a_slow_worker_take_bounded_memory),

@@ -1,6 +1,7 @@
 /* Workers that die, hang or never start: what that costs, and whom. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,6 +358,32 @@ static void a_pool_that_was_down_comes_back(void)
     close_all(pool);
 }
 
+/* One tries whether they start again; the others must not wait until it dies. */
+static void a_pool_that_was_down_comes_back_whole(void)
+{
+    struct weir_pool_options options = worker_pool(NULL);
+    char path[100], params[100];
+    struct weir_command command;
+    weir_pool_t *pool;
+    int fd;
+
+    fresh_path(params, sizeof params);
+    snprintf(path, sizeof path, "%.*s", (int)strlen(params) - 4, params + 2);
+    command = command_of(ARGV("sh", "-c", "test -e \"$0\" && exec \"$1\"", path,
+                              options.commands[0].argv[0]));
+    weir = open_weir();
+    options.commands = &command;
+    options.workers = 3;
+    options.start_attempts = 1;
+    pool = open_pool(weir, &options);
+    CU_ASSERT(ended(call(pool, "add", "[1,2]", NULL), WEIR_CALL_NO_WORKER));
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    CU_ASSERT(await_workers(weir, pool, "ready", 3));
+    unlink(path);
+    close_all(pool);
+}
+
 static void a_slow_start_holds_calls_back_and_loses_none(void)
 {
     struct weir_pool_options options = worker_pool(ARGV("--slow-hello", "200"));
@@ -399,6 +426,7 @@ int main(void)
          a_plain_worker_is_none_where_streams_are_needed},
         {"a_missing_program_is_said_at_once", a_missing_program_is_said_at_once},
         {"a_pool_that_was_down_comes_back", a_pool_that_was_down_comes_back},
+        {"a_pool_that_was_down_comes_back_whole", a_pool_that_was_down_comes_back_whole},
         {"a_slow_start_holds_calls_back_and_loses_none",
          a_slow_start_holds_calls_back_and_loses_none},
         CU_TEST_INFO_NULL,
