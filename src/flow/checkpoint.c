@@ -70,7 +70,7 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
                            options->command.env_clear};
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    hash = mix_list(hash, (const char *const *)map->argv);
+    hash = mix_list(hash, options->command.argv);
     hash = mix_list(hash, options->command.env);
     hash = mix_list(hash, options->command.env_pass);
     hash = mix_text(hash, options->command.cwd);

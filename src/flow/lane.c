@@ -203,8 +203,8 @@ static void replies_came(void *owner, const char *bytes, size_t length)
         size_t line = (size_t)(lf - bytes) + 1;
 
         if (lane->partial.length > 0) {
-            if (weir__buffer_add(&lane->partial, bytes, line, &map->error) < 0) {
-                weir__map_fail(map, &map->error);
+            if (weir__buffer_add(&lane->partial, bytes, line, &map->life.error) < 0) {
+                weir__map_fail(map, &map->life.error);
                 return;
             }
             useful = take_reply(lane, lane->partial.bytes, lane->partial.length, now_ns);
@@ -235,7 +235,7 @@ static void replies_came(void *owner, const char *bytes, size_t length)
 /* A line of its stderr, for whoever shows it among other news. */
 static void tell_line(const struct weir__lane *lane, const struct weir_line *line)
 {
-    weir__context_tell(lane->map->weir, (struct weir_event){
+    weir__context_tell(lane->map->life.weir, (struct weir_event){
                                             .kind = WEIR_EVENT_STDERR_LINE,
                                             .stage = lane->map->stage,
                                             .name = lane->map->name,
@@ -328,9 +328,8 @@ static const struct weir__worker_ops worker_ops = {
 int weir__lane_start(struct weir_map *map, struct weir__lane **started)
 {
     struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes;
-    struct weir_command command = map->options.command;
     struct weir__worker_options options = {
-        .command = &command,
+        .command = &map->options.command,
         .grace_ms = map->options.grace_ms,
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,
@@ -341,18 +340,17 @@ int weir__lane_start(struct weir_map *map, struct weir__lane **started)
     int status;
 
     if (lane == NULL)
-        return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
-    command.argv = (const char *const *)map->argv;
+        return weir__fail(&map->life.error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     lane->map = map;
     lane->pace.window = map->start_window;
     lane->has_started = map->options.call != NULL /* it says so */
                         || map->options.start_timeout_ms == WEIR_FOREVER; /* nobody wants to know */
     lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
-    if (map->options.stderr_fd < 0 && map->weir->on_event != NULL)
+    if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
         lane->lines = weir_lines_new(LONGEST_ERROR_LINE);
-    status = weir__worker_start(&lane->worker, map->weir, &options, &worker_ops, lane,
-                                &map->error);
+    status = weir__worker_start(&lane->worker, map->life.weir, &options, &worker_ops, lane,
+                                &map->life.error);
     if (status < 0) {
         weir_lines_free(lane->lines);
         free(lane);
@@ -382,8 +380,8 @@ static void send(struct weir__lane *lane, struct weir__record *record)
     if ((lane->call != NULL ? weir__call_send(lane, record)
                             : weir__worker_send(&lane->worker, record->bytes, record->length))
         < 0) {
-        weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory to send records");
-        weir__map_fail(map, &map->error);
+        weir__fail(&map->life.error, WEIR_ERR_NOMEM, 0, "no memory to send records");
+        weir__map_fail(map, &map->life.error);
     }
 }
 

@@ -506,7 +506,7 @@ static int result_came(struct weir__lane *lane, const struct weir__news *news, i
 static void noise_came(struct weir__lane *lane, const char *line, size_t length)
 {
     lane->map->report.noise++;
-    weir__context_tell(lane->map->weir,
+    weir__context_tell(lane->map->life.weir,
                        (struct weir_event){
                            .kind = WEIR_EVENT_NOISE,
                            .stage = lane->map->stage,
@@ -524,7 +524,7 @@ static void log_came(struct weir__lane *lane, const struct weir__news *news)
     char *level = weir__slice_string(news->level, NULL);
 
     if (text != NULL)
-        weir__context_tell(lane->map->weir, (struct weir_event){
+        weir__context_tell(lane->map->life.weir, (struct weir_event){
                                                 .kind = WEIR_EVENT_LOG,
                                                 .stage = lane->map->stage,
                                                 .name = level != NULL ? level : "info",
@@ -598,7 +598,7 @@ int weir__call_greet(struct weir__lane *lane)
     struct weir__lane_call *call = lane->call = calloc(1, sizeof *call);
 
     if (call == NULL)
-        return weir__fail(&lane->map->error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+        return weir__fail(&lane->map->life.error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     call->greeting = (struct weir__greeting){
         .dialect = &weir__dialect_native,
         .may_be_plain = 1,
@@ -607,7 +607,7 @@ int weir__call_greet(struct weir__lane *lane)
     call->dialect = call->greeting.dialect;
     if (call->dialect->greet(&call->greeting, NULL, &call->scratch) == WEIR__GREETED_FAILED
         || give(lane) < 0)
-        return weir__fail(&lane->map->error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+        return weir__fail(&lane->map->life.error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     return 0;
 }
 

@@ -26,25 +26,6 @@ enum {
     SAVE_SHARE = 30,   /* or so many times what the last one took, where that is less */
 };
 
-void weir_map_options_init(struct weir_map_options *options)
-{
-    *options = (struct weir_map_options){
-        .size = sizeof *options,
-        .start_timeout_ms = WEIR_FOREVER,
-        .record_timeout_ms = WEIR_FOREVER,
-        .timeout_ms = WEIR_FOREVER,
-        .grace_ms = 5000,
-        .retries = 2,
-        .max_record = 16 * 1024 * 1024,
-        .output_fd = STDOUT_FILENO,
-        .stderr_fd = STDERR_FILENO,
-        .window = 4096,
-        .window_bytes = 1024 * 1024,
-        .reorder_bytes = 64 * 1024 * 1024,
-    };
-    weir_command_init(&options->command);
-}
-
 /* --- Queues --------------------------------------------------------------- */
 
 void weir__queue_init(struct weir__queue *queue)
@@ -135,11 +116,7 @@ void weir__map_end(struct weir_map *map, int status, enum weir_why why, const ch
 
 void weir__map_fail(struct weir_map *map, const struct weir_error *error)
 {
-    if (map->failed == 0) {
-        map->failed = error->status;
-        if (error != &map->error)
-            map->error = *error;
-    }
+    weir__life_fail(&map->life, error);
     weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error->text);
 }
 
@@ -186,7 +163,7 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
     say_error(error, reason, why, sizeof why);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;
-    weir__context_tell(map->weir, (struct weir_event){
+    weir__context_tell(map->life.weir, (struct weir_event){
                                       .kind = WEIR_EVENT_RECORD_FAILED,
                                       .stage = map->stage,
                                       .name = map->name,
@@ -209,8 +186,8 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
         && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, error,
                              &letter)
                < 0) {
-        weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
-        weir__map_fail(map, &map->error);
+        weir__fail(&map->life.error, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
+        weir__map_fail(map, &map->life.error);
     }
     weir__map_settle(map, record, WEIR__DEAD, letter.bytes, letter.length);
     weir__buffer_clear(&letter);
@@ -243,10 +220,10 @@ static struct weir__lane *start_lane(struct weir_map *map)
     struct weir__lane *lane;
 
     if (weir__lane_start(map, &lane) < 0) {
-        if (map->error.status == WEIR_ERR_SYSTEM) /* its directory, say */
-            weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %.500s", map->error.text);
+        if (map->life.error.status == WEIR_ERR_SYSTEM) /* its directory, say */
+            weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %.500s", map->life.error.text);
         else
-            weir__map_fail(map, &map->error);
+            weir__map_fail(map, &map->life.error);
         return NULL;
     }
     weir__timer_start(map->tick, FIRST_TICK_MS);
@@ -402,7 +379,7 @@ static void nap_is_over(void *data)
 void weir__map_pump(struct weir_map *map)
 {
     map->pump_again = 1;
-    if (map->pumping || map->over)
+    if (map->pumping || map->life.over)
         return;
     map->pumping = 1;
     while (map->pump_again) {
@@ -528,7 +505,7 @@ void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)
 {
     struct look look = {map, progress};
 
-    weir__context_do(map->weir, do_look, &look);
+    weir__context_do(map->life.weir, do_look, &look);
 }
 
 static void close_everything(struct weir_map *map)
@@ -549,8 +526,73 @@ static void close_everything(struct weir_map *map)
     weir__order_clear(&map->order);
 }
 
-static void destroy(struct weir_map *map)
+/* The last thing that a callback does: the owner may free the map here. */
+void weir__map_finish(struct weir_map *map)
 {
+    struct weir_error error;
+
+    save(map, map->end.status == 0 && !map->was_finished);
+    if (map->end.status == 0 && map->output.fd >= 0
+        && weir__outfile_commit(&map->output, &error) < 0)
+        weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error.text);
+    weir__map_report_fill(map);
+    close_everything(map);
+    weir__life_end(&map->life);
+}
+
+/* --- The start ------------------------------------------------------------ */
+
+static int begin(struct weir_map *map)
+{
+    const struct weir_map_options *options = &map->options;
+    weir__loop *loop = map->life.weir->loop;
+    int status = weir__mapio_open(map, &map->life.error);
+
+    map->passer.owner = map;
+    map->passer.on_room = map->passer.on_empty = passer_changed;
+    if (status == 0)
+        status = weir__passer_start(&map->passer, loop, options->stderr_fd, &map->life.error);
+    if (status == 0)
+        status = weir__timer_new(loop, tick, map, &map->tick, &map->life.error);
+    if (status == 0)
+        status = weir__timer_new(loop, nap_is_over, map, &map->nap, &map->life.error);
+    if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
+        status = weir__timer_new(loop, time_is_up, map, &map->deadline, &map->life.error);
+        if (status == 0)
+            weir__timer_start(map->deadline, options->timeout_ms);
+    }
+    if (status == 0)
+        weir__timer_start(map->tick, 0); /* the first pump comes from the loop */
+    return status;
+}
+
+static int begin_or_close(void *data)
+{
+    struct weir_map *map = data;
+    int status = begin(map);
+
+    if (status < 0)
+        close_everything(map);
+    return status;
+}
+
+static void abandon(struct weir__life *life)
+{
+    close_everything((struct weir_map *)life);
+}
+
+static void tell_owner(struct weir__life *life)
+{
+    struct weir_map *map = (struct weir_map *)life;
+
+    if (map->done != NULL)
+        map->done(map, life->failed == 0 ? &map->report : NULL,
+                  life->failed == 0 ? NULL : &life->error, map->context);
+}
+
+static void destroy(struct weir__life *life)
+{
+    struct weir_map *map = (struct weir_map *)life;
     struct weir__record *record;
 
     free(map->ahead);
@@ -562,80 +604,7 @@ static void destroy(struct weir_map *map)
     free(map);
 }
 
-static int release(struct weir_map *map)
-{
-    if (--map->holds > 0 || !map->freed)
-        return 0;
-    destroy(map);
-    return 1;
-}
-
-/* The last thing that a callback does: the owner may free the map here. */
-void weir__map_finish(struct weir_map *map)
-{
-    struct weir_error error;
-
-    save(map, map->end.status == 0 && !map->was_finished);
-    if (map->end.status == 0 && map->output.fd >= 0
-        && weir__outfile_commit(&map->output, &error) < 0)
-        weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error.text);
-    map->over = 1;
-    weir__map_report_fill(map);
-    close_everything(map);
-    weir__context_leave(&map->member);
-    if (map->done != NULL) {
-        map->holds++;
-        map->done(map, map->failed == 0 ? &map->report : NULL,
-                  map->failed == 0 ? NULL : &map->error, map->context);
-        if (release(map))
-            return;
-    }
-    weir__context_done(map->weir, &map->finished);
-}
-
-/* --- The start ------------------------------------------------------------ */
-
-static void free_member(struct weir__member *member)
-{
-    weir_map_free((struct weir_map *)member);
-}
-
-static int begin(struct weir_map *map)
-{
-    const struct weir_map_options *options = &map->options;
-    weir__loop *loop = map->weir->loop;
-    int status = weir__mapio_open(map, &map->error);
-
-    map->passer.owner = map;
-    map->passer.on_room = map->passer.on_empty = passer_changed;
-    if (status == 0)
-        status = weir__passer_start(&map->passer, loop, options->stderr_fd, &map->error);
-    if (status == 0)
-        status = weir__timer_new(loop, tick, map, &map->tick, &map->error);
-    if (status == 0)
-        status = weir__timer_new(loop, nap_is_over, map, &map->nap, &map->error);
-    if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
-        status = weir__timer_new(loop, time_is_up, map, &map->deadline, &map->error);
-        if (status == 0)
-            weir__timer_start(map->deadline, options->timeout_ms);
-    }
-    if (status == 0)
-        weir__timer_start(map->tick, 0); /* the first pump comes from the loop */
-    return status;
-}
-
-static void do_begin(void *data)
-{
-    struct weir_map *map = data;
-    int status = begin(map);
-
-    if (status < 0) {
-        map->failed = status;
-        close_everything(map);
-        return;
-    }
-    weir__context_join(map->weir, &map->member, free_member);
-}
+static const struct weir__life_ops life_ops = {"the map", abandon, tell_owner, destroy};
 
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
                            weir_map_done done, void *context, struct weir_error *error)
@@ -647,7 +616,8 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
         return NULL;
     }
-    map->weir = weir;
+    map->life.weir = weir;
+    map->life.ops = &life_ops;
     map->done = done;
     map->context = context;
     map->in_fd = map->out_fd = map->letters_fd = map->output.fd = map->passer.fd = -1;
@@ -657,7 +627,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->started_ns = weir__clock_ns();
     weir__queue_init(&map->suspects);
     status = weir__map_options_copy(map, options);
-    map->name = status == 0 ? map->argv[0] : "";
+    map->name = status == 0 ? map->options.command.argv[0] : "";
     map->records.max_record = map->options.max_record;
     map->records.check_syntax = !map->options.unchecked;
     map->records.encoding = (enum weir__record_encoding)map->options.encoding;
@@ -667,30 +637,23 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->order.ordered = !map->options.unordered;
     map->order.replies = &map->replies;
     map->order.letters = &map->letters;
-    if (status == 0) {
-        weir__context_do(weir, do_begin, map);
-        status = map->failed;
-    }
     if (status < 0) {
         if (error != NULL)
-            *error = map->error;
-        destroy(map);
+            *error = map->life.error;
+        destroy(&map->life);
         return NULL;
     }
-    return map;
+    return weir__life_begin(&map->life, begin_or_close, map, 0, error) == 0 ? map : NULL;
 }
 
 /* --- The owner's side ----------------------------------------------------- */
 
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    if (!map->over)
-        return weir__fail(error, WEIR_ERR_BUSY, 0, "the map is not over");
-    if (map->failed < 0) {
-        if (error != NULL)
-            *error = map->error;
-        return map->failed;
-    }
+    int status = weir__life_check(&map->life, error);
+
+    if (status < 0)
+        return status;
     *report = map->report;
     map->report = (struct weir_map_report){0};
     return 0;
@@ -698,7 +661,7 @@ int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_e
 
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    int status = weir__context_wait(map->weir, &map->finished, error);
+    int status = weir__life_wait(&map->life, error);
 
     return status < 0 ? status : weir_map_take(map, report, error);
 }
@@ -732,7 +695,7 @@ static void do_cancel(void *data)
     struct order *order = data;
     struct weir_map *map = order->map;
 
-    if (map->over)
+    if (map->life.over)
         return;
     if (map->end.status == 0) {
         weir__map_end(map, 128 + order->signal, WEIR_WHY_CANCELLED, "stopped as asked");
@@ -751,7 +714,7 @@ static void do_cancel(void *data)
 
 void weir__map_stop(struct weir_map *map, int status, enum weir_why why, int64_t grace_ms)
 {
-    if (map->over)
+    if (map->life.over)
         return;
     weir__map_end(map, status, why, "stopped with its pipeline");
     map->end.drains = 0;
@@ -763,29 +726,11 @@ void weir_map_cancel(weir_map_t *map, int signal)
 {
     struct order order = {map, signal};
 
-    weir__context_do(map->weir, do_cancel, &order);
-}
-
-static void do_free(void *data)
-{
-    struct weir_map *map = data;
-
-    if (!map->over) {
-        map->over = 1;
-        close_everything(map);
-        weir__context_leave(&map->member);
-    }
-    map->freed = 1;
-    map->holds++;
-    release(map);
+    weir__context_do(map->life.weir, do_cancel, &order);
 }
 
 void weir_map_free(weir_map_t *map)
 {
-    if (map == NULL)
-        return;
-    if (weir__context_is_done(map->weir, &map->finished))
-        destroy(map);
-    else
-        weir__context_do(map->weir, do_free, map);
+    if (map != NULL)
+        weir__life_free(&map->life);
 }

@@ -34,7 +34,7 @@
 #include "flow/pace.h"
 #include "work/passer.h"
 #include "flow/records.h"
-#include "proc/context.h"
+#include "proc/life.h"
 #include "work/worker.h"
 
 struct weir__slice;
@@ -90,13 +90,11 @@ struct weir__map_end {
 };
 
 struct weir_map {
-    struct weir__member member; /* first: the context hands it back */
-    weir_t *weir;
+    struct weir__life life; /* first */
     const char *name; /* for its news; the program's, or its stage's */
     int stage;        /* its position in a pipeline, 0 for a map alone */
     int is_quiet;     /* what workers say on stderr is not for showing */
-    struct weir_map_options options; /* its strings are ours */
-    char **argv;
+    struct weir_map_options options; /* its strings are ours; the launcher is in its command */
     int is_launched;
     struct weir_command stop_command; /* argv NULL: there is none */
 
@@ -146,11 +144,8 @@ struct weir_map {
     uint64_t in_flight, flown;
     struct weir_map_report report;
     int64_t started_ns;
-    struct weir_error error;
-    int failed;
     weir_map_done done;
     void *context;
-    int over, finished, holds, freed; /* as in proc/run.c */
 };
 
 /* map.c */

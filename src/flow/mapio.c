@@ -56,7 +56,7 @@ static int open_input(struct weir_map *map, struct weir_error *error)
                           path != NULL ? path : "the input");
     if (fstat(map->in_fd, &file) == 0 && S_ISREG(file.st_mode))
         map->in_size = file.st_size;
-    if (weir__watch_new(map->weir->loop, map->in_fd, 0, can_read, map, &map->in_watch, NULL) < 0)
+    if (weir__watch_new(map->life.weir->loop, map->in_fd, 0, can_read, map, &map->in_watch, NULL) < 0)
         map->in_is_ready = 1; /* a file: it is always */
     return 0;
 }
@@ -96,7 +96,7 @@ static int open_output(struct weir_map *map, struct weir_error *error)
     if (map->out_fd < 0 || weir__fd_above_stdio(&map->out_fd, NULL) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s",
                           path != NULL ? path : "the output");
-    weir__watch_new(map->weir->loop, map->out_fd, 0, can_write, map, &map->out_watch, NULL);
+    weir__watch_new(map->life.weir->loop, map->out_fd, 0, can_write, map, &map->out_watch, NULL);
     return 0;
 }
 
