@@ -84,10 +84,3 @@ int weir__pipe_start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipelin
             status = start_map(pipe, i, &pipeline->stages[i], &ends[i]);
     return status;
 }
-
-void weir__pipe_stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms)
-{
-    for (size_t i = 0; i < pipe->count; i++)
-        if (pipe->stages[i].map != NULL)
-            weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
-}
