@@ -68,18 +68,19 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
     return 0;
 }
 
-int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options)
+int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
+                           struct weir_error *error)
 {
     struct weir_map_options *ours = &map->options;
     int failed = 0, status;
 
     weir_map_options_init(ours);
     if (options->size == 0)
-        return weir__fail(&map->life.error, WEIR_ERR_INVALID, 0,
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "the options were not made by weir_map_options_init()");
-    status = weir__command_check(&options->command, &map->life.error);
+    status = weir__command_check(&options->command, error);
     if (status == 0)
-        status = check_call(options, &map->life.error);
+        status = check_call(options, error);
     if (status < 0)
         return status;
     memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
@@ -93,11 +94,11 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
-    status = weir__command_copy(&ours->command, &options->command, options->launcher, &map->life.error);
+    status = weir__command_copy(&ours->command, &options->command, options->launcher, error);
     if (status < 0)
         return status;
     if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
-        return weir__fail(&map->life.error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
     map->stop_command = ours->command;
     map->stop_command.argv = ours->launcher_stop;
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)

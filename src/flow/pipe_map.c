@@ -68,9 +68,11 @@ static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage 
     stage->map = weir_map_start(pipe->life.weir, &options, map_ended, stage, &pipe->life.error);
     if (stage->map == NULL)
         return pipe->life.error.status;
-    stage->map->stage = (int)i;
-    stage->map->name = stage->report.name;
-    stage->map->is_quiet = !stage->passes_errors;
+    stage->map->news = (struct weir__map_news){
+        .name = stage->report.name,
+        .stage = (int)i,
+        .is_quiet = !stage->passes_errors,
+    };
     return 0;
 }
 
