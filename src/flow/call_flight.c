@@ -59,11 +59,6 @@ static int write_call(struct weir__lane *lane, struct weir__record *record)
     return weir__call_give(lane);
 }
 
-int weir__call_is_one_at_a_time(const struct weir__lane_call *call)
-{
-    return call->ear.dialect->credit == NULL;
-}
-
 /* Each worker runs so many calls at a time: their time counts. */
 static int give_turns(struct weir__lane *lane, int64_t now_ns)
 {
@@ -72,7 +67,7 @@ static int give_turns(struct weir__lane *lane, int64_t now_ns)
     while (call->is_ready && call->waiting != NULL && call->running < call->greeting.concurrency) {
         struct weir__record *record = call->waiting;
 
-        if (weir__call_is_one_at_a_time(call) && write_call(lane, record) < 0)
+        if (call->is_plain && write_call(lane, record) < 0)
             return WEIR_ERR_NOMEM;
         record->call.turn_ns = now_ns;
         call->running++;
@@ -83,7 +78,7 @@ static int give_turns(struct weir__lane *lane, int64_t now_ns)
 
 int weir__call_send_all(struct weir__lane *lane, int64_t now_ns)
 {
-    if (!weir__call_is_one_at_a_time(lane->call))
+    if (!lane->call->is_plain)
         for (struct weir__record *record = lane->flight.first; record != NULL;
              record = record->next)
             if (write_call(lane, record) < 0)
@@ -100,7 +95,7 @@ int weir__call_send(struct weir__lane *lane, struct weir__record *record)
         call->waiting = record;
     if (!call->is_ready)
         return 0;
-    if (!weir__call_is_one_at_a_time(call) && write_call(lane, record) < 0)
+    if (!call->is_plain && write_call(lane, record) < 0)
         return WEIR_ERR_NOMEM;
     return give_turns(lane, weir__clock_ns());
 }

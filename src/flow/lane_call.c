@@ -47,6 +47,7 @@ static void be_ready(struct weir__lane *lane, int64_t now_ns)
     struct weir__lane_call *call = lane->call;
 
     call->ear.dialect = call->greeting.dialect;
+    call->is_plain = call->ear.dialect->credit == NULL;
     call->last_id = call->greeting.last_id;
     if (!can_call(lane))
         return;
@@ -198,7 +199,7 @@ static size_t window(const struct weir__lane *lane)
 
     if (!call->is_ready || !lane->map->lanes.has_answered)
         return records; /* who has killed a worker is found out with few in flight */
-    if (weir__call_is_one_at_a_time(call))
+    if (call->is_plain)
         return 1;
     if (records < call->greeting.concurrency)
         records = call->greeting.concurrency;

@@ -39,6 +39,7 @@ struct weir__lane_call {
     struct weir__ear ear; /* its dialect is what the worker speaks */
     int64_t heard_ns;     /* when what it hears now came */
     int is_ready;
+    int is_plain;   /* it gets a call when its turn comes; one of ours keeps what it cannot do yet */
     int is_stream;  /* the function has an output stream */
     size_t running; /* calls in flight that have their turn */
     int64_t last_id;
@@ -54,10 +55,6 @@ void weir__call_no_memory(struct weir__lane *lane);
 
 /* Sends what was written into scratch.  Errors: NOMEM. */
 int weir__call_give(struct weir__lane *lane);
-
-/* Whether the worker gets a call only when its turn comes: one that speaks plain
- * JSON-RPC does, one of ours keeps what it cannot do yet. */
-int weir__call_is_one_at_a_time(const struct weir__lane_call *call);
 
 /* Sends all that is in flight, of which nothing was sent before.  Errors: NOMEM. */
 int weir__call_send_all(struct weir__lane *lane, int64_t now_ns);

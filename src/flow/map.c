@@ -124,14 +124,8 @@ int weir_map_run(weir_t *weir, const struct weir_map_options *options,
 {
     struct weir_error why;
     weir_map_t *map = weir_map_start(weir, options, NULL, NULL, &why);
-    int status;
+    int status = map != NULL ? weir_map_wait(map, report, &why) : (int)why.status;
 
-    if (map == NULL) {
-        if (error != NULL)
-            *error = why;
-        return why.status;
-    }
-    status = weir_map_wait(map, report, &why);
     if (status < 0 && error != NULL)
         *error = why;
     weir_map_free(map);

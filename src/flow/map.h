@@ -22,14 +22,16 @@
  *                   worker died  v  | alone
  *                               suspect
  *
- * Each part has its members in a struct of its own, and calls only what is below it:
+ * Each part has its members in a struct of its own, and calls only what stands below it
+ * here, or to its right:
  *
- *   map.c  start, stop, its owner's side       map_options.c, map_report.c
- *   map_run.c  who gets what, time, the end
- *   lane.c  lane_call.c  lane_lines.c          a worker
- *   map_input.c  checkpoint.c  map_output.c    files
- *   flight.c  settle.c                         what becomes of records
- *   order.c  records.c  queue.c  pace.c        know nothing of a map
+ *   map.c                                      start, stop, its owner's side
+ *   map_run.c                                  who gets what, time, the end
+ *   lane.c, lane_call.c, lane_lines.c          a worker, and the two ways to speak with it
+ *   map_input.c, checkpoint.c, map_output.c    files
+ *   flight.c, settle.c, letter.c               what becomes of records
+ *   map_options.c, map_report.c                what was asked, what came of it
+ *   order.c, records.c, queue.c, pace.c        know nothing of a map
  *
  * Where something has come, or there is room again, a part says so by changed().
  */
