@@ -1,4 +1,4 @@
-/* cli/progress_show.h - the two ways to show progress, as tables of functions. */
+/* cli/progress_show.h - the two ways to show a pipeline's progress, as tables of functions. */
 #ifndef WEIR_CLI_PROGRESS_SHOW_H
 #define WEIR_CLI_PROGRESS_SHOW_H
 

@@ -14,19 +14,15 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/names.h"
+#include "cli/progress.h"
 #include "cli/progress_show.h"
-#include "cli/signals.h"
 
 enum { NAME_MAX_WIDTH = 24, STATE_WIDTH = 14 };
 
-/* The job has the foreground: writing from the background must not stop us. */
 static void put(const struct weir__buffer *text)
 {
-    signals_hold_ttou(1);
-    weir__write_all(STDERR_FILENO, text->bytes, text->length);
-    signals_hold_ttou(0);
+    progress_put(text->bytes, text->length);
 }
 
 static void add(struct weir__buffer *text, const char *format, ...)
