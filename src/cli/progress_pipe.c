@@ -18,10 +18,10 @@ struct pipe_progress {
 
 enum { REDRAW_MS = 100 };
 
-/* Takes an end in: state and number say it. */
-static void take_end(struct show_stage *stage, enum show_state state, int64_t number)
+static void take_end(struct show_stage *stage, enum weir_end end, int64_t number)
 {
-    stage->state = state;
+    stage->state = SHOW_ENDED;
+    stage->end = end;
     stage->number = (int)number;
     stage->ended_ns = weir__clock_ns();
 }
@@ -34,16 +34,16 @@ static void take_in(struct show_stage *stage, const struct weir_event *event)
         stage->began_ns = weir__clock_ns();
         break;
     case WEIR_EVENT_NOT_STARTED:
-        take_end(stage, SHOW_NOT_STARTED, event->number);
+        take_end(stage, WEIR_NOT_STARTED, event->number);
         break;
     case WEIR_EVENT_EXITED:
-        take_end(stage, SHOW_EXITED, event->number);
+        take_end(stage, WEIR_EXITED, event->number);
         break;
     case WEIR_EVENT_SIGNALED:
-        take_end(stage, SHOW_SIGNALED, event->number);
+        take_end(stage, WEIR_SIGNALED, event->number);
         break;
     case WEIR_EVENT_STATUS_LOST:
-        take_end(stage, SHOW_LOST, 0);
+        take_end(stage, WEIR_STATUS_LOST, 0);
         break;
     case WEIR_EVENT_PROGRESS:
         stage->bytes = event->bytes;

@@ -7,19 +7,13 @@
 
 #include <weir/weir.h>
 
-enum show_state {
-    SHOW_WAITING,
-    SHOW_RUNNING,
-    SHOW_EXITED,      /* number: exit code */
-    SHOW_SIGNALED,    /* number: the signal */
-    SHOW_NOT_STARTED, /* number: an errno value */
-    SHOW_LOST,
-};
+enum show_state { SHOW_WAITING, SHOW_RUNNING, SHOW_ENDED };
 
 struct show_stage {
     char name[80];
     enum show_state state;
-    int number;
+    enum weir_end end; /* of one that has ended */
+    int number;        /* exit code, signal, or errno, as end says */
     int metered;
     uint64_t bytes, told_bytes;
     int64_t began_ns, ended_ns;
