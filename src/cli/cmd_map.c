@@ -1,18 +1,16 @@
 /* weir map - push records through workers. */
 #include "config.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <weir/weir.h>
 
-#include "base/clock.h"
 #include "cli/about_map.h"
-#include "cli/document.h"
+#include "cli/hadoop.h"
 #include "cli/progress_map.h"
+#include "cli/report.h"
 #include "cli/watch.h"
 #include "text/words.h"
 
@@ -20,7 +18,6 @@ enum {
     OWN_FILES_FAILED = 5, /* see include/weir/map.h for the others */
     READER_GONE = 141,
     SHOW_AFTER_MS = 1000,
-    COUNT_EVERY_MS = 1000,
 };
 
 struct errand {
@@ -30,31 +27,11 @@ struct errand {
     struct weir_map_options options;
     struct watch watch;
     weir_map_t *map;
-    struct map_progress *progress;          /* NULL: none is shown */
-    uint64_t counted_records, counted_dead; /* told to Hadoop so far */
-    int64_t count_next_ns;
+    struct voice voice;
+    struct hadoop hadoop;
     int have_report;
     struct weir_map_report report;
 };
-
-/* A message, in the way of the progress where that is shown.  Returns status. */
-static int say(struct errand *errand, int status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int say(struct errand *errand, int status, const char *format, ...)
-{
-    char message[1500];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    if (errand->progress != NULL)
-        map_progress_say(errand->progress, message);
-    else
-        cli_say(&cli_map, "%s", message);
-    return status;
-}
 
 /* --- What was asked -------------------------------------------------------- */
 
@@ -75,8 +52,7 @@ static void set_defaults(struct map_values *values)
         .timeout_ms = defaults.timeout_ms,
         .grace_ms = defaults.grace_ms,
     };
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        values->limits[i] = WEIR_NO_LIMIT;
+    memcpy(values->limits, defaults.command.limits, sizeof values->limits);
 }
 
 /* "-" is weir's own: NULL. */
@@ -93,12 +69,12 @@ static int check_failures(struct errand *errand)
     if (values->dead_letter != NULL && !cli_given(&errand->parsed, MAP_ON_ERROR))
         values->on_error = WEIR_MAP_DEAD_LETTER;
     if (values->on_error == WEIR_MAP_DEAD_LETTER && values->dead_letter == NULL)
-        return say(errand, CLI_USAGE,
-                   "--on-error dead-letter needs a place for them: give --dead-letter FILE");
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--on-error dead-letter needs a place for them: give --dead-letter FILE");
     if (values->on_error != WEIR_MAP_DEAD_LETTER && values->dead_letter != NULL)
-        return say(errand, CLI_USAGE,
-                   "--on-error %s writes no dead letters: leave it or --dead-letter out",
-                   values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--on-error %s writes no dead letters: leave it or --dead-letter out",
+                         values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
     return 0;
 }
 
@@ -107,17 +83,16 @@ static int check_report(struct errand *errand)
     const struct map_values *values = &errand->values;
     struct weir_error error;
 
-    if (values->report == NULL)
+    if (report_check(values->report,
+                     file_or_own(values->output) == NULL
+                         ? "would mix with the replies: give a file, or --output FILE"
+                         : NULL,
+                     &error)
+        == 0)
         return 0;
-    if (strcmp(values->report, "-") == 0) {
-        if (file_or_own(values->output) != NULL)
-            return 0;
-        return say(errand, CLI_USAGE,
-                   "--report - would mix with the replies: give a file, or --output FILE");
-    }
-    if (document_check(values->report, &error) < 0)
-        return say(errand, OWN_FILES_FAILED, "--report: %s: nothing was started", error.text);
-    return 0;
+    return voice_say(&errand->voice,
+                     error.status == WEIR_ERR_INVALID ? CLI_USAGE : OWN_FILES_FAILED, "%s",
+                     error.text);
 }
 
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
@@ -129,9 +104,10 @@ static int check(struct errand *errand)
     if (errand->parsed.words.count == 0)
         return cli_bad_usage(&cli_map, "no program was given");
     if (values->hadoop_counters && values->progress == PROGRESS_JSON)
-        return say(errand, CLI_USAGE,
-                   "--hadoop-counters and --progress json both want standard error: leave one "
-                   "out");
+        return voice_say(
+            &errand->voice, CLI_USAGE,
+            "--hadoop-counters and --progress json both want standard error: leave one "
+            "out");
     status = check_failures(errand);
     return status == 0 ? check_report(errand) : status;
 }
@@ -145,11 +121,11 @@ static int split(struct errand *errand, const char *option, const char *text, ch
     if (text == NULL)
         return 0;
     if (weir__words_split(text, words, &count, &error) < 0)
-        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "--%s: %s",
-                   option, error.text);
+        return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+                         "--%s: %s", option, error.text);
     if (count == 0)
-        return say(errand, CLI_USAGE, "--%s has no word in it: give a program, such as ssh",
-                   option);
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--%s has no word in it: give a program, such as ssh", option);
     return 0;
 }
 
@@ -160,8 +136,9 @@ static int split_launcher(struct errand *errand)
     int status;
 
     if (values->launcher_stop != NULL && values->launcher == NULL)
-        return say(errand, CLI_USAGE,
-                   "--launcher-stop is for what a launcher has started: give --launcher, too");
+        return voice_say(
+            &errand->voice, CLI_USAGE,
+            "--launcher-stop is for what a launcher has started: give --launcher, too");
     status = split(errand, "launcher", values->launcher, &errand->launcher);
     return status == 0
                ? split(errand, "launcher-stop", values->launcher_stop, &errand->launcher_stop)
@@ -187,10 +164,11 @@ static int begin_progress(struct errand *errand)
 
     if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && errand->values.hadoop_counters))
         return 0;
-    if (errand->progress == NULL)
-        errand->progress = map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
-    if (errand->progress == NULL)
-        return say(errand, CLI_FAILED, "no memory for progress");
+    if (errand->voice.progress == NULL)
+        errand->voice.progress =
+            map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    if (errand->voice.progress == NULL)
+        return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
     errand->options.stderr_fd = -1; /* workers' lines come as events, to be shown among ours */
     return 0;
 }
@@ -233,51 +211,6 @@ static int prepare(struct errand *errand)
     return begin_progress(errand);
 }
 
-/* --- Hadoop ---------------------------------------------------------------- */
-
-/* Hadoop adds up what it is told: so it is told what came on top. */
-static void count(const char *name, uint64_t total, uint64_t *told)
-{
-    fprintf(stderr, "reporter:counter:weir,%s,%" PRIu64 "\n", name, total - *told);
-    *told = total;
-}
-
-/* Returns milliseconds until the next time. */
-static int count_some(struct errand *errand)
-{
-    int64_t now_ns = weir__clock_ns();
-    struct weir_map_progress seen;
-
-    if (errand->count_next_ns == 0)
-        errand->count_next_ns = now_ns + (int64_t)COUNT_EVERY_MS * 1000000;
-    if (now_ns < errand->count_next_ns)
-        return (int)((errand->count_next_ns - now_ns) / 1000000) + 1;
-    errand->count_next_ns = now_ns + (int64_t)COUNT_EVERY_MS * 1000000;
-    weir_map_look(errand->map, &seen);
-    count("records", seen.records, &errand->counted_records);
-    count("dead", seen.dead, &errand->counted_dead);
-    return COUNT_EVERY_MS;
-}
-
-static void count_all(struct errand *errand)
-{
-    const struct weir_map_report *report = &errand->report;
-    const struct {
-        const char *name;
-        uint64_t total;
-    } rest[] = {
-        {"answered", report->answered},   {"dropped", report->dropped},
-        {"unsettled", report->unsettled}, {"retries", report->retries},
-        {"crashes", report->crashes},     {"timeouts", report->timeouts},
-        {"desyncs", report->desyncs},
-    };
-
-    count("records", report->records, &errand->counted_records);
-    count("dead", report->dead, &errand->counted_dead);
-    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
-        count(rest[i].name, rest[i].total, &(uint64_t){0});
-}
-
 /* --- The run --------------------------------------------------------------- */
 
 static void cancel(void *job)
@@ -285,31 +218,6 @@ static void cancel(void *job)
     struct errand *errand = job;
 
     weir_map_cancel(errand->map, errand->watch.ended_by);
-}
-
-static void hear(void *context, const struct weir_event *event)
-{
-    struct errand *errand = context;
-
-    if (errand->progress != NULL)
-        map_progress_event(errand->progress, event);
-}
-
-static int tick(void *context)
-{
-    struct errand *errand = context;
-
-    if (errand->progress != NULL)
-        return map_progress_tick(errand->progress, errand->map);
-    return errand->values.hadoop_counters ? count_some(errand) : -1;
-}
-
-static void hide(void *context)
-{
-    struct errand *errand = context;
-
-    if (errand->progress != NULL)
-        map_progress_hide(errand->progress);
 }
 
 static void be_done(weir_map_t *map, const struct weir_map_report *report,
@@ -335,6 +243,18 @@ static int status_of(const struct weir_error *error)
     }
 }
 
+/* Its progress is shown, or counted for Hadoop. */
+static void follow(struct errand *errand)
+{
+    if (errand->voice.progress != NULL) {
+        map_progress_follow(errand->voice.progress, errand->map);
+    } else if (errand->values.hadoop_counters) {
+        errand->hadoop.map = errand->map;
+        errand->watch.context = &errand->hadoop;
+        errand->watch.on_tick = hadoop_tick;
+    }
+}
+
 /* Runs it to its end.  Returns 0 with the report, or the status to exit with. */
 static int carry_out(struct errand *errand)
 {
@@ -342,10 +262,7 @@ static int carry_out(struct errand *errand)
     struct weir_error error;
     int status = 0;
 
-    watch->context = errand;
-    watch->on_event = hear;
-    watch->on_tick = tick;
-    watch->on_pause = hide;
+    progress_watch(errand->voice.progress, watch);
     watch->job = errand;
     watch->cancel = cancel;
     watch->has_no_group = 1;
@@ -357,6 +274,7 @@ static int carry_out(struct errand *errand)
             status = status_of(&error);
     }
     if (status == 0) {
+        follow(errand);
         watch_job(watch);
         if (weir_map_take(errand->map, &errand->report, &error) < 0)
             status = status_of(&error);
@@ -364,11 +282,11 @@ static int carry_out(struct errand *errand)
         weir_map_free(errand->map);
     }
     watch_close(watch, 0);
-    if (errand->progress != NULL && errand->have_report)
-        map_progress_settle(errand->progress, &errand->report);
+    if (errand->voice.progress != NULL && errand->have_report)
+        map_progress_settle(errand->voice.progress, &errand->report);
     if (status == 0)
         return 0;
-    say(errand, 0, "%s", error.text);
+    voice_say(&errand->voice, 0, "%s", error.text);
     return audit_end(&watch->audit, WEIR__AUDIT_ERROR, status, error.text);
 }
 
@@ -382,9 +300,9 @@ static void explain(struct errand *errand)
     if (report->status == 0 || report->status == READER_GONE)
         return;
     if (report->status == 1 && letters != NULL)
-        say(errand, 0, "%s: see %s", report->reason, letters);
+        voice_say(&errand->voice, 0, "%s: see %s", report->reason, letters);
     else
-        say(errand, 0, "%s", report->reason);
+        voice_say(&errand->voice, 0, "%s", report->reason);
 }
 
 /* Returns 0, or the status to exit with. */
@@ -392,25 +310,11 @@ static int file_report(struct errand *errand)
 {
     const char *path = errand->values.report;
     struct weir_error error;
-    char *document;
-    int status = 0, failed;
 
-    if (path == NULL)
+    if (path == NULL || report_file(path, weir_map_report_json(&errand->report), &error) == 0)
         return 0;
-    document = weir_map_report_json(&errand->report);
-    if (document == NULL)
-        return say(errand, CLI_FAILED, "no memory for the report");
-    if (strcmp(path, "-") == 0) {
-        fputs(document, stdout);
-        failed = cli_flush();
-        if (failed != 0)
-            status = say(errand, OWN_FILES_FAILED, "--report: cannot write to standard output: %s",
-                         strerror(failed));
-    } else if (document_write(path, document, &error) < 0) {
-        status = say(errand, OWN_FILES_FAILED, "--report: %s", error.text);
-    }
-    free(document);
-    return status;
+    return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : OWN_FILES_FAILED,
+                     "%s", error.text);
 }
 
 /* Everything after the command line was understood. */
@@ -419,9 +323,9 @@ static int work(struct errand *errand)
     int status = 0, failed;
 
     if (errand->values.progress == PROGRESS_JSON) { /* from the first message on */
-        errand->progress = map_progress_new(PROGRESS_JSON, 0);
-        if (errand->progress == NULL)
-            return say(errand, CLI_FAILED, "no memory for progress");
+        errand->voice.progress = map_progress_new(PROGRESS_JSON, 0);
+        if (errand->voice.progress == NULL)
+            return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
     }
     status = prepare(errand);
     if (status == 0)
@@ -433,7 +337,7 @@ static int work(struct errand *errand)
         status = errand->report.status;
         explain(errand);
         if (errand->values.hadoop_counters)
-            count_all(errand);
+            hadoop_end(&errand->hadoop, &errand->report);
         failed = file_report(errand);
         if (failed != 0)
             status = failed;
@@ -442,8 +346,8 @@ static int work(struct errand *errand)
                            weir__audit_outcome_of(WEIR_EXITED, errand->report.why, status), status,
                            errand->report.reason);
     }
-    if (errand->progress != NULL)
-        map_progress_end(errand->progress, &errand->report, status);
+    if (errand->voice.progress != NULL)
+        map_progress_end(errand->voice.progress, &errand->report, status);
     if (errand->have_report)
         status = watch_end(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED, 0);
     return status;
@@ -451,7 +355,7 @@ static int work(struct errand *errand)
 
 int cmd_map(int argc, char **argv)
 {
-    struct errand errand = {0};
+    struct errand errand = {.voice = {.command = &cli_map}};
     int status;
 
     set_defaults(&errand.values);
@@ -459,7 +363,7 @@ int cmd_map(int argc, char **argv)
     if (status != CLI_GO_ON)
         return status;
     status = work(&errand);
-    map_progress_free(errand.progress);
+    progress_free(errand.voice.progress);
     weir__words_free(errand.launcher);
     weir__words_free(errand.launcher_stop);
     weir_map_report_clear(&errand.report);

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,8 @@
 #include "base/fd.h"
 #include "cli/about_pipe.h"
 #include "cli/document.h"
-#include "cli/progress.h"
+#include "cli/progress_pipe.h"
+#include "cli/report.h"
 #include "cli/watch.h"
 
 enum { SHOW_AFTER_MS = 1000 };
@@ -27,28 +27,9 @@ struct errand {
     struct weir_pipeline_settings settings;
     struct watch watch;
     weir_pipe_t *pipe;
-    struct progress *progress; /* NULL: none is shown */
+    struct voice voice;
     struct weir_pipe_report report;
 };
-
-/* A message, in the way of the progress where that is shown.  Returns status. */
-static int say(struct errand *errand, int status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int say(struct errand *errand, int status, const char *format, ...)
-{
-    char message[1500];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    if (errand->progress != NULL)
-        progress_say(errand->progress, "message", message);
-    else
-        cli_say(&cli_pipe, "%s", message);
-    return status;
-}
 
 /* --- The pipeline ---------------------------------------------------------- */
 
@@ -56,9 +37,10 @@ static int say(struct errand *errand, int status, const char *format, ...)
 static void tell_fault(const struct weir_error *fault, void *context)
 {
     struct errand *errand = context;
+    struct progress *progress = errand->voice.progress;
 
-    if (errand->progress != NULL)
-        progress_say(errand->progress, "fault", fault->text);
+    if (progress != NULL)
+        progress->ops->say(progress, "fault", fault->text);
     else
         fprintf(stderr, "%s\n", fault->text);
 }
@@ -77,8 +59,8 @@ static int read_spec(struct errand *errand)
     weir__buffer_clear(&text);
     if (errand->pipeline != NULL)
         return 0;
-    return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
-               "%s: nothing was started", error.text);
+    return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+                     "%s: nothing was started", error.text);
 }
 
 static int read_stages(struct errand *errand)
@@ -88,11 +70,12 @@ static int read_stages(struct errand *errand)
 
     errand->pipeline = weir_pipeline_new();
     if (errand->pipeline == NULL)
-        return say(errand, CLI_FAILED, "no memory for a pipeline");
+        return voice_say(&errand->voice, CLI_FAILED, "no memory for a pipeline");
     for (size_t i = 0; i < words->count; i++)
         if (weir_pipeline_add_line(errand->pipeline, words->items[i], NULL, &error) < 0)
-            return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "%s",
-                       error.text);
+            return voice_say(&errand->voice,
+                             error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "%s",
+                             error.text);
     return 0;
 }
 
@@ -143,20 +126,18 @@ static void apply_options(struct errand *errand)
 
 static int check_report(struct errand *errand)
 {
-    const char *report = errand->settings.report;
+    const struct weir_pipeline_settings *settings = &errand->settings;
     struct weir_error error;
 
-    if (report == NULL)
+    if (report_check(settings->report,
+                     settings->output == NULL
+                         ? "would mix with the data: give a file, or --output FILE"
+                         : NULL,
+                     &error)
+        == 0)
         return 0;
-    if (strcmp(report, "-") == 0) {
-        if (errand->settings.output != NULL)
-            return 0;
-        return say(errand, CLI_USAGE,
-                   "--report - would mix with the data: give a file, or --output FILE");
-    }
-    if (document_check(report, &error) < 0)
-        return say(errand, CLI_FAILED, "--report: %s: nothing was started", error.text);
-    return 0;
+    return voice_say(&errand->voice, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED,
+                     "%s", error.text);
 }
 
 /* --- The run --------------------------------------------------------------- */
@@ -164,29 +145,6 @@ static int check_report(struct errand *errand)
 static void cancel(void *job)
 {
     weir_pipe_cancel(job);
-}
-
-static void hear(void *context, const struct weir_event *event)
-{
-    struct errand *errand = context;
-
-    if (errand->progress != NULL)
-        progress_event(errand->progress, event);
-}
-
-static int tick(void *context)
-{
-    struct errand *errand = context;
-
-    return errand->progress != NULL ? progress_tick(errand->progress) : -1;
-}
-
-static void hide(void *context)
-{
-    struct errand *errand = context;
-
-    if (errand->progress != NULL)
-        progress_hide(errand->progress);
 }
 
 static void be_done(weir_pipe_t *pipe, const struct weir_pipe_report *report,
@@ -205,8 +163,10 @@ static int begin_json(struct errand *errand)
 {
     if (errand->values.progress != PROGRESS_JSON)
         return 0;
-    errand->progress = progress_new(PROGRESS_JSON, 0);
-    return errand->progress != NULL ? 0 : say(errand, CLI_FAILED, "no memory for progress");
+    errand->voice.progress = pipe_progress_new(PROGRESS_JSON, 0);
+    return errand->voice.progress != NULL
+               ? 0
+               : voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
 }
 
 static int begin_progress(struct errand *errand)
@@ -216,11 +176,13 @@ static int begin_progress(struct errand *errand)
 
     if (style == PROGRESS_NONE)
         return 0;
-    if (errand->progress == NULL)
-        errand->progress = progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    if (errand->voice.progress == NULL)
+        errand->voice.progress =
+            pipe_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
     errand->settings.stderr_fd = -1; /* stages' lines come as events, to be shown among ours */
-    if (errand->progress == NULL || progress_follow(errand->progress, errand->pipeline) < 0)
-        return say(errand, CLI_FAILED, "no memory for progress");
+    if (errand->voice.progress == NULL
+        || pipe_progress_follow(errand->voice.progress, errand->pipeline) < 0)
+        return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
     return 0;
 }
 
@@ -249,10 +211,7 @@ static int carry_out(struct errand *errand)
     struct weir_error error;
     int failed = watch_open(watch, &error) < 0;
 
-    watch->context = errand;
-    watch->on_event = hear;
-    watch->on_tick = tick;
-    watch->on_pause = hide;
+    progress_watch(errand->voice.progress, watch);
     if (!failed) {
         errand->settings.terminal_fd = watch_terminal_fd(watch);
         errand->settings.terminal_background = watch->terminal.shared;
@@ -271,11 +230,11 @@ static int carry_out(struct errand *errand)
         weir_pipe_free(errand->pipe);
     }
     watch_close(watch, failed || any_signaled(&errand->report, 0));
-    if (errand->progress != NULL)
-        progress_settle(errand->progress);
+    if (errand->voice.progress != NULL)
+        pipe_progress_settle(errand->voice.progress);
     if (!failed)
         return 0;
-    say(errand, 0, "%s", error.text);
+    voice_say(&errand->voice, 0, "%s", error.text);
     return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
 }
 
@@ -287,8 +246,8 @@ static void explain(struct errand *errand)
     const char *name = report->decided_by >= 0 ? report->stages[report->decided_by].name : NULL;
 
     if (!report->ok && errand->watch.ended_by == 0)
-        say(errand, 0, "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "",
-            report->reason);
+        voice_say(&errand->voice, 0, "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "",
+                  report->reason);
 }
 
 /* Returns 0, or CLI_FAILED. */
@@ -296,25 +255,10 @@ static int file_report(struct errand *errand)
 {
     const char *path = errand->settings.report;
     struct weir_error error;
-    char *document;
-    int status = 0, failed;
 
-    if (path == NULL)
+    if (path == NULL || report_file(path, weir_pipe_report_json(&errand->report), &error) == 0)
         return 0;
-    document = weir_pipe_report_json(&errand->report);
-    if (document == NULL)
-        return say(errand, CLI_FAILED, "no memory for the report");
-    if (strcmp(path, "-") == 0) {
-        fputs(document, stdout);
-        failed = cli_flush();
-        if (failed != 0)
-            status = say(errand, CLI_FAILED, "--report: cannot write to standard output: %s",
-                         strerror(failed));
-    } else if (document_write(path, document, &error) < 0) {
-        status = say(errand, CLI_FAILED, "--report: %s", error.text);
-    }
-    free(document);
-    return status;
+    return voice_say(&errand->voice, CLI_FAILED, "%s", error.text);
 }
 
 /* What is started is the spec, or the stages by their names. */
@@ -373,8 +317,8 @@ static int work(struct errand *errand)
         status = watch_status(&errand->watch, status, report->why == WEIR_WHY_CANCELLED);
         status = end_record(errand, status);
     }
-    if (errand->progress != NULL)
-        progress_end(errand->progress, report->stages != NULL ? report : NULL, status);
+    if (errand->voice.progress != NULL)
+        pipe_progress_end(errand->voice.progress, report->stages != NULL ? report : NULL, status);
     if (report->stages != NULL && status != CLI_FAILED)
         status = watch_end(&errand->watch, status, report->why == WEIR_WHY_CANCELLED,
                            any_signaled(report, SIGINT));
@@ -383,13 +327,16 @@ static int work(struct errand *errand)
 
 int cmd_pipe(int argc, char **argv)
 {
-    struct errand errand = {.values = {.timeout_ms = WEIR_FOREVER}};
+    struct errand errand = {
+        .values = {.timeout_ms = WEIR_FOREVER},
+        .voice = {.command = &cli_pipe},
+    };
     int status = cli_parse(&cli_pipe, argc, argv, &errand.values, &errand.parsed);
 
     if (status != CLI_GO_ON)
         return status;
     status = work(&errand);
-    progress_free(errand.progress);
+    progress_free(errand.voice.progress);
     weir_pipe_report_clear(&errand.report);
     weir_pipeline_free(errand.pipeline);
     cli_parsed_clear(&errand.parsed);

@@ -13,6 +13,7 @@
 
 #include "cli/about_run.h"
 #include "cli/document.h"
+#include "cli/report.h"
 #include "cli/watch.h"
 
 /* What only makes sense of captured output. */
@@ -58,19 +59,15 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
                     run_options[need_json[i]].name);
             return CLI_FAILED;
         }
-    if (values->report == NULL)
+    if (report_check(values->report,
+                     values->json
+                         ? NULL
+                         : "would mix with the program's output: give a file, or --json",
+                     &error)
+        == 0)
         return 0;
-    if (strcmp(values->report, "-") == 0) {
-        if (values->json)
-            return 0;
-        cli_say(&cli_run, "--report - would mix with the program's output: give a file, or --json");
-        return CLI_FAILED;
-    }
-    if (document_check(values->report, &error) < 0) {
-        cli_say(&cli_run, "--report: %s: nothing was started", error.text);
-        return CLI_FAILED;
-    }
-    return 0;
+    cli_say(&cli_run, "%s", error.text);
+    return CLI_FAILED;
 }
 
 /* Returns 0, or the status to exit with. */

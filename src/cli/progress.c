@@ -2,23 +2,14 @@
 
 #include "cli/progress.h"
 
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "cli/progress_show.h"
-
-struct progress {
-    struct show show;
-    const struct show_style *style;
-    int64_t next_ns; /* when it may be drawn again */
-    int changed;
-};
-
-enum { REDRAW_MS = 100 };
+#include "base/fd.h"
+#include "cli/signals.h"
 
 enum progress_style progress_choose(enum progress_style asked, int to_terminal)
 {
@@ -31,117 +22,61 @@ enum progress_style progress_choose(enum progress_style asked, int to_terminal)
     return term != NULL && strcmp(term, "dumb") != 0 ? PROGRESS_TTY : PROGRESS_NONE;
 }
 
-struct progress *progress_new(enum progress_style style, int delay_ms)
+static void hear(void *context, const struct weir_event *event)
 {
-    struct progress *progress = calloc(1, sizeof *progress);
+    struct progress *progress = context;
 
-    if (progress == NULL)
-        return NULL;
-    progress->style = style == PROGRESS_JSON ? &show_json : &show_tty;
-    progress->show.started_ns = weir__clock_ns();
-    progress->next_ns = progress->show.started_ns + (int64_t)delay_ms * 1000000;
-    return progress;
+    progress->ops->event(progress, event);
 }
 
-int progress_follow(struct progress *progress, const weir_pipeline_t *pipeline)
+static int tick(void *context)
 {
-    size_t count = weir_pipeline_count(pipeline);
-    struct show_stage *stages = calloc(count, sizeof *stages);
+    struct progress *progress = context;
 
-    if (stages == NULL)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        snprintf(stages[i].name, sizeof stages[i].name, "%s",
-                 weir_pipeline_stage_name(pipeline, i));
-    progress->show.stages = stages;
-    progress->show.count = count;
-    return 0;
+    return progress->ops->tick(progress);
+}
+
+static void hide(void *context)
+{
+    struct progress *progress = context;
+
+    progress->ops->hide(progress);
+}
+
+void progress_watch(struct progress *progress, struct watch *watch)
+{
+    if (progress == NULL)
+        return;
+    watch->context = progress;
+    watch->on_event = hear;
+    watch->on_tick = tick;
+    watch->on_pause = hide;
 }
 
 void progress_free(struct progress *progress)
 {
-    if (progress == NULL)
-        return;
-    free(progress->show.stages);
-    free(progress);
+    if (progress != NULL)
+        progress->ops->free(progress);
 }
 
-/* Takes an end in: state and number say it. */
-static void take_end(struct show_stage *stage, enum show_state state, int64_t number)
+void progress_put(const char *text, size_t length)
 {
-    stage->state = state;
-    stage->number = (int)number;
-    stage->ended_ns = weir__clock_ns();
+    signals_hold_ttou(1); /* in the background writing must not stop us */
+    weir__write_all(STDERR_FILENO, text, length);
+    signals_hold_ttou(0);
 }
 
-static void take_in(struct show_stage *stage, const struct weir_event *event)
+int voice_say(const struct voice *voice, int status, const char *format, ...)
 {
-    switch (event->kind) {
-    case WEIR_EVENT_STARTED:
-        stage->state = SHOW_RUNNING;
-        stage->began_ns = weir__clock_ns();
-        break;
-    case WEIR_EVENT_NOT_STARTED:
-        take_end(stage, SHOW_NOT_STARTED, event->number);
-        break;
-    case WEIR_EVENT_EXITED:
-        take_end(stage, SHOW_EXITED, event->number);
-        break;
-    case WEIR_EVENT_SIGNALED:
-        take_end(stage, SHOW_SIGNALED, event->number);
-        break;
-    case WEIR_EVENT_STATUS_LOST:
-        take_end(stage, SHOW_LOST, 0);
-        break;
-    case WEIR_EVENT_PROGRESS:
-        stage->bytes = event->bytes;
-        stage->metered = 1;
-        break;
-    default:
-        break;
-    }
-}
+    char message[1500];
+    va_list args;
 
-void progress_event(struct progress *progress, const struct weir_event *event)
-{
-    if (event->stage >= 0 && (size_t)event->stage < progress->show.count)
-        take_in(&progress->show.stages[event->stage], event);
-    progress->changed = 1;
-    /* Bytes come too often to be told one by one. */
-    if (event->kind != WEIR_EVENT_PROGRESS)
-        progress->style->event(&progress->show, event);
-}
-
-int progress_tick(struct progress *progress)
-{
-    int64_t now_ns = weir__clock_ns();
-
-    if (now_ns < progress->next_ns)
-        return (int)((progress->next_ns - now_ns) / 1000000) + 1;
-    if (!progress->changed && !progress->style->shows_time)
-        return -1;
-    progress->style->draw(&progress->show);
-    progress->changed = 0;
-    progress->next_ns = now_ns + (int64_t)REDRAW_MS * 1000000;
-    return progress->style->shows_time ? REDRAW_MS : -1;
-}
-
-void progress_hide(struct progress *progress)
-{
-    progress->style->hide(&progress->show);
-}
-
-void progress_say(struct progress *progress, const char *kind, const char *message)
-{
-    progress->style->say(&progress->show, kind, message);
-}
-
-void progress_settle(struct progress *progress)
-{
-    progress->style->settle(&progress->show);
-}
-
-void progress_end(struct progress *progress, const struct weir_pipe_report *report, int status)
-{
-    progress->style->end(&progress->show, report, status);
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (voice->progress != NULL)
+        voice->progress->ops->say(voice->progress, "message", message);
+    else
+        cli_say(voice->command, "%s", message);
+    return status;
 }

@@ -1,13 +1,14 @@
-/* cli/progress.h - what a pipeline is doing, on standard error, while it does it.
+/* cli/progress.h - what a job is doing, on standard error, while it does it.
  *
- * tty:  a line for each stage, redrawn in place; what stages say on stderr is
- *       printed above it.
- * json: a JSON object a line for every change: {"kind": ..., "elapsed_ms": ...}.
+ * Of a pipeline that is cli/progress_pipe.h, of a map cli/progress_map.h; each is drawn on
+ * a terminal, or told as a JSON object a line.
  */
 #ifndef WEIR_CLI_PROGRESS_H
 #define WEIR_CLI_PROGRESS_H
 
 #include <weir/weir.h>
+
+#include "cli/watch.h"
 
 enum progress_style { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_NONE };
 
@@ -17,33 +18,41 @@ enum progress_style progress_choose(enum progress_style asked, int to_terminal);
 
 struct progress;
 
-/* Begins a show, drawn first after delay_ms.  style is tty or json.  Returns NULL
- * when memory is short.  The caller owns it. */
-struct progress *progress_new(enum progress_style style, int delay_ms);
+struct progress_ops {
+    /* Takes news in. */
+    void (*event)(struct progress *progress, const struct weir_event *event);
+    /* Shows what is due.  Returns milliseconds until there is more to show, -1 for
+     * only when there is news. */
+    int (*tick)(struct progress *progress);
+    /* Takes the drawing off the terminal; it comes back with the next tick. */
+    void (*hide)(struct progress *progress);
+    /* Says a message of weir's in the style's way. */
+    void (*say)(struct progress *progress, const char *kind, const char *message);
+    void (*free)(struct progress *progress);
+};
 
-/* Whose stages are to be shown.  Returns 0, or -1 when memory is short. */
-int progress_follow(struct progress *progress, const weir_pipeline_t *pipeline);
+/* The first member of what shows one. */
+struct progress {
+    const struct progress_ops *ops;
+};
 
-/* Takes news in; from a context's sink. */
-void progress_event(struct progress *progress, const struct weir_event *event);
-
-/* Draws what is due.  Returns milliseconds until there is more to draw, -1 for
- * only when there is news. */
-int progress_tick(struct progress *progress);
-
-/* Takes the drawing off the terminal; it comes back with the next tick. */
-void progress_hide(struct progress *progress);
-
-/* Says a message of weir's in the style's way. */
-void progress_say(struct progress *progress, const char *kind, const char *message);
-
-/* The run is over: the last drawing stands, and messages come below it. */
-void progress_settle(struct progress *progress);
-
-/* The last word; report is NULL when there is none. */
-void progress_end(struct progress *progress, const struct weir_pipe_report *report, int status);
+/* The watch tells it what happens, and gives it its time.  NULL: nothing is shown. */
+void progress_watch(struct progress *progress, struct watch *watch);
 
 /* Accepts NULL. */
 void progress_free(struct progress *progress);
+
+/* Writes to standard error, also from the background of a terminal. */
+void progress_put(const char *text, size_t length);
+
+/* What a subcommand says goes the way of its progress where that is shown. */
+struct voice {
+    const struct cli_command *command;
+    struct progress *progress; /* NULL: none is shown */
+};
+
+/* Says a message.  Returns status. */
+int voice_say(const struct voice *voice, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

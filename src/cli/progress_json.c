@@ -22,15 +22,11 @@ static json_t *begin(const struct show *show, const char *kind)
     return json_line_begin(show->started_ns, kind);
 }
 
-static const char *state_name(enum show_state state)
+static const char *state_name(const struct show_stage *stage)
 {
-    static const char *const names[] = {
-        [SHOW_WAITING] = "waiting",         [SHOW_RUNNING] = "running",
-        [SHOW_EXITED] = "exited",           [SHOW_SIGNALED] = "signaled",
-        [SHOW_NOT_STARTED] = "not_started", [SHOW_LOST] = "status_lost",
-    };
-
-    return names[state];
+    if (stage->state == SHOW_ENDED)
+        return weir_end_name(stage->end);
+    return stage->state == SHOW_RUNNING ? "running" : "waiting";
 }
 
 static json_t *stages_json(struct show *show)
@@ -41,10 +37,9 @@ static json_t *stages_json(struct show *show)
         struct show_stage *stage = &show->stages[i];
 
         json_array_append_new(
-            list,
-            json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name),
-                      "state", state_name(stage->state), "bytes",
-                      stage->metered ? json_integer((json_int_t)stage->bytes) : json_null()));
+            list, json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name), "state",
+                            state_name(stage), "bytes",
+                            stage->metered ? json_integer((json_int_t)stage->bytes) : json_null()));
         stage->told_bytes = stage->bytes;
     }
     return list;

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "cli/json_line.h"
-#include "cli/signals.h"
 #include "text/json_text.h"
 
 enum {
@@ -31,6 +29,8 @@ struct sample {
 };
 
 struct map_progress {
+    struct progress progress; /* first */
+    weir_map_t *map;
     int is_json;
     int64_t started_ns, next_ns;
     struct sample samples[SAMPLES]; /* a ring: the oldest is where the next one goes */
@@ -40,24 +40,6 @@ struct map_progress {
     int is_drawn;          /* the line stands on the terminal */
     int was_drawn;
 };
-
-struct map_progress *map_progress_new(enum progress_style style, int delay_ms)
-{
-    struct map_progress *progress = calloc(1, sizeof *progress);
-
-    if (progress == NULL)
-        return NULL;
-    progress->is_json = style == PROGRESS_JSON;
-    progress->started_ns = weir__clock_ns();
-    progress->next_ns =
-        progress->started_ns + (int64_t)(progress->is_json ? TELL_MS : delay_ms) * 1000000;
-    return progress;
-}
-
-void map_progress_free(struct map_progress *progress)
-{
-    free(progress);
-}
 
 /* --- What is shown -------------------------------------------------------- */
 
@@ -104,13 +86,6 @@ static void add(char line[256], const char *format, ...)
     va_end(args);
 }
 
-static void put(const char *text, size_t length)
-{
-    signals_hold_ttou(1); /* in the background writing must not stop us */
-    weir__write_all(STDERR_FILENO, text, length);
-    signals_hold_ttou(0);
-}
-
 static void put_line(const char *line)
 {
     struct winsize size = {0};
@@ -120,7 +95,16 @@ static void put_line(const char *line)
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         columns = size.ws_col;
     snprintf(text, sizeof text, "%.*s\033[K\n", columns - 1, line);
-    put(text, strlen(text));
+    progress_put(text, strlen(text));
+}
+
+static void take_off(struct map_progress *progress)
+{
+    static const char up[] = "\r\033[1A\033[J";
+
+    if (progress->is_drawn)
+        progress_put(up, sizeof up - 1);
+    progress->is_drawn = 0;
 }
 
 /* "  share 52/48%": of what the workers that live have answered. */
@@ -169,7 +153,7 @@ static void draw(struct map_progress *progress, const struct weir_map_progress *
     add(line, "  %d:%02d", (int)(elapsed_s / 60), (int)(elapsed_s % 60));
     if (left_s > 0)
         add(line, "  %d:%02d left", (int)(left_s / 60), (int)(left_s % 60));
-    map_progress_hide(progress);
+    take_off(progress);
     put_line(line);
     progress->is_drawn = progress->was_drawn = 1;
 }
@@ -192,19 +176,20 @@ static void tell(const struct map_progress *progress, const struct weir_map_prog
     json_line_print(line);
 }
 
-int map_progress_tick(struct map_progress *progress, weir_map_t *map)
+static int tick(struct progress *shown)
 {
+    struct map_progress *progress = (struct map_progress *)shown;
     int64_t now_ns = weir__clock_ns();
     int every_ms = progress->is_json ? TELL_MS : REDRAW_MS;
     struct weir_map_progress seen;
 
     if (now_ns < progress->next_ns && progress->have_offset)
         return (int)((progress->next_ns - now_ns) / 1000000) + 1;
-    weir_map_look(map, &seen);
+    weir_map_look(progress->map, &seen);
     if (!progress->have_offset) {
         progress->have_offset = 1;
         progress->first_offset = seen.input_offset;
-        return map_progress_tick(progress, map);
+        return tick(shown);
     }
     progress->next_ns = now_ns + (int64_t)every_ms * 1000000;
     if (progress->is_json)
@@ -212,15 +197,6 @@ int map_progress_tick(struct map_progress *progress, weir_map_t *map)
     else
         draw(progress, &seen, rate(progress, seen.settled));
     return every_ms;
-}
-
-void map_progress_hide(struct map_progress *progress)
-{
-    static const char up[] = "\r\033[1A\033[J";
-
-    if (progress->is_drawn)
-        put(up, sizeof up - 1);
-    progress->is_drawn = 0;
 }
 
 /* --- What is said --------------------------------------------------------- */
@@ -243,35 +219,71 @@ static void tell_event(const struct map_progress *progress, const struct weir_ev
     json_line_print(line);
 }
 
-void map_progress_event(struct map_progress *progress, const struct weir_event *event)
+static void take_event(struct progress *shown, const struct weir_event *event)
 {
+    struct map_progress *progress = (struct map_progress *)shown;
+
     if (progress->is_json) {
         tell_event(progress, event);
     } else if (event->kind == WEIR_EVENT_STDERR_LINE) {
-        map_progress_hide(progress);
-        put(event->text, event->length);
-        put("\n", 1);
+        take_off(progress);
+        progress_put(event->text, event->length);
+        progress_put("\n", 1);
     }
 }
 
-void map_progress_say(struct map_progress *progress, const char *message)
+static void say(struct progress *shown, const char *kind, const char *message)
 {
+    struct map_progress *progress = (struct map_progress *)shown;
     char text[1600];
 
     if (progress->is_json) {
-        json_t *line = json_line_begin(progress->started_ns, "message");
+        json_t *line = json_line_begin(progress->started_ns, kind);
 
         json_object_set_new(line, "text", weir__json_text(message));
         json_line_print(line);
         return;
     }
-    map_progress_hide(progress);
+    take_off(progress);
     snprintf(text, sizeof text, "weir map: %s\n", message);
-    put(text, strlen(text));
+    progress_put(text, strlen(text));
 }
 
-void map_progress_settle(struct map_progress *progress, const struct weir_map_report *report)
+/* --- Its life --------------------------------------------------------------- */
+
+static void hide(struct progress *progress)
 {
+    take_off((struct map_progress *)progress);
+}
+
+static void free_progress(struct progress *progress)
+{
+    free(progress);
+}
+
+struct progress *map_progress_new(enum progress_style style, int delay_ms)
+{
+    static const struct progress_ops ops = {take_event, tick, hide, say, free_progress};
+    struct map_progress *progress = calloc(1, sizeof *progress);
+
+    if (progress == NULL)
+        return NULL;
+    progress->progress.ops = &ops;
+    progress->is_json = style == PROGRESS_JSON;
+    progress->started_ns = weir__clock_ns();
+    progress->next_ns =
+        progress->started_ns + (int64_t)(progress->is_json ? TELL_MS : delay_ms) * 1000000;
+    return &progress->progress;
+}
+
+void map_progress_follow(struct progress *progress, weir_map_t *map)
+{
+    ((struct map_progress *)progress)->map = map;
+}
+
+void map_progress_settle(struct progress *shown, const struct weir_map_report *report)
+{
+    struct map_progress *progress = (struct map_progress *)shown;
     double seconds = (double)report->wall_ns / 1e9;
     uint64_t settled = report->answered + report->dropped + report->dead;
     struct weir_map_progress seen = {
@@ -286,9 +298,9 @@ void map_progress_settle(struct map_progress *progress, const struct weir_map_re
     progress->is_drawn = 0;
 }
 
-void map_progress_end(struct map_progress *progress, const struct weir_map_report *report,
-                      int status)
+void map_progress_end(struct progress *shown, const struct weir_map_report *report, int status)
 {
+    const struct map_progress *progress = (const struct map_progress *)shown;
     json_t *line;
 
     if (!progress->is_json)

@@ -18,32 +18,18 @@
 
 #include "cli/progress.h"
 
-struct map_progress;
-
 /* Begins a show, drawn first after delay_ms.  style is tty or json.  Returns NULL
- * when memory is short.  The caller owns it. */
-struct map_progress *map_progress_new(enum progress_style style, int delay_ms);
+ * when memory is short.  The caller owns it: progress_free(). */
+struct progress *map_progress_new(enum progress_style style, int delay_ms);
 
-/* Takes news in; from a context's sink. */
-void map_progress_event(struct map_progress *progress, const struct weir_event *event);
-
-/* Shows what is due.  Returns milliseconds until there is more to show. */
-int map_progress_tick(struct map_progress *progress, weir_map_t *map);
-
-/* Takes the drawing off the terminal; it comes back with the next tick. */
-void map_progress_hide(struct map_progress *progress);
-
-/* Says a message of weir's in the style's way. */
-void map_progress_say(struct map_progress *progress, const char *message);
+/* Which map is to be shown; before the first tick. */
+void map_progress_follow(struct progress *progress, weir_map_t *map);
 
 /* The run is over: the last drawing stands, and messages come below it. */
-void map_progress_settle(struct map_progress *progress, const struct weir_map_report *report);
+void map_progress_settle(struct progress *progress, const struct weir_map_report *report);
 
 /* The last word. */
-void map_progress_end(struct map_progress *progress, const struct weir_map_report *report,
+void map_progress_end(struct progress *progress, const struct weir_map_report *report,
                       int status);
-
-/* Accepts NULL. */
-void map_progress_free(struct map_progress *progress);
 
 #endif

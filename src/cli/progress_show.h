@@ -1,4 +1,4 @@
-/* cli/progress_show.h - the two ways to show progress, as tables of functions. */
+/* cli/progress_show.h - the two ways to show a pipeline's progress, as tables of functions. */
 #ifndef WEIR_CLI_PROGRESS_SHOW_H
 #define WEIR_CLI_PROGRESS_SHOW_H
 
@@ -7,19 +7,13 @@
 
 #include <weir/weir.h>
 
-enum show_state {
-    SHOW_WAITING,
-    SHOW_RUNNING,
-    SHOW_EXITED,      /* number: exit code */
-    SHOW_SIGNALED,    /* number: the signal */
-    SHOW_NOT_STARTED, /* number: an errno value */
-    SHOW_LOST,
-};
+enum show_state { SHOW_WAITING, SHOW_RUNNING, SHOW_ENDED };
 
 struct show_stage {
     char name[80];
     enum show_state state;
-    int number;
+    enum weir_end end; /* of one that has ended */
+    int number;        /* exit code, signal, or errno, as end says */
     int metered;
     uint64_t bytes, told_bytes;
     int64_t began_ns, ended_ns;

@@ -14,19 +14,15 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/names.h"
+#include "cli/progress.h"
 #include "cli/progress_show.h"
-#include "cli/signals.h"
 
 enum { NAME_MAX_WIDTH = 24, STATE_WIDTH = 14 };
 
-/* The job has the foreground: writing from the background must not stop us. */
 static void put(const struct weir__buffer *text)
 {
-    signals_hold_ttou(1);
-    weir__write_all(STDERR_FILENO, text->bytes, text->length);
-    signals_hold_ttou(0);
+    progress_put(text->bytes, text->length);
 }
 
 static void add(struct weir__buffer *text, const char *format, ...)
@@ -100,39 +96,35 @@ static const char *colour(const struct show_stage *stage)
 
     if ((no_color != NULL && *no_color != '\0') || !isatty(STDERR_FILENO))
         return "";
-    switch (stage->state) {
-    case SHOW_WAITING:
-    case SHOW_RUNNING:
+    if (stage->state != SHOW_ENDED)
         return "";
-    case SHOW_EXITED:
-        return stage->number == 0 ? "\033[32m" : "\033[31m";
-    default:
-        return "\033[31m";
+    return stage->end == WEIR_EXITED && stage->number == 0 ? "\033[32m" : "\033[31m";
+}
+
+static void say_end(const struct show_stage *stage, char *text, size_t size)
+{
+    switch (stage->end) {
+    case WEIR_EXITED:
+        snprintf(text, size, stage->number == 0 ? "done" : "exited %d", stage->number);
+        break;
+    case WEIR_SIGNALED:
+        snprintf(text, size, "%s", weir__signal_name(stage->number));
+        break;
+    case WEIR_NOT_STARTED:
+        snprintf(text, size, "not started");
+        break;
+    case WEIR_STATUS_LOST:
+        snprintf(text, size, "lost");
+        break;
     }
 }
 
 static void say_state(const struct show_stage *stage, char *text, size_t size)
 {
-    switch (stage->state) {
-    case SHOW_WAITING:
-        snprintf(text, size, "waiting");
-        break;
-    case SHOW_RUNNING:
-        snprintf(text, size, "running");
-        break;
-    case SHOW_EXITED:
-        snprintf(text, size, stage->number == 0 ? "done" : "exited %d", stage->number);
-        break;
-    case SHOW_SIGNALED:
-        snprintf(text, size, "%s", weir__signal_name(stage->number));
-        break;
-    case SHOW_NOT_STARTED:
-        snprintf(text, size, "not started");
-        break;
-    case SHOW_LOST:
-        snprintf(text, size, "lost");
-        break;
-    }
+    if (stage->state == SHOW_ENDED)
+        say_end(stage, text, size);
+    else
+        snprintf(text, size, stage->state == SHOW_RUNNING ? "running" : "waiting");
 }
 
 static void add_stage(struct weir__buffer *text, const struct show_stage *stage, int name_width,

@@ -12,76 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/outfile.h"
 #include "flow/map.h"
 
-enum { LOOKED_AT = 64 * 1024 }; /* bytes of head and tail that go into an identity */
-
-/* --- Identities ----------------------------------------------------------- */
-
-/* FNV-1a, 64 bits: against mistakes, not against malice. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
-{
-    const unsigned char *next = bytes;
-
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ next[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-static uint64_t mix_text(uint64_t hash, const char *text)
-{
-    return text != NULL ? mix(hash, text, strlen(text) + 1) : mix(hash, "\xff", 1);
-}
-
-static uint64_t mix_list(uint64_t hash, const char *const *list)
-{
-    for (; list != NULL && *list != NULL; list++)
-        hash = mix_text(hash, *list);
-    return mix(hash, "\xfe", 1);
-}
-
-static void identify_input(const struct weir_map *map, const struct stat *file, char *text,
-                           size_t size)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    off_t at[2] = {0, file->st_size > LOOKED_AT ? file->st_size - LOOKED_AT : 0};
-    char bytes[LOOKED_AT];
-
-    for (int i = 0; i < 2; i++) {
-        ssize_t count = pread(map->in_fd, bytes, sizeof bytes, at[i]);
-
-        if (count > 0)
-            hash = mix(hash, bytes, (size_t)count);
-    }
-    snprintf(text, size, "%lld bytes, changed %lld.%09ld, %016llx", (long long)file->st_size,
-             (long long)file->st_mtim.tv_sec, file->st_mtim.tv_nsec, (unsigned long long)hash);
-}
-
-/* All that decides what becomes of a record, and where. */
-static void identify_work(const struct weir_map *map, char *text, size_t size)
-{
-    const struct weir_map_options *options = &map->options;
-    const int choices[] = {options->unordered,        (int)options->retries,
-                           (int)options->on_error,    options->unchecked,
-                           (int)options->encoding,    options->drop_null,
-                           options->command.env_clear};
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    hash = mix_list(hash, (const char *const *)map->argv);
-    hash = mix_list(hash, options->command.env);
-    hash = mix_list(hash, options->command.env_pass);
-    hash = mix_text(hash, options->command.cwd);
-    if (options->call != NULL)
-        hash = mix_text(hash, options->call);
-    hash = mix_text(hash, options->output);
-    hash = mix_text(hash, options->dead_letter);
-    hash = mix(hash, choices, sizeof choices);
-    hash = mix(hash, &options->max_record, sizeof options->max_record);
-    snprintf(text, size, "%016llx", (unsigned long long)hash);
-}
+enum {
+    SAVE_MS = 500,   /* from one checkpoint to the next */
+    SAVE_SHARE = 30, /* or so many times what the last one took, where that is less */
+};
 
 /* --- The file ------------------------------------------------------------- */
 
@@ -120,11 +60,12 @@ static void take_numbers(struct weir_map *map, const json_t *root)
         .oversize = number(root, "oversize"),
         .blank = number(root, "blank"),
     };
-    map->resume_bytes = number(root, "bytes_out");
-    map->resume_letters = number(root, "letters");
-    map->ahead = calloc(json_array_size(ahead) + 1, sizeof *map->ahead);
-    for (size_t i = 0; map->ahead != NULL && i < json_array_size(ahead); i++)
-        map->ahead[map->ahead_count++] = (uint64_t)json_integer_value(json_array_get(ahead, i));
+    map->checkpoint.output_length = number(root, "bytes_out");
+    map->checkpoint.letters_length = number(root, "letters");
+    map->checkpoint.ahead = calloc(json_array_size(ahead) + 1, sizeof *map->checkpoint.ahead);
+    for (size_t i = 0; map->checkpoint.ahead != NULL && i < json_array_size(ahead); i++)
+        map->checkpoint.ahead[map->checkpoint.ahead_count++] =
+            (uint64_t)json_integer_value(json_array_get(ahead, i));
     map->report.answered = order->tally.answered;
     map->report.dropped = order->tally.dropped;
     map->report.dead = order->tally.dead;
@@ -138,8 +79,8 @@ static int open_or_make(struct weir_map *map)
     const char *path = map->options.checkpoint;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-    map->checkpoint_is_new = fd < 0 && errno == ENOENT;
-    return map->checkpoint_is_new ? open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666) : fd;
+    map->checkpoint.is_new = fd < 0 && errno == ENOENT;
+    return map->checkpoint.is_new ? open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666) : fd;
 }
 
 /* Whoever saves puts another file in its place: what is locked must still be the
@@ -174,7 +115,7 @@ static int lock(struct weir_map *map, struct weir_error *error)
             return 0;
         }
         if (has_the_name(fd, path)) {
-            map->checkpoint_fd = fd;
+            map->checkpoint.fd = fd;
             weir__outfile_sweep(path);
             return 0;
         }
@@ -184,33 +125,36 @@ static int lock(struct weir_map *map, struct weir_error *error)
 
 void weir__checkpoint_close(struct weir_map *map)
 {
-    if (map->checkpoint_fd >= 0 && map->checkpoint_is_new)
+    if (map->checkpoint.fd >= 0 && map->checkpoint.is_new)
         unlink(map->options.checkpoint);
-    weir__close(&map->checkpoint_fd);
+    weir__close(&map->checkpoint.fd);
+    free(map->checkpoint.ahead);
+    map->checkpoint.ahead = NULL;
+    map->checkpoint.ahead_count = 0;
 }
 
 static int read_file(struct weir_map *map, struct weir_error *error)
 {
     const char *path = map->options.checkpoint;
     json_error_t fault;
-    json_t *root = json_loadfd(map->checkpoint_fd, 0, &fault);
+    json_t *root = json_loadfd(map->checkpoint.fd, 0, &fault);
 
-    if (root == NULL && lseek(map->checkpoint_fd, 0, SEEK_END) == 0)
+    if (root == NULL && lseek(map->checkpoint.fd, 0, SEEK_END) == 0)
         return 0; /* empty: nothing was saved */
     if (root == NULL)
         return weir__fail(error, WEIR_ERR_SYSTEM, 0, "cannot read the checkpoint %s: %s", path,
                           fault.text);
     if (!json_is_integer(json_object_get(root, "weir")) || !same(root, "kind", "map-checkpoint"))
         refuse(map, "it is no checkpoint: give another name");
-    else if (!same(root, "input", map->input_identity))
+    else if (!same(root, "input", map->checkpoint.input_identity))
         refuse(map, "the input has changed since: remove the checkpoint to begin again");
-    else if (!same(root, "work", map->work_identity))
+    else if (!same(root, "work", map->checkpoint.work_identity))
         refuse(map, "the command has changed since: remove the checkpoint to begin again");
     else
         take_numbers(map, root);
-    map->resumes = map->end.status == 0;
-    map->was_finished = map->resumes && json_is_true(json_object_get(root, "finished"));
-    map->was_status = (int)number(root, "status");
+    map->checkpoint.resumes = map->end.status == 0;
+    map->checkpoint.was_finished =
+        map->checkpoint.resumes && json_is_true(json_object_get(root, "finished"));
     json_decref(root);
     return 0;
 }
@@ -220,28 +164,15 @@ int weir__checkpoint_load(struct weir_map *map, struct weir_error *error)
     struct stat file;
     int status;
 
-    if (fstat(map->in_fd, &file) < 0 || !S_ISREG(file.st_mode))
+    if (fstat(map->in.fd, &file) < 0 || !S_ISREG(file.st_mode))
         return weir__fail(
             error, WEIR_ERR_INVALID, 0,
             "a checkpoint needs a regular file as input: a pipe cannot be read again");
-    identify_input(map, &file, map->input_identity, sizeof map->input_identity);
-    identify_work(map, map->work_identity, sizeof map->work_identity);
+    weir__checkpoint_identify(map, &file);
     status = lock(map, error);
     if (status == 0 && map->end.status == 0)
         status = read_file(map, error);
     return status;
-}
-
-int weir__checkpoint_open(struct weir_map *map, const char *path)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC | (map->resumes ? 0 : O_CREAT), 0666);
-
-    if (fd < 0 && errno == ENOENT && map->resumes)
-        weir__map_end(map, 6, WEIR_WHY_NONE,
-                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
-                      "again",
-                      path);
-    return fd;
 }
 
 /* Whether a file has what the checkpoint speaks of; else the map ends with 6. */
@@ -272,32 +203,33 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
     struct stat file;
     int status;
 
-    if (fstat(map->out_fd, &file) < 0 || !S_ISREG(file.st_mode))
+    if (fstat(map->out.fd, &file) < 0 || !S_ISREG(file.st_mode))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a checkpoint needs a regular file as output: give --output FILE");
-    if (map->letters_fd >= 0 && (fstat(map->letters_fd, &file) < 0 || !S_ISREG(file.st_mode)))
+    if (map->out.letters_fd >= 0
+        && (fstat(map->out.letters_fd, &file) < 0 || !S_ISREG(file.st_mode)))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a checkpoint needs a regular file for dead letters");
-    if (flock(map->out_fd, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(map->out.fd, LOCK_EX | LOCK_NB) < 0) {
         refuse(map, "another weir map is at work on the same output");
         return 0;
     }
-    if (!is_long_enough(map, map->out_fd, map->resume_bytes, output)
-        || (map->letters_fd >= 0
-            && !is_long_enough(map, map->letters_fd, map->resume_letters, letters)))
+    if (!is_long_enough(map, map->out.fd, map->checkpoint.output_length, output)
+        || (map->out.letters_fd >= 0
+            && !is_long_enough(map, map->out.letters_fd, map->checkpoint.letters_length, letters)))
         return 0; /* before either is cut */
-    status = cut(map->out_fd, map->resume_bytes, output, error);
-    if (status == 0 && map->letters_fd >= 0)
-        status = cut(map->letters_fd, map->resume_letters, letters, error);
+    status = cut(map->out.fd, map->checkpoint.output_length, output, error);
+    if (status == 0 && map->out.letters_fd >= 0)
+        status = cut(map->out.letters_fd, map->checkpoint.letters_length, letters, error);
     if (status < 0)
         return status;
-    if (lseek(map->in_fd, (off_t)order->next_offset, SEEK_SET) < 0)
+    if (lseek(map->in.fd, (off_t)order->next_offset, SEEK_SET) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot go on in the input");
-    map->records.seq = order->next;
-    map->records.line = order->next_line;
-    map->records.offset = map->records.bytes_in = order->next_offset;
-    map->records.blank = order->tally.blank;
-    map->letters_written = map->resume_letters;
+    map->in.records.seq = order->next;
+    map->in.records.line = order->next_line;
+    map->in.records.offset = map->in.records.bytes_in = order->next_offset;
+    map->in.records.blank = order->tally.blank;
+    map->out.letters_written = map->checkpoint.letters_length;
     return 0;
 }
 
@@ -307,13 +239,13 @@ static json_t *list_ahead(const struct weir_map *map)
 
     if (map->order.ordered)
         return list;
-    for (uint64_t seq = map->order.next; seq < map->records.seq; seq++)
+    for (uint64_t seq = map->order.next; seq < map->in.records.seq; seq++)
         if (weir__order_has(&map->order, seq))
             json_array_append_new(list, json_integer((json_int_t)seq));
     /* What an earlier run had settled, and this one has not come to again. */
-    for (size_t i = 0; i < map->ahead_count; i++)
-        if (map->ahead[i] >= map->records.seq)
-            json_array_append_new(list, json_integer((json_int_t)map->ahead[i]));
+    for (size_t i = 0; i < map->checkpoint.ahead_count; i++)
+        if (map->checkpoint.ahead[i] >= map->in.records.seq)
+            json_array_append_new(list, json_integer((json_int_t)map->checkpoint.ahead[i]));
     return list;
 }
 
@@ -325,7 +257,8 @@ static int lock_next(const struct weir__outfile *file, int *fd)
     return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
 }
 
-int weir__checkpoint_save(struct weir_map *map, int finished, int status)
+/* Returns 0, or an errno. */
+static int write_file(struct weir_map *map, int finished, int status)
 {
     const struct weir__order *order = &map->order;
     const struct weir__tally *tally = &order->tally;
@@ -335,18 +268,18 @@ int weir__checkpoint_save(struct weir_map *map, int finished, int status)
     char *text;
     int failed = 0, new_fd = -1;
 
-    if (fsync(map->out_fd) < 0 || (map->letters_fd >= 0 && fsync(map->letters_fd) < 0))
+    if (fsync(map->out.fd) < 0 || (map->out.letters_fd >= 0 && fsync(map->out.letters_fd) < 0))
         return errno;
     root = json_pack(
         "{s:i,s:s,s:s,s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "weir", 1,
-        "kind", "map-checkpoint", "input", map->input_identity, "work", map->work_identity,
-        "finished", finished, "status", status, "seq", (json_int_t)order->next, "line",
-        (json_int_t)order->next_line, "offset", (json_int_t)order->next_offset, "records_out",
-        (json_int_t)tally->records_out, "bytes_out", (json_int_t)tally->bytes_out, "letters",
-        (json_int_t)map->letters_written, "answered", (json_int_t)tally->answered, "dropped",
-        (json_int_t)tally->dropped, "dead", (json_int_t)tally->dead, "invalid",
-        (json_int_t)tally->invalid, "oversize", (json_int_t)tally->oversize, "blank",
-        (json_int_t)tally->blank, "ahead", list_ahead(map));
+        "kind", "map-checkpoint", "input", map->checkpoint.input_identity, "work",
+        map->checkpoint.work_identity, "finished", finished, "status", status, "seq",
+        (json_int_t)order->next, "line", (json_int_t)order->next_line, "offset",
+        (json_int_t)order->next_offset, "records_out", (json_int_t)tally->records_out, "bytes_out",
+        (json_int_t)tally->bytes_out, "letters", (json_int_t)map->out.letters_written, "answered",
+        (json_int_t)tally->answered, "dropped", (json_int_t)tally->dropped, "dead",
+        (json_int_t)tally->dead, "invalid", (json_int_t)tally->invalid, "oversize",
+        (json_int_t)tally->oversize, "blank", (json_int_t)tally->blank, "ahead", list_ahead(map));
     text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     if (text == NULL)
@@ -369,23 +302,56 @@ int weir__checkpoint_save(struct weir_map *map, int finished, int status)
         weir__close(&new_fd);
         return failed;
     }
-    weir__close(&map->checkpoint_fd); /* its name is another file's by now */
-    map->checkpoint_fd = new_fd;
-    map->checkpoint_is_new = 0;
+    weir__close(&map->checkpoint.fd); /* its name is another file's by now */
+    map->checkpoint.fd = new_fd;
+    map->checkpoint.is_new = 0;
     return 0;
+}
+
+void weir__checkpoint_save(struct weir_map *map, int finished)
+{
+    const struct weir_map_report *report = &map->report;
+    struct weir__checkpoint *checkpoint = &map->checkpoint;
+    uint64_t settled = report->answered + report->dropped + report->dead + 1;
+    int64_t began_ns = weir__clock_ns(), pause_ns;
+    int failed;
+
+    checkpoint->save_again_ns = began_ns + (int64_t)SAVE_MS * 1000000;
+    if (settled == checkpoint->settled_saved && !finished)
+        return; /* nothing is new */
+    if (map->options.checkpoint == NULL || map->out.fd < 0 || map->end.status == 6)
+        return;
+    weir__map_output_flush(map);
+    if (map->out.failed || map->out.letters_failed || !weir__map_output_is_empty(map))
+        return; /* the old checkpoint holds */
+    failed = write_file(map, finished, map->report.dead > 0);
+    pause_ns = (weir__clock_ns() - began_ns) * SAVE_SHARE;
+    if (began_ns + pause_ns < checkpoint->save_again_ns)
+        checkpoint->save_again_ns = began_ns + pause_ns;
+    if (failed == 0)
+        checkpoint->settled_saved = settled;
+    else
+        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot save the checkpoint %s: %s",
+                      map->options.checkpoint, strerror(failed));
+}
+
+void weir__checkpoint_save_if_due(struct weir_map *map, int64_t now_ns)
+{
+    if (now_ns >= map->checkpoint.save_again_ns)
+        weir__checkpoint_save(map, 0);
 }
 
 int weir__checkpoint_has(const struct weir_map *map, uint64_t seq)
 {
-    size_t low = 0, high = map->ahead_count;
+    size_t low = 0, high = map->checkpoint.ahead_count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (map->ahead[middle] < seq)
+        if (map->checkpoint.ahead[middle] < seq)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < map->ahead_count && map->ahead[low] == seq;
+    return low < map->checkpoint.ahead_count && map->checkpoint.ahead[low] == seq;
 }

@@ -7,8 +7,11 @@
  *                               v a bad one             v a cancelled call that stays
  *                            given up                 given up
  *
- * Calls are answered in any order; lane.c keeps them in the order they were sent
+ * Calls are answered in any order; the lane keeps them in the order they were sent
  * in.  As many as the worker runs at a time have their turn; the others wait there.
+ *
+ * lane_call.c has the greeting, the clock and what the lane asks; call_answer.c what an
+ * answer does to its record; call_flight.c the calls themselves.
  */
 #ifndef WEIR_FLOW_LANE_CALL_H
 #define WEIR_FLOW_LANE_CALL_H
@@ -16,42 +19,72 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct weir__lane;
-struct weir__record;
+#include "base/buffer.h"
+#include "flow/lane.h"
+#include "rpc/credit.h"
+#include "work/dialect.h"
+#include "work/ear.h"
 
-enum { WEIR__CALL_ENVELOPE = 64 * 1024 }; /* room in a line for what is around a value */
+/* The values of one call so far. */
+struct weir__gather {
+    struct weir__gather *next;
+    int64_t id;
+    int64_t cancelled_ns; /* 0: its record waits for it */
+    struct weir__receiver receiver;
+    struct weir__buffer values; /* each with its LF */
+};
 
-/* Makes lane->call and asks for its hello.  Errors: NOMEM. */
-int weir__call_greet(struct weir__lane *lane);
+struct weir__lane_call {
+    struct weir__greeting greeting;
+    struct weir__ear ear; /* its dialect is what the worker speaks */
+    int64_t heard_ns;     /* when what it hears now came */
+    int is_ready;
+    int is_plain;   /* it gets a call when its turn comes; one of ours keeps what it cannot do yet */
+    int is_stream;  /* the function has an output stream */
+    size_t running; /* calls in flight that have their turn */
+    int64_t last_id;
+    struct weir__record *waiting; /* the first in flight that has not; NULL: all have */
+    struct weir__gather *gathers; /* of calls that gave values, and of cancelled ones */
+    struct weir__buffer scratch;  /* lines for the worker */
+};
 
-/* A record has come to the end of lane->flight.  Errors: NOMEM. */
+/* --- call_flight.c ----------------------------------------------------------- */
+
+/* There is no memory to go on: ends the map. */
+void weir__call_no_memory(struct weir__lane *lane);
+
+/* Sends what was written into scratch.  Errors: NOMEM. */
+int weir__call_give(struct weir__lane *lane);
+
+/* Sends all that is in flight, of which nothing was sent before.  Errors: NOMEM. */
+int weir__call_send_all(struct weir__lane *lane, int64_t now_ns);
+
+/* A record has come to the end of the lane's flight.  Errors: NOMEM. */
 int weir__call_send(struct weir__lane *lane, struct weir__record *record);
 
-/* A line from the worker, its end not included.  Returns 0 when the lane is of no
- * more use. */
-int weir__call_hear(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
+/* The record whose call this is; NULL: it is answered, or needs no answer any more. */
+struct weir__record *weir__call_find(const struct weir__lane *lane, int64_t id);
 
-/* Looks what has become late.  Returns 0 when there is nothing else to look at. */
-int weir__call_tick(struct weir__lane *lane, int64_t now_ns);
+/* It needs no answer any more; what waited has its turn. */
+void weir__call_take_out(struct weir__lane *lane, struct weir__record *record, int64_t now_ns);
 
-/* Since when the first call in flight has its turn. */
-int64_t weir__call_turn_ns(const struct weir__lane *lane);
+/* Ends a call whose record was taken out: its answer is still to come. */
+void weir__call_cancel(struct weir__lane *lane, int64_t id, int64_t now_ns);
 
-/* How many records it may have in flight, of as many as it is fast enough for. */
-size_t weir__call_window(const struct weir__lane *lane, size_t window);
+/* NULL: there is none. */
+struct weir__gather *weir__gather_find(const struct weir__lane_call *call, int64_t id);
+/* NULL: there is no memory, and the map ends. */
+struct weir__gather *weir__gather_add(struct weir__lane *lane, int64_t id);
+/* Accepts NULL. */
+void weir__gather_drop(struct weir__lane_call *call, struct weir__gather *gather);
 
-/* Whether the worker, which is gone, never had any of what it was to do. */
-int weir__call_never_had_them(const struct weir__lane *lane);
+/* --- call_answer.c: each returns 0 when the lane is of no more use ----------- */
 
-/* Whether calls are under way that no record waits for any more. */
-int weir__call_is_busy(const struct weir__lane *lane);
+int weir__call_result_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+int weir__call_chunk_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
 
-/* What was in flight goes elsewhere. */
-void weir__call_forget(struct weir__lane *lane);
-
-/* The machine it runs on; NULL where it did not say.  lane->call may be NULL. */
-const char *weir__call_node(const struct weir__lane *lane);
-
-void weir__call_free(struct weir__lane *lane);
+/* The worker does not have the function: ends the map. */
+void weir__call_no_such_method(struct weir__lane *lane);
 
 #endif

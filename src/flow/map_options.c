@@ -10,43 +10,31 @@
 #include "proc/command.h"
 #include "text/utf8.h"
 
+void weir_map_options_init(struct weir_map_options *options)
+{
+    *options = (struct weir_map_options){
+        .size = sizeof *options,
+        .start_timeout_ms = WEIR_FOREVER,
+        .record_timeout_ms = WEIR_FOREVER,
+        .timeout_ms = WEIR_FOREVER,
+        .grace_ms = 5000,
+        .retries = 2,
+        .max_record = 16 * 1024 * 1024,
+        .output_fd = STDOUT_FILENO,
+        .stderr_fd = STDERR_FILENO,
+        .window = 4096,
+        .window_bytes = 1024 * 1024,
+        .reorder_bytes = 64 * 1024 * 1024,
+    };
+    weir_command_init(&options->command);
+}
+
 static const char *copy(const char *text, int *failed)
 {
     char *made = text != NULL ? strdup(text) : NULL;
 
     if (text != NULL && made == NULL)
         *failed = 1;
-    return made;
-}
-
-static const char *const *copy_list(const char *const *list, int *failed)
-{
-    char **made = list != NULL ? weir__argv_copy(list) : NULL;
-
-    if (list != NULL && made == NULL)
-        *failed = 1;
-    return (const char *const *)made;
-}
-
-/* The launcher's words stand before the worker's. */
-static char **join(const char *const *launcher, const char *const *argv)
-{
-    size_t before = 0, count = 0;
-    const char **all;
-    char **made;
-
-    while (launcher != NULL && launcher[before] != NULL)
-        before++;
-    while (argv[count] != NULL)
-        count++;
-    all = calloc(before + count + 1, sizeof *all);
-    if (all == NULL)
-        return NULL;
-    for (size_t i = 0; i < before; i++)
-        all[i] = launcher[i];
-    memcpy(all + before, argv, count * sizeof *all);
-    made = weir__argv_copy(all);
-    free(all);
     return made;
 }
 
@@ -80,36 +68,37 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
     return 0;
 }
 
-int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options)
+int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
+                           struct weir_error *error)
 {
     struct weir_map_options *ours = &map->options;
     int failed = 0, status;
 
     weir_map_options_init(ours);
     if (options->size == 0)
-        return weir__fail(&map->error, WEIR_ERR_INVALID, 0,
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "the options were not made by weir_map_options_init()");
-    status = weir__command_check(&options->command, &map->error);
+    status = weir__command_check(&options->command, error);
     if (status == 0)
-        status = check_call(options, &map->error);
+        status = check_call(options, error);
     if (status < 0)
         return status;
     memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
-    map->argv = join(options->launcher, options->command.argv);
     map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     ours->launcher = NULL;
-    ours->launcher_stop = copy_list(options->launcher_stop, &failed);
-    ours->command.argv = NULL;
-    ours->command.env = copy_list(options->command.env, &failed);
-    ours->command.env_pass = copy_list(options->command.env_pass, &failed);
-    ours->command.cwd = copy(options->command.cwd, &failed);
+    ours->launcher_stop = options->launcher_stop != NULL
+                              ? (const char *const *)weir__argv_copy(options->launcher_stop)
+                              : NULL;
     ours->call = copy(options->call, &failed);
     ours->dead_letter = copy(options->dead_letter, &failed);
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
-    if (failed || map->argv == NULL)
-        return weir__fail(&map->error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+    status = weir__command_copy(&ours->command, &options->command, options->launcher, error);
+    if (status < 0)
+        return status;
+    if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
     map->stop_command = ours->command;
     map->stop_command.argv = ours->launcher_stop;
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
@@ -133,11 +122,8 @@ void weir__map_options_clear(struct weir_map *map)
 {
     struct weir_map_options *ours = &map->options;
 
-    weir__argv_free(map->argv);
-    weir__argv_free((char **)ours->command.env);
-    weir__argv_free((char **)ours->command.env_pass);
+    weir__command_clear(&ours->command);
     weir__argv_free((char **)ours->launcher_stop);
-    free((char *)ours->command.cwd);
     free((char *)ours->call);
     free((char *)ours->dead_letter);
     free((char *)ours->input);

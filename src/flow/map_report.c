@@ -1,4 +1,4 @@
-/* What a map has to say at the end, and its document. */
+/* What a map has to say: how far it is, what came of it, and its document. */
 #include "config.h"
 
 #include <jansson.h>
@@ -7,12 +7,56 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "flow/lane_call.h"
 #include "flow/map.h"
 #include "proc/result.h"
 #include "text/json_text.h"
 
 enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
+
+/* --- While it runs --------------------------------------------------------- */
+
+struct look {
+    const struct weir_map *map;
+    struct weir_map_progress *progress;
+};
+
+static void do_look(void *data)
+{
+    const struct look *look = data;
+    const struct weir_map *map = look->map;
+
+    *look->progress = (struct weir_map_progress){
+        .records = map->in.records.seq,
+        .bytes = map->in.records.bytes_in,
+        .settled = map->report.answered + map->report.dropped + map->report.dead,
+        .dead = map->report.dead,
+        .input_size = map->in.size,
+        .input_offset = map->order.next_offset,
+    };
+    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        size_t place = look->progress->worker_count;
+
+        if (lane->is_over)
+            continue;
+        look->progress->in_flight += lane->flight.count;
+        look->progress->worker_count++;
+        if (place < WEIR_MAP_SHARES)
+            look->progress->shares[place] = (struct weir_map_share){
+                .pid = lane->worker.result.pid,
+                .records = lane->answered,
+                .in_flight = lane->flight.count,
+            };
+    }
+}
+
+void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)
+{
+    struct look look = {map, progress};
+
+    weir__context_do(map->life.weir, do_look, &look);
+}
+
+/* --- At the end ------------------------------------------------------------ */
 
 static void worker_clear(struct weir_map_worker *worker)
 {
@@ -38,8 +82,8 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
     }
     worker = &report->workers[report->worker_count - 1];
     *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
-    if (weir__call_node(lane) != NULL)
-        worker->node = strdup(weir__call_node(lane));
+    if (lane->node != NULL)
+        worker->node = strdup(lane->node);
     worker->result.argv = NULL; /* they stay the lane's */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};
@@ -49,9 +93,10 @@ void weir__map_report_fill(struct weir_map *map)
 {
     struct weir_map_report *report = &map->report;
 
-    report->records = map->was_finished ? map->order.next : map->records.seq;
-    report->bytes_in = map->was_finished ? map->order.next_offset : map->records.bytes_in;
-    report->blank = map->was_finished ? map->order.tally.blank : map->records.blank;
+    report->records = map->checkpoint.was_finished ? map->order.next : map->in.records.seq;
+    report->bytes_in =
+        map->checkpoint.was_finished ? map->order.next_offset : map->in.records.bytes_in;
+    report->blank = map->checkpoint.was_finished ? map->order.tally.blank : map->in.records.blank;
     if (map->options.checkpoint != NULL)
         report->checkpoint = strdup(map->options.checkpoint);
     report->records_out = map->order.tally.records_out;
@@ -111,16 +156,15 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
     weir__clock_format(report->started_at_ns, started_at);
     for (size_t i = 0; i < report->worker_count; i++)
         json_array_append_new(workers, worker_json(&report->workers[i]));
-    object = json_pack(
-        "{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok", report->status == 0,
-        "status", report->status, "reason", weir__json_text(report->reason), "why",
-        weir_why_name(report->why), "started_at", started_at, "wall_ms",
-        milliseconds(report->wall_ns));
+    object = json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok",
+                       report->status == 0, "status", report->status, "reason",
+                       weir__json_text(report->reason), "why", weir_why_name(report->why),
+                       "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
     json_object_set_new(object, "in",
                         json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records),
-                                  "bytes", NUMBER(report->bytes_in), "blank",
-                                  NUMBER(report->blank), "invalid", NUMBER(report->invalid),
-                                  "oversize", NUMBER(report->oversize)));
+                                  "bytes", NUMBER(report->bytes_in), "blank", NUMBER(report->blank),
+                                  "invalid", NUMBER(report->invalid), "oversize",
+                                  NUMBER(report->oversize)));
     json_object_set_new(object, "out",
                         json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
                                   NUMBER(report->bytes_out)));
@@ -129,9 +173,9 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                           NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
                           NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
                           NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
-                          "crashes", NUMBER(report->crashes), "timeouts",
-                          NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs), "errors",
-                          NUMBER(report->errors), "noise", NUMBER(report->noise)));
+                          "crashes", NUMBER(report->crashes), "timeouts", NUMBER(report->timeouts),
+                          "desyncs", NUMBER(report->desyncs), "errors", NUMBER(report->errors),
+                          "noise", NUMBER(report->noise)));
     json_object_set_new(object, "reorder",
                         json_pack("{s:o,s:o,s:o}", "peak_records",
                                   NUMBER(report->reorder_peak_records), "peak_bytes",

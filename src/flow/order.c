@@ -172,7 +172,8 @@ int weir__order_settle(struct weir__order *order, const struct weir__record *rec
 
 size_t weir__order_waiting(const struct weir__order *order)
 {
-    return order->held_bytes + (order->ordered ? order->held_records * sizeof(struct weir__slot) : 0);
+    return order->held_bytes
+           + (order->ordered ? order->held_records * sizeof(struct weir__slot) : 0);
 }
 
 int weir__order_is_full(const struct weir__order *order, size_t bytes)

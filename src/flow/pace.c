@@ -43,8 +43,7 @@ void weir__pace_fit(struct weir__pace *pace, size_t replies, size_t most)
         pace->window = most;
 }
 
-int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size,
-                       size_t pipe_size)
+int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size, size_t pipe_size)
 {
     const int64_t nap_ns = (int64_t)WEIR__NAP_MS * MS;
 

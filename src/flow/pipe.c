@@ -258,14 +258,8 @@ int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
 {
     struct weir_error why;
     weir_pipe_t *pipe = weir_pipe_start(weir, pipeline, NULL, NULL, &why);
-    int status;
+    int status = pipe != NULL ? weir_pipe_wait(pipe, report, &why) : (int)why.status;
 
-    if (pipe == NULL) {
-        if (error != NULL)
-            *error = why;
-        return why.status;
-    }
-    status = weir_pipe_wait(pipe, report, &why);
     if (status < 0 && error != NULL)
         *error = why;
     weir_pipe_free(pipe);

@@ -11,16 +11,16 @@
 #ifndef WEIR_FLOW_PIPE_H
 #define WEIR_FLOW_PIPE_H
 
-#include <weir/lines.h>
 #include <weir/pipeline.h>
 
 #include "base/outfile.h"
-#include "work/passer.h"
+#include "flow/error_lines.h"
 #include "flow/pipeline.h"
 #include "flow/plumbing.h"
 #include "proc/capture.h"
 #include "proc/life.h"
 #include "proc/relay.h"
+#include "work/passer.h"
 
 struct weir__pipe_stage {
     struct weir_pipe *pipe;
@@ -34,7 +34,7 @@ struct weir__pipe_stage {
 
     struct weir__relay relay;
     struct weir__capture errors;
-    weir_lines *lines; /* of its stderr, where somebody wants lines */
+    struct weir__error_lines lines; /* of its stderr, where somebody wants lines */
     weir__timer *deadline, *idle;
     int64_t last_output_ns, ended_ns;
     int exited;
@@ -110,6 +110,5 @@ int weir__pipe_open_passer(struct weir_pipe *pipe);
 
 int weir__pipe_start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
                           const struct weir__ends *ends);
-void weir__pipe_stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms);
 
 #endif

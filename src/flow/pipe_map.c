@@ -68,9 +68,11 @@ static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage 
     stage->map = weir_map_start(pipe->life.weir, &options, map_ended, stage, &pipe->life.error);
     if (stage->map == NULL)
         return pipe->life.error.status;
-    stage->map->stage = (int)i;
-    stage->map->name = stage->report.name;
-    stage->map->is_quiet = !stage->passes_errors;
+    stage->map->news = (struct weir__map_news){
+        .name = stage->report.name,
+        .stage = (int)i,
+        .is_quiet = !stage->passes_errors,
+    };
     return 0;
 }
 
@@ -83,11 +85,4 @@ int weir__pipe_start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipelin
         if (pipeline->stages[i].is_map && !pipe->stages[i].exited)
             status = start_map(pipe, i, &pipeline->stages[i], &ends[i]);
     return status;
-}
-
-void weir__pipe_stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms)
-{
-    for (size_t i = 0; i < pipe->count; i++)
-        if (pipe->stages[i].map != NULL)
-            weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
 }

@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-enum { LONGEST_ERROR_LINE = 64 * 1024 };
-
 static void output_passed(void *owner, size_t length)
 {
     struct weir__pipe_stage *stage = owner;
@@ -41,8 +39,9 @@ static void output_ended(void *owner, int failed)
     weir__pipe_finish(pipe);
 }
 
-static void take_line(struct weir__pipe_stage *stage, const struct weir_line *line)
+static void take_line(void *owner, const struct weir_line *line)
 {
+    struct weir__pipe_stage *stage = owner;
     struct weir_pipe *pipe = stage->pipe;
 
     weir__pipe_tell(pipe, (int)(stage - pipe->stages), WEIR_EVENT_STDERR_LINE, stage->passes_errors,
@@ -55,23 +54,10 @@ static void errors_came(void *owner, const char *bytes, size_t length)
 {
     struct weir__pipe_stage *stage = owner;
     struct weir_pipe *pipe = stage->pipe;
-    struct weir_line line;
-    int status;
 
     if (stage->passes_errors && !pipe->passer.is_terminal)
         weir__passer_add(&pipe->passer, bytes, length);
-    if (stage->lines != NULL && weir_lines_feed(stage->lines, bytes, length, NULL) == 0) {
-        while ((status = weir_lines_next(stage->lines, &line, NULL)) == 1)
-            take_line(stage, &line);
-        if (status < 0) { /* no line, then: live it is left out, in the report it is kept */
-            static const char left_out[] = "[... a line over 64 KiB ...]";
-
-            weir_lines_free(stage->lines);
-            stage->lines = weir_lines_new(LONGEST_ERROR_LINE);
-            line = (struct weir_line){.bytes = left_out, .length = sizeof left_out - 1};
-            take_line(stage, &line);
-        }
-    }
+    weir__error_lines_feed(&stage->lines, bytes, length);
     if (weir__passer_is_full(&pipe->passer))
         weir__capture_pause(&stage->errors, 1);
 }
@@ -79,10 +65,8 @@ static void errors_came(void *owner, const char *bytes, size_t length)
 static void errors_ended(void *owner)
 {
     struct weir__pipe_stage *stage = owner;
-    struct weir_line line;
 
-    if (stage->lines != NULL && weir_lines_rest(stage->lines, &line, NULL) == 1)
-        take_line(stage, &line);
+    weir__error_lines_end(&stage->lines);
     weir__pipe_stop_rest(stage->pipe);
     weir__pipe_finish(stage->pipe);
 }
@@ -116,7 +100,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
         status = weir__capture_start(&stage->errors, pipe->life.weir->loop, errors,
                                      pipe->settings.max_stderr, 0, &pipe->life.error);
         if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
-            stage->lines = weir_lines_new(LONGEST_ERROR_LINE);
+            weir__error_lines_init(&stage->lines, take_line, stage);
     }
     if (from >= 0 && view->charset != NULL) {
         decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);

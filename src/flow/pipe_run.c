@@ -28,8 +28,7 @@ void weir__pipe_close(struct weir_pipe *pipe)
         weir__timer_close(&stage->idle);
         weir__relay_abandon(&stage->relay);
         weir__capture_clear(&stage->errors);
-        weir_lines_free(stage->lines);
-        stage->lines = NULL;
+        weir__error_lines_clear(&stage->lines);
     }
     weir__passer_close(&pipe->passer);
     weir__outfile_discard(&pipe->output);
@@ -142,6 +141,13 @@ void weir__pipe_tell(struct weir_pipe *pipe, int which, enum weir_event_kind kin
                                         });
 }
 
+static void stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms)
+{
+    for (size_t i = 0; i < pipe->count; i++)
+        if (pipe->stages[i].map != NULL)
+            weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
+}
+
 /* Sends all of it down the ladder: the stage that is the cause (-1: all are),
  * and the others because of it. */
 void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64_t grace_ms)
@@ -150,8 +156,8 @@ void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64
         if (pipe->stages[i].stopping == WEIR_WHY_NONE)
             pipe->stages[i].stopping = cause < 0 || (size_t)cause == i ? why : WEIR_WHY_PEER_FAILED;
     weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
-    weir__pipe_stop_maps(
-        pipe, why == WEIR_WHY_TIMEOUT || why == WEIR_WHY_IDLE ? 124 : 128 + SIGTERM, grace_ms);
+    stop_maps(pipe, why == WEIR_WHY_TIMEOUT || why == WEIR_WHY_IDLE ? 124 : 128 + SIGTERM,
+              grace_ms);
 }
 
 /* Nothing reads or writes for us any more, but something still lives. */
@@ -296,7 +302,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     weir__pipe_tell(pipe, (int)which, WEIR_EVENT_NOT_STARTED, sys_errno, step, strlen(step));
     for (size_t i = nth + 1; i < pipe->plain_count; i++)
         weir__pipe_never_began(&pipe->stages[pipe->plain[i]], now_ns);
-    weir__pipe_stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
+    stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
 }
 
 void weir__pipe_after_exit(struct weir_pipe *pipe)

@@ -75,8 +75,8 @@ size_t weir__records_room(struct weir__records *records, size_t wanted, char **t
         records->end = unread;
     }
     if (records->capacity - records->end < wanted) {
-        size_t capacity = records->capacity * 2 > unread + wanted ? records->capacity * 2
-                                                                   : unread + wanted;
+        size_t capacity =
+            records->capacity * 2 > unread + wanted ? records->capacity * 2 : unread + wanted;
         char *bytes = realloc(records->bytes, capacity);
 
         if (bytes == NULL)
@@ -125,8 +125,7 @@ static struct weir__record *make(struct weir__records *records, const char *byte
 }
 
 /* What is wrong with a line, or NULL. */
-static const char *find_fault(const struct weir__records *records, const char *bytes,
-                              size_t length)
+static const char *find_fault(const struct weir__records *records, const char *bytes, size_t length)
 {
     int strict = records->encoding == WEIR__ENCODING_STRICT;
 
@@ -231,8 +230,7 @@ int weir__records_next(struct weir__records *records, struct weir__record **reco
         }
         *record = make_good(records, from, length, offset, offset + advance);
         consume(records, advance);
-        return *record != NULL ? 1
-                               : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+        return *record != NULL ? 1 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
     }
     return skip(records, record, error);
 }

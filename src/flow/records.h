@@ -14,7 +14,7 @@
 
 enum weir__record_encoding { WEIR__ENCODING_STRICT, WEIR__ENCODING_REPLACE, WEIR__ENCODING_RAW };
 
-/* What a worker that is called knows of a record: see flow/lane_call.c. */
+/* What a worker that is called knows of a record: see flow/call_flight.c. */
 struct weir__call_mark {
     int64_t id;       /* 0: it has not been written */
     int64_t turn_ns;  /* since when it has its turn; 0: it has not */

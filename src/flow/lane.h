@@ -1,0 +1,138 @@
+/* flow/lane.h - a worker of a map, and the records it has.
+ *
+ * flight.c knows what a lane has in flight and how that leaves it, lane_lines.c and
+ * lane_call.c the two ways to speak with a worker, lane.c all that they have in common.
+ */
+#ifndef WEIR_FLOW_LANE_H
+#define WEIR_FLOW_LANE_H
+
+#include "base/buffer.h"
+#include "flow/error_lines.h"
+#include "flow/pace.h"
+#include "flow/queue.h"
+#include "work/worker.h"
+
+struct weir_map;
+struct weir__lane;
+struct weir__lane_call;
+
+/* How records go to a worker and come back.  NULL: there is nothing to do. */
+struct weir__speech {
+    size_t around; /* bytes of a reply's line beside the reply */
+    /* Its worker has been started.  Errors: NOMEM. */
+    int (*greet)(struct weir__lane *lane);
+    /* A record has come to the end of its flight.  NULL: it is sent as it is.  Errors: NOMEM. */
+    int (*send)(struct weir__lane *lane, struct weir__record *record);
+    /* A line from the worker, with its LF.  Returns 0 when the lane is of no more use. */
+    int (*hear)(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
+    /* Looks what has become late.  Returns 0 when there is nothing else to look at. */
+    int (*tick)(struct weir__lane *lane, int64_t now_ns);
+    /* Nothing is late: gives the worker more, or the end of its input, where it seems to
+     * wait for that.  Returns in how many ms to look again. */
+    int64_t (*nudge)(struct weir__lane *lane, int64_t now_ns);
+    /* Since when the first in flight has its turn.  NULL: it is the lane's turn_since_ns. */
+    int64_t (*turn_ns)(const struct weir__lane *lane);
+    /* How many records it may have in flight.  NULL: as its pace says. */
+    size_t (*window)(const struct weir__lane *lane);
+    /* Whether the worker, which is gone, never had any of what it was to do.  NULL: as the
+     * bytes say that it left unread. */
+    int (*never_had_them)(const struct weir__lane *lane);
+    /* Whether more is under way than records in flight. */
+    int (*is_busy)(const struct weir__lane *lane);
+    /* What was in flight goes elsewhere. */
+    void (*forget)(struct weir__lane *lane);
+    void (*free)(struct weir__lane *lane);
+};
+
+extern const struct weir__speech weir__speech_lines, weir__speech_calls;
+
+struct weir__lane {
+    struct weir__lane *next;
+    struct weir_map *map;
+    const struct weir__speech *speech;
+    struct weir__lane_call *call; /* what lane_call.c keeps */
+    struct weir__worker worker;
+    int is_over;                  /* nothing of it is left */
+    const char *node;             /* the machine it runs on; NULL: it did not say.  Borrowed */
+    struct weir__error_lines errors;
+
+    struct weir__queue flight;   /* sent, not answered */
+    int is_alone;                /* the last record sent had no other beside it */
+    struct weir__pace pace;      /* and how many may be in flight */
+    struct weir__buffer partial; /* the beginning of a reply */
+    size_t longest_line;         /* that a reply may be */
+    size_t reply_size;           /* of its longest lately */
+    uint64_t answered;
+
+    int has_started;        /* it has read or answered something */
+    int64_t started_ns;
+    int64_t turn_since_ns;  /* since when the first in flight is */
+    int64_t moved_ns;       /* the last reply, or the start */
+    int64_t cut_off_ns;     /* since when its stdin or stdout is closed, and it lives; 0: no */
+};
+
+/* All of a map's, and what is known of them together. */
+struct weir__lanes {
+    struct weir__lane *first;
+    size_t count; /* not over and not dying */
+    struct weir__queue suspects; /* to go out again, each alone */
+    unsigned fruitless;     /* deaths since the last reply */
+    unsigned blameless;     /* those of them that no record can have caused */
+    int has_answered;       /* some worker has, in this run */
+    int answers_at_end;     /* some worker only has once its input was closed */
+    size_t start_window;    /* what a new lane begins with */
+    int64_t start_after_ns; /* no new worker before: they die at once */
+};
+
+/* --- flight.c ---------------------------------------------------------------- */
+
+int weir__lane_is_live(const struct weir__lane *lane);
+
+/* All that it may have in flight, in records or in bytes that go in or come out. */
+int weir__lane_is_full(const struct weir__lane *lane);
+int weir__lane_has_room(const struct weir__lane *lane);
+
+/* Its worker answers: so workers can run. */
+void weir__lane_vouch(struct weir__lane *lane);
+/* The same, and a record has been answered, with so many bytes. */
+void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns);
+
+/* The worker is sent down the ladder, with this grace; what it has stays its own. */
+void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms);
+
+/* The worker is of no more use, though it may live on for its grace. */
+void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char *how);
+/* It is out of step. */
+void weir__lane_desync(struct weir__lane *lane);
+/* It never had what was sent to it: no record can be to blame. */
+void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how);
+/* It goes, and nobody is to blame. */
+void weir__lane_retire(struct weir__lane *lane);
+
+/* Nothing of the worker is left. */
+void weir__lane_ended(struct weir__lane *lane);
+/* Whether it has not done all that it was to do. */
+int weir__lane_owes(const struct weir__lane *lane);
+
+/* --- lane.c ------------------------------------------------------------------ */
+
+/* Starts a worker, at the end of the map's lanes.  Returns NULL on failure.  Errors: those
+ * of weir__worker_start(). */
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir_error *error);
+
+/* Sends it so many records at most, as its window allows; returns how many. */
+size_t weir__lane_fill(struct weir__lane *lane, size_t count);
+/* A suspect goes out alone: to a worker that has nothing else. */
+void weir__lane_fill_alone(struct weir__lane *lane);
+/* Leaves it alone for a while if that costs nothing; returns whether it does. */
+int weir__lane_nap(struct weir__lane *lane);
+/* Takes what has come while it was left alone. */
+void weir__lane_wake(struct weir__lane *lane);
+/* Looks what has become late.  Returns in how many ms to look again. */
+int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
+void weir__lane_close_input(struct weir__lane *lane);
+/* Its replies have no place just now, or have again. */
+void weir__lane_pause(struct weir__lane *lane, int pause);
+void weir__lane_free(struct weir__lane *lane);
+
+#endif

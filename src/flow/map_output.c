@@ -1,0 +1,206 @@
+#include "config.h"
+
+#include "flow/map_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "flow/map.h"
+
+enum {
+    FULL = 1024 * 1024, /* so much waits for a slow reader: no more is taken */
+    GENTLE = 4096,      /* see proc/relay.c */
+};
+
+/* --- Opening -------------------------------------------------------------- */
+
+static void can_write(void *data, int bits)
+{
+    struct weir_map *map = data;
+
+    (void)bits;
+    weir__map_output_flush(map);
+    map->changed(map);
+}
+
+/* A file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
+ * or -1 with errno. */
+static int open_as_it_stands(struct weir_map *map, const char *path)
+{
+    int resumes = map->checkpoint.resumes;
+    int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
+
+    if (fd < 0 && errno == ENOENT && resumes)
+        weir__map_end(map, 6, WEIR_WHY_NONE,
+                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
+                      "again",
+                      path);
+    return fd;
+}
+
+/* A description of our own, which may be non-blocking without anybody else's
+ * becoming so. */
+static int reopen(int fd)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static int open_output(struct weir_map *map, struct weir_error *error)
+{
+    const char *path = map->options.output;
+    struct stat file;
+
+    map->out.fd = -1;
+    if (path != NULL && map->options.checkpoint != NULL) {
+        map->out.fd = open_as_it_stands(map, path);
+        if (map->end.status != 0)
+            return 0;
+    } else if (path != NULL) {
+        if (weir__outfile_open(&map->out.file, path, error) < 0)
+            return WEIR_ERR_SYSTEM;
+        map->out.fd = fcntl(map->out.file.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    } else {
+        if (fstat(map->options.output_fd, &file) == 0 && !S_ISREG(file.st_mode)
+            && !S_ISSOCK(file.st_mode))
+            map->out.fd = reopen(map->options.output_fd);
+        map->out.is_shared = map->out.fd < 0;
+        if (map->out.is_shared)
+            map->out.fd = fcntl(map->options.output_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    if (map->out.fd < 0 || weir__fd_above_stdio(&map->out.fd, NULL) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s",
+                          path != NULL ? path : "the output");
+    weir__watch_new(map->life.weir->loop, map->out.fd, 0, can_write, map, &map->out.watch, NULL);
+    return 0;
+}
+
+static int open_letters(struct weir_map *map, struct weir_error *error)
+{
+    const char *path = map->options.dead_letter;
+
+    map->out.letters_fd = map->options.checkpoint != NULL
+                              ? open_as_it_stands(map, path)
+                              : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (map->end.status != 0)
+        return 0;
+    if (map->out.letters_fd < 0 || weir__fd_above_stdio(&map->out.letters_fd, NULL) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", path);
+    return 0;
+}
+
+int weir__map_output_open(struct weir_map *map, struct weir_error *error)
+{
+    int status = open_output(map, error);
+
+    if (status == 0 && map->end.status == 0 && map->options.dead_letter != NULL)
+        status = open_letters(map, error);
+    return status;
+}
+
+void weir__map_output_close(struct weir_map *map)
+{
+    weir__watch_close(&map->out.watch);
+    weir__close(&map->out.fd);
+    weir__close(&map->out.letters_fd);
+    weir__outfile_discard(&map->out.file);
+    weir__buffer_clear(&map->out.replies);
+    weir__buffer_clear(&map->out.letters);
+}
+
+/* --- Writing -------------------------------------------------------------- */
+
+static void say_failed(struct weir_map *map, int failed)
+{
+    if (failed == EPIPE)
+        weir__map_end(map, 141, WEIR_WHY_NONE, "the reader of the output went away");
+    else
+        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write the output: %s", strerror(failed));
+    map->out.failed = 1;
+    map->out.replies.length = map->out.written = 0;
+}
+
+static ssize_t write_once(struct weir_map *map, const char *bytes, size_t length)
+{
+    struct pollfd room = {.fd = map->out.fd, .events = POLLOUT};
+
+    if (map->out.is_shared && map->out.watch != NULL) {
+        if (poll(&room, 1, 0) <= 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        if (length > GENTLE)
+            length = GENTLE;
+    }
+    return weir__write_no_sigpipe(map->out.fd, bytes, length);
+}
+
+static void flush_letters(struct weir_map *map)
+{
+    int failed = 0;
+
+    if (map->out.letters.length > 0 && map->out.letters_fd >= 0)
+        failed =
+            weir__write_all(map->out.letters_fd, map->out.letters.bytes, map->out.letters.length);
+    map->out.letters_written += map->out.letters.length;
+    map->out.letters.length = 0;
+    map->out.letters_failed |= failed != 0;
+    if (failed != 0)
+        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write %s: %s", map->options.dead_letter,
+                      strerror(failed));
+}
+
+/* The rest moves to the front, or the buffer grows as long as it is never empty. */
+static void drop_written(struct weir_map *map)
+{
+    size_t rest = map->out.replies.length - map->out.written;
+
+    if (map->out.written < rest)
+        return;
+    memmove(map->out.replies.bytes, map->out.replies.bytes + map->out.written, rest);
+    map->out.replies.length = rest;
+    map->out.written = 0;
+}
+
+void weir__map_output_flush(struct weir_map *map)
+{
+    flush_letters(map);
+    while (map->out.written < map->out.replies.length) {
+        ssize_t count = write_once(map, map->out.replies.bytes + map->out.written,
+                                   map->out.replies.length - map->out.written);
+
+        if (count >= 0) {
+            map->out.written += (size_t)count;
+        } else if (errno == EAGAIN) {
+            if (map->out.watch != NULL)
+                weir__watch_set(map->out.watch, WEIR__WRITABLE);
+            drop_written(map);
+            return;
+        } else if (errno != EINTR) {
+            say_failed(map, errno);
+            return;
+        }
+    }
+    map->out.written = map->out.replies.length = 0;
+    if (map->out.watch != NULL)
+        weir__watch_set(map->out.watch, 0);
+}
+
+int weir__map_output_is_full(const struct weir_map *map)
+{
+    return map->out.replies.length - map->out.written >= FULL;
+}
+
+int weir__map_output_is_empty(const struct weir_map *map)
+{
+    return map->out.replies.length == map->out.written && map->out.letters.length == 0;
+}

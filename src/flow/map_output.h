@@ -1,0 +1,36 @@
+/* flow/map_output.h - where a map's outcomes go: replies to the output, dead letters to
+ * their file. */
+#ifndef WEIR_FLOW_MAP_OUTPUT_H
+#define WEIR_FLOW_MAP_OUTPUT_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/outfile.h"
+#include "loop/loop.h"
+
+struct weir_map;
+
+struct weir__map_output {
+    struct weir__buffer replies, letters; /* to be written */
+    size_t written;                       /* of replies */
+    int fd, is_shared, failed; /* is_shared: others have the description, it stays blocking */
+    weir__watch *watch;        /* NULL: a file, always ready */
+    struct weir__outfile file; /* what is there whole at the end, or not at all; fd -1: none */
+    int letters_fd, letters_failed;
+    uint64_t letters_written; /* bytes in their file */
+};
+
+/* Opens both; files that an earlier run wrote as they stand, and one of these that is
+ * gone ends the map with status 6.  Errors: SYSTEM. */
+int weir__map_output_open(struct weir_map *map, struct weir_error *error);
+void weir__map_output_close(struct weir_map *map);
+
+/* Writes what can be written now; what fails ends the map. */
+void weir__map_output_flush(struct weir_map *map);
+
+/* So much waits for a slow reader that no more is to come. */
+int weir__map_output_is_full(const struct weir_map *map);
+int weir__map_output_is_empty(const struct weir_map *map);
+
+#endif
