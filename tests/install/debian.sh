@@ -64,12 +64,12 @@ licensed() {
 }
 
 # --- What is done with them ---------------------------------------------------
-# Runs in $stage, as root, with nothing in its environment.  Each step is a line of "ok STEP".
+# Runs as root in a copy of $work/source, with the least of an environment.  Each step that went
+# well is a line "ok STEP".
 
-mkdir "$stage" && mkdir -p "$stage/source/tests" "$stage/source/examples" &&
-    cp -r "$srcdir/tests/install" "$srcdir/tests/support" "$stage/source/tests/" &&
-    cp -r "$srcdir/examples/embed" "$stage/source/examples/" && cp "$srcdir/README.md" "$stage/source/" &&
-    mv "$stage/source" "$work/source" || exit 99
+mkdir -p "$work/source/tests" "$work/source/examples" &&
+    cp -r "$srcdir/tests/install" "$srcdir/tests/support" "$work/source/tests/" &&
+    cp -r "$srcdir/examples/embed" "$work/source/examples/" && cp "$srcdir/README.md" "$work/source/" || exit 99
 awk '/^```python$/ { code = 1; next } /^```$/ && code { exit } code' "$srcdir/sdk/python/README.md" >"$work/source/math_worker.py"
 
 cat >"$work/source/try.sh" <<'END'
@@ -98,7 +98,11 @@ python() {
 }
 purged() { apt purge weir libweir0 libweir-dev python3-weir-worker && [ -z "$(ours)" ] && left >after && diff before after; }
 
-[ -z "$(ours)" ] || { echo "weir's packages are installed here already: they are not touched"; exit 1; }
+if [ -n "$(ours)" ]; then # a machine of somebody who uses them
+    [ "$1" = copy ] || { echo "weir's packages are installed here already: they are not touched"; exit 1; }
+    # shellcheck disable=SC2046
+    apt purge $(ours)
+fi
 left >before
 step alone eval '(alone)'
 step libraries libraries
@@ -112,19 +116,21 @@ throwaway() {
     $as_root unshare --mount --propagation private sh -c '
         scratch=$1/overlay here=$1/source
         shift
-        mkdir "$scratch" && mount -t tmpfs tmpfs "$scratch" && cd "$scratch" && mkdir upper work root &&
+        mkdir -p "$scratch" && mount -t tmpfs tmpfs "$scratch" && cd "$scratch" && mkdir upper work root &&
             mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root &&
-            mount --rbind /proc root/proc && mount --rbind /dev root/dev && cp -r "$here" root/weir || exit 98
-        cd root/weir && exec chroot .. env -C /weir "$@"' sh "$work" "$@"
+            mount --rbind /proc root/proc && mount --rbind /dev root/dev && cp -r "$here" root/weir &&
+            cd root/weir && exec chroot .. env -C /weir "$@"' sh "$work" "$@"
 }
 
 tries() {
     mkdir "$work/source/debs" && cp "$stage"/*.deb "$work/source/debs/" || return 1
     set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root sh try.sh
-    throwaway "$@" >"$work/tried" 2>&1 && return
-    [ $? -eq 98 ] || return
-    echo "-- no overlay here: they are installed in earnest" >>"$work/tried"
-    (cd "$work/source" && $as_root "$@") >>"$work/tried" 2>&1
+    if throwaway true; then
+        throwaway "$@" copy
+    else
+        echo "-- no copy of this machine can be made: they are installed in earnest"
+        (cd "$work/source" && $as_root "$@" machine)
+    fi
 }
 
 tried() { grep -qx "ok $1" "$work/tried" || { cat "$work/tried"; return 1; }; }
@@ -135,7 +141,7 @@ check "scripts/build-deb builds the packages, and lintian finds no error" builds
 check "the files are in the packages where they belong" is_split
 check "the library knows the spawner's place, which has no architecture in it" names_its_spawner
 check "only the package of the spawner needs libpipeline, and says what that means" licensed
-tries
+tries >"$work/tried" 2>&1
 check "apt installs the command alone, and it works" tried alone
 check "a C program is built with the library's packages, and runs" tried libraries
 check "the Python module is there, and answers weir call" tried python
