@@ -41,8 +41,8 @@ struct weir__session {
     size_t sent;
     struct weir__errand *errands;
     size_t outputs; /* errands with output */
-    int hearing; /* answers gather until the burst of lines is over */
-    int ending;  /* closes when all is sent */
+    int hearing;    /* answers gather until the burst of lines is over */
+    int ending;     /* closes when all is sent */
     int is_over;
 };
 

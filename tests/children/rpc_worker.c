@@ -549,7 +549,8 @@ static void do_hello(long id)
         "\"stream_and_die\":{\"stream\":\"out\",\"idempotent\":true},\"exit\":{},\"torn\":{},"
         "\"close_output\":{},\"close_input\":{},\"stop\":{},\"deaf\":{},\"stubborn\":{},"
         "\"answers_and_sleeps\":{},\"bytes\":{},\"twice\":{},\"noise\":{},\"desync\":{},"
-        "\"nan\":{},\"ill_formed\":{},\"deep\":{},\"long_line\":{},\"flood\":{\"stream\":\"out\"},\"unasked_chunk\":{},\"bad_credit\":"
+        "\"nan\":{},\"ill_formed\":{},\"deep\":{},"
+        "\"long_line\":{},\"flood\":{\"stream\":\"out\"},\"unasked_chunk\":{},\"bad_credit\":"
         "{\"stream\":\"in\"},\"log\":{},\"stderr\":{},\"grow\":{},\"hold\":{},\"release\":{}";
 
     if (hello_ms > 0)

