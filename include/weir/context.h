@@ -49,8 +49,8 @@ void weir_options_init(struct weir_options *options);
  * Errors: SPAWNER, SYSTEM, NOMEM. */
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error);
 
-/* Ends what still runs in the context, each job with its grace, frees runs and
- * pipelines that were started in it and never freed, then the context.
+/* Ends what still runs in the context, each job with its grace, frees runs,
+ * pipelines and maps that were started in it and never freed, then the context.
  * Accepts NULL.  No other thread may use the context any more. */
 void weir_close(weir_t *weir);
 

@@ -4,23 +4,19 @@
 
 #include <stdint.h>
 
-#include <weir/command.h>
-
+#include "cli/child.h"
 #include "cli/options.h"
 
 struct map_values {
     uint64_t workers, retries, window;
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
-    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *cwd,
-        *call;
-    struct cli_list env, env_pass;
-    int env_clear;
+    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *call;
+    struct child_values child;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int check;              /* 0: syntax, 1: none */
     int unordered, drop_null, hadoop_counters;
     int progress; /* enum progress_style */
-    uint64_t limits[WEIR_LIMIT_COUNT];
 };
 
 /* Positions in cli_map's options, for cli_given(). */

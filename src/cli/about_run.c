@@ -53,27 +53,27 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
                 "nobody looks at.",
     },
     [RUN_CWD] = {
-        .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(cwd), .metavar = "DIR",
+        .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(child.cwd), .metavar = "DIR",
         .group = surroundings,
         .help = "directory to start it in; a relative PROGRAM is found from there",
     },
     [RUN_ENV] = {
-        .name = "env", .kind = CLI_VARIABLE, .offset = AT(env), .metavar = "NAME=VALUE",
+        .name = "env", .kind = CLI_VARIABLE, .offset = AT(child.env), .metavar = "NAME=VALUE",
         .group = surroundings,
         .help = "set a variable of its environment; repeatable",
     },
     [RUN_ENV_CLEAR] = {
-        .name = "env-clear", .kind = CLI_FLAG, .offset = AT(env_clear),
+        .name = "env-clear", .kind = CLI_FLAG, .offset = AT(child.env_clear),
         .group = surroundings,
         .help = "pass none of weir's environment on",
     },
     [RUN_ENV_PASS] = {
-        .name = "env-pass", .kind = CLI_NAME, .offset = AT(env_pass), .metavar = "NAME",
+        .name = "env-pass", .kind = CLI_NAME, .offset = AT(child.env_pass), .metavar = "NAME",
         .group = surroundings,
         .help = "pass only the variables named so; repeatable",
     },
     [RUN_LIMIT] = {
-        .name = "limit", .kind = CLI_LIMIT, .offset = AT(limits), .metavar = "NAME=VALUE",
+        .name = "limit", .kind = CLI_LIMIT, .offset = AT(child.limits), .metavar = "NAME=VALUE",
         .group = surroundings,
         .help = "limit cpu (seconds), memory, files, file-size, processes or core; repeatable",
         .more = "The limits of setrlimit(2): they hold for each process, not for their sum. "

@@ -4,18 +4,16 @@
 
 #include <stdint.h>
 
-#include <weir/command.h>
-
+#include "cli/child.h"
 #include "cli/options.h"
 
 struct run_values {
-    int json, merge_stderr, env_clear;
+    int json, merge_stderr;
+    struct child_values child;
     int64_t timeout_ms, idle_ms, grace_ms, drain_ms;
-    const char *input, *cwd, *encoding, *report;
-    struct cli_list env, env_pass;
+    const char *input, *encoding, *report;
     int on_error, overflow; /* enum weir_on_error, enum weir_overflow */
     uint64_t max_output;
-    uint64_t limits[WEIR_LIMIT_COUNT];
 };
 
 /* Positions in cli_run's options, for cli_given(). */

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <weir/weir.h>
@@ -52,7 +51,7 @@ static void set_defaults(struct map_values *values)
         .timeout_ms = defaults.timeout_ms,
         .grace_ms = defaults.grace_ms,
     };
-    memcpy(values->limits, defaults.command.limits, sizeof values->limits);
+    child_init(&values->child);
 }
 
 /* "-" is weir's own: NULL. */
@@ -145,18 +144,6 @@ static int split_launcher(struct errand *errand)
                : status;
 }
 
-static void fill_command(const struct errand *errand, struct weir_command *command)
-{
-    const struct map_values *values = &errand->values;
-
-    command->argv = errand->parsed.words.items;
-    command->cwd = values->cwd;
-    command->env_clear = values->env_clear;
-    command->env_pass = values->env_pass.items;
-    command->env = values->env.items;
-    memcpy(command->limits, values->limits, sizeof values->limits);
-}
-
 static int begin_progress(struct errand *errand)
 {
     enum progress_style asked = (enum progress_style)errand->values.progress;
@@ -185,7 +172,7 @@ static int prepare(struct errand *errand)
     if (status != 0)
         return status;
     weir_map_options_init(options);
-    fill_command(errand, &options->command);
+    child_command(&values->child, &errand->parsed.words, &options->command);
     options->call = values->call;
     options->launcher = (const char *const *)errand->launcher;
     options->launcher_stop = (const char *const *)errand->launcher_stop;
@@ -367,8 +354,7 @@ int cmd_map(int argc, char **argv)
     weir__words_free(errand.launcher);
     weir__words_free(errand.launcher_stop);
     weir_map_report_clear(&errand.report);
-    free(errand.values.env.items);
-    free(errand.values.env_pass.items);
+    child_clear(&errand.values.child);
     cli_parsed_clear(&errand.parsed);
     return status;
 }

@@ -42,8 +42,7 @@ static void set_defaults(struct run_values *values)
         .drain_ms = defaults.drain_ms,
         .max_output = defaults.max_output,
     };
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        values->limits[i] = WEIR_NO_LIMIT;
+    child_init(&values->child);
 }
 
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
@@ -60,9 +59,8 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
             return CLI_FAILED;
         }
     if (report_check(values->report,
-                     values->json
-                         ? NULL
-                         : "would mix with the program's output: give a file, or --json",
+                     values->json ? NULL
+                                  : "would mix with the program's output: give a file, or --json",
                      &error)
         == 0)
         return 0;
@@ -113,13 +111,7 @@ static int prepare(struct errand *errand, const struct cli_list *words)
 {
     const struct run_values *values = &errand->values;
 
-    weir_command_init(&errand->command);
-    errand->command.argv = words->items;
-    errand->command.cwd = values->cwd;
-    errand->command.env_clear = values->env_clear;
-    errand->command.env_pass = values->env_pass.items;
-    errand->command.env = values->env.items;
-    memcpy(errand->command.limits, values->limits, sizeof values->limits);
+    child_command(&values->child, words, &errand->command);
     weir_run_options_init(&errand->options);
     errand->options.timeout_ms = values->timeout_ms;
     errand->options.idle_ms = values->idle_ms;
@@ -263,8 +255,7 @@ int cmd_run(int argc, char **argv)
     if (errand.input_fd >= 0)
         close(errand.input_fd);
     weir_result_clear(&errand.result);
-    free(errand.values.env.items);
-    free(errand.values.env_pass.items);
+    child_clear(&errand.values.child);
     cli_parsed_clear(&parsed);
     return status;
 }

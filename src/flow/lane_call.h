@@ -39,7 +39,7 @@ struct weir__lane_call {
     struct weir__ear ear; /* its dialect is what the worker speaks */
     int64_t heard_ns;     /* when what it hears now came */
     int is_ready;
-    int is_plain;   /* it gets a call when its turn comes; one of ours keeps what it cannot do yet */
+    int is_plain;   /* it gets a call when its turn comes; ours keep what they cannot do yet */
     int is_stream;  /* the function has an output stream */
     size_t running; /* calls in flight that have their turn */
     int64_t last_id;

@@ -716,6 +716,20 @@ static void a_context_that_is_closed_ends_its_maps(void)
     close(running.out[FD_READ_END]);
 }
 
+/* What is left of it a leak checker would see. */
+static void a_context_that_is_closed_frees_a_map_that_is_over(void)
+{
+    struct weir_map_options options = map_options(map_worker(NULL, NULL));
+    struct running running = start(&options, "{\"n\":0}\n", 8);
+    struct weir_map_report report = {0};
+
+    CU_ASSERT_EQUAL(weir_map_wait(running.map, &report, NULL), 0);
+    CU_ASSERT_EQUAL(report.answered, 1);
+    weir_map_report_clear(&report);
+    weir_close(running.weir);
+    close(running.out[FD_READ_END]);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -745,6 +759,7 @@ int main(void)
         TEST(the_deadline_holds_for_a_run_that_drains),
         TEST(a_map_that_is_freed_leaves_nobody),
         TEST(a_context_that_is_closed_ends_its_maps),
+        TEST(a_context_that_is_closed_frees_a_map_that_is_over),
         CU_TEST_INFO_NULL,
     };
 
