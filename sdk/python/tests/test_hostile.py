@@ -220,6 +220,16 @@ class Streams(unittest.TestCase):
                 total += number
             return total
         @function
+        def thinks(numbers: Iterator[int]) -> int:
+            import os, time
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            total = 0
+            for number in numbers:
+                total += number
+                time.sleep(0.07)
+                log("thought")
+            return total
+        @function
         def catches(numbers: Iterator[int]) -> list:
             got = []
             try:
@@ -296,6 +306,21 @@ class Streams(unittest.TestCase):
         with support.worker(self.CODE) as worker:
             worker.hello()
             self.assertEqual(send_numbers(worker, "slowly", 10000), sum(range(10000)))
+
+    @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "needs to choose a processor")
+    def test_a_wait_while_the_watcher_still_has_the_wire(self):
+        """35: who has been long at work and waits for input takes the wire back, whoever runs first"""
+        with support.worker(self.CODE) as worker:
+            worker.hello()
+            worker.call(1, "thinks", stream="in")
+            for number in range(20):
+                worker.notify("chunk", id=1, value=number)
+                message = worker.get()
+                while message.get("method") == "weir/credit":
+                    message = worker.get()
+                self.assertEqual(message.get("method"), "weir/log", message)
+            worker.notify("end", id=1)
+            self.assertEqual(worker.get()["result"], sum(range(20)))
 
     def test_an_iterator_in_a_thread(self):
         """35: the input may be read by a thread of the function's"""

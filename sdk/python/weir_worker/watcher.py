@@ -33,6 +33,23 @@ MAX_QUEUED = 64 << 20
 INTERRUPT = signal.SIGURG
 
 
+class Nudge:
+    """Makes a poll() return, one that is to come too."""
+
+    def __init__(self) -> None:
+        self.fd_out, self._fd_in = os.pipe()
+        os.set_blocking(self.fd_out, False)
+        os.set_blocking(self._fd_in, False)
+
+    def give(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._fd_in, b"!")
+
+    def take(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd_out, 4096)
+
+
 class Watcher:
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
@@ -40,15 +57,16 @@ class Watcher:
         # Set when a function waits for input on an event loop: then the wire is read at once.
         self.hurry = False
         self._work = threading.Event()
-        # Wakes a poll: the main thread's in a wait when SIGINT comes, the watcher's when it is released.
-        self._wake_out, self._wake_in = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        os.set_blocking(self._wake_out, False)
+        # Each thread has a nudge and polls of its own: both may be in one at a time, as the watcher
+        # need not have left its own when the main thread has taken the wire back.
+        self._main = Nudge()
+        self._watching = Nudge()
         self._polling = False
         self._until: Optional[float] = None
-        self._poll = _poll(worker.fd_in, self._wake_out)
-        self._poll_wake = _poll(self._wake_out)
+        self._poll_main = _poll(worker.fd_in, self._main.fd_out)
         self._poll_wire = _poll(worker.fd_in)
+        self._poll_watching = _poll(worker.fd_in, self._watching.fd_out)
+        self._poll_full = _poll(self._watching.fd_out)
 
     def start(self) -> None:
         threading.Thread(target=self._watch, name="weir watcher", daemon=True).start()
@@ -61,15 +79,7 @@ class Watcher:
     def release(self) -> None:
         """Main thread: it has taken the wire back."""
         if self._polling:
-            self._nudge()
-
-    def _nudge(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_in, b"!")
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_out, 4096)
+            self._watching.give()
 
     # --- For the main thread's own waits ----------------------------------------------------------
 
@@ -78,7 +88,7 @@ class Watcher:
         worker = self._worker
         worker.epoch += 1
         worker.idle = True
-        ready = self._poll.poll(_milliseconds(deadline))
+        ready = self._poll_main.poll(_milliseconds(deadline))
         worker.idle = False
         if self.parked:
             self.wake()
@@ -86,7 +96,7 @@ class Watcher:
             if fd == worker.fd_in:
                 worker.read_ready()
             else:
-                self._drain()
+                self._main.take()
 
     def look_at_wire(self) -> None:
         """Applies what has come meanwhile, without waiting."""
@@ -165,11 +175,12 @@ class Watcher:
         try:
             if not worker.engaged:
                 return []
-            ready = [fd for fd, _ in (self._poll_wake if full else self._poll).poll(_milliseconds(self._until))]
+            poll = self._poll_full if full else self._poll_watching
+            ready = [fd for fd, _ in poll.poll(_milliseconds(self._until))]
         finally:
             self._polling = False
-        if self._wake_out in ready:
-            self._drain()
+        if self._watching.fd_out in ready:
+            self._watching.take()
         return ready
 
     def _apply(self) -> None:
@@ -224,7 +235,8 @@ class Watcher:
             raise Cancelled("cancelled")
         # In our own code: whoever waits there is woken, and the watcher interrupts what comes after.
         asyncs.cancel_soon(call)
-        self._nudge()
+        self._main.give()
+        self._watching.give()
 
     def _in_function(self, frame: Optional[FrameType]) -> bool:
         """Whether the interrupted code is a function's, not ours: only there Cancelled may be raised."""

@@ -1,0 +1,384 @@
+#!/usr/bin/env python3
+"""Maps and a server at work for as long as one likes, beside each other, while their workers, and
+a map itself, are killed and stopped at random.  Prints TAP.
+soak.py BUILDDIR SRCDIR [SECONDS [SEED]]
+
+At the end every record and every call is accounted for, what came out is right, memory and
+descriptors of what lived through it are where they were, and no process is left.
+
+Memory: VmRSS, looked at whenever something has been done.  Its peak in the last quarter of the time
+may be so much above the peak in the second (GROWTH_KB): the first is for warming up.
+"""
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+BUILD, SOURCES = (os.path.abspath(path) for path in sys.argv[1:3])
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 3
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+sys.path[:0] = [f"{SOURCES}/tests/support", f"{SOURCES}/sdk/python"]
+from tap_cases import PATIENCE_S, await_gone, await_that, is_gone  # noqa: E402
+from weir_worker import client as weir  # noqa: E402
+
+WEIR = f"{BUILD}/weir"
+WORKER = f"{BUILD}/tests/children/map_worker"
+os.environ.setdefault("WEIR_SPAWNER", f"{BUILD}/weir-spawner")
+FUNCTIONS = f"{sys.executable} {SOURCES}/tests/cli/call_worker.py"
+BEGAN = time.monotonic()
+GROWTH_KB = 2048
+BURST = 500
+BLOWS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 2 + [signal.SIGSTOP]
+with open(WEIR, "rb") as program:
+    CODE = program.read()
+IS_SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE  # then memory says nothing
+
+
+def passed():
+    """How much of the time has passed: 1 at its end."""
+    return (time.monotonic() - BEGAN) / SECONDS
+
+
+# --- Processes ---------------------------------------------------------------------
+
+
+def read(path, mode="r"):
+    try:
+        with open(path, mode) as file:
+            return file.read()
+    except OSError:
+        return "" if mode == "r" else b""
+
+
+def environment(mark, **more):
+    return dict(os.environ, SOAK=f"{os.getpid()} {mark}", **more)
+
+
+def marked(mark, *programs):
+    """The living processes with the mark in their environment that run one of the programs."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if b"SOAK=%d %s" % (os.getpid(), mark.encode()) not in read(f"/proc/{pid}/environ", "rb").split(b"\0"):
+            continue
+        words = read(f"/proc/{pid}/cmdline", "rb").decode(errors="replace").split("\0")
+        if not programs or any(word.endswith(programs) for word in words[:2]):
+            found.append(int(pid))
+    return [pid for pid in found if not is_gone(pid)]
+
+
+def strike(chance, mark, *programs):
+    """Strikes one of them.  Returns what with, or None where there is nobody."""
+    pids = marked(mark, *programs)
+    if not pids:
+        return None
+    blow = chance.choice(BLOWS)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(chance.choice(pids), blow)
+    return blow
+
+
+@contextlib.contextmanager
+def ended_in_time(process):
+    """Whoever hangs is ended, and then does not do what is expected."""
+    watchdog = threading.Timer(PATIENCE_S, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+class Watched:
+    """Processes that live through it all: what they hold is looked at."""
+
+    def __init__(self, mark, process):
+        await_that(lambda: marked(mark, "weir-spawner"), "there is a spawner")
+        self.pids = {"weir": process.pid, "weir-spawner": marked(mark, "weir-spawner")[0]}
+        self.peaks = {name: [0, 0, 0, 0] for name in self.pids}
+        self.descriptors = None
+
+    def count(self):
+        return {name: len(os.listdir(f"/proc/{pid}/fd")) for name, pid in self.pids.items()}
+
+    def look(self):
+        quarter = min(3, int(4 * passed()))
+        for name, pid in self.pids.items():
+            for line in read(f"/proc/{pid}/status").splitlines():
+                if line.startswith("VmRSS:"):
+                    peaks = self.peaks[name]
+                    peaks[quarter] = max(peaks[quarter], int(line.split()[1]))
+
+    def check(self):
+        """With all at rest again, and as many workers as in the beginning."""
+        try:
+            await_that(lambda: self.count() == self.descriptors, "as many descriptors")
+        except AssertionError:
+            raise AssertionError(f"{self.count()}, in the beginning {self.descriptors}") from None
+        for name, peaks in self.peaks.items():
+            if peaks[1] and peaks[3] and not IS_SANITIZED:
+                assert peaks[3] <= peaks[1] + GROWTH_KB, f"{name} has grown: {peaks} KiB"
+
+    def say(self):
+        return ", ".join(f"{name} {peaks} KiB, {self.descriptors[name]} descriptors"
+                         for name, peaks in self.peaks.items())
+
+
+# --- A map that lives through it -----------------------------------------------------
+
+
+def soak_map(mark, directory, chance, options, worker):
+    """Bursts of records, a blow in the middle of most of them, and each reply in its place."""
+    report = f"{directory}/report"
+    process = subprocess.Popen(
+        [WEIR, "map", "-j3", "--retries", "1000", "--record-timeout", "1s", "--grace", "100ms",
+         "--report", report, "--progress", "none", *options, "--", *worker],
+        env=environment(mark), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    watched = Watched(mark, process)
+    records = blows = 0
+
+    def burst(blow):
+        nonlocal records, blows
+        for last in (records + BURST // 2, records + BURST):
+            first, records = records, last
+            process.stdin.write(b"".join(b'{"n":%d}\n' % n for n in range(first, last)))
+            process.stdin.flush()
+            if blow and last % BURST:
+                blows += strike(chance, mark, "map_worker") is not None
+            with ended_in_time(process):
+                for n in range(first, last):
+                    reply = process.stdout.readline()
+                    assert reply == b'{"r":%d}\n' % n, (n, reply)
+
+    try:
+        burst(False)
+        await_that(lambda: len(marked(mark, "map_worker")) == 3, "all workers are there")
+        watched.descriptors = watched.count()
+        while passed() < 1:
+            burst(chance.random() < 0.7)
+            watched.look()
+        burst(False)
+        watched.check()
+        process.stdin.close()
+        assert process.stdout.read() == b"" and process.wait(timeout=PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+    told = json.loads(read(report))
+    assert told["in"]["records"] == told["answered"] == records and told["dead"] == 0, told
+    return (f"{records} records, {blows} blows, {told['crashes']} crashes, {told['timeouts']} "
+            f"timeouts, {told['redelivered']} sent again; {watched.say()}")
+
+
+def a_map_by_lines(directory, chance):
+    return soak_map("lines", directory, chance, [], [WORKER])
+
+
+def a_map_by_calls(directory, chance):
+    return soak_map("calls", directory, chance, ["--call", "do"], [WORKER, "-r", "4"])
+
+
+# --- A map that is killed itself -------------------------------------------------------
+
+
+def a_map_with_checkpoints(directory, chance):
+    """Maps that are killed and go on, until all is there, again and again."""
+    mark, rounds, starts, blows = "checkpoint", 0, 0, 0
+    files = {name: f"{directory}/{name}" for name in ("input", "output", "checkpoint")}
+    words = [WEIR, "map", "-j2", "--retries", "1000", "--record-timeout", "1s", "--grace", "100ms",
+             *(word for name, path in files.items() for word in (f"--{name}", path)),
+             "--progress", "none", "--", WORKER]
+    while passed() < 1 or not rounds:
+        count = chance.randrange(1, 2000)
+        with open(files["input"], "w", encoding="utf-8") as file:
+            file.writelines(f'{{"n":{n},"do":"slow","x":1}}\n' for n in range(count))
+        whole = "".join(f'{{"r":{n}}}\n' for n in range(count))
+        status = None
+        while status != 0:
+            starts += 1
+            process = subprocess.Popen(words, env=environment(mark))
+            until = chance.randrange(2 * len(whole))
+            while process.poll() is None and len(read(files["output"])) < until and passed() < 1:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=chance.random() / 20)
+                blows += strike(chance, mark, "map_worker") is not None
+            if passed() < 1 and chance.random() < 0.7:
+                process.kill()
+            status = process.wait(timeout=PATIENCE_S)
+            assert status in (0, -signal.SIGKILL), status
+        assert read(files["output"]) == whole, "the output is another"
+        rounds += 1
+        for path in files.values():
+            os.unlink(path)
+    return f"{rounds} maps to their end in {starts} starts, {blows} blows"
+
+
+# --- A server ---------------------------------------------------------------------------
+
+
+class Clients:
+    """Who comes, calls and goes, in one way or another."""
+
+    def __init__(self, path, mark):
+        self.path, self.mark = path, mark
+        self.lock = threading.Lock()
+        self.outcomes = {}
+        self.wrong = []
+
+    def note(self, outcome):
+        with self.lock:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+    def judge(self, call):
+        """One call: its value is right, or it says why there is none."""
+        try:
+            self.note("right" if call() else "wrong")
+        except weir.RemoteError as error:
+            self.note(f"{'wrong: ' if error.code == 1000 else ''}{error}")
+        except weir.CallError as error:
+            self.note(type(error).__name__)
+
+    def call_some(self, chance):
+        with weir.connect(self.path) as there:
+            for _ in range(chance.randrange(1, 9)):
+                a, b = chance.randrange(1000), chance.randrange(1, 300)
+                self.judge(chance.choice([
+                    lambda: there.call("add", a, b, timeout=2) == a + b,
+                    lambda: there.call("echo", "x" * 100 * b, timeout=2) == "x" * 100 * b,
+                    lambda: list(there.stream("count", a, a + b, timeout=2)) == [*range(a, a + b + 1)],
+                    lambda: there.call("total", input=range(b), timeout=2) == sum(range(b)),
+                    lambda: next(iter(there.stream("count", a, a + b, timeout=2))) == a,
+                ]))
+
+    def leave_in_the_middle(self, chance):
+        """A client of our own: it asks, and is gone."""
+        with socket.socket(socket.AF_UNIX) as there:
+            there.connect(self.path)
+            asked = (b'{"jsonrpc":"2.0","id":1,"method":"count","params":[1,1000000],"weir":{"credit":9}}\n'
+                     b'{"jsonrpc":"2.0","id":2,"method":"total","params":[],"weir":{"stream":"in"}}\n')
+            there.sendall(asked[:chance.randrange(1, len(asked) + 1)])
+            if chance.random() < 0.3:
+                there.shutdown(socket.SHUT_WR)
+                there.recv(100)
+        self.note("left")
+
+    def run_a_command(self, chance):
+        a, b = chance.randrange(1000), chance.randrange(1000)
+        done = subprocess.run([WEIR, "call", "-s", self.path, "--timeout", "2s", "add", str(a), str(b)],
+                              env=environment(self.mark), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+        right = done.returncode in (1, 124, 125) or (done.returncode, done.stdout) == (0, b"%d\n" % (a + b))
+        self.note(f"command {done.returncode}" if right else f"wrong: {done}")
+
+    def come_and_go(self, seed):
+        chance = random.Random(seed)
+        try:
+            while passed() < 1:
+                chance.choice([self.call_some] * 4 + [self.leave_in_the_middle] * 2
+                              + [self.run_a_command])(chance)
+        except Exception:
+            self.wrong.append(traceback.format_exc())
+
+
+def a_server(directory, chance):
+    mark, path, blows, hangups = "server", f"{directory}/weir.sock", 0, 0
+    process = subprocess.Popen(
+        [WEIR, "serve", "-s", path, "-j2", "--grace", "200ms", "--recycle-calls", "500",
+         "-w", FUNCTIONS],
+        env=environment(mark, PYTHONPATH=f"{SOURCES}/sdk/python",
+                 PYTHONDONTWRITEBYTECODE="1"),
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = threading.Thread(target=process.stderr.read, daemon=True)
+    clients, stats = Clients(path, mark), None
+    threads = [threading.Thread(target=clients.come_and_go, args=(chance.random(),))
+               for _ in range(4)]
+
+    def at_rest():
+        nonlocal stats
+        with weir.connect(path) as there:
+            stats = there.call("weir/stats", timeout=PATIENCE_S)
+        return (stats["running"] == stats["queued"] == 0
+                and [worker["state"] for worker in stats["workers"]] == ["ready"] * 2)
+
+    try:
+        assert process.stderr.readline() == b"ready\n"
+        said.start()
+        watched = Watched(mark, process)
+        watched.descriptors = watched.count()
+        for thread in threads:
+            thread.start()
+        while passed() < 1 and not clients.wrong:
+            threads[0].join(chance.random() / 2)
+            blows += strike(chance, mark, "call_worker.py") is not None
+            if chance.random() < 0.05:
+                process.send_signal(signal.SIGHUP)
+                hangups += 1
+            watched.look()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "a call hangs"
+        assert not clients.wrong, clients.wrong
+        try:
+            await_that(at_rest, "all is at rest")
+        except AssertionError:
+            raise AssertionError(stats) from None
+        watched.check()
+        process.terminate()
+        assert process.wait(timeout=PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert clients.outcomes.get("right") and not any("wrong" in name for name in clients.outcomes), \
+        clients.outcomes
+    told = ", ".join(f"{name}: {count}" for name, count in sorted(clients.outcomes.items()))
+    return f"{blows} blows, {hangups} hangups; {told}; {watched.say()}"
+
+
+# --- All of them, beside each other --------------------------------------------------------
+
+
+def soak(number, name, case, told):
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            figures = case(directory, random.Random(f"{SEED} {name}"))
+        told[number] = f"# {figures}\nok {number} - {name}"
+    except Exception:
+        lines = "".join(f"#  {line}\n" for line in traceback.format_exc().splitlines())
+        told[number] = f"{lines}not ok {number} - {name}"
+
+
+def main():
+    cases = [a_map_by_lines, a_map_by_calls, a_map_with_checkpoints, a_server]
+    marks = ["lines", "calls", "checkpoint", "server"]
+    named = {case.__name__.replace("_", " "): case for case in cases}
+    wanted = os.environ.get("WEIR_TEST", "")
+    told = {}
+    named = {name: case for name, case in named.items() if wanted in name}
+    print(f"1..{len(named) + 1}", flush=True)
+    threads = [threading.Thread(target=soak, args=(number, name, case, told))
+               for number, (name, case) in enumerate(named.items(), 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in sorted(told):
+        print(told[number])
+    left = [pid for mark in marks for pid in marked(mark)]
+    try:
+        for pid in left:
+            await_gone(pid)
+        told[0] = f"ok {len(named) + 1} - no process is left"
+    except AssertionError as error:
+        told[0] = f"#  {error}\nnot ok {len(named) + 1} - no process is left"
+    print(told[0])
+    return any("not ok" in line for line in told.values())
+
+
+sys.exit(main())
