@@ -51,6 +51,11 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .group = times,
         .help = "time from SIGTERM to SIGKILL (5s)",
     },
+    [PIPE_DRAIN] = {
+        .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
+        .group = times,
+        .help = "how long others may hold the outputs open once the stages have ended (1s)",
+    },
     [PIPE_PIPEFAIL] = {
         .name = "pipefail", .kind = CLI_CHOICE, .offset = AT(pipefail), .metavar = "HOW",
         .choices = pipefail_words,
