@@ -51,6 +51,11 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .group = times,
         .help = "time from SIGTERM to SIGKILL (5s)",
     },
+    [PIPE_DRAIN] = {
+        .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
+        .group = times,
+        .help = "how long others may hold the outputs open once the stages have ended (1s)",
+    },
     [PIPE_PIPEFAIL] = {
         .name = "pipefail", .kind = CLI_CHOICE, .offset = AT(pipefail), .metavar = "HOW",
         .choices = pipefail_words,
@@ -97,6 +102,8 @@ static const char *const description[] = {
     "Runs the stages at once, each one's output the next one's input. A STAGE is one argument, "
     "split into words as a shell splits them, quotes included, and never given to a shell: `|`, "
     "`$` and `*` mean nothing.",
+    "In a spec a stage can be a map, `\"map\": {\"workers\": 4}`: its program is a worker as "
+    "weir-map(1) has them, and each line a record.",
     "There is one verdict, told as one stage's name and reason, and a status for each stage in "
     "the report. When a stage cannot start, nothing keeps running. A stage's standard error goes "
     "on live, on a terminal with the stage's name before it.",

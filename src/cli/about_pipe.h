@@ -8,7 +8,7 @@
 
 struct pipe_values {
     const char *file, *input, *output, *report;
-    int64_t timeout_ms, grace_ms;
+    int64_t timeout_ms, grace_ms, drain_ms;
     int pipefail; /* enum weir_pipefail */
     int progress; /* enum progress_style */
     int meter, check;
@@ -22,6 +22,7 @@ enum pipe_option {
     PIPE_OUTPUT,
     PIPE_TIMEOUT,
     PIPE_GRACE,
+    PIPE_DRAIN,
     PIPE_PIPEFAIL,
     PIPE_REPORT,
     PIPE_METER,

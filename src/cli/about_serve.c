@@ -69,6 +69,11 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "More keep a worker of small calls busy. What a worker has when it dies ends as "
                 "`outcome_unknown`, so more are lost with it.",
     },
+    [SERVE_MIN_READY] = {
+        .name = "min-ready", .kind = CLI_COUNT, .offset = AT(min_ready), .metavar = "N",
+        .group = serving,
+        .help = "be ready when so many workers of each are (all of them)",
+    },
     [SERVE_RECYCLE_CALLS] = {
         .name = "recycle-calls", .kind = CLI_COUNT, .offset = AT(recycle_calls), .metavar = "N",
         .group = recycling,
@@ -84,11 +89,6 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "recycle-rss", .kind = CLI_SIZE, .offset = AT(recycle_rss), .metavar = "SIZE",
         .group = recycling,
         .help = "or when it has grown so large",
-    },
-    [SERVE_MIN_READY] = {
-        .name = "min-ready", .kind = CLI_COUNT, .offset = AT(min_ready), .metavar = "N",
-        .group = times,
-        .help = "be ready when so many workers of each are (all of them)",
     },
     [SERVE_START_TIMEOUT] = {
         .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),

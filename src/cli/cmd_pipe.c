@@ -113,6 +113,8 @@ static void apply_options(struct errand *errand)
         settings->timeout_ms = values->timeout_ms;
     if (cli_given(parsed, PIPE_GRACE))
         settings->grace_ms = values->grace_ms;
+    if (cli_given(parsed, PIPE_DRAIN))
+        settings->drain_ms = values->drain_ms;
     if (cli_given(parsed, PIPE_PIPEFAIL))
         settings->pipefail = (enum weir_pipefail)values->pipefail;
     if (values->input != NULL)

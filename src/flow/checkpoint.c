@@ -206,6 +206,10 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
     if (fstat(map->out.fd, &file) < 0 || !S_ISREG(file.st_mode))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a checkpoint needs a regular file as output: give --output FILE");
+    if (!map->checkpoint.resumes && map->options.output == NULL && file.st_size > 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the output has something in it already, which would be lost: give "
+                          "--output FILE");
     if (map->out.letters_fd >= 0
         && (fstat(map->out.letters_fd, &file) < 0 || !S_ISREG(file.st_mode)))
         return weir__fail(error, WEIR_ERR_INVALID, 0,

@@ -394,6 +394,17 @@ def with_a_pipe_on_either_side_nothing_is_begun(directory):
     os.close(held)
 
 
+def what_is_in_the_output_already_is_not_cut(directory):
+    job = Job(directory, [b"1\n"])
+    with open(job.output, "wb") as out:
+        out.write(b"before\n")
+    with open(job.output, "ab") as out:
+        process = subprocess.run(job.words(output="-"), stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+    fail_with(process.returncode, process.stderr.decode(), 2, "give --output FILE")
+    assert content(job.output) == b"before\n" and look(job.checkpoint) is None
+
+
 def a_finished_run_gives_its_status_again_and_touches_nothing(directory):
     for wanted, records in ((0, [b"1\n"]), (1, [b"1\n", b"no\n"])):
         place = os.path.join(directory, str(wanted))
@@ -506,6 +517,7 @@ run_cases([
     what_is_no_checkpoint_is_refused,
     the_second_of_two_at_once_is_refused,
     with_a_pipe_on_either_side_nothing_is_begun,
+    what_is_in_the_output_already_is_not_cut,
     a_finished_run_gives_its_status_again_and_touches_nothing,
     a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later,
     a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later,

@@ -55,7 +55,7 @@ assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
-plan 49
+plan 50
 
 # --- Stages and their verdict ---
 
@@ -183,4 +183,6 @@ check "--progress json: faults of a spec are JSON" eval \
     'pipe 2 --progress json -f "$work/bad.json" && lines "len([e for e in l if e[\"kind\"] == \"fault\"]) == 3"'
 check "--progress json: a full disk is told in JSON" eval \
     'pipe 125 --progress json --report /dev/full true && lines "l[-1][\"status\"] == 125"'
+check "--drain: who holds the outputs may go on so long" eval \
+    'pipe 0 --drain 1m "sh -c \"(sleep 1.5; echo late >&2) & echo early\"" && same early "$(cat "$out")" && same late "$(cat "$err")"'
 check "without a terminal there is no progress unless asked" eval 'pipe 0 "sleep 0.01" && [ ! -s "$err" ]'

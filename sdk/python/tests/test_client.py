@@ -360,6 +360,13 @@ class Calls(unittest.TestCase):
         with self.assertRaises(client.RemoteError):
             self.weir.map("add", [(1, 2), (1, "x")])
 
+    def test_errors_of_the_pool_have_their_class(self):
+        """client: a full queue, no worker and poison are told apart"""
+        for code, kind in ((-33005, client.QueueFull), (-33007, client.NoWorker), (-33008, client.Poison)):
+            error = client._error_of({"code": code, "message": "why"})
+            self.assertIs(type(error), kind)
+            self.assertEqual((error.code, error.message), (code, "why"))
+
     def test_threads_share_a_client(self):
         """client: eight threads, 200 calls each, streams among them"""
         def work(thread):

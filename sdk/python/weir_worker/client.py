@@ -51,6 +51,18 @@ class RemoteError(CallError):
         return f"{self.type}: {self.message}" if self.type else f"{self.message} ({self.code})"
 
 
+class QueueFull(RemoteError):
+    """The server's queue is full, or it is closing: the call was not run.  Try again later."""
+
+
+class NoWorker(RemoteError):
+    """No worker can be had: they do not start."""
+
+
+class Poison(RemoteError):
+    """The call has ended two workers, and is not tried on a third."""
+
+
 class DeadlineExceeded(CallError):
     """The time given to the call is over; its function has been told to stop."""
 
@@ -546,7 +558,8 @@ def _error_of(error: Any) -> CallError:
         return CallCancelled(message)
     if code == errors.OUTCOME_UNKNOWN:
         return OutcomeUnknown(message)
-    return RemoteError(code, message, error.get("data"))
+    kinds = {errors.FULL: QueueFull, errors.NO_WORKER: NoWorker, errors.POISON: Poison}
+    return kinds.get(code, RemoteError)(code, message, error.get("data"))
 
 
 def _poll_for_reading(connection: socket.socket) -> Any:
