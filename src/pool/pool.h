@@ -221,11 +221,14 @@ struct weir_pool {
 void weir__pool_enter(struct weir_pool *pool);
 void weir__pool_leave(struct weir_pool *pool);
 
-/* Somebody may wait for what has changed. */
-void weir__pool_look(struct weir_pool *pool);
-
 /* Closes it as inside a callback: its workers are killed, and nobody waits.  Accepts NULL. */
 void weir__pool_kill(struct weir_pool *pool);
+
+/* ready.c */
+/* Somebody may wait for what has changed. */
+void weir__pool_look(struct weir_pool *pool);
+/* Who waits hears that the pool is closed. */
+void weir__pool_end_waits(struct weir_pool *pool);
 
 /* options.c */
 int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *options,

@@ -1,4 +1,7 @@
-/* pool/session.h - one connection to a server: a client and its calls. */
+/* pool/session.h - one connection to a server: a client and its calls.
+ *
+ * session.c is the connection, errand.c a call that came over it.
+ */
 #ifndef WEIR_POOL_SESSION_H
 #define WEIR_POOL_SESSION_H
 
@@ -54,5 +57,27 @@ void weir__session_close(struct weir__session *session);
 
 /* Whether the client is owed bytes. */
 int weir__session_owes(const struct weir__session *session);
+
+/* session.c, for errand.c */
+/* Answers a request, to the client or into its batch: with what came of the call, or
+ * with an error. */
+void weir__session_answer(struct weir__session *session, struct weir__batch *batch,
+                          struct weir__slice id, const struct weir_reply *reply, int64_t code,
+                          const char *message);
+/* One call of a batch is answered; with the last one the batch is. */
+void weir__session_leave_batch(struct weir__session *session, struct weir__batch *batch);
+/* What was added goes out now, or when the burst of lines that is being heard is over. */
+void weir__session_sent(struct weir__session *session, int status);
+
+/* errand.c, for session.c */
+/* Starts the call that a request asks for, or answers why not. */
+void weir__errand_start(struct weir__session *session, struct weir__batch *batch,
+                        const struct weir__message *message);
+/* A notification: of one of the calls, perhaps. */
+void weir__errand_notice(struct weir__session *session, const struct weir__message *message);
+/* Passes some of its credit on to the worker; returns whether it did.  Calls may end. */
+int weir__errand_grant(struct weir__errand *errand);
+/* Cancels it, and tells nobody. */
+void weir__errand_free(struct weir__errand *errand);
 
 #endif
