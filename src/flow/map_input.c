@@ -29,7 +29,8 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
     const char *path = map->options.input;
     struct stat file;
 
-    map->in.fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC)
+    /* Non-blocking: a FIFO that nobody writes to yet would hold us up, and our deadlines. */
+    map->in.fd = path != NULL ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
                               : fcntl(map->options.input_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (map->in.fd < 0 || weir__fd_above_stdio(&map->in.fd, NULL) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %s",

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -673,6 +674,44 @@ static void the_deadline_holds(void)
     }
 }
 
+/* Its name is there, and nobody has opened it: deadlines hold, and it may yet come. */
+static void a_fifo_without_a_writer_is_waited_for_like_any_input(void)
+{
+    char path[] = "/tmp/weir-test-map-fifo-XXXXXX";
+    struct weir_map_options options = map_options(map_worker(NULL, NULL));
+    int made = mkstemp(path), out = memory_file("", 0);
+    struct mapped mapped = {0};
+    weir_t *weir = open_weir();
+    weir_map_t *map;
+    int writer;
+
+    close(made);
+    unlink(path);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    options.input = path;
+    options.output_fd = out;
+    options.timeout_ms = 200;
+    CU_ASSERT_EQUAL_FATAL(weir_map_run(weir, &options, &mapped.report, NULL), 0);
+    CU_ASSERT(ended_with(&mapped, 124));
+    weir_map_report_clear(&mapped.report);
+    options.timeout_ms = WEIR_FOREVER;
+    map = weir_map_start(weir, &options, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+    dispatch_for(weir, 50);
+    writer = open(path, O_WRONLY | O_CLOEXEC);
+    dprintf(writer, "{\"n\":0}\n{\"n\":1}\n");
+    close(writer);
+    CU_ASSERT_EQUAL(weir_map_wait(map, &mapped.report, NULL), 0);
+    weir_map_free(map);
+    read_back(out, &mapped.out);
+    CU_ASSERT(ended_with(&mapped, 0));
+    CU_ASSERT(out_is_replies(&mapped, 0, 2));
+    mapped_clear(&mapped);
+    unlink(path);
+    close(out);
+    weir_close(weir);
+}
+
 static void the_deadline_holds_for_a_run_that_drains(void)
 {
     static const char text[] = "{\"n\":0}\n{\"n\":1,\"do\":\"stall\"}\n";
@@ -756,6 +795,7 @@ int main(void)
         TEST(cancelled_twice_it_leaves_at_once),
         TEST(cancelled_twice_it_leaves_a_paused_reader_too),
         TEST(the_deadline_holds),
+        TEST(a_fifo_without_a_writer_is_waited_for_like_any_input),
         TEST(the_deadline_holds_for_a_run_that_drains),
         TEST(a_map_that_is_freed_leaves_nobody),
         TEST(a_context_that_is_closed_ends_its_maps),
