@@ -84,7 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         lf = memchr(line, '\n', (size_t)(end - line));
         lf = lf != NULL ? lf : end;
         forget(&pretend);
-        weir__message_send(pretend.socket, line, (size_t)(lf - line), NULL, 0, MSG_DONTWAIT);
+        if (lf > line) /* an empty one would be the end */
+            weir__message_send(pretend.socket, line, (size_t)(lf - line), NULL, 0, MSG_DONTWAIT);
         weir_dispatch(pretend.weir, NULL);
         weir_dispatch(pretend.weir, NULL);
     }

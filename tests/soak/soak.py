@@ -315,7 +315,7 @@ def a_server(directory, chance):
         for thread in threads:
             thread.start()
         while passed() < 1 and not clients.wrong:
-            threads[0].join(chance.random() / 2)
+            threads[0].join(2 * chance.random())
             blows += strike(chance, mark, "call_worker.py") is not None
             if chance.random() < 0.05:
                 process.send_signal(signal.SIGHUP)
