@@ -69,10 +69,10 @@ struct weir_map_options {
     unsigned workers;            /* how many; 0: one for each processor */
     int unordered;               /* replies are written as they come */
 
-    int64_t start_timeout_ms;  /* of a worker that is called: until it has answered weir/hello;
-                                  WEIR_FOREVER then means 10 s.  Of any other: from a worker's start until it has read something of what it was
-                                  sent, or answered; a record's time begins only then.
-                                  WEIR_FOREVER */
+    int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
+                                  sent, or answered; a record's time begins only then.  Of one
+                                  that is called: until it has answered weir/hello, and
+                                  WEIR_FOREVER means 10 s.  WEIR_FOREVER */
     int64_t record_timeout_ms; /* from a record's turn to its reply; WEIR_FOREVER */
     int64_t timeout_ms;        /* of the whole run; WEIR_FOREVER */
     int64_t grace_ms;          /* 5000 */

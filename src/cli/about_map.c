@@ -156,8 +156,9 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "give a worker up that reads and says nothing so long after its start",
         .more = "With `--call` it has started when it has answered `weir/hello`, and has 10 "
                 "seconds for that where nothing else is said. Else it has when it, or its "
-                "launcher, has read something of what was sent to it, or has answered. `--record-timeout` counts from then on. A start that fails "
-                "is no record's fault; after 8 in a row the run ends with status 4.",
+                "launcher, has read something of what was sent to it, or has answered. "
+                "`--record-timeout` counts from then on. A start that fails is no record's fault; "
+                "after 8 in a row the run ends with status 4.",
     },
     [MAP_WINDOW] = {
         .name = "window", .kind = CLI_COUNT, .offset = AT(window), .metavar = "RECORDS",

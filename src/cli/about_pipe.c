@@ -20,8 +20,8 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .name = "file", .letter = 'f', .kind = CLI_FILE, .offset = AT(file), .metavar = "SPEC.json",
         .group = source,
         .help = "read the pipeline from a spec; - is standard input",
-        .more = "docs/schemas/pipe-spec.schema.json says what may stand in it. Options given here "
-                "count more than what the spec says.",
+        .more = "docs/pipeline.md and docs/schemas/pipe-spec.schema.json say what may stand in "
+                "it. Options given here count more than what the spec says.",
     },
     [PIPE_CHECK] = {
         .name = "check", .kind = CLI_FLAG, .offset = AT(check),

@@ -25,8 +25,8 @@ const struct cli_command cli_weir = {
             "Lengths of time are numbers of seconds, or numbers with `ms`, `s`, `m` or `h`: "
             "`1.5s`, `250ms`. Sizes are bytes, or numbers with `K`, `M`, `G` or `T` (powers of "
             "1024). `--` ends the options. In documents that people write, times are seconds and "
-            "their keys end in `_s`; in those that `weir` writes, milliseconds and `_ms`. Memory in "
-            "use is told in KiB, by keys that end in `_kb`, all other sizes in bytes.",
+            "their keys end in `_s`; in those that `weir` writes, milliseconds and `_ms`. Memory "
+            "in use is told in KiB, by keys that end in `_kb`, all other sizes in bytes.",
             "The environment variable WEIR_SPAWNER names the helper program weir-spawner where it "
             "is not in its installed place. NO_COLOR, when set, keeps colours off the terminal.",
             NULL,

@@ -242,14 +242,35 @@ static int carry_out(struct errand *errand)
 
 /* --- The verdict ----------------------------------------------------------- */
 
+/* A word of a stage that means something to a shell alone; NULL: there is none. */
+static const char *word_for_a_shell(const struct weir_stage_report *stage)
+{
+    static const char *const words[] = {"|", "||", "&&", "&", ";", "<", ">", ">>", "2>&1"};
+
+    for (char **word = stage->result.argv; *word != NULL; word++)
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            if (strcmp(*word, words[i]) == 0)
+                return words[i];
+    return NULL;
+}
+
 static void explain(struct errand *errand)
 {
     const struct weir_pipe_report *report = &errand->report;
-    const char *name = report->decided_by >= 0 ? report->stages[report->decided_by].name : NULL;
+    const struct weir_stage_report *stage =
+        report->decided_by >= 0 ? &report->stages[report->decided_by] : NULL;
+    const char *word = stage != NULL ? word_for_a_shell(stage) : NULL;
 
-    if (!report->ok && errand->watch.ended_by == 0)
-        voice_say(&errand->voice, 0, "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "",
-                  report->reason);
+    if (report->ok || errand->watch.ended_by != 0)
+        return;
+    voice_say(&errand->voice, 0, "%s%s%s", stage != NULL ? stage->name : "",
+              stage != NULL ? ": " : "", report->reason);
+    if (word != NULL)
+        voice_say(
+            &errand->voice, 0,
+            "%s: no shell has read it, and %s was a word like any other: give each program as a "
+            "stage, and files by --input and --output",
+            stage->name, word);
 }
 
 /* Returns 0, or CLI_FAILED. */

@@ -105,8 +105,10 @@ static void find_clash(struct weir__kind *kind)
         json_object_foreach(kind->methods, name, about) if (weir__kind_method(other, name) != NULL)
         {
             weir__fail(&pool->clash, WEIR_ERR_INVALID, 0,
-                       "\"%s\" is a function of %s and of %s: give one of them another name", name,
-                       other->command.argv[0], kind->command.argv[0]);
+                       "\"%s\" is a function of worker %zu (%s) and of worker %zu (%s): give one "
+                       "of them another name",
+                       name, i + 1, other->command.argv[0], (size_t)(kind - pool->kinds) + 1,
+                       kind->command.argv[0]);
             break;
         }
     }

@@ -32,11 +32,11 @@ NOT_RUN = [
     (r"scripts/(demo|check)\b", "they build and test weir: what runs this was built by them"),
     (r"scripts/install-deps .*scripts/bootstrap\b", "the same, by hand"),
     (r"make bench-|tests/bench/", "a measure of minutes; nothing is measured while tests run"),
-    (r"pip install\b", "sdk/python/tests/test_install.py does it, without a network"),
     (r".*\b(ssh|srun|sbatch|salloc|kubectl|docker) ", "needs another machine, a cluster or a daemon"),
-    (r"go mod edit\b.*/path/to/", "a path on the reader's machine"),
     (r"weir pipe -f examples/verify/", "reads all of the machine; example_verify.sh runs it on less"),
 ]
+
+needed = set()  # of these
 
 # What differs from run to run and from machine to machine.
 MASKS = [
@@ -81,12 +81,19 @@ class Command:
     def __init__(self, line, number):
         self.line, self.number, self.shown = line, number, []
 
-    def why_not_run(self):
-        return next((why for pattern, why in NOT_RUN if re.match(pattern, self.line)), None)
+    def is_run(self):
+        found = [pattern for pattern, _ in NOT_RUN if re.match(pattern, self.line)]
+        needed.update(found)
+        return not found
+
+
+class File:
+    def __init__(self, name, text, number):
+        self.name, self.text, self.number = name, text, number
 
 
 class Document:
-    """Its steps, in order: a Command, or a file's (name, text)."""
+    """Its steps, in order: each a Command or a File."""
 
     def __init__(self, name):
         self.name, self.folder = name, os.path.dirname(name)
@@ -98,7 +105,7 @@ class Document:
         return [step for step in self.steps if isinstance(step, Command)]
 
     def files(self):
-        return [step for step in self.steps if not isinstance(step, Command) and step[0]]
+        return [step for step in self.steps if isinstance(step, File)]
 
     def fault(self, number, what):
         self.faults.append(f"{self.name}:{number}: {what}")
@@ -112,22 +119,18 @@ class Document:
                 if any(line.startswith("$ ") for line in lines):
                     self.fault(number, "a command within ```text: it would not be run")
             elif language == "wire":
-                worker = next(name for name, _ in reversed(self.files()) if name.endswith(".py"))
+                worker = next(file.name for file in reversed(self.files()) if file.name.endswith(".py"))
                 words = ["python3", os.path.abspath(__file__), "--converse", "\n".join(lines), "python3", worker]
                 self.steps.append(Command(" ".join(map(shlex.quote, words)), number))
             elif named:
-                self.steps.append((named[1], "\n".join(lines) + "\n"))
-                self.add_file_check(named[1], number)
+                self.steps.append(File(named[1], "\n".join(lines) + "\n", number))
             elif language == "json":
                 try:
                     json.loads("\n".join(lines))
                 except ValueError as error:
                     self.fault(number, f"no JSON: {error}")
-            elif language or not all(Command(line, number).why_not_run() for line in lines if line):
+            elif language or any(Command(line, number).is_run() for line in lines if line):
                 self.fault(number, "neither commands ($ ...), a file (`NAME`: before it), JSON nor ```text")
-
-    def add_file_check(self, name, number):
-        self.steps.append((None, (name, number)))
 
     def add_commands(self, number, lines):
         for offset, line in enumerate(lines):
@@ -213,14 +216,13 @@ def script(document, out):
     """Everything that a document does, in bash, each command's output in a file of its own."""
     lines = [f"out={shlex.quote(out)}", SHELL]
     for index, step in enumerate(document.steps):
-        if not isinstance(step, Command):
-            if step[0] is not None:
-                place = os.path.join(out, f"{index}.file")
-                with open(place, "w", encoding="utf-8") as file:
-                    file.write(step[1])
-                lines.append(f"mkdir -p {shlex.quote(os.path.dirname(step[0]) or '.')}")
-                lines.append(f"cat {shlex.quote(place)} >{shlex.quote(step[0])}")
-        elif step.why_not_run() is None:
+        if isinstance(step, File):
+            place = os.path.join(out, f"{index}.file")
+            with open(place, "w", encoding="utf-8") as file:
+                file.write(step.text)
+            lines.append(f"mkdir -p {shlex.quote(os.path.dirname(step.name) or '.')}")
+            lines.append(f"cat {shlex.quote(place)} >{shlex.quote(step.name)}")
+        elif step.is_run():
             lines.append(f"run {index} {shlex.quote(step.line)}")
             if re.search(r"&\s*(#.*)?$", step.line) and step.shown:
                 lines.append(f"await {index} {shlex.quote(step.shown[-1])}")
@@ -256,15 +258,14 @@ def judge(document, out, index, command):
 
 
 def unused(document):
-    """Files that no command behind them has in its line."""
+    """Files that no command behind them has in its line, nor any other file in its text."""
     for index, step in enumerate(document.steps):
-        if not isinstance(step, Command) and step[0] is None:
-            name, number = step[1]
-            words = [word.partition(".")[0] for word in name.split("/")]
-            used = any(isinstance(later, Command) and any(word in later.line for word in words)
-                       for later in document.steps[index:])
-            if not used:
-                document.fault(number, f"no command uses {name}")
+        if isinstance(step, File):
+            words = [word.partition(".")[0] for word in step.name.split("/")]
+            users = [later.line for later in document.steps[index:] if isinstance(later, Command)]
+            users += [file.text for file in document.files() if file is not step]
+            if not any(word in user for word in words for user in users):
+                document.fault(step.number, f"no command uses {step.name}")
 
 
 def run(document, sources, scratch):
@@ -291,7 +292,7 @@ def run(document, sources, scratch):
         os.killpg(shell.pid, signal.SIGTERM)
         shell.wait()
     for index, step in enumerate(document.steps):
-        if isinstance(step, Command) and step.why_not_run() is None:
+        if isinstance(step, Command) and step.is_run():
             wrong = judge(document, out, index, step)
             if wrong:
                 document.faults.append(wrong)
@@ -317,15 +318,18 @@ def converse(lines, worker):
 def main(sources, scratch):
     wanted = os.environ.get("WEIR_TEST", "")
     chosen = [document for document in documents(sources) if wanted in document.name]
-    print(f"1..{len(chosen)}", flush=True)
+    print(f"1..{len(chosen) + 1}", flush=True)
     for number, document in enumerate(chosen, 1):
         unused(document)
         run(document, sources, scratch)
         for fault in document.faults:
             print("\n".join("#   " + line for line in fault.splitlines()))
-        ran = sum(command.why_not_run() is None for command in document.commands())
+        ran = sum(command.is_run() for command in document.commands())
         word = "not ok" if document.faults else "ok"
         print(f"{word} {number} - {document.name}: {ran} commands do what it shows", flush=True)
+    idle = [] if wanted else [pattern for pattern, _ in NOT_RUN if pattern not in needed]
+    print("\n".join(f"#   no document has {pattern}" for pattern in idle), end="\n" * bool(idle))
+    print(f"{'not ok' if idle else 'ok'} {len(chosen) + 1} - what is not run is in some document")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
-plan 50
+plan 51
 
 # --- Stages and their verdict ---
 
@@ -165,6 +165,8 @@ check "an unknown option, and the one that was meant" eval \
     'refused 2 "did you mean --pipefail?" --pipefial last && has "usage: weir pipe" "$err"'
 check "a bad duration" refused 2 "250ms" --timeout soon
 check "a bad choice" refused 2 "smart, strict or last" --pipefail never
+check "a stage with a word for a shell fails: why is said" eval \
+    'pipe 1 "cat | sort" </dev/null && has "no shell has read it, and | was a word" "$err"'
 check "a quote that is not closed" refused 2 "stage 1" "echo 'open"
 
 # --- Progress ---
