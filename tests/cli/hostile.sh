@@ -71,6 +71,11 @@ def gone(pid):
 assert eval("(" + sys.argv[2] + ")"), json.dumps(d)' "$doc" "$1"
 }
 
+clean_linux() { # clean_linux FACILITY SENTENCE COMMAND...
+    check_linux "$@"
+    check "... and nothing is left" nothing_left
+}
+
 plan 68
 
 # --- 2: input that nobody wants ---
@@ -130,7 +135,7 @@ clean "stopped: killed in time" document 124 'd["why"] == "timeout" and d["stdou
 clean "a background process does not hold up the deadline" document 0 \
     'd["stdout"]["abandoned"] and gone(d["stdout"]["text"])' --timeout 500ms --drain 1h "$children/leaves_behind" background
 for mode in session daemon bare; do
-    clean "a holder ($mode) is named and ended" document 0 \
+    clean_linux /proc "a holder ($mode) is named and ended" document 0 \
         'd["stdout"]["abandoned"] and gone(d["stdout"]["text"]) and d["holder"]["pid"] == int(d["stdout"]["text"]) and "leaves_behind" in d["holder"]["command"]' \
         --drain 100ms "$children/leaves_behind" $mode
 done
@@ -138,7 +143,7 @@ passes_on() {
     # Without --json the daemon has weir's own stdout: whoever reads that gets its end all the same.
     weir run "$children/leaves_behind" daemon </dev/null | cat >"$work/out" && [ -s "$work/out" ] && [ ! -e "/proc/$(cat "$work/out")" ]
 }
-clean "without a capture it is ended, too" passes_on
+clean_linux /proc "without a capture it is ended, too" passes_on
 
 # --- 15: weir is killed ---
 
@@ -159,8 +164,9 @@ killed() {
 }
 clean "weir is killed: its child ends" killed "$children/says_and_stays" ready
 clean "... one that ignores TERM" killed "$children/ignores_term"
-for mode in background session daemon bare; do
-    clean "... what a child left behind ($mode)" killed sh -c "'$children/leaves_behind' $mode stubborn; sleep 1000"
+clean "... what a child left behind (background)" killed sh -c "'$children/leaves_behind' background stubborn; sleep 1000"
+for mode in session daemon bare; do
+    clean_linux /proc "... what a child left behind ($mode)" killed sh -c "'$children/leaves_behind' $mode stubborn; sleep 1000"
 done
 
 # --- 19: readers that have had enough ---

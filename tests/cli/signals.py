@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Signals to weir itself, and descriptors it was started without.  Prints TAP.
-signals.py WEIR
+signals.py WEIR SRCDIR
 """
 import ctypes
 import json
@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 
-WEIR = sys.argv[1]
-PATIENCE_S = 60
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import PATIENCE_S, needs, run_cases  # noqa: E402
 
 
 def start(*words, **how):
@@ -92,6 +92,7 @@ def kill_9_takes_the_job_along():
     assert weir.wait() == -signal.SIGKILL
 
 
+@needs("a subreaper")
 def no_zombie_is_left_to_init():
     """In a container init may never look.  Here this process is init: see prctl(2)."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -121,7 +122,7 @@ def sigpipe_is_at_its_default_in_the_program():
     assert status == 0 and json.loads(out)["stderr"]["text"] == "", out
 
 
-SCENARIOS = [
+run_cases([
     each_ending_signal_stops_the_job_and_is_the_status,
     a_document_says_cancelled,
     a_second_signal_does_not_wait_for_the_grace,
@@ -131,20 +132,4 @@ SCENARIOS = [
     no_zombie_is_left_to_init,
     closed_descriptors_are_closed_for_the_program_too,
     sigpipe_is_at_its_default_in_the_program,
-]
-
-
-def main():
-    print(f"1..{len(SCENARIOS)}", flush=True)
-    for number, scenario in enumerate(SCENARIOS, 1):
-        word = "ok"
-        try:
-            scenario()
-        except Exception:
-            word = "not ok"
-            for line in traceback.format_exc().splitlines():
-                print("#  ", line)
-        print(f"{word} {number} - {scenario.__name__.replace('_', ' ')}", flush=True)
-
-
-main()
+])

@@ -11,6 +11,19 @@ import traceback
 PATIENCE_S = 60  # how long an event may take that must come
 
 
+def needs(facility):
+    """For a case of what weir can do only with this facility of Linux: it is skipped where
+    weir is built without (configure --disable-linux)."""
+    with open(os.path.join(os.environ["builddir"], "config.h"), encoding="utf-8") as file:
+        missing = "#define WEIR_LINUX" not in file.read()
+
+    def mark(case):
+        if missing:
+            case.skipped = f"weir is built without {facility}"
+        return case
+    return mark
+
+
 def run_cases(cases):
     wanted = os.environ.get("WEIR_TEST")
     if wanted:
@@ -18,8 +31,11 @@ def run_cases(cases):
     print(f"1..{len(cases)}", flush=True)
     for number, case in enumerate(cases, 1):
         word = "ok"
+        skipped = getattr(case, "skipped", "")
         try:
-            if inspect.signature(case).parameters:
+            if skipped:
+                pass
+            elif inspect.signature(case).parameters:
                 with tempfile.TemporaryDirectory() as directory:
                     case(directory)
             else:
@@ -28,7 +44,8 @@ def run_cases(cases):
             word = "not ok"
             for line in traceback.format_exc().splitlines():
                 print("#  ", line)
-        print(f"{word} {number} - {case.__name__.replace('_', ' ')}", flush=True)
+        name = case.__name__.replace("_", " ")
+        print(f"{word} {number} - {name}{skipped and ' # SKIP ' + skipped}", flush=True)
 
 
 def await_that(holds, what):
