@@ -468,6 +468,53 @@ static void a_stage_in_a_session_of_its_own_is_ended(void)
     weir_close(weir);
 }
 
+enum { MANY_STAGES = 30 };
+
+struct order {
+    int started[MANY_STAGES];
+    int lines, early;
+};
+
+static void note_order(const struct weir_event *event, void *context)
+{
+    struct order *order = context;
+
+    if (event->stage < 0)
+        return;
+    order->lines += event->kind == WEIR_EVENT_STDERR_LINE;
+    if (event->kind == WEIR_EVENT_STARTED)
+        order->started[event->stage] = 1;
+    else
+        order->early += !order->started[event->stage];
+}
+
+/* The first have said much before the last is started, and only then is it told. */
+static void nothing_is_told_of_a_stage_before_its_start(void)
+{
+    struct weir_options options;
+    struct order order = {0};
+    weir_pipeline_t *pipeline = quiet_pipeline();
+    struct weir_pipe_report report;
+    weir_t *weir;
+
+    weir_options_init(&options);
+    options.on_event = note_order;
+    options.event_context = &order;
+    weir = weir_open(&options, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(weir);
+    for (int i = 0; i < MANY_STAGES; i++) {
+        struct weir_stage stage = stage_of(ARGV("sh", "-c", "echo line >&2; echo word"));
+
+        stage.meter = i + 1 < MANY_STAGES;
+        add_stage(pipeline, &stage);
+    }
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(order.lines, MANY_STAGES);
+    CU_ASSERT_EQUAL(order.early, 0);
+    weir_pipe_report_clear(&report);
+    weir_close(weir);
+}
+
 /* --- 22: odd lengths ---------------------------------------------------------- */
 
 static void twenty_stages_are_one_pipeline(void)
@@ -1024,6 +1071,8 @@ int main(void)
         {"a stage that closes stdout and lives is waited for",
          a_stage_that_closes_stdout_and_lives_is_waited_for},
         {"a holder of the pipe is named and ended", a_holder_of_the_pipe_is_named_and_ended},
+        {"nothing is told of a stage before its start",
+         nothing_is_told_of_a_stage_before_its_start},
         {"a stage in a session of its own is ended", a_stage_in_a_session_of_its_own_is_ended},
         {"a holder of a kernel pipe yields to the deadline",
          a_holder_of_a_kernel_pipe_yields_to_the_deadline},
