@@ -8,6 +8,11 @@
  * When the host dies, even by SIGKILL, the spawner ends all that was started:
  * SIGTERM, the grace, SIGKILL.
  *
+ * A job's processes are found by Linux's means (a subreaper, /proc), wherever they
+ * went.  Without them a job is its process group: who leaves that is not ended with
+ * it, who holds a pipe open is not named, and a host that was killed is not missed
+ * as long as a copy that it forked lives.
+ *
  * Threads: a context may be used by many threads at once.  A thread that waits
  * runs the loop for all of them; a lone caller pays nothing for it.  After
  * fork(2) a child process must not use its parent's context.

@@ -80,7 +80,7 @@ struct weir_pool_options {
 
     uint64_t recycle_calls;  /* a worker is replaced after so many calls; 0: never */
     int64_t recycle_age_ms;  /* or after this time; WEIR_FOREVER */
-    uint64_t recycle_rss_kb; /* or when it is larger after a call; 0: never */
+    uint64_t recycle_rss_kb; /* or when it is larger after a call, as Linux's /proc says; 0: never */
 
     int stderr_fd; /* where the workers' stderr goes; borrowed; -1: only its tail is kept.  2 */
 };

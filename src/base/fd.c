@@ -50,24 +50,11 @@ int weir__fd_above_stdio(int *fd, struct weir_error *error)
     return 0;
 }
 
-static int open_pipe(int ends[2])
-{
-#ifdef HAVE_PIPE2
-    return pipe2(ends, O_CLOEXEC);
-#else
-    if (pipe(ends) < 0)
-        return -1;
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    return 0;
-#endif
-}
-
 int weir__pipe(int ends[2], struct weir_error *error)
 {
     int status;
 
-    if (open_pipe(ends) < 0) {
+    if (pipe2(ends, O_CLOEXEC) < 0) {
         ends[FD_READ_END] = ends[FD_WRITE_END] = -1;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open a pipe");
     }
@@ -87,6 +74,44 @@ void weir__fd_set_nonblocking(int fd)
 
     if (flags >= 0 && !(flags & O_NONBLOCK))
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int weir__fd_reopen(int fd, int flags)
+{
+#ifdef WEIR_LINUX
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, flags | O_CLOEXEC | O_NOCTTY);
+#else
+    /* Elsewhere /dev/fd, where it exists, gives the same description again. */
+    (void)fd;
+    (void)flags;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+int weir__fd_of_directory(const char *path)
+{
+#ifdef WEIR_LINUX
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+#else
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#endif
+}
+
+size_t weir__pipe_resize(int fd, size_t size)
+{
+#ifdef WEIR_LINUX
+    int got = fcntl(fd, F_SETPIPE_SZ, (int)size);
+
+    return got > 0 ? (size_t)got : 0;
+#else
+    (void)fd;
+    (void)size;
+    return 0;
+#endif
 }
 
 struct held {
@@ -245,16 +270,14 @@ int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error
 
 void weir__close_from_portable(int first)
 {
-    DIR *dir = opendir("/proc/self/fd");
     long limit = sysconf(_SC_OPEN_MAX);
+#ifdef WEIR_LINUX /* elsewhere /dev/fd may list what is not open, and not what is */
+    DIR *dir = opendir("/proc/self/fd");
 
-    if (dir == NULL)
-        dir = opendir("/dev/fd");
     if (dir != NULL) {
         struct dirent *entry;
 
-        /* Closing what is listed does not disturb the listing: Linux and the
-         * BSDs go by number. */
+        /* Closing what is listed does not disturb the listing: it goes by number. */
         while ((entry = readdir(dir)) != NULL) {
             int fd = atoi(entry->d_name);
 
@@ -264,6 +287,7 @@ void weir__close_from_portable(int first)
         closedir(dir);
         return;
     }
+#endif
     for (int fd = first; fd < (limit > 0 ? limit : 1024); fd++)
         close(fd);
 }

@@ -42,8 +42,21 @@ int weir__write_all(int fd, const void *bytes, size_t length);
  * Errors: SYSTEM. */
 int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error);
 
+/* Opens what fd is open on once more: a description of its own, close-on-exec.
+ * Returns a descriptor, or -1 where that cannot be done: always without
+ * Linux's /proc. */
+int weir__fd_reopen(int fd, int flags);
+
+/* Opens a directory for fchdir(2), close-on-exec; without O_PATH one that may be
+ * entered and not read cannot be.  Returns a descriptor, or -1. */
+int weir__fd_of_directory(const char *path);
+
+/* Asks for a pipe that holds size bytes.  Returns what it holds now, or 0 where
+ * nobody says. */
+size_t weir__pipe_resize(int fd, size_t size);
+
 /* Closes every descriptor from first on: close_range(2), else the list in
- * /proc/self/fd or /dev/fd, else all up to the limit. */
+ * /proc/self/fd, else all up to the limit. */
 void weir__close_from(int first);
 
 /* The portable ways, for the tests that compare them. */

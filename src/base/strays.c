@@ -11,13 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#ifdef HAVE_SYS_SYSCALL_H
+#ifdef WEIR_LINUX
 #include <sys/syscall.h>
 #endif
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/fd.h"
+
+/* Where Linux tells of processes.  In a root without it nothing is found there, and
+ * the rest of weir goes by that; so it does on other systems. */
+#ifdef WEIR_LINUX
+#define PROC "/proc"
+#else
+#define PROC "/no/proc"
+#endif
 
 void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE])
 {
@@ -35,6 +44,17 @@ void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE])
         cookie[2 * i + 1] = digits[bits[i] & 15];
     }
     cookie[2 * sizeof bits] = '\0';
+}
+
+int weir__process_watch(pid_t pid)
+{
+#if defined WEIR_LINUX && defined SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    (void)pid;
+    errno = ENOSYS;
+    return -1;
+#endif
 }
 
 /* Reads a file of /proc whole.  Returns 0, or -1. */
@@ -61,7 +81,7 @@ int weir__process_has_cookie(pid_t pid, const char *cookie)
     char path[64];
     int answer;
 
-    snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
+    snprintf(path, sizeof path, PROC "/%ld/environ", (long)pid);
     if (slurp(path, &bytes) < 0 || bytes.length == 0)
         answer = -1;
     else
@@ -73,11 +93,11 @@ int weir__process_has_cookie(pid_t pid, const char *cookie)
 int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
 {
     char path[64], text[512], *after_name;
-    long parent, group;
+    long parent, group, pages;
     ssize_t count;
     int fd;
 
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    snprintf(path, sizeof path, PROC "/%ld/stat", (long)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -90,64 +110,68 @@ int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
     if (after_name == NULL
         || sscanf(after_name + 1,
                   " %c %ld %ld %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u "
-                  "%lu",
-                  &stat->state, &parent, &group, &stat->memory)
-               != 4)
+                  "%lu %ld",
+                  &stat->state, &parent, &group, &stat->memory, &pages)
+               != 5)
         return -1;
     stat->parent = (pid_t)parent;
     stat->group = (pid_t)group;
+    stat->resident_kb = pages * (sysconf(_SC_PAGESIZE) / 1024);
     return 0;
 }
 
-static int belongs(pid_t pid, const char *cookie, pid_t pgid)
+/* Signals a process that is nobody's child of ours: a pidfd pins it while it is
+ * looked at again, so that the signal cannot hit a successor of its pid. */
+static void signal_pinned(pid_t pid, int signal, const char *cookie)
+{
+    int pidfd = weir__process_watch(pid);
+
+    if (weir__process_has_cookie(pid, cookie) == 1) {
+        if (pidfd < 0)
+            kill(pid, signal);
+#if defined WEIR_LINUX && defined SYS_pidfd_send_signal
+        else
+            syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+#endif
+    }
+    weir__close(&pidfd);
+}
+
+static int is_in_group(pid_t pid, pid_t group)
 {
     struct weir__process_stat stat;
 
-    if (weir__process_has_cookie(pid, cookie) == 1)
-        return 1;
-    return pgid > 0 && weir__process_stat(pid, &stat) == 0 && stat.group == pgid
+    return group > 0 && weir__process_stat(pid, &stat) == 0 && stat.group == group
            && stat.state != 'Z' && stat.state != 'X';
 }
 
-/* Signals a process that is nobody's child of ours: a pidfd pins it while it
- * is looked at again, so that the signal cannot hit a successor of its pid. */
-static void signal_pinned(pid_t pid, int signal, const char *cookie, pid_t pgid)
+int weir__strays_are_found(void)
 {
-#if defined SYS_pidfd_open && defined SYS_pidfd_send_signal
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-    if (pidfd >= 0) {
-        if (belongs(pid, cookie, pgid))
-            syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
-        close(pidfd);
-        return;
-    }
-    if (errno == ESRCH)
-        return;
-#else
-    (void)cookie;
-    (void)pgid;
-#endif
-    kill(pid, signal);
+    return access(PROC "/self/environ", R_OK) == 0;
 }
 
-int weir__strays_signal(const char *cookie, pid_t pgid, int signal)
+int weir__strays_signal(const char *cookie, pid_t group, int signal)
 {
-    DIR *dir = opendir("/proc");
+    DIR *dir = opendir(PROC);
     struct dirent *entry;
     int found = 0;
 
-    if (dir == NULL)
+    if (dir == NULL && (group <= 0 || group == getpgrp()))
         return -1;
+    if (dir == NULL)
+        return kill(-group, 0) == 0 || errno == EPERM;
     while ((entry = readdir(dir)) != NULL) {
         pid_t pid = (pid_t)atol(entry->d_name);
 
-        if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid()
-            || !belongs(pid, cookie, pgid))
+        if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid())
             continue;
-        found++;
-        if (signal != 0)
-            signal_pinned(pid, signal, cookie, pgid);
+        if (is_in_group(pid, group)) {
+            found++;
+        } else if (cookie != NULL && weir__process_has_cookie(pid, cookie) == 1) {
+            found++;
+            if (signal != 0)
+                signal_pinned(pid, signal, cookie);
+        }
     }
     closedir(dir);
     return found;
@@ -159,7 +183,7 @@ void weir__process_command(pid_t pid, char *command, size_t size)
     char path[64];
     size_t length = 0;
 
-    snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
+    snprintf(path, sizeof path, PROC "/%ld/cmdline", (long)pid);
     if (slurp(path, &bytes) == 0) {
         while (bytes.length > 0 && bytes.bytes[bytes.length - 1] == '\0')
             bytes.length--;
@@ -180,10 +204,10 @@ static int is_write_end(const char *pid, const char *name, ino_t inode)
     ssize_t count;
     int fd;
 
-    snprintf(path, sizeof path, "/proc/%s/fd/%s", pid, name);
+    snprintf(path, sizeof path, PROC "/%s/fd/%s", pid, name);
     if (stat(path, &file) < 0 || !S_ISFIFO(file.st_mode) || file.st_ino != inode)
         return 0;
-    snprintf(path, sizeof path, "/proc/%s/fdinfo/%s", pid, name);
+    snprintf(path, sizeof path, PROC "/%s/fdinfo/%s", pid, name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
@@ -195,7 +219,7 @@ static int is_write_end(const char *pid, const char *name, ino_t inode)
 
 pid_t weir__pipe_holder(ino_t inode, pid_t except)
 {
-    DIR *processes = opendir("/proc");
+    DIR *processes = opendir(PROC);
     struct dirent *process, *fd;
     pid_t holder = 0;
 
@@ -207,7 +231,7 @@ pid_t weir__pipe_holder(ino_t inode, pid_t except)
 
         if (!isdigit((unsigned char)process->d_name[0]) || atol(process->d_name) == except)
             continue;
-        snprintf(path, sizeof path, "/proc/%s/fd", process->d_name);
+        snprintf(path, sizeof path, PROC "/%s/fd", process->d_name);
         fds = opendir(path);
         if (fds == NULL)
             continue;

@@ -3,6 +3,9 @@
  * Every process of a job has WEIR_JOB in its environment: the cookies of the
  * jobs around it and its own, joined by dots.  A descendant that left its
  * process group or lost its parent still has it.
+ *
+ * All this is read from Linux's /proc.  Where there is none, or another system,
+ * nothing is known of other processes but whether a process group has members.
  */
 #ifndef WEIR_BASE_STRAYS_H
 #define WEIR_BASE_STRAYS_H
@@ -21,20 +24,29 @@ void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE]);
  * or another user's). */
 int weir__process_has_cookie(pid_t pid, const char *cookie);
 
-/* The process's state letter, parent, group and size of memory from
- * /proc/PID/stat.  Returns 0, or -1 when it is gone or there is no /proc.  One
- * on its way out gives up its memory first, and its environment with it. */
+/* What /proc/PID/stat says of a process.  Returns 0, or -1 when it is gone or
+ * there is no /proc.  One on its way out gives up its memory first, and its
+ * environment with it. */
 struct weir__process_stat {
     char state;
     pid_t parent, group;
     unsigned long memory;
+    long resident_kb;
 };
 int weir__process_stat(pid_t pid, struct weir__process_stat *stat);
 
-/* Sends signal (0: none) to every living process that carries the cookie or is
- * in group pgid (0: none), itself apart.  Returns how many there are, or -1
- * where there is no /proc to look in. */
-int weir__strays_signal(const char *cookie, pid_t pgid, int signal);
+/* Whether processes can be found by their cookies here. */
+int weir__strays_are_found(void);
+
+/* Returns a descriptor that becomes readable when the process ends, or -1 where
+ * the system has none. */
+int weir__process_watch(pid_t pid);
+
+/* Returns how many living processes carry the cookie (NULL: none) or are in the
+ * group (0: none), the caller apart; those outside the group are sent signal (0:
+ * none): a group has kill(2).  Without /proc, 1 or 0 for whether the group has
+ * members, zombies among them, and -1 for no group or the caller's own. */
+int weir__strays_signal(const char *cookie, pid_t group, int signal);
 
 /* The process's command line as people write it, cut to size; "" when it
  * cannot be read. */

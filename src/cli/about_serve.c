@@ -89,6 +89,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "recycle-rss", .kind = CLI_SIZE, .offset = AT(recycle_rss), .metavar = "SIZE",
         .group = recycling,
         .help = "or when it has grown so large",
+        .more = "What a worker has grown to is read from Linux's `/proc`, and not known elsewhere.",
     },
     [SERVE_START_TIMEOUT] = {
         .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),

@@ -45,16 +45,6 @@ static int open_as_it_stands(struct weir_map *map, const char *path)
     return fd;
 }
 
-/* A description of our own, which may be non-blocking without anybody else's
- * becoming so. */
-static int reopen(int fd)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-}
-
 static int open_output(struct weir_map *map, struct weir_error *error)
 {
     const char *path = map->options.output;
@@ -72,7 +62,9 @@ static int open_output(struct weir_map *map, struct weir_error *error)
     } else {
         if (fstat(map->options.output_fd, &file) == 0 && !S_ISREG(file.st_mode)
             && !S_ISSOCK(file.st_mode))
-            map->out.fd = reopen(map->options.output_fd);
+            /* A description of our own, which may be non-blocking without anybody
+             * else's becoming so. */
+            map->out.fd = weir__fd_reopen(map->options.output_fd, O_WRONLY | O_NONBLOCK);
         map->out.is_shared = map->out.fd < 0;
         if (map->out.is_shared)
             map->out.fd = fcntl(map->options.output_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

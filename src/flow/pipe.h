@@ -54,6 +54,7 @@ struct weir_pipe {
     struct weir__passer passer;
     weir__timer *deadline, *drain;
     int job_over, draining;
+    int hears; /* the job's start, or its end, has been told: so may be what it puts out */
     int cancelled;
     int hurried; /* it was stopped as a whole: nobody's reader is waited for beyond the drain time
                   */
@@ -102,6 +103,9 @@ void weir__pipe_finish(struct weir_pipe *pipe);
  * Errors: those of both. */
 int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
                             struct weir__ends *ends);
+
+/* From now on news of what the stages put out may be told. */
+void weir__pipe_hear(struct weir_pipe *pipe);
 
 /* Starts what passes stderr on. */
 int weir__pipe_open_passer(struct weir_pipe *pipe);

@@ -10,6 +10,12 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+static void tell_progress(struct weir__pipe_stage *stage)
+{
+    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
+                    0);
+}
+
 static void output_passed(void *owner, size_t length)
 {
     struct weir__pipe_stage *stage = owner;
@@ -17,8 +23,8 @@ static void output_passed(void *owner, size_t length)
     (void)length;
     if (stage->idle != NULL)
         stage->last_output_ns = weir__clock_ns();
-    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
-                    0);
+    if (stage->pipe->hears)
+        tell_progress(stage);
 }
 
 static void output_ended(void *owner, int failed)
@@ -75,9 +81,20 @@ static void passer_has_room(void *owner)
 {
     struct weir_pipe *pipe = owner;
 
-    for (size_t i = 0; i < pipe->count; i++)
+    for (size_t i = 0; i < pipe->count && pipe->hears; i++)
         if (weir__capture_is_open(&pipe->stages[i].errors))
             weir__capture_pause(&pipe->stages[i].errors, 0);
+}
+
+void weir__pipe_hear(struct weir_pipe *pipe)
+{
+    if (pipe->hears)
+        return;
+    pipe->hears = 1;
+    passer_has_room(pipe);
+    for (size_t i = 0; i < pipe->count; i++)
+        if (pipe->stages[i].relay.total > 0)
+            tell_progress(&pipe->stages[i]);
 }
 
 static void passer_is_empty(void *owner)
@@ -101,6 +118,8 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
                                      pipe->settings.max_stderr, 0, &pipe->life.error);
         if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
             weir__error_lines_init(&stage->lines, take_line, stage);
+        if (status == 0)
+            weir__capture_pause(&stage->errors, 1); /* until its start has been told */
     }
     if (from >= 0 && view->charset != NULL) {
         decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);

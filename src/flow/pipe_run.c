@@ -266,6 +266,7 @@ static void job_started(void *owner, const pid_t *pids, size_t count)
         pipe->stages[pipe->plain[i]].report.result.pid = pids[i];
         weir__pipe_tell(pipe, (int)pipe->plain[i], WEIR_EVENT_STARTED, 0, NULL, 0);
     }
+    weir__pipe_hear(pipe);
 }
 
 void weir__pipe_stage_ended(struct weir__pipe_stage *stage, int64_t at_ns)
@@ -303,6 +304,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     for (size_t i = nth + 1; i < pipe->plain_count; i++)
         weir__pipe_never_began(&pipe->stages[pipe->plain[i]], now_ns);
     stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
+    weir__pipe_hear(pipe);
 }
 
 void weir__pipe_after_exit(struct weir_pipe *pipe)
@@ -364,6 +366,7 @@ static void lose_rest(struct weir_pipe *pipe, enum weir_why why)
         weir__pipe_tell(pipe, (int)i, WEIR_EVENT_STATUS_LOST, 0, NULL, 0);
     }
     pipe->job_over = 1;
+    weir__pipe_hear(pipe);
     if (pipe->living == 0)
         drain(pipe);
     weir__pipe_finish(pipe);

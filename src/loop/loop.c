@@ -21,6 +21,7 @@ struct weir__loop {
     int quiet;                 /* settling: nobody is called back */
     weir__watch *late_watches; /* what fired meanwhile */
     weir__timer *late_timers;
+    int is_due; /* something must be looked at again, and no descriptor tells of it */
 #ifdef HAVE_SYS_TIMERFD_H
     /* libuv's timers live in the timeout of its poll.  Somebody who polls the
      * backend descriptor alone sees them through this one. */
@@ -80,14 +81,14 @@ static int open_alarm(weir__loop *loop)
     return 0;
 }
 
-static void set_alarm(weir__loop *loop, int at_once)
+static void set_alarm(weir__loop *loop)
 {
     struct itimerspec when = {0};
     uint64_t at_ms;
     int ms;
 
     uv_update_time(&loop->uv);
-    ms = at_once ? 0 : uv_backend_timeout(&loop->uv);
+    ms = weir__loop_timeout_ms(loop);
     at_ms = ms >= 0 ? uv_now(&loop->uv) + (uint64_t)ms : 0;
     if (at_ms == loop->alarm_at_ms && ms != 0)
         return;
@@ -105,10 +106,9 @@ static int open_alarm(weir__loop *loop)
     return 0;
 }
 
-static void set_alarm(weir__loop *loop, int at_once)
+static void set_alarm(weir__loop *loop)
 {
     (void)loop;
-    (void)at_once;
 }
 #endif
 
@@ -218,6 +218,7 @@ void weir__loop_free(weir__loop *loop)
 void weir__loop_run(weir__loop *loop, int wait)
 {
     loop->has_news = 0;
+    loop->is_due = 0;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
@@ -233,7 +234,7 @@ int weir__loop_fd(const weir__loop *loop)
 
 int weir__loop_timeout_ms(const weir__loop *loop)
 {
-    return uv_backend_timeout(&loop->uv);
+    return loop->is_due ? 0 : uv_backend_timeout(&loop->uv);
 }
 
 static void note_news(uv_loop_t *uv)
@@ -360,18 +361,18 @@ void weir__timer_close(weir__timer **timer)
 
 void weir__loop_settle(weir__loop *loop)
 {
-    int at_once;
-
     /* libuv tells the kernel of new watches when it polls.  What fires there
      * fires again in the next run. */
     loop->quiet = 1;
-    if (loop->has_news)
-        weir__loop_run(loop, 0);
+    if (loop->has_news) {
+        loop->has_news = 0;
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+    }
     loop->quiet = 0;
-    at_once = loop->late_watches != NULL;
+    loop->is_due |= loop->late_watches != NULL;
     for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)
         weir__watch_set(loop->late_watches, loop->late_watches->bits);
     for (; loop->late_timers != NULL; loop->late_timers = loop->late_timers->next_late)
         uv_timer_start(&loop->late_timers->uv, timer_fired, 0, 0);
-    set_alarm(loop, at_once);
+    set_alarm(loop);
 }

@@ -1,7 +1,6 @@
 /* One worker of a pool: from its start to its end.  The states are drawn in pool.h. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/strays.h"
 #include "pool/pool.h"
 
 enum {
@@ -119,21 +119,9 @@ static void settle_calls(struct weir__peer *peer, uint64_t unread, const char *h
 
 uint64_t weir__peer_rss_kb(const struct weir__peer *peer)
 {
-    char path[64], text[128];
-    unsigned long long pages = 0;
-    ssize_t count;
-    int fd;
+    struct weir__process_stat stat;
 
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)peer->worker.result.pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    count = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[count > 0 ? count : 0] = '\0';
-    if (sscanf(text, "%*u %llu", &pages) != 1)
-        return 0;
-    return pages * (unsigned long long)sysconf(_SC_PAGESIZE) / 1024;
+    return weir__process_stat(peer->worker.result.pid, &stat) == 0 ? (uint64_t)stat.resident_kb : 0;
 }
 
 /* It has answered a call: is it time for another one to take its place? */

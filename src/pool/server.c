@@ -160,7 +160,7 @@ void weir__socket_unbind(const char *path, int fd)
 /* Only this user and root are served. */
 static int is_welcome(int fd)
 {
-#ifdef SO_PEERCRED
+#ifndef HAVE_GETPEEREID
     struct ucred peer;
     socklen_t length = sizeof peer;
 

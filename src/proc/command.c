@@ -3,7 +3,6 @@
 #include "proc/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,11 +72,7 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
 
 int weir__command_open_cwd(const struct weir_command *command)
 {
-#ifdef O_PATH
-    int fd = open(command->cwd != NULL ? command->cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-#else
-    int fd = open(command->cwd != NULL ? command->cwd : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-#endif
+    int fd = weir__fd_of_directory(command->cwd != NULL ? command->cwd : ".");
 
     if (fd < 0 || weir__fd_above_stdio(&fd, NULL) < 0)
         return errno == EPERM ? -EACCES : -errno; /* -1 is taken: "the same directory" */

@@ -114,6 +114,7 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
         link->dir_device = here.st_dev;
         link->dir_inode = here.st_ino;
     }
+    link->finds_strays = weir__strays_are_found();
     strings_free(link->environment);
     link->environment = strings_copy(environ);
     status = link->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
@@ -136,6 +137,16 @@ int weir__link_shares_directory(const struct weir__link *link)
            && here.st_ino == link->dir_inode;
 }
 
+/* What a program with more rights than its user does not take from him. */
+static const char *trusted_getenv(const char *name)
+{
+#ifdef HAVE_SECURE_GETENV
+    return secure_getenv(name);
+#else
+    return issetugid() ? NULL : getenv(name);
+#endif
+}
+
 int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
                     struct weir_error *error)
 {
@@ -144,7 +155,7 @@ int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int
     link->socket = -1;
     link->from = "as the host says";
     if (path == NULL) {
-        path = secure_getenv("WEIR_SPAWNER");
+        path = trusted_getenv("WEIR_SPAWNER");
         link->from = "from WEIR_SPAWNER";
     }
     if (path == NULL || *path == '\0') {
@@ -389,7 +400,7 @@ static json_t *start_request(struct weir__link *link, const struct weir__job *jo
     if (request == NULL)
         return NULL;
     pass_fd(request, "tty", terminal, fds, fd_count);
-    if (job->quiet)
+    if (job->quiet && link->finds_strays)
         json_object_set_new(request, "quiet", json_true());
     if (job->leaders)
         json_object_set_new(request, "leaders", json_true());

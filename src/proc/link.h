@@ -57,6 +57,7 @@ struct weir__link {
     weir__watch *watch;
     dev_t dir_device; /* the directory that the spawner is in */
     ino_t dir_inode;
+    int finds_strays;   /* by their cookies, if the spawner dies; else by their group */
     char **environment; /* as the spawner has it: NULL-terminated copy */
     struct weir__job *jobs;
     int64_t last_id;

@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef HAVE_SYS_PRCTL_H
+#ifdef WEIR_LINUX
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #endif
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@
 /* vfork(2) keeps the cost of a start away from the spawner's size and gives the
  * child the processor at once.  The child below changes nothing of the
  * spawner's memory but its own stack.  Sanitizers cannot follow vfork. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __linux__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined WEIR_LINUX
 #define start_process fork
 #elif defined __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
@@ -145,7 +146,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     const struct child_plan *plan = errand->plan;
     sigset_t none;
 
-#ifdef PR_SET_PDEATHSIG
+#ifdef WEIR_LINUX
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != errand->spawner)
         _exit(127);
@@ -165,7 +166,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
          * between them leaves time to hear the first. */
         if (limit->resource == RLIMIT_CPU)
             both.rlim_max++;
-        if (setrlimit((__rlimit_resource_t)limit->resource, &both) < 0)
+        if (setrlimit(limit->resource, &both) < 0)
             give_up(errand, "limit", errno, NULL);
     }
     /* Not pipecmd_fchdir(): it ends the child with a status of its own. */
@@ -226,4 +227,44 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     }
     close(report[FD_READ_END]);
     return pid;
+}
+
+#ifdef WEIR_LINUX
+/* waitid(2) as Linux has it, with the usage of a child that stays a zombie: glibc's
+ * waitid() leaves the fifth argument out. */
+static int peek(pid_t pid, struct child_end *end)
+{
+    siginfo_t info = {0};
+
+    if (syscall(SYS_waitid, pid > 0 ? P_PID : P_ALL, pid, &info, WEXITED | WNOHANG | WNOWAIT,
+                &end->usage)
+            < 0
+        || info.si_pid == 0)
+        return 0;
+    end->pid = info.si_pid;
+    end->is_zombie = 1;
+    *(info.si_code == CLD_EXITED ? &end->code : &end->signal) = info.si_status;
+    return 1;
+}
+#endif
+
+int child_ended(pid_t pid, int stays, struct child_end *end)
+{
+    int status;
+
+    *end = (struct child_end){0};
+#ifdef WEIR_LINUX
+    if (stays)
+        return peek(pid, end);
+#else
+    (void)stays;
+#endif
+    end->pid = wait4(pid, &status, WNOHANG, &end->usage);
+    if (end->pid <= 0)
+        return 0;
+    if (WIFEXITED(status))
+        end->code = WEXITSTATUS(status);
+    else
+        end->signal = WTERMSIG(status);
+    return 1;
 }

@@ -5,6 +5,7 @@
 #ifndef WEIR_SPAWNER_CHILD_H
 #define WEIR_SPAWNER_CHILD_H
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "spawner/request.h"
@@ -25,8 +26,20 @@ struct child_failure {
     char detail[256]; /* the interpreter that is missing, or "" */
 };
 
+struct child_end {
+    pid_t pid;
+    int code, signal; /* signal 0: it exited with code */
+    struct rusage usage;
+    int is_zombie; /* it is still there, for waitpid(2) */
+};
+
 /* Returns the pid of a child that has executed its program, or -1 with
  * *failure set and no child left. */
 pid_t child_start(const struct child_plan *plan, struct child_failure *failure);
+
+/* Looks whether a child, or with pid -1 any child, has ended: returns 1 with *end
+ * filled, or 0.  It stays a zombie if stays is set and the system tells a zombie's
+ * usage. */
+int child_ended(pid_t pid, int stays, struct child_end *end);
 
 #endif

@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef HAVE_SYS_PRCTL_H
-#include <sys/prctl.h>
-#endif
-#ifdef HAVE_SYS_SYSCALL_H
-#include <sys/syscall.h>
-#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,6 +135,12 @@ static void signal_all(const struct job *job, int signal)
 {
     if (job->group > 0)
         kill(-job->group, signal);
+    for (size_t i = 0; i < job->stage_count; i++) {
+        pid_t pid = job->stages[i].living ? job->stages[i].pid : 0;
+
+        if (pid > 0 && getpgid(pid) != job->group) /* setsid(2), most likely: it leads its own */
+            kill(getpgid(pid) == pid ? -pid : pid, signal);
+    }
     orphans_signal(job->id, job->cookie, job->group, signal);
 }
 
@@ -271,41 +271,33 @@ void jobs_stop_all(void)
     }
 }
 
-/* Tells of one exit; the process stays a zombie until its job has ended. */
-static void tell_exit(struct job *job, struct stage *stage, const siginfo_t *info,
-                      const struct rusage *usage, int64_t seen_ns)
+/* Tells of one exit.  Who is still a zombie stays one until its job has ended. */
+static void tell_exit(struct job *job, struct stage *stage, const struct child_end *end,
+                      int64_t seen_ns)
 {
-    int exited = info->si_code == CLD_EXITED;
+    const struct rusage *usage = &end->usage;
     int ended;
 
     stage->living = 0;
     job->living--;
+    if (!end->is_zombie)
+        stage->pid = 0; /* it may be somebody else's by now */
     ended = job->living == 0 && orphans_count(job->id, job->cookie, job->group) == 0;
     answer("{\"job\":%lld,\"what\":\"exit\",\"stage\":%zu,\"pid\":%ld,\"code\":%d,\"signal\":%d,"
            "\"user_us\":%lld,\"system_us\":%lld,\"max_rss_kb\":%ld,\"at_ns\":%lld,\"ended\":%s}",
-           (long long)job->id, (size_t)(stage - job->stages), (long)stage->pid, exited ? info->si_status : 0,
-           exited ? 0 : info->si_status,
-           (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
-           (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec,
-           usage->ru_maxrss, (long long)seen_ns, ended ? "true" : "false");
+           (long long)job->id, (size_t)(stage - job->stages), (long)end->pid, end->code,
+           end->signal, (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
+           (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec, usage->ru_maxrss,
+           (long long)seen_ns, ended ? "true" : "false");
     if (ended)
         remove_job(job);
 }
 
-/* waitid(2) as Linux has it: with the usage of a child that stays a zombie.
- * glibc's waitid() leaves the fifth argument out. */
-static int peek(idtype_t type, pid_t pid, siginfo_t *info, struct rusage *usage)
+/* A zombie keeps its pid and its group's number from being given away.  But where we
+ * can only ask whether the group has members left, it would be taken for one. */
+static int next_end(pid_t pid, struct child_end *end)
 {
-    memset(info, 0, sizeof *info);
-    memset(usage, 0, sizeof *usage);
-#ifdef SYS_waitid
-    if (syscall(SYS_waitid, type, pid, info, WEXITED | WNOHANG | WNOWAIT, usage) < 0)
-        return 0;
-#else
-    if (waitid(type, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) < 0)
-        return 0;
-#endif
-    return info->si_pid != 0;
+    return child_ended(pid, orphans_are_told(), end);
 }
 
 /* Looks at every stage by its pid: needed once a zombie that we hold hides the
@@ -313,8 +305,7 @@ static int peek(idtype_t type, pid_t pid, siginfo_t *info, struct rusage *usage)
 static void peek_each(int64_t seen_ns)
 {
     struct job *next;
-    struct rusage usage;
-    siginfo_t info;
+    struct child_end end;
 
     for (struct job *job = jobs; job != NULL; job = next) {
         size_t count = job->stage_count, living = job->living;
@@ -324,8 +315,8 @@ static void peek_each(int64_t seen_ns)
             if (!job->stages[i].living)
                 continue;
             living--;
-            if (peek(P_PID, job->stages[i].pid, &info, &usage))
-                tell_exit(job, &job->stages[i], &info, &usage, seen_ns);
+            if (next_end(job->stages[i].pid, &end))
+                tell_exit(job, &job->stages[i], &end, seen_ns);
         }
     }
 }
@@ -346,20 +337,19 @@ static void tell_paused(void)
 
 void jobs_reap(void)
 {
-    struct rusage usage;
-    siginfo_t info;
+    struct child_end end;
     struct job *job, *next;
     /* Who is found dead in one look has died at one time: the order in which the
      * system names them says nothing. */
     int64_t seen_ns = weir__clock_ns();
 
-    while (peek(P_ALL, 0, &info, &usage)) {
-        struct stage *stage = find_stage(info.si_pid, &job);
+    while (next_end(-1, &end)) {
+        struct stage *stage = find_stage(end.pid, &job);
 
         if (stage == NULL) {
-            orphans_reap(info.si_pid);
+            orphans_reap(end.pid);
         } else if (stage->living) {
-            tell_exit(job, stage, &info, &usage, seen_ns);
+            tell_exit(job, stage, &end, seen_ns);
         } else {
             peek_each(seen_ns);
             orphans_reap_all();

@@ -13,6 +13,8 @@
  *
  * The stages that have exited stay zombies until the job has ended, so that no
  * pid and no group number can be given away while signals may still be sent.
+ * Where the spawner is no subreaper they are taken at once, for an empty group is
+ * the sign that the job has ended; its number is safe as long as it has members.
  */
 #ifndef WEIR_SPAWNER_JOB_H
 #define WEIR_SPAWNER_JOB_H

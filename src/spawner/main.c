@@ -17,13 +17,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#ifdef HAVE_SYS_SYSCALL_H
-#include <sys/syscall.h>
-#endif
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/message.h"
+#include "base/strays.h"
 #include "spawner/answer.h"
 #include "spawner/job.h"
 #include "spawner/request.h"
@@ -109,16 +107,12 @@ static int serve(void)
  * then, or -1 where the system has none. */
 static int watch_host(void)
 {
-#ifdef SYS_pidfd_open
     pid_t host = getppid();
-    int fd = (int)syscall(SYS_pidfd_open, host, 0);
+    int fd = weir__process_watch(host);
 
     if (getppid() != host)
         _exit(0); /* it is gone already, and nothing has been started */
     return fd;
-#else
-    return -1;
-#endif
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef HAVE_SYS_PRCTL_H
+#ifdef WEIR_LINUX
 #include <sys/prctl.h>
 #endif
 #include <sys/wait.h>
@@ -28,7 +28,7 @@ static size_t orphan_count, orphan_room;
 
 void orphans_init(void)
 {
-#if defined WEIR_SUBREAPER && defined PR_SET_CHILD_SUBREAPER
+#ifdef WEIR_LINUX
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
         children_fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 #endif

@@ -3,7 +3,8 @@
  * Where the system makes the spawner their new parent (a subreaper), the list
  * of its children is all there is to know: whoever lives below a job has an
  * ancestor in that list.  Elsewhere all processes are looked through for the
- * job's cookie and group.
+ * job's cookie and group, and where there is no list of processes either, the
+ * group is all there is: who has left it is not found.
  */
 #ifndef WEIR_SPAWNER_ORPHANS_H
 #define WEIR_SPAWNER_ORPHANS_H

@@ -132,10 +132,7 @@ size_t weir__worker_unread(const struct weir__worker *worker)
 /* What is in the pipe goes with its last descriptor: this one keeps it. */
 static void keep_peeking(struct weir__worker *worker)
 {
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", worker->in_fd);
-    worker->peek_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    worker->peek_fd = weir__fd_reopen(worker->in_fd, O_RDONLY | O_NONBLOCK);
     if (worker->peek_fd >= 0)
         weir__fd_above_stdio(&worker->peek_fd, NULL);
 }
@@ -409,13 +406,9 @@ static const struct weir__job_ops job_ops = {
 static void size_pipes(struct weir__worker *worker, size_t size)
 {
     worker->pipe_size = PIPE_SIZE;
-#ifdef F_SETPIPE_SZ
-    if (size > PIPE_SIZE && fcntl(worker->in_fd, F_SETPIPE_SZ, (int)size) >= (int)size
-        && fcntl(worker->out_fd, F_SETPIPE_SZ, (int)size) >= (int)size)
+    if (size > PIPE_SIZE && weir__pipe_resize(worker->in_fd, size) >= size
+        && weir__pipe_resize(worker->out_fd, size) >= size)
         worker->pipe_size = size;
-#else
-    (void)size;
-#endif
 }
 
 static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,

@@ -58,7 +58,8 @@ struct weir__worker {
     uint64_t limits[WEIR_LIMIT_COUNT];
 
     int in_fd; /* write end of its stdin, -1 once closed */
-    int peek_fd; /* read end of it, once we have closed ours: to see what it leaves unread */
+    int peek_fd; /* read end of it, once we have closed ours: to see what it leaves unread;
+                    -1 where there is no such thing: then it counts as read */
     size_t left_unread; /* bytes for it that it had not read when it ended */
     weir__watch *in_watch;
     struct weir__buffer sending;

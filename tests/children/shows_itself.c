@@ -61,7 +61,7 @@ static void show_limits(void)
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         struct rlimit limit;
 
-        getrlimit((__rlimit_resource_t)limits[i].resource, &limit);
+        getrlimit(limits[i].resource, &limit);
         if (limit.rlim_cur == RLIM_INFINITY)
             printf(" %s=-", limits[i].name);
         else

@@ -63,5 +63,5 @@ check "what never ends and ignores SIGTERM is timed out and killed" timed_out
 check "text in a charset that was named is right" right_text
 check "text in another charset is readable, and counted as damaged" wrong_text
 check "bytes without a charset are whole" bytes_are_there
-check "who held the output open is named, and the program's own status kept" holder_named
-check "no process is left behind" sleepers_gone
+check_linux /proc "who held the output open is named, and the program's own status kept" holder_named
+check_linux /proc "no process is left behind" sleepers_gone

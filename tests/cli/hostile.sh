@@ -101,14 +101,14 @@ holder() {
     document 0 'd["stdout"]["abandoned"] and gone(d["stdout"]["text"]) and d["holder"]["pid"] == int(d["stdout"]["text"]) and "leaves_behind" in d["holder"]["command"]' \
         --drain 100ms "$children/leaves_behind" "$1"
 }
-check "a holder in a session of its own is named and ended" holder session
-check "... a daemon" holder daemon
-check "... a daemon without environment" holder bare
+check_linux /proc "a holder in a session of its own is named and ended" holder session
+check_linux /proc "... a daemon" holder daemon
+check_linux /proc "... a daemon without environment" holder bare
 passes_on() {
     # Without --json the daemon has weir's own stdout: whoever reads that gets its end all the same.
     weir run "$children/leaves_behind" daemon </dev/null | cat >"$work/out" && [ -s "$work/out" ] && [ ! -e "/proc/$(cat "$work/out")" ]
 }
-check "without a capture it is ended, too" passes_on
+check_linux /proc "without a capture it is ended, too" passes_on
 
 # --- 15: weir is killed ---
 
@@ -131,9 +131,9 @@ check "weir is killed: its child ends" killed "$children/says_and_stays" ready
 check "... one that ignores TERM" killed "$children/ignores_term"
 killed_behind() { killed sh -c "'$children/leaves_behind' $1 stubborn; sleep 1000"; }
 check "... what a child left in the background" killed_behind background
-check "... in a session of its own" killed_behind session
-check "... as a daemon" killed_behind daemon
-check "... as a daemon without environment" killed_behind bare
+check_linux /proc "... in a session of its own" killed_behind session
+check_linux /proc "... as a daemon" killed_behind daemon
+check_linux /proc "... as a daemon without environment" killed_behind bare
 
 # --- 19: readers that have had enough ---
 

@@ -122,7 +122,7 @@ check "--json: no such directory" told 125 'd["step"] == "chdir" and d["errno"] 
     --cwd /no/such -- true
 check "--json: a signal by name" told 139 'd["end"] == "signaled" and d["signal"] == "SIGSEGV"
     and d["code"] is None' -- sh -c 'ulimit -c 0; kill -SEGV $$'
-check "--json: who holds the output beyond the drain time" told 0 \
+check_linux /proc "--json: who holds the output beyond the drain time" told 0 \
     'd["stdout"]["abandoned"] and "sleep" in d["holder"]["command"]' \
     --drain 50ms -- sh -c 'setsid sleep 1000 & echo'
 check "--json --merge-stderr: one text" told 0 'd["stdout"]["text"] == "a\nb\n"

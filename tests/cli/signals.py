@@ -12,7 +12,7 @@ import tempfile
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, needs, run_cases  # noqa: E402
 
 
 def start(*words, **how):
@@ -92,6 +92,7 @@ def kill_9_takes_the_job_along():
     assert weir.wait() == -signal.SIGKILL
 
 
+@needs("a subreaper")
 def no_zombie_is_left_to_init():
     """In a container init may never look.  Here this process is init: see prctl(2)."""
     prctl = ctypes.CDLL(None).prctl

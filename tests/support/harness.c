@@ -32,6 +32,7 @@ static struct {
 static char marker[WEIR__COOKIE_SIZE];
 static char complaints[] = "/tmp/weir-sanitizer-XXXXXX"; /* directory of the sanitizers' logs */
 static int case_count;
+static const char *missing; /* what the running test would need */
 
 int count_open_fds(void)
 {
@@ -138,18 +139,24 @@ pid_t kill_spawner(void)
     return spawner;
 }
 
+char process_state(pid_t pid)
+{
+    char path[64], text[512];
+    const char *after_name = NULL;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    file = fopen(path, "re");
+    if (file != NULL && fgets(text, sizeof text, file) != NULL)
+        after_name = strrchr(text, ')');
+    if (file != NULL)
+        fclose(file);
+    return after_name != NULL ? after_name[2] : '\0';
+}
+
 int is_gone(pid_t pid)
 {
-    if (kill(pid, 0) < 0 && errno == ESRCH)
-        return 1;
-#ifdef WEIR_SUBREAPER
-    return 0;
-#else
-    struct weir__process_stat stat;
-
-    /* One without memory is on its way out, and cannot be told any more by its cookie. */
-    return weir__process_stat(pid, &stat) < 0 || stat.state == 'Z' || stat.memory == 0;
-#endif
+    return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 int await_readable(int fd)
@@ -163,10 +170,27 @@ int await_readable(int fd)
     return count == 1;
 }
 
+int await_news(weir_t *weir, int wait_ms)
+{
+    struct pollfd news = {.fd = weir_fd(weir), .events = POLLIN};
+#ifdef HAVE_SYS_TIMERFD_H
+    const int due_ms = -1; /* then the descriptor tells of it */
+#else
+    const int due_ms = weir_timeout_ms(weir);
+#endif
+    int count;
+
+    if (due_ms >= 0 && due_ms < wait_ms)
+        wait_ms = due_ms;
+    do
+        count = poll(&news, 1, wait_ms);
+    while (count < 0 && errno == EINTR);
+    return count == 1 || wait_ms == due_ms;
+}
+
 int await_end(pid_t pid)
 {
     int64_t until_ns = weir__clock_ns() + (int64_t)PATIENCE_MS * 1000000;
-    struct weir__process_stat stat;
     int pidfd = -1, ended;
 
 #ifdef SYS_pidfd_open
@@ -177,7 +201,7 @@ int await_end(pid_t pid)
         close(pidfd);
         return ended;
     }
-    while (weir__process_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X') {
+    while (strchr("ZX", process_state(pid)) == NULL) {
         if (weir__clock_ns() > until_ns)
             return 0;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -300,10 +324,25 @@ static void mark_descendants(void)
 static void tell_case(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
 {
     (void)suite;
-    printf("%sok %d - %s\n", failure != NULL ? "not " : "", ++case_count, test->pName);
+    printf("%sok %d - %s", failure != NULL ? "not " : "", ++case_count, test->pName);
+    if (missing != NULL)
+        printf(" # SKIP weir is built without %s", missing);
+    printf("\n");
+    missing = NULL;
     for (CU_pFailureRecord f = failure; f != NULL; f = f->pNext)
         printf("# %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
     fflush(stdout);
+}
+
+int is_without(const char *facility)
+{
+#ifdef WEIR_LINUX
+    (void)facility;
+    return 0;
+#else
+    missing = facility;
+    return 1;
+#endif
 }
 
 /* Only the tests whose names contain $WEIR_TEST, when that is set: for work on one of them. */

@@ -10,6 +10,8 @@
 #include <CUnit/CUnit.h>
 #include <sys/types.h>
 
+#include <weir/context.h>
+
 /* Which sanitizer watches: some of what tests measure is then not theirs. */
 #if defined __SANITIZE_ADDRESS__
 #define WITH_ADDRESS_SANITIZER 1
@@ -31,6 +33,21 @@ enum { PATIENCE_MS = 30000 };
 
 /* Runs every test of the suite and returns main()'s exit status. */
 int run_suite(const char *name, CU_TestInfo *tests);
+
+/* For a test of what weir can do only with this facility of Linux.  Where weir is
+ * built without (configure --disable-linux) it returns 1, and the test, which is then
+ * told as skipped, returns at once. */
+int is_without(const char *facility);
+
+/* How a process may leave its job (tests/children/leaves_behind) and be found all the
+ * same: all the ways, and one that needs no subreaper. */
+#ifdef WEIR_LINUX
+#define STRAYS "background", "session", "daemon", "bare"
+#define STRAY "daemon"
+#else
+#define STRAYS "background"
+#define STRAY "background"
+#endif
 
 /* Returns the path of a helper program of tests/children, built in the build
  * tree.  Valid until the next call. */
@@ -55,16 +72,22 @@ pid_t kill_spawner(void);
 /* How many living processes have marker. */
 int count_marked(const char *marker);
 
+/* The letter of a process's state; NUL when it is gone. */
+char process_state(pid_t pid);
+
 /* Waits for the end of a process that is no child.  Returns 1, or 0 when it
  * outlives PATIENCE_MS. */
 int await_end(pid_t pid);
 
-/* Whether a process that is no child is gone, zombie and all.  Where the spawner
- * is no subreaper, a zombie counts as gone: init takes it when it pleases. */
+/* Whether a process that is no child is gone, zombie and all. */
 int is_gone(pid_t pid);
 
 /* Waits until fd is readable.  Returns 1, or 0 when PATIENCE_MS are over. */
 int await_readable(int fd);
+
+/* Waits until weir_dispatch() has something to do, as weir/context.h says, but no
+ * longer than wait_ms.  Returns 0 when those are over. */
+int await_news(weir_t *weir, int wait_ms);
 
 /* How many descriptors this process has open. */
 int count_open_fds(void);

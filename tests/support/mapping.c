@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,9 +257,7 @@ void mapped_clear(struct mapped *mapped)
 
 static void dispatch(weir_t *weir, int wait_ms)
 {
-    struct pollfd due = {.fd = weir_fd(weir), .events = POLLIN};
-
-    if (poll(&due, 1, wait_ms) > 0)
+    if (await_news(weir, wait_ms))
         weir_dispatch(weir, NULL);
 }
 

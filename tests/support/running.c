@@ -68,6 +68,17 @@ int exited_with(const struct weir_result *result, int code)
     return 0;
 }
 
+int names_holder(const struct weir_result *result, pid_t pid, const char *program)
+{
+#ifdef WEIR_LINUX
+    return result->holder_pid == pid && strstr(result->holder_command, program) != NULL;
+#else
+    (void)pid;
+    (void)program;
+    return result->holder_pid == 0;
+#endif
+}
+
 unsigned long long hash_of(const char *bytes, size_t length)
 {
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */

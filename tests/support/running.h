@@ -32,6 +32,10 @@ struct weir_result run_command(weir_t *weir, const struct weir_command *command,
 /* Whether the result is an exit with this code that weir had no hand in. */
 int exited_with(const struct weir_result *result, int code);
 
+/* Whether the result names this process, and its program, as the one that kept a pipe
+ * open; where weir is built without /proc to find it in, whether it names nobody. */
+int names_holder(const struct weir_result *result, pid_t pid, const char *program);
+
 /* The hash that tests/children/counts_input prints. */
 unsigned long long hash_of(const char *bytes, size_t length);
 

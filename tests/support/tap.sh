@@ -56,6 +56,18 @@ check() {
     fi
 }
 
+# check_linux FACILITY SENTENCE COMMAND...: checks what weir can do only with this facility
+# of Linux; skipped where weir is built without (configure --disable-linux).
+check_linux() {
+    if grep -q '^#define WEIR_LINUX' "$builddir/config.h"; then
+        shift
+        check "$@"
+    else
+        test_number=$((test_number + 1))
+        echo "ok $test_number - $2 # SKIP weir is built without $1"
+    fi
+}
+
 # exits STATUS COMMAND...: whether COMMAND exits with just this status.
 exits() {
     tap_wanted=$1

@@ -3,6 +3,7 @@
 A case that takes an argument gets the path of a directory of its own.  A case fails, too,
 if it leaves a process, a zombie, an open descriptor or a changed signal handler.
 """
+import functools
 import gc
 import glob
 import inspect
@@ -21,6 +22,20 @@ os.environ["WEIR_JOB"] = MARKER
 
 class Skip(Exception):
     """What a case needs and is not here."""
+
+
+def needs(facility):
+    """For a case of what weir can do only with this facility of Linux: it is skipped where
+    weir is built without (configure --disable-linux)."""
+    with open(os.path.join(os.environ["builddir"], "config.h"), encoding="utf-8") as file:
+        missing = "#define WEIR_LINUX" not in file.read()
+
+    def mark(case):
+        @functools.wraps(case)
+        def skip(*_):
+            raise Skip(f"weir is built without {facility}")
+        return skip if missing else case
+    return mark
 
 
 def run_cases(cases):

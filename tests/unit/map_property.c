@@ -8,7 +8,6 @@
 #include "config.h"
 
 #include <jansson.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -464,6 +463,8 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 
 static void each_record_becomes_what_it_must(void)
 {
+    if (is_without("/proc")) /* to see what a worker left unread of an input that has ended */
+        return;
     uint64_t next = number_of("SEED", 1), wanted = number_of("SCHEDULES", SCHEDULES);
     uint64_t begun = 0, ended = 0, failures = 0;
     struct schedule *running[AT_ONCE] = {NULL};
@@ -471,8 +472,6 @@ static void each_record_becomes_what_it_must(void)
     weir_t *weir = open_weir();
 
     while (ended < wanted && weir__clock_ns() - last_ns < 2 * (int64_t)PATIENCE_MS * 1000000) {
-        struct pollfd due = {.fd = weir_fd(weir), .events = POLLIN};
-
         for (size_t i = 0; i < AT_ONCE; i++) {
             if (running[i] == NULL && begun < wanted) {
                 running[i] = begin(weir, next++);
@@ -486,7 +485,7 @@ static void each_record_becomes_what_it_must(void)
             last_ns = weir__clock_ns();
             alarm(SUITE_DEADLINE_S);
         }
-        if (poll(&due, 1, 1000) > 0)
+        if (await_news(weir, 1000))
             weir_dispatch(weir, NULL);
     }
     for (size_t i = 0; i < AT_ONCE; i++)

@@ -290,6 +290,8 @@ static void records_that_want_no_reply_are_dropped(void)
 /* With retries and without: no record dies of its neighbour's leaving. */
 static void a_worker_may_leave_after_each_reply(void)
 {
+    if (is_without("/proc")) /* to see what it left unread of an input that has ended */
+        return;
     weir_t *weir = open_weir();
 
     for (int in_between = 0; in_between <= 1; in_between++) {

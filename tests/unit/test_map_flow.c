@@ -101,7 +101,7 @@ static struct mapped finish(struct running *running)
             struct pollfd due[2] = {{.fd = running->out[FD_READ_END], .events = POLLIN},
                                     {.fd = weir_fd(running->weir), .events = POLLIN}};
 
-            poll(due, 2, 1000);
+            poll(due, 2, weir_timeout_ms(running->weir));
         }
     }
     mapped.out.bytes[mapped.out.length] = '\0';

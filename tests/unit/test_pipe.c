@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -410,17 +409,17 @@ static void check_holder(const char *mode)
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT(report.ok);
     CU_ASSERT(atol(text) > 0 && is_gone((pid_t)atol(text)));
-    CU_ASSERT_EQUAL(result_of(&report, 0)->holder_pid, (pid_t)atol(text));
-    CU_ASSERT_PTR_NOT_NULL(strstr(result_of(&report, 0)->holder_command, "leaves_behind"));
+    CU_ASSERT(names_holder(result_of(&report, 0), (pid_t)atol(text), "leaves_behind"));
     weir_pipe_report_clear(&report);
     weir_close(weir);
 }
 
 static void a_holder_of_the_pipe_is_named_and_ended(void)
 {
-    check_holder("background");
-    check_holder("session");
-    check_holder("daemon");
+    static const char *const modes[] = {STRAYS};
+
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        check_holder(modes[i]);
 }
 
 static void a_holder_of_a_kernel_pipe_yields_to_the_deadline(void)
@@ -435,13 +434,83 @@ static void a_holder_of_a_kernel_pipe_yields_to_the_deadline(void)
     weir_pipeline_get(pipeline, &settings);
     settings.timeout_ms = 400;
     weir_pipeline_set(pipeline, &settings, NULL);
-    add(pipeline, ARGV(child_path("leaves_behind"), "session"));
+    add(pipeline, ARGV(child_path("leaves_behind"), STRAY));
     add(pipeline, ARGV("cat"));
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT(!report.ok);
     CU_ASSERT_EQUAL(report.status, 124);
     CU_ASSERT(exited_with(result_of(&report, 0), 0));
     CU_ASSERT(atol(text) > 0 && is_gone((pid_t)atol(text)));
+    weir_pipe_report_clear(&report);
+    weir_close(weir);
+}
+
+static void a_stage_in_a_session_of_its_own_is_ended(void)
+{
+    weir_t *weir = open_weir();
+    weir_pipeline_t *pipeline = quiet_pipeline();
+    struct weir_pipeline_settings settings;
+    struct weir_pipe_report report;
+
+    weir_pipeline_get(pipeline, &settings);
+    settings.timeout_ms = 300;
+    settings.grace_ms = 1000000;
+    weir_pipeline_set(pipeline, &settings, NULL);
+    add(pipeline, ARGV("sleep", "1000"));
+    add(pipeline, ARGV("setsid", "sh", "-c", "sleep 1000; exit 3"));
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(report.status, 124);
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(result_of(&report, i)->end, WEIR_SIGNALED);
+        CU_ASSERT_EQUAL(result_of(&report, i)->signal, SIGTERM);
+    }
+    weir_pipe_report_clear(&report);
+    weir_close(weir);
+}
+
+enum { MANY_STAGES = 30 };
+
+struct order {
+    int started[MANY_STAGES];
+    int lines, early;
+};
+
+static void note_order(const struct weir_event *event, void *context)
+{
+    struct order *order = context;
+
+    if (event->stage < 0)
+        return;
+    order->lines += event->kind == WEIR_EVENT_STDERR_LINE;
+    if (event->kind == WEIR_EVENT_STARTED)
+        order->started[event->stage] = 1;
+    else
+        order->early += !order->started[event->stage];
+}
+
+/* The first have said much before the last is started, and only then is it told. */
+static void nothing_is_told_of_a_stage_before_its_start(void)
+{
+    struct weir_options options;
+    struct order order = {0};
+    weir_pipeline_t *pipeline = quiet_pipeline();
+    struct weir_pipe_report report;
+    weir_t *weir;
+
+    weir_options_init(&options);
+    options.on_event = note_order;
+    options.event_context = &order;
+    weir = weir_open(&options, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(weir);
+    for (int i = 0; i < MANY_STAGES; i++) {
+        struct weir_stage stage = stage_of(ARGV("sh", "-c", "echo line >&2; echo word"));
+
+        stage.meter = i + 1 < MANY_STAGES;
+        add_stage(pipeline, &stage);
+    }
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(order.lines, MANY_STAGES);
+    CU_ASSERT_EQUAL(order.early, 0);
     weir_pipe_report_clear(&report);
     weir_close(weir);
 }
@@ -834,7 +903,7 @@ static void note_end(weir_pipe_t *pipe, const struct weir_pipe_report *report,
 static void dispatch_until(weir_t *weir, const int *calls)
 {
     while (*calls == 0) {
-        CU_ASSERT_FATAL(await_readable(weir_fd(weir)));
+        CU_ASSERT_FATAL(await_news(weir, PATIENCE_MS));
         weir_dispatch(weir, NULL);
     }
 }
@@ -869,7 +938,7 @@ static void a_pipeline_may_be_cancelled_once_and_twice(void)
     end = (struct end){.free_it = 1};
     pipe = weir_pipe_start(weir, pipeline, note_end, &end, NULL);
     weir_pipeline_free(pipeline); /* it is not needed any more */
-    while (poll(&(struct pollfd){.fd = weir_fd(weir), .events = POLLIN}, 1, 500) > 0)
+    while (await_news(weir, 500))
         weir_dispatch(weir, NULL);
     CU_ASSERT_EQUAL(end.calls, 0);
     weir_pipe_cancel(pipe);
@@ -887,7 +956,7 @@ static void freeing_and_closing_end_what_runs(void)
     struct end ends[2] = {{0}};
 
     add(pipeline, ARGV("yes"));
-    add(pipeline, ARGV(child_path("leaves_behind"), "daemon"));
+    add(pipeline, ARGV(child_path("leaves_behind"), STRAY));
     add(pipeline, ARGV("sleep", "1000"));
     weir_pipe_free(weir_pipe_start(weir, pipeline, note_end, &ends[0], NULL));
     weir_pipe_start(weir, pipeline, note_end, &ends[1], NULL);
@@ -898,6 +967,8 @@ static void freeing_and_closing_end_what_runs(void)
 
 static void a_killed_spawner_loses_every_stage(void)
 {
+    if (is_without("PR_SET_PDEATHSIG")) /* it is killed before it can name the group */
+        return;
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct end end = {.free_it = 1};
@@ -1000,6 +1071,9 @@ int main(void)
         {"a stage that closes stdout and lives is waited for",
          a_stage_that_closes_stdout_and_lives_is_waited_for},
         {"a holder of the pipe is named and ended", a_holder_of_the_pipe_is_named_and_ended},
+        {"nothing is told of a stage before its start",
+         nothing_is_told_of_a_stage_before_its_start},
+        {"a stage in a session of its own is ended", a_stage_in_a_session_of_its_own_is_ended},
         {"a holder of a kernel pipe yields to the deadline",
          a_holder_of_a_kernel_pipe_yields_to_the_deadline},
         {"twenty stages are one pipeline", twenty_stages_are_one_pipeline},

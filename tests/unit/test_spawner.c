@@ -587,7 +587,6 @@ static void who_has_exited_is_sent_nothing(void)
 {
     enum { OTHERS = 30 };
     int spawner = spawner_open(), held[2], signals = 0, exits = 0;
-    struct weir__process_stat stat;
     json_t *answer;
     pid_t pid;
 
@@ -602,7 +601,7 @@ static void who_has_exited_is_sent_nothing(void)
     for (int job = 2; job < 2 + OTHERS; job++)
         start_with(spawner, job, words("true", NULL, NULL), "", NULL, 0);
     close(held[FD_WRITE_END]);
-    while (weir__process_stat(pid, &stat) == 0 && stat.state != 'Z')
+    while (strchr("ZX", process_state(pid)) == NULL)
         continue;
     stop(spawner, 1, 60000);
     while (exits < 1 + OTHERS && (answer = hear(spawner)) != NULL) {
@@ -680,28 +679,32 @@ static void a_background_process_ends_with_the_job(void)
 
 static void a_session_of_its_own_ends_with_the_job(void)
 {
+    if (is_without("/proc"))
+        return;
     leave_behind("session", NULL, 60000);
     leave_behind("session", "stubborn", 50);
 }
 
 static void a_daemon_ends_with_the_job(void)
 {
+    if (is_without("/proc"))
+        return;
     leave_behind("daemon", NULL, 60000);
     leave_behind("daemon", "stubborn", 50);
 }
 
-#ifdef WEIR_SUBREAPER /* else it has neither cookie nor group to be found by */
 static void a_daemon_without_an_environment_ends_with_the_job(void)
 {
+    if (is_without("a subreaper"))
+        return;
     leave_behind("bare", NULL, 60000);
     leave_behind("bare", "stubborn", 50);
 }
-#endif
 
 static void an_orphan_that_ends_by_itself_ends_the_job(void)
 {
     int spawner = spawner_open();
-    int out = start_child(spawner, 1, "leaves_behind", "session", NULL);
+    int out = start_child(spawner, 1, "leaves_behind", STRAY, NULL);
     char line[32];
 
     read_line(out, line, sizeof line);
@@ -716,6 +719,8 @@ static void an_orphan_that_ends_by_itself_ends_the_job(void)
 
 static void the_orphan_of_one_job_is_not_anothers(void)
 {
+    if (is_without("/proc"))
+        return;
     enum { ROUNDS = 60 };
     int spawner = spawner_open();
 
@@ -745,6 +750,8 @@ static void the_orphan_of_one_job_is_not_anothers(void)
  * not yet set free. */
 static void a_daemon_whose_parent_takes_long_to_end_is_its_jobs(void)
 {
+    if (is_without("/proc"))
+        return;
     int spawner = spawner_open();
     int other = start_child(spawner, 1, "says_and_stays", "x\n", NULL);
     int out = start_child(spawner, 2, "leaves_behind", "daemon", "slow");
@@ -768,11 +775,7 @@ static void a_daemon_whose_parent_takes_long_to_end_is_its_jobs(void)
 
 static void when_the_host_goes_everything_ends(void)
 {
-#ifdef WEIR_SUBREAPER
-    static const char *const modes[] = {"background", "session", "daemon", "bare"};
-#else
-    static const char *const modes[] = {"background", "session", "daemon", "daemon"};
-#endif
+    static const char *const modes[] = {STRAYS};
     int spawner = spawner_open(), outs[6];
     pid_t pids[6], itself = find_marked(test_marker(), "weir-spawner");
     char line[32];
@@ -780,7 +783,8 @@ static void when_the_host_goes_everything_ends(void)
 
     CU_ASSERT_FATAL(itself > 0);
     for (int i = 0; i < 4; i++) {
-        outs[i] = start_child(spawner, i + 1, "leaves_behind", modes[i], NULL);
+        outs[i] = start_child(spawner, i + 1, "leaves_behind",
+                              modes[i % (sizeof modes / sizeof modes[0])], NULL);
         read_line(outs[i], line, sizeof line);
         pids[i] = (pid_t)atol(line);
     }
@@ -826,6 +830,8 @@ static void the_grace_holds_when_the_host_goes(void)
 
 static void when_the_spawner_is_killed_its_children_die(void)
 {
+    if (is_without("PR_SET_PDEATHSIG"))
+        return;
     int spawner = spawner_open();
     int out = start_child(spawner, 1, "ignores_term", NULL, NULL);
     pid_t itself = find_marked(test_marker(), "weir-spawner");
@@ -1067,10 +1073,8 @@ int main(void)
         {"a background process ends with the job", a_background_process_ends_with_the_job},
         {"a session of its own ends with the job", a_session_of_its_own_ends_with_the_job},
         {"a daemon ends with the job", a_daemon_ends_with_the_job},
-#ifdef WEIR_SUBREAPER
         {"a daemon without an environment ends with the job",
          a_daemon_without_an_environment_ends_with_the_job},
-#endif
         {"an orphan that ends by itself ends the job", an_orphan_that_ends_by_itself_ends_the_job},
         {"the orphan of one job is not another's", the_orphan_of_one_job_is_not_anothers},
         {"a daemon whose parent takes long to end is its job's",
