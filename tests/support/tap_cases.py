@@ -91,6 +91,8 @@ def marked():
 
 def zombies():
     """Children of this process that have ended, and were not waited for."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return None
     try:
         return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

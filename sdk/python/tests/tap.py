@@ -18,6 +18,8 @@ def open_descriptors():
 
 
 def no_zombie_is_left():
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return
     try:
         child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
