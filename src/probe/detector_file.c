@@ -275,12 +275,12 @@ static void read_by_pattern(struct weir__reading *reading)
 /* The value a JSON pointer (RFC 6901) names, borrowed; NULL when there is none. */
 static const json_t *value_at(const json_t *value, const char *pointer)
 {
-    char token[256];
+    char *token = malloc(strlen(pointer) + 1);
 
-    while (value != NULL && *pointer == '/') {
+    while (token != NULL && value != NULL && *pointer == '/') {
         size_t used = 0;
 
-        for (pointer++; *pointer != '\0' && *pointer != '/' && used < sizeof token - 1; pointer++)
+        for (pointer++; *pointer != '\0' && *pointer != '/'; pointer++)
             if (pointer[0] == '~' && (pointer[1] == '0' || pointer[1] == '1'))
                 token[used++] = *++pointer == '0' ? '~' : '/';
             else
@@ -293,6 +293,9 @@ static const json_t *value_at(const json_t *value, const char *pointer)
         else
             value = json_object_get(value, token);
     }
+    if (token == NULL)
+        value = NULL;
+    free(token);
     return value;
 }
 

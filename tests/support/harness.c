@@ -358,6 +358,13 @@ static void select_tests(CU_TestInfo *tests)
         tests[kept] = (CU_TestInfo)CU_TEST_INFO_NULL;
 }
 
+int is_under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
 int run_suite(const char *name, CU_TestInfo *tests)
 {
     CU_SuiteInfo suites[] = {
@@ -373,7 +380,7 @@ int run_suite(const char *name, CU_TestInfo *tests)
         planned++;
     printf("1..%d\n", planned);
     fflush(stdout); /* or a test's fork() prints it again */
-    alarm(SUITE_DEADLINE_S);
+    alarm(SUITE_DEADLINE_S * (is_under_valgrind() ? 10 : 1));
     mark_descendants();
     /* libuv opens descriptors of its own, once a process, at the first loop. */
     uv_loop_init(&loop);

@@ -25,6 +25,9 @@
 #endif
 #endif
 
+/* Whether valgrind runs this program: then all is slow, and memory is not its own. */
+int is_under_valgrind(void);
+
 /* Seconds a whole suite may take before SIGALRM ends it. */
 enum { SUITE_DEADLINE_S = 240 };
 

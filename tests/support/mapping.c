@@ -319,7 +319,7 @@ int memory_can_be_measured(void)
     if (fd >= 0)
         close(fd);
     memory_before_kb = memory_kb("VmRSS:");
-    return MEANINGFUL && cleared && memory_before_kb > 0 && memory_kb("VmHWM:") > 0;
+    return MEANINGFUL && !is_under_valgrind() && cleared && memory_before_kb > 0 && memory_kb("VmHWM:") > 0;
 }
 
 long peak_growth_kb(void)

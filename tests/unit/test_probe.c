@@ -235,6 +235,33 @@ static void bad_files_are_refused_at_their_place(void)
     }
 }
 
+static void the_beginning_of_a_long_name_is_not_the_name(void)
+{
+    char name[300], text[400], said[400];
+    struct weir_result result = {.end = WEIR_EXITED};
+    struct weir__reading reading = {.result = &result, .facts = json_object()};
+    struct weir__detector *detector;
+    json_t *json;
+
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(text, sizeof text, "{\"name\":\"x\",\"argv\":[\"x\"],\"json\":{\"fact\":\"/%s\"}}",
+             name);
+    snprintf(said, sizeof said, "{\"%.255s\":1}", name);
+    detector = weir__detector_parse(text, strlen(text), "f", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(detector);
+    json = json_loads(said, 0, NULL);
+    reading.detector = detector;
+    reading.run = &detector->runs[0];
+    reading.json = json;
+    reading.run->read(&reading);
+    CU_ASSERT_PTR_NULL(json_object_get(reading.facts, "fact"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(reading.problem, "nothing at"));
+    json_decref(json);
+    json_decref(reading.facts);
+    weir__detector_free(detector);
+}
+
 /* --- Probes -------------------------------------------------------------------------- */
 
 /* A detector that runs a child of the tests. */
@@ -309,6 +336,8 @@ int main(void)
         {"packages_are_sorted_and_the_nameless_told", packages_are_sorted_and_the_nameless_told},
         {"a_failure_of_conda_told_as_json_is_no_fact", a_failure_of_conda_told_as_json_is_no_fact},
         {"bad_files_are_refused_at_their_place", bad_files_are_refused_at_their_place},
+        {"the_beginning_of_a_long_name_is_not_the_name",
+         the_beginning_of_a_long_name_is_not_the_name},
         {"one_that_never_ends_holds_up_no_other", one_that_never_ends_holds_up_no_other},
         {"a_probe_that_is_dropped_leaves_nothing", a_probe_that_is_dropped_leaves_nothing},
         CU_TEST_INFO_NULL,
