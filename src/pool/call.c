@@ -193,12 +193,12 @@ static void ask_worker(struct weir_call *call)
 
     call->state = WEIR__CALL_CANCELLING;
     call->sender.is_closed = true;
-    if (peer->dialect->cancel == NULL) {
+    if (peer->ear.dialect->cancel == NULL) {
         peer->is_our_end = 1;
         weir__peer_break(peer, "was ended, which is how a plain JSON-RPC worker is cancelled");
         return;
     }
-    if (peer->dialect->cancel(&call->pool->scratch, call->id) == 0)
+    if (peer->ear.dialect->cancel(&call->pool->scratch, call->id) == 0)
         weir__peer_give(peer);
     weir__alarm_set(&call->pool->alarms, &call->ladder, in_ms(options->cancel_grace_ms));
 }
@@ -330,8 +330,8 @@ struct weir__slice weir__call_input_error(const struct weir_call *call)
 
 static void write_credit(struct weir_call *call, int64_t n)
 {
-    if (call->state == WEIR__CALL_SENT && call->peer->dialect->credit != NULL
-        && call->peer->dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
+    if (call->state == WEIR__CALL_SENT && call->peer->ear.dialect->credit != NULL
+        && call->peer->ear.dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
         weir__peer_give(call->peer);
 }
 

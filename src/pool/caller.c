@@ -388,7 +388,7 @@ static void do_send(void *data)
     }
     weir__pool_enter(pool);
     call->has_streamed = 1;
-    if (call->peer->dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
+    if (call->peer->ear.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
         weir__peer_give(call->peer);
     weir__pool_leave(pool);
     sending->status = 1;
@@ -456,7 +456,7 @@ static void do_end(void *data)
         return; /* said when it is sent, or not at all */
     call->sender.is_closed = true;
     weir__pool_enter(pool);
-    if (call->peer->dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)
+    if (call->peer->ear.dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)
         weir__peer_give(call->peer);
     weir__pool_leave(pool);
 }

@@ -219,14 +219,14 @@ static void send(struct weir__peer *peer, struct weir_call *call)
     struct weir__call_terms terms;
     int64_t now_ns = weir__clock_ns();
 
-    if (call->input && peer->dialect->chunk == NULL) {
+    if (call->input && peer->ear.dialect->chunk == NULL) {
         weir__call_decide(call, WEIR_CALL_FAILED, -32602,
                           "this worker speaks plain JSON-RPC: it takes no stream");
         return;
     }
     set_terms(call, now_ns, &terms);
     if (weir__peer_add(peer, call) < 0
-        || peer->dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
+        || peer->ear.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
         weir__call_decide(call, WEIR_CALL_REFUSED, -32603, "no memory for the call");
         return;
     }
@@ -245,7 +245,7 @@ static void send(struct weir__peer *peer, struct weir_call *call)
     if (call->kills > 0)
         peer->suspect = call;
     if (call->input_is_over)
-        peer->dialect->end(to, call->id, weir__call_input_error(call));
+        peer->ear.dialect->end(to, call->id, weir__call_input_error(call));
     weir__peer_give(peer);
 }
 

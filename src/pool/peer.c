@@ -354,8 +354,9 @@ static void say_exit(struct weir__peer *peer)
     if (result->end == WEIR_SIGNALED)
         at = (size_t)snprintf(peer->reason, sizeof peer->reason, "was ");
     else if (result->end != WEIR_EXITED)
-        at = (size_t)snprintf(peer->reason, sizeof peer->reason, "%s: ",
-                              result->end == WEIR_NOT_STARTED ? "did not start" : "is gone");
+        at =
+            (size_t)snprintf(peer->reason, sizeof peer->reason,
+                             "%s: ", result->end == WEIR_NOT_STARTED ? "did not start" : "is gone");
     weir_result_sentence(result, peer->reason + at, sizeof peer->reason - at);
 }
 
@@ -407,7 +408,7 @@ void weir__peer_ready(struct weir__peer *peer)
 
     peer->worker.far_pid = peer->greeting.pid;
     peer->worker.far_node = peer->greeting.node;
-    peer->dialect = peer->greeting.dialect;
+    peer->ear.dialect = peer->greeting.dialect;
     peer->last_id = peer->greeting.last_id;
     peer->window = options->window > 0 ? options->window : peer->greeting.concurrency;
     peer->state = WEIR__PEER_READY;
@@ -427,13 +428,13 @@ static void greet(struct weir__peer *peer)
         .may_be_plain = wanted == WEIR_DIALECT_AUTO,
         .concurrency = 1,
     };
-    peer->dialect = peer->greeting.dialect;
-    if (peer->dialect->greet == NULL) {
+    weir__peer_listen(peer);
+    if (peer->ear.dialect->greet == NULL) {
         weir__peer_ready(peer);
         return;
     }
     set_alarm(peer, pool->options.start_timeout_ms);
-    if (peer->dialect->greet(&peer->greeting, NULL, &pool->scratch) == WEIR__GREETED_MORE)
+    if (peer->ear.dialect->greet(&peer->greeting, NULL, &pool->scratch) == WEIR__GREETED_MORE)
         weir__peer_give(peer);
     else
         weir__peer_break(peer, "%s", peer->greeting.reason);

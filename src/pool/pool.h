@@ -43,6 +43,7 @@
 #include "base/latency.h"
 #include "loop/alarms.h"
 #include "work/dialect.h"
+#include "work/ear.h"
 #include "proc/life.h"
 #include "rpc/credit.h"
 #include "work/passer.h"
@@ -128,7 +129,7 @@ struct weir__peer {
     struct weir__peer *next, *next_dirty;
     struct weir__kind *kind;
     enum weir__peer_state state;
-    const struct weir__dialect *dialect;
+    struct weir__ear ear; /* has its dialect */
     struct weir__greeting greeting;
     unsigned window;
 
@@ -271,6 +272,8 @@ void weir__peer_answered(struct weir__peer *peer);
 
 /* hear.c */
 void weir__peer_hear(struct weir__peer *peer, const char *bytes, size_t length);
+/* Makes its ear; its greeting has the dialect. */
+void weir__peer_listen(struct weir__peer *peer);
 
 /* dispatch.c */
 void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call);
