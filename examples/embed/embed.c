@@ -136,11 +136,10 @@ static int loop(weir_t *weir)
                                    {.fd = own[0], .events = POLLIN}};
         char byte;
 
-        /* No timeout: weir's deadlines come through its descriptor. */
-        if (poll(watched, 2, -1) < 0)
+        /* weir's deadlines come through its descriptor, but for systems without timerfd. */
+        if (poll(watched, 2, weir_timeout_ms(weir)) < 0)
             return -1;
-        if (watched[0].revents != 0)
-            weir_dispatch(weir, NULL);
+        weir_dispatch(weir, NULL);
         if (watched[1].revents != 0 && read(own[0], &byte, 1) == 1) {
             host.beats++;
             if (host.beats < 1000 && write(own[1], "!", 1) != 1)

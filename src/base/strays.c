@@ -147,12 +147,12 @@ static int is_in_group(pid_t pid, pid_t group)
 
 int weir__strays_are_found(void)
 {
-    return access(PROC "/self/environ", R_OK) == 0;
+    return access(PROC "/self", F_OK) == 0; /* PROC itself may be there, and empty */
 }
 
 int weir__strays_signal(const char *cookie, pid_t group, int signal)
 {
-    DIR *dir = opendir(PROC);
+    DIR *dir = weir__strays_are_found() ? opendir(PROC) : NULL;
     struct dirent *entry;
     int found = 0;
 

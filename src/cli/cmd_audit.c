@@ -1,6 +1,7 @@
 /* weir audit - verify and show the record of what was started. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static int repair(struct errand *errand)
         return 0;
     fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        cli_say(&cli_audit, "cannot write %s: %m", name);
+        cli_say(&cli_audit, "cannot write %s: %s", name, strerror(errno));
         return CLI_USAGE;
     }
     length = weir__audit_repair(fd, name, verdict, &error);

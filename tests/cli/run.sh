@@ -44,7 +44,7 @@ refused() {
     run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 66
+plan 67
 
 # --- Plain ---
 
@@ -127,6 +127,18 @@ check_linux /proc "--json: who holds the output beyond the drain time" told 0 \
     --drain 50ms -- sh -c 'setsid sleep 1000 & echo'
 check "--json --merge-stderr: one text" told 0 'd["stdout"]["text"] == "a\nb\n"
     and d["stderr"]["bytes"] == 0' --merge-stderr -- sh -c 'echo a; echo b >&2'
+
+# In a root without /proc a job is its process group.
+hide_proc() { unshare --mount --propagation private sh -c 'umount -l /proc && exec "$@"' sh "$@"; }
+unlisted() {
+    hide_proc "$weir" run --drain 50ms -- sh -c 'sleep 1000 >&- 2>&- & echo $!' >"$out" && ! kill -0 "$(cat "$out")"
+}
+if hide_proc true 2>/dev/null; then
+    check "with no /proc what is left in the group ends with the job" unlisted
+else
+    test_number=$((test_number + 1))
+    echo "ok $test_number - with no /proc what is left in the group ends with the job # SKIP no right to unmount"
+fi
 
 # --- Surroundings ---
 
