@@ -36,8 +36,8 @@ typedef struct weir weir_t;
 #define WEIR_FOREVER INT64_C(-1)
 
 struct weir_options {
-    size_t size;          /* sizeof (struct weir_options); set by weir_options_init() */
-    const char *spawner;  /* path of weir-spawner; NULL: $WEIR_SPAWNER, or where it was installed */
+    size_t size;         /* sizeof (struct weir_options); set by weir_options_init() */
+    const char *spawner; /* path of weir-spawner; NULL: $WEIR_SPAWNER, or where it was installed */
     /* By default the spawner leaves at once for init's care, so that wait(-1) in
      * the host sees no child but its own.  Set this in a program that never
      * waits for just any child: weir_close() then waits for the spawner, and

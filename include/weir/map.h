@@ -56,8 +56,8 @@ enum weir_map_encoding {
 /* All strings are copied. */
 struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
-    struct weir_command command; /* the worker */
-    const char *const *launcher; /* argv put in front of it (ssh, srun); NULL: none */
+    struct weir_command command;      /* the worker */
+    const char *const *launcher;      /* argv put in front of it (ssh, srun); NULL: none */
     const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
                                          behind, with WEIR_WORKER_JOB set to what the launcher had
                                          as WEIR_JOB; NULL: none */
@@ -66,8 +66,8 @@ struct weir_map_options {
                          anything else the one.  What it gives is written, a line for each value
                          of an output stream; an error is a failure of that record.  NULL: the
                          worker answers each line with a line */
-    unsigned workers;            /* how many; 0: one for each processor */
-    int unordered;               /* replies are written as they come */
+    unsigned workers; /* how many; 0: one for each processor */
+    int unordered;    /* replies are written as they come */
 
     int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
                                   sent, or answered; a record's time begins only then.  Of one
@@ -85,11 +85,11 @@ struct weir_map_options {
     enum weir_map_encoding encoding;
     int drop_null; /* a reply of null drops the record */
 
-    const char *input;  /* file; NULL: input_fd */
-    int input_fd;       /* borrowed; 0 */
-    const char *output; /* file; NULL: output_fd */
-    int output_fd;      /* borrowed; 1 */
-    int stderr_fd;      /* where the workers' stderr goes; borrowed; -1: nowhere.  2 */
+    const char *input;      /* file; NULL: input_fd */
+    int input_fd;           /* borrowed; 0 */
+    const char *output;     /* file; NULL: output_fd */
+    int output_fd;          /* borrowed; 1 */
+    int stderr_fd;          /* where the workers' stderr goes; borrowed; -1: nowhere.  2 */
     const char *checkpoint; /* file to resume from, with regular files on both sides; NULL: none */
 
     size_t window;        /* records in flight per worker at most; 4096 */
@@ -144,7 +144,7 @@ struct weir_map_share {
 /* What can be seen of a map that runs. */
 struct weir_map_progress {
     uint64_t records, bytes, settled, dead, in_flight;
-    int64_t input_size; /* bytes, where the input is a regular file; -1 */
+    int64_t input_size;    /* bytes, where the input is a regular file; -1 */
     uint64_t input_offset; /* bytes of the input settled */
     struct weir_map_share shares[WEIR_MAP_SHARES]; /* the longest-lived ones */
     size_t worker_count; /* that live; of more than WEIR_MAP_SHARES no more are in shares */
@@ -164,8 +164,8 @@ typedef void (*weir_map_done)(weir_map_t *map, const struct weir_map_report *rep
 /* As weir_run_start() and its companions, for a map.  Cancelled once, it takes
  * no more input, waits for the replies under way and saves its checkpoint; twice,
  * it leaves at once. */
-weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
-                           weir_map_done done, void *context, struct weir_error *error);
+weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
+                           void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
 void weir_map_cancel(weir_map_t *map, int signal);
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);

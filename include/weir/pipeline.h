@@ -48,16 +48,16 @@ enum weir_stage_stderr {
 };
 
 struct weir_stage {
-    size_t size; /* sizeof (struct weir_stage); set by weir_stage_init() */
+    size_t size;      /* sizeof (struct weir_stage); set by weir_stage_init() */
     const char *name; /* NULL: the program's basename, "#2" added where doubled */
     struct weir_command command;
     enum weir_stage_stderr err;
-    int64_t timeout_ms, idle_ms; /* WEIR_FOREVER */
-    int64_t grace_ms;            /* 5000 */
+    int64_t timeout_ms, idle_ms;  /* WEIR_FOREVER */
+    int64_t grace_ms;             /* 5000 */
     const unsigned char *ok_exit; /* exit codes that are no failure; NULL: just 0 */
     size_t ok_exit_count;
-    int early_close_ok; /* any status but a crash is forgiven when the reader left early */
-    int meter;          /* count its output: it is relayed */
+    int early_close_ok;  /* any status but a crash is forgiven when the reader left early */
+    int meter;           /* count its output: it is relayed */
     const char *charset; /* its output is decoded from this to UTF-8; NULL: raw */
 
     /* A map stage: command is the worker's, and records go through several of
@@ -101,20 +101,20 @@ weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char
 struct weir_pipeline_settings {
     size_t size;
     enum weir_pipefail pipefail;
-    int64_t timeout_ms;    /* "deadline_s"; WEIR_FOREVER */
-    int64_t grace_ms;      /* 5000; a stage's own counts for its own time limits */
-    int64_t drain_ms;      /* 1000 */
-    const char *input;     /* file for the first stage's stdin; NULL: input_fd */
-    int input_fd;          /* borrowed; -1: /dev/null.  0 */
-    const char *output;    /* file for the last stage's stdout, written beside its place and
-                              renamed when the pipeline succeeds; NULL: output_fd */
-    int output_fd;         /* borrowed; -1: /dev/null.  1 */
-    int stderr_fd;         /* where WEIR_STDERR_PREFIX passes on; borrowed; -1: nowhere.  2 */
-    size_t max_stderr;     /* bytes kept of each stage's stderr; 64 KiB */
-    int meter;             /* meter every stage */
-    int terminal_fd;       /* as in struct weir_run_options */
+    int64_t timeout_ms; /* "deadline_s"; WEIR_FOREVER */
+    int64_t grace_ms;   /* 5000; a stage's own counts for its own time limits */
+    int64_t drain_ms;   /* 1000 */
+    const char *input;  /* file for the first stage's stdin; NULL: input_fd */
+    int input_fd;       /* borrowed; -1: /dev/null.  0 */
+    const char *output; /* file for the last stage's stdout, written beside its place and
+                           renamed when the pipeline succeeds; NULL: output_fd */
+    int output_fd;      /* borrowed; -1: /dev/null.  1 */
+    int stderr_fd;      /* where WEIR_STDERR_PREFIX passes on; borrowed; -1: nowhere.  2 */
+    size_t max_stderr;  /* bytes kept of each stage's stderr; 64 KiB */
+    int meter;          /* meter every stage */
+    int terminal_fd;    /* as in struct weir_run_options */
     int terminal_background;
-    const char *report;    /* "report" of the spec, for the caller to heed; NULL: none */
+    const char *report; /* "report" of the spec, for the caller to heed; NULL: none */
 };
 
 void weir_pipeline_settings_init(struct weir_pipeline_settings *settings);
@@ -129,16 +129,16 @@ const char *weir_pipeline_stage_name(const weir_pipeline_t *pipeline, size_t ind
 
 struct weir_stage_report {
     char *name;
-    struct weir_result result; /* out is empty: stages' outputs are not kept */
-    int forgiven;              /* it failed, and the verdict lets it pass */
-    int64_t bytes_out;         /* -1 where the stage was not metered */
+    struct weir_result result;   /* out is empty: stages' outputs are not kept */
+    int forgiven;                /* it failed, and the verdict lets it pass */
+    int64_t bytes_out;           /* -1 where the stage was not metered */
     struct weir_map_report *map; /* of a map stage; NULL: a plain one */
 };
 
 struct weir_pipe_report {
     int ok;
-    int status;      /* the deciding stage's status as a shell tells it, or run's codes; 0 when ok */
-    int decided_by;  /* the deciding stage; -1 when ok */
+    int status;     /* the deciding stage's status as a shell tells it, or run's codes; 0 when ok */
+    int decided_by; /* the deciding stage; -1 when ok */
     char reason[600]; /* one sentence about it; "" when ok */
     enum weir_why why;
     int64_t started_at_ns, wall_ns;

@@ -57,11 +57,13 @@ enum weir_dialect {
 struct weir_pool_options {
     size_t size; /* sizeof (struct weir_pool_options); set by weir_pool_options_init() */
 
-    const struct weir_command *commands; /* one for each kind of worker; their methods are one namespace */
+    const struct weir_command
+        *commands; /* one for each kind of worker; their methods are one namespace */
     size_t command_count;
     const char *const *launcher; /* argv put in front of each (ssh, srun); NULL: none */
-    const char *const *launcher_stop; /* argv executed to end one that the launcher may leave behind,
-                                         with WEIR_WORKER_PID and WEIR_WORKER_NODE set; NULL: none */
+    const char *const
+        *launcher_stop;        /* argv executed to end one that the launcher may leave behind,
+                                  with WEIR_WORKER_PID and WEIR_WORKER_NODE set; NULL: none */
     enum weir_dialect dialect; /* WEIR_DIALECT_AUTO */
 
     unsigned workers; /* of each kind; 0: one for each processor */
@@ -70,17 +72,19 @@ struct weir_pool_options {
     size_t max_queue; /* calls that wait for a worker; 1024 */
     size_t max_line;  /* bytes; WEIR_MAX_LINE */
 
-    int64_t start_timeout_ms;  /* from its start to its hello; 10000 */
-    int64_t cancel_grace_ms;   /* from the message to SIGINT; 500 */
+    int64_t start_timeout_ms;   /* from its start to its hello; 10000 */
+    int64_t cancel_grace_ms;    /* from the message to SIGINT; 500 */
     int64_t interrupt_grace_ms; /* from SIGINT to SIGTERM; 1000 */
-    int64_t grace_ms;          /* from SIGTERM to SIGKILL; 5000 */
-    int64_t backoff_ms;        /* before the second start in a row, with full jitter; doubles; 100 */
-    int64_t backoff_max_ms;    /* 30000 */
-    unsigned start_attempts;   /* failed starts in a row, with no worker up, until calls fail at once; 5 */
+    int64_t grace_ms;           /* from SIGTERM to SIGKILL; 5000 */
+    int64_t backoff_ms;     /* before the second start in a row, with full jitter; doubles; 100 */
+    int64_t backoff_max_ms; /* 30000 */
+    unsigned
+        start_attempts; /* failed starts in a row, with no worker up, until calls fail at once; 5 */
 
-    uint64_t recycle_calls;  /* a worker is replaced after so many calls; 0: never */
-    int64_t recycle_age_ms;  /* or after this time; WEIR_FOREVER */
-    uint64_t recycle_rss_kb; /* or when it is larger after a call, as Linux's /proc says; 0: never */
+    uint64_t recycle_calls; /* a worker is replaced after so many calls; 0: never */
+    int64_t recycle_age_ms; /* or after this time; WEIR_FOREVER */
+    uint64_t
+        recycle_rss_kb; /* or when it is larger after a call, as Linux's /proc says; 0: never */
 
     int stderr_fd; /* where the workers' stderr goes; borrowed; -1: only its tail is kept.  2 */
 };
@@ -167,7 +171,7 @@ void weir_reply_clear(struct weir_reply *reply);
 struct json_t *weir_reply_json(const struct weir_reply *reply, struct weir_error *error);
 
 struct weir_call_options {
-    size_t size; /* sizeof (struct weir_call_options); set by weir_call_options_init() */
+    size_t size;        /* sizeof (struct weir_call_options); set by weir_call_options_init() */
     int64_t timeout_ms; /* with the time in the queue; WEIR_FOREVER */
     int idempotent;     /* 1: may be tried again when its worker dies; 0: as the method says in its
                            description; -1: never */
@@ -213,8 +217,7 @@ weir_call_t *weir_call_start(weir_pool_t *pool, const char *method, const char *
  * until the next call on this object) and *length, or 0 when there is no more:
  * then weir_call_wait() tells why.  Taking a value grants the worker credit for
  * another.  Errors: BUSY, INVALID (on_value takes them). */
-int weir_call_next(weir_call_t *call, const char **bytes, size_t *length,
-                   struct weir_error *error);
+int weir_call_next(weir_call_t *call, const char **bytes, size_t *length, struct weir_error *error);
 
 /* With on_value: grants the worker credit for so many more. */
 void weir_call_grant(weir_call_t *call, unsigned values);

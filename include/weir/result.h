@@ -52,14 +52,14 @@ const char *weir_signal_name(int number);
 
 /* One output of a child.  The bytes are primary; text is derived from them. */
 struct weir_output {
-    char *bytes;      /* what was kept: all of it, or head and tail; then a NUL byte */
-    size_t kept;      /* bytes kept */
-    size_t head;      /* of these, how many are the head; kept unless truncated */
-    uint64_t total;   /* bytes that the child put out, kept or not */
-    int truncated;    /* total > kept */
-    int abandoned;    /* somebody else held the pipe open: more may have come later */
-    char *text;       /* UTF-8, with a line for what was left out, then a NUL byte;
-                         NULL with charset "binary" or when strict decoding failed */
+    char *bytes;    /* what was kept: all of it, or head and tail; then a NUL byte */
+    size_t kept;    /* bytes kept */
+    size_t head;    /* of these, how many are the head; kept unless truncated */
+    uint64_t total; /* bytes that the child put out, kept or not */
+    int truncated;  /* total > kept */
+    int abandoned;  /* somebody else held the pipe open: more may have come later */
+    char *text;     /* UTF-8, with a line for what was left out, then a NUL byte;
+                       NULL with charset "binary" or when strict decoding failed */
     size_t text_length;
     uint64_t replaced;  /* replacement characters or escapes in text */
     int64_t invalid_at; /* byte offset of the first invalid sequence, -1 for none */
@@ -76,10 +76,10 @@ struct weir_result {
 
     enum weir_end end;
     enum weir_why why;
-    int code;   /* with WEIR_EXITED */
-    int signal; /* with WEIR_SIGNALED */
-    enum weir_step step; /* with WEIR_NOT_STARTED; NONE: it was not tried, see why */
-    int sys_errno;       /* with WEIR_NOT_STARTED; 0: it was not tried */
+    int code;              /* with WEIR_EXITED */
+    int signal;            /* with WEIR_SIGNALED */
+    enum weir_step step;   /* with WEIR_NOT_STARTED; NONE: it was not tried, see why */
+    int sys_errno;         /* with WEIR_NOT_STARTED; 0: it was not tried */
     char interpreter[200]; /* the "#!" interpreter that is missing, or "" */
 
     struct weir_output out, err;

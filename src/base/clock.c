@@ -31,5 +31,6 @@ void weir__clock_format(int64_t wall_ns, char text[WEIR__TIME_SIZE])
 
     gmtime_r(&seconds, &utc);
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, WEIR__TIME_SIZE, "%s.%03uZ", day, (unsigned)((uint64_t)wall_ns / 1000000 % 1000));
+    snprintf(text, WEIR__TIME_SIZE, "%s.%03uZ", day,
+             (unsigned)((uint64_t)wall_ns / 1000000 % 1000));
 }

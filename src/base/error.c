@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno,
-               const char *format, ...)
+int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno, const char *format,
+               ...)
 {
     if (error != NULL) {
         va_list args;
@@ -32,10 +32,10 @@ const char *weir_status_name(enum weir_status status)
         const char *name;
     } names[] = {
 #define NAME(s) {s, #s}
-        NAME(WEIR_OK),           NAME(WEIR_ERR_SYSTEM),   NAME(WEIR_ERR_NOMEM),
-        NAME(WEIR_ERR_INVALID),  NAME(WEIR_ERR_TOO_LONG), NAME(WEIR_ERR_CHARSET),
-        NAME(WEIR_ERR_DECODE),   NAME(WEIR_ERR_SPEC),     NAME(WEIR_ERR_SPAWNER),
-        NAME(WEIR_ERR_BUSY),     NAME(WEIR_ERR_WORKER),   NAME(WEIR_ERR_TIMEOUT),
+        NAME(WEIR_OK),          NAME(WEIR_ERR_SYSTEM),   NAME(WEIR_ERR_NOMEM),
+        NAME(WEIR_ERR_INVALID), NAME(WEIR_ERR_TOO_LONG), NAME(WEIR_ERR_CHARSET),
+        NAME(WEIR_ERR_DECODE),  NAME(WEIR_ERR_SPEC),     NAME(WEIR_ERR_SPAWNER),
+        NAME(WEIR_ERR_BUSY),    NAME(WEIR_ERR_WORKER),   NAME(WEIR_ERR_TIMEOUT),
 #undef NAME
     };
 

@@ -11,7 +11,7 @@
  *
  * With sys_errno set, ": " and its description are added to the text.
  */
-int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno,
-               const char *format, ...) __attribute__((format(printf, 4, 5), cold));
+int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno, const char *format,
+               ...) __attribute__((format(printf, 4, 5), cold));
 
 #endif

@@ -75,8 +75,8 @@ static int send_datagram(int socket, const void *bytes, size_t length, const int
     }
 }
 
-int weir__message_send(int socket, const char *text, size_t length, const int *fds,
-                       size_t fd_count, int flags)
+int weir__message_send(int socket, const char *text, size_t length, const int *fds, size_t fd_count,
+                       int flags)
 {
     int with_file[WEIR__MESSAGE_FDS + 1];
     struct weir_error error;
@@ -222,8 +222,7 @@ char *weir__json_bytes_take(const json_t *value)
         return strdup(json_string_value(value));
     }
     if (json_is_string(base64)
-        && weir__base64_decode(json_string_value(base64), json_string_length(base64), &buffer,
-                               NULL)
+        && weir__base64_decode(json_string_value(base64), json_string_length(base64), &buffer, NULL)
                == 0)
         bytes = weir__buffer_take(&buffer, &length);
     weir__buffer_clear(&buffer);

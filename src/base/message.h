@@ -26,8 +26,8 @@ int weir__message_socketpair(int ends[2], struct weir_error *error);
 
 /* Sends text with fds (borrowed).  Waits for room unless flags has
  * MSG_DONTWAIT.  Returns 0, or a positive errno. */
-int weir__message_send(int socket, const char *text, size_t length, const int *fds,
-                       size_t fd_count, int flags);
+int weir__message_send(int socket, const char *text, size_t length, const int *fds, size_t fd_count,
+                       int flags);
 
 struct weir__message {
     char *text; /* NUL-terminated; the caller owns it */

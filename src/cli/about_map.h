@@ -11,7 +11,8 @@ struct map_values {
     uint64_t workers, retries, window;
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
-    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop, *call;
+    const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
+        *call;
     struct child_values child;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int check;              /* 0: syntax, 1: none */

@@ -29,7 +29,6 @@ void map_progress_follow(struct progress *progress, weir_map_t *map);
 void map_progress_settle(struct progress *progress, const struct weir_map_report *report);
 
 /* The last word. */
-void map_progress_end(struct progress *progress, const struct weir_map_report *report,
-                      int status);
+void map_progress_end(struct progress *progress, const struct weir_map_report *report, int status);
 
 #endif

@@ -27,7 +27,7 @@ struct weir__checkpoint {
     int is_new; /* we made it, and nothing is saved yet */
     int resumes, was_finished;
     uint64_t output_length, letters_length; /* of what it speaks of */
-    uint64_t *ahead; /* settled out of order, ascending */
+    uint64_t *ahead;                        /* settled out of order, ascending */
     size_t ahead_count;
     int64_t save_again_ns;
     uint64_t settled_saved; /* records settled when it was last saved, and one */

@@ -164,8 +164,9 @@ void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char 
 void weir__lane_desync(struct weir__lane *lane)
 {
     lane->map->report.desyncs++;
-    weir__lane_give_up(lane, "desync", "it printed a line that is no reply: one line of JSON is "
-                                       "due for each record, and nothing else");
+    weir__lane_give_up(lane, "desync",
+                       "it printed a line that is no reply: one line of JSON is "
+                       "due for each record, and nothing else");
 }
 
 int weir__lane_owes(const struct weir__lane *lane)

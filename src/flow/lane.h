@@ -52,8 +52,8 @@ struct weir__lane {
     const struct weir__speech *speech;
     struct weir__lane_call *call; /* what lane_call.c keeps */
     struct weir__worker worker;
-    int is_over;                  /* nothing of it is left */
-    const char *node;             /* the machine it runs on; NULL: it did not say.  Borrowed */
+    int is_over;      /* nothing of it is left */
+    const char *node; /* the machine it runs on; NULL: it did not say.  Borrowed */
     struct weir__error_lines errors;
 
     struct weir__queue flight;   /* sent, not answered */
@@ -64,24 +64,24 @@ struct weir__lane {
     size_t reply_size;           /* of its longest lately */
     uint64_t answered;
 
-    int has_started;        /* it has read or answered something */
+    int has_started; /* it has read or answered something */
     int64_t started_ns;
-    int64_t turn_since_ns;  /* since when the first in flight is */
-    int64_t moved_ns;       /* the last reply, or the start */
-    int64_t cut_off_ns;     /* since when its stdin or stdout is closed, and it lives; 0: no */
+    int64_t turn_since_ns; /* since when the first in flight is */
+    int64_t moved_ns;      /* the last reply, or the start */
+    int64_t cut_off_ns;    /* since when its stdin or stdout is closed, and it lives; 0: no */
 };
 
 /* All of a map's, and what is known of them together. */
 struct weir__lanes {
     struct weir__lane *first;
-    size_t count; /* not over and not dying */
+    size_t count;                /* not over and not dying */
     struct weir__queue suspects; /* to go out again, each alone */
-    unsigned fruitless;     /* deaths since the last reply */
-    unsigned blameless;     /* those of them that no record can have caused */
-    int has_answered;       /* some worker has, in this run */
-    int answers_at_end;     /* some worker only has once its input was closed */
-    size_t start_window;    /* what a new lane begins with */
-    int64_t start_after_ns; /* no new worker before: they die at once */
+    unsigned fruitless;          /* deaths since the last reply */
+    unsigned blameless;          /* those of them that no record can have caused */
+    int has_answered;            /* some worker has, in this run */
+    int answers_at_end;          /* some worker only has once its input was closed */
+    size_t start_window;         /* what a new lane begins with */
+    int64_t start_after_ns;      /* no new worker before: they die at once */
 };
 
 /* --- flight.c ---------------------------------------------------------------- */

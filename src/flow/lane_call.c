@@ -174,7 +174,7 @@ static int tick(struct weir__lane *lane, int64_t now_ns)
             return 0;
         lane->map->report.timeouts++;
         weir__lane_give_up_unheard(lane, "it did not answer weir/hello in time: is it a "
-                                           "worker with functions, as docs/protocol.md has them?");
+                                         "worker with functions, as docs/protocol.md has them?");
         return 0;
     }
     cancelled = longest_cancelled(lane->call);

@@ -81,13 +81,13 @@ int weir__letter_make(const struct weir__record *record, const char *reason,
     const struct weir_result *result = exit_of != NULL && exit_of->exited ? &exit_of->result : NULL;
     int exited = result != NULL && result->end == WEIR_EXITED;
     int signaled = result != NULL && result->end == WEIR_SIGNALED;
-    json_t *head = json_pack(
-        "{s:I,s:I,s:I,s:s,s:i,s:o,s:o,s:o}", "seq", (json_int_t)record->seq, "line",
-        (json_int_t)record->line, "offset", (json_int_t)record->offset, "reason", reason,
-        "attempts", (int)record->attempts, "exit",
-        exited ? json_integer(result->code) : json_null(), "signal",
-        signaled ? json_string(weir__signal_name(result->signal)) : json_null(), "stderr_tail",
-        exit_of != NULL ? stderr_tail(exit_of) : json_string(""));
+    json_t *head =
+        json_pack("{s:I,s:I,s:I,s:s,s:i,s:o,s:o,s:o}", "seq", (json_int_t)record->seq, "line",
+                  (json_int_t)record->line, "offset", (json_int_t)record->offset, "reason", reason,
+                  "attempts", (int)record->attempts, "exit",
+                  exited ? json_integer(result->code) : json_null(), "signal",
+                  signaled ? json_string(weir__signal_name(result->signal)) : json_null(),
+                  "stderr_tail", exit_of != NULL ? stderr_tail(exit_of) : json_string(""));
     char *text = head != NULL ? json_dumps(head, JSON_COMPACT) : NULL;
     int status = WEIR_ERR_NOMEM;
 

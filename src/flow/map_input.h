@@ -13,7 +13,7 @@ struct weir__map_input {
     int fd;
     int64_t size;       /* of a regular file; -1: it is none */
     weir__watch *watch; /* NULL: a file, always ready */
-    int is_wanted; /* there was nothing to read, and records were wanted */
+    int is_wanted;      /* there was nothing to read, and records were wanted */
     struct weir__records records;
     struct weir__record *unsent; /* taken out, and no lane had room */
 };

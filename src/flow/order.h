@@ -26,9 +26,9 @@ struct weir__order {
     int ordered;
     int is_flat; /* of one record there may be any number of lines; else there is one */
     struct weir__buffer *replies, *letters; /* where outcomes go; borrowed */
-    uint64_t next;        /* the first record that has not settled */
-    uint64_t next_line, next_offset; /* its place: what comes before is settled */
-    struct weir__slot *slots; /* a ring: record seq is at seq & mask */
+    uint64_t next;                          /* the first record that has not settled */
+    uint64_t next_line, next_offset;        /* its place: what comes before is settled */
+    struct weir__slot *slots;               /* a ring: record seq is at seq & mask */
     size_t mask, room, held_records, held_bytes;
     uint64_t peak_records, peak_bytes;
     struct weir__tally tally;

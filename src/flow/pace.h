@@ -36,7 +36,6 @@ void weir__pace_fit(struct weir__pace *pace, size_t replies, size_t most);
 
 /* Whether count records of about size bytes in flight last for two naps, and pipes
  * that hold so many bytes for one and some time more. */
-int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size,
-                       size_t pipe_size);
+int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size, size_t pipe_size);
 
 #endif

@@ -8,10 +8,10 @@
 /* One stage's ends.  The child's are closed once the spawner has them; ours are
  * for a relay of the stage's output and for its stderr. */
 struct weir__ends {
-    int cwd, stdio[3]; /* the child's; -1: /dev/null */
-    int owned[3];      /* which of stdio are to be closed by us */
+    int cwd, stdio[3];                          /* the child's; -1: /dev/null */
+    int owned[3];                               /* which of stdio are to be closed by us */
     int relay_from, relay_to, relay_to_is_ours; /* -1: its output is not relayed */
-    int errors;        /* read end of its stderr; -1: not kept */
+    int errors;                                 /* read end of its stderr; -1: not kept */
 };
 
 /* Opens everything for pipeline: ends has room for a stage each; *output gets

@@ -24,11 +24,11 @@ struct weir__call_mark {
 /* One record: its place in the input, and its bytes with a final LF. */
 struct weir__record {
     struct weir__record *next;
-    uint64_t seq;    /* non-blank records, from 0 */
-    uint64_t line;   /* lines, from 1 */
-    uint64_t offset; /* of its first byte in the input */
-    uint64_t end;    /* of the first byte after its line */
-    uint64_t blank;  /* blank lines before it */
+    uint64_t seq;      /* non-blank records, from 0 */
+    uint64_t line;     /* lines, from 1 */
+    uint64_t offset;   /* of its first byte in the input */
+    uint64_t end;      /* of the first byte after its line */
+    uint64_t blank;    /* blank lines before it */
     unsigned attempts; /* how often it failed while alone */
     struct weir__call_mark call;
     const char *fault; /* why no worker may see it; NULL: it is good */

@@ -21,9 +21,9 @@ struct weir__worker;
 
 /* Why the run takes no more input. */
 struct weir__map_end {
-    int status; /* 0: it goes on */
-    int drains; /* what is in flight may still be answered */
-    int leaves; /* what is not written by now never will be */
+    int status;       /* 0: it goes on */
+    int drains;       /* what is in flight may still be answered */
+    int leaves;       /* what is not written by now never will be */
     int64_t grace_ms; /* else the workers have this long */
     enum weir_why why;
     char reason[600];
@@ -37,8 +37,8 @@ void weir__map_end(struct weir_map *map, int status, enum weir_why why, const ch
 void weir__map_fail(struct weir_map *map, const struct weir_error *error);
 
 /* Gives the record back; bytes (with their LF, or none) are copied. */
-void weir__map_settle(struct weir_map *map, struct weir__record *record,
-                      enum weir__outcome outcome, const char *bytes, size_t length);
+void weir__map_settle(struct weir_map *map, struct weir__record *record, enum weir__outcome outcome,
+                      const char *bytes, size_t length);
 
 /* A record is dead: exit_of may be NULL, and so may error, an error object of the
  * protocol that fits into a letter. */

@@ -167,8 +167,8 @@ void weir__call_lost(struct weir_call *call, const struct weir__peer *peer, int 
     }
     call->kills += !unread && !peer->is_our_end;
     if (!unread && (call->idempotent < 0 || call->has_streamed)) {
-        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006,
-                          "the worker %s while it had the call", how);
+        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006, "the worker %s while it had the call",
+                          how);
     } else if (call->kills >= KILLS_OF_POISON) {
         weir__call_decide(call, WEIR_CALL_POISON, -33008,
                           "poison: the call has ended %u workers; the last %s", call->kills, how);

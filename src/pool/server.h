@@ -20,7 +20,7 @@ struct weir__server {
     weir__watch *watch;
     weir__timer *retry; /* after EMFILE and the like */
     struct weir__session *sessions;
-    int64_t refused; /* connections of other users */
+    int64_t refused;      /* connections of other users */
     unsigned concurrency; /* how many calls its workers run at a time, for the hello */
 };
 

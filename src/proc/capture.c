@@ -36,8 +36,7 @@ static void start_spool(struct weir__capture *capture)
     const char *dir = getenv("TMPDIR");
     char path[1024];
 
-    snprintf(path, sizeof path, "%s/weir-spool-XXXXXX",
-             dir != NULL && *dir != '\0' ? dir : "/tmp");
+    snprintf(path, sizeof path, "%s/weir-spool-XXXXXX", dir != NULL && *dir != '\0' ? dir : "/tmp");
     capture->spool_fd = mkostemp(path, O_CLOEXEC);
     if (capture->spool_fd >= 0)
         capture->spool_path = strdup(path);

@@ -61,8 +61,8 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
     for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
          variable++)
         if (strchr(*variable, '=') == NULL || **variable == '=')
-            return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "\"%s\" is no variable: give NAME=VALUE", *variable);
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "\"%s\" is no variable: give NAME=VALUE",
+                              *variable);
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         if (command->limits[i] != WEIR_NO_LIMIT && command->limits[i] > INT64_MAX)
             return weir__fail(error, WEIR_ERR_INVALID, 0, "the limit of %s is out of range",
@@ -194,8 +194,8 @@ static void add_changes(json_t *set, json_t *unset, char *const *before)
            && strcmp(before[same], environ[same]) == 0)
         same++;
     for (size_t i = same; environ[i] != NULL; i++) {
-        const char *known = strchr(environ[i], '=') != NULL ? find_variable(before, environ[i])
-                                                            : environ[i];
+        const char *known =
+            strchr(environ[i], '=') != NULL ? find_variable(before, environ[i]) : environ[i];
 
         if (known == NULL || strcmp(known, environ[i]) != 0)
             add(set, environ[i]);
@@ -253,8 +253,8 @@ json_t *weir__command_json(const struct weir_command *command, char *const *spaw
         json_object_set_new(stage, "nice", json_integer(command->nice));
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         if (command->limits[i] != WEIR_NO_LIMIT)
-            json_array_append_new(list, json_pack("[i,I]", limits[i].resource,
-                                                  (json_int_t)command->limits[i]));
+            json_array_append_new(
+                list, json_pack("[i,I]", limits[i].resource, (json_int_t)command->limits[i]));
     set_list(stage, "limits", list);
     return stage;
 }

@@ -31,7 +31,7 @@ struct weir {
 
     pthread_mutex_t mutex;
     int led;
-    int is_polled; /* somebody has asked for weir_fd() */
+    int is_polled;    /* somebody has asked for weir_fd() */
     pthread_t leader; /* while led */
     struct weir__task *tasks, **last_task;
     struct weir__waiter *waiters;

@@ -450,9 +450,10 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
             lose_spawner(link);
     }
     if (failed != 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, failed,
-                          "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?",
-                          link->path, link->from);
+        return weir__fail(
+            error, WEIR_ERR_SYSTEM, failed,
+            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?", link->path,
+            link->from);
     job->next = link->jobs;
     link->jobs = job;
     return 0;

@@ -25,8 +25,7 @@ struct weir__exit {
 struct weir__job_ops {
     void (*started)(void *owner, const pid_t *pids, size_t count);
     /* The stage that could not start; those before it are being stopped. */
-    void (*failed)(void *owner, size_t stage, const char *step, int sys_errno,
-                   const char *detail);
+    void (*failed)(void *owner, size_t stage, const char *step, int sys_errno, const char *detail);
     void (*exited)(void *owner, size_t stage, const struct weir__exit *how);
     void (*sent)(void *owner, int signal);
     void (*paused)(void *owner, size_t stage, int signal);
@@ -38,11 +37,11 @@ struct weir__job {
     struct weir__job *next;
     int64_t id;
     char cookie[WEIR__COOKIE_SIZE];
-    pid_t group; /* 0 until started */
+    pid_t group;       /* 0 until started */
     int in_background; /* set before the start: the terminal's foreground is left alone */
-    int leaders; /* set before the start: SIGTERM is for the stages alone, not their group */
-    int quiet; /* set before the start: nobody needs to hear that it has started */
-    int is_over; /* its end is on the way to its owner */
+    int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */
+    int quiet;         /* set before the start: nobody needs to hear that it has started */
+    int is_over;       /* its end is on the way to its owner */
     const struct weir__job_ops *ops;
     void *owner;
 };

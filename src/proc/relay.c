@@ -89,8 +89,8 @@ static enum move read_some(struct weir__relay *relay)
     if (relay->decoder == NULL)
         status = weir__buffer_add(&relay->waiting, chunk, (size_t)count, NULL);
     else if (count > 0)
-        status = weir_decoder_feed(relay->decoder, chunk, (size_t)count, keep, &relay->waiting,
-                                   NULL);
+        status =
+            weir_decoder_feed(relay->decoder, chunk, (size_t)count, keep, &relay->waiting, NULL);
     else
         status = weir_decoder_finish(relay->decoder, keep, &relay->waiting, NULL);
     if (status < 0) {
@@ -159,8 +159,8 @@ static void move(void *data, int bits)
         weir__watch_set(relay->can_write, outcome == WAIT_WRITE ? WEIR__WRITABLE : 0);
 }
 
-int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int to,
-                      int to_is_ours, weir_decoder *decoder, struct weir_error *error)
+int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int to, int to_is_ours,
+                      weir_decoder *decoder, struct weir_error *error)
 {
     struct stat reader, writer;
     int status;
@@ -174,8 +174,8 @@ int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int
                         && fstat(to, &writer) == 0 && S_ISFIFO(reader.st_mode)
                         && S_ISFIFO(writer.st_mode);
     if (relay->to < 0) {
-        status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot pass output on to descriptor %d",
-                            to);
+        status =
+            weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot pass output on to descriptor %d", to);
         close_all(relay);
         return status;
     }

@@ -43,12 +43,9 @@ const char *weir_end_name(enum weir_end end)
 const char *weir_why_name(enum weir_why why)
 {
     static const char *const names[] = {
-        [WEIR_WHY_NONE] = "none",
-        [WEIR_WHY_TIMEOUT] = "timeout",
-        [WEIR_WHY_IDLE] = "idle",
-        [WEIR_WHY_CANCELLED] = "cancelled",
-        [WEIR_WHY_OVERFLOW] = "overflow",
-        [WEIR_WHY_PEER_FAILED] = "peer_failed",
+        [WEIR_WHY_NONE] = "none",           [WEIR_WHY_TIMEOUT] = "timeout",
+        [WEIR_WHY_IDLE] = "idle",           [WEIR_WHY_CANCELLED] = "cancelled",
+        [WEIR_WHY_OVERFLOW] = "overflow",   [WEIR_WHY_PEER_FAILED] = "peer_failed",
         [WEIR_WHY_HOST_GONE] = "host_gone",
     };
 
@@ -223,8 +220,7 @@ static int status_of_not_started(const struct weir_result *result)
 {
     if (result->step != WEIR_STEP_EXEC)
         return FAILED;
-    return result->sys_errno == ENOENT || result->sys_errno == ENOTDIR ? NOT_FOUND
-                                                                       : CANNOT_EXECUTE;
+    return result->sys_errno == ENOENT || result->sys_errno == ENOTDIR ? NOT_FOUND : CANNOT_EXECUTE;
 }
 
 int weir_result_status(const struct weir_result *result)

@@ -12,17 +12,17 @@
 
 struct child_plan {
     const struct request_stage *stage;
-    char **envp;  /* the whole environment, NULL-terminated */
-    int cwd;      /* a directory's descriptor, or -1: stay */
-    int stdio[3]; /* descriptors above 2, or -1: /dev/null */
-    int tty;      /* terminal to put the child's group in the foreground of, or -1 */
+    char **envp;     /* the whole environment, NULL-terminated */
+    int cwd;         /* a directory's descriptor, or -1: stay */
+    int stdio[3];    /* descriptors above 2, or -1: /dev/null */
+    int tty;         /* terminal to put the child's group in the foreground of, or -1 */
     pid_t tty_group; /* which must have it until then */
-    pid_t group;  /* process group to join, 0 to lead one */
+    pid_t group;     /* process group to join, 0 to lead one */
 };
 
 struct child_failure {
-    char step[8]; /* "setup", "chdir", "limit" or "exec" */
-    int error;    /* an errno value */
+    char step[8];     /* "setup", "chdir", "limit" or "exec" */
+    int error;        /* an errno value */
     char detail[256]; /* the interpreter that is missing, or "" */
 };
 

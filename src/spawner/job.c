@@ -22,7 +22,7 @@
 enum phase { RUNNING, TERM, KILL };
 
 enum {
-    LOOK_AGAIN_MS = 20,  /* how often a dying job is looked at where no event tells */
+    LOOK_AGAIN_MS = 20,      /* how often a dying job is looked at where no event tells */
     KILL_PATIENCE_MS = 5000, /* how long a killed process may stay (a stuck disk) */
     PID_DIGITS = 12,
 };
@@ -178,7 +178,7 @@ static void tell_started(const struct job *job, size_t started)
 void jobs_start(struct request *request, const int *fds)
 {
     struct job *job = calloc(1, sizeof *job + request->stage_count * sizeof *job->stages);
-    char detail[6 * sizeof ((struct child_failure *)0)->detail];
+    char detail[6 * sizeof((struct child_failure *)0)->detail];
     struct child_failure failure;
     size_t started;
 

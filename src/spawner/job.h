@@ -27,7 +27,8 @@
  * Borrows the request's descriptors fds, takes its stages' memory. */
 void jobs_start(struct request *request, const int *fds);
 
-/* Sends a signal to all of a job's processes, or to its leaders.  Unknown jobs are over: nothing. */
+/* Sends a signal to all of a job's processes, or to its leaders.  Unknown jobs are over: nothing.
+ */
 void jobs_signal(int64_t job, int signal);
 
 /* Goes down the ladder: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */

@@ -36,7 +36,7 @@ struct request_limit {
 };
 
 struct request_stage {
-    char **argv; /* NULL-terminated, at least one */
+    char **argv;                 /* NULL-terminated, at least one */
     char **env_set, **env_unset; /* NULL-terminated */
     int env_clear;
     int cwd, stdio[3]; /* positions among the descriptors, or -1 */
@@ -51,9 +51,9 @@ struct request {
     int64_t grace_ms;
     int signal;
     char *cookie;
-    int quiet; /* nobody waits for "started" */
+    int quiet;   /* nobody waits for "started" */
     int leaders; /* only the stages themselves are signalled, until SIGKILL */
-    int tty; /* position among the descriptors, or -1 */
+    int tty;     /* position among the descriptors, or -1 */
     pid_t tty_group;
     struct request_stage *stages;
     size_t stage_count;

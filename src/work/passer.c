@@ -27,8 +27,7 @@ static void write_some(struct weir__passer *passer)
             break;
         if (passer->watch != NULL && length > GENTLE)
             length = GENTLE;
-        count = weir__write_no_sigpipe(passer->fd, passer->waiting.bytes + passer->written,
-                                       length);
+        count = weir__write_no_sigpipe(passer->fd, passer->waiting.bytes + passer->written, length);
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         /* Nobody there to tell any more: it is still kept for the report. */

@@ -42,8 +42,7 @@ static void watch_input(struct weir__worker *worker)
 static void watch_output(struct weir__worker *worker)
 {
     if (worker->out_watch != NULL)
-        weir__watch_set(worker->out_watch,
-                        worker->paused || worker->napping ? 0 : WEIR__READABLE);
+        weir__watch_set(worker->out_watch, worker->paused || worker->napping ? 0 : WEIR__READABLE);
 }
 
 static void close_output(struct weir__worker *worker)
@@ -438,8 +437,8 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     status = weir__capture_start(&worker->errors, loop, err[FD_READ_END], options->stderr_kept, 0,
                                  error);
     if (status == 0)
-        status = weir__watch_new(loop, worker->in_fd, 0, can_write, worker, &worker->in_watch,
-                                 error);
+        status =
+            weir__watch_new(loop, worker->in_fd, 0, can_write, worker, &worker->in_watch, error);
     if (status == 0)
         status = weir__watch_new(loop, worker->out_fd, WEIR__READABLE, can_read, worker,
                                  &worker->out_watch, error);
@@ -450,8 +449,7 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
 
 int weir__worker_start(struct weir__worker *worker, weir_t *weir,
                        const struct weir__worker_options *options,
-                       const struct weir__worker_ops *ops, void *owner,
-                       struct weir_error *error)
+                       const struct weir__worker_ops *ops, void *owner, struct weir_error *error)
 {
     struct weir__stage_start stage = {.command = options->command, .cwd = -1};
     int child[3] = {-1, -1, -1}, status;
@@ -483,8 +481,8 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
         status = open_ends(worker, options, child, error);
     memcpy(stage.stdio, child, sizeof child);
     if (status == 0)
-        status = weir__job_start(&weir->link, &worker->job, &stage, 1, options->grace_ms, -1,
-                                 error);
+        status =
+            weir__job_start(&weir->link, &worker->job, &stage, 1, options->grace_ms, -1, error);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     for (int i = 0; i < 3; i++)

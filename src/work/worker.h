@@ -31,7 +31,7 @@ struct weir__worker_ops {
     void (*on_bytes)(void *owner, const char *bytes, size_t length);
     void (*on_stderr)(void *owner, const char *bytes, size_t length);
     void (*on_room)(void *owner); /* what was sent is written */
-    int (*owes)(void *owner); /* whether it has not answered all; needed with a stop command */
+    int (*owes)(void *owner);     /* whether it has not answered all; needed with a stop command */
     /* It has closed its stdout, or its stdin before we did: it may live on.  May be NULL. */
     void (*on_cut_off)(void *owner);
     /* Nothing of it is left; result and stderr tail are in the worker.  The owner
@@ -57,17 +57,17 @@ struct weir__worker {
     int64_t grace_ms, drain_ms;
     uint64_t limits[WEIR_LIMIT_COUNT];
 
-    int in_fd; /* write end of its stdin, -1 once closed */
-    int peek_fd; /* read end of it, once we have closed ours: to see what it leaves unread;
-                    -1 where there is no such thing: then it counts as read */
+    int in_fd;          /* write end of its stdin, -1 once closed */
+    int peek_fd;        /* read end of it, once we have closed ours: to see what it leaves unread;
+                           -1 where there is no such thing: then it counts as read */
     size_t left_unread; /* bytes for it that it had not read when it ended */
     weir__watch *in_watch;
     struct weir__buffer sending;
-    size_t sent; /* of sending */
-    uint64_t all_sent; /* bytes ever queued */
+    size_t sent;                      /* of sending */
+    uint64_t all_sent;                /* bytes ever queued */
     int close_when_sent, has_refused; /* it closed its stdin before we did */
 
-    int out_fd; /* read end of its stdout, -1 once closed */
+    int out_fd;       /* read end of its stdout, -1 once closed */
     size_t pipe_size; /* what its stdin and stdout hold */
     weir__watch *out_watch;
     char *chunk; /* what was read last */
@@ -75,7 +75,7 @@ struct weir__worker {
     weir__timer *drain;
     const struct weir_command *stop;
     struct weir__stopper stopper;
-    long far_pid; /* what the worker behind the launcher says of itself; 0, NULL: nothing */
+    long far_pid;         /* what the worker behind the launcher says of itself; 0, NULL: nothing */
     const char *far_node; /* borrowed */
     int64_t stop_grace_ms; /* what is left for the launcher after it */
 
@@ -89,8 +89,7 @@ struct weir__worker {
  * Errors: SYSTEM, NOMEM, SPAWNER. */
 int weir__worker_start(struct weir__worker *worker, weir_t *weir,
                        const struct weir__worker_options *options,
-                       const struct weir__worker_ops *ops, void *owner,
-                       struct weir_error *error);
+                       const struct weir__worker_ops *ops, void *owner, struct weir_error *error);
 
 /* Queues bytes; weir__worker_flush() writes what the pipe takes.  Errors: NOMEM. */
 int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t length);
