@@ -259,7 +259,7 @@ static void watch_fired(uv_poll_t *poll, int status, int events)
         bits |= WEIR__READABLE;
     if (events & UV_WRITABLE)
         bits |= WEIR__WRITABLE;
-    if (status < 0) /* an error on the descriptor: reading or writing tells which */
+    if (status < 0 || events & UV_DISCONNECT) /* reading or writing tells what it is */
         bits = WEIR__READABLE | WEIR__WRITABLE;
     watch->callback(watch->data, bits);
 }
@@ -289,8 +289,9 @@ int weir__watch_new(weir__loop *loop, int fd, int bits, weir__watch_callback cal
 
 void weir__watch_set(weir__watch *watch, int bits)
 {
-    int events =
-        (bits & WEIR__READABLE ? UV_READABLE : 0) | (bits & WEIR__WRITABLE ? UV_WRITABLE : 0);
+    int events = (bits & WEIR__READABLE ? UV_READABLE : 0)
+                 | (bits & WEIR__WRITABLE ? UV_WRITABLE : 0)
+                 | (bits & WEIR__GONE ? UV_DISCONNECT : 0);
 
     /* libuv asks the kernel again even for what it has asked already, and stops to
      * watch after an error. */

@@ -15,7 +15,9 @@ typedef struct weir__loop weir__loop;
 typedef struct weir__watch weir__watch;
 typedef struct weir__timer weir__timer;
 
-enum { WEIR__READABLE = 1, WEIR__WRITABLE = 2 };
+/* GONE: the other end of a pipe or socket is closed, and nothing else need be known; it is
+ * told with both of the others. */
+enum { WEIR__READABLE = 1, WEIR__WRITABLE = 2, WEIR__GONE = 4 };
 
 weir__loop *weir__loop_new(struct weir_error *error);
 

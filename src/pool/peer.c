@@ -115,6 +115,7 @@ static void settle_calls(struct weir__peer *peer, uint64_t unread, const char *h
 
             weir__call_lost(call, peer, call->offset >= read_up_to, how);
         }
+    weir__dispatch(peer->kind); /* those that go out again: another may have been ready before */
 }
 
 uint64_t weir__peer_rss_kb(const struct weir__peer *peer)

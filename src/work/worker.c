@@ -33,10 +33,11 @@ static void close_input(struct weir__worker *worker)
 /* Watches what there is to wait for, now that something has changed. */
 static void watch_input(struct weir__worker *worker)
 {
-    int waits = worker->sent < worker->sending.length && !worker->napping;
+    int bits = (worker->is_deaf ? 0 : WEIR__GONE)
+               | (worker->sent < worker->sending.length ? WEIR__WRITABLE : 0);
 
     if (worker->in_watch != NULL)
-        weir__watch_set(worker->in_watch, waits ? WEIR__WRITABLE : 0);
+        weir__watch_set(worker->in_watch, worker->napping ? 0 : bits);
 }
 
 static void watch_output(struct weir__worker *worker)
@@ -144,6 +145,23 @@ static void end_input(struct weir__worker *worker)
     weir__close(&worker->peek_fd);
 }
 
+/* Nobody will read what is for it. */
+static void refuse(struct weir__worker *worker)
+{
+    worker->has_refused = 1;
+    end_input(worker);
+    if (worker->ops->on_cut_off != NULL)
+        worker->ops->on_cut_off(worker->owner);
+}
+
+/* Whether nobody has the other end of its stdin any more. */
+static int is_deaf(const struct weir__worker *worker)
+{
+    struct pollfd input = {.fd = worker->in_fd};
+
+    return poll(&input, 1, 0) > 0 && (input.revents & POLLERR) != 0;
+}
+
 void weir__worker_flush(struct weir__worker *worker)
 {
     while (worker->in_fd >= 0 && worker->sent < worker->sending.length) {
@@ -156,10 +174,7 @@ void weir__worker_flush(struct weir__worker *worker)
             watch_input(worker);
             return;
         } else if (errno != EINTR) {
-            worker->has_refused = 1;
-            end_input(worker);
-            if (worker->ops->on_cut_off != NULL)
-                worker->ops->on_cut_off(worker->owner);
+            refuse(worker);
             return;
         }
     }
@@ -176,6 +191,16 @@ static void can_write(void *data, int bits)
     struct weir__worker *worker = data;
 
     (void)bits;
+    if (weir__worker_unsent(worker) == 0 && is_deaf(worker)) {
+        /* What it has read it may still answer.  The rest was written before it closed
+         * its end, or while whoever started it had that, too. */
+        worker->is_deaf = 1;
+        if (weir__worker_unread(worker) > 0)
+            refuse(worker);
+        else
+            watch_input(worker);
+        return;
+    }
     weir__worker_flush(worker);
     if (worker->sending.length == 0)
         worker->ops->on_room(worker->owner);
@@ -245,13 +270,9 @@ static void can_read(void *data, int bits)
 
 int weir__worker_is_cut_off(const struct weir__worker *worker)
 {
-    struct pollfd input = {.fd = worker->in_fd};
-
     if (worker->exited || worker->result.pid == 0)
         return 0;
-    if (worker->out_watch == NULL || worker->has_refused)
-        return 1;
-    return poll(&input, 1, 0) > 0 && (input.revents & POLLERR) != 0;
+    return worker->out_watch == NULL || worker->has_refused || is_deaf(worker);
 }
 
 void weir__worker_pause(struct weir__worker *worker, int pause)
@@ -437,8 +458,8 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     status = weir__capture_start(&worker->errors, loop, err[FD_READ_END], options->stderr_kept, 0,
                                  error);
     if (status == 0)
-        status =
-            weir__watch_new(loop, worker->in_fd, 0, can_write, worker, &worker->in_watch, error);
+        status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, can_write, worker,
+                                 &worker->in_watch, error);
     if (status == 0)
         status = weir__watch_new(loop, worker->out_fd, WEIR__READABLE, can_read, worker,
                                  &worker->out_watch, error);

@@ -63,9 +63,11 @@ struct weir__worker {
     size_t left_unread; /* bytes for it that it had not read when it ended */
     weir__watch *in_watch;
     struct weir__buffer sending;
-    size_t sent;                      /* of sending */
-    uint64_t all_sent;                /* bytes ever queued */
-    int close_when_sent, has_refused; /* it closed its stdin before we did */
+    size_t sent;       /* of sending */
+    uint64_t all_sent; /* bytes ever queued */
+    int close_when_sent;
+    int is_deaf;     /* it has closed its stdin before we did */
+    int has_refused; /* and has not read what there was for it */
 
     int out_fd;       /* read end of its stdout, -1 once closed */
     size_t pipe_size; /* what its stdin and stdout hold */

@@ -216,6 +216,21 @@ static void one_that_closes_its_output_or_input_is_replaced(void)
     close_all(pool);
 }
 
+/* Its bytes were taken, and nobody will ever read them. */
+static void a_call_that_a_worker_closed_its_input_on_is_tried_again(void)
+{
+    weir_pool_t *pool = some_workers(1, ARGV("--concurrency", "2"));
+    weir_call_t *closing = start_call(pool, "close_input_unread", NULL, NULL);
+    weir_call_t *unread;
+
+    CU_ASSERT(next_is(closing, "1"));
+    unread = start_call(pool, "add", "[1,2]", NULL);
+    CU_ASSERT(returned(finish_call(closing), "\"closed\""));
+    CU_ASSERT(returned(finish_call(unread), "3"));
+    CU_ASSERT_EQUAL(stat_of(pool, "errors"), 0);
+    close_all(pool);
+}
+
 static void a_stopped_worker_holds_nobody_else_up(void)
 {
     weir_pool_t *pool = some_workers(2, NULL);
@@ -414,6 +429,8 @@ int main(void)
         {"only_the_one_that_kills_alone_is_poison", only_the_one_that_kills_alone_is_poison},
         {"one_that_closes_its_output_or_input_is_replaced",
          one_that_closes_its_output_or_input_is_replaced},
+        {"a_call_that_a_worker_closed_its_input_on_is_tried_again",
+         a_call_that_a_worker_closed_its_input_on_is_tried_again},
         {"a_stopped_worker_holds_nobody_else_up", a_stopped_worker_holds_nobody_else_up},
         {"a_killed_spawner_costs_the_calls_under_way", a_killed_spawner_costs_the_calls_under_way},
         {"a_worker_that_exits_at_its_start_fails_fast_with_its_stderr",
