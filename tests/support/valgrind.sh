@@ -13,7 +13,7 @@ done
 rm "$work/build/weir"
 cat >"$work/build/weir" <<END
 #!/bin/sh
-exec valgrind -q --log-file='$work/said/%p' --leak-check=full --show-leak-kinds=definite \\
+exec $(command -v valgrind) -q --log-file='$work/said/%p' --leak-check=full --show-leak-kinds=definite \\
     --suppressions='$srcdir/tests/support/valgrind.supp' '$builddir/weir' "\$@"
 END
 chmod +x "$work/build/weir"
