@@ -278,7 +278,8 @@ static void a_line_that_never_ends_takes_constant_memory_and_linear_time(void)
     record = next(&records);
     CU_ASSERT_FATAL(record != NULL && record->length == 0);
     CU_ASSERT_EQUAL(record->end, UINT64_C(1000) * MB);
-    CU_ASSERT(weir__clock_ns() - begin_ns < INT64_C(20000000000));
+    CU_ASSERT(weir__clock_ns() - begin_ns
+              < INT64_C(20000000000) * (is_under_valgrind() ? 10 : 1));
     free(record);
     weir__records_clear(&records);
 }
