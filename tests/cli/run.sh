@@ -130,7 +130,7 @@ check "--json --merge-stderr: one text" told 0 'd["stdout"]["text"] == "a\nb\n"
 
 # In a root without /proc a job is its process group.  Nor can leaks be looked for there.
 hide_proc() {
-    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 unshare --mount --propagation private sh -c 'umount -l /proc && exec "$@"' sh "$@"
+    ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 unshare --mount --propagation private sh -c 'umount -l /proc && exec "$@"' sh "$@"
 }
 unlisted() {
     hide_proc "$weir" run --drain 50ms -- sh -c 'sleep 1000 >&- 2>&- & echo $!' >"$out" && ! kill -0 "$(cat "$out")"
