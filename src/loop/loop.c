@@ -365,10 +365,11 @@ void weir__loop_settle(weir__loop *loop)
     /* libuv tells the kernel of new watches when it polls.  What fires there
      * fires again in the next run. */
     loop->quiet = 1;
-    if (loop->has_news) {
-        loop->has_news = 0;
+#ifdef HAVE_SYS_TIMERFD_H
+    if (loop->has_news) /* else there is nothing to tell, and the alarm knows the time */
+#endif
         uv_run(&loop->uv, UV_RUN_NOWAIT);
-    }
+    loop->has_news = 0;
     loop->quiet = 0;
     loop->is_due |= loop->late_watches != NULL;
     for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)
