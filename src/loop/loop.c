@@ -84,12 +84,9 @@ static int open_alarm(weir__loop *loop)
 static void set_alarm(weir__loop *loop)
 {
     struct itimerspec when = {0};
-    uint64_t at_ms;
-    int ms;
+    int ms = weir__loop_timeout_ms(loop);
+    uint64_t at_ms = ms >= 0 ? uv_now(&loop->uv) + (uint64_t)ms : 0;
 
-    uv_update_time(&loop->uv);
-    ms = weir__loop_timeout_ms(loop);
-    at_ms = ms >= 0 ? uv_now(&loop->uv) + (uint64_t)ms : 0;
     if (at_ms == loop->alarm_at_ms && ms != 0)
         return;
     loop->alarm_at_ms = at_ms;
@@ -365,12 +362,11 @@ void weir__loop_settle(weir__loop *loop)
     /* libuv tells the kernel of new watches when it polls.  What fires there
      * fires again in the next run. */
     loop->quiet = 1;
-#ifdef HAVE_SYS_TIMERFD_H
-    if (loop->has_news) /* else there is nothing to tell, and the alarm knows the time */
-#endif
+    if (loop->has_news)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     loop->has_news = 0;
     loop->quiet = 0;
+    uv_update_time(&loop->uv); /* who polls counts from now, by the alarm or by our timeout */
     loop->is_due |= loop->late_watches != NULL;
     for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)
         weir__watch_set(loop->late_watches, loop->late_watches->bits);
