@@ -118,13 +118,7 @@ shell_tells() { (tells '\"' sh ./run.sh); }
 serves() {
     (cd "$callers" && exec "$WEIR" serve -s "$socket" -w ./checksig -j1 2>"$work/serve") &
     server=$!
-    for _ in $(seq 3000); do
-        grep -qx ready "$work/serve" && return 0
-        kill -0 $server 2>/dev/null || break
-        sleep 0.02
-    done
-    cat "$work/serve"
-    return 1
+    is_ready $server "$work/serve"
 }
 
 python_tells() { (tells '"' "$PYTHON3" caller.py "$socket"); }

@@ -109,11 +109,7 @@ END
 client_talks() {
     "$weir" serve -s "$work/socket" -w "$work/bin/worker" -j1 2>"$work/serve" &
     server=$!
-    for _ in $(seq 3000); do
-        grep -qx ready "$work/serve" && break
-        kill -0 $server 2>/dev/null || { cat "$work/serve"; return 1; }
-        sleep 0.02
-    done
+    is_ready $server "$work/serve" || return 1
     got=$("$work/bin/client" "$work/socket") && kill $server && wait $server && same "add 7
 count 1
 count 2

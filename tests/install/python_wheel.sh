@@ -56,11 +56,7 @@ worker_answers() {
 client_talks() {
     "$weir" serve -s "$work/socket" -w "$python $work/math_worker.py" -j1 2>"$work/serve" &
     server=$!
-    for _ in $(seq 3000); do
-        grep -qx ready "$work/serve" && break
-        kill -0 $server 2>/dev/null || { cat "$work/serve"; return 1; }
-        sleep 0.02
-    done
+    is_ready $server "$work/serve" || return 1
     got=$(cd "$work" && "$python" -c '
 import sys
 from weir_worker.client import connect

@@ -91,6 +91,17 @@ same() {
     }
 }
 
+# is_ready PID FILE: whether a `weir serve` whose stderr is FILE says that it is, before it ends.
+is_ready() {
+    for _ in $(seq 3000); do
+        grep -qx ready "$2" && return
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.02
+    done
+    cat "$2"
+    return 1
+}
+
 # has TEXT FILE: whether FILE contains TEXT, literally.
 has() {
     grep -qF -- "$1" "$2" || {
