@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -56,12 +57,28 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	if path == "" {
 		path = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "weir.sock")
 	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("weir: %w", err)
 	}
 	return NewClient(ctx, conn)
+}
+
+// checkPath refuses in words what the address of a socket cannot hold, and what net
+// would take for the name of an abstract socket.
+func checkPath(path string) error {
+	if path[0] == '@' || path[0] == 0 {
+		return fmt.Errorf("weir: %q names an abstract socket, which weir does not use: give the path of a file", path)
+	}
+	if limit := len(syscall.RawSockaddrUnix{}.Path) - 1; len(path) > limit {
+		return fmt.Errorf("weir: %q is too long for the path of a socket: it has %d bytes, and the limit is %d",
+			path, len(path), limit)
+	}
+	return nil
 }
 
 // NewClient is Dial for a connection that is there already: to a server, or the two

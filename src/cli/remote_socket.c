@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <weir/weir.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/socket_address.h"
 #include "cli/remote.h"
 #include "rpc/credit.h"
 #include "rpc/write.h"
@@ -349,17 +349,11 @@ static const struct remote_kind kind = {
 /* Returns a connected descriptor, or -1. */
 static int connect_to(const char *path, struct weir_error *error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     int fd;
 
-    if (strlen(path) >= sizeof address.sun_path) {
-        weir__fail(error, WEIR_ERR_INVALID, 0,
-                   "%.200s is too long for the name of a socket: "
-                   "it may have %zu bytes",
-                   path, sizeof address.sun_path - 1);
+    if (weir__socket_address(&address, path, error) < 0)
         return -1;
-    }
-    strcpy(address.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
         weir__fd_set_nonblocking(fd);

@@ -11,34 +11,25 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/socket_address.h"
+#include "base/strays.h"
 #include "pool/session.h"
 #include "proc/context.h"
 
 enum {
     BACKLOG = 128,
-    RETRY_MS = 200, /* when no descriptor is to be had */
+    RETRY_MS = 200,   /* when no descriptor is to be had */
+    NAME_TRIES = 100, /* for a name beside the socket's that is not taken */
+    NAME_DIGITS = 16,
 };
 
 /* --- The socket's place ---------------------------------------------------- */
-
-static int fill_address(struct sockaddr_un *address, const char *path, struct weir_error *error)
-{
-    memset(address, 0, sizeof *address);
-    address->sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof address->sun_path)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "%.200s is too long for the name of a socket: it may have %zu bytes",
-                          path, sizeof address->sun_path - 1);
-    strcpy(address->sun_path, path);
-    return 0;
-}
 
 /* What stands at path may be replaced when it is a socket of ours that nobody
  * listens to. */
@@ -60,7 +51,7 @@ static int check_place(const char *path, struct weir_error *error)
         return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
                           "%.200s belongs to another user (%lu): it is left alone", path,
                           (unsigned long)there.st_uid);
-    if (fill_address(&address, path, error) < 0)
+    if (weir__socket_address(&address, path, error) < 0)
         return WEIR_ERR_INVALID;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -74,20 +65,38 @@ static int check_place(const char *path, struct weir_error *error)
                       path);
 }
 
+/* Writes a random name in path's directory that is no longer than an address holds:
+ * where path's own name is short and its directory long there is room for few digits. */
+static void make_name_beside(char beside[WEIR__SOCKET_PATH_MAX + 1], const char *path)
+{
+    static const char prefix[] = ".weir-";
+    const char *slash = strrchr(path, '/');
+    int directory = slash != NULL ? (int)(slash + 1 - path) : 0;
+    int room = WEIR__SOCKET_PATH_MAX - directory;
+    int digits = room < NAME_DIGITS ? room : NAME_DIGITS;
+    char cookie[WEIR__COOKIE_SIZE];
+
+    weir__cookie_make(cookie);
+    snprintf(beside, WEIR__SOCKET_PATH_MAX + 1, "%.*s%s%.*s", directory, path,
+             room >= digits + (int)strlen(prefix) ? prefix : "", digits, cookie);
+}
+
 /* Bound beside its place and renamed there, so that nobody ever sees it with
  * another mode, or the place empty. */
 static int bind_beside(int fd, const char *path, struct weir_error *error)
 {
-    char beside[sizeof((struct sockaddr_un *)NULL)->sun_path + 32];
+    char beside[WEIR__SOCKET_PATH_MAX + 1];
     struct sockaddr_un address;
-    int failed = 0;
+    int failed = EADDRINUSE;
 
-    snprintf(beside, sizeof beside, "%s.%ld", path, (long)getpid());
-    if (fill_address(&address, beside, error) < 0)
-        return WEIR_ERR_INVALID;
-    unlink(beside); /* of a process that had our number */
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket at %.200s", path);
+    for (int tries = 0; failed == EADDRINUSE && tries < NAME_TRIES; tries++) {
+        make_name_beside(beside, path);
+        if (weir__socket_address(&address, beside, error) < 0)
+            return WEIR_ERR_INVALID;
+        failed = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+    }
+    if (failed != 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot make a socket at %.200s", path);
     if (chmod(beside, 0600) < 0 || listen(fd, BACKLOG) < 0 || rename(beside, path) < 0) {
         failed = errno;
         unlink(beside);
@@ -118,7 +127,7 @@ static int lock_directory(const char *path, struct weir_error *error)
 int weir__socket_bind(const char *path, struct weir_error *error)
 {
     struct sockaddr_un address;
-    int status = fill_address(&address, path, error), fd = -1, directory;
+    int status = weir__socket_address(&address, path, error), fd = -1, directory;
 
     if (status < 0)
         return status;
@@ -148,7 +157,7 @@ void weir__socket_unbind(const char *path, int fd)
     /* A socket and its file have different numbers: the file is still ours if it
      * reaches nobody once we listen no more. */
     if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 && shutdown(fd, SHUT_RDWR) == 0
-        && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) && fill_address(&there, path, NULL) == 0
+        && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) && weir__socket_address(&there, path, NULL) == 0
         && check_place(path, NULL) == 0)
         unlink(path);
     if (directory >= 0)

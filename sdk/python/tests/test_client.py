@@ -399,6 +399,11 @@ class Calls(unittest.TestCase):
         with self.assertRaises(client.OutcomeUnknown):
             waiting()
 
+    def test_paths_that_no_socket_can_have(self):
+        for path in "@name", "\0name", "/" + "x" * 200:
+            with self.assertRaisesRegex(ValueError, "abstract|limit is"):
+                client.connect(path)
+
     def test_no_server(self):
         """client: no socket, or none that answers"""
         with self.assertRaises(FileNotFoundError):

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -28,6 +29,8 @@ CREDIT = 64
 HELLO_TIMEOUT_S = 30.0
 # After a deadline the server has this long to say what became of the call.
 GRACE_S = 1.0
+# The longest path that the address of a Unix socket holds, less its NUL.
+PATH_BYTES = 107 if sys.platform.startswith("linux") else 103
 
 
 class CallError(Exception):
@@ -87,15 +90,29 @@ def connect(path: Union[str, "os.PathLike[str]", None] = None,
         if not folder:
             raise FileNotFoundError("XDG_RUNTIME_DIR is not set: name the socket")
         path = os.path.join(folder, "weir.sock")
+    path = _checked(path)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout)
-        connection.connect(os.fspath(path))
+        connection.connect(path)
         connection.settimeout(None)
         return Client(connection, timeout)
     except BaseException:
         connection.close()
         raise
+
+
+def _checked(path: Union[str, "os.PathLike[str]"]) -> str:
+    """The path as an address has it; what none can hold is refused in words."""
+    text = os.fsdecode(path)
+    if text.startswith(("\0", "@")):
+        raise ValueError(f"{text!r} names an abstract socket, which weir does not use: "
+                         "give the path of a file")
+    length = len(os.fsencode(text))
+    if length > PATH_BYTES:
+        raise ValueError(f"{text!r} is too long for the path of a socket: "
+                         f"it has {length} bytes, and the limit is {PATH_BYTES}")
+    return text
 
 
 class _Call:
