@@ -9,6 +9,7 @@
 #include "base/canonical.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 
 void weir__audit_link_init(struct weir__audit_link *link)
 {
@@ -82,7 +83,7 @@ static enum weir__audit_line say(struct weir__audit_entry *entry, enum weir__aud
     va_list args;
 
     va_start(args, format);
-    vsnprintf(entry->why, sizeof entry->why, format, args);
+    weir__sentence_list(entry->why, sizeof entry->why, format, args);
     va_end(args);
     return what;
 }

@@ -13,6 +13,7 @@
 #include "audit/lines.h"
 #include "audit/lock.h"
 #include "base/error.h"
+#include "base/printable.h"
 
 const char *weir__audit_fault_name(enum weir__audit_fault fault)
 {
@@ -101,7 +102,7 @@ static int find(struct reading *reading, enum weir__audit_fault fault,
     verdict->line = piece != NULL ? piece->number : 0;
     verdict->offset = piece != NULL ? piece->offset : reading->lines.offset;
     va_start(args, format);
-    vsnprintf(verdict->sentence, sizeof verdict->sentence, format, args);
+    weir__sentence_list(verdict->sentence, sizeof verdict->sentence, format, args);
     va_end(args);
     return AT_END;
 }

@@ -6,21 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno, const char *format,
                ...)
 {
     if (error != NULL) {
+        char why[200] = "", text[2 * sizeof error->text];
         va_list args;
-        int used;
 
+        if (sys_errno != 0)
+            snprintf(why, sizeof why, ": %s", strerror(sys_errno));
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
         error->status = status;
         error->sys_errno = sys_errno;
-        va_start(args, format);
-        used = vsnprintf(error->text, sizeof error->text, format, args);
-        va_end(args);
-        if (sys_errno != 0 && used >= 0 && (size_t)used < sizeof error->text)
-            snprintf(error->text + used, sizeof error->text - (size_t)used, ": %s",
-                     strerror(sys_errno));
+        weir__sentence(error->text, sizeof error->text, "%s%s", text, why);
     }
     return status;
 }

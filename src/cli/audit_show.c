@@ -12,8 +12,8 @@
 #include "audit/unfinished.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/printable.h"
 #include "base/units.h"
-#include "cli/plain.h"
 
 enum { TIME_SIZE = WEIR__TIME_SIZE };
 
@@ -91,6 +91,11 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+static void put(const char *text)
+{
+    weir__printable_put(stdout, text, strlen(text), WEIR__ONE_LINE);
+}
+
 /* A word as a shell would take it. */
 static void print_word(const char *text, size_t length)
 {
@@ -108,7 +113,7 @@ static void print_word(const char *text, size_t length)
 
         if (next > length - done)
             next = length - done;
-        plain_print(text + done, next, stdout);
+        weir__printable_put(stdout, text + done, next, WEIR__ONE_LINE);
         done += next;
         if (done < length && text[done] == '\'') {
             fputs("'\\''", stdout);
@@ -145,15 +150,15 @@ static void print_outcome(const json_t *record)
 {
     const json_t *code = json_object_get(json_object_get(record, "status"), "code");
     const char *outcome = text_of(record, "outcome");
-    char text[64];
+    char text[128];
 
     if (*outcome == '\0')
-        snprintf(text, sizeof text, "%.20s", text_of(record, "event"));
+        weir__sentence(text, sizeof text, "%.20s", text_of(record, "event"));
     else if (json_integer_value(code) == 0)
-        snprintf(text, sizeof text, "%.20s", outcome);
+        weir__sentence(text, sizeof text, "%.20s", outcome);
     else
-        snprintf(text, sizeof text, "%.20s %" JSON_INTEGER_FORMAT, outcome,
-                 json_integer_value(code));
+        weir__sentence(text, sizeof text, "%.20s %" JSON_INTEGER_FORMAT, outcome,
+                       json_integer_value(code));
     printf("%-15s", text);
 }
 
@@ -164,11 +169,11 @@ static void print_readable(const json_t *record)
     const char *detail = text_of(json_object_get(record, "status"), "detail");
     size_t index;
 
-    printf("%s %5" JSON_INTEGER_FORMAT " ", text_of(record, "time"),
-           json_integer_value(json_object_get(record, "seq")));
-    plain_print(text_of(who, "user"), strlen(text_of(who, "user")), stdout);
+    put(text_of(record, "time"));
+    printf(" %5" JSON_INTEGER_FORMAT " ", json_integer_value(json_object_get(record, "seq")));
+    put(text_of(who, "user"));
     putchar('@');
-    plain_print(text_of(who, "host"), strlen(text_of(who, "host")), stdout);
+    put(text_of(who, "host"));
     putchar(' ');
     print_outcome(record);
     json_array_foreach(argv, index, word)
@@ -180,7 +185,7 @@ static void print_readable(const json_t *record)
         fputs(" [cut]", stdout);
     if (*detail != '\0') {
         fputs("  # ", stdout);
-        plain_print(detail, strlen(detail), stdout);
+        put(detail);
     }
     putchar('\n');
 }

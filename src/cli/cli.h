@@ -8,6 +8,7 @@
 #define WEIR_CLI_CLI_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Statuses of weir's own; a program's is passed through. */
 enum {
@@ -59,7 +60,7 @@ extern const struct cli_command *const cli_commands[];
 /* Finds a subcommand; "weir" is the program as a whole.  NULL when there is none. */
 const struct cli_command *cli_find(const char *name);
 
-/* Prints "weir NAME: " and the message as one line on stderr. */
+/* Prints "weir NAME: " and the message as one line on stderr, escaped (base/printable.h). */
 void cli_say(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -67,6 +68,14 @@ void cli_say(const struct cli_command *command, const char *format, ...)
  * the command's usage_status. */
 int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Prints lines that others wrote, such as a traceback, on stderr: line feeds stay, all other
+ * characters that are not printable are escaped, and none looks like a message of weir's. */
+void cli_say_lines(const char *text, size_t length);
+
+/* Prints a piece of a line, escaped as a message is.  What people read on stdout goes this way
+ * wherever others have a word in it. */
+void cli_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which
  * it did not arrive. */

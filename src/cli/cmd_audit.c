@@ -85,8 +85,9 @@ static int repair(struct errand *errand)
     close(fd);
     if (length < 0)
         return fail(&error);
-    printf("%s: cut %" PRId64 " bytes behind record %" JSON_INTEGER_FORMAT "\n", name, length,
-           verdict->last.seq);
+    cli_put(stdout, "%s: cut %" PRId64 " bytes behind record %" JSON_INTEGER_FORMAT, name, length,
+            verdict->last.seq);
+    putchar('\n');
     return verify(errand);
 }
 
@@ -96,8 +97,8 @@ static void print_sound(const struct errand *errand)
     const char *id = errand->key.id;
     uint64_t unfinished = verdict->started > verdict->ended ? verdict->started - verdict->ended : 0;
 
-    printf("%s: OK: %" PRIu64 " records", errand->log.files[errand->log.count - 1].name,
-           verdict->records);
+    cli_put(stdout, "%s: OK: %" PRIu64 " records", errand->log.files[errand->log.count - 1].name,
+            verdict->records);
     if (errand->log.count > 1)
         printf(" in %zu files", errand->log.count);
     printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished\n", verdict->started,
@@ -110,10 +111,11 @@ static void print_fault(const struct errand *errand)
 {
     const struct weir__audit_verdict *verdict = &errand->verdict;
 
-    printf("%s:", errand->log.files[verdict->file].name);
+    cli_put(stdout, "%s:", errand->log.files[verdict->file].name);
     if (verdict->line > 0)
         printf("%" PRIu64 ":", verdict->line);
-    printf(" %s: %s\n", weir__audit_fault_name(verdict->fault), verdict->sentence);
+    cli_put(stdout, " %s: %s", weir__audit_fault_name(verdict->fault), verdict->sentence);
+    putchar('\n');
     printf("before that: %" PRIu64 " record%s\n", verdict->records,
            verdict->records == 1 ? " holds" : "s hold");
 }

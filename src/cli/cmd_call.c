@@ -134,16 +134,13 @@ static void tell_failure(struct errand *errand, const struct weir_reply *reply)
 {
     json_t *error = reply->error != NULL ? json_loads(reply->error, JSON_ALLOW_NUL, NULL) : NULL;
     const json_t *data = json_object_get(error, "data");
-    const char *traceback = json_string_value(json_object_get(data, "traceback"));
+    const json_t *traceback = json_object_get(data, "traceback");
     const char *type = json_string_value(json_object_get(data, "type"));
     const char *message = reply->message != NULL ? reply->message : "";
 
     snprintf(errand->said, sizeof errand->said, "%s", message);
-    if (traceback != NULL)
-        fputs(traceback, stderr);
-    if (traceback != NULL && *traceback != '\0' && traceback[strlen(traceback) - 1] != '\n')
-        fputc('\n', stderr);
-    fflush(stderr);
+    if (json_is_string(traceback))
+        cli_say_lines(json_string_value(traceback), json_string_length(traceback));
     if (reply->outcome == WEIR_CALL_FAILED)
         cli_say(&cli_call, "%s%s%s%s%s", type != NULL ? type : "", type != NULL ? ": " : "",
                 message, *message == '\0' ? "the function failed" : "",

@@ -42,7 +42,7 @@ static void tell_fault(const struct weir_error *fault, void *context)
     if (progress != NULL)
         progress->ops->say(progress, "fault", fault->text);
     else
-        fprintf(stderr, "%s\n", fault->text);
+        fprintf(stderr, "%s\n", fault->text); /* escaped where it was made */
 }
 
 /* Returns 0, or the status to exit with. */

@@ -119,10 +119,11 @@ static void list(const struct errand *errand)
     for (size_t i = 0; i < errand->chosen_count; i++) {
         const struct weir__detector *detector = errand->chosen[i];
 
-        printf("%-12s", detector->name);
+        cli_put(stdout, "%-12s", detector->name);
         for (size_t j = 0; j < WEIR__DETECTOR_RUNS && detector->runs[j].label != NULL; j++)
-            printf("%s %s", j > 0 ? "," : "", detector->runs[j].label);
-        printf(" of %s\n", detector->programs[0]);
+            cli_put(stdout, "%s %s", j > 0 ? "," : "", detector->runs[j].label);
+        cli_put(stdout, " of %s", detector->programs[0]);
+        putchar('\n');
     }
 }
 

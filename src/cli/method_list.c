@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -18,10 +20,10 @@ static void print_parameter(const json_t *parameter, FILE *out)
 {
     const char *type = text_of(parameter, "type");
 
-    fprintf(out, "%s%s", text_of(parameter, "name"),
+    cli_put(out, "%s%s", text_of(parameter, "name"),
             json_is_true(json_object_get(parameter, "optional")) ? "?" : "");
     if (*type != '\0')
-        fprintf(out, ": %s", type);
+        cli_put(out, ": %s", type);
     if (json_is_true(json_object_get(parameter, "stream")))
         fputs(" (--stdin)", out);
 }
@@ -32,7 +34,7 @@ static void print_method(const char *name, const json_t *method, FILE *out)
     const json_t *parameter;
     size_t index;
 
-    fprintf(out, "%s(", name);
+    cli_put(out, "%s(", name);
     json_array_foreach(json_object_get(method, "params"), index, parameter)
     {
         fputs(index > 0 ? ", " : "", out);
@@ -40,11 +42,13 @@ static void print_method(const char *name, const json_t *method, FILE *out)
     }
     fputs(")", out);
     if (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0)
-        fprintf(out, " -> stream%s%s", *returns != '\0' ? " of " : "", returns);
+        cli_put(out, " -> stream%s%s", *returns != '\0' ? " of " : "", returns);
     else if (*returns != '\0')
-        fprintf(out, " -> %s", returns);
-    if (*text_of(method, "doc") != '\0')
-        fprintf(out, "\n    %s", text_of(method, "doc"));
+        cli_put(out, " -> %s", returns);
+    if (*text_of(method, "doc") != '\0') {
+        fputs("\n    ", out);
+        cli_put(out, "%s", text_of(method, "doc"));
+    }
     fputc('\n', out);
 }
 

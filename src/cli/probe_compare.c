@@ -104,7 +104,7 @@ static void print_difference(const struct weir__difference *difference, int widt
     print_value(difference->b);
     printf("  (%s", weir__difference_name(difference->kind));
     if (difference->allowed != NULL)
-        printf("; %s is allowed", difference->allowed);
+        cli_put(stdout, "; %s is allowed", difference->allowed);
     puts(")");
 }
 
@@ -129,9 +129,10 @@ static void print_table(const struct pair *pair, const struct cli_list *words)
     if (weir__comparison_count(comparison) == 0)
         fputs(" have no difference that counts", stdout);
     else
-        printf(": %zu difference%s beyond what is allowed%s%s, %zu within", comparison->beyond,
-               comparison->beyond == 1 ? "" : "s", pair->values->env != NULL ? " for " : "",
-               pair->values->env != NULL ? pair->values->env : "", comparison->within);
+        cli_put(stdout, ": %zu difference%s beyond what is allowed%s%s, %zu within",
+                comparison->beyond, comparison->beyond == 1 ? "" : "s",
+                pair->values->env != NULL ? " for " : "",
+                pair->values->env != NULL ? pair->values->env : "", comparison->within);
     putchar('\n');
 }
 

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "cli/plain.h"
+#include "base/printable.h"
+#include "cli/cli.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -15,13 +16,12 @@ static const char *text_of(const json_t *object, const char *name)
 
 void probe_print_safe(const char *text, FILE *out)
 {
-    plain_print(text, strlen(text), out);
+    weir__printable_put(out, text, strlen(text), WEIR__ONE_LINE); /* whole: values can be long */
 }
 
 static void print_row(const char *name, const char *version, const char *place, FILE *out)
 {
-    fprintf(out, "%-12s %-12s ", name, *version != '\0' ? version : "-");
-    probe_print_safe(place, out);
+    cli_put(out, "%-12s %-12s %s", name, *version != '\0' ? version : "-", place);
 }
 
 static int differ(const char *a, const char *b)
@@ -38,9 +38,9 @@ static void print_candidate(const json_t *candidate, FILE *out)
         return;
     print_row("", text_of(candidate, "version"), text_of(candidate, "path"), out);
     if (strcmp(text_of(candidate, "from"), "PATH") != 0)
-        fprintf(out, " (%s, not on PATH)", text_of(candidate, "from"));
+        cli_put(out, " (%s, not on PATH)", text_of(candidate, "from"));
     if (*sys_errno != '\0')
-        fprintf(out, " (cannot be executed: %s)", sys_errno);
+        cli_put(out, " (cannot be executed: %s)", sys_errno);
     fputc('\n', out);
 }
 
@@ -91,7 +91,7 @@ static void print_child(const char *name, const json_t *child, FILE *out)
     size_t count = json_array_size(json_object_get(child, "changed"));
     const char *problem = text_of(child, "problem");
 
-    fprintf(out, "  a %s child ", name);
+    cli_put(out, "  a %s child ", name);
     if (*problem != '\0') {
         fputs("could not be asked: ", out);
         probe_print_safe(problem, out);
@@ -139,6 +139,9 @@ void probe_table_print(const json_t *report, FILE *out)
     if (json_is_object(activation))
         print_activation(activation, out);
     json_object_foreach(json_object_get(report, "tools"), name, tool) print_tool(name, tool, out);
-    if (json_is_string(json_object_get(report, "fingerprint")))
-        fprintf(out, "\nfingerprint %s\n", text_of(report, "fingerprint"));
+    if (!json_is_string(json_object_get(report, "fingerprint")))
+        return;
+    fputs("\nfingerprint ", out);
+    cli_put(out, "%s", text_of(report, "fingerprint"));
+    fputc('\n', out);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/printable.h"
 #include "cli/signals.h"
 
 enum progress_style progress_choose(enum progress_style asked, int to_terminal)
@@ -72,7 +73,7 @@ int voice_say(const struct voice *voice, int status, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    weir__sentence_list(message, sizeof message, format, args);
     va_end(args);
     if (voice->progress != NULL)
         voice->progress->ops->say(voice->progress, "message", message);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "cli/progress_show.h"
 
 struct pipe_progress {
@@ -126,8 +127,8 @@ int pipe_progress_follow(struct progress *progress, const weir_pipeline_t *pipel
     if (stages == NULL)
         return -1;
     for (size_t i = 0; i < count; i++)
-        snprintf(stages[i].name, sizeof stages[i].name, "%s",
-                 weir_pipeline_stage_name(pipeline, i));
+        weir__sentence(stages[i].name, sizeof stages[i].name, "%s",
+                       weir_pipeline_stage_name(pipeline, i));
     pipe->show.stages = stages;
     pipe->show.count = count;
     return 0;

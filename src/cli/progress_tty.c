@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/names.h"
+#include "base/printable.h"
 #include "cli/progress.h"
 #include "cli/progress_show.h"
 
@@ -183,12 +184,12 @@ static void draw(struct show *show)
 static void tell(struct show *show, const struct weir_event *event)
 {
     struct weir__buffer text = {0};
+    char name[300];
 
     if (event->kind != WEIR_EVENT_STDERR_LINE || event->number == 0)
         return;
     erase(show, &text);
-    weir__buffer_add(&text, event->name, strlen(event->name), NULL);
-    weir__buffer_add(&text, ": ", 2, NULL);
+    weir__buffer_add(&text, name, weir__sentence(name, sizeof name, "%.200s: ", event->name), NULL);
     weir__buffer_add(&text, event->text, event->length, NULL);
     weir__buffer_add(&text, "\n", 1, NULL);
     put(&text);

@@ -4,23 +4,26 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/printable.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+
+enum { LINES_MOST = 256 * 1024 }; /* bytes of a traceback, at most */
 
 /* One write a message, so that lines of several programs do not mix. */
 static void say(const struct cli_command *command, const char *format, va_list args)
 {
-    char line[2048];
-    int used = snprintf(line, sizeof line, "%s: ", help_words(command).text);
+    char line[4096];
+    size_t used = weir__sentence(line, sizeof line, "%s: ", help_words(command).text);
 
-    vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
-    used = (int)strlen(line);
+    used += weir__sentence_list(line + used, sizeof line - used - 1, format, args);
     line[used++] = '\n';
-    weir__write_all(STDERR_FILENO, line, (size_t)used);
+    weir__write_all(STDERR_FILENO, line, used);
 }
 
 void cli_say(const struct cli_command *command, const char *format, ...)
@@ -41,6 +44,40 @@ int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     va_end(args);
     help_usage(command, stderr);
     return command->usage_status;
+}
+
+void cli_put(FILE *out, const char *format, ...)
+{
+    char piece[4096];
+    va_list args;
+
+    va_start(args, format);
+    fwrite(piece, 1, weir__sentence_list(piece, sizeof piece, format, args), out);
+    va_end(args);
+}
+
+void cli_say_lines(const char *text, size_t length)
+{
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *out;
+
+    if (length > LINES_MOST)
+        length = LINES_MOST;
+    out = open_memstream(&lines, &size);
+    for (size_t at = 0; out != NULL && at < length;) {
+        const char *end = memchr(text + at, '\n', length - at);
+        size_t line = end != NULL ? (size_t)(end - text) - at : length - at;
+
+        if (line >= 4 && memcmp(text + at, "weir", 4) == 0)
+            fputs("  ", out);
+        weir__printable_put(out, text + at, line, WEIR__ONE_LINE);
+        fputc('\n', out);
+        at += line + 1;
+    }
+    if (out != NULL && fclose(out) == 0)
+        weir__write_all(STDERR_FILENO, lines, size);
+    free(lines);
 }
 
 int cli_flush(void)

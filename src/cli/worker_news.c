@@ -2,17 +2,12 @@
 
 #include "cli/worker_news.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "cli/plain.h"
+#include "base/printable.h"
 
 void worker_news_tell(const struct cli_command *command, const struct weir_event *event)
 {
     const char *before;
-    char *text = NULL;
-    size_t length = 0;
-    FILE *plain;
+    char text[4096];
 
     switch (event->kind) {
     case WEIR_EVENT_WORKER_RESTART:
@@ -27,17 +22,11 @@ void worker_news_tell(const struct cli_command *command, const struct weir_event
     default:
         return;
     }
-    plain = open_memstream(&text, &length);
-    if (plain == NULL)
-        return;
-    fputs(before, plain);
-    plain_print(event->text, event->length, plain);
-    fclose(plain);
-    if (text != NULL && event->kind == WEIR_EVENT_LOG)
+    weir__printable(text, sizeof text, event->text, event->length, WEIR__ONE_LINE);
+    if (event->kind == WEIR_EVENT_LOG)
         cli_say(command, "worker %ld: %s: %s", (long)event->pid, event->name, text);
-    else if (text != NULL && event->pid > 0)
-        cli_say(command, "worker %ld: %s", (long)event->pid, text);
-    else if (text != NULL)
-        cli_say(command, "a worker: %s", text);
-    free(text);
+    else if (event->pid > 0)
+        cli_say(command, "worker %ld: %s%s", (long)event->pid, before, text);
+    else
+        cli_say(command, "a worker: %s%s", before, text);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 
 /* What becomes of a weir_error's 512 bytes: the file, the pointer and the message. */
 enum { FILE_LENGTH = 120, POINTER_SIZE = 120, MESSAGE_SIZE = 512 };
@@ -40,18 +41,6 @@ struct weir__shown weir__shown(const char *text)
 
     cut(shown.text, sizeof shown.text, text);
     return shown;
-}
-
-/* A spec is somebody else's text: it must not move the cursor of a terminal, nor
- * break a message into two lines. */
-static void take_out_controls(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-        if (*c < 0x20 || *c == 0x7F)
-            *c = '?';
-        else if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F)
-            c[0] = c[1] = '?';
-    }
 }
 
 /* "POINTER: message"; just the message for the document itself.  NULL when memory
@@ -114,8 +103,8 @@ static struct weir_error fault_error(const struct weir__faults *faults, size_t l
     struct weir_error made = {.status = WEIR_ERR_SPEC};
     char whole[2 * sizeof made.text];
 
-    snprintf(whole, sizeof whole, "%s:%zu:%zu: %s", shown_file(faults), line, column, message);
-    take_out_controls(whole);
+    weir__sentence(whole, sizeof whole, "%s:%zu:%zu: %s", shown_file(faults), line, column,
+                   message);
     cut(made.text, sizeof made.text, whole);
     return made;
 }

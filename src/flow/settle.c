@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "flow/map.h"
 #include "rpc/message.h"
 
@@ -21,7 +22,7 @@ void weir__map_end(struct weir_map *map, int status, enum weir_why why, const ch
     map->end.status = status;
     map->end.why = why;
     va_start(args, format);
-    vsnprintf(map->end.reason, sizeof map->end.reason, format, args);
+    weir__sentence_list(map->end.reason, sizeof map->end.reason, format, args);
     va_end(args);
 }
 
@@ -56,11 +57,8 @@ static void say_error(const struct weir__slice *error, const char *reason, char 
         return;
     weir__object_get(*error, names, found, 2);
     message = weir__slice_string(found[1], NULL);
-    snprintf(text, size, "%s %.*s: %.200s", reason, (int)found[0].length, found[0].bytes,
-             message != NULL ? message : "");
-    for (char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = ' '; /* a reason is one line */
+    weir__sentence(text, size, "%s %.*s: %.200s", reason, (int)found[0].length, found[0].bytes,
+                   message != NULL ? message : "");
     free(message);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "pool/pool.h"
 
 enum { KILLS_OF_POISON = 2 };
@@ -74,7 +75,7 @@ static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code
 
     if (call->life.over)
         return; /* it has been told */
-    vsnprintf(message, sizeof message, format, args);
+    weir__sentence_list(message, sizeof message, format, args);
     reply->outcome = outcome;
     reply->code = code;
     free(reply->message);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strays.h"
 #include "pool/pool.h"
 
@@ -210,7 +211,7 @@ void weir__peer_break(struct weir__peer *peer, const char *format, ...)
     if (peer->worker.has_refused) /* its end of the pipe is closed: nobody reads that any more */
         unwritten = peer->worker.left_unread;
     va_start(args, format);
-    vsnprintf(peer->reason, sizeof peer->reason, format, args);
+    weir__sentence_list(peer->reason, sizeof peer->reason, format, args);
     va_end(args);
     weir__peer_stop(peer, pool_of(peer)->options.grace_ms);
     weir__kind_lost(peer->kind, peer, was_starting);

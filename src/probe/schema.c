@@ -80,8 +80,6 @@ int weir__check_fail(struct compiler *compiler, const struct check *check, const
     va_end(arguments);
     weir__fail(compiler->error, WEIR_ERR_SPEC, 0, "%.200s: %s", pointer != NULL ? pointer : "",
                text);
-    if (compiler->error != NULL)
-        weir__text_tidy(compiler->error->text);
     free(pointer);
     return WEIR_ERR_SPEC;
 }

@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "probe/schema_inner.h"
 #include "text/utf8.h"
+
+enum { FINDING_SIZE = 1024 }; /* of a finding's text, at most */
 
 /* --- Findings -------------------------------------------------------------------- */
 
@@ -51,14 +54,14 @@ int weir__findings_add(struct weir__findings *findings, const char *instance, co
                        const char *text, struct weir_error *error)
 {
     struct weir__finding finding;
+    char shown[FINDING_SIZE];
 
     if (weir__findings_kept(findings) >= WEIR__FINDINGS_KEPT) {
         findings->count++;
         return 0;
     }
-    finding = (struct weir__finding){strdup(instance), strdup(schema), strdup(text)};
-    if (finding.text != NULL)
-        weir__text_tidy(finding.text);
+    weir__sentence(shown, sizeof shown, "%s", text);
+    finding = (struct weir__finding){strdup(instance), strdup(schema), strdup(shown)};
     return add_finding(findings, &finding, error);
 }
 
@@ -68,33 +71,6 @@ void weir__findings_clear(struct weir__findings *findings)
         free_finding(&findings_of(findings)[i]);
     weir__buffer_clear(&findings->kept);
     findings->count = 0;
-}
-
-/* How many bytes the control character has that stands here, C1 ones too. */
-static size_t control_length(const char *at)
-{
-    if ((unsigned char)at[0] == 0xC2 && ((unsigned char)at[1] & 0xE0) == 0x80)
-        return 2;
-    return (unsigned char)at[0] < ' ' || at[0] == 127;
-}
-
-void weir__text_tidy(char *text)
-{
-    size_t length = strlen(text), at = 0;
-
-    while (at < length) {
-        struct weir__utf8_scan scan = weir__utf8_scan(text + at, length - at);
-        size_t end = at + scan.valid;
-
-        while (at < end) {
-            size_t control = control_length(text + at);
-
-            memset(text + at, '?', control);
-            at += control > 0 ? control : 1;
-        }
-        memset(text + at, '?', scan.rest);
-        at += scan.rest;
-    }
 }
 
 /* --- Words ------------------------------------------------------------------------ */
@@ -195,7 +171,7 @@ int weir__run_find(struct run *run, const struct check *check, const struct plac
                    const char *format, ...)
 {
     struct weir__finding finding;
-    char text[1024];
+    char text[FINDING_SIZE];
     va_list arguments;
 
     run->failed++;
@@ -208,9 +184,8 @@ int weir__run_find(struct run *run, const struct check *check, const struct plac
         return 0;
     }
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    weir__sentence_list(text, sizeof text, format, arguments);
     va_end(arguments);
-    weir__text_tidy(text);
     finding.instance = place_pointer(place);
     finding.schema = weir__node_pointer(check->node, check->keyword->name);
     finding.text = strdup(text);

@@ -176,9 +176,6 @@ struct difference {
 };
 int weir__run_note(struct run *run, const struct place *place, const json_t *value);
 
-/* Makes a message one line of UTF-8, in place: what is neither, or was cut, becomes "?". */
-void weir__text_tidy(char *text);
-
 /* A value as a message shows it: short, in JSON. */
 struct shown {
     char text[64];

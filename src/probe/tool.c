@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/names.h"
+#include "base/printable.h"
 #include "probe/environment.h"
 #include "proc/result.h"
 #include "text/json_text.h"
@@ -129,7 +130,7 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    weir__sentence_list(text, sizeof text, format, args);
     va_end(args);
     json_array_append_new(tool->problems,
                           json_pack("{s:o,s:o,s:o}", "path", path, "run",

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/names.h"
+#include "base/printable.h"
 #include "base/strays.h"
 #include "proc/command.h"
 #include "proc/result.h"
@@ -283,7 +284,7 @@ static void say_limits(const struct weir_result *result, char *sentence, size_t 
                      ": it reached its %s limit", weir_limit_name((enum weir_limit)i));
 }
 
-void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)
+static void say(const struct weir_result *result, char *sentence, size_t size)
 {
     static const char *const causes[] = {
         [WEIR_WHY_NONE] = "",
@@ -311,4 +312,13 @@ void weir_result_sentence(const struct weir_result *result, char *sentence, size
     default:
         snprintf(sentence, size, "%show it ended is not known: weir-spawner died", cause);
     }
+}
+
+void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)
+{
+    char whole[4096];
+
+    say(result, whole, sizeof whole);
+    if (size > 0)
+        weir__sentence(sentence, size, "%s", whole);
 }

@@ -11,8 +11,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/printable.h"
 
-enum { FULL = 64 * 1024, GENTLE = 4096 }; /* GENTLE: see proc/relay.c */
+enum { FULL = 64 * 1024, GENTLE = 4096, NAME_SIZE = 300 }; /* GENTLE: see proc/relay.c */
 
 static void write_some(struct weir__passer *passer)
 {
@@ -98,10 +99,12 @@ void weir__passer_add(struct weir__passer *passer, const char *bytes, size_t len
 void weir__passer_add_line(struct weir__passer *passer, const char *name, const char *line,
                            size_t length)
 {
+    char shown[NAME_SIZE];
+
     if (passer->fd < 0)
         return;
-    weir__buffer_add(&passer->waiting, name, strlen(name), NULL);
-    weir__buffer_add(&passer->waiting, ": ", 2, NULL);
+    weir__buffer_add(&passer->waiting, shown, weir__sentence(shown, sizeof shown, "%.200s: ", name),
+                     NULL);
     weir__buffer_add(&passer->waiting, line, length, NULL);
     weir__passer_add(passer, "\n", 1);
 }
