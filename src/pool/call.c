@@ -212,6 +212,7 @@ void weir__call_ladder(void *owner)
 
     if (call->step++ == 0) {
         weir__job_signal(&call->pool->weir->link, &peer->worker.job, SIGINT);
+        weir__job_signal(&call->pool->weir->link, &peer->worker.job, SIGCONT);
         weir__alarm_set(&call->pool->alarms, &call->ladder,
                         in_ms(call->pool->options.interrupt_grace_ms));
         return;

@@ -71,7 +71,7 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
     char *argv[] = {"weir-spawner", link->stays_child ? "--child" : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t all;
     int ends[2], failed, status;
     pid_t pid;
 
@@ -88,8 +88,8 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
     for (int fd = 0; fd < SPAWNER_SOCKET; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[1], SPAWNER_SOCKET);
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    sigfillset(&all); /* the spawner lets none in but SIGCHLD */
+    posix_spawnattr_setsigmask(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     failed =
         ends[1] < 0 ? EMFILE : posix_spawn(&pid, link->path, &actions, &attributes, argv, environ);

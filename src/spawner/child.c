@@ -63,7 +63,7 @@ static _Noreturn void give_up(const struct errand *errand, const char *step, int
  * alike.  Reads which one it is: 1 with the interpreter's name, or 0. */
 static int missing_interpreter(const char *path, char *name, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may have become a FIFO */
     char line[256], *start, *end;
     ssize_t count;
 
@@ -140,7 +140,7 @@ static void execute(void *data)
     give_up(errand, "exec", error, error == ENOENT ? interpreter : NULL);
 }
 
-/* The child's way from fork to exec.  Every signal is blocked. */
+/* The child's way from fork to exec.  Every signal is blocked, as in the spawner. */
 static _Noreturn void be_child(struct errand *errand, pipecmd *command)
 {
     const struct child_plan *plan = errand->plan;
@@ -194,7 +194,6 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     struct errand errand = {.plan = plan, .spawner = getpid()};
     int report[2];
     pipecmd *command;
-    sigset_t all, before;
     ssize_t count;
     pid_t pid;
 
@@ -205,13 +204,10 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     }
     errand.report = report[FD_WRITE_END];
     command = make_command(plan->stage, &errand);
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
     pid = start_process();
     if (pid == 0)
         be_child(&errand, command);
     failure->error = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
     close(report[FD_WRITE_END]);
     pipecmd_free(command);
     if (pid > 0) {

@@ -144,12 +144,17 @@ static void signal_all(const struct job *job, int signal)
     orphans_signal(job->id, job->cookie, job->group, signal);
 }
 
-static void signal_job(struct job *job, int signal)
+static void send_job(const struct job *job, int signal)
 {
     if (spares_others(job))
         signal_leaders(job, signal);
     else
         signal_all(job, signal);
+}
+
+static void signal_job(const struct job *job, int signal)
+{
+    send_job(job, signal);
     answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
 }
 
@@ -256,6 +261,7 @@ void jobs_stop(int64_t id, int64_t grace_ms)
         job->phase = TERM;
         job->phase_ends_ns = ends_ns;
         signal_job(job, SIGTERM);
+        send_job(job, SIGCONT); /* who is stopped is woken to heed it */
     } else if (ends_ns < job->phase_ends_ns) {
         job->phase_ends_ns = ends_ns;
     }

@@ -17,6 +17,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#ifdef WEIR_LINUX
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -36,25 +39,57 @@ static void note_child(int signal)
     child_changed = 1;
 }
 
-/* Children start with every signal at its default and none blocked: exec keeps
- * what is ignored, so nothing is, but a nohup's SIGHUP.  SIGCHLD is let in only
- * while we wait. */
+static void ignore_signal(int signal)
+{
+    (void)signal;
+}
+
+/* glibc keeps two signals from sigaction(3) and from masks: they are set as the
+ * kernel has it. */
+static void set_default(int signal)
+{
+#ifdef WEIR_LINUX
+    const char zeros[128] = {0}; /* the kernel's struct sigaction, SIG_DFL, whatever its layout */
+
+    syscall(SYS_rt_sigaction, signal, zeros, NULL, (size_t)(_NSIG / 8));
+#else
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+#endif
+}
+
+static void block_all(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+#ifdef WEIR_LINUX
+    memset(&all, 0xff, sizeof all);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, (size_t)(_NSIG / 8));
+#endif
+}
+
+/* No signal ends or stops the spawner, but SIGKILL and SIGSTOP: all are blocked, always.
+ * SIGCHLD is let in while we wait, and so are the real-time ones, which would queue up.
+ * Children start with every signal at its default and none blocked: exec keeps what is
+ * ignored, so nothing is, but a nohup's SIGHUP; and exec resets what has a handler. */
 static void set_signals(sigset_t *while_waiting)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
     struct sigaction hangup;
-    sigset_t blocked;
 
     sigaction(SIGHUP, NULL, &hangup);
     for (int signal = 1; signal < NSIG; signal++)
         if (signal != SIGHUP || hangup.sa_handler != SIG_IGN)
-            sigaction(signal, &action, NULL);
+            set_default(signal);
+    memset(while_waiting, 0xff, sizeof *while_waiting);
+    for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
+        sigaction(signal, &action, NULL);
+        sigdelset(while_waiting, signal);
+    }
     action.sa_handler = note_child;
     sigaction(SIGCHLD, &action, NULL);
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &blocked, NULL);
-    sigemptyset(while_waiting);
+    sigdelset(while_waiting, SIGCHLD);
 }
 
 static void do_request(const struct weir__message *message)
@@ -126,6 +161,7 @@ int main(int argc, char **argv)
         fputs("weir-spawner: not for use by hand: programs that use libweir start it\n", stderr);
         return 2;
     }
+    block_all();
     fcntl(HOST_SOCKET, F_SETFD, FD_CLOEXEC);
     weir__close_from(HOST_SOCKET + 1);
     host_process = watch_host();

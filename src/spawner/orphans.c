@@ -158,7 +158,8 @@ void orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
     for (size_t i = 0; i < orphan_count; i++) {
         if (orphans[i].job != job)
             continue;
-        orphans[i].signaled = signal;
+        if (signal != SIGCONT)
+            orphans[i].signaled = signal;
         if (weir__process_stat(orphans[i].pid, &stat) == 0 && stat.group == group)
             continue; /* the group's signal reached it */
         kill(orphans[i].pid, signal);
@@ -174,5 +175,7 @@ void orphans_signal_new(int64_t job, int signal)
         if (orphans[i].job == job && orphans[i].signaled != signal) {
             orphans[i].signaled = signal;
             kill(orphans[i].pid, signal);
+            if (signal != SIGKILL)
+                kill(orphans[i].pid, SIGCONT); /* who is stopped is woken to heed it */
         }
 }

@@ -3,6 +3,7 @@
 #include "work/worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -394,7 +395,8 @@ static void job_sent(void *owner, int signal)
 {
     struct weir__worker *worker = owner;
 
-    weir__result_sent(&worker->result, signal);
+    if (signal != SIGCONT) /* it only goes with others */
+        weir__result_sent(&worker->result, signal);
 }
 
 static void job_ended(void *owner)

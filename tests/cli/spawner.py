@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""What children do to the spawner, and what it owes them.  Prints TAP.
+spawner.py WEIR SRCDIR
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import PATIENCE_S, needs, run_cases  # noqa: E402
+
+
+def weir(*words, **how):
+    """Runs weir to its end; returns its status, its stdout and its stderr."""
+    ended = subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False, **how)
+    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+
+
+def document(*words, **how):
+    """The document that `weir run --json` prints."""
+    status, out, err = weir("run", "--json", *words, **how)
+    assert out, (status, err)
+    return json.loads(out)
+
+
+# --- Signals -------------------------------------------------------------------
+
+# Sends its parent every signal that can be caught, those that a C library keeps for itself
+# included, by the system call where there is a number for it.
+SEND_ALL = """
+import os, signal, sys
+for number in sys.argv[1:]:
+    os.kill(os.getppid(), int(number))
+print("sent", flush=True)
+"""
+
+
+def catchable():
+    numbers = range(1, int(signal.SIGRTMAX) + 1) if hasattr(signal, "SIGRTMAX") else range(1, 32)
+    return [str(n) for n in numbers if n not in (signal.SIGKILL, signal.SIGSTOP)]
+
+
+def no_signal_from_a_child_ends_or_stops_the_spawner():
+    told = document("--timeout", "30", "--", sys.executable, "-c", SEND_ALL, *catchable())
+    assert told["stdout"]["text"] == "sent\n", told
+    assert told["end"] == "exited" and told["code"] == 0, told
+
+
+def a_second_job_starts_after_the_spawner_was_signalled():
+    send = f"for n in {' '.join(catchable())}; do kill -$n $PPID; done; cat"
+    status, out, err = weir("pipe", "--timeout", "30", f"sh -c '{send}'", "sh -c 'cat; echo end'")
+    assert (status, out) == (0, "end\n"), (status, out, err)
+
+
+@needs("/proc/self/status")
+def a_child_ignores_and_blocks_no_signal():
+    ignore = lambda: [signal.signal(n, signal.SIG_IGN)
+                      for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGPIPE, signal.SIGTTIN)]
+    told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
+    lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
+    assert int(lines["SigIgn"], 16) == 0 and int(lines["SigBlk"], 16) == 0, lines
+
+
+@needs("/proc/self/status")
+def a_nohups_hangup_stays_ignored():
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
+    lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
+    assert int(lines["SigIgn"], 16) == 1, lines
+
+
+def a_stopped_child_is_woken_to_heed_its_sigterm():
+    code = "trap 'echo cleaned; exit 0' TERM; kill -STOP $$; exec sleep 1000"
+    told = document("--timeout", "500ms", "--grace", "30s", "--", "sh", "-c", code)
+    assert told["stdout"]["text"] == "cleaned\n", told
+    assert told["stopped_with"] == ["SIGTERM"] and told["why"] == "timeout", told
+
+
+def so_are_stopped_grandchildren_that_left_the_group():
+    code = """
+(exec setsid sh -c 'trap "echo cleaned; exit 0" TERM; kill -STOP $$; exec sleep 1000') &
+exec sleep 1000
+"""
+    told = document("--timeout", "1s", "--grace", "30s", "--", "sh", "-c", code)
+    assert told["stdout"]["text"] == "cleaned\n", told
+
+
+def so_is_a_stopped_stage_of_a_pipeline():
+    code = 'trap "echo cleaned >&2; exit 0" TERM; kill -STOP $$; exec sleep 1000'
+    status, _, err = weir("pipe", "--timeout", "500ms", "--grace", "30s", f"sh -c '{code}'", "cat")
+    assert status == 124 and "cleaned" in err, (status, err)
+
+
+run_cases([
+    no_signal_from_a_child_ends_or_stops_the_spawner,
+    a_second_job_starts_after_the_spawner_was_signalled,
+    a_child_ignores_and_blocks_no_signal,
+    a_nohups_hangup_stays_ignored,
+    a_stopped_child_is_woken_to_heed_its_sigterm,
+    so_are_stopped_grandchildren_that_left_the_group,
+    so_is_a_stopped_stage_of_a_pipeline,
+])
