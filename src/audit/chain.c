@@ -9,6 +9,8 @@
 #include "base/canonical.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json_parse.h"
+#include "base/json_tree.h"
 #include "base/printable.h"
 
 void weir__audit_link_init(struct weir__audit_link *link)
@@ -93,7 +95,7 @@ static enum weir__audit_line parse(struct weir__audit_entry *entry, const char *
     json_error_t fault;
     json_t *seq;
 
-    entry->record = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    entry->record = weir__json_parse(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (entry->record == NULL && json_error_code(&fault) == json_error_out_of_memory)
         return WEIR__AUDIT_LINE_NOMEM;
     /* One that has its last brace has lost something else: a quote. */

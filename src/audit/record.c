@@ -14,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/message.h"
+#include "base/json_tree.h"
 #include "base/names.h"
 #include "base/strays.h"
 
@@ -31,7 +31,7 @@ static json_t *user_name(void)
 
     if (getpwuid_r(getuid(), &entry, place, sizeof place, &found) != 0 || found == NULL)
         return json_null();
-    return weir__json_bytes(found->pw_name);
+    return weir__tree_bytes(found->pw_name);
 }
 
 static json_t *who(void)
@@ -40,7 +40,7 @@ static json_t *who(void)
 
     gethostname(host, sizeof host - 1);
     return json_pack("{s:I,s:o,s:o,s:I}", "uid", (json_int_t)getuid(), "user", user_name(), "host",
-                     weir__json_bytes(host), "pid", (json_int_t)getpid());
+                     weir__tree_bytes(host), "pid", (json_int_t)getpid());
 }
 
 /* --- What ------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static void cut(struct weir__buffer *text, size_t size)
 static json_t *take_text(struct weir__buffer *text)
 {
     char *bytes = weir__buffer_take(text, NULL);
-    json_t *value = bytes != NULL ? weir__json_bytes(bytes) : NULL;
+    json_t *value = bytes != NULL ? weir__tree_bytes(bytes) : NULL;
 
     free(bytes);
     return value;
@@ -138,7 +138,7 @@ static json_t *directory(void)
 {
     char path[PATH_MAX];
 
-    return getcwd(path, sizeof path) != NULL ? weir__json_bytes(path) : json_null();
+    return getcwd(path, sizeof path) != NULL ? weir__tree_bytes(path) : json_null();
 }
 
 static json_t *masked(const char *text)

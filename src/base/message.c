@@ -12,12 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/base64.h"
-#include "base/buffer.h"
 #include "base/error.h"
 #include "base/fd.h"
 
-static const char large[] = {'M'};
+/* What stands for a text in a memory file: a mark, and the text's beginning. */
+enum { LARGE_MARK = 'M', LARGE_BEGINNING = 96 };
 
 int weir__message_socketpair(int ends[2], struct weir_error *error)
 {
@@ -79,6 +78,7 @@ int weir__message_send(int socket, const char *text, size_t length, const int *f
                        int flags)
 {
     int with_file[WEIR__MESSAGE_FDS + 1];
+    char stand_in[1 + LARGE_BEGINNING] = {LARGE_MARK};
     struct weir_error error;
     int status;
 
@@ -88,10 +88,11 @@ int weir__message_send(int socket, const char *text, size_t length, const int *f
         return send_datagram(socket, text, length, fds, fd_count, flags);
     with_file[0] = weir__fd_of_bytes(text, length, &error);
     if (with_file[0] < 0)
-        return error.sys_errno;
+        return error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     if (fd_count > 0)
         memcpy(with_file + 1, fds, sizeof(int) * fd_count);
-    status = send_datagram(socket, large, sizeof large, with_file, fd_count + 1, flags);
+    memcpy(stand_in + 1, text, LARGE_BEGINNING);
+    status = send_datagram(socket, stand_in, sizeof stand_in, with_file, fd_count + 1, flags);
     weir__close(&with_file[0]);
     return status;
 }
@@ -108,31 +109,31 @@ static void take_fds(struct msghdr *header, struct weir__message *message)
     message->fds_lost = (header->msg_flags & MSG_CTRUNC) != 0;
 }
 
-/* Replaces the text by what the first descriptor holds. */
-static int read_large(struct weir__message *message, struct weir_error *error)
+/* Replaces the text by what the first descriptor holds.  Returns 0, or an errno. */
+static int read_large(struct weir__message *message)
 {
     struct stat file;
     size_t length;
     char *text;
 
+    if (message->fds_lost)
+        return EMFILE;
     if (message->fd_count == 0 || fstat(message->fds[0], &file) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, EBADF, "a large message came without its file");
+        return EBADF;
     length = (size_t)file.st_size;
     text = malloc(length + 1);
     if (text == NULL)
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a message of %zu bytes", length);
+        return ENOMEM;
     for (size_t at = 0; at < length;) {
         ssize_t count = pread(message->fds[0], text + at, length - at, (off_t)at);
 
         if (count <= 0) {
             free(text);
-            return weir__fail(error, WEIR_ERR_SYSTEM, count < 0 ? errno : EIO,
-                              "cannot read a large message");
+            return count < 0 ? errno : EIO;
         }
         at += (size_t)count;
     }
     text[length] = '\0';
-    free(message->text);
     message->text = text;
     message->length = length;
     close(message->fds[0]);
@@ -148,18 +149,17 @@ int weir__message_receive(int socket, struct weir__message *message, int flags,
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int) * (WEIR__MESSAGE_FDS + 1))];
     } control;
-    char datagram[WEIR__DATAGRAM];
-    struct iovec part = {.iov_base = datagram, .iov_len = sizeof datagram};
+    struct iovec part = {.iov_base = message->datagram, .iov_len = WEIR__DATAGRAM};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
     ssize_t count;
-    int status = 0;
 
     message->fd_count = 0;
     message->fds_lost = 0;
-    message->text = NULL;
+    message->unreadable = 0;
+    message->text = message->datagram;
     do
         count = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
     while (count < 0 && errno == EINTR);
@@ -170,65 +170,21 @@ int weir__message_receive(int socket, struct weir__message *message, int flags,
     }
     take_fds(&header, message);
     message->length = (size_t)count;
-    message->text = malloc(message->length + 1);
-    if (message->text == NULL) {
-        weir__message_clear(message);
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a message");
-    }
-    memcpy(message->text, datagram, message->length);
-    message->text[message->length] = '\0';
-    if (message->length == sizeof large && message->text[0] == large[0])
-        status = read_large(message, error);
-    if (status < 0) {
-        weir__message_clear(message);
-        return status;
+    message->datagram[count] = '\0';
+    if (message->datagram[0] == LARGE_MARK) {
+        message->text = message->datagram + 1;
+        message->length--;
+        message->unreadable = read_large(message);
     }
     return 1;
 }
 
 void weir__message_clear(struct weir__message *message)
 {
-    free(message->text);
+    if (message->text < message->datagram || message->text > message->datagram + 1)
+        free(message->text);
     message->text = NULL;
     for (size_t i = 0; i < message->fd_count; i++)
         weir__close(&message->fds[i]);
     message->fd_count = 0;
-}
-
-json_t *weir__json_bytes(const char *bytes)
-{
-    json_t *value = json_string(bytes); /* NULL when it is not UTF-8 */
-    char *text;
-
-    if (value != NULL)
-        return value;
-    if (weir__base64_encode(bytes, strlen(bytes), &text, NULL) < 0)
-        return NULL;
-    value = json_pack("{s:s}", "base64", text);
-    free(text);
-    return value;
-}
-
-char *weir__json_bytes_take(const json_t *value)
-{
-    const json_t *base64 = json_object_get(value, "base64");
-    struct weir__buffer buffer = {0};
-    size_t length = 0;
-    char *bytes = NULL;
-
-    if (json_is_string(value)) {
-        if (strlen(json_string_value(value)) != json_string_length(value))
-            return NULL;
-        return strdup(json_string_value(value));
-    }
-    if (json_is_string(base64)
-        && weir__base64_decode(json_string_value(base64), json_string_length(base64), &buffer, NULL)
-               == 0)
-        bytes = weir__buffer_take(&buffer, &length);
-    weir__buffer_clear(&buffer);
-    if (bytes != NULL && strlen(bytes) != length) {
-        free(bytes);
-        bytes = NULL;
-    }
-    return bytes;
 }

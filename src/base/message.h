@@ -2,14 +2,13 @@
  * and its spawner.
  *
  * The socket is SOCK_SEQPACKET.  What does not fit a datagram travels in a
- * sealed memory file: the datagram is then the one byte 'M' and the file is
- * the first descriptor.  Strings in the objects are bytes of the system (file
- * names, arguments): what is not UTF-8 is {"base64": "..."}.
+ * sealed memory file: the datagram is then the byte 'M' with the beginning of the
+ * text behind it, and the file is the first descriptor.
  */
 #ifndef WEIR_BASE_MESSAGE_H
 #define WEIR_BASE_MESSAGE_H
 
-#include <jansson.h>
+#include <stddef.h>
 
 #include <weir/error.h>
 
@@ -30,27 +29,23 @@ int weir__message_send(int socket, const char *text, size_t length, const int *f
                        int flags);
 
 struct weir__message {
-    char *text; /* NUL-terminated; the caller owns it */
+    char *text; /* NUL-terminated; valid until the message is cleared */
     size_t length;
+    int unreadable; /* an errno: text is its beginning, as much as came, and no more */
     int fds[WEIR__MESSAGE_FDS + 1]; /* close-on-exec; the caller owns them */
     size_t fd_count;
     int fds_lost; /* the process had no room for some of them (EMFILE) */
+    char datagram[WEIR__DATAGRAM + 1];
 };
 
 /* Receives one message.  Returns 1, 0 at the end (the peer is gone), or a
  * negative status.  A reset connection is an end too.  With MSG_DONTWAIT and
- * nothing there: SYSTEM with EAGAIN.  Errors: SYSTEM, NOMEM. */
+ * nothing there: SYSTEM with EAGAIN.  Takes memory only for what is larger than a
+ * datagram: where it cannot be had the message is unreadable.  Errors: SYSTEM. */
 int weir__message_receive(int socket, struct weir__message *message, int flags,
                           struct weir_error *error);
 
 /* Frees the text and closes the descriptors that are not -1. */
 void weir__message_clear(struct weir__message *message);
-
-/* A JSON value for bytes that end with NUL.  A new reference, or NULL. */
-json_t *weir__json_bytes(const char *bytes);
-
-/* The bytes behind such a value, NUL-terminated, or NULL when the value is of
- * another kind, holds a NUL, or memory is short.  The caller owns them. */
-char *weir__json_bytes_take(const json_t *value);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "rpc/write.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* The bytes before "=" where the word is NAME=ARGUMENT, else 0. */
 static size_t name_length(const char *word)

@@ -13,6 +13,7 @@
 #include <weir/weir.h>
 
 #include "base/fd.h"
+#include "base/json_parse.h"
 #include "cli/about_call.h"
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
@@ -132,7 +133,9 @@ static void hear_value(void *owner, struct weir__slice value)
 
 static void tell_failure(struct errand *errand, const struct weir_reply *reply)
 {
-    json_t *error = reply->error != NULL ? json_loads(reply->error, JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *error = reply->error != NULL
+                        ? weir__json_parse(reply->error, strlen(reply->error), JSON_ALLOW_NUL, NULL)
+                        : NULL;
     const json_t *data = json_object_get(error, "data");
     const json_t *traceback = json_object_get(data, "traceback");
     const char *type = json_string_value(json_object_get(data, "type"));

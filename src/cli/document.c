@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json_parse.h"
 #include "base/outfile.h"
 
 /* Returns 0, or an errno. */
@@ -51,9 +52,12 @@ json_t *document_read_json(const char *path, struct weir_error *error)
     json_t *document = NULL;
 
     if (document_read(path, &text, error) == 0) {
-        document = json_loadb(text.bytes != NULL ? text.bytes : "", text.length,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-        if (document == NULL)
+        document =
+            weir__json_parse(text.bytes, text.length,
+                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+        if (document == NULL && json_error_code(&fault) == json_error_out_of_memory)
+            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read %.300s", path);
+        else if (document == NULL)
             weir__fail(error, WEIR_ERR_SPEC, 0, "%.300s:%d:%d: %.160s",
                        strcmp(path, "-") == 0 ? "standard input" : path, fault.line, fault.column,
                        fault.text);

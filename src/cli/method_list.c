@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_parse.h"
 #include "cli/cli.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -59,7 +60,7 @@ static int by_text(const void *a, const void *b)
 
 int method_list_print(struct weir__slice methods, FILE *out)
 {
-    json_t *object = json_loadb(methods.bytes, methods.length, 0, NULL), *method;
+    json_t *object = weir__json_parse(methods.bytes, methods.length, 0, NULL), *method;
     size_t count = json_object_size(object), at = 0;
     const char **names = calloc(count + 1, sizeof *names), *name;
 

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json_parse.h"
+#include "base/json_writer.h"
 #include "base/outfile.h"
 #include "flow/map.h"
 
@@ -42,7 +44,7 @@ static int same(const json_t *object, const char *key, const char *text)
     return there != NULL && strcmp(there, text) == 0;
 }
 
-static void take_numbers(struct weir_map *map, const json_t *root)
+static int take_numbers(struct weir_map *map, const json_t *root)
 {
     struct weir__order *order = &map->order;
     const json_t *ahead = json_object_get(root, "ahead");
@@ -63,7 +65,9 @@ static void take_numbers(struct weir_map *map, const json_t *root)
     map->checkpoint.output_length = number(root, "bytes_out");
     map->checkpoint.letters_length = number(root, "letters");
     map->checkpoint.ahead = calloc(json_array_size(ahead) + 1, sizeof *map->checkpoint.ahead);
-    for (size_t i = 0; map->checkpoint.ahead != NULL && i < json_array_size(ahead); i++)
+    if (map->checkpoint.ahead == NULL)
+        return WEIR_ERR_NOMEM;
+    for (size_t i = 0; i < json_array_size(ahead); i++)
         map->checkpoint.ahead[map->checkpoint.ahead_count++] =
             (uint64_t)json_integer_value(json_array_get(ahead, i));
     map->report.answered = order->tally.answered;
@@ -71,6 +75,7 @@ static void take_numbers(struct weir_map *map, const json_t *root)
     map->report.dead = order->tally.dead;
     map->report.invalid = order->tally.invalid;
     map->report.oversize = order->tally.oversize;
+    return 0;
 }
 
 /* Opens the checkpoint, or makes an empty one.  Returns a descriptor, or -1 with errno. */
@@ -133,17 +138,48 @@ void weir__checkpoint_close(struct weir_map *map)
     map->checkpoint.ahead_count = 0;
 }
 
+/* Returns 0, or an errno. */
+static int read_bytes(int fd, struct weir__buffer *text)
+{
+    struct stat file;
+    ssize_t count;
+
+    if (fstat(fd, &file) < 0)
+        return errno;
+    if (weir__buffer_reserve(text, (size_t)file.st_size + 1, NULL) < 0)
+        return ENOMEM;
+    do {
+        count = pread(fd, text->bytes + text->length, text->capacity - text->length,
+                      (off_t)text->length);
+        if (count > 0)
+            text->length += (size_t)count;
+    } while ((count > 0 && text->length < text->capacity) || (count < 0 && errno == EINTR));
+    return count < 0 ? errno : 0;
+}
+
 static int read_file(struct weir_map *map, struct weir_error *error)
 {
     const char *path = map->options.checkpoint;
+    struct weir__buffer text = {0};
+    int failed = read_bytes(map->checkpoint.fd, &text), is_empty = text.length == 0;
     json_error_t fault;
-    json_t *root = json_loadfd(map->checkpoint.fd, 0, &fault);
+    json_t *root;
+    int status = 0;
 
-    if (root == NULL && lseek(map->checkpoint.fd, 0, SEEK_END) == 0)
-        return 0; /* empty: nothing was saved */
+    if (failed != 0) {
+        weir__buffer_clear(&text);
+        return weir__fail(error, failed == ENOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_SYSTEM, failed,
+                          "cannot read the checkpoint %s", path);
+    }
+    root = weir__json_parse(text.bytes, text.length, 0, &fault);
+    weir__buffer_clear(&text);
+    if (is_empty)
+        return 0; /* nothing was saved */
     if (root == NULL)
-        return weir__fail(error, WEIR_ERR_SYSTEM, 0, "cannot read the checkpoint %s: %s", path,
-                          fault.text);
+        return weir__fail(error,
+                          json_error_code(&fault) == json_error_out_of_memory ? WEIR_ERR_NOMEM
+                                                                              : WEIR_ERR_SYSTEM,
+                          0, "cannot read the checkpoint %s: %s", path, fault.text);
     if (!json_is_integer(json_object_get(root, "weir")) || !same(root, "kind", "map-checkpoint"))
         refuse(map, "it is no checkpoint: give another name");
     else if (!same(root, "input", map->checkpoint.input_identity))
@@ -151,11 +187,13 @@ static int read_file(struct weir_map *map, struct weir_error *error)
     else if (!same(root, "work", map->checkpoint.work_identity))
         refuse(map, "the command has changed since: remove the checkpoint to begin again");
     else
-        take_numbers(map, root);
+        status = take_numbers(map, root);
     map->checkpoint.resumes = map->end.status == 0;
     map->checkpoint.was_finished =
         map->checkpoint.resumes && json_is_true(json_object_get(root, "finished"));
     json_decref(root);
+    if (status < 0)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the checkpoint %s", path);
     return 0;
 }
 
@@ -237,20 +275,57 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
     return 0;
 }
 
-static json_t *list_ahead(const struct weir_map *map)
+/* What has settled before what comes next. */
+static void write_ahead(struct weir__json_writer *json, const struct weir_map *map)
 {
-    json_t *list = json_array();
-
     if (map->order.ordered)
-        return list;
+        return;
     for (uint64_t seq = map->order.next; seq < map->in.records.seq; seq++)
         if (weir__order_has(&map->order, seq))
-            json_array_append_new(list, json_integer((json_int_t)seq));
+            weir__json_integer(json, NULL, (int64_t)seq);
     /* What an earlier run had settled, and this one has not come to again. */
     for (size_t i = 0; i < map->checkpoint.ahead_count; i++)
         if (map->checkpoint.ahead[i] >= map->in.records.seq)
-            json_array_append_new(list, json_integer((json_int_t)map->checkpoint.ahead[i]));
-    return list;
+            weir__json_integer(json, NULL, (int64_t)map->checkpoint.ahead[i]);
+}
+
+static char *make_text(const struct weir_map *map, int finished, int status, size_t *length)
+{
+    const struct weir__order *order = &map->order;
+    const struct weir__tally *tally = &order->tally;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {
+        {"seq", order->next},
+        {"line", order->next_line},
+        {"offset", order->next_offset},
+        {"records_out", tally->records_out},
+        {"bytes_out", tally->bytes_out},
+        {"letters", map->out.letters_written},
+        {"answered", tally->answered},
+        {"dropped", tally->dropped},
+        {"dead", tally->dead},
+        {"invalid", tally->invalid},
+        {"oversize", tally->oversize},
+        {"blank", tally->blank},
+    };
+    struct weir__json_writer json = {0};
+
+    weir__json_open(&json, NULL, '{');
+    weir__json_integer(&json, "weir", 1);
+    weir__json_string(&json, "kind", "map-checkpoint");
+    weir__json_string(&json, "input", map->checkpoint.input_identity);
+    weir__json_string(&json, "work", map->checkpoint.work_identity);
+    weir__json_boolean(&json, "finished", finished);
+    weir__json_integer(&json, "status", status);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        weir__json_integer(&json, numbers[i].key, (int64_t)numbers[i].value);
+    weir__json_open(&json, "ahead", '[');
+    write_ahead(&json, map);
+    weir__json_close(&json, ']');
+    weir__json_close(&json, '}');
+    return weir__json_take(&json, length);
 }
 
 /* Locks the file that is to be the checkpoint, on a descriptor that stays.
@@ -264,34 +339,21 @@ static int lock_next(const struct weir__outfile *file, int *fd)
 /* Returns 0, or an errno. */
 static int write_file(struct weir_map *map, int finished, int status)
 {
-    const struct weir__order *order = &map->order;
-    const struct weir__tally *tally = &order->tally;
     struct weir__outfile file;
     struct weir_error error;
-    json_t *root;
+    size_t length;
     char *text;
     int failed = 0, new_fd = -1;
 
     if (fsync(map->out.fd) < 0 || (map->out.letters_fd >= 0 && fsync(map->out.letters_fd) < 0))
         return errno;
-    root = json_pack(
-        "{s:i,s:s,s:s,s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "weir", 1,
-        "kind", "map-checkpoint", "input", map->checkpoint.input_identity, "work",
-        map->checkpoint.work_identity, "finished", finished, "status", status, "seq",
-        (json_int_t)order->next, "line", (json_int_t)order->next_line, "offset",
-        (json_int_t)order->next_offset, "records_out", (json_int_t)tally->records_out, "bytes_out",
-        (json_int_t)tally->bytes_out, "letters", (json_int_t)map->out.letters_written, "answered",
-        (json_int_t)tally->answered, "dropped", (json_int_t)tally->dropped, "dead",
-        (json_int_t)tally->dead, "invalid", (json_int_t)tally->invalid, "oversize",
-        (json_int_t)tally->oversize, "blank", (json_int_t)tally->blank, "ahead", list_ahead(map));
-    text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
+    text = make_text(map, finished, status, &length);
     if (text == NULL)
         return ENOMEM;
     if (weir__outfile_open(&file, map->options.checkpoint, &error) < 0) {
-        failed = error.sys_errno;
+        failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     } else {
-        failed = weir__write_all(file.fd, text, strlen(text));
+        failed = weir__write_all(file.fd, text, length);
         if (failed == 0)
             failed = weir__write_all(file.fd, "\n", 1);
         if (failed == 0)
@@ -299,7 +361,7 @@ static int write_file(struct weir_map *map, int finished, int status)
         if (failed != 0)
             weir__outfile_discard(&file);
         else if (weir__outfile_commit(&file, &error) < 0)
-            failed = error.sys_errno;
+            failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     }
     free(text);
     if (failed != 0) {

@@ -11,7 +11,7 @@
 #include "proc/result.h"
 #include "rpc/message.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { TAIL = 2048 };
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "flow/map.h"
 #include "proc/command.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 void weir_map_options_init(struct weir_map_options *options)
 {

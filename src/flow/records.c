@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { SPARE_STEP = 64 }; /* a spare record's size is a multiple */
 

@@ -8,6 +8,7 @@
 #include <weir/pipeline.h>
 
 #include "base/error.h"
+#include "base/json_parse.h"
 #include "flow/pipeline.h"
 #include "flow/spec_read.h"
 #include "flow/spec_stage.h"
@@ -176,14 +177,14 @@ static weir_pipeline_t *read_document(const json_t *document, struct weir__fault
     return reading.pipeline;
 }
 
-/* Tells what jansson found, which is nothing when it had no memory for it.  Its
+/* Tells what was found.  Its
  * columns count up to the last character it read, which is 0 after a newline. */
 static void tell_syntax(const struct weir__faults *faults, const json_error_t *found,
                         weir_spec_fault on_fault, void *context, struct weir_error *error)
 {
     char message[JSON_ERROR_TEXT_LENGTH + 64];
 
-    if (found->text[0] == '\0' || json_error_code(found) == json_error_out_of_memory) {
+    if (json_error_code(found) == json_error_out_of_memory) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read the spec");
         return;
     }
@@ -209,7 +210,8 @@ weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char
         faults.length -= 3;
     }
     /* Doubled keys, and anything but an object, are told with the other faults. */
-    document = json_loadb(faults.text, faults.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
+    document =
+        weir__json_parse(faults.text, faults.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
     if (document == NULL) {
         tell_syntax(&faults, &found, on_fault, context, error);
         return NULL;

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/pool.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { LONGEST_METHOD = 128 };
 

@@ -9,6 +9,7 @@
 #include <weir/pool.h>
 
 #include "base/error.h"
+#include "base/json_parse.h"
 
 const char *weir_outcome_name(enum weir_outcome outcome)
 {
@@ -139,8 +140,8 @@ struct json_t *weir_reply_json(const struct weir_reply *reply, struct weir_error
                    weir_outcome_name(reply->outcome));
         return NULL;
     }
-    tree = json_loadb(reply->result, reply->length,
-                      JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    tree = weir__json_parse(reply->result, reply->length,
+                            JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (tree == NULL) {
         enum weir_status status =
             json_error_code(&fault) == json_error_out_of_memory ? WEIR_ERR_NOMEM : WEIR_ERR_INVALID;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_parse.h"
 #include "base/units.h"
 #include "probe/detector.h"
 #include "text/positions.h"
@@ -333,10 +334,13 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a detector");
         return NULL;
     }
-    outside->document = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+    outside->document =
+        weir__json_parse(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (outside->document == NULL) {
-        weir__fail(error, WEIR_ERR_SPEC, 0, "%.120s:%d:%d: %s", file, where.line, where.column,
-                   where.text);
+        weir__fail(error,
+                   json_error_code(&where) == json_error_out_of_memory ? WEIR_ERR_NOMEM
+                                                                       : WEIR_ERR_SPEC,
+                   0, "%.120s:%d:%d: %s", file, where.line, where.column, where.text);
         free(outside);
         return NULL;
     }

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "probe/schema_inner.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { FINDING_SIZE = 1024 }; /* of a finding's text, at most */
 

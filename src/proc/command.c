@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/message.h"
 
 extern char **environ;
 
@@ -177,84 +176,103 @@ static const char *find_variable(char *const *variables, const char *name)
     return NULL;
 }
 
-static void add(json_t *list, const char *bytes)
+/* What the host's environment has that the spawner's has not.  They are equal, string
+ * by string, up to same: nearly always that is all of it. */
+static void write_set(struct weir__json_writer *json, char *const *before, size_t same)
 {
-    json_array_append_new(list, weir__json_bytes(bytes));
-}
-
-/* What the host's environment has that the spawner's has not, and the other
- * way round.  Nearly always they are equal, string by string. */
-static void add_changes(json_t *set, json_t *unset, char *const *before)
-{
-    size_t same = 0;
-
-    if (environ == NULL)
-        return;
-    while (before[same] != NULL && environ[same] != NULL
-           && strcmp(before[same], environ[same]) == 0)
-        same++;
-    for (size_t i = same; environ[i] != NULL; i++) {
+    for (size_t i = same; environ != NULL && environ[i] != NULL; i++) {
         const char *known =
             strchr(environ[i], '=') != NULL ? find_variable(before, environ[i]) : environ[i];
 
         if (known == NULL || strcmp(known, environ[i]) != 0)
-            add(set, environ[i]);
+            weir__json_bytes(json, NULL, environ[i]);
     }
+}
+
+/* The other way round: names. */
+static void write_unset(struct weir__json_writer *json, char *const *before, size_t same)
+{
     for (size_t i = same; before[i] != NULL; i++)
         if (find_variable(environ, before[i]) == NULL) {
             char *name = strndup(before[i], strcspn(before[i], "="));
 
             if (name != NULL)
-                add(unset, name);
+                weir__json_bytes(json, NULL, name);
+            else
+                weir__json_fail(json);
             free(name);
         }
 }
 
-static void set_list(json_t *stage, const char *key, json_t *list)
+static void write_passed(struct weir__json_writer *json, const char *const *names)
 {
-    if (json_array_size(list) > 0)
-        json_object_set_new(stage, key, list);
-    else
-        json_decref(list);
-}
+    for (; names != NULL && *names != NULL; names++) {
+        const char *variable = environ != NULL ? find_variable(environ, *names) : NULL;
 
-static void add_environment(json_t *stage, const struct weir_command *command,
-                            char *const *spawner_environment)
-{
-    json_t *set = json_array(), *unset = json_array();
-
-    if (command->env_clear || command->env_pass != NULL) {
-        json_object_set_new(stage, "env_clear", json_true());
-        for (const char *const *name = command->env_pass; name != NULL && *name != NULL; name++) {
-            const char *variable = environ != NULL ? find_variable(environ, *name) : NULL;
-
-            if (variable != NULL)
-                add(set, variable);
-        }
-    } else {
-        add_changes(set, unset, spawner_environment);
+        if (variable != NULL)
+            weir__json_bytes(json, NULL, variable);
     }
-    for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
-         variable++)
-        add(set, *variable);
-    set_list(stage, "env_set", set);
-    set_list(stage, "env_unset", unset);
 }
 
-json_t *weir__command_json(const struct weir_command *command, char *const *spawner_environment)
+static void write_list(struct weir__json_writer *json, const char *key, const char *const *list)
 {
-    json_t *stage = json_object(), *argv = json_array(), *list = json_array();
+    if (key != NULL)
+        weir__json_open(json, key, '[');
+    for (; list != NULL && *list != NULL; list++)
+        weir__json_bytes(json, NULL, *list);
+    if (key != NULL)
+        weir__json_close(json, ']');
+}
 
-    for (const char *const *word = command->argv; *word != NULL; word++)
-        add(argv, *word);
-    json_object_set_new(stage, "argv", argv);
-    add_environment(stage, command, spawner_environment);
+static void write_environment(struct weir__json_writer *json, const struct weir_command *command,
+                              char *const *before)
+{
+    int is_clear = command->env_clear || command->env_pass != NULL;
+    size_t same = 0;
+
+    while (environ != NULL && before[same] != NULL && environ[same] != NULL
+           && strcmp(before[same], environ[same]) == 0)
+        same++;
+    if (is_clear)
+        weir__json_boolean(json, "env_clear", 1);
+    weir__json_open(json, "env_set", '[');
+    if (is_clear)
+        write_passed(json, command->env_pass);
+    else
+        write_set(json, before, same);
+    write_list(json, NULL, command->env);
+    weir__json_close(json, ']');
+    if (is_clear || environ == NULL || before[same] == NULL)
+        return;
+    weir__json_open(json, "env_unset", '[');
+    write_unset(json, before, same);
+    weir__json_close(json, ']');
+}
+
+static void write_limits(struct weir__json_writer *json, const uint64_t *values)
+{
+    int count = 0;
+
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++) {
+        if (values[i] == WEIR_NO_LIMIT)
+            continue;
+        if (count++ == 0)
+            weir__json_open(json, "limits", '[');
+        weir__json_open(json, NULL, '[');
+        weir__json_integer(json, NULL, limits[i].resource);
+        weir__json_integer(json, NULL, (int64_t)values[i]);
+        weir__json_close(json, ']');
+    }
+    if (count > 0)
+        weir__json_close(json, ']');
+}
+
+void weir__command_write(struct weir__json_writer *json, const struct weir_command *command,
+                         char *const *spawner_environment)
+{
+    write_list(json, "argv", command->argv);
+    write_environment(json, command, spawner_environment);
     if (command->nice != 0)
-        json_object_set_new(stage, "nice", json_integer(command->nice));
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        if (command->limits[i] != WEIR_NO_LIMIT)
-            json_array_append_new(
-                list, json_pack("[i,I]", limits[i].resource, (json_int_t)command->limits[i]));
-    set_list(stage, "limits", list);
-    return stage;
+        weir__json_integer(json, "nice", command->nice);
+    write_limits(json, command->limits);
 }

@@ -2,9 +2,9 @@
 #ifndef WEIR_PROC_COMMAND_H
 #define WEIR_PROC_COMMAND_H
 
-#include <jansson.h>
-
 #include <weir/command.h>
+
+#include "base/json_writer.h"
 
 /* Refuses what cannot be asked: no argv, a variable without "=", a limit that
  * no system has.  Errors: INVALID. */
@@ -14,10 +14,11 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
  * negative errno value: then the child would fail at step chdir. */
 int weir__command_open_cwd(const struct weir_command *command);
 
-/* The command's part of a request, without descriptors.  spawner_environment is
- * what the spawner was started with: only what differs from it is said.
- * Returns a new reference, or NULL when memory is short. */
-json_t *weir__command_json(const struct weir_command *command, char *const *spawner_environment);
+/* Writes the command's part of a request, without descriptors: the members of an
+ * object.  spawner_environment is what the spawner was started with: only what differs
+ * from it is said. */
+void weir__command_write(struct weir__json_writer *json, const struct weir_command *command,
+                         char *const *spawner_environment);
 
 /* Absolute path of the directory the command starts in.  The caller owns it;
  * NULL when memory is short. */

@@ -17,6 +17,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json_parse.h"
+#include "base/json_writer.h"
 #include "base/message.h"
 #include "proc/command.h"
 #include "proc/context.h"
@@ -261,13 +263,18 @@ static void tell_ended(struct weir__link *link, struct weir__job *job)
     job->ops->ended(job->owner);
 }
 
-static void hear(struct weir__link *link, const json_t *answer)
+/* Returns 0 for an answer that is none, or names no job: somebody waits for it, and
+ * would for ever. */
+static int hear(struct weir__link *link, const json_t *answer)
 {
     const char *what = json_string_value(json_object_get(answer, "what"));
-    struct weir__job *job = find_job(link, number(answer, "job"));
+    int64_t id = number(answer, "job");
+    struct weir__job *job = find_job(link, id);
 
-    if (job == NULL || what == NULL)
-        return;
+    if (what == NULL || id <= 0)
+        return 0;
+    if (job == NULL)
+        return 1; /* its owner has given it up */
     if (strcmp(what, "started") == 0) {
         tell_started(job, answer);
     } else if (strcmp(what, "failed") == 0) {
@@ -290,6 +297,7 @@ static void hear(struct weir__link *link, const json_t *answer)
         tell_failed(job, answer);
         tell_ended(link, job);
     }
+    return 1;
 }
 
 /* The spawner's children died with it; those that they left behind are ended
@@ -343,11 +351,16 @@ void weir__link_catch_up(struct weir__link *link)
 
     while (link->socket >= 0
            && (status = weir__message_receive(link->socket, &message, MSG_DONTWAIT, &error)) > 0) {
-        json_t *answer = json_loadb(message.text, message.length, 0, NULL);
+        json_t *answer = weir__json_parse(message.text, message.length, 0, NULL);
+        int was_heard;
 
         weir__message_clear(&message);
-        hear(link, answer);
+        was_heard = hear(link, answer);
         json_decref(answer);
+        if (!was_heard && link->socket >= 0) {
+            lose_spawner(link);
+            return;
+        }
     }
     if (link->socket >= 0 && (status == 0 || error.sys_errno != EAGAIN))
         lose_spawner(link);
@@ -361,20 +374,9 @@ static void told(void *data, int bits)
 
 /* --- What the spawner is told --------------------------------------------- */
 
-/* Returns 0, or an errno; a broken line is taken down. */
-static int say(struct weir__link *link, json_t *request, const int *fds, size_t fd_count)
-{
-    char *text = json_dumps(request, JSON_COMPACT);
-    int failed = ENOMEM;
-
-    if (text != NULL)
-        failed = weir__message_send(link->socket, text, strlen(text), fds, fd_count, 0);
-    free(text);
-    return failed;
-}
-
-/* Adds fd to the descriptors of a message, once, and its position to object. */
-static void pass_fd(json_t *object, const char *key, int fd, int *fds, size_t *fd_count)
+/* Adds fd to the descriptors of a message, once, and says its position. */
+static void pass_fd(struct weir__json_writer *json, const char *key, int fd, int *fds,
+                    size_t *fd_count)
 {
     size_t position = 0;
 
@@ -384,40 +386,38 @@ static void pass_fd(json_t *object, const char *key, int fd, int *fds, size_t *f
         position++;
     if (position == *fd_count)
         fds[(*fd_count)++] = fd;
-    json_object_set_new(object, key, json_integer((json_int_t)position));
+    weir__json_integer(json, key, (int64_t)position);
 }
 
-static json_t *start_request(struct weir__link *link, const struct weir__job *job,
-                             const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
-                             int terminal, int *fds, size_t *fd_count)
+static void write_request(struct weir__json_writer *json, const struct weir__link *link,
+                          const struct weir__job *job, const struct weir__stage_start *stages,
+                          size_t count, int64_t grace_ms, int terminal, int *fds, size_t *fd_count)
 {
     static const char *const stdio[] = {"stdin", "stdout", "stderr"};
-    json_t *list = json_array();
-    json_t *request =
-        json_pack("{s:s,s:I,s:s,s:I,s:o}", "op", "start", "job", (json_int_t)job->id, "cookie",
-                  job->cookie, "grace_ms", (json_int_t)grace_ms, "stages", list);
 
-    if (request == NULL)
-        return NULL;
-    pass_fd(request, "tty", terminal, fds, fd_count);
+    weir__json_open(json, NULL, '{');
+    weir__json_string(json, "op", "start"); /* these two first: see spawner/request.h */
+    weir__json_integer(json, "job", job->id);
+    weir__json_string(json, "cookie", job->cookie);
+    weir__json_integer(json, "grace_ms", grace_ms);
+    pass_fd(json, "tty", terminal, fds, fd_count);
     if (job->quiet && link->finds_strays)
-        json_object_set_new(request, "quiet", json_true());
+        weir__json_boolean(json, "quiet", 1);
     if (job->leaders)
-        json_object_set_new(request, "leaders", json_true());
+        weir__json_boolean(json, "leaders", 1);
     if (terminal >= 0 && !job->in_background)
-        json_object_set_new(request, "tty_group", json_integer(getpgrp()));
+        weir__json_integer(json, "tty_group", getpgrp());
+    weir__json_open(json, "stages", '[');
     for (size_t i = 0; i < count; i++) {
-        json_t *stage = weir__command_json(stages[i].command, link->environment);
-
-        if (stage == NULL || json_array_append_new(list, stage) < 0) {
-            json_decref(request);
-            return NULL;
-        }
-        pass_fd(stage, "cwd", stages[i].cwd, fds, fd_count);
+        weir__json_open(json, NULL, '{');
+        weir__command_write(json, stages[i].command, link->environment);
+        pass_fd(json, "cwd", stages[i].cwd, fds, fd_count);
         for (int end = 0; end < 3; end++)
-            pass_fd(stage, stdio[end], stages[i].stdio[end], fds, fd_count);
+            pass_fd(json, stdio[end], stages[i].stdio[end], fds, fd_count);
+        weir__json_close(json, '}');
     }
-    return request;
+    weir__json_close(json, ']');
+    weir__json_close(json, '}');
 }
 
 int weir__job_start(struct weir__link *link, struct weir__job *job,
@@ -434,16 +434,19 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
     job->group = 0;
     weir__cookie_make(job->cookie);
     for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
-        json_t *request;
+        struct weir__json_writer json = {0};
+        char *request;
+        size_t length = 0;
 
         if (link->socket < 0 && start_spawner(link, error) < 0)
             return WEIR_ERR_SPAWNER;
         fd_count = 0;
-        request = start_request(link, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        write_request(&json, link, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        request = weir__json_take(&json, &length);
         if (request == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
-        failed = say(link, request, fds, fd_count);
-        json_decref(request);
+        failed = weir__message_send(link->socket, request, length, fds, fd_count, 0);
+        free(request);
         if (failed == ECONNRESET || failed == ENOTCONN)
             failed = EPIPE;
         if (failed == EPIPE)
@@ -459,26 +462,27 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
     return 0;
 }
 
-static void say_of_job(struct weir__link *link, const struct weir__job *job, json_t *request)
+/* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
+ * line is seen by whoever reads it. */
+static void say_of_job(struct weir__link *link, const struct weir__job *job, const char *op,
+                       const char *key, int64_t value)
 {
-    /* A broken line is seen by whoever reads it. */
-    if (request != NULL && link->socket >= 0 && !job->is_over && find_job(link, job->id) == job)
-        say(link, request, NULL, 0);
-    json_decref(request);
+    char request[128];
+    int length = snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld}", op,
+                          (long long)job->id, key, (long long)value);
+
+    if (link->socket >= 0 && !job->is_over && find_job(link, job->id) == job)
+        weir__message_send(link->socket, request, (size_t)length, NULL, 0, 0);
 }
 
 void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms)
 {
-    say_of_job(link, job,
-               json_pack("{s:s,s:I,s:I}", "op", "stop", "job", (json_int_t)job->id, "grace_ms",
-                         (json_int_t)grace_ms));
+    say_of_job(link, job, "stop", "grace_ms", grace_ms);
 }
 
 void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal)
 {
-    say_of_job(
-        link, job,
-        json_pack("{s:s,s:I,s:i}", "op", "signal", "job", (json_int_t)job->id, "signal", signal));
+    say_of_job(link, job, "signal", "signal", signal);
 }
 
 void weir__job_abandon(struct weir__link *link, struct weir__job *job)

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* What a message is put together from, in order. */
 struct piece {

@@ -92,19 +92,40 @@ static void set_signals(sigset_t *while_waiting)
     sigdelset(while_waiting, SIGCHLD);
 }
 
-static void do_request(const struct weir__message *message)
+/* A request that names no job is refused as job 0: then the host breaks the line, for
+ * somebody waits for what it asked. */
+static void refuse(int64_t job, int error, const char *why)
+{
+    char escaped[768];
+
+    answer_escape(why, escaped, sizeof escaped);
+    answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"%s\"}", (long long)job,
+           error, escaped);
+}
+
+/* Returns 0 where it cannot be told what was asked, and by whom: then the line is
+ * broken, for somebody waits. */
+static int do_request(const struct weir__message *message)
 {
     struct weir_error error;
     struct request request;
+    int status;
 
-    if (request_parse(message->text, message->length, message->fd_count, &request, &error) < 0) {
-        char escaped[1024];
-
+    if (message->unreadable) {
+        request.job = request_begins(message->text);
+        if (request.job > 0)
+            refuse(request.job, message->unreadable, "cannot read a large request");
+        return request.job > 0;
+    }
+    status = request_parse(message->text, message->length, message->fd_count, &request, &error);
+    if (status < 0) {
         /* Descriptors that this process has no room for did not arrive. */
-        answer_escape(error.text, escaped, sizeof escaped);
-        answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"%s\"}",
-               (long long)request.job, message->fds_lost ? EMFILE : EPROTO, escaped);
-        return;
+        refuse(request.job,
+               message->fds_lost          ? EMFILE
+               : status == WEIR_ERR_NOMEM ? ENOMEM
+                                          : EPROTO,
+               error.text);
+        return 1;
     }
     /* Who has ended meanwhile has ended by itself: no signal is for it. */
     if (request.op != REQUEST_START)
@@ -121,9 +142,11 @@ static void do_request(const struct weir__message *message)
         break;
     }
     request_clear(&request);
+    return 1;
 }
 
-/* Serves everything that has come.  Returns 0 when the host is gone. */
+/* Serves everything that has come.  Returns 0 when the host is gone, or is to be taken
+ * for gone. */
 static int serve(void)
 {
     struct weir__message message;
@@ -131,8 +154,13 @@ static int serve(void)
     int status;
 
     while ((status = weir__message_receive(HOST_SOCKET, &message, MSG_DONTWAIT, &error)) > 0) {
-        do_request(&message);
+        int was_read = do_request(&message);
+
         weir__message_clear(&message);
+        if (!was_read) {
+            shutdown(HOST_SOCKET, SHUT_RDWR); /* the host sees at once that all is lost */
+            return 0;
+        }
     }
     return status < 0 && error.sys_errno == EAGAIN;
 }

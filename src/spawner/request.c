@@ -2,11 +2,14 @@
 
 #include "spawner/request.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/message.h"
+#include "base/json_parse.h"
+#include "base/json_tree.h"
 #include "base/strays.h"
 
 static void strings_free(char **strings)
@@ -43,7 +46,9 @@ static int parse_strings(const json_t *stage, const char *key, char ***strings,
     if (*strings == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %s", key);
     for (size_t i = 0; i < count; i++) {
-        (*strings)[i] = weir__json_bytes_take(json_array_get(list, i));
+        (*strings)[i] = weir__tree_bytes_take(json_array_get(list, i));
+        if ((*strings)[i] == NULL && errno == ENOMEM)
+            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %s", key);
         if ((*strings)[i] == NULL)
             return weir__fail(error, WEIR_ERR_INVALID, 0, "%s[%zu] is no string", key, i);
     }
@@ -140,16 +145,58 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     return status;
 }
 
+int64_t request_begins(const char *text)
+{
+    static const char beginning[] = "{\"op\":\"start\",\"job\":";
+    size_t length = sizeof beginning - 1;
+
+    return strncmp(text, beginning, length) == 0 ? strtoll(text + length, NULL, 10) : 0;
+}
+
+/* What is said of a job that runs is read without taking memory: a stop that is lost
+ * would leave it running.  Returns 0 for what is not spelt as the host does. */
+static int parse_short(const char *text, struct request *request)
+{
+    static const char *const forms[] = {
+        [REQUEST_SIGNAL] = "{\"op\":\"signal\",\"job\":%lld,\"signal\":%lld%n",
+        [REQUEST_STOP] = "{\"op\":\"stop\",\"job\":%lld,\"grace_ms\":%lld%n",
+    };
+
+    for (enum request_op op = REQUEST_SIGNAL; op <= REQUEST_STOP; op++) {
+        long long job, value;
+        int end = 0;
+
+        if (sscanf(text, forms[op], &job, &value, &end) != 2 || strcmp(text + end, "}") != 0
+            || job <= 0 || value < 0)
+            continue;
+        *request = (struct request){.op = op, .job = job};
+        if (op == REQUEST_STOP)
+            request->grace_ms = value;
+        else
+            request->signal = (int)value;
+        return 1;
+    }
+    return 0;
+}
+
 int request_parse(const char *text, size_t length, size_t fd_count, struct request *request,
                   struct weir_error *error)
 {
-    json_error_t fault;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
-    const char *op = json_string_value(json_object_get(root, "op"));
     struct request made = {0};
+    json_error_t fault;
+    const char *op;
+    json_t *root;
     int status = 0;
 
+    if (parse_short(text, request))
+        return 0;
+    root = weir__json_parse(text, length, JSON_REJECT_DUPLICATES, &fault);
+    op = json_string_value(json_object_get(root, "op"));
     request->job = 0;
+    if (root == NULL && json_error_code(&fault) == json_error_out_of_memory) {
+        request->job = request_begins(text);
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
+    }
     if (root == NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "request is no JSON: %s", fault.text);
     made.job = json_integer_value(json_object_get(root, "job"));

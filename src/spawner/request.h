@@ -59,6 +59,10 @@ struct request {
     size_t stage_count;
 };
 
+/* The job that a request to start one is of, as its first words say: for one that
+ * cannot be read as a whole.  Returns 0 for any other. */
+int64_t request_begins(const char *text);
+
 /* Reads a request whose message carried fd_count descriptors.  On success the
  * caller owns *request and clears it; on failure only request->job is set, to
  * 0 or the job that was meant.  Errors: INVALID, NOMEM. */

@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "text/charset.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /*
  *            no mark possible, and "auto"

@@ -6,6 +6,8 @@
 
 #include <weir/text.h>
 
+#include "base/json_parse.h"
+
 /* How many beginnings are tried: each costs what can be read from there on. */
 enum { MOST_TRIES = 64 };
 
@@ -48,7 +50,7 @@ json_t *weir__json_find(const char *text, size_t length, json_type type)
 
         if (*at == opening) {
             tries++;
-            value = json_loadb(at, (size_t)(end - at), flags, &error);
+            value = weir__json_parse(at, (size_t)(end - at), flags, &error);
         }
         if (value != NULL && ends_line(at + error.position, end)) {
             json_decref(found);

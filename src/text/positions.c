@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_parse.h"
 
 struct scanner {
     struct weir__positions *positions;
@@ -87,12 +88,15 @@ static int add_key(struct scanner *scanner, size_t end)
     const char *from = scanner->text + scanner->at;
     size_t size = end - scanner->at;
     json_t *string = NULL;
+    json_error_t fault;
     const char *key = from + 1;
     size_t length = size >= 2 ? size - 2 : 0;
     int status;
 
     if (memchr(from, '\\', size) != NULL) {
-        string = json_loadb(from, size, JSON_DECODE_ANY, NULL);
+        string = weir__json_parse(from, size, JSON_DECODE_ANY, &fault);
+        if (string == NULL && json_error_code(&fault) == json_error_out_of_memory)
+            return weir__fail(scanner->error, WEIR_ERR_NOMEM, 0, "no memory for a key");
         key = string != NULL ? json_string_value(string) : "";
         length = strlen(key);
     }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { LEVELS_A_WORD = 64 };
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_parse.h"
+
 enum { PROTOCOL = 1, METHOD_NOT_FOUND = -32601, INTERNAL_ERROR = -32603 };
 
 int64_t weir__error_code(struct weir__slice error)
@@ -144,7 +146,7 @@ static enum weir__greeted read_hello(struct weir__greeting *greeting, struct wei
     if (found[CONCURRENCY].bytes != NULL && (concurrency < 1 || concurrency > INT_MAX))
         return refuse(greeting, "has a \"concurrency\" that is no integer from 1");
     greeting->concurrency = concurrency > 0 ? (unsigned)concurrency : 1;
-    greeting->methods = json_loadb(found[METHODS].bytes, found[METHODS].length, 0, &fault);
+    greeting->methods = weir__json_parse(found[METHODS].bytes, found[METHODS].length, 0, &fault);
     if (greeting->methods == NULL)
         return refuse(greeting, fault.text);
     if (weir__slice_number(found[PID]) > 0)

@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 #include "fuzz/replay.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static const char *const charsets[] = {
     "utf-8",       "auto",           "utf-16", "utf-16be", "utf-32",          "gb18030",

@@ -8,7 +8,7 @@
 
 #include "fuzz/replay.h"
 #include "probe/pattern.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {

@@ -9,7 +9,7 @@
 #include "fuzz/replay.h"
 #include "probe/compare.h"
 #include "probe/schema.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static void check_sentence(const char *text)
 {

@@ -7,7 +7,7 @@
 
 #include "fuzz/replay.h"
 #include "text/syntax.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* How deep the bytes before a fault are nested. */
 static size_t depth_of(const uint8_t *bytes, size_t length)

@@ -8,7 +8,7 @@
 
 #include "fuzz/replay.h"
 #include "probe/tool.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static char *copy(const uint8_t *bytes, size_t length)
 {

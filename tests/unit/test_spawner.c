@@ -889,7 +889,7 @@ static void garbage_is_refused_and_survived(void)
     static const char *const garbage[] = {
         "",
         "M",
-        "MM",
+
         "x",
         "{",
         "[]",

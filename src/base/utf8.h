@@ -1,6 +1,6 @@
-/* text/utf8.h - which bytes are well-formed UTF-8 (Unicode 15, table 3-7). */
-#ifndef WEIR_TEXT_UTF8_H
-#define WEIR_TEXT_UTF8_H
+/* base/utf8.h - which bytes are well-formed UTF-8 (Unicode 15, table 3-7). */
+#ifndef WEIR_BASE_UTF8_H
+#define WEIR_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

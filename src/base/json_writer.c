@@ -1,0 +1,166 @@
+#include "config.h"
+
+#include "base/json_writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/utf8.h"
+
+enum { FIRST_SIZE = 256 };
+
+static void add(struct weir__json_writer *json, const char *bytes, size_t length)
+{
+    if (!json->failed && json->text.capacity == 0)
+        json->failed = weir__buffer_reserve(&json->text, FIRST_SIZE, NULL) < 0;
+    if (!json->failed)
+        json->failed = weir__buffer_add(&json->text, bytes, length, NULL) < 0;
+}
+
+/* The inside of a string: what must be escaped is, the rest goes as it is. */
+static void add_escaped(struct weir__json_writer *json, const char *text, size_t length)
+{
+    static const char short_forms[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', [0x1f] = 0};
+    size_t plain = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        char escape[8];
+        int size;
+
+        if (byte >= 0x20 && byte != '"' && byte != '\\')
+            continue;
+        if (byte >= 0x20)
+            size = snprintf(escape, sizeof escape, "\\%c", byte);
+        else if (short_forms[byte] != 0)
+            size = snprintf(escape, sizeof escape, "\\%c", short_forms[byte]);
+        else
+            size = snprintf(escape, sizeof escape, "\\u%04X", byte);
+        add(json, text + plain, i - plain);
+        add(json, escape, (size_t)size);
+        plain = i + 1;
+    }
+    add(json, text + plain, length - plain);
+}
+
+/* What stands before a value. */
+static void begin_value(struct weir__json_writer *json, const char *key)
+{
+    if (json->follows)
+        add(json, ",", 1);
+    json->follows = 1;
+    if (key == NULL)
+        return;
+    add(json, "\"", 1);
+    add_escaped(json, key, strlen(key));
+    add(json, "\":", 2);
+}
+
+void weir__json_open(struct weir__json_writer *json, const char *key, char bracket)
+{
+    begin_value(json, key);
+    add(json, &bracket, 1);
+    json->follows = 0;
+}
+
+void weir__json_close(struct weir__json_writer *json, char bracket)
+{
+    add(json, &bracket, 1);
+    json->follows = 1;
+}
+
+void weir__json_raw(struct weir__json_writer *json, const char *key, const char *text,
+                    size_t length)
+{
+    begin_value(json, key);
+    add(json, text, length);
+}
+
+void weir__json_integer(struct weir__json_writer *json, const char *key, int64_t value)
+{
+    char digits[24];
+
+    weir__json_raw(json, key, digits,
+                   (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value));
+}
+
+void weir__json_boolean(struct weir__json_writer *json, const char *key, int value)
+{
+    weir__json_raw(json, key, value ? "true" : "false", value ? 4 : 5);
+}
+
+void weir__json_null(struct weir__json_writer *json, const char *key)
+{
+    weir__json_raw(json, key, "null", 4);
+}
+
+void weir__json_thousandths(struct weir__json_writer *json, const char *key, int64_t value)
+{
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%s%llu.%03u", value < 0 ? "-" : "",
+                          (unsigned long long)(size / 1000), (unsigned)(size % 1000));
+
+    while (digits[length - 1] == '0' && digits[length - 2] != '.')
+        length--;
+    weir__json_raw(json, key, digits, (size_t)length);
+}
+
+void weir__json_stringn(struct weir__json_writer *json, const char *key, const char *text,
+                        size_t length)
+{
+    if (text == NULL || !weir__utf8_valid(text, length)) {
+        weir__json_fail(json);
+        return;
+    }
+    begin_value(json, key);
+    add(json, "\"", 1);
+    add_escaped(json, text, length);
+    add(json, "\"", 1);
+}
+
+void weir__json_string(struct weir__json_writer *json, const char *key, const char *text)
+{
+    weir__json_stringn(json, key, text, text != NULL ? strlen(text) : 0);
+}
+
+void weir__json_bytes(struct weir__json_writer *json, const char *key, const char *bytes)
+{
+    size_t length = strlen(bytes);
+    char *text;
+
+    if (weir__utf8_valid(bytes, length)) {
+        weir__json_stringn(json, key, bytes, length);
+        return;
+    }
+    if (weir__base64_encode(bytes, length, &text, NULL) < 0) {
+        weir__json_fail(json);
+        return;
+    }
+    weir__json_open(json, key, '{');
+    weir__json_string(json, "base64", text);
+    weir__json_close(json, '}');
+    free(text);
+}
+
+void weir__json_fail(struct weir__json_writer *json)
+{
+    json->failed = 1;
+}
+
+char *weir__json_take(struct weir__json_writer *json, size_t *length)
+{
+    char *text = json->failed ? NULL : weir__buffer_take(&json->text, length);
+
+    weir__json_discard(json);
+    return text;
+}
+
+void weir__json_discard(struct weir__json_writer *json)
+{
+    weir__buffer_clear(&json->text);
+    *json = (struct weir__json_writer){0};
+}
