@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "support/harness.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static void expect(const char *text, const char *shown)
 {
