@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #ifdef WEIR_LINUX
 #include <sys/syscall.h>
 #endif
@@ -175,6 +176,19 @@ int weir__strays_signal(const char *cookie, pid_t group, int signal)
     }
     closedir(dir);
     return found;
+}
+
+void weir__strays_end(const char *cookie, pid_t group)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    if (group > 0)
+        kill(-group, SIGKILL);
+    for (int tries = 0; tries < 200; tries++) {
+        if (weir__strays_signal(cookie, 0, SIGKILL) <= 0)
+            return;
+        nanosleep(&moment, NULL);
+    }
 }
 
 void weir__process_command(pid_t pid, char *command, size_t size)

@@ -48,6 +48,10 @@ int weir__process_watch(pid_t pid);
  * members, zombies among them, and -1 for no group or the caller's own. */
 int weir__strays_signal(const char *cookie, pid_t group, int signal);
 
+/* Ends by SIGKILL, at once, all of a job that has lost its spawner: its group, and who
+ * carries its cookie.  Gives up on who does not end within a moment. */
+void weir__strays_end(const char *cookie, pid_t group);
+
 /* The process's command line as people write it, cut to size; "" when it
  * cannot be read. */
 void weir__process_command(pid_t pid, char *command, size_t size);

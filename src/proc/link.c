@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -300,21 +299,6 @@ static int hear(struct weir__link *link, const json_t *answer)
     return 1;
 }
 
-/* The spawner's children died with it; those that they left behind are ended
- * here, by group and cookie, at once: nobody can tell them anything any more. */
-static void end_strays(const struct weir__job *job)
-{
-    const struct timespec moment = {.tv_nsec = 1000000};
-
-    if (job->group > 0)
-        kill(-job->group, SIGKILL);
-    for (int tries = 0; tries < 200; tries++) {
-        if (weir__strays_signal(job->cookie, 0, SIGKILL) <= 0)
-            return;
-        nanosleep(&moment, NULL);
-    }
-}
-
 static struct weir__job *last_job_before(const struct weir__link *link, int64_t id)
 {
     struct weir__job *job = link->jobs;
@@ -338,7 +322,8 @@ static void lose_spawner(struct weir__link *link)
      * not lost, and each that is is looked for anew. */
     while ((job = last_job_before(link, new_ids)) != NULL) {
         remove_job(link, job);
-        end_strays(job);
+        /* Its children died with it.  What they left behind can be told nothing any more. */
+        weir__strays_end(job->cookie, job->group);
         job->ops->lost(job->owner);
     }
 }

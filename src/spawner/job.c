@@ -18,6 +18,7 @@
 #include "spawner/child.h"
 #include "spawner/environment.h"
 #include "spawner/orphans.h"
+#include "spawner/watcher.h"
 
 enum phase { RUNNING, TERM, KILL };
 
@@ -38,6 +39,7 @@ struct job {
     char cookie[WEIR__COOKIE_SIZE];
     pid_t group;
     int has_tty, leaders;
+    int watched; /* its entry with the watcher */
     enum phase phase;
     int64_t grace_ms;
     int64_t phase_ends_ns; /* TERM: when KILL is due; KILL: when we give up */
@@ -111,6 +113,7 @@ static void remove_job(struct job *gone)
     while (*link != gone)
         link = &(*link)->next;
     *link = gone->next;
+    watcher_remove(gone->watched);
     for (size_t i = 0; i < gone->stage_count; i++)
         if (gone->stages[i].pid > 0)
             waitpid(gone->stages[i].pid, NULL, WNOHANG);
@@ -195,6 +198,7 @@ void jobs_start(struct request *request, const int *fds)
     job->leaders = request->leaders;
     job->stage_count = request->stage_count;
     memcpy(job->cookie, request->cookie, sizeof job->cookie);
+    job->watched = watcher_add(job->cookie);
     job->next = jobs;
     jobs = job;
     for (started = 0; started < request->stage_count; started++) {
@@ -215,8 +219,10 @@ void jobs_start(struct request *request, const int *fds)
             break;
         job->stages[started].living = 1;
         job->living++;
-        if (job->group == 0)
+        if (job->group == 0) {
             job->group = job->stages[started].pid;
+            watcher_set_group(job->watched, job->group);
+        }
     }
     if (!request->quiet || started < request->stage_count)
         tell_started(job, started);
@@ -352,7 +358,9 @@ void jobs_reap(void)
     while (next_end(-1, &end)) {
         struct stage *stage = find_stage(end.pid, &job);
 
-        if (stage == NULL) {
+        if (watcher_is(end.pid)) {
+            watcher_reap();
+        } else if (stage == NULL) {
             orphans_reap(end.pid);
         } else if (stage->living) {
             tell_exit(job, stage, &end, seen_ns);

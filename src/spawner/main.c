@@ -28,8 +28,13 @@
 #include "spawner/answer.h"
 #include "spawner/job.h"
 #include "spawner/request.h"
+#include "spawner/watcher.h"
 
-enum { HOST_SOCKET = 3 };
+enum {
+    HOST_SOCKET = 3,
+    WATCHER_AFTER_MS = 10, /* a program that ends sooner does without the watcher */
+    WATCHER_AFTER_LOOKS = 50,
+};
 
 static volatile sig_atomic_t child_changed;
 
@@ -183,7 +188,7 @@ int main(int argc, char **argv)
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     sigset_t while_waiting;
-    int host_lives = 1, host_process;
+    int host_lives = 1, busy = 0, host_process;
 
     if (getpeername(HOST_SOCKET, (struct sockaddr *)&peer, &size) < 0) {
         fputs("weir-spawner: not for use by hand: programs that use libweir start it\n", stderr);
@@ -209,16 +214,26 @@ int main(int argc, char **argv)
         struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
                                 {.fd = host_lives ? host_process : -1, .events = POLLIN}};
         int timeout_ms = jobs_tick(); /* which may have ended the last job */
-        struct timespec timeout = {.tv_sec = timeout_ms / 1000,
-                                   .tv_nsec = timeout_ms % 1000 * 1000000L};
+        int wants_watcher = jobs_count() > 0 && !watcher_is_there(), ready = -1;
+        struct timespec timeout;
 
-        if (!host_lives && jobs_count() == 0)
+        if (wants_watcher && (timeout_ms < 0 || timeout_ms > WATCHER_AFTER_MS))
+            timeout_ms = WATCHER_AFTER_MS;
+        timeout.tv_sec = timeout_ms / 1000;
+        timeout.tv_nsec = timeout_ms % 1000 * 1000000L;
+        if (!host_lives && jobs_count() == 0) {
+            watcher_stop();
             return 0;
+        }
         if (answer_flush())
             host[0].events |= POLLOUT;
         /* A child's end is looked for before anything else is begun. */
         if (!child_changed)
-            ppoll(host, 2, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
+            ready = ppoll(host, 2, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
+        if (wants_watcher && (ready == 0 || ++busy == WATCHER_AFTER_LOOKS)) {
+            watcher_start();
+            busy = 0;
+        }
         if (child_changed) {
             child_changed = 0;
             jobs_reap();

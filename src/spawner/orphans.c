@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/strays.h"
+#include "spawner/watcher.h"
 
 struct orphan {
     pid_t pid;
@@ -56,7 +57,7 @@ static void note(pid_t pid)
             known->job = jobs_owner_of(pid);
         return;
     }
-    if (jobs_is_stage(pid))
+    if (jobs_is_stage(pid) || watcher_is(pid))
         return;
     if (orphan_count == orphan_room) {
         orphan_room = orphan_room * 2 + 16;

@@ -2,6 +2,7 @@
 """What children do to the spawner, and what it owes them.  Prints TAP.
 spawner.py WEIR SRCDIR
 """
+import glob
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, await_file, await_that, is_gone, needs, run_cases  # noqa: E402
 
 
 def weir(*words, **how):
@@ -95,7 +96,87 @@ def so_is_a_stopped_stage_of_a_pipeline():
     assert status == 124 and "cleaned" in err, (status, err)
 
 
+# --- What is left when both are killed ------------------------------------------
+
+LEAVES_TWO = """
+sh -c 'echo $$ >grandchild.new; mv grandchild.new grandchild; exec sleep 1000' &
+setsid sh -c 'echo $$ >daemon.new; mv daemon.new daemon; exec sleep 1000' &
+exec sleep 1000
+"""
+
+
+def children(pid, name):
+    """The pids of a process's children of this name."""
+    found = []
+    for directory in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(directory + "/stat", encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        comm, rest = text.partition("(")[2].rpartition(")")[::2]
+        if comm == name and int(rest.split()[1]) == pid:
+            found.append(int(directory[6:]))
+    return found
+
+
+def start(directory, *words):
+    return subprocess.Popen([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, cwd=directory)
+
+
+def until_watched(process):
+    """Returns the pids of its spawner and the watcher."""
+    await_that(lambda: children(process.pid, "weir-spawner"), "no spawner")
+    spawner = children(process.pid, "weir-spawner")[0]
+    await_that(lambda: children(spawner, "weir-watcher"), "no watcher")
+    return spawner, children(spawner, "weir-watcher")[0]
+
+
+@needs("PR_SET_PDEATHSIG")
+def what_is_left_ends_when_weir_and_its_spawner_are_killed_together(directory):
+    with open(f"{directory}/program", "w", encoding="utf-8") as program:
+        program.write(LEAVES_TWO)
+    for words in (["run", "--", "sh", "program"], ["pipe", "sh program", "cat"]):
+        process = start(directory, *words)
+        left = [int(await_file(f"{directory}/{who}")) for who in ("grandchild", "daemon")]
+        spawner, watcher = until_watched(process)
+        for pid in (process.pid, spawner):  # neither is to see the other's end
+            os.kill(pid, signal.SIGSTOP)
+        for pid in (process.pid, spawner):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        await_that(lambda: all(is_gone(pid) for pid in [*left, watcher]), "some live on")
+        for who in ("grandchild", "daemon"):
+            os.unlink(f"{directory}/{who}")
+
+
+@needs("PR_SET_PDEATHSIG")
+def no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner(directory):
+    process = start(directory, "run", "--", "sleep", "1000")
+    _, watcher = until_watched(process)
+    for number in catchable():
+        os.kill(watcher, int(number))
+    until_watched(process)
+    process.terminate()
+    process.wait()
+    await_that(lambda: is_gone(watcher), "the watcher stays")
+
+
+@needs("PR_SET_PDEATHSIG")
+def a_watcher_that_was_killed_is_replaced(directory):
+    process = start(directory, "run", "--", "sleep", "1000")
+    spawner, watcher = until_watched(process)
+    os.kill(watcher, signal.SIGKILL)
+    await_that(lambda: children(spawner, "weir-watcher") not in ([], [watcher]), "no other watcher")
+    process.terminate()
+    process.wait()
+
+
 run_cases([
+    what_is_left_ends_when_weir_and_its_spawner_are_killed_together,
+    no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner,
+    a_watcher_that_was_killed_is_replaced,
     no_signal_from_a_child_ends_or_stops_the_spawner,
     a_second_job_starts_after_the_spawner_was_signalled,
     a_child_ignores_and_blocks_no_signal,
