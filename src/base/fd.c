@@ -68,6 +68,13 @@ int weir__pipe(int ends[2], struct weir_error *error)
     return status;
 }
 
+int weir__fd_may(int fd, int mode)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == mode);
+}
+
 void weir__fd_set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

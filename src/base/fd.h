@@ -21,6 +21,9 @@ void weir__close(int *fd);
  * and -1.  Errors: SYSTEM. */
 int weir__fd_above_stdio(int *fd, struct weir_error *error);
 
+/* Whether fd is open, and for what mode says: O_RDONLY or O_WRONLY. */
+int weir__fd_may(int fd, int mode);
+
 /* Sets O_NONBLOCK.  Only for descriptions that nobody else shares. */
 void weir__fd_set_nonblocking(int fd);
 

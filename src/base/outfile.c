@@ -12,66 +12,123 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/strays.h"
+
+enum {
+    RANDOM_DIGITS = WEIR__COOKIE_SIZE - 1,
+    TRIES = 100,
+    AROUND = sizeof ".." - 1 + RANDOM_DIGITS + sizeof ".part" - 1, /* .NAME.RANDOM.part */
+};
 
 static void release(struct weir__outfile *file)
 {
     weir__close(&file->fd);
-    free(file->place);
+    weir__close(&file->dir);
+    free(file->name);
     free(file->temporary);
     free(file->shown);
-    *file = (struct weir__outfile){.fd = -1};
+    *file = (struct weir__outfile){.fd = -1, .dir = -1};
 }
 
-/* Opens a new file in the place's directory.  Not mkstemp(3): its files are
- * private, these have the mode that the umask gives. */
-static int open_beside(struct weir__outfile *file, const char *place)
+/* How much of a name goes into that of the file beside it. */
+static int kept_of(const char *name)
+{
+    size_t length = strlen(name);
+
+    return (int)(length + AROUND > NAME_MAX ? NAME_MAX - AROUND : length);
+}
+
+/* Returns 0 or an errno. */
+static int open_directory(struct weir__outfile *file, const char *place)
 {
     const char *slash = strrchr(place, '/');
-    int dir_length = slash != NULL ? (int)(slash - place) + 1 : 0;
-    size_t size = strlen(place) + 40;
+    char *path = slash == NULL    ? strdup(".")
+                 : slash == place ? strdup("/")
+                                  : strndup(place, (size_t)(slash - place));
 
-    file->temporary = malloc(size);
-    file->place = strdup(place);
-    if (file->temporary == NULL || file->place == NULL)
+    file->name = strdup(slash != NULL ? slash + 1 : place);
+    file->temporary = malloc(NAME_MAX + 1);
+    if (path == NULL || file->name == NULL || file->temporary == NULL) {
+        free(path);
         return ENOMEM;
-    for (int tries = 0; tries < 100; tries++) {
-        snprintf(file->temporary, size, "%.*s.%s.%ld.%d.part", dir_length, place,
-                 place + dir_length, (long)getpid(), tries);
-        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    file->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->dir < 0 && errno == EACCES) /* one that may be entered and not read */
+        file->dir = weir__fd_of_directory(path);
+    free(path);
+    return file->dir < 0 || weir__fd_above_stdio(&file->dir, NULL) < 0 ? errno : 0;
+}
+
+/* What everybody may do who is in the group, where that is another one than it was. */
+static mode_t without_group(mode_t mode)
+{
+    return (mode & 0707) | (mode & 070 & (mode & 07) << 3);
+}
+
+/* Opens a new file in the place's directory.  old: the file it will replace; NULL: none.  Not
+ * mkstemp(3): that takes a path.  Returns 0 or an errno. */
+static int open_beside(struct weir__outfile *file, const struct stat *old)
+{
+    /* Until it is known to be as the old one it is not more open than that. */
+    mode_t mode = old == NULL                  ? 0666
+                  : old->st_uid == geteuid() ? 0600
+                                             : without_group(old->st_mode & 0666);
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        char random[WEIR__COOKIE_SIZE];
+
+        weir__cookie_make(random);
+        snprintf(file->temporary, NAME_MAX + 1, ".%.*s.%s.part", kept_of(file->name), file->name,
+                 random);
+        file->fd = openat(file->dir, file->temporary,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (file->fd >= 0 || errno != EEXIST)
             break;
     }
     return file->fd >= 0 ? 0 : errno;
 }
 
-int weir__outfile_open(struct weir__outfile *file, const char *path, struct weir_error *error)
+/* The rights of the old file, as far as the new one may have them. */
+static void copy_mode(int fd, const struct stat *old)
+{
+    mode_t mode = old->st_mode & 0777;
+    struct stat made;
+
+    if (old->st_uid != geteuid() || fstat(fd, &made) < 0)
+        return; /* it has the umask's */
+    if (made.st_gid != old->st_gid && fchown(fd, (uid_t)-1, old->st_gid) < 0)
+        mode = without_group(mode);
+    fchmod(fd, mode);
+}
+
+int weir__outfile_open(struct weir__outfile *file, const char *path,
+                       const struct weir__patience *patience, struct weir_error *error)
 {
     struct stat old;
     char place[PATH_MAX];
     int exists = stat(path, &old) == 0, failed;
 
-    *file = (struct weir__outfile){.fd = -1, .shown = strdup(path)};
+    *file = (struct weir__outfile){.fd = -1, .dir = -1, .shown = strdup(path)};
     if (file->shown == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a file name");
     if (exists && !S_ISREG(old.st_mode)) {
-        file->fd = open(path, O_WRONLY | O_CLOEXEC);
+        file->fd = weir__peer_open(path, O_WRONLY, patience);
         failed = file->fd >= 0 ? 0 : errno;
     } else {
         /* A link's target is replaced, not the link. */
-        failed = open_beside(file, exists && realpath(path, place) != NULL ? place : path);
+        failed = open_directory(file, exists && realpath(path, place) != NULL ? place : path);
+        if (failed == 0)
+            failed = open_beside(file, exists ? &old : NULL);
         if (failed == 0 && exists)
-            fchmod(file->fd, old.st_mode & 07777);
+            copy_mode(file->fd, &old);
     }
     if (failed == 0 && weir__fd_above_stdio(&file->fd, NULL) < 0)
         failed = errno;
     if (failed != 0) {
-        if (file->fd >= 0 && file->temporary != NULL)
-            unlink(file->temporary);
-        release(file);
-        return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot write %s", path);
+        weir__outfile_discard(file);
+        return weir__peer_fail(error, failed, "write", path);
     }
     return 0;
 }
@@ -94,15 +151,28 @@ void weir__directory_sync(const char *place)
     }
 }
 
-/* Whether open_beside() names files so, for a place with this name in its directory. */
+/* Whether open_beside() names files so, for a place with this name in its directory; or an
+ * earlier weir did, with digits and dots in the middle. */
 static int is_beside(const char *name, const char *place)
 {
-    size_t length = strlen(place), all = strlen(name), end = sizeof ".part" - 1;
+    size_t length = (size_t)kept_of(place), all = strlen(name), end = sizeof ".part" - 1;
 
     if (all < length + end + 2 || name[0] != '.' || memcmp(name + 1, place, length) != 0
         || name[length + 1] != '.' || strcmp(name + all - end, ".part") != 0)
         return 0;
-    return strspn(name + length + 1, ".0123456789") == all - end - length - 1 + 1;
+    name += length + 2;
+    all -= length + 2 + end;
+    return (all == RANDOM_DIGITS && strspn(name, "0123456789abcdef") == all)
+           || strspn(name, ".0123456789") == all;
+}
+
+/* Nobody else's, and nothing but a file. */
+static int is_ours(int dir, const char *name)
+{
+    struct stat file;
+
+    return fstatat(dir, name, &file, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(file.st_mode)
+           && file.st_uid == geteuid();
 }
 
 void weir__outfile_sweep(const char *path)
@@ -119,7 +189,7 @@ void weir__outfile_sweep(const char *path)
     if (dir == NULL)
         return;
     while ((entry = readdir(dir)) != NULL)
-        if (is_beside(entry->d_name, slash + 1))
+        if (is_beside(entry->d_name, slash + 1) && is_ours(dirfd(dir), entry->d_name))
             unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
 }
@@ -128,15 +198,16 @@ int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)
 {
     int status = 0;
 
-    if (file->place == NULL) {
+    if (file->dir < 0) {
         if (close(file->fd) < 0)
             status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", file->shown);
         file->fd = -1;
-    } else if (fsync(file->fd) < 0 || rename(file->temporary, file->place) < 0) {
+    } else if (fsync(file->fd) < 0
+               || renameat(file->dir, file->temporary, file->dir, file->name) < 0) {
         status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", file->shown);
-        unlink(file->temporary);
+        unlinkat(file->dir, file->temporary, 0);
     } else {
-        weir__directory_sync(file->place);
+        fsync(file->dir);
     }
     release(file);
     return status;
@@ -144,7 +215,7 @@ int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)
 
 void weir__outfile_discard(struct weir__outfile *file)
 {
-    if (file->fd >= 0 && file->temporary != NULL)
-        unlink(file->temporary);
+    if (file->fd >= 0 && file->dir >= 0)
+        unlinkat(file->dir, file->temporary, 0);
     release(file);
 }

@@ -1,31 +1,41 @@
 /* base/outfile.h - a file that is whole or not there.
  *
- * What is written goes to a file beside the place and takes the place's name
- * only at the end: until then the old file is untouched.  A place that is no
- * regular file (a terminal, /dev/null, a FIFO) is written to as it stands.
+ * What is written goes to a file beside the place and takes the place's name only at the end:
+ * until then the old file is untouched.  A place that is not a regular file (a terminal,
+ * /dev/null, a FIFO) is written to as it stands.
+ *
+ * The file beside has a random name, is created exclusively, and everything happens in the
+ * directory as it was opened: another user who can write there cannot guess the name, plant a
+ * link, or move the directory away.  Set-uid, set-gid and sticky bits are never copied from the
+ * old file.  A file that changes its owner or group with that is readable and writable by
+ * nobody who could not have read or written the old one, and never by more than the umask allows.
  */
 #ifndef WEIR_BASE_OUTFILE_H
 #define WEIR_BASE_OUTFILE_H
 
 #include <weir/error.h>
 
+#include "base/peer.h"
+
 struct weir__outfile {
     int fd;          /* to write to; -1: not open */
-    char *place;     /* the name it is to have; NULL: fd is the place itself */
+    int dir;         /* the place's directory; -1: fd is the place itself */
+    char *name;      /* the name it is to have there */
     char *temporary; /* the name it has until then */
     char *shown;     /* the path as the user gave it, for messages */
 };
 
-/* Opens a file for the place path.  On failure nothing is left.
- * Errors: SYSTEM, NOMEM. */
-int weir__outfile_open(struct weir__outfile *file, const char *path, struct weir_error *error);
+/* Opens a file for the place path; a FIFO is waited for with patience.  On failure nothing is
+ * left.  Errors: SYSTEM, NOMEM, and those of weir__peer_fail(). */
+int weir__outfile_open(struct weir__outfile *file, const char *path,
+                       const struct weir__patience *patience, struct weir_error *error);
 
 /* Makes it the file at its place: written to disk, then renamed.  Closes it in
  * any case; on failure the old file is untouched.  Errors: SYSTEM. */
 int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error);
 
-/* Removes what killed processes have left beside a place.  Only for who knows that
- * nobody else is at work on it. */
+/* Removes files of ours that killed processes have left beside a place.  Only for a caller that
+ * knows that nobody else is writing it. */
 void weir__outfile_sweep(const char *path);
 
 /* Writes the directory that path is in to disk, as far as it can: a new name is only

@@ -64,7 +64,15 @@ const struct cli_command *cli_find(const char *name);
 void cli_say(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same for a command line that cannot be, with the usage after it.  Returns
+/* Prints the message alone, as a line of its own. */
+void cli_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* As cli_say() for news while a job goes on: dropped where standard error has no room, so that
+ * the loop is never held up. */
+void cli_note(const struct cli_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* As cli_say() for a command line that cannot be, with the usage after it.  Returns
  * the command's usage_status. */
 int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -12,6 +12,7 @@
 #include "audit/key.h"
 #include "cli/about_audit.h"
 #include "cli/audit_show.h"
+#include "cli/output.h"
 
 struct errand {
     struct audit_values values;
@@ -173,6 +174,8 @@ static int work(struct errand *errand)
     if (words->count < 2)
         return cli_bad_usage(&cli_audit, "no file was given");
     status = check_options(errand, verb);
+    if (status == 0)
+        status = output_check(&cli_audit, CLI_FAILED);
     if (status != 0)
         return status;
     if (audit_files_open(&errand->log, words->items + 1, words->count - 1, &error) < 0)

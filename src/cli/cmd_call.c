@@ -18,6 +18,7 @@
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
 #include "cli/method_list.h"
+#include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/signals.h"
 #include "cli/socket_path.h"
@@ -422,6 +423,8 @@ static int prepare(struct errand *errand)
     status = split("--worker", values->worker, &errand->worker);
     if (status == 0)
         status = split("--launcher", values->launcher, &errand->launcher);
+    if (status == 0)
+        status = output_check(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1
         && arguments_params((char *const *)errand->parsed.words.items + 1, count - 1,
                             &errand->params, &error)

@@ -1,13 +1,17 @@
 /* weir map - push records through workers. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <weir/weir.h>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "cli/about_map.h"
 #include "cli/hadoop.h"
+#include "cli/output.h"
 #include "cli/progress_map.h"
 #include "cli/report.h"
 #include "cli/watch.h"
@@ -24,6 +28,7 @@ struct errand {
     struct cli_parsed parsed;
     char **launcher, **launcher_stop; /* their words */
     struct weir_map_options options;
+    int output_fd; /* a FIFO, opened here; -1: none */
     struct watch watch;
     weir_map_t *map;
     struct voice voice;
@@ -77,6 +82,11 @@ static int check_failures(struct errand *errand)
     return 0;
 }
 
+static int is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 static int check_report(struct errand *errand)
 {
     const struct map_values *values = &errand->values;
@@ -108,7 +118,11 @@ static int check(struct errand *errand)
             "--hadoop-counters and --progress json both want standard error: leave one "
             "out");
     status = check_failures(errand);
-    return status == 0 ? check_report(errand) : status;
+    if (status == 0)
+        status = check_report(errand);
+    if (status == 0 && (file_or_own(values->output) == NULL || is_stdout(values->report)))
+        status = output_check(&cli_map, OWN_FILES_FAILED);
+    return status;
 }
 
 /* Returns 0, or the status to exit with. */
@@ -160,6 +174,25 @@ static int begin_progress(struct errand *errand)
     return 0;
 }
 
+/* The input and the dead letters are waited for while the map runs; the output must be there.
+ * Returns 0, or the status to exit with. */
+static int await_peer(struct errand *errand)
+{
+    struct weir_map_options *options = &errand->options;
+    struct weir_error error;
+    int status = output_open_fifo("--output", options->output, O_WRONLY, &errand->output_fd,
+                                  OWN_FILES_FAILED, &error);
+
+    if (status != 0)
+        return voice_say(&errand->voice, status, "%s", error.text);
+    if (errand->output_fd >= 0 && options->checkpoint == NULL) {
+        options->output = NULL;
+        options->output_fd = errand->output_fd;
+    }
+    options->timeout_ms = output_left_ms(options->timeout_ms);
+    return 0;
+}
+
 /* Returns 0, or the status to exit with. */
 static int prepare(struct errand *errand)
 {
@@ -183,6 +216,7 @@ static int prepare(struct errand *errand)
     options->timeout_ms = values->timeout_ms;
     options->grace_ms = values->grace_ms;
     options->retries = (unsigned)values->retries;
+    output_set_deadline(weir__clock_ns(), values->timeout_ms);
     options->on_error = (enum weir_map_on_error)values->on_error;
     options->dead_letter = values->dead_letter;
     options->max_record = (size_t)values->max_record;
@@ -195,7 +229,8 @@ static int prepare(struct errand *errand)
     options->window = (size_t)values->window;
     options->window_bytes = (size_t)values->window_bytes;
     options->reorder_bytes = (size_t)values->reorder_bytes;
-    return begin_progress(errand);
+    status = await_peer(errand);
+    return status == 0 ? begin_progress(errand) : status;
 }
 
 /* --- The run --------------------------------------------------------------- */
@@ -300,7 +335,10 @@ static int file_report(struct errand *errand)
 
     if (path == NULL || report_file(path, weir_map_report_json(&errand->report), &error) == 0)
         return 0;
-    return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : OWN_FILES_FAILED,
+    return voice_say(&errand->voice,
+                     error.status == WEIR_ERR_NOMEM
+                         ? CLI_FAILED
+                         : output_status(error.sys_errno, OWN_FILES_FAILED),
                      "%s", error.text);
 }
 
@@ -342,7 +380,7 @@ static int work(struct errand *errand)
 
 int cmd_map(int argc, char **argv)
 {
-    struct errand errand = {.voice = {.command = &cli_map}};
+    struct errand errand = {.voice = {.command = &cli_map}, .output_fd = -1};
     int status;
 
     set_defaults(&errand.values);
@@ -351,6 +389,7 @@ int cmd_map(int argc, char **argv)
         return status;
     status = work(&errand);
     progress_free(errand.voice.progress);
+    weir__close(&errand.output_fd);
     weir__words_free(errand.launcher);
     weir__words_free(errand.launcher_stop);
     weir_map_report_clear(&errand.report);

@@ -1,6 +1,7 @@
 /* weir pipe - run stages joined by pipes. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,12 @@
 #include <weir/weir.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/about_pipe.h"
 #include "cli/document.h"
+#include "cli/output.h"
 #include "cli/progress_pipe.h"
 #include "cli/report.h"
 #include "cli/watch.h"
@@ -25,6 +28,8 @@ struct errand {
     struct cli_parsed parsed;
     weir_pipeline_t *pipeline;
     struct weir_pipeline_settings settings;
+    int64_t began_ns;
+    int input_fd, output_fd; /* FIFOs, opened here; -1: none */
     struct watch watch;
     weir_pipe_t *pipe;
     struct voice voice;
@@ -42,7 +47,7 @@ static void tell_fault(const struct weir_error *fault, void *context)
     if (progress != NULL)
         progress->ops->say(progress, "fault", fault->text);
     else
-        fprintf(stderr, "%s\n", fault->text); /* escaped where it was made */
+        cli_line("%s", fault->text); /* escaped where it was made */
 }
 
 /* Returns 0, or the status to exit with. */
@@ -52,6 +57,7 @@ static int read_spec(struct errand *errand)
     struct weir__buffer text = {0};
     struct weir_error error = {0};
 
+    output_set_deadline(errand->began_ns, errand->values.timeout_ms);
     if (document_read(file, &text, &error) == 0)
         errand->pipeline =
             weir_pipeline_parse(text.bytes, text.length, strcmp(file, "-") == 0 ? "<stdin>" : file,
@@ -59,8 +65,10 @@ static int read_spec(struct errand *errand)
     weir__buffer_clear(&text);
     if (errand->pipeline != NULL)
         return 0;
-    return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
-                     "%s: nothing was started", error.text);
+    return voice_say(
+        &errand->voice,
+        output_status(error.sys_errno, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE),
+        "%s: nothing was started", error.text);
 }
 
 static int read_stages(struct errand *errand)
@@ -124,6 +132,12 @@ static void apply_options(struct errand *errand)
     if (values->report != NULL)
         settings->report = values->report;
     settings->meter |= values->meter;
+    output_set_deadline(errand->began_ns, settings->timeout_ms);
+}
+
+static int is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
 }
 
 static int check_report(struct errand *errand)
@@ -188,12 +202,29 @@ static int begin_progress(struct errand *errand)
     return 0;
 }
 
+/* Returns 0, or the status to exit with. */
+static int await_peers(struct errand *errand)
+{
+    struct weir_error error;
+    int status = output_open_fifo("--input", errand->settings.input, O_RDONLY, &errand->input_fd,
+                                  CLI_FAILED, &error);
+
+    if (status == 0)
+        status = output_open_fifo("--output", errand->settings.output, O_WRONLY,
+                                  &errand->output_fd, CLI_FAILED, &error);
+    return status == 0 ? 0 : voice_say(&errand->voice, status, "%s", error.text);
+}
+
 static int prepare(struct errand *errand)
 {
     int status;
 
     apply_options(errand);
     status = check_report(errand);
+    if (status == 0 && (errand->settings.output == NULL || is_stdout(errand->settings.report)))
+        status = output_check(&cli_pipe, CLI_FAILED);
+    if (status == 0)
+        status = await_peers(errand);
     return status == 0 ? begin_progress(errand) : status;
 }
 
@@ -214,6 +245,15 @@ static int carry_out(struct errand *errand)
     int failed = watch_open(watch, &error) < 0;
 
     progress_watch(errand->voice.progress, watch);
+    if (errand->input_fd >= 0) {
+        errand->settings.input = NULL;
+        errand->settings.input_fd = errand->input_fd;
+    }
+    if (errand->output_fd >= 0) {
+        errand->settings.output = NULL;
+        errand->settings.output_fd = errand->output_fd;
+    }
+    errand->settings.timeout_ms = output_left_ms(errand->settings.timeout_ms);
     if (!failed) {
         errand->settings.terminal_fd = watch_terminal_fd(watch);
         errand->settings.terminal_background = watch->terminal.shared;
@@ -281,7 +321,7 @@ static int file_report(struct errand *errand)
 
     if (path == NULL || report_file(path, weir_pipe_report_json(&errand->report), &error) == 0)
         return 0;
-    return voice_say(&errand->voice, CLI_FAILED, "%s", error.text);
+    return voice_say(&errand->voice, output_status(error.sys_errno, CLI_FAILED), "%s", error.text);
 }
 
 /* What is started is the spec, or the stages by their names. */
@@ -353,6 +393,9 @@ int cmd_pipe(int argc, char **argv)
     struct errand errand = {
         .values = {.timeout_ms = WEIR_FOREVER},
         .voice = {.command = &cli_pipe},
+        .began_ns = weir__clock_ns(),
+        .input_fd = -1,
+        .output_fd = -1,
     };
     int status = cli_parse(&cli_pipe, argc, argv, &errand.values, &errand.parsed);
 
@@ -360,6 +403,8 @@ int cmd_pipe(int argc, char **argv)
         return status;
     status = work(&errand);
     progress_free(errand.voice.progress);
+    weir__close(&errand.input_fd);
+    weir__close(&errand.output_fd);
     weir_pipe_report_clear(&errand.report);
     weir_pipeline_free(errand.pipeline);
     cli_parsed_clear(&errand.parsed);

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "cli/about_probe.h"
 #include "cli/document.h"
+#include "cli/output.h"
 #include "cli/probe_compare.h"
 #include "cli/probe_contract.h"
 #include "cli/probe_table.h"
@@ -215,12 +216,12 @@ static int tell(const struct errand *errand)
     }
     failed = cli_flush();
     if (failed != 0) {
-        cli_say(&cli_probe, "cannot write to standard output: %s", strerror(failed));
-        status = CLI_FAILED;
+        cli_say(&cli_probe, "cannot write to standard output: %s", output_error(failed));
+        status = output_status(failed, CLI_FAILED);
     }
     if (path != NULL && strcmp(path, "-") != 0 && document_write(path, document, &error) < 0) {
         cli_say(&cli_probe, "--report: %s", error.text);
-        status = CLI_FAILED;
+        status = output_status(error.sys_errno, CLI_FAILED);
     }
     free(document);
     return status;
@@ -303,6 +304,8 @@ int cmd_probe(int argc, char **argv)
     if (status != CLI_GO_ON)
         return status;
     status = check(&errand);
+    if (status == 0)
+        status = output_check(&cli_probe, CLI_FAILED);
     if (status == 0 && !errand.values.compare && errand.values.contract != NULL)
         status = probe_contract_read(errand.values.contract, &errand.contract);
     if (status == 0)

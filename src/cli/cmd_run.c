@@ -11,8 +11,10 @@
 
 #include <weir/weir.h>
 
+#include "base/clock.h"
 #include "cli/about_run.h"
 #include "cli/document.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/watch.h"
 
@@ -58,6 +60,12 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
                     run_options[need_json[i]].name);
             return CLI_FAILED;
         }
+    if (values->json || values->idle_ms != WEIR_FOREVER) { /* else the program has it as it is */
+        int status = output_check(&cli_run, CLI_FAILED);
+
+        if (status != 0)
+            return status;
+    }
     if (report_check(values->report,
                      values->json ? NULL
                                   : "would mix with the program's output: give a file, or --json",
@@ -73,6 +81,8 @@ static int choose_input(struct errand *errand)
 {
     const char *input = errand->values.input;
     struct weir_run_options *options = &errand->options;
+    struct weir_error error;
+    int status;
 
     if (input == NULL)
         input = errand->values.json ? "none" : "-";
@@ -84,6 +94,12 @@ static int choose_input(struct errand *errand)
     options->input_fd = STDIN_FILENO;
     if (strcmp(input, "-") == 0)
         return 0;
+    status = output_open_fifo("--input", input, O_RDONLY, &errand->input_fd, CLI_FAILED, &error);
+    options->input_fd = errand->input_fd;
+    if (status != 0)
+        cli_say(&cli_run, "%s", error.text);
+    if (status != 0 || errand->input_fd >= 0)
+        return status;
     errand->input_fd = open(input, O_RDONLY | O_CLOEXEC);
     options->input_fd = errand->input_fd;
     if (errand->input_fd >= 0)
@@ -111,6 +127,7 @@ static int prepare(struct errand *errand, const struct cli_list *words)
 {
     const struct run_values *values = &errand->values;
 
+    output_set_deadline(weir__clock_ns(), values->timeout_ms);
     child_command(&values->child, words, &errand->command);
     weir_run_options_init(&errand->options);
     errand->options.timeout_ms = values->timeout_ms;
@@ -154,7 +171,7 @@ static void explain(const struct weir_result *result)
         cli_say(&cli_run, "%s: %s", program, sentence);
 }
 
-/* Prints and files the document.  Returns 0, or CLI_FAILED. */
+/* Prints and files the document.  Returns 0, or the status to exit with. */
 static int tell(const struct run_values *values, const struct weir_result *result)
 {
     struct weir_error error;
@@ -169,17 +186,17 @@ static int tell(const struct run_values *values, const struct weir_result *resul
         return CLI_FAILED;
     }
     if (values->json) {
-        fputs(document, stdout);
-        failed = cli_flush();
-        if (failed != 0) {
-            cli_say(&cli_run, "cannot write the document to standard output: %s", strerror(failed));
-            status = CLI_FAILED;
-        }
+        failed = output_write(STDOUT_FILENO, document, strlen(document));
+        if (failed != 0 && failed != EPIPE)
+            cli_say(&cli_run, "cannot write the document to standard output: %s",
+                    output_error(failed));
+        if (failed != 0)
+            status = output_status(failed, CLI_FAILED);
     }
     if (values->report != NULL && strcmp(values->report, "-") != 0
         && document_write(values->report, document, &error) < 0) {
         cli_say(&cli_run, "--report: %s", error.text);
-        status = CLI_FAILED;
+        status = output_status(error.sys_errno, CLI_FAILED);
     }
     free(document);
     return status;
@@ -193,6 +210,7 @@ static int carry_out(struct errand *errand)
     int failed = watch_open(watch, &error) < 0;
 
     if (!failed) {
+        errand->options.timeout_ms = output_left_ms(errand->options.timeout_ms);
         errand->options.terminal_fd = watch_terminal_fd(watch);
         errand->options.terminal_background = watch->terminal.shared;
         errand->run = weir_run_start(watch->weir, &errand->command, &errand->options, be_done,
@@ -224,8 +242,9 @@ static int conclude(struct errand *errand)
     char sentence[600];
 
     explain(result);
-    if (tell(&errand->values, result) != 0)
-        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED,
+    told = tell(&errand->values, result);
+    if (told != 0)
+        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, told,
                          "its document could not be written");
     weir_result_sentence(result, sentence, sizeof sentence);
     told = audit_end(&watch->audit, weir__audit_outcome_of(result->end, result->why, status),

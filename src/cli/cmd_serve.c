@@ -15,6 +15,7 @@
 #include "cli/about_serve.h"
 #include "cli/audit_common.h"
 #include "cli/notify.h"
+#include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/socket_path.h"
 #include "cli/worker_news.h"
@@ -281,7 +282,7 @@ static int open_doors(struct errand *errand)
     errand->server.concurrency = (unsigned)(errand->values.count * errand->values.workers.count);
     if (weir__server_open(&errand->server, errand->weir, errand->pool, errand->fd, &error) < 0)
         return say(errand, CLI_FAILED, error.text);
-    weir__write_all(STDERR_FILENO, "ready\n", 6);
+    output_say("ready\n", 6);
     notify_send("READY=1");
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,20 +13,25 @@
 #include "base/fd.h"
 #include "base/json_parse.h"
 #include "base/outfile.h"
+#include "cli/output.h"
 
 /* Returns 0, or an errno. */
 static int read_all(int fd, struct weir__buffer *text)
 {
     enum { PIECE = 64 * 1024 };
     ssize_t count = 1;
+    int failed;
 
     while (count != 0) {
         if (weir__buffer_reserve(text, PIECE, NULL) < 0)
             return ENOMEM;
+        failed = output_wait(fd, POLLIN);
+        if (failed != 0)
+            return failed;
         count = read(fd, text->bytes + text->length, PIECE);
         if (count > 0)
             text->length += (size_t)count;
-        else if (count < 0 && errno != EINTR)
+        else if (count < 0 && errno != EINTR && errno != EAGAIN)
             return errno;
     }
     return 0;
@@ -34,15 +40,16 @@ static int read_all(int fd, struct weir__buffer *text)
 int document_read(const char *path, struct weir__buffer *text, struct weir_error *error)
 {
     int is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : output_open_peer(path, O_RDONLY);
     int failed = fd < 0 ? errno : read_all(fd, text);
 
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (failed == 0)
         return 0;
-    return weir__fail(error, failed == ENOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_SYSTEM, failed,
-                      "cannot read %.300s", is_stdin ? "standard input" : path);
+    if (failed == ENOMEM)
+        return weir__fail(error, WEIR_ERR_NOMEM, failed, "cannot read %.300s", path);
+    return weir__peer_fail(error, failed, "read", is_stdin ? "standard input" : path);
 }
 
 json_t *document_read_json(const char *path, struct weir_error *error)
@@ -68,11 +75,12 @@ json_t *document_read_json(const char *path, struct weir_error *error)
 
 int document_check(const char *path, struct weir_error *error)
 {
+    struct weir__patience patience = output_patience();
     struct weir__outfile file;
     struct stat old;
     int status;
 
-    /* Opening a FIFO would wait for its reader. */
+    /* Opening a FIFO would wait for its reader, who may come when the document does. */
     if (stat(path, &old) == 0 && !S_ISREG(old.st_mode)) {
         if (S_ISDIR(old.st_mode))
             errno = EISDIR;
@@ -80,7 +88,7 @@ int document_check(const char *path, struct weir_error *error)
             return 0;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %.300s", path);
     }
-    status = weir__outfile_open(&file, path, error);
+    status = weir__outfile_open(&file, path, &patience, error);
     if (status == 0)
         weir__outfile_discard(&file);
     return status;
@@ -89,13 +97,13 @@ int document_check(const char *path, struct weir_error *error)
 int document_write(const char *path, const char *text, struct weir_error *error)
 {
     struct weir__outfile file;
-    int status = weir__outfile_open(&file, path, error), failed;
+    int status = output_open_file(&file, path, error), failed;
 
     if (status < 0)
         return status;
-    failed = weir__write_all(file.fd, text, strlen(text));
+    failed = output_write(file.fd, text, strlen(text));
     if (failed == 0)
         return weir__outfile_commit(&file, error);
     weir__outfile_discard(&file);
-    return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot write %.300s", path);
+    return weir__peer_fail(error, failed, "write", path);
 }

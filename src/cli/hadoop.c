@@ -6,13 +6,18 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "cli/output.h"
 
 enum { EVERY_MS = 1000 };
 
 /* Hadoop adds up what it is told: so it is told what came on top. */
 static void count(const char *name, uint64_t total, uint64_t *told)
 {
-    fprintf(stderr, "reporter:counter:weir,%s,%" PRIu64 "\n", name, total - *told);
+    char line[128];
+    int length = snprintf(line, sizeof line, "reporter:counter:weir,%s,%" PRIu64 "\n", name,
+                          total - *told);
+
+    output_say(line, (size_t)length);
     *told = total;
 }
 

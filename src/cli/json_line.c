@@ -4,10 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "cli/output.h"
 #include "proc/result.h"
 
 json_t *json_line_begin(int64_t started_ns, const char *kind)
@@ -21,6 +20,6 @@ void json_line_print(json_t *object)
     char *text = weir__json_print(object);
 
     if (text != NULL)
-        weir__write_all(STDERR_FILENO, text, strlen(text));
+        output_say(text, strlen(text));
     free(text);
 }

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/suggest.h"
 
 const struct cli_command *const cli_commands[] = {
@@ -33,8 +34,8 @@ static int finish(const struct cli_command *command, int status)
 
     if (failed == 0)
         return status;
-    cli_say(command, "cannot write to standard output: %s", strerror(failed));
-    return CLI_FAILED;
+    cli_say(command, "cannot write to standard output: %s", output_error(failed));
+    return output_status(failed, CLI_FAILED);
 }
 
 static int unknown_subcommand(const char *name)
@@ -92,5 +93,6 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     fill_stdio();
+    output_open();
     return run(argc, argv);
 }

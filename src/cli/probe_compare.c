@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/document.h"
+#include "cli/output.h"
 #include "cli/probe_contract.h"
 #include "cli/probe_table.h"
 #include "probe/compare.h"
@@ -162,8 +163,8 @@ static int tell(const struct pair *pair, const struct cli_list *words)
         print_table(pair, words);
     failed = cli_flush();
     if (failed != 0) {
-        cli_say(&cli_probe, "cannot write to standard output: %s", strerror(failed));
-        status = CLI_FAILED;
+        cli_say(&cli_probe, "cannot write to standard output: %s", output_error(failed));
+        status = output_status(failed, CLI_FAILED);
     }
     return status != 0 ? status : pair->comparison.beyond > 0 ? BEYOND : 0;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/printable.h"
+#include "cli/output.h"
 #include "cli/signals.h"
 
 enum progress_style progress_choose(enum progress_style asked, int to_terminal)
@@ -63,7 +63,7 @@ void progress_free(struct progress *progress)
 void progress_put(const char *text, size_t length)
 {
     signals_hold_ttou(1); /* in the background writing must not stop us */
-    weir__write_all(STDERR_FILENO, text, length);
+    output_say(text, length);
     signals_hold_ttou(0);
 }
 

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/document.h"
+#include "cli/output.h"
 
 int report_check(const char *path, const char *mixes, struct weir_error *error)
 {
@@ -28,11 +30,8 @@ static int print(const char *document, struct weir_error *error)
 {
     int failed;
 
-    fputs(document, stdout);
-    failed = cli_flush();
-    return failed == 0 ? 0
-                       : weir__fail(error, WEIR_ERR_SYSTEM, failed,
-                                    "--report: cannot write to standard output");
+    failed = output_write(STDOUT_FILENO, document, strlen(document));
+    return failed == 0 ? 0 : weir__peer_fail(error, failed, "write the report to", "standard output");
 }
 
 int report_file(const char *path, char *document, struct weir_error *error)
@@ -42,10 +41,12 @@ int report_file(const char *path, char *document, struct weir_error *error)
 
     if (document == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the report");
-    if (strcmp(path, "-") == 0)
+    if (strcmp(path, "-") == 0) {
         status = print(document, error);
-    else if (document_write(path, document, &fault) < 0)
+    } else if (document_write(path, document, &fault) < 0) {
         status = weir__fail(error, fault.status, 0, "--report: %.400s", fault.text);
+        error->sys_errno = fault.sys_errno;
+    }
     free(document);
     return status;
 }

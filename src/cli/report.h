@@ -10,7 +10,7 @@
 int report_check(const char *path, const char *mixes, struct weir_error *error);
 
 /* Puts it there, or to standard output, and takes it.  document NULL: there is no memory
- * for one.  Errors: NOMEM, SYSTEM. */
+ * for one.  Errors: NOMEM, and those of weir__peer_fail(). */
 int report_file(const char *path, char *document, struct weir_error *error);
 
 #endif

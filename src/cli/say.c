@@ -8,22 +8,27 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/printable.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/output.h"
 
 enum { LINES_MOST = 256 * 1024 }; /* bytes of a traceback, at most */
 
 /* One write a message, so that lines of several programs do not mix. */
-static void say(const struct cli_command *command, const char *format, va_list args)
+static void say(const struct cli_command *command, int waits, const char *format, va_list args)
 {
     char line[4096];
-    size_t used = weir__sentence(line, sizeof line, "%s: ", help_words(command).text);
+    size_t used = command != NULL
+                      ? weir__sentence(line, sizeof line, "%s: ", help_words(command).text)
+                      : 0;
 
     used += weir__sentence_list(line + used, sizeof line - used - 1, format, args);
     line[used++] = '\n';
-    weir__write_all(STDERR_FILENO, line, used);
+    if (waits)
+        output_write(STDERR_FILENO, line, used);
+    else
+        output_say(line, used);
 }
 
 void cli_say(const struct cli_command *command, const char *format, ...)
@@ -31,7 +36,25 @@ void cli_say(const struct cli_command *command, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(command, format, args);
+    say(command, 1, format, args);
+    va_end(args);
+}
+
+void cli_line(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(NULL, 1, format, args);
+    va_end(args);
+}
+
+void cli_note(const struct cli_command *command, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(command, 0, format, args);
     va_end(args);
 }
 
@@ -40,7 +63,7 @@ int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(command, format, args);
+    say(command, 1, format, args);
     va_end(args);
     help_usage(command, stderr);
     return command->usage_status;
@@ -76,7 +99,7 @@ void cli_say_lines(const char *text, size_t length)
         at += line + 1;
     }
     if (out != NULL && fclose(out) == 0)
-        weir__write_all(STDERR_FILENO, lines, size);
+        output_write(STDERR_FILENO, lines, size);
     free(lines);
 }
 

@@ -54,6 +54,8 @@ static void set_default(int number)
 
 int signals_catch(void)
 {
+    if (ends[FD_READ_END] >= 0)
+        return 0; /* done */
     if (weir__pipe(ends, NULL) < 0)
         return errno;
     weir__fd_set_nonblocking(ends[FD_READ_END]);
@@ -75,11 +77,20 @@ int signals_take(struct caught *caught)
 {
     char bytes[2];
 
+    if (ends[FD_READ_END] < 0)
+        return 0;
     if (read(ends[FD_READ_END], bytes, sizeof bytes) != sizeof bytes)
         return 0;
     caught->number = bytes[0];
     caught->by_kernel = bytes[1];
     return 1;
+}
+
+void signals_put_back(const struct caught *caught)
+{
+    const char bytes[2] = {(char)caught->number, (char)caught->by_kernel};
+
+    (void)!write(ends[FD_WRITE_END], bytes, sizeof bytes); /* there is room: it was taken out */
 }
 
 int signals_stop(int number)

@@ -18,6 +18,9 @@ int signals_fd(void);
 /* Takes the next caught signal.  Returns 0 when there is none. */
 int signals_take(struct caught *caught);
 
+/* Leaves it to whoever takes the next one. */
+void signals_put_back(const struct caught *caught);
+
 /* Stops the whole process group by the signal, as if weir did not catch it.
  * Returns when somebody continues it: 1; or 0 when it never stopped, since
  * nobody could continue it (an orphaned process group). */

@@ -24,9 +24,9 @@ void worker_news_tell(const struct cli_command *command, const struct weir_event
     }
     weir__printable(text, sizeof text, event->text, event->length, WEIR__ONE_LINE);
     if (event->kind == WEIR_EVENT_LOG)
-        cli_say(command, "worker %ld: %s: %s", (long)event->pid, event->name, text);
+        cli_note(command, "worker %ld: %s: %s", (long)event->pid, event->name, text);
     else if (event->pid > 0)
-        cli_say(command, "worker %ld: %s%s", (long)event->pid, before, text);
+        cli_note(command, "worker %ld: %s%s", (long)event->pid, before, text);
     else
-        cli_say(command, "a worker: %s%s", before, text);
+        cli_note(command, "a worker: %s%s", before, text);
 }

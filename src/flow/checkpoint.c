@@ -339,6 +339,7 @@ static int lock_next(const struct weir__outfile *file, int *fd)
 /* Returns 0, or an errno. */
 static int write_file(struct weir_map *map, int finished, int status)
 {
+    struct weir__patience at_once = weir__patience_of(0); /* it is a regular file */
     struct weir__outfile file;
     struct weir_error error;
     size_t length;
@@ -350,7 +351,7 @@ static int write_file(struct weir_map *map, int finished, int status)
     text = make_text(map, finished, status, &length);
     if (text == NULL)
         return ENOMEM;
-    if (weir__outfile_open(&file, map->options.checkpoint, &error) < 0) {
+    if (weir__outfile_open(&file, map->options.checkpoint, &at_once, &error) < 0) {
         failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     } else {
         failed = weir__write_all(file.fd, text, length);

@@ -61,6 +61,8 @@ struct weir__map_run {
     int is_paused;         /* the output is full: nothing is read of the workers */
     int is_stalled;        /* what waits in order is too much: no more is taken */
     int64_t stalled_since_ns;
+    uint64_t sent;         /* of the output, when it was seen to move last: that was at */
+    int64_t sent_since_ns; /* this time */
 };
 
 /* Who it is in its news. */

@@ -30,6 +30,8 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
     struct stat file;
 
     /* Non-blocking: a FIFO that nobody writes to yet would hold us up, and our deadlines. */
+    if (path == NULL && !weir__fd_may(map->options.input_fd, O_RDONLY))
+        return weir__fail(error, WEIR_ERR_SYSTEM, EBADF, "cannot read the input");
     map->in.fd = path != NULL ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
                               : fcntl(map->options.input_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (map->in.fd < 0 || weir__fd_above_stdio(&map->in.fd, NULL) < 0)

@@ -56,9 +56,16 @@ static int open_output(struct weir_map *map, struct weir_error *error)
         if (map->end.status != 0)
             return 0;
     } else if (path != NULL) {
-        if (weir__outfile_open(&map->out.file, path, error) < 0)
-            return WEIR_ERR_SYSTEM;
+        struct weir__patience patience = weir__patience_of(map->options.timeout_ms);
+        int status = weir__outfile_open(&map->out.file, path, &patience, error);
+
+        if (status < 0)
+            return status;
+        if (map->out.file.dir < 0) /* a FIFO, a terminal: the description is ours */
+            weir__fd_set_nonblocking(map->out.file.fd);
         map->out.fd = fcntl(map->out.file.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    } else if (!weir__fd_may(map->options.output_fd, O_WRONLY)) {
+        errno = EBADF; /* closed when weir began, or open for reading only */
     } else {
         if (fstat(map->options.output_fd, &file) == 0 && !S_ISREG(file.st_mode)
             && !S_ISSOCK(file.st_mode))
@@ -172,6 +179,7 @@ void weir__map_output_flush(struct weir_map *map)
 
         if (count >= 0) {
             map->out.written += (size_t)count;
+            map->out.sent += (size_t)count;
         } else if (errno == EAGAIN) {
             if (map->out.watch != NULL)
                 weir__watch_set(map->out.watch, WEIR__WRITABLE);

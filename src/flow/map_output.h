@@ -14,6 +14,7 @@ struct weir_map;
 struct weir__map_output {
     struct weir__buffer replies, letters; /* to be written */
     size_t written;                       /* of replies */
+    uint64_t sent;                        /* bytes of both that were written */
     int fd, is_shared, failed; /* is_shared: others have the description, it stays blocking */
     weir__watch *watch;        /* NULL: a file, always ready */
     struct weir__outfile file; /* what is there whole at the end, or not at all; fd -1: none */

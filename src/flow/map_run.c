@@ -236,6 +236,18 @@ static void nap_is_over(void *data)
     pump(map);
 }
 
+/* A map that ends waits for its reader, but not for one that stands still. */
+static void watch_reader(struct weir_map *map, int64_t now_ns)
+{
+    if (map->end.status == 0 || map->lanes.first != NULL || map->out.sent != map->run.sent) {
+        map->run.sent = map->out.sent;
+        map->run.sent_since_ns = now_ns;
+    } else if (map->end.why != WEIR_WHY_NONE
+               && now_ns - map->run.sent_since_ns > map->end.grace_ms * 1000000) {
+        map->end.leaves = 1;
+    }
+}
+
 static void tick(void *data)
 {
     struct weir_map *map = data;
@@ -247,6 +259,7 @@ static void tick(void *data)
         next_ms = ms < next_ms ? ms : next_ms;
     }
     weir__timer_start(map->run.tick, next_ms);
+    watch_reader(map, now_ns);
     weir__checkpoint_save_if_due(map, now_ns);
     pump(map);
 }

@@ -213,7 +213,7 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
     pipe->life.ops = &life_ops;
     pipe->settings = pipeline->settings;
     pipe->count = pipe->living = pipeline->count;
-    pipe->output.fd = pipe->passer.fd = -1;
+    pipe->output.fd = pipe->output.dir = pipe->passer.fd = -1;
     pipe->done = done;
     pipe->context = context;
     pipe->started_at_ns = weir__clock_wall_ns();
@@ -274,8 +274,7 @@ static void do_cancel(void *data)
 
     if (pipe->life.over)
         return;
-    pipe->hurried |= pipe->living > 0 || pipe->cancelled;
-    pipe->cancelled = 1;
+    pipe->hurried = pipe->cancelled = 1;
     if (pipe->living > 0) {
         weir__pipe_stop(pipe, -1, WEIR_WHY_CANCELLED, grace_ms);
         return;

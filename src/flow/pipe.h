@@ -33,6 +33,7 @@ struct weir__pipe_stage {
     int64_t timeout_ms, idle_ms, grace_ms;
 
     struct weir__relay relay;
+    uint64_t moved; /* by the relay, when it was last looked at */
     struct weir__capture errors;
     struct weir__error_lines lines; /* of its stderr, where somebody wants lines */
     weir__timer *deadline, *idle;
@@ -56,6 +57,7 @@ struct weir_pipe {
     int job_over, draining;
     int hears; /* the job's start, or its end, has been told: so may be what it puts out */
     int cancelled;
+    int is_cut;  /* output of a stage that nobody read was given up */
     int hurried; /* it was stopped as a whole: nobody's reader is waited for beyond the drain time
                   */
     int64_t started_at_ns, started_ns;

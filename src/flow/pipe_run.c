@@ -4,6 +4,7 @@
 #include "flow/pipe.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,12 @@ static void judge(struct weir_pipe *pipe)
     report->decided_by = verdict.decided_by;
     report->why = verdict.why;
     memcpy(report->reason, verdict.reason, sizeof report->reason);
+    if (report->ok && pipe->is_cut) {
+        report->ok = 0;
+        report->status = pipe->cancelled ? 128 + SIGTERM : 124;
+        report->why = pipe->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
+        snprintf(report->reason, sizeof report->reason, "nobody read its output in time");
+    }
     report->started_at_ns = pipe->started_at_ns;
     report->wall_ns = weir__clock_ns() - pipe->started_ns;
     report->stage_count = pipe->count;
@@ -184,11 +191,15 @@ void weir__pipe_drained(void *data)
     for (size_t i = 0; i < pipe->count; i++) {
         struct weir__pipe_stage *stage = &pipe->stages[i];
 
-        if (weir__relay_is_open(&stage->relay)
-            && (pipe->hurried || weir__relay_is_starved(&stage->relay))) {
+        if (weir__relay_is_open(&stage->relay) && weir__relay_is_starved(&stage->relay)) {
             weir__result_holder(&stage->report.result, stage->relay.from);
             weir__relay_abandon(&stage->relay);
+        } else if (weir__relay_is_open(&stage->relay) && pipe->hurried
+                   && stage->moved == stage->relay.moved) {
+            pipe->is_cut = 1; /* our reader stands still */
+            weir__relay_abandon(&stage->relay);
         }
+        stage->moved = stage->relay.moved;
         if (weir__capture_is_open(&stage->errors)
             && (pipe->hurried || !weir__passer_is_full(&pipe->passer))) {
             weir__result_holder(&stage->report.result, stage->errors.fd);
@@ -213,12 +224,12 @@ void weir__pipe_timed_out(void *data)
     weir__link_catch_up(&pipe->life.weir->link); /* it may have ended this very moment */
     if (weir__life_release(&pipe->life) || pipe->life.over)
         return;
+    pipe->hurried = 1;
     if (pipe->living == 0) {
-        weir__pipe_drained(pipe);
+        weir__timer_start(pipe->drain, pipe->settings.drain_ms);
         return;
     }
     weir__pipe_tell(pipe, -1, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
-    pipe->hurried = 1;
     weir__pipe_stop(pipe, -1, WEIR_WHY_TIMEOUT, pipe->settings.grace_ms);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/peer.h"
 #include "proc/command.h"
 
 /* Whether the host must see the stage's output pass. */
@@ -40,17 +41,16 @@ static void own(struct weir__ends *ends, int end, int fd)
 static int open_input(const struct weir_pipeline_settings *settings, struct weir__ends *first,
                       struct weir_error *error)
 {
+    struct weir__patience patience = weir__patience_of(settings->timeout_ms);
     int fd;
 
     if (settings->input == NULL) {
         first->stdio[0] = settings->input_fd;
         return 0;
     }
-    fd = open(settings->input, O_RDONLY | O_CLOEXEC);
+    fd = weir__peer_open(settings->input, O_RDONLY, &patience);
     if (fd < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %s", settings->input);
-    if (weir__fd_above_stdio(&fd, error) < 0)
-        return WEIR_ERR_SYSTEM;
+        return weir__peer_fail(error, errno, "read", settings->input);
     own(first, 0, fd);
     return 0;
 }
@@ -58,13 +58,15 @@ static int open_input(const struct weir_pipeline_settings *settings, struct weir
 static int open_output(const struct weir_pipeline_settings *settings, struct weir__outfile *output,
                        int *fd, struct weir_error *error)
 {
+    struct weir__patience patience = weir__patience_of(settings->timeout_ms);
+    int status;
+
     *fd = settings->output_fd;
     if (settings->output == NULL)
         return 0;
-    if (weir__outfile_open(output, settings->output, error) < 0)
-        return WEIR_ERR_SYSTEM;
+    status = weir__outfile_open(output, settings->output, &patience, error);
     *fd = output->fd;
-    return 0;
+    return status;
 }
 
 /* The stage's own output: straight to where it goes, or to a relay of ours. */
@@ -136,7 +138,7 @@ int weir__plumbing_open(const weir_pipeline_t *pipeline, struct weir__ends *ends
 {
     int output_fd, status;
 
-    *output = (struct weir__outfile){.fd = -1};
+    *output = (struct weir__outfile){.fd = -1, .dir = -1};
     for (size_t i = 0; i < pipeline->count; i++)
         ends[i] = (struct weir__ends){
             .cwd = -1, .stdio = {-1, -1, -1}, .relay_from = -1, .relay_to = -1, .errors = -1};

@@ -60,6 +60,7 @@ static enum move splice_some(struct weir__relay *relay)
 
     if (count > 0) {
         relay->total += (uint64_t)count;
+        relay->moved += (uint64_t)count;
         relay->on_bytes(relay->owner, (size_t)count);
         return MOVED;
     }
@@ -119,6 +120,7 @@ static enum move write_some(struct weir__relay *relay)
     if (count < 0)
         return errno == EAGAIN ? WAIT_WRITE : errno == EINTR ? MOVED : FAILED;
     relay->written += (size_t)count;
+    relay->moved += (size_t)count;
     if (relay->written == relay->waiting.length) {
         relay->written = relay->waiting.length = 0;
         if (relay->ended)

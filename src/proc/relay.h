@@ -24,6 +24,7 @@ struct weir__relay {
     size_t written; /* of what waits */
     int can_splice, ended;
     uint64_t total; /* bytes read */
+    uint64_t moved; /* bytes that went on to its reader */
     int abandoned;
 
     void (*on_bytes)(void *owner, size_t length);

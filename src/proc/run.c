@@ -275,7 +275,7 @@ static void do_cancel(void *data)
     struct weir_run *run = data;
     int64_t grace_ms = run->cancelled ? 0 : run->options.grace_ms;
 
-    run->cancelled = 1;
+    run->cancelled = run->hurried = 1;
     if (run->life.over)
         return;
     if (!run->exited) {

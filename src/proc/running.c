@@ -118,7 +118,15 @@ void weir__run_drained(void *data)
         if (!is_open(output))
             continue;
         if (weir__relay_is_open(&output->relay) && !weir__relay_is_starved(&output->relay)) {
-            weir__timer_start(run->drain, run->options.drain_ms); /* our reader is slow */
+            int is_slow = output->relay.moved != output->moved || !run->hurried;
+
+            output->moved = output->relay.moved;
+            if (is_slow) {
+                weir__timer_start(run->drain, run->options.drain_ms); /* our reader is */
+                continue;
+            }
+            run->result.why = run->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
+            close_output(output); /* it stands still, and what it has not read is lost */
             continue;
         }
         weir__result_holder(&run->result, output->capture.owner != NULL ? output->capture.fd
@@ -137,8 +145,9 @@ static void time_is_up(void *data)
     weir__link_catch_up(&run->life.weir->link); /* it may have exited this very moment */
     if (weir__life_release(&run->life) || run->life.over)
         return;
+    run->hurried = 1;
     if (run->exited) {
-        weir__run_drained(run);
+        weir__timer_start(run->drain, run->options.drain_ms);
         return;
     }
     if (run->job_over)

@@ -27,6 +27,7 @@ struct weir__run_output {
     struct weir_run *run;
     struct weir__capture capture;
     struct weir__relay relay;
+    uint64_t moved; /* by the relay, when it was last looked at */
 };
 
 struct weir_run {
@@ -42,6 +43,7 @@ struct weir_run {
     int64_t last_output_ns;
 
     int job_over, exited, draining, cancelled;
+    int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for */
     enum weir_why stopping; /* why a stop was asked for; the result's only once it took effect */
     struct weir_result result;
 
