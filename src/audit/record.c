@@ -101,7 +101,8 @@ static int add_word(struct words *words, const char *word, const char *before,
         words->is_cut |= text.length > room;
         cut(&text, room);
         words->kept += text.length < room ? text.length : room;
-        if (json_array_append_new(words->array, take_text(&text)) < 0)
+        weir__tree_append(&words->array, take_text(&text));
+        if (words->array == NULL)
             status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
     }
     weir__buffer_clear(&text);
@@ -123,9 +124,9 @@ static json_t *what(const struct weir__audit_command *command, struct weir_error
         made = json_pack("{s:s,s:O}", "subcommand", command->subcommand, "argv", words.array);
     if (made != NULL && words.is_cut) {
         weir__digest_take(words.digest, hex);
-        json_object_set_new(made, "argv_cut",
-                            json_pack("{s:I,s:I,s:s}", "words", (json_int_t)words.count, "bytes",
-                                      (json_int_t)words.bytes, "sha256", hex));
+        weir__tree_set(&made, "argv_cut",
+                       json_pack("{s:I,s:I,s:s}", "words", (json_int_t)words.count, "bytes",
+                                 (json_int_t)words.bytes, "sha256", hex));
     }
     weir__digest_free(words.digest);
     json_decref(words.array);
@@ -209,31 +210,22 @@ json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
                           struct weir_error *error)
 {
     json_t *record = json_copy(started);
-    int failed = record == NULL;
 
-    if (!failed)
-        failed |= json_object_set_new(record, "event", json_string("ended"));
-    if (!failed)
-        failed |= json_object_set_new(record, "outcome",
-                                      json_string(weir__audit_outcome_name(end->outcome)));
-    if (!failed)
-        failed |= json_object_set_new(record, "status", status_of(end));
-    if (!failed)
-        failed |= json_object_set_new(record, "wall_ms", json_integer(end->wall_ns / 1000000));
-    if (!failed)
-        failed |= json_object_set(record, "events", end->events);
-    if (failed == 0)
-        return record;
-    json_decref(record);
-    weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
-    return NULL;
+    weir__tree_set(&record, "event", json_string("ended"));
+    weir__tree_set(&record, "outcome", json_string(weir__audit_outcome_name(end->outcome)));
+    weir__tree_set(&record, "status", status_of(end));
+    weir__tree_set(&record, "wall_ms", json_integer(end->wall_ns / 1000000));
+    weir__tree_set(&record, "events", json_incref(end->events));
+    if (record == NULL)
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    return record;
 }
 
-void weir__audit_hear(json_t *events, const struct weir_event *event)
+void weir__audit_hear(json_t **events, const struct weir_event *event)
 {
-    json_t *line = NULL;
+    json_t *line;
 
-    if (json_array_size(events) >= WEIR__AUDIT_EVENTS)
+    if (json_array_size(*events) >= WEIR__AUDIT_EVENTS)
         return;
     if (event->kind == WEIR_EVENT_TIMEOUT)
         line = json_pack("{s:s,s:s}", "event", "timeout", "what", event->text);
@@ -242,6 +234,7 @@ void weir__audit_hear(json_t *events, const struct weir_event *event)
                          weir__signal_name((int)event->number));
     else if (event->kind == WEIR_EVENT_SPAWNER_LOST)
         line = json_pack("{s:s}", "event", "spawner_lost");
-    if (line != NULL)
-        json_array_append_new(events, line);
+    else
+        return;
+    weir__tree_append(events, line);
 }

@@ -47,8 +47,8 @@ struct weir__audit_end {
 json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
                           struct weir_error *error);
 
-/* Adds to the array events what is worth a line in a record: a timeout, a signal
+/* Adds to the array *events what is worth a line in a record: a timeout, a signal
  * sent, a spawner lost.  The array stays short. */
-void weir__audit_hear(json_t *events, const struct weir_event *event);
+void weir__audit_hear(json_t **events, const struct weir_event *event);
 
 #endif

@@ -28,6 +28,11 @@ void weir__tree_append(json_t **array, json_t *value)
     drop_if(json_array_append_new(*array, value) < 0, array);
 }
 
+void weir__tree_replace(json_t **array, size_t index, json_t *value)
+{
+    drop_if(json_array_set_new(*array, index, value) < 0, array);
+}
+
 void weir__tree_update(json_t **object, json_t *members)
 {
     int failed = *object == NULL || members == NULL || json_object_update(*object, members) < 0;

@@ -25,6 +25,9 @@
 void weir__tree_set(json_t **object, const char *key, json_t *value);
 void weir__tree_append(json_t **array, json_t *value);
 
+/* Puts value in place of the element at index; takes it. */
+void weir__tree_replace(json_t **array, size_t index, json_t *value);
+
 /* Puts the members of another object into *object; takes it. */
 void weir__tree_update(json_t **object, json_t *members);
 

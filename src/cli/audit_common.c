@@ -101,6 +101,8 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
         return refuse(audit, &error);
     audit->events = json_array();
     audit->started = weir__audit_started(&said, &error);
+    if (audit->started != NULL && audit->events == NULL)
+        return refuse(audit, &(struct weir_error){.text = "no memory for a record"});
     if (audit->started == NULL || weir__audit_append(audit->log, audit->started, &error) < 0)
         return refuse(audit, &error);
     if (weir__audit_tell(audit->log, audit->started, &error) < 0)
@@ -111,7 +113,7 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
 void audit_hear(struct audit *audit, const struct weir_event *event)
 {
     if (audit->log != NULL)
-        weir__audit_hear(audit->events, event);
+        weir__audit_hear(&audit->events, event);
 }
 
 int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status, const char *detail)

@@ -17,9 +17,10 @@ json_t *json_line_begin(int64_t started_ns, const char *kind)
 
 void json_line_print(json_t *object)
 {
+    static const char none[] =
+        "{\"kind\":\"error\",\"text\":\"no memory for a line of progress\"}\n";
     char *text = weir__json_print(object);
 
-    if (text != NULL)
-        output_say(text, strlen(text));
+    output_say(text != NULL ? text : none, strlen(text != NULL ? text : none));
     free(text);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/json_tree.h"
 #include "cli/about_probe.h"
 #include "cli/document.h"
 #include "cli/probe_table.h"
@@ -34,8 +35,8 @@ static json_t *findings_json(const struct weir__findings *findings)
     for (size_t i = 0; i < weir__findings_kept(findings); i++) {
         const struct weir__finding *finding = weir__finding_at(findings, i);
 
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "instance", finding->instance,
-                                              "schema", finding->schema, "text", finding->text));
+        weir__tree_append(&list, json_pack("{s:s, s:s, s:s}", "instance", finding->instance,
+                                           "schema", finding->schema, "text", finding->text));
     }
     return list;
 }

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "base/names.h"
 #include "cli/json_line.h"
 #include "cli/progress_show.h"
@@ -36,29 +37,29 @@ static json_t *stages_json(struct show *show)
     for (size_t i = 0; i < show->count; i++) {
         struct show_stage *stage = &show->stages[i];
 
-        json_array_append_new(
-            list, json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name), "state",
-                            state_name(stage), "bytes",
-                            stage->metered ? json_integer((json_int_t)stage->bytes) : json_null()));
+        weir__tree_append(&list, json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name),
+                                           "state", state_name(stage), "bytes",
+                                           stage->metered ? json_integer((json_int_t)stage->bytes)
+                                                          : json_null()));
         stage->told_bytes = stage->bytes;
     }
     return list;
 }
 
 /* What number means in an event of this kind. */
-static void add_number(json_t *line, const struct weir_event *event)
+static void add_number(json_t **line, const struct weir_event *event)
 {
     switch (event->kind) {
     case WEIR_EVENT_EXITED:
-        json_object_set_new(line, "code", json_integer(event->number));
+        weir__tree_set(line, "code", json_integer(event->number));
         break;
     case WEIR_EVENT_SIGNALED:
     case WEIR_EVENT_PAUSED:
     case WEIR_EVENT_SIGNAL_SENT:
-        json_object_set_new(line, "signal", json_string(weir__signal_name((int)event->number)));
+        weir__tree_set(line, "signal", json_string(weir__signal_name((int)event->number)));
         break;
     case WEIR_EVENT_NOT_STARTED:
-        json_object_set_new(line, "errno", json_string(weir__errno_name((int)event->number)));
+        weir__tree_set(line, "errno", json_string(weir__errno_name((int)event->number)));
         break;
     default:
         break;
@@ -74,12 +75,12 @@ static void tell(struct show *show, const struct weir_event *event)
         return;
     line = begin(show, is_line ? "stderr" : weir_event_name(event->kind));
     if (event->stage >= 0)
-        json_object_set_new(line, "stage", weir__json_text(event->name));
+        weir__tree_set(&line, "stage", weir__json_text(event->name));
     if (event->pid > 0 && !is_line)
-        json_object_set_new(line, "pid", json_integer(event->pid));
-    add_number(line, event);
+        weir__tree_set(&line, "pid", json_integer(event->pid));
+    add_number(&line, event);
     if (event->length > 0 || is_line)
-        json_object_set_new(line, "text", weir__json_textn(event->text, event->length));
+        weir__tree_set(&line, "text", weir__json_textn(event->text, event->length));
     json_line_print(line);
 }
 
@@ -92,7 +93,7 @@ static void draw(struct show *show)
     if (news) {
         json_t *line = begin(show, "progress");
 
-        json_object_set_new(line, "stages", stages_json(show));
+        weir__tree_set(&line, "stages", stages_json(show));
         json_line_print(line);
     }
 }
@@ -106,7 +107,7 @@ static void say(struct show *show, const char *kind, const char *message)
 {
     json_t *line = begin(show, kind);
 
-    json_object_set_new(line, "text", weir__json_text(message));
+    weir__tree_set(&line, "text", weir__json_text(message));
     json_line_print(line);
 }
 
@@ -114,11 +115,11 @@ static void end(struct show *show, const struct weir_pipe_report *report, int st
 {
     json_t *line = begin(show, "end");
 
-    json_object_set_new(line, "ok", json_boolean(status == 0));
-    json_object_set_new(line, "status", json_integer(status));
-    json_object_set_new(line, "why",
-                        json_string(weir_why_name(report != NULL ? report->why : WEIR_WHY_NONE)));
-    json_object_set_new(line, "stages", stages_json(show));
+    weir__tree_set(&line, "ok", json_boolean(status == 0));
+    weir__tree_set(&line, "status", json_integer(status));
+    weir__tree_set(&line, "why",
+                   json_string(weir_why_name(report != NULL ? report->why : WEIR_WHY_NONE)));
+    weir__tree_set(&line, "stages", stages_json(show));
     json_line_print(line);
 }
 

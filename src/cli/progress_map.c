@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json_tree.h"
 #include "cli/json_line.h"
 #include "text/json_text.h"
 
@@ -130,10 +131,10 @@ static json_t *shares_json(const struct weir_map_progress *seen)
     for (size_t i = 0; i < seen->worker_count && i < WEIR_MAP_SHARES; i++) {
         const struct weir_map_share *share = &seen->shares[i];
 
-        json_array_append_new(
-            list, json_pack("{s:o,s:I,s:I}", "pid",
-                            share->pid > 0 ? json_integer(share->pid) : json_null(), "records",
-                            (json_int_t)share->records, "in_flight", (json_int_t)share->in_flight));
+        weir__tree_append(&list, json_pack("{s:o,s:I,s:I}", "pid",
+                                           share->pid > 0 ? json_integer(share->pid) : json_null(),
+                                           "records", (json_int_t)share->records, "in_flight",
+                                           (json_int_t)share->in_flight));
     }
     return list;
 }
@@ -163,16 +164,16 @@ static void tell(const struct map_progress *progress, const struct weir_map_prog
 {
     json_t *line = json_line_begin(progress->started_ns, "progress");
 
-    json_object_set_new(line, "records", json_integer((json_int_t)seen->records));
-    json_object_set_new(line, "bytes", json_integer((json_int_t)seen->bytes));
-    json_object_set_new(line, "settled", json_integer((json_int_t)seen->settled));
-    json_object_set_new(line, "dead", json_integer((json_int_t)seen->dead));
-    json_object_set_new(line, "in_flight", json_integer((json_int_t)seen->in_flight));
-    json_object_set_new(line, "rate", json_integer((json_int_t)a_second));
-    json_object_set_new(line, "input_size",
-                        seen->input_size >= 0 ? json_integer(seen->input_size) : json_null());
-    json_object_set_new(line, "input_offset", json_integer((json_int_t)seen->input_offset));
-    json_object_set_new(line, "workers", shares_json(seen));
+    weir__tree_set(&line, "records", json_integer((json_int_t)seen->records));
+    weir__tree_set(&line, "bytes", json_integer((json_int_t)seen->bytes));
+    weir__tree_set(&line, "settled", json_integer((json_int_t)seen->settled));
+    weir__tree_set(&line, "dead", json_integer((json_int_t)seen->dead));
+    weir__tree_set(&line, "in_flight", json_integer((json_int_t)seen->in_flight));
+    weir__tree_set(&line, "rate", json_integer((json_int_t)a_second));
+    weir__tree_set(&line, "input_size",
+                   seen->input_size >= 0 ? json_integer(seen->input_size) : json_null());
+    weir__tree_set(&line, "input_offset", json_integer((json_int_t)seen->input_offset));
+    weir__tree_set(&line, "workers", shares_json(seen));
     json_line_print(line);
 }
 
@@ -208,13 +209,13 @@ static void tell_event(const struct map_progress *progress, const struct weir_ev
         json_line_begin(progress->started_ns, is_line ? "stderr" : weir_event_name(event->kind));
 
     if (event->pid > 0)
-        json_object_set_new(line, "pid", json_integer(event->pid));
+        weir__tree_set(&line, "pid", json_integer(event->pid));
     if (event->kind == WEIR_EVENT_RECORD_FAILED) {
-        json_object_set_new(line, "line", json_integer(event->number));
-        json_object_set_new(line, "offset", json_integer((json_int_t)event->bytes));
-        json_object_set_new(line, "reason", weir__json_textn(event->text, event->length));
+        weir__tree_set(&line, "line", json_integer(event->number));
+        weir__tree_set(&line, "offset", json_integer((json_int_t)event->bytes));
+        weir__tree_set(&line, "reason", weir__json_textn(event->text, event->length));
     } else if (is_line || event->length > 0) {
-        json_object_set_new(line, "text", weir__json_textn(event->text, event->length));
+        weir__tree_set(&line, "text", weir__json_textn(event->text, event->length));
     }
     json_line_print(line);
 }
@@ -240,7 +241,7 @@ static void say(struct progress *shown, const char *kind, const char *message)
     if (progress->is_json) {
         json_t *line = json_line_begin(progress->started_ns, kind);
 
-        json_object_set_new(line, "text", weir__json_text(message));
+        weir__tree_set(&line, "text", weir__json_text(message));
         json_line_print(line);
         return;
     }
@@ -306,13 +307,13 @@ void map_progress_end(struct progress *shown, const struct weir_map_report *repo
     if (!progress->is_json)
         return;
     line = json_line_begin(progress->started_ns, "end");
-    json_object_set_new(line, "ok", json_boolean(status == 0));
-    json_object_set_new(line, "status", json_integer(status));
-    json_object_set_new(line, "why", json_string(weir_why_name(report->why)));
-    json_object_set_new(line, "records", json_integer((json_int_t)report->records));
-    json_object_set_new(line, "answered", json_integer((json_int_t)report->answered));
-    json_object_set_new(line, "dropped", json_integer((json_int_t)report->dropped));
-    json_object_set_new(line, "dead", json_integer((json_int_t)report->dead));
-    json_object_set_new(line, "unsettled", json_integer((json_int_t)report->unsettled));
+    weir__tree_set(&line, "ok", json_boolean(status == 0));
+    weir__tree_set(&line, "status", json_integer(status));
+    weir__tree_set(&line, "why", json_string(weir_why_name(report->why)));
+    weir__tree_set(&line, "records", json_integer((json_int_t)report->records));
+    weir__tree_set(&line, "answered", json_integer((json_int_t)report->answered));
+    weir__tree_set(&line, "dropped", json_integer((json_int_t)report->dropped));
+    weir__tree_set(&line, "dead", json_integer((json_int_t)report->dead));
+    weir__tree_set(&line, "unsettled", json_integer((json_int_t)report->unsettled));
     json_line_print(line);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_tree.h"
 #include "flow/map.h"
 #include "proc/result.h"
 #include "text/json_text.h"
@@ -135,9 +136,9 @@ static json_t *worker_json(const struct weir_map_worker *worker)
     json_t *object = weir__result_fields(&worker->result);
 
     json_object_del(object, "argv");
-    json_object_set_new(object, "records", json_integer((json_int_t)worker->records));
-    json_object_set_new(object, "node",
-                        worker->node != NULL ? weir__json_text(worker->node) : json_null());
+    weir__tree_set(&object, "records", json_integer((json_int_t)worker->records));
+    weir__tree_set(&object, "node",
+                   worker->node != NULL ? weir__json_text(worker->node) : json_null());
     return object;
 }
 
@@ -155,41 +156,38 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
 
     weir__clock_format(report->started_at_ns, started_at);
     for (size_t i = 0; i < report->worker_count; i++)
-        json_array_append_new(workers, worker_json(&report->workers[i]));
+        weir__tree_append(&workers, worker_json(&report->workers[i]));
     object = json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok",
                        report->status == 0, "status", report->status, "reason",
                        weir__json_text(report->reason), "why", weir_why_name(report->why),
                        "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
-    json_object_set_new(object, "in",
-                        json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records),
-                                  "bytes", NUMBER(report->bytes_in), "blank", NUMBER(report->blank),
-                                  "invalid", NUMBER(report->invalid), "oversize",
-                                  NUMBER(report->oversize)));
-    json_object_set_new(object, "out",
-                        json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
-                                  NUMBER(report->bytes_out)));
-    json_object_update_new(
-        object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
-                          NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
-                          NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
-                          NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
-                          "crashes", NUMBER(report->crashes), "timeouts", NUMBER(report->timeouts),
-                          "desyncs", NUMBER(report->desyncs), "errors", NUMBER(report->errors),
-                          "noise", NUMBER(report->noise)));
-    json_object_set_new(object, "reorder",
-                        json_pack("{s:o,s:o,s:o}", "peak_records",
-                                  NUMBER(report->reorder_peak_records), "peak_bytes",
-                                  NUMBER(report->reorder_peak_bytes), "stall_ms",
-                                  milliseconds(report->reorder_stall_ns)));
-    json_object_set_new(object, "latency_ms",
-                        json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(report->latency_p50_ns),
-                                  "p95", milliseconds(report->latency_p95_ns), "p99",
-                                  milliseconds(report->latency_p99_ns), "max",
-                                  milliseconds(report->latency_max_ns)));
-    json_object_set_new(object, "workers", workers);
-    json_object_set_new(object, "checkpoint",
-                        report->checkpoint != NULL ? weir__json_text(report->checkpoint)
-                                                   : json_null());
+    weir__tree_set(&object, "in",
+                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records), "bytes",
+                             NUMBER(report->bytes_in), "blank", NUMBER(report->blank), "invalid",
+                             NUMBER(report->invalid), "oversize", NUMBER(report->oversize)));
+    weir__tree_set(&object, "out",
+                   json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
+                             NUMBER(report->bytes_out)));
+    weir__tree_update(
+        &object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
+                           NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
+                           NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
+                           NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
+                           "crashes", NUMBER(report->crashes), "timeouts", NUMBER(report->timeouts),
+                           "desyncs", NUMBER(report->desyncs), "errors", NUMBER(report->errors),
+                           "noise", NUMBER(report->noise)));
+    weir__tree_set(&object, "reorder",
+                   json_pack("{s:o,s:o,s:o}", "peak_records", NUMBER(report->reorder_peak_records),
+                             "peak_bytes", NUMBER(report->reorder_peak_bytes), "stall_ms",
+                             milliseconds(report->reorder_stall_ns)));
+    weir__tree_set(&object, "latency_ms",
+                   json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(report->latency_p50_ns),
+                             "p95", milliseconds(report->latency_p95_ns), "p99",
+                             milliseconds(report->latency_p99_ns), "max",
+                             milliseconds(report->latency_max_ns)));
+    weir__tree_set(&object, "workers", workers);
+    weir__tree_set(&object, "checkpoint",
+                   report->checkpoint != NULL ? weir__json_text(report->checkpoint) : json_null());
     return object;
 }
 

@@ -9,6 +9,7 @@
 #include <weir/text.h>
 
 #include "base/clock.h"
+#include "base/json_tree.h"
 #include "flow/map.h"
 #include "proc/result.h"
 
@@ -55,14 +56,9 @@ static json_t *stage_json(const struct weir_stage_report *stage)
                              stage->bytes_out >= 0 ? json_integer(stage->bytes_out) : json_null());
 
     if (stage->map != NULL)
-        json_object_set_new(rest, "map", weir__map_report_object(stage->map));
-    if (fields == NULL || rest == NULL || json_object_update(object, fields) < 0
-        || json_object_update(object, rest) < 0) {
-        json_decref(object);
-        object = NULL;
-    }
-    json_decref(fields);
-    json_decref(rest);
+        weir__tree_set(&rest, "map", weir__map_report_object(stage->map));
+    weir__tree_update(&object, fields);
+    weir__tree_update(&object, rest);
     return object;
 }
 
@@ -71,10 +67,7 @@ static json_t *stages_json(const struct weir_pipe_report *report)
     json_t *list = json_array();
 
     for (size_t i = 0; i < report->stage_count; i++)
-        if (json_array_append_new(list, stage_json(&report->stages[i])) < 0) {
-            json_decref(list);
-            return NULL;
-        }
+        weir__tree_append(&list, stage_json(&report->stages[i]));
     return list;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "pool/pool.h"
 
 struct telling {
@@ -35,7 +36,10 @@ static json_t *make_methods(struct weir_pool *pool)
     json_t *all = json_object();
 
     for (size_t i = 0; i < pool->kind_count && all != NULL; i++)
-        json_object_update_missing(all, pool->kinds[i].methods);
+        if (json_object_update_missing(all, pool->kinds[i].methods) < 0) {
+            json_decref(all);
+            all = NULL;
+        }
     return all;
 }
 
@@ -71,10 +75,10 @@ static json_t *make_workers(struct weir_pool *pool)
 
     for (size_t i = 0; i < pool->kind_count; i++)
         for (const struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            json_array_append_new(
-                list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid", (json_int_t)weir__peer_pid(peer),
-                                "state", state_name(peer), "calls", number(peer->calls), "rss_kb",
-                                number(weir__peer_rss_kb(peer)), "node", peer->greeting.node));
+            weir__tree_append(
+                &list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid", (json_int_t)weir__peer_pid(peer),
+                                 "state", state_name(peer), "calls", number(peer->calls), "rss_kb",
+                                 number(weir__peer_rss_kb(peer)), "node", peer->greeting.node));
     return list;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/json_tree.h"
 #include "probe/environment.h"
 #include "probe/tool.h"
 
@@ -116,15 +117,14 @@ json_t *weir__activation_json(const struct weir__activation *activation, char *c
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "command", weir__masked(NULL, activation->command));
-    json_object_set(object, "run", activation->run != NULL ? activation->run : json_null());
-    json_object_set_new(object, "problem",
-                        activation->problem[0] != '\0' ? json_string(activation->problem)
-                                                       : json_null());
-    json_object_set_new(object, "changed",
-                        activation->after != NULL
-                            ? weir__environment_changes(before, activation->after)
-                            : json_array());
+    weir__tree_set(&object, "command", weir__masked(NULL, activation->command));
+    weir__tree_set(&object, "run",
+                   json_incref(activation->run != NULL ? activation->run : json_null()));
+    weir__tree_set(&object, "problem",
+                   activation->problem[0] != '\0' ? json_string(activation->problem) : json_null());
+    weir__tree_set(&object, "changed",
+                   activation->after != NULL ? weir__environment_changes(before, activation->after)
+                                             : json_array());
     return object;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json_tree.h"
 #include "probe/environment.h"
 #include "probe/tool.h"
 #include "text/json_text.h"
@@ -153,16 +154,17 @@ json_t *weir__children_json(const struct weir__children *children)
         const struct weir__candidates *list = &child->candidates;
         json_t *one = json_object();
 
-        json_object_set_new(one, "path",
-                            list->winner == WEIR__NO_CANDIDATE
-                                ? json_null()
-                                : weir__json_text(list->items[list->winner].path));
-        json_object_set_new(one, "problem",
-                            child->problem[0] != '\0' ? weir__json_text(child->problem)
-                                                      : json_null());
-        json_object_set(one, "environment", child->sees != NULL ? child->sees : json_null());
-        json_object_set(one, "changed", child->changed != NULL ? child->changed : json_null());
-        json_object_set_new(object, kinds[i].name, one);
+        weir__tree_set(&one, "path",
+                       list->winner == WEIR__NO_CANDIDATE
+                           ? json_null()
+                           : weir__json_text(list->items[list->winner].path));
+        weir__tree_set(&one, "problem",
+                       child->problem[0] != '\0' ? weir__json_text(child->problem) : json_null());
+        weir__tree_set(&one, "environment",
+                       json_incref(child->sees != NULL ? child->sees : json_null()));
+        weir__tree_set(&one, "changed",
+                       json_incref(child->changed != NULL ? child->changed : json_null()));
+        weir__tree_set(&object, kinds[i].name, one);
     }
     return object;
 }

@@ -9,6 +9,7 @@
 
 #include "base/canonical.h"
 #include "base/error.h"
+#include "base/json_tree.h"
 #include "probe/allowance.h"
 #include "probe/counted.h"
 #include "probe/decimal.h"
@@ -334,9 +335,10 @@ static int tell_left(struct comparer *comparer, const json_t *array, json_t *cou
 
         snprintf(place, sizeof place, "%zu", i);
         if (side == 0 ? count > 0 : count < 0) {
-            json_object_set_new(counts, text, json_integer(count + (side == 0 ? -1 : 1)));
-            status = compare_below(comparer, side == 0 ? element : NULL, side == 0 ? NULL : element,
-                                   steps, place, allowed);
+            status = json_object_set_new(counts, text, json_integer(count + (side == 0 ? -1 : 1)));
+            if (status == 0)
+                status = compare_below(comparer, side == 0 ? element : NULL,
+                                       side == 0 ? NULL : element, steps, place, allowed);
         }
         free(text);
     }
@@ -487,30 +489,20 @@ static json_t *difference_json(const struct weir__difference *difference)
         json_pack("{s:s, s:s, s:i, s:b, s:s?}", "place", difference->place, "kind",
                   weir__difference_name(difference->kind), "weight", difference->weight, "within",
                   difference->within, "allowed", difference->allowed);
-    int failed = object == NULL;
 
-    if (!failed && difference->a != NULL)
-        failed = json_object_set(object, "a", (json_t *)difference->a) < 0;
-    if (!failed && difference->b != NULL)
-        failed = json_object_set(object, "b", (json_t *)difference->b) < 0;
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    if (difference->a != NULL)
+        weir__tree_set(&object, "a", json_incref((json_t *)difference->a));
+    if (difference->b != NULL)
+        weir__tree_set(&object, "b", json_incref((json_t *)difference->b));
+    return object;
 }
 
 json_t *weir__comparison_json(const struct weir__comparison *comparison, const char *env)
 {
     json_t *list = json_array();
-    int failed = list == NULL;
 
-    for (size_t i = 0; i < weir__comparison_count(comparison) && !failed; i++)
-        failed =
-            json_array_append_new(list, difference_json(weir__comparison_at(comparison, i))) < 0;
-    if (failed) {
-        json_decref(list);
-        return NULL;
-    }
+    for (size_t i = 0; i < weir__comparison_count(comparison); i++)
+        weir__tree_append(&list, difference_json(weir__comparison_at(comparison, i)));
     return json_pack("{s:i, s:s, s:b, s:I, s:I, s:s?, s:o}", "weir", 1, "kind", "comparison", "ok",
                      comparison->beyond == 0, "beyond", (json_int_t)comparison->beyond, "within",
                      (json_int_t)comparison->within, "env", env, "differences", list);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json_tree.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/names.h"
@@ -173,12 +174,8 @@ json_t *weir__contract_hash(const struct weir__contract *contract, struct weir_e
     if (contract->libs == NULL)
         return NULL;
     hashed = json_array();
-    for (size_t i = 0; i < json_array_size(contract->libs); i++) {
-        if (json_array_append_new(hashed, hash_lib(json_array_get(contract->libs, i))) == 0)
-            continue;
-        json_decref(hashed);
-        hashed = NULL;
-    }
+    for (size_t i = 0; i < json_array_size(contract->libs); i++)
+        weir__tree_append(&hashed, hash_lib(json_array_get(contract->libs, i)));
     if (hashed == NULL)
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for hashes");
     return hashed;

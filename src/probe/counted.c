@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/json_tree.h"
 #include "probe/schema.h"
 
 /* One report on its way. */
@@ -59,9 +60,10 @@ static json_t *prune_object(struct pruner *pruner, const json_t *value, const js
     {
         json_t *kept = prune_below(pruner, member, json_object_get(counted, name), name);
 
-        if (kept != NULL && json_object_set_new(pruned, name, kept) < 0)
-            pruner->failed = 1;
+        if (kept != NULL)
+            weir__tree_set(&pruned, name, kept);
     }
+    pruner->failed |= pruned == NULL;
     return pruned;
 }
 
@@ -77,9 +79,9 @@ static json_t *prune_array(struct pruner *pruner, const json_t *value, const jso
 
         snprintf(place, sizeof place, "%zu", index);
         kept = prune_below(pruner, element, json_array_get(counted, index), place);
-        if (json_array_append_new(pruned, kept != NULL ? kept : json_null()) < 0)
-            pruner->failed = 1;
+        weir__tree_append(&pruned, kept != NULL ? kept : json_null());
     }
+    pruner->failed |= pruned == NULL;
     return pruned;
 }
 

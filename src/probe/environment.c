@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/json_tree.h"
 #include "base/mask.h"
 #include "base/strays.h"
 #include "text/json_text.h"
@@ -186,45 +187,50 @@ static char **sorted(char *const *environment, size_t *count)
 
 json_t *weir__environment_json(char *const *environment)
 {
-    json_t *object = json_object();
     size_t count;
     char **list = sorted(environment, &count);
+    json_t *object = list != NULL ? json_object() : NULL;
 
     for (size_t i = 0; list != NULL && i < count; i++) {
         char *name = name_of(list[i]);
 
-        if (name != NULL && matters(name))
-            json_object_set_new(object, name, weir__masked(name, list[i] + strlen(name) + 1));
+        if (name == NULL)
+            weir__tree_set(&object, "", NULL);
+        else if (matters(name))
+            weir__tree_set(&object, name, weir__masked(name, list[i] + strlen(name) + 1));
         free(name);
     }
     free(list);
     return object;
 }
 
-static void add_change(json_t *changes, const char *name, const char *before, const char *after)
+static void add_change(json_t **changes, const char *name, const char *before, const char *after)
 {
     json_t *change = json_object();
 
-    json_object_set_new(change, "name", weir__json_text(name));
-    json_object_set_new(change, "before",
-                        before != NULL ? weir__masked(name, before) : json_null());
-    json_object_set_new(change, "after", after != NULL ? weir__masked(name, after) : json_null());
-    json_array_append_new(changes, change);
+    weir__tree_set(&change, "name", weir__json_text(name));
+    weir__tree_set(&change, "before", before != NULL ? weir__masked(name, before) : json_null());
+    weir__tree_set(&change, "after", after != NULL ? weir__masked(name, after) : json_null());
+    weir__tree_append(changes, change);
 }
 
 /* Of the variables of one environment those that differ in the other.  missing_only:
  * just those that it does not have. */
-static void add_changes(json_t *changes, char *const *these, char *const *others, int missing_only)
+static void add_changes(json_t **changes, char *const *these, char *const *others, int missing_only)
 {
     size_t count;
     char **list = sorted(these, &count);
 
+    if (list == NULL)
+        weir__tree_append(changes, NULL);
     for (size_t i = 0; list != NULL && i < count; i++) {
         char *name = name_of(list[i]);
         const char *value = name != NULL ? list[i] + strlen(name) + 1 : NULL;
         const char *other = name != NULL ? weir__environment_get(others, name) : NULL;
 
-        if (name == NULL || is_volatile(list[i]))
+        if (name == NULL)
+            weir__tree_append(changes, NULL);
+        else if (is_volatile(list[i]))
             ;
         else if (missing_only && other == NULL)
             add_change(changes, name, value, NULL);
@@ -239,7 +245,7 @@ json_t *weir__environment_changes(char *const *before, char *const *after)
 {
     json_t *changes = json_array();
 
-    add_changes(changes, after, before, 0);
-    add_changes(changes, before, after, 1);
+    add_changes(&changes, after, before, 0);
+    add_changes(&changes, before, after, 1);
     return changes;
 }

@@ -12,6 +12,7 @@
 
 #include "base/canonical.h"
 #include "base/digest.h"
+#include "base/json_tree.h"
 #include "probe/probe.h"
 
 /* A path in the home directory is the same path in another's. */
@@ -27,13 +28,13 @@ static json_t *without_home(const json_t *value, const char *home)
     if (json_is_array(value)) {
         copy = json_array();
         json_array_foreach((json_t *)value, i, item)
-            json_array_append_new(copy, without_home(item, home));
+            weir__tree_append(&copy, without_home(item, home));
         return copy;
     }
     if (json_is_object(value)) {
         copy = json_object();
         json_object_foreach((json_t *)value, key, item)
-            json_object_set_new(copy, key, without_home(item, home));
+            weir__tree_set(&copy, key, without_home(item, home));
         return copy;
     }
     return json_deep_copy(value);
@@ -54,14 +55,14 @@ static json_t *facts_of(const json_t *tool, const char *home)
         const json_t *fact = json_object_get(facts, json_string_value(name));
 
         if (fact != NULL)
-            json_object_set_new(counted, json_string_value(name), without_home(fact, home));
+            weir__tree_set(&counted, json_string_value(name), without_home(fact, home));
     }
     return counted;
 }
 
-static void copy(json_t *to, const json_t *from, const char *name)
+static void copy(json_t **to, const json_t *from, const char *name)
 {
-    json_object_set(to, name, json_object_get(from, name));
+    weir__tree_set(to, name, json_incref(json_object_get(from, name)));
 }
 
 json_t *weir__probe_essence(const json_t *report)
@@ -70,23 +71,23 @@ json_t *weir__probe_essence(const json_t *report)
     const char *home = json_string_value(json_object_get(host, "home")), *name;
     json_t *essence = json_object(), *machine = json_object(), *tools = json_object(), *tool;
 
-    copy(machine, host, "system");
-    copy(machine, host, "machine");
-    copy(machine, host, "os");
-    json_object_set_new(essence, "host", machine);
+    copy(&machine, host, "system");
+    copy(&machine, host, "machine");
+    copy(&machine, host, "os");
+    weir__tree_set(&essence, "host", machine);
     json_object_foreach(json_object_get(report, "tools"), name, tool)
     {
         json_t *counted = json_object();
 
-        copy(counted, tool, "state");
-        copy(counted, tool, "version");
-        copy(counted, tool, "kind");
-        json_object_set_new(counted, "facts", facts_of(tool, home));
-        json_object_set_new(tools, name, counted);
+        copy(&counted, tool, "state");
+        copy(&counted, tool, "version");
+        copy(&counted, tool, "kind");
+        weir__tree_set(&counted, "facts", facts_of(tool, home));
+        weir__tree_set(&tools, name, counted);
     }
-    json_object_set_new(essence, "tools", tools);
+    weir__tree_set(&essence, "tools", tools);
     if (json_object_get(report, "libs") != NULL)
-        copy(essence, report, "libs");
+        copy(&essence, report, "libs");
     return essence;
 }
 

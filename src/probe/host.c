@@ -4,17 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "probe/probe.h"
 #include "text/json_text.h"
 
-/* The value of NAME= in a line, without its quotes; NULL when the line is another's. */
-static json_t *value_of(char *line, const char *name)
+/* The value in a line NAME=VALUE, without its quotes. */
+static json_t *value_of(const char *line)
 {
-    size_t length = strlen(name);
-    char *value = line + length + 1;
+    const char *value = strchr(line, '=') + 1;
 
-    if (strncmp(line, name, length) != 0 || line[length] != '=')
-        return NULL;
     if (*value == '"' || *value == '\'')
         value++;
     return weir__json_textn(value, strcspn(value, "\"'\r\n"));
@@ -31,10 +29,10 @@ json_t *weir__os_release(void)
         file = fopen("/usr/lib/os-release", "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            json_t *value = value_of(line, names[i][0]);
+            size_t length = strlen(names[i][0]);
 
-            if (value != NULL)
-                json_object_set_new(object, names[i][1], value);
+            if (strncmp(line, names[i][0], length) == 0 && line[length] == '=')
+                weir__tree_set(&object, names[i][1], value_of(line));
         }
     if (file != NULL)
         fclose(file);

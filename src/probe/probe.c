@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json_tree.h"
 #include "probe/activation.h"
 #include "probe/children.h"
 #include "probe/environment.h"
@@ -173,7 +174,7 @@ static int64_t timeout_of(const struct weir__probe *probe, const struct weir__de
 
 static size_t reserve_run(struct weir__tool *tool)
 {
-    json_array_append_new(tool->runs, json_null());
+    weir__tree_append(&tool->runs, json_null());
     return json_array_size(tool->runs) - 1;
 }
 
@@ -345,8 +346,8 @@ static json_t *tools_json(const struct weir__probe *probe)
 
     for (size_t i = 0; i < probe->options.count; i++)
         if (probe->tools[i].detector != NULL)
-            json_object_set_new(tools, probe->options.detectors[i]->name,
-                                weir__tool_json(&probe->tools[i]));
+            weir__tree_set(&tools, probe->options.detectors[i]->name,
+                           weir__tool_json(&probe->tools[i]));
     return tools;
 }
 
@@ -362,7 +363,7 @@ json_t *weir__probe_report(const struct weir__probe *probe)
                      ? weir__activation_json(&probe->activation, probe->options.environment)
                      : json_null();
     if (json_is_object(activation))
-        json_object_set_new(activation, "children", weir__children_json(&probe->children));
+        weir__tree_set(&activation, "children", weir__children_json(&probe->children));
     report =
         json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:o,s:o,s:o,s:o}", "weir", 1, "kind", "probe",
                   "version", weir_version(), "fingerprint", "", "started_at", started_at, "wall_ms",
@@ -372,6 +373,6 @@ json_t *weir__probe_report(const struct weir__probe *probe)
     /* What was not looked at has no fingerprint. */
     if ((probe->options.activate != NULL && probe->activation.after == NULL)
         || weir__probe_sign(report) < 0)
-        json_object_set_new(report, "fingerprint", json_null());
+        weir__tree_set(&report, "fingerprint", json_null());
     return report;
 }

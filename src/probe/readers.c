@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "probe/detector.h"
 #include "probe/environment.h"
 
@@ -41,13 +42,13 @@ static json_t *masked_copy(const char *name, const json_t *value)
     if (json_is_array(value)) {
         copy = json_array();
         json_array_foreach((json_t *)value, i, item)
-            json_array_append_new(copy, masked_copy(name, item));
+            weir__tree_append(&copy, masked_copy(name, item));
         return copy;
     }
     if (json_is_object(value)) {
         copy = json_object();
         json_object_foreach((json_t *)value, key, item)
-            json_object_set_new(copy, key, masked_copy(key, item));
+            weir__tree_set(&copy, key, masked_copy(key, item));
         return copy;
     }
     return json_copy((json_t *)value);
@@ -57,7 +58,7 @@ void weir__reading_fact(struct weir__reading *reading, const char *name, const j
 {
     if (value == NULL)
         return;
-    json_object_set_new(reading->facts, name, masked_copy(name, value));
+    weir__tree_set(&reading->facts, name, masked_copy(name, value));
 }
 
 void weir__read_version(struct weir__reading *reading)
@@ -161,14 +162,14 @@ static int by_package(const void *a, const void *b)
     const char *left = json_string_value(json_object_get(*(json_t *const *)a, "name"));
     const char *right = json_string_value(json_object_get(*(json_t *const *)b, "name"));
 
-    return strcmp(left, right);
+    return left != NULL && right != NULL ? strcmp(left, right) : (left == NULL) - (right == NULL);
 }
 
 static void read_packages(struct weir__reading *reading, const char *const *keys)
 {
     size_t count = json_array_size(reading->json), kept = 0;
     json_t **list = calloc(count + 1, sizeof(json_t *));
-    json_t *packages = json_array();
+    json_t *packages = list != NULL ? json_array() : NULL;
 
     for (size_t i = 0; list != NULL && i < count; i++) {
         const json_t *entry = json_array_get(reading->json, i);
@@ -178,22 +179,22 @@ static void read_packages(struct weir__reading *reading, const char *const *keys
             const json_t *value = json_object_get(entry, keys[j]);
 
             if (json_is_string(value)) /* a channel may be a URL with a password in it */
-                json_object_set_new(package, keys[j], weir__masked(NULL, json_string_value(value)));
+                weir__tree_set(&package, keys[j], weir__masked(NULL, json_string_value(value)));
         }
-        if (json_object_get(package, "name") != NULL)
-            list[kept++] = package;
+        if (package == NULL || json_object_get(package, "name") != NULL)
+            list[kept++] = package; /* NULL: the list cannot be had */
         else
             json_decref(package);
     }
     if (kept > 1)
         qsort(list, kept, sizeof *list, by_package);
     for (size_t i = 0; i < kept; i++)
-        json_array_append_new(packages, list[i]);
+        weir__tree_append(&packages, list[i]);
     free(list);
     if (kept < count)
         snprintf(reading->problem, sizeof reading->problem,
                  "%zu of %zu packages in its list have no name", count - kept, count);
-    json_object_set_new(reading->facts, "packages", packages);
+    weir__tree_set(&reading->facts, "packages", packages);
 }
 
 void weir__read_pip_list(struct weir__reading *reading)
@@ -279,5 +280,5 @@ void weir__read_libc(struct weir__reading *reading)
     if (family == NULL || !weir__reading_version(reading, said, strlen(said)))
         snprintf(reading->problem, sizeof reading->problem, "it names no C library");
     else
-        json_object_set_new(reading->facts, "family", json_string(family));
+        weir__tree_set(&reading->facts, "family", json_string(family));
 }

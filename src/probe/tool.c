@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/json_tree.h"
 #include "base/message.h"
 #include "base/names.h"
 #include "base/printable.h"
@@ -53,7 +54,7 @@ static json_t *shown(const struct weir_output *output, int tail)
     size_t length = output->text != NULL ? output->text_length : 0;
     size_t begin = tail && length > OUTPUT_SHOWN ? length - OUTPUT_SHOWN : 0;
     size_t end = !tail && length > OUTPUT_SHOWN ? OUTPUT_SHOWN : length;
-    json_t *text = NULL;
+    json_t *text = length == 0 ? json_string("") : NULL;
     char *copy;
 
     while (begin < length && ((unsigned char)output->text[begin] & 0xc0) == 0x80)
@@ -68,35 +69,37 @@ static json_t *shown(const struct weir_output *output, int tail)
         text = weir__masked(NULL, copy);
         free(copy);
     }
-    return json_pack("{s:o,s:I,s:b,s:I}", "text", text != NULL ? text : json_string(""), "bytes",
-                     (json_int_t)output->total, "truncated",
-                     output->truncated || end - begin < length, "replaced",
+    return json_pack("{s:o,s:I,s:b,s:I}", "text", text, "bytes", (json_int_t)output->total,
+                     "truncated", output->truncated || end - begin < length, "replaced",
                      (json_int_t)output->replaced);
 }
 
 json_t *weir__tool_run(const char *label, const struct weir_result *result)
 {
     json_t *object = json_pack("{s:s}", "run", label), *fields = weir__result_fields(result);
-    json_t *argv = json_object_get(fields, "argv"), *argument;
+    const json_t *argv = json_object_get(fields, "argv"), *argument;
+    json_t *shown_argv = json_array();
     size_t i;
 
-    json_array_foreach(argv, i, argument)
+    json_array_foreach((json_t *)argv, i, argument)
     {
         const char *text = json_string_value(argument);
         char cut[ARGUMENT_SHOWN + 8];
 
-        if (text == NULL || (strlen(text) < ARGUMENT_SHOWN && strchr(text, '\n') == NULL))
+        if (text == NULL || (strlen(text) < ARGUMENT_SHOWN && strchr(text, '\n') == NULL)) {
+            weir__tree_append(&shown_argv, json_incref((json_t *)argument));
             continue;
+        }
         snprintf(cut, sizeof cut, "%.*s...",
                  (int)strcspn(text, "\n") < ARGUMENT_SHOWN ? (int)strcspn(text, "\n")
                                                            : ARGUMENT_SHOWN,
                  text);
-        json_array_set_new(argv, i, weir__json_text(cut));
+        weir__tree_append(&shown_argv, weir__json_text(cut));
     }
-    json_object_update(object, fields);
-    json_decref(fields);
-    json_object_set_new(object, "stdout", shown(&result->out, 0));
-    json_object_set_new(object, "stderr", shown(&result->err, 1));
+    weir__tree_update(&object, fields);
+    weir__tree_set(&object, "argv", shown_argv);
+    weir__tree_set(&object, "stdout", shown(&result->out, 0));
+    weir__tree_set(&object, "stderr", shown(&result->err, 1));
     return object;
 }
 
@@ -132,10 +135,9 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
     va_start(args, format);
     weir__sentence_list(text, sizeof text, format, args);
     va_end(args);
-    json_array_append_new(tool->problems,
-                          json_pack("{s:o,s:o,s:o}", "path", path, "run",
-                                    label != NULL ? json_string(label) : json_null(), "text",
-                                    weir__json_text(text)));
+    weir__tree_append(&tool->problems, json_pack("{s:o,s:o,s:o}", "path", path, "run",
+                                                 label != NULL ? json_string(label) : json_null(),
+                                                 "text", weir__json_text(text)));
     if (candidate == list->winner || list->winner == WEIR__NO_CANDIDATE)
         tool->failed = 1;
 }
@@ -199,13 +201,14 @@ void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__d
     json_t *json;
 
     tool->ended_ns = weir__clock_ns();
-    json_array_set_new(tool->runs, position, weir__tool_run(run->label, result));
+    weir__tree_replace(&tool->runs, position, weir__tool_run(run->label, result));
     /* Text of a program that failed is about its failure; whole JSON is an answer. */
     if (find_json(&reading, &json) && (fine || json != NULL)) {
         run->read(&reading);
         was_read = reading.problem[0] == '\0';
     }
     json_decref(json);
+    candidate->facts = reading.facts; /* NULL: one of them could not be added */
     if (!fine)
         tell_end(tool, index, run->label, result, was_read);
     if (reading.problem[0] != '\0')
@@ -224,14 +227,16 @@ void weir__tool_take_real(struct weir__tool *tool, size_t index, size_t position
     char *real;
 
     tool->ended_ns = weir__clock_ns();
-    json_array_set_new(tool->runs, position, weir__tool_run("which", result));
+    weir__tree_replace(&tool->runs, position, weir__tool_run("which", result));
     if (!went_well(result)) {
         tell_end(tool, index, "which", result, 0);
         return;
     }
+    if (*text != '/')
+        return;
     real = strndup(text, strcspn(text, "\r\n"));
-    if (real == NULL || *real != '/') {
-        free(real);
+    if (real == NULL) {
+        weir__tree_set(&candidate->facts, "", NULL); /* the report is not whole */
         return;
     }
     free(candidate->real);
@@ -263,24 +268,22 @@ static json_t *candidate_json(const struct weir__tool *tool, size_t index)
     char mode[8];
 
     snprintf(mode, sizeof mode, "%04o", (unsigned)candidate->mode);
-    json_object_set_new(object, "path", text_or_null(candidate->path));
-    json_object_set_new(object, "from", json_string(candidate->from));
-    json_object_set_new(object, "wins", json_boolean(index == list->winner));
-    json_object_set_new(object, "kind", json_string(candidate->kind));
-    json_object_set_new(object, "shim", text_or_null(candidate->shim));
-    json_object_set_new(object, "real", text_or_null(real_of(candidate)));
-    json_object_set_new(object, "same_as",
-                        candidate == told ? json_null() : text_or_null(told->path));
-    json_object_set_new(object, "mode", candidate->mode != 0 ? json_string(mode) : json_null());
-    json_object_set_new(object, "executable", json_boolean(candidate->executable));
-    json_object_set_new(object, "errno",
-                        candidate->sys_errno != 0
-                            ? json_string(weir__errno_name(candidate->sys_errno))
-                            : json_null());
-    json_object_set_new(object, "version", text_or_null(told->version));
+    weir__tree_set(&object, "path", text_or_null(candidate->path));
+    weir__tree_set(&object, "from", json_string(candidate->from));
+    weir__tree_set(&object, "wins", json_boolean(index == list->winner));
+    weir__tree_set(&object, "kind", json_string(candidate->kind));
+    weir__tree_set(&object, "shim", text_or_null(candidate->shim));
+    weir__tree_set(&object, "real", text_or_null(real_of(candidate)));
+    weir__tree_set(&object, "same_as", candidate == told ? json_null() : text_or_null(told->path));
+    weir__tree_set(&object, "mode", candidate->mode != 0 ? json_string(mode) : json_null());
+    weir__tree_set(&object, "executable", json_boolean(candidate->executable));
+    weir__tree_set(&object, "errno",
+                   candidate->sys_errno != 0 ? json_string(weir__errno_name(candidate->sys_errno))
+                                             : json_null());
+    weir__tree_set(&object, "version", text_or_null(told->version));
     /* The winner's are the tool's. */
     if (tool->detector->every_candidate && candidate == told && index != list->winner)
-        json_object_set(object, "facts", candidate->facts);
+        weir__tree_set(&object, "facts", json_incref(candidate->facts));
     return object;
 }
 
@@ -331,7 +334,7 @@ static json_t *matters_json(const char *const *names)
     json_t *list = names != NULL ? json_array() : json_null();
 
     for (; names != NULL && *names != NULL; names++)
-        json_array_append_new(list, json_string(*names));
+        weir__tree_append(&list, json_string(*names));
     return list;
 }
 
@@ -343,20 +346,20 @@ json_t *weir__tool_json(const struct weir__tool *tool)
     json_t *object = json_object(), *candidates = json_array();
 
     for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(candidates, candidate_json(tool, i));
-    json_object_set_new(object, "state", json_string(state_of(tool)));
-    json_object_set_new(object, "version", found ? text_or_null(winner->version) : json_null());
-    json_object_set_new(object, "version_text", found ? text_or_null(winner->raw) : json_null());
-    json_object_set_new(object, "winner", found ? text_or_null(winner->path) : json_null());
-    json_object_set_new(object, "real", found ? text_or_null(real_of(winner)) : json_null());
-    json_object_set_new(object, "kind", found ? json_string(winner->kind) : json_null());
-    json_object_set_new(object, "reason", found ? reason(tool) : json_null());
-    json_object_set_new(object, "facts", found ? json_incref(winner->facts) : json_object());
-    json_object_set_new(object, "matters", matters_json(tool->detector->matters));
-    json_object_set_new(object, "candidates", candidates);
-    json_object_set(object, "problems", tool->problems);
-    json_object_set(object, "runs", tool->runs);
-    json_object_set_new(object, "wall_ms",
-                        json_real((double)((tool->ended_ns - tool->started_ns) / 1000) / 1000.0));
+        weir__tree_append(&candidates, candidate_json(tool, i));
+    weir__tree_set(&object, "state", json_string(state_of(tool)));
+    weir__tree_set(&object, "version", found ? text_or_null(winner->version) : json_null());
+    weir__tree_set(&object, "version_text", found ? text_or_null(winner->raw) : json_null());
+    weir__tree_set(&object, "winner", found ? text_or_null(winner->path) : json_null());
+    weir__tree_set(&object, "real", found ? text_or_null(real_of(winner)) : json_null());
+    weir__tree_set(&object, "kind", found ? json_string(winner->kind) : json_null());
+    weir__tree_set(&object, "reason", found ? reason(tool) : json_null());
+    weir__tree_set(&object, "facts", found ? json_incref(winner->facts) : json_object());
+    weir__tree_set(&object, "matters", matters_json(tool->detector->matters));
+    weir__tree_set(&object, "candidates", candidates);
+    weir__tree_set(&object, "problems", json_incref(tool->problems));
+    weir__tree_set(&object, "runs", json_incref(tool->runs));
+    weir__tree_set(&object, "wall_ms",
+                   json_real((double)((tool->ended_ns - tool->started_ns) / 1000) / 1000.0));
     return object;
 }

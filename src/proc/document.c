@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json_tree.h"
 #include "base/names.h"
 #include "proc/result.h"
 #include "text/charset.h"
@@ -182,28 +183,28 @@ json_t *weir__output_json(const struct weir_output *output)
     char *base64;
 
     if (output->text != NULL) {
-        json_object_set_new(object, "text", json_stringn(output->text, output->text_length));
+        weir__tree_set(&object, "text", json_stringn(output->text, output->text_length));
     } else if (output->bytes == NULL) {
-        json_object_set_new(object, "text", json_string(""));
+        weir__tree_set(&object, "text", json_string(""));
     } else {
         if (weir__base64_encode(output->bytes, output->kept, &base64, NULL) < 0) {
             json_decref(object);
             return NULL;
         }
-        json_object_set_new(object, "base64", json_string(base64));
+        weir__tree_set(&object, "base64", json_string(base64));
         free(base64);
     }
-    json_object_set_new(object, "bytes", json_integer((json_int_t)output->total));
-    json_object_set_new(object, "kept", json_integer((json_int_t)output->kept));
-    json_object_set_new(object, "truncated", json_boolean(output->truncated));
-    json_object_set_new(object, "replaced", json_integer((json_int_t)output->replaced));
-    json_object_set_new(object, "charset",
-                        json_string(output->charset[0] != '\0' ? output->charset : "utf-8"));
-    json_object_set_new(object, "abandoned", json_boolean(output->abandoned));
+    weir__tree_set(&object, "bytes", json_integer((json_int_t)output->total));
+    weir__tree_set(&object, "kept", json_integer((json_int_t)output->kept));
+    weir__tree_set(&object, "truncated", json_boolean(output->truncated));
+    weir__tree_set(&object, "replaced", json_integer((json_int_t)output->replaced));
+    weir__tree_set(&object, "charset",
+                   json_string(output->charset[0] != '\0' ? output->charset : "utf-8"));
+    weir__tree_set(&object, "abandoned", json_boolean(output->abandoned));
     if (output->text == NULL && output->invalid_at >= 0)
-        json_object_set_new(object, "invalid_at", json_integer((json_int_t)output->invalid_at));
+        weir__tree_set(&object, "invalid_at", json_integer((json_int_t)output->invalid_at));
     if (output->spooled != NULL)
-        json_object_set_new(object, "spooled", weir__json_text(output->spooled));
+        weir__tree_set(&object, "spooled", weir__json_text(output->spooled));
     return object;
 }
 
@@ -212,7 +213,7 @@ static json_t *argv_json(char *const *argv)
     json_t *list = json_array();
 
     for (; argv != NULL && *argv != NULL; argv++)
-        json_array_append_new(list, weir__json_text(*argv));
+        weir__tree_append(&list, weir__json_text(*argv));
     return list;
 }
 
@@ -221,7 +222,7 @@ static json_t *signals_json(const struct weir_result *result)
     json_t *list = json_array();
 
     for (size_t i = 0; i < result->stopped_with_count; i++)
-        json_array_append_new(list, json_string(weir__signal_name(result->stopped_with[i])));
+        weir__tree_append(&list, json_string(weir__signal_name(result->stopped_with[i])));
     return list;
 }
 
@@ -231,56 +232,55 @@ static json_t *limits_json(unsigned bits)
 
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         if (bits & 1u << i)
-            json_array_append_new(list, json_string(weir_limit_name((enum weir_limit)i)));
+            weir__tree_append(&list, json_string(weir_limit_name((enum weir_limit)i)));
     return list;
 }
 
 /* How the process began and ended: the middle of every document. */
-static void add_end(json_t *object, const struct weir_result *result)
+static void add_end(json_t **object, const struct weir_result *result)
 {
     int not_started = result->end == WEIR_NOT_STARTED;
 
-    json_object_set_new(object, "pid", result->pid > 0 ? json_integer(result->pid) : json_null());
-    json_object_set_new(object, "end", json_string(weir_end_name(result->end)));
-    json_object_set_new(object, "why", json_string(weir_why_name(result->why)));
-    json_object_set_new(object, "code",
-                        result->end == WEIR_EXITED ? json_integer(result->code) : json_null());
-    json_object_set_new(object, "signal",
-                        result->end == WEIR_SIGNALED
-                            ? json_string(weir__signal_name(result->signal))
-                            : json_null());
-    json_object_set_new(object, "step",
-                        not_started && result->step != WEIR_STEP_NONE
-                            ? json_string(weir_step_name(result->step))
-                            : json_null());
-    json_object_set_new(object, "errno",
-                        not_started && result->sys_errno != 0
-                            ? json_string(weir__errno_name(result->sys_errno))
-                            : json_null());
+    weir__tree_set(object, "pid", result->pid > 0 ? json_integer(result->pid) : json_null());
+    weir__tree_set(object, "end", json_string(weir_end_name(result->end)));
+    weir__tree_set(object, "why", json_string(weir_why_name(result->why)));
+    weir__tree_set(object, "code",
+                   result->end == WEIR_EXITED ? json_integer(result->code) : json_null());
+    weir__tree_set(object, "signal",
+                   result->end == WEIR_SIGNALED ? json_string(weir__signal_name(result->signal))
+                                                : json_null());
+    weir__tree_set(object, "step",
+                   not_started && result->step != WEIR_STEP_NONE
+                       ? json_string(weir_step_name(result->step))
+                       : json_null());
+    weir__tree_set(object, "errno",
+                   not_started && result->sys_errno != 0
+                       ? json_string(weir__errno_name(result->sys_errno))
+                       : json_null());
 }
 
-static void add_usage(json_t *object, const struct weir_result *result)
+static void add_usage(json_t **object, const struct weir_result *result)
 {
-    json_object_set_new(object, "wall_ms", milliseconds(result->wall_ns / 1000));
-    json_object_set_new(object, "user_ms", milliseconds(result->user_us));
-    json_object_set_new(object, "system_ms", milliseconds(result->system_us));
-    json_object_set_new(object, "max_rss_kb", json_integer(result->max_rss_kb));
-    json_object_set_new(object, "stopped_with", signals_json(result));
-    json_object_set_new(object, "holder",
-                        result->holder_pid == 0
-                            ? json_null()
-                            : json_pack("{s:i,s:o}", "pid", (int)result->holder_pid, "command",
-                                        weir__json_text(result->holder_command)));
-    json_object_set_new(object, "limits_hit", limits_json(result->limits_hit));
+    weir__tree_set(object, "wall_ms", milliseconds(result->wall_ns / 1000));
+    weir__tree_set(object, "user_ms", milliseconds(result->user_us));
+    weir__tree_set(object, "system_ms", milliseconds(result->system_us));
+    weir__tree_set(object, "max_rss_kb", json_integer(result->max_rss_kb));
+    weir__tree_set(object, "stopped_with", signals_json(result));
+    weir__tree_set(object, "holder",
+                   result->holder_pid == 0
+                       ? json_null()
+                       : json_pack("{s:i,s:o}", "pid", (int)result->holder_pid, "command",
+                                   weir__json_text(result->holder_command)));
+    weir__tree_set(object, "limits_hit", limits_json(result->limits_hit));
 }
 
 json_t *weir__result_fields(const struct weir_result *result)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "argv", argv_json(result->argv));
-    add_end(object, result);
-    add_usage(object, result);
+    weir__tree_set(&object, "argv", argv_json(result->argv));
+    add_end(&object, result);
+    add_usage(&object, result);
     return object;
 }
 
@@ -310,12 +310,12 @@ char *weir_result_json(const struct weir_result *result)
     json_t *object = json_pack("{s:i,s:s}", "weir", 1, "kind", "run");
 
     weir__clock_format(result->started_at_ns, started_at);
-    json_object_set_new(object, "argv", argv_json(result->argv));
-    json_object_set_new(object, "cwd", weir__json_text(result->cwd != NULL ? result->cwd : ""));
-    add_end(object, result);
-    json_object_set_new(object, "stdout", weir__output_json(&result->out));
-    json_object_set_new(object, "stderr", weir__output_json(&result->err));
-    json_object_set_new(object, "started_at", json_string(started_at));
-    add_usage(object, result);
+    weir__tree_set(&object, "argv", argv_json(result->argv));
+    weir__tree_set(&object, "cwd", weir__json_text(result->cwd != NULL ? result->cwd : ""));
+    add_end(&object, result);
+    weir__tree_set(&object, "stdout", weir__output_json(&result->out));
+    weir__tree_set(&object, "stderr", weir__output_json(&result->err));
+    weir__tree_set(&object, "started_at", json_string(started_at));
+    add_usage(&object, result);
     return weir__json_print(object);
 }
