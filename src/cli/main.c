@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/init.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
@@ -93,6 +94,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     fill_stdio();
+    init_if_first();
     output_open();
     return run(argc, argv);
 }

@@ -5,13 +5,14 @@ spawner.py WEIR SRCDIR
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_file, await_that, is_gone, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_file, await_that, is_gone, needs, run_cases  # noqa: E402
 
 
 def weir(*words, **how):
@@ -173,7 +174,51 @@ def a_watcher_that_was_killed_is_replaced(directory):
     process.wait()
 
 
+# --- As the first process ---------------------------------------------------------
+
+FIRST = ["unshare", "-pf", "--mount-proc"]
+
+
+def needs_a_pid_namespace():
+    for program in ("unshare", "nsenter"):
+        if shutil.which(program) is None:
+            raise Skip(f"no {program} here")
+    if subprocess.run([*FIRST, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise Skip("no pid namespace can be made here")
+
+
+def start_first(*words):
+    """Starts weir as process 1; returns unshare's process and weir's pid as it is seen here."""
+    process = subprocess.Popen([*FIRST, WEIR, *words], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    await_that(lambda: children(process.pid, "weir"), "weir did not start")
+    return process, children(process.pid, "weir")[0]
+
+
+@needs("pid namespaces")
+def as_process_1_weir_reaps_what_it_adopts():
+    needs_a_pid_namespace()
+    process, first = start_first("run", "--", "sh", "-c", "echo ready; exec sleep 1000")
+    assert process.stdout.readline() == b"ready\n"
+    for _ in range(3):
+        subprocess.run(["nsenter", "-t", str(first), "-p", "sh", "-c", "(sleep 0.01 &)"], check=True)
+    await_that(lambda: not children(first, "sleep"), "zombies stay")
+    os.kill(first, signal.SIGTERM)
+    assert process.communicate(timeout=PATIENCE_S) and process.returncode == 143, process.returncode
+
+
+@needs("pid namespaces")
+def as_process_1_weir_has_the_programs_status():
+    needs_a_pid_namespace()
+    for code, wanted in (("exit 7", 7), ("kill -9 $$", 137)):
+        process = subprocess.run([*FIRST, WEIR, "run", "--", "sh", "-c", code], check=False,
+                                 stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
+        assert process.returncode == wanted, (code, process.returncode)
+
+
 run_cases([
+    as_process_1_weir_reaps_what_it_adopts,
+    as_process_1_weir_has_the_programs_status,
     what_is_left_ends_when_weir_and_its_spawner_are_killed_together,
     no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner,
     a_watcher_that_was_killed_is_replaced,
