@@ -83,7 +83,8 @@ struct weir_run_options {
     const char *charset_fallback; /* for "auto" */
 
     int terminal_fd; /* a terminal: the job gets its foreground if the host's process group has
-                        it, and WEIR_EVENT_PAUSED tells when the job was stopped; -1: none */
+                        it, and WEIR_EVENT_PAUSED tells when the job was stopped; -1: none:
+                        the program has no controlling terminal, and /dev/tty is ENXIO */
     int terminal_background; /* it starts in the background there; who hears that it was
                                 PAUSED by SIGTTIN or SIGTTOU can give it the foreground */
 };

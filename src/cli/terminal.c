@@ -2,6 +2,8 @@
 
 #include "cli/terminal.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,16 +20,29 @@ static int is_pipe(int fd)
 /* Whether anybody else is in weir's process group, or may be: who has none loses little. */
 static int have_neighbours(void)
 {
+    if (getpgrp() != getpid() && kill(getpgrp(), 0) == 0)
+        return 1; /* who leads it, to begin with */
     return weir__strays_signal(NULL, getpgrp(), 0) != 0;
 }
 
 void terminal_open(struct terminal *terminal)
 {
+    int fd = STDIN_FILENO, is_input = tcgetpgrp(STDIN_FILENO) >= 0;
+
     *terminal = (struct terminal){.fd = -1, .ours = getpgrp()};
-    if (tcgetpgrp(STDIN_FILENO) < 0 || tcgetattr(STDIN_FILENO, &terminal->at_start) < 0)
-        return; /* no terminal, or not the one of this session */
-    terminal->fd = STDIN_FILENO;
-    terminal->shared = (is_pipe(STDOUT_FILENO) || is_pipe(STDERR_FILENO)) && have_neighbours();
+    /* A program whose input is something else may still ask on the terminal. */
+    if (!is_input)
+        fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* there is none */
+    if (tcgetpgrp(fd) < 0 || tcgetattr(fd, &terminal->at_start) < 0) {
+        if (!is_input)
+            close(fd);
+        return;
+    }
+    terminal->fd = fd;
+    terminal->shared = (!is_input || is_pipe(STDOUT_FILENO) || is_pipe(STDERR_FILENO))
+                       && terminal_is_ours(terminal) && have_neighbours();
 }
 
 int terminal_offer(struct terminal *terminal)

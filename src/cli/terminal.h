@@ -7,7 +7,8 @@
  *
  * In `weir run -- job | less` both want the terminal, and less has it from the
  * shell: there the job starts in the background and gets the foreground when it
- * stops for the want of it, as under sudo(8).
+ * stops for the want of it, as under sudo(8).  So it does where standard input is no
+ * terminal and weir is not alone in its group: Ctrl-C is for the others too.
  */
 #ifndef WEIR_CLI_TERMINAL_H
 #define WEIR_CLI_TERMINAL_H
@@ -16,7 +17,7 @@
 #include <termios.h>
 
 struct terminal {
-    int fd;     /* -1: standard input is no terminal of ours */
+    int fd;     /* standard input, or else /dev/tty, open until weir ends; -1: none */
     pid_t ours; /* weir's process group */
     pid_t job;  /* the job's; 0: not started, or over */
     struct termios at_start, at_pause;
@@ -25,7 +26,7 @@ struct terminal {
     int offered;    /* a job that starts takes the foreground from us */
 };
 
-/* Looks at standard input. */
+/* Looks for the terminal of this session. */
 void terminal_open(struct terminal *terminal);
 
 /* The descriptor for a job's terminal_fd, or -1.  Its start takes the foreground

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #ifdef WEIR_LINUX
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -140,6 +141,27 @@ static void execute(void *data)
     give_up(errand, "exec", error, error == ENOENT ? interpreter : NULL);
 }
 
+/* Who is given no terminal has none: in the background it would be stopped for using
+ * /dev/tty, and nobody could ever give it the foreground. */
+static void leave_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return;
+    ioctl(fd, TIOCNOTTY); /* for this process alone, which leads no session */
+    close(fd);
+}
+
+int child_has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* The child's way from fork to exec.  Every signal is blocked, as in the spawner. */
 static _Noreturn void be_child(struct errand *errand, pipecmd *command)
 {
@@ -153,6 +175,8 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
 #endif
     if (setpgid(0, plan->group) < 0)
         give_up(errand, "setup", errno, NULL);
+    if (plan->leaves_tty)
+        leave_terminal();
     if (plan->tty >= 0 && plan->tty_group > 0 && tcgetpgrp(plan->tty) == plan->tty_group)
         tcsetpgrp(plan->tty, getpgrp()); /* it may be no terminal of ours: then nothing */
     for (int i = 0; i < 3; i++)

@@ -16,6 +16,7 @@ struct child_plan {
     int cwd;         /* a directory's descriptor, or -1: stay */
     int stdio[3];    /* descriptors above 2, or -1: /dev/null */
     int tty;         /* terminal to put the child's group in the foreground of, or -1 */
+    int leaves_tty;  /* it gives up its controlling terminal */
     pid_t tty_group; /* which must have it until then */
     pid_t group;     /* process group to join, 0 to lead one */
 };
@@ -32,6 +33,9 @@ struct child_end {
     struct rusage usage;
     int is_zombie; /* it is still there, for waitpid(2) */
 };
+
+/* Whether children of this process would have a controlling terminal. */
+int child_has_terminal(void);
 
 /* Returns the pid of a child that has executed its program, or -1 with
  * *failure set and no child left. */

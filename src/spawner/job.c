@@ -48,6 +48,7 @@ struct job {
 };
 
 static struct job *jobs;
+static int has_terminal; /* of our session */
 
 static struct job *find_job(int64_t id)
 {
@@ -103,6 +104,7 @@ int jobs_count(void)
 
 void jobs_init(void)
 {
+    has_terminal = child_has_terminal();
     orphans_init();
 }
 
@@ -213,6 +215,7 @@ void jobs_start(struct request *request, const int *fds)
         if (started == 0 && request->tty >= 0)
             plan.tty = fds[request->tty];
         plan.tty_group = request->tty_group;
+        plan.leaves_tty = has_terminal && request->tty < 0;
         job->stages[started].pid = child_start(&plan, &failure);
         environment_free(plan.envp);
         if (job->stages[started].pid < 0)

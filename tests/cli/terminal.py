@@ -329,7 +329,6 @@ os.execvp("cat", ["cat"])
 
 
 def ctrl_c_ends_weir_whose_input_is_no_terminal(shell):
-    """Then the job has no terminal, and weir passes the word on."""
     null = os.open("/dev/null", os.O_RDONLY)
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec sleep 1000", stdin=null)
     shell.until(b"ready")
@@ -348,6 +347,53 @@ def ctrl_z_stops_a_job_whose_input_is_no_terminal(shell):
     shell.fg(weir)
     shell.type(CTRL_C)
     signaled(shell.wait(weir), signal.SIGINT)
+
+
+ASK = "read answer </dev/tty; echo got $answer"
+
+
+def what_asks_on_dev_tty_is_answered_whatever_its_input_is(shell):
+    """So do ssh, sudo, gpg, less and fzf."""
+    for words in (["run", "--", "sh", "-c", ASK], ["run", "--json", "--", "sh", "-c", ASK],
+                  ["pipe", f"sh -c '{ASK}'", "cat"], ["pipe", "true", f"sh -c '{ASK}'"]):
+        null = os.open("/dev/null", os.O_RDONLY)
+        ours, theirs = os.pipe()
+        for stdin in (null, ours):
+            weir = shell.start(WEIR, *words, stdin=stdin)
+            shell.type(b"yes\n")
+            shell.until(b"got yes")
+            exited(shell.wait(weir))
+            assert shell.foreground() == weir, "the terminal was not taken back"
+        for fd in (null, ours, theirs):
+            os.close(fd)
+
+
+def beside_a_producer_a_job_gets_the_terminal_when_it_asks(shell):
+    """producer | weir run -- job: Ctrl-C is for both until then."""
+    ours, theirs = os.pipe()
+    producer = shell.start("sh", "-c", "trap 'exit 3' INT; echo data; while :; do sleep 0.01; done",
+                           stdout=theirs)
+    os.close(theirs)
+    weir = shell.start(WEIR, "run", "--", "sh", "-c", f"echo ready; {ASK}; exec sleep 1000", group=producer,
+                       stdin=ours)
+    shell.until(b"ready")
+    shell.type(b"yes\n")
+    shell.until(b"got yes")
+    shell.type(CTRL_C)  # the job has the terminal now
+    signaled(shell.wait(weir), signal.SIGINT)
+    shell.type(CTRL_C)
+    exited(shell.wait(producer), 3)
+
+
+def a_worker_has_no_terminal_to_be_stopped_for(shell):
+    """/dev/tty cannot be opened there, as under setsid(1)."""
+    ours, theirs = os.pipe()
+    os.write(theirs, b"1\n")
+    os.close(theirs)
+    code = "while read record; do read word </dev/tty || echo 0; done"
+    weir = shell.start(WEIR, "map", "-j1", "--check", "none", "--", "sh", "-c", code, stdin=ours)
+    shell.until(b"0\r\n")
+    exited(shell.wait(weir))
 
 
 def progress_is_drawn_and_lines_stand_above_it(shell):
@@ -394,6 +440,9 @@ SCENARIOS = [
     a_pipeline_has_the_terminal_as_one,
     ctrl_c_ends_weir_whose_input_is_no_terminal,
     ctrl_z_stops_a_job_whose_input_is_no_terminal,
+    what_asks_on_dev_tty_is_answered_whatever_its_input_is,
+    beside_a_producer_a_job_gets_the_terminal_when_it_asks,
+    a_worker_has_no_terminal_to_be_stopped_for,
     progress_is_drawn_and_lines_stand_above_it,
     no_color_is_heeded,
 ]
