@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/procfs.h"
 
 #if defined HAVE_PWRITEV2 && !defined RWF_NOSIGNAL
 #define RWF_NOSIGNAL 0x00000100 /* since Linux 6.18; before, EOPNOTSUPP */
@@ -85,18 +86,15 @@ void weir__fd_set_nonblocking(int fd)
 
 int weir__fd_reopen(int fd, int flags)
 {
-#ifdef WEIR_LINUX
     char path[64];
 
+    /* Elsewhere /dev/fd, where it exists, gives the same description again. */
+    if (!weir__proc_is_ours()) {
+        errno = ENOSYS;
+        return -1;
+    }
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, flags | O_CLOEXEC | O_NOCTTY);
-#else
-    /* Elsewhere /dev/fd, where it exists, gives the same description again. */
-    (void)fd;
-    (void)flags;
-    errno = ENOSYS;
-    return -1;
-#endif
 }
 
 int weir__fd_of_directory(const char *path)
@@ -278,8 +276,7 @@ int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error
 void weir__close_from_portable(int first)
 {
     long limit = sysconf(_SC_OPEN_MAX);
-#ifdef WEIR_LINUX /* elsewhere /dev/fd may list what is not open, and not what is */
-    DIR *dir = opendir("/proc/self/fd");
+    DIR *dir = weir__proc_list_of(0, "fd"); /* /dev/fd may list what is not open, and not what is */
 
     if (dir != NULL) {
         struct dirent *entry;
@@ -294,7 +291,6 @@ void weir__close_from_portable(int first)
         closedir(dir);
         return;
     }
-#endif
     for (int fd = first; fd < (limit > 0 ? limit : 1024); fd++)
         close(fd);
 }

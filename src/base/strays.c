@@ -17,17 +17,12 @@
 #endif
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/procfs.h"
 
-/* Where Linux tells of processes.  In a root without it nothing is found there, and
- * the rest of weir goes by that; so it does on other systems. */
-#ifdef WEIR_LINUX
-#define PROC "/proc"
-#else
-#define PROC "/no/proc"
-#endif
+/* A process may have a million descriptors, and there may be many such. */
+enum { HOLDER_SEARCH_MS = 300 };
 
 void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE])
 {
@@ -58,55 +53,81 @@ int weir__process_watch(pid_t pid)
 #endif
 }
 
-/* Reads a file of /proc whole.  Returns 0, or -1. */
-static int slurp(const char *path, struct weir__buffer *bytes)
+/* The variable's value as it is cut out of an environment that comes in pieces. */
+struct tag_reader {
+    char *tag;
+    size_t length, matched; /* of the tag so far; of NAME= in the variable at hand */
+    int found;
+};
+
+/* Returns 1 when the value is complete. */
+static int read_piece(struct tag_reader *reader, const char *bytes, size_t count)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t count = -1;
+    static const char name[] = WEIR__COOKIE_NAME "=";
+    enum { NAME_LENGTH = sizeof name - 1, OTHER = sizeof name };
+
+    for (size_t i = 0; i < count; i++) {
+        if (reader->matched == OTHER) { /* another variable: on to its end */
+            const char *end = memchr(bytes + i, '\0', count - i);
+
+            if (end == NULL)
+                return 0;
+            i = (size_t)(end - bytes);
+            reader->matched = 0;
+        } else if (reader->matched < NAME_LENGTH) {
+            if (bytes[i] == name[reader->matched])
+                reader->found = ++reader->matched == NAME_LENGTH;
+            else
+                reader->matched = bytes[i] == '\0' ? 0 : OTHER;
+        } else if (bytes[i] == '\0' || reader->length == WEIR__TAG_SIZE - 1) {
+            return 1;
+        } else {
+            reader->tag[reader->length++] = bytes[i];
+        }
+    }
+    return 0;
+}
+
+int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE])
+{
+    struct tag_reader reader = {.tag = tag};
+    int fd = weir__proc_open(pid, "environ");
+    char piece[16 * 1024];
+    size_t total = 0;
+    ssize_t count;
 
     if (fd < 0)
         return -1;
-    while (weir__buffer_reserve(bytes, 4096, NULL) == 0) {
-        count = read(fd, bytes->bytes + bytes->length, bytes->capacity - bytes->length);
+    do {
+        count = read(fd, piece, sizeof piece);
+        if (count < 0 && errno == EINTR)
+            continue;
         if (count <= 0)
             break;
-        bytes->length += (size_t)count;
-    }
+        total += (size_t)count;
+    } while (!read_piece(&reader, piece, (size_t)count) && total < WEIR__PROC_READ_MAX);
     close(fd);
-    return count < 0 ? -1 : 0;
+    tag[reader.length] = '\0';
+    if (reader.found)
+        return 1;
+    return count == 0 && total > 0 ? 0 : -1;
 }
 
 int weir__process_has_cookie(pid_t pid, const char *cookie)
 {
-    struct weir__buffer bytes = {0};
-    char path[64];
-    int answer;
+    char tag[WEIR__TAG_SIZE];
+    int answer = weir__process_tag(pid, tag);
 
-    snprintf(path, sizeof path, PROC "/%ld/environ", (long)pid);
-    if (slurp(path, &bytes) < 0 || bytes.length == 0)
-        answer = -1;
-    else
-        answer = memmem(bytes.bytes, bytes.length, cookie, strlen(cookie)) != NULL;
-    weir__buffer_clear(&bytes);
-    return answer;
+    return answer == 1 ? strstr(tag, cookie) != NULL : answer;
 }
 
 int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
 {
-    char path[64], text[512], *after_name;
+    char text[512], *after_name;
     long parent, group, pages;
-    ssize_t count;
-    int fd;
 
-    snprintf(path, sizeof path, PROC "/%ld/stat", (long)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (weir__proc_read(pid, "stat", text, sizeof text) <= 0)
         return -1;
-    count = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (count <= 0)
-        return -1;
-    text[count] = '\0';
     after_name = strrchr(text, ')'); /* the name may hold anything, ')' too */
     if (after_name == NULL
         || sscanf(after_name + 1,
@@ -125,15 +146,15 @@ int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
  * looked at again, so that the signal cannot hit a successor of its pid. */
 static void signal_pinned(pid_t pid, int signal, const char *cookie)
 {
-    int pidfd = weir__process_watch(pid);
+    int pidfd = weir__process_watch(pid), failed = 1;
 
     if (weir__process_has_cookie(pid, cookie) == 1) {
-        if (pidfd < 0)
-            kill(pid, signal);
 #if defined WEIR_LINUX && defined SYS_pidfd_send_signal
-        else
-            syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+        if (pidfd >= 0)
+            failed = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 && errno != ESRCH;
 #endif
+        if (failed)
+            kill(pid, signal);
     }
     weir__close(&pidfd);
 }
@@ -148,12 +169,12 @@ static int is_in_group(pid_t pid, pid_t group)
 
 int weir__strays_are_found(void)
 {
-    return access(PROC "/self", F_OK) == 0; /* PROC itself may be there, and empty */
+    return weir__proc_is_ours();
 }
 
 int weir__strays_signal(const char *cookie, pid_t group, int signal)
 {
-    DIR *dir = weir__strays_are_found() ? opendir(PROC) : NULL;
+    DIR *dir = weir__proc_list();
     struct dirent *entry;
     int found = 0;
 
@@ -193,65 +214,54 @@ void weir__strays_end(const char *cookie, pid_t group)
 
 void weir__process_command(pid_t pid, char *command, size_t size)
 {
-    struct weir__buffer bytes = {0};
-    char path[64];
-    size_t length = 0;
+    ssize_t length = weir__proc_read(pid, "cmdline", command, size);
 
-    snprintf(path, sizeof path, PROC "/%ld/cmdline", (long)pid);
-    if (slurp(path, &bytes) == 0) {
-        while (bytes.length > 0 && bytes.bytes[bytes.length - 1] == '\0')
-            bytes.length--;
-        length = bytes.length < size - 1 ? bytes.length : size - 1;
-        for (size_t i = 0; i < length; i++)
-            command[i] = bytes.bytes[i] == '\0' ? ' ' : bytes.bytes[i];
-    }
-    command[length] = '\0';
-    weir__buffer_clear(&bytes);
+    while (length > 0 && command[length - 1] == '\0')
+        length--;
+    command[length > 0 ? length : 0] = '\0';
+    for (ssize_t i = 0; i < length; i++)
+        if (command[i] == '\0')
+            command[i] = ' ';
 }
 
-/* Says whether descriptor name of the open directory fds is the write end. */
-static int is_write_end(const char *pid, const char *name, ino_t inode)
+/* Says whether a descriptor of the process is the write end. */
+static int is_write_end(pid_t pid, DIR *fds, const char *name, ino_t inode)
 {
-    char path[600], text[256];
-    struct stat file;
+    char file[300], text[256];
+    struct stat pipe;
     unsigned flags = 0;
-    ssize_t count;
-    int fd;
 
-    snprintf(path, sizeof path, PROC "/%s/fd/%s", pid, name);
-    if (stat(path, &file) < 0 || !S_ISFIFO(file.st_mode) || file.st_ino != inode)
+    if (fstatat(dirfd(fds), name, &pipe, 0) < 0 || !S_ISFIFO(pipe.st_mode) || pipe.st_ino != inode)
         return 0;
-    snprintf(path, sizeof path, PROC "/%s/fdinfo/%s", pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    count = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[count > 0 ? count : 0] = '\0';
-    return sscanf(text, "pos: %*d flags: %o", &flags) == 1 && (flags & O_ACCMODE) != O_RDONLY;
+    snprintf(file, sizeof file, "fdinfo/%s", name);
+    return weir__proc_read(pid, file, text, sizeof text) > 0
+           && sscanf(text, "pos: %*d flags: %o", &flags) == 1 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 pid_t weir__pipe_holder(ino_t inode, pid_t except)
 {
-    DIR *processes = opendir(PROC);
+    int64_t until_ns = weir__clock_ns() + (int64_t)HOLDER_SEARCH_MS * 1000000;
+    DIR *processes = weir__proc_list();
     struct dirent *process, *fd;
     pid_t holder = 0;
 
     if (processes == NULL)
         return 0;
-    while (holder == 0 && (process = readdir(processes)) != NULL) {
-        char path[320];
+    while (holder == 0 && (process = readdir(processes)) != NULL && weir__clock_ns() < until_ns) {
+        pid_t pid = (pid_t)atol(process->d_name);
         DIR *fds;
 
-        if (!isdigit((unsigned char)process->d_name[0]) || atol(process->d_name) == except)
+        if (!isdigit((unsigned char)process->d_name[0]) || pid == except)
             continue;
-        snprintf(path, sizeof path, PROC "/%s/fd", process->d_name);
-        fds = opendir(path);
+        fds = weir__proc_list_of(pid, "fd");
         if (fds == NULL)
             continue;
-        while (holder == 0 && (fd = readdir(fds)) != NULL)
-            if (fd->d_name[0] != '.' && is_write_end(process->d_name, fd->d_name, inode))
-                holder = (pid_t)atol(process->d_name);
+        for (int looked = 0; holder == 0 && (fd = readdir(fds)) != NULL; looked++) {
+            if (looked % 1024 == 1023 && weir__clock_ns() >= until_ns)
+                break;
+            if (fd->d_name[0] != '.' && is_write_end(pid, fds, fd->d_name, inode))
+                holder = pid;
+        }
         closedir(fds);
     }
     closedir(processes);

@@ -4,8 +4,9 @@
  * jobs around it and its own, joined by dots.  A descendant that left its
  * process group or lost its parent still has it.
  *
- * All this is read from Linux's /proc.  Where there is none, or another system,
- * nothing is known of other processes but whether a process group has members.
+ * All this is read from Linux's /proc, as far as base/procfs.h opens it.  Where there
+ * is none, or it is not ours, nothing is known of other processes but whether a process
+ * group has members.
  */
 #ifndef WEIR_BASE_STRAYS_H
 #define WEIR_BASE_STRAYS_H
@@ -19,9 +20,14 @@ enum { WEIR__COOKIE_SIZE = 33 }; /* 32 hex digits and NUL */
 /* Writes 128 random bits as hex. */
 void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE]);
 
-/* Says whether the process carries the cookie in the environment it was
- * started with: 1, 0, or -1 when that cannot be read (it is gone, a zombie,
- * or another user's). */
+/* Reads a process's cookies from the environment it was started with, as far as
+ * WEIR__TAG_SIZE goes.  Returns 1, 0 when it has none, or -1 when that cannot be known:
+ * it is gone, a zombie, another user's, or claims an environment of a length that no
+ * program is started with. */
+enum { WEIR__TAG_SIZE = 4096 };
+int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE]);
+
+/* Says whether the process carries the cookie: 1, 0, or -1 as above. */
 int weir__process_has_cookie(pid_t pid, const char *cookie);
 
 /* What /proc/PID/stat says of a process.  Returns 0, or -1 when it is gone or
@@ -57,7 +63,7 @@ void weir__strays_end(const char *cookie, pid_t group);
 void weir__process_command(pid_t pid, char *command, size_t size);
 
 /* Finds a process other than pid_t except that has the pipe with this inode
- * open for writing.  Returns its pid, or 0. */
+ * open for writing.  Returns its pid, or 0: also when the search takes too long. */
 pid_t weir__pipe_holder(ino_t inode, pid_t except);
 
 #endif

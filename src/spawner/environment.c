@@ -10,6 +10,9 @@
 
 extern char **environ;
 
+/* What is kept of the cookies around: half of what weir__process_tag() reads. */
+enum { AROUND_MAX = WEIR__TAG_SIZE / 2 };
+
 static size_t count_strings(char **strings)
 {
     size_t count = 0;
@@ -34,13 +37,14 @@ static int is_named(const char *variable, char **names)
     return 0;
 }
 
-/* The last element before the NULL is the cookie: the list owns that one. */
+/* The first element is the cookies, where a bounded look at the environment finds them.
+ * The list owns that one. */
 char **environment_make(const struct request_stage *stage, const char *cookie)
 {
     size_t set_count = count_strings(stage->env_set);
     char **envp = calloc(count_strings(environ) + set_count + 2, sizeof *envp);
     const char *around = getenv(WEIR__COOKIE_NAME);
-    size_t used = 0, size;
+    size_t used = 1, size;
 
     if (envp == NULL)
         abort();
@@ -52,17 +56,19 @@ char **environment_make(const struct request_stage *stage, const char *cookie)
         if (!same_name(stage->env_set[i], WEIR__COOKIE_NAME)
             && !is_named(stage->env_set[i], stage->env_set + i + 1)) /* the last one counts */
             envp[used++] = stage->env_set[i];
+    if (around != NULL && strlen(around) > AROUND_MAX)
+        around += strlen(around) - AROUND_MAX;
     size = sizeof WEIR__COOKIE_NAME + 2 + strlen(cookie) + (around != NULL ? strlen(around) : 0);
-    envp[used] = malloc(size);
-    if (envp[used] == NULL)
+    envp[0] = malloc(size);
+    if (envp[0] == NULL)
         abort();
-    snprintf(envp[used], size, "%s=%s%s%s", WEIR__COOKIE_NAME, around != NULL ? around : "",
+    snprintf(envp[0], size, "%s=%s%s%s", WEIR__COOKIE_NAME, around != NULL ? around : "",
              around != NULL ? "." : "", cookie);
     return envp;
 }
 
 void environment_free(char **envp)
 {
-    free(envp[count_strings(envp) - 1]);
+    free(envp[0]);
     free(envp);
 }

@@ -26,6 +26,7 @@ enum {
     LOOK_AGAIN_MS = 20,      /* how often a dying job is looked at where no event tells */
     KILL_PATIENCE_MS = 5000, /* how long a killed process may stay (a stuck disk) */
     PID_DIGITS = 12,
+    ENDS_A_LOOK = 1000, /* taken in one turn: some children fork faster than we reap */
 };
 
 struct stage {
@@ -77,20 +78,25 @@ int jobs_is_stage(pid_t pid)
     return find_stage(pid, &owner) != NULL;
 }
 
-/* Whose orphan is this?  Its cookie says, or its group.  What hides both can
- * only be told when there is a single job. */
-int64_t jobs_owner_of(pid_t pid)
+int64_t jobs_only(void)
 {
-    struct weir__process_stat stat;
-
-    for (struct job *job = jobs; job != NULL; job = job->next)
-        if (weir__process_has_cookie(pid, job->cookie) == 1)
-            return job->id;
-    if (weir__process_stat(pid, &stat) == 0)
-        for (struct job *job = jobs; job != NULL; job = job->next)
-            if (stat.group == job->group)
-                return job->id;
     return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
+}
+
+int64_t jobs_of_tag(const char *tag)
+{
+    for (const struct job *job = jobs; job != NULL; job = job->next)
+        if (strstr(tag, job->cookie) != NULL)
+            return job->id;
+    return 0;
+}
+
+int64_t jobs_of_group(pid_t group)
+{
+    for (const struct job *job = jobs; job != NULL && group > 0; job = job->next)
+        if (job->group == group)
+            return job->id;
+    return 0;
 }
 
 int jobs_count(void)
@@ -350,15 +356,16 @@ static void tell_paused(void)
         }
 }
 
-void jobs_reap(void)
+int jobs_reap(void)
 {
     struct child_end end;
     struct job *job, *next;
+    int left = ENDS_A_LOOK;
     /* Who is found dead in one look has died at one time: the order in which the
      * system names them says nothing. */
     int64_t seen_ns = weir__clock_ns();
 
-    while (next_end(-1, &end)) {
+    while (left-- > 0 && next_end(-1, &end)) {
         struct stage *stage = find_stage(end.pid, &job);
 
         if (watcher_is(end.pid)) {
@@ -382,6 +389,7 @@ void jobs_reap(void)
         if (!spares_others(job))
             orphans_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
     }
+    return left < 0;
 }
 
 int jobs_tick(void)
@@ -396,10 +404,13 @@ int jobs_tick(void)
         next = job->next;
         /* A job whose stages have exited waits for its orphans: no event tells of
          * their end where they are not ours. */
-        if (job->phase == RUNNING && (job->living > 0 || orphans_are_told()))
+        if (job->phase == RUNNING
+            && (job->living > 0 || (orphans_are_told() && !orphans_have_more())))
             continue;
         if (end_if_over(job))
             continue;
+        if (job->phase == TERM && orphans_have_more() && !spares_others(job))
+            orphans_signal_new(job->id, SIGTERM);
         if (job->phase == TERM && now_ns >= job->phase_ends_ns) {
             begin_kill(job);
         } else if (job->phase == KILL && now_ns >= job->phase_ends_ns) {
@@ -409,7 +420,8 @@ int jobs_tick(void)
         } else if (job->phase == KILL) {
             orphans_signal(job->id, job->cookie, job->group, SIGKILL);
         }
-        if (job->phase == TERM && orphans_are_told() && job->phase_ends_ns > look_ns)
+        if (job->phase == TERM && orphans_are_told() && !orphans_have_more()
+            && job->phase_ends_ns > look_ns)
             look_ns = job->phase_ends_ns;
         if (look_ns < nearest_ns)
             nearest_ns = look_ns;

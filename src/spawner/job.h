@@ -37,8 +37,9 @@ void jobs_stop(int64_t job, int64_t grace_ms);
 /* The host is gone: stops every job, each with its own grace. */
 void jobs_stop_all(void);
 
-/* Looks after children that changed state (SIGCHLD came). */
-void jobs_reap(void);
+/* Looks after children that changed state (SIGCHLD came).  Returns 1 when there may be
+ * more than one turn takes, and no signal to come for them. */
+int jobs_reap(void);
 
 /* Does what is due; returns milliseconds until the next deadline, -1 for none. */
 int jobs_tick(void);

@@ -228,7 +228,9 @@ int main(int argc, char **argv)
         if (answer_flush())
             host[0].events |= POLLOUT;
         /* A child's end is looked for before anything else is begun. */
-        if (!child_changed)
+        if (child_changed) /* the host has its turn, however fast children end */
+            poll(host, 2, 0);
+        else
             ready = ppoll(host, 2, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
         if (wants_watcher && (ready == 0 || ++busy == WATCHER_AFTER_LOOKS)) {
             watcher_start();
@@ -236,7 +238,8 @@ int main(int argc, char **argv)
         }
         if (child_changed) {
             child_changed = 0;
-            jobs_reap();
+            if (jobs_reap())
+                child_changed = 1;
         }
         if (host_lives
             && (host[1].revents != 0

@@ -32,9 +32,15 @@ void orphans_reap(pid_t pid);
 /* Takes the zombies of all orphans. */
 void orphans_reap_all(void);
 
-/* What the jobs answer: whether pid is a stage of one, and whose orphan it is
- * (0: nobody's that can be told). */
+/* Whether the last look left something for another one soon: more orphans than one look
+ * takes in.  Until then any job may have some. */
+int orphans_have_more(void);
+
+/* What the jobs answer: whether pid is a stage of one; and which job is the only one, has
+ * one of these cookies, or this process group (0: none). */
 int jobs_is_stage(pid_t pid);
-int64_t jobs_owner_of(pid_t pid);
+int64_t jobs_only(void);
+int64_t jobs_of_tag(const char *tag);
+int64_t jobs_of_group(pid_t group);
 
 #endif

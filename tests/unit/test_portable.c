@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -223,9 +224,12 @@ static pid_t start_stray(const char *cookie, int own_group)
         return -1;
     pid = fork();
     if (pid == 0) {
+        char tag[200];
+
         if (own_group)
             setpgid(0, 0);
-        setenv("WEIR_TEST_COOKIE", cookie, 1);
+        snprintf(tag, sizeof tag, "%s.%s", test_marker(), cookie);
+        setenv(WEIR__COOKIE_NAME, tag, 1);
         fcntl(ready[0], F_SETFD, FD_CLOEXEC);
         dup2(ready[1], STDOUT_FILENO);
         close(ready[1]);
@@ -266,6 +270,71 @@ static void strays_are_found_by_their_cookie(void)
     CU_ASSERT_EQUAL(kill(stranger, 0), 0);
     CU_ASSERT_EQUAL(weir__strays_signal(other, 0, SIGKILL), 1);
     check_died_of(stranger, SIGKILL);
+}
+
+static pid_t start_with(char **envp)
+{
+    int ready[2];
+    char byte = 0;
+    pid_t pid;
+
+    if (pipe(ready) < 0)
+        return -1;
+    pid = fork();
+    if (pid == 0) {
+        char *argv[] = {"says_and_stays", "r", NULL};
+
+        dup2(ready[1], STDOUT_FILENO);
+        fcntl(ready[0], F_SETFD, FD_CLOEXEC);
+        fcntl(ready[1], F_SETFD, FD_CLOEXEC);
+        execve(child_path("says_and_stays"), argv, envp);
+        _exit(127);
+    }
+    close(ready[1]);
+    CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void check_tag(char **envp, int wanted, const char *wanted_tag)
+{
+    char tag[WEIR__TAG_SIZE] = "";
+    pid_t pid = start_with(envp);
+
+    CU_ASSERT_EQUAL(weir__process_tag(pid, tag), wanted);
+    if (wanted == 1)
+        CU_ASSERT_STRING_EQUAL(tag, wanted_tag);
+    kill(pid, SIGKILL);
+    check_died_of(pid, SIGKILL);
+}
+
+static void a_cookie_is_found_wherever_it_stands_in_an_environment(void)
+{
+    if (is_without("/proc"))
+        return;
+    char own[200], *large = malloc(100001), *many[12];
+    char *last[] = {large, "A=WEIR_JOB=no", own, NULL};
+
+    snprintf(own, sizeof own, "%s=%s.and.more", WEIR__COOKIE_NAME, test_marker());
+    memset(large, 'x', 100000);
+    memcpy(large, "L=", 2);
+    large[100000] = '\0';
+    check_tag((char *[]){own, NULL}, 1, own + 9);
+    check_tag((char *[]){"WEIR_JO=1", "WEIR_JOBS=2", "XWEIR_JOB=3", own, "B=4", NULL}, 1, own + 9);
+    check_tag(last, 1, own + 9);
+    check_tag((char *[]){large, "WEIR_JOBS=2", NULL}, 0, NULL);
+    /* A name that two pieces share: every place in a piece of 16 KiB is tried. */
+    for (int i = 0; i < 12; i++) {
+        large[16384 - 12 + i] = '\0';
+        check_tag((char *[]){large, own, NULL}, 1, own + 9);
+        large[16384 - 12 + i] = 'x';
+    }
+    for (int i = 0; i < 10; i++)
+        many[i] = large;
+    many[10] = own;
+    many[11] = NULL;
+    check_tag(many, 1, own + 9);
+    free(large);
 }
 
 static void strays_are_found_by_their_group(void)
@@ -355,6 +424,8 @@ int main(void)
         {"a SIGPIPE that waits for the host is left to it",
          a_sigpipe_that_waits_for_the_host_is_left_to_it},
         {"strays are found by their cookie", strays_are_found_by_their_cookie},
+        {"a cookie is found wherever it stands in an environment",
+         a_cookie_is_found_wherever_it_stands_in_an_environment},
         {"strays are found by their group", strays_are_found_by_their_group},
         {"a zombie is no stray", a_zombie_is_no_stray},
         {"the searcher is not its own stray", the_searcher_is_not_its_own_stray},
