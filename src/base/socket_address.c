@@ -25,3 +25,20 @@ int weir__socket_address(struct sockaddr_un *address, const char *path, struct w
     strcpy(address->sun_path, path);
     return 0;
 }
+
+int weir__socket_peer(int fd, uid_t *user)
+{
+#ifndef HAVE_GETPEEREID
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    int status = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+
+    if (status == 0)
+        *user = peer.uid;
+    return status;
+#else
+    gid_t group;
+
+    return getpeereid(fd, user, &group);
+#endif
+}

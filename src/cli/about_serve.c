@@ -62,6 +62,26 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = serving,
         .help = "calls that may wait for a worker; more are refused at once (1024)",
     },
+    [SERVE_MAX_CALLS] = {
+        .name = "max-calls", .kind = CLI_COUNT, .offset = AT(max_calls), .metavar = "N",
+        .group = serving,
+        .help = "calls that a connection may have open; more are refused (4096)",
+    },
+    [SERVE_MAX_CONNECTIONS] = {
+        .name = "max-connections", .kind = CLI_COUNT, .offset = AT(max_connections),
+        .metavar = "N",
+        .group = serving,
+        .help = "connections at a time; more are refused with a message (1024)",
+    },
+    [SERVE_MAX_MEMORY] = {
+        .name = "max-memory", .kind = CLI_SIZE, .offset = AT(max_memory), .metavar = "SIZE",
+        .group = serving,
+        .help = "memory for requests and unread answers of all connections (256M)",
+        .more = "Beyond three quarters of it the connection that holds most is not read; beyond "
+                "all of it, or when that connection is stuck for 5 seconds, it is closed. At "
+                "least 1M. What workers and their pipes hold is not counted: at most the calls "
+                "that a worker has at a time, and one line from each.",
+    },
     [SERVE_WINDOW] = {
         .name = "window", .kind = CLI_NUMBER, .offset = AT(window), .metavar = "N",
         .group = serving,

@@ -12,7 +12,8 @@ struct serve_values {
     struct cli_list workers;
     const char *socket, *launcher, *cwd;
     struct cli_list env;
-    uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss;
+    uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss,
+        max_calls, max_connections, max_memory;
     int64_t recycle_age_ms, start_timeout_ms, grace_ms, drain_ms;
     uint64_t limits[WEIR_LIMIT_COUNT];
 };
@@ -27,6 +28,9 @@ enum serve_option {
     SERVE_LIMIT,
     SERVE_SOCKET,
     SERVE_MAX_QUEUE,
+    SERVE_MAX_CALLS,
+    SERVE_MAX_CONNECTIONS,
+    SERVE_MAX_MEMORY,
     SERVE_WINDOW,
     SERVE_MIN_READY,
     SERVE_RECYCLE_CALLS,

@@ -103,6 +103,10 @@ static int read_command_line(struct errand *errand)
                 (unsigned long long)values->min_ready, (unsigned long long)values->count);
         status = CLI_USAGE;
     }
+    if (status == 0 && values->max_memory < WEIR__MAX_MEMORY_LEAST) {
+        cli_say(&cli_serve, "--max-memory must be at least 1M");
+        status = CLI_USAGE;
+    }
     return status;
 }
 
@@ -269,16 +273,39 @@ static int start_workers(struct errand *errand, struct weir_error *error)
     return 0;
 }
 
+/* Returns 0, or the status to exit with.  Nobody is served yet: a signal ends us. */
+static int bind_place(struct errand *errand)
+{
+    struct caught caught;
+    struct weir_error error;
+
+    while ((errand->fd = weir__socket_bind(errand->path, signals_fd(), &error)) < 0) {
+        if (error.status != WEIR_ERR_TIMEOUT || !signals_take(&caught))
+            return say(errand, CLI_FAILED, error.text);
+        if (caught.number == SIGTSTP || caught.number == SIGTTIN || caught.number == SIGTTOU)
+            signals_stop(caught.number);
+        else if (caught.number != SIGHUP)
+            return CLI_SIGNALED + caught.number;
+    }
+    return 0;
+}
+
 /* The socket is there only when somebody can be served. */
 static int open_doors(struct errand *errand)
 {
     struct weir_error error;
 
     if (errand->path != NULL) {
-        errand->fd = weir__socket_bind(errand->path, &error);
-        if (errand->fd < 0)
-            return say(errand, CLI_FAILED, error.text);
+        int status = bind_place(errand);
+
+        if (status != 0)
+            return status;
     }
+    errand->server.limits = (struct weir__server_limits){
+        .max_calls = errand->values.max_calls,
+        .max_connections = errand->values.max_connections,
+        .max_memory = errand->values.max_memory,
+    };
     errand->server.concurrency = (unsigned)(errand->values.count * errand->values.workers.count);
     if (weir__server_open(&errand->server, errand->weir, errand->pool, errand->fd, &error) < 0)
         return say(errand, CLI_FAILED, error.text);
@@ -328,6 +355,9 @@ int cmd_serve(int argc, char **argv)
     errand.values = (struct serve_values){
         .count = defaults.workers,
         .max_queue = defaults.max_queue,
+        .max_calls = WEIR__MAX_CALLS,
+        .max_connections = WEIR__MAX_CONNECTIONS,
+        .max_memory = WEIR__MAX_MEMORY,
         .start_timeout_ms = defaults.start_timeout_ms,
         .grace_ms = defaults.grace_ms,
         .recycle_age_ms = defaults.recycle_age_ms,

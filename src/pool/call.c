@@ -337,11 +337,16 @@ static void write_credit(struct weir_call *call, int64_t n)
         weir__peer_give(call->peer);
 }
 
+static int64_t sum(int64_t credit, int64_t n)
+{
+    return credit > WEIR__CREDIT_MAX - n ? WEIR__CREDIT_MAX : credit + n;
+}
+
+/* One that waits for a worker has it from its start. */
 void weir__call_grant(struct weir_call *call, int64_t n)
 {
-    call->receiver.granted = call->receiver.granted > WEIR__CREDIT_MAX - n
-                                 ? WEIR__CREDIT_MAX
-                                 : call->receiver.granted + n;
+    call->all_granted = sum(call->all_granted, n);
+    call->receiver.granted = sum(call->receiver.granted, n);
     write_credit(call, n);
 }
 

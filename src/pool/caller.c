@@ -121,6 +121,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->idempotent = options->idempotent;
     call->input = options->input;
     call->credit = options->credit;
+    call->all_granted = options->credit;
     call->only_kind = options->kind;
     call->deadline = (struct weir__alarm){.ring = weir__call_deadline, .owner = call};
     call->ladder = (struct weir__alarm){.ring = weir__call_ladder, .owner = call};

@@ -202,7 +202,7 @@ static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir_
 {
     *terms = (struct weir__call_terms){
         .deadline_ms = -1,
-        .credit = call->has_output ? call->credit : 0,
+        .credit = call->has_output ? (uint64_t)call->all_granted : 0,
         .input = call->input,
         .traceparent = call->traceparent,
         .tracestate = call->tracestate,
@@ -238,7 +238,7 @@ static void send(struct weir__peer *peer, struct weir_call *call)
     call->state = WEIR__CALL_SENT;
     call->offset = peer->worker.all_sent;
     call->sender = (struct weir__sender){0};
-    call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->credit};
+    call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->all_granted};
     call->reply.attempts++;
     call->reply.queued_ns = now_ns - call->started_ns;
     call->reply.pid = peer->greeting.pid > 0 ? peer->greeting.pid : peer->worker.result.pid;

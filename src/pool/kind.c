@@ -24,6 +24,14 @@ const json_t *weir__kind_method(const struct weir__kind *kind, const char *name)
     return json_object_get(kind->methods, name);
 }
 
+int weir__pool_streams(const struct weir_pool *pool, const char *method)
+{
+    for (size_t i = 0; i < pool->kind_count; i++)
+        if (json_object_get(weir__kind_method(&pool->kinds[i], method), "stream") != NULL)
+            return 1;
+    return 0;
+}
+
 /* --- Keeping the number ---------------------------------------------------- */
 
 static struct weir__peer *find_old(const struct weir__kind *kind)

@@ -87,7 +87,8 @@ struct weir_call {
     const char *traceparent, *tracestate;
     int64_t deadline_ns; /* INT64_MAX: none */
     int idempotent, input;
-    unsigned credit;
+    unsigned credit;     /* at its start */
+    int64_t all_granted; /* and since: what a worker that has it anew may send */
     int only_kind; /* -1: any */
 
     struct weir__kind *kind; /* NULL: nobody knows yet */
@@ -244,6 +245,8 @@ void weir__kind_succeeded(struct weir__kind *kind);
 void weir__kind_restart_due(void *owner);
 unsigned weir__kind_ready(const struct weir__kind *kind);
 const json_t *weir__kind_method(const struct weir__kind *kind, const char *name);
+/* Whether a method is known to have a stream, either way. */
+int weir__pool_streams(const struct weir_pool *pool, const char *method);
 
 /* peer.c */
 int weir__peer_start(struct weir__kind *kind, struct weir_error *error);

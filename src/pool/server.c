@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,14 @@
 #include "base/strays.h"
 #include "pool/session.h"
 #include "proc/context.h"
+#include "rpc/write.h"
 
 enum {
     BACKLOG = 128,
     RETRY_MS = 200,   /* when no descriptor is to be had */
+    LOCK_MS = 5000,
+    UNLOCK_MS = 500, /* the lock spares a race in the end, no more */
+    LOCK_RETRY_MS = 20,
     NAME_TRIES = 100, /* for a name beside the socket's that is not taken */
     NAME_DIGITS = 16,
 };
@@ -105,12 +110,39 @@ static int bind_beside(int fd, const char *path, struct weir_error *error)
     return 0;
 }
 
+/* Waits for a lock that others may hold, who may never let go of it: anyone who may read
+ * the directory. */
+static int take_lock(int fd, int wake_fd, int64_t patience_ms, const char *path,
+                     struct weir_error *error)
+{
+    int64_t until_ns = weir__clock_ns() + patience_ms * 1000000;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot lock the directory of %.200s",
+                              path);
+        if (weir__clock_ns() > until_ns)
+            return weir__fail(error, WEIR_ERR_TIMEOUT, 0,
+                              "another process has held a lock on the directory of %.200s for %g "
+                              "s: find it with lslocks or fuser, or choose another --socket",
+                              path, (double)patience_ms / 1000);
+        if (poll(&wake, 1, LOCK_RETRY_MS) > 0)
+            return weir__fail(error, WEIR_ERR_TIMEOUT, 0,
+                              "interrupted while waiting for a lock on the directory of %.200s",
+                              path);
+    }
+    return 0;
+}
+
 /* The directory, held against others who want the same place.  Returns a
  * descriptor, or a negative status. */
-static int lock_directory(const char *path, struct weir_error *error)
+static int lock_directory(const char *path, int wake_fd, int64_t patience_ms,
+                          struct weir_error *error)
 {
     char *copy = strdup(path);
-    int fd;
+    int fd, status;
 
     if (copy == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
@@ -119,19 +151,21 @@ static int lock_directory(const char *path, struct weir_error *error)
     if (fd < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open the directory of %.200s",
                           path);
-    while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
-        continue;
-    return fd;
+    status = take_lock(fd, wake_fd, patience_ms, path, error);
+    if (status == 0)
+        return fd;
+    weir__close(&fd);
+    return status;
 }
 
-int weir__socket_bind(const char *path, struct weir_error *error)
+int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error)
 {
     struct sockaddr_un address;
     int status = weir__socket_address(&address, path, error), fd = -1, directory;
 
     if (status < 0)
         return status;
-    directory = lock_directory(path, error);
+    directory = lock_directory(path, wake_fd, LOCK_MS, error);
     if (directory < 0)
         return directory;
     status = check_place(path, error);
@@ -152,7 +186,7 @@ void weir__socket_unbind(const char *path, int fd)
     struct sockaddr_un address, there;
     socklen_t length = sizeof address;
     struct stat now;
-    int directory = lock_directory(path, NULL);
+    int directory = lock_directory(path, -1, UNLOCK_MS, NULL);
 
     /* A socket and its file have different numbers: the file is still ours if it
      * reaches nobody once we listen no more. */
@@ -169,36 +203,57 @@ void weir__socket_unbind(const char *path, int fd)
 /* Only this user and root are served. */
 static int is_welcome(int fd)
 {
-#ifndef HAVE_GETPEEREID
-    struct ucred peer;
-    socklen_t length = sizeof peer;
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0
-           && (peer.uid == geteuid() || peer.uid == 0);
-#else
     uid_t user;
-    gid_t group;
 
-    return getpeereid(fd, &user, &group) == 0 && (user == geteuid() || user == 0);
-#endif
+    return weir__socket_peer(fd, &user) == 0 && (user == geteuid() || user == 0);
+}
+
+/* Says why to a client that is not served, if it can be said at once; takes fd. */
+static void __attribute__((format(printf, 2, 3))) send_away(int fd, const char *format, ...)
+{
+    struct weir__buffer line = {0};
+    char sentence[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (weir__write_error(&line, weir__slice_of("null"), -33005, sentence,
+                          (struct weir__slice){NULL, 0})
+        == 0)
+        (void)!weir__write_no_sigpipe(fd, line.bytes, line.length);
+    weir__buffer_clear(&line);
+    weir__close(&fd);
+}
+
+static void admit(struct weir__server *server, int fd)
+{
+    if (!is_welcome(fd)) {
+        server->refused_users++;
+        send_away(fd, "only user %lu and root are served here", (unsigned long)geteuid());
+    } else if (server->connections >= server->limits.max_connections) {
+        server->refused_connections++;
+        send_away(fd, "the server has %zu connections, the limit (--max-connections): try later",
+                  server->connections);
+    } else {
+        weir__session_open(server, fd, NULL);
+    }
 }
 
 static void accept_some(void *data, int bits)
 {
     struct weir__server *server = data;
-    int fd;
+    int fd = -1;
 
     (void)bits;
-    while ((fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        if (is_welcome(fd)) {
-            weir__session_open(server, fd, NULL);
-        } else {
-            server->refused++;
-            weir__close(&fd);
-        }
+    for (int i = 0; i < BACKLOG; i++) {
+        fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+            break;
+        admit(server, fd);
     }
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-        return;
+    if (fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return; /* those that are left wake us again */
     /* EMFILE, ENFILE, ENOMEM: the connection waits, and would wake us again at once. */
     weir__watch_set(server->watch, 0);
     weir__timer_start(server->retry, RETRY_MS);
@@ -231,6 +286,8 @@ static void open_here(void *data)
     if (opening->status >= 0)
         opening->status =
             weir__timer_new(loop, accept_again, server, &server->retry, opening->error);
+    if (opening->status >= 0)
+        opening->status = weir__server_begin(server, opening->error);
 }
 
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
@@ -262,14 +319,13 @@ void weir__server_stop(struct weir__server *server)
     weir__context_do(server->weir, stop_here, server);
 }
 
-/* A descriptor that is owed bytes, or -1. */
-static int who_is_owed(const struct weir__server *server)
+static int is_anyone_owed(const struct weir__server *server)
 {
     for (const struct weir__session *session = server->sessions; session != NULL;
          session = session->next)
         if (weir__session_owes(session))
-            return session->fd;
-    return -1;
+            return 1;
+    return 0;
 }
 
 static void close_here(void *data)
@@ -279,6 +335,7 @@ static void close_here(void *data)
     stop_here(server);
     while (server->sessions != NULL)
         weir__session_close(server->sessions);
+    weir__server_end(server);
 }
 
 void weir__server_close(struct weir__server *server, int64_t flush_ms)
@@ -287,10 +344,13 @@ void weir__server_close(struct weir__server *server, int64_t flush_ms)
 
     if (server->weir == NULL)
         return;
-    while (who_is_owed(server) >= 0 && (left_ms = (until_ns - weir__clock_ns()) / 1000000) > 0) {
+    while (is_anyone_owed(server) && (left_ms = (until_ns - weir__clock_ns()) / 1000000) > 0) {
         struct pollfd fd = {.fd = weir_fd(server->weir), .events = POLLIN};
+        int next_ms = weir_timeout_ms(server->weir);
 
-        poll(&fd, 1, (int)(left_ms < 100 ? left_ms : 100));
+        if (left_ms > 100)
+            left_ms = 100;
+        poll(&fd, 1, next_ms >= 0 && next_ms < left_ms ? next_ms : (int)left_ms);
         weir_dispatch(server->weir, NULL);
     }
     weir__context_do(server->weir, close_here, server);

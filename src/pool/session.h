@@ -13,25 +13,29 @@
 
 /* One request of a client's that a worker has.
  *
- *   OPEN --the pool's outcome--> answered and freed
+ *   OPEN --the pool's outcome, a broken rule, the end of its connection--> gone
  */
 struct weir__errand {
     struct weir__session *session;
-    struct weir__errand *next, **link;
+    struct weir__errand *next, **link;           /* all of the session */
+    struct weir__errand *next_same, **same_link; /* those of the same place in its table */
+    struct weir__errand *next_due, **due_link;   /* those with credit to pass on; link NULL: no */
     weir_call_t *call;
-    struct weir__batch *batch; /* NULL: it came alone */
-    struct weir__slice id;     /* its own copy */
-    uint64_t granted;          /* input credit told to the client, of what the worker has given */
-    int input;                 /* it has an input stream that is open */
-    int output;                /* it was given credit for values */
-    int64_t promised;          /* of that credit, what the worker does not have yet */
-    int64_t under_way;         /* and what it has: values that may come */
+    struct weir__batch *batch;  /* NULL: it came alone */
+    struct weir__slice id, key; /* its own copies; key: what it is found by */
+    char *owned_key;
+    size_t hash, weight;
+    uint64_t granted;  /* input credit told to the client, of what the worker has given */
+    int input;         /* it has an input stream that is open */
+    int64_t promised;  /* credit for values that the worker does not have yet */
+    int64_t under_way; /* and that it has: values that may come */
 };
 
 /* Requests that came in one line, and are answered in one. */
 struct weir__batch {
     struct weir__buffer answers;
-    size_t open;
+    size_t open;  /* calls, and one more until all elements are heard */
+    size_t heard; /* elements */
 };
 
 struct weir__session {
@@ -40,12 +44,24 @@ struct weir__session {
     int fd;
     weir__watch *watch;
     weir_lines *lines;
+    struct weir__batch *batch; /* whose elements are being heard; they are in lines */
+    struct weir__slice rest;   /* of it */
     struct weir__buffer sending;
     size_t sent;
+
     struct weir__errand *errands;
-    size_t outputs; /* errands with output */
-    int hearing;    /* answers gather until the burst of lines is over */
-    int ending;     /* closes when all is sent */
+    size_t errand_count;
+    struct weir__errand **table; /* by key; as many as a power of two */
+    size_t table_size;
+    struct weir__errand *due, **last_due;
+
+    size_t weight;       /* that the server has counted */
+    size_t calls_weight; /* of its calls and batches */
+    int hearing;         /* answers gather until the burst of lines is over */
+    int is_paused;       /* there is more to hear, in a later turn */
+    int is_held;         /* not read: the server's memory is short */
+    int has_taken;       /* it has read something since it was looked at last */
+    int ending;          /* closes when all is sent */
     int is_over;
 };
 
@@ -55,7 +71,7 @@ int weir__session_open(struct weir__server *server, int fd, struct weir_error *e
 /* Cancels its calls and closes it. */
 void weir__session_close(struct weir__session *session);
 
-/* Whether the client is owed bytes. */
+/* Whether the client is owed bytes, or an answer. */
 int weir__session_owes(const struct weir__session *session);
 
 /* session.c, for errand.c */
@@ -69,15 +85,22 @@ void weir__session_leave_batch(struct weir__session *session, struct weir__batch
 /* What was added goes out now, or when the burst of lines that is being heard is over. */
 void weir__session_sent(struct weir__session *session, int status);
 
+/* session.c, for bounds.c */
+size_t weir__session_weight(const struct weir__session *session);
+/* Is read no more, or again. */
+void weir__session_hold(struct weir__session *session, int hold);
+/* Puts the client out, with a sentence if it can be said at once. */
+void weir__session_drop(struct weir__session *session, const char *why);
+
 /* errand.c, for session.c */
 /* Starts the call that a request asks for, or answers why not. */
 void weir__errand_start(struct weir__session *session, struct weir__batch *batch,
                         const struct weir__message *message);
 /* A notification: of one of the calls, perhaps. */
 void weir__errand_notice(struct weir__session *session, const struct weir__message *message);
-/* Passes some of its credit on to the worker; returns whether it did.  Calls may end. */
-int weir__errand_grant(struct weir__errand *errand);
-/* Cancels it, and tells nobody. */
-void weir__errand_free(struct weir__errand *errand);
+/* Passes credit of the first one that is due on to its worker.  Calls may end. */
+void weir__errand_grant(struct weir__session *session);
+/* Cancels it without an answer: the client has gone. */
+void weir__errand_drop(struct weir__errand *errand);
 
 #endif

@@ -391,9 +391,16 @@ static char *put_utf8(char *to, long code)
     return to;
 }
 
+/* What the decoded text is for. */
+enum decoding {
+    EXACT,     /* a string with its length */
+    C_STRING,  /* a NUL character becomes U+FFFD */
+    COMPARING, /* a lone surrogate stays what it is */
+};
+
 /* Undoes a \u escape, and the one behind it where both make a character; *at is
  * at its first digit and goes behind the last. */
-static char *put_escaped(char *to, const char **at, const char *end)
+static char *put_escaped(char *to, const char **at, const char *end, enum decoding decoding)
 {
     long code = hex4(*at, end), low;
 
@@ -402,25 +409,19 @@ static char *put_escaped(char *to, const char **at, const char *end)
         && (low = hex4(*at + 2, end)) >= 0xdc00 && low < 0xe000) {
         *at += 6;
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    } else if (code >= 0xd800 && code < 0xe000) {
+    } else if ((code >= 0xd800 && code < 0xe000 && decoding != COMPARING)
+               || (code == 0 && decoding == C_STRING)) {
         code = 0xfffd;
     }
     return put_utf8(to, code);
 }
 
-char *weir__slice_string(struct weir__slice slice, size_t *length)
+/* Writes what is between the quotes to to, which has room for the slice.  Returns its end. */
+static char *decode(struct weir__slice slice, char *to, enum decoding decoding)
 {
     static const char from[] = "bfnrt", into[] = "\b\f\n\r\t";
-    const char *at, *end;
-    char *text, *to;
+    const char *at = slice.bytes + 1, *end = slice.bytes + slice.length - 1;
 
-    if (slice.length < 2 || slice.bytes[0] != '"')
-        return NULL;
-    at = slice.bytes + 1;
-    end = slice.bytes + slice.length - 1;
-    text = to = malloc(slice.length);
-    if (text == NULL)
-        return NULL;
     while (at < end) {
         const char *known;
 
@@ -428,15 +429,46 @@ char *weir__slice_string(struct weir__slice slice, size_t *length)
             *to++ = *at++;
         } else if (at[1] == 'u') {
             at += 2;
-            to = put_escaped(to, &at, end);
+            to = put_escaped(to, &at, end, decoding);
         } else {
             known = strchr(from, at[1]);
             *to++ = known != NULL ? into[known - from] : at[1];
             at += 2;
         }
     }
-    *to = '\0';
+    return to;
+}
+
+char *weir__slice_string(struct weir__slice slice, size_t *length)
+{
+    char *text, *end;
+
+    if (slice.length < 2 || slice.bytes[0] != '"')
+        return NULL;
+    text = malloc(slice.length);
+    if (text == NULL)
+        return NULL;
+    end = decode(slice, text, length != NULL ? EXACT : C_STRING);
+    *end = '\0';
     if (length != NULL)
-        *length = (size_t)(to - text);
+        *length = (size_t)(end - text);
     return text;
+}
+
+struct weir__slice weir__id_key(struct weir__slice id, char **owned)
+{
+    char *end;
+
+    *owned = NULL;
+    if (id.length == 2 && memcmp(id.bytes, "-0", 2) == 0)
+        return (struct weir__slice){"0", 1};
+    if (id.length < 2 || id.bytes[0] != '"' || memchr(id.bytes, '\\', id.length) == NULL)
+        return id;
+    *owned = malloc(id.length);
+    if (*owned == NULL)
+        return (struct weir__slice){NULL, 0};
+    (*owned)[0] = '"'; /* as a string without escapes begins and ends */
+    end = decode(id, *owned + 1, COMPARING);
+    *end++ = '"';
+    return (struct weir__slice){*owned, (size_t)(end - *owned)};
 }

@@ -62,7 +62,14 @@ char weir__slice_type(struct weir__slice slice);
 int64_t weir__slice_number(struct weir__slice slice);
 
 /* The string with its escapes undone, NUL-terminated; lone surrogates become
- * U+FFFD.  The caller owns it: free().  NULL: it is no string, or memory is short. */
+ * U+FFFD.  Without length a NUL character becomes U+FFFD too, so that the text is never
+ * cut there.  The caller owns it: free().  NULL: not a string, or memory is short. */
 char *weir__slice_string(struct weir__slice slice, size_t *length);
+
+/* What an id is compared by: two spellings of one id ("a" and "\u0061", 0 and -0) have the
+ * same key, and ids of different values or types never do.  The key is the slice itself
+ * where that needs no work; else it is in *owned, which the caller frees.  bytes NULL:
+ * memory is short. */
+struct weir__slice weir__id_key(struct weir__slice id, char **owned);
 
 #endif

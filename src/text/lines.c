@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "text/lines.h"
 
 /* A buffer this large is given back once it is empty and no longer needed. */
 enum { KEEP_CAPACITY = 1 << 20 };
@@ -40,6 +41,20 @@ void weir_lines_free(weir_lines *lines)
     free(lines);
 }
 
+size_t weir__lines_used(const weir_lines *lines)
+{
+    return lines->end;
+}
+
+void weir__lines_trim(weir_lines *lines, size_t keep)
+{
+    if (lines->start < lines->end || lines->capacity <= keep)
+        return;
+    free(lines->bytes);
+    lines->bytes = NULL;
+    lines->capacity = lines->start = lines->scanned = lines->end = 0;
+}
+
 /* Moves the unread bytes to the front of a block of the given capacity. */
 static void settle(weir_lines *lines, char *bytes, size_t capacity)
 {
@@ -62,20 +77,18 @@ static void settle(weir_lines *lines, char *bytes, size_t capacity)
 static int make_room(weir_lines *lines, size_t extra, struct weir_error *error)
 {
     size_t unread = lines->end - lines->start;
-    size_t capacity = lines->capacity * 2;
+    size_t capacity;
     char *bytes;
 
-    if (unread == 0 && lines->capacity > KEEP_CAPACITY && extra < lines->capacity / 16) {
-        free(lines->bytes);
-        lines->bytes = NULL;
-        lines->capacity = capacity = lines->start = lines->scanned = lines->end = 0;
-    }
+    if (extra < lines->capacity / 16)
+        weir__lines_trim(lines, KEEP_CAPACITY);
     if (extra <= lines->capacity - lines->end)
         return 0;
     if (lines->start >= unread && extra <= lines->capacity - unread) {
         settle(lines, lines->bytes, lines->capacity);
         return 0;
     }
+    capacity = lines->capacity * 2;
     if (capacity < unread + extra)
         capacity = unread + extra;
     bytes = extra <= SIZE_MAX - unread ? malloc(capacity) : NULL;

@@ -86,6 +86,11 @@ def stubborn(path: str) -> None:
 
 
 @function
+def big(length: int) -> str:
+    return "x" * length
+
+
+@function
 def fail(text: str) -> None:
     raise ValueError(text)
 

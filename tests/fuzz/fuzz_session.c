@@ -128,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     pretend_open(&pretend);
     server.weir = pretend.weir;
     server.pool = open_pool(pretend.weir);
+    HOLDS(weir__server_begin(&server, NULL) == 0);
     HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     HOLDS(weir__session_open(&server, ends[0], NULL) == 0);
     pretend_turn(&pretend);

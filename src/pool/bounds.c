@@ -1,0 +1,147 @@
+/* What all connections of a server take together.
+ *
+ * Each connection has a weight: the bytes held for it, as half a line, requests whose calls
+ * are open, and answers that the client has not read.  Of the limit for all of them
+ *
+ *   up to 3/4    nothing happens
+ *   beyond       the heaviest connection is held: what it sends is not read
+ *   held 5 s     it is dropped if it cannot get lighter: it has no call open, and its client
+ *                has read nothing
+ *   beyond all   the heaviest is dropped at once, until the rest fits
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "pool/session.h"
+#include "proc/context.h"
+
+enum { PATIENCE_MS = 5000 };
+
+/* --- Life ------------------------------------------------------------------ */
+
+static void look_at_held(void *data);
+
+int weir__server_begin(struct weir__server *server, struct weir_error *error)
+{
+    struct weir__server_limits *limits = &server->limits;
+
+    if (limits->max_calls == 0)
+        limits->max_calls = WEIR__MAX_CALLS;
+    if (limits->max_connections == 0)
+        limits->max_connections = WEIR__MAX_CONNECTIONS;
+    if (limits->max_memory == 0)
+        limits->max_memory = WEIR__MAX_MEMORY;
+    return weir__timer_new(server->weir->loop, look_at_held, server, &server->patience, error);
+}
+
+void weir__server_end(struct weir__server *server)
+{
+    weir__timer_close(&server->patience);
+}
+
+/* --- Memory ---------------------------------------------------------------- */
+
+static struct weir__session *find_heaviest(const struct weir__server *server)
+{
+    struct weir__session *heaviest = NULL;
+
+    for (struct weir__session *session = server->sessions; session != NULL; session = session->next)
+        if (!session->is_over && (heaviest == NULL || session->weight > heaviest->weight))
+            heaviest = session;
+    return heaviest;
+}
+
+static size_t mark_of(const struct weir__server *server)
+{
+    return server->limits.max_memory / 4 * 3;
+}
+
+static void hold(struct weir__server *server, struct weir__session *session)
+{
+    struct weir__session *before = server->held;
+
+    if (before == session)
+        return;
+    server->held = session;
+    if (before != NULL)
+        weir__session_hold(before, 0);
+    if (session == NULL)
+        return;
+    session->has_taken = 0;
+    weir__session_hold(session, 1);
+    weir__timer_start(server->patience, PATIENCE_MS);
+}
+
+static void drop(struct weir__server *server, struct weir__session *session)
+{
+    server->dropped++;
+    weir__session_drop(session, "the server is short of memory, and this connection has most of "
+                                "it: send less at a time, read answers sooner, or raise "
+                                "--max-memory");
+}
+
+static void look_at_held(void *data)
+{
+    struct weir__server *server = data;
+    struct weir__session *session = server->held;
+
+    if (session == NULL)
+        return;
+    if (session->errands == NULL && !session->has_taken) {
+        drop(server, session);
+        return;
+    }
+    session->has_taken = 0;
+    weir__timer_start(server->patience, PATIENCE_MS);
+}
+
+void weir__server_weigh(struct weir__server *server, struct weir__session *session)
+{
+    size_t weight = weir__session_weight(session);
+    struct weir__session *heaviest;
+
+    server->memory += weight - session->weight;
+    session->weight = weight;
+    if (server->memory <= mark_of(server)) {
+        hold(server, NULL);
+        return;
+    }
+    heaviest = find_heaviest(server);
+    if (server->memory > server->limits.max_memory && heaviest != NULL)
+        drop(server, heaviest); /* comes back here, with less */
+    else
+        hold(server, heaviest);
+}
+
+/* --- Figures ---------------------------------------------------------------- */
+
+/* Those of the pool, and a member "server". */
+char *weir__server_stats(struct weir__server *server)
+{
+    char *text = weir_pool_stats(server->pool), figures[640];
+    struct weir__buffer all = {0};
+    int status = text == NULL ? -1 : 0;
+
+    snprintf(figures, sizeof figures,
+             ",\"server\":{\"connections\":%zu,\"max_connections\":%zu,\"open_calls\":%zu,"
+             "\"max_calls\":%zu,\"memory\":%zu,\"max_memory\":%zu,\"held\":%d,"
+             "\"refused_users\":%" PRIu64 ",\"refused_connections\":%" PRIu64
+             ",\"refused_calls\":%" PRIu64 ",\"dropped\":%" PRIu64 "}}",
+             server->connections, server->limits.max_connections, server->calls,
+             server->limits.max_calls, server->memory, server->limits.max_memory,
+             server->held != NULL, server->refused_users, server->refused_connections,
+             server->refused_calls, server->dropped);
+    if (status >= 0)
+        status = weir__buffer_add(&all, text, strlen(text) - 1, NULL); /* without its brace */
+    if (status >= 0)
+        status = weir__buffer_add(&all, figures, strlen(figures) + 1, NULL);
+    free(text);
+    if (status < 0)
+        weir__buffer_clear(&all);
+    return all.bytes;
+}
