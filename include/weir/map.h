@@ -42,7 +42,7 @@ extern "C" {
 /* What becomes of the run when a record is dead. */
 enum weir_map_on_error {
     WEIR_MAP_FAIL,        /* it ends, with status 3 */
-    WEIR_MAP_SKIP,        /* it goes on; status 1 at the end */
+    WEIR_MAP_SKIP,        /* it goes on; status 1 at the end, but see max_dead */
     WEIR_MAP_DEAD_LETTER, /* the same, and the record is written to dead_letter */
 };
 
@@ -78,7 +78,13 @@ struct weir_map_options {
     int64_t grace_ms;          /* 5000 */
     unsigned retries;          /* 2: dead after the third failure */
     enum weir_map_on_error on_error;
-    const char *dead_letter; /* file; NULL: none */
+    const char *dead_letter; /* file; NULL: none.  Letters are appended, each whole, under the
+                                file's lock: many maps may have the same one.  With a checkpoint it
+                                is this map's alone.  In its name %p stands for the process's
+                                number, %h for the host, %n for the task's number (the first set
+                                of SLURM_ARRAY_TASK_ID, SPARK_PARTITION_ID,
+                                mapreduce_task_partition, PBS_ARRAY_INDEX, LSB_JOBINDEX and
+                                SLURM_PROCID; else 0), %% for a percent sign */
 
     size_t max_record; /* bytes; 16 MiB */
     int unchecked;     /* input is not checked for being JSON; replies always are */
@@ -95,6 +101,8 @@ struct weir_map_options {
     size_t window;        /* records in flight per worker at most; 4096 */
     size_t window_bytes;  /* bytes of them; 1 MiB */
     size_t reorder_bytes; /* replies waiting for an earlier one; 64 MiB */
+
+    uint64_t max_dead; /* up to this many dead records the status is 0; not with WEIR_MAP_FAIL.  0 */
 };
 
 void weir_map_options_init(struct weir_map_options *options);
@@ -124,6 +132,7 @@ struct weir_map_report {
     struct weir_map_worker *workers;
     size_t worker_count;
     char *checkpoint;
+    uint64_t max_dead;
 };
 
 void weir_map_report_clear(struct weir_map_report *report);

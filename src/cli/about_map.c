@@ -72,14 +72,30 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .group = failures,
         .help = "when a record is dead: fail (default), skip, or dead-letter",
         .more = "`fail`: the run ends, with status 3. `skip`: it goes on without the record, and "
-                "ends with 1. `dead-letter`: the same, and `--dead-letter` keeps the record.",
+                "ends with 1 (`--max-dead`). `dead-letter`: the same, and `--dead-letter` keeps the record.",
     },
     [MAP_DEAD_LETTER] = {
         .name = "dead-letter", .kind = CLI_FILE, .offset = AT(dead_letter), .metavar = "FILE",
         .group = failures,
         .help = "write dead records there, with what became of them, and go on",
         .more = "A JSON object a line: `docs/schemas/dead-letter.schema.json` explains it. It "
-                "implies `--on-error dead-letter`.",
+                "implies `--on-error dead-letter`. Letters are appended to what is there, each "
+                "whole, under the file's lock, so that several runs may share a file; with "
+                "`--checkpoint` the file is locked for the whole run, and what was written since "
+                "the last checkpoint is cut off when the run is resumed. In the name `%p` stands "
+                "for weir's process number, `%h` for the host's name, `%n` for the task's number "
+                "and `%%` for a percent sign. The task's number is the first of these variables "
+                "that is set: `SLURM_ARRAY_TASK_ID`, `SPARK_PARTITION_ID`, "
+                "`mapreduce_task_partition`, `PBS_ARRAY_INDEX`, `LSB_JOBINDEX`, `SLURM_PROCID`; "
+                "else it is 0.",
+    },
+    [MAP_MAX_DEAD] = {
+        .name = "max-dead", .kind = CLI_NUMBER, .offset = AT(max_dead), .metavar = "N",
+        .group = failures,
+        .help = "up to N dead records are a success: status 0 (0)",
+        .more = "Each is still skipped, or kept by `--dead-letter`, and counted in the report. "
+                "With more the status is 1. It means nothing where the first dead record ends "
+                "the run (`--on-error fail`).",
     },
     [MAP_RETRIES] = {
         .name = "retries", .kind = CLI_NUMBER, .offset = AT(retries), .metavar = "N",
@@ -275,8 +291,8 @@ static const struct cli_example examples[] = {
 };
 
 static const struct cli_exit exits[] = {
-    {"0", "every record was answered or dropped"},
-    {"1", "some records are dead, all others were answered or dropped"},
+    {"0", "every record was answered or dropped, or is one of the dead that `--max-dead` allows"},
+    {"1", "more records are dead than `--max-dead` allows, all others were answered or dropped"},
     {"2", "a bad option: nothing was started"},
     {"3", "it ended at a record that is dead (`--on-error fail`), or at replies out of step"},
     {"4", "the worker cannot run: it cannot be started, or dies without any reply"},

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 
 struct map_values {
-    uint64_t workers, retries, window;
+    uint64_t workers, retries, window, max_dead;
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
@@ -31,6 +31,7 @@ enum map_option {
     MAP_MAX_RECORD,
     MAP_ON_ERROR,
     MAP_DEAD_LETTER,
+    MAP_MAX_DEAD,
     MAP_RETRIES,
     MAP_RECORD_TIMEOUT,
     MAP_CHECKPOINT,

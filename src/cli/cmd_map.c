@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <weir/weir.h>
@@ -15,6 +16,7 @@
 #include "cli/progress_map.h"
 #include "cli/report.h"
 #include "cli/watch.h"
+#include "flow/letter_file.h"
 #include "text/words.h"
 
 enum {
@@ -79,6 +81,10 @@ static int check_failures(struct errand *errand)
         return voice_say(&errand->voice, CLI_USAGE,
                          "--on-error %s writes no dead letters: leave it or --dead-letter out",
                          values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
+    if (values->on_error == WEIR_MAP_FAIL && cli_given(&errand->parsed, MAP_MAX_DEAD))
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--max-dead allows dead records, but the first one ends the run: give "
+                         "--dead-letter FILE or --on-error skip, too");
     return 0;
 }
 
@@ -219,6 +225,7 @@ static int prepare(struct errand *errand)
     output_set_deadline(weir__clock_ns(), values->timeout_ms);
     options->on_error = (enum weir_map_on_error)values->on_error;
     options->dead_letter = values->dead_letter;
+    options->max_dead = values->max_dead;
     options->max_record = (size_t)values->max_record;
     options->unchecked = values->check;
     options->encoding = (enum weir_map_encoding)values->encoding;
@@ -317,14 +324,22 @@ static int carry_out(struct errand *errand)
 static void explain(struct errand *errand)
 {
     const struct weir_map_report *report = &errand->report;
-    const char *letters = errand->values.dead_letter;
+    const char *pattern = errand->values.dead_letter;
+    char *letters = NULL;
 
-    if (report->status == 0 || report->status == READER_GONE)
+    if (report->status == READER_GONE || (report->status == 0 && report->dead == 0))
         return;
-    if (report->status == 1 && letters != NULL)
-        voice_say(&errand->voice, 0, "%s: see %s", report->reason, letters);
+    if (report->status <= 1 && pattern != NULL)
+        weir__letter_path(pattern, &letters, NULL);
+    if (report->status == 0)
+        voice_say(&errand->voice, 0, "%llu of %llu records %s dead, which --max-dead allows%s%s",
+                  (unsigned long long)report->dead, (unsigned long long)report->records,
+                  report->dead == 1 ? "is" : "are", letters != NULL ? ": see " : "",
+                  letters != NULL ? letters : "");
     else
-        voice_say(&errand->voice, 0, "%s", report->reason);
+        voice_say(&errand->voice, 0, "%s%s%s", report->reason, letters != NULL ? ": see " : "",
+                  letters != NULL ? letters : "");
+    free(letters);
 }
 
 /* Returns 0, or the status to exit with. */

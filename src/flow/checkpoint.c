@@ -135,6 +135,8 @@ void weir__checkpoint_close(struct weir_map *map)
     weir__close(&map->checkpoint.fd);
     free(map->checkpoint.ahead);
     map->checkpoint.ahead = NULL;
+    free(map->checkpoint.first);
+    map->checkpoint.first = NULL;
     map->checkpoint.ahead_count = 0;
 }
 
@@ -234,47 +236,6 @@ static int cut(int fd, uint64_t length, const char *what, struct weir_error *err
     return 0;
 }
 
-int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
-{
-    static const char output[] = "the output", letters[] = "the dead-letter file";
-    struct weir__order *order = &map->order;
-    struct stat file;
-    int status;
-
-    if (fstat(map->out.fd, &file) < 0 || !S_ISREG(file.st_mode))
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "a checkpoint needs a regular file as output: give --output FILE");
-    if (!map->checkpoint.resumes && map->options.output == NULL && file.st_size > 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the output has something in it already, which would be lost: give "
-                          "--output FILE");
-    if (map->out.letters_fd >= 0
-        && (fstat(map->out.letters_fd, &file) < 0 || !S_ISREG(file.st_mode)))
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "a checkpoint needs a regular file for dead letters");
-    if (flock(map->out.fd, LOCK_EX | LOCK_NB) < 0) {
-        refuse(map, "another weir map is at work on the same output");
-        return 0;
-    }
-    if (!is_long_enough(map, map->out.fd, map->checkpoint.output_length, output)
-        || (map->out.letters_fd >= 0
-            && !is_long_enough(map, map->out.letters_fd, map->checkpoint.letters_length, letters)))
-        return 0; /* before either is cut */
-    status = cut(map->out.fd, map->checkpoint.output_length, output, error);
-    if (status == 0 && map->out.letters_fd >= 0)
-        status = cut(map->out.letters_fd, map->checkpoint.letters_length, letters, error);
-    if (status < 0)
-        return status;
-    if (lseek(map->in.fd, (off_t)order->next_offset, SEEK_SET) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot go on in the input");
-    map->in.records.seq = order->next;
-    map->in.records.line = order->next_line;
-    map->in.records.offset = map->in.records.bytes_in = order->next_offset;
-    map->in.records.blank = order->tally.blank;
-    map->out.letters_written = map->checkpoint.letters_length;
-    return 0;
-}
-
 /* What has settled before what comes next. */
 static void write_ahead(struct weir__json_writer *json, const struct weir_map *map)
 {
@@ -302,7 +263,7 @@ static char *make_text(const struct weir_map *map, int finished, int status, siz
         {"offset", order->next_offset},
         {"records_out", tally->records_out},
         {"bytes_out", tally->bytes_out},
-        {"letters", map->out.letters_written},
+        {"letters", map->out.letters.length},
         {"answered", tally->answered},
         {"dropped", tally->dropped},
         {"dead", tally->dead},
@@ -328,6 +289,56 @@ static char *make_text(const struct weir_map *map, int finished, int status, siz
     return weir__json_take(&json, length);
 }
 
+/* What is to be saved before the first letter is written: how long their file was. */
+static int keep_first(struct weir_map *map, struct weir_error *error)
+{
+    size_t length;
+
+    map->checkpoint.first = make_text(map, 0, 0, &length);
+    return map->checkpoint.first != NULL
+               ? 0
+               : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a checkpoint");
+}
+
+int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
+{
+    static const char output[] = "the output", letters[] = "the dead-letter file";
+    struct weir__order *order = &map->order;
+    struct stat file;
+    int status;
+
+    if (fstat(map->out.fd, &file) < 0 || !S_ISREG(file.st_mode))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a checkpoint needs a regular file as output: give --output FILE");
+    if (!map->checkpoint.resumes && map->options.output == NULL && file.st_size > 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the output has something in it already, which would be lost: give "
+                          "--output FILE");
+    if (flock(map->out.fd, LOCK_EX | LOCK_NB) < 0) {
+        refuse(map, "another weir map is at work on the same output");
+        return 0;
+    }
+    if (!map->checkpoint.resumes) /* what is there stays */
+        map->checkpoint.letters_length = map->out.letters.length;
+    if (!is_long_enough(map, map->out.fd, map->checkpoint.output_length, output)
+        || (map->out.letters.fd >= 0
+            && !is_long_enough(map, map->out.letters.fd, map->checkpoint.letters_length, letters)))
+        return 0; /* before either is cut */
+    status = cut(map->out.fd, map->checkpoint.output_length, output, error);
+    if (status == 0 && map->out.letters.fd >= 0)
+        status = cut(map->out.letters.fd, map->checkpoint.letters_length, letters, error);
+    if (status < 0)
+        return status;
+    if (lseek(map->in.fd, (off_t)order->next_offset, SEEK_SET) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot go on in the input");
+    map->in.records.seq = order->next;
+    map->in.records.line = order->next_line;
+    map->in.records.offset = map->in.records.bytes_in = order->next_offset;
+    map->in.records.blank = order->tally.blank;
+    map->out.letters.length = map->checkpoint.letters_length;
+    return map->checkpoint.resumes || map->out.letters.fd < 0 ? 0 : keep_first(map, error);
+}
+
 /* Locks the file that is to be the checkpoint, on a descriptor that stays.
  * Returns 0, or an errno. */
 static int lock_next(const struct weir__outfile *file, int *fd)
@@ -337,20 +348,13 @@ static int lock_next(const struct weir__outfile *file, int *fd)
 }
 
 /* Returns 0, or an errno. */
-static int write_file(struct weir_map *map, int finished, int status)
+static int write_text(struct weir_map *map, const char *text, size_t length)
 {
     struct weir__patience at_once = weir__patience_of(0); /* it is a regular file */
     struct weir__outfile file;
     struct weir_error error;
-    size_t length;
-    char *text;
     int failed = 0, new_fd = -1;
 
-    if (fsync(map->out.fd) < 0 || (map->out.letters_fd >= 0 && fsync(map->out.letters_fd) < 0))
-        return errno;
-    text = make_text(map, finished, status, &length);
-    if (text == NULL)
-        return ENOMEM;
     if (weir__outfile_open(&file, map->options.checkpoint, &at_once, &error) < 0) {
         failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     } else {
@@ -364,7 +368,6 @@ static int write_file(struct weir_map *map, int finished, int status)
         else if (weir__outfile_commit(&file, &error) < 0)
             failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     }
-    free(text);
     if (failed != 0) {
         weir__close(&new_fd);
         return failed;
@@ -372,7 +375,33 @@ static int write_file(struct weir_map *map, int finished, int status)
     weir__close(&map->checkpoint.fd); /* its name is another file's by now */
     map->checkpoint.fd = new_fd;
     map->checkpoint.is_new = 0;
+    free(map->checkpoint.first);
+    map->checkpoint.first = NULL;
     return 0;
+}
+
+/* Returns 0, or an errno. */
+static int write_file(struct weir_map *map, int finished, int status)
+{
+    size_t length;
+    char *text;
+    int failed;
+
+    if (fsync(map->out.fd) < 0 || (map->out.letters.fd >= 0 && fsync(map->out.letters.fd) < 0))
+        return errno;
+    text = make_text(map, finished, status, &length);
+    if (text == NULL)
+        return ENOMEM;
+    failed = write_text(map, text, length);
+    free(text);
+    return failed;
+}
+
+int weir__checkpoint_vouch(struct weir_map *map)
+{
+    const char *first = map->checkpoint.first;
+
+    return first == NULL ? 0 : write_text(map, first, strlen(first));
 }
 
 void weir__checkpoint_save(struct weir_map *map, int finished)
@@ -389,7 +418,7 @@ void weir__checkpoint_save(struct weir_map *map, int finished)
     if (map->options.checkpoint == NULL || map->out.fd < 0 || map->end.status == 6)
         return;
     weir__map_output_flush(map);
-    if (map->out.failed || map->out.letters_failed || !weir__map_output_is_empty(map))
+    if (map->out.failed || map->out.letters.failed || !weir__map_output_is_empty(map))
         return; /* the old checkpoint holds */
     failed = write_file(map, finished, map->report.dead > 0);
     pause_ns = (weir__clock_ns() - began_ns) * SAVE_SHARE;

@@ -29,6 +29,7 @@ struct weir__checkpoint {
     uint64_t output_length, letters_length; /* of what it speaks of */
     uint64_t *ahead;                        /* settled out of order, ascending */
     size_t ahead_count;
+    char *first; /* what is saved before the first letter is written; NULL: something is saved */
     int64_t save_again_ns;
     uint64_t settled_saved; /* records settled when it was last saved, and one */
 };
@@ -53,6 +54,10 @@ void weir__checkpoint_save(struct weir_map *map, int finished);
 
 /* The same, unless it was saved a moment ago. */
 void weir__checkpoint_save_if_due(struct weir_map *map, int64_t now_ns);
+
+/* Before the first letter is written: saves how long their file was then.  Returns 0, or an
+ * errno. */
+int weir__checkpoint_vouch(struct weir_map *map);
 
 /* Whether the record was settled in an earlier run, out of order. */
 int weir__checkpoint_has(const struct weir_map *map, uint64_t seq);

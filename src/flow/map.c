@@ -64,7 +64,7 @@ static void set_up(struct weir_map *map)
     map->order.is_flat = options->call != NULL;
     map->order.ordered = !options->unordered;
     map->order.replies = &map->out.replies;
-    map->order.letters = &map->out.letters;
+    map->order.letters = &map->out.letters.waiting;
 }
 
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
@@ -81,7 +81,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->life.ops = &life_ops;
     map->done = done;
     map->context = context;
-    map->in.fd = map->out.fd = map->out.letters_fd = map->out.file.fd = map->out.file.dir = -1;
+    map->in.fd = map->out.fd = map->out.letters.fd = map->out.file.fd = map->out.file.dir = -1;
     map->checkpoint.fd = map->passer.fd = -1;
     map->report.started_at_ns = weir__clock_wall_ns();
     map->started_ns = weir__clock_ns();

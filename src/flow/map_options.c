@@ -68,6 +68,22 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
     return 0;
 }
 
+static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map_options *options,
+                            struct weir_error *error)
+{
+    if (ours->max_dead > 0 && ours->on_error == WEIR_MAP_FAIL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "dead records cannot be allowed where the first one ends the run: skip "
+                          "them, or give a dead-letter file");
+    if (options->dead_letter == NULL)
+        return 0;
+    if (options->checkpoint != NULL && strstr(options->dead_letter, "%p") != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the dead-letter file of a run that may be resumed needs a name that "
+                          "stays: %%p changes each time");
+    return weir__letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
+}
+
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
                            struct weir_error *error)
 {
@@ -90,11 +106,13 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
                               ? (const char *const *)weir__argv_copy(options->launcher_stop)
                               : NULL;
     ours->call = copy(options->call, &failed);
-    ours->dead_letter = copy(options->dead_letter, &failed);
+    ours->dead_letter = NULL;
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
     status = weir__command_copy(&ours->command, &options->command, options->launcher, error);
+    if (status == 0)
+        status = copy_dead_letter(ours, options, error);
     if (status < 0)
         return status;
     if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))

@@ -30,9 +30,7 @@ static void can_write(void *data, int bits)
     map->changed(map);
 }
 
-/* A file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
- * or -1 with errno. */
-static int open_as_it_stands(struct weir_map *map, const char *path)
+int weir__map_open_as_it_stands(struct weir_map *map, const char *path)
 {
     int resumes = map->checkpoint.resumes;
     int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
@@ -52,7 +50,7 @@ static int open_output(struct weir_map *map, struct weir_error *error)
 
     map->out.fd = -1;
     if (path != NULL && map->options.checkpoint != NULL) {
-        map->out.fd = open_as_it_stands(map, path);
+        map->out.fd = weir__map_open_as_it_stands(map, path);
         if (map->end.status != 0)
             return 0;
     } else if (path != NULL) {
@@ -83,26 +81,12 @@ static int open_output(struct weir_map *map, struct weir_error *error)
     return 0;
 }
 
-static int open_letters(struct weir_map *map, struct weir_error *error)
-{
-    const char *path = map->options.dead_letter;
-
-    map->out.letters_fd = map->options.checkpoint != NULL
-                              ? open_as_it_stands(map, path)
-                              : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (map->end.status != 0)
-        return 0;
-    if (map->out.letters_fd < 0 || weir__fd_above_stdio(&map->out.letters_fd, NULL) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s", path);
-    return 0;
-}
-
 int weir__map_output_open(struct weir_map *map, struct weir_error *error)
 {
     int status = open_output(map, error);
 
-    if (status == 0 && map->end.status == 0 && map->options.dead_letter != NULL)
-        status = open_letters(map, error);
+    if (status == 0 && map->end.status == 0)
+        status = weir__letters_open(map, error);
     return status;
 }
 
@@ -110,10 +94,9 @@ void weir__map_output_close(struct weir_map *map)
 {
     weir__watch_close(&map->out.watch);
     weir__close(&map->out.fd);
-    weir__close(&map->out.letters_fd);
     weir__outfile_discard(&map->out.file);
     weir__buffer_clear(&map->out.replies);
-    weir__buffer_clear(&map->out.letters);
+    weir__letters_close(map);
 }
 
 /* --- Writing -------------------------------------------------------------- */
@@ -143,21 +126,6 @@ static ssize_t write_once(struct weir_map *map, const char *bytes, size_t length
     return weir__write_no_sigpipe(map->out.fd, bytes, length);
 }
 
-static void flush_letters(struct weir_map *map)
-{
-    int failed = 0;
-
-    if (map->out.letters.length > 0 && map->out.letters_fd >= 0)
-        failed =
-            weir__write_all(map->out.letters_fd, map->out.letters.bytes, map->out.letters.length);
-    map->out.letters_written += map->out.letters.length;
-    map->out.letters.length = 0;
-    map->out.letters_failed |= failed != 0;
-    if (failed != 0)
-        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write %s: %s", map->options.dead_letter,
-                      strerror(failed));
-}
-
 /* The rest moves to the front, or the buffer grows as long as it is never empty. */
 static void drop_written(struct weir_map *map)
 {
@@ -172,7 +140,7 @@ static void drop_written(struct weir_map *map)
 
 void weir__map_output_flush(struct weir_map *map)
 {
-    flush_letters(map);
+    weir__letters_flush(map);
     while (map->out.written < map->out.replies.length) {
         ssize_t count = write_once(map, map->out.replies.bytes + map->out.written,
                                    map->out.replies.length - map->out.written);
@@ -197,10 +165,11 @@ void weir__map_output_flush(struct weir_map *map)
 
 int weir__map_output_is_full(const struct weir_map *map)
 {
-    return map->out.replies.length - map->out.written >= FULL;
+    return map->out.replies.length - map->out.written >= FULL
+           || map->out.letters.waiting.length >= FULL;
 }
 
 int weir__map_output_is_empty(const struct weir_map *map)
 {
-    return map->out.replies.length == map->out.written && map->out.letters.length == 0;
+    return map->out.replies.length == map->out.written && weir__letters_are_written(map);
 }

@@ -111,10 +111,11 @@ void weir__map_report_fill(struct weir_map *map)
     report->latency_max_ns = map->latency.max_ns;
     report->wall_ns = weir__clock_ns() - map->started_ns;
     report->why = map->end.why;
-    report->status = map->end.status != 0 ? map->end.status : report->dead > 0 ? 1 : 0;
+    report->status = map->end.status != 0 ? map->end.status : report->dead > map->options.max_dead ? 1 : 0;
+    report->max_dead = map->options.max_dead;
     if (map->end.status != 0)
         snprintf(report->reason, sizeof report->reason, "%s", map->end.reason);
-    else if (report->dead > 0)
+    else if (report->status != 0)
         snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead",
                  (unsigned long long)report->dead, (unsigned long long)report->records,
                  report->dead == 1 ? "is" : "are");
@@ -176,6 +177,7 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                            "crashes", NUMBER(report->crashes), "timeouts", NUMBER(report->timeouts),
                            "desyncs", NUMBER(report->desyncs), "errors", NUMBER(report->errors),
                            "noise", NUMBER(report->noise)));
+    weir__tree_set(&object, "max_dead", NUMBER(report->max_dead));
     weir__tree_set(&object, "reorder",
                    json_pack("{s:o,s:o,s:o}", "peak_records", NUMBER(report->reorder_peak_records),
                              "peak_bytes", NUMBER(report->reorder_peak_bytes), "stall_ms",

@@ -96,6 +96,7 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     map->record_timeout_ms = asked.record_timeout_ms;
     map->retries = asked.retries;
     map->on_error = asked.on_error;
+    map->max_dead = asked.max_dead;
     map->max_record = asked.max_record;
     map->unchecked = asked.unchecked;
     map->encoding = asked.encoding;

@@ -92,7 +92,7 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
         free(record); /* its slot stays open: nothing after it is written */
         return;
     }
-    if (map->out.letters_fd >= 0
+    if (map->options.dead_letter != NULL
         && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, error, &letter)
                < 0) {
         weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");

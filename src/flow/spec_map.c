@@ -6,7 +6,7 @@
 
 #include "flow/map.h"
 
-enum { WORKERS_MAX = 1024, RETRIES_MAX = 1000, WINDOW_MAX = 1000000000 };
+enum { WORKERS_MAX = 1024, RETRIES_MAX = 1000, WINDOW_MAX = 1000000000, MAX_DEAD_MAX = 1000000000 };
 
 static void read_workers(const struct weir__spot *spot, void *into)
 {
@@ -162,6 +162,15 @@ static void read_dead_letter(const struct weir__spot *spot, void *into)
         weir__spot_fault(spot, "is empty: give a file's path, or null");
 }
 
+static void read_max_dead(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t dead;
+
+    if (weir__spec_integer(spot, 0, MAX_DEAD_MAX, &dead))
+        map->options.max_dead = (uint64_t)dead;
+}
+
 static void add_word(const struct weir__spot *spot, void *into)
 {
     struct weir__spec_list *words = into;
@@ -211,6 +220,7 @@ static const struct weir__spec_key keys[] = {
     {"retries", read_retries, NULL},
     {"on_error", read_on_error, NULL},
     {"dead_letter", read_dead_letter, NULL},
+    {"max_dead", read_max_dead, NULL},
     {"launcher", read_launcher, NULL},
     {"launcher_stop", read_launcher_stop, NULL},
     {"start_timeout_s", read_start_timeout, NULL},
@@ -245,4 +255,7 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
                          options->unchecked ? "check \"none\"" : "encoding \"raw\"");
     if (options->dead_letter != NULL)
         options->on_error = WEIR_MAP_DEAD_LETTER;
+    if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)
+        weir__spot_fault(spot, "has max_dead, but ends at the first dead record: give on_error "
+                               "\"skip\", or dead_letter");
 }

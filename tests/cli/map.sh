@@ -94,7 +94,7 @@ letters() {
     "$PYTHON3" -c '
 import json, sys
 l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$dead"
+assert eval("(" + sys.argv[1] + ")"), l' "$1" "$dead" && rm -f "$dead"
 }
 
 # lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
