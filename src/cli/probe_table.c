@@ -44,6 +44,21 @@ static void print_candidate(const json_t *candidate, FILE *out)
     fputc('\n', out);
 }
 
+/* Those that are there without a program. */
+static void print_environments(const json_t *facts, FILE *out)
+{
+    const json_t *list = json_object_get(facts, "environments"), *item;
+    const char *active = text_of(facts, "active_prefix");
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        cli_put(out, "%-25s %s%s", "", json_string_value(item),
+                strcmp(json_string_value(item), active) == 0 ? " (active)" : "");
+        fputc('\n', out);
+    }
+}
+
 static void print_tool(const char *name, const json_t *tool, FILE *out)
 {
     const char *winner = text_of(tool, "winner"), *real = text_of(tool, "real");
@@ -57,6 +72,8 @@ static void print_tool(const char *name, const json_t *tool, FILE *out)
     }
     fputc('\n', out);
     json_array_foreach(json_object_get(tool, "candidates"), i, item) print_candidate(item, out);
+    if (*winner == '\0')
+        print_environments(json_object_get(tool, "facts"), out);
     json_array_foreach(json_object_get(tool, "problems"), i, item)
     {
         const char *path = text_of(item, "path");

@@ -106,7 +106,7 @@ void weir__activation_take(struct weir__activation *activation, const struct wei
         return;
     }
     weir_result_sentence(result, sentence, sizeof sentence);
-    weir__tool_last_words(result, words, sizeof words);
+    weir__tool_telling_words(result, words, sizeof words);
     snprintf(activation->problem, sizeof activation->problem,
              "the shell %s before it could tell its environment%s%s",
              result->end == WEIR_EXITED && result->code == 0 ? "was left" : sentence,

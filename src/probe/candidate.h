@@ -29,6 +29,8 @@ struct weir__candidate {
     int sys_errno;  /* why it cannot be looked at or executed; 0 */
     size_t same_as; /* the candidate that it is the same program as; WEIR__NO_CANDIDATE */
 
+    size_t running; /* of its runs */
+
     /* What running it told. */
     json_t *facts;
     char version[WEIR__VERSION_TEXT]; /* "" unknown */

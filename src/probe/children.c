@@ -124,7 +124,7 @@ void weir__child_take(struct weir__child *child, const struct weir_result *resul
 
     if (result->end != WEIR_EXITED || result->code != 0) {
         weir_result_sentence(result, sentence, sizeof sentence);
-        weir__tool_last_words(result, words, sizeof words);
+        weir__tool_telling_words(result, words, sizeof words);
         snprintf(child->problem, sizeof child->problem, "%s%s%s", sentence,
                  *words != '\0' ? ": " : "", words);
         return;

@@ -16,7 +16,7 @@
 
 #include "probe/candidate.h"
 
-enum { WEIR__DETECTOR_RUNS = 3, WEIR__DETECTOR_WORDS = 16 };
+enum { WEIR__DETECTOR_RUNS = 4, WEIR__DETECTOR_WORDS = 16 };
 
 struct weir__detector;
 struct weir__detector_run;
@@ -45,6 +45,13 @@ struct weir__detector_run {
     enum weir__prints prints;
     void (*read)(struct weir__reading *reading);
     int any_status; /* its output counts whatever it exits with */
+
+    /* It is run only for a program whose other runs told no version, and is no problem when it
+     * tells none either. */
+    int is_second_try;
+    const char *variable; /* "NAME=VALUE" that is set for it; NULL: none */
+    /* Where it fails with these words, what is looked for is not there; NULL: a failure is one. */
+    const char *says_absent;
 };
 
 struct weir__detector {
@@ -59,6 +66,12 @@ struct weir__detector {
     int (*look_elsewhere)(struct weir__candidates *candidates, weir__is_candidate *is_candidate,
                           char *const *environment);
     int every_candidate; /* each is run, not only the winner */
+    /* Facts that there are without a program; NULL: none. */
+    json_t *(*without_program)(char *const *environment);
+    /* Reads the version of a program that tells none from a file beside it.  Returns whether
+     * there is one. */
+    int (*version_beside)(const struct weir__candidate *candidate, char *const *environment,
+                          struct weir__reading *reading);
 
     const char *const *matters; /* facts that belong to the fingerprint; NULL: all do */
     const json_t *outside;      /* a detector from a file: how it reads */
@@ -92,6 +105,13 @@ void weir__read_line(struct weir__reading *reading); /* a fact named as the run 
 
 /* The script that tells about a Python, for python -c. */
 extern const char weir__python_script[];
+
+/* What can be told of conda's environments by their files alone. */
+json_t *weir__conda_without_program(char *const *environment);
+
+/* What the file VERSION of a GOROOT says. */
+int weir__go_version_beside(const struct weir__candidate *candidate, char *const *environment,
+                            struct weir__reading *reading);
 
 /* --- From outside -------------------------------------------------------------- */
 

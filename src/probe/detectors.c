@@ -7,10 +7,10 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* python3, python3.12, python3.13t: not python3-config. */
+/* python2.7, python3, python3.12, python3.13t: not python3-config. */
 static int is_python(const char *name)
 {
-    if (strncmp(name, "python3", 7) != 0)
+    if (strncmp(name, "python2", 7) != 0 && strncmp(name, "python3", 7) != 0)
         return 0;
     name += 7;
     if (*name == '.' && strspn(name + 1, "0123456789") > 0)
@@ -51,7 +51,11 @@ const struct weir__detector weir__detectors[] = {
             {.label = "version", .arguments = {"version"}, .read = weir__read_version},
             {.label = "env", .arguments = {"env", "-json"}, .prints = WEIR__PRINTS_OBJECT,
              .read = weir__read_go_env},
+            /* A toolchain that GOTOOLCHAIN or go.mod wants and that cannot be had. */
+            {.label = "installed", .arguments = {"version"}, .read = weir__read_version,
+             .is_second_try = 1, .variable = "GOTOOLCHAIN=local"},
         },
+        .version_beside = weir__go_version_beside,
     },
     {
         .name = "python", .programs = WORDS("python3", "python"), .matters = python_matters,
@@ -60,19 +64,23 @@ const struct weir__detector weir__detectors[] = {
         .runs = {
             {.label = "self", .arguments = {"-c", weir__python_script}, .prints = WEIR__PRINTS_OBJECT,
              .read = weir__read_python},
+            {.label = "version", .arguments = {"--version"}, .read = weir__read_version,
+             .is_second_try = 1},
         },
     },
     {
         .name = "pip", .programs = WORDS("python3", "python"), .matters = package_matters,
         .runs = {
             {.label = "version", .arguments = {"-m", "pip", "--version"},
-             .read = weir__read_version},
+             .read = weir__read_version, .says_absent = "No module named pip"},
             {.label = "packages",
              .arguments = {"-m", "pip", "list", "--format=json", "--disable-pip-version-check"},
-             .prints = WEIR__PRINTS_ARRAY, .read = weir__read_pip_list},
+             .prints = WEIR__PRINTS_ARRAY, .read = weir__read_pip_list,
+             .says_absent = "No module named pip"},
         },
     },
-    {.name = "conda", .programs = WORDS("conda"), .matters = conda_matters, .runs = CONDA_RUNS},
+    {.name = "conda", .programs = WORDS("conda"), .matters = conda_matters, .runs = CONDA_RUNS,
+     .without_program = weir__conda_without_program},
     {.name = "mamba", .programs = WORDS("mamba"), .matters = conda_matters, .runs = CONDA_RUNS},
     {.name = "micromamba", .programs = WORDS("micromamba"), .matters = conda_matters,
      .runs = CONDA_RUNS},

@@ -98,6 +98,23 @@ static void take(struct task *task, const struct weir_result *result)
     }
 }
 
+static void start_runs(struct weir__probe *probe, struct weir__tool *tool, size_t index,
+                       int second_tries);
+
+/* One of a candidate's runs has ended.  When that was the last, it is tried again in another way
+ * where it has told no version. */
+static void end_run(const struct task *task)
+{
+    struct weir__candidate *candidate = &task->tool->candidates.items[task->candidate];
+
+    if (--candidate->running > 0 || task->probe->cancelled)
+        return;
+    if (!task->run->is_second_try && !task->tool->absent && candidate->version[0] == '\0')
+        start_runs(task->probe, task->tool, task->candidate, 1);
+    if (candidate->running == 0)
+        weir__tool_take_end(task->tool, task->candidate, task->probe->environment);
+}
+
 static void complain(struct task *task, const char *text)
 {
     if (task->tool != NULL)
@@ -121,8 +138,27 @@ static void be_done(weir_run_t *run, const struct weir_result *result,
         complain(task, error->text);
     else
         take(task, result);
+    if (task->tool != NULL && task->run != NULL)
+        end_run(task);
     task_free(task);
     leave(probe);
+}
+
+/* The environment with one variable set; the strings are borrowed.  NULL when memory is short. */
+static char *const *with_variable(char *const *environment, const char *variable)
+{
+    size_t count = 0, name = strcspn(variable, "="), kept = 0;
+    char **list;
+
+    while (environment[count] != NULL)
+        count++;
+    list = calloc(count + 2, sizeof *list);
+    for (size_t i = 0; list != NULL && i < count; i++)
+        if (strncmp(environment[i], variable, name + 1) != 0)
+            list[kept++] = environment[i];
+    if (list != NULL)
+        list[kept] = (char *)variable;
+    return list;
 }
 
 /* Starts argv for a task whose place is what the given one has.  A failure is a tool. */
@@ -133,10 +169,14 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     struct weir_run_options options;
     struct weir_command command;
     struct weir_error error = {.text = "no memory to run it"};
+    char *const *variables = probe->environment;
 
     given.probe = probe;
-    if (task == NULL) {
+    if (given.run != NULL && given.run->variable != NULL)
+        variables = with_variable(probe->environment, given.run->variable);
+    if (task == NULL || variables == NULL) {
         complain(&given, error.text);
+        free(task);
         return;
     }
     *task = given;
@@ -148,7 +188,7 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     weir_command_init(&command);
     command.argv = argv;
     command.env_clear = 1;
-    command.env = (const char *const *)probe->environment;
+    command.env = (const char *const *)variables;
     weir_run_options_init(&options);
     options.timeout_ms = timeout_ms;
     options.grace_ms = GRACE_MS;
@@ -156,6 +196,10 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     options.max_output = MAX_OUTPUT;
     probe->running++;
     task->handle = weir_run_start(probe->weir, &command, &options, be_done, task, &error);
+    if (variables != probe->environment)
+        free((void *)variables); /* the command was copied */
+    if (task->handle != NULL && given.tool != NULL && given.run != NULL)
+        given.tool->candidates.items[given.candidate].running++;
     if (task->handle != NULL)
         return;
     complain(task, error.text);
@@ -178,23 +222,33 @@ static size_t reserve_run(struct weir__tool *tool)
     return json_array_size(tool->runs) - 1;
 }
 
-static void start_candidate(struct weir__probe *probe, struct weir__tool *tool, size_t index)
+static void start_runs(struct weir__probe *probe, struct weir__tool *tool, size_t index,
+                       int second_tries)
 {
     const struct weir__detector *detector = tool->detector;
-    const struct weir__candidate *candidate = &tool->candidates.items[index];
-    const char *argv[WEIR__DETECTOR_WORDS + 2] = {candidate->path};
+    const char *argv[WEIR__DETECTOR_WORDS + 2] = {tool->candidates.items[index].path};
     struct task task = {.tool = tool, .candidate = index};
 
     for (size_t i = 0; i < WEIR__DETECTOR_RUNS && detector->runs[i].label != NULL; i++) {
         task.run = &detector->runs[i];
+        if (task.run->is_second_try != second_tries)
+            continue;
         task.position = reserve_run(tool);
         memcpy(argv + 1, task.run->arguments, sizeof task.run->arguments);
         start(probe, task, argv, timeout_of(probe, detector));
     }
+}
+
+static void start_candidate(struct weir__probe *probe, struct weir__tool *tool, size_t index)
+{
+    const struct weir__detector *detector = tool->detector;
+    const struct weir__candidate *candidate = &tool->candidates.items[index];
+    struct task task = {.tool = tool, .candidate = index};
+
+    start_runs(probe, tool, index, 0);
     if (candidate->shim != NULL && !detector->every_candidate) {
         const char *which[] = {candidate->shim, "which", candidate->name, NULL};
 
-        task.run = NULL;
         task.position = reserve_run(tool);
         start(probe, task, which, timeout_of(probe, detector));
     }

@@ -21,6 +21,12 @@ static const struct {
     {"UV_PYTHON_INSTALL_DIR", "/*/bin", "/.local/share/uv/python/*/bin", "uv"},
 };
 
+/* The plain name, behind those with a version: most often it is a link to one of them. */
+static int is_plain(const char *name)
+{
+    return strcmp(name, "python") == 0;
+}
+
 /* Whether the candidates have looked into the directory already. */
 static int has_been(const struct weir__candidates *list, const char *directory)
 {
@@ -56,10 +62,15 @@ int weir__candidates_look_for_pythons(struct weir__candidates *list,
             || (size_t)snprintf(pattern, sizeof pattern, "%s%s", base, below) >= sizeof pattern
             || glob(pattern, 0, NULL, &found) != 0)
             continue;
-        for (size_t j = 0; j < found.gl_pathc && status == 0; j++)
-            if (!has_been(list, found.gl_pathv[j]))
-                status = weir__candidates_look(list, found.gl_pathv[j], places[i].from,
-                                               is_candidate, environment);
+        for (size_t j = 0; j < found.gl_pathc && status == 0; j++) {
+            if (has_been(list, found.gl_pathv[j]))
+                continue;
+            status = weir__candidates_look(list, found.gl_pathv[j], places[i].from, is_candidate,
+                                           environment);
+            if (status == 0)
+                status = weir__candidates_look(list, found.gl_pathv[j], places[i].from, is_plain,
+                                               environment);
+        }
         globfree(&found);
     }
     return status;

@@ -1,9 +1,13 @@
 /* What tools print, turned into facts. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json_tree.h"
 #include "probe/detector.h"
@@ -104,6 +108,32 @@ void weir__read_go_env(struct weir__reading *reading)
     };
 
     copy_facts(reading, names, sizeof names / sizeof names[0]);
+}
+
+int weir__go_version_beside(const struct weir__candidate *candidate, char *const *environment,
+                            struct weir__reading *reading)
+{
+    const char *root = weir__environment_get(environment, "GOROOT");
+    const char *slash = candidate->real != NULL ? strrchr(candidate->real, '/') : NULL;
+    char path[PATH_MAX], text[256];
+    struct stat status;
+    ssize_t length = 0;
+    int fd;
+
+    if (root == NULL && slash == NULL)
+        return 0;
+    if (root != NULL)
+        snprintf(path, sizeof path, "%s/VERSION", root);
+    else
+        snprintf(path, sizeof path, "%.*s/../VERSION", (int)(slash - candidate->real),
+                 candidate->real);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        length = read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    return length > 2 && memcmp(text, "go", 2) == 0
+           && weir__reading_version(reading, text, (size_t)length);
 }
 
 /* --- Python ------------------------------------------------------------------- */

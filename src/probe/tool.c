@@ -35,11 +35,16 @@ int weir__tool_begin(struct weir__tool *tool, const struct weir__detector *detec
                                    environment);
     if (status == 0 && detector->look_elsewhere != NULL)
         status = detector->look_elsewhere(&tool->candidates, detector->is_candidate, environment);
-    return status;
+    if (status < 0 || tool->candidates.count > 0 || detector->without_program == NULL)
+        return status;
+    tool->facts = detector->without_program(environment);
+    return tool->facts != NULL ? 0 : -1;
 }
 
 void weir__tool_clear(struct weir__tool *tool)
 {
+    json_decref(tool->facts);
+    tool->facts = NULL;
     json_decref(tool->runs);
     json_decref(tool->problems);
     weir__candidates_clear(&tool->candidates);
@@ -103,21 +108,87 @@ json_t *weir__tool_run(const char *label, const struct weir_result *result)
     return object;
 }
 
-void weir__tool_last_words(const struct weir_result *result, char *words, size_t size)
-{
-    json_t *output = shown(&result->err, 1);
-    const char *text = json_string_value(json_object_get(output, "text"));
-    size_t end = text != NULL ? strlen(text) : 0, begin;
+struct line {
+    const char *bytes;
+    size_t length;
+};
 
-    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == ' '))
-        end--;
-    for (begin = end; begin > 0 && text[begin - 1] != '\n';)
-        begin--;
-    if (end > begin && text[begin] == ' ') { /* it goes on from lines above: the first says what */
-        begin = strspn(text, "\r\n ");
-        end = begin + strcspn(text + begin, "\r\n");
+/* Lines of a failure. */
+struct lines {
+    struct line first, last;  /* not blank */
+    struct line telling;      /* the first that says error */
+    struct line last_outdent; /* the last one that is not indented */
+    int has_traceback;
+};
+
+static int says_error(struct line line)
+{
+    static const char *const words[] = {"error", "fatal", "panic"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (size_t at = 0; at + strlen(words[i]) <= line.length; at++)
+            if (strncasecmp(line.bytes + at, words[i], strlen(words[i])) == 0)
+                return 1;
+    return 0;
+}
+
+static int is_indented(struct line line)
+{
+    return line.length > 0 && (line.bytes[0] == ' ' || line.bytes[0] == '\t');
+}
+
+static void look_at_lines(const char *text, struct lines *lines)
+{
+    static const char traceback[] = "Traceback (most recent call last)";
+
+    while (*text != '\0') {
+        struct line line = {text, strcspn(text, "\r\n")};
+
+        text += line.length + (text[line.length] != '\0');
+        while (line.length > 0 && strchr(" \t", line.bytes[line.length - 1]) != NULL)
+            line.length--;
+        if (line.length == 0)
+            continue;
+        if (lines->first.bytes == NULL)
+            lines->first = line;
+        lines->last = line;
+        if (is_indented(line))
+            continue;
+        lines->last_outdent = line;
+        if (lines->telling.bytes == NULL && says_error(line))
+            lines->telling = line;
+        if (line.length >= sizeof traceback - 1
+            && memcmp(line.bytes, traceback, sizeof traceback - 1) == 0)
+            lines->has_traceback = 1;
     }
-    snprintf(words, size, "%.*s", (int)(end - begin), text != NULL ? text + begin : "");
+}
+
+void weir__tool_telling_words(const struct weir_result *result, char *words, size_t size)
+{
+    const struct weir_output *from = &result->err;
+    struct lines lines = {0};
+    struct line one;
+    json_t *output;
+    const char *text;
+
+    if (from->text == NULL || strspn(from->text, " \t\r\n") == from->text_length)
+        from = &result->out;
+    output = shown(from, from == &result->err);
+    text = json_string_value(json_object_get(output, "text"));
+    look_at_lines(text != NULL ? text : "", &lines);
+    one = lines.has_traceback           ? lines.last_outdent
+          : lines.telling.bytes != NULL ? lines.telling
+          : is_indented(lines.last)     ? lines.first
+                                        : (struct line){NULL, 0};
+    words[0] = '\0';
+    if (one.bytes != NULL)
+        weir__printable(words, size, one.bytes, one.length, WEIR__ONE_LINE);
+    else if (lines.first.bytes == lines.last.bytes && lines.first.bytes != NULL)
+        weir__printable(words, size, lines.first.bytes, lines.first.length, WEIR__ONE_LINE);
+    else if (lines.first.bytes != NULL)
+        weir__sentence(words, size, "%.*s ... %.*s",
+                       (int)(lines.first.length < size / 2 ? lines.first.length : size / 2),
+                       lines.first.bytes, (int)lines.last.length, lines.last.bytes);
     json_decref(output);
 }
 
@@ -154,10 +225,32 @@ static void tell_end(struct weir__tool *tool, size_t candidate, const char *labe
     char sentence[600], words[220];
 
     weir_result_sentence(result, sentence, sizeof sentence);
-    weir__tool_last_words(result, words, sizeof words);
+    words[0] = '\0';
+    if (!was_read || result->err.total > 0) /* what it printed is no excuse, but its answer */
+        weir__tool_telling_words(result, words, sizeof words);
     weir__tool_problem(tool, candidate, label, "%s%s%s%s", sentence,
                        was_read ? ", but its answer is whole" : "", *words != '\0' ? ": " : "",
                        words);
+}
+
+/* What is looked for is not there: its program runs, and says so. */
+static void take_absence(struct weir__tool *tool, size_t candidate,
+                         const struct weir__detector_run *run)
+{
+    const char *kind = tool->candidates.items[candidate].kind;
+
+    if (!tool->absent)
+        weir__tool_problem(tool, candidate, run->label, "none in this %s: %s",
+                           strcmp(kind, "venv") == 0    ? "venv"
+                           : strcmp(kind, "conda") == 0 ? "conda environment"
+                                                        : "Python",
+                           run->says_absent);
+    tool->absent = 1;
+}
+
+static int says(const struct weir_output *output, const char *words)
+{
+    return output->text != NULL && strstr(output->text, words) != NULL;
 }
 
 /* Whether what was printed can be read.  Sets problem when that is the output's own fault. */
@@ -185,6 +278,14 @@ static int find_json(struct weir__reading *reading, json_t **json)
     return 0;
 }
 
+static void take_version(struct weir__candidate *candidate, const struct weir__reading *reading)
+{
+    if (reading->version[0] == '\0' || candidate->version[0] != '\0')
+        return;
+    memcpy(candidate->version, reading->version, sizeof candidate->version);
+    memcpy(candidate->raw, reading->raw, sizeof candidate->raw);
+}
+
 void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__detector_run *run,
                      size_t position, const struct weir_result *result)
 {
@@ -209,14 +310,23 @@ void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__d
     }
     json_decref(json);
     candidate->facts = reading.facts; /* NULL: one of them could not be added */
-    if (!fine)
+    if (!fine && run->says_absent != NULL && says(&result->err, run->says_absent))
+        take_absence(tool, index, run);
+    else if (!fine && !run->is_second_try)
         tell_end(tool, index, run->label, result, was_read);
-    if (reading.problem[0] != '\0')
+    if (reading.problem[0] != '\0' && !run->is_second_try)
         weir__tool_problem(tool, index, run->label, "%s", reading.problem);
-    if (reading.version[0] != '\0' && candidate->version[0] == '\0') {
-        memcpy(candidate->version, reading.version, sizeof candidate->version);
-        memcpy(candidate->raw, reading.raw, sizeof candidate->raw);
-    }
+    take_version(candidate, &reading);
+}
+
+void weir__tool_take_end(struct weir__tool *tool, size_t index, char *const *environment)
+{
+    struct weir__candidate *candidate = &tool->candidates.items[index];
+    struct weir__reading reading = {.detector = tool->detector, .facts = candidate->facts};
+
+    if (candidate->version[0] == '\0' && tool->detector->version_beside != NULL
+        && tool->detector->version_beside(candidate, environment, &reading))
+        take_version(candidate, &reading);
 }
 
 void weir__tool_take_real(struct weir__tool *tool, size_t index, size_t position,
@@ -321,6 +431,8 @@ static const char *state_of(const struct weir__tool *tool)
 {
     const struct weir__candidates *list = &tool->candidates;
 
+    if (tool->absent)
+        return "absent";
     if (list->winner == WEIR__NO_CANDIDATE)
         return any_on_path(list) ? "failed" : "absent";
     if (list->items[list->winner].version[0] == '\0')
@@ -341,7 +453,7 @@ static json_t *matters_json(const char *const *names)
 json_t *weir__tool_json(const struct weir__tool *tool)
 {
     const struct weir__candidates *list = &tool->candidates;
-    int found = list->winner != WEIR__NO_CANDIDATE;
+    int found = list->winner != WEIR__NO_CANDIDATE && !tool->absent;
     const struct weir__candidate *winner = found ? &list->items[list->winner] : NULL;
     json_t *object = json_object(), *candidates = json_array();
 
@@ -354,7 +466,10 @@ json_t *weir__tool_json(const struct weir__tool *tool)
     weir__tree_set(&object, "real", found ? text_or_null(real_of(winner)) : json_null());
     weir__tree_set(&object, "kind", found ? json_string(winner->kind) : json_null());
     weir__tree_set(&object, "reason", found ? reason(tool) : json_null());
-    weir__tree_set(&object, "facts", found ? json_incref(winner->facts) : json_object());
+    weir__tree_set(&object, "facts",
+                   found                 ? json_incref(winner->facts)
+                   : tool->facts != NULL ? json_incref(tool->facts)
+                                         : json_object());
     weir__tree_set(&object, "matters", matters_json(tool->detector->matters));
     weir__tree_set(&object, "candidates", candidates);
     weir__tree_set(&object, "problems", json_incref(tool->problems));

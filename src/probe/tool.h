@@ -9,7 +9,9 @@ struct weir__tool {
     struct weir__candidates candidates;
     json_t *runs, *problems; /* arrays */
     int64_t started_ns, ended_ns;
-    int failed; /* the winner, or who would have been it, had a problem */
+    int failed;    /* the winner, or who would have been it, had a problem */
+    int absent;    /* its program says that it is not there */
+    json_t *facts; /* that there are without a program; NULL: none */
 };
 
 /* Finds the candidates.  Returns 0, or -1 when memory is short; to be cleared in any
@@ -21,6 +23,9 @@ int weir__tool_begin(struct weir__tool *tool, const struct weir__detector *detec
 void weir__tool_take(struct weir__tool *tool, size_t candidate,
                      const struct weir__detector_run *run, size_t position,
                      const struct weir_result *result);
+
+/* Takes in that all runs of a candidate have ended, the second tries too. */
+void weir__tool_take_end(struct weir__tool *tool, size_t candidate, char *const *environment);
 
 /* Takes in what a version manager said its shim stands for. */
 void weir__tool_take_real(struct weir__tool *tool, size_t candidate, size_t position,
@@ -39,8 +44,13 @@ void weir__tool_clear(struct weir__tool *tool);
  * printed, cut and masked. */
 json_t *weir__tool_run(const char *label, const struct weir_result *result);
 
-/* The line of standard error that says most likely what was wrong: the last, or where
- * that is indented the first, masked; "" when it had none. */
-void weir__tool_last_words(const struct weir_result *result, char *words, size_t size);
+/* What a program that failed said of it most likely, in a line, masked; "" when it said nothing.
+ * Of standard error, or of standard output where that is empty, lines that are not blank:
+ *
+ * - of a Python traceback the last one that is not indented;
+ * - else the first one that is not indented and says error, fatal or panic, in any case;
+ * - else the first and the last one; only the first where the last is indented.
+ */
+void weir__tool_telling_words(const struct weir_result *result, char *words, size_t size);
 
 #endif

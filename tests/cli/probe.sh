@@ -14,7 +14,7 @@ done
 probe() {
     name=$1
     shift
-    timeout 120 env -u PYENV_ROOT -u VIRTUAL_ENV -u CONDA_PREFIX PATH="${path:-$tools}" HOME="${home:-$work}" MANNERS="${manners:-good}" \
+    timeout 120 env -u PYENV_ROOT -u VIRTUAL_ENV -u CONDA_PREFIX PATH="${path:-$tools}" HOME="${home:-$work}" MANNERS="${manners:-good}" ${EXTRA:-NOTHING=} \
         "$weir" probe --report "$work/$name.json" "$@" >"$work/$name.table" 2>"$work/$name.err" || {
         echo "exit status $?"
         cat "$work/$name.err"
@@ -68,7 +68,8 @@ a_venv() {
             'd["environment"]["VIRTUAL_ENV"].endswith("/venv")' \
             'd["activation"]["children"]["python"]["environment"]["VIRTUAL_ENV"].endswith("/venv")' \
             'd["activation"]["children"]["go"]["environment"]["VIRTUAL_ENV"].endswith("/venv")' \
-            't["pip"]["state"] == "failed" and "No module named pip" in t["pip"]["problems"][0]["text"]'
+            't["pip"]["state"] == "absent" and t["pip"]["winner"] is None and len(t["pip"]["problems"]) == 1' \
+            't["pip"]["problems"][0]["text"] == "none in this venv: No module named pip"'
 }
 no_traces() {
     mkdir "$work/tmp" && path=$(dirname "$GO"):$tools TMPDIR=$work/tmp probe traces --only make --activate : --timeout 60s &&
@@ -114,6 +115,115 @@ END
 }
 nothing() {
     path=$work/empty probe nothing && holds 'all(tool["state"] == "absent" for tool in t.values())' 'len(t) >= 11'
+}
+
+# --- Toolchains that are not whole ------------------------------------------------
+
+# environment PREFIX PACKAGE...: a conda environment, by its files.
+environment() {
+    prefix=$1
+    shift
+    mkdir -p "$prefix/conda-meta" "$prefix/bin"
+    : >"$prefix/conda-meta/history"
+    for package; do echo '{}' >"$prefix/conda-meta/$package.json"; done
+    printf '#!/bin/sh\necho "{\\"version\\": \\"3.11.8\\"}"\n' | program "$prefix/bin" python3
+}
+conda_without_conda() {
+    environment "$work/mini/miniforge3" conda-24.1.0-py311_0
+    environment "$work/mini/miniforge3/envs/science" numpy-1.26.4-py311h64a7726_0 ca-certificates-2024.2.2-hbcca054_0
+    environment "$work/elsewhere/listed"
+    mkdir -p "$work/mini/.conda" "$work/mini/plain/bin"
+    printf '%s\n/nowhere\nno path\n' "$work/elsewhere/listed" >"$work/mini/.conda/environments.txt"
+    home=$work/mini EXTRA=CONDA_PREFIX=$work/mini/miniforge3/envs/science probe without --only conda --only python &&
+        holds 't["conda"]["state"] == "absent" and t["conda"]["winner"] is None' \
+            't["conda"]["facts"]["active_name"] == "science"' \
+            't["conda"]["facts"]["active_prefix"].endswith("/miniforge3/envs/science")' \
+            '[p.split("/")[-1] for p in t["conda"]["facts"]["environments"]] == ["science", "listed", "miniforge3"]' \
+            '[(p["name"], p["version"], p["build_string"]) for p in t["conda"]["facts"]["packages"]] == [("ca-certificates", "2024.2.2", "hbcca054_0"), ("numpy", "1.26.4", "py311h64a7726_0")]' \
+            '[(c["kind"], c["version"]) for c in t["python"]["candidates"]] == [("conda", "3.11.8")]' &&
+        path=$work/mini/miniforge3/bin:$tools probe by-path --only conda --only python &&
+        holds 't["conda"]["facts"]["active_name"] == "base" and t["python"]["kind"] == "conda"' \
+            '[p.split("/")[-1] for p in t["conda"]["facts"]["environments"]] == ["miniforge3", "science"]' &&
+        path=$work/mini/plain/bin:$tools EXTRA=CONDA_PREFIX=$work/mini/plain probe no-conda --only conda &&
+        holds 't["conda"]["facts"] == {}'
+}
+# A Python 2.7: what it is asked with -c it does not say, and its version goes to stderr.
+pyenv_27() {
+    for name in python python2 python2.7; do
+        printf '#!/bin/sh\n[ "$1" = --version ] || { echo "SyntaxError: invalid syntax" >&2; exit 1; }\necho "Python 2.7.18" >&2\n' |
+            program "$work/p27/.pyenv/versions/2.7.18/bin" "$name"
+    done
+    program "$work/p27/.pyenv/shims" python2 <<'END'
+#!/bin/sh
+# pyenv rehash made this
+printf 'pyenv: python2: command not found\n\nThe python2 command exists in these Python versions:\n  2.7.18\n' >&2
+exit 127
+END
+    home=$work/p27 path=$work/p27/.pyenv/shims:$tools probe p27 --only python &&
+        holds 't["python"]["state"] == "absent" or t["python"]["winner"] is None' \
+            '{c["path"].split("/")[-1]: (c["version"], c["kind"], c["from"]) for c in t["python"]["candidates"] if "/versions/" in c["path"]} == {n: ("2.7.18", "pyenv", "pyenv") for n in ("python", "python2", "python2.7")}' \
+            '[c["shim"] for c in t["python"]["candidates"] if c["path"].endswith("/shims/python2")] == ["pyenv"]' &&
+        path=$work/p27/.pyenv/versions/2.7.18/bin:$tools probe p27-wins --only python &&
+        holds 't["python"]["state"] == "partial" and t["python"]["version"] == "2.7.18"' \
+            't["python"]["version_text"] == "Python 2.7.18"' \
+            '"SyntaxError: invalid syntax" in t["python"]["problems"][0]["text"]'
+}
+# go.mod or GOTOOLCHAIN wants a toolchain that cannot be had.
+go_toolchain() {
+    program "$work/go/bin" go <<'END'
+#!/bin/sh
+[ "${GOTOOLCHAIN-}" = local ] && [ "$1" = version ] && { echo "go version go1.22.1 linux/amd64"; exit; }
+echo "go: download go1.99 for linux/amd64: toolchain not available" >&2
+exit 1
+END
+    path=$work/go/bin:$tools probe toolchain --only go &&
+        holds 't["go"]["state"] == "partial" and t["go"]["version"] == "1.22.1"' \
+            '"toolchain not available" in t["go"]["problems"][0]["text"]' \
+            '[r["run"] for r in t["go"]["runs"]] == ["version", "env", "installed"]' || return
+    program "$work/go2/bin" go <<'END'
+#!/bin/sh
+echo "go: download go1.99 for linux/amd64: toolchain not available" >&2
+exit 1
+END
+    printf 'go1.21.6\ntime 2024-01-02T17:55:19Z\n' >"$work/go2/VERSION"
+    mkdir -p "$work/go2-link" && ln -s ../go2/bin/go "$work/go2-link/go"
+    for path in "$work/go2/bin:$tools" "$work/go2-link:$tools"; do
+        probe version-file --only go && holds 't["go"]["state"] == "partial" and t["go"]["version"] == "1.21.6"' || return
+    done
+    rm "$work/go2/VERSION" && mkfifo "$work/go2/VERSION" && probe version-fifo --only go && holds 't["go"]["state"] == "failed"'
+}
+# says NAME TEXT EXPECTED: what is told of a make that fails with this on stderr.
+says() {
+    printf '%b' "$2" >"$work/said.$1"
+    printf '#!/bin/sh\ncat "%s" >&2\nexit 3\n' "$work/said.$1" | program "$work/says-$1" make
+    path=$work/says-$1:$tools probe "says-$1" --only make &&
+        WANTED="exited with 3${3:+: $3}" holds 't["make"]["problems"][0]["text"] == __import__("os").environ["WANTED"]'
+}
+telling() {
+    says traceback 'Traceback (most recent call last):\n  File "error.py", line 1, in f\n    raise KeyError("x error")\nKeyError: "missing"\n' \
+        'KeyError: "missing"' &&
+        says errors 'reading\ncc: fatal error: no input files\ncompilation terminated.\nlong\nmake: *** [x] Error 1\n' \
+            'cc: fatal error: no input files' &&
+        says plain 'cannot find the thing\nlook\nat\nall of this\n\n' 'cannot find the thing ... all of this' &&
+        says goes-on 'command not found\n\nthere is:\n  2.7.18\n' 'command not found' &&
+        says one 'no such thing\r\n' 'no such thing' && says nothing '' '' &&
+        says controls '\033[31mError: red\033[0m\n' '\x1b[31mError: red\x1b[0m' &&
+        printf '#!/bin/sh\necho "error: on stdout"\nexit 3\n' | program "$work/stdout" make &&
+        path=$work/stdout:$tools probe stdout --only make && holds '"exited with 3: error: on stdout" in t["make"]["problems"][0]["text"]'
+}
+pip_fails() {
+    program "$work/pip-none" python3 <<'END'
+#!/bin/sh
+echo "/x/python3: No module named pip" >&2; exit 1
+END
+    program "$work/pip-bad" python3 <<'END'
+#!/bin/sh
+printf 'Traceback (most recent call last):\n  File "x"\nImportError: broken\n' >&2; exit 1
+END
+    path=$work/pip-none:$tools probe pip-none --only pip &&
+        holds 't["pip"]["state"] == "absent" and t["pip"]["problems"][0]["text"] == "none in this Python: No module named pip"' &&
+        path=$work/pip-bad:$tools probe pip-bad --only pip &&
+        holds 't["pip"]["state"] == "failed" and "ImportError: broken" in t["pip"]["problems"][0]["text"]'
 }
 
 # --- conda, well and badly --------------------------------------------------------
@@ -267,7 +377,7 @@ sys.exit(not any(b"conda\0info" in open(p, "rb").read() for p in glob.glob("/pro
     same 143 $? && has '"why":"cancelled"' "$work/told"
 }
 
-plan 26
+plan 31
 check "the Python of this machine" python_here
 check "the Go of this machine, its proxy's password masked" go_here
 check "a venv, from the shell down to a Python and a Go child" a_venv
@@ -275,6 +385,11 @@ check "the Go child leaves nothing behind" no_traces
 check "every candidate, in order, and why one wins" candidates
 check "what is behind a shim" shim
 check "nothing on the PATH" nothing
+check "conda environments where there is no conda" conda_without_conda
+check "pyenv's 2.7, whose version goes to stderr" pyenv_27
+check "the installed go where GOTOOLCHAIN cannot be had" go_toolchain
+check "the most telling line of a program that failed" telling
+check "no pip in this venv, and a pip that fails" pip_fails
 check "conda, mamba and micromamba" good
 check "conda: a banner before and after its JSON" banner
 check "conda: bytes of GBK" gbk
