@@ -65,7 +65,7 @@ void weir_close(weir_t *weir);
 int weir_fd(const weir_t *weir);
 
 /* Milliseconds until the next deadline, -1 for none.  Only systems without
- * timerfd(2) need it: poll for no longer than this there. */
+ * timerfd(2), and sandboxes that refuse it, need it: poll for no longer than this there. */
 int weir_timeout_ms(weir_t *weir);
 
 /* Does what there is to do, without waiting: callbacks and events come from

@@ -8,8 +8,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/facility.h"
 #include "base/procfs.h"
 
 #if defined HAVE_PWRITEV2 && !defined RWF_NOSIGNAL
@@ -170,15 +169,17 @@ ssize_t weir__write_no_sigpipe_portable(int fd, const void *bytes, size_t length
 ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length)
 {
 #ifdef HAVE_PWRITEV2
-    static atomic_bool is_refused; /* by this kernel, a sandbox, or a file of an odd kind */
-
-    if (!atomic_load_explicit(&is_refused, memory_order_relaxed)) {
+    if (weir__facility_works(WEIR__WRITE_NO_SIGNAL)) {
         struct iovec all = {.iov_base = (void *)bytes, .iov_len = length};
         ssize_t count = pwritev2(fd, &all, 1, -1, RWF_NOSIGNAL);
+        int failed = errno;
 
-        if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
+        if (count >= 0 || failed == EAGAIN || failed == EINTR || failed == EPIPE)
             return count;
-        atomic_store_explicit(&is_refused, true, memory_order_relaxed);
+        count = weir__write_no_sigpipe_portable(fd, bytes, length);
+        if (count >= 0) /* it was not the file that failed */
+            weir__facility_failed(WEIR__WRITE_NO_SIGNAL, failed);
+        return count;
     }
 #endif
     return weir__write_no_sigpipe_portable(fd, bytes, length);
@@ -190,9 +191,15 @@ ssize_t weir__splice_no_sigpipe(int from, int to, size_t length)
     struct held held;
     ssize_t count;
 
+    if (!weir__facility_works(WEIR__SPLICE)) {
+        errno = ENOSYS;
+        return -1;
+    }
     hold_sigpipe(&held);
     count = splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     release_sigpipe(&held, count);
+    if (count < 0 && errno != EAGAIN && errno != EPIPE)
+        weir__facility_failed(WEIR__SPLICE, errno);
     return count;
 #else
     (void)from;
@@ -257,8 +264,13 @@ int weir__fd_of_bytes_portable(const void *bytes, size_t length, struct weir_err
 int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error)
 {
 #ifdef HAVE_MEMFD_CREATE
-    int fd = memfd_create("weir", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = -1;
 
+    if (weir__facility_works(WEIR__MEMFD)) {
+        fd = memfd_create("weir", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+            weir__facility_failed(WEIR__MEMFD, errno);
+    }
     if (fd >= 0) {
         if (weir__fd_above_stdio(&fd, error) < 0)
             return WEIR_ERR_SYSTEM;
@@ -267,8 +279,6 @@ int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error
             fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
         return fd;
     }
-    if (errno != ENOSYS)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a memory file");
 #endif
     return weir__fd_of_bytes_portable(bytes, length, error);
 }
@@ -298,8 +308,11 @@ void weir__close_from_portable(int first)
 void weir__close_from(int first)
 {
 #ifdef HAVE_CLOSE_RANGE
-    if (close_range((unsigned)first, ~0U, 0) == 0)
-        return;
+    if (weir__facility_works(WEIR__CLOSE_RANGE)) {
+        if (close_range((unsigned)first, ~0U, 0) == 0)
+            return;
+        weir__facility_failed(WEIR__CLOSE_RANGE, errno);
+    }
 #endif
     weir__close_from_portable(first);
 }

@@ -33,15 +33,15 @@ void weir__fd_set_nonblocking(int fd);
  * came (POSIX.1-2008, 2.4.1: SIGPIPE goes to the thread). */
 ssize_t weir__write_no_sigpipe(int fd, const void *bytes, size_t length);
 
-/* splice(2) between two pipes, without waiting and without SIGPIPE.  ENOSYS or
- * EINVAL where it cannot be done. */
+/* splice(2) between two pipes, without waiting and without SIGPIPE.  Every errno but EAGAIN,
+ * EINTR and EPIPE says that it cannot be done: then the bytes are to be copied. */
 ssize_t weir__splice_no_sigpipe(int from, int to, size_t length);
 
 /* Writes all of it, waiting as often as it takes.  Returns 0 or an errno. */
 int weir__write_all(int fd, const void *bytes, size_t length);
 
 /* Makes an anonymous file that holds bytes, at offset 0: a sealed memfd, or an
- * unlinked temporary file where there is none.  Returns a descriptor.
+ * unlinked temporary file where that does not work.  Returns a descriptor.
  * Errors: SYSTEM. */
 int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error);
 

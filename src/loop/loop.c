@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "base/facility.h"
 #include "base/fd.h"
 
 struct weir__loop {
@@ -25,7 +26,7 @@ struct weir__loop {
 #ifdef HAVE_SYS_TIMERFD_H
     /* libuv's timers live in the timeout of its poll.  Somebody who polls the
      * backend descriptor alone sees them through this one. */
-    int alarm_fd;
+    int alarm_fd; /* -1: timerfd_create(2) does not work here */
     uint64_t alarm_at_ms; /* on the loop's clock; 0: it is not set */
     uv_poll_t alarm;
 #endif
@@ -66,11 +67,17 @@ static void alarm_rang(uv_poll_t *alarm, int status, int events)
 
 static int open_alarm(weir__loop *loop)
 {
+    const struct itimerspec off = {0};
     int failed;
 
-    loop->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (loop->alarm_fd < 0)
-        return -errno;
+    loop->alarm_fd = weir__facility_works(WEIR__TIMERFD)
+                         ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)
+                         : -1;
+    if (loop->alarm_fd < 0 || timerfd_settime(loop->alarm_fd, 0, &off, NULL) < 0) {
+        weir__facility_failed(WEIR__TIMERFD, errno);
+        weir__close(&loop->alarm_fd);
+        return 0;
+    }
     failed = uv_poll_init(&loop->uv, &loop->alarm, loop->alarm_fd);
     if (failed != 0) {
         close(loop->alarm_fd);
@@ -87,6 +94,8 @@ static void set_alarm(weir__loop *loop)
     int ms = weir__loop_timeout_ms(loop);
     uint64_t at_ms = ms >= 0 ? uv_now(&loop->uv) + (uint64_t)ms : 0;
 
+    if (loop->alarm_fd < 0)
+        return;
     if (at_ms == loop->alarm_at_ms && ms != 0)
         return;
     loop->alarm_at_ms = at_ms;
@@ -173,7 +182,8 @@ weir__loop *weir__loop_new(struct weir_error *error)
         weir__close(&held[fd]);
     if (failed != 0) {
         free(loop);
-        weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot open an event loop");
+        weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot open an event loop: it needs epoll and eventfd, or what the system has in "
+                   "their place");
         return NULL;
     }
     return loop;
@@ -207,7 +217,7 @@ void weir__loop_free(weir__loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
 #ifdef HAVE_SYS_TIMERFD_H
-    close(loop->alarm_fd);
+    weir__close(&loop->alarm_fd);
 #endif
     free(loop);
 }

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/facility.h"
 #include "base/fd.h"
 #include "base/socket_address.h"
 #include "base/strays.h"
@@ -240,6 +241,24 @@ static void admit(struct weir__server *server, int fd)
     }
 }
 
+static int accept_one(int listening)
+{
+    int fd;
+
+    if (weir__facility_works(WEIR__ACCEPT4)) {
+        fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0 || errno == EAGAIN)
+            return fd;
+        weir__facility_failed(WEIR__ACCEPT4, errno);
+    }
+    fd = accept(listening, NULL, NULL);
+    if (fd >= 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        weir__fd_set_nonblocking(fd);
+    }
+    return fd;
+}
+
 static void accept_some(void *data, int bits)
 {
     struct weir__server *server = data;
@@ -247,7 +266,7 @@ static void accept_some(void *data, int bits)
 
     (void)bits;
     for (int i = 0; i < BACKLOG; i++) {
-        fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = accept_one(server->fd);
         if (fd < 0)
             break;
         admit(server, fd);

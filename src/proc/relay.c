@@ -68,11 +68,11 @@ static enum move splice_some(struct weir__relay *relay)
         return AT_END;
     if (errno == EAGAIN)
         return is_ready(relay->from, POLLIN) ? WAIT_WRITE : WAIT_READ;
-    if (errno == EINVAL || errno == ENOSYS) {
+    if (errno == EPIPE)
+        return FAILED;
+    if (errno != EINTR)
         relay->can_splice = 0;
-        return MOVED;
-    }
-    return errno == EINTR ? MOVED : FAILED;
+    return MOVED;
 }
 
 static enum move read_some(struct weir__relay *relay)

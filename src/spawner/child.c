@@ -18,26 +18,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/facility.h"
 #include "base/fd.h"
 
 /* vfork(2) keeps the cost of a start away from the spawner's size and gives the
  * child the processor at once.  The child below changes nothing of the
  * spawner's memory but its own stack.  Sanitizers cannot follow vfork. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined WEIR_LINUX
-#define start_process fork
+#define MAY_VFORK 0
 #elif defined __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
     || __has_feature(memory_sanitizer)
-#define start_process fork
+#define MAY_VFORK 0
 #else
-#define start_process vfork
+#define MAY_VFORK 1
 #endif
 #else
-#define start_process vfork
+#define MAY_VFORK 1
 #endif
-
-/* After vfork the child has executed, or failed, before we go on. */
-#define EXECUTES_FIRST (start_process == vfork)
 
 /* What the child side knows. */
 struct errand {
@@ -220,6 +218,7 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     pipecmd *command;
     ssize_t count;
     pid_t pid;
+    int by_vfork;
 
     *failure = (struct child_failure){.step = "setup"};
     if (weir__pipe(report, NULL) < 0) {
@@ -228,14 +227,21 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     }
     errand.report = report[FD_WRITE_END];
     command = make_command(plan->stage, &errand);
-    pid = start_process();
+    /* Here, and in no function of its own: the child must not return from where vfork was. */
+    by_vfork = MAY_VFORK && weir__facility_works(WEIR__VFORK);
+    pid = by_vfork ? vfork() : fork();
+    if (pid < 0 && by_vfork) {
+        weir__facility_failed(WEIR__VFORK, errno);
+        by_vfork = 0;
+        pid = fork();
+    }
     if (pid == 0)
         be_child(&errand, command);
     failure->error = errno;
     close(report[FD_WRITE_END]);
     pipecmd_free(command);
     if (pid > 0) {
-        if (!EXECUTES_FIRST)
+        if (!by_vfork) /* else it has executed, or failed, before we go on */
             setpgid(pid, plan->group); /* on both sides: whoever comes first */
         do
             count = read(report[FD_READ_END], failure, sizeof *failure);
@@ -258,8 +264,12 @@ static int peek(pid_t pid, struct child_end *end)
 
     if (syscall(SYS_waitid, pid > 0 ? P_PID : P_ALL, pid, &info, WEXITED | WNOHANG | WNOWAIT,
                 &end->usage)
-            < 0
-        || info.si_pid == 0)
+        < 0) {
+        if (errno != ECHILD)
+            weir__facility_failed(WEIR__WAITID, errno);
+        return 0;
+    }
+    if (info.si_pid == 0)
         return 0;
     end->pid = info.si_pid;
     end->is_zombie = 1;
@@ -274,8 +284,12 @@ int child_ended(pid_t pid, int stays, struct child_end *end)
 
     *end = (struct child_end){0};
 #ifdef WEIR_LINUX
-    if (stays)
-        return peek(pid, end);
+    if (stays && weir__facility_works(WEIR__WAITID)) {
+        if (peek(pid, end))
+            return 1;
+        if (weir__facility_works(WEIR__WAITID))
+            return 0;
+    }
 #else
     (void)stays;
 #endif

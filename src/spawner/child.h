@@ -42,8 +42,8 @@ int child_has_terminal(void);
 pid_t child_start(const struct child_plan *plan, struct child_failure *failure);
 
 /* Looks whether a child, or with pid -1 any child, has ended: returns 1 with *end
- * filled, or 0.  It stays a zombie if stays is set and the system tells a zombie's
- * usage. */
+ * filled, or 0.  It stays a zombie if stays is set and waitid(2) tells a zombie's
+ * usage here. */
 int child_ended(pid_t pid, int stays, struct child_end *end);
 
 #endif
