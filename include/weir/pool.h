@@ -73,7 +73,7 @@ struct weir_pool_options {
     size_t max_line;  /* bytes; WEIR_MAX_LINE */
 
     int64_t start_timeout_ms;   /* from its start to its hello; 10000 */
-    int64_t cancel_grace_ms;    /* from the message to SIGINT; 500 */
+    int64_t cancel_grace_ms;    /* from the message to SIGINT: time to clean up; 5000 */
     int64_t interrupt_grace_ms; /* from SIGINT to SIGTERM; 1000 */
     int64_t grace_ms;           /* from SIGTERM to SIGKILL; 5000 */
     int64_t backoff_ms;     /* before the second start in a row, with full jitter; doubles; 100 */

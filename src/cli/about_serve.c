@@ -121,6 +121,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "grace", .kind = CLI_GRACE, .offset = AT(grace_ms), .metavar = "D",
         .group = times,
         .help = "time from SIGTERM to SIGKILL for a worker that has to go (5s)",
+        .more = "A function that is cancelled, or whose deadline is over, has this long to clean up "
+                "before its worker gets SIGINT.",
     },
     [SERVE_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",

@@ -132,6 +132,7 @@ static void fill_options(const struct errand *errand, struct weir_pool_options *
     options->max_queue = (size_t)values->max_queue;
     options->start_timeout_ms = values->start_timeout_ms;
     options->grace_ms = values->grace_ms;
+    options->cancel_grace_ms = values->grace_ms;
     options->recycle_calls = values->recycle_calls;
     options->recycle_age_ms = values->recycle_age_ms;
     options->recycle_rss_kb = values->recycle_rss / 1024;

@@ -18,7 +18,7 @@ void weir_pool_options_init(struct weir_pool_options *options)
         .max_queue = 1024,
         .max_line = WEIR_MAX_LINE,
         .start_timeout_ms = 10000,
-        .cancel_grace_ms = 500,
+        .cancel_grace_ms = 5000,
         .interrupt_grace_ms = 1000,
         .grace_ms = 5000,
         .backoff_ms = 100,

@@ -1,4 +1,5 @@
 """What an answer says: results and errors as the text of a line."""
+import sys
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import codec, errors
@@ -6,6 +7,8 @@ from .call import Call
 from .errors import Cancelled, Error, Refused
 
 MAX_TEXT = 1 << 20
+# What stands around an error in a line: the id may be a long string.
+ENVELOPE = 1 << 10
 
 
 class Answered(Exception):
@@ -28,7 +31,7 @@ def result_text(value: Any) -> Tuple[str, str]:
     """A value as JSON, or why that cannot be."""
     try:
         text = codec.encode(value)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         return "error", error_text(Refused(errors.NOT_JSON, f"the result cannot be said in JSON: {error}"))
     return checked(text)
 
@@ -49,17 +52,31 @@ def failure_text(call: Optional[Call], error: BaseException) -> str:
         return error_text(Refused(errors.CANCELLED, "cancelled"))
     if isinstance(error, Refused):
         return error_text(error)
-    if isinstance(error, Error) and error.data is not None:
-        kind, text = result_text({"code": error.code, "message": error.message[:MAX_TEXT],
-                                  "data": error.data})
-        return text
-    code = error.code if isinstance(error, Error) else errors.RAISED
+    code = getattr(error, "code", None) if isinstance(error, Error) else None
+    code = int(code) if isinstance(code, int) and errors.is_own_code(code) else errors.RAISED
+    message = _message(error)
+    data = getattr(error, "data", None) if isinstance(error, Error) else None
+    if data is None:
+        return codec.encode({"code": code, "message": message, "data": {
+            "type": type(error).__qualname__, "traceback": _traceback(error)}})
+    told = f'{{"code":{code},"message":{codec.quote(message)}'
+    kind, text = result_text(data)
+    # Two levels deeper than the data: "error" in the response.
+    whole = f'{told},"data":{text}}}'
+    if kind == "error" or codec.is_too_deep(f"[{whole}]") or is_too_long(whole + " " * ENVELOPE):
+        why = text if kind == "error" else "it is too long, or nested too deeply"
+        print(f"weir_worker: the data of error {code} is left out: {why}", file=sys.stderr)
+        return told + "}"
+    return whole
+
+
+def _message(error: BaseException) -> str:
+    """What an error says, whatever its author has made of it."""
     try:
-        text = error.message if isinstance(error, Error) else str(error)
-    except Exception:
-        text = "an error that cannot say itself"
-    return codec.encode({"code": code, "message": text[:MAX_TEXT], "data": {
-        "type": type(error).__qualname__, "traceback": _traceback(error)}})
+        text = getattr(error, "message", None) if isinstance(error, Error) else None
+        return str(error if text is None else text)[:MAX_TEXT]
+    except BaseException:
+        return "an error that cannot say itself"
 
 
 def map_text(values: List[Any], failed: Dict[str, str]) -> str:
@@ -89,7 +106,10 @@ def _traceback(error: BaseException) -> str:
     frames = error.__traceback__
     while frames is not None and is_own(frames.tb_frame.f_globals.get("__name__")):
         frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))[-MAX_TEXT:]
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames))[-MAX_TEXT:]
+    except Exception:
+        return ""
 
 
 def is_own(module: object) -> bool:

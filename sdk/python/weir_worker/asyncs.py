@@ -1,5 +1,8 @@
 """`async def`: an event loop of the worker's own, on the main thread."""
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Coroutine, Iterator, Optional
+import contextlib
+import contextvars
+import sys
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterator, Optional
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,40 +24,67 @@ def loop() -> "asyncio.AbstractEventLoop":
     return _loop
 
 
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _run(coroutine: Coroutine[Any, Any, Any], **context: Any) -> Any:
     global task
-    task = loop().create_task(coroutine)
+    task = loop().create_task(coroutine, **context)
     try:
         return loop().run_until_complete(task)
     finally:
         task = None
 
 
-def runs(target: Callable[..., Any]) -> Callable[..., Any]:
-    """A plain function that runs an `async def` to its end."""
+def settled(target: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function: what `target` gives to await is awaited, an async iterator becomes an iterator."""
     def call(*values: Any, **named: Any) -> Any:
-        return _run(target(*values, **named))
+        result = target(*values, **named)
+        while hasattr(type(result), "__await__"):
+            result = _run(_wait_for(result))
+        return _steps(result) if hasattr(type(result), "__anext__") else result
     return call
 
 
-async def _next(generator: "AsyncGenerator[Any, Any]") -> Any:
+async def _wait_for(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+async def _next(generator: AsyncIterator[Any]) -> Any:
     return await generator.__anext__()
 
 
-def generates(target: Callable[..., Any]) -> Callable[..., Any]:
-    """A generator that steps an async generator."""
-    def call(*values: Any, **named: Any) -> Iterator[Any]:
-        generator = target(*values, **named)
+def _steps(generator: AsyncIterator[Any]) -> Iterator[Any]:
+    """Each step is a task; all of them run in one context."""
+    context = contextvars.copy_context()
+    run = _run if sys.version_info >= (3, 11) else _run_and_keep
+    try:
+        while True:
+            try:
+                value = run(_next(generator), context=context)
+            except StopAsyncIteration:
+                return
+            yield value
+    finally:
+        close = getattr(generator, "aclose", None)
+        if close is not None:
+            run(_wait_for(close()), context=context)
+
+
+def _run_and_keep(coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> Any:
+    """Before Python 3.11 a task runs in a copy of the context: what it has set is set in ours too."""
+    after: Dict["contextvars.ContextVar[Any]", Any] = {}
+
+    async def step() -> Any:
         try:
-            while True:
-                try:
-                    value = _run(_next(generator))
-                except StopAsyncIteration:
-                    return
-                yield value
+            return await coroutine
         finally:
-            _run(generator.aclose())
-    return call
+            after.update(contextvars.copy_context())
+
+    def keep() -> None:
+        for variable, value in after.items():
+            variable.set(value)
+    try:
+        return context.copy().run(_run, step())
+    finally:
+        context.run(keep)
 
 
 def cancel_soon(call: "Call") -> None:
@@ -76,6 +106,29 @@ def in_step() -> bool:
     """Whether code of a task runs just now, and not the loop's own."""
     import asyncio
     return _loop is not None and asyncio.current_task(_loop) is not None
+
+
+def become_child(end: Callable[[Optional[BaseException]], Any]) -> None:
+    """In a child made by fork(): the loop, its descriptors and its other tasks are the parent's.
+
+    So the child ends where the task that forked returns to the loop.
+    """
+    if _loop is None or not _loop.is_running():
+        return
+    import asyncio
+    forked = asyncio.current_task(_loop)
+
+    def finish() -> None:
+        if forked is None or not forked.done():
+            end(RuntimeError("a child made by fork() cannot wait on the event loop of its parent"))
+        elif forked.cancelled():
+            end(asyncio.CancelledError())
+        else:
+            end(forked.exception())
+    for handle in list(getattr(_loop, "_ready", ())):
+        handle.cancel()
+    with contextlib.suppress(RuntimeError):
+        _loop.call_soon(finish)
 
 
 def close() -> None:

@@ -87,6 +87,14 @@ class Call:
     def is_late(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
+    def become_child(self) -> None:
+        """In a child made by fork(): the call is its parent's, its input too."""
+        self.changed = None
+        if self.input_open or self.items:
+            self.items.clear()
+            self.input_open = True
+            self.break_input("the input stream belongs to the process that forked")
+
     # What the host sends for this call; each under the worker's rules of who reads when.
 
     def take_credit(self, n: Any) -> None:
@@ -157,7 +165,7 @@ class Input:
         return self
 
     def __next__(self) -> Any:
-        if not self._call.items:
+        if not self.is_ready():
             if threading.get_ident() == self._worker.main_thread:
                 self._worker.wait_in_function(self._call, self.is_ready)
             else:

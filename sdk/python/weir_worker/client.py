@@ -10,14 +10,23 @@
         list(weir.stream("running", input=[1, 2, 3]))    # both
 
 Threads may share a client: each waits for its own answer.  One of those that wait reads for all.
+Processes may not: in a child made by fork() the client is closed, and calls there raise Closed.
+
+Where a call waits, and for how long: for room to send, for its answer and for the next value until its
+`timeout`, and a second more for what the server says about that; without a timeout until the answer is
+there, the server is gone or the client is closed.  To begin, to cancel and to close wait for nothing.
 """
+import errno
 import itertools
 import json
 import os
+import select
 import socket
+import struct
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -31,6 +40,8 @@ HELLO_TIMEOUT_S = 30.0
 GRACE_S = 1.0
 # The longest path that the address of a Unix socket holds, less its NUL.
 PATH_BYTES = 107 if sys.platform.startswith("linux") else 103
+# What may wait to be sent before a call has to wait, too.
+MAX_UNSENT = 64 << 10
 
 
 class CallError(Exception):
@@ -79,24 +90,31 @@ class OutcomeUnknown(CallError):
 
 
 class Closed(CallError):
-    """The connection was closed before the call was sent."""
+    """The connection was closed before the call was sent, or belongs to the process that forked."""
 
 
 def connect(path: Union[str, "os.PathLike[str]", None] = None,
-            timeout: float = HELLO_TIMEOUT_S) -> "Client":
-    """A client for the server at a socket; default: $XDG_RUNTIME_DIR/weir.sock."""
+            timeout: float = HELLO_TIMEOUT_S, *, any_server: bool = False) -> "Client":
+    """A client for the server at a socket; default: $XDG_RUNTIME_DIR/weir.sock.
+
+    timeout, in seconds, is for all of it: a server that is busy is waited for, then TimeoutError or
+    ConnectionError is raised.  A server that another user runs, who is not root either, is sent nothing:
+    PermissionError, unless any_server says that it may be anybody's.
+    """
     if path is None:
         folder = os.environ.get("XDG_RUNTIME_DIR")
         if not folder:
             raise FileNotFoundError("XDG_RUNTIME_DIR is not set: name the socket")
         path = os.path.join(folder, "weir.sock")
     path = _checked(path)
+    deadline = time.monotonic() + timeout
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(timeout)
-        connection.connect(path)
+        _connect(connection, path, deadline)
+        if not any_server:
+            _check_server(connection, path)
         connection.settimeout(None)
-        return Client(connection, timeout)
+        return Client(connection, max(0.0, deadline - time.monotonic()))
     except BaseException:
         connection.close()
         raise
@@ -113,6 +131,51 @@ def _checked(path: Union[str, "os.PathLike[str]"]) -> str:
         raise ValueError(f"{text!r} is too long for the path of a socket: "
                          f"it has {length} bytes, and the limit is {PATH_BYTES}")
     return text
+
+
+def _connect(connection: socket.socket, path: str, deadline: float) -> None:
+    pause = 0.001
+    while True:
+        left = deadline - time.monotonic()
+        connection.settimeout(max(left, 0.001))
+        try:
+            connection.connect(path)
+            return
+        except BlockingIOError:
+            # Its queue of connections is full.  Linux tells so at once, and offers no event to wait for.
+            if left <= 0:
+                raise TimeoutError(errno.ETIMEDOUT, "the server takes no connection: too many wait already",
+                                   path) from None
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, 0.05)
+
+
+def _check_server(connection: socket.socket, path: str) -> None:
+    """Whoever may write to the folder may serve at a name in it, and would be told all that we call."""
+    uid = _uid_of_server(connection)
+    if uid is None:
+        raise PermissionError(errno.EPERM, "this system does not tell whose the server is: nothing was sent; "
+                              "connect(..., any_server=True) allows it", path)
+    if uid not in (0, os.geteuid()):
+        raise PermissionError(errno.EPERM, f"the server is run by uid {uid}, neither by ours ({os.geteuid()}) nor "
+                              "by root: nothing was sent; connect(..., any_server=True) allows it", path)
+
+
+def _uid_of_server(connection: socket.socket) -> Optional[int]:
+    if sys.platform == "linux":
+        credentials = struct.Struct("=iII")  # struct ucred: pid, uid, gid
+        uid: int = credentials.unpack(connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))[1]
+        return uid
+    if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
+        # struct xucred: version, uid, ...; SOL_LOCAL and LOCAL_PEERCRED have no names in Python.
+        peer: int = struct.unpack_from("=II", connection.getsockopt(0, 1, 256))[1]
+        return peer
+    return None
+
+
+# The clients of this process: a child made by fork() closes its copies of them.
+_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
 
 class _Call:
@@ -149,17 +212,29 @@ class Client:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._reading = False
+        # What could not be sent at once; a thread sends it while there is any.  The send lock guards
+        # these four, and is never held while something waits.
         self._send_lock = threading.RLock()
+        self._unsent: "Deque[Union[bytes, memoryview]]" = deque()
+        self._unsent_size = 0
+        self._flushing = False
+        self._sending = False
         self._calls: Dict[int, _Call] = {}
         self._ids = itertools.count(1)
         self._gone: Optional[str] = None
+        self._pid = os.getpid()
         self.noise = 0
         self.late = 0
         self.broken = False
         self.plain = False
         self.methods: Dict[str, Any] = {}
         self.server: Dict[str, Any] = {}
-        self._hello(timeout)
+        _clients.add(self)
+        try:
+            self._hello(timeout)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Client":
         return self
@@ -170,6 +245,36 @@ class Client:
     def close(self) -> None:
         """Closes the connection: the server cancels what is open."""
         self._lose("the client was closed")
+
+    def _is_ours(self) -> bool:
+        """False in a child made by fork() when it first comes here: then the client is closed there."""
+        if self._pid == os.getpid():
+            return True
+        self._become_child()
+        return False
+
+    def _become_child(self) -> None:
+        """The connection is the parent's: our copy of it is closed, and nothing is sent or read.
+
+        Locks may be held by threads that are not in this process.
+        """
+        if self._pid == os.getpid():
+            return
+        if self._gone is None:
+            self._gone = f"the client belongs to process {self._pid}, which forked: connect() again"
+        self._pid = os.getpid()
+        waiting = self._changed
+        self._lock, self._send_lock = threading.RLock(), threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._unsent.clear()
+        for call in list(self._calls.values()):
+            call.chunks.clear()
+            call.finish(None, Closed(self._gone))
+        self._calls.clear()
+        self._socket.close()
+        if waiting.acquire(blocking=False):  # a signal handler has forked while its thread waited
+            waiting.notify_all()
+            waiting.release()
 
     # --- Calls ------------------------------------------------------------------------------------
 
@@ -244,18 +349,25 @@ class Client:
         call = self._register(streams_out, deadline)
         message["id"] = call.ident
         try:
+            if self._sending and not self._turn(deadline, self._has_room, True):
+                raise DeadlineExceeded("the deadline is over: the server reads nothing, the call was not sent")
             self._send(message)
         except BaseException:
             with self._lock:
                 self._calls.pop(call.ident, None)
             raise
         if input is not None:
-            threading.Thread(target=self._feed, args=(call, input), daemon=True,
-                             name="weir input").start()
+            try:
+                threading.Thread(target=self._feed, args=(call, input), daemon=True,
+                                 name="weir input").start()
+            except BaseException:
+                self._cancel(call)
+                raise
         return call, deadline
 
     def _register(self, streams_out: bool, deadline: Optional[float]) -> _Call:
         while True:
+            self._is_ours()
             with self._lock:
                 if self._gone is not None:
                     raise Closed(self._gone)
@@ -275,6 +387,8 @@ class Client:
         return call.result
 
     def _cancel(self, call: _Call) -> None:
+        if not self._is_ours():
+            return
         with self._lock:
             if call.over or call.cancelled or self._gone is not None:
                 return
@@ -282,7 +396,7 @@ class Client:
         if not self.plain:
             try:
                 self._notify("weir/cancel", {"id": call.ident})
-            except CallError:
+            except (CallError, RuntimeError):  # the latter: no thread can be had
                 pass
 
     # --- Waiting ----------------------------------------------------------------------------------
@@ -301,9 +415,13 @@ class Client:
             until = time.monotonic() + GRACE_S
             ready = lambda: call.over  # noqa: E731
 
-    def _turn(self, until: Optional[float], ready: Any) -> bool:
-        """Waits, reading for everybody whenever nobody else does.  False when the time is over."""
+    def _turn(self, until: Optional[float], ready: Any, sends: bool = False) -> bool:
+        """Waits, reading for everybody whenever nobody else does.  False when the time is over.
+
+        sends: what is waited for is room to send, so that is done here too.
+        """
         while True:
+            self._is_ours()
             with self._lock:
                 while not (ready() or self._gone is not None):
                     if until is not None and time.monotonic() >= until:
@@ -315,18 +433,25 @@ class Client:
                     return True
                 self._reading = True
             try:
-                self._read(until)
+                self._read(until, sends)
             finally:
                 with self._lock:
                     self._reading = False
                     self._changed.notify_all()
+                if self._gone is not None:
+                    self._close_socket()
 
-    def _read(self, until: Optional[float]) -> None:
-        """Reads once and applies it; returns early when the time is over."""
+    def _read(self, until: Optional[float], sends: bool) -> None:
+        """Reads once and applies it; returns early when the time is over, or when something was sent."""
         try:
-            if until is not None:
-                poll = _poll_for_reading(self._socket)
-                if not poll.poll(max(0.0, until - time.monotonic()) * 1000 + 1):
+            if until is not None or sends:
+                poll = select.poll()
+                poll.register(self._socket, select.POLLIN | (select.POLLOUT if sends else 0))
+                ready = poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000 + 1)
+                if sends and ready and ready[0][1] & select.POLLOUT:
+                    with self._send_lock:
+                        self._flush()
+                if not ready or not ready[0][1] & ~select.POLLOUT:
                     return
             data = self._socket.recv(1 << 18)
         except (OSError, ValueError):
@@ -400,6 +525,8 @@ class Client:
 
     def _lose(self, why: str) -> None:
         """The connection is over: what is open ends as unknown."""
+        if not self._is_ours():
+            return
         with self._lock:
             if self._gone is None:
                 self._gone = why
@@ -407,13 +534,18 @@ class Client:
                     call.finish(None, OutcomeUnknown(why))
                 self._calls.clear()
                 try:
-                    # Wakes whoever reads just now; the descriptor goes when nobody does.
+                    # Wakes whoever reads or sends just now; the descriptor goes when nobody does.
                     self._socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
             self._changed.notify_all()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
+        """The connection is over: the last one that uses its descriptor closes it."""
         with self._send_lock:
-            self._socket.close()
+            if not self._reading and not self._sending:
+                self._socket.close()
 
     # --- What goes out ----------------------------------------------------------------------------
 
@@ -422,14 +554,73 @@ class Client:
         data = text.encode("utf-8", "backslashreplace") + b"\n"
         if len(data) > codec.MAX_LINE + 1 or codec.is_too_deep(text):
             raise RemoteError(errors.TOO_LONG, "the call is longer than a line may be, or nested too deeply")
-        with self._send_lock:
-            try:
-                self._socket.sendall(data)
-                return
-            except OSError as error:
-                why = f"the server is gone: {error}"
-        self._lose(why)
-        raise Closed(why)
+        self._is_ours()
+        try:
+            with self._send_lock:
+                if self._gone is not None:
+                    raise Closed(self._gone)
+                self._unsent.append(data)
+                self._unsent_size += len(data)
+                self._flush()
+                if self._unsent and not self._sending and not self._flushing:
+                    self._sending = True
+                    try:
+                        threading.Thread(target=self._send_rest, daemon=True, name="weir sender").start()
+                    except BaseException:
+                        self._sending = False
+                        raise
+        except OSError as error:
+            why = f"the server is gone: {error}"
+            self._lose(why)
+            raise Closed(why) from None
+
+    def _flush(self) -> None:
+        """Under the send lock: sends what waits, as far as the server takes it without waiting."""
+        if self._flushing:  # the garbage collector has come in between, and closed a stream
+            return
+        self._flushing = True
+        try:
+            while self._unsent:
+                data = self._unsent[0]
+                sent = self._socket.send(data, socket.MSG_DONTWAIT)
+                if sent == len(data):
+                    self._unsent.popleft()
+                else:
+                    self._unsent[0] = memoryview(data)[sent:]
+                self._unsent_size -= sent
+        except BlockingIOError:
+            pass
+        finally:
+            self._flushing = False
+
+    def _send_rest(self) -> None:
+        """A thread, while the server reads more slowly than we write."""
+        why = ""
+        try:
+            poll = select.poll()
+            poll.register(self._socket, select.POLLOUT)
+            while self._gone is None:
+                poll.poll(1000)
+                with self._send_lock:
+                    self._flush()
+                    if not self._unsent:
+                        self._sending = False
+                        break
+                with self._lock:
+                    self._changed.notify_all()
+        except (OSError, ValueError) as error:
+            why = f"the server is gone: {error}"
+        if why:
+            self._lose(why)
+        if self._gone is not None:
+            self._sending = False
+        with self._lock:
+            self._changed.notify_all()
+        if self._gone is not None:
+            self._close_socket()
+
+    def _has_room(self) -> bool:
+        return self._unsent_size < MAX_UNSENT
 
     def _notify(self, method: str, params: Dict[str, Any]) -> None:
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
@@ -444,6 +635,8 @@ class Client:
                         return
                     with self._lock:
                         call.credit -= 1
+                    if self._sending:
+                        self._turn(None, lambda: self._has_room() or call.over, True)
                     self._notify("weir/chunk", {"id": call.ident, "value": value})
             finally:
                 close = getattr(values, "close", None)
@@ -475,7 +668,6 @@ class Client:
         hello = call.result
         if not isinstance(hello, dict) or type(hello.get("version")) is not int \
                 or not 1 <= hello["version"] <= VERSION or not isinstance(hello.get("methods"), dict):
-            self.close()
             raise ConnectionError(f"the server answered to hello with {json.dumps(hello)[:200]}")
         self.server = hello
         self.methods = hello["methods"]
@@ -558,7 +750,9 @@ class Stream(Iterator[Any]):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        # While Python ends, threads that hold a lock are gone; and so is the connection, at once.
+        if not sys.is_finalizing():
+            self.close()
 
 
 class _Broken(Exception):
@@ -579,8 +773,9 @@ def _error_of(error: Any) -> CallError:
     return kinds.get(code, RemoteError)(code, message, error.get("data"))
 
 
-def _poll_for_reading(connection: socket.socket) -> Any:
-    import select
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return poll
+def _become_child() -> None:
+    for client in list(_clients):
+        client._become_child()
+
+
+os.register_at_fork(after_in_child=_become_child)

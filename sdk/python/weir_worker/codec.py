@@ -26,9 +26,9 @@ quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
 def _default(value: Any) -> Any:
-    fields = getattr(type(value), "__dataclass_fields__", None)
-    if fields is not None:
-        return {name: getattr(value, name) for name in fields}
+    if hasattr(type(value), "__dataclass_fields__"):
+        from dataclasses import fields  # it is loaded then; and it leaves InitVars out
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"a value of type {type(value).__name__} cannot be said in JSON")
 
 
@@ -53,7 +53,7 @@ def encode_or_none(value: Any) -> Optional[str]:
     """None where encode() has to be asked for more."""
     try:
         return encode_quickly(value)
-    except (TypeError, ValueError, RecursionError, OverflowError):
+    except Exception:
         return None
 
 
@@ -70,12 +70,16 @@ def _with_more_stack(work: Callable[[], Any]) -> Any:
 def encode(value: Any) -> str:
     """JSON, in one line.  Raises ValueError or TypeError for what cannot be said."""
     try:
-        return encode_quickly(value)
-    except RecursionError:
         try:
-            return str(_with_more_stack(lambda: encode_quickly(value)))
+            return encode_quickly(value)
         except RecursionError:
-            raise ValueError("the value contains itself, or is nested too deeply") from None
+            return str(_with_more_stack(lambda: encode_quickly(value)))
+    except RecursionError:
+        raise ValueError("the value contains itself, or is nested too deeply") from None
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # what an attribute of the value has raised
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def parse(text: str) -> Any:

@@ -46,7 +46,7 @@ def log(message: object, level: str = "info") -> None:
     """A line for the host's log.  Without a host that has said hello it goes to stderr."""
     if level not in LEVELS:
         raise ValueError(f"the level is one of {', '.join(LEVELS)}, not {level!r}")
-    if worker is None or not worker.greeted:
+    if worker is None or not worker.greeted or worker.is_child:
         print(f"{level}: {message}", file=sys.stderr, flush=True)
     else:
         worker.log(str(message), level)

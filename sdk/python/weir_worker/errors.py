@@ -16,6 +16,12 @@ OUTCOME_UNKNOWN = -33006
 NO_WORKER = -33007
 POISON = -33008
 RAISED = 1000
+MAX_CODE = (1 << 53) - 1
+
+
+def is_own_code(code: object) -> bool:
+    """Whether a function may answer with this code."""
+    return isinstance(code, int) and RAISED <= code <= MAX_CODE
 
 
 class Cancelled(BaseException):
@@ -30,11 +36,15 @@ class Cancelled(BaseException):
 
 
 class Error(Exception):
-    """An error that a function tells its caller by a code of its own (1000 or above) and data."""
+    """An error that a function tells its caller by a code of its own (1000 to 2^53-1) and data.
+
+    Data that cannot be said in JSON is left out, with a line on stderr: code and message get there.
+    """
 
     def __init__(self, message: str, code: int = RAISED, data: Any = None) -> None:
-        if code < RAISED:
-            raise ValueError(f"codes below {RAISED} belong to the protocol, not {code}")
+        if not is_own_code(code):
+            raise ValueError(f"a code is an integer from {RAISED} to {MAX_CODE}, not {code!r}: "
+                             f"those below {RAISED} belong to the protocol")
         super().__init__(message)
         self.message = message
         self.code = code

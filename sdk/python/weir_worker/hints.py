@@ -4,7 +4,10 @@ A converter takes a value and its path and gives back the value for the function
 """
 import collections.abc
 import dataclasses
+import enum
+import functools
 import inspect
+import re
 import sys
 import types
 import typing
@@ -61,21 +64,70 @@ def is_async_stream(hint: Any) -> bool:
     return typing.get_origin(hint) in ASYNC_ORIGINS or hint in ASYNC_ORIGINS
 
 
+def layers(function: Any) -> List[Any]:
+    """A callable, and what it wraps, from the outside to the inside.
+
+    Partial objects, bound and static methods, instances with __call__, and what functools.wraps marks.
+    """
+    found: List[Any] = []
+    while not any(function is one for one in found):
+        found.append(function)
+        inner = _wrapped_by(function)
+        if inner is None:
+            break
+        function = inner
+    return found
+
+
+def _wrapped_by(function: Any) -> Any:
+    if isinstance(function, functools.partial):
+        return function.func
+    if isinstance(function, (types.MethodType, staticmethod)):
+        return function.__func__
+    inner = getattr(function, "__wrapped__", None)
+    if inner is None and not isinstance(function, (types.FunctionType, type)):
+        # An instance: its class has the function.
+        inner = getattr(type(function), "__call__", None)
+        inner = inner if isinstance(inner, types.FunctionType) else None
+    return inner
+
+
+def described(function: Any) -> Any:
+    """The outermost layer that has name, hints and doc of a function."""
+    for one in layers(function):
+        if isinstance(one, (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)) \
+                or hasattr(one, "__wrapped__"):
+            return one
+    return function
+
+
 def of_parameters(function: Callable[..., Any]) -> Dict[str, Any]:
     """Its hints, resolved; one that this Python cannot resolve stays a string, and checks nothing."""
+    function = described(function)
     try:
         return typing.get_type_hints(function)
     except Exception:
-        raw = _unresolved(function)
+        pass
+    owners = reversed(function.__mro__) if isinstance(function, type) else [function]
     hints = {}
-    for name, hint in raw.items():
-        if isinstance(hint, str):
-            try:
-                hint = eval(hint, getattr(function, "__globals__", {}))
-            except Exception:
-                pass
-        hints[name] = type(None) if hint is None else hint
+    for owner in owners:
+        for name, hint in _unresolved(owner).items():
+            hint = _resolved(hint, owner)
+            hints[name] = type(None) if hint is None else hint
     return hints
+
+
+def _resolved(hint: Any, owner: Any) -> Any:
+    """A hint that is a string, in the names of the function or class that has it; or that string."""
+    if isinstance(hint, str):
+        names = getattr(inspect.unwrap(owner), "__globals__", None)
+        if names is None:
+            names = vars(sys.modules.get(getattr(owner, "__module__", ""), types))
+        try:
+            return eval(hint, names, dict(vars(owner)) if isinstance(owner, type) else None)
+        except Exception:
+            pass
+    return hint
 
 
 def _unresolved(function: Callable[..., Any]) -> Dict[str, Any]:
@@ -83,6 +135,8 @@ def _unresolved(function: Callable[..., Any]) -> Dict[str, Any]:
     if sys.version_info >= (3, 14):
         import annotationlib
         return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
+    if isinstance(function, type):
+        return dict(vars(function).get("__annotations__", {}))  # not those of its bases
     return dict(getattr(function, "__annotations__", {}))
 
 
@@ -139,10 +193,75 @@ def _dict_of(key: Converter, item: Converter) -> Converter:
     def convert(value: Any, path: str) -> Any:
         if type(value) is not dict:
             raise Mismatch(f"{path} must be an object, not {name_of(value)}")
-        if item is _anything:
+        if item is _anything and key is _anything:
             return value
-        return {key(name, path): item(one, f"{path}.{name}") for name, one in value.items()}
+        made = {key(name, path): item(one, f"{path}.{name}") for name, one in value.items()}
+        if len(made) != len(value):
+            raise Mismatch(f"{path} has the same key twice, in two spellings")
+        return made
     return convert
+
+
+# How keys that are not strings stand in JSON, as our own answers write them.
+_KEYS: Dict[Any, Tuple[str, "re.Pattern[str]", Callable[[str], Any]]] = {
+    int: ("integers", re.compile(r"0|-?[1-9][0-9]*"), int),
+    float: ("numbers", re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"), float),
+    bool: ("true or false", re.compile(r"true|false"), lambda text: text == "true"),
+    type(None): ("null", re.compile(r"null"), lambda text: None),
+}
+
+
+def _key_of(hint: Any) -> Converter:
+    """For the keys of an object, which JSON has as strings: "1" is the key 1 of a Dict[int, ...]."""
+    while hasattr(hint, "__supertype__"):
+        hint = hint.__supertype__
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is None:
+        hint = type(None)
+    if origin is None and isinstance(hint, type):
+        if hint in _KEYS:
+            return _simple_key(hint)
+        if issubclass(hint, enum.Enum):
+            return _one_of_keys([(one.value, one) for one in hint])
+    if origin is not None and hasattr(hint, "__metadata__"):
+        return _key_of(arguments[0])
+    if origin is typing.Literal:
+        return _one_of_keys([(one, one) for one in arguments])
+    if _is_union(hint):
+        return _union(hint, [_key_of(one) for one in arguments])
+    return _anything
+
+
+def _simple_key(kind: type) -> Converter:
+    wanted, pattern, make = _KEYS[kind]
+
+    def convert(key: Any, path: str) -> Any:
+        try:
+            if pattern.fullmatch(key):
+                return make(key)
+        except ValueError:  # an integer of more digits than Python takes
+            pass
+        raise Mismatch(f"the keys of {path} must be {wanted}, not {key!r}")
+    return convert
+
+
+def _one_of_keys(choices: List[Tuple[Any, Any]]) -> Converter:
+    """Of a Literal or an Enum: by their values, as JSON writes them for keys."""
+    keys = {_key_text(value): one for value, one in choices}
+
+    def convert(key: Any, path: str) -> Any:
+        if key in keys:
+            return keys[key]
+        raise Mismatch(f"the keys of {path} must be of {', '.join(map(repr, keys))}, not {key!r}")
+    return convert
+
+
+def _key_text(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value) if isinstance(value, (int, float)) else value
 
 
 def _literal(values: Tuple[Any, ...]) -> Converter:
@@ -194,21 +313,28 @@ def _lazily(make: Callable[[], Converter]) -> Converter:
 
 def _class_members(kind: Any) -> Converter:
     hints = of_parameters(kind)
-    if dataclasses.is_dataclass(kind):
-        fields = [field for field in dataclasses.fields(kind) if field.init]
-        required = [field.name for field in fields if field.default is dataclasses.MISSING
-                    and field.default_factory is dataclasses.MISSING]
-        checks = {field.name: converter(hints.get(field.name, Any)) for field in fields}
+    if hasattr(kind, "__dataclass_fields__"):
+        # What it is made from: InitVars too, but no fields with init=False.
+        wanted = [one for one in signature(kind).parameters.values()
+                  if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        required = [one.name for one in wanted if one.default is one.empty]
+        own = of_parameters(kind.__init__) if any(one.name not in hints for one in wanted) else {}
+        checks = {one.name: converter(_bare(hints.get(one.name, own.get(one.name, Any)), kind))
+                  for one in wanted}
         return _members(kind, checks, required, True)
     return _members(kind, {name: converter(_bare(hint)) for name, hint in hints.items()},
                     sorted(kind.__required_keys__), False)
 
 
-def _bare(hint: Any) -> Any:
-    """Without Required[...], NotRequired[...], ReadOnly[...]."""
-    while getattr(typing.get_origin(hint), "_name", None) in ("Required", "NotRequired", "ReadOnly"):
-        hint = typing.get_args(hint)[0]
-    return hint
+def _bare(hint: Any, owner: Any = None) -> Any:
+    """Without Required[...], NotRequired[...], ReadOnly[...], Final[...], InitVar[...]."""
+    while True:
+        if isinstance(hint, dataclasses.InitVar):
+            hint = _resolved(hint.type, owner)
+        elif getattr(typing.get_origin(hint), "_name", None) in ("Required", "NotRequired", "ReadOnly", "Final"):
+            hint = typing.get_args(hint)[0]
+        else:
+            return hint
 
 
 def converter(hint: Any) -> Converter:
@@ -236,7 +362,7 @@ def converter(hint: Any) -> Converter:
         more = len(arguments) == 2 and arguments[1] is Ellipsis
         return _tuple_of(tuple(converter(one) for one in arguments if one is not Ellipsis), more)
     if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
-        return _dict_of(*(converter(one) for one in arguments)) if len(arguments) == 2 \
+        return _dict_of(_key_of(arguments[0]), converter(arguments[1])) if len(arguments) == 2 \
             else _simple(dict)
     if isinstance(hint, type) and (dataclasses.is_dataclass(hint)
                                    or hasattr(hint, "__required_keys__")):

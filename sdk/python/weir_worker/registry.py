@@ -1,7 +1,7 @@
 """The functions a worker offers, each behind a door that checks what comes in."""
 import inspect
 import types
-from typing import Any, Callable, Dict, List, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, TypeVar, Union, overload
 
 from . import asyncs, hints
 from .errors import INVALID_PARAMS, Refused
@@ -23,11 +23,12 @@ def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool
     """Offers a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
 
     A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the input
-    stream.  `async def` works for both.  idempotent: weir may repeat a call whose worker has died.
+    stream.  `async def` works for both, and so does a decorator around one of these that was made with
+    functools.wraps (where that one uses the stream up itself, what it returns is the result).  idempotent: weir may repeat a call whose worker has died.
     The function itself is given back as it is.
     """
     def register(target: F) -> F:
-        entry = Entry(target, name or target.__name__, idempotent)
+        entry = Entry(target, name or _name_of(target), idempotent)
         if entry.name in functions and functions[entry.name].target is not target:
             raise ValueError(f"two functions are named {entry.name!r}: give one of them name=...")
         functions[entry.name] = entry
@@ -66,9 +67,9 @@ class Entry:
         if any(one.name in streams and one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
                for one in self._parameters):
             raise TypeError(f"{self.name}: the stream {streams[0]} must be a parameter that can be given by name")
-        self.streams_out = inspect.isgeneratorfunction(self.target) \
-            or inspect.isasyncgenfunction(self.target) \
-            or hints.is_stream(self._hints.get("return"))
+        self.streams_out = hints.is_stream(self._hints.get("return")) or any(
+            inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one)
+            for one in hints.layers(self.target))
         self.door = _make_door(self)
 
     @property
@@ -106,7 +107,7 @@ class Entry:
             described["returns"] = hints.text_of(self._hints["return"])
         if self.idempotent:
             described["idempotent"] = True
-        doc = inspect.getdoc(self.target)
+        doc = inspect.getdoc(hints.described(self.target))
         if doc:
             described["doc"] = doc.strip().splitlines()[0]
         return described
@@ -142,19 +143,44 @@ def _parameters_of(target: Callable[..., Any], name: str) -> List[inspect.Parame
         raise TypeError(f"{name}: {error}: wrap it in a function with a signature") from None
 
 
+def _name_of(target: Any) -> str:
+    name = getattr(hints.described(target), "__name__", None)
+    if not isinstance(name, str):
+        raise TypeError(f"{target!r} has no name: give it name=...")
+    return name
+
+
 def _calls_target(entry: Entry) -> Callable[..., Any]:
     """What the door calls: always a Python function, so that its frames can be told from ours."""
-    target = entry.target
-    if inspect.iscoroutinefunction(target):
-        return asyncs.runs(target)
-    if inspect.isasyncgenfunction(target):
-        return asyncs.generates(target)
-    if isinstance(target, (types.FunctionType, types.MethodType)):
-        return target
-    namespace: Dict[str, Any] = {"target": target, "__name__": "weir_function"}
-    exec("def call(*values, **named):\n    return target(*values, **named)", namespace)
-    call: Callable[..., Any] = namespace["call"]
+    target = call = entry.target
+    if not isinstance(target, (types.FunctionType, types.MethodType)):
+        namespace: Dict[str, Any] = {"target": target, "__name__": "weir_function"}
+        exec("def call(*values, **named):\n    return target(*values, **named)", namespace)
+        call = namespace["call"]
+    is_wrapper = len(hints.layers(target)) > 1
+    # A closure may be a decorator's, made without functools.wraps.
+    if is_wrapper or getattr(target, "__closure__", None) or inspect.iscoroutinefunction(target) \
+            or inspect.isasyncgenfunction(target):
+        call = asyncs.settled(call)
+    if entry.streams_out and not inspect.isgeneratorfunction(target):
+        call = _as_iterator(call, is_wrapper)
     return call
+
+
+def _as_iterator(target: Callable[..., Any], is_wrapper: bool) -> Callable[..., Any]:
+    """What gives an iterator, or something that has one.  A wrapper may have used up its generator."""
+    def call(*values: Any, **named: Any) -> Iterator[Any]:
+        result = target(*values, **named)
+        if is_wrapper and (isinstance(result, (str, bytes, dict)) or not hasattr(type(result), "__iter__")):
+            return _closing(result)
+        return iter(result)
+    return call
+
+
+def _closing(value: Any) -> Generator[Any, None, Any]:
+    """A stream of nothing but its closing value."""
+    return value
+    yield
 
 
 def _make_door(entry: Entry) -> Callable[[Any, Any], Any]:

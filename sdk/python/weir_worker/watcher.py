@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 
 from . import asyncs
 from .answers import is_own
@@ -49,6 +49,10 @@ class Nudge:
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd_out, 4096)
 
+    def close(self) -> None:
+        os.close(self.fd_out)
+        os.close(self._fd_in)
+
 
 class Watcher:
     def __init__(self, worker: "Worker") -> None:
@@ -67,6 +71,8 @@ class Watcher:
         self._poll_wire = _poll(worker.fd_in)
         self._poll_watching = _poll(worker.fd_in, self._watching.fd_out)
         self._poll_full = _poll(self._watching.fd_out)
+        # The handlers that stood before ours.
+        self._before: Dict[int, Any] = {}
 
     def start(self) -> None:
         threading.Thread(target=self._watch, name="weir watcher", daemon=True).start()
@@ -202,13 +208,28 @@ class Watcher:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        before = {INTERRUPT: signal.signal(INTERRUPT, self._on_interrupt),
-                  signal.SIGINT: signal.signal(signal.SIGINT, self._on_sigint)}
+        for number, handler in self._ours():
+            self._before[number] = signal.signal(number, handler)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            self._restore()
+
+    def _ours(self) -> "list[tuple[int, Any]]":
+        return [(INTERRUPT, self._on_interrupt), (signal.SIGINT, self._on_sigint)]
+
+    def _restore(self) -> None:
+        """What stood before ours, where the program has not set another since."""
+        for number, handler in self._ours():
+            if number in self._before and signal.getsignal(number) == handler:
+                before = self._before[number]
+                signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def become_child(self) -> None:
+        """In a child made by fork(), which has neither our thread nor our signals."""
+        self._restore()
+        self._main.close()
+        self._watching.close()
 
     def _on_interrupt(self, number: int, frame: Optional[FrameType]) -> None:
         call = self._worker.running
@@ -243,7 +264,8 @@ class Watcher:
         if frame is None or self._worker.message is None:
             return False
         module = frame.f_globals.get("__name__")
-        if is_own(module):
+        # A function that waits in our client for another server is interrupted there.
+        if is_own(module) and module != f"{__package__}.client":
             return False
         if asyncs.task is None:
             return True

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import List, Optional, Tuple
 
-from . import codec
+from . import codec, forks
 
 READ_SIZE = 65536
 LONG_READ_SIZE = 1 << 20
@@ -12,6 +12,8 @@ LONG_READ_SIZE = 1 << 20
 # Set by --list: the program's own standard output is wanted then.
 leave_alone = False
 _taken: Optional[Tuple[int, int]] = None
+# Whether this is a child made by fork(): the wire is its parent's.
+is_lost = False
 
 
 def take() -> Tuple[int, int]:
@@ -29,7 +31,7 @@ def take() -> Tuple[int, int]:
         if nothing > 1:
             os.close(nothing)
         _taken = (ends[0], ends[1])
-        os.register_at_fork(after_in_child=_close)
+        os.register_at_fork(after_in_child=_lose)
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
     return _taken
@@ -50,14 +52,12 @@ def take_unless_interactive() -> None:
         take()
 
 
-def _close() -> None:
-    """A child made by fork() has no part in the wire."""
-    if _taken is not None:
-        for fd in _taken:
-            try:
-                os.close(fd)
-            except OSError:
-                pass
+def _lose() -> None:
+    """A child made by fork() has no part in the wire.  (Its own children have nothing to lose.)"""
+    global is_lost
+    if _taken is not None and not is_lost:
+        is_lost = True
+        forks.silence(_taken)
 
 
 class Cutter:

@@ -8,14 +8,18 @@ Who does what, and when (this is all there is to know about threads here):
   wire in the main thread's place, under `lock`.  The main thread sets `message` to None when the function
   is done, and looks at `engaged` after that: one of the two always sees the other.
 - So nothing is locked or woken on the short way of a quick call.
+- Each call runs in a copy of the main thread's contextvars context: a stream keeps its own to the end.
+- A child that a function makes by fork() has `is_child` set, and `engaged`: where its function would
+  return to the worker, _disengage() ends it.
 """
+import contextvars
 import os
 import sys
 import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from . import asyncs, codec, current, errors, registry, wire
+from . import asyncs, codec, current, errors, forks, registry, wire
 from .answers import Answered, checked, error_text, failure_text, is_too_long, map_text, result_text
 from .call import STOPS, AsyncInput, Batch, Call, Input
 from .errors import Cancelled, Refused
@@ -38,6 +42,7 @@ class Worker(Inbox):
         self.main_thread = threading.get_ident()
         # Whether the watcher has the wire, as said above.
         self.engaged = False
+        self.is_child = False
         # Whether the main thread waits for the wire, and how often it has: as long as that number stays
         # the same, and it does not wait, it is busy with the same work.
         self.idle = False
@@ -64,6 +69,8 @@ class Worker(Inbox):
                 if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
                     self.flush()
             if self.eof and not self.lines:
+                if self.is_child:  # made by a signal handler while the main thread waited for the wire
+                    forks.end()
                 self.flush()
                 return
             self._run_lines()
@@ -75,7 +82,7 @@ class Worker(Inbox):
         """
         lines, out, quick, watcher, lock = self.lines, self.out, self._quick, self.watcher, self.lock
         scan, encode, monotonic, read, write = codec.scan, codec.encode_or_none, time.monotonic, os.read, os.write
-        fd_in, fd_out, cutter = self.fd_in, self.fd_out, self._cutter
+        fd_in, fd_out, cutter, context = self.fd_in, self.fd_out, self._cutter, contextvars.copy_context
         while True:
             while lines:
                 line = lines.popleft()
@@ -105,7 +112,7 @@ class Worker(Inbox):
                     continue
                 self.message = message
                 try:
-                    result = door(params, None)
+                    result = context().run(door, params, None)
                 except BaseException as error:
                     self.message = None
                     self._answer_failure(ident, error, deadline)
@@ -195,10 +202,10 @@ class Worker(Inbox):
                 continue
             self.message = message
             try:
-                result = door(params, None)
+                result = contextvars.copy_context().run(door, params, None)
             except BaseException as error:
                 self.message = None
-                call = self._disengage_quick() if self.engaged else None
+                call = self._disengage_quick(error) if self.engaged else None
                 self.answer(batch, str(ident), "error", failure_text(call, error), False)
             else:
                 self.message = None
@@ -208,7 +215,7 @@ class Worker(Inbox):
         self.answer_batch(batch)
 
     def _answer_failure(self, ident: Any, error: BaseException, deadline: Optional[float]) -> None:
-        call = self._disengage_quick() if self.engaged else None
+        call = self._disengage_quick(error) if self.engaged else None
         if deadline is not None and time.monotonic() >= deadline:
             text = error_text(Refused(*STOPS["deadline"]))
         else:
@@ -217,25 +224,37 @@ class Worker(Inbox):
 
     # --- In and out of a function -----------------------------------------------------------------
 
-    def _disengage(self) -> None:
+    def become_child(self) -> None:
+        """In a child made by fork(), at once."""
+        if self.is_child:
+            return
+        self.is_child = self.engaged = True
+        for call in list(self.calls.values()):
+            call.become_child()
+        self.watcher.become_child()
+        asyncs.become_child(forks.end)
+
+    def _disengage(self, error: Optional[BaseException] = None) -> None:
         """Main thread, after `message` has become None: takes the wire back from the watcher."""
+        if self.is_child:
+            forks.end(error)
         with self.lock:
             self.engaged = False
             self.slow = True
         self.watcher.release()
 
-    def _disengage_quick(self) -> Optional[Call]:
+    def _disengage_quick(self, error: Optional[BaseException] = None) -> Optional[Call]:
         """The same after a quick call, for which the watcher may have made a Call."""
-        self._disengage()
+        self._disengage(error)
         call, self.running = self.running, None
         if call is not None:
             self.calls.pop(call.ident, None)
         return call
 
-    def _leave(self) -> None:
+    def _leave(self, error: Optional[BaseException] = None) -> None:
         self.message = None
         if self.engaged:
-            self._disengage()
+            self._disengage(error)
 
     def wait_in_function(self, call: Call, ready: Callable[[], bool]) -> None:
         """Main thread, inside of a function: until ready(), the wire is read here."""
@@ -274,7 +293,7 @@ class Worker(Inbox):
             else:
                 kind, text = self._run_function(call, call.entry)
         except BaseException as error:
-            self._leave()
+            self._leave(error)
             kind, text = "error", failure_text(call, error)
         self.running = None
         # Who has kept the iterator gets nothing more from it.
@@ -288,11 +307,12 @@ class Worker(Inbox):
     def _run_function(self, call: Call, entry: registry.Entry) -> Tuple[str, str]:
         stream = self._input_for(call, entry)
         params = [] if call.params is None else call.params
+        context = contextvars.copy_context()
         self.message = call.message
-        result = entry.door(params, stream)
+        result = context.run(entry.door, params, stream)
         self._leave()
         if entry.streams_out:
-            result = self._run_stream(call, iter(result))
+            result = self._run_stream(call, context, result)
         return result_text(result)
 
     def _input_for(self, call: Call, entry: registry.Entry) -> Union[Input, AsyncInput, None]:
@@ -305,7 +325,7 @@ class Worker(Inbox):
         self.watcher.hurry = True
         return AsyncInput(plain, call, asyncs.loop())
 
-    def _run_stream(self, call: Call, generator: Any) -> Any:
+    def _run_stream(self, call: Call, context: contextvars.Context, generator: Any) -> Any:
         """Steps a generator, one credit a chunk; gives its closing value."""
         together = 0
         last = time.monotonic()
@@ -313,10 +333,13 @@ class Worker(Inbox):
             while True:
                 self.message = call.message
                 try:
-                    value = next(generator)
+                    value = context.run(next, generator)
                 except StopIteration as stop:
                     self._leave()
                     return stop.value
+                except BaseException as error:
+                    self._leave(error)
+                    raise
                 self._leave()
                 if call.credit == 0 and call.stop is None:
                     self._wait(call, lambda: call.credit > 0 or call.stop is not None)
@@ -332,7 +355,7 @@ class Worker(Inbox):
                     self.watcher.look_at_wire()
                 last = now
         finally:
-            self._close(call, generator)
+            self._close(call, context, generator)
 
     def _send_chunk(self, call: Call, value: Any) -> None:
         kind, text = result_text(value)
@@ -345,14 +368,19 @@ class Worker(Inbox):
         self.out.append(chunk)
         self._out_size += len(chunk)
 
-    def _close(self, call: Call, generator: Any) -> None:
+    def _close(self, call: Call, context: contextvars.Context, generator: Any) -> None:
         close = getattr(generator, "close", None)
         if close is not None:
+            if call.stop is not None:
+                # Being closed is its interruption: what it has to clean up is not cut off by another.
+                call.interrupted = True
             self.message = call.message
             try:
-                close()
-            finally:
-                self._leave()
+                context.run(close)
+            except BaseException as error:
+                self._leave(error)
+                raise
+            self._leave()
 
     def _run_map(self, call: Call) -> Tuple[str, str]:
         door, items = self._map_of(call)
@@ -361,12 +389,16 @@ class Worker(Inbox):
         self.message = call.message
         for item in items:
             try:
-                values.append(door(item, None))
+                values.append(contextvars.copy_context().run(door, item, None))
             except BaseException as error:
+                if self.is_child:
+                    forks.end(error)
                 if call.stop is not None:
                     break
                 failed[str(len(values))] = failure_text(call, error)
                 values.append(None)
+            if self.is_child:
+                forks.end()
             if call.stop is not None:
                 break
         self._leave()
@@ -401,6 +433,8 @@ def run(name: Optional[str] = None) -> None:
         return
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("run() belongs on the main thread: functions are interrupted there")
+    if wire.is_lost:
+        raise RuntimeError("run() belongs to the process that has the wire: a child made by fork() cannot serve")
     if current.worker is not None:
         raise RuntimeError("run() runs already")
     fds = wire.take()
@@ -416,3 +450,11 @@ def run(name: Optional[str] = None) -> None:
     finally:
         current.worker = None
         asyncs.close()
+
+
+def _become_child() -> None:
+    if current.worker is not None:
+        current.worker.become_child()
+
+
+os.register_at_fork(after_in_child=_become_child)
