@@ -36,7 +36,8 @@ static json_t *make_methods(struct weir_pool *pool)
     json_t *all = json_object();
 
     for (size_t i = 0; i < pool->kind_count && all != NULL; i++)
-        if (json_object_update_missing(all, pool->kinds[i].methods) < 0) {
+        if (pool->kinds[i].methods != NULL /* a plain worker tells none */
+            && json_object_update_missing(all, pool->kinds[i].methods) < 0) {
             json_decref(all);
             all = NULL;
         }
