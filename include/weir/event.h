@@ -37,6 +37,8 @@ enum weir_event_kind {
     WEIR_EVENT_LOG,            /* pid; name: the level; text: what a worker has for the log */
     WEIR_EVENT_NOISE,          /* pid; text: the beginning of a line that is no message */
     WEIR_EVENT_SPAWNER_LOST,   /* the helper program died; a new one starts when needed */
+    WEIR_EVENT_NOTICE,         /* text: what a map waits for, or may be helped by: a sentence, told
+                                  once a run; maps only */
 };
 
 struct weir_event {

@@ -71,8 +71,8 @@ struct weir_map_options {
 
     int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
                                   sent, or answered; a record's time begins only then.  Of one
-                                  that is called: until it has answered weir/hello, and
-                                  WEIR_FOREVER means 10 s.  WEIR_FOREVER */
+                                  that is called: until it has answered weir/hello.  WEIR_FOREVER:
+                                  60 s behind a launcher, 10 s for one that is called */
     int64_t record_timeout_ms; /* from a record's turn to its reply; WEIR_FOREVER */
     int64_t timeout_ms;        /* of the whole run; WEIR_FOREVER */
     int64_t grace_ms;          /* 5000 */
@@ -102,7 +102,14 @@ struct weir_map_options {
     size_t window_bytes;  /* bytes of them; 1 MiB */
     size_t reorder_bytes; /* replies waiting for an earlier one; 64 MiB */
 
-    uint64_t max_dead; /* up to this many dead records the status is 0; not with WEIR_MAP_FAIL.  0 */
+    uint64_t
+        max_dead;     /* up to this many dead records the status is 0; not with WEIR_MAP_FAIL.  0 */
+    const char *key;  /* JSON Pointer, such as "/id": each reply has the same value there as its
+                         record, or the run ends; replies may come in any order, and records may
+                         be left out.  Strings are compared by their characters, anything else
+                         byte for byte.  Not with call.  NULL: none */
+    int drop_missing; /* a record that is left out is dropped, not dead; with key */
+    int line_buffered; /* the worker is started under stdbuf -oL, with PYTHONUNBUFFERED=1 */
 };
 
 void weir_map_options_init(struct weir_map_options *options);
@@ -133,6 +140,8 @@ struct weir_map_report {
     size_t worker_count;
     char *checkpoint;
     uint64_t max_dead;
+    uint64_t missing; /* records that their workers left out, with a key: dropped, or dead */
+    char *key;        /* NULL: none */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);

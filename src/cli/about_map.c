@@ -45,6 +45,26 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .group = records,
         .help = "a reply of null drops its record: nothing is written for it",
     },
+    [MAP_KEY] = {
+        .name = "key", .kind = CLI_TEXT, .offset = AT(key), .metavar = "POINTER",
+        .group = records,
+        .help = "match replies to records by this member, such as /id",
+        .more = "A JSON Pointer (RFC 6901). The reply must hold the same value there as its "
+                "record: strings are compared by their characters, anything else byte for byte "
+                "(1 is not 1.0). A reply that does not ends the run with status 3. Replies may come "
+                "in any order, and a record may be left out: that is known when its worker has "
+                "ended, and the record is dead, or dropped with `--drop-missing`. Until then "
+                "replies behind it wait, unless `--unordered` is given. A record without the "
+                "member is dead. Of two records with one value the older is answered first.",
+    },
+    [MAP_DROP_MISSING] = {
+        .name = "drop-missing", .kind = CLI_FLAG, .offset = AT(drop_missing),
+        .group = records,
+        .help = "a record without a reply is dropped, not dead: for filters, with --key",
+        .more = "A worker is believed when its status is 0, or 1 without any reply and without "
+                "a word on standard error, as grep's that has found nothing. What another has "
+                "left out goes out again, each record alone.",
+    },
     [MAP_CHECK] = {
         .name = "check", .kind = CLI_CHOICE, .offset = AT(check), .metavar = "WHAT",
         .choices = check_words,
@@ -141,6 +161,14 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "of one record that are longer than `--max-record` make it dead. A worker that "
                 "knows no `weir/hello` gets one call at a time.",
     },
+    [MAP_LINE_BUFFERED] = {
+        .name = "line-buffered", .kind = CLI_FLAG, .offset = AT(line_buffered),
+        .group = workers,
+        .help = "have the worker flush each line: for input that comes slowly",
+        .more = "It is started as `env PYTHONUNBUFFERED=1 stdbuf -oL PROGRAM`: that works for "
+                "programs that use the C library's standard output, and for Python. Others have "
+                "to flush by themselves, or have an option for it, as `jq --unbuffered`.",
+    },
     [MAP_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
         .group = workers,
@@ -173,8 +201,10 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "With `--call` it has started when it has answered `weir/hello`, and has 10 "
                 "seconds for that where nothing else is said. Else it has when it, or its "
                 "launcher, has read something of what was sent to it, or has answered. "
-                "`--record-timeout` counts from then on. A start that fails is no record's fault; "
-                "after 8 in a row the run ends with status 4.",
+                "`--record-timeout` counts from then on. With `--launcher` it is 60 seconds where "
+                "nothing else is said. A start that fails is no record's fault: it is tried again, "
+                "after up to 100 ms, doubling up to 30 s. When no worker runs for 2 seconds, or for "
+                "the start timeout behind a launcher, the run ends with status 4.",
     },
     [MAP_WINDOW] = {
         .name = "window", .kind = CLI_COUNT, .offset = AT(window), .metavar = "RECORDS",
@@ -271,6 +301,10 @@ static const char *const description[] = {
     "run ended early, unsettled. When a worker dies, gets out of step or is too slow, what it had "
     "not answered goes out again, each record alone: so the record that does it is found, and no "
     "other one is lost with it. A worker may see a record more than once.",
+    "A worker that ends, after its input was closed, with fewer replies than it had records has "
+    "left some out, and nobody knows which: the run ends with status 3, and says from which "
+    "record on the output cannot be trusted, whatever `--on-error` says. To leave a record out a "
+    "worker prints null (`--drop-null`), or its replies name their records (`--key`).",
     "LF ends a record, and a CR before it is taken off; blank lines are skipped and counted; the "
     "last record needs no LF.",
     "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir: it takes no more records, waits for the replies "
@@ -286,6 +320,8 @@ static const struct cli_example examples[] = {
      "can be killed at any moment, and started again"},
     {"weir map --drop-null -- jq -c 'if .ok then . else null end' <in",
      "a filter is a map that drops"},
+    {"weir map --key /id --drop-missing -- jq -c 'select(.ok)' <in",
+     "one that prints nothing for what it drops"},
     {"weir map --launcher 'ssh node7' -j8 -- /opt/enrich <in >out", "workers on another machine"},
     {NULL, NULL},
 };

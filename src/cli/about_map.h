@@ -12,11 +12,11 @@ struct map_values {
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
-        *call;
+        *call, *key;
     struct child_values child;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int check;              /* 0: syntax, 1: none */
-    int unordered, drop_null, hadoop_counters;
+    int unordered, drop_null, drop_missing, line_buffered, hadoop_counters;
     int progress; /* enum progress_style */
 };
 
@@ -26,6 +26,8 @@ enum map_option {
     MAP_OUTPUT,
     MAP_UNORDERED,
     MAP_DROP_NULL,
+    MAP_KEY,
+    MAP_DROP_MISSING,
     MAP_CHECK,
     MAP_ENCODING,
     MAP_MAX_RECORD,
@@ -37,6 +39,7 @@ enum map_option {
     MAP_CHECKPOINT,
     MAP_WORKERS,
     MAP_CALL,
+    MAP_LINE_BUFFERED,
     MAP_LAUNCHER,
     MAP_LAUNCHER_STOP,
     MAP_START_TIMEOUT,

@@ -17,6 +17,7 @@
 #include "cli/report.h"
 #include "cli/watch.h"
 #include "flow/letter_file.h"
+#include "text/pointer.h"
 #include "text/words.h"
 
 enum {
@@ -93,6 +94,29 @@ static int is_stdout(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
+static int check_key(struct errand *errand)
+{
+    const struct map_values *values = &errand->values;
+    const char *fault = values->key != NULL ? weir__pointer_fault(values->key) : NULL;
+
+    if (fault != NULL)
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--key \"%.100s\" %s: give a JSON Pointer, such as /id", values->key,
+                         fault);
+    if (values->key != NULL && values->call != NULL)
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--key and --call: a worker that is called needs no key, its answers name "
+                         "their calls: leave --key out");
+    if (values->key != NULL && values->check)
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--key is found in JSON only: leave --check none out");
+    if (values->drop_missing && values->key == NULL)
+        return voice_say(&errand->voice, CLI_USAGE,
+                         "--drop-missing needs to know which records are missing: give --key "
+                         "POINTER, such as --key /id");
+    return 0;
+}
+
 static int check_report(struct errand *errand)
 {
     const struct map_values *values = &errand->values;
@@ -123,7 +147,9 @@ static int check(struct errand *errand)
             &errand->voice, CLI_USAGE,
             "--hadoop-counters and --progress json both want standard error: leave one "
             "out");
-    status = check_failures(errand);
+    status = check_key(errand);
+    if (status == 0)
+        status = check_failures(errand);
     if (status == 0)
         status = check_report(errand);
     if (status == 0 && (file_or_own(values->output) == NULL || is_stdout(values->report)))
@@ -230,6 +256,9 @@ static int prepare(struct errand *errand)
     options->unchecked = values->check;
     options->encoding = (enum weir_map_encoding)values->encoding;
     options->drop_null = values->drop_null;
+    options->key = values->key;
+    options->drop_missing = values->drop_missing;
+    options->line_buffered = values->line_buffered;
     options->input = file_or_own(values->input);
     options->output = file_or_own(values->output);
     options->checkpoint = values->checkpoint;
@@ -294,6 +323,7 @@ static int carry_out(struct errand *errand)
     progress_watch(errand->voice.progress, watch);
     watch->job = errand;
     watch->cancel = cancel;
+    watch->command = &cli_map;
     watch->has_no_group = 1;
     if (watch_open(watch, &error) < 0) {
         status = CLI_FAILED;

@@ -220,19 +220,6 @@ static void tell_event(const struct map_progress *progress, const struct weir_ev
     json_line_print(line);
 }
 
-static void take_event(struct progress *shown, const struct weir_event *event)
-{
-    struct map_progress *progress = (struct map_progress *)shown;
-
-    if (progress->is_json) {
-        tell_event(progress, event);
-    } else if (event->kind == WEIR_EVENT_STDERR_LINE) {
-        take_off(progress);
-        progress_put(event->text, event->length);
-        progress_put("\n", 1);
-    }
-}
-
 static void say(struct progress *shown, const char *kind, const char *message)
 {
     struct map_progress *progress = (struct map_progress *)shown;
@@ -248,6 +235,21 @@ static void say(struct progress *shown, const char *kind, const char *message)
     take_off(progress);
     snprintf(text, sizeof text, "weir map: %s\n", message);
     progress_put(text, strlen(text));
+}
+
+static void take_event(struct progress *shown, const struct weir_event *event)
+{
+    struct map_progress *progress = (struct map_progress *)shown;
+
+    if (progress->is_json) {
+        tell_event(progress, event);
+    } else if (event->kind == WEIR_EVENT_STDERR_LINE) {
+        take_off(progress);
+        progress_put(event->text, event->length);
+        progress_put("\n", 1);
+    } else if (event->kind == WEIR_EVENT_NOTICE) {
+        say(shown, "notice", event->text);
+    }
 }
 
 /* --- Its life --------------------------------------------------------------- */

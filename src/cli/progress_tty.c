@@ -186,7 +186,8 @@ static void tell(struct show *show, const struct weir_event *event)
     struct weir__buffer text = {0};
     char name[300];
 
-    if (event->kind != WEIR_EVENT_STDERR_LINE || event->number == 0)
+    if (event->kind != WEIR_EVENT_NOTICE
+        && (event->kind != WEIR_EVENT_STDERR_LINE || event->number == 0))
         return;
     erase(show, &text);
     weir__buffer_add(&text, name, weir__sentence(name, sizeof name, "%.200s: ", event->name), NULL);

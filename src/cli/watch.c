@@ -25,6 +25,8 @@ static void hear(const struct weir_event *event, void *context)
     audit_hear(&watch->audit, event);
     if (watch->on_event != NULL)
         watch->on_event(watch->context, event);
+    else if (event->kind == WEIR_EVENT_NOTICE && watch->command != NULL)
+        cli_say(watch->command, "%s: %.*s", event->name, (int)event->length, event->text);
 }
 
 int watch_open(struct watch *watch, struct weir_error *error)

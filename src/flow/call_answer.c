@@ -12,7 +12,9 @@
 enum {
     LONGEST_MESSAGE = 2048, /* of an error, in a dead letter */
     LONGEST_DATA = 8192,
+    INVALID_REQUEST = -32600,
     METHOD_NOT_FOUND = -32601,
+    INVALID_PARAMS = -32602,
     STREAM_RULE = -33004,
 };
 
@@ -122,6 +124,14 @@ void weir__call_no_such_method(struct weir__lane *lane)
                       "the worker cannot run: it has no function \"%s\"", name);
 }
 
+/* Whether it is in what was sent, and would be again. */
+static int is_final(struct weir__slice error)
+{
+    int64_t code = weir__error_code(error);
+
+    return code == INVALID_PARAMS || code == INVALID_REQUEST;
+}
+
 /* An error that names no call: the worker could not read a line of ours.  With one
  * in flight it is that one's; else nobody knows whose. */
 int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
@@ -147,7 +157,7 @@ int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news
     weir__gather_drop(call, weir__gather_find(call, record->call.id));
     weir__call_take_out(lane, record, now_ns);
     weir__lane_vouch(lane);
-    fail_record(lane, record, "error", news->value, 0);
+    fail_record(lane, record, "error", news->value, is_final(news->value));
     return 1;
 }
 

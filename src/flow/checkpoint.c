@@ -60,6 +60,7 @@ static int take_numbers(struct weir_map *map, const json_t *root)
         .dead = number(root, "dead"),
         .invalid = number(root, "invalid"),
         .oversize = number(root, "oversize"),
+        .missing = number(root, "missing"),
         .blank = number(root, "blank"),
     };
     map->checkpoint.output_length = number(root, "bytes_out");
@@ -75,6 +76,7 @@ static int take_numbers(struct weir_map *map, const json_t *root)
     map->report.dead = order->tally.dead;
     map->report.invalid = order->tally.invalid;
     map->report.oversize = order->tally.oversize;
+    map->report.missing = order->tally.missing;
     return 0;
 }
 
@@ -188,6 +190,11 @@ static int read_file(struct weir_map *map, struct weir_error *error)
         refuse(map, "the input has changed since: remove the checkpoint to begin again");
     else if (!same(root, "work", map->checkpoint.work_identity))
         refuse(map, "the command has changed since: remove the checkpoint to begin again");
+    else if (number(root, "untrusted_line") > 0)
+        weir__map_end(map, 6, WEIR_WHY_NONE,
+                      "%s: a worker got out of step: the output from the record in line %llu on "
+                      "cannot be trusted: remove the checkpoint to begin again",
+                      path, (unsigned long long)number(root, "untrusted_line"));
     else
         status = take_numbers(map, root);
     map->checkpoint.resumes = map->end.status == 0;
@@ -269,7 +276,9 @@ static char *make_text(const struct weir_map *map, int finished, int status, siz
         {"dead", tally->dead},
         {"invalid", tally->invalid},
         {"oversize", tally->oversize},
+        {"missing", tally->missing},
         {"blank", tally->blank},
+        {"untrusted_line", map->end.untrusted_line},
     };
     struct weir__json_writer json = {0};
 
@@ -413,7 +422,7 @@ void weir__checkpoint_save(struct weir_map *map, int finished)
     int failed;
 
     checkpoint->save_again_ns = began_ns + (int64_t)SAVE_MS * 1000000;
-    if (settled == checkpoint->settled_saved && !finished)
+    if (settled == checkpoint->settled_saved && !finished && map->end.untrusted_line == 0)
         return; /* nothing is new */
     if (map->options.checkpoint == NULL || map->out.fd < 0 || map->end.status == 6)
         return;

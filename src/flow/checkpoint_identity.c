@@ -66,6 +66,10 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
     hash = mix_text(hash, options->command.cwd);
     if (options->call != NULL)
         hash = mix_text(hash, options->call);
+    if (options->key != NULL) {
+        hash = mix_text(hash, options->key);
+        hash = mix(hash, &options->drop_missing, sizeof options->drop_missing);
+    }
     hash = mix_text(hash, options->output);
     hash = mix_text(hash, options->dead_letter);
     hash = mix(hash, choices, sizeof choices);

@@ -7,8 +7,14 @@
 #include "flow/map.h"
 
 enum {
-    RESTART_MS = 10, /* before a worker is started where one died without a reply; doubles */
-    FRUITLESS = 8,   /* so many die without any reply: the worker cannot run */
+    RESTART_MS = 10, /* the next start where a record may have ended the worker; doubles up to */
+    RESTART_MOST_MS = 640,
+    START_PATIENCE_MS = 2000,     /* no worker runs for so long, without a launcher: none can */
+    TELL_MS = 1000,               /* and is told of after */
+    KEPT_BYTES = 4 * 1024 * 1024, /* of records that a worker has left out, until it ends */
+    CANNOT_EXECUTE = 126,         /* a launcher's status for a program that is not there, or 127 */
+    WAS_KILLED = 128, /* above: a shell's status for one that died of a signal, ssh's of a
+                         link that is lost */
 };
 
 /* --- How much it may have ---------------------------------------------------- */
@@ -18,12 +24,30 @@ int weir__lane_is_live(const struct weir__lane *lane)
     return !lane->is_over && lane->worker.state == WEIR__WORKER_ALIVE;
 }
 
+int weir__lane_has_begun(const struct weir__lane *lane)
+{
+    if (lane->speech->has_begun != NULL)
+        return lane->speech->has_begun(lane);
+    return lane->answered > 0 || (!lane->map->is_launched && weir__worker_has_read(&lane->worker));
+}
+
+size_t weir__lane_ahead(const struct weir__lane *lane)
+{
+    return lane->speech->ahead != NULL ? lane->speech->ahead(lane) : lane->flight.count;
+}
+
 static int is_full(const struct weir__lane *lane)
 {
     const struct weir_map_options *options = &lane->map->options;
+    size_t count = weir__lane_ahead(lane), bytes = lane->flight.bytes;
 
-    return lane->flight.count >= options->window || lane->flight.bytes >= options->window_bytes
-           || lane->flight.count * lane->reply_size >= options->window_bytes
+    if (count < lane->flight.count) { /* the others it has left out, so far */
+        if (bytes + lane->flight.count * sizeof *lane->flight.first >= KEPT_BYTES)
+            return 1;
+        bytes = bytes / lane->flight.count * count;
+    }
+    return count >= options->window || bytes >= options->window_bytes
+           || count * lane->reply_size >= options->window_bytes
            || weir__worker_unsent(&lane->worker) >= options->window_bytes;
 }
 
@@ -36,27 +60,27 @@ int weir__lane_has_room(const struct weir__lane *lane)
 {
     size_t window = lane->speech->window != NULL ? lane->speech->window(lane) : lane->pace.window;
 
-    return lane->worker.in_fd >= 0 && lane->flight.count < window && weir__lane_is_live(lane)
-           && (lane->flight.count == 0 || !is_full(lane));
+    return lane->worker.in_fd >= 0 && weir__lane_ahead(lane) < window && weir__lane_is_live(lane)
+           && lane->ghosts == 0 && (lane->flight.count == 0 || !is_full(lane));
 }
 
 /* --- Answered ---------------------------------------------------------------- */
 
-static void vouch(struct weir__lanes *lanes)
-{
-    lanes->fruitless = lanes->blameless = 0;
-    lanes->has_answered = 1;
-}
-
 void weir__lane_vouch(struct weir__lane *lane)
 {
-    vouch(&lane->map->lanes);
+    struct weir__lanes *lanes = &lane->map->lanes;
+
+    lane->seat->backoff.failures = lanes->fruitless.failures = 0;
+    lanes->failing_since_ns = 0;
+    lanes->has_answered = 1;
 }
 
 void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns)
 {
-    vouch(&lane->map->lanes);
+    weir__lane_vouch(lane);
     lane->answered++;
+    lane->done++;
+    lane->has_kept_up |= lane->flight.count == 0 && lane->worker.state == WEIR__WORKER_ALIVE;
     lane->reply_size -= lane->reply_size / 64;
     if (length > lane->reply_size)
         lane->reply_size = length;
@@ -105,24 +129,65 @@ static int never_had_them(const struct weir__lane *lane)
     return lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes;
 }
 
-/* A worker ended, or was given up, without a reply.  After so many the fault is
- * not a record's; and a worker that never had one has none to blame. */
+/* Whether there is a worker that works, or may yet begin to. */
+static int has_hope(const struct weir__lane *but)
+{
+    for (const struct weir__lane *lane = but->map->lanes.first; lane != NULL; lane = lane->next)
+        if (lane != but && !lane->is_over && lane->worker.state != WEIR__WORKER_DYING)
+            return 1;
+    return 0;
+}
+
+/* Nobody need wait for the next one to fail like that. */
+static int cannot_be_executed(const struct weir__lane *lane)
+{
+    const struct weir_result *result = &lane->worker.result;
+
+    return result->end == WEIR_NOT_STARTED
+           || (lane->worker.exited && result->end == WEIR_EXITED
+               && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
+}
+
+/* No worker runs, for a second by now. */
+static void tell_of_failing(struct weir__lane *lane, const char *how, const char *tail,
+                            int64_t patience_ms)
+{
+    weir__map_notice(lane->map, WEIR__NOTICE_START,
+                     "no worker can be started: %.300s%s%.200s: tried again for %g s", how,
+                     tail[0] != '\0' ? "; it said: " : "", tail, (double)patience_ms / 1000);
+}
+
+/* A worker ended, or was given up, without a reply.  A record may have done that, where
+ * workers run at all; else, when none runs for some time, none can. */
 static void count_fruitless(struct weir__lane *lane, const char *how, int blameless)
 {
     struct weir_map *map = lane->map;
     struct weir__lanes *lanes = &map->lanes;
+    struct weir__backoff *backoff = &lane->seat->backoff;
+    int64_t now_ns = weir__clock_ns(), until_ns;
+    int64_t patience_ms =
+        map->is_launched ? map->options.start_timeout_ms : (int64_t)START_PATIENCE_MS;
     char tail[200];
 
-    lanes->fruitless++;
-    lanes->blameless += blameless != 0;
-    lanes->start_after_ns =
-        weir__clock_ns()
-        + ((int64_t)RESTART_MS << (lanes->fruitless < 7 ? lanes->fruitless - 1 : 6)) * 1000000;
-    if (lanes->blameless < FRUITLESS
-        && (lanes->has_answered
-            || (lanes->fruitless < FRUITLESS && lane->worker.result.end != WEIR_NOT_STARTED)))
+    weir__backoff_failed(&lanes->fruitless, now_ns, RESTART_MS, RESTART_MOST_MS);
+    if (lanes->has_answered && !blameless) {
+        lanes->failing_since_ns = 0;
+        backoff->next_ns = lanes->fruitless.next_ns;
         return;
+    }
+    if (lanes->failing_since_ns == 0)
+        lanes->failing_since_ns = now_ns;
+    until_ns = lanes->failing_since_ns + patience_ms * 1000000;
+    weir__backoff_failed(backoff, now_ns, WEIR__BACKOFF_FIRST_MS, WEIR__BACKOFF_MOST_MS);
+    if (now_ns < until_ns && backoff->next_ns > until_ns)
+        backoff->next_ns = until_ns; /* tried once more before all is given up */
     weir__worker_tail(&lane->worker, tail, sizeof tail);
+    if ((lanes->has_answered || !cannot_be_executed(lane))
+        && (now_ns < until_ns || has_hope(lane))) {
+        if (now_ns - lanes->failing_since_ns >= (int64_t)TELL_MS * 1000000 && !has_hope(lane))
+            tell_of_failing(lane, how, tail, patience_ms);
+        return;
+    }
     weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %s%s%s", how,
                   tail[0] != '\0' ? "; it said: " : "", tail);
 }
@@ -131,8 +196,10 @@ static void count_fruitless(struct weir__lane *lane, const char *how, int blamel
 
 void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms)
 {
-    if (lane->worker.state != WEIR__WORKER_DYING)
+    if (lane->worker.state != WEIR__WORKER_DYING) {
         lane->map->lanes.count--;
+        lane->seat->is_taken = 0;
+    }
     weir__worker_stop(&lane->worker, grace_ms);
 }
 
@@ -169,29 +236,87 @@ void weir__lane_desync(struct weir__lane *lane)
                        "due for each record, and nothing else");
 }
 
+/* Nobody knows which record it has no reply for, or two. */
+void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *advice)
+{
+    struct weir_map *map = lane->map;
+
+    map->report.desyncs++;
+    if (map->end.untrusted_line == 0 || lane->since_line < map->end.untrusted_line)
+        map->end.untrusted_line = lane->since_line;
+    weir__map_end(map, 3, WEIR_WHY_NONE,
+                  "desync: %s: from the record in line %llu on the output cannot be trusted: %s",
+                  what, (unsigned long long)lane->since_line, advice);
+}
+
+void weir__lane_take_back(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    int was_alone = lane->flight.first->attempts > 0;
+
+    if (lane->speech->forget != NULL)
+        lane->speech->forget(lane);
+    lane->ghosts += lane->flight.count;
+    map->report.redelivered += lane->flight.count;
+    weir__queue_merge(was_alone ? &map->lanes.suspects : &map->in.returned, &lane->flight);
+}
+
 int weir__lane_owes(const struct weir__lane *lane)
 {
     return lane->flight.count > 0 || lane->worker.state == WEIR__WORKER_ALIVE;
 }
 
-void weir__lane_ended(struct weir__lane *lane)
+/* Whether it ended because its input did, and of its own accord.  What has answered
+ * nothing and failed is not known to have begun. */
+static int ended_with_its_input(const struct weir__lane *lane)
 {
-    struct weir_map *map = lane->map;
+    const struct weir_result *result = &lane->worker.result;
+
+    return lane->worker.state == WEIR__WORKER_CLOSING && lane->worker.left_unread == 0
+           && result->end == WEIR_EXITED && result->code <= WAS_KILLED
+           && (weir__lane_ended_well(lane) || lane->answered > 0);
+}
+
+/* grep ends with 1 where it has found nothing, and says nothing. */
+int weir__lane_ended_well(const struct weir__lane *lane)
+{
+    const struct weir_result *result = &lane->worker.result;
+
+    return result->end == WEIR_EXITED
+           && (result->code == 0
+               || (result->code == 1 && lane->answered == 0
+                   && lane->worker.state == WEIR__WORKER_CLOSING
+                   && lane->worker.errors.total == 0));
+}
+
+void weir__lane_died(struct weir__lane *lane)
+{
+    const struct weir_result *result = &lane->worker.result;
     int blameless = never_had_them(lane);
+    int left = weir__lane_ended_well(lane) && !lane->map->is_launched;
     char how[300];
 
+    if (lane->flight.count > 0 && !left)
+        lane->map->report.crashes++;
+    weir_result_sentence(result, how, sizeof how);
+    if (left && !blameless && lane->flight.count == 1 && lane->is_alone)
+        weir__lane_vouch(lane); /* it runs, and ends well: it is the record's */
+    else if (lane->answered == 0)
+        count_fruitless(lane, how, blameless);
+    if ((blameless || !count_failure(lane, left ? "no reply" : "crash")) && lane->flight.count > 0)
+        lane->map->report.retries++;
+}
+
+void weir__lane_ended(struct weir__lane *lane)
+{
     lane->is_over = 1;
     if (lane->worker.state == WEIR__WORKER_DYING)
         return;
-    map->lanes.count--;
-    if (weir__lane_owes(lane)) {
-        if (lane->flight.count > 0)
-            map->report.crashes++;
-        weir_result_sentence(&lane->worker.result, how, sizeof how);
-        if (lane->answered == 0)
-            count_fruitless(lane, how, blameless);
-        if ((blameless || !count_failure(lane, "crash")) && lane->flight.count > 0)
-            map->report.retries++;
-    }
+    lane->map->lanes.count--;
+    lane->seat->is_taken = 0;
+    if (lane->flight.count > 0 && lane->speech->left_out != NULL && ended_with_its_input(lane))
+        lane->speech->left_out(lane);
+    else if (weir__lane_owes(lane))
+        weir__lane_died(lane);
     suspect_all(lane);
 }

@@ -15,6 +15,7 @@ enum {
     PIPE_SIZE = 256 * 1024, /* a fast worker's naps, and still a small part of a user's share */
     CUT_OFF_MS = 1000,      /* it has closed stdin or stdout: so long until it must have ended */
     SURE_WINDOW = 64,       /* a new lane begins with no more, however fast others are */
+    LAST_WORD_MS = 500,     /* a late worker whose input has ended has so long to end, too */
     STDERR_KEPT = 4096,
     MAX_REPLY = 64 * 1024 * 1024,
 };
@@ -31,13 +32,14 @@ static int take_line(struct weir__lane *lane, const char *bytes, size_t length, 
 }
 
 /* Replies came, so many: how many it may have in flight follows from that. */
-static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies)
+static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies,
+                      int is_first)
 {
     struct weir_map *map = lane->map;
 
     lane->turn_since_ns = lane->moved_ns = now_ns;
     lane->cut_off_ns = 0; /* what it has read it still answers */
-    if (lane->answered == replies && lane->worker.state == WEIR__WORKER_CLOSING)
+    if (is_first && lane->worker.state == WEIR__WORKER_CLOSING)
         map->lanes.answers_at_end = 1;
     weir__pace_note(&lane->pace, waited_ns, replies);
     weir__pace_fit(&lane->pace, replies, map->options.window);
@@ -51,7 +53,7 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
     struct weir_map *map = lane->map;
     int64_t now_ns = weir__clock_ns();
     int64_t waited_ns = now_ns - lane->turn_since_ns;
-    uint64_t before = lane->answered;
+    uint64_t answered = lane->answered, done = lane->done;
     const char *end = bytes + length, *lf;
     struct weir_error error;
     int useful = 1;
@@ -76,8 +78,9 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
         if (lane->partial.length > lane->longest_line)
             weir__lane_desync(lane);
     }
-    if (lane->answered > before)
-        note_pace(lane, now_ns, waited_ns, (size_t)(lane->answered - before));
+    if (lane->answered > answered)
+        note_pace(lane, now_ns, waited_ns, lane->done > done ? (size_t)(lane->done - done) : 1,
+                  answered == 0);
     map->changed(map);
 }
 
@@ -140,7 +143,17 @@ static const struct weir__worker_ops worker_ops = {
 
 /* --- Its life ---------------------------------------------------------------- */
 
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir_error *error)
+/* The seat that may be taken now; NULL for none. */
+struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns)
+{
+    for (unsigned i = 0; i < map->options.workers; i++)
+        if (!map->lanes.seats[i].is_taken && map->lanes.seats[i].backoff.next_ns <= now_ns)
+            return &map->lanes.seats[i];
+    return NULL;
+}
+
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
+                                    struct weir_error *error)
 {
     struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
     struct weir__worker_options options = {
@@ -158,7 +171,10 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir_error *err
         return NULL;
     }
     lane->map = map;
-    lane->speech = map->options.call != NULL ? &weir__speech_calls : &weir__speech_lines;
+    lane->seat = seat;
+    lane->speech = map->options.call != NULL  ? &weir__speech_calls
+                   : map->options.key != NULL ? &weir__speech_keyed
+                                              : &weir__speech_lines;
     lane->longest_line = map->options.max_record + lane->speech->around;
     if (lane->longest_line < lane->speech->around || lane->longest_line > MAX_REPLY)
         lane->longest_line = MAX_REPLY;
@@ -183,6 +199,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir_error *err
         last = &(*last)->next;
     *last = lane;
     map->lanes.count++;
+    seat->is_taken = 1;
     return lane;
 }
 
@@ -205,6 +222,16 @@ void weir__lane_close_input(struct weir__lane *lane)
         weir__worker_close_input(&lane->worker);
 }
 
+void weir__lane_finish(struct weir__lane *lane)
+{
+    if (lane->flight.count == 0 || lane->speech->nudge == NULL) {
+        weir__lane_close_input(lane);
+    } else if (weir__lane_is_live(lane) && !lane->is_ending) {
+        lane->is_ending = 1;
+        weir__timer_start(lane->map->run.tick, 1);
+    }
+}
+
 void weir__lane_pause(struct weir__lane *lane, int pause)
 {
     if (!lane->is_over)
@@ -219,9 +246,14 @@ static void send(struct weir__lane *lane, struct weir__record *record)
     struct weir_error error;
 
     lane->is_alone = lane->flight.count == 0;
-    if (lane->is_alone)
+    if (weir__lane_ahead(lane) == 0)
         lane->turn_since_ns = weir__clock_ns();
-    weir__queue_push(&lane->flight, record);
+    if (lane->is_alone)
+        lane->since_line = record->line;
+    if (lane->keys != NULL)
+        weir__queue_push_linked(&lane->flight, record);
+    else
+        weir__queue_push(&lane->flight, record);
     if ((lane->speech->send != NULL
              ? lane->speech->send(lane, record)
              : weir__worker_send(&lane->worker, record->bytes, record->length))
@@ -263,7 +295,8 @@ void weir__lane_fill_alone(struct weir__lane *lane)
 
 int weir__lane_nap(struct weir__lane *lane)
 {
-    size_t count = lane->flight.count, size = count > 0 ? lane->flight.bytes / count : 0;
+    size_t count = weir__lane_ahead(lane);
+    size_t size = count > 0 ? lane->flight.bytes / lane->flight.count : 0;
     int nap =
         weir__lane_is_live(lane)
         && weir__pace_may_nap(&lane->pace, count, size > lane->reply_size ? size : lane->reply_size,
@@ -310,27 +343,62 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
     return 0;
 }
 
+/* Its first record is late.  Where it may have left one out before, that is looked into
+ * first: with its input at its end, it ends too and has no more replies.  Returns when to
+ * look again. */
+static int64_t be_late(struct weir__lane *lane, int64_t now_ns)
+{
+    int may_lack_one =
+        lane->speech->left_out != NULL && !(lane->flight.count == 1 && lane->is_alone);
+
+    if (may_lack_one && lane->late_ns == 0) {
+        lane->late_ns = now_ns;
+        weir__lane_close_input(lane);
+    }
+    if (may_lack_one && now_ns - lane->late_ns < (int64_t)LAST_WORD_MS * 1000000)
+        return TICK_MS;
+    lane->map->report.timeouts++;
+    weir__lane_give_up(lane, "timeout", "it did not answer in time");
+    return TICK_MS;
+}
+
+static int is_late(const struct weir__lane *lane, int64_t now_ns)
+{
+    int64_t timeout_ms = lane->map->options.record_timeout_ms;
+    int64_t turn_ns =
+        lane->speech->turn_ns != NULL ? lane->speech->turn_ns(lane) : lane->turn_since_ns;
+
+    if (timeout_ms == WEIR_FOREVER || weir__lane_ahead(lane) == 0)
+        return 0;
+    return lane->late_ns > 0
+           || (now_ns - turn_ns >= timeout_ms * 1000000
+               && !weir__worker_has_output(&lane->worker)); /* unread is not late */
+}
+
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir__speech *speech = lane->speech;
-    const struct weir_map_options *options = &lane->map->options;
-    int64_t turn_ns;
 
     if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
         return TICK_MS;
-    if ((speech->tick != NULL && !speech->tick(lane, now_ns)) || lane->flight.count == 0)
+    if (speech->tick != NULL && !speech->tick(lane, now_ns))
+        return TICK_MS;
+    if (lane->flight.count == 0 && lane->ghosts == 0)
         return TICK_MS;
     if (!lane->has_started && !has_started(lane, now_ns))
         return TICK_MS;
-    turn_ns = speech->turn_ns != NULL ? speech->turn_ns(lane) : lane->turn_since_ns;
-    if (options->record_timeout_ms != WEIR_FOREVER
-        && now_ns - turn_ns >= options->record_timeout_ms * 1000000
-        && !weir__worker_has_output(&lane->worker)) { /* unread is not late */
-        lane->map->report.timeouts++;
-        weir__lane_give_up(lane, "timeout", "it did not answer in time");
+    if (lane->flight.count == 0)
         return TICK_MS;
-    }
+    if (is_late(lane, now_ns))
+        return be_late(lane, now_ns);
     if (is_cut_off_too_long(lane, now_ns)) {
+        if (speech->left_out != NULL && lane->keys == NULL
+            && lane->worker.state == WEIR__WORKER_CLOSING
+            && lane->worker.out_watch == NULL) { /* it can answer no more */
+            speech->left_out(lane);
+            weir__lane_retire(lane);
+            return TICK_MS;
+        }
         lane->map->report.crashes++;
         weir__lane_give_up(lane, "crash", "it closed its input or output");
         return TICK_MS;

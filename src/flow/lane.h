@@ -10,11 +10,13 @@
 #include "flow/error_lines.h"
 #include "flow/pace.h"
 #include "flow/queue.h"
+#include "work/backoff.h"
 #include "work/worker.h"
 
 struct weir_map;
 struct weir__lane;
 struct weir__lane_call;
+struct weir__lane_keys;
 
 /* How records go to a worker and come back.  NULL: there is nothing to do. */
 struct weir__speech {
@@ -37,6 +39,13 @@ struct weir__speech {
     /* Whether the worker, which is gone, never had any of what it was to do.  NULL: as the
      * bytes say that it left unread. */
     int (*never_had_them)(const struct weir__lane *lane);
+    /* Whether its worker is at work.  NULL: as what it has read or answered says. */
+    int (*has_begun)(const struct weir__lane *lane);
+    /* How many records in flight the worker has yet to come to.  NULL: all. */
+    size_t (*ahead)(const struct weir__lane *lane);
+    /* Its worker ended well after its input was closed, and has read all of it: what is in
+     * flight was left out.  NULL: that is a crash. */
+    void (*left_out)(struct weir__lane *lane);
     /* Whether more is under way than records in flight. */
     int (*is_busy)(const struct weir__lane *lane);
     /* What was in flight goes elsewhere. */
@@ -44,13 +53,21 @@ struct weir__speech {
     void (*free)(struct weir__lane *lane);
 };
 
-extern const struct weir__speech weir__speech_lines, weir__speech_calls;
+extern const struct weir__speech weir__speech_lines, weir__speech_keyed, weir__speech_calls;
+
+/* A place for a worker: when the next one may be started there. */
+struct weir__lane_seat {
+    struct weir__backoff backoff;
+    int is_taken;
+};
 
 struct weir__lane {
     struct weir__lane *next;
     struct weir_map *map;
     const struct weir__speech *speech;
     struct weir__lane_call *call; /* what lane_call.c keeps */
+    struct weir__lane_keys *keys; /* what lane_keyed.c keeps */
+    struct weir__lane_seat *seat;
     struct weir__worker worker;
     int is_over;      /* nothing of it is left */
     const char *node; /* the machine it runs on; NULL: it did not say.  Borrowed */
@@ -63,6 +80,13 @@ struct weir__lane {
     size_t longest_line;         /* that a reply may be */
     size_t reply_size;           /* of its longest lately */
     uint64_t answered;
+    uint64_t done;       /* records it has come past: those answered, and those left out before */
+    uint64_t since_line; /* of the first record sent since nothing was in flight */
+    size_t ghosts;       /* records taken back before it began: their replies are nobody's */
+    int has_kept_up;     /* once all it had was answered, with its input open */
+    int is_ending;       /* no more records will come for it */
+    int64_t late_ns;     /* since when its first record is late, and its input closed; 0: no */
+    size_t late_replies; /* that came since */
 
     int has_started; /* it has read or answered something */
     int64_t started_ns;
@@ -74,19 +98,25 @@ struct weir__lane {
 /* All of a map's, and what is known of them together. */
 struct weir__lanes {
     struct weir__lane *first;
-    size_t count;                /* not over and not dying */
-    struct weir__queue suspects; /* to go out again, each alone */
-    unsigned fruitless;          /* deaths since the last reply */
-    unsigned blameless;          /* those of them that no record can have caused */
-    int has_answered;            /* some worker has, in this run */
-    int answers_at_end;          /* some worker only has once its input was closed */
-    size_t start_window;         /* what a new lane begins with */
-    int64_t start_after_ns;      /* no new worker before: they die at once */
+    size_t count;                   /* not over and not dying */
+    struct weir__queue suspects;    /* to go out again, each alone */
+    struct weir__lane_seat *seats;  /* as many as there may be workers */
+    struct weir__backoff fruitless; /* deaths since the last reply */
+    int64_t failing_since_ns;       /* the first of those that no record can have caused; 0: none */
+    int has_answered;               /* some worker has, in this run */
+    int answers_at_end;             /* some worker only has once its input was closed */
+    size_t start_window;            /* what a new lane begins with */
 };
 
 /* --- flight.c ---------------------------------------------------------------- */
 
 int weir__lane_is_live(const struct weir__lane *lane);
+
+/* Whether its worker is at work: behind a launcher it is once it has answered. */
+int weir__lane_has_begun(const struct weir__lane *lane);
+
+/* Records in flight that its worker has yet to come to. */
+size_t weir__lane_ahead(const struct weir__lane *lane);
 
 /* All that it may have in flight, in records or in bytes that go in or come out. */
 int weir__lane_is_full(const struct weir__lane *lane);
@@ -104,6 +134,10 @@ void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms);
 void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char *how);
 /* It is out of step. */
 void weir__lane_desync(struct weir__lane *lane);
+/* It is out of step from an unknown point on: the run ends.  what: why, a clause. */
+void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *advice);
+/* What it has goes to others; what it says of that is not heard. */
+void weir__lane_take_back(struct weir__lane *lane);
 /* It never had what was sent to it: no record can be to blame. */
 void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how);
 /* It goes, and nobody is to blame. */
@@ -111,14 +145,21 @@ void weir__lane_retire(struct weir__lane *lane);
 
 /* Nothing of the worker is left. */
 void weir__lane_ended(struct weir__lane *lane);
+/* Whether it ended as one does that has done what it was to do. */
+int weir__lane_ended_well(const struct weir__lane *lane);
+/* It ended before it had answered all, and not because its input did. */
+void weir__lane_died(struct weir__lane *lane);
 /* Whether it has not done all that it was to do. */
 int weir__lane_owes(const struct weir__lane *lane);
 
 /* --- lane.c ------------------------------------------------------------------ */
 
-/* Starts a worker, at the end of the map's lanes.  Returns NULL on failure.  Errors: those
- * of weir__worker_start(). */
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir_error *error);
+/* A seat in which a worker may be started now; NULL for none. */
+struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns);
+/* Starts a worker there, at the end of the map's lanes.  Returns NULL on failure.  Errors:
+ * those of weir__worker_start(). */
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
+                                    struct weir_error *error);
 
 /* Sends it so many records at most, as its window allows; returns how many. */
 size_t weir__lane_fill(struct weir__lane *lane, size_t count);
@@ -131,6 +172,12 @@ void weir__lane_wake(struct weir__lane *lane);
 /* Looks what has become late.  Returns in how many ms to look again. */
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
 void weir__lane_close_input(struct weir__lane *lane);
+/* No more records will come: its input is closed, once it has had the time to fail of what
+ * it has. */
+void weir__lane_finish(struct weir__lane *lane);
+/* lane_lines.c: as the speech's nudge. */
+int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns);
+int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length);
 /* Its replies have no place just now, or have again. */
 void weir__lane_pause(struct weir__lane *lane, int pause);
 void weir__lane_free(struct weir__lane *lane);

@@ -218,6 +218,11 @@ static int never_had_them(const struct weir__lane *lane)
     return first != NULL && worker->all_sent - worker->left_unread <= first->call.sent_at;
 }
 
+static int has_begun(const struct weir__lane *lane)
+{
+    return lane->call->is_ready;
+}
+
 static int is_busy(const struct weir__lane *lane)
 {
     return lane->flight.count > 0 || longest_cancelled(lane->call) != NULL;
@@ -251,6 +256,7 @@ const struct weir__speech weir__speech_calls = {
     .turn_ns = turn_ns,
     .window = window,
     .never_had_them = never_had_them,
+    .has_begun = has_begun,
     .is_busy = is_busy,
     .forget = forget,
     .free = free_call,

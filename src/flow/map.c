@@ -59,6 +59,7 @@ static void set_up(struct weir_map *map)
     records->max_record = options->max_record;
     records->check_syntax = !options->unchecked;
     records->encoding = (enum weir__record_encoding)options->encoding;
+    records->key = options->key;
     if (options->call != NULL && records->max_record > longest_call)
         records->max_record = longest_call;
     map->order.is_flat = options->call != NULL;
@@ -87,6 +88,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->started_ns = weir__clock_ns();
     map->lanes.start_window = 1;
     weir__queue_init(&map->lanes.suspects);
+    weir__queue_init(&map->in.returned);
     status = weir__map_options_copy(map, options, &map->life.error);
     if (status == 0)
         set_up(map);

@@ -27,11 +27,12 @@
  *
  *   map.c                                      start, stop, its owner's side
  *   map_run.c                                  who gets what, time, the end
- *   lane.c, lane_call.c, lane_lines.c          a worker, and the two ways to speak with it
+ *   lane.c, lane_call.c, lane_lines.c, _keyed  a worker, and the ways to speak with it
  *   map_input.c, checkpoint.c, map_output.c    files
  *   flight.c, settle.c, letter.c               what becomes of records
  *   map_options.c, map_report.c                what was asked, what came of it
- *   order.c, records.c, queue.c, pace.c        know nothing of a map
+ *   order.c, records.c, queue.c, keys.c,
+ *   pace.c                                     know nothing of a map
  *
  * Where something has come, or there is room again, a part says so by changed().
  */
@@ -55,6 +56,7 @@
 /* What goes on in it: map_run.c. */
 struct weir__map_run {
     weir__timer *tick, *nap, *deadline;
+    weir__timer *soon;     /* more input can be read at once, after others had their turn */
     int is_pumping, again; /* records are given out just now; once more */
     int naps;              /* some worker does, and its nap is timed */
     int is_late;           /* the deadline has passed */
@@ -70,6 +72,7 @@ struct weir__map_news {
     const char *name; /* the program's, or its stage's; borrowed */
     int stage;        /* its position in a pipeline, 0 for a map alone */
     int is_quiet;     /* what workers say on stderr is not for showing */
+    unsigned noticed; /* bits of enum weir__notice */
 };
 
 struct weir_map {

@@ -14,7 +14,10 @@
 #include "base/fd.h"
 #include "flow/map.h"
 
-enum { READ_SIZE = 256 * 1024 };
+enum {
+    READ_SIZE = 256 * 1024,
+    TURN_SIZE = 16 * READ_SIZE,
+};
 
 static void can_read(void *data, int bits)
 {
@@ -54,6 +57,7 @@ void weir__map_input_close(struct weir_map *map)
     weir__records_clear(&map->in.records);
     free(map->in.unsent);
     map->in.unsent = NULL;
+    weir__queue_clear(&map->in.returned);
 }
 
 /* A file always is.  A pipe or terminal is asked anew before each read: its description may
@@ -82,6 +86,9 @@ static int read_some(struct weir_map *map)
     map->in.is_wanted = !is_ready(map);
     if (map->in.is_wanted)
         return 0;
+    map->in.is_behind = map->in.turn_bytes >= TURN_SIZE;
+    if (map->in.is_behind)
+        return 0;
     room = weir__records_room(&map->in.records, READ_SIZE, &to);
     if (room == 0) {
         weir__map_end(map, 5, WEIR_WHY_NONE, "no memory to read the input");
@@ -97,7 +104,14 @@ static int read_some(struct weir_map *map)
         return 0;
     }
     weir__records_came(&map->in.records, (size_t)count);
+    map->in.turn_bytes += (size_t)count;
     return 1;
+}
+
+void weir__map_input_turn(struct weir_map *map)
+{
+    map->in.turn_bytes = 0;
+    map->in.is_behind = 0;
 }
 
 static int next(struct weir_map *map, struct weir__record **record)
@@ -137,6 +151,10 @@ static int next(struct weir_map *map, struct weir__record **record)
 
 int weir__map_input_take(struct weir_map *map, struct weir__record **record)
 {
+    if (map->in.returned.count > 0) {
+        *record = weir__queue_pop(&map->in.returned);
+        return 1;
+    }
     if (map->in.unsent == NULL)
         return next(map, record);
     *record = map->in.unsent;
@@ -146,10 +164,11 @@ int weir__map_input_take(struct weir_map *map, struct weir__record **record)
 
 int weir__map_input_has(struct weir_map *map)
 {
-    return map->in.unsent != NULL || next(map, &map->in.unsent) == 1;
+    return map->in.returned.count > 0 || map->in.unsent != NULL || next(map, &map->in.unsent) == 1;
 }
 
 int weir__map_input_is_over(const struct weir_map *map)
 {
-    return weir__records_over(&map->in.records) && map->in.unsent == NULL;
+    return weir__records_over(&map->in.records) && map->in.unsent == NULL
+           && map->in.returned.count == 0;
 }

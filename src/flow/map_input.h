@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "flow/records.h"
+#include "flow/queue.h"
 #include "loop/loop.h"
 
 struct weir_map;
@@ -16,6 +16,9 @@ struct weir__map_input {
     int is_wanted;      /* there was nothing to read, and records were wanted */
     struct weir__records records;
     struct weir__record *unsent; /* taken out, and no lane had room */
+    struct weir__queue returned; /* given to a worker that did not begin: they go out first */
+    size_t turn_bytes;           /* read in this turn of the loop */
+    int is_behind;               /* that was enough for a turn: there may be more */
 };
 
 /* Errors: SYSTEM. */
@@ -32,6 +35,10 @@ int weir__map_input_has(struct weir_map *map);
 
 /* Whether there never will be. */
 int weir__map_input_is_over(const struct weir_map *map);
+
+/* A turn of the loop begins: so much may be read in it and no more, or input without end and
+ * without a record would leave no time for anything else. */
+void weir__map_input_turn(struct weir_map *map);
 
 /* Waits for more where it is wanted; not while asleep, so that there is more of it. */
 void weir__map_input_await(struct weir_map *map, int asleep);

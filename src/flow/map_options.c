@@ -9,6 +9,9 @@
 #include "flow/map.h"
 #include "proc/command.h"
 #include "base/utf8.h"
+#include "text/pointer.h"
+
+enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to a worker's */
 
 void weir_map_options_init(struct weir_map_options *options)
 {
@@ -84,10 +87,54 @@ static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map
     return weir__letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
 }
 
+static int check_key(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *fault = options->key != NULL ? weir__pointer_fault(options->key) : NULL;
+
+    if (fault != NULL)
+        return weir__fail(
+            error, WEIR_ERR_INVALID, 0, "the key \"%.100s\" %s: give a JSON Pointer, such as /id",
+            weir__utf8_valid(options->key, strlen(options->key)) ? options->key : "?", fault);
+    if (options->key != NULL && options->call != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a worker that is called needs no key: its answers name their calls");
+    if (options->key != NULL && options->unchecked)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "records that have a key must be JSON: they cannot go unchecked");
+    if (options->drop_missing && options->key == NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "which records are missing is known by a key only: give one, too");
+    return 0;
+}
+
+/* In front of the worker's words, behind the launcher's. */
+static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-oL", NULL};
+
+/* All that stands in front of the worker's words.  NULL: nothing; *failed: no memory. */
+static const char **prefix_words(const char *const *launcher, int line_buffered, int *failed)
+{
+    const char **words;
+    size_t count = 0, length = 0;
+
+    while (launcher != NULL && launcher[count] != NULL)
+        count++;
+    words = calloc(count + sizeof line_buffering / sizeof *line_buffering, sizeof *words);
+    if (words == NULL)
+        *failed = 1;
+    if (words == NULL)
+        return NULL;
+    for (; length < count; length++)
+        words[length] = launcher[length];
+    for (size_t i = 0; line_buffered && line_buffering[i] != NULL; i++)
+        words[length++] = line_buffering[i];
+    return words;
+}
+
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
                            struct weir_error *error)
 {
     struct weir_map_options *ours = &map->options;
+    const char **prefix;
     int failed = 0, status;
 
     weir_map_options_init(ours);
@@ -100,6 +147,12 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     if (status < 0)
         return status;
     memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
+    status = check_key(ours, error);
+    if (status < 0) {
+        weir_map_options_init(ours);
+        return status;
+    }
+    ours->key = copy(ours->key, &failed);
     map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     ours->launcher = NULL;
     ours->launcher_stop = options->launcher_stop != NULL
@@ -110,11 +163,15 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
-    status = weir__command_copy(&ours->command, &options->command, options->launcher, error);
+    prefix = prefix_words(options->launcher, ours->line_buffered, &failed);
+    status = weir__command_copy(&ours->command, &options->command, prefix, error);
+    free(prefix);
     if (status == 0)
         status = copy_dead_letter(ours, options, error);
     if (status < 0)
         return status;
+    if (map->is_launched && ours->start_timeout_ms == WEIR_FOREVER)
+        ours->start_timeout_ms = LAUNCH_TIMEOUT_MS;
     if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
     map->stop_command = ours->command;
@@ -143,6 +200,7 @@ void weir__map_options_clear(struct weir_map *map)
     weir__command_clear(&ours->command);
     weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->call);
+    free((char *)ours->key);
     free((char *)ours->dead_letter);
     free((char *)ours->input);
     free((char *)ours->output);

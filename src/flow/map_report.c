@@ -100,6 +100,8 @@ void weir__map_report_fill(struct weir_map *map)
     report->blank = map->checkpoint.was_finished ? map->order.tally.blank : map->in.records.blank;
     if (map->options.checkpoint != NULL)
         report->checkpoint = strdup(map->options.checkpoint);
+    if (map->options.key != NULL)
+        report->key = strdup(map->options.key);
     report->records_out = map->order.tally.records_out;
     report->bytes_out = map->order.tally.bytes_out;
     report->unsettled = report->records - report->answered - report->dropped - report->dead;
@@ -111,9 +113,15 @@ void weir__map_report_fill(struct weir_map *map)
     report->latency_max_ns = map->latency.max_ns;
     report->wall_ns = weir__clock_ns() - map->started_ns;
     report->why = map->end.why;
-    report->status = map->end.status != 0 ? map->end.status : report->dead > map->options.max_dead ? 1 : 0;
+    report->status = map->end.status != 0                   ? map->end.status
+                     : report->dead > map->options.max_dead ? 1
+                                                            : 0;
     report->max_dead = map->options.max_dead;
-    if (map->end.status != 0)
+    if (map->end.status != 0 && map->end.status != 3 && map->end.untrusted_line > 0)
+        snprintf(report->reason, sizeof report->reason,
+                 "%.300s; desync: from the record in line %llu on the output cannot be trusted",
+                 map->end.reason, (unsigned long long)map->end.untrusted_line);
+    else if (map->end.status != 0)
         snprintf(report->reason, sizeof report->reason, "%s", map->end.reason);
     else if (report->status != 0)
         snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead",
@@ -129,6 +137,7 @@ void weir_map_report_clear(struct weir_map_report *report)
         worker_clear(&report->workers[i]);
     free(report->workers);
     free(report->checkpoint);
+    free(report->key);
     *report = (struct weir_map_report){0};
 }
 
@@ -169,14 +178,15 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
     weir__tree_set(&object, "out",
                    json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
                              NUMBER(report->bytes_out)));
-    weir__tree_update(
-        &object, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
-                           NUMBER(report->answered), "dropped", NUMBER(report->dropped), "dead",
-                           NUMBER(report->dead), "unsettled", NUMBER(report->unsettled), "retries",
-                           NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
-                           "crashes", NUMBER(report->crashes), "timeouts", NUMBER(report->timeouts),
-                           "desyncs", NUMBER(report->desyncs), "errors", NUMBER(report->errors),
-                           "noise", NUMBER(report->noise)));
+    weir__tree_update(&object,
+                      json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
+                                NUMBER(report->answered), "dropped", NUMBER(report->dropped),
+                                "missing", NUMBER(report->missing), "dead", NUMBER(report->dead),
+                                "unsettled", NUMBER(report->unsettled), "retries",
+                                NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
+                                "crashes", NUMBER(report->crashes), "timeouts",
+                                NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs),
+                                "errors", NUMBER(report->errors), "noise", NUMBER(report->noise)));
     weir__tree_set(&object, "max_dead", NUMBER(report->max_dead));
     weir__tree_set(&object, "reorder",
                    json_pack("{s:o,s:o,s:o}", "peak_records", NUMBER(report->reorder_peak_records),
@@ -190,6 +200,8 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
     weir__tree_set(&object, "workers", workers);
     weir__tree_set(&object, "checkpoint",
                    report->checkpoint != NULL ? weir__json_text(report->checkpoint) : json_null());
+    weir__tree_set(&object, "key",
+                   report->key != NULL ? weir__json_text(report->key) : json_null());
     return object;
 }
 

@@ -1,13 +1,20 @@
 /* What goes on in a map, from its begin to its end. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/error.h"
 #include "flow/map.h"
 
 enum {
     TICK_MS = 25,
     FIRST_TICK_MS = 1, /* after the start of a worker */
     NAP_MS = 1,        /* the loop makes it between one and two */
+    STALL_MS = 1000,   /* a worker that holds the others up so long is told of */
+    WAIT_MS = 3000,    /* and launchers of which none has begun */
+    LAUNCHES = 8,      /* so many are begun at once: an sshd takes ten */
+    LAUNCH_MS = 2000,  /* and one that takes longer does not hold up the next */
 };
 
 /* --- Who gets what ----------------------------------------------------------- */
@@ -17,16 +24,34 @@ static int input_is_over(const struct weir_map *map)
     return map->end.status != 0 || weir__map_input_is_over(map);
 }
 
-static int may_start(const struct weir_map *map)
+/* Launchers are started a few at a time: what is at their other end may take no more. */
+static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
 {
-    return map->end.status == 0 && map->lanes.count < map->options.workers
-           && weir__clock_ns() >= map->lanes.start_after_ns;
+    size_t fresh = 0;
+
+    if (!map->is_launched)
+        return 0;
+    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        fresh += weir__lane_is_live(lane) && !weir__lane_has_begun(lane)
+                 && now_ns - lane->started_ns < (int64_t)LAUNCH_MS * 1000000;
+    return fresh >= LAUNCHES;
 }
 
-static struct weir__lane *start_lane(struct weir_map *map)
+/* The seat for a new worker; NULL: there is to be none now. */
+static struct weir__lane_seat *free_seat(const struct weir_map *map)
+{
+    int64_t now_ns;
+
+    if (map->end.status != 0 || map->lanes.count >= map->options.workers)
+        return NULL;
+    now_ns = weir__clock_ns();
+    return has_enough_launches(map, now_ns) ? NULL : weir__lane_find_seat(map, now_ns);
+}
+
+static struct weir__lane *start_lane(struct weir_map *map, struct weir__lane_seat *seat)
 {
     struct weir_error error;
-    struct weir__lane *lane = weir__lane_start(map, &error);
+    struct weir__lane *lane = weir__lane_start(map, seat, &error);
 
     if (lane != NULL)
         weir__timer_start(map->run.tick, FIRST_TICK_MS);
@@ -44,7 +69,7 @@ static struct weir__lane *idlest(const struct weir_map *map)
 
     for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
         if (weir__lane_has_room(lane)
-            && (found == NULL || lane->flight.count < found->flight.count))
+            && (found == NULL || weir__lane_ahead(lane) < weir__lane_ahead(found)))
             found = lane;
     return found;
 }
@@ -53,11 +78,13 @@ static struct weir__lane *idlest(const struct weir_map *map)
 static void give_out_suspects(struct weir_map *map)
 {
     const struct weir__queue *suspects = &map->lanes.suspects;
+    struct weir__lane_seat *seat;
     struct weir__lane *lane;
 
     for (lane = map->lanes.first; lane != NULL && suspects->count > 0; lane = lane->next)
         weir__lane_fill_alone(lane);
-    while (suspects->count > 0 && may_start(map) && (lane = start_lane(map)) != NULL)
+    while (suspects->count > 0 && (seat = free_seat(map)) != NULL
+           && (lane = start_lane(map, seat)) != NULL)
         weir__lane_fill_alone(lane);
 }
 
@@ -67,11 +94,13 @@ static void give_out(struct weir_map *map)
 {
     while (map->lanes.suspects.count == 0) {
         struct weir__lane *lane = idlest(map);
+        size_t ahead = lane != NULL ? weir__lane_ahead(lane) : 0;
+        struct weir__lane_seat *seat;
 
-        if ((lane == NULL || lane->flight.count > 0) && may_start(map) && weir__map_input_has(map)
-            && start_lane(map) != NULL)
+        if ((lane == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
+            && weir__map_input_has(map) && start_lane(map, seat) != NULL)
             continue;
-        if (lane == NULL || weir__lane_fill(lane, lane->flight.count / 2 + 1) == 0)
+        if (lane == NULL || weir__lane_fill(lane, ahead / 2 + 1) == 0)
             break;
     }
     give_out_suspects(map);
@@ -80,20 +109,95 @@ static void give_out(struct weir_map *map)
             weir__worker_flush(&lane->worker);
 }
 
-/* Says goodbye to workers that have nothing to wait for. */
+/* --- A worker that does not begin ----------------------------------------------- */
+
+/* Whether it has records, and has not begun. */
+static int holds_back(const struct weir__lane *lane)
+{
+    return weir__lane_is_live(lane) && lane->flight.count > 0 && !weir__lane_has_begun(lane);
+}
+
+static const struct weir__lane *find_holder(const struct weir_map *map)
+{
+    const struct weir__lane *lane = map->lanes.first;
+
+    while (lane != NULL && !holds_back(lane))
+        lane = lane->next;
+    return lane;
+}
+
+static int is_idle(const struct weir__lane *lane)
+{
+    return weir__lane_is_live(lane) && lane->flight.count == 0 && weir__lane_has_room(lane)
+           && weir__lane_has_begun(lane);
+}
+
+/* One waits for a slot, say, and another has nothing to do: it gets the records. */
+static void take_back(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir__lane *idle = map->lanes.first;
+
+    while (idle != NULL && !is_idle(idle))
+        idle = idle->next;
+    if (idle == NULL || map->lanes.suspects.count > 0 || map->end.status != 0)
+        return;
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        if (!holds_back(lane) || now_ns - lane->started_ns < (int64_t)STALL_MS * 1000000)
+            continue;
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "a worker (pid %ld) has not begun for a second: its records go to others",
+                         (long)lane->worker.result.pid);
+        weir__lane_take_back(lane);
+    }
+}
+
+/* What holds everything up for a second is told. */
+static void tell_stall(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir__lane *lane = map->lanes.first;
+
+    if (map->is_launched && !map->lanes.has_answered && lane != NULL && holds_back(lane)
+        && now_ns - lane->started_ns >= (int64_t)WAIT_MS * 1000000)
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "no worker has begun: the launcher has run for "
+                         "%d seconds",
+                         WAIT_MS / 1000);
+    if (!map->run.is_stalled || now_ns - map->run.stalled_since_ns < (int64_t)STALL_MS * 1000000)
+        return;
+    while (lane != NULL
+           && (lane->is_over || lane->flight.first == NULL
+               || lane->flight.first->seq != map->order.next))
+        lane = lane->next;
+    if (lane != NULL)
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "%llu replies wait for that of the record in line %llu, which a worker "
+                         "(pid %ld) has had for more than a second",
+                         (unsigned long long)map->order.held_records,
+                         (unsigned long long)lane->flight.first->line,
+                         (long)lane->worker.result.pid);
+}
+
+/* --- Goodbye ---------------------------------------------------------------- */
+
+/* Says goodbye to workers that have nothing to wait for.  One that is idle stays for what
+ * another may not begin to do. */
 static void close_lanes(struct weir_map *map)
 {
     int stop = map->end.status != 0 && !map->end.drains;
+    const struct weir__lane *holder;
 
     if (!stop && !(input_is_over(map) && (map->lanes.suspects.count == 0 || map->end.drains)))
         return;
+    holder = !stop && !map->end.drains ? find_holder(map) : NULL;
     for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
         if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
             continue;
         if (stop)
             weir__lane_stop(lane, map->end.grace_ms);
-        else
-            weir__lane_close_input(lane);
+        else if (lane->ghosts > 0 && lane->flight.count == 0)
+            weir__lane_retire(lane); /* it has not begun, and may never */
+        else if (holder == NULL || !is_idle(lane))
+            weir__lane_finish(lane);
     }
 }
 
@@ -169,6 +273,7 @@ void weir__map_close(struct weir_map *map)
 {
     weir__timer_close(&map->run.tick);
     weir__timer_close(&map->run.nap);
+    weir__timer_close(&map->run.soon);
     weir__timer_close(&map->run.deadline);
     while (map->lanes.first != NULL) {
         struct weir__lane *lane = map->lanes.first;
@@ -182,6 +287,8 @@ void weir__map_close(struct weir_map *map)
     weir__checkpoint_close(map);
     weir__buffer_clear(&map->scratch);
     weir__order_clear(&map->order);
+    free(map->lanes.seats);
+    map->lanes.seats = NULL;
 }
 
 /* The last thing that a callback does: the owner may free the map here. */
@@ -206,6 +313,7 @@ static void pump(struct weir_map *map)
     if (map->run.is_pumping || map->life.over)
         return;
     map->run.is_pumping = 1;
+    weir__map_input_turn(map);
     while (map->run.again) {
         map->run.again = map->in.is_wanted = 0;
         free_gone_lanes(map);
@@ -218,6 +326,8 @@ static void pump(struct weir_map *map)
     }
     map->run.is_pumping = 0;
     rest(map);
+    if (map->in.is_behind)
+        weir__timer_start(map->run.soon, 0);
     if (is_done(map))
         finish(map);
 }
@@ -260,8 +370,15 @@ static void tick(void *data)
     }
     weir__timer_start(map->run.tick, next_ms);
     watch_reader(map, now_ns);
+    take_back(map, now_ns);
+    tell_stall(map, now_ns);
     weir__checkpoint_save_if_due(map, now_ns);
     pump(map);
+}
+
+static void soon(void *data)
+{
+    pump(data);
 }
 
 static void time_is_up(void *data)
@@ -321,6 +438,11 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
         status = weir__timer_new(loop, tick, map, &map->run.tick, error);
     if (status == 0)
         status = weir__timer_new(loop, nap_is_over, map, &map->run.nap, error);
+    if (status == 0)
+        status = weir__timer_new(loop, soon, map, &map->run.soon, error);
+    map->lanes.seats = calloc(options->workers, sizeof *map->lanes.seats);
+    if (map->lanes.seats == NULL && status == 0)
+        status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for workers");
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
         status = weir__timer_new(loop, time_is_up, map, &map->run.deadline, error);
         if (status == 0)

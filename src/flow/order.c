@@ -25,6 +25,7 @@ static void count(struct weir__tally *tally, enum weir__outcome outcome, const c
     tally->dead += outcome == WEIR__DEAD;
     tally->invalid += fault != NULL && strncmp(fault, "invalid", 7) == 0;
     tally->oversize += fault != NULL && strcmp(fault, "oversize") == 0;
+    tally->missing += fault != NULL && strcmp(fault, "missing") == 0;
     if (outcome == WEIR__ANSWERED) {
         tally->records_out += lines;
         tally->bytes_out += length;

@@ -19,7 +19,7 @@ struct weir__slot;
 
 /* What the outcomes written so far come to. */
 struct weir__tally {
-    uint64_t records_out, bytes_out, answered, dropped, dead, invalid, oversize, blank;
+    uint64_t records_out, bytes_out, answered, dropped, dead, invalid, oversize, missing, blank;
 };
 
 struct weir__order {

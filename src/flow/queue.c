@@ -46,6 +46,23 @@ void weir__queue_take(struct weir__queue *queue, struct weir__record *record)
     queue->bytes -= record->length;
 }
 
+void weir__queue_push_linked(struct weir__queue *queue, struct weir__record *record)
+{
+    record->key.link = queue->last;
+    weir__queue_push(queue, record);
+}
+
+void weir__queue_take_linked(struct weir__queue *queue, struct weir__record *record)
+{
+    *record->key.link = record->next;
+    if (record->next != NULL)
+        record->next->key.link = record->key.link;
+    else
+        queue->last = record->key.link;
+    queue->count--;
+    queue->bytes -= record->length;
+}
+
 void weir__queue_put(struct weir__queue *queue, struct weir__record *record)
 {
     struct weir__queue one;

@@ -16,6 +16,10 @@ struct weir__record *weir__queue_pop(struct weir__queue *queue);
 /* Takes out a record that is in it. */
 void weir__queue_take(struct weir__queue *queue, struct weir__record *record);
 
+/* The same without a search, where each record was put in with weir__queue_push_linked(). */
+void weir__queue_push_linked(struct weir__queue *queue, struct weir__record *record);
+void weir__queue_take_linked(struct weir__queue *queue, struct weir__record *record);
+
 /* Puts in a record in the order of the input. */
 void weir__queue_put(struct weir__queue *queue, struct weir__record *record);
 

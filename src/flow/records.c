@@ -8,6 +8,7 @@
 #include <weir/text.h>
 
 #include "base/error.h"
+#include "text/pointer.h"
 #include "text/syntax.h"
 #include "base/utf8.h"
 
@@ -138,6 +139,22 @@ static const char *find_fault(const struct weir__records *records, const char *b
     return records->check_syntax ? "invalid: not JSON" : NULL;
 }
 
+/* Notes where its key is; a record without one is dead. */
+static void find_key(const struct weir__records *records, struct weir__record *record)
+{
+    size_t at, size;
+
+    if (records->key == NULL || record == NULL || record->fault != NULL)
+        return;
+    if (!weir__pointer_find(records->key, record->bytes, record->length - 1, &at, &size)) {
+        record->fault = "key";
+        return;
+    }
+    record->key.at = (uint32_t)at;
+    record->key.length = (uint32_t)size;
+    record->key.hash = weir__json_hash(record->bytes + at, size, 0);
+}
+
 static struct weir__record *make_good(struct weir__records *records, const char *bytes,
                                       size_t length, uint64_t offset, uint64_t end)
 {
@@ -229,6 +246,7 @@ int weir__records_next(struct weir__records *records, struct weir__record **reco
             continue;
         }
         *record = make_good(records, from, length, offset, offset + advance);
+        find_key(records, *record);
         consume(records, advance);
         return *record != NULL ? 1 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
     }

@@ -21,6 +21,15 @@ struct weir__call_mark {
     uint64_t sent_at; /* bytes sent before it */
 };
 
+/* Where the value of its --key is, and its place among the records of a lane: see
+ * flow/lane_keyed.c. */
+struct weir__key_mark {
+    uint64_t hash, number;      /* number: which record of its worker it is, from 1 */
+    struct weir__record *alike; /* the next in its bucket */
+    struct weir__record **link; /* what points at it in the lane's flight */
+    uint32_t at, length;        /* of the value, in the record's bytes */
+};
+
 /* One record: its place in the input, and its bytes with a final LF. */
 struct weir__record {
     struct weir__record *next;
@@ -30,8 +39,12 @@ struct weir__record {
     uint64_t end;      /* of the first byte after its line */
     uint64_t blank;    /* blank lines before it */
     unsigned attempts; /* how often it failed while alone */
-    struct weir__call_mark call;
-    const char *fault; /* why no worker may see it; NULL: it is good */
+    const char *fault; /* why it is dead before any worker has seen it, or was left out by one;
+                          NULL: it is good */
+    union {
+        struct weir__call_mark call;
+        struct weir__key_mark key;
+    };
     size_t length;     /* of bytes, with the LF; 0 for an oversize record */
     char bytes[];
 };
@@ -42,6 +55,7 @@ struct weir__records {
     size_t max_record;
     int check_syntax;
     enum weir__record_encoding encoding;
+    const char *key; /* JSON Pointer to a member that each must have; NULL: none.  Borrowed */
 
     char *bytes; /* [start, end) is unread; [start, scanned) holds no LF */
     size_t start, scanned, end, capacity;

@@ -26,6 +26,26 @@ void weir__map_end(struct weir_map *map, int status, enum weir_why why, const ch
     va_end(args);
 }
 
+void weir__map_notice(struct weir_map *map, enum weir__notice which, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+
+    if (map->news.noticed & 1U << which)
+        return;
+    map->news.noticed |= 1U << which;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    weir__context_tell(map->life.weir, (struct weir_event){
+                                           .kind = WEIR_EVENT_NOTICE,
+                                           .stage = map->news.stage,
+                                           .name = map->news.name,
+                                           .text = text,
+                                           .length = strlen(text),
+                                       });
+}
+
 void weir__map_fail(struct weir_map *map, const struct weir_error *error)
 {
     weir__life_fail(&map->life, error);
@@ -62,6 +82,19 @@ static void say_error(const struct weir__slice *error, const char *reason, char 
     free(message);
 }
 
+/* The beginning of what to do; its end is "it with --on-error skip". */
+static const char *advice_for(const char *reason)
+{
+    if (strcmp(reason, "no reply") == 0)
+        return "have the worker print null with --drop-null, or name a member that replies keep "
+               "with --key /id --drop-missing, or go on without";
+    if (strcmp(reason, "missing") == 0)
+        return "drop what the worker leaves out with --drop-missing, or go on without";
+    if (strcmp(reason, "key") == 0)
+        return "give it the member that --key names, or go on without";
+    return "mend it, or go on without";
+}
+
 void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
                     struct weir__worker *exit_of, const struct weir__slice *error)
 {
@@ -84,9 +117,9 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
                                        });
     if (map->options.on_error == WEIR_MAP_FAIL)
         weir__map_end(map, 3, WEIR_WHY_NONE,
-                      "the record in line %llu is dead: %s: mend it, or go on without it with "
-                      "--on-error skip or --dead-letter FILE",
-                      (unsigned long long)record->line, why);
+                      "the record in line %llu is dead: %s: %s it with --on-error skip or "
+                      "--dead-letter FILE",
+                      (unsigned long long)record->line, why, advice_for(reason));
     if (map->options.on_error == WEIR_MAP_FAIL) {
         map->report.dead++;
         free(record); /* its slot stays open: nothing after it is written */

@@ -26,8 +26,17 @@ struct weir__map_end {
     int leaves;       /* what is not written by now never will be */
     int64_t grace_ms; /* else the workers have this long */
     enum weir_why why;
+    uint64_t untrusted_line; /* replies from the record in this line on may be other records';
+                                0: none */
     char reason[600];
 };
+
+/* What is told once in a run, where it goes on. */
+enum weir__notice { WEIR__NOTICE_START, WEIR__NOTICE_STALL, WEIR__NOTICE_BUFFERS, WEIR__NOTICES };
+
+/* Tells it, unless it was told before. */
+void weir__map_notice(struct weir_map *map, enum weir__notice which, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Ends the run; the first reason counts. */
 void weir__map_end(struct weir_map *map, int status, enum weir_why why, const char *format, ...)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "flow/map.h"
+#include "text/pointer.h"
 
 enum { WORKERS_MAX = 1024, RETRIES_MAX = 1000, WINDOW_MAX = 1000000000, MAX_DEAD_MAX = 1000000000 };
 
@@ -51,6 +52,33 @@ static void read_drop_null(const struct weir__spot *spot, void *into)
     struct weir__spec_map *map = into;
 
     weir__spec_flag(spot, &map->options.drop_null);
+}
+
+static void read_key(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    const char *fault;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a JSON Pointer such as \"/id\", or null", &map->options.key))
+        return;
+    fault = weir__pointer_fault(map->options.key);
+    if (fault != NULL)
+        weir__spot_fault(spot, "%s: give a JSON Pointer, such as \"/id\", or null", fault);
+}
+
+static void read_drop_missing(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    weir__spec_flag(spot, &map->options.drop_missing);
+}
+
+static void read_line_buffered(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    weir__spec_flag(spot, &map->options.line_buffered);
 }
 
 static void read_check(const struct weir__spot *spot, void *into)
@@ -213,6 +241,9 @@ static const struct weir__spec_key keys[] = {
     {"call", read_call, NULL},
     {"order", read_order, NULL},
     {"drop_null", read_drop_null, NULL},
+    {"key", read_key, NULL},
+    {"drop_missing", read_drop_missing, NULL},
+    {"line_buffered", read_line_buffered, NULL},
     {"check", read_check, NULL},
     {"encoding", read_encoding, NULL},
     {"max_record", read_max_record, NULL},
@@ -253,6 +284,12 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
     if (options->call != NULL && (options->unchecked || options->encoding == WEIR_MAP_RAW))
         weir__spot_fault(spot, "has call, so records must be JSON in UTF-8: take %s out",
                          options->unchecked ? "check \"none\"" : "encoding \"raw\"");
+    if (options->key != NULL && options->call != NULL)
+        weir__spot_fault(spot, "has key and call: a worker that is called needs no key");
+    if (options->key != NULL && options->unchecked)
+        weir__spot_fault(spot, "has key, so records must be JSON: take check \"none\" out");
+    if (options->drop_missing && options->key == NULL)
+        weir__spot_fault(spot, "has drop_missing, but no key: name the member that tells which");
     if (options->dead_letter != NULL)
         options->on_error = WEIR_MAP_DEAD_LETTER;
     if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)

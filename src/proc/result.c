@@ -93,6 +93,7 @@ const char *weir_event_name(enum weir_event_kind kind)
         [WEIR_EVENT_LOG] = "log",
         [WEIR_EVENT_NOISE] = "noise",
         [WEIR_EVENT_SPAWNER_LOST] = "spawner_lost",
+        [WEIR_EVENT_NOTICE] = "notice",
     };
 
     return NAME_OF(names, kind);

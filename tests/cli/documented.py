@@ -60,7 +60,7 @@ SCENE = {
     "parse": WORKS,
     "enrich": WORKS,
     "names.txt": "b\na\nb\n",
-    "in": '{"ok":true}\n{"ok":false}\n',
+    "in": '{"id":1,"ok":true}\n{"id":2,"ok":false}\n',
     "in.ndjson": '{"zone": "Africa/Abidjan", "countries": ["CI"], "place": "+0519-00402"}\n',
     "pipeline.json": '{"weir": 1, "stages": [{"cmd": "echo {}"}, {"cmd": ["cat"], "map": {"workers": 1}}]}',
     "contract.json": '{"properties": {"tools": {"required": ["libc"], "x-env-diff": {"prod": "patch"}}}}',

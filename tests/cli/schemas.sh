@@ -137,13 +137,13 @@ cat >"$work/map.json" <<'END'
 {"weir":1,"kind":"map","ok":false,"status":1,"reason":"1 of 4 records is dead","why":"none",
  "started_at":"2026-01-02T03:04:05.678Z","wall_ms":120.5,
  "in":{"records":4,"bytes":40,"blank":1,"invalid":0,"oversize":0},"out":{"records":2,"bytes":20},
- "answered":2,"dropped":1,"dead":1,"max_dead":0,"unsettled":0,"retries":3,"redelivered":4,"crashes":3,"timeouts":0,"desyncs":0,"errors":0,"noise":0,
+ "answered":2,"dropped":1,"missing":0,"dead":1,"max_dead":0,"unsettled":0,"retries":3,"redelivered":4,"crashes":3,"timeouts":0,"desyncs":0,"errors":0,"noise":0,
  "reorder":{"peak_records":2,"peak_bytes":116,"stall_ms":0.5},"latency_ms":{"p50":0.1,"p95":0.2,"p99":0.2,"max":1},
  "workers":[{"pid":11,"end":"signaled","why":"none","code":null,"signal":"SIGKILL","step":null,"errno":null,
              "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":[],"holder":null,"limits_hit":[],"records":1,"node":null},
             {"pid":12,"end":"exited","why":"none","code":0,"signal":null,"step":null,"errno":null,
              "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":["SIGTERM"],"holder":null,"limits_hit":["cpu"],"records":2,"node":"n1"}],
- "checkpoint":"state"}
+ "checkpoint":"state","key":null}
 END
 cat >"$work/letter.json" <<'END'
 {"seq":3,"line":5,"offset":30,"reason":"crash","attempts":3,"exit":null,"signal":"SIGKILL","stderr_tail":"oh\n","record":{"id":3}}

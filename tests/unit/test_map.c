@@ -327,7 +327,7 @@ static void a_worker_that_exits_at_the_start_cannot_run(void)
         CU_ASSERT_EQUAL(mapped.report.dead, 0);
         CU_ASSERT_EQUAL(mapped.letters.length, 0);
         CU_ASSERT_EQUAL(mapped.out.length, 0);
-        CU_ASSERT(mapped.report.worker_count >= 8 && mapped.report.worker_count < 8 + workers);
+        CU_ASSERT(mapped.report.worker_count >= 2 * workers); /* each is tried again */
         mapped_clear(&mapped);
     }
     weir_close(weir);
@@ -348,7 +348,7 @@ static void only_a_worker_that_has_answered_can_accuse_a_record(void)
         CU_ASSERT(ended_with(&mapped, 4));
         CU_ASSERT_EQUAL(mapped.report.dead, 0);
         CU_ASSERT_EQUAL(mapped.report.unsettled, 1);
-        CU_ASSERT_EQUAL(mapped.report.worker_count, 8);
+        CU_ASSERT(mapped.report.worker_count >= 2);
         mapped_clear(&mapped);
     }
     weir_close(weir);
@@ -573,7 +573,8 @@ static void a_torn_reply_is_no_reply(void)
     /* At the very end of its output, and with a status of 0, too. */
     options = map_options(ARGV("sh", "-c", "read -r line; printf '{\"r\":0}'"));
     mapped = map_text(weir, &options, "{\"n\":0}\n");
-    CU_ASSERT(ended_with(&mapped, 4));
+    CU_ASSERT(ended_with(&mapped, 1));
+    CU_ASSERT_EQUAL(mapped.report.dead, 1);
     CU_ASSERT_EQUAL(mapped.out.length, 0);
     mapped_clear(&mapped);
     weir_close(weir);
