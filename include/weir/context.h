@@ -37,7 +37,10 @@ typedef struct weir weir_t;
 
 struct weir_options {
     size_t size;         /* sizeof (struct weir_options); set by weir_options_init() */
-    const char *spawner; /* path of weir-spawner; NULL: $WEIR_SPAWNER, or where it was installed */
+    /* Path of weir-spawner.  NULL: $WEIR_SPAWNER; else the one beside the program or shared
+     * library that has this code, or at ../libexec/weir/ from there; else where it was installed.
+     * A set-user-ID program looks at the last alone. */
+    const char *spawner;
     /* By default the spawner leaves at once for init's care, so that wait(-1) in
      * the host sees no child but its own.  Set this in a program that never
      * waits for just any child: weir_close() then waits for the spawner, and

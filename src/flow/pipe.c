@@ -75,7 +75,8 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     for (size_t nth = 0; nth < pipe->plain_count; nth++) {
         size_t i = pipe->plain[nth];
 
-        if (ends[i].cwd < 0) { /* its directory cannot be entered: nothing is started */
+        ends[i].cwd = weir__link_open_cwd(&pipe->life.weir->link, &pipeline->stages[i].view.command);
+        if (ends[i].cwd < WEIR__CWD_INHERITED) { /* its directory cannot be entered: nothing is started */
             weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
             ends[i].cwd = -1;
             for (size_t other = 0; other < pipe->count; other++)

@@ -114,8 +114,6 @@ static int open_stages(const weir_pipeline_t *pipeline, struct weir__ends *ends,
         const struct weir_stage *stage = &pipeline->stages[i].view;
         int is_map = pipeline->stages[i].is_map, pipe_ends[2];
 
-        if (!is_map) /* a map opens what its workers need itself */
-            ends[i].cwd = weir__command_open_cwd(&stage->command);
         if (i + 1 == pipeline->count) {
             ends[i].stdio[1] = output_fd;
         } else {

@@ -82,9 +82,11 @@ char *weir__command_cwd(const struct weir_command *command)
 {
     char path[PATH_MAX];
 
-    if (command->cwd == NULL)
-        return strdup(getcwd(path, sizeof path) != NULL ? path : ".");
-    return strdup(realpath(command->cwd, path) != NULL ? path : command->cwd);
+    if (command->cwd == NULL) /* the kernel says "(unreachable)/..." of what lies outside the root */
+        return strdup(getcwd(path, sizeof path) != NULL && path[0] == '/' ? path : "");
+    if (realpath(command->cwd, path) != NULL)
+        return strdup(path);
+    return strdup(command->cwd[0] == '/' ? command->cwd : "");
 }
 
 char **weir__argv_copy(const char *const *argv)
@@ -224,6 +226,28 @@ static void write_list(struct weir__json_writer *json, const char *key, const ch
         weir__json_close(json, ']');
 }
 
+static int is_passed(const char *const *names, const char *wanted)
+{
+    for (; names != NULL && *names != NULL; names++)
+        if (strcmp(*names, wanted) == 0)
+            return 1;
+    return 0;
+}
+
+/* PWD follows the directory: it would name the host's. */
+static void write_pwd(struct weir__json_writer *json, const struct weir_command *command)
+{
+    char *path = weir__command_cwd(command), variable[PATH_MAX + sizeof "PWD="];
+
+    if (path == NULL)
+        weir__json_fail(json);
+    else if (*path != '\0') {
+        snprintf(variable, sizeof variable, "PWD=%s", path);
+        weir__json_bytes(json, NULL, variable);
+    }
+    free(path);
+}
+
 static void write_environment(struct weir__json_writer *json, const struct weir_command *command,
                               char *const *before)
 {
@@ -240,6 +264,8 @@ static void write_environment(struct weir__json_writer *json, const struct weir_
         write_passed(json, command->env_pass);
     else
         write_set(json, before, same);
+    if (command->cwd != NULL && (!is_clear || is_passed(command->env_pass, "PWD")))
+        write_pwd(json, command);
     write_list(json, NULL, command->env);
     weir__json_close(json, ']');
     if (is_clear || environ == NULL || before[same] == NULL)

@@ -20,8 +20,8 @@ int weir__command_open_cwd(const struct weir_command *command);
 void weir__command_write(struct weir__json_writer *json, const struct weir_command *command,
                          char *const *spawner_environment);
 
-/* Absolute path of the directory the command starts in.  The caller owns it;
- * NULL when memory is short. */
+/* Absolute path of the directory the command starts in, or "" when it cannot be told.  The
+ * caller owns it; NULL when memory is short. */
 char *weir__command_cwd(const struct weir_command *command);
 
 /* A NULL-terminated copy of argv.  The caller owns it: weir__argv_free(). */

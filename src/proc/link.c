@@ -19,8 +19,10 @@
 #include "base/json_parse.h"
 #include "base/json_writer.h"
 #include "base/message.h"
+#include "base/procfs.h"
 #include "proc/command.h"
 #include "proc/context.h"
+#include "proc/spawner_path.h"
 
 extern char **environ;
 
@@ -53,6 +55,20 @@ static char **strings_copy(char **strings)
 
 static void told(void *data, int bits);
 
+/* The current directory.  Its name "." leads nowhere where it may not be entered. */
+static struct weir__directory find_directory(void)
+{
+    struct weir__directory found = {0};
+    struct stat here;
+
+    if (stat(".", &here) == 0 || (weir__proc_is_ours() && stat("/proc/self/cwd", &here) == 0)) {
+        found.is_known = 1;
+        found.device = here.st_dev;
+        found.inode = here.st_ino;
+    }
+    return found;
+}
+
 /* Returns its exit code, or 0 when that cannot be known. */
 static int wait_for_child(struct weir__link *link)
 {
@@ -68,7 +84,6 @@ static int wait_for_child(struct weir__link *link)
  * start does not grow with the host either. */
 static int start_spawner(struct weir__link *link, struct weir_error *error)
 {
-    struct stat here;
     char *argv[] = {"weir-spawner", link->stays_child ? "--child" : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -111,10 +126,7 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
                           "weir-spawner ended at once: tried %s (%s): is there room for a process?",
                           link->path, link->from);
     }
-    if (stat(".", &here) == 0) {
-        link->dir_device = here.st_dev;
-        link->dir_inode = here.st_ino;
-    }
+    link->directory = find_directory();
     link->finds_strays = weir__strays_are_found();
     strings_free(link->environment);
     link->environment = strings_copy(environ);
@@ -130,22 +142,19 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
     return 0;
 }
 
-int weir__link_shares_directory(const struct weir__link *link)
+/* A directory that is ours already is inherited: nobody need be allowed to open it. */
+int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command)
 {
-    struct stat here;
+    struct weir__directory here;
 
-    return link->socket >= 0 && stat(".", &here) == 0 && here.st_dev == link->dir_device
-           && here.st_ino == link->dir_inode;
-}
-
-/* What a program with more rights than its user does not take from him. */
-static const char *trusted_getenv(const char *name)
-{
-#ifdef HAVE_SECURE_GETENV
-    return secure_getenv(name);
-#else
-    return issetugid() ? NULL : getenv(name);
-#endif
+    if (command->cwd == NULL) {
+        here = find_directory();
+        if (link->socket < 0 /* the next one begins where we are */
+            || (here.is_known == link->directory.is_known && here.device == link->directory.device
+                && here.inode == link->directory.inode))
+            return WEIR__CWD_INHERITED;
+    }
+    return weir__command_open_cwd(command);
 }
 
 int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
@@ -154,18 +163,9 @@ int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int
     link->stays_child = stays_child;
     link->weir = weir;
     link->socket = -1;
-    link->from = "as the host says";
-    if (path == NULL) {
-        path = trusted_getenv("WEIR_SPAWNER");
-        link->from = "from WEIR_SPAWNER";
-    }
-    if (path == NULL || *path == '\0') {
-        path = WEIR_SPAWNER_PATH;
-        link->from = "where it is installed";
-    }
-    link->path = strdup(path);
+    link->path = weir__spawner_path(path, &link->from, error);
     if (link->path == NULL)
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+        return WEIR_ERR_NOMEM;
     if (start_spawner(link, error) < 0) {
         free(link->path);
         strings_free(link->environment);

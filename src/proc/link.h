@@ -46,6 +46,12 @@ struct weir__job {
     void *owner;
 };
 
+struct weir__directory {
+    int is_known;
+    dev_t device;
+    ino_t inode;
+};
+
 struct weir__link {
     weir_t *weir;
     char *path;       /* of weir-spawner */
@@ -54,8 +60,7 @@ struct weir__link {
     pid_t child;      /* then it is this one; else 0 */
     int socket;       /* -1: no spawner */
     weir__watch *watch;
-    dev_t dir_device; /* the directory that the spawner is in */
-    ino_t dir_inode;
+    struct weir__directory directory; /* that the spawner is in */
     int finds_strays;   /* by their cookies, if the spawner dies; else by their group */
     char **environment; /* as the spawner has it: NULL-terminated copy */
     struct weir__job *jobs;
@@ -73,13 +78,15 @@ void weir__link_close(struct weir__link *link);
 /* One stage to start. */
 struct weir__stage_start {
     const struct weir_command *command;
-    int cwd;      /* from weir__command_open_cwd(); -1: the spawner's own */
+    int cwd;      /* from weir__link_open_cwd() */
     int stdio[3]; /* descriptors, borrowed; -1: /dev/null */
 };
 
-/* Whether the host is still in the directory that the spawner was started in:
- * then none need be passed. */
-int weir__link_shares_directory(const struct weir__link *link);
+/* Opens the directory that the command starts in.  Returns a descriptor;
+ * WEIR__CWD_INHERITED where the spawner is in it already, and it need not be opened; or a
+ * lesser number, a negative errno value: then the child would fail at step chdir. */
+enum { WEIR__CWD_INHERITED = -1 };
+int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command);
 
 /* Starts a job; a dead spawner is replaced.  Fills in *job, whose ops and owner
  * are set; it is the owner's memory until ended or lost.  terminal is a

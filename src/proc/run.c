@@ -75,9 +75,8 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         status = weir__run_open_timers(run);
     if (status < 0)
         return status;
-    if (command->cwd != NULL || !weir__link_shares_directory(&run->life.weir->link))
-        ends.cwd = weir__command_open_cwd(command);
-    if (ends.cwd < -1) {
+    ends.cwd = weir__link_open_cwd(&run->life.weir->link, command);
+    if (ends.cwd < WEIR__CWD_INHERITED) {
         weir__run_job_ops.failed(run, 0, "chdir", -ends.cwd, "");
         run->job_over = 1;
         ends.cwd = -1;

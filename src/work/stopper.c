@@ -102,10 +102,10 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
     stopper->job.owner = stopper;
     stopper->job.quiet = 1;
     filled.env = surroundings.env;
-    stage.cwd = weir__command_open_cwd(command);
+    stage.cwd = weir__link_open_cwd(&weir->link, command);
     if (status < 0)
         weir__fail(error, status, 0, "no memory for a command");
-    else if (stage.cwd < 0)
+    else if (stage.cwd < WEIR__CWD_INHERITED)
         status = weir__fail(error, WEIR_ERR_SYSTEM, -stage.cwd, "cannot start in %s",
                             command->cwd != NULL ? command->cwd : ".");
     if (status == 0)

@@ -495,8 +495,8 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     if (worker->chunk == NULL && status == 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     if (status == 0) {
-        stage.cwd = weir__command_open_cwd(options->command);
-        if (stage.cwd < 0)
+        stage.cwd = weir__link_open_cwd(&weir->link, options->command);
+        if (stage.cwd < WEIR__CWD_INHERITED)
             status = weir__fail(error, WEIR_ERR_SYSTEM, -stage.cwd, "cannot start in %s",
                                 options->command->cwd != NULL ? options->command->cwd : ".");
     }
