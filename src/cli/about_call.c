@@ -26,6 +26,13 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .help = "use the workers of the weir serve that listens there",
         .more = "Without `--worker` and `--socket` it is `$XDG_RUNTIME_DIR/weir.sock`.",
     },
+    [CALL_ANY_SERVER] = {
+        .name = "any-server", .kind = CLI_FLAG, .offset = AT(any_server),
+        .group = where,
+        .help = "call a server of any user, not only of yourself and root",
+        .more = "Without it nothing is sent to a server of another user: that user would see the "
+                "arguments and choose the answers.",
+    },
     [CALL_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
         .group = where,
@@ -51,6 +58,8 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",
         .group = times,
         .help = "stop the function when it has run this long",
+        .more = "With a server the time counts from the start of the command: connecting "
+                "included.",
     },
     [CALL_START_TIMEOUT] = {
         .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),
@@ -98,6 +107,7 @@ static const struct cli_exit exits[] = {
     {"124", "the time was up; the function was stopped too"},
     {"125", "weir failed, or the worker died: what became of the call may not be known"},
     {"130", "Ctrl-C; the function was cancelled too"},
+    {"141", "the reader of the output went away; the same"},
     {"128+n", "weir got signal n; the same"},
     {NULL, NULL},
 };

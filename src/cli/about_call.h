@@ -9,13 +9,14 @@
 struct call_values {
     const char *worker, *socket, *launcher;
     int64_t timeout_ms, start_timeout_ms;
-    int input, json, list;
+    int input, json, list, any_server;
 };
 
 /* Positions in cli_call's options, for cli_given(). */
 enum call_option {
     CALL_WORKER,
     CALL_SOCKET,
+    CALL_ANY_SERVER,
     CALL_LAUNCHER,
     CALL_STDIN,
     CALL_LIST,

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <weir/weir.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/json_parse.h"
 #include "cli/about_call.h"
@@ -32,6 +33,8 @@ enum {
     DEADLINE = 124,
     OUTPUT_WINDOW = 64, /* values under way */
     NO_METHOD = -32601, /* of docs/protocol.md */
+    KEPT_ROOM = 65536,
+    LAST_WORDS_MS = 1000, /* for the reader of the output, when the time is up */
 };
 
 struct errand {
@@ -46,6 +49,11 @@ struct errand {
     struct weir__receiver output;
     weir_lines *input; /* NULL: none, or at its end */
     int input_fd_open, called;
+    struct weir__buffer out; /* for standard output */
+    size_t written;          /* of it */
+    int64_t unsaid_credit;
+    int is_done; /* nothing more comes: out is to be written */
+    int64_t deadline_ns, give_up_ns; /* CLOCK_MONOTONIC; 0: never */
     struct audit audit;
     char said[600]; /* what went wrong, for the audit log */
     int over, status;
@@ -61,12 +69,15 @@ static int say(struct errand *errand, int status, const char *sentence)
     return status;
 }
 
+/* The loop ends: what is not written is dropped. */
 static void end(struct errand *errand, int status)
 {
     if (!errand->over)
         errand->status = status;
     errand->over = 1;
 }
+
+static void be_done(struct errand *errand, int status);
 
 /* --- Signals --------------------------------------------------------------- */
 
@@ -80,7 +91,7 @@ static void heed_signals(struct errand *errand)
             signals_stop(caught.number);
             continue;
         }
-        if (errand->ended_by != 0 || !errand->called) {
+        if (errand->ended_by != 0 || !errand->called || errand->is_done) {
             errand->hurries = errand->ended_by != 0;
             errand->ended_by = caught.number;
             errand->by_terminal = caught.by_kernel;
@@ -95,41 +106,104 @@ static void heed_signals(struct errand *errand)
 
 /* --- Output ---------------------------------------------------------------- */
 
-/* Writes a line to standard output.  A reader that stands still must not keep
- * signals from us. */
+/* What is printed waits here for its reader, and the loop goes on: signals, the deadline and
+ * the worker are heard meanwhile.  Credit for more goes out when all of it is written. */
+
+static void end_when_written(struct errand *errand)
+{
+    if (errand->is_done && errand->out.length == 0)
+        end(errand, errand->status);
+}
+
+/* The function is stopped: the remote is freed in the end, which cancels its call. */
+static void output_failed(struct errand *errand, int failed)
+{
+    if (failed != EPIPE) {
+        cli_say(&cli_call, "cannot write to standard output: %s", strerror(failed));
+        snprintf(errand->said, sizeof errand->said, "cannot write to standard output");
+    }
+    errand->is_done = 0;
+    end(errand, failed == EPIPE ? CLI_SIGNALED + SIGPIPE : CLI_FAILED);
+}
+
+static void write_output(struct errand *errand)
+{
+    struct weir__buffer *out = &errand->out;
+    int64_t n = errand->unsaid_credit;
+
+    while (errand->written < out->length && !errand->over) {
+        ssize_t count = output_write_some(STDOUT_FILENO, out->bytes + errand->written,
+                                          out->length - errand->written);
+
+        if (count >= 0)
+            errand->written += (size_t)count;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        else if (errno != EINTR)
+            output_failed(errand, errno);
+    }
+    if (errand->over)
+        return;
+    out->length = errand->written = 0;
+    if (out->capacity > KEPT_ROOM)
+        weir__buffer_clear(out);
+    if (n > 0 && !errand->is_done) {
+        errand->unsaid_credit = 0;
+        errand->remote->kind->grant(errand->remote, (unsigned)n);
+    }
+    end_when_written(errand);
+}
+
 static void put_line(struct errand *errand, struct weir__slice text)
 {
-    struct pollfd fds[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
-                           {.fd = signals_fd(), .events = POLLIN}};
+    if (weir__buffer_add(&errand->out, text.bytes, text.length, NULL) < 0
+        || weir__buffer_add(&errand->out, "\n", 1, NULL) < 0)
+        end(errand, say(errand, CLI_FAILED, "no memory for the output"));
+}
 
-    while (!errand->over) {
-        poll(fds, 2, -1);
-        if (fds[1].revents != 0)
-            heed_signals(errand);
-        if (fds[0].revents != 0)
-            break;
-    }
-    if (errand->over && errand->ended_by != 0)
+/* Nothing more comes of the call; what is not written yet has its time.  After a signal there
+ * is none, and after the deadline a moment. */
+static void be_done(struct errand *errand, int status)
+{
+    if (errand->over)
         return;
-    fwrite(text.bytes, 1, text.length, stdout);
-    fputc('\n', stdout);
-    if (cli_flush() != 0) {
-        say(errand, 0, "cannot write to standard output");
-        end(errand, CLI_FAILED);
+    errand->is_done = 1;
+    errand->status = status;
+    if (errand->ended_by != 0)
+        end(errand, status);
+    else if (status == DEADLINE)
+        errand->give_up_ns = weir__clock_ns() + (int64_t)LAST_WORDS_MS * 1000000;
+    else if (errand->deadline_ns != 0)
+        errand->give_up_ns = errand->deadline_ns + (int64_t)LAST_WORDS_MS * 1000000;
+}
+
+/* The output that is left is not taken. */
+static void look_at_clock(struct errand *errand)
+{
+    if (errand->give_up_ns != 0 && weir__clock_ns() >= errand->give_up_ns && !errand->over) {
+        if (errand->status != DEADLINE)
+            say(errand, 0, "the deadline passed before the output was read");
+        end(errand, DEADLINE);
     }
+}
+
+static int time_left_ms(const struct errand *errand)
+{
+    int64_t left_ms = (errand->give_up_ns - weir__clock_ns()) / 1000000 + 1;
+
+    if (errand->give_up_ns == 0)
+        return -1;
+    return left_ms < 0 ? 0 : left_ms < 60000 ? (int)left_ms : 60000;
 }
 
 static void hear_value(void *owner, struct weir__slice value)
 {
     struct errand *errand = owner;
-    int64_t n;
 
-    if (errand->over)
+    if (errand->over || errand->is_done)
         return;
     put_line(errand, value);
-    n = weir__receiver_consume(&errand->output);
-    if (n > 0 && !errand->over)
-        errand->remote->kind->grant(errand->remote, (unsigned)n);
+    errand->unsaid_credit += weir__receiver_consume(&errand->output);
 }
 
 static void tell_failure(struct errand *errand, const struct weir_reply *reply)
@@ -180,34 +254,50 @@ static void hear_done(void *owner, const struct weir_reply *reply)
     struct errand *errand = owner;
     struct weir__slice result = {reply->result, reply->length};
 
-    if (errand->over)
+    if (errand->over || errand->is_done)
         return;
     if (reply->outcome != WEIR_CALL_RETURNED)
         tell_failure(errand, reply);
     else if (!errand->has_output_stream || weir__slice_type(result) != 'n')
         put_line(errand, result);
-    end(errand, status_of(errand, reply));
+    be_done(errand, status_of(errand, reply));
 }
 
 static void hear_lost(void *owner, const char *sentence)
 {
     struct errand *errand = owner;
 
-    if (errand->over)
+    if (errand->over || errand->is_done)
         return;
     say(errand, 0, sentence);
-    end(errand, errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED);
+    be_done(errand, errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED);
 }
 
 /* --- The call -------------------------------------------------------------- */
+
+static void put_list(struct errand *errand, struct weir__slice methods)
+{
+    size_t length = 0;
+    char *text = NULL;
+    FILE *stream = open_memstream(&text, &length);
+    int status = stream != NULL ? method_list_print(methods, stream) : -1;
+
+    if (stream != NULL && fclose(stream) != 0)
+        status = -1;
+    if (status < 0)
+        end(errand, say(errand, CLI_FAILED, "the list of functions cannot be read"));
+    else if (length > 0) /* without its last line end */
+        put_line(errand, (struct weir__slice){text, length - 1});
+    free(text);
+}
 
 static void list(struct errand *errand, struct weir__slice methods)
 {
     if (errand->values.json)
         put_line(errand, methods);
-    else if (method_list_print(methods, stdout) < 0)
-        return end(errand, say(errand, CLI_FAILED, "the list of functions cannot be read"));
-    end(errand, CLI_OK);
+    else
+        put_list(errand, methods);
+    be_done(errand, CLI_OK);
 }
 
 /* Whether the function is said to have a stream of this direction: "in" or "out". */
@@ -231,7 +321,7 @@ static void hear_ready(void *owner, struct weir__slice methods)
     };
     struct weir_error error;
 
-    if (errand->over)
+    if (errand->over || errand->is_done)
         return;
     if (errand->values.list) {
         list(errand, methods);
@@ -250,6 +340,8 @@ static void hear_ready(void *owner, struct weir__slice methods)
             say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
     else
         errand->called = 1;
+    if (errand->deadline_ns == 0 && call.timeout_ms != WEIR_FOREVER)
+        errand->deadline_ns = weir__clock_ns() + call.timeout_ms * 1000000;
 }
 
 /* --- Input ----------------------------------------------------------------- */
@@ -327,22 +419,37 @@ static void read_input(struct errand *errand)
 static void run_loop(struct errand *errand)
 {
     while (!errand->over) {
-        struct pollfd fds[] = {
-            {.fd = -1}, {.fd = signals_fd(), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
-        int timeout_ms = -1;
+        struct pollfd fds[] = {{.fd = -1},
+                               {.fd = signals_fd(), .events = POLLIN},
+                               {.fd = -1, .events = POLLIN},
+                               {.fd = STDOUT_FILENO}}; /* an error: its reader has gone */
         struct remote *remote = errand->remote;
+        int timeout_ms, has_input;
 
-        send_input(errand);
+        if (!errand->is_done)
+            send_input(errand);
+        write_output(errand);
         if (errand->over)
             break;
-        fds[0].fd = remote->kind->fd(remote, &fds[0].events, &timeout_ms);
-        if (errand->called && errand->input != NULL && errand->input_fd_open
+        timeout_ms = time_left_ms(errand);
+        has_input = !errand->is_done && errand->input != NULL;
+        if (!errand->is_done)
+            fds[0].fd = remote->kind->fd(remote, &fds[0].events, &timeout_ms);
+        if (errand->called && has_input && errand->input_fd_open
             && remote->kind->credit(remote) > 0)
             fds[2].fd = STDIN_FILENO;
-        poll(fds, 3, timeout_ms);
-        remote->kind->dispatch(remote);
+        if (errand->out.length > 0)
+            fds[3].events = POLLOUT;
+        poll(fds, 4, timeout_ms);
+        if (fds[3].revents & (POLLERR | POLLHUP)) {
+            output_failed(errand, EPIPE);
+            break;
+        }
+        if (!errand->is_done)
+            remote->kind->dispatch(remote);
         heed_signals(errand);
-        if (!errand->over && errand->input != NULL && fds[2].revents != 0)
+        look_at_clock(errand);
+        if (!errand->over && has_input && fds[2].revents != 0)
             read_input(errand);
     }
 }
@@ -370,7 +477,10 @@ static int open_remote(struct errand *errand, struct weir_error *error)
     if (errand->worker == NULL) {
         path = socket_path(errand->values.socket, error);
         if (path != NULL)
-            errand->remote = remote_socket_open(path, &owner, error);
+            errand->remote = remote_socket_open(
+                &(struct remote_socket_options){path, errand->values.timeout_ms,
+                                                errand->values.any_server},
+                &owner, error);
         free(path);
         return errand->remote != NULL ? 0 : error->status;
     }
@@ -416,6 +526,8 @@ static int prepare(struct errand *errand)
                    "--worker starts one, --socket uses one that runs: leave one out");
     if (values->launcher != NULL && values->worker == NULL)
         return say(errand, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
+    if (values->any_server && values->worker != NULL)
+        return say(errand, CLI_USAGE, "--any-server is for a --socket, and there is none");
     if (values->list && count > 0)
         return say(errand, CLI_USAGE, "--list calls nothing: leave the method out");
     if (!values->list && count == 0)
@@ -492,6 +604,7 @@ int cmd_call(int argc, char **argv)
     status = work(&errand);
     weir_lines_free(errand.input);
     weir__buffer_clear(&errand.params);
+    weir__buffer_clear(&errand.out);
     weir__words_free(errand.worker);
     weir__words_free(errand.launcher);
     cli_parsed_clear(&errand.parsed);

@@ -164,7 +164,7 @@ static struct own *find_own(int fd)
 }
 
 /* Writes what there is room for, and may block only where no way to avoid it is known. */
-static ssize_t write_some(int fd, const char *bytes, size_t length)
+ssize_t output_write_some(int fd, const char *bytes, size_t length)
 {
     const struct own *own;
     struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -191,7 +191,7 @@ int output_write(int fd, const char *bytes, size_t length)
     int failed = 0;
 
     while (length > 0 && failed == 0) {
-        ssize_t count = write_some(fd, bytes, length);
+        ssize_t count = output_write_some(fd, bytes, length);
 
         if (count >= 0) {
             bytes += count;
@@ -213,7 +213,7 @@ void output_say(const char *bytes, size_t length)
     int failed = 0;
 
     while (length > 0 && failed == 0) {
-        ssize_t count = write_some(STDERR_FILENO, bytes, length);
+        ssize_t count = output_write_some(STDERR_FILENO, bytes, length);
 
         if (count >= 0) {
             bytes += count;

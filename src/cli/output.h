@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/outfile.h"
 #include "base/peer.h"
@@ -45,6 +46,10 @@ int output_open_fifo(const char *option, const char *path, int flags, int *fd, i
 
 /* What is left of a job's timeout_ms; at least 1. */
 int64_t output_left_ms(int64_t timeout_ms);
+
+/* Writes what there is room for now, without SIGPIPE.  Returns how much, or -1 with errno:
+ * EAGAIN when there is no room. */
+ssize_t output_write_some(int fd, const char *bytes, size_t length);
 
 /* Writes all of it, without SIGPIPE.  fd: standard output or error, or one of weir's own.
  * Returns 0 or an errno: write's, ETIMEDOUT or ECANCELED. */

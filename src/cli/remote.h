@@ -65,8 +65,16 @@ struct remote_pool_options {
 struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *options,
                                 const struct remote_owner *owner, struct weir_error *error);
 
-/* Errors: SYSTEM: nobody listens there. */
-struct remote *remote_socket_open(const char *path, const struct remote_owner *owner,
-                                  struct weir_error *error);
+struct remote_socket_options {
+    const char *path;
+    int64_t timeout_ms; /* for all: connecting, the greeting, the call; WEIR_FOREVER */
+    int any_server;     /* whoever serves there: not only this user and root */
+};
+
+/* Connects without waiting; nothing is sent before it is known who serves.  on_ready or
+ * on_lost follows, or on_done when the time is up.  Errors: SYSTEM: nobody listens there, or
+ * another user does; INVALID. */
+struct remote *remote_socket_open(const struct remote_socket_options *options,
+                                  const struct remote_owner *owner, struct weir_error *error);
 
 #endif

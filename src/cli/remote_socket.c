@@ -23,18 +23,27 @@
 enum {
     HELLO_ID = 1,
     CALL_ID = 2,
-    GIVE_UP_MS = 2000, /* how long after the deadline or a cancellation an answer may take */
+    /* How long an answer may take: */
+    CONNECT_MS = 10000,  /* a place among those that wait to be accepted */
+    HELLO_MS = 10000,    /* the greeting */
+    DEADLINE_MS = 2000,  /* the outcome, after the deadline */
+    CANCEL_MS = 4000,    /* and after a cancellation: the server's ladder takes 1.5 s */
+    RETRY_MS = 20,       /* between two tries to connect */
 };
 
 struct socket_remote {
     struct remote remote;
+    struct sockaddr_un address;
+    int any_server, is_connected;
     int fd;
     weir_lines *lines;
     struct weir__buffer sending;
     size_t sent;
     struct weir__buffer flat; /* what a value was made to fit a line in */
     struct weir__sender input;
-    int64_t give_up_ns; /* CLOCK_MONOTONIC; 0: never */
+    int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: never */
+    int64_t give_up_ns;  /* the same */
+    const char *waits_for;
     int is_over;
 };
 
@@ -56,12 +65,57 @@ static void lose(struct socket_remote *mine, const char *sentence)
     mine->remote.owner.on_lost(mine->remote.owner.owner, sentence);
 }
 
-static void give_up_in(struct socket_remote *mine, int64_t ms)
+static int64_t in_ms(int64_t ms)
 {
-    int64_t at_ns = weir__clock_ns() + ms * 1000000;
+    return weir__clock_ns() + ms * 1000000;
+}
 
-    if (mine->give_up_ns == 0 || at_ns < mine->give_up_ns)
-        mine->give_up_ns = at_ns;
+/* From now on it waits for this, and not for ever. */
+static void wait_for(struct socket_remote *mine, const char *what, int64_t ms)
+{
+    mine->waits_for = what;
+    mine->give_up_ns = in_ms(ms);
+}
+
+/* The time is up, and the server has not said so. */
+static void exceed_deadline(struct socket_remote *mine)
+{
+    char sentence[200];
+    struct weir_reply reply = {.outcome = WEIR_CALL_DEADLINE, .code = -33001, .message = sentence};
+
+    snprintf(sentence, sizeof sentence, "the server has not answered: waited for %s",
+             mine->waits_for);
+    mine->is_over = 1;
+    mine->remote.owner.on_done(mine->remote.owner.owner, &reply);
+}
+
+static void look_at_clock(struct socket_remote *mine)
+{
+    int64_t now_ns = weir__clock_ns();
+    char sentence[300];
+
+    if (mine->is_over)
+        return;
+    if (mine->deadline_ns != 0 && now_ns >= mine->deadline_ns) {
+        exceed_deadline(mine);
+    } else if (mine->give_up_ns != 0 && now_ns >= mine->give_up_ns) {
+        snprintf(sentence, sizeof sentence,
+                 "the server does not answer: waited for %s: is it stopped, or overloaded?",
+                 mine->waits_for);
+        lose(mine, sentence);
+    }
+}
+
+static void lower(int *timeout_ms, int64_t at_ns)
+{
+    int64_t left_ms = (at_ns - weir__clock_ns()) / 1000000 + 1;
+
+    if (at_ns == 0)
+        return;
+    if (left_ms < 0)
+        left_ms = 0;
+    if (*timeout_ms < 0 || left_ms < *timeout_ms)
+        *timeout_ms = left_ms < 60000 ? (int)left_ms : 60000;
 }
 
 static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
@@ -71,15 +125,13 @@ static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
     *events = POLLIN;
     if (mine->sent < mine->sending.length)
         *events |= POLLOUT;
-    if (mine->give_up_ns != 0) {
-        int64_t left_ms = (mine->give_up_ns - weir__clock_ns()) / 1000000 + 1;
-
-        if (left_ms < 0)
-            left_ms = 0;
-        if (*timeout_ms < 0 || left_ms < *timeout_ms)
-            *timeout_ms = left_ms < 60000 ? (int)left_ms : 60000;
-    }
-    return mine->fd;
+    lower(timeout_ms, mine->deadline_ns);
+    lower(timeout_ms, mine->give_up_ns);
+    if (mine->is_connected)
+        return mine->fd;
+    if (*timeout_ms < 0 || *timeout_ms > RETRY_MS)
+        *timeout_ms = RETRY_MS;
+    return -1; /* no event tells of a place in the queue */
 }
 
 static void flush(struct socket_remote *mine)
@@ -95,6 +147,50 @@ static void flush(struct socket_remote *mine)
         mine->sent += (size_t)count;
     }
     mine->sending.length = mine->sent = 0;
+}
+
+/* --- The connection ---------------------------------------------------------- */
+
+/* The call's arguments are for this user's server or root's, not for whoever was first to
+ * bind a path that we may have guessed. */
+static int check_peer(const struct socket_remote *mine, struct weir_error *error)
+{
+    uid_t user;
+
+    if (mine->any_server)
+        return 0;
+    if (weir__socket_peer(mine->fd, &user) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno,
+                          "cannot find out who serves at %.200s (nothing was sent; --any-server "
+                          "goes on all the same)",
+                          mine->address.sun_path);
+    if (user == geteuid() || user == 0)
+        return 0;
+    return weir__fail(error, WEIR_ERR_SYSTEM, 0,
+                      "%.200s is served by user %lu, not by you (%lu) or root: nothing was sent: "
+                      "give another --socket, or --any-server if you trust that user",
+                      mine->address.sun_path, (unsigned long)user, (unsigned long)geteuid());
+}
+
+/* A server whose queue is full has to be asked again. */
+static int try_connect(struct socket_remote *mine, struct weir_error *error)
+{
+    if (connect(mine->fd, (struct sockaddr *)&mine->address, sizeof mine->address) < 0) {
+        if (errno == EAGAIN || errno == EINTR)
+            return 0;
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno,
+                          "cannot connect to %.200s: is weir serve running there?",
+                          mine->address.sun_path);
+    }
+    if (check_peer(mine, error) < 0)
+        return error->status;
+    mine->is_connected = 1;
+    wait_for(mine, "its greeting", HELLO_MS);
+    if (weir__write_request(&mine->sending, weir__slice_of("1"), "weir/hello",
+                            weir__slice_of("{\"version\":1}"), NULL)
+        < 0)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    return 0;
 }
 
 /* --- What comes ------------------------------------------------------------ */
@@ -227,6 +323,12 @@ static void socket_dispatch(struct remote *remote)
     ssize_t count;
     int status = 0;
 
+    if (!mine->is_connected) {
+        if (try_connect(mine, &error) < 0)
+            lose(mine, error.text);
+        look_at_clock(mine);
+        return;
+    }
     flush(mine);
     count = read(mine->fd, bytes, sizeof bytes);
     if (count > 0) {
@@ -239,8 +341,7 @@ static void socket_dispatch(struct remote *remote)
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
         lose(mine, "the server has closed the connection: what became of the call is not known");
     }
-    if (mine->give_up_ns != 0 && weir__clock_ns() >= mine->give_up_ns)
-        lose(mine, "the server does not answer");
+    look_at_clock(mine);
 }
 
 /* --- What is said ---------------------------------------------------------- */
@@ -249,8 +350,9 @@ static int socket_call(struct remote *remote, const struct remote_call *call,
                        struct weir_error *error)
 {
     struct socket_remote *mine = from(remote);
+    int64_t left_ms = (mine->deadline_ns - weir__clock_ns()) / 1000000;
     struct weir__call_terms terms = {
-        .deadline_ms = call->timeout_ms,
+        .deadline_ms = mine->deadline_ns == 0 ? -1 : left_ms > 0 ? left_ms : 0,
         .credit = call->credit,
         .input = call->input,
         .traceparent = getenv("TRACEPARENT"),
@@ -265,8 +367,9 @@ static int socket_call(struct remote *remote, const struct remote_call *call,
         return error->status;
     if (weir__write_request(&mine->sending, call_id(), call->method, params, &terms) < 0)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
-    if (call->timeout_ms >= 0)
-        give_up_in(mine, call->timeout_ms + GIVE_UP_MS);
+    mine->waits_for = "the outcome of the call";
+    if (mine->deadline_ns != 0) /* the server says so itself */
+        mine->deadline_ns += (int64_t)DEADLINE_MS * 1000000;
     flush(mine);
     return 0;
 }
@@ -318,7 +421,7 @@ static void socket_cancel(struct remote *remote)
     struct socket_remote *mine = from(remote);
 
     weir__write_cancel(&mine->sending, call_id());
-    give_up_in(mine, (int64_t)10 * GIVE_UP_MS); /* the server's own ladder takes a while */
+    wait_for(mine, "the end of the cancelled call", CANCEL_MS);
     flush(mine);
 }
 
@@ -346,45 +449,37 @@ static const struct remote_kind kind = {
     .free = socket_free,
 };
 
-/* Returns a connected descriptor, or -1. */
-static int connect_to(const char *path, struct weir_error *error)
-{
-    struct sockaddr_un address;
-    int fd;
-
-    if (weir__socket_address(&address, path, error) < 0)
-        return -1;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-        weir__fd_set_nonblocking(fd);
-        return fd;
-    }
-    weir__fail(error, WEIR_ERR_SYSTEM, errno,
-               "cannot connect to %.200s: is weir serve running there?", path);
-    weir__close(&fd);
-    return -1;
-}
-
-struct remote *remote_socket_open(const char *path, const struct remote_owner *owner,
-                                  struct weir_error *error)
+struct remote *remote_socket_open(const struct remote_socket_options *options,
+                                  const struct remote_owner *owner, struct weir_error *error)
 {
     struct socket_remote *mine = calloc(1, sizeof *mine);
     weir_lines *lines = weir_lines_new(WEIR_MAX_LINE);
-    int fd = mine != NULL && lines != NULL ? connect_to(path, error) : -1;
+    int status = 0;
 
-    if (fd < 0) {
-        if (mine == NULL || lines == NULL)
-            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    if (mine == NULL || lines == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
         free(mine);
         weir_lines_free(lines);
         return NULL;
     }
     mine->remote.kind = &kind;
     mine->remote.owner = *owner;
-    mine->fd = fd;
     mine->lines = lines;
-    weir__write_request(&mine->sending, weir__slice_of("1"), "weir/hello",
-                        weir__slice_of("{\"version\":1}"), NULL);
-    give_up_in(mine, (int64_t)5 * GIVE_UP_MS);
-    return &mine->remote;
+    mine->any_server = options->any_server;
+    if (options->timeout_ms != WEIR_FOREVER)
+        mine->deadline_ns = in_ms(options->timeout_ms);
+    wait_for(mine, "a connection", CONNECT_MS);
+    mine->fd = -1;
+    status = weir__socket_address(&mine->address, options->path, error);
+    if (status == 0) {
+        mine->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (mine->fd < 0)
+            status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket");
+    }
+    if (status == 0)
+        status = try_connect(mine, error);
+    if (status == 0)
+        return &mine->remote;
+    socket_free(&mine->remote, 1);
+    return NULL;
 }
