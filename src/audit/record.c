@@ -2,6 +2,7 @@
 
 #include "audit/record.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -24,11 +25,36 @@
 
 /* --- Who -------------------------------------------------------------------- */
 
+/* Whether a line of /etc/passwd is this user's; then the line ends after the name. */
+static int is_line_of(char *line, uid_t user)
+{
+    char *name_end = strchr(line, ':');
+    char *number = name_end != NULL ? strchr(name_end + 1, ':') : NULL, *number_end;
+
+    if (number == NULL || !isdigit((unsigned char)number[1])
+        || strtoul(number + 1, &number_end, 10) != user || *number_end != ':')
+        return 0;
+    *name_end = '\0';
+    return 1;
+}
+
+/* The user's name; null where there is none.  A local user's is read from the file: glibc's
+ * getpwuid_r() crashes where memory is short (nss_database_check_reload_and_get(), 2.36). */
 static json_t *user_name(void)
 {
     char place[4096];
     struct passwd entry, *found = NULL;
+    FILE *file = fopen("/etc/passwd", "re");
+    int is_found = 0;
 
+    if (file == NULL && errno == ENOMEM)
+        return NULL;
+    while (file != NULL && !is_found && fgets(place, sizeof place, file) != NULL)
+        is_found = is_line_of(place, getuid());
+    if (file != NULL)
+        fclose(file);
+    if (is_found)
+        return weir__tree_bytes(place);
     if (getpwuid_r(getuid(), &entry, place, sizeof place, &found) != 0 || found == NULL)
         return json_null();
     return weir__tree_bytes(found->pw_name);
@@ -209,7 +235,7 @@ static json_t *status_of(const struct weir__audit_end *end)
 json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
                           struct weir_error *error)
 {
-    json_t *record = json_copy(started);
+    json_t *record = weir__tree_copy(started);
 
     weir__tree_set(&record, "event", json_string("ended"));
     weir__tree_set(&record, "outcome", json_string(weir__audit_outcome_name(end->outcome)));

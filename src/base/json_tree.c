@@ -41,6 +41,41 @@ void weir__tree_update(json_t **object, json_t *members)
     drop_if(failed, object);
 }
 
+json_t *weir__tree_copy(const json_t *object)
+{
+    json_t *copy = json_object();
+
+    weir__tree_update(&copy, json_incref((json_t *)object));
+    return copy;
+}
+
+/* What is being printed. */
+struct printing {
+    struct weir__buffer text;
+    int failed;
+};
+
+static int print(const char *bytes, size_t length, void *data)
+{
+    struct printing *printing = data;
+
+    if (!printing->failed)
+        printing->failed = weir__buffer_add(&printing->text, bytes, length, NULL) < 0;
+    return printing->failed ? -1 : 0;
+}
+
+char *weir__tree_text(const json_t *value, size_t flags)
+{
+    struct printing printing = {0};
+    char *text = NULL;
+
+    if (value != NULL && json_dump_callback(value, print, &printing, flags) == 0
+        && !printing.failed)
+        text = weir__buffer_take(&printing.text, NULL);
+    weir__buffer_clear(&printing.text);
+    return text;
+}
+
 json_t *weir__tree_bytes(const char *bytes)
 {
     json_t *value;

@@ -12,8 +12,8 @@
  *     weir__tree_set(&report, "files", list_files());
  *     return report;
  *
- * Nothing else in weir calls json_object_set*() or json_array_append*():
- * scripts/check-floors says so.
+ * Nothing else in weir drops what json_object_set*() or json_array_append*() return, or
+ * calls json_dump*(): scripts/check-floors says so.
  */
 #ifndef WEIR_BASE_JSON_TREE_H
 #define WEIR_BASE_JSON_TREE_H
@@ -30,6 +30,15 @@ void weir__tree_replace(json_t **array, size_t index, json_t *value);
 
 /* Puts the members of another object into *object; takes it. */
 void weir__tree_update(json_t **object, json_t *members);
+
+/* An object with the members of another.  (json_copy() and json_deep_copy() leave out what
+ * they have no memory for.)  A new reference, or NULL. */
+json_t *weir__tree_copy(const json_t *object);
+
+/* The text of a value, as json_dumps() makes it with these flags; the caller owns it.
+ * Returns NULL when memory is short, or value is NULL.  (json_dumps() itself goes on when
+ * it could not add a key: jansson 2.15.1, do_dump().) */
+char *weir__tree_text(const json_t *value, size_t flags);
 
 /* A value for the system's bytes (a file name, an argument): a string, or
  * {"base64": "..."} where it is not UTF-8.  A new reference, or NULL. */

@@ -505,7 +505,7 @@ static int split(const char *option, const char *text, char ***words)
         return 0;
     if (weir__words_split(text, words, &count, &error) < 0) {
         cli_say(&cli_call, "%s: %s", option, error.text);
-        return CLI_USAGE;
+        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
     }
     if (count > 0)
         return 0;
@@ -541,9 +541,11 @@ static int prepare(struct errand *errand)
         && arguments_params((char *const *)errand->parsed.words.items + 1, count - 1,
                             &errand->params, &error)
                < 0)
-        status = say(errand, CLI_USAGE, error.text);
+        status = say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     if (status == 0 && values->input) {
         errand->input = weir_lines_new(WEIR_MAX_LINE);
+        if (errand->input == NULL)
+            return say(errand, CLI_FAILED, "no memory for the input");
         errand->input_fd_open = 1;
     }
     return status;

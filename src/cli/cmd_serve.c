@@ -69,7 +69,7 @@ static int split(const char *option, const char *text, char ***words)
 
     if (weir__words_split(text, words, &count, &error) < 0) {
         cli_say(&cli_serve, "%s: %s", option, error.text);
-        return CLI_USAGE;
+        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
     }
     if (count > 0)
         return 0;
@@ -233,7 +233,7 @@ static int take_place(struct errand *errand)
         return 0;
     errand->path = socket_path(errand->values.socket, &error);
     if (errand->path == NULL)
-        return say(errand, CLI_USAGE, error.text);
+        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
+#include "loop/loop.h"
 
 const struct cli_command *const cli_commands[] = {
     &cli_run, &cli_pipe, &cli_map, &cli_call, &cli_serve, &cli_probe, &cli_audit, &cli_help, NULL};
@@ -93,6 +94,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    weir__loop_reserve_memory();
     fill_stdio();
     init_if_first();
     output_open();

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json_tree.h"
 #include "cli/document.h"
 #include "cli/output.h"
 #include "cli/probe_contract.h"
@@ -74,7 +75,8 @@ static int read_pair(struct pair *pair, const struct cli_list *words)
 
 static void print_value(const json_t *value)
 {
-    char *made = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *made =
+        json_is_string(value) ? NULL : weir__tree_text(value, JSON_ENCODE_ANY | JSON_COMPACT);
     const char *text = json_is_string(value) ? json_string_value(value) : made;
     char shown[VALUE_WIDTH + 4];
 

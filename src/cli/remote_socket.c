@@ -261,6 +261,10 @@ static void hear_answer(struct socket_remote *mine, const struct weir__message *
     if (message->kind == WEIR__MESSAGE_RESULT) {
         reply.result = copy(message->result);
         reply.length = message->result.length;
+        if (reply.result == NULL) {
+            lose(mine, "the function returned, but there is no memory for its result");
+            return;
+        }
     } else {
         fill_error(&reply, message->error);
     }

@@ -15,11 +15,15 @@ void weir__error_lines_init(struct weir__error_lines *errors,
 void weir__error_lines_feed(struct weir__error_lines *errors, const char *bytes, size_t length)
 {
     static const char left_out[] = "[... a line over 64 KiB ...]";
+    static const char no_memory[] = "[... no memory for a line ...]";
     struct weir_line line;
     int status;
 
-    if (errors->lines == NULL || weir_lines_feed(errors->lines, bytes, length, NULL) < 0)
+    if (errors->lines == NULL || weir_lines_feed(errors->lines, bytes, length, NULL) < 0) {
+        line = (struct weir_line){.bytes = no_memory, .length = sizeof no_memory - 1};
+        errors->tell(errors->owner, &line);
         return;
+    }
     while ((status = weir_lines_next(errors->lines, &line, NULL)) == 1)
         errors->tell(errors->owner, &line);
     if (status == 0)

@@ -17,6 +17,7 @@
 
 struct weir__loop {
     uv_loop_t uv;
+    size_t table_entries; /* for so many there was memory: see has_memory_for() */
     uv_async_t wake;
     int has_news;              /* what libuv tells the kernel, or ends, in its next run */
     int quiet;                 /* settling: nobody is called back */
@@ -145,9 +146,31 @@ static int make_room(int held[STDERR_FILENO + 1])
     return failed;
 }
 
+/* Where libuv's table of descriptors cannot grow to have this one, it ends the process: so
+ * whether there is memory for it is looked at first.  Returns 0, or UV_ENOMEM. */
+static int has_memory_for(weir__loop *loop, int fd)
+{
+    size_t entries = loop->table_entries > 0 ? loop->table_entries : 16;
+    void *table;
+
+    while ((size_t)fd + 3 > entries) /* two of them are libuv's own */
+        entries *= 2;
+    if (entries == loop->table_entries)
+        return 0;
+    table = malloc(entries * sizeof(void *));
+    if (table == NULL)
+        return UV_ENOMEM;
+    free(table);
+    loop->table_entries = entries;
+    return 0;
+}
+
 static int open_handles(weir__loop *loop)
 {
-    int failed = uv_loop_init(&loop->uv);
+    int failed = has_memory_for(loop, 64);
+
+    if (failed == 0)
+        failed = uv_loop_init(&loop->uv);
 
     if (failed != 0)
         return failed;
@@ -182,8 +205,9 @@ weir__loop *weir__loop_new(struct weir_error *error)
         weir__close(&held[fd]);
     if (failed != 0) {
         free(loop);
-        weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot open an event loop: it needs epoll and eventfd, or what the system has in "
-                   "their place");
+        weir__fail(error, failed == UV_ENOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_SYSTEM, -failed,
+                   "cannot open an event loop: it needs epoll and eventfd, or what the system has "
+                   "in their place");
         return NULL;
     }
     return loop;
@@ -280,12 +304,15 @@ int weir__watch_new(weir__loop *loop, int fd, int bits, weir__watch_callback cal
 
     if (made == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to watch a descriptor");
-    failed = uv_poll_init(&loop->uv, &made->uv, fd);
+    failed = has_memory_for(loop, fd);
+    if (failed == 0)
+        failed = uv_poll_init(&loop->uv, &made->uv, fd);
     if (flags >= 0 && !(flags & O_NONBLOCK))
         fcntl(fd, F_SETFL, flags); /* libuv has set it */
     if (failed != 0) {
         free(made);
-        return weir__fail(error, WEIR_ERR_SYSTEM, -failed, "cannot watch descriptor %d", fd);
+        return weir__fail(error, failed == UV_ENOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_SYSTEM, -failed,
+                          "cannot watch descriptor %d", fd);
     }
     made->callback = callback;
     made->data = data;

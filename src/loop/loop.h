@@ -21,6 +21,11 @@ enum { WEIR__READABLE = 1, WEIR__WRITABLE = 2, WEIR__GONE = 4 };
 
 weir__loop *weir__loop_new(struct weir_error *error);
 
+/* For a program of our own, first of all: where memory is short, libuv goes on with a
+ * reserve for a while, as it would end the process.  A library has no right to say so for
+ * its host's libuv: there, room is looked for before libuv is asked. */
+void weir__loop_reserve_memory(void);
+
 /* Closes what is still open in it.  Accepts NULL. */
 void weir__loop_free(weir__loop *loop);
 

@@ -19,7 +19,7 @@ static void do_tell(void *data)
     json_t *document = telling->make(telling->pool);
 
     if (document != NULL)
-        telling->text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        telling->text = weir__tree_text(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(document);
 }
 
@@ -33,13 +33,14 @@ static char *tell(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool
 
 static json_t *make_methods(struct weir_pool *pool)
 {
-    json_t *all = json_object();
+    json_t *all = json_object(), *method;
+    const char *name;
 
     for (size_t i = 0; i < pool->kind_count && all != NULL; i++)
-        if (pool->kinds[i].methods != NULL /* a plain worker tells none */
-            && json_object_update_missing(all, pool->kinds[i].methods) < 0) {
-            json_decref(all);
-            all = NULL;
+        json_object_foreach(pool->kinds[i].methods, name, method)
+        {
+            if (json_object_get(all, name) == NULL)
+                weir__tree_set(&all, name, json_incref(method));
         }
     return all;
 }

@@ -72,7 +72,8 @@ static int check_libs(const json_t *libs, struct weir_error *error)
 /* The schema of a contract is the contract without its libs. */
 static struct weir__schema *schema_of(const json_t *document, struct weir_error *error)
 {
-    json_t *copy = json_copy((json_t *)document);
+    json_t *copy =
+        json_is_object(document) ? weir__tree_copy(document) : json_incref((json_t *)document);
     struct weir__schema *schema = NULL;
 
     if (copy == NULL) {

@@ -55,7 +55,7 @@ static json_t *masked_copy(const char *name, const json_t *value)
             weir__tree_set(&copy, key, masked_copy(key, item));
         return copy;
     }
-    return json_copy((json_t *)value);
+    return json_incref((json_t *)value);
 }
 
 void weir__reading_fact(struct weir__reading *reading, const char *name, const json_t *value)

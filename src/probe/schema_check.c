@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "probe/schema_inner.h"
@@ -127,7 +128,7 @@ struct shown weir__value_shown(const json_t *value)
         snprintf(shown.text, sizeof shown.text, "%s", weir__kind_name(weir__value_kind(value)));
         return shown;
     }
-    text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    text = weir__tree_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     length = text != NULL ? strlen(text) : 0;
     if (length < sizeof shown.text) {
         snprintf(shown.text, sizeof shown.text, "%s", text != NULL ? text : "?");

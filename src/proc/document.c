@@ -288,7 +288,7 @@ char *weir__json_print(json_t *takes)
 {
     /* 15 digits are what a double always holds: 9.4 stays 9.4. */
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
-    char *text = takes != NULL ? json_dumps(takes, flags) : NULL;
+    char *text = weir__tree_text(takes, flags);
     char *line = NULL;
 
     if (text != NULL) {

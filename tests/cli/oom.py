@@ -1,0 +1,300 @@
+"""One allocation fails, in weir or in weir-spawner.  Prints TAP.
+
+oom.py WEIR SRCDIR
+OOM_EVERY=1 tries each of the first OOM_MOST allocations (400), not a sample of them; OOM_SEED=3 another sample.
+
+What may come of it: what comes when none fails, or a documented status with a message.  Never another output, a
+crash, a hang, or a process that stays.
+"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, os.path.join(SRCDIR, "tests", "support"))
+from tap_cases import PATIENCE_S, Skip, await_that, run_cases  # noqa: E402
+
+BUILDDIR = os.environ["builddir"]
+FAILER = os.path.join(BUILDDIR, "tests", "support", ".libs", "failing_memory.so")
+RPC_WORKER = os.path.join(BUILDDIR, "tests", "children", "rpc_worker")
+EVERY, MOST = int(os.environ.get("OOM_EVERY", "23")), int(os.environ.get("OOM_MOST", "400"))
+SEED = int(os.environ.get("OOM_SEED", "1"))
+SHOWN, SHOWN_LENGTH = 10, 500  # of faults, and of one
+WORDS = [f"an-argument-of-some-length-{n}" for n in range(12)]
+
+
+def why_not():
+    if not os.path.exists(FAILER):
+        return "the tests are built without shared objects"
+    with open(os.path.join(BUILDDIR, "Makefile"), encoding="utf-8") as makefile:
+        if re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.MULTILINE):
+            return "a sanitizer has its own malloc()"
+    if "vgpreload" in os.environ.get("LD_PRELOAD", ""):
+        return "valgrind has its own malloc()"
+    return None
+
+
+class Trial:
+    """A command that is run again and again, in a directory that is new each time."""
+    errors = {125}
+    given = b""
+    prepare = None
+
+    def __init__(self, directory, *command, **how):
+        self.directory, self.command = directory, command
+        self.__dict__.update(how)
+
+    def run(self, environment):
+        shutil.rmtree(self.directory)
+        os.mkdir(self.directory)
+        if self.prepare:
+            self.prepare(self.directory)
+        child = subprocess.Popen([WEIR, *self.command], cwd=self.directory, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        try:
+            out, err = child.communicate(self.given, timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise AssertionError(f"it hangs: {child.communicate()}") from None
+        return child.returncode, out, err
+
+    def shape(self, status, out):
+        """What must be the same whenever the status is: the output, and the files."""
+        return status, out, {name: self.read(name) for name in sorted(os.listdir(self.directory))}
+
+    def read(self, name):
+        with open(os.path.join(self.directory, name), "rb") as file:
+            return file.read()
+
+
+def without_figures(value):
+    """A document without what differs from run to run."""
+    if isinstance(value, dict):
+        return {key: None if isinstance(member, (int, float)) and not isinstance(member, bool)
+                and key not in ("code", "status", "records", "answered", "dead", "seq", "line", "offset", "attempts")
+                or key in ("started_at", "time", "prev", "hash", "job", "max_rss_kb", "workers")
+                else without_figures(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [without_figures(member) for member in value]
+    return value
+
+
+def documents(text):
+    return [without_figures(json.loads(line)) for line in text.splitlines()]
+
+
+class Documents(Trial):
+    """One whose output, or files named *.json, are documents."""
+    def shape(self, status, out):
+        return (status, documents(out) if self.out_is_json else out,
+                {name: documents(self.read(name)) if name.endswith(".json") else self.read(name)
+                 for name in sorted(os.listdir(self.directory)) if not name.endswith(".lock")})
+
+    out_is_json = True
+
+
+def fail_each(trial, program):
+    """Runs it once as it is, to count, then with one allocation failing after the other."""
+    count_file = trial.directory + ".count"
+    environment = dict(os.environ, LD_PRELOAD=FAILER, OOM_IN=program, OOM_AT="999999999", OOM_COUNT=count_file)
+    wanted = trial.shape(*trial.run(environment)[:2])
+    await_that(lambda: os.path.exists(count_file) and os.path.getsize(count_file) > 0, "no allocation was counted")
+    with open(count_file, encoding="utf-8") as file:
+        count = min(int(file.read()), MOST)
+    os.unlink(count_file)
+    del environment["OOM_COUNT"]
+    first = random.Random(SEED).randrange(EVERY)
+    faults = []
+    for number in range(1 + first % EVERY, count + 1, EVERY):
+        for mode in ("", "-"):
+            environment["OOM_AT"] = f"{number}{mode}"
+            try:
+                judge(trial, wanted, *trial.run(environment))
+            except AssertionError as error:
+                faults.append(f"OOM_IN={program} OOM_AT={number}{mode}: {error}")
+    print(f"# {program}: {count} allocations", flush=True)
+    assert not faults, "\n".join([" ".join(trial.command), *faults[:SHOWN]])
+
+
+def judge(trial, wanted, status, out, err):
+    if status in trial.errors and status != wanted[0]:
+        assert err.strip(), f"status {status}, and no message"
+        return
+    assert status == wanted[0], f"status {status}: {err.decode(errors='replace')}"
+    found = trial.shape(status, out)
+    assert found == wanted, f"{difference(found, wanted)}"
+
+
+def difference(found, wanted):
+    """Where two values begin to differ."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted(found.keys() | wanted.keys()):
+            if found.get(key) != wanted.get(key):
+                return f"{key}: {difference(found.get(key), wanted.get(key))}"
+    if isinstance(found, (list, tuple)) and isinstance(wanted, (list, tuple)) and len(found) == len(wanted):
+        for index, (a, b) in enumerate(zip(found, wanted)):
+            if a != b:
+                return f"{index}: {difference(a, b)}"
+    return f"{found!r}, not {wanted!r}"[:SHOWN_LENGTH]
+
+
+def in_both(trial):
+    fail_each(trial, "weir")
+    fail_each(trial, "weir-spawner")
+
+
+def run_(directory):
+    in_both(Trial(os.path.join(directory, "d"), "run", "--env", "FIRST=first variable of some length", "--", "/bin/sh",
+                  "-c", 'echo "$FIRST $@"; cat', "sh", *WORDS, given=b"some input\n"))
+
+
+def run_as_a_document(directory):
+    in_both(Documents(os.path.join(directory, "d"), "run", "--json", "--", "/bin/echo", *WORDS))
+
+
+def run_with_an_audit_log(directory):
+    in_both(Documents(os.path.join(directory, "d"), "run", "--audit", "log.json", "--", "/bin/echo", *WORDS,
+                      out_is_json=False))
+
+
+def run_with_a_large_request(directory):
+    in_both(Trial(os.path.join(directory, "d"), "run", "--", "/bin/echo", *WORDS * 120))
+
+
+def pipe(directory):
+    in_both(Documents(os.path.join(directory, "d"), "pipe", "--report", "report.json",
+                      "printf %s\\n one two three and more of them", "tr a-z A-Z", "cat", out_is_json=False))
+
+
+def pipe_from_a_spec(directory):
+    spec = {"weir": 1, "in": {"path": "in"}, "out": {"path": "out"}, "stages": [
+        {"name": "the first of the stages", "cmd": ["/bin/cat"]},
+        {"name": "the second of the stages", "cmd": ["/bin/sh", "-c", "cat; echo \"$1 $NAMED\"", "sh", WORDS[0]],
+         "env": {"NAMED": "a variable of the spec \u00e4"}}]}
+
+    def prepare(where):
+        with open(os.path.join(where, "spec"), "w", encoding="utf-8") as file:
+            json.dump(spec, file)
+        with open(os.path.join(where, "in"), "w", encoding="utf-8") as file:
+            file.write("a line of input\n")
+
+    in_both(Trial(os.path.join(directory, "d"), "pipe", "-f", "spec", prepare=prepare))
+
+
+MAP_ERRORS = {3, 4, 5, 125}  # 3: its spawner dies with a worker again and again
+RECORDS = b"".join(b'{"n":%d}\n' % n for n in range(40))
+
+
+def map_(directory):
+    in_both(Trial(os.path.join(directory, "d"), "map", "-j2", "--", "cat", given=RECORDS, errors=MAP_ERRORS))
+
+
+def map_with_dead_letters_and_a_report(directory):
+    in_both(Documents(os.path.join(directory, "d"), "map", "-j1", "--on-error", "dead-letter", "--dead-letter",
+                      "dead.json", "--output", "out", "--report", "report.json", "--", "cat",
+                      given=RECORDS + b"{not a record\n" + RECORDS, errors=MAP_ERRORS, out_is_json=False))
+
+
+def map_by_calls(directory):
+    in_both(Trial(os.path.join(directory, "d"), "map", "-j2", "--call", "echo", "--", RPC_WORKER,
+                  given=RECORDS, errors=MAP_ERRORS))
+
+
+class Resumed(Trial):
+    """Whatever became of the first run, the same command then has all of it."""
+    def shape(self, status, out):
+        again = subprocess.run([WEIR, *self.command], cwd=self.directory, capture_output=True, timeout=PATIENCE_S,
+                               check=False)
+        assert again.returncode == 0, again
+        return 0, b"", self.read("out")
+
+
+def map_with_a_checkpoint(directory):
+    def prepare(where):
+        with open(os.path.join(where, "in"), "wb") as file:
+            file.write(RECORDS)
+
+    trial = Resumed(os.path.join(directory, "d"), "map", "-j2", "--checkpoint", "checkpoint", "--input", "in",
+                    "--output", "out", "--", "cat", prepare=prepare, errors=MAP_ERRORS | {6})
+    for program in ("weir", "weir-spawner"):
+        fail_each(trial, program)
+
+
+def call(directory):
+    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "echo", '["a parameter of some length", 1]'))
+
+
+def call_with_a_stream(directory):
+    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "count", "5"))
+
+
+class Serve(Trial):
+    """A server in which it fails, and a client."""
+    def run(self, environment):
+        shutil.rmtree(self.directory)
+        os.mkdir(self.directory)
+        path = os.path.join(self.directory, "socket")
+        server = subprocess.Popen([WEIR, *self.command, path], cwd=self.directory, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        plain = {name: value for name, value in environment.items() if not name.startswith(("LD_", "OOM_"))}
+        try:
+            await_that(lambda: os.path.exists(path) or server.poll() is not None, "no server")
+            called = subprocess.run([WEIR, "call", "--socket", path, "--timeout", "5", "echo", '["parameter"]'],
+                                    capture_output=True, timeout=PATIENCE_S, env=plain, check=False)
+            server.terminate()
+            _, err = server.communicate(timeout=PATIENCE_S)
+        except (subprocess.TimeoutExpired, AssertionError) as error:
+            server.kill()
+            raise AssertionError(f"it hangs: {error}, {server.communicate()}") from None
+        assert server.returncode in (0, 2, 125), f"the server: {server.returncode} {err!r}"
+        assert server.returncode == 0 or err, "the server says nothing"
+        if called.returncode != 0:
+            assert called.returncode in (1, 124, 125) and called.stderr, called
+            return 125, b"", called.stderr
+        return called.returncode, called.stdout, called.stderr
+
+    def shape(self, status, out):
+        return status, out
+
+
+def serve(directory):
+    in_both(Serve(os.path.join(directory, "d"), "serve", "-j1", "-w", RPC_WORKER, "--socket"))
+
+
+class ThroughASocket(Trial):
+    """A client in which it fails."""
+
+
+def call_through_a_socket(directory):
+    path = os.path.join(directory, "socket")
+    server = subprocess.Popen([WEIR, "serve", "-j1", "-w", RPC_WORKER, "--socket", path], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await_that(lambda: os.path.exists(path), "no server")
+        fail_each(Trial(os.path.join(directory, "d"), "call", "--socket", path, "echo", '["a parameter"]'), "weir")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=PATIENCE_S) == 0
+
+
+def made(case):
+    def with_directory(directory):
+        reason = why_not()
+        if reason:
+            raise Skip(reason)
+        os.mkdir(os.path.join(directory, "d"))
+        case(directory)
+
+    with_directory.__name__ = "an allocation fails in " + case.__name__.rstrip("_")
+    return with_directory
+
+
+run_cases([made(case) for case in (
+    run_, run_as_a_document, run_with_an_audit_log, run_with_a_large_request, pipe, pipe_from_a_spec, map_,
+    map_with_dead_letters_and_a_report, map_by_calls, map_with_a_checkpoint, call, call_with_a_stream, serve,
+    call_through_a_socket)])
