@@ -221,6 +221,10 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     int by_vfork;
 
     *failure = (struct child_failure){.step = "setup"};
+    if (plan->envp == NULL) {
+        failure->error = ENOMEM;
+        return -1;
+    }
     if (weir__pipe(report, NULL) < 0) {
         failure->error = errno;
         return -1;

@@ -12,7 +12,7 @@
 
 struct child_plan {
     const struct request_stage *stage;
-    char **envp;     /* the whole environment, NULL-terminated */
+    char **envp;     /* the whole environment, NULL-terminated; NULL: no memory for it */
     int cwd;         /* a directory's descriptor, or -1: stay */
     int stdio[3];    /* descriptors above 2, or -1: /dev/null */
     int tty;         /* terminal to put the child's group in the foreground of, or -1 */

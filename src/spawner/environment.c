@@ -47,7 +47,7 @@ char **environment_make(const struct request_stage *stage, const char *cookie)
     size_t used = 1, size;
 
     if (envp == NULL)
-        abort();
+        return NULL;
     for (char **variable = environ; *variable != NULL && !stage->env_clear; variable++)
         if (!same_name(*variable, WEIR__COOKIE_NAME) && !is_named(*variable, stage->env_set)
             && !is_named(*variable, stage->env_unset))
@@ -60,8 +60,10 @@ char **environment_make(const struct request_stage *stage, const char *cookie)
         around += strlen(around) - AROUND_MAX;
     size = sizeof WEIR__COOKIE_NAME + 2 + strlen(cookie) + (around != NULL ? strlen(around) : 0);
     envp[0] = malloc(size);
-    if (envp[0] == NULL)
-        abort();
+    if (envp[0] == NULL) {
+        free(envp);
+        return NULL;
+    }
     snprintf(envp[0], size, "%s=%s%s%s", WEIR__COOKIE_NAME, around != NULL ? around : "",
              around != NULL ? "." : "", cookie);
     return envp;
@@ -69,6 +71,7 @@ char **environment_make(const struct request_stage *stage, const char *cookie)
 
 void environment_free(char **envp)
 {
-    free(envp[0]);
+    if (envp != NULL)
+        free(envp[0]);
     free(envp);
 }

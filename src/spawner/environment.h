@@ -5,7 +5,8 @@
 #include "spawner/request.h"
 
 /* Returns a NULL-terminated list that shares strings with environ and stage:
- * it lives no longer than they do.  Free with environment_free(). */
+ * it lives no longer than they do.  NULL when memory is short.  Free with
+ * environment_free(). */
 char **environment_make(const struct request_stage *stage, const char *cookie);
 void environment_free(char **envp);
 

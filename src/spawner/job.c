@@ -198,8 +198,11 @@ void jobs_start(struct request *request, const int *fds)
     struct child_failure failure;
     size_t started;
 
-    if (job == NULL)
-        abort();
+    if (job == NULL) {
+        answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"\"}",
+               (long long)request->job, ENOMEM);
+        return;
+    }
     job->id = request->job;
     job->grace_ms = request->grace_ms;
     job->has_tty = request->tty >= 0;
