@@ -31,6 +31,12 @@ enum weir_limit {
 
 #define WEIR_NO_LIMIT UINT64_MAX
 
+/* One more descriptor for a program: fd in the host, number, above 2, in the program.  Each
+ * number is given once.  Nothing else above 2 reaches it. */
+struct weir_descriptor {
+    int fd, number;
+};
+
 /* Everything is borrowed until the call that takes the command returns. */
 struct weir_command {
     size_t size; /* sizeof (struct weir_command); set by weir_command_init() */

@@ -115,6 +115,11 @@ struct weir_pipeline_settings {
     int terminal_fd;    /* as in struct weir_run_options */
     int terminal_background;
     const char *report; /* "report" of the spec, for the caller to heed; NULL: none */
+
+    /* What each stage that is no map has open above 2; NULL: nothing.  Borrowed until
+     * weir_pipe_start() returns. */
+    const struct weir_descriptor *descriptors;
+    size_t descriptor_count;
 };
 
 void weir_pipeline_settings_init(struct weir_pipeline_settings *settings);

@@ -87,6 +87,10 @@ struct weir_run_options {
                         the program has no controlling terminal, and /dev/tty is ENXIO */
     int terminal_background; /* it starts in the background there; who hears that it was
                                 PAUSED by SIGTTIN or SIGTTOU can give it the foreground */
+
+    /* What the program has open above 2; NULL: nothing.  Borrowed until the start returns. */
+    const struct weir_descriptor *descriptors;
+    size_t descriptor_count;
 };
 
 void weir_run_options_init(struct weir_run_options *options);

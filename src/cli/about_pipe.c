@@ -41,6 +41,14 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .more = "A file is written beside its place and takes it when the pipeline has succeeded; "
                 "else what was there before stays.",
     },
+    [PIPE_CLOSE_FDS] = {
+        .name = "close-fds", .kind = CLI_FLAG, .offset = AT(close_fds),
+        .group = source,
+        .help = "pass on no descriptor above 2",
+        .more = "Without it every stage has those that weir was started with, under the same "
+                "numbers, as under a shell: process substitutions, redirections such as `3>log`, "
+                "make's jobserver. The workers of a map never have them.",
+    },
     [PIPE_TIMEOUT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",
         .group = times,

@@ -11,7 +11,7 @@ struct pipe_values {
     int64_t timeout_ms, grace_ms, drain_ms;
     int pipefail; /* enum weir_pipefail */
     int progress; /* enum progress_style */
-    int meter, check;
+    int meter, check, close_fds;
 };
 
 /* Positions in cli_pipe's options, for cli_given(). */
@@ -20,6 +20,7 @@ enum pipe_option {
     PIPE_CHECK,
     PIPE_INPUT,
     PIPE_OUTPUT,
+    PIPE_CLOSE_FDS,
     PIPE_TIMEOUT,
     PIPE_GRACE,
     PIPE_DRAIN,

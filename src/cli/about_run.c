@@ -79,6 +79,14 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
         .more = "The limits of setrlimit(2): they hold for each process, not for their sum. "
                 "`--limit cpu=60 --limit memory=2G`.",
     },
+    [RUN_CLOSE_FDS] = {
+        .name = "close-fds", .kind = CLI_FLAG, .offset = AT(close_fds),
+        .group = surroundings,
+        .help = "pass on no descriptor above 2",
+        .more = "Without it PROGRAM has those that weir was started with, under the same numbers: "
+                "process substitutions such as `<(sort list)`, redirections such as `3>log`, "
+                "make's jobserver.",
+    },
     [RUN_MERGE_STDERR] = {
         .name = "merge-stderr", .kind = CLI_FLAG, .offset = AT(merge_stderr),
         .group = outputs,

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 
 struct run_values {
-    int json, merge_stderr;
+    int json, merge_stderr, close_fds;
     struct child_values child;
     int64_t timeout_ms, idle_ms, grace_ms, drain_ms;
     const char *input, *encoding, *report;
@@ -28,6 +28,7 @@ enum run_option {
     RUN_ENV_CLEAR,
     RUN_ENV_PASS,
     RUN_LIMIT,
+    RUN_CLOSE_FDS,
     RUN_MERGE_STDERR,
     RUN_JSON,
     RUN_REPORT,

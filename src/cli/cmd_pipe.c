@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "cli/about_pipe.h"
 #include "cli/document.h"
+#include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/progress_pipe.h"
 #include "cli/report.h"
@@ -28,6 +29,7 @@ struct errand {
     struct cli_parsed parsed;
     weir_pipeline_t *pipeline;
     struct weir_pipeline_settings settings;
+    struct weir_descriptor *inherited;
     int64_t began_ns;
     int input_fd, output_fd; /* FIFOs, opened here; -1: none */
     struct watch watch;
@@ -132,6 +134,9 @@ static void apply_options(struct errand *errand)
     if (values->report != NULL)
         settings->report = values->report;
     settings->meter |= values->meter;
+    if (!values->close_fds)
+        settings->descriptor_count = inherited_list(&errand->inherited);
+    settings->descriptors = errand->inherited;
     output_set_deadline(errand->began_ns, settings->timeout_ms);
 }
 
@@ -406,6 +411,7 @@ int cmd_pipe(int argc, char **argv)
     weir__close(&errand.input_fd);
     weir__close(&errand.output_fd);
     weir_pipe_report_clear(&errand.report);
+    free(errand.inherited);
     weir_pipeline_free(errand.pipeline);
     cli_parsed_clear(&errand.parsed);
     return status;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "cli/about_run.h"
 #include "cli/document.h"
+#include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/watch.h"
@@ -29,6 +30,7 @@ struct errand {
     struct weir_command command;
     struct weir_run_options options;
     int input_fd; /* opened here; -1: none */
+    struct weir_descriptor *inherited;
     struct weir_result result;
 };
 
@@ -135,6 +137,9 @@ static int prepare(struct errand *errand, const struct cli_list *words)
     errand->options.grace_ms = values->grace_ms;
     errand->options.drain_ms = values->drain_ms;
     choose_outputs(values, &errand->options);
+    if (!values->close_fds)
+        errand->options.descriptor_count = inherited_list(&errand->inherited);
+    errand->options.descriptors = errand->inherited;
     return choose_input(errand);
 }
 
@@ -274,6 +279,7 @@ int cmd_run(int argc, char **argv)
     if (errand.input_fd >= 0)
         close(errand.input_fd);
     weir_result_clear(&errand.result);
+    free(errand.inherited);
     child_clear(&errand.values.child);
     cli_parsed_clear(&parsed);
     return status;

@@ -97,6 +97,8 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     pipe->job.ops = &weir__pipe_job_ops;
     pipe->job.owner = pipe;
     pipe->job.in_background = pipe->settings.terminal_background;
+    pipe->job.descriptors = pipe->settings.descriptors;
+    pipe->job.descriptor_count = pipe->settings.descriptor_count;
     return weir__job_start(&pipe->life.weir->link, &pipe->job, starts, pipe->plain_count,
                            pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
 }

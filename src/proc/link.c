@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -405,6 +406,64 @@ static void write_request(struct weir__json_writer *json, const struct weir__lin
     weir__json_close(json, '}');
 }
 
+static int by_number(const void *one, const void *other)
+{
+    return *(const int *)one - *(const int *)other;
+}
+
+/* Refuses numbers that cannot be meant. */
+static int check_descriptors(const struct weir_descriptor *list, size_t count,
+                             struct weir_error *error)
+{
+    int *numbers = malloc((count + 1) * sizeof *numbers), status = 0;
+
+    if (numbers == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu descriptors", count);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = list[i].number;
+        if (list[i].fd < 0 || list[i].number <= STDERR_FILENO || list[i].number > INT_MAX / 2)
+            status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                                "descriptor %d cannot be passed on as %d: numbers begin at 3",
+                                list[i].fd, list[i].number);
+    }
+    qsort(numbers, count, sizeof *numbers, by_number);
+    for (size_t i = 1; i < count && status == 0; i++)
+        if (numbers[i] == numbers[i - 1])
+            status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                                "two descriptors cannot both be passed on as %d", numbers[i]);
+    free(numbers);
+    return status;
+}
+
+/* Sends what the stages have open above 2 ahead of their start.  Returns 0, or an errno. */
+static int send_descriptors(const struct weir__link *link, const struct weir__job *job)
+{
+    int fds[WEIR__MESSAGE_FDS], failed = 0;
+
+    for (size_t sent = 0; sent < job->descriptor_count && failed == 0;) {
+        struct weir__json_writer json = {0};
+        size_t count = 0, length = 0;
+        char *request;
+
+        weir__json_open(&json, NULL, '{');
+        weir__json_string(&json, "op", "pass");
+        weir__json_integer(&json, "job", job->id);
+        weir__json_open(&json, "numbers", '[');
+        for (; sent < job->descriptor_count && count < WEIR__MESSAGE_FDS; sent++, count++) {
+            fds[count] = job->descriptors[sent].fd;
+            weir__json_integer(&json, NULL, job->descriptors[sent].number);
+        }
+        weir__json_close(&json, ']');
+        weir__json_close(&json, '}');
+        request = weir__json_take(&json, &length);
+        failed = request != NULL
+                     ? weir__message_send(link->socket, request, length, fds, count, 0)
+                     : ENOMEM;
+        free(request);
+    }
+    return failed;
+}
+
 int weir__job_start(struct weir__link *link, struct weir__job *job,
                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                     int terminal, struct weir_error *error)
@@ -415,6 +474,9 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
     if (count > (WEIR__MESSAGE_FDS - 1) / 4)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", count,
                           (WEIR__MESSAGE_FDS - 1) / 4);
+    if (job->descriptor_count > 0
+        && check_descriptors(job->descriptors, job->descriptor_count, error) < 0)
+        return WEIR_ERR_INVALID;
     job->id = ++link->last_id;
     job->group = 0;
     weir__cookie_make(job->cookie);
@@ -430,7 +492,9 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
         request = weir__json_take(&json, &length);
         if (request == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
-        failed = weir__message_send(link->socket, request, length, fds, fd_count, 0);
+        failed = send_descriptors(link, job);
+        if (failed == 0)
+            failed = weir__message_send(link->socket, request, length, fds, fd_count, 0);
         free(request);
         if (failed == ECONNRESET || failed == ENOTCONN)
             failed = EPIPE;

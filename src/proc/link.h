@@ -41,7 +41,9 @@ struct weir__job {
     int in_background; /* set before the start: the terminal's foreground is left alone */
     int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */
     int quiet;         /* set before the start: nobody needs to hear that it has started */
-    int is_over;       /* its end is on the way to its owner */
+    const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
+    size_t descriptor_count;                   /* each stage has open above 2 */
+    int is_over; /* its end is on the way to its owner */
     const struct weir__job_ops *ops;
     void *owner;
 };

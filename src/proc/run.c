@@ -99,6 +99,8 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         run->job.owner = run;
         run->job.quiet = run->life.weir->on_event == NULL && options->terminal_fd < 0;
         run->job.in_background = options->terminal_background;
+        run->job.descriptors = options->descriptors;
+        run->job.descriptor_count = options->descriptor_count;
         status = weir__job_start(&run->life.weir->link, &run->job, &stage, 1, options->grace_ms,
                                  options->terminal_fd, &run->life.error);
     }

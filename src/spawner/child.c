@@ -20,6 +20,7 @@
 
 #include "base/facility.h"
 #include "base/fd.h"
+#include "spawner/passed.h"
 
 /* vfork(2) keeps the cost of a start away from the spawner's size and gives the
  * child the processor at once.  The child below changes nothing of the
@@ -42,6 +43,8 @@ struct errand {
     const struct child_plan *plan;
     pid_t spawner;
     int report; /* the close-on-exec pipe to the spawner */
+    const struct passed_move *moves;
+    size_t move_count;
 };
 
 /* Runs in the child: tells the spawner what failed and ends the child. */
@@ -160,6 +163,13 @@ int child_has_terminal(void)
     return fd >= 0;
 }
 
+static int place(const struct passed_move *move)
+{
+    if (move->from == move->to)
+        return fcntl(move->to, F_SETFD, 0);
+    return dup2(move->from, move->to);
+}
+
 /* The child's way from fork to exec.  Every signal is blocked, as in the spawner. */
 static _Noreturn void be_child(struct errand *errand, pipecmd *command)
 {
@@ -180,6 +190,13 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     for (int i = 0; i < 3; i++)
         if (plan->stdio[i] >= 0 && dup2(plan->stdio[i], i) < 0)
             give_up(errand, "setup", errno, NULL);
+    /* Not pipecmd_fchdir(): it ends the child with a status of its own. */
+    if (plan->cwd >= 0 && fchdir(plan->cwd) < 0)
+        give_up(errand, "chdir", errno, NULL);
+    /* From here on only the report is still needed of what the spawner has open. */
+    for (size_t i = 0; i < errand->move_count; i++)
+        if (place(&errand->moves[i]) < 0)
+            give_up(errand, "setup", errno, NULL);
     for (size_t i = 0; i < plan->stage->limit_count; i++) {
         const struct request_limit *limit = &plan->stage->limits[i];
         struct rlimit both = {.rlim_cur = limit->value, .rlim_max = limit->value};
@@ -191,9 +208,6 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
         if (setrlimit(limit->resource, &both) < 0)
             give_up(errand, "limit", errno, NULL);
     }
-    /* Not pipecmd_fchdir(): it ends the child with a status of its own. */
-    if (plan->cwd >= 0 && fchdir(plan->cwd) < 0)
-        give_up(errand, "chdir", errno, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     pipecmd_exec(command);
@@ -227,6 +241,17 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     }
     if (weir__pipe(report, NULL) < 0) {
         failure->error = errno;
+        return -1;
+    }
+    failure->error = passed_keep_off(&report[FD_READ_END]);
+    if (failure->error == 0)
+        failure->error = passed_keep_off(&report[FD_WRITE_END]);
+    if (failure->error == 0) /* the child has no use for the read end: its number is spare */
+        failure->error = passed_moves(plan->job, report[FD_READ_END], &errand.moves,
+                                      &errand.move_count);
+    if (failure->error != 0) {
+        weir__close(&report[FD_READ_END]);
+        weir__close(&report[FD_WRITE_END]);
         return -1;
     }
     errand.report = report[FD_WRITE_END];

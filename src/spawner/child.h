@@ -19,6 +19,7 @@ struct child_plan {
     int leaves_tty;  /* it gives up its controlling terminal */
     pid_t tty_group; /* which must have it until then */
     pid_t group;     /* process group to join, 0 to lead one */
+    int64_t job;     /* whose passed descriptors it has */
 };
 
 struct child_failure {

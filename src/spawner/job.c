@@ -214,7 +214,8 @@ void jobs_start(struct request *request, const int *fds)
     jobs = job;
     for (started = 0; started < request->stage_count; started++) {
         const struct request_stage *stage = &request->stages[started];
-        struct child_plan plan = {.stage = stage, .cwd = -1, .tty = -1, .group = job->group};
+        struct child_plan plan = {
+            .stage = stage, .cwd = -1, .tty = -1, .group = job->group, .job = job->id};
 
         plan.envp = environment_make(stage, job->cookie);
         if (stage->cwd >= 0)

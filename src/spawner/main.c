@@ -27,6 +27,7 @@
 #include "base/strays.h"
 #include "spawner/answer.h"
 #include "spawner/job.h"
+#include "spawner/passed.h"
 #include "spawner/request.h"
 #include "spawner/watcher.h"
 
@@ -110,7 +111,7 @@ static void refuse(int64_t job, int error, const char *why)
 
 /* Returns 0 where it cannot be told what was asked, and by whom: then the line is
  * broken, for somebody waits. */
-static int do_request(const struct weir__message *message)
+static int do_request(struct weir__message *message)
 {
     struct weir_error error;
     struct request request;
@@ -133,11 +134,15 @@ static int do_request(const struct weir__message *message)
         return 1;
     }
     /* Who has ended meanwhile has ended by itself: no signal is for it. */
-    if (request.op != REQUEST_START)
+    if (request.op == REQUEST_SIGNAL || request.op == REQUEST_STOP)
         jobs_reap();
     switch (request.op) {
     case REQUEST_START:
         jobs_start(&request, message->fds);
+        passed_clear();
+        break;
+    case REQUEST_PASS:
+        passed_add(&request, message);
         break;
     case REQUEST_SIGNAL:
         jobs_signal(request.job, request.signal);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ void request_clear(struct request *request)
     }
     free(request->stages);
     free(request->cookie);
+    free(request->numbers);
     *request = (struct request){0};
 }
 
@@ -145,6 +147,25 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     return status;
 }
 
+static int parse_pass(const json_t *root, struct request *request, struct weir_error *error)
+{
+    const json_t *numbers = json_object_get(root, "numbers");
+    size_t count = json_array_size(numbers);
+
+    request->numbers = calloc(count + 1, sizeof *request->numbers);
+    if (request->numbers == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu numbers", count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *number = json_array_get(numbers, i);
+
+        if (!json_is_integer(number) || json_integer_value(number) < 3
+            || json_integer_value(number) > INT_MAX / 2)
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "numbers[%zu] is no descriptor's", i);
+        request->numbers[request->number_count++] = (int)json_integer_value(number);
+    }
+    return 0;
+}
+
 int64_t request_begins(const char *text)
 {
     static const char beginning[] = "{\"op\":\"start\",\"job\":";
@@ -207,6 +228,9 @@ int request_parse(const char *text, size_t length, size_t fd_count, struct reque
     } else if (strcmp(op, "start") == 0) {
         made.op = REQUEST_START;
         status = parse_start(root, fd_count, &made, error);
+    } else if (strcmp(op, "pass") == 0) {
+        made.op = REQUEST_PASS;
+        status = parse_pass(root, &made, error);
     } else if (strcmp(op, "signal") == 0) {
         made.op = REQUEST_SIGNAL;
     } else if (strcmp(op, "stop") == 0) {

@@ -7,6 +7,9 @@
  *   (with "quiet":true, that all have started is not answered; with "leaders":true
  *   the stages' own processes alone are signalled as long as one lives, not their
  *   group: launchers, which pass it on to what they have started elsewhere)
+ *   {"op":"pass","job":1,"numbers":[5,7]}
+ *   (ahead of the "start": each of the job's stages has the message's descriptors under these
+ *   numbers; as many such messages as it takes)
  *   {"op":"signal","job":1,"signal":2}
  *   {"op":"stop","job":1,"grace_ms":5000}
  *
@@ -26,7 +29,7 @@
 
 #include <weir/error.h>
 
-enum request_op { REQUEST_START, REQUEST_SIGNAL, REQUEST_STOP };
+enum request_op { REQUEST_START, REQUEST_SIGNAL, REQUEST_STOP, REQUEST_PASS };
 
 enum { REQUEST_LIMITS = 8 };
 
@@ -57,6 +60,8 @@ struct request {
     pid_t tty_group;
     struct request_stage *stages;
     size_t stage_count;
+    int *numbers; /* of the descriptors passed */
+    size_t number_count;
 };
 
 /* The job that a request to start one is of, as its first words say: for one that

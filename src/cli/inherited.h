@@ -1,0 +1,14 @@
+/* cli/inherited.h - the descriptors above 2 that weir was started with, for its program. */
+#ifndef WEIR_CLI_INHERITED_H
+#define WEIR_CLI_INHERITED_H
+
+#include <stddef.h>
+
+#include <weir/command.h>
+
+/* Lists those without close-on-exec, under their own numbers: process substitutions, what a
+ * redirection opened, make's jobserver.  What weir opens itself is close-on-exec.  Ends the
+ * program when memory is short.  The caller frees *list. */
+size_t inherited_list(struct weir_descriptor **list);
+
+#endif
