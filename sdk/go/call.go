@@ -122,10 +122,10 @@ func (c *call) do(invoke invocation, to []byte) (result []byte, err error) {
 		result, err = to, fromPanic(recover())
 	}()
 	result, err = invoke(c, to)
-	returned = true
 	if err != nil {
-		err = c.explain(err)
+		err = c.explain(err) // the error's own methods may panic, too
 	}
+	returned = true
 	return result, err
 }
 
@@ -234,7 +234,7 @@ func appendFailure(to, id []byte, err *Error) []byte {
 func appendError(to []byte, err *Error) []byte {
 	whole, failed := appendValue(to, err)
 	if failed != nil { // the function's own data is not JSON
-		whole, _ = appendValue(to, &Error{Code: err.Code, Message: err.Message})
+		whole, _ = appendValue(to, err.withoutData(failed))
 	}
 	return whole
 }

@@ -51,21 +51,90 @@ type pending struct {
 	err    error
 }
 
+// DialOption changes how Dial connects.
+type DialOption func(*dialing)
+
+type dialing struct {
+	anyServer bool
+}
+
+// AnyServer lets Dial speak to a server whoever runs it. Without it, one that is run
+// neither by this user nor by root is refused, and nothing is sent to it.
+func AnyServer() DialOption {
+	return func(d *dialing) { d.anyServer = true }
+}
+
+// dialTimeout is how long Dial waits with a context that has no deadline.
+const dialTimeout = 30 * time.Second
+
 // Dial connects to the socket of `weir serve`. An empty path is its default,
-// $XDG_RUNTIME_DIR/weir.sock.
-func Dial(ctx context.Context, path string) (*Client, error) {
+// $XDG_RUNTIME_DIR/weir.sock. A server that is busy is waited for until ctx ends, for 30
+// seconds at most where it has no deadline. Another user's server is an error that is
+// os.ErrPermission for errors.Is; AnyServer allows it.
+func Dial(ctx context.Context, path string, options ...DialOption) (*Client, error) {
+	var how dialing
+	for _, option := range options {
+		option(&how)
+	}
 	if path == "" {
 		path = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "weir.sock")
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", path)
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+	}
+	conn, err := connect(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("weir: %w", err)
 	}
+	if !how.anyServer {
+		if err := checkServer(conn, path); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
 	return NewClient(ctx, conn)
+}
+
+// connect waits while the server's queue of connections is full: Linux tells so at
+// once, and has no event for its end.
+func connect(ctx context.Context, path string) (net.Conn, error) {
+	const longest = 50 * time.Millisecond
+	var dialer net.Dialer
+	for pause := time.Millisecond; ; pause *= 2 {
+		conn, err := dialer.DialContext(ctx, "unix", path)
+		if err == nil || !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		if pause > longest {
+			pause = longest
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the server at %q takes no connection, too many wait already: %w",
+				path, asError(ctx.Err()))
+		}
+	}
+}
+
+// checkServer: whoever may write to the folder may serve at a name in it, and would
+// be told all that is called.
+func checkServer(conn net.Conn, path string) error {
+	uid, err := peerUID(conn)
+	if err != nil {
+		return fmt.Errorf("weir: nobody can tell who runs the server at %q (%v): nothing was sent; "+
+			"weir.AnyServer() allows it: %w", path, err, os.ErrPermission)
+	}
+	if own := os.Geteuid(); uid != 0 && int64(uid) != int64(own) {
+		return fmt.Errorf("weir: the server at %q is run by uid %d, neither by ours (%d) nor by root: nothing was sent; "+
+			"weir.AnyServer() allows it: %w", path, uid, own, os.ErrPermission)
+	}
+	return nil
 }
 
 // checkPath refuses in words what the address of a socket cannot hold, and what net
@@ -336,7 +405,7 @@ func (p *pending) request(ctx context.Context, method string, params []byte) ([]
 		to = append(to, `,"params":`...)
 		to = append(to, params...)
 	}
-	if p.client.plain == nil {
+	if p.client.plain == nil && method != "weir/hello" { // before the hello they are not known
 		to = p.appendTerms(ctx, to)
 	}
 	to = append(to, '}')

@@ -323,6 +323,9 @@ func (s *server) respond(c *call, result []byte, failure *Error) {
 	switch {
 	case failure != nil:
 		response := appendFailure(nil, c.id, failure)
+		if len(response) > maxLine && failure.Data != nil {
+			response = appendFailure(nil, c.id, failure.withoutData(errors.New("it is too long")))
+		}
 		if len(response) > maxLine {
 			response = appendFailure(nil, c.id, fault(CodeTooLong, "the error would make a line longer than 64 MiB"))
 		}

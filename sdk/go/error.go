@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 )
@@ -51,10 +52,19 @@ var (
 //
 // As a context's, ErrCancelled is also context.Canceled for errors.Is, and
 // ErrDeadline is context.DeadlineExceeded.
+//
+// Data that is not JSON, or too long for a line, is left out with a line on standard
+// error: code and message get there.
 type Error struct {
 	Code    int             `json:"code"`
 	Message string          `json:"message"`
 	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// withoutData keeps code and message where the data cannot be sent.
+func (e *Error) withoutData(why error) *Error {
+	fmt.Fprintf(os.Stderr, "weir: the data of error %d is left out: %v\n", e.Code, why)
+	return &Error{Code: e.Code, Message: e.Message}
 }
 
 // Error gives the message: with the type of what a function raised, or with the code.

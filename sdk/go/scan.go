@@ -3,7 +3,9 @@ package weir
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -151,12 +153,55 @@ func isGoodID(id []byte) bool {
 	return false
 }
 
-// idKey is the same for two spellings of one id.
+// idKey is the same for two spellings of one id, and for no two ids: a lone surrogate
+// stays what it is.
 func idKey(id []byte) string {
-	if id[0] == '"' && bytes.IndexByte(id, '\\') >= 0 {
-		return `"` + unquote(id) + `"`
+	if string(id) == "-0" {
+		return "0"
 	}
-	return string(id)
+	if id[0] != '"' || bytes.IndexByte(id, '\\') < 0 {
+		return string(id)
+	}
+	key := make([]byte, 0, len(id))
+	for at := 0; at < len(id); at++ {
+		if id[at] != '\\' {
+			key = append(key, id[at])
+			continue
+		}
+		at++
+		if id[at] != 'u' {
+			key = append(key, unescape(id[at]))
+			continue
+		}
+		r := hex4(id[at+1:])
+		at += 4
+		if low := id[at+1:]; len(low) > 6 && low[0] == '\\' && low[1] == 'u' {
+			if pair := utf16.DecodeRune(r, hex4(low[2:])); pair != utf8.RuneError {
+				r = pair
+				at += 6
+			}
+		}
+		if utf16.IsSurrogate(r) {
+			key = append(key, 0xe0|byte(r>>12), 0x80|byte(r>>6&0x3f), 0x80|byte(r&0x3f))
+		} else {
+			key = utf8.AppendRune(key, r)
+		}
+	}
+	return string(key)
+}
+
+// unescape gives the character of an escape that is none of \u.
+func unescape(c byte) byte {
+	if i := strings.IndexByte("bfnrt", c); i >= 0 {
+		return "\b\f\n\r\t"[i]
+	}
+	return c
+}
+
+// hex4 reads the four digits of a \u, which have been scanned before.
+func hex4(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16)
+	return rune(n)
 }
 
 // unquote gives the text of a string of JSON.
