@@ -52,7 +52,7 @@ struct errand {
     struct weir__buffer out; /* for standard output */
     size_t written;          /* of it */
     int64_t unsaid_credit;
-    int is_done; /* nothing more comes: out is to be written */
+    int is_done;                     /* nothing more comes: out is to be written */
     int64_t deadline_ns, give_up_ns; /* CLOCK_MONOTONIC; 0: never */
     struct audit audit;
     char said[600]; /* what went wrong, for the audit log */
@@ -477,10 +477,10 @@ static int open_remote(struct errand *errand, struct weir_error *error)
     if (errand->worker == NULL) {
         path = socket_path(errand->values.socket, error);
         if (path != NULL)
-            errand->remote = remote_socket_open(
-                &(struct remote_socket_options){path, errand->values.timeout_ms,
-                                                errand->values.any_server},
-                &owner, error);
+            errand->remote =
+                remote_socket_open(&(struct remote_socket_options){path, errand->values.timeout_ms,
+                                                                   errand->values.any_server},
+                                   &owner, error);
         free(path);
         return errand->remote != NULL ? 0 : error->status;
     }

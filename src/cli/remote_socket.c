@@ -24,11 +24,11 @@ enum {
     HELLO_ID = 1,
     CALL_ID = 2,
     /* How long an answer may take: */
-    CONNECT_MS = 10000,  /* a place among those that wait to be accepted */
-    HELLO_MS = 10000,    /* the greeting */
-    DEADLINE_MS = 2000,  /* the outcome, after the deadline */
-    CANCEL_MS = 4000,    /* and after a cancellation: the server's ladder takes 1.5 s */
-    RETRY_MS = 20,       /* between two tries to connect */
+    CONNECT_MS = 10000, /* a place among those that wait to be accepted */
+    HELLO_MS = 10000,   /* the greeting */
+    DEADLINE_MS = 2000, /* the outcome, after the deadline */
+    CANCEL_MS = 4000,   /* and after a cancellation: the server's ladder takes 1.5 s */
+    RETRY_MS = 20,      /* between two tries to connect */
 };
 
 struct socket_remote {
@@ -356,7 +356,9 @@ static int socket_call(struct remote *remote, const struct remote_call *call,
     struct socket_remote *mine = from(remote);
     int64_t left_ms = (mine->deadline_ns - weir__clock_ns()) / 1000000;
     struct weir__call_terms terms = {
-        .deadline_ms = mine->deadline_ns == 0 ? -1 : left_ms > 0 ? left_ms : 0,
+        .deadline_ms = mine->deadline_ns == 0 ? -1
+                       : left_ms > 0          ? left_ms
+                                              : 0,
         .credit = call->credit,
         .input = call->input,
         .traceparent = getenv("TRACEPARENT"),

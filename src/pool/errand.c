@@ -377,8 +377,7 @@ void weir__errand_start(struct weir__session *session, struct weir__batch *batch
                              "this id is in use");
     else if (session->errand_count >= session->server->limits.max_calls)
         refuse_one_more(session, batch, message);
-    else if (key.bytes == NULL
-             || (errand = make(session, batch, message, key, &owned)) == NULL)
+    else if (key.bytes == NULL || (errand = make(session, batch, message, key, &owned)) == NULL)
         weir__session_answer(session, batch, message->id, NULL, -32603, "no memory");
     free(owned);
     if (errand == NULL)

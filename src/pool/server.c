@@ -27,7 +27,7 @@
 
 enum {
     BACKLOG = 128,
-    RETRY_MS = 200,   /* when no descriptor is to be had */
+    RETRY_MS = 200, /* when no descriptor is to be had */
     LOCK_MS = 5000,
     UNLOCK_MS = 500, /* the lock spares a race in the end, no more */
     LOCK_RETRY_MS = 20,
@@ -192,8 +192,8 @@ void weir__socket_unbind(const char *path, int fd)
     /* A socket and its file have different numbers: the file is still ours if it
      * reaches nobody once we listen no more. */
     if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 && shutdown(fd, SHUT_RDWR) == 0
-        && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) && weir__socket_address(&there, path, NULL) == 0
-        && check_place(path, NULL) == 0)
+        && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode)
+        && weir__socket_address(&there, path, NULL) == 0 && check_place(path, NULL) == 0)
         unlink(path);
     if (directory >= 0)
         weir__close(&directory);

@@ -59,8 +59,7 @@ static void weigh(struct weir__session *session)
 /* Whether it takes more from its client. */
 static int is_read(const struct weir__session *session)
 {
-    return owed(session) < OWED_MAX && !session->ending && !session->is_paused
-           && !session->is_held;
+    return owed(session) < OWED_MAX && !session->ending && !session->is_paused && !session->is_held;
 }
 
 static void set_watch(struct weir__session *session)

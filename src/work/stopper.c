@@ -2,15 +2,21 @@
 
 #include "work/stopper.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "proc/command.h"
 
-enum { VALUE_SIZE = 300, MOST = 3 };
+enum {
+    VALUE_SIZE = 300,
+    MOST = 3,
+    LAST_READS = 256, /* 1 MiB: as much as a pipe may hold */
+};
 
 /* The command's environment with what is known of the worker. */
 struct surroundings {
@@ -71,10 +77,59 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
              how->signal != 0 ? how->signal : how->code);
 }
 
+static void close_errors(struct weir__stopper *stopper)
+{
+    if (stopper->errors_watch == NULL)
+        return;
+    weir__watch_close(&stopper->errors_watch);
+    weir__close(&stopper->errors_fd);
+}
+
+/* Keeps the last bytes. */
+static void keep(struct weir__stopper *stopper, const char *bytes, size_t length)
+{
+    size_t room = sizeof stopper->said, left;
+
+    if (length > room) {
+        bytes += length - room;
+        length = room;
+    }
+    left = stopper->said_length;
+    if (left > room - length) {
+        memmove(stopper->said, stopper->said + left - (room - length), room - length);
+        left = room - length;
+    }
+    memcpy(stopper->said + left, bytes, length);
+    stopper->said_length = left + length;
+}
+
+/* Returns whether there may be more. */
+static int read_errors(struct weir__stopper *stopper)
+{
+    char bytes[4096];
+    ssize_t count = read(stopper->errors_fd, bytes, sizeof bytes);
+
+    if (count > 0)
+        keep(stopper, bytes, (size_t)count);
+    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
+        close_errors(stopper);
+    return count > 0;
+}
+
+static void errors_came(void *data, int bits)
+{
+    (void)bits;
+    read_errors(data);
+}
+
+/* What it has written is read; what others that it left behind write is not waited for. */
 static void job_ended(void *owner)
 {
     struct weir__stopper *stopper = owner;
 
+    for (int i = 0; i < LAST_READS && stopper->errors_watch != NULL && read_errors(stopper); i++)
+        continue;
+    close_errors(stopper);
     stopper->is_running = 0;
     weir__timer_close(&stopper->patience);
     stopper->on_over(stopper->owner, stopper->fault[0] != '\0' ? stopper->fault : NULL);
@@ -87,6 +142,21 @@ static const struct weir__job_ops job_ops = {
     .lost = job_ended,
 };
 
+static int open_errors(struct weir__stopper *stopper, int ends[2], struct weir_error *error)
+{
+    int status = weir__pipe(ends, error);
+
+    if (status < 0)
+        return status;
+    weir__fd_set_nonblocking(ends[FD_READ_END]);
+    status = weir__watch_new(stopper->weir->loop, ends[FD_READ_END], WEIR__READABLE, errors_came,
+                             stopper, &stopper->errors_watch, error);
+    stopper->errors_fd = ends[FD_READ_END];
+    if (status < 0)
+        weir__close(&stopper->errors_fd);
+    return status;
+}
+
 int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
                         const struct weir_command *command, const struct weir__stopped *whom,
                         int64_t patience_ms, struct weir_error *error)
@@ -94,7 +164,7 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
     struct surroundings surroundings = {0};
     struct weir_command filled = *command;
     struct weir__stage_start stage = {.command = &filled, .stdio = {-1, -1, -1}};
-    int status = surround(&surroundings, command, whom);
+    int status = surround(&surroundings, command, whom), ends[2] = {-1, -1};
 
     stopper->weir = weir;
     stopper->was_started = 1;
@@ -111,11 +181,16 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
     if (status == 0)
         status = weir__timer_new(weir->loop, patience_is_over, stopper, &stopper->patience, error);
     if (status == 0)
+        status = open_errors(stopper, ends, error);
+    stage.stdio[2] = ends[FD_WRITE_END];
+    if (status == 0)
         status = weir__job_start(&weir->link, &stopper->job, &stage, 1, 0, -1, error);
+    weir__close(&ends[FD_WRITE_END]);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     free(surroundings.env);
     if (status < 0) {
+        close_errors(stopper);
         weir__timer_close(&stopper->patience);
         return status;
     }
@@ -135,5 +210,6 @@ void weir__stopper_clear(struct weir__stopper *stopper)
     if (stopper->is_running)
         weir__job_abandon(&stopper->weir->link, &stopper->job);
     stopper->is_running = 0;
+    close_errors(stopper);
     weir__timer_close(&stopper->patience);
 }

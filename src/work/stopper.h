@@ -27,11 +27,16 @@ struct weir__stopper {
     struct weir__job job;
     weir__timer *patience;
     int was_started, is_running;
-    /* It has ended, however; fault says what was wrong with it, or is NULL.  The
-     * last thing that a callback does: the owner may be freed. */
+    /* It has ended, however; fault says what was wrong with it, or is NULL; in said is the
+     * end of what it wrote to stderr.  The last thing that a callback does: the owner may be
+     * freed. */
     void (*on_over)(void *owner, const char *fault);
     void *owner;
     char fault[200];
+    int errors_fd; /* its stderr, while errors_watch is there */
+    weir__watch *errors_watch;
+    char said[400];
+    size_t said_length;
 };
 
 /* Starts it; all of *stopper but on_over and owner is zero before.  It has patience_ms.

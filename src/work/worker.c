@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/printable.h"
 #include "proc/command.h"
 #include "proc/result.h"
 
@@ -53,13 +54,25 @@ static void close_output(struct weir__worker *worker)
     weir__close(&worker->out_fd);
 }
 
-/* Among what the worker says: nobody else would. */
+/* Among what the worker says: nobody else would.  fault: NULL when there was none. */
 static void say_of_stop(struct weir__worker *worker, const char *fault)
 {
-    char text[600];
-    int length = snprintf(text, sizeof text, "weir: the launcher's stop command %s: %s\n",
-                          worker->stop->argv[0], fault);
+    const struct weir__stopper *stopper = &worker->stopper;
+    size_t said = stopper->said_length;
+    char text[3000], shown[2000] = "";
+    int length;
 
+    while (said > 0 && strchr(" \t\r\n", stopper->said[said - 1]) != NULL)
+        said--;
+    if (said == 0 && fault == NULL)
+        return;
+    weir__printable(shown, sizeof shown, stopper->said, said, WEIR__ONE_LINE);
+    length = snprintf(text, sizeof text, "weir: the launcher's stop command %.200s: %s%s%s\n",
+                      worker->stop->argv[0], fault != NULL ? fault : "",
+                      fault == NULL   ? "it said: "
+                      : shown[0] != 0 ? "; it said: "
+                                      : "",
+                      shown);
     if (length > 0 && (size_t)length < sizeof text)
         worker->ops->on_stderr(worker->owner, text, (size_t)length);
 }
@@ -106,7 +119,7 @@ static void stop_is_over(void *owner, const char *fault)
 {
     struct weir__worker *worker = owner;
 
-    if (fault != NULL && worker->stop != NULL)
+    if (worker->stop != NULL)
         say_of_stop(worker, fault);
     if (!worker->job_over)
         weir__job_stop(&worker->weir->link, &worker->job, worker->stop_grace_ms);

@@ -62,7 +62,7 @@ print(json.dumps({"weir": 1, "stages": [{"cmd": ["cat"], "map": {
             "$doc.pipe" >"$doc" && json "$1"
 }
 
-plan 17
+plan 19
 
 check "its noise is stderr, nothing else" eval \
     'map 0 -j2 --launcher "$far node7" -- cat && cmp "$work/ten" "$out" && has "added '\''node7'\''" "$err" && json "not stops and remotes_are_gone"'
@@ -85,6 +85,14 @@ check "a stop command that fails is told among what the worker says" eval '
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "no-such-program x" -- cat &&
     has "stop command no-such-program: exec: No such file" "$err" &&
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "false" -- cat && has "exited with 1" "$err"'
+check "what a stop command says on stderr is shown, whether it fails or not" eval '
+    rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"echo no such job >&2; exit 3\"" -- cat &&
+    cmp "$work/ten" "$out" && has "stop command sh: exited with 3; it said: no such job" "$err" &&
+    rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"echo job ended >&2\"" -- cat &&
+    cmp "$work/ten" "$out" && has "stop command sh: it said: job ended" "$err"'
+check "a stop command may say much" eval '
+    rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"yes no | head -c 300000 >&2; echo the end >&2; exit 4\"" -- cat &&
+    cmp "$work/ten" "$out" && has "stop command sh: exited with 4; it said: " "$err" && has "\\nthe end" "$err"'
 check "one that does not end has as long as the grace" eval '
     rm -f "$work/lost" && map 0 -j1 --grace 300ms --launcher "$far --lose $work/lost node7" --launcher-stop "sleep 1000" -- cat &&
     cmp "$work/ten" "$out" && has "it took too long" "$err"'

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from serve import (Client, WEIR, await_file, await_that, call, memory_kb,
+from serve import (Client, SRCDIR, WEIR, await_file, await_that, call, memory_kb,
                    serving, start, stats)
 from tap_cases import PATIENCE_S, run_cases
 
@@ -251,6 +251,20 @@ def limits_that_cannot_be_are_named():
         assert done.returncode == 2 and option.encode() in done.stderr, (option, value, done)
 
 
+def the_figures_are_as_their_schema_says(directory):
+    with serving(directory, "-j2") as (_, path):
+        document = os.path.join(directory, "stats.json")
+        with open(document, "w", encoding="utf-8") as file:
+            json.dump(stats(path), file)
+        schema = f"{SRCDIR}/docs/schemas/serve-stats.schema.json"
+        subprocess.run([sys.executable, f"{SRCDIR}/tests/cli/validate.py", schema, document],
+                       check=True, timeout=PATIENCE_S)
+        with open(schema, encoding="utf-8") as file:
+            known = json.load(file)["properties"]
+        assert known.keys() == stats(path).keys()
+        assert known["server"]["properties"].keys() == figures(path).keys()
+
+
 # --- Batches ---
 
 def batch(path, elements, *between):
@@ -442,6 +456,7 @@ if __name__ == "__main__":
         calls_beyond_the_limit_are_refused,
         connections_beyond_the_limit_are_refused_with_a_message,
         limits_that_cannot_be_are_named,
+        the_figures_are_as_their_schema_says,
         a_batch_is_answered_whatever_becomes_of_its_calls,
         a_batch_of_which_calls_are_refused_is_answered,
         a_batch_is_answered_when_the_server_drains,
