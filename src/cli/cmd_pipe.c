@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/about_pipe.h"
+#include "cli/blocking.h"
 #include "cli/document.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
@@ -248,6 +249,7 @@ static int carry_out(struct errand *errand)
     struct watch *watch = &errand->watch;
     struct weir_error error;
     int failed = watch_open(watch, &error) < 0;
+    unsigned had_nonblock = blocking_begin();
 
     progress_watch(errand->voice.progress, watch);
     if (errand->input_fd >= 0) {
@@ -276,6 +278,7 @@ static int carry_out(struct errand *errand)
         failed = weir_pipe_take(errand->pipe, &errand->report, &error) < 0;
         weir_pipe_free(errand->pipe);
     }
+    blocking_end(had_nonblock);
     watch_close(watch, failed || any_signaled(&errand->report, 0));
     if (errand->voice.progress != NULL)
         pipe_progress_settle(errand->voice.progress);

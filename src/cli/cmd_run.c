@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "cli/about_run.h"
+#include "cli/blocking.h"
 #include "cli/document.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
@@ -213,6 +214,7 @@ static int carry_out(struct errand *errand)
     struct watch *watch = &errand->watch;
     struct weir_error error;
     int failed = watch_open(watch, &error) < 0;
+    unsigned had_nonblock = errand->values.json ? 0 : blocking_begin();
 
     if (!failed) {
         errand->options.timeout_ms = output_left_ms(errand->options.timeout_ms);
@@ -229,6 +231,7 @@ static int carry_out(struct errand *errand)
         failed = weir_run_take(errand->run, &errand->result, &error) < 0;
         weir_run_free(errand->run);
     }
+    blocking_end(had_nonblock);
     watch_close(watch, failed || errand->result.end == WEIR_SIGNALED);
     if (!failed)
         return 0;

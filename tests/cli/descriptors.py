@@ -180,6 +180,25 @@ def make_s_jobserver_is_there(directory):
     assert set("ab") <= set(done.stdout.split()), done
 
 
+def a_program_gets_no_o_nonblock_and_the_flag_is_back_afterwards():
+    look_at_flags = "import fcntl, os; os.write(1, bytes(str([fcntl.fcntl(fd, fcntl.F_GETFL)" \
+                    " & os.O_NONBLOCK for fd in (0, 1)]), 'ascii'))"
+    with open("/dev/null", "rb") as nothing:
+        for arguments in (["run", "--", sys.executable, "-c", look_at_flags],
+                          ["pipe", "--", f'"{sys.executable}" -c "{look_at_flags}"']):
+            (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
+            os.set_blocking(in_read, False)
+            os.set_blocking(out_write, False)
+            done = subprocess.run([weir, *arguments], stdin=in_read, stdout=out_write,
+                                  stderr=nothing, timeout=PATIENCE_S)
+            text = os.read(out_read, 100)
+            flags = os.get_blocking(in_read), os.get_blocking(out_write)
+            for fd in in_read, in_write, out_read, out_write:
+                os.close(fd)
+            assert (done.returncode, text, flags) == (0, b"[0, 0]", (False, False)), \
+                (arguments, done, text, flags)
+
+
 if __name__ == "__main__":
     run_cases([
         run_passes_on_what_weir_was_started_with,
@@ -190,4 +209,5 @@ if __name__ == "__main__":
         thousands_are_passed_on,
         a_shell_s_ways_to_open_descriptors_work,
         make_s_jobserver_is_there,
+        a_program_gets_no_o_nonblock_and_the_flag_is_back_afterwards,
     ])
