@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #ifdef HAVE_PWRITEV2
 #include <sys/uio.h>
 #endif
@@ -73,6 +74,19 @@ int weir__fd_may(int fd, int mode)
     int flags = fcntl(fd, F_GETFL);
 
     return flags >= 0 && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == mode);
+}
+
+int weir__fd_is_same(int a, int b)
+{
+    struct stat first, second;
+
+    if (fstat(a, &first) < 0 || fstat(b, &second) < 0 || first.st_dev != second.st_dev
+        || first.st_ino != second.st_ino)
+        return 0;
+    if (!S_ISREG(first.st_mode))
+        return 1;
+    return (fcntl(a, F_GETFL) & fcntl(b, F_GETFL) & O_APPEND) != 0
+           || lseek(a, 0, SEEK_CUR) == lseek(b, 0, SEEK_CUR);
 }
 
 void weir__fd_set_nonblocking(int fd)

@@ -24,6 +24,10 @@ int weir__fd_above_stdio(int *fd, struct weir_error *error);
 /* Whether fd is open, and for what mode says: O_RDONLY or O_WRONLY. */
 int weir__fd_may(int fd, int mode);
 
+/* Whether what is written to both arrives in one order: they are open on one pipe or terminal, or
+ * on one file and at its end or at the same place of it. */
+int weir__fd_is_same(int a, int b);
+
 /* Sets O_NONBLOCK.  Only for descriptions that nobody else shares. */
 void weir__fd_set_nonblocking(int fd);
 

@@ -163,7 +163,7 @@ static int is_beside(const char *name, const char *place)
     name += length + 2;
     all -= length + 2 + end;
     return (all == RANDOM_DIGITS && strspn(name, "0123456789abcdef") == all)
-           || strspn(name, ".0123456789") == all;
+           || strspn(name, ".0123456789") >= all;
 }
 
 /* Nobody else's, and nothing but a file. */

@@ -12,6 +12,7 @@
 #include "audit/key.h"
 #include "cli/about_audit.h"
 #include "cli/audit_show.h"
+#include "cli/files.h"
 #include "cli/output.h"
 
 struct errand {
@@ -159,6 +160,24 @@ static int check_options(const struct errand *errand, const char *verb)
     return 0;
 }
 
+/* What is printed must not go into what is read.  Returns 0, or the status to exit with. */
+static int check_files(const struct errand *errand)
+{
+    const struct audit_values *values = &errand->values;
+    int use = values->repair_tail ? WEIR__FILE_WRITTEN : WEIR__FILE_READ;
+    struct weir__file_set files = {0};
+    struct weir_error error;
+
+    weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDERR_FILENO);
+    weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
+    for (size_t i = 0; i < errand->log.count; i++)
+        weir__file_set_fd(&files, use, errand->log.files[i].name,
+                          errand->log.files[i].fd);
+    if (values->key_file != NULL && strcmp(values->key_file, "none") != 0)
+        weir__file_set_path(&files, WEIR__FILE_READ, "--key-file", values->key_file);
+    return weir__file_set_end(&files, &error) < 0 ? fail(&error) : 0;
+}
+
 static int work(struct errand *errand)
 {
     const struct cli_list *words = &errand->parsed.words;
@@ -180,6 +199,9 @@ static int work(struct errand *errand)
         return status;
     if (audit_files_open(&errand->log, words->items + 1, words->count - 1, &error) < 0)
         return fail(&error);
+    status = check_files(errand);
+    if (status != 0)
+        return status;
     return *verb == 'v' ? carry_out_verify(errand) : audit_show(&errand->values, &errand->log);
 }
 

@@ -18,6 +18,7 @@
 #include "cli/about_call.h"
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
+#include "cli/files.h"
 #include "cli/method_list.h"
 #include "cli/output.h"
 #include "cli/remote.h"
@@ -570,6 +571,8 @@ static int work(struct errand *errand)
     struct weir_error error;
     int status = prepare(errand), failed;
 
+    if (status == 0)
+        status = files_check(&cli_call, &errand->parsed, errand->values.input, 1);
     if (status != 0)
         return status;
     failed = signals_catch();

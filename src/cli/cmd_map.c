@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <weir/weir.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "cli/about_map.h"
+#include "cli/files.h"
 #include "cli/hadoop.h"
 #include "cli/output.h"
 #include "cli/progress_map.h"
 #include "cli/report.h"
 #include "cli/watch.h"
 #include "flow/letter_file.h"
+#include "flow/map.h"
 #include "text/pointer.h"
 #include "text/words.h"
 
@@ -206,6 +209,31 @@ static int begin_progress(struct errand *errand)
     return 0;
 }
 
+/* Returns 0, or the status to exit with. */
+static int check_files(struct errand *errand)
+{
+    const struct weir_map_options *options = &errand->options;
+    struct weir__file_set files = {0};
+    struct weir_error error = {0};
+    char *letters = NULL;
+    int status = 0;
+
+    if (options->dead_letter != NULL)
+        status = weir__letter_path(options->dead_letter, &letters, &error);
+    files_begin(&files, &errand->parsed);
+    weir__map_files(&files, options, letters, "--");
+    files_add(&files, WEIR__FILE_WRITTEN, "--report", errand->values.report);
+    if (is_stdout(errand->values.report))
+        weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
+    if (weir__file_set_end(&files, status < 0 ? NULL : &error) < 0 && status == 0)
+        status = error.status;
+    free(letters);
+    if (status == 0)
+        return 0;
+    return voice_say(&errand->voice, files_status(&cli_map, &error), "%s: nothing was started",
+                     error.text);
+}
+
 /* The input and the dead letters are waited for while the map runs; the output must be there.
  * Returns 0, or the status to exit with. */
 static int await_peer(struct errand *errand)
@@ -265,7 +293,9 @@ static int prepare(struct errand *errand)
     options->window = (size_t)values->window;
     options->window_bytes = (size_t)values->window_bytes;
     options->reorder_bytes = (size_t)values->reorder_bytes;
-    status = await_peer(errand);
+    status = check_files(errand);
+    if (status == 0)
+        status = await_peer(errand);
     return status == 0 ? begin_progress(errand) : status;
 }
 

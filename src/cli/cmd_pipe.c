@@ -17,11 +17,13 @@
 #include "cli/about_pipe.h"
 #include "cli/blocking.h"
 #include "cli/document.h"
+#include "cli/files.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/progress_pipe.h"
 #include "cli/report.h"
 #include "cli/watch.h"
+#include "flow/pipeline.h"
 
 enum { SHOW_AFTER_MS = 1000 };
 
@@ -209,6 +211,26 @@ static int begin_progress(struct errand *errand)
 }
 
 /* Returns 0, or the status to exit with. */
+static int check_files(struct errand *errand)
+{
+    const struct pipe_values *values = &errand->values;
+    struct weir__file_set files = {0};
+    struct weir_error error;
+
+    files_begin(&files, &errand->parsed);
+    weir__pipeline_files(&files, errand->pipeline, &errand->settings,
+                         (values->input == NULL) | (values->output == NULL) << 1
+                             | (values->report == NULL) << 2);
+    if (is_stdout(errand->settings.report))
+        weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
+    files_add(&files, WEIR__FILE_READ, "-f", values->file);
+    if (weir__file_set_end(&files, &error) == 0)
+        return 0;
+    return voice_say(&errand->voice, files_status(&cli_pipe, &error), "%s: nothing was started",
+                     error.text);
+}
+
+/* Returns 0, or the status to exit with. */
 static int await_peers(struct errand *errand)
 {
     struct weir_error error;
@@ -226,7 +248,9 @@ static int prepare(struct errand *errand)
     int status;
 
     apply_options(errand);
-    status = check_report(errand);
+    status = check_files(errand);
+    if (status == 0)
+        status = check_report(errand);
     if (status == 0 && (errand->settings.output == NULL || is_stdout(errand->settings.report)))
         status = output_check(&cli_pipe, CLI_FAILED);
     if (status == 0)

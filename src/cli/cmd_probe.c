@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "cli/about_probe.h"
 #include "cli/document.h"
+#include "cli/files.h"
 #include "cli/output.h"
 #include "cli/probe_compare.h"
 #include "cli/probe_contract.h"
@@ -296,6 +297,28 @@ static int compare(struct errand *errand)
     return audit_end(audit, status <= 1 ? WEIR__AUDIT_OK : WEIR__AUDIT_ERROR, status, "");
 }
 
+/* Returns 0, or the status to exit with. */
+static int check_files(const struct errand *errand)
+{
+    const struct probe_values *values = &errand->values;
+    const struct cli_list *words = &errand->parsed.words;
+    struct weir__file_set files = {0};
+    struct weir_error error;
+
+    files_begin(&files, &errand->parsed);
+    weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
+    files_add(&files, WEIR__FILE_READ, "--contract", values->contract);
+    for (size_t i = 0; i < values->detectors.count; i++)
+        files_add(&files, WEIR__FILE_READ, "--detector", values->detectors.items[i]);
+    for (size_t i = 0; values->compare && i < words->count; i++)
+        files_add(&files, WEIR__FILE_READ, "a report to compare", words->items[i]);
+    files_add(&files, WEIR__FILE_WRITTEN, "--report", values->report);
+    if (weir__file_set_end(&files, &error) == 0)
+        return 0;
+    cli_say(&cli_probe, "%s: nothing was run", error.text);
+    return files_status(&cli_probe, &error);
+}
+
 int cmd_probe(int argc, char **argv)
 {
     struct errand errand = {.values = {.timeout_ms = WEIR__PROBE_TIMEOUT_MS}};
@@ -303,7 +326,9 @@ int cmd_probe(int argc, char **argv)
 
     if (status != CLI_GO_ON)
         return status;
-    status = check(&errand);
+    status = check_files(&errand);
+    if (status == 0)
+        status = check(&errand);
     if (status == 0)
         status = output_check(&cli_probe, CLI_FAILED);
     if (status == 0 && !errand.values.compare && errand.values.contract != NULL)

@@ -15,6 +15,7 @@
 #include "cli/about_run.h"
 #include "cli/blocking.h"
 #include "cli/document.h"
+#include "cli/files.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -50,6 +51,24 @@ static void set_defaults(struct run_values *values)
     child_init(&values->child);
 }
 
+/* What the program gets as it is, stdin to the outputs, is its own business. */
+static int check_files(const struct run_values *values, const struct cli_parsed *parsed,
+                       struct weir_error *error)
+{
+    const char *input = values->input != NULL ? values->input : values->json ? "none" : "-";
+    struct weir__file_set files = {0};
+
+    files_begin(&files, parsed);
+    weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
+    if (strcmp(input, "-") == 0)
+        weir__file_set_fd(&files, WEIR__FILE_READ | (values->json ? 0 : WEIR__FILE_STANDARD), NULL,
+                          STDIN_FILENO);
+    else if (strcmp(input, "none") != 0)
+        weir__file_set_path(&files, WEIR__FILE_READ, "--input", input);
+    files_add(&files, WEIR__FILE_WRITTEN, "--report", values->report);
+    return weir__file_set_end(&files, error);
+}
+
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
 static int check(const struct run_values *values, const struct cli_parsed *parsed)
 {
@@ -68,6 +87,10 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
 
         if (status != 0)
             return status;
+    }
+    if (check_files(values, parsed, &error) < 0) {
+        cli_say(&cli_run, "%s: nothing was started", error.text);
+        return files_status(&cli_run, &error);
     }
     if (report_check(values->report,
                      values->json ? NULL

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "cli/about_serve.h"
 #include "cli/audit_common.h"
+#include "cli/files.h"
 #include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/signals.h"
@@ -320,6 +321,8 @@ static int serve(struct errand *errand)
     struct weir_error error;
     int status = read_command_line(errand), failed;
 
+    if (status == 0)
+        status = files_check(&cli_serve, &errand->parsed, 0, 0);
     if (status == 0)
         status = take_place(errand);
     if (status != 0)

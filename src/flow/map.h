@@ -43,6 +43,7 @@
 
 #include <weir/map.h>
 
+#include "base/file_set.h"
 #include "base/latency.h"
 #include "flow/checkpoint.h"
 #include "flow/lane.h"
@@ -122,6 +123,11 @@ void weir__map_close(struct weir_map *map);
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
                            struct weir_error *error);
 void weir__map_options_clear(struct weir_map *map);
+
+/* Puts all files of a map into a set; letters is its dead-letter file's name with all filled in.
+ * dashes is "--" where they are options of a command line, else "". */
+void weir__map_files(struct weir__file_set *set, const struct weir_map_options *options,
+                     const char *letters, const char *dashes);
 
 /* Whether it can be a function of a worker. */
 int weir__map_call_is_name(const char *name);

@@ -1,6 +1,7 @@
 /* A map's own copy of what it was asked. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,11 +131,35 @@ static const char **prefix_words(const char *const *launcher, int line_buffered,
     return words;
 }
 
+static void add_file(struct weir__file_set *set, int use, const char *dashes, const char *option,
+                     const char *path)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%s%s", dashes, option);
+    weir__file_set_path(set, use, name, path);
+}
+
+void weir__map_files(struct weir__file_set *set, const struct weir_map_options *options,
+                     const char *letters, const char *dashes)
+{
+    weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, options->stderr_fd);
+    if (options->input == NULL)
+        weir__file_set_fd(set, WEIR__FILE_READ, NULL, options->input_fd);
+    if (options->output == NULL)
+        weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, options->output_fd);
+    add_file(set, WEIR__FILE_READ, dashes, "input", options->input);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "output", options->output);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "dead-letter", letters);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "checkpoint", options->checkpoint);
+}
+
 int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
                            struct weir_error *error)
 {
     struct weir_map_options *ours = &map->options;
     const char **prefix;
+    struct weir__file_set files = {0};
     int failed = 0, status;
 
     weir_map_options_init(ours);
@@ -172,6 +197,11 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         return status;
     if (map->is_launched && ours->start_timeout_ms == WEIR_FOREVER)
         ours->start_timeout_ms = LAUNCH_TIMEOUT_MS;
+
+    weir__map_files(&files, ours, ours->dead_letter, "");
+    status = weir__file_set_end(&files, error);
+    if (status < 0)
+        return status;
     if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
     map->stop_command = ours->command;

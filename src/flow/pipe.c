@@ -193,6 +193,7 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
 {
     struct weir_pipe *pipe;
     struct beginning beginning = {.pipeline = pipeline};
+    struct weir__file_set files = {0};
     int status = 0;
 
     if (pipeline->count == 0) {
@@ -228,6 +229,11 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
     if (status < 0) {
         if (error != NULL)
             *error = pipe->life.error;
+        destroy(&pipe->life);
+        return NULL;
+    }
+    weir__pipeline_files(&files, pipeline, &pipeline->settings, 7);
+    if (weir__file_set_end(&files, error) < 0) {
         destroy(&pipe->life);
         return NULL;
     }

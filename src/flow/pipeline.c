@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "flow/letter_file.h"
 #include "proc/command.h"
 #include "text/words.h"
 
@@ -427,4 +428,37 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
     read.report = report;
     pipeline->settings = read;
     return 0;
+}
+
+/* --- Its files --------------------------------------------------------------- */
+
+static void add_letters(struct weir__file_set *set, const struct weir__stage *stage)
+{
+    char name[80], *path = NULL;
+
+    snprintf(name, sizeof name, "dead_letter of stage %.40s", stage->name);
+    if (weir__letter_path(stage->map.dead_letter, &path, NULL) == 0) /* else its start says why */
+        weir__file_set_path(set, WEIR__FILE_WRITTEN, name, path);
+    free(path);
+}
+
+void weir__pipeline_files(struct weir__file_set *set, const weir_pipeline_t *pipeline,
+                          const struct weir_pipeline_settings *settings, int from_spec)
+{
+    weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, settings->stderr_fd);
+    if (settings->input == NULL)
+        weir__file_set_fd(set, WEIR__FILE_READ, NULL, settings->input_fd);
+    if (settings->output == NULL)
+        weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL,
+                          settings->output_fd);
+    weir__file_set_path(set, WEIR__FILE_READ, from_spec & 1 ? "\"in\"" : "--input",
+                        settings->input);
+    weir__file_set_path(set, WEIR__FILE_WRITTEN, from_spec & 2 ? "\"out\"" : "--output",
+                        settings->output);
+    if (settings->report != NULL && strcmp(settings->report, "-") != 0)
+        weir__file_set_path(set, WEIR__FILE_WRITTEN, from_spec & 4 ? "\"report\"" : "--report",
+                            settings->report);
+    for (size_t i = 0; i < pipeline->count; i++)
+        if (pipeline->stages[i].is_map && pipeline->stages[i].dead_letter != NULL)
+            add_letters(set, &pipeline->stages[i]);
 }

@@ -6,6 +6,7 @@
 
 #include <weir/pipeline.h>
 
+#include "base/file_set.h"
 #include "base/message.h"
 
 /* A start is one message to the spawner, with up to four descriptors a stage:
@@ -32,6 +33,12 @@ struct weir_pipeline {
     struct weir_pipeline_settings settings; /* its strings are the following */
     char *input, *output, *report;
 };
+
+/* Puts all files of a pipeline into a set.  settings count more than the pipeline's own; from_spec:
+ * bits 1, 2, 4 for its input, output and report: they are called as a spec calls them, the others
+ * as an option is. */
+void weir__pipeline_files(struct weir__file_set *set, const weir_pipeline_t *pipeline,
+                          const struct weir_pipeline_settings *settings, int from_spec);
 
 /* The stage's map, or NULL.  (Stages move in memory; view.map is not used.) */
 const struct weir_map_options *weir__stage_map(const struct weir__stage *stage);

@@ -207,6 +207,9 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *command,
     run->life.weir = weir;
     run->life.ops = &life_ops;
     run->options = *options;
+    if (options->out == WEIR_OUTPUT_RELAY && options->err == WEIR_OUTPUT_RELAY
+        && weir__fd_is_same(options->out_fd, options->err_fd))
+        run->options.merge_stderr = 1; /* two relays would not keep the order of what they move */
     memcpy(run->limits, command->limits, sizeof run->limits);
     run->done = done;
     run->context = context;

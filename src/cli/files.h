@@ -1,0 +1,29 @@
+/* cli/files.h - all the files of a command line, compared before any is opened.
+ *
+ *     struct weir__file_set files = {0};
+ *
+ *     files_begin(&files, &parsed);                  standard error, and what --audit needs
+ *     weir__file_set_path(&files, WEIR__FILE_READ, "--input", path);
+ *     ...
+ *     if (weir__file_set_end(&files, &error) < 0)    files_status(&cli_x, &error)
+ */
+#ifndef WEIR_CLI_FILES_H
+#define WEIR_CLI_FILES_H
+
+#include "base/file_set.h"
+#include "cli/options.h"
+
+void files_begin(struct weir__file_set *files, const struct cli_parsed *parsed);
+
+/* Adds a file of an option, for which "-" is standard input or output. */
+void files_add(struct weir__file_set *files, int use, const char *option, const char *path);
+
+/* All of it for a command that has no files but what --audit needs.  Returns 0 or, having said
+ * why, the status to exit with. */
+int files_check(const struct cli_command *command, const struct cli_parsed *parsed,
+                int reads_stdin, int writes_stdout);
+
+/* What the command exits with. */
+int files_status(const struct cli_command *command, const struct weir_error *error);
+
+#endif
