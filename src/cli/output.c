@@ -28,6 +28,7 @@ enum {
 };
 
 static int64_t start_ns, deadline_ns; /* 0: none */
+static int hurried_by;                /* a signal; 0: none */
 
 /* A descriptor that others share stays as they want it, blocking or not.  A description of
  * our own on the same pipe or terminal is non-blocking. */
@@ -42,6 +43,12 @@ void output_set_deadline(int64_t began_ns, int64_t timeout_ms)
 {
     start_ns = began_ns;
     deadline_ns = timeout_ms == WEIR_FOREVER ? 0 : began_ns + timeout_ms * 1000000;
+}
+
+void output_hurry(int signal)
+{
+    hurried_by = signal;
+    deadline_ns = weir__clock_ns();
 }
 
 struct weir__patience output_patience(void)
@@ -267,7 +274,7 @@ int output_status(int failed, int otherwise)
     struct caught caught;
 
     if (failed == ETIMEDOUT)
-        return TIMED_OUT;
+        return hurried_by != 0 ? CLI_SIGNALED + hurried_by : TIMED_OUT;
     if (failed == ECANCELED && signals_take(&caught))
         return CLI_SIGNALED + caught.number;
     return failed == EPIPE ? CLI_SIGNALED + SIGPIPE : otherwise;

@@ -26,6 +26,9 @@ int output_check(const struct cli_command *command, int status);
  * written, a second later if the time is up by then.  WEIR_FOREVER: no deadline. */
 void output_set_deadline(int64_t began_ns, int64_t timeout_ms);
 
+/* A signal that was taken elsewhere ends weir: the time is up now. */
+void output_hurry(int signal);
+
 /* The deadline, and the signals. */
 struct weir__patience output_patience(void);
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/strays.h"
+#include "cli/output.h"
 #include "cli/signals.h"
 
 static void hear(const struct weir_event *event, void *context)
@@ -136,6 +137,7 @@ static void heed_signals(struct watch *watch)
         }
         if (watch->ended_by == 0) {
             watch->ended_by = caught.number;
+            output_hurry(caught.number);
             watch->by_terminal = caught.by_kernel;
         }
         watch->cancel(watch->job);

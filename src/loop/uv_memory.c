@@ -56,9 +56,12 @@ static void *take(size_t size)
 
 static void give(void *block)
 {
-    struct head *head = (struct head *)block - 1;
+    struct head *head;
 
-    if (block != NULL && !is_reserve(head))
+    if (block == NULL)
+        return;
+    head = (struct head *)block - 1;
+    if (!is_reserve(head))
         free(head);
 }
 

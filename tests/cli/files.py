@@ -228,6 +228,24 @@ def the_first_signal_is_heeded_while_a_fifo_has_no_peer(directory):
             assert sorted(os.listdir(directory)) == ["f", "fifo"], (words, os.listdir(directory))
 
 
+def a_signal_that_ends_the_job_bounds_the_wait_for_the_reader_of_its_report(directory):
+    os.mkfifo(os.path.join(directory, "fifo"))
+    with open(os.path.join(directory, "f"), "wb") as file:
+        file.write(b"1\n")
+    job = "sh -c 'touch mark; exec sleep 1000'"
+    for words in (["run", "--report", "fifo", "--", "sh", "-c", "touch mark; exec sleep 1000"],
+                  ["pipe", "--report", "fifo", job],
+                  ["map", "--grace", "10ms", "--input", "f", "--output", "o", "--report", "fifo",
+                   "--", "sh", "-c", "read x; echo 1; touch mark; read x"]):
+        weir = start(directory, words)
+        mark = os.path.join(directory, "mark")
+        await_that(lambda: os.path.exists(mark), f"{words}")
+        weir.terminate()
+        out, said = weir.communicate(timeout=PATIENCE_S)
+        assert weir.returncode == 143, (words, weir.returncode, out, said)
+        os.unlink(mark)
+
+
 def catches(process, number):
     try:
         with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
@@ -356,6 +374,7 @@ run_cases([
     a_name_that_is_filled_in_is_the_file_that_it_becomes,
     a_deadline_holds_while_a_fifo_has_no_peer,
     the_first_signal_is_heeded_while_a_fifo_has_no_peer,
+    a_signal_that_ends_the_job_bounds_the_wait_for_the_reader_of_its_report,
     a_peer_that_comes_is_served,
     a_program_starts_when_its_fifo_is_opened_not_when_something_comes,
     set_uid_bits_are_not_copied_and_other_rights_are,
