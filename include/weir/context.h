@@ -57,6 +57,23 @@ void weir_options_init(struct weir_options *options);
  * Errors: SPAWNER, SYSTEM, NOMEM. */
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error);
 
+/* Programs are children of the spawner, which has from its host what a child has from its
+ * parent: as it was when the spawner started.  What the host changes later:
+ *
+ *   environment, directory    each program starts with the host's at that time
+ *   users, groups             the same: a host that has become somebody else (setuid(2),
+ *                             setgroups(2)) gets a new spawner at its next start
+ *   resource limits           the same
+ *   terminal                  as the options of the start say
+ *   umask, nice, affinity,    not seen: call weir_refresh() after a change
+ *   root, namespaces, no_new_privs, capabilities, cgroup, ...
+ *
+ * What runs is not touched by any of this. */
+
+/* Starts a new spawner for what starts from now on: it has everything from the host as it
+ * is.  The earlier one goes on until its jobs have ended.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir_refresh(weir_t *weir, struct weir_error *error);
+
 /* Ends what still runs in the context, each job with its grace, frees runs,
  * pipelines and maps that were started in it and never freed, then the context.
  * Accepts NULL.  No other thread may use the context any more. */

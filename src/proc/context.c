@@ -259,6 +259,30 @@ int weir__context_is_done(weir_t *weir, const int *done)
     return answer;
 }
 
+struct refresh {
+    weir_t *weir;
+    struct weir_error *error;
+    int status;
+};
+
+static void do_refresh(void *data)
+{
+    struct refresh *refresh = data;
+
+    refresh->status = weir__link_refresh(&refresh->weir->link, refresh->error);
+}
+
+int weir_refresh(weir_t *weir, struct weir_error *error)
+{
+    struct weir_error why = {0};
+    struct refresh refresh = {weir, &why, 0};
+
+    weir__context_do(weir, do_refresh, &refresh);
+    if (refresh.status < 0 && error != NULL)
+        *error = why;
+    return refresh.status;
+}
+
 static void do_nothing(void *data)
 {
     (void)data;

@@ -3,156 +3,127 @@
 #include "proc/link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json_parse.h"
 #include "base/json_writer.h"
 #include "base/message.h"
-#include "base/procfs.h"
 #include "proc/command.h"
 #include "proc/context.h"
+#include "proc/helper.h"
 #include "proc/spawner_path.h"
 
-extern char **environ;
-
-enum { SPAWNER_SOCKET = 3 };
-
-static void strings_free(char **strings)
-{
-    for (size_t i = 0; strings != NULL && strings[i] != NULL; i++)
-        free(strings[i]);
-    free(strings);
-}
-
-static char **strings_copy(char **strings)
-{
-    size_t count = 0;
-    char **copy;
-
-    while (strings != NULL && strings[count] != NULL)
-        count++;
-    copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < count; i++) {
-        copy[i] = strdup(strings[i]);
-        if (copy[i] == NULL) {
-            strings_free(copy);
-            return NULL;
-        }
-    }
-    return copy;
-}
+/* --- The spawners ------------------------------------------------------------ */
 
 static void told(void *data, int bits);
 
-/* The current directory.  Its name "." leads nowhere where it may not be entered. */
-static struct weir__directory find_directory(void)
+/* Callbacks may start jobs and lose spawners: while one is looked at none is freed. */
+static void hold(struct weir__link *link)
 {
-    struct weir__directory found = {0};
-    struct stat here;
+    link->holds++;
+}
 
-    if (stat(".", &here) == 0 || (weir__proc_is_ours() && stat("/proc/self/cwd", &here) == 0)) {
-        found.is_known = 1;
-        found.device = here.st_dev;
-        found.inode = here.st_ino;
+/* A spawner that is not for new jobs any more leaves when its last one has ended. */
+static void release(struct weir__link *link)
+{
+    struct weir__helper **at = &link->helpers;
+
+    if (--link->holds > 0)
+        return;
+    while (*at != NULL) {
+        struct weir__helper *helper = *at;
+
+        if (helper->socket >= 0 && helper != link->current && helper->jobs == 0
+            && !helper->is_leaving && !link->weir->closing) {
+            weir__helper_leave(helper);
+            weir__helper_check(helper);
+        }
+        if (helper->socket >= 0) {
+            at = &helper->next;
+            continue;
+        }
+        *at = helper->next;
+        weir__helper_clear(helper);
+        free(helper);
     }
-    return found;
 }
 
-/* Returns its exit code, or 0 when that cannot be known. */
-static int wait_for_child(struct weir__link *link)
+static void use_spawner(struct weir__link *link, struct weir__helper *helper)
 {
-    int status = 0;
-
-    while (link->child > 0 && waitpid(link->child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    link->child = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    helper->next = link->helpers;
+    link->helpers = helper;
+    link->current = helper;
 }
 
-/* posix_spawn(3) does not copy the host's memory map: the cost of this one
- * start does not grow with the host either. */
 static int start_spawner(struct weir__link *link, struct weir_error *error)
 {
-    char *argv[] = {"weir-spawner", link->stays_child ? "--child" : NULL, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t all;
-    int ends[2], failed, status;
-    pid_t pid;
+    struct weir__helper *helper = calloc(1, sizeof *helper);
+    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
 
-    if (weir__message_socketpair(ends, error) < 0)
-        return WEIR_ERR_SYSTEM;
-    if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
-        int moved = fcntl(ends[1], F_DUPFD_CLOEXEC, SPAWNER_SOCKET + 1);
-
-        weir__close(&ends[1]);
-        ends[1] = moved;
-    }
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    for (int fd = 0; fd < SPAWNER_SOCKET; fd++)
-        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], SPAWNER_SOCKET);
-    sigfillset(&all); /* the spawner lets none in but SIGCHLD */
-    posix_spawnattr_setsigmask(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    failed =
-        ends[1] < 0 ? EMFILE : posix_spawn(&pid, link->path, &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    weir__close(&ends[1]);
-    if (failed != 0) {
-        weir__close(&ends[0]);
-        return weir__fail(error, WEIR_ERR_SPAWNER, failed,
-                          "cannot start weir-spawner: tried %s (%s): install weir, or set "
-                          "WEIR_SPAWNER to its path",
-                          link->path, link->from);
-    }
-    link->child = pid;
-    if (!link->stays_child && wait_for_child(link) != 0) { /* it was only the spawner's parent */
-        weir__close(&ends[0]);
-        return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
-                          "weir-spawner ended at once: tried %s (%s): is there room for a process?",
-                          link->path, link->from);
-    }
-    link->directory = find_directory();
-    link->finds_strays = weir__strays_are_found();
-    strings_free(link->environment);
-    link->environment = strings_copy(environ);
-    status = link->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
-        status = weir__watch_new(link->weir->loop, ends[0], WEIR__READABLE, told, link,
-                                 &link->watch, error);
-    if (status < 0) {
-        weir__close(&ends[0]);
+        status = weir__helper_start(helper, link, told, error);
+    if (status == 0)
+        use_spawner(link, helper);
+    else
+        free(helper);
+    return status;
+}
+
+int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error)
+{
+    struct weir__helper *helper = calloc(1, sizeof *helper);
+    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+
+    if (status < 0)
         return status;
+    helper->link = link;
+    helper->socket = socket;
+    use_spawner(link, helper);
+    return weir__helper_attach(helper, told, error);
+}
+
+/* The spawner for a new job: the one there is, unless the host has become somebody else. */
+static int choose_spawner(struct weir__link *link, struct weir_error *error)
+{
+    struct weir__identity identity;
+
+    if (link->current != NULL) {
+        weir__identity_get(&identity);
+        if (memcmp(&identity, &link->current->identity, sizeof identity) == 0)
+            return 0;
     }
-    link->socket = ends[0];
-    return 0;
+    return start_spawner(link, error);
+}
+
+int weir__link_refresh(struct weir__link *link, struct weir_error *error)
+{
+    int status;
+
+    hold(link);
+    status = start_spawner(link, error);
+    release(link);
+    return status;
 }
 
 /* A directory that is ours already is inherited: nobody need be allowed to open it. */
 int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command)
 {
+    const struct weir__helper *helper = link->current;
     struct weir__directory here;
 
     if (command->cwd == NULL) {
-        here = find_directory();
-        if (link->socket < 0 /* the next one begins where we are */
-            || (here.is_known == link->directory.is_known && here.device == link->directory.device
-                && here.inode == link->directory.inode))
+        here = weir__directory_find();
+        if (helper == NULL /* the next one begins where we are */
+            || (here.is_known == helper->directory.is_known
+                && here.device == helper->directory.device
+                && here.inode == helper->directory.inode))
             return WEIR__CWD_INHERITED;
     }
     return weir__command_open_cwd(command);
@@ -163,13 +134,11 @@ int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int
 {
     link->stays_child = stays_child;
     link->weir = weir;
-    link->socket = -1;
     link->path = weir__spawner_path(path, &link->from, error);
     if (link->path == NULL)
         return WEIR_ERR_NOMEM;
     if (start_spawner(link, error) < 0) {
         free(link->path);
-        strings_free(link->environment);
         return WEIR_ERR_SPAWNER;
     }
     return 0;
@@ -177,19 +146,18 @@ int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int
 
 void weir__link_close(struct weir__link *link)
 {
-    struct weir__message message;
+    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
+        weir__helper_leave(helper);
+    while (link->helpers != NULL) {
+        struct weir__helper *helper = link->helpers;
 
-    if (link->socket >= 0) {
-        weir__watch_close(&link->watch);
-        /* Our silence tells the spawner to end all; its end is the end of the socket. */
-        shutdown(link->socket, SHUT_WR);
-        while (weir__message_receive(link->socket, &message, 0, NULL) > 0)
-            weir__message_clear(&message);
-        weir__close(&link->socket);
-        wait_for_child(link);
+        link->helpers = helper->next;
+        weir__helper_await_end(helper);
+        weir__helper_close(helper);
+        weir__helper_clear(helper);
+        free(helper);
     }
     free(link->path);
-    strings_free(link->environment);
 }
 
 /* --- What the spawner says ------------------------------------------------ */
@@ -209,8 +177,10 @@ static void remove_job(struct weir__link *link, const struct weir__job *gone)
 
     while (*at != NULL && *at != gone)
         at = &(*at)->next;
-    if (*at != NULL)
-        *at = gone->next;
+    if (*at == NULL)
+        return;
+    *at = gone->next;
+    gone->helper->jobs--;
 }
 
 static int64_t number(const json_t *object, const char *key)
@@ -265,12 +235,16 @@ static void tell_ended(struct weir__link *link, struct weir__job *job)
 
 /* Returns 0 for an answer that is none, or names no job: somebody waits for it, and
  * would for ever. */
-static int hear(struct weir__link *link, const json_t *answer)
+static int hear(struct weir__helper *helper, const json_t *answer)
 {
     const char *what = json_string_value(json_object_get(answer, "what"));
     int64_t id = number(answer, "job");
+    struct weir__link *link = helper->link;
     struct weir__job *job = find_job(link, id);
 
+    weir__helper_heard(helper, what != NULL && strcmp(what, "pong") == 0);
+    if (what != NULL && strcmp(what, "pong") == 0)
+        return 1;
     if (what == NULL || id <= 0)
         return 0;
     if (job == NULL)
@@ -300,62 +274,79 @@ static int hear(struct weir__link *link, const json_t *answer)
     return 1;
 }
 
-static struct weir__job *last_job_before(const struct weir__link *link, int64_t id)
+static struct weir__job *job_of(const struct weir__helper *helper)
 {
-    struct weir__job *job = link->jobs;
+    struct weir__job *job = helper->link->jobs;
 
-    while (job != NULL && job->id >= id)
+    while (job != NULL && job->helper != helper)
         job = job->next;
     return job;
 }
 
-static void lose_spawner(struct weir__link *link)
+void weir__link_lose(struct weir__helper *helper)
 {
-    int64_t new_ids = link->last_id + 1;
+    struct weir__link *link = helper->link;
     struct weir__job *job;
 
-    weir__watch_close(&link->watch);
-    weir__close(&link->socket);
-    wait_for_child(link);
-    weir__context_tell(link->weir,
-                       (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
-    /* Whoever hears of it may start others, or give up some: those that come are
-     * not lost, and each that is is looked for anew. */
-    while ((job = last_job_before(link, new_ids)) != NULL) {
+    hold(link);
+    if (link->current == helper)
+        link->current = NULL;
+    weir__helper_close(helper);
+    if (!helper->is_leaving || helper->jobs > 0)
+        weir__context_tell(link->weir,
+                           (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
+    /* Whoever hears of it may start others, which get another spawner, or give up some:
+     * each that is lost is looked for anew. */
+    while ((job = job_of(helper)) != NULL) {
         remove_job(link, job);
         /* Its children died with it.  What they left behind can be told nothing any more. */
         weir__strays_end(job->cookie, job->group);
         job->ops->lost(job->owner);
     }
+    release(link);
 }
 
-void weir__link_catch_up(struct weir__link *link)
+static void hear_all(struct weir__helper *helper)
 {
     struct weir__message message;
     struct weir_error error;
     int status = 0;
 
-    while (link->socket >= 0
-           && (status = weir__message_receive(link->socket, &message, MSG_DONTWAIT, &error)) > 0) {
+    while (helper->socket >= 0
+           && (status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT, &error))
+                  > 0) {
         json_t *answer = weir__json_parse(message.text, message.length, 0, NULL);
         int was_heard;
 
         weir__message_clear(&message);
-        was_heard = hear(link, answer);
+        was_heard = hear(helper, answer);
         json_decref(answer);
-        if (!was_heard && link->socket >= 0) {
-            lose_spawner(link);
+        if (!was_heard && helper->socket >= 0) {
+            weir__link_lose(helper);
             return;
         }
     }
-    if (link->socket >= 0 && (status == 0 || error.sys_errno != EAGAIN))
-        lose_spawner(link);
+    if (helper->socket >= 0 && (status == 0 || error.sys_errno != EAGAIN))
+        weir__link_lose(helper);
+}
+
+void weir__link_catch_up(struct weir__link *link)
+{
+    hold(link);
+    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
+        hear_all(helper);
+    release(link);
 }
 
 static void told(void *data, int bits)
 {
+    struct weir__helper *helper = data;
+    struct weir__link *link = helper->link;
+
     (void)bits;
-    weir__link_catch_up(data);
+    hold(link);
+    hear_all(helper);
+    release(link);
 }
 
 /* --- What the spawner is told --------------------------------------------- */
@@ -375,7 +366,33 @@ static void pass_fd(struct weir__json_writer *json, const char *key, int fd, int
     weir__json_integer(json, key, (int64_t)position);
 }
 
-static void write_request(struct weir__json_writer *json, const struct weir__link *link,
+/* The host's limits are those of its programs.  Nearly always they are what the spawner
+ * has from it. */
+static void write_limits(struct weir__json_writer *json, const struct weir__helper *helper)
+{
+    int any = 0;
+
+    for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++) {
+        const struct rlimit *before = &helper->limits[i];
+        struct rlimit now;
+
+        if (getrlimit(i, &now) < 0
+            || (now.rlim_cur == before->rlim_cur && now.rlim_max == before->rlim_max))
+            continue;
+        if (!any)
+            weir__json_open(json, "host_limits", '[');
+        any = 1;
+        weir__json_open(json, NULL, '[');
+        weir__json_integer(json, NULL, i);
+        weir__json_integer(json, NULL, now.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)now.rlim_cur);
+        weir__json_integer(json, NULL, now.rlim_max == RLIM_INFINITY ? -1 : (int64_t)now.rlim_max);
+        weir__json_close(json, ']');
+    }
+    if (any)
+        weir__json_close(json, ']');
+}
+
+static void write_request(struct weir__json_writer *json, const struct weir__helper *helper,
                           const struct weir__job *job, const struct weir__stage_start *stages,
                           size_t count, int64_t grace_ms, int terminal, int *fds, size_t *fd_count)
 {
@@ -387,16 +404,17 @@ static void write_request(struct weir__json_writer *json, const struct weir__lin
     weir__json_string(json, "cookie", job->cookie);
     weir__json_integer(json, "grace_ms", grace_ms);
     pass_fd(json, "tty", terminal, fds, fd_count);
-    if (job->quiet && link->finds_strays)
+    if (job->quiet && helper->finds_strays)
         weir__json_boolean(json, "quiet", 1);
     if (job->leaders)
         weir__json_boolean(json, "leaders", 1);
     if (terminal >= 0 && !job->in_background)
         weir__json_integer(json, "tty_group", getpgrp());
+    write_limits(json, helper);
     weir__json_open(json, "stages", '[');
     for (size_t i = 0; i < count; i++) {
         weir__json_open(json, NULL, '{');
-        weir__command_write(json, stages[i].command, link->environment);
+        weir__command_write(json, stages[i].command, helper->environment);
         pass_fd(json, "cwd", stages[i].cwd, fds, fd_count);
         for (int end = 0; end < 3; end++)
             pass_fd(json, stdio[end], stages[i].stdio[end], fds, fd_count);
@@ -436,7 +454,7 @@ static int check_descriptors(const struct weir_descriptor *list, size_t count,
 }
 
 /* Sends what the stages have open above 2 ahead of their start.  Returns 0, or an errno. */
-static int send_descriptors(const struct weir__link *link, const struct weir__job *job)
+static int send_descriptors(struct weir__helper *helper, const struct weir__job *job)
 {
     int fds[WEIR__MESSAGE_FDS], failed = 0;
 
@@ -456,20 +474,57 @@ static int send_descriptors(const struct weir__link *link, const struct weir__jo
         weir__json_close(&json, ']');
         weir__json_close(&json, '}');
         request = weir__json_take(&json, &length);
-        failed = request != NULL
-                     ? weir__message_send(link->socket, request, length, fds, count, 0)
-                     : ENOMEM;
+        failed =
+            request != NULL ? weir__helper_say(helper, request, length, fds, count) : ENOMEM;
         free(request);
     }
     return failed;
+}
+
+static int start_job(struct weir__link *link, struct weir__job *job,
+                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                     int terminal, struct weir_error *error)
+{
+    int fds[WEIR__MESSAGE_FDS], failed = EPIPE;
+    size_t fd_count;
+
+    for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
+        struct weir__json_writer json = {0};
+        char *request;
+        size_t length = 0;
+
+        if (choose_spawner(link, error) < 0)
+            return WEIR_ERR_SPAWNER;
+        fd_count = 0;
+        write_request(&json, link->current, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        request = weir__json_take(&json, &length);
+        if (request == NULL)
+            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
+        job->helper = link->current;
+        failed = send_descriptors(job->helper, job);
+        if (failed == 0)
+            failed = weir__helper_say(job->helper, request, length, fds, fd_count);
+        free(request);
+        if (failed == EPIPE)
+            weir__link_lose(job->helper);
+    }
+    if (failed != 0)
+        return weir__fail(
+            error, WEIR_ERR_SYSTEM, failed,
+            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?", link->path,
+            link->from);
+    job->next = link->jobs;
+    link->jobs = job;
+    job->helper->jobs++;
+    weir__helper_check_later(job->helper);
+    return 0;
 }
 
 int weir__job_start(struct weir__link *link, struct weir__job *job,
                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                     int terminal, struct weir_error *error)
 {
-    int fds[WEIR__MESSAGE_FDS], failed = EPIPE;
-    size_t fd_count;
+    int status;
 
     if (count > (WEIR__MESSAGE_FDS - 1) / 4)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", count,
@@ -480,39 +535,14 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
     job->id = ++link->last_id;
     job->group = 0;
     weir__cookie_make(job->cookie);
-    for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
-        struct weir__json_writer json = {0};
-        char *request;
-        size_t length = 0;
-
-        if (link->socket < 0 && start_spawner(link, error) < 0)
-            return WEIR_ERR_SPAWNER;
-        fd_count = 0;
-        write_request(&json, link, job, stages, count, grace_ms, terminal, fds, &fd_count);
-        request = weir__json_take(&json, &length);
-        if (request == NULL)
-            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
-        failed = send_descriptors(link, job);
-        if (failed == 0)
-            failed = weir__message_send(link->socket, request, length, fds, fd_count, 0);
-        free(request);
-        if (failed == ECONNRESET || failed == ENOTCONN)
-            failed = EPIPE;
-        if (failed == EPIPE)
-            lose_spawner(link);
-    }
-    if (failed != 0)
-        return weir__fail(
-            error, WEIR_ERR_SYSTEM, failed,
-            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?", link->path,
-            link->from);
-    job->next = link->jobs;
-    link->jobs = job;
-    return 0;
+    hold(link);
+    status = start_job(link, job, stages, count, grace_ms, terminal, error);
+    release(link);
+    return status;
 }
 
 /* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
- * line is seen by whoever reads it. */
+ * line is seen by whoever reads it; one that is silent, by its clock. */
 static void say_of_job(struct weir__link *link, const struct weir__job *job, const char *op,
                        const char *key, int64_t value)
 {
@@ -520,8 +550,10 @@ static void say_of_job(struct weir__link *link, const struct weir__job *job, con
     int length = snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld}", op,
                           (long long)job->id, key, (long long)value);
 
-    if (link->socket >= 0 && !job->is_over && find_job(link, job->id) == job)
-        weir__message_send(link->socket, request, (size_t)length, NULL, 0, 0);
+    if (job->is_over || find_job(link, job->id) != job)
+        return;
+    weir__helper_say(job->helper, request, (size_t)length, NULL, 0);
+    weir__helper_check(job->helper);
 }
 
 void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms)
@@ -536,7 +568,9 @@ void weir__job_signal(struct weir__link *link, const struct weir__job *job, int 
 
 void weir__job_abandon(struct weir__link *link, struct weir__job *job)
 {
+    hold(link);
     if (!link->weir->closing)
         weir__job_stop(link, job, 0);
     remove_job(link, job);
+    release(link);
 }

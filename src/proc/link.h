@@ -12,6 +12,8 @@
 #include "base/strays.h"
 #include "loop/loop.h"
 
+struct weir__helper;
+
 /* How one stage ended. */
 struct weir__exit {
     int code, signal; /* signal 0: it exited with code */
@@ -35,6 +37,7 @@ struct weir__job_ops {
 
 struct weir__job {
     struct weir__job *next;
+    struct weir__helper *helper; /* the spawner that has it */
     int64_t id;
     char cookie[WEIR__COOKIE_SIZE];
     pid_t group;       /* 0 until started */
@@ -48,23 +51,15 @@ struct weir__job {
     void *owner;
 };
 
-struct weir__directory {
-    int is_known;
-    dev_t device;
-    ino_t inode;
-};
-
 struct weir__link {
     weir_t *weir;
     char *path;       /* of weir-spawner */
     const char *from; /* who named the path, for messages */
-    int stays_child;  /* the spawner is to stay our child */
-    pid_t child;      /* then it is this one; else 0 */
-    int socket;       /* -1: no spawner */
-    weir__watch *watch;
-    struct weir__directory directory; /* that the spawner is in */
-    int finds_strays;   /* by their cookies, if the spawner dies; else by their group */
-    char **environment; /* as the spawner has it: NULL-terminated copy */
+    int stays_child;  /* a spawner is to stay our child */
+    /* The spawner for new jobs, or NULL, and all there are: earlier ones, from when the
+     * host was somebody else, until their jobs have ended. */
+    struct weir__helper *current, *helpers;
+    int holds;
     struct weir__job *jobs;
     int64_t last_id;
 };
@@ -74,8 +69,19 @@ struct weir__link {
 int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
                     struct weir_error *error);
 
-/* Lets the spawner end all jobs, and waits for it. */
+/* Takes socket, behind which somebody answers as a spawner does, for new jobs.  For tests.
+ * Errors: SYSTEM, NOMEM. */
+int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error);
+
+/* Lets the spawners end all jobs, and waits for them. */
 void weir__link_close(struct weir__link *link);
+
+/* Jobs that start from now on are children of a new spawner, which has everything from
+ * the host as it is.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__link_refresh(struct weir__link *link, struct weir_error *error);
+
+/* A spawner is dead, or as good as that: it is taken down, and so are its jobs. */
+void weir__link_lose(struct weir__helper *helper);
 
 /* One stage to start. */
 struct weir__stage_start {

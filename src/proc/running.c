@@ -147,7 +147,7 @@ static void time_is_up(void *data)
         return;
     run->hurried = 1;
     if (run->exited) {
-        weir__timer_start(run->drain, run->options.drain_ms);
+        weir__run_drained(run); /* who still holds an output has had its time */
         return;
     }
     if (run->job_over)

@@ -10,6 +10,8 @@
  *   {"job":1,"what":"paused","stage":0,"signal":20}
  *   {"job":1,"what":"ended"}
  *   {"job":1,"what":"refused","errno":24,"detail":"..."}   (job 0: it could not be read)
+ *   {"what":"pong"}
+ *   {"what":"hello","pid":4711}   (from the parent of a spawner that is not to stay a child)
  */
 #ifndef WEIR_SPAWNER_ANSWER_H
 #define WEIR_SPAWNER_ANSWER_H

@@ -197,6 +197,9 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     for (size_t i = 0; i < errand->move_count; i++)
         if (place(&errand->moves[i]) < 0)
             give_up(errand, "setup", errno, NULL);
+    for (size_t i = 0; i < plan->host_limit_count; i++)
+        if (setrlimit(plan->host_limits[i].resource, &plan->host_limits[i].both) < 0)
+            give_up(errand, "limit", errno, NULL);
     for (size_t i = 0; i < plan->stage->limit_count; i++) {
         const struct request_limit *limit = &plan->stage->limits[i];
         struct rlimit both = {.rlim_cur = limit->value, .rlim_max = limit->value};

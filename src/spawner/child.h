@@ -12,6 +12,8 @@
 
 struct child_plan {
     const struct request_stage *stage;
+    const struct request_host_limit *host_limits;
+    size_t host_limit_count;
     char **envp;     /* the whole environment, NULL-terminated; NULL: no memory for it */
     int cwd;         /* a directory's descriptor, or -1: stay */
     int stdio[3];    /* descriptors above 2, or -1: /dev/null */

@@ -225,6 +225,8 @@ void jobs_start(struct request *request, const int *fds)
         if (started == 0 && request->tty >= 0)
             plan.tty = fds[request->tty];
         plan.tty_group = request->tty_group;
+        plan.host_limits = request->host_limits;
+        plan.host_limit_count = request->host_limit_count;
         plan.leaves_tty = has_terminal && request->tty < 0;
         job->stages[started].pid = child_start(&plan, &failure);
         environment_free(plan.envp);

@@ -38,6 +38,7 @@ enum {
 };
 
 static volatile sig_atomic_t child_changed;
+static int is_leaving; /* the host has asked us to */
 
 static void note_child(int signal)
 {
@@ -150,6 +151,13 @@ static int do_request(struct weir__message *message)
     case REQUEST_STOP:
         jobs_stop(request.job, request.grace_ms);
         break;
+    case REQUEST_PING:
+        answer("{\"what\":\"pong\"}");
+        break;
+    case REQUEST_LEAVE:
+        is_leaving = 1;
+        jobs_stop_all();
+        break;
     }
     request_clear(&request);
     return 1;
@@ -208,6 +216,10 @@ int main(int argc, char **argv)
     if (argc < 2 || strcmp(argv[1], "--child") != 0) {
         pid_t pid = fork();
 
+        if (pid > 0) {
+            answer_to(HOST_SOCKET);
+            answer("{\"what\":\"hello\",\"pid\":%ld}", (long)pid);
+        }
         if (pid != 0)
             _exit(pid < 0);
     }
@@ -226,7 +238,7 @@ int main(int argc, char **argv)
             timeout_ms = WATCHER_AFTER_MS;
         timeout.tv_sec = timeout_ms / 1000;
         timeout.tv_nsec = timeout_ms % 1000 * 1000000L;
-        if (!host_lives && jobs_count() == 0) {
+        if ((!host_lives || is_leaving) && jobs_count() == 0) {
             watcher_stop();
             return 0;
         }

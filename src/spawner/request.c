@@ -96,6 +96,33 @@ static int parse_limits(const json_t *list, struct request_stage *stage, struct 
     return 0;
 }
 
+static rlim_t limit_of(const json_t *value)
+{
+    return json_integer_value(value) >= 0 ? (rlim_t)json_integer_value(value) : RLIM_INFINITY;
+}
+
+static int parse_host_limits(const json_t *list, struct request *request, struct weir_error *error)
+{
+    size_t count = json_array_size(list);
+
+    if (list != NULL && (!json_is_array(list) || count > REQUEST_HOST_LIMITS))
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits is no list of up to %d",
+                          REQUEST_HOST_LIMITS);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *limit = json_array_get(list, i);
+
+        for (size_t part = 0; part < 3; part++)
+            if (!json_is_integer(json_array_get(limit, part)))
+                return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits[%zu] is no limit", i);
+        request->host_limits[request->host_limit_count++] = (struct request_host_limit){
+            .resource = (int)json_integer_value(json_array_get(limit, 0)),
+            .both = {.rlim_cur = limit_of(json_array_get(limit, 1)),
+                     .rlim_max = limit_of(json_array_get(limit, 2))},
+        };
+    }
+    return 0;
+}
+
 static int parse_stage(const json_t *object, size_t fd_count, struct request_stage *stage,
                        struct weir_error *error)
 {
@@ -140,6 +167,8 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     request->leaders = json_is_true(json_object_get(root, "leaders"));
     status = parse_position(root, "tty", fd_count, &request->tty, error);
     request->tty_group = (pid_t)json_integer_value(json_object_get(root, "tty_group"));
+    if (status == 0)
+        status = parse_host_limits(json_object_get(root, "host_limits"), request, error);
     for (size_t i = 0; i < count && status == 0; i++) {
         request->stage_count = i + 1;
         status = parse_stage(json_array_get(stages, i), fd_count, &request->stages[i], error);
@@ -235,6 +264,10 @@ int request_parse(const char *text, size_t length, size_t fd_count, struct reque
         made.op = REQUEST_SIGNAL;
     } else if (strcmp(op, "stop") == 0) {
         made.op = REQUEST_STOP;
+    } else if (strcmp(op, "ping") == 0) {
+        made.op = REQUEST_PING;
+    } else if (strcmp(op, "leave") == 0) {
+        made.op = REQUEST_LEAVE;
     } else {
         status = weir__fail(error, WEIR_ERR_INVALID, 0, "unknown op \"%s\"", op);
     }

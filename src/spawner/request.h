@@ -12,6 +12,10 @@
  *   numbers; as many such messages as it takes)
  *   {"op":"signal","job":1,"signal":2}
  *   {"op":"stop","job":1,"grace_ms":5000}
+ *   {"op":"ping","job":1}     any number; the answer is {"what":"pong"}
+ *   {"op":"leave","job":1}    all jobs are stopped, each with its grace; then we end
+ * With "host_limits":[[7,64,128]] in a start these are the host's own resource limits now
+ * (soft, hard; -1: none), where they are not ours.
  *
  * Numbers under cwd, stdin, stdout, stderr and tty are positions among the
  * message's descriptors; left out means /dev/null (or, for tty, none).  The job
@@ -29,13 +33,26 @@
 
 #include <weir/error.h>
 
-enum request_op { REQUEST_START, REQUEST_SIGNAL, REQUEST_STOP, REQUEST_PASS };
+enum request_op {
+    REQUEST_START,
+    REQUEST_SIGNAL,
+    REQUEST_STOP,
+    REQUEST_PASS,
+    REQUEST_PING,
+    REQUEST_LEAVE,
+};
 
-enum { REQUEST_LIMITS = 8 };
+enum { REQUEST_LIMITS = 8, REQUEST_HOST_LIMITS = 32 };
 
 struct request_limit {
     int resource; /* an RLIMIT_ constant */
     rlim_t value;
+};
+
+/* One that the host has changed since it started us. */
+struct request_host_limit {
+    int resource;
+    struct rlimit both;
 };
 
 struct request_stage {
@@ -58,6 +75,8 @@ struct request {
     int leaders; /* only the stages themselves are signalled, until SIGKILL */
     int tty;     /* position among the descriptors, or -1 */
     pid_t tty_group;
+    struct request_host_limit host_limits[REQUEST_HOST_LIMITS];
+    size_t host_limit_count;
     struct request_stage *stages;
     size_t stage_count;
     int *numbers; /* of the descriptors passed */

@@ -128,14 +128,17 @@ static void request_came(void *data, int bits)
     (void)bits;
     while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT, NULL) > 0) {
         json_t *asked = json_loadb(message.text, message.length, 0, NULL);
+        const char *op = json_string_value(json_object_get(asked, "op"));
         json_int_t id = json_integer_value(json_object_get(asked, "job"));
         struct pretend_job *job = pretend->jobs;
 
         while (job != NULL && job->id != id)
             job = job->next;
-        if (strcmp(json_string_value(json_object_get(asked, "op")), "start") == 0)
+        if (strcmp(op, "start") == 0)
             start(pretend, &message, asked);
-        else if (job != NULL)
+        else if (strcmp(op, "ping") == 0)
+            answer(pretend, json_pack("{s:s}", "what", "pong"));
+        else if (job != NULL && strcmp(op, "leave") != 0)
             pretend_end(job, 0, SIGTERM);
         json_decref(asked);
         weir__message_clear(&message);
@@ -143,14 +146,6 @@ static void request_came(void *data, int bits)
 }
 
 /* --- The context ------------------------------------------------------------- */
-
-static void answer_came(void *data, int bits)
-{
-    struct pretend *pretend = data;
-
-    (void)bits;
-    weir__link_catch_up(&pretend->weir->link);
-}
 
 void pretend_open(struct pretend *pretend)
 {
@@ -165,14 +160,10 @@ void pretend_open(struct pretend *pretend)
         .weir = weir,
         .path = strdup("/nonexistent"), /* there is no other */
         .from = "from nobody",
-        .socket = ends[0],
-        .environment = calloc(1, sizeof(char *)),
     };
     pretend->weir = weir;
     pretend->socket = ends[1];
-    HOLDS(weir__watch_new(weir->loop, ends[0], WEIR__READABLE, answer_came, pretend,
-                          &weir->link.watch, NULL)
-          == 0);
+    HOLDS(weir__link_take_socket(&weir->link, ends[0], NULL) == 0);
     HOLDS(weir__watch_new(weir->loop, ends[1], WEIR__READABLE, request_came, pretend,
                           &pretend->watch, NULL)
           == 0);

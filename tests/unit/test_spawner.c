@@ -29,32 +29,6 @@ extern char **environ;
 
 enum { HOST_SOCKET = 3 };
 
-/* Starts a spawner; returns our end of its socket. */
-static int spawner_open(void)
-{
-    const char *program = getenv("WEIR_SPAWNER");
-    char *argv[] = {(char *)"weir-spawner", NULL};
-    posix_spawn_file_actions_t actions;
-    int ends[2], status;
-    pid_t pid;
-
-    CU_ASSERT_EQUAL_FATAL(weir__message_socketpair(ends, NULL), 0);
-    posix_spawn_file_actions_init(&actions);
-    /* dup2() onto itself would leave close-on-exec set. */
-    if (ends[1] == HOST_SOCKET)
-        fcntl(ends[1], F_SETFD, 0);
-    else
-        posix_spawn_file_actions_adddup2(&actions, ends[1], HOST_SOCKET);
-    CU_ASSERT_EQUAL_FATAL(posix_spawn(&pid, program != NULL ? program : "./weir-spawner", &actions,
-                                      NULL, argv, environ),
-                          0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid); /* it goes its own way at once */
-    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return ends[0];
-}
-
 static void say_with(int spawner, const char *text, const int *fds, size_t fd_count)
 {
     CU_ASSERT_EQUAL(weir__message_send(spawner, text, strlen(text), fds, fd_count, 0), 0);
@@ -112,6 +86,37 @@ static const char *text_of(const json_t *answer, const char *key)
     const char *text = json_string_value(json_object_get(answer, key));
 
     return text != NULL ? text : "(none)";
+}
+
+/* Starts a spawner; returns our end of its socket. */
+static int spawner_open(void)
+{
+    const char *program = getenv("WEIR_SPAWNER");
+    char *argv[] = {(char *)"weir-spawner", NULL};
+    posix_spawn_file_actions_t actions;
+    int ends[2], status;
+    json_t *hello;
+    pid_t pid;
+
+    CU_ASSERT_EQUAL_FATAL(weir__message_socketpair(ends, NULL), 0);
+    posix_spawn_file_actions_init(&actions);
+    /* dup2() onto itself would leave close-on-exec set. */
+    if (ends[1] == HOST_SOCKET)
+        fcntl(ends[1], F_SETFD, 0);
+    else
+        posix_spawn_file_actions_adddup2(&actions, ends[1], HOST_SOCKET);
+    CU_ASSERT_EQUAL_FATAL(posix_spawn(&pid, program != NULL ? program : "./weir-spawner", &actions,
+                                      NULL, argv, environ),
+                          0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid); /* it goes its own way at once */
+    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    hello = hear(ends[0]);
+    CU_ASSERT(hello != NULL && strcmp(text_of(hello, "what"), "hello") == 0
+              && number_of(hello, "pid") > 1);
+    json_decref(hello);
+    return ends[0];
 }
 
 static void stop(int spawner, int job, int grace_ms)
