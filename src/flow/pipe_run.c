@@ -364,15 +364,17 @@ static void job_paused(void *owner, size_t nth, int signal)
 }
 
 /* The job is over, and these stages' ends were never told. */
-static void lose_rest(struct weir_pipe *pipe, enum weir_why why)
+static void lose_rest(void *owner)
 {
+    struct weir_pipe *pipe = owner;
+
     for (size_t i = 0; i < pipe->count; i++) {
         struct weir__pipe_stage *stage = &pipe->stages[i];
 
         if (stage->exited || stage->map != NULL)
             continue;
         weir__result_lost(&stage->report.result);
-        stage->report.result.why = stage->stopping != WEIR_WHY_NONE ? stage->stopping : why;
+        stage->report.result.why = stage->stopping;
         weir__pipe_stage_ended(stage, weir__clock_ns());
         weir__pipe_tell(pipe, (int)i, WEIR_EVENT_STATUS_LOST, 0, NULL, 0);
     }
@@ -383,22 +385,12 @@ static void lose_rest(struct weir_pipe *pipe, enum weir_why why)
     weir__pipe_finish(pipe);
 }
 
-static void job_ended(void *owner)
-{
-    lose_rest(owner, WEIR_WHY_NONE);
-}
-
-static void job_lost(void *owner)
-{
-    lose_rest(owner, WEIR_WHY_HOST_GONE);
-}
-
 const struct weir__job_ops weir__pipe_job_ops = {
     .started = job_started,
     .failed = weir__pipe_job_failed,
     .exited = job_exited,
     .sent = job_sent,
     .paused = job_paused,
-    .ended = job_ended,
-    .lost = job_lost,
+    .ended = lose_rest,
+    .lost = lose_rest,
 };

@@ -385,6 +385,11 @@ void weir__timer_start(weir__timer *timer, int64_t ms)
     uv_timer_start(&timer->uv, timer_fired, (uint64_t)(ms > 0 ? ms + 1 : 0), 0);
 }
 
+void weir__timer_stop(weir__timer *timer)
+{
+    uv_timer_stop(&timer->uv);
+}
+
 void weir__timer_close(weir__timer **timer)
 {
     if (*timer == NULL)

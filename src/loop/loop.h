@@ -62,6 +62,7 @@ typedef void (*weir__timer_callback)(void *data);
 int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
                     weir__timer **timer, struct weir_error *error);
 void weir__timer_start(weir__timer *timer, int64_t ms);
+void weir__timer_stop(weir__timer *timer);
 void weir__timer_close(weir__timer **timer);
 
 #endif

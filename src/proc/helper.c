@@ -32,11 +32,11 @@ extern char **environ;
 
 enum {
     SPAWNER_SOCKET = 3,
-    START_MS = 10000,       /* how long the start of a spawner may take */
-    FIRST_CHECK_MS = 5000,  /* after a start */
-    STOP_CHECK_MS = 1000,   /* after a stop, once it has answered that one */
-    LAST_CHECK_MS = 60000,  /* checks become rarer up to this */
-    KILLED_MS = 2000,       /* how long a killed one may take to be gone */
+    START_MS = 10000,      /* how long the start of a spawner may take */
+    FIRST_CHECK_MS = 5000, /* after a start */
+    STOP_CHECK_MS = 1000,  /* after a stop, once it has answered that one */
+    LAST_CHECK_MS = 60000, /* checks become rarer up to this */
+    KILLED_MS = 2000,      /* how long a killed one may take to be gone */
 };
 
 /* --- Who we are ----------------------------------------------------------------- */
@@ -224,8 +224,8 @@ int weir__helper_attach(struct weir__helper *helper, weir__watch_callback told,
     remember_host(helper);
     status = helper->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
-        status = weir__watch_new(loop, helper->socket, WEIR__READABLE, told, helper,
-                                 &helper->watch, error);
+        status = weir__watch_new(loop, helper->socket, WEIR__READABLE, told, helper, &helper->watch,
+                                 error);
     if (status == 0)
         status = weir__timer_new(loop, tick, helper, &helper->clock, error);
     return status;
@@ -335,12 +335,24 @@ void weir__helper_check_later(struct weir__helper *helper)
     weir__timer_start(helper->clock, helper->check_ms);
 }
 
+void weir__helper_rest(struct weir__helper *helper)
+{
+    if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
+        return;
+    weir__timer_stop(helper->clock);
+    helper->check_ms = 0;
+}
+
 void weir__helper_heard(struct weir__helper *helper, int is_answer)
 {
     helper->silent_ticks = 0;
     if (!is_answer || helper->asked == 0)
         return;
     helper->asked = 0;
+    if (helper->jobs == 0 && !helper->is_leaving) {
+        weir__helper_rest(helper);
+        return;
+    }
     helper->check_ms = helper->check_ms < LAST_CHECK_MS / 2 ? helper->check_ms * 2 : LAST_CHECK_MS;
     weir__timer_start(helper->clock, helper->check_ms);
 }

@@ -43,11 +43,11 @@ struct weir__link;
 struct weir__helper {
     struct weir__helper *next;
     struct weir__link *link;
-    pid_t pid;     /* 0: not known */
-    int is_child;  /* of ours, until we have waited for it */
-    int socket;    /* -1: it is gone */
+    pid_t pid;      /* 0: not known */
+    int is_child;   /* of ours, until we have waited for it */
+    int socket;     /* -1: it is gone */
     int is_leaving; /* nothing more is asked of it */
-    size_t jobs;   /* that are its own */
+    size_t jobs;    /* that are its own */
     weir__watch *watch;
 
     /* The host as it was when this was started. */
@@ -85,6 +85,9 @@ int weir__helper_say(struct weir__helper *helper, const char *text, size_t lengt
 /* Has it prove that it is alive: now, or in some seconds and then at times. */
 void weir__helper_check(struct weir__helper *helper);
 void weir__helper_check_later(struct weir__helper *helper);
+
+/* It has no jobs: nobody waits for anything but an answer that it owes. */
+void weir__helper_rest(struct weir__helper *helper);
 
 /* It has said something; or answered a check. */
 void weir__helper_heard(struct weir__helper *helper, int is_answer);

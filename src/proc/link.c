@@ -180,7 +180,8 @@ static void remove_job(struct weir__link *link, const struct weir__job *gone)
     if (*at == NULL)
         return;
     *at = gone->next;
-    gone->helper->jobs--;
+    if (--gone->helper->jobs == 0)
+        weir__helper_rest(gone->helper);
 }
 
 static int64_t number(const json_t *object, const char *key)

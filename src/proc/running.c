@@ -297,7 +297,7 @@ static void job_lost(void *owner)
     run->job_over = 1;
     if (!run->exited) {
         run->exited = 1;
-        run->result.why = WEIR_WHY_HOST_GONE;
+        run->result.why = run->stopping;
         weir__result_lost(&run->result);
         tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
     }

@@ -273,7 +273,7 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     close(report[FD_WRITE_END]);
     pipecmd_free(command);
     if (pid > 0) {
-        if (!by_vfork) /* else it has executed, or failed, before we go on */
+        if (!by_vfork)                 /* else it has executed, or failed, before we go on */
             setpgid(pid, plan->group); /* on both sides: whoever comes first */
         do
             count = read(report[FD_READ_END], failure, sizeof *failure);

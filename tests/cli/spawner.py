@@ -174,6 +174,61 @@ def a_watcher_that_was_killed_is_replaced(directory):
     process.wait()
 
 
+# --- A spawner that does not answer ----------------------------------------------
+
+# Says its pid, stops its parent, the spawner, and stays.
+STOPS_IT = "echo $$ >child.new; mv child.new child; kill -STOP $PPID; exec sleep 1000"
+
+
+def until_ended(process, directory, *statuses):
+    """Waits for weir, and for the child that it had."""
+    assert process.wait(PATIENCE_S) in statuses, process.returncode
+    child = int(await_file(f"{directory}/child"))
+    await_that(lambda: is_gone(child), "the child lives on")
+    os.unlink(f"{directory}/child")
+
+
+def write_program(directory):
+    with open(f"{directory}/program", "w", encoding="utf-8") as program:
+        program.write(STOPS_IT)
+
+
+@needs("PR_SET_PDEATHSIG")
+def a_deadline_holds_though_the_spawner_is_stopped(directory):
+    write_program(directory)
+    limits = ("--timeout", "500ms", "--grace", "100ms")
+    run = subprocess.run([WEIR, "run", "--json", *limits, "--", "sh", "program"], check=False, cwd=directory,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
+    told = json.loads(run.stdout)
+    assert run.returncode == 124 and told["end"] == "status_lost" and told["why"] == "timeout", told
+    child = int(await_file(f"{directory}/child"))
+    await_that(lambda: is_gone(child), "the child lives on")
+    os.unlink(f"{directory}/child")
+    until_ended(start(directory, "pipe", *limits, "sh program", "cat"), directory, 124)
+    with open(f"{directory}/in", "w", encoding="utf-8") as records:
+        records.write("1\n2\n")
+    until_ended(start(directory, "map", "-j1", *limits, "--input", "in", "--", "sh", "program"), directory, 124)
+    until_ended(start(directory, "call", "--timeout", "500ms", "-w", "sh program", "any"), directory, 124, 125)
+
+
+@needs("PR_SET_PDEATHSIG")
+def so_do_sigterm_and_sigint(directory):
+    write_program(directory)
+    for words in (["run", "--", "sh", "program"], ["pipe", "sh program", "cat"],
+                  ["call", "-w", "sh program", "any"], ["serve", "-s", "socket", "-j1", "-w", "sh program"]):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = start(directory, *words)
+            await_file(f"{directory}/child")
+            process.send_signal(number)
+            until_ended(process, directory, 0, 125, 128 + number, -number)
+
+
+@needs("PR_SET_PDEATHSIG")
+def a_program_that_ends_is_missed_though_the_spawner_is_stopped(directory):
+    process = start(directory, "run", "--", "sh", "-c", "kill -STOP $PPID; exit 3")
+    assert process.wait(PATIENCE_S) == 125, process.returncode
+
+
 # --- As the first process ---------------------------------------------------------
 
 FIRST = ["unshare", "-pf", "--mount-proc"]
@@ -217,6 +272,9 @@ def as_process_1_weir_has_the_programs_status():
 
 
 run_cases([
+    a_deadline_holds_though_the_spawner_is_stopped,
+    so_do_sigterm_and_sigint,
+    a_program_that_ends_is_missed_though_the_spawner_is_stopped,
     as_process_1_weir_reaps_what_it_adopts,
     as_process_1_weir_has_the_programs_status,
     what_is_left_ends_when_weir_and_its_spawner_are_killed_together,

@@ -911,7 +911,7 @@ static void when_the_spawner_is_killed_jobs_are_lost_and_the_next_run_works(void
     for (int i = 0; i < 3; i++)
         await_calls(weir, &ends[i].calls, 1);
     CU_ASSERT_EQUAL(ends[0].result.end, WEIR_STATUS_LOST);
-    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_WHY_HOST_GONE);
+    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_WHY_NONE);
     CU_ASSERT_EQUAL(ends[0].result.code, 0);
     CU_ASSERT_EQUAL(ends[0].result.signal, 0);
     CU_ASSERT_EQUAL(weir_result_status(&ends[0].result), 125);
