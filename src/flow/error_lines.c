@@ -19,6 +19,8 @@ void weir__error_lines_feed(struct weir__error_lines *errors, const char *bytes,
     struct weir_line line;
     int status;
 
+    if (errors->tell == NULL) /* nobody wants these lines */
+        return;
     if (errors->lines == NULL || weir_lines_feed(errors->lines, bytes, length, NULL) < 0) {
         line = (struct weir_line){.bytes = no_memory, .length = sizeof no_memory - 1};
         errors->tell(errors->owner, &line);
