@@ -370,8 +370,11 @@ int cmd_serve(int argc, char **argv)
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         errand.values.limits[i] = WEIR_NO_LIMIT;
     status = cli_parse(&cli_serve, argc, argv, &errand.values, &errand.parsed);
-    if (status != CLI_GO_ON)
+    if (status != CLI_GO_ON) {
+        free(errand.values.workers.items);
+        free(errand.values.env.items);
         return status;
+    }
     status = serve(&errand);
     leave_place(&errand);
     weir__server_close(&errand.server, status == 0 ? FLUSH_MS : 0);
