@@ -48,7 +48,8 @@ static int is_full(const struct weir__lane *lane)
     }
     return count >= options->window || bytes >= options->window_bytes
            || count * lane->reply_size >= options->window_bytes
-           || weir__worker_unsent(&lane->worker) >= options->window_bytes;
+           || weir__worker_unsent(&lane->worker) >= options->window_bytes
+           || weir__worker_unsent(&lane->worker) >= WEIR__LANE_UNSENT;
 }
 
 int weir__lane_is_full(const struct weir__lane *lane)

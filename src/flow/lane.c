@@ -17,6 +17,7 @@ enum {
     SURE_WINDOW = 64,       /* a new lane begins with no more, however fast others are */
     LAST_WORD_MS = 500,     /* a late worker whose input has ended has so long to end, too */
     STDERR_KEPT = 4096,
+    FLUSH_SIZE = 128 * 1024,
     MAX_REPLY = 64 * 1024 * 1024,
 };
 
@@ -78,6 +79,8 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
         if (lane->partial.length > lane->longest_line)
             weir__lane_desync(lane);
     }
+    if (map->out.replies.length >= FLUSH_SIZE)
+        weir__map_output_flush(map); /* what is written needs no memory */
     if (lane->answered > answered)
         note_pace(lane, now_ns, waited_ns, lane->done > done ? (size_t)(lane->done - done) : 1,
                   answered == 0);
@@ -261,6 +264,8 @@ static void send(struct weir__lane *lane, struct weir__record *record)
         weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to send records");
         weir__map_fail(map, &error);
     }
+    if (weir__worker_unsent(&lane->worker) >= WEIR__LANE_UNSENT)
+        weir__worker_flush(&lane->worker);
 }
 
 size_t weir__lane_fill(struct weir__lane *lane, size_t count)

@@ -53,6 +53,8 @@ struct weir__speech {
     void (*free)(struct weir__lane *lane);
 };
 
+enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe takes no more */
+
 extern const struct weir__speech weir__speech_lines, weir__speech_keyed, weir__speech_calls;
 
 /* A place for a worker: when the next one may be started there. */

@@ -64,6 +64,8 @@ struct weir__map_run {
     int is_paused;         /* the output is full: nothing is read of the workers */
     int is_stalled;        /* what waits in order is too much: no more is taken */
     int64_t stalled_since_ns;
+    uint64_t next;         /* the first record that has not settled, */
+    int64_t next_since_ns; /* and since when */
     uint64_t sent;         /* of the output, when it was seen to move last: that was at */
     int64_t sent_since_ns; /* this time */
 };

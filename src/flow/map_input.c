@@ -10,13 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "flow/map.h"
 
 enum {
-    READ_SIZE = 256 * 1024,
-    TURN_SIZE = 16 * READ_SIZE,
+    READ_SIZE = 128 * 1024,
+    TURN_SIZE = 32 * READ_SIZE,
+    AHEAD_SIZE = 256 * 1024,
+    AHEAD_MS = 100, /* then twice as much */
+    AHEAD_STEPS = 9,
 };
 
 static void can_read(void *data, int bits)
@@ -114,6 +118,20 @@ void weir__map_input_turn(struct weir_map *map)
     map->in.is_behind = 0;
 }
 
+/* So much may wait for a record: little at first, as most are only a moment behind others,
+ * and soon as much as was asked for. */
+static int is_far_ahead(const struct weir_map *map)
+{
+    size_t waiting = weir__order_waiting(&map->order);
+    int64_t held_ms;
+
+    if (waiting < AHEAD_SIZE)
+        return 0;
+    held_ms = (weir__clock_ns() - map->run.next_since_ns) / 1000000;
+    return held_ms < (int64_t)AHEAD_STEPS * AHEAD_MS
+           && waiting >= (size_t)AHEAD_SIZE << held_ms / AHEAD_MS;
+}
+
 static int next(struct weir_map *map, struct weir__record **record)
 {
     struct weir__record *found;
@@ -122,7 +140,7 @@ static int next(struct weir_map *map, struct weir__record **record)
     while (map->end.status == 0) {
         int status;
 
-        if (weir__order_is_full(&map->order, map->options.reorder_bytes)
+        if (weir__order_is_full(&map->order, map->options.reorder_bytes) || is_far_ahead(map)
             || weir__map_output_is_full(map))
             return 0;
         status = weir__records_next(&map->in.records, &found, &error);

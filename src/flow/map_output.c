@@ -15,8 +15,8 @@
 #include "flow/map.h"
 
 enum {
-    FULL = 1024 * 1024, /* so much waits for a slow reader: no more is taken */
-    GENTLE = 4096,      /* see proc/relay.c */
+    FULL = 256 * 1024, /* so much waits for a slow reader: no more is taken */
+    GENTLE = 4096,     /* see proc/relay.c */
 };
 
 /* --- Opening -------------------------------------------------------------- */

@@ -241,6 +241,15 @@ static void watch_stall(struct weir_map *map)
     map->run.is_stalled = held;
 }
 
+/* Since when the same record has held the output back. */
+static void watch_next(struct weir_map *map)
+{
+    if (map->run.next == map->order.next && map->run.next_since_ns > 0)
+        return;
+    map->run.next = map->order.next;
+    map->run.next_since_ns = weir__clock_ns();
+}
+
 /* A paused reader of ours pauses the workers: their replies have no place. */
 static void pause_lanes(struct weir_map *map)
 {
@@ -314,6 +323,7 @@ static void pump(struct weir_map *map)
         return;
     map->run.is_pumping = 1;
     weir__map_input_turn(map);
+    watch_next(map);
     while (map->run.again) {
         map->run.again = map->in.is_wanted = 0;
         free_gone_lanes(map);

@@ -49,7 +49,7 @@ struct weir__record {
     char bytes[];
 };
 
-enum { WEIR__SPARE_SIZES = 16 };
+enum { WEIR__SPARE_SIZES = 32 };
 
 struct weir__records {
     size_t max_record;
