@@ -290,7 +290,7 @@ def made(case):
         os.mkdir(os.path.join(directory, "d"))
         case(directory)
 
-    with_directory.__name__ = "an allocation fails in " + case.__name__.rstrip("_")
+    with_directory.__name__ = "an_allocation_fails_in_" + case.__name__.rstrip("_")
     return with_directory
 
 
