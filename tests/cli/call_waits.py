@@ -295,6 +295,7 @@ def a_server_of_another_user_is_sent_nothing(directory):
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
+            signal.alarm(PATIENCE_S)
             server = socket.socket(socket.AF_UNIX)
             server.bind(path)
             os.chmod(path, 0o777)
