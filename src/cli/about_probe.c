@@ -27,7 +27,8 @@ const struct cli_option probe_options[PROBE_OPTION_COUNT] = {
                 "regular expression whose named groups become facts) or `json` (names of facts, "
                 "each with a JSON pointer into what it prints). A `version` among them is the "
                 "tool's; with neither it is the first one printed. A file that cannot be used "
-                "ends weir with 2, before anything is run.",
+                "ends weir with 2, before anything is run. A FIFO is waited for as long as --timeout "
+                "says, or a minute.",
     },
     [PROBE_LIST] = {
         .name = "list", .kind = CLI_FLAG, .offset = AT(list),

@@ -10,6 +10,7 @@
 #include <weir/weir.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "cli/about_probe.h"
 #include "cli/document.h"
 #include "cli/files.h"
@@ -22,6 +23,8 @@
 #include "proc/result.h"
 
 extern char **environ;
+
+enum { DOCUMENTS_MS = 60000 }; /* for reading all of them, where no --timeout is given */
 
 struct errand {
     struct probe_values values;
@@ -331,10 +334,16 @@ int cmd_probe(int argc, char **argv)
         status = check(&errand);
     if (status == 0)
         status = output_check(&cli_probe, CLI_FAILED);
+    /* Documents may come through a FIFO. */
+    output_set_deadline(weir__clock_ns(), cli_given(&errand.parsed, PROBE_TIMEOUT)
+                                              ? errand.values.timeout_ms
+                                              : DOCUMENTS_MS);
     if (status == 0 && !errand.values.compare && errand.values.contract != NULL)
         status = probe_contract_read(errand.values.contract, &errand.contract);
     if (status == 0)
         status = read_detectors(&errand);
+    if (!errand.values.compare) /* which reads more */
+        output_set_deadline(0, WEIR_FOREVER);
     if (status == 0)
         status = choose_detectors(&errand);
     if (status == 0 && errand.values.list)

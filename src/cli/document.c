@@ -18,11 +18,13 @@
 /* Returns 0, or an errno. */
 static int read_all(int fd, struct weir__buffer *text)
 {
-    enum { PIECE = 64 * 1024 };
+    enum { PIECE = 64 * 1024, MOST = 64 * 1024 * 1024 };
     ssize_t count = 1;
     int failed;
 
     while (count != 0) {
+        if (text->length > MOST)
+            return EFBIG;
         if (weir__buffer_reserve(text, PIECE, NULL) < 0)
             return ENOMEM;
         failed = output_wait(fd, POLLIN);

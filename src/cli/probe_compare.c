@@ -189,6 +189,7 @@ int probe_compare(const struct probe_values *values, const struct cli_list *word
     struct pair pair = {.values = values};
     int status = read_pair(&pair, words);
 
+    output_set_deadline(0, WEIR_FOREVER);
     if (status == 0)
         status = compare(&pair, words);
     weir__comparison_clear(&pair.comparison);

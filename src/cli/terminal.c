@@ -66,7 +66,7 @@ static void set_foreground(const struct terminal *terminal, pid_t group)
 static void set_modes(const struct terminal *terminal, const struct termios *modes)
 {
     signals_hold_ttou(1);
-    tcsetattr(terminal->fd, TCSADRAIN, modes);
+    tcsetattr(terminal->fd, TCSANOW, modes);
     signals_hold_ttou(0);
 }
 

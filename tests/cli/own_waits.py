@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""What weir itself reads and tells, where the other side does not come.  Prints TAP.
+own_waits.py WEIR SRCDIR
+"""
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
+from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+
+WORKER = ("import json, sys\n"
+          "for line in sys.stdin:\n"
+          "    call = json.loads(line)\n"
+          "    if call['method'] == 'weir/hello':\n"
+          "        result = {'version': 1, 'methods': {'f': {}}}\n"
+          "        print(json.dumps({'jsonrpc': '2.0', 'id': call['id'], 'result': result}), flush=True)\n")
+
+
+def run(*words, **how):
+    return subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE_S, **how)
+
+
+def a_document_in_a_fifo_that_nobody_writes_has_a_clock(directory):
+    fifo = os.path.join(directory, "fifo")
+    os.mkfifo(fifo)
+    for option in ("--contract", "--detector"):
+        ended = run("probe", option, fifo, "--only", "make", "--timeout", "300ms")
+        assert ended.returncode == 2 and fifo.encode() in ended.stderr, ended
+        process = subprocess.Popen([WEIR, "probe", option, fifo, "--only", "make"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process.terminate()  # before it waits, or while it does
+        assert process.wait(PATIENCE_S) in (-signal.SIGTERM, 143)
+    process = subprocess.Popen([WEIR, "probe", "--compare", fifo, fifo], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) in (-signal.SIGINT, 130)
+
+
+def a_document_in_a_fifo_that_somebody_writes_is_read(directory):
+    fifo = os.path.join(directory, "fifo")
+    os.mkfifo(fifo)
+    process = subprocess.Popen([WEIR, "probe", "--contract", fifo, "--only", "make", "--json"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with open(fifo, "w", encoding="utf-8") as file:
+        file.write('{"type": "object"}')
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0 and b'"contract"' in out, (out, err)
+
+
+def a_document_without_end_is_given_up():
+    for words in (("probe", "--contract", "/dev/zero"), ("pipe", "-f", "/dev/zero"),
+                  ("probe", "--detector", "/dev/zero"), ("probe", "--compare", "/dev/zero", "/dev/zero")):
+        ended = run(*words)
+        assert ended.returncode == 2 and b"File too large" in ended.stderr, (words, ended)
+
+
+def a_service_manager_that_does_not_read_keeps_nobody(directory):
+    path = os.path.join(directory, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        manager.bind(path)
+        other.setblocking(False)
+        try:
+            while True:
+                other.sendto(b"x" * 1000, path)
+        except BlockingIOError:
+            pass
+        worker = os.path.join(directory, "worker.py")
+        with open(worker, "w", encoding="utf-8") as file:
+            file.write(WORKER)
+        process = subprocess.Popen([WEIR, "serve", "-s", f"{directory}/s", "-w", f"{sys.executable} {worker}"],
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   env=dict(os.environ, NOTIFY_SOCKET=path))
+        for line in process.stderr:
+            if line == b"ready\n":
+                break
+        process.terminate()
+        process.stderr.close()
+        try:
+            assert process.wait(PATIENCE_S) == 0, process.returncode
+        finally:
+            process.kill()
+
+
+def audit_reads_regular_files_alone(directory):
+    fifo = os.path.join(directory, "fifo")
+    os.mkfifo(fifo)
+    for verb in ("verify", "show"):
+        for path in (fifo, "/dev/zero", directory):
+            ended = run("audit", verb, path)
+            assert ended.returncode == 2, (verb, path, ended)
+    long = os.path.join(directory, "long")
+    with open(long, "wb") as file:
+        file.write(b'{"weir":1,' + b'"x":"' + b"a" * (80 << 20) + b'"}\n')
+    for verb in ("verify", "show"):
+        ended = run("audit", verb, long)
+        assert ended.returncode == 1 and len(ended.stdout + ended.stderr) < 2000, ended
+
+
+run_cases([
+    a_document_in_a_fifo_that_nobody_writes_has_a_clock,
+    a_document_in_a_fifo_that_somebody_writes_is_read,
+    a_document_without_end_is_given_up,
+    a_service_manager_that_does_not_read_keeps_nobody,
+    audit_reads_regular_files_alone,
+])
