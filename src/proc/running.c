@@ -11,6 +11,8 @@
 #include "proc/context.h"
 #include "proc/result.h"
 
+enum { MOMENT_MS = 1000 }; /* for a reader of ours to go on, once the time is up */
+
 /* --- The end -------------------------------------------------------------- */
 
 static void close_output(struct weir__run_output *output)
@@ -111,7 +113,10 @@ static void stop_rest(struct weir_run *run)
 void weir__run_drained(void *data)
 {
     struct weir_run *run = data;
+    int64_t patience_ms = run->options.drain_ms;
 
+    if (run->hurried && patience_ms > MOMENT_MS)
+        patience_ms = MOMENT_MS;
     for (int i = 0; i < OUTPUTS; i++) {
         struct weir__run_output *output = &run->outputs[i];
 
@@ -122,7 +127,7 @@ void weir__run_drained(void *data)
 
             output->moved = output->relay.moved;
             if (is_slow) {
-                weir__timer_start(run->drain, run->options.drain_ms); /* our reader is */
+                weir__timer_start(run->drain, patience_ms); /* our reader is */
                 continue;
             }
             run->result.why = run->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
