@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum { WHOLE_SIZE = 4096, ESCAPE_SIZE = 12 };
 
 /* What formats text and is not seen (general category Cf, and the separators Zl and Zp), but
@@ -32,26 +34,14 @@ static int is_seen(uint32_t character)
  * there is none. */
 static size_t read_character(const unsigned char *text, size_t length, uint32_t *character)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = text[0] < 0x80   ? 1
-                  : text[0] < 0xC2 ? 0
-                  : text[0] < 0xE0 ? 2
-                  : text[0] < 0xF0 ? 3
-                  : text[0] < 0xF5 ? 4
-                                   : 0;
+    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xE0 ? 2 : text[0] < 0xF0 ? 3 : 4;
 
-    if (size == 0 || size > length)
+    if (size > length || !weir__utf8_valid(text, size))
         return 0;
     *character = size == 1 ? text[0] : text[0] & (0x7Fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
+    for (size_t i = 1; i < size; i++)
         *character = *character << 6 | (text[i] & 0x3F);
-    }
-    return *character < least[size] || *character > 0x10FFFF
-                   || (*character >= 0xD800 && *character <= 0xDFFF)
-               ? 0
-               : size;
+    return size;
 }
 
 static int write_escape(char to[ESCAPE_SIZE], uint32_t character)

@@ -159,7 +159,7 @@ static void print_outcome(const json_t *record)
     else
         weir__sentence(text, sizeof text, "%.20s %" JSON_INTEGER_FORMAT, outcome,
                        json_integer_value(code));
-    printf("%-15s", text);
+    cli_put(stdout, "%-15s", text);
 }
 
 static void print_readable(const json_t *record)

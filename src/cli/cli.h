@@ -81,8 +81,8 @@ int cli_bad_usage(const struct cli_command *command, const char *format, ...)
  * characters that are not printable are escaped, and none looks like a message of weir's. */
 void cli_say_lines(const char *text, size_t length);
 
-/* Prints a piece of a line, escaped as a message is.  What people read on stdout goes this way
- * wherever others have a word in it. */
+/* Prints a piece of a line, escaped as a message is; a line feed at the end of format is one.  What
+ * people read on stdout goes this way wherever others have a word in it. */
 void cli_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which

@@ -105,8 +105,8 @@ static void print_sound(const struct errand *errand)
         printf(" in %zu files", errand->log.count);
     printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished\n", verdict->started,
            verdict->ended, unfinished);
-    printf("made: %s%s%s\n", weir__audit_key_algorithm(&errand->key),
-           *id != '\0' ? " under the key " : ", without a key", id);
+    cli_put(stdout, "made: %s%s%s\n", weir__audit_key_algorithm(&errand->key),
+            *id != '\0' ? " under the key " : ", without a key", id);
 }
 
 static void print_fault(const struct errand *errand)
@@ -118,8 +118,8 @@ static void print_fault(const struct errand *errand)
         printf("%" PRIu64 ":", verdict->line);
     cli_put(stdout, " %s: %s", weir__audit_fault_name(verdict->fault), verdict->sentence);
     putchar('\n');
-    printf("before that: %" PRIu64 " record%s\n", verdict->records,
-           verdict->records == 1 ? " holds" : "s hold");
+    cli_put(stdout, "before that: %" PRIu64 " record%s\n", verdict->records,
+            verdict->records == 1 ? " holds" : "s hold");
 }
 
 static int carry_out_verify(struct errand *errand)
@@ -140,7 +140,7 @@ static int carry_out_verify(struct errand *errand)
         print_sound(errand);
     else
         print_fault(errand);
-    printf("last: %s\n", errand->verdict.last.hash);
+    cli_put(stdout, "last: %s\n", errand->verdict.last.hash);
     if (errand->verdict.is_tail && errand->verdict.file + 1 == errand->log.count)
         cli_say(&cli_audit, "nothing is appended until --repair-tail has cut that");
     return errand->verdict.fault == WEIR__AUDIT_SOUND ? CLI_OK : 1;

@@ -99,13 +99,13 @@ static void print_difference(const struct weir__difference *difference, int widt
 {
     printf("%c ", difference->within ? ' ' : '!');
     probe_print_safe(difference->place, stdout);
-    printf("%*s  ",
-           width - (int)strlen(difference->place) > 0 ? width - (int)strlen(difference->place) : 0,
-           "");
+    cli_put(stdout, "%*s  ",
+            width - (int)strlen(difference->place) > 0 ? width - (int)strlen(difference->place) : 0,
+            "");
     print_value(difference->a);
     fputs(" -> ", stdout);
     print_value(difference->b);
-    printf("  (%s", weir__difference_name(difference->kind));
+    cli_put(stdout, "  (%s", weir__difference_name(difference->kind));
     if (difference->allowed != NULL)
         cli_put(stdout, "; %s is allowed", difference->allowed);
     puts(")");

@@ -76,7 +76,7 @@ void probe_contract_print(const json_t *report, FILE *out)
     if (count == 0)
         fputs(" holds\n", out);
     else
-        fprintf(out, " is broken in %" JSON_INTEGER_FORMAT " place%s\n", count,
+        cli_put(out, " is broken in %" JSON_INTEGER_FORMAT " place%s\n", count,
                 count == 1 ? "" : "s");
     json_array_foreach(findings, index, finding)
     {

@@ -78,7 +78,7 @@ static void print_tool(const char *name, const json_t *tool, FILE *out)
     {
         const char *path = text_of(item, "path");
 
-        fprintf(out, "%-12s ! ", "");
+        cli_put(out, "%-12s ! ", "");
         if (differ(path, winner)) {
             probe_print_safe(path, out);
             fputs(": ", out);
@@ -94,7 +94,7 @@ static void print_change(const json_t *change, FILE *out)
     const json_t *after = json_object_get(change, "after");
     const char *sign = json_is_null(before) ? "+" : json_is_null(after) ? "-" : "~";
 
-    fprintf(out, "  %s ", sign);
+    cli_put(out, "  %s ", sign);
     probe_print_safe(text_of(change, "name"), out);
     if (!json_is_null(after)) {
         fputc('=', out);
@@ -115,7 +115,7 @@ static void print_child(const char *name, const json_t *child, FILE *out)
     } else if (count == 0) {
         fputs("sees all of it", out);
     } else {
-        fprintf(out, "sees %zu variable%s otherwise:", count, count == 1 ? "" : "s");
+        cli_put(out, "sees %zu variable%s otherwise:", count, count == 1 ? "" : "s");
         for (size_t i = 0; i < count; i++) {
             fputc(' ', out);
             probe_print_safe(text_of(json_array_get(json_object_get(child, "changed"), i), "name"),

@@ -19,9 +19,8 @@ enum { LINES_MOST = 256 * 1024 }; /* bytes of a traceback, at most */
 static void say(const struct cli_command *command, int waits, const char *format, va_list args)
 {
     char line[4096];
-    size_t used = command != NULL
-                      ? weir__sentence(line, sizeof line, "%s: ", help_words(command).text)
-                      : 0;
+    size_t used =
+        command != NULL ? weir__sentence(line, sizeof line, "%s: ", help_words(command).text) : 0;
 
     used += weir__sentence_list(line + used, sizeof line - used - 1, format, args);
     line[used++] = '\n';
@@ -71,12 +70,19 @@ int cli_bad_usage(const struct cli_command *command, const char *format, ...)
 
 void cli_put(FILE *out, const char *format, ...)
 {
+    size_t length = strlen(format), used;
+    int ends_line = length > 0 && format[length - 1] == '\n';
     char piece[4096];
     va_list args;
 
     va_start(args, format);
-    fwrite(piece, 1, weir__sentence_list(piece, sizeof piece, format, args), out);
+    used = weir__sentence_list(piece, sizeof piece, format, args);
     va_end(args);
+    if (ends_line && used >= 2 && memcmp(piece + used - 2, "\\n", 2) == 0)
+        used -= 2;
+    fwrite(piece, 1, used, out);
+    if (ends_line)
+        fputc('\n', out);
 }
 
 void cli_say_lines(const char *text, size_t length)

@@ -71,7 +71,7 @@ void weir__fault(struct weir__faults *faults, size_t node, enum weir__fault_at a
     if (fault.order >= WEIR__FAULTS_KEPT || position == NULL)
         return;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    weir__sentence_list(message, sizeof message, format, args);
     va_end(args);
     fault.at = at == WEIR__AT_KEY ? position->key_at : position->value_at;
     pointer = weir__positions_pointer(&faults->positions, node);

@@ -35,7 +35,7 @@ void weir__map_notice(struct weir_map *map, enum weir__notice which, const char 
         return;
     map->news.noticed |= 1U << which;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    weir__sentence_list(text, sizeof text, format, args);
     va_end(args);
     weir__context_tell(map->life.weir, (struct weir_event){
                                            .kind = WEIR_EVENT_NOTICE,

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/facility.h"
 #include "base/fd.h"
+#include "base/printable.h"
 #include "base/socket_address.h"
 #include "base/strays.h"
 #include "pool/session.h"
@@ -217,7 +218,7 @@ static void __attribute__((format(printf, 2, 3))) send_away(int fd, const char *
     va_list args;
 
     va_start(args, format);
-    vsnprintf(sentence, sizeof sentence, format, args);
+    weir__sentence_list(sentence, sizeof sentence, format, args);
     va_end(args);
     if (weir__write_error(&line, weir__slice_of("null"), -33005, sentence,
                           (struct weir__slice){NULL, 0})

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json_parse.h"
+#include "base/printable.h"
 #include "base/units.h"
 #include "probe/detector.h"
 #include "text/positions.h"
@@ -45,7 +46,7 @@ static int refuse(const struct reader *reader, const char *pointer, const char *
     va_list args;
 
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    weir__sentence_list(what, sizeof what, format, args);
     va_end(args);
     if (at != NULL)
         weir__place_move(&place, reader->text, at->value_at);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "probe/schema_inner.h"
 
 struct node *weir__node_at(const struct weir__schema *schema, size_t index)
@@ -76,7 +77,7 @@ int weir__check_fail(struct compiler *compiler, const struct check *check, const
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    weir__sentence_list(text, sizeof text, format, arguments);
     va_end(arguments);
     weir__fail(compiler->error, WEIR_ERR_SPEC, 0, "%.200s: %s", pointer != NULL ? pointer : "",
                text);
