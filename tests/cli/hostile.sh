@@ -86,17 +86,17 @@ check "exit 255, 127 and 124 are the program's own" own_statuses
 
 check "TERM obeyed: 124, what it said is kept" document 124 \
     'd["stdout"]["text"] == "partial" and d["signal"] == "SIGTERM" and d["stopped_with"] == ["SIGTERM"]' \
-    --timeout 300ms -- "$children/says_and_stays" partial
+    --timeout 1s -- "$children/says_and_stays" partial
 check "TERM ignored: KILL after the grace, and told" document 124 \
     'd["signal"] == "SIGKILL" and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] >= 490' \
-    --timeout 300ms --grace 200ms "$children/ignores_term"
+    --timeout 1s --grace 200ms "$children/ignores_term"
 check "stopped: killed in time" document 124 'd["why"] == "timeout" and d["stdout"]["text"] == "stopping\n"' \
-    --timeout 300ms --grace 100ms "$children/stops_itself"
+    --timeout 1s --grace 100ms "$children/stops_itself"
 
 # --- 6: who holds the pipe ---
 
 check "a background process does not hold up the deadline" document 0 \
-    'd["stdout"]["abandoned"] and gone(d["stdout"]["text"])' --timeout 500ms --drain 1h "$children/leaves_behind" background
+    'd["stdout"]["abandoned"] and gone(d["stdout"]["text"])' --timeout 2s --drain 1h "$children/leaves_behind" background
 holder() {
     document 0 'd["stdout"]["abandoned"] and gone(d["stdout"]["text"]) and d["holder"]["pid"] == int(d["stdout"]["text"]) and "leaves_behind" in d["holder"]["command"]' \
         --drain 100ms "$children/leaves_behind" "$1"

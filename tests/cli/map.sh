@@ -204,7 +204,7 @@ check "--retries 0: one failure is enough" eval \
 check "one that does it only once is answered" eval '
     ONCE=$work/once && export ONCE && told 0 "d[\"crashes\"] == 1 and d[\"redelivered\"] >= 1" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
 check "--record-timeout: one that takes too long" eval '
-    told 1 "d[\"timeouts\"] >= 1 and d[\"dead\"] == 1" --record-timeout 300ms --retries 0 --dead-letter "$dead" -- "$work/sleeps" <"$work/ten" &&
+    told 1 "d[\"timeouts\"] >= 1 and d[\"dead\"] == 1" --record-timeout 2s --retries 0 --dead-letter "$dead" -- "$work/sleeps" <"$work/ten" &&
     letters "l[0][\"record\"] == 3 and l[0][\"reason\"] == \"timeout\"" && same 9 "$(wc -l <"$out" | tr -d " ")"'
 check "a line that is not JSON is nobody's reply" eval '
     told 1 "d[\"desyncs\"] >= 1 and d[\"dead\"] == 1" --dead-letter "$dead" -- "$work/noisy" <"$work/ten" &&
@@ -341,8 +341,8 @@ elif case == "unread":
     weir_map = start("--timeout", "300ms", "--grace", "100ms", worker=["sh", "-c", "yes >&2"], stdin=many(), stderr=unread())
     assert wait(weir_map) == 124
 elif case == "slow reader":
-    weir_map = start("--record-timeout", "100ms", worker=["cat"], stdin=many())
-    time.sleep(0.5)  # many times what a record may take, if it were the workers' time
+    weir_map = start("--record-timeout", "1s", worker=["cat"], stdin=many())
+    time.sleep(2.5)  # many times what a record may take, if it were the workers' time
     assert weir_map.stdout.read() == open(f"{work}/many", "rb").read()
     assert wait(weir_map) == 0
     assert json.load(open(f"{work}/doc.json"))["timeouts"] == 0

@@ -67,11 +67,11 @@ plan 19
 check "its noise is stderr, nothing else" eval \
     'map 0 -j2 --launcher "$far node7" -- cat && cmp "$work/ten" "$out" && has "added '\''node7'\''" "$err" && json "not stops and remotes_are_gone"'
 check_linux /proc "a worker that is given up: only the launcher is signalled, after the stop command" eval '
-    map 1 -j1 --start-timeout 60s --record-timeout 500ms --retries 0 --grace 1s --dead-letter "$dead" --launcher "$far node7" --launcher-stop "$stop" -- "$work/sleeps" &&
+    map 1 -j1 --start-timeout 60s --record-timeout 2s --retries 0 --grace 1s --dead-letter "$dead" --launcher "$far node7" --launcher-stop "$stop" -- "$work/sleeps" &&
     json "d[\"dead\"] == 1 and d[\"timeouts\"] >= 1 and remotes_are_gone and stops and set(stops) <= set(jobs)
         and [\"helper\", \"term\"] not in log and log.index([\"term\"]) > log.index([\"stop\", stops[0]])"'
 check_linux /proc "... and without one, too" eval '
-    map 1 -j1 --start-timeout 60s --record-timeout 500ms --retries 0 --grace 1s --dead-letter "$dead" --launcher "$far node7" -- "$work/sleeps" &&
+    map 1 -j1 --start-timeout 60s --record-timeout 2s --retries 0 --grace 1s --dead-letter "$dead" --launcher "$far node7" -- "$work/sleeps" &&
     json "d[\"dead\"] == 1 and remotes_are_gone and [\"term\"] in log and [\"helper\", \"term\"] not in log"'
 check "a link that is lost: 255 is a crash, the records go out again, the stop command is run" eval '
     map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "$stop" -- cat && cmp "$work/ten" "$out" &&

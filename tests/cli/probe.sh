@@ -275,12 +275,12 @@ cut() { with_conda cut && holds 't["conda"]["state"] == "failed"' 'all(r["code"]
 hang() {
     printf '#!/bin/sh\necho "GNU Make 4.3"\n' | program "$work/d" make
     manners=hang
-    path=$work/conda:$work/d:$tools probe hang --timeout 500ms --only conda --only make &&
+    path=$work/conda:$work/d:$tools probe hang --timeout 2s --only conda --only make &&
         holds 't["conda"]["state"] == "failed" and t["make"]["state"] == "ok"' \
             'all(r["why"] == "timeout" and "SIGKILL" in r["stopped_with"] for r in t["conda"]["runs"])'
 }
 lock() {
-    with_conda lock --timeout 500ms &&
+    with_conda lock --timeout 2s &&
         holds 'all(r["why"] == "timeout" for r in t["conda"]["runs"])' \
             'all("LOCKERROR" in p["text"] for p in t["conda"]["problems"])'
 }

@@ -94,9 +94,9 @@ check "125: no such directory" eval 'run 125 --cwd /no/such -- true && has "/no/
 check "124: timed out" eval \
     'run 124 --timeout 50ms -- sleep 1000 && has "weir run: sleep: timed out" "$err"'
 check "124: put out nothing for too long, while what it did put out was passed on" eval \
-    'run 124 --idle 300ms -- sh -c "echo early; exec sleep 1000" && same early "$(cat "$out")"'
+    'run 124 --idle 2s -- sh -c "echo early; exec sleep 1000" && same early "$(cat "$out")"'
 check "who puts out something now and then is not idle" \
-    run 9 --idle 600ms -- sh -c 'for i in 1 2 3 4 5 6; do echo; sleep 0.2; done; exit 9'
+    run 9 --idle 2s -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo; sleep 0.2; done; exit 9'
 check "in time is in time" run 7 --timeout 1000 --idle 1000 -- sh -c 'exit 7'
 
 # --- The document ---
@@ -114,8 +114,8 @@ check "--json: input is none unless given" eval \
 check "--json: timed out" told 124 'd["why"] == "timeout" and d["signal"] == "SIGTERM"
     and d["stopped_with"] == ["SIGTERM"]' --timeout 50ms -- sleep 1000
 check "--json: killed after the grace" told 124 'd["signal"] == "SIGKILL"
-    and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] < 4000' \
-    --timeout 300ms --grace 50ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+    and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] < 6000' \
+    --timeout 1s --grace 50ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
 check "--json: not started" told 127 'd["end"] == "not_started" and d["step"] == "exec"
     and d["errno"] == "ENOENT" and d["pid"] is None' -- no-such-program
 check "--json: no such directory" told 125 'd["step"] == "chdir" and d["errno"] == "ENOENT"' \
