@@ -67,7 +67,15 @@ struct weir_output {
     char *spooled;      /* path of the file with all bytes; NULL: none.  The caller removes it */
 };
 
-enum { WEIR_SIGNALS_SENT = 4 };
+enum { WEIR_SIGNALS_SENT = 4, WEIR_SURVIVORS = 4 };
+
+/* A process of the job that SIGKILL did not end. */
+struct weir_survivor {
+    pid_t pid;
+    int sys_errno; /* EPERM: it runs as another user, and our signals to it are refused;
+                      EBUSY: it is stuck in the kernel */
+    char command[256];
+};
 
 struct weir_result {
     char **argv; /* NULL-terminated */
@@ -80,7 +88,8 @@ struct weir_result {
     int signal;            /* with WEIR_SIGNALED */
     enum weir_step step;   /* with WEIR_NOT_STARTED; NONE: it was not tried, see why */
     int sys_errno;         /* with WEIR_NOT_STARTED; 0: it was not tried */
-    char interpreter[200]; /* the "#!" interpreter that is missing, or "" */
+    char interpreter[200]; /* the "#!" interpreter that is missing; with WEIR_STEP_LIMIT the limit,
+                              as in "files=4096 (the hard limit is 1024)"; or "" */
 
     struct weir_output out, err;
 
@@ -91,6 +100,10 @@ struct weir_result {
 
     int stopped_with[WEIR_SIGNALS_SENT]; /* signals in the order sent, first of each kind */
     size_t stopped_with_count;
+    int refused[WEIR_SIGNALS_SENT]; /* signals that some process of the job could not be sent */
+    size_t refused_count;
+    struct weir_survivor survivors[WEIR_SURVIVORS]; /* who lives on */
+    size_t survivor_count;
     pid_t holder_pid; /* who kept a pipe open beyond the drain time; 0: nobody */
     char holder_command[256];
     unsigned limits_hit; /* bits 1 << enum weir_limit: cpu and file-size can be told */

@@ -355,6 +355,30 @@ static void job_sent(void *owner, int signal)
     weir__pipe_tell(pipe, -1, WEIR_EVENT_SIGNAL_SENT, signal, NULL, 0);
 }
 
+static void job_unsent(void *owner, int signal)
+{
+    struct weir_pipe *pipe = owner;
+
+    for (size_t i = 0; i < pipe->count; i++)
+        if (!pipe->stages[i].exited && pipe->stages[i].map == NULL
+            && pipe->stages[i].stopping != WEIR_WHY_NONE)
+            weir__result_unsent(&pipe->stages[i].report.result, signal);
+}
+
+/* A survivor is told with its stage; one that is no stage, with the first. */
+static void place_survivors(struct weir_pipe *pipe)
+{
+    for (size_t n = 0; n < pipe->job.survivor_count; n++) {
+        const struct weir_survivor *one = &pipe->job.survivors[n];
+        struct weir_result *result = &pipe->stages[pipe->plain[0]].report.result;
+
+        for (size_t i = 0; i < pipe->plain_count; i++)
+            if (pipe->stages[pipe->plain[i]].report.result.pid == one->pid)
+                result = &pipe->stages[pipe->plain[i]].report.result;
+        result->survivors[result->survivor_count++] = *one;
+    }
+}
+
 static void job_paused(void *owner, size_t nth, int signal)
 {
     struct weir_pipe *pipe = owner;
@@ -368,6 +392,7 @@ static void lose_rest(void *owner)
 {
     struct weir_pipe *pipe = owner;
 
+    place_survivors(pipe);
     for (size_t i = 0; i < pipe->count; i++) {
         struct weir__pipe_stage *stage = &pipe->stages[i];
 
@@ -390,6 +415,7 @@ const struct weir__job_ops weir__pipe_job_ops = {
     .failed = weir__pipe_job_failed,
     .exited = job_exited,
     .sent = job_sent,
+    .unsent = job_unsent,
     .paused = job_paused,
     .ended = lose_rest,
     .lost = lose_rest,

@@ -39,6 +39,14 @@ const char *weir_limit_name(enum weir_limit limit)
     return (unsigned)limit < WEIR_LIMIT_COUNT ? limits[limit].name : NULL;
 }
 
+const char *weir__limit_of_resource(int resource)
+{
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        if (limits[i].resource == resource)
+            return limits[i].name;
+    return "resource";
+}
+
 int weir_limit_find(const char *name, struct weir_error *error)
 {
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)

@@ -34,4 +34,7 @@ int weir__command_copy(struct weir_command *copy, const struct weir_command *com
                        const char *const *launcher, struct weir_error *error);
 void weir__command_clear(struct weir_command *copy);
 
+/* The name of a resource's limit; "resource" for one that has none. */
+const char *weir__limit_of_resource(int resource);
+
 #endif

@@ -1,6 +1,7 @@
 /* The run document, and the parts of it that other documents share. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,12 +218,26 @@ static json_t *argv_json(char *const *argv)
     return list;
 }
 
-static json_t *signals_json(const struct weir_result *result)
+static json_t *signals_json(const int *signals, size_t count)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < result->stopped_with_count; i++)
-        weir__tree_append(&list, json_string(weir__signal_name(result->stopped_with[i])));
+    for (size_t i = 0; i < count; i++)
+        weir__tree_append(&list, json_string(weir__signal_name(signals[i])));
+    return list;
+}
+
+static json_t *survivors_json(const struct weir_result *result)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < result->survivor_count; i++) {
+        const struct weir_survivor *one = &result->survivors[i];
+
+        weir__tree_append(&list, json_pack("{s:i,s:o,s:s}", "pid", (int)one->pid, "command",
+                                           weir__json_text(one->command), "reason",
+                                           one->sys_errno == EPERM ? "not permitted" : "stuck"));
+    }
     return list;
 }
 
@@ -265,7 +280,12 @@ static void add_usage(json_t **object, const struct weir_result *result)
     weir__tree_set(object, "user_ms", milliseconds(result->user_us));
     weir__tree_set(object, "system_ms", milliseconds(result->system_us));
     weir__tree_set(object, "max_rss_kb", json_integer(result->max_rss_kb));
-    weir__tree_set(object, "stopped_with", signals_json(result));
+    weir__tree_set(object, "stopped_with",
+                   signals_json(result->stopped_with, result->stopped_with_count));
+    if (result->refused_count > 0)
+        weir__tree_set(object, "refused", signals_json(result->refused, result->refused_count));
+    if (result->survivor_count > 0)
+        weir__tree_set(object, "survivors", survivors_json(result));
     weir__tree_set(object, "holder",
                    result->holder_pid == 0
                        ? json_null()

@@ -228,6 +228,18 @@ static void tell_exited(struct weir__job *job, const json_t *answer)
     job->ops->exited(job->owner, (size_t)number(answer, "stage"), &how);
 }
 
+static void note_survivors(struct weir__job *job, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list) && job->survivor_count < WEIR_SURVIVORS; i++) {
+        const json_t *one = json_array_get(list, i);
+        struct weir_survivor *survivor = &job->survivors[job->survivor_count++];
+
+        survivor->pid = (pid_t)json_integer_value(json_array_get(one, 0));
+        survivor->sys_errno = (int)json_integer_value(json_array_get(one, 1));
+        weir__process_command(survivor->pid, survivor->command, sizeof survivor->command);
+    }
+}
+
 static void tell_ended(struct weir__link *link, struct weir__job *job)
 {
     remove_job(link, job);
@@ -262,11 +274,15 @@ static int hear(struct weir__helper *helper, const json_t *answer)
     } else if (strcmp(what, "sent") == 0) {
         if (job->ops->sent != NULL)
             job->ops->sent(job->owner, (int)number(answer, "signal"));
+    } else if (strcmp(what, "unsent") == 0) {
+        if (job->ops->unsent != NULL)
+            job->ops->unsent(job->owner, (int)number(answer, "signal"));
     } else if (strcmp(what, "paused") == 0) {
         if (job->ops->paused != NULL)
             job->ops->paused(job->owner, (size_t)number(answer, "stage"),
                              (int)number(answer, "signal"));
     } else if (strcmp(what, "ended") == 0) {
+        note_survivors(job, json_object_get(answer, "survivors"));
         tell_ended(link, job);
     } else if (strcmp(what, "refused") == 0) {
         tell_failed(job, answer);
@@ -475,8 +491,7 @@ static int send_descriptors(struct weir__helper *helper, const struct weir__job 
         weir__json_close(&json, ']');
         weir__json_close(&json, '}');
         request = weir__json_take(&json, &length);
-        failed =
-            request != NULL ? weir__helper_say(helper, request, length, fds, count) : ENOMEM;
+        failed = request != NULL ? weir__helper_say(helper, request, length, fds, count) : ENOMEM;
         free(request);
     }
     return failed;
@@ -535,6 +550,7 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
         return WEIR_ERR_INVALID;
     job->id = ++link->last_id;
     job->group = 0;
+    job->survivor_count = 0;
     weir__cookie_make(job->cookie);
     hold(link);
     status = start_job(link, job, stages, count, grace_ms, terminal, error);

@@ -8,6 +8,7 @@
 
 #include <weir/command.h>
 #include <weir/context.h>
+#include <weir/result.h>
 
 #include "base/strays.h"
 #include "loop/loop.h"
@@ -22,7 +23,7 @@ struct weir__exit {
     int64_t at_ns; /* CLOCK_MONOTONIC, when the spawner saw it */
 };
 
-/* What a job's owner hears; started, sent and paused may be NULL.  After ended or
+/* What a job's owner hears; started, sent, unsent and paused may be NULL.  After ended or
  * lost the job is gone and nothing more comes; the owner may free itself there. */
 struct weir__job_ops {
     void (*started)(void *owner, const pid_t *pids, size_t count);
@@ -30,6 +31,7 @@ struct weir__job_ops {
     void (*failed)(void *owner, size_t stage, const char *step, int sys_errno, const char *detail);
     void (*exited)(void *owner, size_t stage, const struct weir__exit *how);
     void (*sent)(void *owner, int signal);
+    void (*unsent)(void *owner, int signal); /* somebody of the job may not be sent it */
     void (*paused)(void *owner, size_t stage, int signal);
     void (*ended)(void *owner); /* nothing of the job is left */
     void (*lost)(void *owner);  /* the spawner died; nothing of the job is left */
@@ -47,6 +49,8 @@ struct weir__job {
     const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
     size_t descriptor_count;                   /* each stage has open above 2 */
     int is_over; /* its end is on the way to its owner */
+    struct weir_survivor survivors[WEIR_SURVIVORS]; /* told with its end */
+    size_t survivor_count;
     const struct weir__job_ops *ops;
     void *owner;
 };

@@ -148,6 +148,18 @@ static void stop_clock(struct weir_result *result)
         result->wall_ns += weir__clock_ns();
 }
 
+/* From the spawner's words: the resource, what was asked, and the hard limit there is. */
+static void describe_limit(struct weir_result *result, const char *words)
+{
+    unsigned long long asked, hard;
+    int resource;
+
+    if (sscanf(words, "%d %llu %llu", &resource, &asked, &hard) == 3)
+        snprintf(result->interpreter, sizeof result->interpreter,
+                 "%s=%llu (the hard limit is %llu)", weir__limit_of_resource(resource), asked,
+                 hard);
+}
+
 void weir__result_not_started(struct weir_result *result, enum weir_step step, int sys_errno,
                               const char *interpreter)
 {
@@ -156,7 +168,10 @@ void weir__result_not_started(struct weir_result *result, enum weir_step step, i
     result->step = step;
     result->sys_errno = sys_errno;
     result->pid = 0;
-    snprintf(result->interpreter, sizeof result->interpreter, "%s", interpreter);
+    if (step == WEIR_STEP_LIMIT)
+        describe_limit(result, interpreter);
+    else
+        snprintf(result->interpreter, sizeof result->interpreter, "%s", interpreter);
 }
 
 /* Which limits ended it: the kernel tells of two by signals of their own. */
@@ -195,13 +210,29 @@ void weir__result_lost(struct weir_result *result)
     result->end = WEIR_STATUS_LOST;
 }
 
+static void add_signal(int *list, size_t *count, int signal)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (list[i] == signal)
+            return;
+    if (*count < WEIR_SIGNALS_SENT)
+        list[(*count)++] = signal;
+}
+
 void weir__result_sent(struct weir_result *result, int signal)
 {
-    for (size_t i = 0; i < result->stopped_with_count; i++)
-        if (result->stopped_with[i] == signal)
-            return;
-    if (result->stopped_with_count < WEIR_SIGNALS_SENT)
-        result->stopped_with[result->stopped_with_count++] = signal;
+    add_signal(result->stopped_with, &result->stopped_with_count, signal);
+}
+
+void weir__result_unsent(struct weir_result *result, int signal)
+{
+    add_signal(result->refused, &result->refused_count, signal);
+}
+
+void weir__result_survivors(struct weir_result *result, const struct weir__job *job)
+{
+    memcpy(result->survivors, job->survivors, sizeof result->survivors);
+    result->survivor_count = job->survivor_count;
 }
 
 void weir__result_holder(struct weir_result *result, int fd)
@@ -254,7 +285,8 @@ static void say_not_started(const struct weir_result *result, char *sentence, si
                  result->cwd != NULL ? result->cwd : "the directory", why);
         return;
     case WEIR_STEP_LIMIT:
-        snprintf(sentence, size, "cannot set a limit for %s: %s", program, why);
+        snprintf(sentence, size, "cannot set the limit %s%sfor %s: %s", result->interpreter,
+                 result->interpreter[0] != '\0' ? " " : "", program, why);
         return;
     case WEIR_STEP_EXEC:
         break;
@@ -274,6 +306,24 @@ static void say_not_started(const struct weir_result *result, char *sentence, si
                  "cannot execute %s: neither a program nor a script with a \"#!\" line", program);
     else
         snprintf(sentence, size, "cannot execute %s: %s", program, why);
+}
+
+/* Adds who lives on, and why. */
+static void say_survivors(const struct weir_result *result, char *sentence, size_t size)
+{
+    for (size_t i = 0; i < result->survivor_count; i++) {
+        const struct weir_survivor *one = &result->survivors[i];
+        char refused[80] = "";
+
+        for (size_t n = 0; n < result->refused_count; n++)
+            snprintf(refused + strlen(refused), sizeof refused - strlen(refused), "%s%s",
+                     n > 0 ? " and " : "", weir__signal_name(result->refused[n]));
+        snprintf(sentence + strlen(sentence), size - strlen(sentence),
+                 one->sys_errno == EPERM
+                     ? ": process %ld lives on, as another user: %s not permitted"
+                     : ": process %ld lives on, stuck in the kernel",
+                 (long)one->pid, refused);
+    }
 }
 
 /* Adds the limits that were reached. */
@@ -311,8 +361,12 @@ static void say(const struct weir_result *result, char *sentence, size_t size)
         say_not_started(result, sentence, size);
         break;
     default:
-        snprintf(sentence, size, "%show it ended is not known: weir-spawner died", cause);
+        if (result->survivor_count > 0)
+            snprintf(sentence, size, "%sit could not be ended", cause);
+        else
+            snprintf(sentence, size, "%show it ended is not known: weir-spawner died", cause);
     }
+    say_survivors(result, sentence, size);
 }
 
 void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)

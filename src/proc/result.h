@@ -22,6 +22,10 @@ void weir__result_exited(struct weir_result *result, const struct weir__exit *ho
                          const uint64_t limits[WEIR_LIMIT_COUNT]);
 void weir__result_lost(struct weir_result *result);
 void weir__result_sent(struct weir_result *result, int signal);
+void weir__result_unsent(struct weir_result *result, int signal);
+
+/* Takes over who lives on. */
+void weir__result_survivors(struct weir_result *result, const struct weir__job *job);
 
 /* Names the process that holds the other end of the pipe whose read end fd is. */
 void weir__result_holder(struct weir_result *result, int fd);

@@ -273,6 +273,14 @@ static void job_sent(void *owner, int signal)
     tell(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
 }
 
+static void job_unsent(void *owner, int signal)
+{
+    struct weir_run *run = owner;
+
+    if (run->stopping != WEIR_WHY_NONE || run->exited)
+        weir__result_unsent(&run->result, signal);
+}
+
 static void job_paused(void *owner, size_t stage, int signal)
 {
     (void)stage;
@@ -284,6 +292,7 @@ static void job_ended(void *owner)
     struct weir_run *run = owner;
 
     run->job_over = 1;
+    weir__result_survivors(&run->result, &run->job);
     if (!run->exited) { /* killed, and still there: stuck in the kernel */
         run->exited = 1;
         run->result.why = run->stopping;
@@ -316,6 +325,7 @@ const struct weir__job_ops weir__run_job_ops = {
     .failed = job_failed,
     .exited = job_exited,
     .sent = job_sent,
+    .unsent = job_unsent,
     .paused = job_paused,
     .ended = job_ended,
     .lost = job_lost,

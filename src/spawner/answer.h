@@ -8,7 +8,8 @@
  *    "max_rss_kb":3,"at_ns":4,"ended":true}   (at_ns: CLOCK_MONOTONIC)
  *   {"job":1,"what":"sent","signal":15}
  *   {"job":1,"what":"paused","stage":0,"signal":20}
- *   {"job":1,"what":"ended"}
+ *   {"job":1,"what":"unsent","signal":15}   (a process of the job may not be sent it by us)
+ *   {"job":1,"what":"ended"}   (with "survivors":[[4711,1]]: who lives on, and the errno why)
  *   {"job":1,"what":"refused","errno":24,"detail":"..."}   (job 0: it could not be read)
  *   {"what":"pong"}
  *   {"what":"hello","pid":4711}   (from the parent of a spawner that is not to stay a child)

@@ -142,6 +142,20 @@ static void execute(void *data)
     give_up(errand, "exec", error, error == ENOENT ? interpreter : NULL);
 }
 
+/* Says which limit, what was asked, and how far we might go. */
+static _Noreturn void refuse_limit(const struct errand *errand, int resource,
+                                   const struct rlimit *asked)
+{
+    int error = errno;
+    struct rlimit ours = {0};
+    char detail[80];
+
+    getrlimit(resource, &ours);
+    snprintf(detail, sizeof detail, "%d %llu %llu", resource, (unsigned long long)asked->rlim_cur,
+             (unsigned long long)ours.rlim_max);
+    give_up(errand, "limit", error, detail);
+}
+
 /* Who is given no terminal has none: in the background it would be stopped for using
  * /dev/tty, and nobody could ever give it the foreground. */
 static void leave_terminal(void)
@@ -199,7 +213,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
             give_up(errand, "setup", errno, NULL);
     for (size_t i = 0; i < plan->host_limit_count; i++)
         if (setrlimit(plan->host_limits[i].resource, &plan->host_limits[i].both) < 0)
-            give_up(errand, "limit", errno, NULL);
+            refuse_limit(errand, plan->host_limits[i].resource, &plan->host_limits[i].both);
     for (size_t i = 0; i < plan->stage->limit_count; i++) {
         const struct request_limit *limit = &plan->stage->limits[i];
         struct rlimit both = {.rlim_cur = limit->value, .rlim_max = limit->value};
@@ -209,7 +223,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
         if (limit->resource == RLIMIT_CPU)
             both.rlim_max++;
         if (setrlimit(limit->resource, &both) < 0)
-            give_up(errand, "limit", errno, NULL);
+            refuse_limit(errand, limit->resource, &both);
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

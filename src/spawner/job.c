@@ -26,6 +26,7 @@ enum {
     LOOK_AGAIN_MS = 20,      /* how often a dying job is looked at where no event tells */
     KILL_PATIENCE_MS = 5000, /* how long a killed process may stay (a stuck disk) */
     PID_DIGITS = 12,
+    SURVIVORS = 8,      /* that are looked at by name */
     ENDS_A_LOOK = 1000, /* taken in one turn: some children fork faster than we reap */
 };
 
@@ -134,39 +135,60 @@ static int spares_others(const struct job *job)
     return job->leaders && job->living > 0 && job->phase != KILL;
 }
 
-static void signal_leaders(const struct job *job, int signal)
+/* What became of a signal: some process got it, some may not be sent one by us. */
+enum { SENT = 1, REFUSED = 2 };
+
+static int is_refused(pid_t pid)
 {
+    return kill(pid, 0) < 0 && errno == EPERM;
+}
+
+static int outcome_of(int failed)
+{
+    return failed == 0 ? SENT : errno == EPERM ? REFUSED : 0;
+}
+
+static int signal_leaders(const struct job *job, int signal)
+{
+    int outcome = 0;
+
     for (size_t i = 0; i < job->stage_count; i++)
         if (job->stages[i].living)
-            kill(job->stages[i].pid, signal);
+            outcome |= outcome_of(kill(job->stages[i].pid, signal));
+    return outcome;
 }
 
 /* Sends a signal to the group and to all who left it. */
-static void signal_all(const struct job *job, int signal)
+static int signal_all(const struct job *job, int signal)
 {
-    if (job->group > 0)
-        kill(-job->group, signal);
+    int outcome = job->group > 0 ? outcome_of(kill(-job->group, signal)) : 0;
+
     for (size_t i = 0; i < job->stage_count; i++) {
         pid_t pid = job->stages[i].living ? job->stages[i].pid : 0;
 
         if (pid > 0 && getpgid(pid) != job->group) /* setsid(2), most likely: it leads its own */
-            kill(getpgid(pid) == pid ? -pid : pid, signal);
+            outcome |= outcome_of(kill(getpgid(pid) == pid ? -pid : pid, signal));
+        else if (pid > 0 && is_refused(pid)) /* a group has been signalled when one of it was */
+            outcome |= REFUSED;
     }
-    orphans_signal(job->id, job->cookie, job->group, signal);
+    if (orphans_signal(job->id, job->cookie, job->group, signal))
+        outcome |= REFUSED;
+    return outcome;
 }
 
-static void send_job(const struct job *job, int signal)
+static int send_job(const struct job *job, int signal)
 {
-    if (spares_others(job))
-        signal_leaders(job, signal);
-    else
-        signal_all(job, signal);
+    return spares_others(job) ? signal_leaders(job, signal) : signal_all(job, signal);
 }
 
 static void signal_job(const struct job *job, int signal)
 {
-    send_job(job, signal);
-    answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
+    int outcome = send_job(job, signal);
+
+    if (outcome != REFUSED)
+        answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
+    if (outcome & REFUSED)
+        answer("{\"job\":%lld,\"what\":\"unsent\",\"signal\":%d}", (long long)job->id, signal);
 }
 
 /* Ends a job of which nothing lives.  Returns 1 when it did. */
@@ -286,6 +308,43 @@ void jobs_stop(int64_t id, int64_t grace_ms)
     } else if (ends_ns < job->phase_ends_ns) {
         job->phase_ends_ns = ends_ns;
     }
+}
+
+/* Who lives on after SIGKILL.  Returns how many, up to room. */
+static size_t survivors(const struct job *job, pid_t *pids, size_t room)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < job->stage_count && count < room; i++)
+        if (job->stages[i].living)
+            pids[count++] = job->stages[i].pid;
+    return count + orphans_list(job->id, pids + count, room - count);
+}
+
+/* Whether nobody is left but who refuses our signals: there is nothing to wait for. */
+static int all_refuse(const struct job *job)
+{
+    pid_t pids[SURVIVORS];
+    size_t count = survivors(job, pids, SURVIVORS);
+
+    for (size_t i = 0; i < count; i++)
+        if (!is_refused(pids[i]))
+            return 0;
+    return count > 0 && count < SURVIVORS;
+}
+
+static void leave_alive(struct job *job)
+{
+    char list[SURVIVORS * 2 * PID_DIGITS] = "";
+    pid_t pids[SURVIVORS];
+    size_t count = survivors(job, pids, SURVIVORS);
+    int used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        used += snprintf(list + used, sizeof list - (size_t)used, "%s[%ld,%d]", i > 0 ? "," : "",
+                         (long)pids[i], is_refused(pids[i]) ? EPERM : EBUSY);
+    answer("{\"job\":%lld,\"what\":\"ended\",\"survivors\":[%s]}", (long long)job->id, list);
+    remove_job(job);
 }
 
 void jobs_stop_all(void)
@@ -419,9 +478,8 @@ int jobs_tick(void)
             orphans_signal_new(job->id, SIGTERM);
         if (job->phase == TERM && now_ns >= job->phase_ends_ns) {
             begin_kill(job);
-        } else if (job->phase == KILL && now_ns >= job->phase_ends_ns) {
-            answer("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
-            remove_job(job);
+        } else if (job->phase == KILL && (now_ns >= job->phase_ends_ns || all_refuse(job))) {
+            leave_alive(job);
             continue;
         } else if (job->phase == KILL) {
             orphans_signal(job->id, job->cookie, job->group, SIGKILL);

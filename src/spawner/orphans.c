@@ -20,10 +20,10 @@
 
 enum {
     BUCKETS = 1024,
-    READS_A_LOOK = 200,   /* environments read in one look at our children */
-    PAGES_A_LOOK = 32,    /* of 4 KiB, of the list of our children: some 20,000 of them */
-    ROUNDS_A_LOOK = 4,    /* of reaping, and of looking whom that has set free */
-    LOOKS_AT_MOST = 4,    /* at an environment that cannot be read: it may be in execve(2) */
+    READS_A_LOOK = 200, /* environments read in one look at our children */
+    PAGES_A_LOOK = 32,  /* of 4 KiB, of the list of our children: some 20,000 of them */
+    ROUNDS_A_LOOK = 4,  /* of reaping, and of looking whom that has set free */
+    LOOKS_AT_MOST = 4,  /* at an environment that cannot be read: it may be in execve(2) */
 };
 
 /* No child can make us read without end: what is left over is for the next look, and an
@@ -207,11 +207,23 @@ int orphans_count(int64_t job, const char *cookie, pid_t group)
     return count + has_more;
 }
 
-void orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
+size_t orphans_list(int64_t job, pid_t *pids, size_t room)
 {
+    size_t count = 0;
+
+    for (struct orphan *orphan = orphans; orphan != NULL && count < room; orphan = orphan->next)
+        if (orphan->job == job)
+            pids[count++] = orphan->pid;
+    return count;
+}
+
+int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
+{
+    int refused = 0;
+
     if (children_fd < 0) {
         weir__strays_signal(cookie, group, signal);
-        return;
+        return 0;
     }
     refresh();
     for (struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next) {
@@ -221,7 +233,9 @@ void orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
             orphan->signaled = signal;
         if (getpgid(orphan->pid) != group) /* else the group's signal reached it */
             kill(orphan->pid, signal);
+        refused |= kill(orphan->pid, 0) < 0 && errno == EPERM;
     }
+    return refused;
 }
 
 void orphans_signal_new(int64_t job, int signal)

@@ -21,10 +21,14 @@ int orphans_are_told(void);
 int orphans_count(int64_t job, const char *cookie, pid_t group);
 
 /* Sends signal to the orphans of the job that are not in its group. */
-void orphans_signal(int64_t job, const char *cookie, pid_t group, int signal);
+/* Returns whether one of them may not be signalled by us. */
+int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal);
 
 /* Sends signal to those orphans of the job that never got one. */
 void orphans_signal_new(int64_t job, int signal);
+
+/* Writes the pids of the job's orphans.  Returns how many. */
+size_t orphans_list(int64_t job, pid_t *pids, size_t room);
 
 /* Takes the zombie of an orphan. */
 void orphans_reap(pid_t pid);

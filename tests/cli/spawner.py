@@ -229,6 +229,51 @@ def a_program_that_ends_is_missed_though_the_spawner_is_stopped(directory):
     assert process.wait(PATIENCE_S) == 125, process.returncode
 
 
+# --- What cannot be ended, or set -------------------------------------------------
+
+def as_nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@needs("set-user-ID programs")
+def a_child_that_became_root_is_told_as_a_survivor(directory):
+    setpriv = shutil.which("setpriv")
+    if os.getuid() != 0 or setpriv is None:
+        raise Skip("needs root and setpriv")
+    up = f"{directory}/up"
+    shutil.copy(setpriv, up)
+    os.chmod(up, 0o4755)
+    os.chmod(directory, 0o755)
+    words = (up, "--reuid", "0", "--regid", "0", "--clear-groups", "sleep", "1000")
+    limits = ("--timeout", "500ms", "--grace", "100ms")
+    try:
+        run = subprocess.run([WEIR, "run", "--json", *limits, "--", *words], check=False, cwd="/",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             timeout=PATIENCE_S, preexec_fn=as_nobody)
+    except PermissionError:
+        raise Skip("another user cannot run weir here") from None
+    if run.returncode in (125, 126):
+        raise Skip("another user cannot run weir here")
+    told = json.loads(run.stdout)
+    if told["end"] != "status_lost":
+        raise Skip("programs are not set-user-ID here")
+    try:
+        assert told["stopped_with"] == [] and told["refused"] == ["SIGTERM", "SIGKILL"], told
+        assert [(s["pid"], s["reason"]) for s in told["survivors"]] == [(told["pid"], "not permitted")], told
+        assert run.returncode == 124 and told["why"] == "timeout", told
+        assert b"lives on" in run.stderr and b"spawner died" not in run.stderr, run.stderr
+    finally:
+        os.kill(told["pid"], signal.SIGKILL)
+
+
+def a_limit_that_cannot_be_set_is_named():
+    for words in (["run", "--limit", "files=99999999999", "--", "true"],):
+        status, _, err = weir(*words)
+        assert status == 125 and "files=99999999999 (the hard limit is " in err, (status, err)
+
+
 # --- As the first process ---------------------------------------------------------
 
 FIRST = ["unshare", "-pf", "--mount-proc"]
@@ -272,6 +317,8 @@ def as_process_1_weir_has_the_programs_status():
 
 
 run_cases([
+    a_child_that_became_root_is_told_as_a_survivor,
+    a_limit_that_cannot_be_set_is_named,
     a_deadline_holds_though_the_spawner_is_stopped,
     so_do_sigterm_and_sigint,
     a_program_that_ends_is_missed_though_the_spawner_is_stopped,
