@@ -197,6 +197,8 @@ static void ask(struct weir__helper *helper)
 static void tick(void *data)
 {
     struct weir__helper *helper = data;
+    int patience_ms =
+        helper->is_awaited || helper->is_leaving ? WEIR__SILENCE_MS : WEIR__IDLE_SILENCE_MS;
 
     if (helper->socket < 0)
         return;
@@ -204,7 +206,7 @@ static void tick(void *data)
         helper->check_ms = 0;
         return;
     }
-    if (helper->asked != 0 && ++helper->silent_ticks * WEIR__TICK_MS >= WEIR__SILENCE_MS) {
+    if (helper->asked != 0 && ++helper->silent_ticks * WEIR__TICK_MS >= patience_ms) {
         weir__link_lose(helper);
         return;
     }
@@ -319,6 +321,7 @@ int weir__helper_say(struct weir__helper *helper, const char *text, size_t lengt
 
 void weir__helper_check(struct weir__helper *helper)
 {
+    helper->is_awaited = 1;
     if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
         return;
     ask(helper);
@@ -348,7 +351,7 @@ void weir__helper_heard(struct weir__helper *helper, int is_answer)
     helper->silent_ticks = 0;
     if (!is_answer || helper->asked == 0)
         return;
-    helper->asked = 0;
+    helper->asked = helper->is_awaited = 0;
     if (helper->jobs == 0 && !helper->is_leaving) {
         weir__helper_rest(helper);
         return;

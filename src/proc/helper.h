@@ -3,9 +3,10 @@
  *
  * Nothing waits for a spawner without a clock.  One that is stopped or frozen is told by
  * its silence: it is asked ("ping") after whatever matters to a job that stops, and at
- * times while it has jobs; one that does not answer for WEIR__SILENCE_MS is killed, and
- * then it is a dead one.  The silence is counted in ticks, so that a host that was stopped
- * itself does not take its own sleep for its spawner's.
+ * times while it has jobs.  One that does not answer for WEIR__SILENCE_MS is killed, and
+ * then it is a dead one; where nothing has to be stopped it has WEIR__IDLE_SILENCE_MS, for
+ * a machine that swaps or a slow exec is no reason to end its jobs.  The silence is counted
+ * in ticks, so that a host that was stopped itself does not count its own sleep.
  */
 #ifndef WEIR_PROC_HELPER_H
 #define WEIR_PROC_HELPER_H
@@ -21,6 +22,7 @@
 enum {
     WEIR__TICK_MS = 500,
     WEIR__SILENCE_MS = 4000,
+    WEIR__IDLE_SILENCE_MS = 10000,
     WEIR__LIMITS = 16, /* resource limits that travel with a request */
 };
 
@@ -61,6 +63,7 @@ struct weir__helper {
     int64_t check_ms; /* until it is asked the next time; 0: nobody waits for it */
     int asked;        /* 1: it owes an answer; 2: it could not even be asked */
     int silent_ticks;
+    int is_awaited; /* a job that has to stop waits for the answer */
 };
 
 void weir__identity_get(struct weir__identity *identity);
