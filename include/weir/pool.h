@@ -76,10 +76,11 @@ struct weir_pool_options {
     int64_t cancel_grace_ms;    /* from the message to SIGINT: time to clean up; 5000 */
     int64_t interrupt_grace_ms; /* from SIGINT to SIGTERM; 1000 */
     int64_t grace_ms;           /* from SIGTERM to SIGKILL; 5000 */
-    int64_t backoff_ms;     /* before the second start in a row, with full jitter; doubles; 100 */
+    int64_t backoff_ms;     /* a worker whose start failed waits up to this, with full jitter;
+                               doubles with each failure in a row; 100 */
     int64_t backoff_max_ms; /* 30000 */
-    unsigned
-        start_attempts; /* failed starts in a row, with no worker up, until calls fail at once; 5 */
+    unsigned start_attempts; /* 1: with no worker up, calls fail at once after the first failed
+                                start; otherwise start_patience_ms says when; 5 */
 
     uint64_t recycle_calls; /* a worker is replaced after so many calls; 0: never */
     int64_t recycle_age_ms; /* or after this time; WEIR_FOREVER */
@@ -87,6 +88,11 @@ struct weir_pool_options {
         recycle_rss_kb; /* or when it is larger after a call, as Linux's /proc says; 0: never */
 
     int stderr_fd; /* where the workers' stderr goes; borrowed; -1: only its tail is kept.  2 */
+
+    /* How long starts may fail, with no worker up, until calls fail at once.  Starts go on
+     * even then.  Behind a launcher at least start_timeout_ms.  A program that cannot be
+     * executed is not waited for.  WEIR_FOREVER: calls wait; 2000 */
+    int64_t start_patience_ms;
 };
 
 void weir_pool_options_init(struct weir_pool_options *options);

@@ -47,7 +47,7 @@ static void call_news(struct weir__peer *peer, const struct weir__news *news)
             pool->late++;
             return;
         }
-        weir__kind_succeeded(peer->kind);
+        weir__kind_succeeded(peer);
         weir__call_answer(call, news);
         weir__peer_answered(peer);
         break;

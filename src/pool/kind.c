@@ -1,7 +1,13 @@
 /* One kind of worker: as many as asked are kept ready, those that die are replaced
- * (with patience, where they die in a row), those that are old too, by others first. */
+ * (with patience, where they die in a row), those that are old too, by others first.
+ *
+ * Each worker has a seat, which waits with full jitter after a failure.  The kind is down
+ * when its starts have failed for start_patience_ms and no worker is up; even then one
+ * is started from time to time. */
 #include "config.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +15,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/pool.h"
+
+enum {
+    LAUNCHED_AT_ONCE = 8, /* sshd, for one, drops connections beyond 10 */
+    CANNOT_EXECUTE = 126, /* 127: not found; the shell's, env's and the launchers' statuses */
+};
 
 unsigned weir__kind_ready(const struct weir__kind *kind)
 {
@@ -42,7 +53,13 @@ static struct weir__peer *find_old(const struct weir__kind *kind)
     return NULL;
 }
 
-/* Those that serve or will; the one that is being replaced does not count. */
+/* It serves or will; the one that is being replaced does not count. */
+static int serves(const struct weir__kind *kind, const struct weir__peer *peer)
+{
+    return (peer->state == WEIR__PEER_STARTING || peer->state == WEIR__PEER_READY)
+           && peer != kind->outgoing;
+}
+
 static unsigned count_serving(const struct weir__kind *kind, unsigned *starting)
 {
     unsigned count = 0;
@@ -50,13 +67,48 @@ static unsigned count_serving(const struct weir__kind *kind, unsigned *starting)
     *starting = 0;
     for (const struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next) {
         *starting += peer->state == WEIR__PEER_STARTING;
-        count += (peer->state == WEIR__PEER_STARTING || peer->state == WEIR__PEER_READY)
-                 && peer != kind->outgoing;
+        count += serves(kind, peer);
     }
     return count;
 }
 
-static void put_off_start(struct weir__kind *kind);
+/* The free seat whose time comes first. */
+static struct weir__seat *find_seat(const struct weir__kind *kind)
+{
+    struct weir__seat *first = NULL;
+
+    for (unsigned i = 0; i < kind->pool->options.workers; i++) {
+        struct weir__seat *seat = &kind->seats[i];
+
+        if ((seat->peer == NULL || !serves(kind, seat->peer))
+            && (first == NULL || seat->backoff.next_ns < first->backoff.next_ns))
+            first = seat;
+    }
+    return first;
+}
+
+static int64_t give_up_ns(const struct weir__kind *kind)
+{
+    const struct weir_pool_options *options = &kind->pool->options;
+    int64_t patience_ms = options->start_patience_ms;
+
+    if (kind->is_hopeless)
+        return 0;
+    if (kind->failing_since_ns == 0
+        || patience_ms > (INT64_MAX - kind->failing_since_ns) / 1000000)
+        return INT64_MAX;
+    return kind->failing_since_ns + patience_ms * 1000000;
+}
+
+/* How many may be starting at a time. */
+static unsigned most_starting(const struct weir__kind *kind)
+{
+    if (kind->is_down || weir__clock_ns() >= give_up_ns(kind))
+        return 1; /* enough to see whether they start again */
+    return kind->pool->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
+}
+
+static void put_off_start(const struct weir__kind *kind, struct weir__seat *seat);
 static void start_failed(struct weir__kind *kind, const char *how, const char *tail, int for_good);
 
 int weir__kind_tend(struct weir__kind *kind, struct weir_error *error)
@@ -70,21 +122,22 @@ int weir__kind_tend(struct weir__kind *kind, struct weir_error *error)
     if (kind->outgoing == NULL)
         kind->outgoing = find_old(kind);
     while (count_serving(kind, &starting) < pool->options.workers) {
+        struct weir__seat *seat = find_seat(kind);
         int status;
 
-        if (kind->is_down && starting > 0)
-            return 0; /* one is enough to see whether they start again */
-        if (weir__clock_ns() < kind->next_start_ns) {
-            weir__alarm_set(&pool->alarms, &kind->restart, kind->next_start_ns);
+        if (starting >= most_starting(kind))
+            return 0; /* each one that is ready or fails comes back here */
+        if (weir__clock_ns() < seat->backoff.next_ns) {
+            weir__alarm_set(&pool->alarms, &kind->restart, seat->backoff.next_ns);
             return 0;
         }
-        status = weir__peer_start(kind, &why);
+        status = weir__peer_start(kind, seat, &why);
         if (status < 0) {
             if (error != NULL) {
                 *error = why;
                 return status;
             }
-            put_off_start(kind);
+            put_off_start(kind, seat);
             start_failed(kind, why.text, "", 0);
         }
     }
@@ -131,7 +184,8 @@ void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer)
     peer->greeting.methods = NULL;
     kind->is_known = 1;
     kind->is_down = 0;
-    kind->failures = 0;
+    kind->failing_since_ns = 0;
+    kind->is_hopeless = 0;
     find_clash(kind);
     weir__context_tell(kind->pool->weir,
                        (struct weir_event){
@@ -151,54 +205,76 @@ void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer)
     weir__pool_look(kind->pool);
 }
 
-void weir__kind_succeeded(struct weir__kind *kind)
+void weir__kind_succeeded(struct weir__peer *peer)
 {
-    kind->starts_in_row = 0;
+    if (peer->seat->peer != peer)
+        return; /* one that is newer has its place */
+    peer->seat->backoff = (struct weir__backoff){0};
+    peer->seat->has_answered = 1;
 }
 
-/* Full jitter: anything from nothing to the whole, or all would come back at once. */
-static int64_t wait_before_start_ns(const struct weir__kind *kind)
+/* A worker that has answered calls is replaced at once, the first time. */
+static void put_off_start(const struct weir__kind *kind, struct weir__seat *seat)
 {
     const struct weir_pool_options *options = &kind->pool->options;
-    int64_t most_ms = options->backoff_ms;
-    uint64_t mixed = (uint64_t)weir__clock_ns() * UINT64_C(0x9e3779b97f4a7c15);
-    double share = (double)(mixed >> 11) / 9007199254740992.0;
 
-    if (kind->starts_in_row == 0)
-        return 0;
-    for (unsigned i = 1; i < kind->starts_in_row && most_ms < options->backoff_max_ms; i++)
-        most_ms *= 2;
-    if (most_ms > options->backoff_max_ms)
-        most_ms = options->backoff_max_ms;
-    return (int64_t)(share * (double)most_ms * 1e6);
+    if (!seat->has_answered)
+        weir__backoff_failed(&seat->backoff, weir__clock_ns(), options->backoff_ms,
+                             options->backoff_max_ms);
+    seat->has_answered = 0;
 }
 
-static void put_off_start(struct weir__kind *kind)
+static int is_up(const struct weir__kind *kind)
 {
-    kind->next_start_ns = weir__clock_ns() + wait_before_start_ns(kind);
-    kind->starts_in_row++;
-    kind->round++;
+    for (const struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next)
+        if (peer->state == WEIR__PEER_READY)
+            return 1;
+    return 0;
 }
 
-static int has_other_hope(const struct weir__kind *kind)
+static void be_down(struct weir__kind *kind)
 {
-    unsigned starting, serving = count_serving(kind, &starting);
-
-    return serving > 0 || (kind->outgoing != NULL && kind->outgoing->state == WEIR__PEER_READY);
+    kind->is_down = 1;
+    weir__dispatch_sort(kind->pool);
 }
 
+/* A start has failed; for_good: the next one would, too. */
 static void start_failed(struct weir__kind *kind, const char *how, const char *tail, int for_good)
 {
     struct weir_pool *pool = kind->pool;
+    int64_t now_ns = weir__clock_ns(), until_ns;
+    unsigned starting;
 
     snprintf(kind->last_words, sizeof kind->last_words, "%.60s %.200s%s%.200s",
              kind->command.argv[0], how, tail[0] != '\0' ? "; it said: " : "", tail);
-    kind->failures = for_good ? pool->options.start_attempts : kind->failures + 1;
-    if (kind->failures >= pool->options.start_attempts && !has_other_hope(kind)) {
-        kind->is_down = 1;
-        weir__dispatch_sort(pool);
+    if (is_up(kind)) {
+        kind->failing_since_ns = 0;
+    } else {
+        kind->is_hopeless |= for_good;
+        if (kind->failing_since_ns == 0)
+            kind->failing_since_ns = now_ns;
+        until_ns = give_up_ns(kind);
+        if (now_ns >= until_ns && count_serving(kind, &starting) == 0)
+            be_down(kind);
+        for (unsigned i = 0; now_ns < until_ns && i < pool->options.workers; i++)
+            if (kind->seats[i].backoff.next_ns > until_ns)
+                kind->seats[i].backoff.next_ns = until_ns; /* tried once more before it is down */
     }
     weir__pool_look(pool);
+}
+
+static int is_shortage(int error)
+{
+    return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE
+           || error == ETXTBSY;
+}
+
+/* The program is not there, or is none; or something before it in the launcher's line. */
+static int cannot_be_executed(const struct weir__kind *kind, const struct weir_result *result)
+{
+    return (result->end == WEIR_NOT_STARTED && !is_shortage(result->sys_errno))
+           || (result->end == WEIR_EXITED && !kind->is_known
+               && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
 }
 
 void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_starting)
@@ -211,8 +287,8 @@ void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_s
         kind->outgoing = NULL;
     if (pool->state == WEIR__POOL_ENDING)
         return;
-    if (!peer->is_our_end && peer->round == kind->round)
-        put_off_start(kind);
+    if (!peer->is_our_end && peer->seat->peer == peer)
+        put_off_start(kind, peer->seat);
     pool->restarts++;
     weir__worker_tail(&peer->worker, tail, sizeof tail);
     weir__context_tell(pool->weir, (struct weir_event){
@@ -224,6 +300,6 @@ void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_s
                                        .length = strlen(peer->reason),
                                    });
     if (was_starting || result->end == WEIR_NOT_STARTED)
-        start_failed(kind, peer->reason, tail, result->end == WEIR_NOT_STARTED);
+        start_failed(kind, peer->reason, tail, cannot_be_executed(kind, result));
     weir__kind_tend(kind, NULL);
 }

@@ -26,6 +26,7 @@ void weir_pool_options_init(struct weir_pool_options *options)
         .start_attempts = 5,
         .recycle_age_ms = WEIR_FOREVER,
         .stderr_fd = STDERR_FILENO,
+        .start_patience_ms = 2000,
     };
 }
 
@@ -100,8 +101,17 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     }
     if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
         ours->max_line = WEIR_MAX_LINE;
-    if (ours->start_attempts == 0)
-        ours->start_attempts = 1;
+    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
+        pool->kinds[i].seats = calloc(ours->workers, sizeof *pool->kinds[i].seats);
+        if (pool->kinds[i].seats == NULL)
+            status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers", ours->workers);
+    }
+    if (ours->start_attempts <= 1)
+        ours->start_patience_ms = 0;
+    else if (ours->start_patience_ms == WEIR_FOREVER)
+        ours->start_patience_ms = INT64_MAX;
+    else if (pool->is_launched && ours->start_patience_ms < ours->start_timeout_ms)
+        ours->start_patience_ms = ours->start_timeout_ms; /* others may have to leave first */
     return status;
 }
 
@@ -111,6 +121,7 @@ void weir__pool_options_clear(struct weir_pool *pool)
         weir__command_clear(&pool->kinds[i].command);
         weir__command_clear(&pool->kinds[i].stop);
         json_decref(pool->kinds[i].methods);
+        free(pool->kinds[i].seats);
     }
     free(pool->kinds);
 }

@@ -236,6 +236,8 @@ void weir__peer_free(struct weir__peer *peer)
 {
     if (peer->is_dirty)
         unhook_dirty(peer);
+    if (peer->seat->peer == peer)
+        peer->seat->peer = NULL;
     weir__alarms_leave(&pool_of(peer)->alarms, &peer->alarm);
     weir__worker_clear(&peer->worker);
     weir__buffer_clear(&peer->partial);
@@ -442,7 +444,7 @@ static void greet(struct weir__peer *peer)
         weir__peer_break(peer, "%s", peer->greeting.reason);
 }
 
-int weir__peer_start(struct weir__kind *kind, struct weir_error *error)
+int weir__peer_start(struct weir__kind *kind, struct weir__seat *seat, struct weir_error *error)
 {
     struct weir_pool *pool = kind->pool;
     struct weir__peer *peer = calloc(1, sizeof *peer), **last = &kind->peers;
@@ -459,7 +461,6 @@ int weir__peer_start(struct weir__kind *kind, struct weir_error *error)
     if (peer == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     peer->kind = kind;
-    peer->round = kind->round;
     peer->alarm.ring = time_is_up;
     peer->alarm.owner = peer;
     status = weir__alarms_join(&pool->alarms, error);
@@ -475,6 +476,8 @@ int weir__peer_start(struct weir__kind *kind, struct weir_error *error)
     while (*last != NULL)
         last = &(*last)->next;
     *last = peer;
+    peer->seat = seat;
+    seat->peer = peer;
     greet(peer);
     return 0;
 }

@@ -140,7 +140,6 @@ static int begin(struct weir_pool *pool, struct weir_error *error)
     for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
         struct weir__kind *kind = &pool->kinds[i];
 
-        kind->starts_in_row = 1;
         kind->restart = (struct weir__alarm){.ring = weir__kind_restart_due, .owner = kind};
         status = weir__alarms_join(&pool->alarms, error);
         if (status == 0)

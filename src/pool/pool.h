@@ -42,6 +42,7 @@
 
 #include "base/latency.h"
 #include "loop/alarms.h"
+#include "work/backoff.h"
 #include "work/dialect.h"
 #include "work/ear.h"
 #include "proc/life.h"
@@ -142,12 +143,19 @@ struct weir__peer {
     struct weir__buffer partial; /* the beginning of a line */
     int is_dirty;                /* some are not written yet */
     struct weir__alarm alarm;    /* what it may take: to start, to grow old, to end */
-    unsigned round;
+    struct weir__seat *seat;
     int was_starting; /* when it was lost */
     int is_old;       /* to be replaced */
     int is_our_end;   /* we ended it, for no fault of a call's */
     uint64_t calls;
     char reason[300]; /* why it is of no use; "": its exit says it */
+};
+
+/* The place of one worker, and of those that come after it. */
+struct weir__seat {
+    struct weir__peer *peer; /* that had it last; NULL: it is gone */
+    struct weir__backoff backoff;
+    int has_answered; /* a call, since the last failure */
 };
 
 struct weir__kind {
@@ -160,11 +168,10 @@ struct weir__kind {
     struct weir__call_queue queue;
     struct weir__peer *peers, *outgoing; /* outgoing: is being replaced */
 
-    unsigned starts_in_row; /* since a call was answered */
-    unsigned failures;      /* starts in a row that failed */
-    unsigned round;         /* so that workers that die together count once */
-    int is_down;            /* they do not start */
-    int64_t next_start_ns;
+    struct weir__seat *seats; /* as many as there are to be workers */
+    int is_hopeless;          /* the program cannot be executed */
+    int64_t failing_since_ns; /* starts fail, and no worker is up; 0: not so */
+    int is_down;              /* and that for too long */
     struct weir__alarm restart;
     char last_words[480]; /* of the last that failed */
 };
@@ -241,7 +248,8 @@ void weir__pool_options_clear(struct weir_pool *pool);
 int weir__kind_tend(struct weir__kind *kind, struct weir_error *error);
 void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer);
 void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_starting);
-void weir__kind_succeeded(struct weir__kind *kind);
+/* It has answered a call. */
+void weir__kind_succeeded(struct weir__peer *peer);
 void weir__kind_restart_due(void *owner);
 unsigned weir__kind_ready(const struct weir__kind *kind);
 const json_t *weir__kind_method(const struct weir__kind *kind, const char *name);
@@ -249,7 +257,7 @@ const json_t *weir__kind_method(const struct weir__kind *kind, const char *name)
 int weir__pool_streams(const struct weir_pool *pool, const char *method);
 
 /* peer.c */
-int weir__peer_start(struct weir__kind *kind, struct weir_error *error);
+int weir__peer_start(struct weir__kind *kind, struct weir__seat *seat, struct weir_error *error);
 /* Puts what dialect functions wrote to scratch on its way. */
 int weir__peer_give(struct weir__peer *peer);
 void weir__peer_flush(struct weir__peer *peer);
