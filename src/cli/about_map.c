@@ -305,6 +305,8 @@ static const char *const description[] = {
     "left some out, and nobody knows which: the run ends with status 3, and says from which "
     "record on the output cannot be trusted, whatever `--on-error` says. To leave a record out a "
     "worker prints null (`--drop-null`), or its replies name their records (`--key`).",
+    "A file that is named twice, or a standard output that is closed and would be written to, is "
+    "an error before anything starts.",
     "LF ends a record, and a CR before it is taken off; blank lines are skipped and counted; the "
     "last record needs no LF.",
     "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir: it takes no more records, waits for the replies "

@@ -116,7 +116,11 @@ static const char *const description[] = {
     "the report. When a stage cannot start, nothing keeps running. A stage's standard error goes "
     "on live, on a terminal with the stage's name before it.",
     "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir stop all stages the same way as a timeout, a "
-    "second one at once. When standard input is a terminal the stages get the foreground of it.",
+    "second one at once. Where weir has the foreground of a terminal the stages get it, whatever "
+    "standard input is. A process that cannot be ended is named in its stage's report, by "
+    "`refused` and `survivors`.",
+    "A file that is named twice, in the spec too, or a standard output that is closed and would "
+    "be written to, is an error before anything starts.",
     NULL,
 };
 

@@ -145,10 +145,15 @@ static const char *const description[] = {
     "standard output tells everything: argv, how it ended (`end`) and what weir had to do with it "
     "(`why`), output as text, times, memory, the signals that were sent.",
     "When the program is over, so is its job: what it left running in the background is ended "
-    "too. SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir stop the program the same way as a timeout, "
-    "a second one at once.",
-    "When standard input is a terminal the program gets the foreground of it, as under a shell: "
-    "Ctrl-C reaches it once, and Ctrl-Z stops it and weir together.",
+    "too. A process that cannot be ended, such as a set-user-ID program that became root, is "
+    "named on standard error, and in the document by `refused` and `survivors`.",
+    "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir stop the program the same way as a timeout, a "
+    "second one at once.",
+    "Where weir has the foreground of a terminal the program gets it, as under a shell, whatever "
+    "its standard input is: Ctrl-C reaches it once, Ctrl-Z stops it and weir together, and what "
+    "it asks on /dev/tty is answered.",
+    "A file that is named twice, or a standard output that is closed and would be written to, is "
+    "an error before anything starts.",
     "The first word that is no option is PROGRAM: all that follows is the program's, options too.",
     NULL,
 };
