@@ -77,7 +77,7 @@ int weir__letter_path(const char *pattern, char **path, struct weir_error *error
     struct weir__buffer made = {0};
     int status = 0;
 
-    for (const char *c = pattern; *c != '\0' && status == 0; c++)
+    for (const char *c = pattern; status == 0 && *c != '\0'; c++)
         status = *c == '%' ? add_field(&made, *++c) : weir__buffer_add(&made, c, 1, NULL);
     *path = status == 0 ? weir__buffer_take(&made, NULL) : NULL;
     weir__buffer_clear(&made);

@@ -152,7 +152,8 @@ json_t *weir__masked(const char *name, const char *value)
         goto done;
     if (weir__buffer_add(&word, value, strlen(value) + 1, NULL) == 0
         && weir__mask_add(&masked, word.bytes, NULL, NULL) == 0 && masked.length >= prefix)
-        text = weir__json_textn(masked.bytes + prefix, masked.length - prefix);
+        text = weir__json_textn(masked.length > prefix ? masked.bytes + prefix : "",
+                                masked.length - prefix);
 done:
     weir__buffer_clear(&word);
     weir__buffer_clear(&masked);

@@ -199,8 +199,9 @@ int64_t request_begins(const char *text)
 {
     static const char beginning[] = "{\"op\":\"start\",\"job\":";
     size_t length = sizeof beginning - 1;
+    long long job = strncmp(text, beginning, length) == 0 ? strtoll(text + length, NULL, 10) : 0;
 
-    return strncmp(text, beginning, length) == 0 ? strtoll(text + length, NULL, 10) : 0;
+    return job > 0 ? job : 0;
 }
 
 /* What is said of a job that runs is read without taking memory: a stop that is lost

@@ -87,7 +87,8 @@ struct request {
  * cannot be read as a whole.  Returns 0 for any other. */
 int64_t request_begins(const char *text);
 
-/* Reads a request whose message carried fd_count descriptors.  On success the
+/* Reads a request whose message carried fd_count descriptors; behind its text is a NUL
+ * byte.  On success the
  * caller owns *request and clears it; on failure only request->job is set, to
  * 0 or the job that was meant.  Errors: INVALID, NOMEM. */
 int request_parse(const char *text, size_t length, size_t fd_count, struct request *request,

@@ -144,6 +144,7 @@ static void take_unicode(struct chars *chars)
 {
     int code = hex4(chars->at, chars->end), low;
 
+    chars->count = chars->taken = 0;
     if (code < 0)
         return;
     chars->at += 4;

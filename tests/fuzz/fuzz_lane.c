@@ -22,9 +22,14 @@ enum {
     IS_STREAM = 32,
     SKIPS = 64,
     TWO_WORKERS = 128,
+    HAS_KEY = BY_LINES | IS_STREAM,
+    DROPS_MISSING = 2, /* with a key */
 };
 
 static const char records[] = "[1]\n{\"a\":2}\n\"x\"\n\n[4]\nno JSON\n5\n[6]\n";
+
+static const char keyed_records[] =
+    "{\"id\":1}\n{\"id\":2}\n{\"id\":\"x\"}\n\n{}\nno JSON\n{\"id\":1}\n{\"id\":4}\n";
 
 #define HELLO(METHODS)                                                                             \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"version\":1,\"methods\":" METHODS                 \
@@ -58,6 +63,11 @@ static void check(const struct weir_map_report *report, int out, int letters)
     weir__buffer_clear(&dead);
 }
 
+static int has_key(unsigned choices)
+{
+    return (choices & HAS_KEY) == HAS_KEY;
+}
+
 static struct weir_map_options choose(unsigned choices)
 {
     static const char *const argv[] = {"worker", NULL};
@@ -74,6 +84,12 @@ static struct weir_map_options choose(unsigned choices)
     options.max_record = 4096;
     options.stderr_fd = -1;
     options.input_fd = pretend_file(records, sizeof records - 1);
+    if (has_key(choices)) {
+        options.key = "/id";
+        options.drop_missing = (choices & DROPS_MISSING) != 0;
+        close(options.input_fd);
+        options.input_fd = pretend_file(keyed_records, sizeof keyed_records - 1);
+    }
     options.output_fd = pretend_file("", 0);
     return options;
 }

@@ -20,9 +20,29 @@ static void check_stage(const struct request_stage *stage, const char *cookie, i
     HOLDS(stage->limit_count <= REQUEST_LIMITS);
     while (envp[count] != NULL)
         count++;
-    HOLDS(count > 0 && strncmp(envp[count - 1], WEIR__COOKIE_NAME "=", 9) == 0);
-    HOLDS(strstr(envp[count - 1], cookie) != NULL);
+    HOLDS(count > 0 && strncmp(envp[0], WEIR__COOKIE_NAME "=", 9) == 0);
+    HOLDS(strcmp(envp[0] + strlen(envp[0]) - strlen(cookie), cookie) == 0);
+    for (size_t i = 1; i < count; i++)
+        HOLDS(strncmp(envp[i], WEIR__COOKIE_NAME "=", 9) != 0);
     environment_free(envp);
+}
+
+static void check_pass(const struct request *request)
+{
+    for (size_t i = 0; i < request->number_count; i++)
+        HOLDS(request->numbers[i] >= 3);
+}
+
+/* As message.h has it: with a NUL byte behind it. */
+static char *text_of(const uint8_t *bytes, size_t length)
+{
+    char *text = malloc(length + 1);
+
+    HOLDS(text != NULL);
+    if (length > 0)
+        memcpy(text, bytes, length);
+    text[length] = '\0';
+    return text;
 }
 
 /* The first byte says how many descriptors came with the text. */
@@ -31,11 +51,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct request request;
     struct weir_error error;
     int fd_count, status;
+    char *text;
 
     if (length == 0)
         return 0;
     fd_count = bytes[0] % 16;
-    status = request_parse((const char *)bytes + 1, length - 1, (size_t)fd_count, &request, &error);
+    text = text_of(bytes + 1, length - 1);
+    status = request_parse(text, length - 1, (size_t)fd_count, &request, &error);
+    HOLDS(request_begins(text) >= 0);
+    free(text);
     HOLDS(status == 0 || status == WEIR_ERR_INVALID);
     if (status < 0)
         return 0;
@@ -46,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         for (size_t i = 0; i < request.stage_count; i++)
             check_stage(&request.stages[i], request.cookie, fd_count);
     }
+    check_pass(&request);
     request_clear(&request);
     return 0;
 }

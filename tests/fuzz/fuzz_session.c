@@ -1,7 +1,8 @@
 /* What a client sends to a server: it hears lines of JSON only, each request is answered
  * once at most, and with the connection all of its calls end.
  *
- * Input: the size of pieces, then what the client sends. */
+ * Input: the size of pieces, then what the client sends.  An odd size: the server has
+ * narrow limits. */
 #include "config.h"
 
 #include <string.h>
@@ -119,15 +120,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct weir__server server = {.fd = -1, .concurrency = 4};
     struct weir__buffer heard = {0};
     size_t piece;
-    int ends[2];
+    int ends[2], is_limited;
 
     if (length < 1)
         return 0;
     piece = 1 + bytes[0] * 4;
+    is_limited = bytes[0] % 2;
     bytes++, length--;
     pretend_open(&pretend);
     server.weir = pretend.weir;
     server.pool = open_pool(pretend.weir);
+    if (is_limited)
+        server.limits = (struct weir__server_limits){.max_calls = 2, .max_memory = 4096};
     HOLDS(weir__server_begin(&server, NULL) == 0);
     HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     HOLDS(weir__session_open(&server, ends[0], NULL) == 0);
