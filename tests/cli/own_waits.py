@@ -2,6 +2,7 @@
 """What weir itself reads and tells, where the other side does not come.  Prints TAP.
 own_waits.py WEIR SRCDIR
 """
+import fcntl
 import os
 import signal
 import socket
@@ -59,17 +60,22 @@ def a_document_without_end_is_given_up():
         assert ended.returncode == 2 and b"File too large" in ended.stderr, (words, ended)
 
 
-def a_service_manager_that_does_not_read_keeps_nobody(directory):
-    path = os.path.join(directory, "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, \
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-        manager.bind(path)
-        other.setblocking(False)
+def fill(path):
+    """Binds a datagram socket that has no room left, and returns it."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
         try:
             while True:
-                other.sendto(b"x" * 1000, path)
+                sender.sendto(b"x" * 1000, path)
         except BlockingIOError:
-            pass
+            return receiver
+
+
+def a_service_manager_that_does_not_read_keeps_nobody(directory):
+    path = os.path.join(directory, "notify")
+    with fill(path):
         worker = os.path.join(directory, "worker.py")
         with open(worker, "w", encoding="utf-8") as file:
             file.write(WORKER)
@@ -85,6 +91,33 @@ def a_service_manager_that_does_not_read_keeps_nobody(directory):
             assert process.wait(PATIENCE_S) == 0, process.returncode
         finally:
             process.kill()
+
+
+def a_system_log_that_does_not_read_is_given_up(directory):
+    path, ran = os.path.join(directory, "syslog"), os.path.join(directory, "ran")
+    with fill(path):
+        ended = run("run", "--audit", f"{directory}/log", "--audit-syslog", path, "--", "touch", ran)
+        assert ended.returncode == 125 and path.encode() in ended.stderr, ended
+        assert not os.path.exists(ran)
+
+
+def the_lock_of_an_audit_log_is_given_up(directory):
+    path, ran = os.path.join(directory, "log"), os.path.join(directory, "ran")
+    assert run("run", "--audit", path, "--", "true").returncode == 0
+    with open(path, "rb") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        ended = run("run", "--audit", path, "--", "touch", ran)
+        assert ended.returncode == 125 and b"lock" in ended.stderr, ended
+    assert not os.path.exists(ran)
+
+
+def a_spawner_that_says_nothing_is_given_up(directory):
+    path = os.path.join(directory, "spawner")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexec sleep 1000\n")
+    os.chmod(path, 0o755)
+    ended = run("run", "--", "true", env=dict(os.environ, WEIR_SPAWNER=path))
+    assert ended.returncode == 125 and b"weir-spawner" in ended.stderr, ended
 
 
 def audit_reads_regular_files_alone(directory):
@@ -107,5 +140,8 @@ run_cases([
     a_document_in_a_fifo_that_somebody_writes_is_read,
     a_document_without_end_is_given_up,
     a_service_manager_that_does_not_read_keeps_nobody,
+    a_system_log_that_does_not_read_is_given_up,
+    the_lock_of_an_audit_log_is_given_up,
+    a_spawner_that_says_nothing_is_given_up,
     audit_reads_regular_files_alone,
 ])
