@@ -3,6 +3,7 @@
 #include "base/file_set.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 
 enum kind { NO_FILE, FILE_THERE, BLOCK_DEVICE, FILE_TO_COME };
 
@@ -52,6 +54,49 @@ static int follow(char path[PATH_MAX])
     if (kept + (size_t)length >= PATH_MAX)
         return 0;
     memcpy(path + kept, target, (size_t)length + 1);
+    return 1;
+}
+
+/* 0, 1 or 2 for a path that names standard input, output or error, else -1. */
+static int standard_of(const char *path)
+{
+    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    static const char *const places[] = {"/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/"};
+
+    for (int i = 0; i <= STDERR_FILENO; i++)
+        if (strcmp(path, names[i]) == 0)
+            return i;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        size_t length = strlen(places[i]);
+
+        if (strncmp(path, places[i], length) == 0 && path[length] >= '0' && path[length] <= '2'
+            && path[length + 1] == '\0')
+            return path[length] - '0';
+    }
+    return -1;
+}
+
+/* Of a closed standard descriptor the number is taken by /dev/null, opened the wrong way round;
+ * opening it by its path would make a working /dev/null of it, and lose what is written. */
+static int is_closed(struct weir__file_set *set, int use, const char *name, const char *given)
+{
+    static const char *const standard[] = {"input", "output", "error"};
+    int written = use & WEIR__FILE_WRITTEN, links = 40, fd = -1;
+    char path[PATH_MAX];
+
+    if (strlen(given) >= sizeof path)
+        return 0;
+    strcpy(path, given);
+    do {
+        fd = standard_of(path);
+    } while (fd < 0 && follow(path) && --links > 0);
+    if (fd < 0 || weir__fd_may(fd, written ? O_WRONLY : O_RDONLY))
+        return 0;
+    if (set->error.status == 0)
+        weir__fail(&set->error, WEIR_ERR_SYSTEM, 0,
+                   "cannot %s %s %.200s: standard %s is closed, or not open for %s",
+                   written ? "write to" : "read", name, given, standard[fd],
+                   written ? "writing" : "reading");
     return 1;
 }
 
@@ -125,7 +170,7 @@ void weir__file_set_path(struct weir__file_set *set, int use, const char *name, 
     struct weir__file file = {.use = use, .path = (char *)path};
     struct stat info;
 
-    if (path == NULL)
+    if (path == NULL || is_closed(set, use, name, path))
         return;
     snprintf(file.name, sizeof file.name, "%s", name);
     if (stat(path, &info) == 0)

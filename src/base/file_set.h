@@ -3,7 +3,8 @@
  *
  * A command puts in all that it will open, before it opens any, and asks once.  Two names are the
  * same file when device and inode are, whatever links lead there; or, of a file that does not
- * exist yet, when directory and name are.  Only regular files and block devices count: a terminal,
+ * exist yet, when directory and name are.  A path that leads to a closed standard descriptor, such
+ * as /dev/stdout, is refused, too.  Only regular files and block devices count: a terminal,
  * /dev/null, a pipe or a socket may be used twice.
  */
 #ifndef WEIR_BASE_FILE_SET_H
@@ -33,7 +34,7 @@ void weir__file_set_path(struct weir__file_set *set, int use, const char *name, 
 void weir__file_set_fd(struct weir__file_set *set, int use, const char *name, int fd);
 
 /* Clears the set, and says whether all is well.  Errors: INVALID (naming two names and the file),
- * NOMEM. */
+ * SYSTEM (a closed standard descriptor), NOMEM. */
 int weir__file_set_end(struct weir__file_set *set, struct weir_error *error);
 
 #endif

@@ -230,8 +230,10 @@ static int check_files(struct errand *errand)
     free(letters);
     if (status == 0)
         return 0;
-    return voice_say(&errand->voice, files_status(&cli_map, &error), "%s: nothing was started",
-                     error.text);
+    return voice_say(&errand->voice,
+                     error.status == WEIR_ERR_SYSTEM ? OWN_FILES_FAILED
+                                                     : files_status(&cli_map, &error),
+                     "%s: nothing was started", error.text);
 }
 
 /* The input and the dead letters are waited for while the map runs; the output must be there.

@@ -50,9 +50,9 @@ static _Noreturn void watch(pid_t spawner)
     setsid();
     weir__close_from(0);
     sigemptyset(&awaited);
-    sigaddset(&awaited, SIGTERM);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    while (getppid() == spawner) /* SIGTERM may be anybody's */
+    sigaddset(&awaited, SIGCONT);
+    prctl(PR_SET_PDEATHSIG, SIGCONT); /* goes on even where it was stopped */
+    while (getppid() == spawner) /* SIGCONT may be anybody's */
         sigwaitinfo(&awaited, NULL);
     for (int i = 0; i < jobs->used; i++)
         if (jobs->entries[i].cookie[0] != '\0')

@@ -77,6 +77,32 @@ def an_output_elsewhere_needs_no_standard_output(directory):
         assert shell(">&- </dev/null", WEIR, *words).returncode == 0, words
 
 
+def a_path_does_not_open_a_closed_standard_descriptor(directory):
+    """It would open the /dev/null that holds the number, and lose what is written there."""
+    mark, link, out = (os.path.join(directory, name) for name in ("mark", "link", "out"))
+    os.symlink("/dev/stdout", link)
+    for path in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", link):
+        for status, *words in (
+                [5, "map", "--output", path, "--", "touch", mark],
+                [5, "map", "--output", out, "--dead-letter", path, "--", "touch", mark],
+                [5, "map", "--output", out, "--report", path, "--", "touch", mark],
+                [125, "run", "--report", path, "touch", mark],
+                [125, "pipe", "--output", path, f"touch {mark}"],
+                [125, "probe", "--report", path]):
+            weir = shell(">&- </dev/null", WEIR, *words)
+            assert weir.returncode == status, (words, weir)
+            assert b"standard output is closed" in weir.stderr, (words, weir)
+            assert os.listdir(directory) == ["link"], (words, os.listdir(directory))
+        assert shell("</dev/null", WEIR, "map", "--output", path, "--", "cat").returncode == 0
+    for status, *words in ([5, "map", "--input", "/dev/stdin", "--", "touch", mark],
+                           [125, "run", "--input", "/dev/stdin", "touch", mark],
+                           [125, "pipe", "--input", "/dev/fd/0", f"touch {mark}"]):
+        weir = shell("<&-", WEIR, *words)
+        assert weir.returncode == status, (words, weir)
+        assert b"standard input is closed" in weir.stderr, (words, weir)
+        assert os.listdir(directory) == ["link"], (words, os.listdir(directory))
+
+
 def a_closed_standard_input_is_an_error_of_the_map_that_reads_it(directory):
     mark = os.path.join(directory, "mark")
     weir = shell("<&-", WEIR, "map", "--", "touch", mark)
@@ -162,6 +188,7 @@ def a_standard_error_that_nobody_reads_does_not_hold_up_the_run():
 run_cases([
     a_closed_standard_output_is_an_error_before_anything_starts,
     an_output_elsewhere_needs_no_standard_output,
+    a_path_does_not_open_a_closed_standard_descriptor,
     a_closed_standard_input_is_an_error_of_the_map_that_reads_it,
     a_closed_standard_error_lets_no_message_into_a_file,
     a_pipe_that_another_process_made_nonblocking_gets_everything,

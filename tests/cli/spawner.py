@@ -153,6 +153,21 @@ def what_is_left_ends_when_weir_and_its_spawner_are_killed_together(directory):
 
 
 @needs("PR_SET_PDEATHSIG")
+def a_stopped_watcher_goes_on_when_the_spawner_is_gone(directory):
+    with open(f"{directory}/program", "w", encoding="utf-8") as program:
+        program.write(LEAVES_TWO)
+    process = start(directory, "run", "--", "sh", "program")
+    left = [int(await_file(f"{directory}/{who}")) for who in ("grandchild", "daemon")]
+    spawner, watcher = until_watched(process)
+    for pid in (process.pid, spawner, watcher):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (process.pid, spawner):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    await_that(lambda: all(is_gone(pid) for pid in [*left, watcher]), "some live on")
+
+
+@needs("PR_SET_PDEATHSIG")
 def no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner(directory):
     process = start(directory, "run", "--", "sleep", "1000")
     _, watcher = until_watched(process)
@@ -325,6 +340,7 @@ run_cases([
     as_process_1_weir_reaps_what_it_adopts,
     as_process_1_weir_has_the_programs_status,
     what_is_left_ends_when_weir_and_its_spawner_are_killed_together,
+    a_stopped_watcher_goes_on_when_the_spawner_is_gone,
     no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner,
     a_watcher_that_was_killed_is_replaced,
     no_signal_from_a_child_ends_or_stops_the_spawner,
