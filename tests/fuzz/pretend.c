@@ -16,15 +16,19 @@
 #include "base/fd.h"
 #include "base/message.h"
 #include "fuzz/replay.h"
+#include "proc/helper.h"
 #include "text/syntax.h"
 
-enum { NO_PROCESS = 2000000000, READ_SIZE = 64 * 1024 };
+enum { NO_PROCESS = 2000000000, NO_SPAWNER = NO_PROCESS - 1, READ_SIZE = 64 * 1024 };
 
-/* Nothing here is a process: whoever is to be killed is somebody else's. */
+static int spawner = -1; /* pretend's socket */
+
+/* Nothing here is a process: whoever is to be killed is somebody else's, but for the spawner,
+ * whose end is that of its socket. */
 int kill(pid_t pid, int signal)
 {
-    (void)pid;
-    (void)signal;
+    if (pid == NO_SPAWNER && signal == SIGKILL)
+        return shutdown(spawner, SHUT_RDWR);
     errno = ESRCH;
     return -1;
 }
@@ -163,7 +167,9 @@ void pretend_open(struct pretend *pretend)
     };
     pretend->weir = weir;
     pretend->socket = ends[1];
+    spawner = ends[1];
     HOLDS(weir__link_take_socket(&weir->link, ends[0], NULL) == 0);
+    weir->link.current->pid = NO_SPAWNER;
     HOLDS(weir__watch_new(weir->loop, ends[1], WEIR__READABLE, request_came, pretend,
                           &pretend->watch, NULL)
           == 0);
