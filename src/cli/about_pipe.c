@@ -115,7 +115,8 @@ static const char *const description[] = {
     "There is one verdict, told as one stage's name and reason, and a status for each stage in "
     "the report. When a stage cannot start, nothing keeps running. A stage's standard error goes "
     "on live, on a terminal with the stage's name before it.",
-    "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir stop all stages the same way as a timeout, a "
+    "SIGUSR1 and SIGUSR2 to weir are passed on to the stages. SIGINT, SIGTERM, SIGHUP, SIGQUIT and "
+    "whatever else would end weir stop all stages the same way as a timeout, a "
     "second one at once. Where weir has the foreground of a terminal the stages get it, whatever "
     "standard input is. A process that cannot be ended is named in its stage's report, by "
     "`refused` and `survivors`.",

@@ -147,7 +147,8 @@ static const char *const description[] = {
     "When the program is over, so is its job: what it left running in the background is ended "
     "too. A process that cannot be ended, such as a set-user-ID program that became root, is "
     "named on standard error, and in the document by `refused` and `survivors`.",
-    "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir stop the program the same way as a timeout, a "
+    "SIGUSR1 and SIGUSR2 to weir are passed on to the program. SIGINT, SIGTERM, SIGHUP, SIGQUIT and "
+    "whatever else would end weir stop the program the same way as a timeout, a "
     "second one at once.",
     "Where weir has the foreground of a terminal the program gets it, as under a shell, whatever "
     "its standard input is: Ctrl-C reaches it once, Ctrl-Z stops it and weir together, and what "

@@ -9,7 +9,20 @@
 
 #include "base/fd.h"
 
-static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/* Every signal whose default is to end a process, but for those of its own faults and SIGPIPE. */
+static const int enders[] = {
+    SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+    SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+#ifdef SIGIO
+    SIGIO,
+#endif
+#ifdef SIGPWR
+    SIGPWR,
+#endif
+#ifdef SIGSTKFLT
+    SIGSTKFLT,
+#endif
+};
 static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
 /* What a handler can reach is static. */
@@ -62,6 +75,10 @@ int signals_catch(void)
     weir__fd_set_nonblocking(ends[FD_WRITE_END]);
     for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
         handle(enders[i]);
+#ifdef SIGRTMIN
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        handle(number);
+#endif
     for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
         handle(stoppers[i]);
     handle(SIGCONT);

@@ -7,7 +7,8 @@ struct caught {
     int by_kernel; /* from the terminal, not from a process */
 };
 
-/* Catches what asks weir to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT; not what was
+/* Catches what asks weir to end (SIGINT, SIGTERM, SIGUSR1, real-time signals...:
+ * all that would end it, but for those of its own faults, SIGPIPE and what was
  * ignored when it started) and what the terminal has to say (SIGTSTP, SIGTTIN,
  * SIGTTOU).  Returns 0 or an errno. */
 int signals_catch(void);

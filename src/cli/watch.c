@@ -126,6 +126,14 @@ static int is_stop(int number)
     return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
 }
 
+enum { PASS_USR1 = 1, PASS_USR2 = 2 }; /* watch.to_pass */
+
+/* What programs give a meaning of their own.  A map's workers have none of these from weir. */
+static int is_for_job(const struct watch *watch, int number)
+{
+    return (number == SIGUSR1 || number == SIGUSR2) && !watch->has_no_group;
+}
+
 static void heed_signals(struct watch *watch)
 {
     struct caught caught;
@@ -135,12 +143,23 @@ static void heed_signals(struct watch *watch)
             watch->stop_asked = caught.number;
             continue;
         }
+        if (is_for_job(watch, caught.number)) {
+            watch->to_pass |= caught.number == SIGUSR1 ? PASS_USR1 : PASS_USR2;
+            continue;
+        }
         if (watch->ended_by == 0) {
             watch->ended_by = caught.number;
             output_hurry(caught.number);
             watch->by_terminal = caught.by_kernel;
         }
         watch->cancel(watch->job);
+    }
+    if (!watch->over && watch->to_pass != 0 && watch->terminal.job > 0) {
+        if (watch->to_pass & PASS_USR1)
+            signal_job(watch, SIGUSR1);
+        if (watch->to_pass & PASS_USR2)
+            signal_job(watch, SIGUSR2);
+        watch->to_pass = 0;
     }
     /* Not before we know whom to stop with us. */
     if (!watch->over && watch->stop_asked != 0

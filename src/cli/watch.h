@@ -2,6 +2,7 @@
  * the terminal meanwhile.  Shared by the subcommands that start a job.
  *
  *   signal that ends    job down the ladder; a second one: at once
+ *   SIGUSR1, SIGUSR2    passed on to the job (run, pipe)
  *   job stopped         terminal back, weir stops too; woken: the job is woken
  *   terminal wanted     by a process of weir's own group: it gets the terminal
  */
@@ -35,6 +36,7 @@ struct watch {
     int over;        /* set by whoever hears that the job is over */
     int ended_by;    /* the first signal that asked weir to end; 0: none */
     int by_terminal; /* it came from the terminal */
+    int to_pass;     /* signals for the job that came before it did; bits, 0: none */
     int stop_asked;  /* a signal that asks weir's group to stop; 0: none */
     int paused;      /* the signal that stopped the job; 0: it runs */
     pid_t paused_pid;

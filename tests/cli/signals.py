@@ -31,6 +31,14 @@ def run_live(code, *options, **how):
     return weir
 
 
+def pipe_live(code):
+    """The same with weir pipe."""
+    quoted = code.replace('"', '\\"').replace("$", "\\$")
+    weir = start("pipe", f'sh -c "{quoted}"')
+    until_ready(weir.stdout)
+    return weir
+
+
 def end(weir):
     out, err = weir.communicate(timeout=PATIENCE_S)
     return weir.returncode, out, err
@@ -42,6 +50,48 @@ def each_ending_signal_stops_the_job_and_is_the_status():
         weir.send_signal(number)
         status, out, _ = end(weir)
         assert (status, out) == (128 + number, b"told\n"), (number, status, out)
+
+
+OTHERS = ["SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "SIGPWR", "SIGSTKFLT"]
+
+
+def other_signals_end_weir_in_order_too():
+    numbers = [getattr(signal, name) for name in OTHERS if hasattr(signal, name)]
+    numbers += [signal.SIGRTMIN, signal.SIGRTMIN + 7, signal.SIGRTMAX]
+    for number in numbers:
+        weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
+        weir.send_signal(number)
+        status, out, _ = end(weir)
+        assert (status, out) == (128 + number, b"told\n"), (number, status, out)
+
+
+def usr1_and_usr2_are_passed_on():
+    code = "trap 'echo one' USR1; trap 'echo two; exit 4' USR2; echo ready; while :; do sleep 0.01; done"
+    for start_it in (run_live, pipe_live):
+        weir = start_it(code)
+        weir.send_signal(signal.SIGUSR1)
+        assert weir.stdout.readline() == b"one\n"
+        weir.send_signal(signal.SIGUSR2)
+        status, out, _ = end(weir)
+        assert (status, out) == (4, b"two\n"), (status, out)
+
+
+def a_program_that_signals_weir_itself_does_not_end_it():
+    weir = start("run", "--", "sh", "-c",
+                 "trap 'echo mine' USR1; read pid; kill -USR1 $pid; sleep 0.2; echo on",
+                 stdin=subprocess.PIPE)
+    out, _ = weir.communicate(f"{weir.pid}\n".encode(), timeout=PATIENCE_S)
+    assert (weir.returncode, out) == (0, b"mine\non\n"), (weir.returncode, out)
+
+
+def usr1_ends_a_map_in_order():
+    weir = start("map", "-j1", "--", "cat", stdin=subprocess.PIPE)
+    weir.stdin.write(b"1\n")
+    weir.stdin.flush()
+    assert weir.stdout.readline() == b"1\n"
+    weir.send_signal(signal.SIGUSR1)
+    status, _, err = end(weir)
+    assert status == 128 + signal.SIGUSR1 and b"stopped as asked" in err, (status, err)
 
 
 def a_document_says_cancelled():
@@ -126,6 +176,10 @@ def sigpipe_is_at_its_default_in_the_program():
 
 run_cases([
     each_ending_signal_stops_the_job_and_is_the_status,
+    other_signals_end_weir_in_order_too,
+    usr1_and_usr2_are_passed_on,
+    a_program_that_signals_weir_itself_does_not_end_it,
+    usr1_ends_a_map_in_order,
     a_document_says_cancelled,
     a_second_signal_does_not_wait_for_the_grace,
     what_was_ignored_stays_ignored,
