@@ -148,30 +148,30 @@ def in_both(trial):
     fail_each(trial, "weir-spawner")
 
 
-def run_(directory):
+def an_allocation_fails_in_run(directory):
     in_both(Trial(os.path.join(directory, "d"), "run", "--env", "FIRST=first variable of some length", "--", "/bin/sh",
                   "-c", 'echo "$FIRST $@"; cat', "sh", *WORDS, given=b"some input\n"))
 
 
-def run_as_a_document(directory):
+def an_allocation_fails_in_run_as_a_document(directory):
     in_both(Documents(os.path.join(directory, "d"), "run", "--json", "--", "/bin/echo", *WORDS))
 
 
-def run_with_an_audit_log(directory):
+def an_allocation_fails_in_run_with_an_audit_log(directory):
     in_both(Documents(os.path.join(directory, "d"), "run", "--audit", "log.json", "--", "/bin/echo", *WORDS,
                       out_is_json=False))
 
 
-def run_with_a_large_request(directory):
+def an_allocation_fails_in_run_with_a_large_request(directory):
     in_both(Trial(os.path.join(directory, "d"), "run", "--", "/bin/echo", *WORDS * 120))
 
 
-def pipe(directory):
+def an_allocation_fails_in_pipe(directory):
     in_both(Documents(os.path.join(directory, "d"), "pipe", "--report", "report.json",
                       "printf %s\\n one two three and more of them", "tr a-z A-Z", "cat", out_is_json=False))
 
 
-def pipe_from_a_spec(directory):
+def an_allocation_fails_in_pipe_from_a_spec(directory):
     spec = {"weir": 1, "in": {"path": "in"}, "out": {"path": "out"}, "stages": [
         {"name": "the first of the stages", "cmd": ["/bin/cat"]},
         {"name": "the second of the stages", "cmd": ["/bin/sh", "-c", "cat; echo \"$1 $NAMED\"", "sh", WORDS[0]],
@@ -190,17 +190,17 @@ MAP_ERRORS = {3, 4, 5, 125}  # 3: its spawner dies with a worker again and again
 RECORDS = b"".join(b'{"n":%d}\n' % n for n in range(40))
 
 
-def map_(directory):
+def an_allocation_fails_in_map(directory):
     in_both(Trial(os.path.join(directory, "d"), "map", "-j2", "--", "cat", given=RECORDS, errors=MAP_ERRORS))
 
 
-def map_with_dead_letters_and_a_report(directory):
+def an_allocation_fails_in_map_with_dead_letters_and_a_report(directory):
     in_both(Documents(os.path.join(directory, "d"), "map", "-j1", "--on-error", "dead-letter", "--dead-letter",
                       "dead.json", "--output", "out", "--report", "report.json", "--", "cat",
                       given=RECORDS + b"{not a record\n" + RECORDS, errors=MAP_ERRORS, out_is_json=False))
 
 
-def map_by_calls(directory):
+def an_allocation_fails_in_map_by_calls(directory):
     in_both(Trial(os.path.join(directory, "d"), "map", "-j2", "--call", "echo", "--", RPC_WORKER,
                   given=RECORDS, errors=MAP_ERRORS))
 
@@ -214,7 +214,7 @@ class Resumed(Trial):
         return 0, b"", self.read("out")
 
 
-def map_with_a_checkpoint(directory):
+def an_allocation_fails_in_map_with_a_checkpoint(directory):
     def prepare(where):
         with open(os.path.join(where, "in"), "wb") as file:
             file.write(RECORDS)
@@ -225,11 +225,11 @@ def map_with_a_checkpoint(directory):
         fail_each(trial, program)
 
 
-def call(directory):
+def an_allocation_fails_in_call(directory):
     in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "echo", '["a parameter of some length", 1]'))
 
 
-def call_with_a_stream(directory):
+def an_allocation_fails_in_call_with_a_stream(directory):
     in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "count", "5"))
 
 
@@ -262,7 +262,7 @@ class Serve(Trial):
         return status, out
 
 
-def serve(directory):
+def an_allocation_fails_in_serve(directory):
     in_both(Serve(os.path.join(directory, "d"), "serve", "-j1", "-w", RPC_WORKER, "--socket"))
 
 
@@ -270,7 +270,7 @@ class ThroughASocket(Trial):
     """A client in which it fails."""
 
 
-def call_through_a_socket(directory):
+def an_allocation_fails_in_call_through_a_socket(directory):
     path = os.path.join(directory, "socket")
     server = subprocess.Popen([WEIR, "serve", "-j1", "-w", RPC_WORKER, "--socket", path], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -290,11 +290,23 @@ def made(case):
         os.mkdir(os.path.join(directory, "d"))
         case(directory)
 
-    with_directory.__name__ = "an_allocation_fails_in_" + case.__name__.rstrip("_")
+    with_directory.__name__ = case.__name__
     return with_directory
 
 
 run_cases([made(case) for case in (
-    run_, run_as_a_document, run_with_an_audit_log, run_with_a_large_request, pipe, pipe_from_a_spec, map_,
-    map_with_dead_letters_and_a_report, map_by_calls, map_with_a_checkpoint, call, call_with_a_stream, serve,
-    call_through_a_socket)])
+    an_allocation_fails_in_run,
+    an_allocation_fails_in_run_as_a_document,
+    an_allocation_fails_in_run_with_an_audit_log,
+    an_allocation_fails_in_run_with_a_large_request,
+    an_allocation_fails_in_pipe,
+    an_allocation_fails_in_pipe_from_a_spec,
+    an_allocation_fails_in_map,
+    an_allocation_fails_in_map_with_dead_letters_and_a_report,
+    an_allocation_fails_in_map_by_calls,
+    an_allocation_fails_in_map_with_a_checkpoint,
+    an_allocation_fails_in_call,
+    an_allocation_fails_in_call_with_a_stream,
+    an_allocation_fails_in_serve,
+    an_allocation_fails_in_call_through_a_socket,
+)])
