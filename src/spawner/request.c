@@ -205,7 +205,8 @@ int64_t request_begins(const char *text)
 }
 
 /* What is said of a job that runs is read without taking memory: a stop that is lost
- * would leave it running.  Returns 0 for what is not spelt as the host does. */
+ * would leave it running, and a host waits for what it asked to leave.  Returns 0 for
+ * what is not spelt as the host does. */
 static int parse_short(const char *text, struct request *request)
 {
     static const char *const forms[] = {
@@ -213,6 +214,15 @@ static int parse_short(const char *text, struct request *request)
         [REQUEST_STOP] = "{\"op\":\"stop\",\"job\":%lld,\"grace_ms\":%lld%n",
     };
 
+    *request = (struct request){.job = 1};
+    if (strcmp(text, "{\"op\":\"ping\",\"job\":1}") == 0) {
+        request->op = REQUEST_PING;
+        return 1;
+    }
+    if (strcmp(text, "{\"op\":\"leave\",\"job\":1}") == 0) {
+        request->op = REQUEST_LEAVE;
+        return 1;
+    }
     for (enum request_op op = REQUEST_SIGNAL; op <= REQUEST_STOP; op++) {
         long long job, value;
         int end = 0;
