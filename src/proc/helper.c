@@ -362,10 +362,10 @@ void weir__helper_heard(struct weir__helper *helper, int is_answer)
 
 /* --- Its end ------------------------------------------------------------------------- */
 
+static const char leave[] = "{\"op\":\"leave\",\"job\":1}";
+
 void weir__helper_leave(struct weir__helper *helper)
 {
-    static const char leave[] = "{\"op\":\"leave\",\"job\":1}";
-
     helper->is_leaving = 1;
     if (helper->socket >= 0)
         weir__helper_say(helper, leave, sizeof leave - 1, NULL, 0);
@@ -397,8 +397,11 @@ static int await_end(struct weir__helper *helper, int patience_ticks, int asks)
             return 1;
         if (came > 0)
             ticks = -1;
-        else if (asks)
+        if (came < 0 && asks) {
+            /* Again: a spawner without memory may not have read the first. */
+            weir__message_send(helper->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
             ask(helper);
+        }
     }
     return 0;
 }
