@@ -13,15 +13,18 @@
 
 void cli_list_add(struct cli_list *list, const char *item)
 {
-    const char **items = realloc(list->items, (list->count + 2) * sizeof *items);
+    /* The room, with the NULL at the end, is the next power of two. */
+    if ((list->count & (list->count + 1)) == 0) {
+        const char **items = realloc(list->items, (list->count + 1) * 2 * sizeof *items);
 
-    if (items == NULL) {
-        fputs("weir: no memory for the command line\n", stderr);
-        exit(CLI_FAILED);
+        if (items == NULL) {
+            fputs("weir: no memory for the command line\n", stderr);
+            exit(CLI_FAILED);
+        }
+        list->items = items;
     }
-    list->items = items;
-    items[list->count++] = item;
-    items[list->count] = NULL;
+    list->items[list->count++] = item;
+    list->items[list->count] = NULL;
 }
 
 /* Each reads value into the option's place.  Returns 0, or a negative status
