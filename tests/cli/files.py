@@ -12,7 +12,7 @@ import sys
 
 WEIR, SRCDIR = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, Skip, await_that, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_that, needs, run_cases  # noqa: E402
 
 RECORDS = b"1\n2\n{\n"
 KEY = "0123456789abcdef0123456789abcdef\n"
@@ -273,6 +273,7 @@ def a_peer_that_comes_is_served(directory):
         assert weir.returncode == 0 and b"1\\n" in out or out == b"1\n", (words, out, said)
 
 
+@needs("tee")
 def a_program_starts_when_its_fifo_is_opened_not_when_something_comes(directory):
     fifo = os.path.join(directory, "fifo")
     os.mkfifo(fifo)

@@ -116,7 +116,7 @@ mkfifo "$work/live"
 live() { # the input is not over
     exec 8<>"$work/live"
     seq 10 | sed 's/.*/{"id":&}/' >&8
-    of "$work/live" told 3 'd["desyncs"] == 1' -j1 --record-timeout 300ms --retries 0 -- $(run stays)
+    of "$work/live" told 3 'd["desyncs"] == 1' -j1 --record-timeout 2s --retries 0 -- $(run stays)
     live_status=$?
     exec 8>&-
     return $live_status

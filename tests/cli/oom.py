@@ -9,7 +9,6 @@ crash, a hang, or a process that stays.
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, os.path.join(SRCDIR, "tests", "support"))
-from tap_cases import PATIENCE_S, Skip, await_that, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_that, is_sanitized, run_cases  # noqa: E402
 
 BUILDDIR = os.environ["builddir"]
 FAILER = os.path.join(BUILDDIR, "tests", "support", ".libs", "failing_memory.so")
@@ -31,9 +30,8 @@ WORDS = [f"an-argument-of-some-length-{n}" for n in range(12)]
 def why_not():
     if not os.path.exists(FAILER):
         return "the tests are built without shared objects"
-    with open(os.path.join(BUILDDIR, "Makefile"), encoding="utf-8") as makefile:
-        if re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.MULTILINE):
-            return "a sanitizer has its own malloc()"
+    if is_sanitized():
+        return "a sanitizer has its own malloc()"
     if "vgpreload" in os.environ.get("LD_PRELOAD", ""):
         return "valgrind has its own malloc()"
     return None

@@ -9,12 +9,11 @@ import time
 weir, builddir, srcdir = sys.argv[1:4]
 sys.path.insert(0, os.path.join(srcdir, "tests", "support"))
 
-from tap_cases import PATIENCE_S, Skip, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, is_sanitized, needs, run_cases  # noqa: E402
 
 CHILDREN = os.path.join(builddir, "tests", "children")
 MEMORY_KIB = 64 * 1024
-SANITIZED = "-fsanitize" in open(os.path.join(builddir, "Makefile"), encoding="utf-8").read().split(
-        "SANITIZER_FLAGS = ", 1)[1].split("\n", 1)[0]
+SANITIZED = is_sanitized()
 if SANITIZED:
     MEMORY_KIB *= 4
 

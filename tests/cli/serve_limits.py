@@ -15,12 +15,12 @@ import sys
 sys.dont_write_bytecode = True
 from serve import (Client, SRCDIR, WEIR, await_file, await_that, call, memory_kb,
                    serving, start, stats)
-from tap_cases import PATIENCE_S, run_cases
+from tap_cases import PATIENCE_S, is_sanitized, run_cases
 
 MIB = 1 << 20
 # Above what a limit counts: the program, and one line on its way from a worker.  A sanitizer
 # keeps what was freed for a while.
-SLACK_KB = (150 if "verify_asan_link_order" not in os.environ.get("ASAN_OPTIONS", "") else 600) * 1024
+SLACK_KB = (600 if is_sanitized() else 150) * 1024
 
 
 def figures(path):

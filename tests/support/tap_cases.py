@@ -8,6 +8,7 @@ import gc
 import glob
 import inspect
 import os
+import re
 import signal
 import tempfile
 import time
@@ -36,6 +37,12 @@ def needs(facility):
             raise Skip(f"weir is built without {facility}")
         return skip if missing else case
     return mark
+
+
+def is_sanitized():
+    """Whether weir is built with a sanitizer, which keeps memory of its own."""
+    with open(os.path.join(os.environ["builddir"], "Makefile"), encoding="utf-8") as makefile:
+        return re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.M) is not None
 
 
 def run_cases(cases):
