@@ -82,6 +82,7 @@ def a_stopped_child_is_woken_to_heed_its_sigterm():
     assert told["stopped_with"] == ["SIGTERM"] and told["why"] == "timeout", told
 
 
+@needs("a subreaper")
 def so_are_stopped_grandchildren_that_left_the_group():
     code = """
 (exec setsid sh -c 'trap "echo cleaned; exit 0" TERM; kill -STOP $$; exec sleep 1000') &
