@@ -365,7 +365,7 @@ static void a_failed_limit_is_told_apart(void)
     int spawner = spawner_open();
 
     check_refusal(spawner, words("/bin/true", NULL, NULL), ",\"limits\":[[63,1]]", NULL, 0, "limit",
-                  EINVAL, "");
+                  EINVAL, "63 1 0"); /* which, what was asked, how far it may go */
     close(spawner);
 }
 
