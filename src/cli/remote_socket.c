@@ -27,7 +27,7 @@ enum {
     CONNECT_MS = 10000, /* a place among those that wait to be accepted */
     HELLO_MS = 10000,   /* the greeting */
     DEADLINE_MS = 2000, /* the outcome, after the deadline */
-    CANCEL_MS = 4000,   /* and after a cancellation: the server's ladder takes 1.5 s */
+    CANCEL_MS = 8000,   /* and after a cancellation: the server takes up to 6 s to end a stubborn one */
     RETRY_MS = 20,      /* between two tries to connect */
 };
 

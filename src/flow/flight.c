@@ -130,11 +130,13 @@ static int never_had_them(const struct weir__lane *lane)
     return lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes;
 }
 
-/* Whether there is a worker that works, or may yet begin to. */
-static int has_hope(const struct weir__lane *but)
+/* Whether there is a worker that works, or one started before until_ns that may yet begin:
+ * those that were started later would prolong the wait for ever, one by one. */
+static int has_hope(const struct weir__lane *but, int64_t until_ns)
 {
     for (const struct weir__lane *lane = but->map->lanes.first; lane != NULL; lane = lane->next)
-        if (lane != but && !lane->is_over && lane->worker.state != WEIR__WORKER_DYING)
+        if (lane != but && !lane->is_over && lane->worker.state != WEIR__WORKER_DYING
+            && (lane->started_ns < until_ns || weir__lane_has_begun(lane)))
             return 1;
     return 0;
 }
@@ -184,8 +186,8 @@ static void count_fruitless(struct weir__lane *lane, const char *how, int blamel
         backoff->next_ns = until_ns; /* tried once more before all is given up */
     weir__worker_tail(&lane->worker, tail, sizeof tail);
     if ((lanes->has_answered || !cannot_be_executed(lane))
-        && (now_ns < until_ns || has_hope(lane))) {
-        if (now_ns - lanes->failing_since_ns >= (int64_t)TELL_MS * 1000000 && !has_hope(lane))
+        && (now_ns < until_ns || has_hope(lane, until_ns))) {
+        if (now_ns - lanes->failing_since_ns >= (int64_t)TELL_MS * 1000000 && !has_hope(lane, until_ns))
             tell_of_failing(lane, how, tail, patience_ms);
         return;
     }

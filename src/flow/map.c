@@ -149,6 +149,7 @@ static void do_cancel(void *data)
     if (map->end.status == 0) {
         weir__map_end(map, 128 + order->signal, WEIR_WHY_CANCELLED, "stopped as asked");
         map->end.drains = 1;
+        map->end.drain_moved_ns = weir__clock_ns();
         map->end.grace_ms = map->options.grace_ms;
     } else {
         map->end.drains = 0;

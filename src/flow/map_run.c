@@ -368,6 +368,20 @@ static void watch_reader(struct weir_map *map, int64_t now_ns)
     }
 }
 
+/* A drain lasts as long as replies come: workers that are silent for the grace are stopped. */
+static void watch_drain(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir_map_report *report = &map->report;
+    uint64_t settled = report->answered + report->dropped + report->dead;
+
+    if (settled != map->end.drain_settled) {
+        map->end.drain_settled = settled;
+        map->end.drain_moved_ns = now_ns;
+    }
+    if (map->end.drains && now_ns - map->end.drain_moved_ns >= map->end.grace_ms * 1000000)
+        map->end.drains = 0;
+}
+
 static void tick(void *data)
 {
     struct weir_map *map = data;
@@ -379,6 +393,7 @@ static void tick(void *data)
         next_ms = ms < next_ms ? ms : next_ms;
     }
     weir__timer_start(map->run.tick, next_ms);
+    watch_drain(map, now_ns);
     watch_reader(map, now_ns);
     take_back(map, now_ns);
     tell_stall(map, now_ns);

@@ -23,6 +23,8 @@ struct weir__worker;
 struct weir__map_end {
     int status;       /* 0: it goes on */
     int drains;       /* what is in flight may still be answered */
+    int64_t drain_moved_ns; /* when something was, the last time */
+    uint64_t drain_settled; /* how much was by then */
     int leaves;       /* what is not written by now never will be */
     int64_t grace_ms; /* else the workers have this long */
     enum weir_why why;

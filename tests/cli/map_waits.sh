@@ -74,7 +74,7 @@ slots() {
     export SLOTS
 }
 
-plan 15
+plan 17
 
 # --- Input without end ---
 
@@ -96,6 +96,23 @@ term() { # a record first: its worker says that weir is at work
     same 143 $term_status
 }
 check "SIGTERM ends it" term
+silent() {
+    : >"$err"
+    mkfifo "$work/few"
+    (echo 1; exec sleep 1000) >"$work/few" 2>"$work/.cat" &
+    feeder=$!
+    timeout 60 "$weir" map -j1 --grace 500ms --input "$work/few" -- \
+        sh -c 'read -r line; echo up >&2; exec sleep 1000' >"$out" 2>"$err" &
+    pid=$!
+    until grep -qs up "$err"; do sleep 0.01; done
+    kill -TERM $pid
+    wait $pid
+    silent_status=$?
+    kill $feeder
+    wait
+    same 143 $silent_status
+}
+check "so does it a drain in which no worker says anything" silent
 
 # --- Launchers ---
 
@@ -105,6 +122,15 @@ blocked() {
         cmp "$work/in" "$out" && has "has not begun for a second" "$err"
 }
 check "a launcher that waits for a slot holds nobody up, and is told of" blocked
+program blocks <<'END'
+#!/bin/sh
+exec sleep 1000
+END
+none() {
+    map 4 -j4 --start-timeout 1s --grace 200ms --launcher "$work/blocks" --input "$work/in" -- cat &&
+        has "did not start in time" "$err"
+}
+check "launchers that all wait for ever are given up soon after the start timeout" none
 held() { # the third never gets a slot: others are done, and it is let go
     slots && : >"$SLOTS/1" && : >"$SLOTS/2" || return 1
     flock "$SLOTS/2" sh -c 'echo held; read -r _' <"$work/gate" >"$work/held" &
