@@ -60,7 +60,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
     [SERVE_MAX_QUEUE] = {
         .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
         .group = serving,
-        .help = "calls that may wait for a worker; more are refused at once (1024)",
+        .help = "calls that may wait for a worker; more are refused at once: those of the connection "
+                "with most of them (1024)",
     },
     [SERVE_MAX_CALLS] = {
         .name = "max-calls", .kind = CLI_COUNT, .offset = AT(max_calls), .metavar = "N",

@@ -150,7 +150,6 @@ static int begin(void *data)
         return status;
     }
     weir__pool_enter(pool);
-    call->number = ++pool->last_number;
     pool->alive++;
     if (call->deadline_ns != INT64_MAX)
         weir__alarm_set(&pool->alarms, &call->deadline, call->deadline_ns);
@@ -160,7 +159,7 @@ static int begin(void *data)
     return 0;
 }
 
-static struct weir_call *start(weir_pool_t *pool, const char *method, const char *params,
+static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const char *method, const char *params,
                                size_t params_length, const struct weir_call_options *given,
                                const struct weir_call_sink *sink, int waits,
                                struct weir_error *error)
@@ -184,6 +183,7 @@ static struct weir_call *start(weir_pool_t *pool, const char *method, const char
     weir__buffer_clear(&made);
     if (call == NULL)
         return NULL;
+    call->flow = flow;
     if (sink != NULL) {
         call->sink = *sink;
         call->has_sink = 1;
@@ -199,7 +199,15 @@ weir_call_t *weir_call_start(weir_pool_t *pool, const char *method, const char *
                              size_t params_length, const struct weir_call_options *options,
                              const struct weir_call_sink *sink, struct weir_error *error)
 {
-    return start(pool, method, params, params_length, options, sink, 0, error);
+    return start(pool, NULL, method, params, params_length, options, sink, 0, error);
+}
+
+struct weir_call *weir__call_start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
+                                   struct weir__slice params,
+                                   const struct weir_call_options *options,
+                                   const struct weir_call_sink *sink, struct weir_error *error)
+{
+    return start(pool, flow, method, params.bytes, params.length, options, sink, 0, error);
 }
 
 int weir_call(weir_pool_t *pool, const char *method, const char *params,
@@ -217,7 +225,7 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
     if (options != NULL && options->input)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "weir_call() sends no input stream: use weir_call_start()");
-    call = start(pool, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1, &why);
+    call = start(pool, NULL, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1, &why);
     status = call != NULL ? weir_call_wait(call, reply, &why) : (int)why.status;
     weir_call_free(call);
     if (status < 0 && error != NULL)

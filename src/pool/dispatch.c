@@ -1,6 +1,8 @@
 /* Which worker gets which call, and when.
  *
- * A call goes to the queue of its kind, and a worker that has room pulls the oldest.
+ * A call goes to the queue of its kind, and a worker that has room pulls the first.  The
+ * calls of several connections stand there in turn: each is numbered one after the last
+ * of its own connection, or after the one that was sent last, and stands by its number.
  * A call that has killed a worker is a suspect: it goes to one that has nothing else,
  * and nothing else goes there meanwhile, so that a second death is its own.
  */
@@ -15,7 +17,18 @@
 #include "base/clock.h"
 #include "pool/pool.h"
 
+enum { LOOKED_AT = 4096 }; /* calls, for one that makes room */
+
 /* --- Queues ---------------------------------------------------------------- */
+
+static void count(struct weir_call *call, int one)
+{
+    if (call->queue == &call->pool->decided)
+        return;
+    call->pool->queued += (size_t)one;
+    if (call->flow != NULL)
+        call->flow->queued += (size_t)one;
+}
 
 static void insert(struct weir__call_queue *queue, struct weir_call *call, struct weir_call *before)
 {
@@ -30,7 +43,7 @@ static void insert(struct weir__call_queue *queue, struct weir_call *call, struc
         before->previous = call;
     else
         queue->last = call;
-    call->pool->queued += queue != &call->pool->decided;
+    count(call, 1);
 }
 
 void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call)
@@ -52,9 +65,82 @@ void weir__queue_remove(struct weir_call *call)
         call->next->previous = call->previous;
     else
         queue->last = call->previous;
+    count(call, -1);
     call->queue = NULL;
     call->next = call->previous = NULL;
-    call->pool->queued -= queue != &call->pool->decided;
+}
+
+/* --- Turns ----------------------------------------------------------------- */
+
+struct weir__flow *weir__flow_new(const struct weir_pool *pool)
+{
+    return calloc(1, sizeof(struct weir__flow) + pool->kind_count * sizeof(uint64_t));
+}
+
+static void take_turn(struct weir_call *call)
+{
+    struct weir__kind *kind = call->kind;
+    uint64_t *last = call->flow != NULL ? &call->flow->turns[kind->number] : &kind->own_turn;
+
+    if (call->turn == 0)
+        call->turn = *last = (*last > kind->turn ? *last : kind->turn) + 1;
+}
+
+/* Puts it into the queue of its kind, where its turn is. */
+static void line_up(struct weir_call *call)
+{
+    struct weir__call_queue *queue = &call->kind->queue;
+    struct weir_call *before = queue->first;
+
+    if (queue->last == NULL || queue->last->turn <= call->turn)
+        before = NULL;
+    while (before != NULL && before->turn <= call->turn)
+        before = before->next;
+    insert(queue, call, before);
+}
+
+/* The newest call of the connection that has most in a queue, and more than this one's will. */
+static struct weir_call *find_greedier(const struct weir__call_queue *queue,
+                                       const struct weir__flow *than)
+{
+    struct weir_call *call = queue->last, *found = NULL;
+    size_t most = than->queued + 1;
+
+    for (int i = 0; i < LOOKED_AT && call != NULL; i++, call = call->previous)
+        if (call->flow != NULL && call->flow->queued > most) {
+            most = call->flow->queued;
+            found = call;
+        }
+    return found;
+}
+
+/* Whether there is room in the queues for one more call.  One that is full of another
+ * connection's makes some. */
+static int has_room(const struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir_call *found = NULL;
+
+    if (pool->queued < pool->options.max_queue)
+        return 1;
+    if (call->flow == NULL || call->flow->queued * 2 + 1 >= pool->queued)
+        return 0;
+    found = find_greedier(&pool->unsorted, call->flow);
+    for (size_t i = 0; found == NULL && i < pool->kind_count; i++)
+        found = find_greedier(&pool->kinds[i].queue, call->flow);
+    if (found == NULL)
+        return 0;
+    weir__call_decide(found, WEIR_CALL_REFUSED, -33005,
+                      "the queue is full, and this connection has most of it: %zu calls wait for "
+                      "a worker",
+                      pool->queued);
+    return pool->queued < pool->options.max_queue;
+}
+
+static void refuse(struct weir_call *call)
+{
+    weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
+                      "the queue is full: %zu calls wait for a worker", call->pool->queued);
 }
 
 /* --- Whose is it? ---------------------------------------------------------- */
@@ -236,6 +322,8 @@ static void send(struct weir__peer *peer, struct weir_call *call)
         return;
     }
     call->state = WEIR__CALL_SENT;
+    if (call->turn > call->kind->turn)
+        call->kind->turn = call->turn;
     call->offset = peer->worker.all_sent;
     call->sender = (struct weir__sender){0};
     call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->all_granted};
@@ -253,15 +341,15 @@ static void give(struct weir_call *call)
 {
     struct weir__peer *peer = pick(call->kind, call);
 
+    take_turn(call);
     if (call->kind->queue.first == NULL && peer != NULL)
         send(peer, call);
     else if (call->kind->is_down)
         no_worker(call, call->kind);
-    else if (call->pool->queued >= call->pool->options.max_queue)
-        weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
-                          "the queue is full: %zu calls wait for a worker", call->pool->queued);
+    else if (!has_room(call))
+        refuse(call);
     else
-        weir__queue_append(&call->kind->queue, call);
+        line_up(call);
 }
 
 void weir__dispatch_call(struct weir_call *call)
@@ -277,9 +365,8 @@ void weir__dispatch_call(struct weir_call *call)
         give(call);
         break;
     case 0:
-        if (pool->queued >= pool->options.max_queue)
-            weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
-                              "the queue is full: %zu calls wait for a worker", pool->queued);
+        if (!has_room(call))
+            refuse(call);
         else
             weir__queue_append(&pool->unsorted, call);
         break;
@@ -290,13 +377,8 @@ void weir__dispatch_call(struct weir_call *call)
 
 void weir__dispatch_again(struct weir_call *call)
 {
-    struct weir__call_queue *queue = &call->kind->queue;
-    struct weir_call *before = queue->first;
-
-    while (before != NULL && before->number < call->number)
-        before = before->next;
     call->state = WEIR__CALL_QUEUED;
-    insert(queue, call, before);
+    line_up(call);
     if (call->kind->is_down)
         no_worker(call, call->kind);
 }
@@ -325,7 +407,8 @@ void weir__dispatch_sort(struct weir_pool *pool)
         weir__queue_remove(call);
         switch (sort(call)) {
         case 1:
-            weir__queue_append(&call->kind->queue, call);
+            take_turn(call);
+            line_up(call);
             break;
         case 0:
             weir__queue_append(&pool->unsorted, call);

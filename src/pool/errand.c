@@ -302,8 +302,8 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
             options.credit = OUTPUT_WINDOW;
         }
         errand->under_way = options.credit;
-        errand->call = weir_call_start(pool, method, message->params.bytes, message->params.length,
-                                       &options, &sink, error);
+        errand->call = weir__call_start(pool, errand->session->flow, method, message->params,
+                                        &options, &sink, error);
         if (errand->call == NULL)
             code = error->status == WEIR_ERR_INVALID ? -32602 : -32603;
     }

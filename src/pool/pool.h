@@ -66,6 +66,12 @@ struct weir__call_queue {
     struct weir_call *first, *last;
 };
 
+/* Whose calls they are, where several share a pool: workers take calls of each in turn. */
+struct weir__flow {
+    size_t queued;
+    uint64_t turns[]; /* of the last call, for each kind */
+};
+
 /* A value of an output stream that nobody has taken yet. */
 struct weir__value {
     struct weir__value *next;
@@ -80,7 +86,8 @@ struct weir_call {
     enum weir__call_state state;
     struct weir__call_queue *queue; /* that it is in; NULL: in none */
     struct weir_call *next, *previous;
-    uint64_t number; /* in the order of their start */
+    struct weir__flow *flow; /* NULL: the pool's owner's */
+    uint64_t turn;           /* in the queue of its kind; 0: it has not had one */
 
     /* What is asked: all in one piece of memory with the call. */
     const char *method;
@@ -165,7 +172,9 @@ struct weir__kind {
     struct weir_command stop;    /* ends what the launcher leaves behind; argv NULL: none */
     json_t *methods;             /* as the last hello had them; NULL: not known, any may be tried */
     int is_known;                /* some worker has been ready */
-    struct weir__call_queue queue;
+    struct weir__call_queue queue; /* by their turns */
+    uint64_t turn;                 /* of the last call that was sent */
+    uint64_t own_turn;             /* and of the last of the pool's owner's */
     struct weir__peer *peers, *outgoing; /* outgoing: is being replaced */
 
     struct weir__seat *seats; /* as many as there are to be workers */
@@ -212,7 +221,6 @@ struct weir_pool {
     struct weir__call_queue unsorted; /* nobody knows yet whose they are */
     struct weir__call_queue decided;  /* their owners are told by the loop */
     size_t queued, running, alive;
-    uint64_t last_number;
     uint64_t calls, errors, restarts, noise, late;
     struct weir__latency latency;
 
@@ -287,6 +295,8 @@ void weir__peer_hear(struct weir__peer *peer, const char *bytes, size_t length);
 void weir__peer_listen(struct weir__peer *peer);
 
 /* dispatch.c */
+/* The caller owns it: free().  NULL: memory is short. */
+struct weir__flow *weir__flow_new(const struct weir_pool *pool);
 void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call);
 void weir__queue_remove(struct weir_call *call);
 /* A new call: to a worker, or into a queue, or refused. */
@@ -297,6 +307,13 @@ void weir__dispatch_again(struct weir_call *call);
 void weir__dispatch(struct weir__kind *kind);
 /* Looks anew at the calls that waited for a kind to be known, or to be up. */
 void weir__dispatch_sort(struct weir_pool *pool);
+
+/* caller.c */
+/* As weir_call_start(), for one of several.  The flow is left when the call is freed. */
+struct weir_call *weir__call_start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
+                                   struct weir__slice params,
+                                   const struct weir_call_options *options,
+                                   const struct weir_call_sink *sink, struct weir_error *error);
 
 /* call.c */
 void weir__call_answer(struct weir_call *call, const struct weir__news *news);

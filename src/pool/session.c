@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "pool/pool.h"
 #include "proc/context.h"
 #include "rpc/write.h"
 #include "text/lines.h"
@@ -467,22 +468,33 @@ static void on_socket(void *data, int bits)
 
 /* --- Life ------------------------------------------------------------------ */
 
+static void free_memory(struct weir__session *session)
+{
+    weir_lines_free(session->lines);
+    weir__buffer_clear(&session->sending);
+    free(session->flow);
+    free(session->table);
+    free(session);
+}
+
 int weir__session_open(struct weir__server *server, int fd, struct weir_error *error)
 {
     struct weir__session *session = calloc(1, sizeof *session);
 
-    if (session != NULL)
+    if (session != NULL) {
         session->lines = weir_lines_new(WEIR_MAX_LINE);
-    if (session == NULL || session->lines == NULL) {
-        free(session);
+        session->flow = weir__flow_new(server->pool);
+    }
+    if (session == NULL || session->lines == NULL || session->flow == NULL) {
+        if (session != NULL)
+            free_memory(session);
         weir__close(&fd);
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     }
     if (weir__watch_new(server->weir->loop, fd, WEIR__READABLE, on_socket, session, &session->watch,
                         error)
         < 0) {
-        weir_lines_free(session->lines);
-        free(session);
+        free_memory(session);
         weir__close(&fd);
         return error != NULL ? (int)error->status : WEIR_ERR_SYSTEM;
     }
@@ -512,8 +524,5 @@ void weir__session_close(struct weir__session *session)
         session->next->link = session->link;
     weir__watch_close(&session->watch);
     weir__close(&session->fd);
-    weir_lines_free(session->lines);
-    weir__buffer_clear(&session->sending);
-    free(session->table);
-    free(session);
+    free_memory(session);
 }

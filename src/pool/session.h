@@ -49,6 +49,7 @@ struct weir__session {
     struct weir__buffer sending;
     size_t sent;
 
+    struct weir__flow *flow; /* its calls in the pool */
     struct weir__errand *errands;
     size_t errand_count;
     struct weir__errand **table; /* by key; as many as a power of two */

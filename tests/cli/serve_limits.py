@@ -327,6 +327,64 @@ def a_batch_of_which_calls_are_refused_is_answered(directory):
         client.close()
 
 
+def let(directory, *numbers):
+    for number in numbers:
+        open(os.path.join(directory, f"go{number}"), "w", encoding="utf-8").close()
+
+
+def greedy(path, directory, calls):
+    """A client with so many calls, each of which waits for a file of its own."""
+    client = Client(path)
+    for number in range(calls):
+        client.ask("wait_for", [os.path.join(directory, f"go{number}")], number)
+    return client
+
+
+def a_client_that_fills_the_queue_holds_up_nobody_else(directory):
+    with serving(directory, "-j1", "--max-queue", "8") as (_, path):
+        greediest = greedy(path, directory, 12)
+        refused = {greediest.hear()["id"] for _ in range(3)}
+        assert refused == {9, 10, 11}, refused
+        other = Client(path)
+        other.ask("add", [1, 2])
+        answer = greediest.hear() # its newest call made room
+        assert (answer["id"], answer["error"]["code"]) == (8, -33005), answer
+        assert "this connection has most of it" in answer["error"]["message"], answer
+        let(directory, 0, 1)
+        assert other.hear()["result"] == 3 # two to seven still wait
+        let(directory, *range(2, 8))
+        assert [greediest.hear()["id"] for _ in range(8)] == list(range(8))
+        now = stats(path)
+        assert now["queued"] == now["running"] == 0, now
+        greediest.close()
+        other.close()
+
+
+def several_clients_share_a_full_queue(directory):
+    with serving(directory, "-j1", "--max-queue", "6") as (_, path):
+        clients = [greedy(path, directory, 7)]
+        await_that(lambda: stats(path)["queued"] == 6, lambda: stats(path))
+        clients += [greedy(path, directory, 7) for _ in range(2)]
+        # One of the first client's runs; of the six that wait each has two.
+        refused = [sum("error" in client.hear() for _ in range(count))
+                   for client, count in zip(clients, (4, 5, 5))]
+        assert refused == [4, 5, 5], refused
+        let(directory, *range(7))
+        assert [[client.hear()["id"] for _ in range(count)]
+                for client, count in zip(clients, (3, 2, 2))] == [[0, 1, 2], [0, 1], [0, 1]]
+        for client in clients:
+            client.close()
+
+
+def without_others_a_client_may_have_the_whole_queue(directory):
+    with serving(directory, "-j1", "--max-queue", "8") as (_, path):
+        client = greedy(path, directory, 9)
+        await_that(lambda: stats(path)["queued"] == 8, lambda: stats(path))
+        client.close()
+        await_that(lambda: stats(path)["queued"] == 0, lambda: stats(path))
+        assert call(path, "add", "3", "4") == (0, "7\n", "")
+
+
 def a_batch_is_answered_when_the_server_drains(directory):
     begun = os.path.join(directory, "hang")
     with serving(directory, "-j1", "--drain", "300ms") as (server, path):
@@ -459,6 +517,9 @@ if __name__ == "__main__":
         the_figures_are_as_their_schema_says,
         a_batch_is_answered_whatever_becomes_of_its_calls,
         a_batch_of_which_calls_are_refused_is_answered,
+        a_client_that_fills_the_queue_holds_up_nobody_else,
+        several_clients_share_a_full_queue,
+        without_others_a_client_may_have_the_whole_queue,
         a_batch_is_answered_when_the_server_drains,
         a_batch_whose_client_goes_away_leaves_nothing,
         an_id_is_one_however_it_is_spelt,
