@@ -161,7 +161,7 @@ static const struct cli_exit exits[] = {
     {"0", "it was asked to end"},
     {"2", "a bad option, or two workers with the same method"},
     {"125", "the workers do not start, the socket cannot be had, or weir failed"},
-    {"128+n", "a second signal n: calls were cut off"},
+    {"128+n", "a second signal n: nothing more was waited for"},
     {NULL, NULL},
 };
 

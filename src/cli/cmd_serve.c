@@ -17,6 +17,7 @@
 #include "cli/files.h"
 #include "cli/notify.h"
 #include "cli/output.h"
+#include "cli/pool_leave.h"
 #include "cli/signals.h"
 #include "cli/socket_path.h"
 #include "cli/worker_news.h"
@@ -353,7 +354,7 @@ int cmd_serve(int argc, char **argv)
 {
     struct weir_pool_options defaults;
     struct errand errand = {.fd = -1};
-    int status;
+    int status, cut_by;
 
     weir_pool_options_init(&defaults);
     errand.values = (struct serve_values){
@@ -377,11 +378,10 @@ int cmd_serve(int argc, char **argv)
     }
     status = serve(&errand);
     leave_place(&errand);
-    weir__server_close(&errand.server, status == 0 ? FLUSH_MS : 0);
-    if (errand.hurries)
-        weir__pool_kill(errand.pool);
-    else
-        weir_pool_close(errand.pool, 0);
+    weir__server_close(&errand.server, status == 0 ? FLUSH_MS : 0, signals_fd());
+    cut_by = pool_leave(errand.weir, errand.pool, errand.hurries);
+    if (cut_by != 0)
+        status = CLI_SIGNALED + cut_by;
     weir_close(errand.weir);
     status = audit_end(&errand.audit,
                        status == 0             ? WEIR__AUDIT_OK

@@ -8,6 +8,7 @@
 #include <weir/weir.h>
 
 #include "base/error.h"
+#include "cli/pool_leave.h"
 #include "cli/remote.h"
 #include "pool/pool.h"
 #include "rpc/write.h"
@@ -123,10 +124,7 @@ static void pool_free(struct remote *remote, int at_once)
     struct pool_remote *mine = from(remote);
 
     weir_call_free(mine->call);
-    if (at_once)
-        weir__pool_kill(mine->pool);
-    else
-        weir_pool_close(mine->pool, 0);
+    pool_leave(mine->weir, mine->pool, at_once);
     free(mine);
 }
 

@@ -272,6 +272,13 @@ static void do_close(void *data)
     weir__pool_leave(pool);
 }
 
+void weir__pool_start_close(struct weir_pool *pool)
+{
+    struct drain drain = {.pool = pool};
+
+    weir__context_do(pool->weir, do_close, &drain);
+}
+
 /* All calls are over, whatever their workers do. */
 static void end_calls(struct weir_pool *pool)
 {

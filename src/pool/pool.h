@@ -238,6 +238,10 @@ struct weir_pool {
 void weir__pool_enter(struct weir_pool *pool);
 void weir__pool_leave(struct weir_pool *pool);
 
+/* Begins what weir_pool_close() does, without time to drain; that returns at once, and must
+ * be called, when gone is set. */
+void weir__pool_start_close(struct weir_pool *pool);
+
 /* Closes it as inside a callback: its workers are killed, and nobody waits.  Accepts NULL. */
 void weir__pool_kill(struct weir_pool *pool);
 

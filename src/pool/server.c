@@ -321,7 +321,7 @@ int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *po
     weir__fd_set_nonblocking(fd);
     weir__context_do(weir, open_here, &opening);
     if (opening.status < 0)
-        weir__server_close(server, 0);
+        weir__server_close(server, 0, -1);
     return opening.status < 0 ? opening.status : 0;
 }
 
@@ -358,19 +358,22 @@ static void close_here(void *data)
     weir__server_end(server);
 }
 
-void weir__server_close(struct weir__server *server, int64_t flush_ms)
+void weir__server_close(struct weir__server *server, int64_t flush_ms, int wake_fd)
 {
     int64_t until_ns = weir__clock_ns() + flush_ms * 1000000, left_ms;
 
     if (server->weir == NULL)
         return;
     while (is_anyone_owed(server) && (left_ms = (until_ns - weir__clock_ns()) / 1000000) > 0) {
-        struct pollfd fd = {.fd = weir_fd(server->weir), .events = POLLIN};
+        struct pollfd fds[] = {{.fd = weir_fd(server->weir), .events = POLLIN},
+                               {.fd = wake_fd, .events = POLLIN}};
         int next_ms = weir_timeout_ms(server->weir);
 
         if (left_ms > 100)
             left_ms = 100;
-        poll(&fd, 1, next_ms >= 0 && next_ms < left_ms ? next_ms : (int)left_ms);
+        poll(fds, 2, next_ms >= 0 && next_ms < left_ms ? next_ms : (int)left_ms);
+        if (fds[1].revents != 0)
+            break;
         weir_dispatch(server->weir, NULL);
     }
     weir__context_do(server->weir, close_here, server);

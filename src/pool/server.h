@@ -69,9 +69,10 @@ int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *po
 /* Takes no more connections. */
 void weir__server_stop(struct weir__server *server);
 
-/* Writes what clients are still owed, for at most flush_ms, then closes all connections;
- * calls of theirs that still run are cancelled.  Not inside a callback. */
-void weir__server_close(struct weir__server *server, int64_t flush_ms);
+/* Writes what clients are still owed, for at most flush_ms and until wake_fd (-1: none) is
+ * readable, then closes all connections; calls of theirs that still run are cancelled.  Not
+ * inside a callback. */
+void weir__server_close(struct weir__server *server, int64_t flush_ms, int wake_fd);
 
 /* bounds.c */
 /* Its limits and timers; weir is set before. */

@@ -150,7 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     close(ends[1]);
     pretend_turn(&pretend);
     HOLDS(server.sessions == NULL);
-    weir__server_close(&server, 0);
+    weir__server_close(&server, 0, -1);
     weir_pool_close(server.pool, 0);
     weir__buffer_clear(&heard);
     pretend_close(&pretend);

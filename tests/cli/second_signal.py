@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""A second signal leaves at once: not even a program that ignores everything, and is stopped,
+is waited for.  Prints TAP.
+second_signal.py WEIR SRCDIR
+"""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from serve import ENVIRONMENT, WEIR, await_ready, call, start
+from tap_cases import PATIENCE_S, await_file, await_gone, run_cases
+
+SOON_S = 4 # much less than any grace below
+
+STUBBORN = """#!/bin/sh
+trap '' INT TERM HUP QUIT
+%s
+echo $$ >"$0.new" && mv "$0.new" "$0.pid"
+while :; do sleep 0.1; done
+"""
+
+# Ends neither with its input nor with SIGTERM.
+WORKER = """#!{python}
+import os, signal, sys, time
+sys.path.insert(0, {sdk!r})
+from weir_worker import function, run
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_IGN)
+
+@function
+def told() -> int:
+    with open({pid!r} + ".new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename({pid!r} + ".new", {pid!r})
+    return 7
+
+@function
+def wait() -> int:
+    told()
+    while True:
+        time.sleep(1)
+
+run()
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+while True:
+    time.sleep(1)
+"""
+
+
+def stubborn(directory, before=""):
+    path = os.path.join(directory, "stubborn")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(STUBBORN % before)
+    os.chmod(path, 0o755)
+    return path, path + ".pid"
+
+
+def worker(directory):
+    path, pid = os.path.join(directory, "worker"), os.path.join(directory, "pid")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(WORKER.format(python=sys.executable, sdk=ENVIRONMENT["PYTHONPATH"], pid=pid))
+    os.chmod(path, 0o755)
+    return path, pid
+
+
+def begin(*words, **how):
+    return subprocess.Popen([WEIR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            env=ENVIRONMENT, **how)
+
+
+def stop(path):
+    await_file(path)
+    with open(path, encoding="utf-8") as file:
+        pid = int(file.read())
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def leaves_at_the_second(weir, pid, statuses=(130, 143), first=True):
+    """Sends one signal, which ends nothing yet, and another."""
+    if first:
+        weir.send_signal(signal.SIGINT)
+        try:
+            weir.wait(timeout=0.5)
+            raise AssertionError(f"it did not wait: {weir.returncode}")
+        except subprocess.TimeoutExpired:
+            pass
+    began = time.monotonic()
+    weir.send_signal(signal.SIGTERM)
+    said = weir.communicate(timeout=PATIENCE_S)[1] if not hasattr(weir, "said") else weir.wait()
+    took = time.monotonic() - began
+    assert weir.returncode in statuses, (weir.returncode, said)
+    assert took < SOON_S, took
+    await_gone(pid)
+
+
+def run(directory):
+    program, pid = stubborn(directory)
+    weir = begin("run", "--grace", "100s", "--", program)
+    leaves_at_the_second(weir, stop(pid))
+
+
+def pipe(directory):
+    program, pid = stubborn(directory)
+    weir = begin("pipe", "--grace", "100s", "cat", program, "cat", stdin=subprocess.PIPE)
+    leaves_at_the_second(weir, stop(pid))
+
+
+def map_records(directory):
+    program, pid = stubborn(directory, "read -r line")
+    weir = begin("map", "-j1", "--grace", "100s", "--", program, stdin=subprocess.PIPE)
+    weir.stdin.write(b"1\n2\n")
+    weir.stdin.flush()
+    leaves_at_the_second(weir, stop(pid))
+
+
+def call_under_way(directory):
+    program, pid = worker(directory)
+    weir = begin("call", "-w", program, "wait")
+    leaves_at_the_second(weir, stop(pid))
+
+
+def call_whose_worker_starts(directory):
+    program, pid = stubborn(directory)
+    weir = begin("call", "-w", program, "wait")
+    leaves_at_the_second(weir, stop(pid))
+
+
+def call_that_has_returned(directory):
+    """The first signal is enough: there is nothing left to cancel."""
+    program, pid = worker(directory)
+    weir = begin("call", "-w", program, "told")
+    leaves_at_the_second(weir, stop(pid), (0, 143), first=False)
+
+
+def serve_with_a_call(directory):
+    program, pid = worker(directory)
+    path = os.path.join(directory, "s")
+    server = start(path, "-j1", "--grace", "100s", worker=program)
+    await_ready(server)
+    client = begin("call", "-s", path, "wait")
+    leaves_at_the_second(server, stop(pid))
+    client.communicate(timeout=PATIENCE_S)
+
+
+def serve_without_a_call(directory):
+    program, pid = worker(directory)
+    path = os.path.join(directory, "s")
+    server = start(path, "-j1", "--grace", "100s", worker=program)
+    await_ready(server)
+    assert call(path, "told")[:2] == (0, "7\n")
+    leaves_at_the_second(server, stop(pid))
+
+
+def serve_whose_workers_start(directory):
+    program, pid = stubborn(directory)
+    server = start(os.path.join(directory, "s"), "-j1", "--grace", "100s", worker=program)
+    leaves_at_the_second(server, stop(pid))
+
+
+if __name__ == "__main__":
+    run_cases([run, pipe, map_records, call_under_way, call_whose_worker_starts,
+               call_that_has_returned, serve_with_a_call, serve_without_a_call,
+               serve_whose_workers_start])
