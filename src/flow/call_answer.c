@@ -12,6 +12,7 @@
 enum {
     LONGEST_MESSAGE = 2048, /* of an error, in a dead letter */
     LONGEST_DATA = 8192,
+    PARSE_ERROR = -32700,
     INVALID_REQUEST = -32600,
     METHOD_NOT_FOUND = -32601,
     INVALID_PARAMS = -32602,
@@ -124,12 +125,13 @@ void weir__call_no_such_method(struct weir__lane *lane)
                       "the worker cannot run: it has no function \"%s\"", name);
 }
 
-/* Whether it is in what was sent, and would be again. */
+/* Whether it is in what was sent, and would be again: a worker that cannot read a record's
+ * line will not read the same line the next time. */
 static int is_final(struct weir__slice error)
 {
     int64_t code = weir__error_code(error);
 
-    return code == INVALID_PARAMS || code == INVALID_REQUEST;
+    return code == INVALID_PARAMS || code == INVALID_REQUEST || code == PARSE_ERROR;
 }
 
 /* An error that names no call: the worker could not read a line of ours.  With one

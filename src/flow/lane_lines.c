@@ -6,6 +6,7 @@
 #include "flow/map.h"
 #include "rpc/message.h"
 #include "text/syntax.h"
+#include "work/attention.h"
 
 enum {
     PATIENCE_MS = 50,        /* nothing moves: the worker may be buffering its output */
@@ -21,6 +22,10 @@ enum {
     STEADY_MS = 25,      /* how often it is looked at once its pace is known */
     LAUNCH_WINDOW = 64,  /* behind a launcher it has no more before its first reply */
     HINT_MS = 1000,      /* it has read all and says nothing: that is told */
+    UNSURE_MS = 1000,    /* nobody can tell whether it waits for its input: before its end */
+    UNSURE_REPLIES = 10, /* the same in times that a reply takes */
+    BUSY_MS = 30000,     /* it is at work: before its end, or one that asks without waiting hangs */
+    LOOKS = 8,           /* it is looked at so often in the time that it has been silent */
 };
 
 static const char advice[] =
@@ -143,6 +148,28 @@ static void give_hint(const struct weir__lane *lane)
                          "line, or try --line-buffered");
 }
 
+/* Whether its input may be closed.  What fails after that has left replies out, as far as
+ * anybody can tell: so one that is at work on a record, and may yet fail of it, keeps its
+ * input.  With keys, or one record alone, there is no doubt whose failure it is. */
+static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms)
+{
+    int64_t unsure_ms = lane->pace.reply_ns / 1000000 * UNSURE_REPLIES;
+
+    if (lane->keys != NULL || (lane->flight.count == 1 && lane->is_alone))
+        return 1;
+    switch (weir__attention_of(lane->worker.result.pid)) {
+    case WEIR__WAITING:
+        return 1;
+    case WEIR__BUSY:
+        return age_ms >= BUSY_MS;
+    case WEIR__UNSURE:
+        break;
+    }
+    if (unsure_ms < UNSURE_MS)
+        unsure_ms = UNSURE_MS;
+    return quiet_ms >= (unsure_ms < BUSY_MS ? unsure_ms : BUSY_MS);
+}
+
 /* Many programs keep their output back until they have a buffer full, or their
  * input ends: where nothing moves they are given more, or the end.  One that has
  * not yet read what it was given is at work, or still starting, and waits for
@@ -171,9 +198,14 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
             give_hint(lane);
         if (lane->is_ending && lane->flight.count == 1 && lane->is_alone)
             patience_ns = 0; /* whatever becomes of it, it is this record's */
-        if (now_ns - lane->moved_ns >= patience_ns && age_ns >= patience_ns) {
+        quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
+        if (quiet_ns >= patience_ns) {
             if (must_end && lane->worker.out_watch == NULL)
                 ; /* it has closed its output, and is looked at for that */
+            else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000))
+                return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000
+                           ? 1 + quiet_ns / (LOOKS * 1000000)
+                           : STEADY_MS;
             else if (must_end)
                 weir__worker_close_input(&lane->worker);
             else if (weir__lane_ahead(lane) >= lane->pace.window)

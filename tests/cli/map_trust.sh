@@ -96,7 +96,7 @@ of() {
 trusted() { cmp "$work/in" "$out"; }
 run() { echo "$PYTHON3 $work/$1.py"; }
 
-plan 29
+plan 30
 
 # --- Without a key ---
 
@@ -130,6 +130,17 @@ check "a record that its worker had alone is known: no reply" eval '
 check "a worker that fails of a record is no desync: the record is dead" eval '
     told 1 "d[\"dead\"] == 1 and d[\"desyncs\"] == 0 and d[\"answered\"] == 999" -j1 --dead-letter "$dead" -- $(run gives_up) &&
     grep -v "\"id\":500," "$work/in" | cmp - "$out"'
+worker slow_failure <<'END'
+import time
+for line in sys.stdin:
+    if json.loads(line)["id"] == 29:
+        time.sleep(0.6)
+        sys.exit(1)
+    print(line, end="", flush=True)
+END
+seq 30 | sed 's/.*/{"id":&}/' >"$work/thirty"
+check_linux /proc "nor one that takes its time over it, with another record behind" eval '
+    of "$work/thirty" told 1 "d[\"dead\"] == 1 and d[\"desyncs\"] == 0 and d[\"answered\"] == 29" -j1 --retries 0 --dead-letter "$dead" -- $(run slow_failure)'
 check "replies too many: from which record on is told" eval \
     'told 3 "d[\"desyncs\"] == 1" -j1 -- $(run twice) && has "more replies than it had records" "$err"'
 check "4: a worker with functions that is not called" eval 'told 4 "d[\"answered\"] == 0" -- $(run rpc) && has "--call NAME" "$err"'
