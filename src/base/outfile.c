@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -90,8 +93,30 @@ static int open_beside(struct weir__outfile *file, const struct stat *old)
     return file->fd >= 0 ? 0 : errno;
 }
 
+/* Gives the file the access control list of the old one: what a directory gives to new files is
+ * none of its own.  The group bits of a file with a list are the list's mask, not the group's
+ * rights.  Returns whether fd has just what the old file had, list or none. */
+static int copy_list(int fd, const char *path)
+{
+#ifdef __linux__
+    static const char name[] = "system.posix_acl_access";
+    char list[4096];
+    ssize_t length = getxattr(path, name, list, sizeof list);
+
+    if (length > 0)
+        return fsetxattr(fd, name, list, (size_t)length, 0) == 0;
+    if (length < 0 && errno != ENODATA && errno != ENOTSUP)
+        return 0;
+    return fremovexattr(fd, name) == 0 || errno == ENODATA || errno == ENOTSUP;
+#else
+    (void)fd;
+    (void)path;
+    return 1;
+#endif
+}
+
 /* The rights of the old file, as far as the new one may have them. */
-static void copy_mode(int fd, const struct stat *old)
+static void copy_mode(int fd, const struct stat *old, const char *path)
 {
     mode_t mode = old->st_mode & 0777;
     struct stat made;
@@ -100,6 +125,8 @@ static void copy_mode(int fd, const struct stat *old)
         return; /* it has the umask's */
     if (made.st_gid != old->st_gid && fchown(fd, (uid_t)-1, old->st_gid) < 0)
         mode = without_group(mode);
+    else if (!copy_list(fd, path))
+        mode &= 0707;
     fchmod(fd, mode);
 }
 
@@ -122,7 +149,7 @@ int weir__outfile_open(struct weir__outfile *file, const char *path,
         if (failed == 0)
             failed = open_beside(file, exists ? &old : NULL);
         if (failed == 0 && exists)
-            copy_mode(file->fd, &old);
+            copy_mode(file->fd, &old, path);
     }
     if (failed == 0 && weir__fd_above_stdio(&file->fd, NULL) < 0)
         failed = errno;

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import struct
 import subprocess
 import sys
 
@@ -323,6 +324,30 @@ def a_file_that_changes_its_owner_gets_no_more_rights_than_the_umask_gives(direc
         assert weir.returncode == 0 and (info.st_uid, mode(out)) == (0, after), (oct(mode(out)), weir)
 
 
+def access_list(*entries):
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def an_access_list_goes_along_and_its_mask_is_not_taken_for_the_groups_rights(directory):
+    name, none = "system.posix_acl_access", 0xffffffff
+    wanted = access_list((1, 6, none), (2, 6, NOBODY), (4, 0, none), (0x10, 6, none), (0x20, 0, none))
+    out = os.path.join(directory, "out")
+    with open(out, "wb") as file:
+        file.write(b"old\n")
+    try:
+        os.setxattr(out, name, wanted)
+    except (AttributeError, OSError) as reason:
+        raise Skip("no access control lists here") from reason
+    weir = run(directory, "umask 022; weir pipe --output out 'echo new'")
+    assert weir.returncode == 0 and os.getxattr(out, name) == wanted, (oct(mode(out)), weir)
+    os.removexattr(out, name)  # and what a directory gives to new files is not the old one's
+    os.chmod(out, 0o660)
+    os.setxattr(directory, "system.posix_acl_default", wanted)
+    weir = run(directory, "umask 022; weir pipe --output out 'echo new'")
+    assert weir.returncode == 0 and mode(out) == 0o660, (oct(mode(out)), weir)
+    assert name not in os.listxattr(out), os.listxattr(out)
+
+
 def a_name_that_somebody_has_taken_keeps_nobody_from_writing(directory):
     script = ('seq -f ".out.$$.%g.part" 0 199 | xargs touch; '
               f'exec "{WEIR}" pipe --output out "echo hello"')
@@ -380,6 +405,7 @@ run_cases([
     a_program_starts_when_its_fifo_is_opened_not_when_something_comes,
     set_uid_bits_are_not_copied_and_other_rights_are,
     a_file_that_changes_its_owner_gets_no_more_rights_than_the_umask_gives,
+    an_access_list_goes_along_and_its_mask_is_not_taken_for_the_groups_rights,
     a_name_that_somebody_has_taken_keeps_nobody_from_writing,
     a_directory_that_is_moved_away_keeps_its_file,
     both_outputs_on_one_file_keep_their_order,
