@@ -309,8 +309,9 @@ static const char *const description[] = {
     "an error before anything starts.",
     "LF ends a record, and a CR before it is taken off; blank lines are skipped and counted; the "
     "last record needs no LF.",
-    "SIGINT, SIGTERM, SIGHUP or SIGQUIT to weir: it takes no more records, waits for the replies "
-    "under way, and leaves; a second one: at once. Workers never get the terminal.",
+    "SIGINT, SIGTERM, SIGHUP, SIGQUIT or another signal that would end weir: it takes no more "
+    "records, waits for the replies under way as long as they come (workers that are silent for "
+    "the grace are stopped), and leaves; a second one: at once. Workers never get the terminal.",
     NULL,
 };
 
