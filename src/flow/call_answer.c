@@ -12,7 +12,6 @@
 enum {
     LONGEST_MESSAGE = 2048, /* of an error, in a dead letter */
     LONGEST_DATA = 8192,
-    PARSE_ERROR = -32700,
     INVALID_REQUEST = -32600,
     METHOD_NOT_FOUND = -32601,
     INVALID_PARAMS = -32602,
@@ -131,7 +130,7 @@ static int is_final(struct weir__slice error)
 {
     int64_t code = weir__error_code(error);
 
-    return code == INVALID_PARAMS || code == INVALID_REQUEST || code == PARSE_ERROR;
+    return code == INVALID_PARAMS || code == INVALID_REQUEST;
 }
 
 /* An error that names no call: the worker could not read a line of ours.  With one

@@ -325,8 +325,8 @@ unusable() {
 }
 slow_pattern() { # (a+)+$ on aaaa...b: given up, not waited for
     printf '#!/bin/sh\necho aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\n' | program "$work/d" slow
-    echo '{"name": "slow", "argv": ["slow"], "pattern": "(?<version>(a+)+)$"}' >"$work/slow.json"
-    path=$work/d:$tools probe slow --detector "$work/slow.json" --only slow &&
+    echo '{"name": "slow", "argv": ["slow"], "pattern": "(?<version>(a+)+)$"}' >"$work/slow-detector.json"
+    path=$work/d:$tools probe slow --detector "$work/slow-detector.json" --only slow &&
         holds '"too many steps" in t["slow"]["problems"][0]["text"]'
 }
 list_names() {

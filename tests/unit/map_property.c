@@ -57,7 +57,7 @@ static const struct action {
     {"leave", ANSWERED, NULL, 0, 4, 0, 0, NULL},
     {"null", NULLED, NULL, 0, 4, 0, 0, NULL},
     {"die", DEAD, "crash", 0, 3, 0, 0, NULL},
-    {"exit", DEAD, "crash", 0, 2, 0, 0, NULL},
+    {"exit", DEAD, "no reply", 0, 2, 0, 0, NULL},
     {"torn", DEAD, "crash", 0, 2, 0, 0, NULL},
     {"noise", DEAD, "desync", 0, 2, 0, 0, NULL},
     {"big", DEAD, "desync", 1000, 1, 0, 'l', NULL},
