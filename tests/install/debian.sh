@@ -82,7 +82,7 @@ step() { # step NAME COMMAND...
     "$@" && echo "ok $name"
 }
 ours() { dpkg-query -W -f '${Package}\n' weir libweir0 libweir-dev python3-weir-worker 2>/dev/null; }
-left() { find / -xdev \( -name '*weir*' -o -name weir \) \( -path '/usr/*' -o -path '/etc/*' -o -path '/var/lib/*' \) 2>/dev/null; }
+left() { find /usr /etc /var/lib -xdev -name '*weir*' 2>/dev/null || :; } # what others make and remove meanwhile is no matter
 alone() {
     apt install ./debs/weir_*.deb && cd / && [ "$(weir run -- echo hi)" = hi ] &&
         [ "$(weir pipe 'seq 3' 'tail -1')" = 3 ]
