@@ -20,7 +20,7 @@ enum {
 struct look {
     pid_t pids[MOST_PROCESSES]; /* to look at; those before next have been */
     size_t next, count, threads;
-    int reads, polls, works, runs, is_cut; /* what threads were seen to do */
+    int reads, idles, polls, sleeps, works, runs, is_cut; /* what threads were seen to do */
 };
 
 static const long polls[] = {
@@ -39,13 +39,19 @@ static const long polls[] = {
 #ifdef SYS_io_uring_enter
     SYS_io_uring_enter,
 #endif
-    SYS_ppoll,       SYS_pselect6,        SYS_epoll_pwait,
-    SYS_readv,       SYS_splice,          SYS_restart_syscall,
+    SYS_ppoll,       SYS_pselect6, SYS_readv, SYS_splice, SYS_restart_syscall,
 };
 
 /* In these a thread waits for another thread or process, which is looked at, too. */
 static const long waits[] = {
     SYS_futex, SYS_wait4, SYS_waitid, SYS_rt_sigtimedwait, SYS_rt_sigsuspend,
+};
+
+static const long sleeps[] = {
+#ifdef SYS_nanosleep
+    SYS_nanosleep,
+#endif
+    SYS_clock_nanosleep,
 };
 
 static int is_one_of(const long *numbers, size_t count, long number)
@@ -66,6 +72,10 @@ static void note_call(struct look *look, const char *text)
         look->runs = 1;
     else if (number == SYS_read && strtoull(end, NULL, 16) == 0)
         look->reads = 1;
+    else if (number == SYS_epoll_pwait)
+        look->idles = 1;
+    else if (is_one_of(sleeps, sizeof sleeps / sizeof sleeps[0], number))
+        look->sleeps = 1;
     else if (is_one_of(polls, sizeof polls / sizeof polls[0], number))
         look->polls = 1;
     else if (!is_one_of(waits, sizeof waits / sizeof waits[0], number))
@@ -132,9 +142,12 @@ enum weir__attention weir__attention_of(pid_t pid)
         return WEIR__BUSY;
     if (look.is_cut || look.polls)
         return WEIR__UNSURE;
+    /* Beside a thread that reads, Go's runtime has others that sleep or poll by themselves. */
     if (look.reads)
         return look.works ? WEIR__UNSURE : WEIR__WAITING;
-    return look.works ? WEIR__BUSY : WEIR__UNSURE;
+    if (look.idles)
+        return WEIR__UNSURE;
+    return look.works || look.sleeps ? WEIR__BUSY : WEIR__UNSURE;
 }
 
 #else
