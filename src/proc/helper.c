@@ -408,8 +408,8 @@ static int await_end(struct weir__helper *helper, int patience_ticks, int asks)
 
 void weir__helper_await_end(struct weir__helper *helper)
 {
-    if (helper->socket >= 0 && !await_end(helper, WEIR__SILENCE_MS / WEIR__TICK_MS, 1))
-        return; /* close() kills it */
+    if (helper->socket >= 0)
+        await_end(helper, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
 }
 
 /* One that has closed its socket is on its way out; but who cannot be killed is not waited

@@ -87,13 +87,19 @@ def a_percent_sign_that_means_nothing_is_refused(directory):
     assert os.listdir(directory) == []
 
 
-def the_lock_of_another_process_is_waited_for(directory):
+def start_with_letters(directory, *options):
+    """A map that has answered a record, and the path of its dead letters."""
     path = os.path.join(directory, "dead")
-    weir = start(directory, "-j1", "--dead-letter", "dead", "--", "cat")
+    weir = start(directory, *options, "--dead-letter", "dead", "--", "cat")
     await_that(lambda: os.path.exists(path), path)
     weir.stdin.write("1\n")
     weir.stdin.flush()
     assert weir.stdout.readline() == "1\n"
+    return weir, path
+
+
+def the_lock_of_another_process_is_waited_for(directory):
+    weir, path = start_with_letters(directory, "-j1")
     with open(path, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         weir.stdin.write("{\n2\n")
@@ -105,12 +111,7 @@ def the_lock_of_another_process_is_waited_for(directory):
 
 
 def a_signal_is_heeded_while_another_process_has_the_lock(directory):
-    path = os.path.join(directory, "dead")
-    weir = start(directory, "-j1", "--grace", "10ms", "--dead-letter", "dead", "--", "cat")
-    await_that(lambda: os.path.exists(path), path)
-    weir.stdin.write("1\n")
-    weir.stdin.flush()
-    assert weir.stdout.readline() == "1\n"
+    weir, path = start_with_letters(directory, "-j1", "--grace", "10ms")
     with open(path, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         weir.stdin.write("{\n2\n")
