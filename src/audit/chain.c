@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json_parse.h"

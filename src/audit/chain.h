@@ -1,6 +1,6 @@
 /* audit/chain.h - how a record is tied to the one before it, and read back.
  *
- * A line is the canonical form (base/canonical.h) of a JSON object, and a newline.
+ * A line is the canonical form (base/json_canonical.h) of a JSON object, and a newline.
  * "hash" is the digest of the canonical form of that object without "hash"; "prev" is
  * the hash of the record before, zeros in the first; "seq" counts from 1.
  */

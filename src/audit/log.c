@@ -21,7 +21,7 @@
 #include "audit/syslog.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/outfile.h"
+#include "base/atomic_file.h"
 
 /* How often the file may be another one each time the lock was got. */
 enum { TRIES = 1000 };

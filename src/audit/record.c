@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/mask.h"
+#include "base/redact.h"
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json_tree.h"
-#include "base/names.h"
-#include "base/strays.h"
+#include "base/signal_names.h"
+#include "base/process_tree.h"
 
 /* A problem's type, as RFC 9457 wants one: a URI that names it and need not lead
  * anywhere. */

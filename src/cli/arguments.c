@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "rpc/write.h"
-#include "text/syntax.h"
+#include "rpc/rpc_write.h"
+#include "text/json_validate.h"
 #include "base/utf8.h"
 
 /* The bytes before "=" where the word is NAME=ARGUMENT, else 0. */

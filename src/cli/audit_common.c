@@ -9,7 +9,7 @@
 #include "audit/log.h"
 #include "audit/record.h"
 #include "base/clock.h"
-#include "cli/about_audit.h"
+#include "cli/opts_audit.h"
 
 /* What stands for an option that is not given. */
 static const struct {

@@ -2,7 +2,7 @@
 #ifndef WEIR_CLI_AUDIT_SHOW_H
 #define WEIR_CLI_AUDIT_SHOW_H
 
-#include "cli/about_audit.h"
+#include "cli/opts_audit.h"
 #include "cli/audit_files.h"
 
 /* Prints the records that values ask for.  Returns the status to exit with. */

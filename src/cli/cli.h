@@ -2,7 +2,7 @@
  *
  * A subcommand is a struct cli_command.  The parser, --help, the man page and
  * the completions are all made from it, so that each fact stands in one place:
- * about_NAME.c says what people are told, cmd_NAME.c does it.
+ * opts_NAME.c says what people are told, cmd_NAME.c does it.
  */
 #ifndef WEIR_CLI_CLI_H
 #define WEIR_CLI_CLI_H

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "audit/key.h"
-#include "cli/about_audit.h"
+#include "cli/opts_audit.h"
 #include "cli/audit_show.h"
 #include "cli/files.h"
 #include "cli/output.h"

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json_parse.h"
-#include "cli/about_call.h"
+#include "cli/opts_call.h"
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
@@ -26,8 +26,8 @@
 #include "cli/socket_path.h"
 #include "cli/worker_news.h"
 #include "rpc/credit.h"
-#include "rpc/write.h"
-#include "text/words.h"
+#include "rpc/rpc_write.h"
+#include "text/shell_words.h"
 
 enum {
     FUNCTION_FAILED = 1,

@@ -11,17 +11,17 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "cli/about_map.h"
+#include "cli/opts_map.h"
 #include "cli/files.h"
 #include "cli/hadoop.h"
 #include "cli/output.h"
 #include "cli/progress_map.h"
 #include "cli/report.h"
 #include "cli/watch.h"
-#include "flow/letter_file.h"
-#include "flow/map.h"
+#include "map/dead_letter_file.h"
+#include "map/map.h"
 #include "text/pointer.h"
-#include "text/words.h"
+#include "text/shell_words.h"
 
 enum {
     OWN_FILES_FAILED = 5, /* see include/weir/map.h for the others */

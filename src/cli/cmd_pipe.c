@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "cli/about_pipe.h"
+#include "cli/opts_pipe.h"
 #include "cli/blocking.h"
 #include "cli/document.h"
 #include "cli/files.h"
@@ -23,7 +23,7 @@
 #include "cli/progress_pipe.h"
 #include "cli/report.h"
 #include "cli/watch.h"
-#include "flow/pipeline.h"
+#include "pipeline/pipeline.h"
 
 enum { SHOW_AFTER_MS = 1000 };
 

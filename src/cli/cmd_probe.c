@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "cli/about_probe.h"
+#include "cli/opts_probe.h"
 #include "cli/document.h"
 #include "cli/files.h"
 #include "cli/output.h"

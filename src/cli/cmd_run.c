@@ -12,7 +12,7 @@
 #include <weir/weir.h>
 
 #include "base/clock.h"
-#include "cli/about_run.h"
+#include "cli/opts_run.h"
 #include "cli/blocking.h"
 #include "cli/document.h"
 #include "cli/files.h"

@@ -12,7 +12,7 @@
 #include <weir/weir.h>
 
 #include "base/fd.h"
-#include "cli/about_serve.h"
+#include "cli/opts_serve.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
 #include "cli/notify.h"
@@ -23,7 +23,7 @@
 #include "cli/worker_news.h"
 #include "pool/pool.h"
 #include "pool/server.h"
-#include "text/words.h"
+#include "text/shell_words.h"
 
 enum { FLUSH_MS = 2000 }; /* for the last answers to slow clients */
 

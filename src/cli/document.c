@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json_parse.h"
-#include "base/outfile.h"
+#include "base/atomic_file.h"
 #include "cli/output.h"
 
 /* Returns 0, or an errno. */

@@ -92,7 +92,7 @@ static void print_heading(const struct cli_command *command, FILE *out)
     snprintf(title, sizeof title, "%s", help_words(command).text);
     for (i = 0; title[i] != '\0'; i++)
         title[i] = title[i] == ' ' ? '-' : title[i];
-    fputs(".\\\" Made from the option tables by `weir help --man`; edit src/cli/about_*.c.\n", out);
+    fputs(".\\\" Made from the option tables by `weir help --man`; edit src/cli/opts_*.c.\n", out);
     fputs(".TH ", out);
     for (i = 0; title[i] != '\0'; i++)
         fputc(toupper((unsigned char)title[i]), out);

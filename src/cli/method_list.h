@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "rpc/message.h"
+#include "rpc/rpc_parse.h"
 
 /* methods: an object as in docs/protocol.md, section 4.  One line each, sorted:
  *     add(a: int, b: int) -> int      Adds two numbers.

@@ -44,12 +44,12 @@ struct cli_option {
     const char *more;           /* in the man page only; NULL: nothing */
 };
 
-/* --help and --version, which every subcommand has: about_common.c. */
+/* --help and --version, which every subcommand has: opts_common.c. */
 enum { CLI_COMMON_HELP, CLI_COMMON_VERSION };
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_common_count;
 
-/* --audit and its like, of the subcommands that are audited: about_audit.c. */
+/* --audit and its like, of the subcommands that are audited: opts_audit.c. */
 extern const struct cli_option cli_audit_options[];
 extern const size_t cli_audit_count;
 

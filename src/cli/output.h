@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/outfile.h"
+#include "base/atomic_file.h"
 #include "base/peer.h"
 #include "cli/cli.h"
 

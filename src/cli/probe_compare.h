@@ -2,7 +2,7 @@
 #ifndef WEIR_CLI_PROBE_COMPARE_H
 #define WEIR_CLI_PROBE_COMPARE_H
 
-#include "cli/about_probe.h"
+#include "cli/opts_probe.h"
 
 /* Compares the two reports that the words name.  Returns the status to exit with: 0
  * where nothing differs by more than it may, 1 where something does. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/json_tree.h"
-#include "cli/about_probe.h"
+#include "cli/opts_probe.h"
 #include "cli/document.h"
 #include "cli/probe_table.h"
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/json_tree.h"
-#include "base/names.h"
+#include "base/signal_names.h"
 #include "cli/json_line.h"
 #include "cli/progress_show.h"
 #include "text/json_text.h"

@@ -14,7 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/names.h"
+#include "base/signal_names.h"
 #include "base/printable.h"
 #include "cli/progress.h"
 #include "cli/progress_show.h"

@@ -12,7 +12,7 @@
 
 #include <weir/pool.h>
 
-#include "rpc/message.h"
+#include "rpc/rpc_parse.h"
 
 struct remote;
 

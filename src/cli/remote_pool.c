@@ -11,7 +11,7 @@
 #include "cli/pool_leave.h"
 #include "cli/remote.h"
 #include "pool/pool.h"
-#include "rpc/write.h"
+#include "rpc/rpc_write.h"
 
 struct pool_remote {
     struct remote remote;

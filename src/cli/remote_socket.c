@@ -18,7 +18,7 @@
 #include "base/socket_address.h"
 #include "cli/remote.h"
 #include "rpc/credit.h"
-#include "rpc/write.h"
+#include "rpc/rpc_write.h"
 
 enum {
     HELLO_ID = 1,

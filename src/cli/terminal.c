@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "cli/signals.h"
 
 static int is_pipe(int fd)

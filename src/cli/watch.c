@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 

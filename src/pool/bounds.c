@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "pool/session.h"
+#include "pool/connection.h"
 #include "proc/context.h"
 
 enum { PATIENCE_MS = 5000 };

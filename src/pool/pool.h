@@ -1,8 +1,8 @@
 /* pool/pool.h - the inside of a pool.
  *
- * pool.c opens and closes it, kind.c keeps the right number of workers of each kind,
+ * pool.c opens and closes it, worker_group.c keeps the right number of workers of each kind,
  * peer.c is one worker, hear.c what it says, dispatch.c gives calls to workers, call.c
- * is one call, caller.c its owner's side, dialect.c the words on the wire.
+ * is one call, call_api.c its owner's side, dialect.c the words on the wire.
  *
  * One worker, a peer:
  *
@@ -40,14 +40,14 @@
 
 #include <weir/pool.h>
 
-#include "base/latency.h"
-#include "loop/alarms.h"
+#include "base/histogram.h"
+#include "loop/timer_heap.h"
 #include "work/backoff.h"
 #include "work/dialect.h"
-#include "work/ear.h"
-#include "proc/life.h"
+#include "work/message_reader.h"
+#include "proc/operation.h"
 #include "rpc/credit.h"
-#include "work/passer.h"
+#include "work/stderr_forwarder.h"
 #include "work/worker.h"
 
 /* --- Calls ----------------------------------------------------------------- */
@@ -245,7 +245,7 @@ void weir__pool_start_close(struct weir_pool *pool);
 /* Closes it as inside a callback: its workers are killed, and nobody waits.  Accepts NULL. */
 void weir__pool_kill(struct weir_pool *pool);
 
-/* ready.c */
+/* wait_ready.c */
 /* Somebody may wait for what has changed. */
 void weir__pool_look(struct weir_pool *pool);
 /* Who waits hears that the pool is closed. */
@@ -256,7 +256,7 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
                             struct weir_error *error);
 void weir__pool_options_clear(struct weir_pool *pool);
 
-/* kind.c */
+/* worker_group.c */
 int weir__kind_tend(struct weir__kind *kind, struct weir_error *error);
 void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer);
 void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_starting);
@@ -312,7 +312,7 @@ void weir__dispatch(struct weir__kind *kind);
 /* Looks anew at the calls that waited for a kind to be known, or to be up. */
 void weir__dispatch_sort(struct weir_pool *pool);
 
-/* caller.c */
+/* call_api.c */
 /* As weir_call_start(), for one of several.  The flow is left when the call is freed. */
 struct weir_call *weir__call_start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
                                    struct weir__slice params,

@@ -21,10 +21,10 @@
 #include "base/fd.h"
 #include "base/printable.h"
 #include "base/socket_address.h"
-#include "base/strays.h"
-#include "pool/session.h"
+#include "base/process_tree.h"
+#include "pool/connection.h"
 #include "proc/context.h"
-#include "rpc/write.h"
+#include "rpc/rpc_write.h"
 
 enum {
     BACKLOG = 128,

@@ -4,7 +4,7 @@
  *
  * To its clients the server is a worker with the methods of the whole pool.
  *
- * server.c has the socket and who may connect, session.c one connection, errand.c one
+ * server.c has the socket and who may connect, connection.c one connection, server_call.c one
  * call, bounds.c what all of them may take together.
  */
 #ifndef WEIR_POOL_SERVER_H

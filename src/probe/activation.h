@@ -12,7 +12,7 @@
 
 #include <weir/result.h>
 
-#include "base/strays.h"
+#include "base/process_tree.h"
 
 struct weir__activation {
     const char *command;          /* borrowed */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 #include "base/error.h"
 #include "base/json_tree.h"
 #include "probe/allowance.h"

@@ -13,7 +13,7 @@
 #include "base/json_tree.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/names.h"
+#include "base/signal_names.h"
 
 struct weir__contract {
     struct weir__schema *schema;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 
 static int compare_integers(json_int_t a, json_int_t b)
 {

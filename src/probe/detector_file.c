@@ -13,7 +13,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "probe/detector.h"
-#include "text/positions.h"
+#include "text/json_positions.h"
 
 /* A pattern is looked for in no more text than this, and gives up after so many steps:
  * one that was written badly must not hang the others. */

@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/json_tree.h"
-#include "base/mask.h"
-#include "base/strays.h"
+#include "base/redact.h"
+#include "base/process_tree.h"
 #include "text/json_text.h"
 
 /* A "*" at the end stands for anything. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 #include "base/digest.h"
 #include "base/json_tree.h"
 #include "probe/probe.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 #include "base/error.h"
 #include "probe/decimal.h"
 #include "probe/schema_inner.h"

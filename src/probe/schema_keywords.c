@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/canonical.h"
+#include "base/json_canonical.h"
 #include "base/error.h"
 #include "probe/schema_inner.h"
 

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/json_tree.h"
-#include "base/message.h"
-#include "base/names.h"
+#include "base/datagram.h"
+#include "base/signal_names.h"
 #include "base/printable.h"
 #include "probe/environment.h"
 #include "proc/result.h"

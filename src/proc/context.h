@@ -12,7 +12,7 @@
 #include <weir/context.h>
 
 #include "loop/loop.h"
-#include "proc/link.h"
+#include "proc/spawner_client.h"
 
 /* What lives in a context and is freed with it: runs, pipelines. */
 struct weir__member {

@@ -14,9 +14,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/names.h"
+#include "base/signal_names.h"
 #include "base/printable.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "proc/command.h"
 #include "proc/result.h"
 

@@ -7,7 +7,7 @@
 #include <weir/result.h>
 #include <weir/text.h>
 
-#include "proc/link.h"
+#include "proc/spawner_client.h"
 
 /* "exec" and the like; what is unknown is WEIR_STEP_SETUP. */
 enum weir_step weir__step_find(const char *name);

@@ -1,4 +1,4 @@
-/* A run's start, and what its owner may ask of it; running.h draws what lies between. */
+/* A run's start, and what its owner may ask of it; run_events.h draws what lies between. */
 #include "config.h"
 
 #include <weir/run.h>
@@ -13,7 +13,7 @@
 #include "proc/command.h"
 #include "proc/context.h"
 #include "proc/result.h"
-#include "proc/running.h"
+#include "proc/run_events.h"
 
 void weir_run_options_init(struct weir_run_options *options)
 {

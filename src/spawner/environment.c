@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/strays.h"
+#include "base/process_tree.h"
 
 extern char **environ;
 

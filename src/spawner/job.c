@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/message.h"
-#include "base/strays.h"
-#include "spawner/answer.h"
+#include "base/datagram.h"
+#include "base/process_tree.h"
+#include "spawner/response.h"
 #include "spawner/child.h"
 #include "spawner/environment.h"
-#include "spawner/orphans.h"
+#include "spawner/subreaper.h"
 #include "spawner/watcher.h"
 
 enum phase { RUNNING, TERM, KILL };

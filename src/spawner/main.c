@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/message.h"
-#include "base/strays.h"
-#include "spawner/answer.h"
+#include "base/datagram.h"
+#include "base/process_tree.h"
+#include "spawner/response.h"
 #include "spawner/job.h"
 #include "spawner/passed.h"
 #include "spawner/request.h"

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "base/message.h"
+#include "base/datagram.h"
 #include "spawner/request.h"
 
 /* One dup2(2) in the child; from the same number to the same: it only loses close-on-exec. */

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/json_parse.h"
 #include "base/json_tree.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 
 static void strings_free(char **strings)
 {

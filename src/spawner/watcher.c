@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 
 #ifdef WEIR_LINUX
 

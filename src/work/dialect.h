@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 #include "base/buffer.h"
-#include "rpc/message.h"
-#include "rpc/write.h"
+#include "rpc/rpc_parse.h"
+#include "rpc/rpc_write.h"
 
 enum weir__news_kind {
     WEIR__NEWS_NOTHING, /* blank, or of no interest */

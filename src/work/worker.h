@@ -22,8 +22,8 @@
 #include "loop/loop.h"
 #include "proc/capture.h"
 #include "proc/context.h"
-#include "proc/link.h"
-#include "work/stopper.h"
+#include "proc/spawner_client.h"
+#include "work/stop_command.h"
 
 enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER_DYING };
 

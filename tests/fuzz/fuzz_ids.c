@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
-#include "rpc/message.h"
-#include "text/syntax.h"
+#include "rpc/rpc_parse.h"
+#include "text/json_validate.h"
 
 struct id {
     char *bytes, *owned;

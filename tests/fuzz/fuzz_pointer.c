@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "flow/keys.h"
+#include "map/record_keys.h"
 #include "fuzz/replay.h"
 #include "text/pointer.h"
-#include "text/syntax.h"
+#include "text/json_validate.h"
 
 enum { RECORDS = 64 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "fuzz/replay.h"
 #include "spawner/environment.h"
 #include "spawner/request.h"

@@ -7,7 +7,7 @@
 
 #include <weir/pipeline.h>
 
-#include "text/positions.h"
+#include "text/json_positions.h"
 #include "fuzz/replay.h"
 
 struct told {

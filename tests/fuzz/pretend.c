@@ -14,10 +14,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/message.h"
+#include "base/datagram.h"
 #include "fuzz/replay.h"
-#include "proc/helper.h"
-#include "text/syntax.h"
+#include "proc/spawner_process.h"
+#include "text/json_validate.h"
 
 enum { NO_PROCESS = 2000000000, NO_SPAWNER = NO_PROCESS - 1, READ_SIZE = 64 * 1024 };
 

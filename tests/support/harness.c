@@ -20,7 +20,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 
 /* What a process looks like to others: what a test may not change. */
 static struct {

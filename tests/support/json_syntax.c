@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "text/syntax.h"
+#include "text/json_validate.h"
 
 /* The bytes are of just that size, for the sanitizer. */
 static char *read_file(const char *path, size_t *length)

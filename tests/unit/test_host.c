@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "support/calling.h"
 #include "support/harness.h"
 #include "support/mapping.h"

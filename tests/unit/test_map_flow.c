@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "flow/map.h"
+#include "map/map.h"
 #include "support/harness.h"
 #include "support/mapping.h"
 #include "support/running.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/pipeline.h"
+#include "pipeline/pipeline.h"
 #include "support/harness.h"
 
 static weir_pipeline_t *pipeline_of(const char *const *lines)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/strays.h"
+#include "base/process_tree.h"
 #include "support/harness.h"
 
 /* Runs check in a child process; passes when it returns 0. */

@@ -6,8 +6,8 @@
 #include <weir/lines.h>
 
 #include "rpc/credit.h"
-#include "rpc/message.h"
-#include "rpc/write.h"
+#include "rpc/rpc_parse.h"
+#include "rpc/rpc_write.h"
 #include "support/harness.h"
 
 static struct weir__message scanned(const char *line)

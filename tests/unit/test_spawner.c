@@ -19,8 +19,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/message.h"
-#include "base/strays.h"
+#include "base/datagram.h"
+#include "base/process_tree.h"
 #include "support/harness.h"
 
 extern char **environ;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/pipeline.h"
-#include "text/positions.h"
+#include "pipeline/pipeline.h"
+#include "text/json_positions.h"
 #include "support/harness.h"
 
 /* All faults of one spec, a line each. */

@@ -1,7 +1,7 @@
 /* The verdict over a pipeline, as a table: what became of the stages, who decides. */
 #include "config.h"
 
-#include "flow/verdict.h"
+#include "pipeline/verdict.h"
 
 #include <errno.h>
 #include <signal.h>

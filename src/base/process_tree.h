@@ -1,0 +1,69 @@
+/* base/process_tree.h - find a job's processes by its cookie, wherever they went.
+ *
+ * Every process of a job has WEIR_JOB in its environment: the cookies of the
+ * jobs around it and its own, joined by dots.  A descendant that left its
+ * process group or lost its parent still has it.
+ *
+ * All this is read from Linux's /proc, as far as base/procfs.h opens it.  Where there
+ * is none, or it is not ours, nothing is known of other processes but whether a process
+ * group has members.
+ */
+#ifndef WEIR_BASE_PROCESS_TREE_H
+#define WEIR_BASE_PROCESS_TREE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define WEIR__COOKIE_NAME "WEIR_JOB"
+enum { WEIR__COOKIE_SIZE = 33 }; /* 32 hex digits and NUL */
+
+/* Writes 128 random bits as hex. */
+void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE]);
+
+/* Reads a process's cookies from the environment it was started with, as far as
+ * WEIR__TAG_SIZE goes.  Returns 1, 0 when it has none, or -1 when that cannot be known:
+ * it is gone, a zombie, another user's, or claims an environment of a length that no
+ * program is started with. */
+enum { WEIR__TAG_SIZE = 4096 };
+int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE]);
+
+/* Says whether the process carries the cookie: 1, 0, or -1 as above. */
+int weir__process_has_cookie(pid_t pid, const char *cookie);
+
+/* What /proc/PID/stat says of a process.  Returns 0, or -1 when it is gone or
+ * there is no /proc.  One on its way out gives up its memory first, and its
+ * environment with it. */
+struct weir__process_stat {
+    char state;
+    pid_t parent, group;
+    unsigned long memory;
+    long resident_kb;
+};
+int weir__process_stat(pid_t pid, struct weir__process_stat *stat);
+
+/* Whether processes can be found by their cookies here. */
+int weir__strays_are_found(void);
+
+/* Returns a descriptor that becomes readable when the process ends, or -1 where
+ * the system has none. */
+int weir__process_watch(pid_t pid);
+
+/* Returns how many living processes carry the cookie (NULL: none) or are in the
+ * group (0: none), the caller apart; those outside the group are sent signal (0:
+ * none): a group has kill(2).  Without /proc, 1 or 0 for whether the group has
+ * members, zombies among them, and -1 for no group or the caller's own. */
+int weir__strays_signal(const char *cookie, pid_t group, int signal);
+
+/* Ends by SIGKILL, at once, all of a job that has lost its spawner: its group, and who
+ * carries its cookie.  Gives up on who does not end within a moment. */
+void weir__strays_end(const char *cookie, pid_t group);
+
+/* The process's command line as people write it, cut to size; "" when it
+ * cannot be read. */
+void weir__process_command(pid_t pid, char *command, size_t size);
+
+/* Finds a process other than pid_t except that has the pipe with this inode
+ * open for writing.  Returns its pid, or 0: also when the search takes too long. */
+pid_t weir__pipe_holder(ino_t inode, pid_t except);
+
+#endif

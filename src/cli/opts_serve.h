@@ -1,0 +1,50 @@
+/* cli/opts_serve.h - what the options of weir serve set. */
+#ifndef WEIR_CLI_OPTS_SERVE_H
+#define WEIR_CLI_OPTS_SERVE_H
+
+#include <stdint.h>
+
+#include <weir/command.h>
+
+#include "cli/options.h"
+
+struct serve_values {
+    struct cli_list workers;
+    const char *socket, *launcher, *cwd;
+    struct cli_list env;
+    uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss,
+        max_calls, max_connections, max_memory;
+    int64_t recycle_age_ms, start_timeout_ms, grace_ms, drain_ms;
+    uint64_t limits[WEIR_LIMIT_COUNT];
+};
+
+/* Positions in cli_serve's options, for cli_given(). */
+enum serve_option {
+    SERVE_WORKER,
+    SERVE_COUNT,
+    SERVE_LAUNCHER,
+    SERVE_CWD,
+    SERVE_ENV,
+    SERVE_LIMIT,
+    SERVE_SOCKET,
+    SERVE_MAX_QUEUE,
+    SERVE_MAX_CALLS,
+    SERVE_MAX_CONNECTIONS,
+    SERVE_MAX_MEMORY,
+    SERVE_WINDOW,
+    SERVE_MIN_READY,
+    SERVE_RECYCLE_CALLS,
+    SERVE_RECYCLE_AGE,
+    SERVE_RECYCLE_RSS,
+    SERVE_START_TIMEOUT,
+    SERVE_GRACE,
+    SERVE_DRAIN,
+    SERVE_OPTION_COUNT
+};
+
+extern const struct cli_option serve_options[SERVE_OPTION_COUNT];
+
+/* cmd_serve.c: does what they ask for. */
+int cmd_serve(int argc, char **argv);
+
+#endif

@@ -1,0 +1,251 @@
+/* What a worker answers: values, errors, and what becomes of the record then. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "map/map_call.h"
+#include "map/map.h"
+#include "text/json_validate.h"
+
+enum {
+    LONGEST_MESSAGE = 2048, /* of an error, in a dead letter */
+    LONGEST_DATA = 8192,
+    INVALID_REQUEST = -32600,
+    METHOD_NOT_FOUND = -32601,
+    INVALID_PARAMS = -32602,
+    STREAM_RULE = -33004,
+};
+
+/* --- It fails ---------------------------------------------------------------- */
+
+/* The error as a dead letter has it: what is long in it is cut, or left out. */
+static int shorten(struct weir__slice error, struct weir__buffer *to)
+{
+    static const char *const names[] = {"message", "data"};
+    struct weir__slice found[2];
+    char *message;
+    size_t length = 0;
+    int status;
+
+    weir__object_get(error, names, found, 2);
+    message = weir__slice_string(found[0], &length);
+    if (length > LONGEST_MESSAGE) {
+        for (length = LONGEST_MESSAGE; ((unsigned char)message[length] & 0xC0) == 0x80; length--)
+            ;
+        message[length] = '\0';
+    }
+    if (found[1].length > LONGEST_DATA)
+        found[1] = (struct weir__slice){NULL, 0};
+    to->length = 0;
+    status = weir__write_error_value(to, weir__error_code(error), message != NULL ? message : "",
+                                     found[1]);
+    free(message);
+    return status;
+}
+
+/* A failure of this record alone, whoever else was in flight.  final: it would
+ * fail again. */
+static void fail_record(struct weir__lane *lane, struct weir__record *record, const char *reason,
+                        struct weir__slice error, int final)
+{
+    struct weir_map *map = lane->map;
+    struct weir__slice shown;
+
+    map->report.errors++;
+    record->attempts++;
+    if (record->attempts <= map->options.retries && !final) {
+        map->report.retries++;
+        map->report.redelivered++;
+        weir__queue_put(&map->lanes.suspects, record);
+        return;
+    }
+    if (shorten(error, &map->scratch) < 0)
+        weir__call_no_memory(lane);
+    shown = (struct weir__slice){map->scratch.bytes, map->scratch.length};
+    weir__map_bury(map, record, reason, &lane->worker, &shown);
+}
+
+static void fail_with(struct weir__lane *lane, struct weir__record *record, const char *reason,
+                      int64_t code, const char *message)
+{
+    struct weir__buffer error = {0};
+
+    if (weir__write_error_value(&error, code, message, (struct weir__slice){NULL, 0}) < 0)
+        weir__call_no_memory(lane);
+    fail_record(lane, record, reason, (struct weir__slice){error.bytes, error.length},
+                strcmp(reason, "overflow") == 0);
+    weir__buffer_clear(&error);
+}
+
+static void overflow(struct weir__lane *lane, struct weir__record *record)
+{
+    char message[100];
+
+    snprintf(message, sizeof message, "what the call gives is longer than %zu bytes",
+             lane->map->options.max_record);
+    fail_with(lane, record, "overflow", STREAM_RULE, message);
+}
+
+/* Names of its functions, as many as there is room for. */
+static void list_methods(const struct weir__greeting *greeting, char *text, size_t size)
+{
+    size_t at = 0;
+    const char *name;
+    json_t *method;
+
+    snprintf(text, size, "none");
+    json_object_foreach(greeting->methods, name, method)
+    {
+        int length = snprintf(text + at, size - at, "%s%s", at > 0 ? ", " : "", name);
+
+        if (length < 0 || (size_t)length >= size - at) {
+            snprintf(text + (at < size - 6 ? at : size - 6), 6, ", ...");
+            return;
+        }
+        at += (size_t)length;
+    }
+}
+
+void weir__call_no_such_method(struct weir__lane *lane)
+{
+    const struct weir__greeting *greeting = &lane->call->greeting;
+    const char *name = lane->map->options.call;
+    char methods[300];
+
+    list_methods(greeting, methods, sizeof methods);
+    if (greeting->methods != NULL)
+        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+                      "the worker cannot run: it has no function \"%s\"; it has: %s", name,
+                      methods);
+    else
+        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+                      "the worker cannot run: it has no function \"%s\"", name);
+}
+
+/* Whether it is in what was sent, and would be again: a worker that cannot read a record's
+ * line will not read the same line the next time. */
+static int is_final(struct weir__slice error)
+{
+    int64_t code = weir__error_code(error);
+
+    return code == INVALID_PARAMS || code == INVALID_REQUEST;
+}
+
+/* An error that names no call: the worker could not read a line of ours.  With one
+ * in flight it is that one's; else nobody knows whose. */
+int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+    struct weir__record *record = weir__call_find(lane, news->id);
+
+    if (record == NULL && news->id < 0 && lane->flight.count > 0) {
+        if (lane->flight.count > 1) {
+            weir__lane_desync(lane);
+            return 0;
+        }
+        record = lane->flight.first;
+    }
+    if (record == NULL) {
+        weir__gather_drop(call, weir__gather_find(call, news->id));
+        return 1;
+    }
+    if (weir__error_code(news->value) == METHOD_NOT_FOUND) {
+        weir__call_no_such_method(lane);
+        return 1;
+    }
+    weir__gather_drop(call, weir__gather_find(call, record->call.id));
+    weir__call_take_out(lane, record, now_ns);
+    weir__lane_vouch(lane);
+    fail_record(lane, record, "error", news->value, is_final(news->value));
+    return 1;
+}
+
+/* --- It gives values --------------------------------------------------------- */
+
+/* Adds a value and its LF.  Returns 0 when they would be too long. */
+static int add_value(struct weir__lane *lane, struct weir__buffer *values, struct weir__slice value)
+{
+    if (values->length + value.length > lane->map->options.max_record)
+        return 0;
+    if (weir__buffer_add(values, value.bytes, value.length, NULL) < 0
+        || weir__buffer_add(values, "\n", 1, NULL) < 0)
+        weir__call_no_memory(lane);
+    return 1;
+}
+
+static int is_null(struct weir__slice value)
+{
+    return weir__slice_type(value) == 'n';
+}
+
+static void answer(struct weir__lane *lane, struct weir__record *record,
+                   struct weir__gather *gather, struct weir__slice value, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+    struct weir_map *map = lane->map;
+    struct weir__buffer *values = gather != NULL ? &gather->values : &call->scratch;
+    int64_t turn_ns = record->call.turn_ns;
+    int fits = 1;
+
+    weir__call_take_out(lane, record, now_ns); /* what it writes is sent before scratch is used */
+    if (!is_null(value) || (!call->is_stream && !map->options.drop_null))
+        fits = add_value(lane, values, value);
+    if (fits)
+        weir__lane_note_reply(lane, values->length, turn_ns > 0 ? now_ns - turn_ns : 0);
+    if (!fits)
+        overflow(lane, record);
+    else if (!call->is_stream && is_null(value) && map->options.drop_null)
+        weir__map_settle(map, record, WEIR__DROPPED, NULL, 0);
+    else
+        weir__map_settle(map, record, WEIR__ANSWERED, values->bytes, values->length);
+    call->scratch.length = 0;
+    weir__gather_drop(call, gather);
+}
+
+int weir__call_chunk_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+    struct weir__gather *gather = weir__gather_find(call, news->id);
+    struct weir__record *record = weir__call_find(lane, news->id);
+    int64_t n;
+
+    if (record == NULL) /* late, or cancelled */
+        return 1;
+    if (gather == NULL && (gather = weir__gather_add(lane, news->id)) == NULL)
+        return 1;
+    if (!call->is_stream || !weir__receiver_take(&gather->receiver)) {
+        weir__call_take_out(lane, record, now_ns);
+        weir__call_cancel(lane, news->id, now_ns);
+        fail_with(lane, record, "error", STREAM_RULE,
+                  call->is_stream ? "it sent more values than it had credit for"
+                                  : "it sent values of a stream, and has declared none");
+        return 1;
+    }
+    if (!(is_null(news->value) && lane->map->options.drop_null)
+        && !add_value(lane, &gather->values, news->value)) {
+        weir__call_take_out(lane, record, now_ns);
+        weir__call_cancel(lane, news->id, now_ns);
+        overflow(lane, record);
+        return 1;
+    }
+    n = weir__receiver_consume(&gather->receiver);
+    if (n > 0
+        && (call->ear.dialect->credit(&call->scratch, news->id, (uint64_t)n) < 0
+            || weir__call_give(lane) < 0))
+        weir__call_no_memory(lane);
+    return 1;
+}
+
+int weir__call_result_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+{
+    struct weir__gather *gather = weir__gather_find(lane->call, news->id);
+    struct weir__record *record = weir__call_find(lane, news->id);
+
+    if (record != NULL)
+        answer(lane, record, gather, news->value, now_ns);
+    else
+        weir__gather_drop(lane->call, gather); /* cancelled; anything else is late */
+    return 1;
+}

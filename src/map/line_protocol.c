@@ -1,0 +1,229 @@
+/* A worker that answers each line with a line, in order. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "map/map.h"
+#include "rpc/rpc_parse.h"
+#include "text/json_validate.h"
+#include "work/attention.h"
+
+enum {
+    PATIENCE_MS = 50,        /* nothing moves: the worker may be buffering its output */
+    CLOSE_MS = 300,          /* the same before its input is closed */
+    START_CLOSE_MS = 2000,   /* the same before the first reply */
+    LAUNCH_CLOSE_MS = 10000, /* and behind a launcher, which reads ahead */
+    END_MS = 50,             /* the same when there is no more input */
+    STEADY_END_MS = 10,      /* and it has answered enough for its pace to be known */
+    STEADY_REPLIES = 16,
+    KEYED_MS = 2,        /* one that may leave records out: before it gets more */
+    KEYED_CLOSE_MS = 10, /* or its end */
+    BYTES_A_MS = 8192,   /* for so much more it has a millisecond more */
+    STEADY_MS = 25,      /* how often it is looked at once its pace is known */
+    LAUNCH_WINDOW = 64,  /* behind a launcher it has no more before its first reply */
+    HINT_MS = 1000,      /* it has read all and says nothing: that is told */
+    UNSURE_MS = 1000,    /* nobody can tell whether it waits for its input: before its end */
+    UNSURE_REPLIES = 10, /* the same in times that a reply takes */
+    BUSY_MS = 30000,     /* it is at work: before its end, or one that asks without waiting hangs */
+    LOOKS = 8,           /* it is looked at so often in the time that it has been silent */
+};
+
+static const char advice[] =
+    "a worker prints one line for each record: null with --drop-null for one to be left out, or "
+    "name a member that each reply keeps with --key, such as --key /id --drop-missing";
+
+int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length)
+{
+    if (map->options.encoding == WEIR_MAP_RAW)
+        return weir__json_syntax(bytes, length, NULL);
+    return weir__json_syntax_utf8(bytes, length, NULL);
+}
+
+/* A worker with functions that is not called answers each line with an error. */
+static int speaks_rpc(struct weir__lane *lane, const struct weir__record *record, const char *bytes,
+                      size_t length)
+{
+    static const char *const names[] = {"jsonrpc", "error"};
+    struct weir__slice reply = {bytes, length}, sent = {record->bytes, record->length - 1};
+    struct weir__slice found[2], asked = {NULL, 0};
+
+    if (weir__slice_type(reply) != 'o')
+        return 0;
+    weir__object_get(reply, names, found, 2);
+    if (!weir__slice_is(found[0], "2.0") || weir__slice_type(found[1]) != 'o')
+        return 0;
+    if (!lane->map->options.unchecked && weir__slice_type(sent) == 'o')
+        weir__object_get(sent, names, &asked, 1);
+    return asked.bytes == NULL; /* the records may be requests themselves */
+}
+
+static int hear(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record = lane->flight.first;
+    enum weir__outcome outcome = WEIR__ANSWERED;
+
+    if (!weir__lines_is_good(map, bytes, length - 1)) {
+        weir__lane_desync(lane);
+        return 0;
+    }
+    if (lane->ghosts > 0) {
+        lane->ghosts--;
+        lane->answered++;
+        weir__lane_vouch(lane);
+        return 1;
+    }
+    if (lane->late_ns > 0) { /* too late, and nobody's: only their number counts */
+        lane->late_replies++;
+        return 1;
+    }
+    if (record == NULL) {
+        weir__lane_distrust(lane, "a worker gave more replies than it had records",
+                            "make it print one line for each record");
+        weir__lane_retire(lane);
+        return 0;
+    }
+    if (lane->answered == 0 && speaks_rpc(lane, record, bytes, length - 1)) {
+        weir__map_end(map, 4, WEIR_WHY_NONE,
+                      "the worker cannot run: it answers with a JSON-RPC error, as a worker with "
+                      "functions does: name the function to call with --call NAME");
+        return 0;
+    }
+    weir__queue_pop(&lane->flight);
+    weir__lane_note_reply(lane, length, now_ns - lane->turn_since_ns);
+    if (map->options.drop_null && weir__json_is_null(bytes, length - 1))
+        outcome = WEIR__DROPPED;
+    weir__map_settle(map, record, outcome, bytes, outcome == WEIR__ANSWERED ? length : 0);
+    return 1;
+}
+
+/* Unless there was only one record nobody can say which has no reply. */
+static void left_out(struct weir__lane *lane)
+{
+    unsigned long long replies = lane->answered + lane->late_replies;
+    char what[200];
+
+    if (lane->late_replies >= lane->flight.count) { /* all of them, late */
+        lane->map->report.timeouts++;
+        lane->map->report.retries++;
+        return;
+    }
+    if (lane->flight.count == 1 && lane->is_alone) { /* it is known which */
+        weir__lane_died(lane);
+        return;
+    }
+    snprintf(what, sizeof what, "a worker gave %llu repl%s to %llu records and ended", replies,
+             replies == 1 ? "y" : "ies", (unsigned long long)(lane->answered + lane->flight.count));
+    weir__lane_distrust(lane, what, advice);
+}
+
+/* --- One that keeps its replies back ----------------------------------------- */
+
+/* How long nothing may move before the lane gets more, or its end.  A worker's
+ * first window grows fast: what it keeps back at a time is not known yet, and one
+ * that is slow has more unread before it has much.  One that reads ahead all it can
+ * get, as ssh does, has the time to start.  Where there is no more input its end comes
+ * soon, and yet not before it could fail of a record: it is then known to have failed of
+ * that, and not to have left others out. */
+static int64_t patience_ms(const struct weir__lane *lane, int must_end, int has_enough)
+{
+    if (lane->is_ending && lane->map->lanes.suspects.count == 0)
+        return lane->answered < STEADY_REPLIES ? END_MS : STEADY_END_MS;
+    if (lane->keys != NULL && lane->map->lanes.suspects.count == 0)
+        return has_enough ? KEYED_CLOSE_MS : KEYED_MS;
+    if (lane->answered > 0)
+        return has_enough ? CLOSE_MS : PATIENCE_MS;
+    if (must_end)
+        return has_enough && !lane->map->lanes.answers_at_end ? START_CLOSE_MS : CLOSE_MS;
+    return 1 + (int64_t)(lane->flight.bytes / BYTES_A_MS);
+}
+
+/* It has read all there is for it, and has not answered for a second. */
+static void give_hint(const struct weir__lane *lane)
+{
+    if (!lane->has_kept_up && !lane->map->options.line_buffered)
+        weir__map_notice(lane->map, WEIR__NOTICE_BUFFERS,
+                         "a worker has read its records and has not answered for a second: if it "
+                         "is not just slow, it keeps its output in a buffer: have it flush each "
+                         "line, or try --line-buffered");
+}
+
+/* Whether its input may be closed.  What fails after that has left replies out, as far as
+ * anybody can tell: so one that is at work on a record, and may yet fail of it, keeps its
+ * input.  With keys, or one record alone, there is no doubt whose failure it is. */
+static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms)
+{
+    int64_t unsure_ms = lane->pace.reply_ns / 1000000 * UNSURE_REPLIES;
+
+    if (lane->keys != NULL || (lane->flight.count == 1 && lane->is_alone))
+        return 1;
+    switch (weir__attention_of(lane->worker.result.pid)) {
+    case WEIR__WAITING:
+        return 1;
+    case WEIR__BUSY:
+        return age_ms >= BUSY_MS;
+    case WEIR__UNSURE:
+        break;
+    }
+    if (unsure_ms < UNSURE_MS)
+        unsure_ms = UNSURE_MS;
+    return quiet_ms >= (unsure_ms < BUSY_MS ? unsure_ms : BUSY_MS);
+}
+
+/* Many programs keep their output back until they have a buffer full, or their
+ * input ends: where nothing moves they are given more, or the end.  One that has
+ * not yet read what it was given is at work, or still starting, and waits for
+ * nothing.  Behind a launcher nobody knows whether it has started. */
+int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
+{
+    const struct weir_map *map = lane->map;
+    int is_silent = map->is_launched && lane->answered == 0;
+    int has_enough =
+        weir__lane_is_full(lane) || weir__order_is_full(&map->order, map->options.reorder_bytes);
+    int must_end = map->lanes.suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough
+                   || lane->is_ending;
+    int64_t patience_ns = patience_ms(lane, must_end, has_enough) * 1000000;
+    int64_t age_ns = now_ns - lane->turn_since_ns, quiet_ns;
+
+    if (is_silent && !must_end
+        && lane->pace.window >= (map->lanes.answers_at_end ? LAUNCH_WINDOW : 1)) {
+        must_end = 1;
+        patience_ns = (int64_t)(map->lanes.answers_at_end ? CLOSE_MS : LAUNCH_CLOSE_MS) * 1000000;
+    }
+    if (weir__worker_unread(&lane->worker) > 0
+        || weir__worker_has_output(&lane->worker)) { /* it is we who were late */
+        lane->moved_ns = now_ns;
+    } else {
+        if (age_ns >= (int64_t)HINT_MS * 1000000 && !must_end)
+            give_hint(lane);
+        if (lane->is_ending && lane->flight.count == 1 && lane->is_alone)
+            patience_ns = 0; /* whatever becomes of it, it is this record's */
+        quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
+        if (quiet_ns >= patience_ns) {
+            if (must_end && lane->worker.out_watch == NULL)
+                ; /* it has closed its output, and is looked at for that */
+            else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000))
+                return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000
+                           ? 1 + quiet_ns / (LOOKS * 1000000)
+                           : STEADY_MS;
+            else if (must_end)
+                weir__worker_close_input(&lane->worker);
+            else if (weir__lane_ahead(lane) >= lane->pace.window)
+                lane->pace.window *= 2;
+            lane->moved_ns = now_ns;
+        }
+    }
+    quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
+    if (lane->is_ending || lane->keys != NULL)
+        return patience_ns > quiet_ns ? (patience_ns - quiet_ns) / 1000000 + 1 : 1;
+    if (lane->answered > 0 || must_end || age_ns >= (int64_t)8 * STEADY_MS * 1000000)
+        return STEADY_MS;
+    return 1 + age_ns / 8000000;
+}
+
+const struct weir__speech weir__speech_lines = {
+    .around = 1, /* its LF */
+    .hear = hear,
+    .left_out = left_out,
+    .nudge = weir__lines_nudge,
+};

@@ -1,0 +1,186 @@
+/* A map: its start, and its owner's side. */
+#include "config.h"
+
+#include "map/map.h"
+
+#include <stdlib.h>
+
+#include <weir/lines.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* --- The start ------------------------------------------------------------ */
+
+static int begin_or_close(void *data)
+{
+    struct weir_map *map = data;
+    int status = weir__map_begin(map, &map->life.error);
+
+    if (status < 0)
+        weir__map_close(map);
+    return status;
+}
+
+static void abandon(struct weir__life *life)
+{
+    weir__map_close((struct weir_map *)life);
+}
+
+static void tell_owner(struct weir__life *life)
+{
+    struct weir_map *map = (struct weir_map *)life;
+
+    if (map->done != NULL)
+        map->done(map, life->failed == 0 ? &map->report : NULL,
+                  life->failed == 0 ? NULL : &life->error, map->context);
+}
+
+static void destroy(struct weir__life *life)
+{
+    struct weir_map *map = (struct weir_map *)life;
+
+    weir__queue_clear(&map->lanes.suspects);
+    weir_map_report_clear(&map->report);
+    weir__map_options_clear(map);
+    free(map);
+}
+
+static const struct weir__life_ops life_ops = {"the map", abandon, tell_owner, destroy};
+
+/* The parts that know nothing of a map are told what they need of its options. */
+static void set_up(struct weir_map *map)
+{
+    const struct weir_map_options *options = &map->options;
+    const size_t longest_call = WEIR_MAX_LINE - weir__speech_calls.around;
+    struct weir__records *records = &map->in.records;
+
+    map->news.name = options->command.argv[0];
+    records->max_record = options->max_record;
+    records->check_syntax = !options->unchecked;
+    records->encoding = (enum weir__record_encoding)options->encoding;
+    records->key = options->key;
+    if (options->call != NULL && records->max_record > longest_call)
+        records->max_record = longest_call;
+    map->order.is_flat = options->call != NULL;
+    map->order.ordered = !options->unordered;
+    map->order.replies = &map->out.replies;
+    map->order.letters = &map->out.letters.waiting;
+}
+
+weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
+                           void *context, struct weir_error *error)
+{
+    struct weir_map *map = calloc(1, sizeof *map);
+    int status;
+
+    if (map == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+        return NULL;
+    }
+    map->life.weir = weir;
+    map->life.ops = &life_ops;
+    map->done = done;
+    map->context = context;
+    map->in.fd = map->out.fd = map->out.letters.fd = map->out.file.fd = map->out.file.dir = -1;
+    map->checkpoint.fd = map->passer.fd = -1;
+    map->report.started_at_ns = weir__clock_wall_ns();
+    map->started_ns = weir__clock_ns();
+    map->lanes.start_window = 1;
+    weir__queue_init(&map->lanes.suspects);
+    weir__queue_init(&map->in.returned);
+    status = weir__map_options_copy(map, options, &map->life.error);
+    if (status == 0)
+        set_up(map);
+    if (status < 0) {
+        if (error != NULL)
+            *error = map->life.error;
+        destroy(&map->life);
+        return NULL;
+    }
+    return weir__life_begin(&map->life, begin_or_close, map, 0, error) == 0 ? map : NULL;
+}
+
+/* --- The owner's side ----------------------------------------------------- */
+
+int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
+{
+    int status = weir__life_check(&map->life, error);
+
+    if (status < 0)
+        return status;
+    *report = map->report;
+    map->report = (struct weir_map_report){0};
+    return 0;
+}
+
+int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
+{
+    int status = weir__life_wait(&map->life, error);
+
+    return status < 0 ? status : weir_map_take(map, report, error);
+}
+
+int weir_map_run(weir_t *weir, const struct weir_map_options *options,
+                 struct weir_map_report *report, struct weir_error *error)
+{
+    struct weir_error why;
+    weir_map_t *map = weir_map_start(weir, options, NULL, NULL, &why);
+    int status = map != NULL ? weir_map_wait(map, report, &why) : (int)why.status;
+
+    if (status < 0 && error != NULL)
+        *error = why;
+    weir_map_free(map);
+    return status;
+}
+
+struct order {
+    struct weir_map *map;
+    int signal;
+};
+
+static void do_cancel(void *data)
+{
+    struct order *order = data;
+    struct weir_map *map = order->map;
+
+    if (map->life.over)
+        return;
+    if (map->end.status == 0) {
+        weir__map_end(map, 128 + order->signal, WEIR_WHY_CANCELLED, "stopped as asked");
+        map->end.drains = 1;
+        map->end.drain_moved_ns = weir__clock_ns();
+        map->end.grace_ms = map->options.grace_ms;
+    } else {
+        map->end.drains = 0;
+        map->end.leaves = 1;
+        map->end.grace_ms = 0;
+        for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+            if (!lane->is_over)
+                weir__lane_stop(lane, 0);
+    }
+    weir__map_wake(map);
+}
+
+void weir__map_stop(struct weir_map *map, int status, enum weir_why why, int64_t grace_ms)
+{
+    if (map->life.over)
+        return;
+    weir__map_end(map, status, why, "stopped with its pipeline");
+    map->end.drains = 0;
+    map->end.grace_ms = grace_ms;
+    weir__map_wake(map);
+}
+
+void weir_map_cancel(weir_map_t *map, int signal)
+{
+    struct order order = {map, signal};
+
+    weir__context_do(map->life.weir, do_cancel, &order);
+}
+
+void weir_map_free(weir_map_t *map)
+{
+    if (map != NULL)
+        weir__life_free(&map->life);
+}

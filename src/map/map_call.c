@@ -1,0 +1,263 @@
+/* A worker that is called: its greeting, what it says, and what its lane asks of it. */
+#include "config.h"
+
+#include "map/map_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "map/map.h"
+
+enum {
+    ENVELOPE = 64 * 1024,     /* room in a line for what is around a value */
+    START_TIMEOUT_MS = 10000, /* where nobody said: a worker that is never ready is a mistake */
+};
+
+/* --- The greeting ------------------------------------------------------------ */
+
+/* Returns whether NAME is there, and is of a kind that records can be given to. */
+static int can_call(struct weir__lane *lane)
+{
+    struct weir__lane_call *call = lane->call;
+    const char *name = lane->map->options.call, *stream;
+    const json_t *method;
+
+    if (call->greeting.methods == NULL)
+        return 1; /* nobody knows before it is tried */
+    method = json_object_get(call->greeting.methods, name);
+    if (method == NULL) {
+        weir__call_no_such_method(lane);
+        return 0;
+    }
+    stream = json_string_value(json_object_get(method, "stream"));
+    if (stream != NULL && strcmp(stream, "out") != 0) {
+        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+                      "the worker cannot run: its function \"%s\" takes a stream, and a record is "
+                      "one value: name another function",
+                      name);
+        return 0;
+    }
+    call->is_stream = stream != NULL;
+    return 1;
+}
+
+static void be_ready(struct weir__lane *lane, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+
+    call->ear.dialect = call->greeting.dialect;
+    call->is_plain = call->ear.dialect->credit == NULL;
+    call->last_id = call->greeting.last_id;
+    if (!can_call(lane))
+        return;
+    call->is_ready = 1;
+    lane->worker.far_pid = call->greeting.pid;
+    lane->worker.far_node = call->greeting.node;
+    lane->turn_since_ns = lane->moved_ns = now_ns;
+    if (weir__call_send_all(lane, now_ns) < 0)
+        weir__call_no_memory(lane);
+}
+
+/* Returns 0 when the lane is of no more use. */
+static int greeting_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+    enum weir__greeted greeted;
+    char how[300];
+
+    if (news->id < 1 || news->id > call->greeting.last_id)
+        return 1;
+    greeted = call->ear.dialect->greet(&call->greeting, news, &call->scratch);
+    lane->node = call->greeting.node;
+    switch (greeted) {
+    case WEIR__GREETED_READY:
+        be_ready(lane, now_ns);
+        return 1;
+    case WEIR__GREETED_MORE:
+        if (weir__call_give(lane) < 0)
+            weir__call_no_memory(lane);
+        return 1;
+    default:
+        snprintf(how, sizeof how, "it has not started: %s", call->greeting.reason);
+        weir__lane_give_up_unheard(lane, how);
+        return 0;
+    }
+}
+
+/* --- What it says ------------------------------------------------------------ */
+
+static int news_came(void *owner, const struct weir__news *news)
+{
+    struct weir__lane *lane = owner;
+    struct weir__lane_call *call = lane->call;
+
+    switch (news->kind) {
+    case WEIR__NEWS_RESULT:
+        return (call->is_ready ? weir__call_result_came : greeting_came)(lane, news,
+                                                                         call->heard_ns);
+    case WEIR__NEWS_ERROR:
+        return (call->is_ready ? weir__call_error_came : greeting_came)(lane, news, call->heard_ns);
+    case WEIR__NEWS_CHUNK:
+        return call->is_ready ? weir__call_chunk_came(lane, news, call->heard_ns) : 1;
+    default:
+        return 1;
+    }
+}
+
+static void line_is_broken(void *owner, const char *line, size_t length, const char *reason)
+{
+    (void)line;
+    (void)length;
+    (void)reason;
+    weir__lane_desync(owner);
+}
+
+static int hear(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns)
+{
+    struct weir__lane_call *call = lane->call;
+
+    call->heard_ns = now_ns;
+    call->ear.pid = lane->worker.result.pid;
+    return weir__ear_hear(&call->ear, line, length - 1);
+}
+
+static int greet(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    struct weir__lane_call *call = lane->call = calloc(1, sizeof *call);
+
+    if (call == NULL)
+        return WEIR_ERR_NOMEM;
+    call->greeting = (struct weir__greeting){
+        .dialect = &weir__dialect_native,
+        .may_be_plain = 1,
+        .concurrency = 1,
+    };
+    call->ear = (struct weir__ear){
+        .weir = map->life.weir,
+        .dialect = &weir__dialect_native,
+        .stage = map->news.stage,
+        .name = map->news.name,
+        .noise = &map->report.noise,
+        .owner = lane,
+        .on_news = news_came,
+        .on_broken = line_is_broken,
+    };
+    if (call->ear.dialect->greet(&call->greeting, NULL, &call->scratch) == WEIR__GREETED_FAILED)
+        return WEIR_ERR_NOMEM;
+    return weir__call_give(lane);
+}
+
+/* --- Its clock --------------------------------------------------------------- */
+
+static const struct weir__gather *longest_cancelled(const struct weir__lane_call *call)
+{
+    const struct weir__gather *longest = NULL;
+
+    for (const struct weir__gather *gather = call->gathers; gather != NULL; gather = gather->next)
+        if (gather->cancelled_ns > 0
+            && (longest == NULL || gather->cancelled_ns < longest->cancelled_ns))
+            longest = gather;
+    return longest;
+}
+
+static int tick(struct weir__lane *lane, int64_t now_ns)
+{
+    const struct weir_map_options *options = &lane->map->options;
+    int64_t start_ms =
+        options->start_timeout_ms != WEIR_FOREVER ? options->start_timeout_ms : START_TIMEOUT_MS;
+    const struct weir__gather *cancelled;
+
+    if (!lane->call->is_ready) {
+        if (now_ns - lane->started_ns < start_ms * 1000000)
+            return 0;
+        lane->map->report.timeouts++;
+        weir__lane_give_up_unheard(lane, "it did not answer weir/hello in time: is it a "
+                                         "worker with functions, as docs/protocol.md has them?");
+        return 0;
+    }
+    cancelled = longest_cancelled(lane->call);
+    if (cancelled == NULL || now_ns - cancelled->cancelled_ns < options->grace_ms * 1000000)
+        return 1;
+    weir__lane_retire(lane);
+    return 0;
+}
+
+static int64_t turn_ns(const struct weir__lane *lane)
+{
+    const struct weir__record *first = lane->flight.first;
+
+    return first != NULL && first->call.turn_ns > 0 ? first->call.turn_ns : lane->turn_since_ns;
+}
+
+/* --- What the lane asks ------------------------------------------------------ */
+
+static size_t window(const struct weir__lane *lane)
+{
+    const struct weir__lane_call *call = lane->call;
+    size_t records = lane->pace.window;
+
+    if (!call->is_ready || !lane->map->lanes.has_answered)
+        return records; /* who has killed a worker is found out with few in flight */
+    if (call->is_plain)
+        return 1;
+    if (records < call->greeting.concurrency)
+        records = call->greeting.concurrency;
+    return records < lane->map->options.window ? records : lane->map->options.window;
+}
+
+/* Calls are read in the order they were written in. */
+static int never_had_them(const struct weir__lane *lane)
+{
+    const struct weir__worker *worker = &lane->worker;
+    const struct weir__record *first = lane->flight.first;
+
+    if (!lane->call->is_ready)
+        return 1;
+    return first != NULL && worker->all_sent - worker->left_unread <= first->call.sent_at;
+}
+
+static int has_begun(const struct weir__lane *lane)
+{
+    return lane->call->is_ready;
+}
+
+static int is_busy(const struct weir__lane *lane)
+{
+    return lane->flight.count > 0 || longest_cancelled(lane->call) != NULL;
+}
+
+static void forget(struct weir__lane *lane)
+{
+    while (lane->call->gathers != NULL)
+        weir__gather_drop(lane->call, lane->call->gathers);
+    lane->call->waiting = NULL;
+    lane->call->running = 0;
+}
+
+static void free_call(struct weir__lane *lane)
+{
+    if (lane->call == NULL)
+        return;
+    forget(lane);
+    weir__greeting_clear(&lane->call->greeting);
+    weir__buffer_clear(&lane->call->scratch);
+    free(lane->call);
+    lane->call = NULL;
+}
+
+const struct weir__speech weir__speech_calls = {
+    .around = ENVELOPE,
+    .greet = greet,
+    .send = weir__call_send,
+    .hear = hear,
+    .tick = tick,
+    .turn_ns = turn_ns,
+    .window = window,
+    .never_had_them = never_had_them,
+    .has_begun = has_begun,
+    .is_busy = is_busy,
+    .forget = forget,
+    .free = free_call,
+};

@@ -1,0 +1,90 @@
+/* map/map_call.h - a lane whose worker is called: each record is a call of one
+ * function, as docs/protocol.md has it.
+ *
+ *   started --hello asked--> GREETING --its answer--> READY: records go out as calls
+ *                               |                       |
+ *                               | none in time,         | a line that is no message,
+ *                               v a bad one             v a cancelled call that stays
+ *                            given up                 given up
+ *
+ * Calls are answered in any order; the lane keeps them in the order they were sent
+ * in.  As many as the worker runs at a time have their turn; the others wait there.
+ *
+ * map_call.c has the greeting, the clock and what the lane asks; call_answer.c what an
+ * answer does to its record; call_inflight.c the calls themselves.
+ */
+#ifndef WEIR_MAP_MAP_CALL_H
+#define WEIR_MAP_MAP_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "map/map_worker.h"
+#include "rpc/credit.h"
+#include "work/dialect.h"
+#include "work/message_reader.h"
+
+/* The values of one call so far. */
+struct weir__gather {
+    struct weir__gather *next;
+    int64_t id;
+    int64_t cancelled_ns; /* 0: its record waits for it */
+    struct weir__receiver receiver;
+    struct weir__buffer values; /* each with its LF */
+};
+
+struct weir__lane_call {
+    struct weir__greeting greeting;
+    struct weir__ear ear; /* its dialect is what the worker speaks */
+    int64_t heard_ns;     /* when what it hears now came */
+    int is_ready;
+    int is_plain;   /* it gets a call when its turn comes; ours keep what they cannot do yet */
+    int is_stream;  /* the function has an output stream */
+    size_t running; /* calls in flight that have their turn */
+    int64_t last_id;
+    struct weir__record *waiting; /* the first in flight that has not; NULL: all have */
+    struct weir__gather *gathers; /* of calls that gave values, and of cancelled ones */
+    struct weir__buffer scratch;  /* lines for the worker */
+};
+
+/* --- call_inflight.c ----------------------------------------------------------- */
+
+/* There is no memory to go on: ends the map. */
+void weir__call_no_memory(struct weir__lane *lane);
+
+/* Sends what was written into scratch.  Errors: NOMEM. */
+int weir__call_give(struct weir__lane *lane);
+
+/* Sends all that is in flight, of which nothing was sent before.  Errors: NOMEM. */
+int weir__call_send_all(struct weir__lane *lane, int64_t now_ns);
+
+/* A record has come to the end of the lane's flight.  Errors: NOMEM. */
+int weir__call_send(struct weir__lane *lane, struct weir__record *record);
+
+/* The record whose call this is; NULL: it is answered, or needs no answer any more. */
+struct weir__record *weir__call_find(const struct weir__lane *lane, int64_t id);
+
+/* It needs no answer any more; what waited has its turn. */
+void weir__call_take_out(struct weir__lane *lane, struct weir__record *record, int64_t now_ns);
+
+/* Ends a call whose record was taken out: its answer is still to come. */
+void weir__call_cancel(struct weir__lane *lane, int64_t id, int64_t now_ns);
+
+/* NULL: there is none. */
+struct weir__gather *weir__gather_find(const struct weir__lane_call *call, int64_t id);
+/* NULL: there is no memory, and the map ends. */
+struct weir__gather *weir__gather_add(struct weir__lane *lane, int64_t id);
+/* Accepts NULL. */
+void weir__gather_drop(struct weir__lane_call *call, struct weir__gather *gather);
+
+/* --- call_answer.c: each returns 0 when the lane is of no more use ----------- */
+
+int weir__call_result_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+int weir__call_chunk_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+
+/* The worker does not have the function: ends the map. */
+void weir__call_no_such_method(struct weir__lane *lane);
+
+#endif

@@ -1,0 +1,238 @@
+/* A map's own copy of what it was asked. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "map/map.h"
+#include "proc/command.h"
+#include "base/utf8.h"
+#include "text/pointer.h"
+
+enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to a worker's */
+
+void weir_map_options_init(struct weir_map_options *options)
+{
+    *options = (struct weir_map_options){
+        .size = sizeof *options,
+        .start_timeout_ms = WEIR_FOREVER,
+        .record_timeout_ms = WEIR_FOREVER,
+        .timeout_ms = WEIR_FOREVER,
+        .grace_ms = 5000,
+        .retries = 2,
+        .max_record = 16 * 1024 * 1024,
+        .output_fd = STDOUT_FILENO,
+        .stderr_fd = STDERR_FILENO,
+        .window = 4096,
+        .window_bytes = 1024 * 1024,
+        .reorder_bytes = 64 * 1024 * 1024,
+    };
+    weir_command_init(&options->command);
+}
+
+static const char *copy(const char *text, int *failed)
+{
+    char *made = text != NULL ? strdup(text) : NULL;
+
+    if (text != NULL && made == NULL)
+        *failed = 1;
+    return made;
+}
+
+/* Names that belong to the protocols are no functions. */
+int weir__map_call_is_name(const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F)
+            return 0;
+    return length > 0 && length <= 128 && weir__utf8_valid(name, length)
+           && strncmp(name, "weir/", 5) != 0 && strncmp(name, "rpc.", 4) != 0;
+}
+
+/* A call is a line of JSON in UTF-8, so what it holds must be. */
+static int check_call(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *name = options->call;
+
+    if (name == NULL)
+        return 0;
+    if (!weir__map_call_is_name(name))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "\"%.128s\" cannot be a function's name: give one that the worker has",
+                          weir__utf8_valid(name, strlen(name)) ? name : "?");
+    if (options->unchecked || options->encoding == WEIR_MAP_RAW)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "records that are called with must be JSON in UTF-8: they cannot go "
+                          "unchecked or raw");
+    return 0;
+}
+
+static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map_options *options,
+                            struct weir_error *error)
+{
+    if (ours->max_dead > 0 && ours->on_error == WEIR_MAP_FAIL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "dead records cannot be allowed where the first one ends the run: skip "
+                          "them, or give a dead-letter file");
+    if (options->dead_letter == NULL)
+        return 0;
+    if (options->checkpoint != NULL && strstr(options->dead_letter, "%p") != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the dead-letter file of a run that may be resumed needs a name that "
+                          "stays: %%p changes each time");
+    return weir__letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
+}
+
+static int check_key(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *fault = options->key != NULL ? weir__pointer_fault(options->key) : NULL;
+
+    if (fault != NULL)
+        return weir__fail(
+            error, WEIR_ERR_INVALID, 0, "the key \"%.100s\" %s: give a JSON Pointer, such as /id",
+            weir__utf8_valid(options->key, strlen(options->key)) ? options->key : "?", fault);
+    if (options->key != NULL && options->call != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a worker that is called needs no key: its answers name their calls");
+    if (options->key != NULL && options->unchecked)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "records that have a key must be JSON: they cannot go unchecked");
+    if (options->drop_missing && options->key == NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "which records are missing is known by a key only: give one, too");
+    return 0;
+}
+
+/* In front of the worker's words, behind the launcher's. */
+static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-oL", NULL};
+
+/* All that stands in front of the worker's words.  NULL: nothing; *failed: no memory. */
+static const char **prefix_words(const char *const *launcher, int line_buffered, int *failed)
+{
+    const char **words;
+    size_t count = 0, length = 0;
+
+    while (launcher != NULL && launcher[count] != NULL)
+        count++;
+    words = calloc(count + sizeof line_buffering / sizeof *line_buffering, sizeof *words);
+    if (words == NULL)
+        *failed = 1;
+    if (words == NULL)
+        return NULL;
+    for (; length < count; length++)
+        words[length] = launcher[length];
+    for (size_t i = 0; line_buffered && line_buffering[i] != NULL; i++)
+        words[length++] = line_buffering[i];
+    return words;
+}
+
+static void add_file(struct weir__file_set *set, int use, const char *dashes, const char *option,
+                     const char *path)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%s%s", dashes, option);
+    weir__file_set_path(set, use, name, path);
+}
+
+void weir__map_files(struct weir__file_set *set, const struct weir_map_options *options,
+                     const char *letters, const char *dashes)
+{
+    weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, options->stderr_fd);
+    if (options->input == NULL)
+        weir__file_set_fd(set, WEIR__FILE_READ, NULL, options->input_fd);
+    if (options->output == NULL)
+        weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, options->output_fd);
+    add_file(set, WEIR__FILE_READ, dashes, "input", options->input);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "output", options->output);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "dead-letter", letters);
+    add_file(set, WEIR__FILE_WRITTEN, dashes, "checkpoint", options->checkpoint);
+}
+
+int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
+                           struct weir_error *error)
+{
+    struct weir_map_options *ours = &map->options;
+    const char **prefix;
+    struct weir__file_set files = {0};
+    int failed = 0, status;
+
+    weir_map_options_init(ours);
+    if (options->size == 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the options were not made by weir_map_options_init()");
+    status = weir__command_check(&options->command, error);
+    if (status == 0)
+        status = check_call(options, error);
+    if (status < 0)
+        return status;
+    memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
+    status = check_key(ours, error);
+    if (status < 0) {
+        weir_map_options_init(ours);
+        return status;
+    }
+    ours->key = copy(ours->key, &failed);
+    map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
+    ours->launcher = NULL;
+    ours->launcher_stop = options->launcher_stop != NULL
+                              ? (const char *const *)weir__argv_copy(options->launcher_stop)
+                              : NULL;
+    ours->call = copy(options->call, &failed);
+    ours->dead_letter = NULL;
+    ours->input = copy(options->input, &failed);
+    ours->output = copy(options->output, &failed);
+    ours->checkpoint = copy(options->checkpoint, &failed);
+    prefix = prefix_words(options->launcher, ours->line_buffered, &failed);
+    status = weir__command_copy(&ours->command, &options->command, prefix, error);
+    free(prefix);
+    if (status == 0)
+        status = copy_dead_letter(ours, options, error);
+    if (status < 0)
+        return status;
+    if (map->is_launched && ours->start_timeout_ms == WEIR_FOREVER)
+        ours->start_timeout_ms = LAUNCH_TIMEOUT_MS;
+
+    weir__map_files(&files, ours, ours->dead_letter, "");
+    status = weir__file_set_end(&files, error);
+    if (status < 0)
+        return status;
+    if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
+    map->stop_command = ours->command;
+    map->stop_command.argv = ours->launcher_stop;
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        map->stop_command.limits[i] = WEIR_NO_LIMIT; /* those are the worker's */
+    if (ours->workers == 0) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        ours->workers = processors > 0 ? (unsigned)processors : 1;
+    }
+    /* One record is always let through, however long: 0 would stop the flow. */
+    if (ours->window == 0)
+        ours->window = 1;
+    if (ours->window_bytes == 0)
+        ours->window_bytes = 1;
+    if (ours->reorder_bytes == 0)
+        ours->reorder_bytes = 1;
+    return 0;
+}
+
+void weir__map_options_clear(struct weir_map *map)
+{
+    struct weir_map_options *ours = &map->options;
+
+    weir__command_clear(&ours->command);
+    weir__argv_free((char **)ours->launcher_stop);
+    free((char *)ours->call);
+    free((char *)ours->key);
+    free((char *)ours->dead_letter);
+    free((char *)ours->input);
+    free((char *)ours->output);
+    free((char *)ours->checkpoint);
+}

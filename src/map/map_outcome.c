@@ -1,0 +1,136 @@
+#include "config.h"
+
+#include "map/map_outcome.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/printable.h"
+#include "map/map.h"
+#include "rpc/rpc_parse.h"
+
+void weir__map_end(struct weir_map *map, int status, enum weir_why why, const char *format, ...)
+{
+    va_list args;
+
+    if (map->end.status != 0)
+        return;
+    map->end.grace_ms = map->options.grace_ms;
+    map->end.status = status;
+    map->end.why = why;
+    va_start(args, format);
+    weir__sentence_list(map->end.reason, sizeof map->end.reason, format, args);
+    va_end(args);
+}
+
+void weir__map_notice(struct weir_map *map, enum weir__notice which, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+
+    if (map->news.noticed & 1U << which)
+        return;
+    map->news.noticed |= 1U << which;
+    va_start(args, format);
+    weir__sentence_list(text, sizeof text, format, args);
+    va_end(args);
+    weir__context_tell(map->life.weir, (struct weir_event){
+                                           .kind = WEIR_EVENT_NOTICE,
+                                           .stage = map->news.stage,
+                                           .name = map->news.name,
+                                           .text = text,
+                                           .length = strlen(text),
+                                       });
+}
+
+void weir__map_fail(struct weir_map *map, const struct weir_error *error)
+{
+    weir__life_fail(&map->life, error);
+    weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error->text);
+}
+
+void weir__map_settle(struct weir_map *map, struct weir__record *record, enum weir__outcome outcome,
+                      const char *bytes, size_t length)
+{
+    struct weir_error error;
+
+    if (weir__order_settle(&map->order, record, outcome, bytes, length, &error) < 0)
+        weir__map_fail(map, &error);
+    map->report.answered += outcome == WEIR__ANSWERED;
+    map->report.dropped += outcome == WEIR__DROPPED;
+    map->report.dead += outcome == WEIR__DEAD;
+    weir__records_give_back(&map->in.records, record);
+}
+
+/* "error -32602: there is no x" */
+static void say_error(const struct weir__slice *error, const char *reason, char *text, size_t size)
+{
+    static const char *const names[] = {"code", "message"};
+    struct weir__slice found[2];
+    char *message;
+
+    snprintf(text, size, "%s", reason);
+    if (error == NULL)
+        return;
+    weir__object_get(*error, names, found, 2);
+    message = weir__slice_string(found[1], NULL);
+    weir__sentence(text, size, "%s %.*s: %.200s", reason, (int)found[0].length, found[0].bytes,
+                   message != NULL ? message : "");
+    free(message);
+}
+
+/* The beginning of what to do; its end is "it with --on-error skip". */
+static const char *advice_for(const char *reason)
+{
+    if (strcmp(reason, "no reply") == 0)
+        return "have the worker print null with --drop-null, or name a member that replies keep "
+               "with --key /id --drop-missing, or go on without";
+    if (strcmp(reason, "missing") == 0)
+        return "drop what the worker leaves out with --drop-missing, or go on without";
+    if (strcmp(reason, "key") == 0)
+        return "give it the member that --key names, or go on without";
+    return "mend it, or go on without";
+}
+
+void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
+                    struct weir__worker *exit_of, const struct weir__slice *error)
+{
+    char why[300];
+    struct weir__buffer letter = {0};
+    struct weir_error failure;
+    int is_invalid = strncmp(reason, "invalid", 7) == 0;
+
+    say_error(error, reason, why, sizeof why);
+    map->report.invalid += is_invalid;
+    map->report.oversize += strcmp(reason, "oversize") == 0;
+    weir__context_tell(map->life.weir, (struct weir_event){
+                                           .kind = WEIR_EVENT_RECORD_FAILED,
+                                           .stage = map->news.stage,
+                                           .name = map->news.name,
+                                           .number = (int64_t)record->line,
+                                           .bytes = record->offset,
+                                           .text = why,
+                                           .length = strlen(why),
+                                       });
+    if (map->options.on_error == WEIR_MAP_FAIL)
+        weir__map_end(map, 3, WEIR_WHY_NONE,
+                      "the record in line %llu is dead: %s: %s it with --on-error skip or "
+                      "--dead-letter FILE",
+                      (unsigned long long)record->line, why, advice_for(reason));
+    if (map->options.on_error == WEIR_MAP_FAIL) {
+        map->report.dead++;
+        free(record); /* its slot stays open: nothing after it is written */
+        return;
+    }
+    if (map->options.dead_letter != NULL
+        && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, error, &letter)
+               < 0) {
+        weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
+        weir__map_fail(map, &failure);
+    }
+    weir__map_settle(map, record, WEIR__DEAD, letter.bytes, letter.length);
+    weir__buffer_clear(&letter);
+}

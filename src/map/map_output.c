@@ -1,0 +1,175 @@
+#include "config.h"
+
+#include "map/map_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "map/map.h"
+
+enum {
+    FULL = 256 * 1024, /* so much waits for a slow reader: no more is taken */
+    GENTLE = 4096,     /* see proc/relay.c */
+};
+
+/* --- Opening -------------------------------------------------------------- */
+
+static void can_write(void *data, int bits)
+{
+    struct weir_map *map = data;
+
+    (void)bits;
+    weir__map_output_flush(map);
+    map->changed(map);
+}
+
+int weir__map_open_as_it_stands(struct weir_map *map, const char *path)
+{
+    int resumes = map->checkpoint.resumes;
+    int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
+
+    if (fd < 0 && errno == ENOENT && resumes)
+        weir__map_end(map, 6, WEIR_WHY_NONE,
+                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
+                      "again",
+                      path);
+    return fd;
+}
+
+static int open_output(struct weir_map *map, struct weir_error *error)
+{
+    const char *path = map->options.output;
+    struct stat file;
+
+    map->out.fd = -1;
+    if (path != NULL && map->options.checkpoint != NULL) {
+        map->out.fd = weir__map_open_as_it_stands(map, path);
+        if (map->end.status != 0)
+            return 0;
+    } else if (path != NULL) {
+        struct weir__patience patience = weir__patience_of(map->options.timeout_ms);
+        int status = weir__outfile_open(&map->out.file, path, &patience, error);
+
+        if (status < 0)
+            return status;
+        if (map->out.file.dir < 0) /* a FIFO, a terminal: the description is ours */
+            weir__fd_set_nonblocking(map->out.file.fd);
+        map->out.fd = fcntl(map->out.file.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    } else if (!weir__fd_may(map->options.output_fd, O_WRONLY)) {
+        errno = EBADF; /* closed when weir began, or open for reading only */
+    } else {
+        if (fstat(map->options.output_fd, &file) == 0 && !S_ISREG(file.st_mode)
+            && !S_ISSOCK(file.st_mode))
+            /* A description of our own, which may be non-blocking without anybody
+             * else's becoming so. */
+            map->out.fd = weir__fd_reopen(map->options.output_fd, O_WRONLY | O_NONBLOCK);
+        map->out.is_shared = map->out.fd < 0;
+        if (map->out.is_shared)
+            map->out.fd = fcntl(map->options.output_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    if (map->out.fd < 0 || weir__fd_above_stdio(&map->out.fd, NULL) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s",
+                          path != NULL ? path : "the output");
+    weir__watch_new(map->life.weir->loop, map->out.fd, 0, can_write, map, &map->out.watch, NULL);
+    return 0;
+}
+
+int weir__map_output_open(struct weir_map *map, struct weir_error *error)
+{
+    int status = open_output(map, error);
+
+    if (status == 0 && map->end.status == 0)
+        status = weir__letters_open(map, error);
+    return status;
+}
+
+void weir__map_output_close(struct weir_map *map)
+{
+    weir__watch_close(&map->out.watch);
+    weir__close(&map->out.fd);
+    weir__outfile_discard(&map->out.file);
+    weir__buffer_clear(&map->out.replies);
+    weir__letters_close(map);
+}
+
+/* --- Writing -------------------------------------------------------------- */
+
+static void say_failed(struct weir_map *map, int failed)
+{
+    if (failed == EPIPE)
+        weir__map_end(map, 141, WEIR_WHY_NONE, "the reader of the output went away");
+    else
+        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write the output: %s", strerror(failed));
+    map->out.failed = 1;
+    map->out.replies.length = map->out.written = 0;
+}
+
+static ssize_t write_once(struct weir_map *map, const char *bytes, size_t length)
+{
+    struct pollfd room = {.fd = map->out.fd, .events = POLLOUT};
+
+    if (map->out.is_shared && map->out.watch != NULL) {
+        if (poll(&room, 1, 0) <= 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        if (length > GENTLE)
+            length = GENTLE;
+    }
+    return weir__write_no_sigpipe(map->out.fd, bytes, length);
+}
+
+/* The rest moves to the front, or the buffer grows as long as it is never empty. */
+static void drop_written(struct weir_map *map)
+{
+    size_t rest = map->out.replies.length - map->out.written;
+
+    if (map->out.written < rest)
+        return;
+    memmove(map->out.replies.bytes, map->out.replies.bytes + map->out.written, rest);
+    map->out.replies.length = rest;
+    map->out.written = 0;
+}
+
+void weir__map_output_flush(struct weir_map *map)
+{
+    weir__letters_flush(map);
+    while (map->out.written < map->out.replies.length) {
+        ssize_t count = write_once(map, map->out.replies.bytes + map->out.written,
+                                   map->out.replies.length - map->out.written);
+
+        if (count >= 0) {
+            map->out.written += (size_t)count;
+            map->out.sent += (size_t)count;
+        } else if (errno == EAGAIN) {
+            if (map->out.watch != NULL)
+                weir__watch_set(map->out.watch, WEIR__WRITABLE);
+            drop_written(map);
+            return;
+        } else if (errno != EINTR) {
+            say_failed(map, errno);
+            return;
+        }
+    }
+    map->out.written = map->out.replies.length = 0;
+    if (map->out.watch != NULL)
+        weir__watch_set(map->out.watch, 0);
+}
+
+int weir__map_output_is_full(const struct weir_map *map)
+{
+    return map->out.replies.length - map->out.written >= FULL
+           || map->out.letters.waiting.length >= FULL;
+}
+
+int weir__map_output_is_empty(const struct weir_map *map)
+{
+    return map->out.replies.length == map->out.written && weir__letters_are_written(map);
+}

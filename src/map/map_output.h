@@ -1,0 +1,41 @@
+/* map/map_output.h - where a map's outcomes go: replies to the output, dead letters to
+ * their file. */
+#ifndef WEIR_MAP_MAP_OUTPUT_H
+#define WEIR_MAP_MAP_OUTPUT_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/atomic_file.h"
+#include "map/dead_letter_file.h"
+#include "loop/loop.h"
+
+struct weir_map;
+
+struct weir__map_output {
+    struct weir__buffer replies;          /* to be written */
+    size_t written;                       /* of replies */
+    uint64_t sent;                        /* bytes of both that were written */
+    int fd, is_shared, failed; /* is_shared: others have the description, it stays blocking */
+    weir__watch *watch;        /* NULL: a file, always ready */
+    struct weir__outfile file; /* what is there whole at the end, or not at all; fd -1: none */
+    struct weir__letter_file letters;
+};
+
+/* Opens both; files that an earlier run wrote as they stand, and one of these that is
+ * gone ends the map with status 6.  Errors: SYSTEM. */
+int weir__map_output_open(struct weir_map *map, struct weir_error *error);
+void weir__map_output_close(struct weir_map *map);
+
+/* Opens a file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
+ * or -1 with errno; a missing file that the checkpoint speaks of ends the map with status 6. */
+int weir__map_open_as_it_stands(struct weir_map *map, const char *path);
+
+/* Writes what can be written now; what fails ends the map. */
+void weir__map_output_flush(struct weir_map *map);
+
+/* So much waits for a slow reader that no more is to come. */
+int weir__map_output_is_full(const struct weir_map *map);
+int weir__map_output_is_empty(const struct weir_map *map);
+
+#endif

@@ -1,0 +1,211 @@
+/* What a map has to say: how far it is, what came of it, and its document. */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_tree.h"
+#include "map/map.h"
+#include "proc/result.h"
+#include "text/json_text.h"
+
+enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
+
+/* --- While it runs --------------------------------------------------------- */
+
+struct look {
+    const struct weir_map *map;
+    struct weir_map_progress *progress;
+};
+
+static void do_look(void *data)
+{
+    const struct look *look = data;
+    const struct weir_map *map = look->map;
+
+    *look->progress = (struct weir_map_progress){
+        .records = map->in.records.seq,
+        .bytes = map->in.records.bytes_in,
+        .settled = map->report.answered + map->report.dropped + map->report.dead,
+        .dead = map->report.dead,
+        .input_size = map->in.size,
+        .input_offset = map->order.next_offset,
+    };
+    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        size_t place = look->progress->worker_count;
+
+        if (lane->is_over)
+            continue;
+        look->progress->in_flight += lane->flight.count;
+        look->progress->worker_count++;
+        if (place < WEIR_MAP_SHARES)
+            look->progress->shares[place] = (struct weir_map_share){
+                .pid = lane->worker.result.pid,
+                .records = lane->answered,
+                .in_flight = lane->flight.count,
+            };
+    }
+}
+
+void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)
+{
+    struct look look = {map, progress};
+
+    weir__context_do(map->life.weir, do_look, &look);
+}
+
+/* --- At the end ------------------------------------------------------------ */
+
+static void worker_clear(struct weir_map_worker *worker)
+{
+    weir_result_clear(&worker->result);
+    free(worker->node);
+}
+
+void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
+{
+    struct weir_map_report *report = &map->report;
+    struct weir_map_worker *worker;
+
+    if (report->worker_count < WORKERS_TOLD) {
+        struct weir_map_worker *workers =
+            realloc(report->workers, (report->worker_count + 1) * sizeof *workers);
+
+        if (workers == NULL)
+            return;
+        report->workers = workers;
+        report->worker_count++;
+    } else {
+        worker_clear(&report->workers[WORKERS_TOLD - 1]);
+    }
+    worker = &report->workers[report->worker_count - 1];
+    *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
+    if (lane->node != NULL)
+        worker->node = strdup(lane->node);
+    worker->result.argv = NULL; /* they stay the lane's */
+    worker->result.cwd = NULL;
+    worker->result.out = worker->result.err = (struct weir_output){0};
+}
+
+void weir__map_report_fill(struct weir_map *map)
+{
+    struct weir_map_report *report = &map->report;
+
+    report->records = map->checkpoint.was_finished ? map->order.next : map->in.records.seq;
+    report->bytes_in =
+        map->checkpoint.was_finished ? map->order.next_offset : map->in.records.bytes_in;
+    report->blank = map->checkpoint.was_finished ? map->order.tally.blank : map->in.records.blank;
+    if (map->options.checkpoint != NULL)
+        report->checkpoint = strdup(map->options.checkpoint);
+    if (map->options.key != NULL)
+        report->key = strdup(map->options.key);
+    report->records_out = map->order.tally.records_out;
+    report->bytes_out = map->order.tally.bytes_out;
+    report->unsettled = report->records - report->answered - report->dropped - report->dead;
+    report->reorder_peak_records = map->order.peak_records;
+    report->reorder_peak_bytes = map->order.peak_bytes;
+    report->latency_p50_ns = weir__latency_percentile(&map->latency, 50);
+    report->latency_p95_ns = weir__latency_percentile(&map->latency, 95);
+    report->latency_p99_ns = weir__latency_percentile(&map->latency, 99);
+    report->latency_max_ns = map->latency.max_ns;
+    report->wall_ns = weir__clock_ns() - map->started_ns;
+    report->why = map->end.why;
+    report->status = map->end.status != 0                   ? map->end.status
+                     : report->dead > map->options.max_dead ? 1
+                                                            : 0;
+    report->max_dead = map->options.max_dead;
+    if (map->end.status != 0 && map->end.status != 3 && map->end.untrusted_line > 0)
+        snprintf(report->reason, sizeof report->reason,
+                 "%.300s; desync: from the record in line %llu on the output cannot be trusted",
+                 map->end.reason, (unsigned long long)map->end.untrusted_line);
+    else if (map->end.status != 0)
+        snprintf(report->reason, sizeof report->reason, "%s", map->end.reason);
+    else if (report->status != 0)
+        snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead",
+                 (unsigned long long)report->dead, (unsigned long long)report->records,
+                 report->dead == 1 ? "is" : "are");
+}
+
+void weir_map_report_clear(struct weir_map_report *report)
+{
+    if (report == NULL)
+        return;
+    for (size_t i = 0; i < report->worker_count; i++)
+        worker_clear(&report->workers[i]);
+    free(report->workers);
+    free(report->checkpoint);
+    free(report->key);
+    *report = (struct weir_map_report){0};
+}
+
+static json_t *worker_json(const struct weir_map_worker *worker)
+{
+    json_t *object = weir__result_fields(&worker->result);
+
+    json_object_del(object, "argv");
+    weir__tree_set(&object, "records", json_integer((json_int_t)worker->records));
+    weir__tree_set(&object, "node",
+                   worker->node != NULL ? weir__json_text(worker->node) : json_null());
+    return object;
+}
+
+static json_t *milliseconds(int64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1000);
+}
+
+#define NUMBER(n) json_integer((json_int_t)(n))
+
+json_t *weir__map_report_object(const struct weir_map_report *report)
+{
+    char started_at[WEIR__TIME_SIZE];
+    json_t *workers = json_array(), *object;
+
+    weir__clock_format(report->started_at_ns, started_at);
+    for (size_t i = 0; i < report->worker_count; i++)
+        weir__tree_append(&workers, worker_json(&report->workers[i]));
+    object = json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok",
+                       report->status == 0, "status", report->status, "reason",
+                       weir__json_text(report->reason), "why", weir_why_name(report->why),
+                       "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
+    weir__tree_set(&object, "in",
+                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records), "bytes",
+                             NUMBER(report->bytes_in), "blank", NUMBER(report->blank), "invalid",
+                             NUMBER(report->invalid), "oversize", NUMBER(report->oversize)));
+    weir__tree_set(&object, "out",
+                   json_pack("{s:o,s:o}", "records", NUMBER(report->records_out), "bytes",
+                             NUMBER(report->bytes_out)));
+    weir__tree_update(&object,
+                      json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "answered",
+                                NUMBER(report->answered), "dropped", NUMBER(report->dropped),
+                                "missing", NUMBER(report->missing), "dead", NUMBER(report->dead),
+                                "unsettled", NUMBER(report->unsettled), "retries",
+                                NUMBER(report->retries), "redelivered", NUMBER(report->redelivered),
+                                "crashes", NUMBER(report->crashes), "timeouts",
+                                NUMBER(report->timeouts), "desyncs", NUMBER(report->desyncs),
+                                "errors", NUMBER(report->errors), "noise", NUMBER(report->noise)));
+    weir__tree_set(&object, "max_dead", NUMBER(report->max_dead));
+    weir__tree_set(&object, "reorder",
+                   json_pack("{s:o,s:o,s:o}", "peak_records", NUMBER(report->reorder_peak_records),
+                             "peak_bytes", NUMBER(report->reorder_peak_bytes), "stall_ms",
+                             milliseconds(report->reorder_stall_ns)));
+    weir__tree_set(&object, "latency_ms",
+                   json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(report->latency_p50_ns),
+                             "p95", milliseconds(report->latency_p95_ns), "p99",
+                             milliseconds(report->latency_p99_ns), "max",
+                             milliseconds(report->latency_max_ns)));
+    weir__tree_set(&object, "workers", workers);
+    weir__tree_set(&object, "checkpoint",
+                   report->checkpoint != NULL ? weir__json_text(report->checkpoint) : json_null());
+    weir__tree_set(&object, "key",
+                   report->key != NULL ? weir__json_text(report->key) : json_null());
+    return object;
+}
+
+char *weir_map_report_json(const struct weir_map_report *report)
+{
+    return weir__json_print(weir__map_report_object(report));
+}

@@ -1,0 +1,484 @@
+/* What goes on in a map, from its begin to its end. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "map/map.h"
+
+enum {
+    TICK_MS = 25,
+    FIRST_TICK_MS = 1, /* after the start of a worker */
+    NAP_MS = 1,        /* the loop makes it between one and two */
+    STALL_MS = 1000,   /* a worker that holds the others up so long is told of */
+    WAIT_MS = 3000,    /* and launchers of which none has begun */
+    LAUNCHES = 8,      /* so many are begun at once: an sshd takes ten */
+    LAUNCH_MS = 2000,  /* and one that takes longer does not hold up the next */
+};
+
+/* --- Who gets what ----------------------------------------------------------- */
+
+static int input_is_over(const struct weir_map *map)
+{
+    return map->end.status != 0 || weir__map_input_is_over(map);
+}
+
+/* Launchers are started a few at a time: what is at their other end may take no more. */
+static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
+{
+    size_t fresh = 0;
+
+    if (!map->is_launched)
+        return 0;
+    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        fresh += weir__lane_is_live(lane) && !weir__lane_has_begun(lane)
+                 && now_ns - lane->started_ns < (int64_t)LAUNCH_MS * 1000000;
+    return fresh >= LAUNCHES;
+}
+
+/* The seat for a new worker; NULL: there is to be none now. */
+static struct weir__lane_seat *free_seat(const struct weir_map *map)
+{
+    int64_t now_ns;
+
+    if (map->end.status != 0 || map->lanes.count >= map->options.workers)
+        return NULL;
+    now_ns = weir__clock_ns();
+    return has_enough_launches(map, now_ns) ? NULL : weir__lane_find_seat(map, now_ns);
+}
+
+static struct weir__lane *start_lane(struct weir_map *map, struct weir__lane_seat *seat)
+{
+    struct weir_error error;
+    struct weir__lane *lane = weir__lane_start(map, seat, &error);
+
+    if (lane != NULL)
+        weir__timer_start(map->run.tick, FIRST_TICK_MS);
+    else if (error.status == WEIR_ERR_SYSTEM) /* its directory, say */
+        weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %.500s", error.text);
+    else
+        weir__map_fail(map, &error);
+    return lane;
+}
+
+/* Of the lanes that have room, the one with the least to do; NULL for none. */
+static struct weir__lane *idlest(const struct weir_map *map)
+{
+    struct weir__lane *found = NULL;
+
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        if (weir__lane_has_room(lane)
+            && (found == NULL || weir__lane_ahead(lane) < weir__lane_ahead(found)))
+            found = lane;
+    return found;
+}
+
+/* Each suspect to a worker of its own; nothing else goes out meanwhile. */
+static void give_out_suspects(struct weir_map *map)
+{
+    const struct weir__queue *suspects = &map->lanes.suspects;
+    struct weir__lane_seat *seat;
+    struct weir__lane *lane;
+
+    for (lane = map->lanes.first; lane != NULL && suspects->count > 0; lane = lane->next)
+        weir__lane_fill_alone(lane);
+    while (suspects->count > 0 && (seat = free_seat(map)) != NULL
+           && (lane = start_lane(map, seat)) != NULL)
+        weir__lane_fill_alone(lane);
+}
+
+/* Gives out what there is: to a worker that has nothing to do, else to a new one,
+ * else by and by to those that have the least, so that few records are spread. */
+static void give_out(struct weir_map *map)
+{
+    while (map->lanes.suspects.count == 0) {
+        struct weir__lane *lane = idlest(map);
+        size_t ahead = lane != NULL ? weir__lane_ahead(lane) : 0;
+        struct weir__lane_seat *seat;
+
+        if ((lane == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
+            && weir__map_input_has(map) && start_lane(map, seat) != NULL)
+            continue;
+        if (lane == NULL || weir__lane_fill(lane, ahead / 2 + 1) == 0)
+            break;
+    }
+    give_out_suspects(map);
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        if (!lane->is_over)
+            weir__worker_flush(&lane->worker);
+}
+
+/* --- A worker that does not begin ----------------------------------------------- */
+
+/* Whether it has records, and has not begun. */
+static int holds_back(const struct weir__lane *lane)
+{
+    return weir__lane_is_live(lane) && lane->flight.count > 0 && !weir__lane_has_begun(lane);
+}
+
+static const struct weir__lane *find_holder(const struct weir_map *map)
+{
+    const struct weir__lane *lane = map->lanes.first;
+
+    while (lane != NULL && !holds_back(lane))
+        lane = lane->next;
+    return lane;
+}
+
+static int is_idle(const struct weir__lane *lane)
+{
+    return weir__lane_is_live(lane) && lane->flight.count == 0 && weir__lane_has_room(lane)
+           && weir__lane_has_begun(lane);
+}
+
+/* One waits for a slot, say, and another has nothing to do: it gets the records. */
+static void take_back(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir__lane *idle = map->lanes.first;
+
+    while (idle != NULL && !is_idle(idle))
+        idle = idle->next;
+    if (idle == NULL || map->lanes.suspects.count > 0 || map->end.status != 0)
+        return;
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        if (!holds_back(lane) || now_ns - lane->started_ns < (int64_t)STALL_MS * 1000000)
+            continue;
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "a worker (pid %ld) has not begun for a second: its records go to others",
+                         (long)lane->worker.result.pid);
+        weir__lane_take_back(lane);
+    }
+}
+
+/* What holds everything up for a second is told. */
+static void tell_stall(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir__lane *lane = map->lanes.first;
+
+    if (map->is_launched && !map->lanes.has_answered && lane != NULL && holds_back(lane)
+        && now_ns - lane->started_ns >= (int64_t)WAIT_MS * 1000000)
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "no worker has begun: the launcher has run for "
+                         "%d seconds",
+                         WAIT_MS / 1000);
+    if (!map->run.is_stalled || now_ns - map->run.stalled_since_ns < (int64_t)STALL_MS * 1000000)
+        return;
+    while (lane != NULL
+           && (lane->is_over || lane->flight.first == NULL
+               || lane->flight.first->seq != map->order.next))
+        lane = lane->next;
+    if (lane != NULL)
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "%llu replies wait for that of the record in line %llu, which a worker "
+                         "(pid %ld) has had for more than a second",
+                         (unsigned long long)map->order.held_records,
+                         (unsigned long long)lane->flight.first->line,
+                         (long)lane->worker.result.pid);
+}
+
+/* --- Goodbye ---------------------------------------------------------------- */
+
+/* Says goodbye to workers that have nothing to wait for.  One that is idle stays for what
+ * another may not begin to do. */
+static void close_lanes(struct weir_map *map)
+{
+    int stop = map->end.status != 0 && !map->end.drains;
+    const struct weir__lane *holder;
+
+    if (!stop && !(input_is_over(map) && (map->lanes.suspects.count == 0 || map->end.drains)))
+        return;
+    holder = !stop && !map->end.drains ? find_holder(map) : NULL;
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
+            continue;
+        if (stop)
+            weir__lane_stop(lane, map->end.grace_ms);
+        else if (lane->ghosts > 0 && lane->flight.count == 0)
+            weir__lane_retire(lane); /* it has not begun, and may never */
+        else if (holder == NULL || !is_idle(lane))
+            weir__lane_finish(lane);
+    }
+}
+
+static void free_gone_lanes(struct weir_map *map)
+{
+    for (struct weir__lane **at = &map->lanes.first; *at != NULL;) {
+        struct weir__lane *lane = *at;
+
+        if (!lane->is_over) {
+            at = &lane->next;
+            continue;
+        }
+        weir__map_note_worker(map, lane);
+        *at = lane->next;
+        weir__lane_free(lane);
+    }
+}
+
+static int is_done(const struct weir_map *map)
+{
+    if (map->checkpoint.was_finished)
+        return 1;
+    if (map->end.leaves && map->lanes.first == NULL)
+        return 1;
+    if (map->lanes.first != NULL || !weir__passer_is_empty(&map->passer))
+        return 0;
+    if (map->end.status != 0)
+        return map->out.failed || weir__map_output_is_empty(map);
+    return input_is_over(map) && map->lanes.suspects.count == 0 && weir__map_output_is_empty(map);
+}
+
+/* Where output or memory holds the input back, that is time lost. */
+static void watch_stall(struct weir_map *map)
+{
+    int held = weir__order_is_full(&map->order, map->options.reorder_bytes);
+
+    if (held && !map->run.is_stalled)
+        map->run.stalled_since_ns = weir__clock_ns();
+    if (!held && map->run.is_stalled)
+        map->report.reorder_stall_ns += weir__clock_ns() - map->run.stalled_since_ns;
+    map->run.is_stalled = held;
+}
+
+/* Since when the same record has held the output back. */
+static void watch_next(struct weir_map *map)
+{
+    if (map->run.next == map->order.next && map->run.next_since_ns > 0)
+        return;
+    map->run.next = map->order.next;
+    map->run.next_since_ns = weir__clock_ns();
+}
+
+/* A paused reader of ours pauses the workers: their replies have no place. */
+static void pause_lanes(struct weir_map *map)
+{
+    int full = weir__map_output_is_full(map);
+
+    if (full == map->run.is_paused)
+        return;
+    map->run.is_paused = full;
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        weir__lane_pause(lane, full);
+}
+
+/* Where the workers have enough to do, what they have done waits until there is
+ * more of it: that costs them and us far less than to look after each reply. */
+static void rest(struct weir_map *map)
+{
+    int any = 0;
+
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        any |= weir__lane_nap(lane);
+    if (any && !map->run.naps)
+        weir__timer_start(map->run.nap, NAP_MS);
+    map->run.naps |= any;
+    weir__map_input_await(map, map->run.naps);
+}
+
+/* --- The end -------------------------------------------------------------- */
+
+void weir__map_close(struct weir_map *map)
+{
+    weir__timer_close(&map->run.tick);
+    weir__timer_close(&map->run.nap);
+    weir__timer_close(&map->run.soon);
+    weir__timer_close(&map->run.deadline);
+    while (map->lanes.first != NULL) {
+        struct weir__lane *lane = map->lanes.first;
+
+        map->lanes.first = lane->next;
+        weir__lane_free(lane);
+    }
+    weir__passer_close(&map->passer);
+    weir__map_input_close(map);
+    weir__map_output_close(map);
+    weir__checkpoint_close(map);
+    weir__buffer_clear(&map->scratch);
+    weir__order_clear(&map->order);
+    free(map->lanes.seats);
+    map->lanes.seats = NULL;
+}
+
+/* The last thing that a callback does: the owner may free the map here. */
+static void finish(struct weir_map *map)
+{
+    struct weir_error error;
+
+    weir__checkpoint_save(map, map->end.status == 0 && !map->checkpoint.was_finished);
+    if (map->end.status == 0 && map->out.file.fd >= 0
+        && weir__outfile_commit(&map->out.file, &error) < 0)
+        weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error.text);
+    weir__map_report_fill(map);
+    weir__map_close(map);
+    weir__life_end(&map->life);
+}
+
+/* --- Round and round -------------------------------------------------------- */
+
+static void pump(struct weir_map *map)
+{
+    map->run.again = 1;
+    if (map->run.is_pumping || map->life.over)
+        return;
+    map->run.is_pumping = 1;
+    weir__map_input_turn(map);
+    watch_next(map);
+    while (map->run.again) {
+        map->run.again = map->in.is_wanted = 0;
+        free_gone_lanes(map);
+        if (map->end.status == 0 && !map->checkpoint.was_finished)
+            give_out(map);
+        close_lanes(map);
+        weir__map_output_flush(map);
+        pause_lanes(map);
+        watch_stall(map);
+    }
+    map->run.is_pumping = 0;
+    rest(map);
+    if (map->in.is_behind)
+        weir__timer_start(map->run.soon, 0);
+    if (is_done(map))
+        finish(map);
+}
+
+/* --- Time ----------------------------------------------------------------- */
+
+static void nap_is_over(void *data)
+{
+    struct weir_map *map = data;
+
+    map->run.naps = 0;
+    map->run.is_pumping = 1; /* once for all of them */
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        weir__lane_wake(lane);
+    map->run.is_pumping = 0;
+    pump(map);
+}
+
+/* A map that ends waits for its reader, but not for one that stands still. */
+static void watch_reader(struct weir_map *map, int64_t now_ns)
+{
+    if (map->end.status == 0 || map->lanes.first != NULL || map->out.sent != map->run.sent) {
+        map->run.sent = map->out.sent;
+        map->run.sent_since_ns = now_ns;
+    } else if (map->end.why != WEIR_WHY_NONE
+               && now_ns - map->run.sent_since_ns > map->end.grace_ms * 1000000) {
+        map->end.leaves = 1;
+    }
+}
+
+/* A drain lasts as long as replies come: workers that are silent for the grace are stopped. */
+static void watch_drain(struct weir_map *map, int64_t now_ns)
+{
+    const struct weir_map_report *report = &map->report;
+    uint64_t settled = report->answered + report->dropped + report->dead;
+
+    if (settled != map->end.drain_settled) {
+        map->end.drain_settled = settled;
+        map->end.drain_moved_ns = now_ns;
+    }
+    if (map->end.drains && now_ns - map->end.drain_moved_ns >= map->end.grace_ms * 1000000)
+        map->end.drains = 0;
+}
+
+static void tick(void *data)
+{
+    struct weir_map *map = data;
+    int64_t now_ns = weir__clock_ns(), next_ms = TICK_MS;
+
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+        int64_t ms = weir__lane_tick(lane, now_ns);
+
+        next_ms = ms < next_ms ? ms : next_ms;
+    }
+    weir__timer_start(map->run.tick, next_ms);
+    watch_drain(map, now_ns);
+    watch_reader(map, now_ns);
+    take_back(map, now_ns);
+    tell_stall(map, now_ns);
+    weir__checkpoint_save_if_due(map, now_ns);
+    pump(map);
+}
+
+static void soon(void *data)
+{
+    pump(data);
+}
+
+static void time_is_up(void *data)
+{
+    struct weir_map *map = data;
+
+    weir__map_end(map, 124, WEIR_WHY_TIMEOUT, "the time is up");
+    map->end.drains = 0; /* also when it was ending already */
+    if (map->run.is_late)
+        map->end.leaves = 1;
+    else
+        weir__timer_start(map->run.deadline, map->end.grace_ms); /* for whoever reads us */
+    map->run.is_late = 1;
+    pump(map);
+}
+
+static void passer_changed(void *owner)
+{
+    struct weir_map *map = owner;
+
+    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
+        if (weir__capture_is_open(&lane->worker.errors))
+            weir__capture_pause(&lane->worker.errors, weir__passer_is_full(&map->passer));
+    pump(map);
+}
+
+/* --- The begin -------------------------------------------------------------- */
+
+static int open_files(struct weir_map *map, struct weir_error *error)
+{
+    int status = weir__map_input_open(map, error);
+
+    if (status == 0 && map->options.checkpoint != NULL)
+        status = weir__checkpoint_load(map, error);
+    if (map->end.status != 0 || map->checkpoint.was_finished)
+        return status; /* the files are left alone */
+    if (status == 0)
+        status = weir__map_output_open(map, error);
+    if (status == 0 && map->end.status == 0 && map->options.checkpoint != NULL)
+        status = weir__checkpoint_resume(map, error);
+    return status;
+}
+
+int weir__map_begin(struct weir_map *map, struct weir_error *error)
+{
+    const struct weir_map_options *options = &map->options;
+    weir__loop *loop = map->life.weir->loop;
+    int status;
+
+    map->changed = pump;
+    status = open_files(map, error);
+    map->passer.owner = map;
+    map->passer.on_room = map->passer.on_empty = passer_changed;
+    if (status == 0)
+        status = weir__passer_start(&map->passer, loop, options->stderr_fd, error);
+    if (status == 0)
+        status = weir__timer_new(loop, tick, map, &map->run.tick, error);
+    if (status == 0)
+        status = weir__timer_new(loop, nap_is_over, map, &map->run.nap, error);
+    if (status == 0)
+        status = weir__timer_new(loop, soon, map, &map->run.soon, error);
+    map->lanes.seats = calloc(options->workers, sizeof *map->lanes.seats);
+    if (map->lanes.seats == NULL && status == 0)
+        status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for workers");
+    if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
+        status = weir__timer_new(loop, time_is_up, map, &map->run.deadline, error);
+        if (status == 0)
+            weir__timer_start(map->run.deadline, options->timeout_ms);
+    }
+    if (status == 0)
+        weir__map_wake(map); /* all begins from the loop */
+    return status;
+}
+
+void weir__map_wake(struct weir_map *map)
+{
+    weir__timer_start(map->run.tick, 0);
+}

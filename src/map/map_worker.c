@@ -1,0 +1,414 @@
+/* A lane's life: its worker starts, is given records, is heard, is looked at, and ends. */
+#include "config.h"
+
+#include "map/map_worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "map/map.h"
+
+enum {
+    TICK_MS = 25,           /* how often it is looked at */
+    PIPE_SIZE = 256 * 1024, /* a fast worker's naps, and still a small part of a user's share */
+    CUT_OFF_MS = 1000,      /* it has closed stdin or stdout: so long until it must have ended */
+    SURE_WINDOW = 64,       /* a new lane begins with no more, however fast others are */
+    LAST_WORD_MS = 500,     /* a late worker whose input has ended has so long to end, too */
+    STDERR_KEPT = 4096,
+    FLUSH_SIZE = 128 * 1024,
+    MAX_REPLY = 64 * 1024 * 1024,
+};
+
+/* --- What its worker says ---------------------------------------------------- */
+
+/* Takes one line, with its LF.  Returns 0 when the lane is of no more use. */
+static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+{
+    if (length <= lane->longest_line)
+        return lane->speech->hear(lane, bytes, length, now_ns);
+    weir__lane_desync(lane);
+    return 0;
+}
+
+/* Replies came, so many: how many it may have in flight follows from that. */
+static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies,
+                      int is_first)
+{
+    struct weir_map *map = lane->map;
+
+    lane->turn_since_ns = lane->moved_ns = now_ns;
+    lane->cut_off_ns = 0; /* what it has read it still answers */
+    if (is_first && lane->worker.state == WEIR__WORKER_CLOSING)
+        map->lanes.answers_at_end = 1;
+    weir__pace_note(&lane->pace, waited_ns, replies);
+    weir__pace_fit(&lane->pace, replies, map->options.window);
+    if (lane->pace.window > map->lanes.start_window && replies > 1)
+        map->lanes.start_window = lane->pace.window < SURE_WINDOW ? lane->pace.window : SURE_WINDOW;
+}
+
+static void bytes_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__lane *lane = owner;
+    struct weir_map *map = lane->map;
+    int64_t now_ns = weir__clock_ns();
+    int64_t waited_ns = now_ns - lane->turn_since_ns;
+    uint64_t answered = lane->answered, done = lane->done;
+    const char *end = bytes + length, *lf;
+    struct weir_error error;
+    int useful = 1;
+
+    while (useful && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        size_t line = (size_t)(lf - bytes) + 1;
+
+        if (lane->partial.length > 0) {
+            if (weir__buffer_add(&lane->partial, bytes, line, &error) < 0) {
+                weir__map_fail(map, &error);
+                return;
+            }
+            useful = take_line(lane, lane->partial.bytes, lane->partial.length, now_ns);
+            lane->partial.length = 0;
+        } else {
+            useful = take_line(lane, bytes, line, now_ns);
+        }
+        bytes = lf + 1;
+    }
+    if (useful && bytes < end) {
+        weir__buffer_add(&lane->partial, bytes, (size_t)(end - bytes), NULL);
+        if (lane->partial.length > lane->longest_line)
+            weir__lane_desync(lane);
+    }
+    if (map->out.replies.length >= FLUSH_SIZE)
+        weir__map_output_flush(map); /* what is written needs no memory */
+    if (lane->answered > answered)
+        note_pace(lane, now_ns, waited_ns, lane->done > done ? (size_t)(lane->done - done) : 1,
+                  answered == 0);
+    map->changed(map);
+}
+
+/* A line of its stderr, for whoever shows it among other news. */
+static void tell_line(void *owner, const struct weir_line *line)
+{
+    const struct weir__lane *lane = owner;
+    const struct weir_map *map = lane->map;
+
+    weir__context_tell(map->life.weir, (struct weir_event){
+                                           .kind = WEIR_EVENT_STDERR_LINE,
+                                           .stage = map->news.stage,
+                                           .name = map->news.name,
+                                           .pid = lane->worker.result.pid,
+                                           .number = !map->news.is_quiet,
+                                           .text = line->bytes,
+                                           .length = line->length,
+                                       });
+}
+
+static void errors_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__lane *lane = owner;
+    struct weir__passer *passer = &lane->map->passer;
+
+    weir__passer_add(passer, bytes, length);
+    weir__error_lines_feed(&lane->errors, bytes, length);
+    if (weir__passer_is_full(passer))
+        weir__capture_pause(&lane->worker.errors, 1);
+}
+
+static void has_room(void *owner)
+{
+    struct weir__lane *lane = owner;
+
+    lane->map->changed(lane->map);
+}
+
+static int owes(void *owner)
+{
+    return weir__lane_owes(owner);
+}
+
+static void is_over(void *owner)
+{
+    struct weir__lane *lane = owner;
+
+    weir__error_lines_end(&lane->errors);
+    weir__lane_ended(lane);
+    lane->map->changed(lane->map);
+}
+
+static const struct weir__worker_ops worker_ops = {
+    .on_bytes = bytes_came,
+    .on_stderr = errors_came,
+    .on_room = has_room,
+    .owes = owes,
+    .on_over = is_over,
+};
+
+/* --- Its life ---------------------------------------------------------------- */
+
+/* The seat that may be taken now; NULL for none. */
+struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns)
+{
+    for (unsigned i = 0; i < map->options.workers; i++)
+        if (!map->lanes.seats[i].is_taken && map->lanes.seats[i].backoff.next_ns <= now_ns)
+            return &map->lanes.seats[i];
+    return NULL;
+}
+
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
+                                    struct weir_error *error)
+{
+    struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
+    struct weir__worker_options options = {
+        .command = &map->options.command,
+        .grace_ms = map->options.grace_ms,
+        .drain_ms = 1000,
+        .stderr_kept = STDERR_KEPT,
+        .pipe_size = PIPE_SIZE,
+        .is_launched = map->is_launched,
+        .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
+    };
+
+    if (lane == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+        return NULL;
+    }
+    lane->map = map;
+    lane->seat = seat;
+    lane->speech = map->options.call != NULL  ? &weir__speech_calls
+                   : map->options.key != NULL ? &weir__speech_keyed
+                                              : &weir__speech_lines;
+    lane->longest_line = map->options.max_record + lane->speech->around;
+    if (lane->longest_line < lane->speech->around || lane->longest_line > MAX_REPLY)
+        lane->longest_line = MAX_REPLY;
+    lane->pace.window = map->lanes.start_window;
+    /* One that is called says so; of others nobody may want to know. */
+    lane->has_started = map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
+    lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
+    weir__queue_init(&lane->flight);
+    if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
+        weir__error_lines_init(&lane->errors, tell_line, lane);
+    if (weir__worker_start(&lane->worker, map->life.weir, &options, &worker_ops, lane, error) < 0) {
+        weir__error_lines_clear(&lane->errors);
+        free(lane);
+        return NULL;
+    }
+    if (lane->speech->greet != NULL && lane->speech->greet(lane) < 0) {
+        weir__lane_free(lane);
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+        return NULL;
+    }
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = lane;
+    map->lanes.count++;
+    seat->is_taken = 1;
+    return lane;
+}
+
+void weir__lane_free(struct weir__lane *lane)
+{
+    weir__queue_clear(&lane->flight);
+    weir__buffer_clear(&lane->partial);
+    if (lane->speech->free != NULL)
+        lane->speech->free(lane);
+    weir__error_lines_clear(&lane->errors);
+    weir__worker_clear(&lane->worker);
+    free(lane);
+}
+
+void weir__lane_close_input(struct weir__lane *lane)
+{
+    if (lane->speech->is_busy != NULL && lane->speech->is_busy(lane))
+        return; /* a stream may need credit yet */
+    if (weir__lane_is_live(lane))
+        weir__worker_close_input(&lane->worker);
+}
+
+void weir__lane_finish(struct weir__lane *lane)
+{
+    if (lane->flight.count == 0 || lane->speech->nudge == NULL) {
+        weir__lane_close_input(lane);
+    } else if (weir__lane_is_live(lane) && !lane->is_ending) {
+        lane->is_ending = 1;
+        weir__timer_start(lane->map->run.tick, 1);
+    }
+}
+
+void weir__lane_pause(struct weir__lane *lane, int pause)
+{
+    if (!lane->is_over)
+        weir__worker_pause(&lane->worker, pause && lane->worker.state != WEIR__WORKER_DYING);
+}
+
+/* --- Records for it ---------------------------------------------------------- */
+
+static void send(struct weir__lane *lane, struct weir__record *record)
+{
+    struct weir_map *map = lane->map;
+    struct weir_error error;
+
+    lane->is_alone = lane->flight.count == 0;
+    if (weir__lane_ahead(lane) == 0)
+        lane->turn_since_ns = weir__clock_ns();
+    if (lane->is_alone)
+        lane->since_line = record->line;
+    if (lane->keys != NULL)
+        weir__queue_push_linked(&lane->flight, record);
+    else
+        weir__queue_push(&lane->flight, record);
+    if ((lane->speech->send != NULL
+             ? lane->speech->send(lane, record)
+             : weir__worker_send(&lane->worker, record->bytes, record->length))
+        < 0) {
+        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to send records");
+        weir__map_fail(map, &error);
+    }
+    if (weir__worker_unsent(&lane->worker) >= WEIR__LANE_UNSENT)
+        weir__worker_flush(&lane->worker);
+}
+
+size_t weir__lane_fill(struct weir__lane *lane, size_t count)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record;
+    size_t sent = 0;
+
+    while (sent < count && map->end.status == 0 && weir__lane_has_room(lane)
+           && weir__map_input_take(map, &record) == 1) {
+        send(lane, record);
+        sent++;
+    }
+    return sent;
+}
+
+/* Only until some worker has answered, other records are tried before: the suspect
+ * may well be the one that kills them. */
+void weir__lane_fill_alone(struct weir__lane *lane)
+{
+    struct weir_map *map = lane->map;
+    struct weir__record *record;
+
+    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0 || lane->flight.count > 0)
+        return;
+    if (map->lanes.has_answered || weir__map_input_take(map, &record) != 1)
+        record = weir__queue_pop(&map->lanes.suspects);
+    send(lane, record);
+}
+
+/* --- Time -------------------------------------------------------------------- */
+
+int weir__lane_nap(struct weir__lane *lane)
+{
+    size_t count = weir__lane_ahead(lane);
+    size_t size = count > 0 ? lane->flight.bytes / lane->flight.count : 0;
+    int nap =
+        weir__lane_is_live(lane)
+        && weir__pace_may_nap(&lane->pace, count, size > lane->reply_size ? size : lane->reply_size,
+                              lane->worker.pipe_size);
+
+    if (!lane->is_over)
+        weir__worker_nap(&lane->worker, nap);
+    return nap;
+}
+
+void weir__lane_wake(struct weir__lane *lane)
+{
+    if (lane->is_over || !lane->worker.napping)
+        return;
+    lane->pace.flows = 0;
+    weir__worker_read(&lane->worker);
+}
+
+/* It can answer no more, or read no more, and has had the time to end. */
+static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
+{
+    if (!weir__worker_is_cut_off(&lane->worker))
+        return 0;
+    if (lane->cut_off_ns == 0)
+        lane->cut_off_ns = now_ns;
+    return now_ns - lane->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
+}
+
+/* A launcher may be long at it.  Its worker has started when it has read something
+ * of what was sent, or answered; the first record's time begins then.  Returns 0
+ * as long as it has not. */
+static int has_started(struct weir__lane *lane, int64_t now_ns)
+{
+    if (lane->answered > 0 || weir__worker_has_read(&lane->worker)
+        || weir__worker_has_output(&lane->worker)) {
+        lane->has_started = 1;
+        lane->turn_since_ns = now_ns;
+        return 1;
+    }
+    if (now_ns - lane->started_ns >= lane->map->options.start_timeout_ms * 1000000) {
+        lane->map->report.timeouts++;
+        weir__lane_give_up_unheard(lane, "it did not start in time");
+    }
+    return 0;
+}
+
+/* Its first record is late.  Where it may have left one out before, that is looked into
+ * first: with its input at its end, it ends too and has no more replies.  Returns when to
+ * look again. */
+static int64_t be_late(struct weir__lane *lane, int64_t now_ns)
+{
+    int may_lack_one =
+        lane->speech->left_out != NULL && !(lane->flight.count == 1 && lane->is_alone);
+
+    if (may_lack_one && lane->late_ns == 0) {
+        lane->late_ns = now_ns;
+        weir__lane_close_input(lane);
+    }
+    if (may_lack_one && now_ns - lane->late_ns < (int64_t)LAST_WORD_MS * 1000000)
+        return TICK_MS;
+    lane->map->report.timeouts++;
+    weir__lane_give_up(lane, "timeout", "it did not answer in time");
+    return TICK_MS;
+}
+
+static int is_late(const struct weir__lane *lane, int64_t now_ns)
+{
+    int64_t timeout_ms = lane->map->options.record_timeout_ms;
+    int64_t turn_ns =
+        lane->speech->turn_ns != NULL ? lane->speech->turn_ns(lane) : lane->turn_since_ns;
+
+    if (timeout_ms == WEIR_FOREVER || weir__lane_ahead(lane) == 0)
+        return 0;
+    return lane->late_ns > 0
+           || (now_ns - turn_ns >= timeout_ms * 1000000
+               && !weir__worker_has_output(&lane->worker)); /* unread is not late */
+}
+
+int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
+{
+    const struct weir__speech *speech = lane->speech;
+
+    if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
+        return TICK_MS;
+    if (speech->tick != NULL && !speech->tick(lane, now_ns))
+        return TICK_MS;
+    if (lane->flight.count == 0 && lane->ghosts == 0)
+        return TICK_MS;
+    if (!lane->has_started && !has_started(lane, now_ns))
+        return TICK_MS;
+    if (lane->flight.count == 0)
+        return TICK_MS;
+    if (is_late(lane, now_ns))
+        return be_late(lane, now_ns);
+    if (is_cut_off_too_long(lane, now_ns)) {
+        if (speech->left_out != NULL && lane->keys == NULL
+            && lane->worker.state == WEIR__WORKER_CLOSING
+            && lane->worker.out_watch == NULL) { /* it can answer no more */
+            speech->left_out(lane);
+            weir__lane_retire(lane);
+            return TICK_MS;
+        }
+        lane->map->report.crashes++;
+        weir__lane_give_up(lane, "crash", "it closed its input or output");
+        return TICK_MS;
+    }
+    if (speech->nudge == NULL || lane->worker.state != WEIR__WORKER_ALIVE)
+        return TICK_MS;
+    return speech->nudge(lane, now_ns);
+}

@@ -1,0 +1,99 @@
+#include "config.h"
+
+#include "map/record_queue.h"
+
+#include <stdlib.h>
+
+void weir__queue_init(struct weir__queue *queue)
+{
+    *queue = (struct weir__queue){0};
+    queue->last = &queue->first;
+}
+
+void weir__queue_push(struct weir__queue *queue, struct weir__record *record)
+{
+    record->next = NULL;
+    *queue->last = record;
+    queue->last = &record->next;
+    queue->count++;
+    queue->bytes += record->length;
+}
+
+struct weir__record *weir__queue_pop(struct weir__queue *queue)
+{
+    struct weir__record *record = queue->first;
+
+    if (record == NULL)
+        return NULL;
+    queue->first = record->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    queue->count--;
+    queue->bytes -= record->length;
+    return record;
+}
+
+void weir__queue_take(struct weir__queue *queue, struct weir__record *record)
+{
+    struct weir__record **at = &queue->first;
+
+    while (*at != record)
+        at = &(*at)->next;
+    *at = record->next;
+    if (*at == NULL)
+        queue->last = at;
+    queue->count--;
+    queue->bytes -= record->length;
+}
+
+void weir__queue_push_linked(struct weir__queue *queue, struct weir__record *record)
+{
+    record->key.link = queue->last;
+    weir__queue_push(queue, record);
+}
+
+void weir__queue_take_linked(struct weir__queue *queue, struct weir__record *record)
+{
+    *record->key.link = record->next;
+    if (record->next != NULL)
+        record->next->key.link = record->key.link;
+    else
+        queue->last = record->key.link;
+    queue->count--;
+    queue->bytes -= record->length;
+}
+
+void weir__queue_put(struct weir__queue *queue, struct weir__record *record)
+{
+    struct weir__queue one;
+
+    weir__queue_init(&one);
+    weir__queue_push(&one, record);
+    weir__queue_merge(queue, &one);
+}
+
+void weir__queue_merge(struct weir__queue *queue, struct weir__queue *from)
+{
+    struct weir__queue merged;
+
+    weir__queue_init(&merged);
+    while (queue->first != NULL || from->first != NULL) {
+        struct weir__queue *next = queue;
+
+        if (queue->first == NULL || (from->first != NULL && from->first->seq < queue->first->seq))
+            next = from;
+        weir__queue_push(&merged, weir__queue_pop(next));
+    }
+    *queue = merged;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    weir__queue_init(from);
+}
+
+void weir__queue_clear(struct weir__queue *queue)
+{
+    struct weir__record *record;
+
+    while ((record = weir__queue_pop(queue)) != NULL)
+        free(record);
+}

@@ -1,0 +1,329 @@
+/* A pipeline that runs: how it starts, and its owner's side. */
+#include "config.h"
+
+#include "pipeline/pipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "proc/command.h"
+#include "proc/result.h"
+
+/* --- The start ------------------------------------------------------------ */
+
+static int open_timer(struct weir_pipe *pipe, int64_t ms, void (*callback)(void *), void *data,
+                      weir__timer **timer)
+{
+    int status;
+
+    if (ms == WEIR_FOREVER)
+        return 0;
+    status = weir__timer_new(pipe->life.weir->loop, callback, data, timer, &pipe->life.error);
+    if (status == 0)
+        weir__timer_start(*timer, ms);
+    return status;
+}
+
+static int open_stage(struct weir__pipe_stage *stage, const struct weir_stage *view,
+                      struct weir__ends *ends)
+{
+    struct weir_pipe *pipe = stage->pipe;
+    int status = weir__pipe_open_outputs(stage, view, ends);
+
+    if (status == 0)
+        status = open_timer(pipe, stage->timeout_ms, weir__pipe_stage_timed_out, stage,
+                            &stage->deadline);
+    if (status == 0)
+        status = open_timer(pipe, stage->idle_ms, weir__pipe_check_idle, stage, &stage->idle);
+    return status;
+}
+
+/* Copies what is needed of the pipeline, which may go before we do. */
+static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
+                      const struct weir_stage *view)
+{
+    stage->pipe = pipe;
+    stage->relay.from = stage->relay.to = stage->errors.fd = -1;
+    stage->timeout_ms = view->timeout_ms;
+    stage->idle_ms = view->idle_ms;
+    stage->grace_ms = view->grace_ms;
+    stage->early_close_ok = view->early_close_ok;
+    stage->passes_errors = view->err == WEIR_STDERR_PREFIX;
+    stage->report.bytes_out = -1;
+    stage->report.name = strdup(view->name);
+    memcpy(stage->limits, view->command.limits, sizeof stage->limits);
+    if (stage->report.name == NULL)
+        return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+    if (view->ok_exit != NULL) {
+        stage->ok_exit = malloc(view->ok_exit_count + 1);
+        if (stage->ok_exit == NULL)
+            return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+        memcpy(stage->ok_exit, view->ok_exit, view->ok_exit_count);
+        stage->ok_exit_count = view->ok_exit_count;
+    }
+    return weir__result_begin(&stage->report.result, &view->command, &pipe->life.error);
+}
+
+static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
+                     struct weir__ends *ends)
+{
+    struct weir__stage_start starts[WEIR__STAGES_MAX];
+
+    for (size_t nth = 0; nth < pipe->plain_count; nth++) {
+        size_t i = pipe->plain[nth];
+
+        ends[i].cwd = weir__link_open_cwd(&pipe->life.weir->link, &pipeline->stages[i].view.command);
+        if (ends[i].cwd < WEIR__CWD_INHERITED) { /* its directory cannot be entered: nothing is started */
+            weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
+            ends[i].cwd = -1;
+            for (size_t other = 0; other < pipe->count; other++)
+                if (!pipe->stages[other].exited)
+                    weir__pipe_never_began(&pipe->stages[other], weir__clock_ns());
+            pipe->job_over = 1;
+            return 0;
+        }
+        starts[nth].command = &pipeline->stages[i].view.command;
+        starts[nth].cwd = ends[i].cwd;
+        memcpy(starts[nth].stdio, ends[i].stdio, sizeof starts[nth].stdio);
+    }
+    if (pipe->plain_count == 0) { /* maps alone: each worker is a job of its own */
+        pipe->job_over = 1;
+        weir__pipe_hear(pipe);
+        return 0;
+    }
+    pipe->job.ops = &weir__pipe_job_ops;
+    pipe->job.owner = pipe;
+    pipe->job.in_background = pipe->settings.terminal_background;
+    pipe->job.descriptors = pipe->settings.descriptors;
+    pipe->job.descriptor_count = pipe->settings.descriptor_count;
+    return weir__job_start(&pipe->life.weir->link, &pipe->job, starts, pipe->plain_count,
+                           pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
+}
+
+static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
+{
+    struct weir__ends ends[WEIR__STAGES_MAX];
+    int status = weir__plumbing_open(pipeline, ends, &pipe->output, &pipe->life.error);
+
+    if (status < 0)
+        return status;
+    status = weir__pipe_open_passer(pipe);
+    if (status == 0)
+        status = weir__timer_new(pipe->life.weir->loop, weir__pipe_drained, pipe, &pipe->drain,
+                                 &pipe->life.error);
+    for (size_t i = 0; i < pipe->count && status == 0; i++)
+        status = open_stage(&pipe->stages[i], &pipeline->stages[i].view, &ends[i]);
+    if (status == 0)
+        status = open_timer(pipe, pipe->settings.timeout_ms, weir__pipe_timed_out, pipe,
+                            &pipe->deadline);
+    for (size_t i = 0; i < pipe->count; i++)
+        if (!pipeline->stages[i].is_map)
+            pipe->plain[pipe->plain_count++] = i;
+    if (status == 0)
+        status = start_job(pipe, pipeline, ends);
+    if (status == 0)
+        status = weir__pipe_start_maps(pipe, pipeline, ends);
+    if (status < 0 && !pipe->job_over && pipe->job.owner != NULL && pipe->plain_count > 0)
+        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
+    weir__plumbing_close(ends, pipe->count);
+    return status;
+}
+
+struct beginning {
+    struct weir_pipe *pipe;
+    const weir_pipeline_t *pipeline;
+};
+
+static int begin_or_close(void *data)
+{
+    struct beginning *beginning = data;
+    struct weir_pipe *pipe = beginning->pipe;
+    int status = begin(pipe, beginning->pipeline);
+
+    if (status < 0)
+        weir__pipe_close(pipe);
+    /* Nothing was started: its owner hears so from the loop, when the ends of the
+     * outputs come, or where there are none, at once. */
+    else if (pipe->job_over && !weir__pipe_is_busy(pipe) && pipe->living == 0)
+        weir__timer_start(pipe->drain, 0);
+    return status;
+}
+
+static void abandon(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    if (!pipe->job_over)
+        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
+    weir__pipe_close(pipe);
+}
+
+static void tell_owner(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    if (pipe->done != NULL)
+        pipe->done(pipe, life->failed == 0 ? &pipe->report : NULL,
+                   life->failed == 0 ? NULL : &life->error, pipe->context);
+}
+
+static void destroy(struct weir__life *life)
+{
+    struct weir_pipe *pipe = (struct weir_pipe *)life;
+
+    for (size_t i = 0; i < pipe->count; i++) {
+        free(pipe->stages[i].report.name);
+        weir_result_clear(&pipe->stages[i].report.result);
+        weir_map_report_clear(pipe->stages[i].report.map);
+        free(pipe->stages[i].report.map);
+        free(pipe->stages[i].ok_exit);
+    }
+    weir_pipe_report_clear(&pipe->report);
+    free(pipe->stages);
+    free(pipe);
+}
+
+static const struct weir__life_ops life_ops = {"the pipeline", abandon, tell_owner, destroy};
+
+weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipe_done done,
+                             void *context, struct weir_error *error)
+{
+    struct weir_pipe *pipe;
+    struct beginning beginning = {.pipeline = pipeline};
+    struct weir__file_set files = {0};
+    int status = 0;
+
+    if (pipeline->count == 0) {
+        weir__fail(error, WEIR_ERR_INVALID, 0, "the pipeline is empty: give it a stage");
+        return NULL;
+    }
+    if (pipeline->count > WEIR__STAGES_MAX) {
+        weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", pipeline->count,
+                   WEIR__STAGES_MAX);
+        return NULL;
+    }
+    pipe = calloc(1, sizeof *pipe);
+    if (pipe != NULL)
+        pipe->stages = calloc(pipeline->count, sizeof *pipe->stages);
+    if (pipe == NULL || pipe->stages == NULL) {
+        free(pipe);
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pipeline");
+        return NULL;
+    }
+    pipe->life.weir = weir;
+    pipe->life.ops = &life_ops;
+    pipe->settings = pipeline->settings;
+    pipe->count = pipe->living = pipeline->count;
+    pipe->output.fd = pipe->output.dir = pipe->passer.fd = -1;
+    pipe->done = done;
+    pipe->context = context;
+    pipe->started_at_ns = weir__clock_wall_ns();
+    pipe->started_ns = weir__clock_ns();
+    for (size_t i = 0; i < pipe->count && status == 0; i++)
+        status = weir__command_check(&pipeline->stages[i].view.command, &pipe->life.error);
+    for (size_t i = 0; i < pipe->count && status == 0; i++)
+        status = copy_stage(pipe, &pipe->stages[i], &pipeline->stages[i].view);
+    if (status < 0) {
+        if (error != NULL)
+            *error = pipe->life.error;
+        destroy(&pipe->life);
+        return NULL;
+    }
+    weir__pipeline_files(&files, pipeline, &pipeline->settings, 7);
+    if (weir__file_set_end(&files, error) < 0) {
+        destroy(&pipe->life);
+        return NULL;
+    }
+    beginning.pipe = pipe;
+    if (weir__life_begin(&pipe->life, begin_or_close, &beginning, 0, error) < 0)
+        return NULL;
+    return pipe;
+}
+
+/* --- The owner's side ----------------------------------------------------- */
+
+int weir_pipe_take(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
+{
+    int status = weir__life_check(&pipe->life, error);
+
+    if (status < 0)
+        return status;
+    *report = pipe->report;
+    pipe->report = (struct weir_pipe_report){0};
+    return 0;
+}
+
+int weir_pipe_wait(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
+{
+    int status = weir__life_wait(&pipe->life, error);
+
+    return status < 0 ? status : weir_pipe_take(pipe, report, error);
+}
+
+int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
+                      struct weir_pipe_report *report, struct weir_error *error)
+{
+    struct weir_error why;
+    weir_pipe_t *pipe = weir_pipe_start(weir, pipeline, NULL, NULL, &why);
+    int status = pipe != NULL ? weir_pipe_wait(pipe, report, &why) : (int)why.status;
+
+    if (status < 0 && error != NULL)
+        *error = why;
+    weir_pipe_free(pipe);
+    return status;
+}
+
+static void do_cancel(void *data)
+{
+    struct weir_pipe *pipe = data;
+    int64_t grace_ms = pipe->cancelled ? 0 : pipe->settings.grace_ms;
+
+    if (pipe->life.over)
+        return;
+    pipe->hurried = pipe->cancelled = 1;
+    if (pipe->living > 0) {
+        weir__pipe_stop(pipe, -1, WEIR_WHY_CANCELLED, grace_ms);
+        return;
+    }
+    weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
+    weir__pipe_drained(pipe);
+}
+
+void weir_pipe_cancel(weir_pipe_t *pipe)
+{
+    weir__context_do(pipe->life.weir, do_cancel, pipe);
+}
+
+struct order {
+    struct weir_pipe *pipe;
+    int signal;
+};
+
+static void do_signal(void *data)
+{
+    struct order *order = data;
+
+    if (!order->pipe->life.over)
+        weir__job_signal(&order->pipe->life.weir->link, &order->pipe->job, order->signal);
+}
+
+void weir_pipe_signal(weir_pipe_t *pipe, int number)
+{
+    struct order order = {pipe, number};
+
+    weir__context_do(pipe->life.weir, do_signal, &order);
+}
+
+int64_t weir_pipe_job(const weir_pipe_t *pipe)
+{
+    return pipe->job.id;
+}
+
+void weir_pipe_free(weir_pipe_t *pipe)
+{
+    if (pipe != NULL)
+        weir__life_free(&pipe->life);
+}

@@ -1,0 +1,152 @@
+/* What the stages of a pipeline put out. */
+#include "config.h"
+
+#include "pipeline/pipe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+static void tell_progress(struct weir__pipe_stage *stage)
+{
+    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
+                    0);
+}
+
+static void output_passed(void *owner, size_t length)
+{
+    struct weir__pipe_stage *stage = owner;
+
+    (void)length;
+    if (stage->idle != NULL)
+        stage->last_output_ns = weir__clock_ns();
+    if (stage->pipe->hears)
+        tell_progress(stage);
+}
+
+static void output_ended(void *owner, int failed)
+{
+    struct weir__pipe_stage *stage = owner;
+    struct weir_pipe *pipe = stage->pipe;
+    struct weir_error error;
+
+    /* EPIPE is the reader's right: the stage learns it as if it were its own. */
+    if (failed != 0 && failed != EPIPE) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass on the output of %s",
+                   stage->report.name);
+        weir__life_fail(&pipe->life, &error);
+        weir__pipe_stop(pipe, (int)(stage - pipe->stages), WEIR_WHY_CANCELLED,
+                        pipe->settings.grace_ms);
+    }
+    weir__pipe_stop_rest(pipe);
+    weir__pipe_finish(pipe);
+}
+
+static void take_line(void *owner, const struct weir_line *line)
+{
+    struct weir__pipe_stage *stage = owner;
+    struct weir_pipe *pipe = stage->pipe;
+
+    weir__pipe_tell(pipe, (int)(stage - pipe->stages), WEIR_EVENT_STDERR_LINE, stage->passes_errors,
+                    line->bytes, line->length);
+    if (stage->passes_errors && pipe->passer.is_terminal)
+        weir__passer_add_line(&pipe->passer, stage->report.name, line->bytes, line->length);
+}
+
+static void errors_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__pipe_stage *stage = owner;
+    struct weir_pipe *pipe = stage->pipe;
+
+    if (stage->passes_errors && !pipe->passer.is_terminal)
+        weir__passer_add(&pipe->passer, bytes, length);
+    weir__error_lines_feed(&stage->lines, bytes, length);
+    if (weir__passer_is_full(&pipe->passer))
+        weir__capture_pause(&stage->errors, 1);
+}
+
+static void errors_ended(void *owner)
+{
+    struct weir__pipe_stage *stage = owner;
+
+    weir__error_lines_end(&stage->lines);
+    weir__pipe_stop_rest(stage->pipe);
+    weir__pipe_finish(stage->pipe);
+}
+
+static void passer_has_room(void *owner)
+{
+    struct weir_pipe *pipe = owner;
+
+    for (size_t i = 0; i < pipe->count && pipe->hears; i++)
+        if (weir__capture_is_open(&pipe->stages[i].errors))
+            weir__capture_pause(&pipe->stages[i].errors, 0);
+}
+
+void weir__pipe_hear(struct weir_pipe *pipe)
+{
+    if (pipe->hears)
+        return;
+    pipe->hears = 1;
+    passer_has_room(pipe);
+    for (size_t i = 0; i < pipe->count; i++)
+        if (pipe->stages[i].relay.total > 0)
+            tell_progress(&pipe->stages[i]);
+}
+
+static void passer_is_empty(void *owner)
+{
+    weir__pipe_finish(owner);
+}
+
+int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
+                            struct weir__ends *ends)
+{
+    struct weir_pipe *pipe = stage->pipe;
+    weir_decoder *decoder = NULL;
+    int status = 0, from = ends->relay_from, to = ends->relay_to, errors = ends->errors;
+
+    ends->relay_from = ends->relay_to = ends->errors = -1; /* from here on they are taken */
+    if (errors >= 0) {
+        stage->errors.owner = stage;
+        stage->errors.on_bytes = errors_came;
+        stage->errors.on_end = errors_ended;
+        status = weir__capture_start(&stage->errors, pipe->life.weir->loop, errors,
+                                     pipe->settings.max_stderr, 0, &pipe->life.error);
+        if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
+            weir__error_lines_init(&stage->lines, take_line, stage);
+        if (status == 0)
+            weir__capture_pause(&stage->errors, 1); /* until its start has been told */
+    }
+    if (from >= 0 && view->charset != NULL) {
+        decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);
+        if (decoder == NULL && status == 0)
+            status = WEIR_ERR_CHARSET;
+    }
+    if (from >= 0 && status == 0) {
+        stage->relay.owner = stage;
+        stage->relay.on_bytes = output_passed;
+        stage->relay.on_end = output_ended;
+        stage->last_output_ns = weir__clock_ns();
+        status = weir__relay_start(&stage->relay, pipe->life.weir->loop, from, to,
+                                   ends->relay_to_is_ours, decoder, &pipe->life.error);
+    } else if (from >= 0) {
+        weir__close(&from);
+        if (ends->relay_to_is_ours)
+            weir__close(&to);
+        weir_decoder_free(decoder);
+    }
+    return status;
+}
+
+int weir__pipe_open_passer(struct weir_pipe *pipe)
+{
+    pipe->passer.owner = pipe;
+    pipe->passer.on_room = passer_has_room;
+    pipe->passer.on_empty = passer_is_empty;
+    return weir__passer_start(&pipe->passer, pipe->life.weir->loop, pipe->settings.stderr_fd,
+                              &pipe->life.error);
+}

@@ -1,0 +1,230 @@
+/* The spec of a pipeline as a whole: docs/schemas/pipe-spec.schema.json. */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <weir/pipeline.h>
+
+#include "base/error.h"
+#include "base/json_parse.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/spec_read.h"
+#include "pipeline/spec_stage.h"
+
+/* A spec being read.  settings' strings are the document's. */
+struct reading {
+    weir_pipeline_t *pipeline;
+    struct weir_pipeline_settings settings;
+    json_t *names; /* given to stages so far */
+    size_t index;  /* of the stage that comes */
+};
+
+static void read_version(const struct weir__spot *spot, void *into)
+{
+    (void)into;
+    if (!json_is_integer(spot->value) || json_integer_value(spot->value) != 1)
+        weir__spot_fault(spot, "must be 1, the only version of specs there is");
+}
+
+static void read_path(const struct weir__spot *spot, void *into)
+{
+    const char **path = into;
+
+    if (weir__spec_string(spot, "a file's path, or \"-\"", path) && **path == '\0')
+        weir__spot_fault(spot, "is empty: give a file's path, or \"-\"");
+}
+
+/* Reads {"path": "-"}.  "-" is the descriptor that the settings have already. */
+static void read_endpoint(const struct weir__spot *spot, const char **file)
+{
+    static const struct weir__spec_key keys[] = {
+        {"path", read_path, "give a file's path, or \"-\""},
+    };
+    const char *path = "-";
+
+    if (!json_is_object(spot->value)) {
+        weir__spot_fault(spot, "is %s: give an object, such as {\"path\": \"-\"}",
+                         weir__spec_kind(spot->value));
+        return;
+    }
+    weir__spec_object(spot, keys, sizeof keys / sizeof keys[0], &path);
+    if (strcmp(path, "-") != 0)
+        *file = path;
+}
+
+static void read_in(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    read_endpoint(spot, &reading->settings.input);
+}
+
+static void read_out(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    read_endpoint(spot, &reading->settings.output);
+}
+
+static void read_stage(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    weir__spec_stage(spot, reading->index++, reading->pipeline, reading->names);
+}
+
+static void read_stages(const struct weir__spot *spot, void *into)
+{
+    static const char hint[] = "[{\"cmd\": [\"sort\", \"-u\"]}]";
+    size_t count = json_array_size(spot->value);
+
+    if (count > WEIR__STAGES_MAX)
+        weir__spot_fault(spot, "has %zu stages: a pipeline can have %d, not more", count,
+                         WEIR__STAGES_MAX);
+    else if (weir__spec_each(spot, JSON_ARRAY, hint, read_stage, into) == 0)
+        weir__spot_fault(spot, "is empty: give at least one stage, such as %s", hint);
+}
+
+static void read_pipefail(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"smart", WEIR_PIPEFAIL_SMART},
+        {"strict", WEIR_PIPEFAIL_STRICT},
+        {"last", WEIR_PIPEFAIL_LAST},
+    };
+    struct reading *reading = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        reading->settings.pipefail = (enum weir_pipefail)choice;
+}
+
+static void read_deadline(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &reading->settings.timeout_ms);
+}
+
+static void read_grace(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &reading->settings.grace_ms);
+}
+
+static void read_drain(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &reading->settings.drain_ms);
+}
+
+static void read_checkpoint(const struct weir__spot *spot, void *into)
+{
+    (void)into;
+    if (!json_is_null(spot->value))
+        weir__spot_fault(spot, "a pipeline cannot be resumed, only weir map can: take it out");
+}
+
+static void read_report(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+    const char *path = NULL;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a file's path, or null for no report", &path))
+        return;
+    if (*path == '\0')
+        weir__spot_fault(spot, "is empty: give a file's path, or null for no report");
+    reading->settings.report = path;
+}
+
+static const struct weir__spec_key spec_keys[] = {
+    {"weir", read_version, "begin with \"weir\": 1"},
+    {"in", read_in, NULL},
+    {"stages", read_stages, "give at least one, such as [{\"cmd\": [\"sort\", \"-u\"]}]"},
+    {"out", read_out, NULL},
+    {"pipefail", read_pipefail, NULL},
+    {"deadline_s", read_deadline, NULL},
+    {"grace_s", read_grace, NULL},
+    {"drain_s", read_drain, NULL},
+    {"checkpoint", read_checkpoint, NULL},
+    {"report", read_report, NULL},
+};
+
+/* Reads the document into a new pipeline; faults go to *faults.  Returns NULL
+ * when memory is short. */
+static weir_pipeline_t *read_document(const json_t *document, struct weir__faults *faults)
+{
+    struct weir__spot spot = {faults, document, 0, NULL};
+    struct reading reading = {.pipeline = weir_pipeline_new(), .names = json_object()};
+
+    weir_pipeline_settings_init(&reading.settings);
+    if (reading.pipeline == NULL || reading.names == NULL)
+        faults->short_of_memory = 1;
+    else
+        weir__spec_object(&spot, spec_keys, sizeof spec_keys / sizeof spec_keys[0], &reading);
+    if (faults->count == 0 && !faults->short_of_memory
+        && weir_pipeline_set(reading.pipeline, &reading.settings, NULL) < 0)
+        faults->short_of_memory = 1;
+    json_decref(reading.names);
+    return reading.pipeline;
+}
+
+/* Tells what was found.  Its
+ * columns count up to the last character it read, which is 0 after a newline. */
+static void tell_syntax(const struct weir__faults *faults, const json_error_t *found,
+                        weir_spec_fault on_fault, void *context, struct weir_error *error)
+{
+    char message[JSON_ERROR_TEXT_LENGTH + 64];
+
+    if (json_error_code(found) == json_error_out_of_memory) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read the spec");
+        return;
+    }
+    snprintf(message, sizeof message, "not JSON: %s", found->text);
+    weir__fault_tell(faults, found->line > 0 ? (size_t)found->line : 1,
+                     found->column > 0 ? (size_t)found->column : 1, message, on_fault, context,
+                     error);
+}
+
+weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char *file,
+                                     weir_spec_fault on_fault, void *context,
+                                     struct weir_error *error)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    struct weir__faults faults = {.text = text, .length = length, .file = file};
+    weir_pipeline_t *pipeline = NULL;
+    json_error_t found;
+    json_t *document;
+    int status;
+
+    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
+        faults.text += 3;
+        faults.length -= 3;
+    }
+    /* Doubled keys, and anything but an object, are told with the other faults. */
+    document =
+        weir__json_parse(faults.text, faults.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
+    if (document == NULL) {
+        tell_syntax(&faults, &found, on_fault, context, error);
+        return NULL;
+    }
+    status = weir__positions_read(&faults.positions, faults.text, faults.length, error);
+    if (status == 0) {
+        pipeline = read_document(document, &faults);
+        status = weir__faults_tell(&faults, on_fault, context, error);
+    }
+    json_decref(document);
+    weir__faults_clear(&faults);
+    if (status == 0)
+        return pipeline;
+    weir_pipeline_free(pipeline);
+    return NULL;
+}

@@ -1,0 +1,298 @@
+#include "config.h"
+
+#include "pipeline/spec_map.h"
+
+#include <stdlib.h>
+
+#include "map/map.h"
+#include "text/pointer.h"
+
+enum { WORKERS_MAX = 1024, RETRIES_MAX = 1000, WINDOW_MAX = 1000000000, MAX_DEAD_MAX = 1000000000 };
+
+static void read_workers(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t workers;
+
+    if (weir__spec_integer(spot, 1, WORKERS_MAX, &workers))
+        map->options.workers = (unsigned)workers;
+}
+
+static void read_protocol(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"lines", 0}};
+    int choice;
+
+    (void)into;
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice);
+}
+
+static void read_call(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a function's name, or null", &map->options.call))
+        return;
+    if (!weir__map_call_is_name(map->options.call))
+        weir__spot_fault(spot,
+                         "cannot be a function's name: give one that the worker has, or null");
+}
+
+static void read_order(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"input", 0}, {"any", 1}};
+    struct weir__spec_map *map = into;
+
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &map->options.unordered);
+}
+
+static void read_drop_null(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    weir__spec_flag(spot, &map->options.drop_null);
+}
+
+static void read_key(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    const char *fault;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a JSON Pointer such as \"/id\", or null", &map->options.key))
+        return;
+    fault = weir__pointer_fault(map->options.key);
+    if (fault != NULL)
+        weir__spot_fault(spot, "%s: give a JSON Pointer, such as \"/id\", or null", fault);
+}
+
+static void read_drop_missing(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    weir__spec_flag(spot, &map->options.drop_missing);
+}
+
+static void read_line_buffered(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    weir__spec_flag(spot, &map->options.line_buffered);
+}
+
+static void read_check(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {{"syntax", 0}, {"none", 1}};
+    struct weir__spec_map *map = into;
+
+    weir__spec_choice(spot, words, sizeof words / sizeof words[0], &map->options.unchecked);
+}
+
+static void read_encoding(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"strict", WEIR_MAP_STRICT},
+        {"replace", WEIR_MAP_REPLACE},
+        {"raw", WEIR_MAP_RAW},
+    };
+    struct weir__spec_map *map = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        map->options.encoding = (enum weir_map_encoding)choice;
+}
+
+static void read_size(const struct weir__spot *spot, size_t *size)
+{
+    uint64_t read;
+
+    if (weir__spec_size(spot, &read))
+        *size = (size_t)read;
+}
+
+static void read_max_record(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    read_size(spot, &map->options.max_record);
+}
+
+static void read_window(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t window;
+
+    if (weir__spec_integer(spot, 1, WINDOW_MAX, &window))
+        map->options.window = (size_t)window;
+}
+
+static void read_window_bytes(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    read_size(spot, &map->options.window_bytes);
+}
+
+static void read_reorder_bytes(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    read_size(spot, &map->options.reorder_bytes);
+}
+
+static void read_start_timeout(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &map->options.start_timeout_ms);
+}
+
+static void read_record_timeout(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    if (!json_is_null(spot->value))
+        weir__spec_seconds(spot, &map->options.record_timeout_ms);
+}
+
+static void read_retries(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t retries;
+
+    if (weir__spec_integer(spot, 0, RETRIES_MAX, &retries))
+        map->options.retries = (unsigned)retries;
+}
+
+static void read_on_error(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"fail", WEIR_MAP_FAIL},
+        {"skip", WEIR_MAP_SKIP},
+        {"dead-letter", WEIR_MAP_DEAD_LETTER},
+    };
+    struct weir__spec_map *map = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        map->options.on_error = (enum weir_map_on_error)choice;
+}
+
+static void read_dead_letter(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    const char **file = &map->options.dead_letter;
+
+    if (!json_is_null(spot->value) && weir__spec_string(spot, "a file's path, or null", file)
+        && **file == '\0')
+        weir__spot_fault(spot, "is empty: give a file's path, or null");
+}
+
+static void read_max_dead(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t dead;
+
+    if (weir__spec_integer(spot, 0, MAX_DEAD_MAX, &dead))
+        map->options.max_dead = (uint64_t)dead;
+}
+
+static void add_word(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_list *words = into;
+    const char *word = "";
+
+    if (weir__spec_string(spot, "a string", &word) && words->count == 0 && *word == '\0')
+        weir__spot_fault(spot, "is empty: give a program");
+    weir__spec_list_add(spot->faults, words, word);
+}
+
+/* Reads a command's words into list and *argv. */
+static void read_words(const struct weir__spot *spot, const char *hint,
+                       struct weir__spec_list *list, const char *const **argv)
+{
+    if (json_is_null(spot->value))
+        return;
+    if (weir__spec_each(spot, JSON_ARRAY, hint, add_word, list) == 0)
+        weir__spot_fault(spot, "is empty: give a program's words, or null");
+    *argv = list->strings;
+}
+
+static void read_launcher(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    read_words(spot, "[\"ssh\", \"node1\"]", &map->launcher, &map->options.launcher);
+}
+
+static void read_launcher_stop(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+
+    read_words(spot, "[\"ssh\", \"node1\", \"pkill enrich\"]", &map->launcher_stop,
+               &map->options.launcher_stop);
+}
+
+static const struct weir__spec_key keys[] = {
+    {"workers", read_workers, NULL},
+    {"protocol", read_protocol, NULL},
+    {"call", read_call, NULL},
+    {"order", read_order, NULL},
+    {"drop_null", read_drop_null, NULL},
+    {"key", read_key, NULL},
+    {"drop_missing", read_drop_missing, NULL},
+    {"line_buffered", read_line_buffered, NULL},
+    {"check", read_check, NULL},
+    {"encoding", read_encoding, NULL},
+    {"max_record", read_max_record, NULL},
+    {"record_timeout_s", read_record_timeout, NULL},
+    {"retries", read_retries, NULL},
+    {"on_error", read_on_error, NULL},
+    {"dead_letter", read_dead_letter, NULL},
+    {"max_dead", read_max_dead, NULL},
+    {"launcher", read_launcher, NULL},
+    {"launcher_stop", read_launcher_stop, NULL},
+    {"start_timeout_s", read_start_timeout, NULL},
+    {"window", read_window, NULL},
+    {"window_bytes", read_window_bytes, NULL},
+    {"reorder_bytes", read_reorder_bytes, NULL},
+};
+
+void weir__spec_map_init(struct weir__spec_map *map)
+{
+    *map = (struct weir__spec_map){0};
+    weir_map_options_init(&map->options);
+}
+
+void weir__spec_map_clear(struct weir__spec_map *map)
+{
+    free(map->launcher.strings);
+    free(map->launcher_stop.strings);
+}
+
+void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
+{
+    struct weir_map_options *options = &map->options;
+
+    weir__spec_object(spot, keys, sizeof keys / sizeof keys[0], map);
+    if (options->on_error == WEIR_MAP_DEAD_LETTER && options->dead_letter == NULL)
+        weir__spot_fault(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
+    if (options->launcher_stop != NULL && options->launcher == NULL)
+        weir__spot_fault(spot, "has launcher_stop, but no launcher: give it too");
+    if (options->call != NULL && (options->unchecked || options->encoding == WEIR_MAP_RAW))
+        weir__spot_fault(spot, "has call, so records must be JSON in UTF-8: take %s out",
+                         options->unchecked ? "check \"none\"" : "encoding \"raw\"");
+    if (options->key != NULL && options->call != NULL)
+        weir__spot_fault(spot, "has key and call: a worker that is called needs no key");
+    if (options->key != NULL && options->unchecked)
+        weir__spot_fault(spot, "has key, so records must be JSON: take check \"none\" out");
+    if (options->drop_missing && options->key == NULL)
+        weir__spot_fault(spot, "has drop_missing, but no key: name the member that tells which");
+    if (options->dead_letter != NULL)
+        options->on_error = WEIR_MAP_DEAD_LETTER;
+    if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)
+        weir__spot_fault(spot, "has max_dead, but ends at the first dead record: give on_error "
+                               "\"skip\", or dead_letter");
+}

@@ -1,0 +1,382 @@
+#include "config.h"
+
+#include "proc/run_events.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "proc/context.h"
+#include "proc/result.h"
+
+enum { MOMENT_MS = 1000 }; /* for a reader of ours to go on, once the time is up */
+
+/* --- The end -------------------------------------------------------------- */
+
+static void close_output(struct weir__run_output *output)
+{
+    weir__capture_abandon(&output->capture);
+    weir__relay_abandon(&output->relay);
+}
+
+static int is_open(const struct weir__run_output *output)
+{
+    return weir__capture_is_open(&output->capture) || weir__relay_is_open(&output->relay);
+}
+
+void weir__run_close(struct weir_run *run)
+{
+    weir__timer_close(&run->deadline);
+    weir__timer_close(&run->idle);
+    weir__timer_close(&run->drain);
+    weir__feed_close(&run->feed);
+    for (int i = 0; i < OUTPUTS; i++) {
+        close_output(&run->outputs[i]);
+        weir__capture_clear(&run->outputs[i].capture);
+    }
+}
+
+/* Moves what an output captured into the result. */
+static void take_output(struct weir_run *run, struct weir__run_output *output,
+                        struct weir_output *to)
+{
+    struct weir_error error;
+    int status;
+
+    if (output->capture.owner == NULL)
+        return;
+    if (output->capture.spool_errno != 0) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, output->capture.spool_errno,
+                   "cannot spool the output to a file: free space in $TMPDIR");
+        weir__life_fail(&run->life, &error);
+    }
+    status = weir__capture_finish(&output->capture, to, &error);
+    if (status == 0)
+        status =
+            weir__output_decode(to, run->charset, run->options.on_error, run->fallback, &error);
+    if (status < 0)
+        weir__life_fail(&run->life, &error);
+}
+
+/* The last thing that a callback does: the owner may free the run here. */
+static void finish_if_over(struct weir_run *run)
+{
+    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT])
+        || is_open(&run->outputs[ERR]))
+        return;
+    take_output(run, &run->outputs[OUT], &run->result.out);
+    take_output(run, &run->outputs[ERR], &run->result.err);
+    weir__run_close(run);
+    weir__life_end(&run->life);
+}
+
+static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number, const char *text)
+{
+    weir__context_tell(run->life.weir, (struct weir_event){
+                                           .kind = kind,
+                                           .job = run->job.id,
+                                           .name = run->result.argv[0],
+                                           .pid = run->result.pid,
+                                           .number = number,
+                                           .text = text,
+                                           .length = text != NULL ? strlen(text) : 0,
+                                       });
+}
+
+void weir__run_stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
+{
+    if (run->stopping == WEIR_WHY_NONE)
+        run->stopping = why;
+    weir__feed_close(&run->feed);
+    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
+}
+
+/* The program is gone; what it left behind has the drain time, no more. */
+static void drain(struct weir_run *run)
+{
+    if (run->draining)
+        return;
+    run->draining = 1;
+    weir__timer_start(run->drain, run->options.drain_ms);
+}
+
+/* Nothing reads or writes for us any more, but something still lives. */
+static void stop_rest(struct weir_run *run)
+{
+    if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
+        && !is_open(&run->outputs[ERR]))
+        weir__job_stop(&run->life.weir->link, &run->job, run->options.grace_ms);
+}
+
+void weir__run_drained(void *data)
+{
+    struct weir_run *run = data;
+    int64_t patience_ms = run->options.drain_ms;
+
+    if (run->hurried && patience_ms > MOMENT_MS)
+        patience_ms = MOMENT_MS;
+    for (int i = 0; i < OUTPUTS; i++) {
+        struct weir__run_output *output = &run->outputs[i];
+
+        if (!is_open(output))
+            continue;
+        if (weir__relay_is_open(&output->relay) && !weir__relay_is_starved(&output->relay)) {
+            int is_slow = output->relay.moved != output->moved || !run->hurried;
+
+            output->moved = output->relay.moved;
+            if (is_slow) {
+                weir__timer_start(run->drain, patience_ms); /* our reader is */
+                continue;
+            }
+            run->result.why = run->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
+            close_output(output); /* it stands still, and what it has not read is lost */
+            continue;
+        }
+        weir__result_holder(&run->result, output->capture.owner != NULL ? output->capture.fd
+                                                                        : output->relay.from);
+        close_output(output);
+    }
+    stop_rest(run);
+    finish_if_over(run);
+}
+
+static void time_is_up(void *data)
+{
+    struct weir_run *run = data;
+
+    weir__life_hold(&run->life);
+    weir__link_catch_up(&run->life.weir->link); /* it may have exited this very moment */
+    if (weir__life_release(&run->life) || run->life.over)
+        return;
+    run->hurried = 1;
+    if (run->exited) {
+        weir__run_drained(run); /* who still holds an output has had its time */
+        return;
+    }
+    if (run->job_over)
+        return;
+    tell(run, WEIR_EVENT_TIMEOUT, 0, "timeout");
+    weir__run_stop(run, WEIR_WHY_TIMEOUT, run->options.grace_ms);
+}
+
+static void check_idle(void *data)
+{
+    struct weir_run *run = data;
+    int64_t quiet_ms = (weir__clock_ns() - run->last_output_ns) / 1000000;
+
+    if (run->exited || run->job_over || run->stopping != WEIR_WHY_NONE)
+        return;
+    if (quiet_ms < run->options.idle_ms) {
+        weir__timer_start(run->idle, run->options.idle_ms - quiet_ms);
+        return;
+    }
+    tell(run, WEIR_EVENT_TIMEOUT, 0, "idle");
+    weir__run_stop(run, WEIR_WHY_IDLE, run->options.grace_ms);
+}
+
+/* --- Output --------------------------------------------------------------- */
+
+static void output_came(void *owner, const char *bytes, size_t length)
+{
+    struct weir__run_output *output = owner;
+    struct weir_run *run = output->run;
+
+    (void)bytes;
+    (void)length;
+    if (run->idle != NULL)
+        run->last_output_ns = weir__clock_ns();
+    if (run->options.overflow == WEIR_OVERFLOW_STOP
+        && output->capture.total > run->options.max_output && run->stopping == WEIR_WHY_NONE)
+        weir__run_stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
+    if (output->capture.spool_errno != 0 && run->stopping == WEIR_WHY_NONE)
+        weir__run_stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
+}
+
+static void output_passed(void *owner, size_t length)
+{
+    struct weir__run_output *output = owner;
+
+    (void)length;
+    output->run->last_output_ns = weir__clock_ns();
+}
+
+static void output_ended(void *owner)
+{
+    struct weir__run_output *output = owner;
+
+    stop_rest(output->run);
+    finish_if_over(output->run);
+}
+
+static void relay_ended(void *owner, int failed)
+{
+    struct weir__run_output *output = owner;
+    struct weir_run *run = output->run;
+    struct weir_error error;
+
+    /* EPIPE: our reader went away; the program learns it at its next write. */
+    if (failed != 0 && failed != EPIPE) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass the output on");
+        weir__life_fail(&run->life, &error);
+    }
+    output_ended(output);
+}
+
+/* --- The job -------------------------------------------------------------- */
+
+static void job_started(void *owner, const pid_t *pids, size_t count)
+{
+    struct weir_run *run = owner;
+
+    run->result.pid = count > 0 ? pids[0] : 0;
+    tell(run, WEIR_EVENT_STARTED, 0, NULL);
+}
+
+static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
+                       const char *detail)
+{
+    struct weir_run *run = owner;
+
+    (void)stage;
+    weir__result_not_started(&run->result, weir__step_find(step), sys_errno, detail);
+    run->exited = 1;
+    tell(run, WEIR_EVENT_NOT_STARTED, sys_errno, step);
+}
+
+static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
+{
+    struct weir_run *run = owner;
+
+    (void)stage;
+    run->exited = 1;
+    run->result.pid = how->pid;
+    /* A stop that no signal followed came too late: the program ended by itself. */
+    if (run->result.stopped_with_count > 0)
+        run->result.why = run->stopping;
+    weir__result_exited(&run->result, how, run->limits);
+    tell(run, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
+         how->signal != 0 ? how->signal : how->code, NULL);
+    weir__feed_close(&run->feed);
+    drain(run);
+    stop_rest(run);
+}
+
+static void job_sent(void *owner, int signal)
+{
+    struct weir_run *run = owner;
+
+    /* What the owner sends through weir_run_signal() stops nobody by itself. */
+    if (run->stopping != WEIR_WHY_NONE || run->exited)
+        weir__result_sent(&run->result, signal);
+    tell(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
+}
+
+static void job_unsent(void *owner, int signal)
+{
+    struct weir_run *run = owner;
+
+    if (run->stopping != WEIR_WHY_NONE || run->exited)
+        weir__result_unsent(&run->result, signal);
+}
+
+static void job_paused(void *owner, size_t stage, int signal)
+{
+    (void)stage;
+    tell(owner, WEIR_EVENT_PAUSED, signal, NULL);
+}
+
+static void job_ended(void *owner)
+{
+    struct weir_run *run = owner;
+
+    run->job_over = 1;
+    weir__result_survivors(&run->result, &run->job);
+    if (!run->exited) { /* killed, and still there: stuck in the kernel */
+        run->exited = 1;
+        run->result.why = run->stopping;
+        weir__result_lost(&run->result);
+        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
+    }
+    weir__feed_close(&run->feed);
+    drain(run);
+    finish_if_over(run);
+}
+
+static void job_lost(void *owner)
+{
+    struct weir_run *run = owner;
+
+    run->job_over = 1;
+    if (!run->exited) {
+        run->exited = 1;
+        run->result.why = run->stopping;
+        weir__result_lost(&run->result);
+        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
+    }
+    weir__feed_close(&run->feed);
+    drain(run);
+    finish_if_over(run);
+}
+
+const struct weir__job_ops weir__run_job_ops = {
+    .started = job_started,
+    .failed = job_failed,
+    .exited = job_exited,
+    .sent = job_sent,
+    .unsent = job_unsent,
+    .paused = job_paused,
+    .ended = job_ended,
+    .lost = job_lost,
+};
+
+/* --- The beginning ----------------------------------------------------------- */
+
+int weir__run_open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
+                          int *child_end)
+{
+    struct weir__run_output *output = &run->outputs[which];
+    int pipe_ends[2], from;
+
+    if (mode != WEIR_OUTPUT_CAPTURE && mode != WEIR_OUTPUT_RELAY)
+        return 0;
+    if (weir__pipe(pipe_ends, &run->life.error) < 0)
+        return WEIR_ERR_SYSTEM;
+    from = pipe_ends[FD_READ_END];
+    *child_end = pipe_ends[FD_WRITE_END];
+    weir__fd_set_nonblocking(from);
+    if (mode == WEIR_OUTPUT_RELAY) {
+        output->relay.owner = output;
+        output->relay.on_bytes = output_passed;
+        output->relay.on_end = relay_ended;
+        return weir__relay_start(&output->relay, run->life.weir->loop, from, relay_to, 0, NULL,
+                                 &run->life.error);
+    }
+    output->capture.owner = output;
+    output->capture.on_bytes = output_came;
+    output->capture.on_end = output_ended;
+    return weir__capture_start(&output->capture, run->life.weir->loop, from,
+                               run->options.max_output,
+                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->life.error);
+}
+
+int weir__run_open_timers(struct weir_run *run)
+{
+    const struct weir_run_options *options = &run->options;
+    weir__loop *loop = run->life.weir->loop;
+    int status = weir__timer_new(loop, weir__run_drained, run, &run->drain, &run->life.error);
+
+    if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
+        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->life.error);
+        if (status == 0)
+            weir__timer_start(run->deadline, options->timeout_ms);
+    }
+    if (status == 0 && options->idle_ms != WEIR_FOREVER) {
+        run->last_output_ns = weir__clock_ns();
+        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->life.error);
+        if (status == 0)
+            weir__timer_start(run->idle, options->idle_ms);
+    }
+    return status;
+}

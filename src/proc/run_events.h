@@ -1,0 +1,72 @@
+/* proc/run_events.h - the inside of a run.
+ *
+ * run.c starts it and does what its owner asks; run_events.c takes it to its end.
+ *
+ *   start --> RUNNING --exit--> DRAINING --outputs closed, nothing left--> over
+ *                |                  ^
+ *                +-- time up, cancelled, overflow: the ladder; the exit follows
+ *
+ * A run is over when three things hold: the job has ended (nothing of it is
+ * left), both outputs are closed, and the program's exit is known or never
+ * will be.
+ */
+#ifndef WEIR_PROC_RUN_EVENTS_H
+#define WEIR_PROC_RUN_EVENTS_H
+
+#include <weir/run.h>
+
+#include "loop/loop.h"
+#include "proc/capture.h"
+#include "proc/stdin_writer.h"
+#include "proc/operation.h"
+#include "proc/relay.h"
+
+enum { OUT, ERR, OUTPUTS };
+
+struct weir__run_output {
+    struct weir_run *run;
+    struct weir__capture capture;
+    struct weir__relay relay;
+    uint64_t moved; /* by the relay, when it was last looked at */
+};
+
+struct weir_run {
+    struct weir__life life; /* first */
+    struct weir_run_options options;
+    uint64_t limits[WEIR_LIMIT_COUNT];
+    char *charset, *fallback;
+
+    struct weir__job job;
+    struct weir__feed feed;
+    struct weir__run_output outputs[OUTPUTS];
+    weir__timer *deadline, *idle, *drain;
+    int64_t last_output_ns;
+
+    int job_over, exited, draining, cancelled;
+    int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for */
+    enum weir_why stopping; /* why a stop was asked for; the result's only once it took effect */
+    struct weir_result result;
+
+    weir_run_done done;
+    void *context;
+};
+
+/* What the run's job has to say, to the run. */
+extern const struct weir__job_ops weir__run_job_ops;
+
+/* Opens its timers; and a pipe for an output that is kept or passed on, the child's end
+ * of which is *child_end.  Errors: SYSTEM, NOMEM, in the run's life. */
+int weir__run_open_timers(struct weir_run *run);
+int weir__run_open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
+                          int *child_end);
+
+/* What is left has had its time: its pipes are closed, and it is stopped. */
+void weir__run_drained(void *data);
+
+/* Sends its job down the ladder; the first reason counts. */
+void weir__run_stop(struct weir_run *run, enum weir_why why, int64_t grace_ms);
+
+/* Closes all that is still open; nobody is told. */
+void weir__run_close(struct weir_run *run);
+
+#endif

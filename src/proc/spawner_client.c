@@ -1,0 +1,593 @@
+#include "config.h"
+
+#include "proc/spawner_client.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/json_parse.h"
+#include "base/json_writer.h"
+#include "base/datagram.h"
+#include "proc/command.h"
+#include "proc/context.h"
+#include "proc/spawner_process.h"
+#include "proc/spawner_path.h"
+
+/* --- The spawners ------------------------------------------------------------ */
+
+static void told(void *data, int bits);
+
+/* Callbacks may start jobs and lose spawners: while one is looked at none is freed. */
+static void hold(struct weir__link *link)
+{
+    link->holds++;
+}
+
+/* A spawner that is not for new jobs any more leaves when its last one has ended. */
+static void release(struct weir__link *link)
+{
+    struct weir__helper **at = &link->helpers;
+
+    if (--link->holds > 0)
+        return;
+    while (*at != NULL) {
+        struct weir__helper *helper = *at;
+
+        if (helper->socket >= 0 && helper != link->current && helper->jobs == 0
+            && !helper->is_leaving && !link->weir->closing) {
+            weir__helper_leave(helper);
+            weir__helper_check(helper);
+        }
+        if (helper->socket >= 0) {
+            at = &helper->next;
+            continue;
+        }
+        *at = helper->next;
+        weir__helper_clear(helper);
+        free(helper);
+    }
+}
+
+static void use_spawner(struct weir__link *link, struct weir__helper *helper)
+{
+    helper->next = link->helpers;
+    link->helpers = helper;
+    link->current = helper;
+}
+
+static int start_spawner(struct weir__link *link, struct weir_error *error)
+{
+    struct weir__helper *helper = calloc(1, sizeof *helper);
+    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+
+    if (status == 0)
+        status = weir__helper_start(helper, link, told, error);
+    if (status == 0)
+        use_spawner(link, helper);
+    else
+        free(helper);
+    return status;
+}
+
+int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error)
+{
+    struct weir__helper *helper = calloc(1, sizeof *helper);
+    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+
+    if (status < 0)
+        return status;
+    helper->link = link;
+    helper->socket = socket;
+    use_spawner(link, helper);
+    return weir__helper_attach(helper, told, error);
+}
+
+/* The spawner for a new job: the one there is, unless the host has become somebody else. */
+static int choose_spawner(struct weir__link *link, struct weir_error *error)
+{
+    struct weir__identity identity;
+
+    if (link->current != NULL) {
+        weir__identity_get(&identity);
+        if (memcmp(&identity, &link->current->identity, sizeof identity) == 0)
+            return 0;
+    }
+    return start_spawner(link, error);
+}
+
+int weir__link_refresh(struct weir__link *link, struct weir_error *error)
+{
+    int status;
+
+    hold(link);
+    status = start_spawner(link, error);
+    release(link);
+    return status;
+}
+
+/* A directory that is ours already is inherited: nobody need be allowed to open it. */
+int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command)
+{
+    const struct weir__helper *helper = link->current;
+    struct weir__directory here;
+
+    if (command->cwd == NULL) {
+        here = weir__directory_find();
+        if (helper == NULL /* the next one begins where we are */
+            || (here.is_known == helper->directory.is_known
+                && here.device == helper->directory.device
+                && here.inode == helper->directory.inode))
+            return WEIR__CWD_INHERITED;
+    }
+    return weir__command_open_cwd(command);
+}
+
+int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+                    struct weir_error *error)
+{
+    link->stays_child = stays_child;
+    link->weir = weir;
+    link->path = weir__spawner_path(path, &link->from, error);
+    if (link->path == NULL)
+        return WEIR_ERR_NOMEM;
+    if (start_spawner(link, error) < 0) {
+        free(link->path);
+        return WEIR_ERR_SPAWNER;
+    }
+    return 0;
+}
+
+void weir__link_close(struct weir__link *link)
+{
+    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
+        weir__helper_leave(helper);
+    while (link->helpers != NULL) {
+        struct weir__helper *helper = link->helpers;
+
+        link->helpers = helper->next;
+        weir__helper_await_end(helper);
+        weir__helper_close(helper);
+        weir__helper_clear(helper);
+        free(helper);
+    }
+    free(link->path);
+}
+
+/* --- What the spawner says ------------------------------------------------ */
+
+static struct weir__job *find_job(const struct weir__link *link, int64_t id)
+{
+    struct weir__job *job = link->jobs;
+
+    while (job != NULL && job->id != id)
+        job = job->next;
+    return job;
+}
+
+static void remove_job(struct weir__link *link, const struct weir__job *gone)
+{
+    struct weir__job **at = &link->jobs;
+
+    while (*at != NULL && *at != gone)
+        at = &(*at)->next;
+    if (*at == NULL)
+        return;
+    *at = gone->next;
+    if (--gone->helper->jobs == 0)
+        weir__helper_rest(gone->helper);
+}
+
+static int64_t number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void tell_started(struct weir__job *job, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "pids");
+    pid_t pids[WEIR__MESSAGE_FDS];
+    size_t count = json_array_size(list);
+
+    if (count > WEIR__MESSAGE_FDS)
+        count = WEIR__MESSAGE_FDS;
+    for (size_t i = 0; i < count; i++)
+        pids[i] = (pid_t)json_integer_value(json_array_get(list, i));
+    job->group = count > 0 ? pids[0] : 0;
+    if (job->ops->started != NULL)
+        job->ops->started(job->owner, pids, count);
+}
+
+static void tell_failed(struct weir__job *job, const json_t *answer)
+{
+    const char *step = json_string_value(json_object_get(answer, "step"));
+    const char *detail = json_string_value(json_object_get(answer, "detail"));
+
+    job->ops->failed(job->owner, (size_t)number(answer, "stage"), step != NULL ? step : "setup",
+                     (int)number(answer, "errno"), detail != NULL ? detail : "");
+}
+
+static void tell_exited(struct weir__job *job, const json_t *answer)
+{
+    struct weir__exit how = {
+        .code = (int)number(answer, "code"),
+        .signal = (int)number(answer, "signal"),
+        .pid = (pid_t)number(answer, "pid"),
+        .user_us = number(answer, "user_us"),
+        .system_us = number(answer, "system_us"),
+        .max_rss_kb = number(answer, "max_rss_kb"),
+        .at_ns = number(answer, "at_ns"),
+    };
+
+    job->ops->exited(job->owner, (size_t)number(answer, "stage"), &how);
+}
+
+static void note_survivors(struct weir__job *job, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list) && job->survivor_count < WEIR_SURVIVORS; i++) {
+        const json_t *one = json_array_get(list, i);
+        struct weir_survivor *survivor = &job->survivors[job->survivor_count++];
+
+        survivor->pid = (pid_t)json_integer_value(json_array_get(one, 0));
+        survivor->sys_errno = (int)json_integer_value(json_array_get(one, 1));
+        weir__process_command(survivor->pid, survivor->command, sizeof survivor->command);
+    }
+}
+
+static void tell_ended(struct weir__link *link, struct weir__job *job)
+{
+    remove_job(link, job);
+    job->ops->ended(job->owner);
+}
+
+/* Returns 0 for an answer that is none, or names no job: somebody waits for it, and
+ * would for ever. */
+static int hear(struct weir__helper *helper, const json_t *answer)
+{
+    const char *what = json_string_value(json_object_get(answer, "what"));
+    int64_t id = number(answer, "job");
+    struct weir__link *link = helper->link;
+    struct weir__job *job = find_job(link, id);
+
+    weir__helper_heard(helper, what != NULL && strcmp(what, "pong") == 0);
+    if (what != NULL && strcmp(what, "pong") == 0)
+        return 1;
+    if (what == NULL || id <= 0)
+        return 0;
+    if (job == NULL)
+        return 1; /* its owner has given it up */
+    if (strcmp(what, "started") == 0) {
+        tell_started(job, answer);
+    } else if (strcmp(what, "failed") == 0) {
+        tell_failed(job, answer);
+    } else if (strcmp(what, "exit") == 0) {
+        job->is_over = json_is_true(json_object_get(answer, "ended"));
+        tell_exited(job, answer);
+        if (job->is_over)
+            tell_ended(link, job);
+    } else if (strcmp(what, "sent") == 0) {
+        if (job->ops->sent != NULL)
+            job->ops->sent(job->owner, (int)number(answer, "signal"));
+    } else if (strcmp(what, "unsent") == 0) {
+        if (job->ops->unsent != NULL)
+            job->ops->unsent(job->owner, (int)number(answer, "signal"));
+    } else if (strcmp(what, "paused") == 0) {
+        if (job->ops->paused != NULL)
+            job->ops->paused(job->owner, (size_t)number(answer, "stage"),
+                             (int)number(answer, "signal"));
+    } else if (strcmp(what, "ended") == 0) {
+        note_survivors(job, json_object_get(answer, "survivors"));
+        tell_ended(link, job);
+    } else if (strcmp(what, "refused") == 0) {
+        tell_failed(job, answer);
+        tell_ended(link, job);
+    }
+    return 1;
+}
+
+static struct weir__job *job_of(const struct weir__helper *helper)
+{
+    struct weir__job *job = helper->link->jobs;
+
+    while (job != NULL && job->helper != helper)
+        job = job->next;
+    return job;
+}
+
+void weir__link_lose(struct weir__helper *helper)
+{
+    struct weir__link *link = helper->link;
+    struct weir__job *job;
+
+    hold(link);
+    if (link->current == helper)
+        link->current = NULL;
+    weir__helper_close(helper);
+    if (!helper->is_leaving || helper->jobs > 0)
+        weir__context_tell(link->weir,
+                           (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
+    /* Whoever hears of it may start others, which get another spawner, or give up some:
+     * each that is lost is looked for anew. */
+    while ((job = job_of(helper)) != NULL) {
+        remove_job(link, job);
+        /* Its children died with it.  What they left behind can be told nothing any more. */
+        weir__strays_end(job->cookie, job->group);
+        job->ops->lost(job->owner);
+    }
+    release(link);
+}
+
+static void hear_all(struct weir__helper *helper)
+{
+    struct weir__message message;
+    struct weir_error error;
+    int status = 0;
+
+    while (helper->socket >= 0
+           && (status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT, &error))
+                  > 0) {
+        json_t *answer = weir__json_parse(message.text, message.length, 0, NULL);
+        int was_heard;
+
+        weir__message_clear(&message);
+        was_heard = hear(helper, answer);
+        json_decref(answer);
+        if (!was_heard && helper->socket >= 0) {
+            weir__link_lose(helper);
+            return;
+        }
+    }
+    if (helper->socket >= 0 && (status == 0 || error.sys_errno != EAGAIN))
+        weir__link_lose(helper);
+}
+
+void weir__link_catch_up(struct weir__link *link)
+{
+    hold(link);
+    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
+        hear_all(helper);
+    release(link);
+}
+
+static void told(void *data, int bits)
+{
+    struct weir__helper *helper = data;
+    struct weir__link *link = helper->link;
+
+    (void)bits;
+    hold(link);
+    hear_all(helper);
+    release(link);
+}
+
+/* --- What the spawner is told --------------------------------------------- */
+
+/* Adds fd to the descriptors of a message, once, and says its position. */
+static void pass_fd(struct weir__json_writer *json, const char *key, int fd, int *fds,
+                    size_t *fd_count)
+{
+    size_t position = 0;
+
+    if (fd < 0)
+        return;
+    while (position < *fd_count && fds[position] != fd)
+        position++;
+    if (position == *fd_count)
+        fds[(*fd_count)++] = fd;
+    weir__json_integer(json, key, (int64_t)position);
+}
+
+/* The host's limits are those of its programs.  Nearly always they are what the spawner
+ * has from it. */
+static void write_limits(struct weir__json_writer *json, const struct weir__helper *helper)
+{
+    int any = 0;
+
+    for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++) {
+        const struct rlimit *before = &helper->limits[i];
+        struct rlimit now;
+
+        if (getrlimit(i, &now) < 0
+            || (now.rlim_cur == before->rlim_cur && now.rlim_max == before->rlim_max))
+            continue;
+        if (!any)
+            weir__json_open(json, "host_limits", '[');
+        any = 1;
+        weir__json_open(json, NULL, '[');
+        weir__json_integer(json, NULL, i);
+        weir__json_integer(json, NULL, now.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)now.rlim_cur);
+        weir__json_integer(json, NULL, now.rlim_max == RLIM_INFINITY ? -1 : (int64_t)now.rlim_max);
+        weir__json_close(json, ']');
+    }
+    if (any)
+        weir__json_close(json, ']');
+}
+
+static void write_request(struct weir__json_writer *json, const struct weir__helper *helper,
+                          const struct weir__job *job, const struct weir__stage_start *stages,
+                          size_t count, int64_t grace_ms, int terminal, int *fds, size_t *fd_count)
+{
+    static const char *const stdio[] = {"stdin", "stdout", "stderr"};
+
+    weir__json_open(json, NULL, '{');
+    weir__json_string(json, "op", "start"); /* these two first: see spawner/request.h */
+    weir__json_integer(json, "job", job->id);
+    weir__json_string(json, "cookie", job->cookie);
+    weir__json_integer(json, "grace_ms", grace_ms);
+    pass_fd(json, "tty", terminal, fds, fd_count);
+    if (job->quiet && helper->finds_strays)
+        weir__json_boolean(json, "quiet", 1);
+    if (job->leaders)
+        weir__json_boolean(json, "leaders", 1);
+    if (terminal >= 0 && !job->in_background)
+        weir__json_integer(json, "tty_group", getpgrp());
+    write_limits(json, helper);
+    weir__json_open(json, "stages", '[');
+    for (size_t i = 0; i < count; i++) {
+        weir__json_open(json, NULL, '{');
+        weir__command_write(json, stages[i].command, helper->environment);
+        pass_fd(json, "cwd", stages[i].cwd, fds, fd_count);
+        for (int end = 0; end < 3; end++)
+            pass_fd(json, stdio[end], stages[i].stdio[end], fds, fd_count);
+        weir__json_close(json, '}');
+    }
+    weir__json_close(json, ']');
+    weir__json_close(json, '}');
+}
+
+static int by_number(const void *one, const void *other)
+{
+    return *(const int *)one - *(const int *)other;
+}
+
+/* Refuses numbers that cannot be meant. */
+static int check_descriptors(const struct weir_descriptor *list, size_t count,
+                             struct weir_error *error)
+{
+    int *numbers = malloc((count + 1) * sizeof *numbers), status = 0;
+
+    if (numbers == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu descriptors", count);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = list[i].number;
+        if (list[i].fd < 0 || list[i].number <= STDERR_FILENO || list[i].number > INT_MAX / 2)
+            status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                                "descriptor %d cannot be passed on as %d: numbers begin at 3",
+                                list[i].fd, list[i].number);
+    }
+    qsort(numbers, count, sizeof *numbers, by_number);
+    for (size_t i = 1; i < count && status == 0; i++)
+        if (numbers[i] == numbers[i - 1])
+            status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                                "two descriptors cannot both be passed on as %d", numbers[i]);
+    free(numbers);
+    return status;
+}
+
+/* Sends what the stages have open above 2 ahead of their start.  Returns 0, or an errno. */
+static int send_descriptors(struct weir__helper *helper, const struct weir__job *job)
+{
+    int fds[WEIR__MESSAGE_FDS], failed = 0;
+
+    for (size_t sent = 0; sent < job->descriptor_count && failed == 0;) {
+        struct weir__json_writer json = {0};
+        size_t count = 0, length = 0;
+        char *request;
+
+        weir__json_open(&json, NULL, '{');
+        weir__json_string(&json, "op", "pass");
+        weir__json_integer(&json, "job", job->id);
+        weir__json_open(&json, "numbers", '[');
+        for (; sent < job->descriptor_count && count < WEIR__MESSAGE_FDS; sent++, count++) {
+            fds[count] = job->descriptors[sent].fd;
+            weir__json_integer(&json, NULL, job->descriptors[sent].number);
+        }
+        weir__json_close(&json, ']');
+        weir__json_close(&json, '}');
+        request = weir__json_take(&json, &length);
+        failed = request != NULL ? weir__helper_say(helper, request, length, fds, count) : ENOMEM;
+        free(request);
+    }
+    return failed;
+}
+
+static int start_job(struct weir__link *link, struct weir__job *job,
+                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                     int terminal, struct weir_error *error)
+{
+    int fds[WEIR__MESSAGE_FDS], failed = EPIPE;
+    size_t fd_count;
+
+    for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
+        struct weir__json_writer json = {0};
+        char *request;
+        size_t length = 0;
+
+        if (choose_spawner(link, error) < 0)
+            return WEIR_ERR_SPAWNER;
+        fd_count = 0;
+        write_request(&json, link->current, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        request = weir__json_take(&json, &length);
+        if (request == NULL)
+            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
+        job->helper = link->current;
+        failed = send_descriptors(job->helper, job);
+        if (failed == 0)
+            failed = weir__helper_say(job->helper, request, length, fds, fd_count);
+        free(request);
+        if (failed == EPIPE)
+            weir__link_lose(job->helper);
+    }
+    if (failed != 0)
+        return weir__fail(
+            error, WEIR_ERR_SYSTEM, failed,
+            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?", link->path,
+            link->from);
+    job->next = link->jobs;
+    link->jobs = job;
+    job->helper->jobs++;
+    weir__helper_check_later(job->helper);
+    return 0;
+}
+
+int weir__job_start(struct weir__link *link, struct weir__job *job,
+                    const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                    int terminal, struct weir_error *error)
+{
+    int status;
+
+    if (count > (WEIR__MESSAGE_FDS - 1) / 4)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", count,
+                          (WEIR__MESSAGE_FDS - 1) / 4);
+    if (job->descriptor_count > 0
+        && check_descriptors(job->descriptors, job->descriptor_count, error) < 0)
+        return WEIR_ERR_INVALID;
+    job->id = ++link->last_id;
+    job->group = 0;
+    job->survivor_count = 0;
+    weir__cookie_make(job->cookie);
+    hold(link);
+    status = start_job(link, job, stages, count, grace_ms, terminal, error);
+    release(link);
+    return status;
+}
+
+/* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
+ * line is seen by whoever reads it; one that is silent, by its clock. */
+static void say_of_job(struct weir__link *link, const struct weir__job *job, const char *op,
+                       const char *key, int64_t value)
+{
+    char request[128];
+    int length = snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld}", op,
+                          (long long)job->id, key, (long long)value);
+
+    if (job->is_over || find_job(link, job->id) != job)
+        return;
+    weir__helper_say(job->helper, request, (size_t)length, NULL, 0);
+    weir__helper_check(job->helper);
+}
+
+void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms)
+{
+    say_of_job(link, job, "stop", "grace_ms", grace_ms);
+}
+
+void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal)
+{
+    say_of_job(link, job, "signal", "signal", signal);
+}
+
+void weir__job_abandon(struct weir__link *link, struct weir__job *job)
+{
+    hold(link);
+    if (!link->weir->closing)
+        weir__job_stop(link, job, 0);
+    remove_job(link, job);
+    release(link);
+}

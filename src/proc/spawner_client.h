@@ -1,0 +1,120 @@
+/* proc/spawner_client.h - the host's end of the line to weir-spawner, and the jobs on it. */
+#ifndef WEIR_PROC_SPAWNER_CLIENT_H
+#define WEIR_PROC_SPAWNER_CLIENT_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <weir/command.h>
+#include <weir/context.h>
+#include <weir/result.h>
+
+#include "base/process_tree.h"
+#include "loop/loop.h"
+
+struct weir__helper;
+
+/* How one stage ended. */
+struct weir__exit {
+    int code, signal; /* signal 0: it exited with code */
+    pid_t pid;
+    int64_t user_us, system_us, max_rss_kb;
+    int64_t at_ns; /* CLOCK_MONOTONIC, when the spawner saw it */
+};
+
+/* What a job's owner hears; started, sent, unsent and paused may be NULL.  After ended or
+ * lost the job is gone and nothing more comes; the owner may free itself there. */
+struct weir__job_ops {
+    void (*started)(void *owner, const pid_t *pids, size_t count);
+    /* The stage that could not start; those before it are being stopped. */
+    void (*failed)(void *owner, size_t stage, const char *step, int sys_errno, const char *detail);
+    void (*exited)(void *owner, size_t stage, const struct weir__exit *how);
+    void (*sent)(void *owner, int signal);
+    void (*unsent)(void *owner, int signal); /* somebody of the job may not be sent it */
+    void (*paused)(void *owner, size_t stage, int signal);
+    void (*ended)(void *owner); /* nothing of the job is left */
+    void (*lost)(void *owner);  /* the spawner died; nothing of the job is left */
+};
+
+struct weir__job {
+    struct weir__job *next;
+    struct weir__helper *helper; /* the spawner that has it */
+    int64_t id;
+    char cookie[WEIR__COOKIE_SIZE];
+    pid_t group;       /* 0 until started */
+    int in_background; /* set before the start: the terminal's foreground is left alone */
+    int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */
+    int quiet;         /* set before the start: nobody needs to hear that it has started */
+    const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
+    size_t descriptor_count;                   /* each stage has open above 2 */
+    int is_over; /* its end is on the way to its owner */
+    struct weir_survivor survivors[WEIR_SURVIVORS]; /* told with its end */
+    size_t survivor_count;
+    const struct weir__job_ops *ops;
+    void *owner;
+};
+
+struct weir__link {
+    weir_t *weir;
+    char *path;       /* of weir-spawner */
+    const char *from; /* who named the path, for messages */
+    int stays_child;  /* a spawner is to stay our child */
+    /* The spawner for new jobs, or NULL, and all there are: earlier ones, from when the
+     * host was somebody else, until their jobs have ended. */
+    struct weir__helper *current, *helpers;
+    int holds;
+    struct weir__job *jobs;
+    int64_t last_id;
+};
+
+/* Finds weir-spawner (path, $WEIR_SPAWNER, where it was installed) and starts
+ * it.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+                    struct weir_error *error);
+
+/* Takes socket, behind which somebody answers as a spawner does, for new jobs.  For tests.
+ * Errors: SYSTEM, NOMEM. */
+int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error);
+
+/* Lets the spawners end all jobs, and waits for them. */
+void weir__link_close(struct weir__link *link);
+
+/* Jobs that start from now on are children of a new spawner, which has everything from
+ * the host as it is.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__link_refresh(struct weir__link *link, struct weir_error *error);
+
+/* A spawner is dead, or as good as that: it is taken down, and so are its jobs. */
+void weir__link_lose(struct weir__helper *helper);
+
+/* One stage to start. */
+struct weir__stage_start {
+    const struct weir_command *command;
+    int cwd;      /* from weir__link_open_cwd() */
+    int stdio[3]; /* descriptors, borrowed; -1: /dev/null */
+};
+
+/* Opens the directory that the command starts in.  Returns a descriptor;
+ * WEIR__CWD_INHERITED where the spawner is in it already, and it need not be opened; or a
+ * lesser number, a negative errno value: then the child would fail at step chdir. */
+enum { WEIR__CWD_INHERITED = -1 };
+int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command);
+
+/* Starts a job; a dead spawner is replaced.  Fills in *job, whose ops and owner
+ * are set; it is the owner's memory until ended or lost.  terminal is a
+ * descriptor or -1.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__job_start(struct weir__link *link, struct weir__job *job,
+                    const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
+                    int terminal, struct weir_error *error);
+
+/* Sends the job down the ladder.  A job that is over: nothing. */
+void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms);
+void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal);
+
+/* Reads what the spawner has told but the loop has not seen yet. */
+void weir__link_catch_up(struct weir__link *link);
+
+/* Nobody cares for the job any more: kills it; its owner hears nothing. */
+void weir__job_abandon(struct weir__link *link, struct weir__job *job);
+
+#endif

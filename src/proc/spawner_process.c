@@ -1,0 +1,450 @@
+#include "config.h"
+
+#include "proc/spawner_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#ifdef WEIR_LINUX
+#include <sys/syscall.h>
+#endif
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json_parse.h"
+#include "base/datagram.h"
+#include "base/procfs.h"
+#include "base/process_tree.h"
+#include "proc/context.h"
+#include "proc/spawner_client.h"
+
+extern char **environ;
+
+enum {
+    SPAWNER_SOCKET = 3,
+    START_MS = 10000,      /* how long the start of a spawner may take */
+    FIRST_CHECK_MS = 5000, /* after a start */
+    STOP_CHECK_MS = 1000,  /* after a stop, once it has answered that one */
+    LAST_CHECK_MS = 60000, /* checks become rarer up to this */
+    KILLED_MS = 2000,      /* how long a killed one may take to be gone */
+};
+
+/* --- Who we are ----------------------------------------------------------------- */
+
+static uint64_t digest(const void *bytes, size_t length)
+{
+    uint64_t sum = UINT64_C(14695981039346656037); /* FNV-1a */
+
+    for (size_t i = 0; i < length; i++)
+        sum = (sum ^ ((const unsigned char *)bytes)[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+static uint64_t digest_groups(void)
+{
+    gid_t few[64], *all = few;
+    int count = getgroups(sizeof few / sizeof *few, few);
+    uint64_t sum;
+
+    if (count < 0) { /* there are more */
+        int room = getgroups(0, NULL);
+
+        all = calloc((size_t)(room > 0 ? room : 1), sizeof *all);
+        count = all != NULL ? getgroups(room, all) : 0;
+    }
+    sum = digest(all, (size_t)(count > 0 ? count : 0) * sizeof *all);
+    if (all != few)
+        free(all);
+    return sum;
+}
+
+void weir__identity_get(struct weir__identity *identity)
+{
+    memset(identity, 0, sizeof *identity); /* it is compared by its bytes */
+#ifdef WEIR_LINUX
+    getresuid(&identity->users[0], &identity->users[1], &identity->users[2]);
+    getresgid(&identity->groups[0], &identity->groups[1], &identity->groups[2]);
+#else
+    identity->users[0] = getuid();
+    identity->users[1] = geteuid();
+    identity->groups[0] = getgid();
+    identity->groups[1] = getegid();
+#endif
+    identity->others = digest_groups();
+}
+
+/* --- Its start --------------------------------------------------------------------- */
+
+static void strings_free(char **strings)
+{
+    for (size_t i = 0; strings != NULL && strings[i] != NULL; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+static char **strings_copy(char **strings)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (strings != NULL && strings[count] != NULL)
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = strdup(strings[i]);
+        if (copy[i] == NULL) {
+            strings_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+/* posix_spawn(3) does not copy the host's memory map: the cost of a start does not grow
+ * with the host.  Returns 0 or an errno. */
+static int spawn(const struct weir__link *link, int socket, pid_t *pid)
+{
+    char *argv[] = {(char *)"weir-spawner", link->stays_child ? (char *)"--child" : NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all;
+    int failed;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    for (int fd = 0; fd < SPAWNER_SOCKET; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, socket, SPAWNER_SOCKET);
+    sigfillset(&all); /* the spawner lets none in but SIGCHLD */
+    posix_spawnattr_setsigmask(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    failed = posix_spawn(pid, link->path, &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* What we started is the spawner's parent: it says who the spawner is, and ends.  Returns
+ * 0, or -1 when it ended without a word, or has said none in time. */
+static int meet(struct weir__helper *helper, pid_t parent)
+{
+    struct pollfd from = {.fd = helper->socket, .events = POLLIN};
+    struct weir__message message;
+    int ready, status;
+
+    do
+        ready = poll(&from, 1, START_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready > 0 && weir__message_receive(helper->socket, &message, MSG_DONTWAIT, NULL) > 0) {
+        json_t *hello = weir__json_parse(message.text, message.length, 0, NULL);
+
+        helper->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
+        json_decref(hello);
+        weir__message_clear(&message);
+    }
+    if (helper->pid <= 0)
+        kill(parent, SIGKILL);
+    while (waitpid(parent, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return helper->pid > 0 ? 0 : -1;
+}
+
+/* Its name "." leads nowhere where it may not be entered. */
+struct weir__directory weir__directory_find(void)
+{
+    struct weir__directory found = {0};
+    struct stat here;
+
+    if (stat(".", &here) == 0 || (weir__proc_is_ours() && stat("/proc/self/cwd", &here) == 0)) {
+        found.is_known = 1;
+        found.device = here.st_dev;
+        found.inode = here.st_ino;
+    }
+    return found;
+}
+
+static void remember_host(struct weir__helper *helper)
+{
+    helper->directory = weir__directory_find();
+    helper->finds_strays = weir__strays_are_found();
+    helper->environment = strings_copy(environ);
+    weir__identity_get(&helper->identity);
+    for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++)
+        getrlimit(i, &helper->limits[i]);
+}
+
+static void ask(struct weir__helper *helper)
+{
+    static const char ping[] = "{\"op\":\"ping\",\"job\":1}";
+
+    helper->asked =
+        weir__message_send(helper->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
+            ? 2
+            : 1;
+}
+
+/* The clock: time to ask, or a tick without an answer. */
+static void tick(void *data)
+{
+    struct weir__helper *helper = data;
+    int patience_ms =
+        helper->is_awaited || helper->is_leaving ? WEIR__SILENCE_MS : WEIR__IDLE_SILENCE_MS;
+
+    if (helper->socket < 0)
+        return;
+    if (helper->asked == 0 && helper->jobs == 0 && !helper->is_leaving) {
+        helper->check_ms = 0;
+        return;
+    }
+    if (helper->asked != 0 && ++helper->silent_ticks * WEIR__TICK_MS >= patience_ms) {
+        weir__link_lose(helper);
+        return;
+    }
+    if (helper->asked == 0)
+        helper->silent_ticks = 0;
+    if (helper->asked != 1)
+        ask(helper);
+    weir__timer_start(helper->clock, WEIR__TICK_MS);
+}
+
+int weir__helper_attach(struct weir__helper *helper, weir__watch_callback told,
+                        struct weir_error *error)
+{
+    weir__loop *loop = helper->link->weir->loop;
+    int status;
+
+    remember_host(helper);
+    status = helper->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    if (status == 0)
+        status = weir__watch_new(loop, helper->socket, WEIR__READABLE, told, helper, &helper->watch,
+                                 error);
+    if (status == 0)
+        status = weir__timer_new(loop, tick, helper, &helper->clock, error);
+    return status;
+}
+
+int weir__helper_start(struct weir__helper *helper, struct weir__link *link,
+                       weir__watch_callback told, struct weir_error *error)
+{
+    int ends[2], failed, status;
+    pid_t pid = 0;
+
+    *helper = (struct weir__helper){.link = link, .socket = -1};
+    if (weir__message_socketpair(ends, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
+        int moved = fcntl(ends[1], F_DUPFD_CLOEXEC, SPAWNER_SOCKET + 1);
+
+        weir__close(&ends[1]);
+        ends[1] = moved;
+    }
+    failed = ends[1] < 0 ? EMFILE : spawn(link, ends[1], &pid);
+    weir__close(&ends[1]);
+    if (failed != 0) {
+        weir__close(&ends[0]);
+        return weir__fail(error, WEIR_ERR_SPAWNER, failed,
+                          "cannot start weir-spawner: tried %s (%s): install weir, or set "
+                          "WEIR_SPAWNER to its path",
+                          link->path, link->from);
+    }
+    helper->socket = ends[0];
+    if (link->stays_child) {
+        helper->pid = pid;
+        helper->is_child = 1;
+    } else if (meet(helper, pid) < 0) {
+        weir__close(&helper->socket);
+        return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
+                          "weir-spawner ended at once: tried %s (%s): is there room for a process?",
+                          link->path, link->from);
+    }
+    status = weir__helper_attach(helper, told, error);
+    if (status < 0) {
+        weir__helper_leave(helper);
+        weir__helper_await_end(helper);
+        weir__helper_close(helper);
+        weir__helper_clear(helper);
+    }
+    return status;
+}
+
+/* --- Its life ------------------------------------------------------------------------ */
+
+/* It is stopped, frozen, or stuck.  As long as its end of the socket is open it lives, and
+ * its pid is its own; a pidfd, opened before that is seen, keeps it so. */
+static void kill_it(struct weir__helper *helper)
+{
+    int pidfd;
+    char byte;
+
+    if (helper->pid <= 0)
+        return;
+    pidfd = weir__process_watch(helper->pid);
+    if (!helper->is_child && recv(helper->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        ; /* it is gone already */
+#if defined WEIR_LINUX && defined SYS_pidfd_send_signal
+    else if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
+        ;
+#endif
+    else
+        kill(helper->pid, SIGKILL);
+    weir__close(&pidfd);
+}
+
+int weir__helper_say(struct weir__helper *helper, const char *text, size_t length, const int *fds,
+                     size_t fd_count)
+{
+    struct pollfd to = {.fd = helper->socket, .events = POLLOUT};
+    int failed;
+
+    for (int ticks = 0; ticks * WEIR__TICK_MS < WEIR__SILENCE_MS;) {
+        failed = weir__message_send(helper->socket, text, length, fds, fd_count, MSG_DONTWAIT);
+        if (failed == ECONNRESET || failed == ENOTCONN)
+            failed = EPIPE;
+        if (failed != EAGAIN)
+            return failed;
+        if (poll(&to, 1, WEIR__TICK_MS) == 0)
+            ticks++;
+    }
+    kill_it(helper);
+    return EPIPE;
+}
+
+void weir__helper_check(struct weir__helper *helper)
+{
+    helper->is_awaited = 1;
+    if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
+        return;
+    ask(helper);
+    helper->silent_ticks = 0;
+    helper->check_ms = STOP_CHECK_MS;
+    weir__timer_start(helper->clock, WEIR__TICK_MS);
+}
+
+void weir__helper_check_later(struct weir__helper *helper)
+{
+    if (helper->asked != 0 || (helper->check_ms != 0 && helper->check_ms <= FIRST_CHECK_MS))
+        return;
+    helper->check_ms = FIRST_CHECK_MS;
+    weir__timer_start(helper->clock, helper->check_ms);
+}
+
+void weir__helper_rest(struct weir__helper *helper)
+{
+    if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
+        return;
+    weir__timer_stop(helper->clock);
+    helper->check_ms = 0;
+}
+
+void weir__helper_heard(struct weir__helper *helper, int is_answer)
+{
+    helper->silent_ticks = 0;
+    if (!is_answer || helper->asked == 0)
+        return;
+    helper->asked = helper->is_awaited = 0;
+    if (helper->jobs == 0 && !helper->is_leaving) {
+        weir__helper_rest(helper);
+        return;
+    }
+    helper->check_ms = helper->check_ms < LAST_CHECK_MS / 2 ? helper->check_ms * 2 : LAST_CHECK_MS;
+    weir__timer_start(helper->clock, helper->check_ms);
+}
+
+/* --- Its end ------------------------------------------------------------------------- */
+
+static const char leave[] = "{\"op\":\"leave\",\"job\":1}";
+
+void weir__helper_leave(struct weir__helper *helper)
+{
+    helper->is_leaving = 1;
+    if (helper->socket >= 0)
+        weir__helper_say(helper, leave, sizeof leave - 1, NULL, 0);
+}
+
+/* Reads what has come and drops it.  Returns 0 at the end, 1 when something came, -1 when
+ * nothing did. */
+static int drop_answers(const struct weir__helper *helper)
+{
+    struct weir__message message;
+    int status, came = -1;
+
+    while ((status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT, NULL)) > 0) {
+        weir__message_clear(&message);
+        came = 1;
+    }
+    return status == 0 ? 0 : came;
+}
+
+/* Waits for the end of the socket.  Returns whether it came in so many ticks of silence. */
+static int await_end(struct weir__helper *helper, int patience_ticks, int asks)
+{
+    struct pollfd from = {.fd = helper->socket, .events = POLLIN};
+
+    for (int ticks = 0; ticks < patience_ticks; ticks++) {
+        int came = poll(&from, 1, WEIR__TICK_MS) > 0 ? drop_answers(helper) : -1;
+
+        if (came == 0)
+            return 1;
+        if (came > 0)
+            ticks = -1;
+        if (came < 0 && asks) {
+            /* Again: a spawner without memory may not have read the first. */
+            weir__message_send(helper->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
+            ask(helper);
+        }
+    }
+    return 0;
+}
+
+void weir__helper_await_end(struct weir__helper *helper)
+{
+    if (helper->socket >= 0)
+        await_end(helper, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
+}
+
+/* One that has closed its socket is on its way out; but who cannot be killed is not waited
+ * for for ever. */
+static void wait_for_child(struct weir__helper *helper, int is_gone)
+{
+    for (int ms = 0; helper->is_child && (is_gone || ms < KILLED_MS); ms++) {
+        pid_t pid = waitpid(helper->pid, NULL, is_gone ? 0 : WNOHANG);
+
+        if (pid == helper->pid || (pid < 0 && errno != EINTR))
+            helper->is_child = 0;
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+void weir__helper_close(struct weir__helper *helper)
+{
+    int is_gone;
+
+    if (helper->socket < 0)
+        return;
+    weir__watch_close(&helper->watch);
+    weir__timer_close(&helper->clock);
+    is_gone = drop_answers(helper) == 0;
+    if (!is_gone) {
+        kill_it(helper);
+        is_gone = await_end(helper, KILLED_MS / WEIR__TICK_MS, 0);
+    }
+    weir__close(&helper->socket);
+    wait_for_child(helper, is_gone);
+}
+
+void weir__helper_clear(struct weir__helper *helper)
+{
+    strings_free(helper->environment);
+    helper->environment = NULL;
+}

@@ -1,0 +1,24 @@
+/* proc/stdin_writer.h - write bytes into a child's stdin while it takes them. */
+#ifndef WEIR_PROC_STDIN_WRITER_H
+#define WEIR_PROC_STDIN_WRITER_H
+
+#include <stddef.h>
+
+#include "loop/loop.h"
+
+struct weir__feed {
+    int fd; /* write end, -1 once closed */
+    weir__watch *watch;
+    const char *bytes; /* borrowed */
+    size_t left;
+};
+
+/* Takes fd, which is non-blocking; borrows bytes.  Errors: SYSTEM, NOMEM; fd is
+ * closed then. */
+int weir__feed_start(struct weir__feed *feed, weir__loop *loop, int fd, const void *bytes,
+                     size_t length, struct weir_error *error);
+
+/* Closes the child's stdin.  A child that closes it first does the same. */
+void weir__feed_close(struct weir__feed *feed);
+
+#endif

@@ -1,0 +1,253 @@
+#include "config.h"
+
+#include "spawner/subreaper.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef WEIR_LINUX
+#include <sys/prctl.h>
+#endif
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/procfs.h"
+#include "base/process_tree.h"
+#include "spawner/watcher.h"
+
+enum {
+    BUCKETS = 1024,
+    READS_A_LOOK = 200, /* environments read in one look at our children */
+    PAGES_A_LOOK = 32,  /* of 4 KiB, of the list of our children: some 20,000 of them */
+    ROUNDS_A_LOOK = 4,  /* of reaping, and of looking whom that has set free */
+    LOOKS_AT_MOST = 4,  /* at an environment that cannot be read: it may be in execve(2) */
+};
+
+/* No child can make us read without end: what is left over is for the next look, and an
+ * orphan that hides whose it is is remembered as such. */
+struct orphan {
+    struct orphan *next_in_bucket, *next, **link;
+    pid_t pid;
+    int64_t job; /* 0: not told apart */
+    int signaled;
+    int looks;    /* at its environment, in vain */
+    int is_dying; /* has no environment any more to tell by */
+};
+
+static int children_fd = -1; /* /proc/thread-self/children, where we are a subreaper */
+static struct orphan *buckets[BUCKETS], *orphans;
+static size_t orphan_count;
+static int reads_left, has_more;
+
+void orphans_init(void)
+{
+#ifdef WEIR_LINUX
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
+        children_fd = weir__proc_open(0, "children");
+#endif
+}
+
+int orphans_are_told(void)
+{
+    return children_fd >= 0;
+}
+
+int orphans_have_more(void)
+{
+    return has_more;
+}
+
+static struct orphan **place_of(pid_t pid)
+{
+    struct orphan **place = &buckets[(unsigned)pid % BUCKETS];
+
+    while (*place != NULL && (*place)->pid != pid)
+        place = &(*place)->next_in_bucket;
+    return place;
+}
+
+static struct orphan *add(struct orphan **place, pid_t pid)
+{
+    struct orphan *orphan = calloc(1, sizeof *orphan);
+
+    if (orphan == NULL)
+        return NULL;
+    orphan->pid = pid;
+    orphan->next = orphans;
+    orphan->link = &orphans;
+    if (orphans != NULL)
+        orphans->link = &orphan->next;
+    orphans = *place = orphan;
+    orphan_count++;
+    return orphan;
+}
+
+static void forget(pid_t pid)
+{
+    struct orphan **place = place_of(pid), *gone = *place;
+
+    if (gone == NULL)
+        return;
+    *place = gone->next_in_bucket;
+    *gone->link = gone->next;
+    if (gone->next != NULL)
+        gone->next->link = gone->link;
+    free(gone);
+    orphan_count--;
+}
+
+/* Whose orphan is this?  Its cookie says, or its group.  What hides both can only be
+ * told when there is a single job, and then nothing need be read. */
+static int64_t owner_of(struct orphan *orphan)
+{
+    int64_t job = jobs_only();
+    struct weir__process_stat stat;
+    char tag[WEIR__TAG_SIZE];
+    int told = -1;
+
+    if (job != 0)
+        return job;
+    if (orphan->looks < LOOKS_AT_MOST && !orphan->is_dying) {
+        reads_left--;
+        told = weir__process_tag(orphan->pid, tag);
+        orphan->looks = told >= 0 ? LOOKS_AT_MOST : orphan->looks + 1;
+        orphan->is_dying =
+            told < 0 && weir__process_stat(orphan->pid, &stat) == 0 && stat.memory == 0;
+        job = told == 1 ? jobs_of_tag(tag) : 0;
+    }
+    return job != 0 ? job : jobs_of_group(getpgid(orphan->pid));
+}
+
+static void note(pid_t pid)
+{
+    struct orphan **place = place_of(pid), *orphan = *place;
+
+    if (orphan == NULL) {
+        if (jobs_is_stage(pid) || watcher_is(pid))
+            return;
+        orphan = reads_left > 0 ? add(place, pid) : NULL;
+        has_more |= orphan == NULL;
+    }
+    if (orphan != NULL && orphan->job == 0)
+        orphan->job = owner_of(orphan);
+}
+
+/* Reads the list of our children: "12 13 14 ".  A read gives a page of it at most, and
+ * may cut a number in two: the number is carried over. */
+static void refresh(void)
+{
+    char text[4096];
+    ssize_t count = 0;
+    pid_t pid = 0;
+    int pages = 0;
+
+    reads_left = READS_A_LOOK;
+    has_more = 0;
+    if (lseek(children_fd, 0, SEEK_SET) < 0)
+        return;
+    while (pages < PAGES_A_LOOK && (count = read(children_fd, text, sizeof text)) > 0) {
+        pages++;
+        for (ssize_t i = 0; i < count; i++) {
+            if (isdigit((unsigned char)text[i])) {
+                pid = pid * 10 + (text[i] - '0');
+            } else if (pid > 0) {
+                note(pid);
+                pid = 0;
+            }
+        }
+        if (count < (ssize_t)sizeof text - 16)
+            break; /* another number would have found room */
+    }
+    has_more |= pages == PAGES_A_LOOK;
+}
+
+void orphans_reap(pid_t pid)
+{
+    if (waitpid(pid, NULL, WNOHANG) == pid || errno == ECHILD)
+        forget(pid);
+}
+
+void orphans_reap_all(void)
+{
+    struct orphan *next;
+    size_t before;
+    int rounds = 0;
+
+    /* One that ended after the list was read has set free children that are
+     * not in it. */
+    do {
+        if (children_fd >= 0)
+            refresh();
+        before = orphan_count;
+        for (struct orphan *orphan = orphans; orphan != NULL; orphan = next) {
+            next = orphan->next;
+            errno = 0;
+            orphans_reap(orphan->pid);
+        }
+    } while (orphan_count < before && ++rounds < ROUNDS_A_LOOK);
+    has_more |= orphan_count < before;
+}
+
+int orphans_count(int64_t job, const char *cookie, pid_t group)
+{
+    int count = 0;
+
+    if (children_fd < 0) {
+        count = weir__strays_signal(cookie, group, 0);
+        return count >= 0 ? count : 0;
+    }
+    orphans_reap_all();
+    /* One on its way out has children perhaps that it has yet to set free: it may be
+     * anybody's until it is gone, which SIGCHLD tells. */
+    for (const struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next)
+        count += orphan->job == job || (orphan->job == 0 && orphan->is_dying);
+    return count + has_more;
+}
+
+size_t orphans_list(int64_t job, pid_t *pids, size_t room)
+{
+    size_t count = 0;
+
+    for (struct orphan *orphan = orphans; orphan != NULL && count < room; orphan = orphan->next)
+        if (orphan->job == job)
+            pids[count++] = orphan->pid;
+    return count;
+}
+
+int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
+{
+    int refused = 0;
+
+    if (children_fd < 0) {
+        weir__strays_signal(cookie, group, signal);
+        return 0;
+    }
+    refresh();
+    for (struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next) {
+        if (orphan->job != job)
+            continue;
+        if (signal != SIGCONT)
+            orphan->signaled = signal;
+        if (getpgid(orphan->pid) != group) /* else the group's signal reached it */
+            kill(orphan->pid, signal);
+        refused |= kill(orphan->pid, 0) < 0 && errno == EPERM;
+    }
+    return refused;
+}
+
+void orphans_signal_new(int64_t job, int signal)
+{
+    if (children_fd < 0)
+        return;
+    refresh();
+    for (struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next)
+        if (orphan->job == job && orphan->signaled != signal) {
+            orphan->signaled = signal;
+            kill(orphan->pid, signal);
+            if (signal != SIGKILL)
+                kill(orphan->pid, SIGCONT); /* who is stopped is woken to heed it */
+        }
+}

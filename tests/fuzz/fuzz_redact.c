@@ -1,0 +1,42 @@
+/* Masks: whatever a word is, it comes out, and what an option in front says is a secret
+ * does not. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/redact.h"
+#include "fuzz/replay.h"
+
+static char *masked(const char *word, const char *before)
+{
+    struct weir__buffer out = {0};
+    char *text;
+
+    HOLDS(weir__mask_add(&out, word, before, NULL) == 0);
+    text = weir__buffer_take(&out, NULL);
+    HOLDS(text != NULL);
+    return text;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    static const char option[] = "--password=";
+    char *word = malloc(length + 1), *with_option = malloc(length + sizeof option), *text;
+
+    memcpy(word, bytes, length);
+    word[length] = '\0';
+    memcpy(with_option, option, sizeof option - 1);
+    strcpy(with_option + sizeof option - 1, word);
+
+    free(masked(word, NULL));
+    free(masked(word, "-u"));
+    text = masked(with_option, NULL);
+    HOLDS(strcmp(text, *word != '\0' ? "--password=" WEIR__MASK : option) == 0);
+    free(text);
+    text = masked(word, "--token");
+    HOLDS(strcmp(text, *word != '\0' ? WEIR__MASK : "") == 0);
+    free(text);
+    free(with_option);
+    free(word);
+    return 0;
+}
