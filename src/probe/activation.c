@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "base/json_tree.h"
 #include "probe/environment.h"
-#include "probe/tool.h"
+#include "probe/tool_report.h"
 
 /* conda activate is a shell function, which a script has to ask for. */
 static const struct {

@@ -10,10 +10,10 @@
 #include "base/json_canonical.h"
 #include "base/error.h"
 #include "base/json_tree.h"
-#include "probe/allowance.h"
-#include "probe/counted.h"
-#include "probe/decimal.h"
-#include "probe/version.h"
+#include "schema/tolerance.h"
+#include "probe/compare_filter.h"
+#include "schema/decimal.h"
+#include "schema/version.h"
 
 /* How much each kind weighs; numbers weigh from this on. */
 static const struct {

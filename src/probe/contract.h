@@ -1,7 +1,7 @@
 /* probe/contract.h - what a project needs of a machine: a JSON Schema for the report
  * of weir probe, and shared libraries by their hashes.
  *
- * A contract is a schema (probe/schema.h) whose root may have one member more:
+ * A contract is a schema (schema/schema.h) whose root may have one member more:
  *
  *     "libs": [{"path": "/usr/lib/libssl.so.3", "sha256": "9f86d0..."}]
  *
@@ -19,7 +19,7 @@
 
 #include <weir/error.h>
 
-#include "probe/schema.h"
+#include "schema/schema.h"
 
 struct weir__contract;
 

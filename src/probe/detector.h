@@ -14,7 +14,7 @@
 #include <weir/error.h>
 #include <weir/result.h>
 
-#include "probe/candidate.h"
+#include "probe/path_search.h"
 
 enum { WEIR__DETECTOR_RUNS = 4, WEIR__DETECTOR_WORDS = 16 };
 

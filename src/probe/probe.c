@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/json_tree.h"
 #include "probe/activation.h"
-#include "probe/children.h"
+#include "probe/child_env.h"
 #include "probe/environment.h"
-#include "probe/tool.h"
+#include "probe/tool_report.h"
 #include "proc/context.h"
 #include "text/json_text.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/candidate.h"
+#include "probe/path_search.h"
 #include "probe/environment.h"
 
 /* A place is below the variable's directory, or where that is not set below home's. */

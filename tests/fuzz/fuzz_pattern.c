@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
-#include "probe/pattern.h"
+#include "schema/pattern.h"
 #include "base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)

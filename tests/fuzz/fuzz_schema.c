@@ -8,7 +8,7 @@
 
 #include "fuzz/replay.h"
 #include "probe/compare.h"
-#include "probe/schema.h"
+#include "schema/schema.h"
 #include "base/utf8.h"
 
 static void check_sentence(const char *text)

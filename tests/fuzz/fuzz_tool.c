@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
-#include "probe/tool.h"
+#include "probe/tool_report.h"
 #include "base/utf8.h"
 
 static char *copy(const uint8_t *bytes, size_t length)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
-#include "probe/version.h"
+#include "schema/version.h"
 
 enum { VERSIONS = 3 };
 

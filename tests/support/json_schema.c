@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probe/schema.h"
+#include "schema/schema.h"
 
 static const char *base_name(const char *path)
 {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "probe/allowance.h"
+#include "schema/tolerance.h"
 #include "probe/compare.h"
 #include "support/harness.h"
 

@@ -1,12 +1,12 @@
 #include "config.h"
 
-#include "probe/schema.h"
+#include "schema/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "probe/decimal.h"
-#include "probe/pattern.h"
+#include "schema/decimal.h"
+#include "schema/pattern.h"
 #include "support/harness.h"
 
 static json_t *json_of(const char *text)

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/pattern.h"
+#include "schema/pattern.h"
 
 #include <stdbool.h>
 #include <stdio.h>

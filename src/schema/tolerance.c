@@ -1,13 +1,13 @@
 #include "config.h"
 
-#include "probe/allowance.h"
+#include "schema/tolerance.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "probe/version.h"
+#include "schema/version.h"
 
 int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
                           struct weir_error *error)

@@ -10,7 +10,7 @@
 #include "base/json_tree.h"
 #include "base/error.h"
 #include "base/printable.h"
-#include "probe/schema_inner.h"
+#include "schema/schema_inner.h"
 #include "base/utf8.h"
 
 enum { FINDING_SIZE = 1024 }; /* of a finding's text, at most */

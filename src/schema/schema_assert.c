@@ -6,8 +6,8 @@
 
 #include "base/json_canonical.h"
 #include "base/error.h"
-#include "probe/decimal.h"
-#include "probe/schema_inner.h"
+#include "schema/decimal.h"
+#include "schema/schema_inner.h"
 
 /* "a string or null" */
 static struct shown kinds_shown(enum kinds kinds)

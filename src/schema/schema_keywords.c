@@ -8,7 +8,7 @@
 
 #include "base/json_canonical.h"
 #include "base/error.h"
-#include "probe/schema_inner.h"
+#include "schema/schema_inner.h"
 
 /* --- What a keyword's value may be ------------------------------------------------ */
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/decimal.h"
+#include "schema/decimal.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -1,12 +1,12 @@
 #include "config.h"
 
-#include "probe/counted.h"
+#include "probe/compare_filter.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "base/json_tree.h"
-#include "probe/schema.h"
+#include "schema/schema.h"
 
 /* One report on its way. */
 struct pruner {

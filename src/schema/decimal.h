@@ -1,7 +1,7 @@
-/* probe/decimal.h - JSON numbers as the decimals that were written: compared and
+/* schema/decimal.h - JSON numbers as the decimals that were written: compared and
  * divided without rounding. */
-#ifndef WEIR_PROBE_DECIMAL_H
-#define WEIR_PROBE_DECIMAL_H
+#ifndef WEIR_SCHEMA_DECIMAL_H
+#define WEIR_SCHEMA_DECIMAL_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
-/* probe/counted.h - what of a report is compared: what counts, and what a contract
+/* probe/compare_filter.h - what of a report is compared: what counts, and what a contract
  * speaks of. */
-#ifndef WEIR_PROBE_COUNTED_H
-#define WEIR_PROBE_COUNTED_H
+#ifndef WEIR_PROBE_COMPARE_FILTER_H
+#define WEIR_PROBE_COMPARE_FILTER_H
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/version.h"
+#include "schema/version.h"
 
 #include <stdio.h>
 #include <string.h>

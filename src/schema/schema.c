@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "probe/schema_inner.h"
+#include "schema/schema_inner.h"
 
 struct node *weir__node_at(const struct weir__schema *schema, size_t index)
 {

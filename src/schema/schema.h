@@ -1,11 +1,11 @@
-/* probe/schema.h - JSON Schema, draft 2020-12: compiled once, held against values.
+/* schema/schema.h - JSON Schema, draft 2020-12: compiled once, held against values.
  *
  * docs/contract.md says which keywords there are.  One that is not supported, or that
  * nobody knows and that does not begin with "x-", is an error when the schema is
  * compiled: it is never ignored.  "format" is an annotation, and checks nothing.
  *
  * Beyond the draft, "x-version" holds a string against a range of versions
- * (probe/version.h), and "x-env-diff" is handed out with the places it applies to.
+ * (schema/version.h), and "x-env-diff" is handed out with the places it applies to.
  *
  * Numbers are what jansson makes of them: whole ones of 64 bits, others doubles.
  * Among those, comparing and multipleOf are exact: a double is the shortest decimal that reads
@@ -13,8 +13,8 @@
  *
  * Threads: a schema may be used by many at once.
  */
-#ifndef WEIR_PROBE_SCHEMA_H
-#define WEIR_PROBE_SCHEMA_H
+#ifndef WEIR_SCHEMA_SCHEMA_H
+#define WEIR_SCHEMA_SCHEMA_H
 
 #include <stddef.h>
 

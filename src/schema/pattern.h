@@ -1,12 +1,12 @@
-/* probe/pattern.h - regular expressions as JSON Schema has them: ECMAScript's, in
+/* schema/pattern.h - regular expressions as JSON Schema has them: ECMAScript's, in
  * its Unicode mode, by PCRE2.
  *
  * What the two understand differently is translated, and what ECMAScript does not
  * have is refused.  Two things are PCRE2's: a look-behind has a fixed length, and
  * \S inside brackets does not leave out white space beyond ASCII.
  */
-#ifndef WEIR_PROBE_PATTERN_H
-#define WEIR_PROBE_PATTERN_H
+#ifndef WEIR_SCHEMA_PATTERN_H
+#define WEIR_SCHEMA_PATTERN_H
 
 #include <stddef.h>
 

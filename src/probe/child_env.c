@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/children.h"
+#include "probe/child_env.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/json_tree.h"
 #include "probe/environment.h"
-#include "probe/tool.h"
+#include "probe/tool_report.h"
 #include "text/json_text.h"
 
 /* Both print their environment as env -0 does, behind a line of their own: a banner of

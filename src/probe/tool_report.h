@@ -1,6 +1,6 @@
-/* probe/tool.h - what one detector found, while it is being found, and as JSON. */
-#ifndef WEIR_PROBE_TOOL_H
-#define WEIR_PROBE_TOOL_H
+/* probe/tool_report.h - what one detector found, while it is being found, and as JSON. */
+#ifndef WEIR_PROBE_TOOL_REPORT_H
+#define WEIR_PROBE_TOOL_REPORT_H
 
 #include "probe/detector.h"
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/tool.h"
+#include "probe/tool_report.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
-/* probe/children.h - what a Go and a Python program see of an environment.
+/* probe/child_env.h - what a Go and a Python program see of an environment.
  *
  * A shim, a wrapper or a launcher may change what a shell has set up before the
  * program proper begins: so both are asked.  The Go one is built first, by the Go
  * that wins there.
  */
-#ifndef WEIR_PROBE_CHILDREN_H
-#define WEIR_PROBE_CHILDREN_H
+#ifndef WEIR_PROBE_CHILD_ENV_H
+#define WEIR_PROBE_CHILD_ENV_H
 
 #include <stddef.h>
 
@@ -13,7 +13,7 @@
 
 #include <weir/result.h>
 
-#include "probe/candidate.h"
+#include "probe/path_search.h"
 
 enum { WEIR__CHILD_PYTHON, WEIR__CHILD_GO, WEIR__CHILD_COUNT };
 enum { WEIR__CHILD_WORDS = 6 };

@@ -1,18 +1,18 @@
-/* probe/candidate.h - the files that could be meant by a program's name.
+/* probe/path_search.h - the files that could be meant by a program's name.
  *
  * All that are on the PATH, in its order, also those that cannot be executed: they
  * are why another one wins.  Then, for some programs, those in places of their own
  * (a venv, pyenv's versions), which win nothing.
  */
-#ifndef WEIR_PROBE_CANDIDATE_H
-#define WEIR_PROBE_CANDIDATE_H
+#ifndef WEIR_PROBE_PATH_SEARCH_H
+#define WEIR_PROBE_PATH_SEARCH_H
 
 #include <stddef.h>
 #include <sys/stat.h>
 
 #include <jansson.h>
 
-#include "probe/version.h"
+#include "schema/version.h"
 
 #define WEIR__NO_CANDIDATE ((size_t)-1)
 

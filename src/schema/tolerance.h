@@ -1,7 +1,7 @@
-/* probe/allowance.h - how far a value may differ from one environment to the other:
+/* schema/tolerance.h - how far a value may differ from one environment to the other:
  * what x-env-diff says. */
-#ifndef WEIR_PROBE_ALLOWANCE_H
-#define WEIR_PROBE_ALLOWANCE_H
+#ifndef WEIR_SCHEMA_TOLERANCE_H
+#define WEIR_SCHEMA_TOLERANCE_H
 
 #include <stdbool.h>
 

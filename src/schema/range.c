@@ -1,7 +1,7 @@
-/* probe/version.h, the second half: a range becomes bounds that are easy to hold. */
+/* schema/version.h, the second half: a range becomes bounds that are easy to hold. */
 #include "config.h"
 
-#include "probe/version.h"
+#include "schema/version.h"
 
 #include <stdlib.h>
 #include <string.h>

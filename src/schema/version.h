@@ -1,4 +1,4 @@
-/* probe/version.h - versions as tools print them: read, ordered, held against a
+/* schema/version.h - versions as tools print them: read, ordered, held against a
  * range.
  *
  * A version is up to four numbers, perhaps a pre-release, perhaps a build:
@@ -12,8 +12,8 @@
  *   - In a pre-release runs of digits are numbers: rc2 comes before rc10.
  *   - A build is kept, and does not count.
  */
-#ifndef WEIR_PROBE_VERSION_H
-#define WEIR_PROBE_VERSION_H
+#ifndef WEIR_SCHEMA_VERSION_H
+#define WEIR_SCHEMA_VERSION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "probe/candidate.h"
+#include "probe/path_search.h"
 
 #include <dirent.h>
 #include <errno.h>

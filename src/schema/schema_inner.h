@@ -1,4 +1,4 @@
-/* probe/schema_inner.h - a compiled schema, for the files schema_*.c alone.
+/* schema/schema_inner.h - a compiled schema, for the files schema_*.c alone.
  *
  *     schema.c           a document becomes nodes
  *     schema_link.c      $refs lead from one to another, and in no circle
@@ -7,16 +7,16 @@
  *     schema_assert.c    keywords that look at one value
  *     schema_apply.c     keywords that apply other schemas
  */
-#ifndef WEIR_PROBE_SCHEMA_INNER_H
-#define WEIR_PROBE_SCHEMA_INNER_H
+#ifndef WEIR_SCHEMA_SCHEMA_INNER_H
+#define WEIR_SCHEMA_SCHEMA_INNER_H
 
 #include <stdbool.h>
 
 #include "base/buffer.h"
-#include "probe/allowance.h"
-#include "probe/pattern.h"
-#include "probe/schema.h"
-#include "probe/version.h"
+#include "schema/tolerance.h"
+#include "schema/pattern.h"
+#include "schema/schema.h"
+#include "schema/version.h"
 
 /* --- A compiled schema --------------------------------------------------------- */
 
