@@ -13,6 +13,7 @@
 #include "schema/tolerance.h"
 #include "probe/compare_filter.h"
 #include "schema/decimal.h"
+#include "schema/schema_value.h"
 #include "schema/version.h"
 
 /* How much each kind weighs; numbers weigh from this on. */

@@ -7,6 +7,7 @@
 
 #include "base/json_tree.h"
 #include "schema/schema.h"
+#include "schema/schema_value.h"
 
 /* One report on its way. */
 struct pruner {

@@ -60,9 +60,6 @@ int weir__findings_add(struct weir__findings *findings, const char *instance, co
 
 void weir__findings_clear(struct weir__findings *findings);
 
-/* Appends "/" and a name as JSON pointers escape it.  Errors: NOMEM. */
-int weir__pointer_add(struct weir__buffer *out, const char *name, struct weir_error *error);
-
 /* How deep schemas may be applied within each other, and how much work in all: a schema
  * applied is 1, a search 50 or more.  What needs more is an error rather than a crash
  * or a wait. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "schema/schema_inner.h"
+#include "schema/schema_apply.h"
 
 static int apply_below(struct run *run, const struct node *node, const json_t *value,
                        const struct place *above, const char *key, size_t index)

@@ -7,7 +7,7 @@
 #include "base/json_canonical.h"
 #include "base/error.h"
 #include "schema/decimal.h"
-#include "schema/schema_inner.h"
+#include "schema/schema_assert.h"
 
 /* "a string or null" */
 static struct shown kinds_shown(enum kinds kinds)

@@ -8,7 +8,10 @@
 
 #include "base/json_canonical.h"
 #include "base/error.h"
-#include "schema/schema_inner.h"
+#include "schema/schema_apply.h"
+#include "schema/schema_assert.h"
+#include "schema/schema_keywords.h"
+#include "schema/tolerance.h"
 
 /* --- What a keyword's value may be ------------------------------------------------ */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "schema/schema_inner.h"
+#include "schema/schema_link.h"
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
