@@ -73,9 +73,9 @@ struct weir__detector {
     int (*version_beside)(const struct weir__candidate *candidate, char *const *environment,
                           struct weir__reading *reading);
 
-    const char *const *matters; /* facts that belong to the fingerprint; NULL: all do */
-    const json_t *outside;      /* a detector from a file: how it reads */
-    void *compiled;             /* its pattern; NULL: it has none */
+    const char *const *matters;        /* facts that belong to the fingerprint; NULL: all do */
+    const json_t *outside;             /* a detector from a file: how it reads */
+    struct weir__named_groups *groups; /* its pattern; NULL: it has none */
 };
 
 /* The rows that are built in, and how many. */

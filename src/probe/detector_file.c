@@ -1,8 +1,6 @@
 /* A detector from a file: read with every fault at its line, and its own reader. */
 #include "config.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +11,8 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "probe/detector.h"
+#include "schema/named_groups.h"
 #include "text/json_positions.h"
-
-/* A pattern is looked for in no more text than this, and gives up after so many steps:
- * one that was written badly must not hang the others. */
-enum { MOST_TEXT = 1024 * 1024, MOST_STEPS = 1000000 };
 
 /* A detector and all that it borrows from. */
 struct outside {
@@ -106,24 +101,12 @@ static int read_timeout(const struct reader *reader, const json_t *value, struct
 static int read_pattern(const struct reader *reader, const json_t *value, struct outside *outside)
 {
     const char *pattern = json_string_value(value);
-    PCRE2_UCHAR why[120];
-    PCRE2_SIZE where;
-    uint32_t names;
-    int failed;
+    struct weir_error why = {0};
 
     if (pattern == NULL)
         return refuse(reader, "/pattern", "give a string, a regular expression");
-    outside->row.compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                          PCRE2_UTF | PCRE2_MULTILINE, &failed, &where, NULL);
-    if (outside->row.compiled == NULL) {
-        pcre2_get_error_message(failed, why, sizeof why);
-        return refuse(reader, "/pattern", "at character %zu: %s", where + 1, (char *)why);
-    }
-    pcre2_pattern_info(outside->row.compiled, PCRE2_INFO_NAMECOUNT, &names);
-    if (names == 0)
-        return refuse(reader, "/pattern",
-                      "it names no group, so it tells nothing: write (?<version>...)");
-    return 0;
+    outside->row.groups = weir__named_groups_new(pattern, &why);
+    return outside->row.groups != NULL ? 0 : refuse(reader, "/pattern", "%s", why.text);
 }
 
 static int read_pointers(const struct reader *reader, const json_t *value, struct outside *outside)
@@ -189,7 +172,7 @@ static int read_document(const struct reader *reader, struct outside *outside)
     }
     if (outside->row.name == NULL || outside->row.programs == NULL)
         return refuse(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
-    if (outside->row.compiled != NULL && outside->row.runs[0].prints != WEIR__PRINTS_TEXT)
+    if (outside->row.groups != NULL && outside->row.runs[0].prints != WEIR__PRINTS_TEXT)
         return refuse(reader, "/pattern", "either pattern or json, not both");
     return 0;
 }
@@ -211,9 +194,9 @@ static void take_version(struct weir__reading *reading, const char *text, size_t
     }
 }
 
-static void take_text(struct weir__reading *reading, const char *name, const char *text,
-                      size_t length)
+static void take_group(void *context, const char *name, const char *text, size_t length)
 {
+    struct weir__reading *reading = context;
     json_t *fact = json_stringn(text, length);
 
     if (strcmp(name, "version") == 0)
@@ -223,53 +206,19 @@ static void take_text(struct weir__reading *reading, const char *name, const cha
     json_decref(fact);
 }
 
-/* Returns what pcre2_match() does: more than 0 when it matched. */
-static int match(struct weir__reading *reading, const char *text, size_t length)
-{
-    pcre2_code *code = reading->detector->compiled;
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, NULL);
-    pcre2_match_context *context = pcre2_match_context_create(NULL);
-    int matched = PCRE2_ERROR_NOMEMORY;
-    uint32_t count, size;
-    PCRE2_SPTR table;
-
-    if (length > MOST_TEXT) /* at a whole character */
-        for (length = MOST_TEXT; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
-            length--;
-    if (data != NULL && context != NULL) {
-        pcre2_set_match_limit(context, MOST_STEPS);
-        matched = pcre2_match(code, (PCRE2_SPTR)text, length, 0, 0, data, context);
-    }
-    if (matched > 0) {
-        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
-
-        pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count);
-        pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &size);
-        pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
-        for (uint32_t i = 0; i < count; i++, table += size) {
-            int group = table[0] << 8 | table[1];
-
-            if (group < matched && at[2 * group] != PCRE2_UNSET)
-                take_text(reading, (const char *)table + 2, text + at[2 * group],
-                          at[2 * group + 1] - at[2 * group]);
-        }
-    }
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(context);
-    return matched;
-}
-
 static void read_by_pattern(struct weir__reading *reading)
 {
+    const struct weir__named_groups *groups = reading->detector->groups;
     const struct weir_output *err = &reading->result->err;
-    int matched = match(reading, reading->text, reading->length);
+    int found =
+        weir__named_groups_find(groups, reading->text, reading->length, take_group, reading);
 
-    if (matched == PCRE2_ERROR_NOMATCH && err->text != NULL)
-        matched = match(reading, err->text, err->text_length);
-    if (matched == PCRE2_ERROR_NOMATCH)
+    if (found == 0 && err->text != NULL)
+        found = weir__named_groups_find(groups, err->text, err->text_length, take_group, reading);
+    if (found == 0)
         snprintf(reading->problem, sizeof reading->problem,
                  "its output does not match the pattern");
-    else if (matched < 0)
+    else if (found < 0)
         snprintf(reading->problem, sizeof reading->problem,
                  "the pattern takes too many steps on its output");
 }
@@ -351,7 +300,7 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
     if (status == 0)
         status = read_document(&reader, outside);
     weir__positions_clear(&reader.positions);
-    outside->row.runs[0].read = outside->row.compiled != NULL ? read_by_pattern
+    outside->row.runs[0].read = outside->row.groups != NULL ? read_by_pattern
                                 : outside->row.runs[0].prints != WEIR__PRINTS_TEXT
                                     ? read_by_pointers
                                     : weir__read_version;
@@ -367,7 +316,7 @@ void weir__detector_free(struct weir__detector *detector)
 
     if (outside == NULL)
         return;
-    pcre2_code_free(outside->row.compiled);
+    weir__named_groups_free(outside->row.groups);
     json_decref(outside->document);
     free(outside);
 }
