@@ -120,6 +120,8 @@ static int comes_later(struct reading *reading, json_int_t wanted)
         int is_it = found == WEIR__AUDIT_LINE_GOOD && entry.seq == wanted;
 
         weir__audit_entry_clear(&entry);
+        if (found == WEIR__AUDIT_LINE_NOMEM)
+            return weir__fail(reading->error, WEIR_ERR_NOMEM, 0, "no memory for a record");
         if (is_it)
             return 1;
     }

@@ -219,16 +219,25 @@ static void print_record(const struct show *show, const struct weir__audit_piece
     putchar('\n');
 }
 
+static int fail(struct show *show, const struct weir_error *error)
+{
+    cli_say(&cli_audit, "%s", error->text);
+    return show->status = error->status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
+}
+
 static void show_line(struct show *show, size_t file, const struct weir__audit_piece *piece)
 {
     struct weir__audit_place place = {
         .file = file, .offset = piece->offset, .number = piece->number};
     struct weir__audit_entry entry = {.why = "the line is too long for a record"};
-    int is_good = piece->has_newline && !piece->is_too_long
-                  && weir__audit_entry_read(&entry, piece->text, piece->length, NULL)
-                         == WEIR__AUDIT_LINE_GOOD;
+    const struct weir_error no_memory = {WEIR_ERR_NOMEM, 0, "no memory for a record"};
+    enum weir__audit_line found = WEIR__AUDIT_LINE_CUT;
 
-    if (!is_good) {
+    if (piece->has_newline && !piece->is_too_long)
+        found = weir__audit_entry_read(&entry, piece->text, piece->length, NULL);
+    if (found == WEIR__AUDIT_LINE_NOMEM) {
+        fail(show, &no_memory);
+    } else if (found != WEIR__AUDIT_LINE_GOOD) {
         cli_say(&cli_audit, "%s:%" PRIu64 ": %s: weir audit verify says more",
                 show->log->files[file].name, piece->number,
                 piece->has_newline ? entry.why : "the last record was not written whole");
@@ -239,12 +248,6 @@ static void show_line(struct show *show, size_t file, const struct weir__audit_p
         print_record(show, piece, entry.record);
     }
     weir__audit_entry_clear(&entry);
-}
-
-static int fail(struct show *show, const struct weir_error *error)
-{
-    cli_say(&cli_audit, "%s", error->text);
-    return show->status = CLI_USAGE;
 }
 
 static void show_file(struct show *show, size_t file)
@@ -313,7 +316,7 @@ int audit_show(const struct audit_values *values, const struct audit_files *log)
             return CLI_FAILED;
         }
     }
-    for (size_t file = 0; file < log->count && show.status != CLI_USAGE; file++)
+    for (size_t file = 0; file < log->count && show.status <= 1; file++)
         show_file(&show, file);
     if (show.jobs != NULL)
         show_unfinished(&show);

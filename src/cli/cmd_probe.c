@@ -40,7 +40,8 @@ struct errand {
 
 /* --- Detectors ------------------------------------------------------------------ */
 
-static struct weir__detector *read_detector(const char *path)
+/* Returns NULL with the status to exit with. */
+static struct weir__detector *read_detector(const char *path, int *status)
 {
     struct weir__detector *detector = NULL;
     struct weir__buffer text = {0};
@@ -49,9 +50,11 @@ static struct weir__detector *read_detector(const char *path)
     if (document_read(path, &text, &error) == 0)
         detector = weir__detector_parse(text.bytes, text.length, path, &error);
     weir__buffer_clear(&text);
-    if (detector == NULL)
-        cli_say(&cli_probe, "--detector: %s: nothing was run", error.text);
-    return detector;
+    if (detector != NULL)
+        return detector;
+    cli_say(&cli_probe, "--detector: %s: nothing was run", error.text);
+    *status = error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
+    return NULL;
 }
 
 static const struct weir__detector *find(const struct errand *errand, const char *name)
@@ -75,10 +78,11 @@ static int read_detectors(struct errand *errand)
         return CLI_FAILED;
     }
     for (size_t i = 0; i < files->count; i++) {
-        struct weir__detector *detector = read_detector(files->items[i]);
+        int status;
+        struct weir__detector *detector = read_detector(files->items[i], &status);
 
         if (detector == NULL)
-            return CLI_USAGE;
+            return status;
         if (find(errand, detector->name) != NULL) {
             cli_say(&cli_probe, "--detector: %s: there is a detector \"%s\" already: rename one",
                     files->items[i], detector->name);

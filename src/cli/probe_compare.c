@@ -37,7 +37,7 @@ static int read_side(struct weir__compared *side, const char *path)
 
     if (report == NULL) {
         cli_say(&cli_probe, "--compare: %s", error.text);
-        return CLI_USAGE;
+        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
     }
     side->report = report;
     if (json_integer_value(json_object_get(report, "weir")) != 1 || kind == NULL

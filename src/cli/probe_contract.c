@@ -18,14 +18,14 @@ int probe_contract_read(const char *path, struct weir__contract **contract)
 
     if (document == NULL) {
         cli_say(&cli_probe, "--contract: %s: nothing was done", error.text);
-        return CLI_USAGE;
+        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
     }
     *contract = weir__contract_new(document, &error);
     json_decref(document);
     if (*contract != NULL)
         return 0;
     cli_say(&cli_probe, "--contract: %s: %s: nothing was done", path, error.text);
-    return CLI_USAGE;
+    return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
 }
 
 static json_t *findings_json(const struct weir__findings *findings)
@@ -46,10 +46,12 @@ int probe_contract_hold(const struct weir__contract *contract, const char *path,
     struct weir__findings findings = {0};
     struct weir_error error = {.text = "no memory for what was found"};
     int status = weir__contract_check(contract, report, &findings, &error);
-    json_t *file = json_string(path), *member;
+    json_t *file = weir__tree_bytes(path), *member;
 
-    if (file == NULL) /* a name that is no text */
+    if (json_is_object(file)) { /* a name that is not UTF-8 */
+        json_decref(file);
         file = json_null();
+    }
     member = json_pack("{s:o, s:b, s:I, s:o}", "file", file, "ok", findings.count == 0, "count",
                        (json_int_t)findings.count, "findings", findings_json(&findings));
     if (status == 0 && json_object_set_new(report, "contract", member) == 0)

@@ -96,7 +96,7 @@ int weir__probe_sign(json_t *report)
     json_t *essence = weir__probe_essence(report);
     char hex[WEIR__DIGEST_SIZE];
     size_t length;
-    char *text = weir__canonical_text(essence, &length);
+    char *text = essence != NULL ? weir__canonical_text(essence, &length) : NULL;
 
     json_decref(essence);
     if (text == NULL)

@@ -39,6 +39,7 @@ struct weir__probe {
     struct task *tasks;
     size_t running; /* tasks, and 1 while the probe itself starts some */
     int over, cancelled;
+    int no_memory; /* sticky: what was found is not all that there is */
 };
 
 /* One program that runs for the probe. */
@@ -115,8 +116,9 @@ static void end_run(const struct task *task)
         weir__tool_take_end(task->tool, task->candidate, task->probe->environment);
 }
 
-static void complain(struct task *task, const char *text)
+static void complain(struct task *task, const char *text, int is_memory)
 {
+    task->probe->no_memory |= is_memory;
     if (task->tool != NULL)
         weir__tool_problem(task->tool, task->candidate,
                            task->run != NULL ? task->run->label : "which", "%s", text);
@@ -135,7 +137,7 @@ static void be_done(weir_run_t *run, const struct weir_result *result,
 
     task->handle = run;
     if (error != NULL)
-        complain(task, error->text);
+        complain(task, error->text, error->status == WEIR_ERR_NOMEM);
     else
         take(task, result);
     if (task->tool != NULL && task->run != NULL)
@@ -175,7 +177,7 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     if (given.run != NULL && given.run->variable != NULL)
         variables = with_variable(probe->environment, given.run->variable);
     if (task == NULL || variables == NULL) {
-        complain(&given, error.text);
+        complain(&given, error.text, 1);
         free(task);
         return;
     }
@@ -202,7 +204,7 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
         given.tool->candidates.items[given.candidate].running++;
     if (task->handle != NULL)
         return;
-    complain(task, error.text);
+    complain(task, error.text, error.status == WEIR_ERR_NOMEM);
     task_free(task);
     probe->running--; /* whoever starts something is still there */
 }
@@ -285,7 +287,7 @@ static void go_on(struct weir__probe *probe)
         struct weir__tool *tool = &probe->tools[i];
 
         if (weir__tool_begin(tool, probe->options.detectors[i], probe->environment) < 0)
-            weir__tool_problem(tool, WEIR__NO_CANDIDATE, NULL, "memory is short");
+            probe->no_memory = 1;
         else
             start_detector(probe, tool);
     }
@@ -410,7 +412,7 @@ json_t *weir__probe_report(const struct weir__probe *probe)
     json_t *report, *activation;
     char started_at[WEIR__TIME_SIZE];
 
-    if (!weir__context_is_done(probe->weir, &probe->over))
+    if (!weir__context_is_done(probe->weir, &probe->over) || probe->no_memory)
         return NULL;
     weir__clock_format(probe->started_wall_ns, started_at);
     activation = probe->options.activate != NULL
@@ -424,9 +426,14 @@ json_t *weir__probe_report(const struct weir__probe *probe)
                   (double)((probe->ended_ns - probe->started_ns) / 1000) / 1000.0, "host",
                   host_json(probe), "environment", weir__environment_json(probe->environment),
                   "activation", activation, "tools", tools_json(probe));
+    if (report == NULL)
+        return NULL;
     /* What was not looked at has no fingerprint. */
-    if ((probe->options.activate != NULL && probe->activation.after == NULL)
-        || weir__probe_sign(report) < 0)
+    if (probe->options.activate != NULL && probe->activation.after == NULL) {
         weir__tree_set(&report, "fingerprint", json_null());
+    } else if (weir__probe_sign(report) < 0) {
+        json_decref(report);
+        return NULL;
+    }
     return report;
 }

@@ -72,6 +72,15 @@ static int take_length(struct compiler *compiler, struct check *check)
     return 0;
 }
 
+/* A failure of what a keyword's value is made into. */
+static int refuse(struct compiler *compiler, const struct check *check,
+                  const struct weir_error *why)
+{
+    if (why->status == WEIR_ERR_NOMEM)
+        return weir__fail(compiler->error, WEIR_ERR_NOMEM, 0, "no memory for a schema");
+    return weir__check_fail(compiler, check, "%s", why->text);
+}
+
 static int take_pattern(struct compiler *compiler, struct check *check)
 {
     struct weir_error why = {0};
@@ -80,7 +89,7 @@ static int take_pattern(struct compiler *compiler, struct check *check)
         return wants(compiler, check, "a string");
     check->pattern =
         weir__pattern_new(json_string_value(check->value), json_string_length(check->value), &why);
-    return check->pattern != NULL ? 0 : weir__check_fail(compiler, check, "%s", why.text);
+    return check->pattern != NULL ? 0 : refuse(compiler, check, &why);
 }
 
 static int take_range(struct compiler *compiler, struct check *check)
@@ -90,7 +99,7 @@ static int take_range(struct compiler *compiler, struct check *check)
     if (!is_text(check->value))
         return wants(compiler, check, "a string, as in \">=1.22 <2\"");
     check->range = weir__range_new(json_string_value(check->value), &why);
-    return check->range != NULL ? 0 : weir__check_fail(compiler, check, "%s", why.text);
+    return check->range != NULL ? 0 : refuse(compiler, check, &why);
 }
 
 /* What each means is for who compares: here, that each is a string. */
@@ -270,7 +279,9 @@ static int take_schemas_by_pattern(struct compiler *compiler, struct check *chec
         struct weir_error why = {0};
 
         sub->pattern = weir__pattern_new(sub->key, strlen(sub->key), &why);
-        if (sub->pattern == NULL)
+        if (sub->pattern == NULL && why.status == WEIR_ERR_NOMEM)
+            status = refuse(compiler, check, &why);
+        else if (sub->pattern == NULL)
             status = weir__check_fail(compiler, check, "\"%.60s\" %s", sub->key, why.text);
     }
     return status;
