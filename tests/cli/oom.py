@@ -6,6 +6,7 @@ OOM_EVERY=1 tries each of the first OOM_MOST allocations (400), not a sample of 
 What may come of it: what comes when none fails, or a documented status with a message.  Never another output, a
 crash, a hang, or a process that stays.
 """
+import errno
 import json
 import os
 import random
@@ -184,6 +185,47 @@ def an_allocation_fails_in_pipe_from_a_spec(directory):
     in_both(Trial(os.path.join(directory, "d"), "pipe", "-f", "spec", prepare=prepare))
 
 
+class Probe(Documents):
+    """Looks for a tool of our own.  What its spawner could not start or lost is a problem in the report."""
+    def prepare(self, where):
+        tool = os.path.join(where, "frob")
+        version = {"type": "string", "x-version": ">=1.22 <2", "pattern": "^1[.]"}
+        contract = {"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"tools": {
+            "required": ["frob"], "properties": {"frob": {"properties": {"version": version}}}}}}
+        for name, text in (("frob", '#!/bin/sh\necho "frob version 1.22.3"\n'), ("contract.json", json.dumps(contract)),
+                           ("frob.json", json.dumps({"name": "frob", "argv": [tool, "--version"]}))):
+            with open(os.path.join(where, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        os.chmod(tool, 0o755)
+
+    def run(self, environment):
+        status, out, err = super().run(environment)
+        problems = [problem["text"] for document in (json.loads(out or "{}"),)
+                    for problem in document.get("tools", {}).get("frob", {}).get("problems", [])]
+        if any("weir-spawner died" in text or os.strerror(errno.ENOMEM) in text for text in problems):
+            return 125, b"", b"a problem in the report"
+        return status, out, err
+
+
+def an_allocation_fails_in_probe(directory):
+    in_both(Probe(os.path.join(directory, "d"), "probe", "--json", "--detector", "frob.json", "--only", "frob",
+                  "--contract", "contract.json"))
+
+
+class Logged(Trial):
+    """Reads an audit log in which there is one of every kind."""
+    def prepare(self, where):
+        shutil.copy(self.log, where)
+
+
+def an_allocation_fails_where_an_audit_log_is_read(directory):
+    log = os.path.join(directory, "log")
+    for status in range(3):
+        subprocess.run([WEIR, "run", "--audit", log, "--", "/bin/sh", "-c", f"exit {status}"], check=False)
+    for words in (["verify"], ["show"], ["show", "--outcome", "unfinished"]):
+        fail_each(Logged(os.path.join(directory, "d"), "audit", *words, "log", log=log, errors={2, 125}), "weir")
+
+
 MAP_ERRORS = {3, 4, 5, 125}  # 3: its spawner dies with a worker again and again
 RECORDS = b"".join(b'{"n":%d}\n' % n for n in range(40))
 
@@ -299,6 +341,8 @@ run_cases([made(case) for case in (
     an_allocation_fails_in_run_with_a_large_request,
     an_allocation_fails_in_pipe,
     an_allocation_fails_in_pipe_from_a_spec,
+    an_allocation_fails_in_probe,
+    an_allocation_fails_where_an_audit_log_is_read,
     an_allocation_fails_in_map,
     an_allocation_fails_in_map_with_dead_letters_and_a_report,
     an_allocation_fails_in_map_by_calls,
