@@ -142,8 +142,7 @@ static int read_large(struct weir__message *message)
     return 0;
 }
 
-int weir__message_receive(int socket, struct weir__message *message, int flags,
-                          struct weir_error *error)
+int weir__message_receive(int socket, struct weir__message *message, int flags)
 {
     union {
         struct cmsghdr align;
@@ -163,11 +162,8 @@ int weir__message_receive(int socket, struct weir__message *message, int flags,
     do
         count = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
     while (count < 0 && errno == EINTR);
-    if (count <= 0) {
-        if (count == 0 || errno == ECONNRESET)
-            return 0;
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot receive a message");
-    }
+    if (count <= 0)
+        return count == 0 || errno == ECONNRESET ? 0 : -errno;
     take_fds(&header, message);
     message->length = (size_t)count;
     message->datagram[count] = '\0';

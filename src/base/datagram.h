@@ -38,12 +38,11 @@ struct weir__message {
     char datagram[WEIR__DATAGRAM + 1];
 };
 
-/* Receives one message.  Returns 1, 0 at the end (the peer is gone), or a
- * negative status.  A reset connection is an end too.  With MSG_DONTWAIT and
- * nothing there: SYSTEM with EAGAIN.  Takes memory only for what is larger than a
- * datagram: where it cannot be had the message is unreadable.  Errors: SYSTEM. */
-int weir__message_receive(int socket, struct weir__message *message, int flags,
-                          struct weir_error *error);
+/* Receives one message.  Returns 1, 0 at the end (the peer is gone), or a negative errno:
+ * -EAGAIN with MSG_DONTWAIT when there is none.  A reset connection counts as an end.
+ * Allocates only for a message that is larger than a datagram; without memory for it the
+ * message is unreadable. */
+int weir__message_receive(int socket, struct weir__message *message, int flags);
 
 /* Frees the text and closes the descriptors that are not -1. */
 void weir__message_clear(struct weir__message *message);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #ifdef HAVE_PWRITEV2
@@ -91,10 +92,7 @@ int weir__fd_is_same(int a, int b)
 
 void weir__fd_set_nonblocking(int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags >= 0 && !(flags & O_NONBLOCK))
-        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    ioctl(fd, FIONBIO, &(int){1}); /* fcntl(2) would take two calls */
 }
 
 int weir__fd_reopen(int fd, int flags)

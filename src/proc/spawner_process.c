@@ -145,7 +145,7 @@ static int meet(struct weir__helper *helper, pid_t parent)
     do
         ready = poll(&from, 1, START_MS);
     while (ready < 0 && errno == EINTR);
-    if (ready > 0 && weir__message_receive(helper->socket, &message, MSG_DONTWAIT, NULL) > 0) {
+    if (ready > 0 && weir__message_receive(helper->socket, &message, MSG_DONTWAIT) > 0) {
         json_t *hello = weir__json_parse(message.text, message.length, 0, NULL);
 
         helper->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
@@ -378,7 +378,7 @@ static int drop_answers(const struct weir__helper *helper)
     struct weir__message message;
     int status, came = -1;
 
-    while ((status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT, NULL)) > 0) {
+    while ((status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT)) > 0) {
         weir__message_clear(&message);
         came = 1;
     }

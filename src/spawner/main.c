@@ -168,10 +168,9 @@ static int do_request(struct weir__message *message)
 static int serve(void)
 {
     struct weir__message message;
-    struct weir_error error;
     int status;
 
-    while ((status = weir__message_receive(HOST_SOCKET, &message, MSG_DONTWAIT, &error)) > 0) {
+    while ((status = weir__message_receive(HOST_SOCKET, &message, MSG_DONTWAIT)) > 0) {
         int was_read = do_request(&message);
 
         weir__message_clear(&message);
@@ -180,7 +179,7 @@ static int serve(void)
             return 0;
         }
     }
-    return status < 0 && error.sys_errno == EAGAIN;
+    return status == -EAGAIN;
 }
 
 /* Our parent, at the start, is the host.  Its death tells even where a copy that

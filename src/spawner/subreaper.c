@@ -140,16 +140,16 @@ static void note(pid_t pid)
 static void refresh(void)
 {
     char text[4096];
+    off_t at = 0;
     ssize_t count = 0;
     pid_t pid = 0;
     int pages = 0;
 
     reads_left = READS_A_LOOK;
     has_more = 0;
-    if (lseek(children_fd, 0, SEEK_SET) < 0)
-        return;
-    while (pages < PAGES_A_LOOK && (count = read(children_fd, text, sizeof text)) > 0) {
+    while (pages < PAGES_A_LOOK && (count = pread(children_fd, text, sizeof text, at)) > 0) {
         pages++;
+        at += count;
         for (ssize_t i = 0; i < count; i++) {
             if (isdigit((unsigned char)text[i])) {
                 pid = pid * 10 + (text[i] - '0');

@@ -3,6 +3,7 @@
 #include <weir/text.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +48,11 @@ struct weir_decoder {
     size_t held_length;
     struct weir__buffer guess;
     size_t guess_valid; /* leading bytes of guess that are whole characters */
-    char out[OUT_SIZE];
     size_t out_length;
     weir_text_sink sink; /* of the call being served */
     void *context;
     struct weir_error *error;
+    char out[OUT_SIZE]; /* last: it is not cleared */
 };
 
 struct span {
@@ -549,11 +550,12 @@ weir_decoder *weir_decoder_new(const char *charset, enum weir_on_error on_error,
                    (int)on_error);
         return NULL;
     }
-    decoder = calloc(1, sizeof *decoder);
+    decoder = malloc(sizeof *decoder);
     if (decoder == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a decoder");
         return NULL;
     }
+    memset(decoder, 0, offsetof(struct weir_decoder, out));
     decoder->on_error = on_error;
     if (set_up(decoder, charset, fallback, error) < 0) {
         free(decoder);

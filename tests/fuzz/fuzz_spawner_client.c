@@ -18,7 +18,7 @@ static void forget(const struct pretend *pretend)
 {
     struct weir__message message;
 
-    while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT, NULL) > 0)
+    while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT) > 0)
         weir__message_clear(&message);
 }
 

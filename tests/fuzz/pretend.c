@@ -130,7 +130,7 @@ static void request_came(void *data, int bits)
     struct weir__message message;
 
     (void)bits;
-    while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT, NULL) > 0) {
+    while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT) > 0) {
         json_t *asked = json_loadb(message.text, message.length, 0, NULL);
         const char *op = json_string_value(json_object_get(asked, "op"));
         json_int_t id = json_integer_value(json_object_get(asked, "job"));

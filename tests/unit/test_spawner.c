@@ -45,7 +45,7 @@ static json_t *hear(int spawner)
     struct weir__message message;
     json_t *answer;
 
-    if (!await_readable(spawner) || weir__message_receive(spawner, &message, 0, NULL) != 1)
+    if (!await_readable(spawner) || weir__message_receive(spawner, &message, 0) != 1)
         return NULL;
     answer = json_loads(message.text, 0, NULL);
     weir__message_clear(&message);
