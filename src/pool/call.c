@@ -1,5 +1,6 @@
-/* One call: how it moves through its states, and what its owner hears. */
 #include "config.h"
+
+#include "pool/call.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -9,7 +10,8 @@
 
 #include "base/clock.h"
 #include "base/printable.h"
-#include "pool/pool.h"
+#include "pool/call_queue.h"
+#include "pool/worker_calls.h"
 
 enum { KILLS_OF_POISON = 2 };
 
@@ -31,7 +33,7 @@ void weir__call_unref(struct weir_call *call)
 
 /* --- Its outcome ----------------------------------------------------------- */
 
-static void tell(struct weir_call *call)
+static void report_outcome(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
 
@@ -49,21 +51,18 @@ static void tell(struct weir_call *call)
 static void end(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
-    struct weir__kind *kind = call->kind;
 
     weir__queue_remove(call);
-    if (call->peer != NULL)
-        weir__peer_remove(call->peer, call);
+    weir__peer_remove(call);
     call->state = WEIR__CALL_OVER;
     pool->calls++;
     pool->alive--;
+    pool->stale |= WEIR__STALE_CALLS;
     weir__alarms_leave(&pool->alarms, &call->deadline);
     weir__alarms_leave(&pool->alarms, &call->ladder);
-    tell(call);
+    report_outcome(call);
     call->pool = NULL;
     weir__call_unref(call);
-    if (kind != NULL)
-        weir__dispatch(kind);
 }
 
 static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code,
@@ -74,7 +73,7 @@ static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code
     char message[600];
 
     if (call->life.over)
-        return; /* it has been told */
+        return; /* its owner has one already */
     weir__sentence_list(message, sizeof message, format, args);
     reply->outcome = outcome;
     reply->code = code;
@@ -109,9 +108,9 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
         end(call);
         return;
     }
-    /* Its owner does not know it yet: told from the loop. */
-    if (call->peer != NULL)
-        weir__peer_remove(call->peer, call);
+    /* Its owner does not have it yet: the loop reports it. */
+    weir__queue_remove(call);
+    weir__peer_remove(call);
     call->is_decided = 1;
     weir__queue_append(&call->pool->decided, call);
     weir__alarm_set(&call->pool->alarms, &call->deadline, 0);
@@ -159,14 +158,13 @@ void weir__call_answer(struct weir_call *call, const struct weir__news *news)
     end(call);
 }
 
-void weir__call_lost(struct weir_call *call, const struct weir__peer *peer, int unread,
-                     const char *how)
+void weir__call_lost(struct weir_call *call, int unread, const char *how)
 {
     if (call->asked == WEIR__ASKED_CANCEL || call->life.over) {
         weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the worker %s", how);
         return;
     }
-    call->kills += !unread && !peer->is_our_end;
+    call->kills += !unread && !call->peer->is_our_end;
     if (!unread && (call->idempotent < 0 || call->has_streamed)) {
         weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006, "the worker %s while it had the call",
                           how);
@@ -174,8 +172,10 @@ void weir__call_lost(struct weir_call *call, const struct weir__peer *peer, int 
         weir__call_decide(call, WEIR_CALL_POISON, -33008,
                           "poison: the call has ended %u workers; the last %s", call->kills, how);
     } else {
-        weir__peer_remove(call->peer, call);
-        weir__dispatch_again(call);
+        weir__peer_remove(call);
+        call->state = WEIR__CALL_QUEUED;
+        weir__queue_line_up(call);
+        call->pool->stale |= WEIR__STALE_UNSORTED;
     }
 }
 
@@ -186,7 +186,7 @@ static int64_t in_ms(int64_t ms)
     return weir__clock_ns() + ms * 1000000;
 }
 
-/* It is with a worker: that is asked to let go of it. */
+/* Asks its worker to let go of it. */
 static void ask_worker(struct weir_call *call)
 {
     struct weir__peer *peer = call->peer;
@@ -241,7 +241,7 @@ void weir__call_ask(struct weir_call *call, enum weir__asked asked)
         set_outcome(call, WEIR_CALL_DEADLINE, -33001, "its time was over");
     atomic_fetch_add(&call->refs, 1);
     if (asked != WEIR__ASKED_CANCEL)
-        tell(call);
+        report_outcome(call);
     if (was_sent && call->state == WEIR__CALL_SENT)
         ask_worker(call);
     weir__call_unref(call);
@@ -286,7 +286,7 @@ static void keep(struct weir_call *call, struct weir__slice bytes)
 void weir__call_value(struct weir_call *call, struct weir__slice value)
 {
     if (call->state != WEIR__CALL_SENT || call->life.over)
-        return; /* nobody wants it any more */
+        return; /* its owner has the outcome already */
     if (!call->has_output) {
         broke_rule(call, "a value, and the function has no output stream");
         return;

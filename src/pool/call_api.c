@@ -1,5 +1,7 @@
-/* A call's owner: starts it, feeds it, takes from it, waits for it, frees it. */
+/* The owner's side of a call: start it, send and take values, wait, free. */
 #include "config.h"
+
+#include "pool/call_api.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +9,15 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "pool/pool.h"
 #include "base/utf8.h"
+#include "pool/call.h"
+#include "pool/dispatch.h"
+#include "pool/pool.h"
+#include "pool/worker_calls.h"
 
 enum { LONGEST_METHOD = 128 };
 
-/* --- What a life asks for -------------------------------------------------- */
+/* --- Operations -------------------------------------------------- */
 
 static void abandon(struct weir__life *life)
 {
@@ -27,7 +32,7 @@ static void abandon(struct weir__life *life)
     weir__pool_leave(pool);
 }
 
-static void tell(struct weir__life *life)
+static void call_done(struct weir__life *life)
 {
     struct weir_call *call = (struct weir_call *)life;
 
@@ -43,7 +48,7 @@ static void destroy(struct weir__life *life)
 static const struct weir__life_ops life_ops = {
     .noun = "the call",
     .abandon = abandon,
-    .tell = tell,
+    .tell = call_done,
     .destroy = destroy,
 };
 
@@ -133,7 +138,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     return call;
 }
 
-/* What cannot be is known before there is anything to clean up. */
+/* Everything that can fail comes first. */
 static int begin(void *data)
 {
     struct weir_call *call = data;
@@ -154,8 +159,8 @@ static int begin(void *data)
     if (call->deadline_ns != INT64_MAX)
         weir__alarm_set(&pool->alarms, &call->deadline, call->deadline_ns);
     weir__dispatch_call(call);
-    call->is_starting = 0;
     weir__pool_leave(pool);
+    call->is_starting = 0;
     return 0;
 }
 
@@ -238,19 +243,20 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
 static void do_drop_values(void *data)
 {
     struct weir_call *call = data;
+    struct weir_pool *pool = call->pool;
     struct weir__value *value;
 
     call->drops_values = 1;
-    if (call->state != WEIR__CALL_OVER)
-        weir__pool_enter(call->pool);
+    if (pool != NULL)
+        weir__pool_enter(pool);
     while ((value = call->values) != NULL) {
         call->values = value->next;
         free(value);
         weir__call_consumed(call);
     }
     call->last_value = &call->values;
-    if (call->state != WEIR__CALL_OVER)
-        weir__pool_leave(call->pool);
+    if (pool != NULL)
+        weir__pool_leave(pool);
 }
 
 int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_error *error)
@@ -462,7 +468,7 @@ static void do_end(void *data)
     call->input_error = ending->error;
     ending->error = NULL;
     if (call->state != WEIR__CALL_SENT)
-        return; /* said when it is sent, or not at all */
+        return; /* it goes out after the call, if that is sent */
     call->sender.is_closed = true;
     weir__pool_enter(pool);
     if (call->peer->ear.dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "pool/pool.h"
+#include "pool/call_queue.h"
 #include "proc/context.h"
 #include "rpc/rpc_write.h"
 #include "text/lines.h"

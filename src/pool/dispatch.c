@@ -1,12 +1,9 @@
-/* Which worker gets which call, and when.
- *
- * A call goes to the queue of its kind, and a worker that has room pulls the first.  The
- * calls of several connections stand there in turn: each is numbered one after the last
- * of its own connection, or after the one that was sent last, and stands by its number.
- * A call that has killed a worker is a suspect: it goes to one that has nothing else,
- * and nothing else goes there meanwhile, so that a second death is its own.
- */
+/* A worker that has room pulls the first call of its kind's queue.  A call that has killed a
+ * worker goes to a worker that has no other call, and nothing else goes there meanwhile: a
+ * second death is then its own. */
 #include "config.h"
+
+#include "pool/dispatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,89 +12,14 @@
 #include <weir/lines.h>
 
 #include "base/clock.h"
-#include "pool/pool.h"
+#include "pool/call.h"
+#include "pool/call_queue.h"
+#include "pool/worker_group.h"
+#include "pool/worker_calls.h"
 
-enum { LOOKED_AT = 4096 }; /* calls, for one that makes room */
+enum { LOOKED_AT = 4096 }; /* calls, to find one that makes room */
 
-/* --- Queues ---------------------------------------------------------------- */
-
-static void count(struct weir_call *call, int one)
-{
-    if (call->queue == &call->pool->decided)
-        return;
-    call->pool->queued += (size_t)one;
-    if (call->flow != NULL)
-        call->flow->queued += (size_t)one;
-}
-
-static void insert(struct weir__call_queue *queue, struct weir_call *call, struct weir_call *before)
-{
-    call->queue = queue;
-    call->next = before;
-    call->previous = before != NULL ? before->previous : queue->last;
-    if (call->previous != NULL)
-        call->previous->next = call;
-    else
-        queue->first = call;
-    if (before != NULL)
-        before->previous = call;
-    else
-        queue->last = call;
-    count(call, 1);
-}
-
-void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call)
-{
-    insert(queue, call, NULL);
-}
-
-void weir__queue_remove(struct weir_call *call)
-{
-    struct weir__call_queue *queue = call->queue;
-
-    if (queue == NULL)
-        return;
-    if (call->previous != NULL)
-        call->previous->next = call->next;
-    else
-        queue->first = call->next;
-    if (call->next != NULL)
-        call->next->previous = call->previous;
-    else
-        queue->last = call->previous;
-    count(call, -1);
-    call->queue = NULL;
-    call->next = call->previous = NULL;
-}
-
-/* --- Turns ----------------------------------------------------------------- */
-
-struct weir__flow *weir__flow_new(const struct weir_pool *pool)
-{
-    return calloc(1, sizeof(struct weir__flow) + pool->kind_count * sizeof(uint64_t));
-}
-
-static void take_turn(struct weir_call *call)
-{
-    struct weir__kind *kind = call->kind;
-    uint64_t *last = call->flow != NULL ? &call->flow->turns[kind->number] : &kind->own_turn;
-
-    if (call->turn == 0)
-        call->turn = *last = (*last > kind->turn ? *last : kind->turn) + 1;
-}
-
-/* Puts it into the queue of its kind, where its turn is. */
-static void line_up(struct weir_call *call)
-{
-    struct weir__call_queue *queue = &call->kind->queue;
-    struct weir_call *before = queue->first;
-
-    if (queue->last == NULL || queue->last->turn <= call->turn)
-        before = NULL;
-    while (before != NULL && before->turn <= call->turn)
-        before = before->next;
-    insert(queue, call, before);
-}
+/* --- Room in the queues ---------------------------------------------------- */
 
 /* The newest call of the connection that has most in a queue, and more than this one's will. */
 static struct weir_call *find_greedier(const struct weir__call_queue *queue,
@@ -114,13 +36,15 @@ static struct weir_call *find_greedier(const struct weir__call_queue *queue,
     return found;
 }
 
-/* Whether there is room in the queues for one more call.  One that is full of another
- * connection's makes some. */
+/* Whether there is room in the queues for one more call.  Calls that workers have room for
+ * leave first; then a call of the connection that has most of a queue makes way. */
 static int has_room(const struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
     struct weir_call *found = NULL;
 
+    if (pool->queued >= pool->options.max_queue && pool->stale & WEIR__STALE_CALLS)
+        weir__dispatch(pool);
     if (pool->queued < pool->options.max_queue)
         return 1;
     if (call->flow == NULL || call->flow->queued * 2 + 1 >= pool->queued)
@@ -137,13 +61,28 @@ static int has_room(const struct weir_call *call)
     return pool->queued < pool->options.max_queue;
 }
 
-static void refuse(struct weir_call *call)
+static void refuse_closing(struct weir_call *call)
 {
-    weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
-                      "the queue is full: %zu calls wait for a worker", call->pool->queued);
+    weir__call_decide(call, WEIR_CALL_REFUSED, -33005, "the pool is closing");
 }
 
-/* --- Whose is it? ---------------------------------------------------------- */
+/* Puts a call into its kind's queue, or among those whose kind is not known. */
+static void wait_in_queue(struct weir_call *call)
+{
+    int room = has_room(call);
+
+    if (call->pool->state != WEIR__POOL_OPEN) /* the owner of one that made room has closed it */
+        refuse_closing(call);
+    else if (!room)
+        weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
+                          "the queue is full: %zu calls wait for a worker", call->pool->queued);
+    else if (call->kind != NULL)
+        weir__queue_line_up(call);
+    else
+        weir__queue_append(&call->pool->unsorted, call);
+}
+
+/* --- Which kind? ------------------------------------------------------------ */
 
 /* The function that is meant: a batch of calls names it in its params.  NULL: it is
  * of the protocol, and not to be called. */
@@ -268,7 +207,7 @@ static int sort(struct weir_call *call)
     return -1;
 }
 
-/* --- Who takes it? --------------------------------------------------------- */
+/* --- Which worker? ---------------------------------------------------------- */
 
 static struct weir__peer *pick(const struct weir__kind *kind, const struct weir_call *call)
 {
@@ -337,78 +276,65 @@ static void send(struct weir__peer *peer, struct weir_call *call)
     weir__peer_give(peer);
 }
 
-static void give(struct weir_call *call)
+static void send_or_queue(struct weir_call *call)
 {
     struct weir__peer *peer = pick(call->kind, call);
 
-    take_turn(call);
+    weir__queue_take_turn(call);
     if (call->kind->queue.first == NULL && peer != NULL)
         send(peer, call);
     else if (call->kind->is_down)
         no_worker(call, call->kind);
-    else if (!has_room(call))
-        refuse(call);
     else
-        line_up(call);
+        wait_in_queue(call);
 }
 
 void weir__dispatch_call(struct weir_call *call)
 {
-    struct weir_pool *pool = call->pool;
-
-    if (pool->state != WEIR__POOL_OPEN) {
-        weir__call_decide(call, WEIR_CALL_REFUSED, -33005, "the pool is closing");
+    if (call->pool->state != WEIR__POOL_OPEN) {
+        refuse_closing(call);
         return;
     }
     switch (sort(call)) {
     case 1:
-        give(call);
+        send_or_queue(call);
         break;
     case 0:
-        if (!has_room(call))
-            refuse(call);
-        else
-            weir__queue_append(&pool->unsorted, call);
+        wait_in_queue(call);
         break;
     default:
         break;
     }
 }
 
-void weir__dispatch_again(struct weir_call *call)
+void weir__dispatch(struct weir_pool *pool)
 {
-    call->state = WEIR__CALL_QUEUED;
-    line_up(call);
-    if (call->kind->is_down)
-        no_worker(call, call->kind);
-}
+    for (size_t i = 0; i < pool->kind_count; i++) {
+        struct weir__kind *kind = &pool->kinds[i];
+        struct weir_call *call;
+        struct weir__peer *peer;
 
-void weir__dispatch(struct weir__kind *kind)
-{
-    struct weir_call *call;
-    struct weir__peer *peer;
-
-    while ((call = kind->queue.first) != NULL && (peer = pick(kind, call)) != NULL) {
-        weir__queue_remove(call);
-        send(peer, call);
+        while ((call = kind->queue.first) != NULL && (peer = pick(kind, call)) != NULL) {
+            weir__queue_remove(call);
+            send(peer, call);
+        }
     }
 }
 
 void weir__dispatch_sort(struct weir_pool *pool)
 {
-    struct weir__call_queue waiting = pool->unsorted;
     struct weir_call *call;
 
-    /* Those that must go on waiting come behind this one. */
+    pool->sorting = pool->unsorted;
     pool->unsorted = (struct weir__call_queue){0};
-    for (call = waiting.first; call != NULL; call = call->next)
-        call->queue = &waiting;
-    while ((call = waiting.first) != NULL) {
+    for (call = pool->sorting.first; call != NULL; call = call->next)
+        call->queue = &pool->sorting;
+    while ((call = pool->sorting.first) != NULL) {
         weir__queue_remove(call);
         switch (sort(call)) {
         case 1:
-            take_turn(call);
-            line_up(call);
+            weir__queue_take_turn(call);
+            weir__queue_line_up(call);
             break;
         case 0:
             weir__queue_append(&pool->unsorted, call);
@@ -417,11 +343,8 @@ void weir__dispatch_sort(struct weir_pool *pool)
             break;
         }
     }
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        struct weir__kind *kind = &pool->kinds[i];
-
-        while (kind->is_down && (call = kind->queue.first) != NULL)
-            no_worker(call, kind);
-        weir__dispatch(kind);
-    }
+    for (size_t i = 0; i < pool->kind_count; i++)
+        while (pool->kinds[i].is_down && (call = pool->kinds[i].queue.first) != NULL)
+            no_worker(call, &pool->kinds[i]);
+    weir__dispatch(pool);
 }

@@ -1,4 +1,3 @@
-/* A pool as a whole: opened, drained, closed. */
 #include "config.h"
 
 #include "pool/pool.h"
@@ -8,6 +7,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pool/call.h"
+#include "pool/dispatch.h"
+#include "pool/worker_group.h"
+#include "pool/pool_options.h"
+#include "pool/pool_worker.h"
+#include "pool/wait_ready.h"
 
 /* --- Around everything ----------------------------------------------------- */
 
@@ -52,7 +57,7 @@ static void destroy(struct weir_pool *pool)
     free(pool);
 }
 
-/* No calls any more, and workers are to be none. */
+/* There are no calls any more: all workers end. */
 static void end_workers(struct weir_pool *pool)
 {
     pool->state = WEIR__POOL_ENDING;
@@ -76,19 +81,47 @@ static void look_at_end(struct weir_pool *pool)
         weir__context_done(pool->weir, &pool->gone);
 }
 
+/* Does what follows from all that has changed.  Callbacks change more meanwhile. */
+static void settle(struct weir_pool *pool)
+{
+    unsigned stale;
+
+    while ((stale = pool->stale) != 0) {
+        pool->stale = 0;
+        for (size_t i = 0; i < pool->kind_count && stale & WEIR__STALE_WORKERS; i++)
+            weir__kind_tend(&pool->kinds[i], NULL);
+        if (stale & WEIR__STALE_UNSORTED)
+            weir__dispatch_sort(pool);
+        else if (stale & WEIR__STALE_CALLS)
+            weir__dispatch(pool);
+        if (stale & WEIR__STALE_WAITS)
+            weir__pool_look(pool);
+    }
+    flush_all(pool);
+}
+
 void weir__pool_leave(struct weir_pool *pool)
 {
     if (pool->holds > 1) {
         pool->holds--;
         return;
     }
-    flush_all(pool);
-    if (pool->state != WEIR__POOL_OPEN)
-        look_at_end(pool);
+    do {
+        settle(pool);
+        if (pool->state != WEIR__POOL_OPEN)
+            look_at_end(pool);
+    } while (pool->stale != 0);
     pool->holds--;
     if (pool->freed && pool->state == WEIR__POOL_ENDING && !has_peers(pool))
         destroy(pool);
 }
+
+static const struct weir__peer_ops peer_ops = {
+    .begin = weir__pool_enter,
+    .end = weir__pool_leave,
+    .on_ready = weir__kind_greeted,
+    .on_lost = weir__kind_lost,
+};
 
 static void alarms_begin(void *context)
 {
@@ -119,6 +152,13 @@ static void passer_is_empty(void *owner)
     (void)owner;
 }
 
+static void restart_is_due(void *owner)
+{
+    struct weir_pool *pool = owner;
+
+    pool->stale |= WEIR__STALE_WORKERS;
+}
+
 static void drain_is_over(void *owner);
 
 static int begin(struct weir_pool *pool, struct weir_error *error)
@@ -140,7 +180,7 @@ static int begin(struct weir_pool *pool, struct weir_error *error)
     for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
         struct weir__kind *kind = &pool->kinds[i];
 
-        kind->restart = (struct weir__alarm){.ring = weir__kind_restart_due, .owner = kind};
+        kind->restart = (struct weir__alarm){.ring = restart_is_due, .owner = pool};
         status = weir__alarms_join(&pool->alarms, error);
         if (status == 0)
             status = weir__kind_tend(kind, error);
@@ -180,6 +220,7 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
         return NULL;
     }
     pool->weir = weir;
+    pool->peer_ops = &peer_ops;
     pool->passer.fd = -1;
     opening.status = weir__pool_options_copy(pool, options, &why);
     if (opening.status < 0) {
@@ -203,10 +244,11 @@ static void ask_queue(struct weir__call_queue *queue)
         weir__call_ask(queue->first, WEIR__ASKED_CANCEL);
 }
 
-/* Everything that is not over is cancelled. */
+/* Cancels every call that is not over. */
 static void cancel_all(struct weir_pool *pool)
 {
     ask_queue(&pool->unsorted);
+    ask_queue(&pool->sorting);
     for (size_t i = 0; i < pool->kind_count; i++) {
         ask_queue(&pool->kinds[i].queue);
         for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
@@ -279,7 +321,7 @@ void weir__pool_start_close(struct weir_pool *pool)
     weir__context_do(pool->weir, do_close, &drain);
 }
 
-/* All calls are over, whatever their workers do. */
+/* Ends all calls, whatever their workers do. */
 static void end_calls(struct weir_pool *pool)
 {
     if (pool->state == WEIR__POOL_OPEN)
@@ -289,14 +331,14 @@ static void end_calls(struct weir_pool *pool)
         for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
             for (size_t slot = 0; slot < peer->slot_count; slot++)
                 if (peer->slots[slot] != NULL)
-                    weir__call_lost(peer->slots[slot], peer, 0, "was ended with its pool");
+                    weir__call_lost(peer->slots[slot], 0, "was ended with its pool");
     while (pool->decided.first != NULL)
         weir__call_deadline(pool->decided.first);
     pool->state = WEIR__POOL_ENDING;
 }
 
-/* Nothing can be waited for: everything ends here and now.  The pool itself is freed
- * when the last of its workers is gone. */
+/* Inside a callback nothing can be waited for: everything ends at once.  The pool itself is
+ * freed when the last of its workers is gone. */
 static void end_at_once(void *data)
 {
     struct weir_pool *pool = data;
@@ -340,7 +382,7 @@ void weir_pool_close(weir_pool_t *pool, int64_t drain_ms)
     weir__context_do(pool->weir, do_destroy, pool);
 }
 
-/* The context is closed: what runs in it ends with its grace, by the spawner. */
+/* The context is closed: the spawner stops what runs in it. */
 static void free_member(struct weir__member *member)
 {
     struct weir_pool *pool = (struct weir_pool *)member;
@@ -358,11 +400,10 @@ static void do_replace(void *data)
     struct weir_pool *pool = data;
 
     weir__pool_enter(pool);
-    for (size_t i = 0; i < pool->kind_count; i++) {
+    for (size_t i = 0; i < pool->kind_count; i++)
         for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
             peer->is_old = 1;
-        weir__kind_tend(&pool->kinds[i], NULL);
-    }
+    pool->stale |= WEIR__STALE_WORKERS;
     weir__pool_leave(pool);
 }
 

@@ -1,5 +1,6 @@
-/* A pool's own copy of what it was asked. */
 #include "config.h"
+
+#include "pool/pool_options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include <weir/lines.h>
 
 #include "base/error.h"
-#include "pool/pool.h"
 #include "proc/command.h"
 
 void weir_pool_options_init(struct weir_pool_options *options)

@@ -1,7 +1,7 @@
-/* One worker of a pool: from its start to its end.  The states are drawn in pool.h. */
 #include "config.h"
 
-#include <stdarg.h>
+#include "pool/pool_worker.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +9,15 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/printable.h"
 #include "base/process_tree.h"
-#include "pool/pool.h"
+#include "pool/call.h"
+#include "pool/worker_calls.h"
 
 enum {
     LOST_MS = 50,   /* how long to wait for the exit of one that closed its output */
     DRAIN_MS = 100, /* how long others may hold the outputs of one that is gone */
     STDERR_KEPT = 4096,
-    KEPT_ROOM = 4096, /* of buffers, while nothing is in them */
-    FIRST_SLOTS = 8,
+    KEPT_ROOM = 4096, /* of an empty output buffer */
 };
 
 static struct weir_pool *pool_of(const struct weir__peer *peer)
@@ -31,94 +30,6 @@ pid_t weir__peer_pid(const struct weir__peer *peer)
     return peer->greeting.pid > 0 ? peer->greeting.pid : peer->worker.result.pid;
 }
 
-int weir__peer_listens(const struct weir__peer *peer)
-{
-    return peer->state != WEIR__PEER_ENDING && peer->worker.state != WEIR__WORKER_DYING;
-}
-
-static void set_alarm(struct weir__peer *peer, int64_t ms)
-{
-    weir__alarm_set(&pool_of(peer)->alarms, &peer->alarm, weir__clock_ns() + ms * 1000000);
-}
-
-/* --- Its calls ------------------------------------------------------------- */
-
-struct weir_call *weir__peer_find(const struct weir__peer *peer, int64_t id)
-{
-    struct weir_call *call =
-        peer->slot_count > 0 && id > 0 ? peer->slots[(size_t)id & (peer->slot_count - 1)] : NULL;
-
-    return call != NULL && call->id == id ? call : NULL;
-}
-
-static int grow_slots(struct weir__peer *peer)
-{
-    size_t count = peer->slot_count > 0 ? peer->slot_count * 2 : FIRST_SLOTS;
-    struct weir_call **slots = calloc(count, sizeof(struct weir_call *));
-
-    if (slots == NULL)
-        return WEIR_ERR_NOMEM;
-    for (size_t i = 0; i < peer->slot_count; i++)
-        if (peer->slots[i] != NULL) /* no two meet: they did not in half the room */
-            slots[(size_t)peer->slots[i]->id & (count - 1)] = peer->slots[i];
-    free(peer->slots);
-    peer->slots = slots;
-    peer->slot_count = count;
-    return 0;
-}
-
-/* Ids whose slot is taken are left out: a stream may hold its own for days. */
-int weir__peer_add(struct weir__peer *peer, struct weir_call *call)
-{
-    if (peer->flights * 2 >= peer->slot_count && grow_slots(peer) < 0)
-        return WEIR_ERR_NOMEM;
-    do
-        peer->last_id++;
-    while (peer->slots[(size_t)peer->last_id & (peer->slot_count - 1)] != NULL);
-    call->id = peer->last_id;
-    call->peer = peer;
-    peer->slots[(size_t)call->id & (peer->slot_count - 1)] = call;
-    peer->flights++;
-    pool_of(peer)->running++;
-    return 0;
-}
-
-/* Its input ends; what it has read it finishes, and exits. */
-static void say_goodbye(struct weir__peer *peer)
-{
-    peer->state = WEIR__PEER_ENDING;
-    peer->is_our_end = 1;
-    weir__worker_close_input(&peer->worker);
-    set_alarm(peer, pool_of(peer)->options.interrupt_grace_ms);
-}
-
-void weir__peer_remove(struct weir__peer *peer, struct weir_call *call)
-{
-    peer->slots[(size_t)call->id & (peer->slot_count - 1)] = NULL;
-    peer->flights--;
-    pool_of(peer)->running--;
-    if (peer->suspect == call)
-        peer->suspect = NULL;
-    call->peer = NULL;
-    weir__alarm_clear(&pool_of(peer)->alarms, &call->ladder);
-    if (peer->state == WEIR__PEER_RETIRING && peer->flights == 0)
-        say_goodbye(peer);
-}
-
-/* Those whose first byte is among the last unread ones were never seen. */
-static void settle_calls(struct weir__peer *peer, uint64_t unread, const char *how)
-{
-    uint64_t all = peer->worker.all_sent, read_up_to = unread < all ? all - unread : 0;
-
-    for (size_t i = 0; i < peer->slot_count; i++)
-        if (peer->slots[i] != NULL) {
-            struct weir_call *call = peer->slots[i];
-
-            weir__call_lost(call, peer, call->offset >= read_up_to, how);
-        }
-    weir__dispatch(peer->kind); /* those that go out again: another may have been ready before */
-}
-
 uint64_t weir__peer_rss_kb(const struct weir__peer *peer)
 {
     struct weir__process_stat stat;
@@ -126,45 +37,12 @@ uint64_t weir__peer_rss_kb(const struct weir__peer *peer)
     return weir__process_stat(peer->worker.result.pid, &stat) == 0 ? (uint64_t)stat.resident_kb : 0;
 }
 
-/* It has answered a call: is it time for another one to take its place? */
-void weir__peer_answered(struct weir__peer *peer)
+static void set_alarm(struct weir__peer *peer, int64_t ms)
 {
-    const struct weir_pool_options *options = &pool_of(peer)->options;
-
-    peer->calls++;
-    if (peer->is_old || peer->state != WEIR__PEER_READY)
-        return;
-    if ((options->recycle_calls > 0 && peer->calls >= options->recycle_calls)
-        || (options->recycle_rss_kb > 0 && weir__peer_rss_kb(peer) > options->recycle_rss_kb)) {
-        peer->is_old = 1;
-        weir__kind_tend(peer->kind, NULL);
-    }
+    weir__alarm_set(&pool_of(peer)->alarms, &peer->alarm, weir__clock_ns() + ms * 1000000);
 }
 
-/* --- Bytes for it ---------------------------------------------------------- */
-
-int weir__peer_give(struct weir__peer *peer)
-{
-    struct weir_pool *pool = pool_of(peer);
-    struct weir__buffer *from = &pool->scratch;
-    int status = weir__worker_send(&peer->worker, from->bytes, from->length);
-
-    from->length = 0;
-    if (from->capacity > KEPT_ROOM)
-        weir__buffer_clear(from);
-    if (status < 0) {
-        weir__peer_break(peer, "could not be written to: no memory");
-        return status;
-    }
-    if (!peer->is_dirty) {
-        peer->is_dirty = 1;
-        peer->next_dirty = pool->dirty;
-        pool->dirty = peer;
-    }
-    return 0;
-}
-
-/* A buffer that was large once is not kept for ever. */
+/* A buffer that was large once does not stay large. */
 static void shrink(struct weir__peer *peer)
 {
     if (peer->worker.sending.length == 0 && peer->worker.sending.capacity > KEPT_ROOM)
@@ -182,15 +60,31 @@ void weir__peer_flush(struct weir__peer *peer)
 
 /* --- The end --------------------------------------------------------------- */
 
-static void unhook_dirty(struct weir__peer *peer)
+/* Calls whose first byte is among the last unread ones were not read. */
+static void settle_calls(struct weir__peer *peer, uint64_t unread)
 {
-    struct weir__peer **at = &pool_of(peer)->dirty;
+    uint64_t all = peer->worker.all_sent, read_up_to = unread < all ? all - unread : 0;
 
-    while (*at != NULL && *at != peer)
-        at = &(*at)->next_dirty;
-    if (*at != NULL)
-        *at = peer->next_dirty;
-    peer->is_dirty = 0;
+    for (size_t i = 0; i < peer->slot_count; i++)
+        if (peer->slots[i] != NULL)
+            weir__call_lost(peer->slots[i], peer->slots[i]->offset >= read_up_to, peer->reason);
+}
+
+/* It is out of service, whether or not its process still runs. */
+static void be_lost(struct weir__peer *peer, uint64_t unread)
+{
+    pool_of(peer)->peer_ops->on_lost(peer, peer->was_starting);
+    settle_calls(peer, unread);
+    pool_of(peer)->stale |= WEIR__STALE_WAITS;
+}
+
+/* Its input ends; it finishes what it has read, and exits. */
+static void say_goodbye(struct weir__peer *peer)
+{
+    peer->state = WEIR__PEER_ENDING;
+    peer->is_our_end = 1;
+    weir__worker_close_input(&peer->worker);
+    set_alarm(peer, pool_of(peer)->options.interrupt_grace_ms);
 }
 
 void weir__peer_stop(struct weir__peer *peer, int64_t grace_ms)
@@ -200,23 +94,18 @@ void weir__peer_stop(struct weir__peer *peer, int64_t grace_ms)
     weir__worker_stop(&peer->worker, grace_ms);
 }
 
-void weir__peer_break(struct weir__peer *peer, const char *format, ...)
+void weir__peer_settle(struct weir__peer *peer)
 {
-    int was_starting = peer->state == WEIR__PEER_STARTING || peer->was_starting;
-    uint64_t unwritten = weir__worker_unsent(&peer->worker);
-    va_list args;
+    /* Where it has closed its end of the pipe, that tells how much it has read. */
+    uint64_t unread = peer->worker.has_refused ? peer->worker.left_unread
+                                               : weir__worker_unsent(&peer->worker);
 
-    if (peer->state == WEIR__PEER_ENDING)
-        return;
-    if (peer->worker.has_refused) /* its end of the pipe is closed: nobody reads that any more */
-        unwritten = peer->worker.left_unread;
-    va_start(args, format);
-    weir__sentence_list(peer->reason, sizeof peer->reason, format, args);
-    va_end(args);
-    weir__peer_stop(peer, pool_of(peer)->options.grace_ms);
-    weir__kind_lost(peer->kind, peer, was_starting);
-    settle_calls(peer, unwritten, peer->reason);
-    weir__pool_look(pool_of(peer));
+    if (peer->state == WEIR__PEER_BROKEN) {
+        weir__peer_stop(peer, pool_of(peer)->options.grace_ms);
+        be_lost(peer, unread);
+    } else if (peer->state == WEIR__PEER_RETIRING && peer->flights == 0) {
+        say_goodbye(peer);
+    }
 }
 
 void weir__peer_retire(struct weir__peer *peer)
@@ -227,15 +116,25 @@ void weir__peer_retire(struct weir__peer *peer)
     } else if (peer->state == WEIR__PEER_READY) {
         weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
         peer->state = WEIR__PEER_RETIRING;
-        if (peer->flights == 0)
-            say_goodbye(peer);
+        weir__peer_settle(peer);
     }
+}
+
+static void unlink_dirty(struct weir__peer *peer)
+{
+    struct weir__peer **at = &pool_of(peer)->dirty;
+
+    while (*at != NULL && *at != peer)
+        at = &(*at)->next_dirty;
+    if (*at != NULL)
+        *at = peer->next_dirty;
+    peer->is_dirty = 0;
 }
 
 void weir__peer_free(struct weir__peer *peer)
 {
     if (peer->is_dirty)
-        unhook_dirty(peer);
+        unlink_dirty(peer);
     if (peer->seat->peer == peer)
         peer->seat->peer = NULL;
     weir__alarms_leave(&pool_of(peer)->alarms, &peer->alarm);
@@ -246,7 +145,7 @@ void weir__peer_free(struct weir__peer *peer)
     free(peer);
 }
 
-/* What it may take is over. */
+/* The alarm of its state. */
 static void time_is_up(void *owner)
 {
     struct weir__peer *peer = owner;
@@ -260,7 +159,7 @@ static void time_is_up(void *owner)
         break;
     case WEIR__PEER_READY:
         peer->is_old = 1;
-        weir__kind_tend(peer->kind, NULL);
+        pool_of(peer)->stale |= WEIR__STALE_WORKERS;
         break;
     case WEIR__PEER_LOST:
         weir__peer_break(peer, "closed its %s",
@@ -269,24 +168,173 @@ static void time_is_up(void *owner)
     case WEIR__PEER_ENDING:
         weir__worker_stop(&peer->worker, pool_of(peer)->options.grace_ms);
         break;
+    case WEIR__PEER_BROKEN:
     case WEIR__PEER_RETIRING:
         break;
     }
 }
 
-/* --- What the worker says -------------------------------------------------- */
+/* --- Its output ------------------------------------------------------------ */
 
-static void bytes_came(void *owner, const char *bytes, size_t length)
+static void break_protocol(void *owner, const char *line, size_t length, const char *reason)
+{
+    struct weir__peer *peer = owner;
+
+    weir__peer_break(peer, "printed a line that is no message (%s): %.*s", reason,
+                     (int)(length < 80 ? length : 80), line);
+}
+
+static void be_ready(struct weir__peer *peer)
+{
+    const struct weir_pool_options *options = &pool_of(peer)->options;
+
+    peer->worker.far_pid = peer->greeting.pid;
+    peer->worker.far_node = peer->greeting.node;
+    peer->ear.dialect = peer->greeting.dialect;
+    peer->last_id = peer->greeting.last_id;
+    peer->window = options->window > 0 ? options->window : peer->greeting.concurrency;
+    peer->state = WEIR__PEER_READY;
+    weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
+    if (options->recycle_age_ms != WEIR_FOREVER)
+        set_alarm(peer, options->recycle_age_ms);
+    pool_of(peer)->peer_ops->on_ready(peer);
+}
+
+/* message NULL: the handshake begins. */
+static void shake_hands(struct weir__peer *peer, const struct weir__news *message)
+{
+    switch (peer->ear.dialect->greet(&peer->greeting, message, &pool_of(peer)->scratch)) {
+    case WEIR__GREETED_READY:
+        be_ready(peer);
+        break;
+    case WEIR__GREETED_MORE:
+        weir__peer_give(peer);
+        break;
+    case WEIR__GREETED_FAILED:
+        weir__peer_break(peer, message != NULL ? "has not started: %s" : "%s",
+                         peer->greeting.reason);
+        break;
+    }
+}
+
+/* It works: its place may be filled again at once. */
+static void mark_healthy(struct weir__peer *peer)
+{
+    if (peer->seat->peer != peer)
+        return; /* a newer worker has its place */
+    peer->seat->backoff = (struct weir__backoff){0};
+    peer->seat->has_answered = 1;
+}
+
+/* Whether it has answered enough, or grown too large, and another is to replace it. */
+static void count_answer(struct weir__peer *peer)
+{
+    const struct weir_pool_options *options = &pool_of(peer)->options;
+
+    peer->calls++;
+    if (peer->is_old || peer->state != WEIR__PEER_READY)
+        return;
+    if ((options->recycle_calls > 0 && peer->calls >= options->recycle_calls)
+        || (options->recycle_rss_kb > 0 && weir__peer_rss_kb(peer) > options->recycle_rss_kb)) {
+        peer->is_old = 1;
+        pool_of(peer)->stale |= WEIR__STALE_WORKERS;
+    }
+}
+
+static void take_message(struct weir__peer *peer, const struct weir__news *message)
+{
+    struct weir_call *call = weir__peer_find(peer, message->id);
+
+    switch (message->kind) {
+    case WEIR__NEWS_RESULT:
+    case WEIR__NEWS_ERROR:
+        if (call == NULL) {
+            pool_of(peer)->late++;
+            return;
+        }
+        mark_healthy(peer);
+        weir__call_answer(call, message);
+        count_answer(peer);
+        break;
+    case WEIR__NEWS_CHUNK:
+        if (call != NULL)
+            weir__call_value(call, message->value);
+        break;
+    case WEIR__NEWS_CREDIT:
+        if (call != NULL)
+            weir__call_credit(call, message->n);
+        break;
+    default:
+        break;
+    }
+}
+
+static int on_message(void *owner, const struct weir__news *message)
+{
+    struct weir__peer *peer = owner;
+
+    if (peer->state != WEIR__PEER_STARTING)
+        take_message(peer, message);
+    else if (message->id < 1 || message->id > peer->greeting.last_id)
+        pool_of(peer)->late++;
+    else
+        shake_hands(peer, message);
+    return weir__peer_listens(peer);
+}
+
+static void break_length(struct weir__peer *peer)
+{
+    weir__peer_break(peer, "printed a line of more than %zu bytes",
+                     pool_of(peer)->options.max_line);
+}
+
+/* Cuts bytes into lines. */
+static void read_lines(struct weir__peer *peer, const char *bytes, size_t length)
+{
+    const char *end = bytes + length, *lf;
+    struct weir__buffer *partial = &peer->partial;
+    size_t max_line = pool_of(peer)->options.max_line;
+
+    peer->ear.pid = weir__peer_pid(peer);
+    while (weir__peer_listens(peer) && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        size_t line = (size_t)(lf - bytes);
+
+        if (partial->length + line > max_line + 1) { /* 1: a CR */
+            break_length(peer);
+        } else if (partial->length == 0) {
+            weir__ear_hear(&peer->ear, bytes, line);
+        } else if (weir__buffer_add(partial, bytes, line, NULL) < 0) {
+            weir__peer_break(peer, "printed a line, and there is no memory for it");
+        } else {
+            struct weir__buffer whole = *partial;
+
+            *partial = (struct weir__buffer){0};
+            weir__ear_hear(&peer->ear, whole.bytes, whole.length);
+            weir__buffer_clear(&whole);
+        }
+        bytes = lf + 1;
+    }
+    if (bytes == end || !weir__peer_listens(peer))
+        return;
+    if (weir__buffer_add(partial, bytes, (size_t)(end - bytes), NULL) < 0)
+        weir__peer_break(peer, "printed a line, and there is no memory for it");
+    else if (partial->length > max_line + 1)
+        break_length(peer);
+}
+
+/* --- What its process does -------------------------------------------------- */
+
+static void on_bytes(void *owner, const char *bytes, size_t length)
 {
     struct weir__peer *peer = owner;
     struct weir_pool *pool = pool_of(peer);
 
-    weir__pool_enter(pool);
-    weir__peer_hear(peer, bytes, length);
-    weir__pool_leave(pool);
+    pool->peer_ops->begin(pool);
+    read_lines(peer, bytes, length);
+    pool->peer_ops->end(pool);
 }
 
-static void errors_came(void *owner, const char *bytes, size_t length)
+static void on_stderr(void *owner, const char *bytes, size_t length)
 {
     struct weir__peer *peer = owner;
     struct weir__passer *passer = &pool_of(peer)->passer;
@@ -296,7 +344,7 @@ static void errors_came(void *owner, const char *bytes, size_t length)
         weir__capture_pause(&peer->worker.errors, 1);
 }
 
-/* One that was not told to end may have left something where it was. */
+/* A worker that ended by itself may have left something where it was. */
 static int owes(void *owner)
 {
     const struct weir__peer *peer = owner;
@@ -304,24 +352,24 @@ static int owes(void *owner)
     return !peer->is_our_end;
 }
 
-static void has_room(void *owner)
+static void on_room(void *owner)
 {
     shrink(owner);
 }
 
-/* Its exit is likely on its way, and says more. */
-static void cut_off(void *owner)
+/* Its exit is likely on its way, and explains more. */
+static void on_cut_off(void *owner)
 {
     struct weir__peer *peer = owner;
 
-    if (peer->state == WEIR__PEER_ENDING || peer->state == WEIR__PEER_LOST)
+    if (!weir__peer_listens(peer) || peer->state == WEIR__PEER_LOST)
         return;
     peer->was_starting = peer->state == WEIR__PEER_STARTING;
     peer->state = WEIR__PEER_LOST;
     set_alarm(peer, LOST_MS);
 }
 
-static void tell_exit(const struct weir__peer *peer)
+static void report_exit(const struct weir__peer *peer)
 {
     const struct weir_result *result = &peer->worker.result;
     struct weir_event event = {
@@ -349,8 +397,8 @@ static void tell_exit(const struct weir__peer *peer)
     weir__context_tell(pool_of(peer)->weir, event);
 }
 
-/* As the end of "the worker ...". */
-static void say_exit(struct weir__peer *peer)
+/* The reason, as the end of "the worker ...". */
+static void describe_exit(struct weir__peer *peer)
 {
     const struct weir_result *result = &peer->worker.result;
     size_t at = 0;
@@ -364,25 +412,23 @@ static void say_exit(struct weir__peer *peer)
     weir_result_sentence(result, peer->reason + at, sizeof peer->reason - at);
 }
 
-/* Nothing of the worker is left. */
-static void is_over(void *owner)
+/* Its process is gone, and all its output has been read. */
+static void on_over(void *owner)
 {
     struct weir__peer *peer = owner;
     struct weir__kind *kind = peer->kind;
     struct weir_pool *pool = kind->pool;
     struct weir__peer **at = &kind->peers;
 
-    weir__pool_enter(pool);
-    tell_exit(peer);
+    pool->peer_ops->begin(pool);
+    report_exit(peer);
     if (peer->state != WEIR__PEER_ENDING) {
-        int was_starting = peer->state == WEIR__PEER_STARTING || peer->was_starting;
-        uint64_t unread =
-            peer->worker.result.end == WEIR_NOT_STARTED ? UINT64_MAX : peer->worker.left_unread;
-
-        say_exit(peer);
+        peer->was_starting |= peer->state == WEIR__PEER_STARTING;
+        if (peer->state != WEIR__PEER_BROKEN)
+            describe_exit(peer);
         peer->state = WEIR__PEER_ENDING;
-        weir__kind_lost(kind, peer, was_starting);
-        settle_calls(peer, unread, peer->reason);
+        be_lost(peer, peer->worker.result.end == WEIR_NOT_STARTED ? UINT64_MAX
+                                                                   : peer->worker.left_unread);
     }
     while (*at != peer)
         at = &(*at)->next;
@@ -390,41 +436,25 @@ static void is_over(void *owner)
     if (kind->outgoing == peer)
         kind->outgoing = NULL;
     weir__peer_free(peer);
-    weir__kind_tend(kind, NULL);
-    weir__pool_look(pool);
-    weir__pool_leave(pool);
+    pool->stale |= WEIR__STALE_WORKERS | WEIR__STALE_WAITS;
+    pool->peer_ops->end(pool);
 }
 
 static const struct weir__worker_ops worker_ops = {
-    .on_bytes = bytes_came,
-    .on_stderr = errors_came,
-    .on_room = has_room,
+    .on_bytes = on_bytes,
+    .on_stderr = on_stderr,
+    .on_room = on_room,
     .owes = owes,
-    .on_cut_off = cut_off,
-    .on_over = is_over,
+    .on_cut_off = on_cut_off,
+    .on_over = on_over,
 };
 
 /* --- The start ------------------------------------------------------------- */
 
-void weir__peer_ready(struct weir__peer *peer)
+static void begin_handshake(struct weir__peer *peer)
 {
-    const struct weir_pool_options *options = &pool_of(peer)->options;
-
-    peer->worker.far_pid = peer->greeting.pid;
-    peer->worker.far_node = peer->greeting.node;
-    peer->ear.dialect = peer->greeting.dialect;
-    peer->last_id = peer->greeting.last_id;
-    peer->window = options->window > 0 ? options->window : peer->greeting.concurrency;
-    peer->state = WEIR__PEER_READY;
-    weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
-    if (options->recycle_age_ms != WEIR_FOREVER)
-        set_alarm(peer, options->recycle_age_ms);
-    weir__kind_greeted(peer->kind, peer);
-}
-
-static void greet(struct weir__peer *peer)
-{
-    struct weir_pool *pool = pool_of(peer);
+    struct weir__kind *kind = peer->kind;
+    struct weir_pool *pool = kind->pool;
     enum weir_dialect wanted = pool->options.dialect;
 
     peer->greeting = (struct weir__greeting){
@@ -432,16 +462,22 @@ static void greet(struct weir__peer *peer)
         .may_be_plain = wanted == WEIR_DIALECT_AUTO,
         .concurrency = 1,
     };
-    weir__peer_listen(peer);
+    peer->ear = (struct weir__ear){
+        .weir = pool->weir,
+        .dialect = peer->greeting.dialect,
+        .stage = (int)kind->number,
+        .name = kind->command.argv[0],
+        .noise = &pool->noise,
+        .owner = peer,
+        .on_news = on_message,
+        .on_broken = break_protocol,
+    };
     if (peer->ear.dialect->greet == NULL) {
-        weir__peer_ready(peer);
+        be_ready(peer);
         return;
     }
     set_alarm(peer, pool->options.start_timeout_ms);
-    if (peer->ear.dialect->greet(&peer->greeting, NULL, &pool->scratch) == WEIR__GREETED_MORE)
-        weir__peer_give(peer);
-    else
-        weir__peer_break(peer, "%s", peer->greeting.reason);
+    shake_hands(peer, NULL);
 }
 
 int weir__peer_start(struct weir__kind *kind, struct weir__seat *seat, struct weir_error *error)
@@ -478,6 +514,6 @@ int weir__peer_start(struct weir__kind *kind, struct weir__seat *seat, struct we
     *last = peer;
     peer->seat = seat;
     seat->peer = peer;
-    greet(peer);
+    begin_handshake(peer);
     return 0;
 }

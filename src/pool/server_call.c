@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "pool/pool.h"
+#include "pool/call_api.h"
 #include "pool/connection.h"
+#include "pool/worker_group.h"
 #include "rpc/credit.h"
 #include "rpc/rpc_write.h"
 

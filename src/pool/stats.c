@@ -1,34 +1,34 @@
-/* What a pool tells of itself: its methods, its figures. */
+/* What a pool reports of itself: its methods and figures. */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json_tree.h"
-#include "pool/pool.h"
+#include "pool/pool_worker.h"
 
-struct telling {
+struct making {
     struct weir_pool *pool;
     json_t *(*make)(struct weir_pool *pool);
     char *text;
 };
 
-static void do_tell(void *data)
+static void do_make(void *data)
 {
-    struct telling *telling = data;
-    json_t *document = telling->make(telling->pool);
+    struct making *making = data;
+    json_t *document = making->make(making->pool);
 
     if (document != NULL)
-        telling->text = weir__tree_text(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        making->text = weir__tree_text(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(document);
 }
 
-static char *tell(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool))
+static char *make_text(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool))
 {
-    struct telling telling = {pool, make, NULL};
+    struct making making = {pool, make, NULL};
 
-    weir__context_do(pool->weir, do_tell, &telling);
-    return telling.text;
+    weir__context_do(pool->weir, do_make, &making);
+    return making.text;
 }
 
 static json_t *make_methods(struct weir_pool *pool)
@@ -47,7 +47,7 @@ static json_t *make_methods(struct weir_pool *pool)
 
 char *weir_pool_methods(weir_pool_t *pool)
 {
-    return tell(pool, make_methods);
+    return make_text(pool, make_methods);
 }
 
 static const char *state_name(const struct weir__peer *peer)
@@ -101,5 +101,5 @@ static json_t *make_stats(struct weir_pool *pool)
 
 char *weir_pool_stats(weir_pool_t *pool)
 {
-    return tell(pool, make_stats);
+    return make_text(pool, make_stats);
 }

@@ -1,11 +1,12 @@
-/* Who waits until workers are ready, or never will be. */
 #include "config.h"
+
+#include "pool/wait_ready.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "pool/pool.h"
+#include "pool/worker_group.h"
 
 static int judge_kind(const struct weir__kind *kind, const struct weir__ready_wait *wait,
                       struct weir_error *error)

@@ -1,10 +1,9 @@
-/* One kind of worker: as many as asked are kept ready, those that die are replaced
- * (with patience, where they die in a row), those that are old too, by others first.
- *
- * Each worker has a seat, which waits with full jitter after a failure.  The kind is down
- * when its starts have failed for start_patience_ms and no worker is up; even then one
- * is started from time to time. */
+/* Each worker has a seat, which waits with full jitter after a failure.  The kind is down
+ * when its starts have failed for start_patience_ms and no worker is up; even then one is
+ * started from time to time. */
 #include "config.h"
+
+#include "pool/worker_group.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "pool/pool.h"
+#include "pool/pool_worker.h"
 
 enum {
     LAUNCHED_AT_ONCE = 8, /* sshd, for one, drops connections beyond 10 */
@@ -53,7 +52,7 @@ static struct weir__peer *find_old(const struct weir__kind *kind)
     return NULL;
 }
 
-/* It serves or will; the one that is being replaced does not count. */
+/* Whether it is ready or will be; the one that is being replaced does not count. */
 static int serves(const struct weir__kind *kind, const struct weir__peer *peer)
 {
     return (peer->state == WEIR__PEER_STARTING || peer->state == WEIR__PEER_READY)
@@ -117,6 +116,8 @@ int weir__kind_tend(struct weir__kind *kind, struct weir_error *error)
     struct weir_error why = {0};
     unsigned starting;
 
+    for (struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next)
+        weir__peer_settle(peer);
     if (pool->state == WEIR__POOL_ENDING)
         return 0;
     if (kind->outgoing == NULL)
@@ -126,7 +127,7 @@ int weir__kind_tend(struct weir__kind *kind, struct weir_error *error)
         int status;
 
         if (starting >= most_starting(kind))
-            return 0; /* each one that is ready or fails comes back here */
+            return 0; /* the next is due when one is ready or fails */
         if (weir__clock_ns() < seat->backoff.next_ns) {
             weir__alarm_set(&pool->alarms, &kind->restart, seat->backoff.next_ns);
             return 0;
@@ -144,14 +145,9 @@ int weir__kind_tend(struct weir__kind *kind, struct weir_error *error)
     return 0;
 }
 
-void weir__kind_restart_due(void *owner)
-{
-    weir__kind_tend(owner, NULL);
-}
+/* --- What they report -------------------------------------------------- */
 
-/* --- What becomes of them -------------------------------------------------- */
-
-/* Two kinds that have a function of the same name: nobody could say which is meant. */
+/* Two kinds with a function of the same name: it would not be clear which is meant. */
 static void find_clash(struct weir__kind *kind)
 {
     struct weir_pool *pool = kind->pool;
@@ -175,8 +171,9 @@ static void find_clash(struct weir__kind *kind)
     }
 }
 
-void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer)
+void weir__kind_greeted(struct weir__peer *peer)
 {
+    struct weir__kind *kind = peer->kind;
     struct weir__peer *outgoing = kind->outgoing;
 
     json_decref(kind->methods);
@@ -200,17 +197,7 @@ void weir__kind_greeted(struct weir__kind *kind, struct weir__peer *peer)
         kind->outgoing = NULL;
         weir__peer_retire(outgoing);
     }
-    weir__kind_tend(kind, NULL); /* the next one that is old; those that waited for this one */
-    weir__dispatch_sort(kind->pool);
-    weir__pool_look(kind->pool);
-}
-
-void weir__kind_succeeded(struct weir__peer *peer)
-{
-    if (peer->seat->peer != peer)
-        return; /* one that is newer has its place */
-    peer->seat->backoff = (struct weir__backoff){0};
-    peer->seat->has_answered = 1;
+    kind->pool->stale |= WEIR__STALE_WORKERS | WEIR__STALE_UNSORTED | WEIR__STALE_WAITS;
 }
 
 /* A worker that has answered calls is replaced at once, the first time. */
@@ -224,20 +211,6 @@ static void put_off_start(const struct weir__kind *kind, struct weir__seat *seat
     seat->has_answered = 0;
 }
 
-static int is_up(const struct weir__kind *kind)
-{
-    for (const struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next)
-        if (peer->state == WEIR__PEER_READY)
-            return 1;
-    return 0;
-}
-
-static void be_down(struct weir__kind *kind)
-{
-    kind->is_down = 1;
-    weir__dispatch_sort(kind->pool);
-}
-
 /* A start has failed; for_good: the next one would, too. */
 static void start_failed(struct weir__kind *kind, const char *how, const char *tail, int for_good)
 {
@@ -247,20 +220,22 @@ static void start_failed(struct weir__kind *kind, const char *how, const char *t
 
     snprintf(kind->last_words, sizeof kind->last_words, "%.60s %.200s%s%.200s",
              kind->command.argv[0], how, tail[0] != '\0' ? "; it said: " : "", tail);
-    if (is_up(kind)) {
+    if (weir__kind_ready(kind) > 0) {
         kind->failing_since_ns = 0;
     } else {
         kind->is_hopeless |= for_good;
         if (kind->failing_since_ns == 0)
             kind->failing_since_ns = now_ns;
         until_ns = give_up_ns(kind);
-        if (now_ns >= until_ns && count_serving(kind, &starting) == 0)
-            be_down(kind);
+        if (now_ns >= until_ns && count_serving(kind, &starting) == 0) {
+            kind->is_down = 1;
+            pool->stale |= WEIR__STALE_UNSORTED;
+        }
         for (unsigned i = 0; now_ns < until_ns && i < pool->options.workers; i++)
             if (kind->seats[i].backoff.next_ns > until_ns)
                 kind->seats[i].backoff.next_ns = until_ns; /* tried once more before it is down */
     }
-    weir__pool_look(pool);
+    pool->stale |= WEIR__STALE_WAITS;
 }
 
 static int is_shortage(int error)
@@ -269,7 +244,7 @@ static int is_shortage(int error)
            || error == ETXTBSY;
 }
 
-/* The program is not there, or is none; or something before it in the launcher's line. */
+/* The program, or one before it in the launcher's line, is missing or not executable. */
 static int cannot_be_executed(const struct weir__kind *kind, const struct weir_result *result)
 {
     return (result->end == WEIR_NOT_STARTED && !is_shortage(result->sys_errno))
@@ -277,8 +252,9 @@ static int cannot_be_executed(const struct weir__kind *kind, const struct weir_r
                && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
 }
 
-void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_starting)
+void weir__kind_lost(struct weir__peer *peer, int was_starting)
 {
+    struct weir__kind *kind = peer->kind;
     struct weir_pool *pool = kind->pool;
     const struct weir_result *result = &peer->worker.result;
     char tail[200];
@@ -301,5 +277,5 @@ void weir__kind_lost(struct weir__kind *kind, struct weir__peer *peer, int was_s
                                    });
     if (was_starting || result->end == WEIR_NOT_STARTED)
         start_failed(kind, peer->reason, tail, cannot_be_executed(kind, result));
-    weir__kind_tend(kind, NULL);
+    pool->stale |= WEIR__STALE_WORKERS;
 }
