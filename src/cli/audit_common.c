@@ -26,6 +26,7 @@ static const struct {
 static int settle(const struct cli_command *command, const struct cli_parsed *parsed,
                   struct cli_audit_values *values)
 {
+    uint64_t given = parsed->given[CLI_TABLE_AUDIT];
     struct weir_error error;
 
     *values = parsed->audit;
@@ -33,14 +34,14 @@ static int settle(const struct cli_command *command, const struct cli_parsed *pa
         const struct cli_option *option = &cli_audit_options[variables[i].option];
         const char *value = getenv(variables[i].variable);
 
-        if ((values->given >> variables[i].option & 1) || value == NULL || *value == '\0')
+        if ((given >> variables[i].option & 1) || value == NULL || *value == '\0')
             continue;
         if (cli_store(option, value, (char *)values + option->offset, &error) < 0) {
             cli_say(command, "%s in the environment: %s", variables[i].variable, error.text);
             return CLI_FAILED;
         }
     }
-    if (values->file == NULL && values->given != 0)
+    if (values->file == NULL && given != 0)
         return cli_bad_usage(command, "there is no audit log to which that could apply: give "
                                       "--audit FILE");
     return 0;

@@ -45,6 +45,7 @@ struct cli_command {
     const struct cli_example *examples;
     const struct cli_exit *exits;
     enum cli_words words;
+    int starts_program;                /* it has the options of cli/opts_child.c */
     int audited;                       /* it has the options of cli/audit_common.h */
     int usage_status;                  /* what a bad command line exits with */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */

@@ -62,7 +62,6 @@ static void set_defaults(struct map_values *values)
         .timeout_ms = defaults.timeout_ms,
         .grace_ms = defaults.grace_ms,
     };
-    child_init(&values->child);
 }
 
 /* "-" is weir's own: NULL. */
@@ -267,7 +266,7 @@ static int prepare(struct errand *errand)
     if (status != 0)
         return status;
     weir_map_options_init(options);
-    child_command(&values->child, &errand->parsed.words, &options->command);
+    cli_child_command(&errand->parsed, &options->command);
     options->call = values->call;
     options->launcher = (const char *const *)errand->launcher;
     options->launcher_stop = (const char *const *)errand->launcher_stop;
@@ -373,8 +372,10 @@ static int carry_out(struct errand *errand)
         weir_map_free(errand->map);
     }
     watch_close(watch, 0);
-    if (errand->voice.progress != NULL && errand->have_report)
-        map_progress_settle(errand->voice.progress, &errand->report);
+    if (errand->voice.progress != NULL && status == 0) {
+        map_progress_report(errand->voice.progress, &errand->report);
+        progress_settle(errand->voice.progress);
+    }
     if (status == 0)
         return 0;
     voice_say(&errand->voice, 0, "%s", error.text);
@@ -449,7 +450,7 @@ static int work(struct errand *errand)
                            errand->report.reason);
     }
     if (errand->voice.progress != NULL)
-        map_progress_end(errand->voice.progress, &errand->report, status);
+        progress_end(errand->voice.progress, status, errand->report.why);
     if (errand->have_report)
         status = watch_end(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED, 0);
     return status;
@@ -470,7 +471,6 @@ int cmd_map(int argc, char **argv)
     weir__words_free(errand.launcher);
     weir__words_free(errand.launcher_stop);
     weir_map_report_clear(&errand.report);
-    child_clear(&errand.values.child);
     cli_parsed_clear(&errand.parsed);
     return status;
 }

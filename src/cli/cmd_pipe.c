@@ -50,7 +50,7 @@ static void tell_fault(const struct weir_error *fault, void *context)
     struct progress *progress = errand->voice.progress;
 
     if (progress != NULL)
-        progress->ops->say(progress, "fault", fault->text);
+        progress_say(progress, "fault", fault->text);
     else
         cli_line("%s", fault->text); /* escaped where it was made */
 }
@@ -305,7 +305,7 @@ static int carry_out(struct errand *errand)
     blocking_end(had_nonblock);
     watch_close(watch, failed || any_signaled(&errand->report, 0));
     if (errand->voice.progress != NULL)
-        pipe_progress_settle(errand->voice.progress);
+        progress_settle(errand->voice.progress);
     if (!failed)
         return 0;
     voice_say(&errand->voice, 0, "%s", error.text);
@@ -413,7 +413,7 @@ static int work(struct errand *errand)
         status = end_record(errand, status);
     }
     if (errand->voice.progress != NULL)
-        pipe_progress_end(errand->voice.progress, report->stages != NULL ? report : NULL, status);
+        progress_end(errand->voice.progress, status, report->why);
     if (report->stages != NULL && status != CLI_FAILED)
         status = watch_end(&errand->watch, status, report->why == WEIR_WHY_CANCELLED,
                            any_signaled(report, SIGINT));

@@ -48,7 +48,6 @@ static void set_defaults(struct run_values *values)
         .drain_ms = defaults.drain_ms,
         .max_output = defaults.max_output,
     };
-    child_init(&values->child);
 }
 
 /* What the program gets as it is, stdin to the outputs, is its own business. */
@@ -149,12 +148,12 @@ static void choose_outputs(const struct run_values *values, struct weir_run_opti
     options->on_error = (enum weir_on_error)values->on_error;
 }
 
-static int prepare(struct errand *errand, const struct cli_list *words)
+static int prepare(struct errand *errand, const struct cli_parsed *parsed)
 {
     const struct run_values *values = &errand->values;
 
     output_set_deadline(weir__clock_ns(), values->timeout_ms);
-    child_command(&values->child, words, &errand->command);
+    cli_child_command(parsed, &errand->command);
     weir_run_options_init(&errand->options);
     errand->options.timeout_ms = values->timeout_ms;
     errand->options.idle_ms = values->idle_ms;
@@ -295,7 +294,7 @@ int cmd_run(int argc, char **argv)
         return status;
     status = check(&errand.values, &parsed);
     if (status == 0)
-        status = prepare(&errand, &parsed.words);
+        status = prepare(&errand, &parsed);
     if (status == 0)
         status = audit_begin(&errand.watch.audit, &cli_run, &parsed, parsed.words.items[0]);
     if (status == 0)
@@ -306,7 +305,6 @@ int cmd_run(int argc, char **argv)
         close(errand.input_fd);
     weir_result_clear(&errand.result);
     free(errand.inherited);
-    child_clear(&errand.values.child);
     cli_parsed_clear(&parsed);
     return status;
 }

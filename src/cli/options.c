@@ -14,7 +14,7 @@
 
 int cli_given(const struct cli_parsed *parsed, size_t option)
 {
-    return (parsed->given >> option & 1) != 0;
+    return (parsed->given[CLI_TABLE_OWN] >> option & 1) != 0;
 }
 
 struct reading {
@@ -33,24 +33,6 @@ static int answer_common(const struct cli_command *command, const struct cli_opt
     return CLI_OK;
 }
 
-static int is_common(const struct cli_option *option)
-{
-    return option >= cli_common_options && option < cli_common_options + cli_common_count;
-}
-
-/* Notes that the option was given.  Returns where its value belongs. */
-static void *place_of(const struct reading *reading, const struct cli_option *option)
-{
-    struct cli_parsed *parsed = reading->parsed;
-
-    if (option >= cli_audit_options && option < cli_audit_options + cli_audit_count) {
-        parsed->audit.given |= 1u << (option - cli_audit_options);
-        return (char *)&parsed->audit + option->offset;
-    }
-    parsed->given |= UINT64_C(1) << (option - reading->command->options);
-    return (char *)reading->values + option->offset;
-}
-
 /* Finds by name (length bytes of it) or, with length 0, by letter. */
 static const struct cli_option *find(const struct cli_option *options, size_t count,
                                      const char *name, size_t length)
@@ -64,15 +46,33 @@ static const struct cli_option *find(const struct cli_option *options, size_t co
 }
 
 static const struct cli_option *find_option(const struct cli_command *command, const char *name,
-                                            size_t length)
+                                            size_t length, int *table)
 {
-    const struct cli_option *option = NULL;
     struct cli_table tables[CLI_TABLES];
 
     cli_tables(command, tables);
-    for (int i = 0; i < CLI_TABLES && option == NULL; i++)
-        option = find(tables[i].options, tables[i].count, name, length);
-    return option;
+    for (*table = 0; *table < CLI_TABLES; (*table)++) {
+        const struct cli_option *option =
+            find(tables[*table].options, tables[*table].count, name, length);
+
+        if (option != NULL)
+            return option;
+    }
+    return NULL;
+}
+
+/* Notes that the option was given.  Returns where its value belongs. */
+static void *place_of(const struct reading *reading, const struct cli_option *option, int table)
+{
+    struct cli_parsed *parsed = reading->parsed;
+    void *const values[] = {[CLI_TABLE_OWN] = reading->values,
+                            [CLI_TABLE_CHILD] = &parsed->child,
+                            [CLI_TABLE_AUDIT] = &parsed->audit};
+    struct cli_table tables[CLI_TABLES];
+
+    cli_tables(reading->command, tables);
+    parsed->given[table] |= UINT64_C(1) << (option - tables[table].options);
+    return (char *)values[table] + option->offset;
 }
 
 static int unknown(const struct cli_command *command, const char *argument, const char *name,
@@ -95,7 +95,8 @@ static int unknown(const struct cli_command *command, const char *argument, cons
 }
 
 /* Acts on an option whose value is what stands behind it, or else the next argument. */
-static int take(struct reading *reading, const struct cli_option *option, const char *attached)
+static int take(struct reading *reading, const struct cli_option *option, int table,
+                const char *attached)
 {
     const struct cli_command *command = reading->command;
     const char *value = attached;
@@ -105,9 +106,9 @@ static int take(struct reading *reading, const struct cli_option *option, const 
     if (option->kind == CLI_FLAG && attached != NULL)
         return cli_bad_usage(command, "--%s takes no value: leave \"%s\" out", option->name,
                              attached);
-    if (is_common(option))
+    if (table == CLI_TABLE_COMMON)
         return answer_common(command, option);
-    place = place_of(reading, option);
+    place = place_of(reading, option, table);
     if (option->kind == CLI_FLAG) {
         *(int *)place = 1;
         return CLI_GO_ON;
@@ -130,12 +131,13 @@ static int read_long(struct reading *reading, const char *argument)
 {
     const char *name = argument + 2;
     size_t length = strcspn(name, "=");
+    int table;
     const struct cli_option *option =
-        length > 0 ? find_option(reading->command, name, length) : NULL;
+        length > 0 ? find_option(reading->command, name, length, &table) : NULL;
 
     if (option == NULL)
         return unknown(reading->command, argument, name, length);
-    return take(reading, option, name[length] == '=' ? name + length + 1 : NULL);
+    return take(reading, option, table, name[length] == '=' ? name + length + 1 : NULL);
 }
 
 /* "-f FILE", "-fFILE", and flags one behind the other. */
@@ -144,7 +146,8 @@ static int read_letters(struct reading *reading, const char *argument)
     int status = CLI_GO_ON;
 
     for (const char *letter = argument + 1; *letter != '\0' && status == CLI_GO_ON; letter++) {
-        const struct cli_option *option = find_option(reading->command, letter, 0);
+        int table;
+        const struct cli_option *option = find_option(reading->command, letter, 0, &table);
 
         if (option == NULL)
             /* "-timeout" is meant as a name, "-x" as a letter. */
@@ -152,8 +155,8 @@ static int read_letters(struct reading *reading, const char *argument)
                        ? unknown(reading->command, argument, letter, strcspn(letter, "="))
                        : unknown(reading->command, argument, letter, 1);
         if (option->kind != CLI_FLAG)
-            return take(reading, option, letter[1] != '\0' ? letter + 1 : NULL);
-        status = take(reading, option, NULL);
+            return take(reading, option, table, letter[1] != '\0' ? letter + 1 : NULL);
+        status = take(reading, option, table, NULL);
     }
     return status;
 }
@@ -166,6 +169,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
     int options_ended = 0, status = CLI_GO_ON;
 
     *parsed = (struct cli_parsed){.argv = argv};
+    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+        parsed->child.limits[i] = WEIR_NO_LIMIT;
     while (status == CLI_GO_ON && *reading.next != NULL) {
         const char *argument = *reading.next++;
 
@@ -188,5 +193,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
 void cli_parsed_clear(struct cli_parsed *parsed)
 {
     free(parsed->words.items);
+    free(parsed->child.env.items);
+    free(parsed->child.env_pass.items);
     *parsed = (struct cli_parsed){0};
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/command.h>
 #include <weir/error.h>
 
 #include "cli/cli.h"
@@ -49,7 +50,11 @@ enum { CLI_COMMON_HELP, CLI_COMMON_VERSION };
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_common_count;
 
-/* --audit and its like, of the subcommands that are audited: opts_audit.c. */
+/* --cwd, --env and so on, of the subcommands that start a program: opts_child.c. */
+extern const struct cli_option cli_child_options[];
+extern const size_t cli_child_count;
+
+/* --audit and so on, of the subcommands that are audited: opts_audit.c. */
 extern const struct cli_option cli_audit_options[];
 extern const size_t cli_audit_count;
 
@@ -57,15 +62,14 @@ struct cli_audit_values {
     const char *file, *syslog; /* NULL: none */
     uint64_t max_size;         /* 0: none */
     int fsync;                 /* enum audit_fsync */
-    unsigned given;            /* bits 1 << index into cli_audit_options */
 };
 
-/* The options of a subcommand, table by table: its own, the shared, the common. */
+/* The options of a subcommand, a table each; a subcommand lacks a table whose count is 0. */
+enum cli_table_name { CLI_TABLE_OWN, CLI_TABLE_CHILD, CLI_TABLE_AUDIT, CLI_TABLE_COMMON, CLI_TABLES };
 struct cli_table {
     const struct cli_option *options;
     size_t count;
 };
-enum { CLI_TABLES = 3 };
 void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES]);
 
 /* Strings, borrowed from argv; items ends with NULL once there is one. */
@@ -77,14 +81,26 @@ struct cli_list {
 /* Adds an item.  Ends the program when memory is short. */
 void cli_list_add(struct cli_list *list, const char *item);
 
+struct cli_child_values {
+    const char *cwd;
+    int env_clear;
+    struct cli_list env, env_pass;
+    uint64_t limits[WEIR_LIMIT_COUNT];
+};
+
 /* What a command line held. */
 struct cli_parsed {
     struct cli_list words;
-    uint64_t given;    /* bits 1 << index into the command's options */
-    char *const *argv; /* all of it, from the subcommand on; borrowed */
+    uint64_t given[CLI_TABLES]; /* bits 1 << index into the table */
+    char *const *argv;          /* all of it, from the subcommand on; borrowed */
+    struct cli_child_values child;
     struct cli_audit_values audit;
 };
 
+/* Makes the command of the child options and the words; it borrows both. */
+void cli_child_command(const struct cli_parsed *parsed, struct weir_command *command);
+
+/* Whether an option of the command's own table was given. */
 int cli_given(const struct cli_parsed *parsed, size_t option);
 
 enum { CLI_GO_ON = -1 };

@@ -16,7 +16,10 @@ const size_t cli_common_count = sizeof cli_common_options / sizeof cli_common_op
 
 void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES])
 {
-    tables[0] = (struct cli_table){command->options, command->option_count};
-    tables[1] = (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
-    tables[2] = (struct cli_table){cli_common_options, cli_common_count};
+    tables[CLI_TABLE_OWN] = (struct cli_table){command->options, command->option_count};
+    tables[CLI_TABLE_CHILD] =
+        (struct cli_table){cli_child_options, command->starts_program ? cli_child_count : 0};
+    tables[CLI_TABLE_AUDIT] =
+        (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
+    tables[CLI_TABLE_COMMON] = (struct cli_table){cli_common_options, cli_common_count};
 }

@@ -15,7 +15,6 @@ static const char *const progress_words[] = {"auto", "tty", "json", "none", NULL
 static const char records[] = "Records";
 static const char failures[] = "Records that fail";
 static const char workers[] = "Workers";
-static const char surroundings[] = "What a worker gets";
 static const char times[] = "Time";
 static const char telling[] = "What is told";
 
@@ -224,33 +223,6 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .group = workers,
         .help = "replies that wait for an earlier one: bytes before intake stops (64M)",
     },
-    [MAP_CWD] = {
-        .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(child.cwd), .metavar = "DIR",
-        .group = surroundings,
-        .help = "directory to start it in; a relative PROGRAM is found from there",
-    },
-    [MAP_ENV] = {
-        .name = "env", .kind = CLI_VARIABLE, .offset = AT(child.env), .metavar = "NAME=VALUE",
-        .group = surroundings,
-        .help = "set a variable of its environment; repeatable",
-    },
-    [MAP_ENV_CLEAR] = {
-        .name = "env-clear", .kind = CLI_FLAG, .offset = AT(child.env_clear),
-        .group = surroundings,
-        .help = "pass none of weir's environment on",
-    },
-    [MAP_ENV_PASS] = {
-        .name = "env-pass", .kind = CLI_NAME, .offset = AT(child.env_pass), .metavar = "NAME",
-        .group = surroundings,
-        .help = "pass only the variables named so; repeatable",
-    },
-    [MAP_LIMIT] = {
-        .name = "limit", .kind = CLI_LIMIT, .offset = AT(child.limits), .metavar = "NAME=VALUE",
-        .group = surroundings,
-        .help = "limit cpu (seconds), memory, files, file-size, processes or core; repeatable",
-        .more = "The limits of setrlimit(2): they hold for each process, not for their sum. "
-                "`--limit cpu=60 --limit memory=2G`.",
-    },
     [MAP_TIMEOUT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",
         .group = times,
@@ -355,6 +327,7 @@ const struct cli_command cli_map = {
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_USAGE,
+    .starts_program = 1,
     .audited = 1,
     .run = cmd_map,
 };

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "cli/child.h"
+#include "cli/options.h"
 #include "cli/options.h"
 
 struct map_values {
@@ -13,7 +13,6 @@ struct map_values {
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
         *call, *key;
-    struct child_values child;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int check;              /* 0: syntax, 1: none */
     int unordered, drop_null, drop_missing, line_buffered, hadoop_counters;
@@ -46,11 +45,6 @@ enum map_option {
     MAP_WINDOW,
     MAP_WINDOW_BYTES,
     MAP_REORDER_BYTES,
-    MAP_CWD,
-    MAP_ENV,
-    MAP_ENV_CLEAR,
-    MAP_ENV_PASS,
-    MAP_LIMIT,
     MAP_TIMEOUT,
     MAP_GRACE,
     MAP_REPORT,

@@ -52,33 +52,6 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
         .more = "With `--json` the default is none, so that it never waits for a terminal that "
                 "nobody looks at.",
     },
-    [RUN_CWD] = {
-        .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(child.cwd), .metavar = "DIR",
-        .group = surroundings,
-        .help = "directory to start it in; a relative PROGRAM is found from there",
-    },
-    [RUN_ENV] = {
-        .name = "env", .kind = CLI_VARIABLE, .offset = AT(child.env), .metavar = "NAME=VALUE",
-        .group = surroundings,
-        .help = "set a variable of its environment; repeatable",
-    },
-    [RUN_ENV_CLEAR] = {
-        .name = "env-clear", .kind = CLI_FLAG, .offset = AT(child.env_clear),
-        .group = surroundings,
-        .help = "pass none of weir's environment on",
-    },
-    [RUN_ENV_PASS] = {
-        .name = "env-pass", .kind = CLI_NAME, .offset = AT(child.env_pass), .metavar = "NAME",
-        .group = surroundings,
-        .help = "pass only the variables named so; repeatable",
-    },
-    [RUN_LIMIT] = {
-        .name = "limit", .kind = CLI_LIMIT, .offset = AT(child.limits), .metavar = "NAME=VALUE",
-        .group = surroundings,
-        .help = "limit cpu (seconds), memory, files, file-size, processes or core; repeatable",
-        .more = "The limits of setrlimit(2): they hold for each process, not for their sum. "
-                "`--limit cpu=60 --limit memory=2G`.",
-    },
     [RUN_CLOSE_FDS] = {
         .name = "close-fds", .kind = CLI_FLAG, .offset = AT(close_fds),
         .group = surroundings,
@@ -191,6 +164,7 @@ const struct cli_command cli_run = {
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_FAILED, /* 2 belongs to the program */
+    .starts_program = 1,
     .audited = 1,
     .run = cmd_run,
 };

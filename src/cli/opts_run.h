@@ -4,12 +4,11 @@
 
 #include <stdint.h>
 
-#include "cli/child.h"
+#include "cli/options.h"
 #include "cli/options.h"
 
 struct run_values {
     int json, merge_stderr, close_fds;
-    struct child_values child;
     int64_t timeout_ms, idle_ms, grace_ms, drain_ms;
     const char *input, *encoding, *report;
     int on_error, overflow; /* enum weir_on_error, enum weir_overflow */
@@ -23,11 +22,6 @@ enum run_option {
     RUN_GRACE,
     RUN_DRAIN,
     RUN_INPUT,
-    RUN_CWD,
-    RUN_ENV,
-    RUN_ENV_CLEAR,
-    RUN_ENV_PASS,
-    RUN_LIMIT,
     RUN_CLOSE_FDS,
     RUN_MERGE_STDERR,
     RUN_JSON,

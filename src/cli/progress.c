@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/printable.h"
-#include "cli/output.h"
-#include "cli/signals.h"
 
 enum progress_style progress_choose(enum progress_style asked, int to_terminal)
 {
@@ -23,25 +22,56 @@ enum progress_style progress_choose(enum progress_style asked, int to_terminal)
     return term != NULL && strcmp(term, "dumb") != 0 ? PROGRESS_TTY : PROGRESS_NONE;
 }
 
-static void hear(void *context, const struct weir_event *event)
+enum { REDRAW_MS = 100 };
+
+void progress_init(struct progress *progress, const struct progress_ops *ops,
+                   enum progress_style style, int delay_ms)
+{
+    progress->ops = ops;
+    progress->is_json = style == PROGRESS_JSON;
+    progress->started_ns = weir__clock_ns();
+    if (progress->is_json && ops->has_changed == NULL)
+        delay_ms = ops->json_ms;
+    progress->next_ns = progress->started_ns + (int64_t)delay_ms * 1000000;
+}
+
+static void take_event(void *context, const struct weir_event *event)
 {
     struct progress *progress = context;
 
-    progress->ops->event(progress, event);
+    if (progress->ops->take_event != NULL)
+        progress->ops->take_event(progress, event);
+    if (event->kind == WEIR_EVENT_PROGRESS) /* bytes: too frequent for a line each */
+        return;
+    if (progress->is_json)
+        progress_json_event(progress, event);
+    else
+        progress_tty_event(progress, event);
 }
 
+/* Returns milliseconds until the next one, or -1 to wait for an event. */
 static int tick(void *context)
 {
     struct progress *progress = context;
+    int every_ms = progress->is_json ? progress->ops->json_ms : REDRAW_MS;
+    int64_t now_ns = weir__clock_ns();
 
-    return progress->ops->tick(progress);
+    if (now_ns < progress->next_ns)
+        return (int)((progress->next_ns - now_ns) / 1000000) + 1;
+    if (progress->is_json && progress->ops->has_changed != NULL
+        && !progress->ops->has_changed(progress))
+        return -1;
+    progress->next_ns = now_ns + (int64_t)every_ms * 1000000;
+    if (progress->is_json)
+        progress_json_draw(progress);
+    else
+        progress_tty_draw(progress);
+    return every_ms;
 }
 
 static void hide(void *context)
 {
-    struct progress *progress = context;
-
-    progress->ops->hide(progress);
+    progress_tty_erase(context);
 }
 
 void progress_watch(struct progress *progress, struct watch *watch)
@@ -49,9 +79,22 @@ void progress_watch(struct progress *progress, struct watch *watch)
     if (progress == NULL)
         return;
     watch->context = progress;
-    watch->on_event = hear;
+    watch->on_event = take_event;
     watch->on_tick = tick;
     watch->on_pause = hide;
+}
+
+void progress_settle(struct progress *progress)
+{
+    if (progress->was_drawn)
+        progress_tty_draw(progress);
+    progress->lines = 0;
+}
+
+void progress_end(struct progress *progress, int status, enum weir_why why)
+{
+    if (progress->is_json)
+        progress_json_end(progress, status, why);
 }
 
 void progress_free(struct progress *progress)
@@ -60,11 +103,12 @@ void progress_free(struct progress *progress)
         progress->ops->free(progress);
 }
 
-void progress_put(const char *text, size_t length)
+void progress_say(struct progress *progress, const char *kind, const char *message)
 {
-    signals_hold_ttou(1); /* in the background writing must not stop us */
-    output_say(text, length);
-    signals_hold_ttou(0);
+    if (progress->is_json)
+        progress_json_say(progress, kind, message);
+    else
+        progress_tty_say(progress, message);
 }
 
 int voice_say(const struct voice *voice, int status, const char *format, ...)
@@ -76,7 +120,7 @@ int voice_say(const struct voice *voice, int status, const char *format, ...)
     weir__sentence_list(message, sizeof message, format, args);
     va_end(args);
     if (voice->progress != NULL)
-        voice->progress->ops->say(voice->progress, "message", message);
+        progress_say(voice->progress, "message", message);
     else
         cli_say(voice->command, "%s", message);
     return status;

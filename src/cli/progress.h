@@ -1,13 +1,17 @@
-/* cli/progress.h - what a job is doing, on standard error, while it does it.
+/* cli/progress.h - what a job is doing, on standard error, while it runs.
  *
- * Of a pipeline that is cli/progress_pipe.h, of a map cli/progress_map.h; each is drawn on
- * a terminal, or told as a JSON object a line.
+ * One model: progress.c takes events and decides when to show, progress_pipe.c and
+ * progress_map.c know what there is to show, and there are two renderers: progress_tty.c draws
+ * a block of lines in place, progress_json.c prints a JSON object a line, as
+ * docs/schemas/progress-line.schema.json describes.
  */
 #ifndef WEIR_CLI_PROGRESS_H
 #define WEIR_CLI_PROGRESS_H
 
+#include <jansson.h>
 #include <weir/weir.h>
 
+#include "base/buffer.h"
 #include "cli/watch.h"
 
 enum progress_style { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_NONE };
@@ -18,34 +22,50 @@ enum progress_style progress_choose(enum progress_style asked, int to_terminal);
 
 struct progress;
 
+/* What a subcommand shows.  Functions may be NULL where marked. */
 struct progress_ops {
-    /* Takes news in. */
-    void (*event)(struct progress *progress, const struct weir_event *event);
-    /* Shows what is due.  Returns milliseconds until there is more to show, -1 for
-     * only when there is news. */
-    int (*tick)(struct progress *progress);
-    /* Takes the drawing off the terminal; it comes back with the next tick. */
-    void (*hide)(struct progress *progress);
-    /* Says a message of weir's in the style's way. */
-    void (*say)(struct progress *progress, const char *kind, const char *message);
+    const struct cli_command *command;
+    int json_ms;    /* time between two JSON lines */
+    int has_stages; /* events name the stage they are about */
+    void (*take_event)(struct progress *progress, const struct weir_event *event); /* NULL */
+    /* Appends at most rows lines of at most columns each.  Returns how many. */
+    int (*draw)(struct progress *progress, struct weir__buffer *text, int columns, int rows);
+    int (*has_changed)(const struct progress *progress); /* since describe(); NULL: always */
+    /* Adds the members of a line of progress, or of the last line. */
+    void (*describe)(struct progress *progress, json_t **line);
+    void (*describe_end)(struct progress *progress, json_t **line);
     void (*free)(struct progress *progress);
 };
 
-/* The first member of what shows one. */
+/* The first member of a subcommand's own. */
 struct progress {
     const struct progress_ops *ops;
+    int is_json;
+    int64_t started_ns, next_ns;
+    int lines; /* of the drawing that are on the terminal now */
+    int was_drawn;
 };
 
-/* The watch tells it what happens, and gives it its time.  NULL: nothing is shown. */
+/* style: tty or json.  The first drawing comes after delay_ms. */
+void progress_init(struct progress *progress, const struct progress_ops *ops,
+                   enum progress_style style, int delay_ms);
+
+/* The watch passes events on, and calls when it is time to draw.  NULL: nothing is shown. */
 void progress_watch(struct progress *progress, struct watch *watch);
+
+/* The run is over: the last drawing stays, and messages come below it. */
+void progress_settle(struct progress *progress);
+
+/* Prints the last JSON line. */
+void progress_end(struct progress *progress, int status, enum weir_why why);
 
 /* Accepts NULL. */
 void progress_free(struct progress *progress);
 
-/* Writes to standard error, also from the background of a terminal. */
-void progress_put(const char *text, size_t length);
+/* Prints a message of weir's; kind is that of the JSON line. */
+void progress_say(struct progress *progress, const char *kind, const char *message);
 
-/* What a subcommand says goes the way of its progress where that is shown. */
+/* Messages go through the progress where one is shown. */
 struct voice {
     const struct cli_command *command;
     struct progress *progress; /* NULL: none is shown */
@@ -54,5 +74,23 @@ struct voice {
 /* Says a message.  Returns status. */
 int voice_say(const struct voice *voice, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* --- progress_tty.c ------------------------------------------------------------ */
+
+void progress_tty_draw(struct progress *progress);
+void progress_tty_erase(struct progress *progress);
+void progress_tty_event(struct progress *progress, const struct weir_event *event);
+void progress_tty_say(struct progress *progress, const char *message);
+
+/* Formats numbers and words of weir's own.  Drops what does not fit in memory. */
+void progress_add(struct weir__buffer *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* --- progress_json.c ----------------------------------------------------------- */
+
+void progress_json_draw(struct progress *progress);
+void progress_json_event(const struct progress *progress, const struct weir_event *event);
+void progress_json_say(const struct progress *progress, const char *kind, const char *message);
+void progress_json_end(struct progress *progress, int status, enum weir_why why);
 
 #endif

@@ -6,44 +6,46 @@
  *   {"kind":"stderr","elapsed_ms":5,"stage":"tap","text":"no such table"}
  *   {"kind":"message","elapsed_ms":9,"text":"tap: exited with 3"}
  *   {"kind":"end","elapsed_ms":9,"ok":false,"status":3,"why":"none","stages":[...]}
+ *
+ * and of a map:
+ *
+ *   {"kind":"progress","elapsed_ms":1000,"records":5000,"bytes":501000,"settled":4100,
+ *    "dead":0,"in_flight":900,"rate":4100,"input_size":null,"input_offset":410000,
+ *    "workers":[{"pid":4711,"records":2100,"in_flight":450},...]}
+ *   {"kind":"record_failed","elapsed_ms":7,"line":12,"offset":1100,"reason":"crash"}
+ *   {"kind":"stderr","elapsed_ms":5,"pid":4711,"line":"no such table"}
+ *   {"kind":"message","elapsed_ms":9,"text":"1 of 5000 records is dead"}
+ *   {"kind":"end","elapsed_ms":9,"ok":false,"status":1,"why":"none","records":5000,...}
  */
 #include "config.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/signal_names.h"
-#include "cli/json_line.h"
-#include "cli/progress_show.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "proc/result.h"
 #include "text/json_text.h"
 
-static json_t *begin(const struct show *show, const char *kind)
+static json_t *begin(const struct progress *progress, const char *kind)
 {
-    return json_line_begin(show->started_ns, kind);
+    return json_pack("{s:s,s:I}", "kind", kind, "elapsed_ms",
+                     (json_int_t)((weir__clock_ns() - progress->started_ns) / 1000000));
 }
 
-static const char *state_name(const struct show_stage *stage)
+/* Takes line.  One write a line, so that lines of several programs do not mix. */
+static void print(json_t *line)
 {
-    if (stage->state == SHOW_ENDED)
-        return weir_end_name(stage->end);
-    return stage->state == SHOW_RUNNING ? "running" : "waiting";
-}
+    static const char none[] =
+        "{\"kind\":\"error\",\"text\":\"no memory for a line of progress\"}\n";
+    char *text = weir__json_print(line);
 
-static json_t *stages_json(struct show *show)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < show->count; i++) {
-        struct show_stage *stage = &show->stages[i];
-
-        weir__tree_append(&list, json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name),
-                                           "state", state_name(stage), "bytes",
-                                           stage->metered ? json_integer((json_int_t)stage->bytes)
-                                                          : json_null()));
-        stage->told_bytes = stage->bytes;
-    }
-    return list;
+    output_say(text != NULL ? text : none, strlen(text != NULL ? text : none));
+    free(text);
 }
 
 /* What number means in an event of this kind. */
@@ -66,68 +68,54 @@ static void add_number(json_t **line, const struct weir_event *event)
     }
 }
 
-static void tell(struct show *show, const struct weir_event *event)
+void progress_json_event(const struct progress *progress, const struct weir_event *event)
 {
     int is_line = event->kind == WEIR_EVENT_STDERR_LINE;
+    int has_stage = progress->ops->has_stages && event->stage >= 0;
     json_t *line;
 
-    if (is_line && event->number == 0) /* the spec says to keep it, not to show it */
+    if (is_line && has_stage && event->number == 0) /* the spec: keep it, do not show it */
         return;
-    line = begin(show, is_line ? "stderr" : weir_event_name(event->kind));
-    if (event->stage >= 0)
+    line = begin(progress, is_line ? "stderr" : weir_event_name(event->kind));
+    if (has_stage) {
         weir__tree_set(&line, "stage", weir__json_text(event->name));
-    if (event->pid > 0 && !is_line)
-        weir__tree_set(&line, "pid", json_integer(event->pid));
-    add_number(&line, event);
-    if (event->length > 0 || is_line)
-        weir__tree_set(&line, "text", weir__json_textn(event->text, event->length));
-    json_line_print(line);
-}
-
-static void draw(struct show *show)
-{
-    int news = 0;
-
-    for (size_t i = 0; i < show->count; i++)
-        news |= show->stages[i].bytes != show->stages[i].told_bytes;
-    if (news) {
-        json_t *line = begin(show, "progress");
-
-        weir__tree_set(&line, "stages", stages_json(show));
-        json_line_print(line);
+        add_number(&line, event);
     }
+    if (event->pid > 0 && !(is_line && has_stage))
+        weir__tree_set(&line, "pid", json_integer(event->pid));
+    if (event->kind == WEIR_EVENT_RECORD_FAILED && !has_stage) {
+        weir__tree_set(&line, "line", json_integer(event->number));
+        weir__tree_set(&line, "offset", json_integer((json_int_t)event->bytes));
+        weir__tree_set(&line, "reason", weir__json_textn(event->text, event->length));
+    } else if (event->length > 0 || is_line) {
+        weir__tree_set(&line, "text", weir__json_textn(event->text, event->length));
+    }
+    print(line);
 }
 
-static void do_nothing(struct show *show)
+void progress_json_draw(struct progress *progress)
 {
-    (void)show;
+    json_t *line = begin(progress, "progress");
+
+    progress->ops->describe(progress, &line);
+    print(line);
 }
 
-static void say(struct show *show, const char *kind, const char *message)
+void progress_json_say(const struct progress *progress, const char *kind, const char *message)
 {
-    json_t *line = begin(show, kind);
+    json_t *line = begin(progress, kind);
 
     weir__tree_set(&line, "text", weir__json_text(message));
-    json_line_print(line);
+    print(line);
 }
 
-static void end(struct show *show, const struct weir_pipe_report *report, int status)
+void progress_json_end(struct progress *progress, int status, enum weir_why why)
 {
-    json_t *line = begin(show, "end");
+    json_t *line = begin(progress, "end");
 
     weir__tree_set(&line, "ok", json_boolean(status == 0));
     weir__tree_set(&line, "status", json_integer(status));
-    weir__tree_set(&line, "why",
-                   json_string(weir_why_name(report != NULL ? report->why : WEIR_WHY_NONE)));
-    weir__tree_set(&line, "stages", stages_json(show));
-    json_line_print(line);
+    weir__tree_set(&line, "why", json_string(weir_why_name(why)));
+    progress->ops->describe_end(progress, &line);
+    print(line);
 }
-
-const struct show_style show_json = {
-    .event = tell,
-    .draw = draw,
-    .hide = do_nothing,
-    .say = say,
-    .settle = do_nothing,
-    .end = end,
-};

@@ -4,34 +4,49 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json_tree.h"
 #include "base/printable.h"
-#include "cli/progress_show.h"
+#include "base/signal_names.h"
+#include "text/json_text.h"
+
+enum { EVERY_MS = 100, NAME_MAX_WIDTH = 24, STATE_WIDTH = 14 };
+
+enum stage_state { WAITING, RUNNING, ENDED };
+
+struct stage {
+    char name[80];
+    enum stage_state state;
+    enum weir_end end; /* of one that has ended */
+    int number;        /* exit code, signal, or errno, as end says */
+    int metered;
+    uint64_t bytes, shown_bytes;
+    int64_t began_ns, ended_ns;
+};
 
 struct pipe_progress {
     struct progress progress; /* first */
-    struct show show;
-    const struct show_style *style;
-    int64_t next_ns; /* when it may be drawn again */
-    int changed;
+    struct stage *stages;
+    size_t count;
 };
 
-enum { REDRAW_MS = 100 };
+/* --- What happens ---------------------------------------------------------------- */
 
-static void take_end(struct show_stage *stage, enum weir_end end, int64_t number)
+static void take_end(struct stage *stage, enum weir_end end, int64_t number)
 {
-    stage->state = SHOW_ENDED;
+    stage->state = ENDED;
     stage->end = end;
     stage->number = (int)number;
     stage->ended_ns = weir__clock_ns();
 }
 
-static void take_in(struct show_stage *stage, const struct weir_event *event)
+static void take_in(struct stage *stage, const struct weir_event *event)
 {
     switch (event->kind) {
     case WEIR_EVENT_STARTED:
-        stage->state = SHOW_RUNNING;
+        stage->state = RUNNING;
         stage->began_ns = weir__clock_ns();
         break;
     case WEIR_EVENT_NOT_STARTED:
@@ -59,62 +74,182 @@ static void take_event(struct progress *progress, const struct weir_event *event
 {
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
 
-    if (event->stage >= 0 && (size_t)event->stage < pipe->show.count)
-        take_in(&pipe->show.stages[event->stage], event);
-    pipe->changed = 1;
-    /* Bytes come too often to be told one by one. */
-    if (event->kind != WEIR_EVENT_PROGRESS)
-        pipe->style->event(&pipe->show, event);
+    if (event->stage >= 0 && (size_t)event->stage < pipe->count)
+        take_in(&pipe->stages[event->stage], event);
 }
 
-static int tick(struct progress *progress)
+/* --- On a terminal --------------------------------------------------------------- */
+
+/* Bytes of name that fill no more than width columns, and how many they fill. */
+static int fit(const char *name, int width, int *columns)
+{
+    int length = 0;
+
+    *columns = 0;
+    for (; name[length] != '\0'; length++)
+        if (((unsigned char)name[length] & 0xc0) != 0x80) {
+            if (*columns == width)
+                break;
+            ++*columns;
+        }
+    return length;
+}
+
+static void say_bytes(char text[16], uint64_t bytes)
+{
+    static const char units[] = "KMGTPE";
+    double number = (double)bytes;
+    int unit = -1;
+
+    while (number >= 1024 && unit < 5) {
+        number /= 1024;
+        unit++;
+    }
+    if (unit < 0)
+        snprintf(text, 16, "%d", (int)bytes);
+    else
+        snprintf(text, 16, number < 10 ? "%.1f%c" : "%.0f%c", number, units[unit]);
+}
+
+static const char *colour(const struct stage *stage)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    if ((no_color != NULL && *no_color != '\0') || !isatty(STDERR_FILENO))
+        return "";
+    if (stage->state != ENDED)
+        return "";
+    return stage->end == WEIR_EXITED && stage->number == 0 ? "\033[32m" : "\033[31m";
+}
+
+static void say_end(const struct stage *stage, char *text, size_t size)
+{
+    switch (stage->end) {
+    case WEIR_EXITED:
+        snprintf(text, size, stage->number == 0 ? "done" : "exited %d", stage->number);
+        break;
+    case WEIR_SIGNALED:
+        snprintf(text, size, "%s", weir__signal_name(stage->number));
+        break;
+    case WEIR_NOT_STARTED:
+        snprintf(text, size, "not started");
+        break;
+    case WEIR_STATUS_LOST:
+        snprintf(text, size, "lost");
+        break;
+    }
+}
+
+static void say_state(const struct stage *stage, char *text, size_t size)
+{
+    if (stage->state == ENDED)
+        say_end(stage, text, size);
+    else
+        snprintf(text, size, stage->state == RUNNING ? "running" : "waiting");
+}
+
+static void add_stage(struct weir__buffer *text, const struct stage *stage, int name_width,
+                      int columns)
+{
+    int64_t until_ns = stage->ended_ns != 0 ? stage->ended_ns : weir__clock_ns();
+    int64_t seconds = stage->began_ns != 0 ? (until_ns - stage->began_ns) / 1000000000 : 0;
+    char state[32], bytes[16] = "";
+    const char *paint = colour(stage);
+    int used, length = fit(stage->name, name_width, &used);
+
+    say_state(stage, state, sizeof state);
+    if (stage->metered)
+        say_bytes(bytes, stage->bytes);
+    progress_add(text, "%.*s%*s", length, stage->name, name_width - used, "");
+    if (columns > name_width + STATE_WIDTH + 2)
+        progress_add(text, "  %s%-*.*s%s", paint, STATE_WIDTH, STATE_WIDTH, state,
+                     *paint != '\0' ? "\033[0m" : "");
+    if (columns > name_width + STATE_WIDTH + 2 + 16)
+        progress_add(text, "%7s %5d:%02d", bytes, (int)(seconds / 60), (int)(seconds % 60));
+    progress_add(text, "\033[K\n");
+}
+
+/*
+ *   tap      running      12.3M   0:04
+ *   clean    exited 3             0:02
+ */
+static int draw(struct progress *progress, struct weir__buffer *text, int columns, int rows)
 {
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
-    int64_t now_ns = weir__clock_ns();
+    size_t shown = pipe->count;
+    int name_width = 0;
 
-    if (now_ns < pipe->next_ns)
-        return (int)((pipe->next_ns - now_ns) / 1000000) + 1;
-    if (!pipe->changed && !pipe->style->shows_time)
-        return -1;
-    pipe->style->draw(&pipe->show);
-    pipe->changed = 0;
-    pipe->next_ns = now_ns + (int64_t)REDRAW_MS * 1000000;
-    return pipe->style->shows_time ? REDRAW_MS : -1;
+    if (shown > (size_t)rows - 1) /* the last row is the cursor's */
+        shown = rows > 3 ? (size_t)rows - 2 : 1;
+    for (size_t i = 0; i < pipe->count; i++) {
+        int used;
+
+        fit(pipe->stages[i].name, NAME_MAX_WIDTH, &used);
+        name_width = used > name_width ? used : name_width;
+    }
+    name_width = name_width < columns - 1 ? name_width : columns - 1;
+    for (size_t i = 0; i < shown; i++)
+        add_stage(text, &pipe->stages[i], name_width, columns);
+    if (shown < pipe->count)
+        progress_add(text, "and %zu more\033[K\n", pipe->count - shown);
+    return (int)shown + (shown < pipe->count);
 }
 
-static void hide(struct progress *progress)
+/* --- As JSON --------------------------------------------------------------------- */
+
+static const char *state_name(const struct stage *stage)
+{
+    if (stage->state == ENDED)
+        return weir_end_name(stage->end);
+    return stage->state == RUNNING ? "running" : "waiting";
+}
+
+static int has_changed(const struct progress *progress)
+{
+    const struct pipe_progress *pipe = (const struct pipe_progress *)progress;
+    int changed = 0;
+
+    for (size_t i = 0; i < pipe->count; i++)
+        changed |= pipe->stages[i].bytes != pipe->stages[i].shown_bytes;
+    return changed;
+}
+
+static void describe(struct progress *progress, json_t **line)
 {
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
+    json_t *list = json_array();
 
-    pipe->style->hide(&pipe->show);
+    for (size_t i = 0; i < pipe->count; i++) {
+        struct stage *stage = &pipe->stages[i];
+
+        weir__tree_append(&list, json_pack("{s:o,s:s,s:o}", "name", weir__json_text(stage->name),
+                                           "state", state_name(stage), "bytes",
+                                           stage->metered ? json_integer((json_int_t)stage->bytes)
+                                                          : json_null()));
+        stage->shown_bytes = stage->bytes;
+    }
+    weir__tree_set(line, "stages", list);
 }
 
-static void say(struct progress *progress, const char *kind, const char *message)
-{
-    struct pipe_progress *pipe = (struct pipe_progress *)progress;
-
-    pipe->style->say(&pipe->show, kind, message);
-}
+/* --- Its life -------------------------------------------------------------------- */
 
 static void free_progress(struct progress *progress)
 {
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
 
-    free(pipe->show.stages);
+    free(pipe->stages);
     free(pipe);
 }
 
 struct progress *pipe_progress_new(enum progress_style style, int delay_ms)
 {
-    static const struct progress_ops ops = {take_event, tick, hide, say, free_progress};
+    static const struct progress_ops ops = {&cli_pipe,   EVERY_MS, 1,        take_event,   draw,
+                                            has_changed, describe, describe, free_progress};
     struct pipe_progress *pipe = calloc(1, sizeof *pipe);
 
     if (pipe == NULL)
         return NULL;
-    pipe->progress.ops = &ops;
-    pipe->style = style == PROGRESS_JSON ? &show_json : &show_tty;
-    pipe->show.started_ns = weir__clock_ns();
-    pipe->next_ns = pipe->show.started_ns + (int64_t)delay_ms * 1000000;
+    progress_init(&pipe->progress, &ops, style, delay_ms);
     return &pipe->progress;
 }
 
@@ -122,28 +257,13 @@ int pipe_progress_follow(struct progress *progress, const weir_pipeline_t *pipel
 {
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
     size_t count = weir_pipeline_count(pipeline);
-    struct show_stage *stages = calloc(count, sizeof *stages);
 
-    if (stages == NULL)
+    pipe->stages = calloc(count, sizeof *pipe->stages);
+    if (pipe->stages == NULL)
         return -1;
     for (size_t i = 0; i < count; i++)
-        weir__sentence(stages[i].name, sizeof stages[i].name, "%s",
+        weir__sentence(pipe->stages[i].name, sizeof pipe->stages[i].name, "%s",
                        weir_pipeline_stage_name(pipeline, i));
-    pipe->show.stages = stages;
-    pipe->show.count = count;
+    pipe->count = count;
     return 0;
-}
-
-void pipe_progress_settle(struct progress *progress)
-{
-    struct pipe_progress *pipe = (struct pipe_progress *)progress;
-
-    pipe->style->settle(&pipe->show);
-}
-
-void pipe_progress_end(struct progress *progress, const struct weir_pipe_report *report, int status)
-{
-    struct pipe_progress *pipe = (struct pipe_progress *)progress;
-
-    pipe->style->end(&pipe->show, report, status);
 }
