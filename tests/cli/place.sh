@@ -6,14 +6,17 @@ plan 13
 weir=$builddir/weir
 worker=$builddir/tests/children/rpc_worker
 
+# What another user runs is copied to where that user may read it: the build tree may be in /root.
+mkdir "$work/bin" && cp "$weir" "$builddir/weir-spawner" "$worker" "$work/bin" && chmod 755 "$work" "$work/bin"
+
 # Runs a command as a user who may not enter the current directory.
 closed() (
     mkdir -p "$work/closed"
-    chmod 755 "$work"
     cd "$work/closed" || exit 1
     if [ "$(id -u)" = 0 ]; then
         chmod 700 .
-        setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+        WEIR_SPAWNER=$work/bin/weir-spawner \
+            setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
     else
         chmod 000 .
         "$@"
@@ -25,7 +28,7 @@ closed() (
 
 # What runs there is run as it is; skipped where such a user cannot run weir at all.
 check_closed() {
-    if closed "$weir" --version >/dev/null 2>&1; then
+    if closed "$work/bin/weir" --version >/dev/null 2>&1; then
         check "$@"
     else
         test_number=$((test_number + 1))
@@ -33,14 +36,14 @@ check_closed() {
     fi
 }
 
-run_closed() { same hi "$(closed "$weir" run -- echo hi 2>&1)"; }
+run_closed() { same hi "$(closed "$work/bin/weir" run -- echo hi 2>&1)"; }
 json_closed() {
-    closed "$weir" run --json -- sh -c 'cd / && pwd' >"$work/json" && has '"text":"/\n"' "$work/json"
+    closed "$work/bin/weir" run --json -- sh -c 'cd / && pwd' >"$work/json" && has '"text":"/\n"' "$work/json"
 }
-pipe_closed() { same 2 "$(closed "$weir" pipe 'seq 2' 'wc -l' 2>&1)"; }
-map_closed() { same "1" "$(echo 1 | closed "$weir" map -j1 -- cat 2>&1)"; }
-call_closed() { same "[5]" "$(closed "$weir" call -w "$worker" echo 5 2>&1)"; }
-cwd_from_closed() { same / "$(closed "$weir" run --cwd / -- pwd 2>&1)"; }
+pipe_closed() { same 2 "$(closed "$work/bin/weir" pipe 'seq 2' 'wc -l' 2>&1)"; }
+map_closed() { same "1" "$(echo 1 | closed "$work/bin/weir" map -j1 -- cat 2>&1)"; }
+call_closed() { same "[5]" "$(closed "$work/bin/weir" call -w "$work/bin/rpc_worker" echo 5 2>&1)"; }
+cwd_from_closed() { same / "$(closed "$work/bin/weir" run --cwd / -- pwd 2>&1)"; }
 
 check_closed "run inherits a directory that its user may not enter" run_closed
 check_closed "run --json too" json_closed
