@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <weir/event.h>
 
 /* Statuses of weir's own; a program's is passed through. */
 enum {
@@ -89,5 +90,9 @@ void cli_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2
 /* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which
  * it did not arrive. */
 int cli_flush(void);
+
+/* Tells of a worker's end, what it has for the log, and lines of it that are no
+ * messages; of other events nothing. */
+void cli_say_worker(const struct cli_command *command, const struct weir_event *event);
 
 #endif

@@ -19,12 +19,11 @@
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
-#include "cli/method_list.h"
 #include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/signals.h"
-#include "cli/socket_path.h"
-#include "cli/worker_news.h"
+#include "cli/notify.h"
+#include "cli/cli.h"
 #include "rpc/credit.h"
 #include "rpc/rpc_write.h"
 #include "text/shell_words.h"
@@ -461,7 +460,7 @@ static void hear_event(const struct weir_event *event, void *context)
 
     audit_hear(&errand->audit, event);
     if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
-        worker_news_tell(&cli_call, event); /* its end is the call's to tell */
+        cli_say_worker(&cli_call, event); /* its end is the call's to tell */
 }
 
 static int open_remote(struct errand *errand, struct weir_error *error)

@@ -16,7 +16,7 @@
 #include "cli/hadoop.h"
 #include "cli/output.h"
 #include "cli/progress_map.h"
-#include "cli/report.h"
+#include "cli/document.h"
 #include "cli/watch.h"
 #include "map/dead_letter_file.h"
 #include "map/map.h"

@@ -21,7 +21,6 @@
 #include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/progress_pipe.h"
-#include "cli/report.h"
 #include "cli/watch.h"
 #include "pipeline/pipeline.h"
 

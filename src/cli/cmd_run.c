@@ -18,7 +18,6 @@
 #include "cli/files.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
-#include "cli/report.h"
 #include "cli/watch.h"
 
 /* What only makes sense of captured output. */

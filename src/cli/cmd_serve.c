@@ -19,8 +19,7 @@
 #include "cli/output.h"
 #include "cli/pool_leave.h"
 #include "cli/signals.h"
-#include "cli/socket_path.h"
-#include "cli/worker_news.h"
+#include "cli/cli.h"
 #include "pool/pool.h"
 #include "pool/server.h"
 #include "text/shell_words.h"
@@ -245,7 +244,7 @@ static void hear(const struct weir_event *event, void *context)
     struct errand *errand = context;
 
     audit_hear(&errand->audit, event);
-    worker_news_tell(&cli_serve, event);
+    cli_say_worker(&cli_serve, event);
 }
 
 /* Returns 0, or the status to exit with. */

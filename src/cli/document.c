@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "base/fd.h"
 #include "base/json_parse.h"
 #include "base/atomic_file.h"
+#include "cli/cli.h"
 #include "cli/output.h"
 
 /* Returns 0, or an errno. */
@@ -108,4 +111,44 @@ int document_write(const char *path, const char *text, struct weir_error *error)
         return weir__outfile_commit(&file, error);
     weir__outfile_discard(&file);
     return weir__peer_fail(error, failed, "write", path);
+}
+
+int report_check(const char *path, const char *mixes, struct weir_error *error)
+{
+    struct weir_error fault;
+
+    if (path == NULL)
+        return 0;
+    if (strcmp(path, "-") == 0 && mixes != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "--report - %s", mixes);
+    if (strcmp(path, "-") == 0 || document_check(path, &fault) == 0)
+        return 0;
+    return weir__fail(error, WEIR_ERR_SYSTEM, 0, "--report: %.400s: nothing was started",
+                      fault.text);
+}
+
+static int print(const char *document, struct weir_error *error)
+{
+    int failed;
+
+    failed = output_write(STDOUT_FILENO, document, strlen(document));
+    return failed == 0 ? 0
+                       : weir__peer_fail(error, failed, "write the report to", "standard output");
+}
+
+int report_file(const char *path, char *document, struct weir_error *error)
+{
+    struct weir_error fault;
+    int status = 0;
+
+    if (document == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the report");
+    if (strcmp(path, "-") == 0) {
+        status = print(document, error);
+    } else if (document_write(path, document, &fault) < 0) {
+        status = weir__fail(error, fault.status, 0, "--report: %.400s", fault.text);
+        error->sys_errno = fault.sys_errno;
+    }
+    free(document);
+    return status;
 }
