@@ -15,7 +15,7 @@
 #include "cli/files.h"
 #include "cli/output.h"
 
-struct errand {
+struct audit_cmd {
     struct audit_values values;
     struct cli_parsed parsed;
     struct audit_files log;
@@ -31,16 +31,16 @@ static int fail(const struct weir_error *error)
 
 /* --- verify -------------------------------------------------------------------- */
 
-static int read_key(struct errand *errand)
+static int read_key(struct audit_cmd *cmd)
 {
-    const char *path = errand->values.key_file;
+    const char *path = cmd->values.key_file;
     struct weir_error error;
 
     if (path == NULL)
         path = getenv(WEIR__AUDIT_KEY_VARIABLE);
     else if (strcmp(path, "none") == 0)
         path = NULL;
-    return weir__audit_key_open(&errand->key, path, &error) < 0 ? fail(&error) : 0;
+    return weir__audit_key_open(&cmd->key, path, &error) < 0 ? fail(&error) : 0;
 }
 
 static int check_hash(const char *option, const char *hash)
@@ -52,31 +52,31 @@ static int check_hash(const char *option, const char *hash)
     return CLI_USAGE;
 }
 
-static int verify(struct errand *errand)
+static int verify(struct audit_cmd *cmd)
 {
-    const struct weir__audit_expected expected = {.after = errand->values.after,
-                                                  .last = errand->values.expect_last};
+    const struct weir__audit_expected expected = {.after = cmd->values.after,
+                                                  .last = cmd->values.expect_last};
     struct weir_error error;
 
-    for (size_t i = 0; i < errand->log.count; i++)
-        lseek(errand->log.files[i].fd, 0, SEEK_SET);
-    if (weir__audit_verify(errand->log.files, errand->log.count, &errand->key, &expected,
-                           &errand->verdict, &error)
+    for (size_t i = 0; i < cmd->log.count; i++)
+        lseek(cmd->log.files[i].fd, 0, SEEK_SET);
+    if (weir__audit_verify(cmd->log.files, cmd->log.count, &cmd->key, &expected, &cmd->verdict,
+                           &error)
         < 0)
         return fail(&error);
     return 0;
 }
 
 /* Cuts a torn tail, if that is all that is wrong, and looks again. */
-static int repair(struct errand *errand)
+static int repair(struct audit_cmd *cmd)
 {
-    const struct weir__audit_verdict *verdict = &errand->verdict;
-    const char *name = errand->log.files[verdict->file].name;
+    const struct weir__audit_verdict *verdict = &cmd->verdict;
+    const char *name = cmd->log.files[verdict->file].name;
     struct weir_error error;
     int64_t length;
     int fd;
 
-    if (!verdict->is_tail || verdict->file + 1 < errand->log.count)
+    if (!verdict->is_tail || verdict->file + 1 < cmd->log.count)
         return 0;
     fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
@@ -90,30 +90,30 @@ static int repair(struct errand *errand)
     cli_put(stdout, "%s: cut %" PRId64 " bytes behind record %" JSON_INTEGER_FORMAT, name, length,
             verdict->last.seq);
     putchar('\n');
-    return verify(errand);
+    return verify(cmd);
 }
 
-static void print_sound(const struct errand *errand)
+static void print_sound(const struct audit_cmd *cmd)
 {
-    const struct weir__audit_verdict *verdict = &errand->verdict;
-    const char *id = errand->key.id;
+    const struct weir__audit_verdict *verdict = &cmd->verdict;
+    const char *id = cmd->key.id;
     uint64_t unfinished = verdict->started > verdict->ended ? verdict->started - verdict->ended : 0;
 
-    cli_put(stdout, "%s: OK: %" PRIu64 " records", errand->log.files[errand->log.count - 1].name,
+    cli_put(stdout, "%s: OK: %" PRIu64 " records", cmd->log.files[cmd->log.count - 1].name,
             verdict->records);
-    if (errand->log.count > 1)
-        printf(" in %zu files", errand->log.count);
+    if (cmd->log.count > 1)
+        printf(" in %zu files", cmd->log.count);
     printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished\n", verdict->started,
            verdict->ended, unfinished);
-    cli_put(stdout, "made: %s%s%s\n", weir__audit_key_algorithm(&errand->key),
+    cli_put(stdout, "made: %s%s%s\n", weir__audit_key_algorithm(&cmd->key),
             *id != '\0' ? " under the key " : ", without a key", id);
 }
 
-static void print_fault(const struct errand *errand)
+static void print_fault(const struct audit_cmd *cmd)
 {
-    const struct weir__audit_verdict *verdict = &errand->verdict;
+    const struct weir__audit_verdict *verdict = &cmd->verdict;
 
-    cli_put(stdout, "%s:", errand->log.files[verdict->file].name);
+    cli_put(stdout, "%s:", cmd->log.files[verdict->file].name);
     if (verdict->line > 0)
         printf("%" PRIu64 ":", verdict->line);
     cli_put(stdout, " %s: %s", weir__audit_fault_name(verdict->fault), verdict->sentence);
@@ -122,65 +122,64 @@ static void print_fault(const struct errand *errand)
             verdict->records == 1 ? " holds" : "s hold");
 }
 
-static int carry_out_verify(struct errand *errand)
+static int carry_out_verify(struct audit_cmd *cmd)
 {
-    int status = check_hash("expect-last", errand->values.expect_last);
+    int status = check_hash("expect-last", cmd->values.expect_last);
 
     if (status == 0)
-        status = check_hash("after", errand->values.after);
+        status = check_hash("after", cmd->values.after);
     if (status == 0)
-        status = read_key(errand);
+        status = read_key(cmd);
     if (status == 0)
-        status = verify(errand);
-    if (status == 0 && errand->values.repair_tail)
-        status = repair(errand);
+        status = verify(cmd);
+    if (status == 0 && cmd->values.repair_tail)
+        status = repair(cmd);
     if (status != 0)
         return status;
-    if (errand->verdict.fault == WEIR__AUDIT_SOUND)
-        print_sound(errand);
+    if (cmd->verdict.fault == WEIR__AUDIT_SOUND)
+        print_sound(cmd);
     else
-        print_fault(errand);
-    cli_put(stdout, "last: %s\n", errand->verdict.last.hash);
-    if (errand->verdict.is_tail && errand->verdict.file + 1 == errand->log.count)
+        print_fault(cmd);
+    cli_put(stdout, "last: %s\n", cmd->verdict.last.hash);
+    if (cmd->verdict.is_tail && cmd->verdict.file + 1 == cmd->log.count)
         cli_say(&cli_audit, "nothing is appended until --repair-tail has cut that");
-    return errand->verdict.fault == WEIR__AUDIT_SOUND ? CLI_OK : 1;
+    return cmd->verdict.fault == WEIR__AUDIT_SOUND ? CLI_OK : 1;
 }
 
 /* --- The command line ---------------------------------------------------------- */
 
 /* Refuses options of the other verb.  Returns 0, or the status to exit with. */
-static int check_options(const struct errand *errand, const char *verb)
+static int check_options(const struct audit_cmd *cmd, const char *verb)
 {
     int is_show = strcmp(verb, "show") == 0;
 
     for (int i = 0; i < AUDIT_OPTION_COUNT; i++)
-        if (cli_given(&errand->parsed, (size_t)i) && (i >= AUDIT_SINCE) != is_show)
+        if (cli_given(&cmd->parsed, (size_t)i) && (i >= AUDIT_SINCE) != is_show)
             return cli_bad_usage(&cli_audit, "--%s means nothing to %s", audit_options[i].name,
                                  verb);
     return 0;
 }
 
 /* What is printed must not go into what is read.  Returns 0, or the status to exit with. */
-static int check_files(const struct errand *errand)
+static int check_files(const struct audit_cmd *cmd)
 {
-    const struct audit_values *values = &errand->values;
+    const struct audit_values *values = &cmd->values;
     int use = values->repair_tail ? WEIR__FILE_WRITTEN : WEIR__FILE_READ;
     struct weir__file_set files = {0};
     struct weir_error error;
 
     weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDERR_FILENO);
     weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
-    for (size_t i = 0; i < errand->log.count; i++)
-        weir__file_set_fd(&files, use, errand->log.files[i].name,
-                          errand->log.files[i].fd);
+    for (size_t i = 0; i < cmd->log.count; i++)
+        weir__file_set_fd(&files, use, cmd->log.files[i].name, cmd->log.files[i].fd);
     if (values->key_file != NULL && strcmp(values->key_file, "none") != 0)
         weir__file_set_path(&files, WEIR__FILE_READ, "--key-file", values->key_file);
     return weir__file_set_end(&files, &error) < 0 ? fail(&error) : 0;
 }
 
-static int work(struct errand *errand)
+static int work(struct audit_cmd *cmd)
 {
-    const struct cli_list *words = &errand->parsed.words;
+    const struct cli_list *words = &cmd->parsed.words;
     const char *verb = words->count > 0 ? words->items[0] : "";
     struct weir_error error;
     int status;
@@ -192,29 +191,29 @@ static int work(struct errand *errand)
                              verb);
     if (words->count < 2)
         return cli_bad_usage(&cli_audit, "no file was given");
-    status = check_options(errand, verb);
+    status = check_options(cmd, verb);
     if (status == 0)
         status = output_check(&cli_audit, CLI_FAILED);
     if (status != 0)
         return status;
-    if (audit_files_open(&errand->log, words->items + 1, words->count - 1, &error) < 0)
+    if (audit_files_open(&cmd->log, words->items + 1, words->count - 1, &error) < 0)
         return fail(&error);
-    status = check_files(errand);
+    status = check_files(cmd);
     if (status != 0)
         return status;
-    return *verb == 'v' ? carry_out_verify(errand) : audit_show(&errand->values, &errand->log);
+    return *verb == 'v' ? carry_out_verify(cmd) : audit_show(&cmd->values, &cmd->log);
 }
 
 int cmd_audit(int argc, char **argv)
 {
-    struct errand errand = {0};
-    int status = cli_parse(&cli_audit, argc, argv, &errand.values, &errand.parsed);
+    struct audit_cmd cmd = {0};
+    int status = cli_parse(&cli_audit, argc, argv, &cmd.values, &cmd.parsed);
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&errand);
-    audit_files_close(&errand.log);
-    weir__audit_key_clear(&errand.key);
-    cli_parsed_clear(&errand.parsed);
+    status = work(&cmd);
+    audit_files_close(&cmd.log);
+    weir__audit_key_clear(&cmd.key);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }

@@ -37,7 +37,7 @@ enum {
     LAST_WORDS_MS = 1000, /* for the reader of the output, when the time is up */
 };
 
-struct errand {
+struct call_cmd {
     struct call_values values;
     struct cli_parsed parsed;
     struct weir__buffer params;
@@ -62,27 +62,27 @@ struct errand {
     int hurries; /* there was a second one */
 };
 
-static int say(struct errand *errand, int status, const char *sentence)
+static int say(struct call_cmd *cmd, int status, const char *sentence)
 {
-    snprintf(errand->said, sizeof errand->said, "%s", sentence);
+    snprintf(cmd->said, sizeof cmd->said, "%s", sentence);
     cli_say(&cli_call, "%s", sentence);
     return status;
 }
 
 /* The loop ends: what is not written is dropped. */
-static void end(struct errand *errand, int status)
+static void end(struct call_cmd *cmd, int status)
 {
-    if (!errand->over)
-        errand->status = status;
-    errand->over = 1;
+    if (!cmd->over)
+        cmd->status = status;
+    cmd->over = 1;
 }
 
-static void be_done(struct errand *errand, int status);
+static void be_done(struct call_cmd *cmd, int status);
 
 /* --- Signals --------------------------------------------------------------- */
 
 /* The first cancels the function, the second leaves. */
-static void heed_signals(struct errand *errand)
+static void heed_signals(struct call_cmd *cmd)
 {
     struct caught caught;
 
@@ -91,16 +91,16 @@ static void heed_signals(struct errand *errand)
             signals_stop(caught.number);
             continue;
         }
-        if (errand->ended_by != 0 || !errand->called || errand->is_done) {
-            errand->hurries = errand->ended_by != 0;
-            errand->ended_by = caught.number;
-            errand->by_terminal = caught.by_kernel;
-            end(errand, CLI_SIGNALED + caught.number);
+        if (cmd->ended_by != 0 || !cmd->called || cmd->is_done) {
+            cmd->hurries = cmd->ended_by != 0;
+            cmd->ended_by = caught.number;
+            cmd->by_terminal = caught.by_kernel;
+            end(cmd, CLI_SIGNALED + caught.number);
             return;
         }
-        errand->ended_by = caught.number;
-        errand->by_terminal = caught.by_kernel;
-        errand->remote->kind->cancel(errand->remote);
+        cmd->ended_by = caught.number;
+        cmd->by_terminal = caught.by_kernel;
+        cmd->remote->kind->cancel(cmd->remote);
     }
 }
 
@@ -109,104 +109,104 @@ static void heed_signals(struct errand *errand)
 /* What is printed waits here for its reader, and the loop goes on: signals, the deadline and
  * the worker are heard meanwhile.  Credit for more goes out when all of it is written. */
 
-static void end_when_written(struct errand *errand)
+static void end_when_written(struct call_cmd *cmd)
 {
-    if (errand->is_done && errand->out.length == 0)
-        end(errand, errand->status);
+    if (cmd->is_done && cmd->out.length == 0)
+        end(cmd, cmd->status);
 }
 
 /* The function is stopped: the remote is freed in the end, which cancels its call. */
-static void output_failed(struct errand *errand, int failed)
+static void output_failed(struct call_cmd *cmd, int failed)
 {
     if (failed != EPIPE) {
         cli_say(&cli_call, "cannot write to standard output: %s", strerror(failed));
-        snprintf(errand->said, sizeof errand->said, "cannot write to standard output");
+        snprintf(cmd->said, sizeof cmd->said, "cannot write to standard output");
     }
-    errand->is_done = 0;
-    end(errand, failed == EPIPE ? CLI_SIGNALED + SIGPIPE : CLI_FAILED);
+    cmd->is_done = 0;
+    end(cmd, failed == EPIPE ? CLI_SIGNALED + SIGPIPE : CLI_FAILED);
 }
 
-static void write_output(struct errand *errand)
+static void write_output(struct call_cmd *cmd)
 {
-    struct weir__buffer *out = &errand->out;
-    int64_t n = errand->unsaid_credit;
+    struct weir__buffer *out = &cmd->out;
+    int64_t n = cmd->unsaid_credit;
 
-    while (errand->written < out->length && !errand->over) {
-        ssize_t count = output_write_some(STDOUT_FILENO, out->bytes + errand->written,
-                                          out->length - errand->written);
+    while (cmd->written < out->length && !cmd->over) {
+        ssize_t count =
+            output_write_some(STDOUT_FILENO, out->bytes + cmd->written, out->length - cmd->written);
 
         if (count >= 0)
-            errand->written += (size_t)count;
+            cmd->written += (size_t)count;
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
             return;
         else if (errno != EINTR)
-            output_failed(errand, errno);
+            output_failed(cmd, errno);
     }
-    if (errand->over)
+    if (cmd->over)
         return;
-    out->length = errand->written = 0;
+    out->length = cmd->written = 0;
     if (out->capacity > KEPT_ROOM)
         weir__buffer_clear(out);
-    if (n > 0 && !errand->is_done) {
-        errand->unsaid_credit = 0;
-        errand->remote->kind->grant(errand->remote, (unsigned)n);
+    if (n > 0 && !cmd->is_done) {
+        cmd->unsaid_credit = 0;
+        cmd->remote->kind->grant(cmd->remote, (unsigned)n);
     }
-    end_when_written(errand);
+    end_when_written(cmd);
 }
 
-static void put_line(struct errand *errand, struct weir__slice text)
+static void put_line(struct call_cmd *cmd, struct weir__slice text)
 {
-    if (weir__buffer_add(&errand->out, text.bytes, text.length, NULL) < 0
-        || weir__buffer_add(&errand->out, "\n", 1, NULL) < 0)
-        end(errand, say(errand, CLI_FAILED, "no memory for the output"));
+    if (weir__buffer_add(&cmd->out, text.bytes, text.length, NULL) < 0
+        || weir__buffer_add(&cmd->out, "\n", 1, NULL) < 0)
+        end(cmd, say(cmd, CLI_FAILED, "no memory for the output"));
 }
 
 /* Nothing more comes of the call; what is not written yet has its time.  After a signal there
  * is none, and after the deadline a moment. */
-static void be_done(struct errand *errand, int status)
+static void be_done(struct call_cmd *cmd, int status)
 {
-    if (errand->over)
+    if (cmd->over)
         return;
-    errand->is_done = 1;
-    errand->status = status;
-    if (errand->ended_by != 0)
-        end(errand, status);
+    cmd->is_done = 1;
+    cmd->status = status;
+    if (cmd->ended_by != 0)
+        end(cmd, status);
     else if (status == DEADLINE)
-        errand->give_up_ns = weir__clock_ns() + (int64_t)LAST_WORDS_MS * 1000000;
-    else if (errand->deadline_ns != 0)
-        errand->give_up_ns = errand->deadline_ns + (int64_t)LAST_WORDS_MS * 1000000;
+        cmd->give_up_ns = weir__clock_ns() + (int64_t)LAST_WORDS_MS * 1000000;
+    else if (cmd->deadline_ns != 0)
+        cmd->give_up_ns = cmd->deadline_ns + (int64_t)LAST_WORDS_MS * 1000000;
 }
 
 /* The output that is left is not taken. */
-static void look_at_clock(struct errand *errand)
+static void look_at_clock(struct call_cmd *cmd)
 {
-    if (errand->give_up_ns != 0 && weir__clock_ns() >= errand->give_up_ns && !errand->over) {
-        if (errand->status != DEADLINE)
-            say(errand, 0, "the deadline passed before the output was read");
-        end(errand, DEADLINE);
+    if (cmd->give_up_ns != 0 && weir__clock_ns() >= cmd->give_up_ns && !cmd->over) {
+        if (cmd->status != DEADLINE)
+            say(cmd, 0, "the deadline passed before the output was read");
+        end(cmd, DEADLINE);
     }
 }
 
-static int time_left_ms(const struct errand *errand)
+static int time_left_ms(const struct call_cmd *cmd)
 {
-    int64_t left_ms = (errand->give_up_ns - weir__clock_ns()) / 1000000 + 1;
+    int64_t left_ms = (cmd->give_up_ns - weir__clock_ns()) / 1000000 + 1;
 
-    if (errand->give_up_ns == 0)
+    if (cmd->give_up_ns == 0)
         return -1;
     return left_ms < 0 ? 0 : left_ms < 60000 ? (int)left_ms : 60000;
 }
 
 static void hear_value(void *owner, struct weir__slice value)
 {
-    struct errand *errand = owner;
+    struct call_cmd *cmd = owner;
 
-    if (errand->over || errand->is_done)
+    if (cmd->over || cmd->is_done)
         return;
-    put_line(errand, value);
-    errand->unsaid_credit += weir__receiver_consume(&errand->output);
+    put_line(cmd, value);
+    cmd->unsaid_credit += weir__receiver_consume(&cmd->output);
 }
 
-static void tell_failure(struct errand *errand, const struct weir_reply *reply)
+static void tell_failure(struct call_cmd *cmd, const struct weir_reply *reply)
 {
     json_t *error = reply->error != NULL
                         ? weir__json_parse(reply->error, strlen(reply->error), JSON_ALLOW_NUL, NULL)
@@ -216,7 +216,7 @@ static void tell_failure(struct errand *errand, const struct weir_reply *reply)
     const char *type = json_string_value(json_object_get(data, "type"));
     const char *message = reply->message != NULL ? reply->message : "";
 
-    snprintf(errand->said, sizeof errand->said, "%s", message);
+    snprintf(cmd->said, sizeof cmd->said, "%s", message);
     if (json_is_string(traceback))
         cli_say_lines(json_string_value(traceback), json_string_length(traceback));
     if (reply->outcome == WEIR_CALL_FAILED)
@@ -228,12 +228,12 @@ static void tell_failure(struct errand *errand, const struct weir_reply *reply)
     else
         cli_say(&cli_call, "%s%s%s", weir_outcome_name(reply->outcome),
                 *message != '\0' ? ": " : "", message);
-    if (errand->values.json && reply->error != NULL)
-        put_line(errand, weir__slice_of(reply->error));
+    if (cmd->values.json && reply->error != NULL)
+        put_line(cmd, weir__slice_of(reply->error));
     json_decref(error);
 }
 
-static int status_of(const struct errand *errand, const struct weir_reply *reply)
+static int status_of(const struct call_cmd *cmd, const struct weir_reply *reply)
 {
     switch (reply->outcome) {
     case WEIR_CALL_RETURNED:
@@ -241,7 +241,7 @@ static int status_of(const struct errand *errand, const struct weir_reply *reply
     case WEIR_CALL_FAILED:
         return FUNCTION_FAILED;
     case WEIR_CALL_CANCELLED:
-        return errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED;
+        return cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED;
     case WEIR_CALL_DEADLINE:
         return DEADLINE;
     default:
@@ -251,31 +251,31 @@ static int status_of(const struct errand *errand, const struct weir_reply *reply
 
 static void hear_done(void *owner, const struct weir_reply *reply)
 {
-    struct errand *errand = owner;
+    struct call_cmd *cmd = owner;
     struct weir__slice result = {reply->result, reply->length};
 
-    if (errand->over || errand->is_done)
+    if (cmd->over || cmd->is_done)
         return;
     if (reply->outcome != WEIR_CALL_RETURNED)
-        tell_failure(errand, reply);
-    else if (!errand->has_output_stream || weir__slice_type(result) != 'n')
-        put_line(errand, result);
-    be_done(errand, status_of(errand, reply));
+        tell_failure(cmd, reply);
+    else if (!cmd->has_output_stream || weir__slice_type(result) != 'n')
+        put_line(cmd, result);
+    be_done(cmd, status_of(cmd, reply));
 }
 
 static void hear_lost(void *owner, const char *sentence)
 {
-    struct errand *errand = owner;
+    struct call_cmd *cmd = owner;
 
-    if (errand->over || errand->is_done)
+    if (cmd->over || cmd->is_done)
         return;
-    say(errand, 0, sentence);
-    be_done(errand, errand->ended_by != 0 ? CLI_SIGNALED + errand->ended_by : CLI_FAILED);
+    say(cmd, 0, sentence);
+    be_done(cmd, cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED);
 }
 
 /* --- The call -------------------------------------------------------------- */
 
-static void put_list(struct errand *errand, struct weir__slice methods)
+static void put_list(struct call_cmd *cmd, struct weir__slice methods)
 {
     size_t length = 0;
     char *text = NULL;
@@ -285,19 +285,19 @@ static void put_list(struct errand *errand, struct weir__slice methods)
     if (stream != NULL && fclose(stream) != 0)
         status = -1;
     if (status < 0)
-        end(errand, say(errand, CLI_FAILED, "the list of functions cannot be read"));
+        end(cmd, say(cmd, CLI_FAILED, "the list of functions cannot be read"));
     else if (length > 0) /* without its last line end */
-        put_line(errand, (struct weir__slice){text, length - 1});
+        put_line(cmd, (struct weir__slice){text, length - 1});
     free(text);
 }
 
-static void list(struct errand *errand, struct weir__slice methods)
+static void list(struct call_cmd *cmd, struct weir__slice methods)
 {
-    if (errand->values.json)
-        put_line(errand, methods);
+    if (cmd->values.json)
+        put_line(cmd, methods);
     else
-        put_list(errand, methods);
-    be_done(errand, CLI_OK);
+        put_list(cmd, methods);
+    be_done(cmd, CLI_OK);
 }
 
 /* Whether the function is said to have a stream of this direction: "in" or "out". */
@@ -313,45 +313,44 @@ static int has_stream(struct weir__slice methods, const char *method, const char
 
 static void hear_ready(void *owner, struct weir__slice methods)
 {
-    struct errand *errand = owner;
+    struct call_cmd *cmd = owner;
     struct remote_call call = {
-        .timeout_ms = errand->values.timeout_ms,
-        .input = errand->values.input,
+        .timeout_ms = cmd->values.timeout_ms,
+        .input = cmd->values.input,
         .credit = OUTPUT_WINDOW,
     };
     struct weir_error error;
 
-    if (errand->over || errand->is_done)
+    if (cmd->over || cmd->is_done)
         return;
-    if (errand->values.list) {
-        list(errand, methods);
+    if (cmd->values.list) {
+        list(cmd, methods);
         return;
     }
-    call.method = errand->parsed.words.items[0];
-    call.params = (struct weir__slice){errand->params.bytes, errand->params.length};
+    call.method = cmd->parsed.words.items[0];
+    call.params = (struct weir__slice){cmd->params.bytes, cmd->params.length};
     if (!call.input && has_stream(methods, call.method, "in")) {
-        end(errand, say(errand, CLI_USAGE, "the function reads a stream: give --stdin"));
+        end(cmd, say(cmd, CLI_USAGE, "the function reads a stream: give --stdin"));
         return;
     }
-    errand->has_output_stream = has_stream(methods, call.method, "out");
-    errand->output = (struct weir__receiver){.window = OUTPUT_WINDOW, .granted = OUTPUT_WINDOW};
-    if (errand->remote->kind->call(errand->remote, &call, &error) < 0)
-        end(errand,
-            say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
+    cmd->has_output_stream = has_stream(methods, call.method, "out");
+    cmd->output = (struct weir__receiver){.window = OUTPUT_WINDOW, .granted = OUTPUT_WINDOW};
+    if (cmd->remote->kind->call(cmd->remote, &call, &error) < 0)
+        end(cmd, say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
     else
-        errand->called = 1;
-    if (errand->deadline_ns == 0 && call.timeout_ms != WEIR_FOREVER)
-        errand->deadline_ns = weir__clock_ns() + call.timeout_ms * 1000000;
+        cmd->called = 1;
+    if (cmd->deadline_ns == 0 && call.timeout_ms != WEIR_FOREVER)
+        cmd->deadline_ns = weir__clock_ns() + call.timeout_ms * 1000000;
 }
 
 /* --- Input ----------------------------------------------------------------- */
 
-static void end_input(struct errand *errand)
+static void end_input(struct call_cmd *cmd)
 {
-    weir_lines_free(errand->input);
-    errand->input = NULL;
-    if (!errand->over)
-        errand->remote->kind->end(errand->remote);
+    weir_lines_free(cmd->input);
+    cmd->input = NULL;
+    if (!cmd->over)
+        cmd->remote->kind->end(cmd->remote);
 }
 
 static int is_blank(const struct weir_line *line)
@@ -363,135 +362,133 @@ static int is_blank(const struct weir_line *line)
 }
 
 /* Returns whether there was a line to send. */
-static int send_line(struct errand *errand)
+static int send_line(struct call_cmd *cmd)
 {
     struct weir_error error;
     struct weir_line line;
-    int status = weir_lines_next(errand->input, &line, &error);
+    int status = weir_lines_next(cmd->input, &line, &error);
 
-    if (status == 0 && !errand->input_fd_open)
-        status = weir_lines_rest(errand->input, &line, &error);
+    if (status == 0 && !cmd->input_fd_open)
+        status = weir_lines_rest(cmd->input, &line, &error);
     if (status == 1 && is_blank(&line))
         return 1;
     if (status == 1)
-        status = errand->remote->kind->send(errand->remote, line.bytes, line.length, &error);
+        status = cmd->remote->kind->send(cmd->remote, line.bytes, line.length, &error);
     else if (status == 0)
         return 0;
     if (status < 0) {
         cli_say(&cli_call, "--stdin: line %llu: %s", (unsigned long long)line.number, error.text);
-        end(errand, CLI_USAGE); /* freeing the call cancels the function */
+        end(cmd, CLI_USAGE); /* freeing the call cancels the function */
     }
     return status > 0;
 }
 
 /* Sends what the credit allows. */
-static void send_input(struct errand *errand)
+static void send_input(struct call_cmd *cmd)
 {
-    while (!errand->over && errand->input != NULL
-           && errand->remote->kind->credit(errand->remote) > 0) {
-        if (send_line(errand))
+    while (!cmd->over && cmd->input != NULL && cmd->remote->kind->credit(cmd->remote) > 0) {
+        if (send_line(cmd))
             continue;
-        if (!errand->input_fd_open && !errand->over)
-            end_input(errand);
+        if (!cmd->input_fd_open && !cmd->over)
+            end_input(cmd);
         break;
     }
 }
 
-static void read_input(struct errand *errand)
+static void read_input(struct call_cmd *cmd)
 {
     struct weir_error error;
     char bytes[65536];
     ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
 
     if (count > 0) {
-        if (weir_lines_feed(errand->input, bytes, (size_t)count, &error) < 0)
-            end(errand, say(errand, CLI_FAILED, error.text));
+        if (weir_lines_feed(cmd->input, bytes, (size_t)count, &error) < 0)
+            end(cmd, say(cmd, CLI_FAILED, error.text));
     } else if (count == 0) {
-        errand->input_fd_open = 0;
+        cmd->input_fd_open = 0;
     } else if (errno != EAGAIN && errno != EINTR) {
         cli_say(&cli_call, "cannot read standard input: %s", strerror(errno));
-        end(errand, CLI_FAILED);
+        end(cmd, CLI_FAILED);
     }
 }
 
 /* --- The loop -------------------------------------------------------------- */
 
-static void run_loop(struct errand *errand)
+static void run_loop(struct call_cmd *cmd)
 {
-    while (!errand->over) {
+    while (!cmd->over) {
         struct pollfd fds[] = {{.fd = -1},
                                {.fd = signals_fd(), .events = POLLIN},
                                {.fd = -1, .events = POLLIN},
                                {.fd = STDOUT_FILENO}}; /* an error: its reader has gone */
-        struct remote *remote = errand->remote;
+        struct remote *remote = cmd->remote;
         int timeout_ms, has_input;
 
-        if (!errand->is_done)
-            send_input(errand);
-        write_output(errand);
-        if (errand->over)
+        if (!cmd->is_done)
+            send_input(cmd);
+        write_output(cmd);
+        if (cmd->over)
             break;
-        timeout_ms = time_left_ms(errand);
-        has_input = !errand->is_done && errand->input != NULL;
-        if (!errand->is_done)
+        timeout_ms = time_left_ms(cmd);
+        has_input = !cmd->is_done && cmd->input != NULL;
+        if (!cmd->is_done)
             fds[0].fd = remote->kind->fd(remote, &fds[0].events, &timeout_ms);
-        if (errand->called && has_input && errand->input_fd_open
-            && remote->kind->credit(remote) > 0)
+        if (cmd->called && has_input && cmd->input_fd_open && remote->kind->credit(remote) > 0)
             fds[2].fd = STDIN_FILENO;
-        if (errand->out.length > 0)
+        if (cmd->out.length > 0)
             fds[3].events = POLLOUT;
         poll(fds, 4, timeout_ms);
         if (fds[3].revents & (POLLERR | POLLHUP)) {
-            output_failed(errand, EPIPE);
+            output_failed(cmd, EPIPE);
             break;
         }
-        if (!errand->is_done)
+        if (!cmd->is_done)
             remote->kind->dispatch(remote);
-        heed_signals(errand);
-        look_at_clock(errand);
-        if (!errand->over && has_input && fds[2].revents != 0)
-            read_input(errand);
+        heed_signals(cmd);
+        look_at_clock(cmd);
+        if (!cmd->over && has_input && fds[2].revents != 0)
+            read_input(cmd);
     }
 }
 
 static void hear_event(const struct weir_event *event, void *context)
 {
-    struct errand *errand = context;
+    struct call_cmd *cmd = context;
 
-    audit_hear(&errand->audit, event);
+    audit_hear(&cmd->audit, event);
     if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
         cli_say_worker(&cli_call, event); /* its end is the call's to tell */
 }
 
-static int open_remote(struct errand *errand, struct weir_error *error)
+static int open_remote(struct call_cmd *cmd, struct weir_error *error)
 {
-    struct remote_owner owner = {hear_ready, hear_value, hear_done, hear_lost, errand};
+    struct remote_owner owner = {hear_ready, hear_value, hear_done, hear_lost, cmd};
     struct remote_pool_options options = {
-        .command = (const char *const *)errand->worker,
-        .launcher = (const char *const *)errand->launcher,
-        .start_timeout_ms = errand->values.start_timeout_ms,
+        .command = (const char *const *)cmd->worker,
+        .launcher = (const char *const *)cmd->launcher,
+        .start_timeout_ms = cmd->values.start_timeout_ms,
     };
     struct weir_options context;
     char *path;
 
-    if (errand->worker == NULL) {
-        path = socket_path(errand->values.socket, error);
+    if (cmd->worker == NULL) {
+        path = socket_path(cmd->values.socket, error);
         if (path != NULL)
-            errand->remote =
-                remote_socket_open(&(struct remote_socket_options){path, errand->values.timeout_ms,
-                                                                   errand->values.any_server},
+            cmd->remote =
+                remote_socket_open(&(struct remote_socket_options){path, cmd->values.timeout_ms,
+                                                                   cmd->values.any_server},
                                    &owner, error);
         free(path);
-        return errand->remote != NULL ? 0 : error->status;
+        return cmd->remote != NULL ? 0 : error->status;
     }
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for nobody else */
     context.on_event = hear_event;
-    context.event_context = errand;
-    errand->weir = weir_open(&context, error);
-    if (errand->weir != NULL)
-        errand->remote = remote_pool_open(errand->weir, &options, &owner, error);
-    return errand->remote != NULL ? 0 : error->status;
+    context.event_context = cmd;
+    cmd->weir = weir_open(&context, error);
+    if (cmd->weir != NULL)
+        cmd->remote = remote_pool_open(cmd->weir, &options, &owner, error);
+    return cmd->remote != NULL ? 0 : error->status;
 }
 
 /* --- What was asked -------------------------------------------------------- */
@@ -514,44 +511,44 @@ static int split(const char *option, const char *text, char ***words)
 }
 
 /* Returns 0, or the status to exit with. */
-static int prepare(struct errand *errand)
+static int prepare(struct call_cmd *cmd)
 {
-    const struct call_values *values = &errand->values;
-    size_t count = errand->parsed.words.count;
+    const struct call_values *values = &cmd->values;
+    size_t count = cmd->parsed.words.count;
     struct weir_error error;
     int status;
 
     if (values->worker != NULL && values->socket != NULL)
-        return say(errand, CLI_USAGE,
+        return say(cmd, CLI_USAGE,
                    "--worker starts one, --socket uses one that runs: leave one out");
     if (values->launcher != NULL && values->worker == NULL)
-        return say(errand, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
+        return say(cmd, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
     if (values->any_server && values->worker != NULL)
-        return say(errand, CLI_USAGE, "--any-server is for a --socket, and there is none");
+        return say(cmd, CLI_USAGE, "--any-server is for a --socket, and there is none");
     if (values->list && count > 0)
-        return say(errand, CLI_USAGE, "--list calls nothing: leave the method out");
+        return say(cmd, CLI_USAGE, "--list calls nothing: leave the method out");
     if (!values->list && count == 0)
         return cli_bad_usage(&cli_call, "no method was given: --list shows those there are");
-    status = split("--worker", values->worker, &errand->worker);
+    status = split("--worker", values->worker, &cmd->worker);
     if (status == 0)
-        status = split("--launcher", values->launcher, &errand->launcher);
+        status = split("--launcher", values->launcher, &cmd->launcher);
     if (status == 0)
         status = output_check(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1
-        && arguments_params((char *const *)errand->parsed.words.items + 1, count - 1,
-                            &errand->params, &error)
+        && arguments_params((char *const *)cmd->parsed.words.items + 1, count - 1, &cmd->params,
+                            &error)
                < 0)
-        status = say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
+        status = say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     if (status == 0 && values->input) {
-        errand->input = weir_lines_new(WEIR_MAX_LINE);
-        if (errand->input == NULL)
-            return say(errand, CLI_FAILED, "no memory for the input");
-        errand->input_fd_open = 1;
+        cmd->input = weir_lines_new(WEIR_MAX_LINE);
+        if (cmd->input == NULL)
+            return say(cmd, CLI_FAILED, "no memory for the input");
+        cmd->input_fd_open = 1;
     }
     return status;
 }
 
-static enum weir__audit_outcome outcome_of(const struct errand *errand, int status)
+static enum weir__audit_outcome outcome_of(const struct call_cmd *cmd, int status)
 {
     switch (status) {
     case CLI_OK:
@@ -561,17 +558,17 @@ static enum weir__audit_outcome outcome_of(const struct errand *errand, int stat
     case FUNCTION_FAILED:
         return WEIR__AUDIT_FAILED;
     default:
-        return errand->ended_by != 0 ? WEIR__AUDIT_CANCELLED : WEIR__AUDIT_ERROR;
+        return cmd->ended_by != 0 ? WEIR__AUDIT_CANCELLED : WEIR__AUDIT_ERROR;
     }
 }
 
-static int work(struct errand *errand)
+static int work(struct call_cmd *cmd)
 {
     struct weir_error error;
-    int status = prepare(errand), failed;
+    int status = prepare(cmd), failed;
 
     if (status == 0)
-        status = files_check(&cli_call, &errand->parsed, errand->values.input, 1);
+        status = files_check(&cli_call, &cmd->parsed, cmd->values.input, 1);
     if (status != 0)
         return status;
     failed = signals_catch();
@@ -579,38 +576,38 @@ static int work(struct errand *errand)
         cli_say(&cli_call, "cannot catch signals: %s", strerror(failed));
         return CLI_FAILED;
     }
-    status = audit_begin(&errand->audit, &cli_call, &errand->parsed,
-                         errand->values.list ? "--list" : errand->parsed.words.items[0]);
+    status = audit_begin(&cmd->audit, &cli_call, &cmd->parsed,
+                         cmd->values.list ? "--list" : cmd->parsed.words.items[0]);
     if (status != 0)
         return status;
-    if (open_remote(errand, &error) < 0)
-        status = say(errand, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
+    if (open_remote(cmd, &error) < 0)
+        status = say(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     else
-        run_loop(errand);
-    if (errand->remote != NULL)
-        errand->remote->kind->free(errand->remote, errand->hurries);
-    weir_close(errand->weir);
+        run_loop(cmd);
+    if (cmd->remote != NULL)
+        cmd->remote->kind->free(cmd->remote, cmd->hurries);
+    weir_close(cmd->weir);
     if (status == 0)
-        status = errand->status;
-    status = audit_end(&errand->audit, outcome_of(errand, status), status, errand->said);
-    if (errand->ended_by == SIGINT && errand->by_terminal && status == CLI_SIGNALED + SIGINT)
+        status = cmd->status;
+    status = audit_end(&cmd->audit, outcome_of(cmd, status), status, cmd->said);
+    if (cmd->ended_by == SIGINT && cmd->by_terminal && status == CLI_SIGNALED + SIGINT)
         signals_die(SIGINT); /* a shell's loop around it ends too */
     return status;
 }
 
 int cmd_call(int argc, char **argv)
 {
-    struct errand errand = {.values = {.timeout_ms = WEIR_FOREVER, .start_timeout_ms = 10000}};
-    int status = cli_parse(&cli_call, argc, argv, &errand.values, &errand.parsed);
+    struct call_cmd cmd = {.values = {.timeout_ms = WEIR_FOREVER, .start_timeout_ms = 10000}};
+    int status = cli_parse(&cli_call, argc, argv, &cmd.values, &cmd.parsed);
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&errand);
-    weir_lines_free(errand.input);
-    weir__buffer_clear(&errand.params);
-    weir__buffer_clear(&errand.out);
-    weir__words_free(errand.worker);
-    weir__words_free(errand.launcher);
-    cli_parsed_clear(&errand.parsed);
+    status = work(&cmd);
+    weir_lines_free(cmd.input);
+    weir__buffer_clear(&cmd.params);
+    weir__buffer_clear(&cmd.out);
+    weir__words_free(cmd.worker);
+    weir__words_free(cmd.launcher);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }

@@ -29,7 +29,7 @@ enum {
     SHOW_AFTER_MS = 1000,
 };
 
-struct errand {
+struct map_cmd {
     struct map_values values;
     struct cli_parsed parsed;
     char **launcher, **launcher_stop; /* their words */
@@ -71,21 +71,21 @@ static const char *file_or_own(const char *path)
 }
 
 /* Returns 0, or the status to exit with. */
-static int check_failures(struct errand *errand)
+static int check_failures(struct map_cmd *cmd)
 {
-    struct map_values *values = &errand->values;
+    struct map_values *values = &cmd->values;
 
-    if (values->dead_letter != NULL && !cli_given(&errand->parsed, MAP_ON_ERROR))
+    if (values->dead_letter != NULL && !cli_given(&cmd->parsed, MAP_ON_ERROR))
         values->on_error = WEIR_MAP_DEAD_LETTER;
     if (values->on_error == WEIR_MAP_DEAD_LETTER && values->dead_letter == NULL)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--on-error dead-letter needs a place for them: give --dead-letter FILE");
     if (values->on_error != WEIR_MAP_DEAD_LETTER && values->dead_letter != NULL)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--on-error %s writes no dead letters: leave it or --dead-letter out",
                          values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
-    if (values->on_error == WEIR_MAP_FAIL && cli_given(&errand->parsed, MAP_MAX_DEAD))
-        return voice_say(&errand->voice, CLI_USAGE,
+    if (values->on_error == WEIR_MAP_FAIL && cli_given(&cmd->parsed, MAP_MAX_DEAD))
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--max-dead allows dead records, but the first one ends the run: give "
                          "--dead-letter FILE or --on-error skip, too");
     return 0;
@@ -96,32 +96,32 @@ static int is_stdout(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
-static int check_key(struct errand *errand)
+static int check_key(struct map_cmd *cmd)
 {
-    const struct map_values *values = &errand->values;
+    const struct map_values *values = &cmd->values;
     const char *fault = values->key != NULL ? weir__pointer_fault(values->key) : NULL;
 
     if (fault != NULL)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--key \"%.100s\" %s: give a JSON Pointer, such as /id", values->key,
                          fault);
     if (values->key != NULL && values->call != NULL)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--key and --call: a worker that is called needs no key, its answers name "
                          "their calls: leave --key out");
     if (values->key != NULL && values->check)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--key is found in JSON only: leave --check none out");
     if (values->drop_missing && values->key == NULL)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--drop-missing needs to know which records are missing: give --key "
                          "POINTER, such as --key /id");
     return 0;
 }
 
-static int check_report(struct errand *errand)
+static int check_report(struct map_cmd *cmd)
 {
-    const struct map_values *values = &errand->values;
+    const struct map_values *values = &cmd->values;
     struct weir_error error;
 
     if (report_check(values->report,
@@ -131,36 +131,35 @@ static int check_report(struct errand *errand)
                      &error)
         == 0)
         return 0;
-    return voice_say(&errand->voice,
-                     error.status == WEIR_ERR_INVALID ? CLI_USAGE : OWN_FILES_FAILED, "%s",
-                     error.text);
+    return voice_say(&cmd->voice, error.status == WEIR_ERR_INVALID ? CLI_USAGE : OWN_FILES_FAILED,
+                     "%s", error.text);
 }
 
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
-static int check(struct errand *errand)
+static int check(struct map_cmd *cmd)
 {
-    const struct map_values *values = &errand->values;
+    const struct map_values *values = &cmd->values;
     int status;
 
-    if (errand->parsed.words.count == 0)
+    if (cmd->parsed.words.count == 0)
         return cli_bad_usage(&cli_map, "no program was given");
     if (values->hadoop_counters && values->progress == PROGRESS_JSON)
         return voice_say(
-            &errand->voice, CLI_USAGE,
+            &cmd->voice, CLI_USAGE,
             "--hadoop-counters and --progress json both want standard error: leave one "
             "out");
-    status = check_key(errand);
+    status = check_key(cmd);
     if (status == 0)
-        status = check_failures(errand);
+        status = check_failures(cmd);
     if (status == 0)
-        status = check_report(errand);
+        status = check_report(cmd);
     if (status == 0 && (file_or_own(values->output) == NULL || is_stdout(values->report)))
         status = output_check(&cli_map, OWN_FILES_FAILED);
     return status;
 }
 
 /* Returns 0, or the status to exit with. */
-static int split(struct errand *errand, const char *option, const char *text, char ***words)
+static int split(struct map_cmd *cmd, const char *option, const char *text, char ***words)
 {
     struct weir_error error;
     size_t count = 0;
@@ -168,50 +167,48 @@ static int split(struct errand *errand, const char *option, const char *text, ch
     if (text == NULL)
         return 0;
     if (weir__words_split(text, words, &count, &error) < 0)
-        return voice_say(&errand->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+        return voice_say(&cmd->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
                          "--%s: %s", option, error.text);
     if (count == 0)
-        return voice_say(&errand->voice, CLI_USAGE,
+        return voice_say(&cmd->voice, CLI_USAGE,
                          "--%s has no word in it: give a program, such as ssh", option);
     return 0;
 }
 
 /* Returns 0, or the status to exit with. */
-static int split_launcher(struct errand *errand)
+static int split_launcher(struct map_cmd *cmd)
 {
-    const struct map_values *values = &errand->values;
+    const struct map_values *values = &cmd->values;
     int status;
 
     if (values->launcher_stop != NULL && values->launcher == NULL)
         return voice_say(
-            &errand->voice, CLI_USAGE,
+            &cmd->voice, CLI_USAGE,
             "--launcher-stop is for what a launcher has started: give --launcher, too");
-    status = split(errand, "launcher", values->launcher, &errand->launcher);
-    return status == 0
-               ? split(errand, "launcher-stop", values->launcher_stop, &errand->launcher_stop)
-               : status;
+    status = split(cmd, "launcher", values->launcher, &cmd->launcher);
+    return status == 0 ? split(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop)
+                       : status;
 }
 
-static int begin_progress(struct errand *errand)
+static int begin_progress(struct map_cmd *cmd)
 {
-    enum progress_style asked = (enum progress_style)errand->values.progress;
-    enum progress_style style = progress_choose(asked, errand->options.output == NULL);
+    enum progress_style asked = (enum progress_style)cmd->values.progress;
+    enum progress_style style = progress_choose(asked, cmd->options.output == NULL);
 
-    if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && errand->values.hadoop_counters))
+    if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && cmd->values.hadoop_counters))
         return 0;
-    if (errand->voice.progress == NULL)
-        errand->voice.progress =
-            map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
-    if (errand->voice.progress == NULL)
-        return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
-    errand->options.stderr_fd = -1; /* workers' lines come as events, to be shown among ours */
+    if (cmd->voice.progress == NULL)
+        cmd->voice.progress = map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    if (cmd->voice.progress == NULL)
+        return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
+    cmd->options.stderr_fd = -1; /* workers' lines come as events, to be shown among ours */
     return 0;
 }
 
 /* Returns 0, or the status to exit with. */
-static int check_files(struct errand *errand)
+static int check_files(struct map_cmd *cmd)
 {
-    const struct weir_map_options *options = &errand->options;
+    const struct weir_map_options *options = &cmd->options;
     struct weir__file_set files = {0};
     struct weir_error error = {0};
     char *letters = NULL;
@@ -219,17 +216,17 @@ static int check_files(struct errand *errand)
 
     if (options->dead_letter != NULL)
         status = weir__letter_path(options->dead_letter, &letters, &error);
-    files_begin(&files, &errand->parsed);
+    files_begin(&files, &cmd->parsed);
     weir__map_files(&files, options, letters, "--");
-    files_add(&files, WEIR__FILE_WRITTEN, "--report", errand->values.report);
-    if (is_stdout(errand->values.report))
+    files_add(&files, WEIR__FILE_WRITTEN, "--report", cmd->values.report);
+    if (is_stdout(cmd->values.report))
         weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
     if (weir__file_set_end(&files, status < 0 ? NULL : &error) < 0 && status == 0)
         status = error.status;
     free(letters);
     if (status == 0)
         return 0;
-    return voice_say(&errand->voice,
+    return voice_say(&cmd->voice,
                      error.status == WEIR_ERR_SYSTEM ? OWN_FILES_FAILED
                                                      : files_status(&cli_map, &error),
                      "%s: nothing was started", error.text);
@@ -237,39 +234,39 @@ static int check_files(struct errand *errand)
 
 /* The input and the dead letters are waited for while the map runs; the output must be there.
  * Returns 0, or the status to exit with. */
-static int await_peer(struct errand *errand)
+static int await_peer(struct map_cmd *cmd)
 {
-    struct weir_map_options *options = &errand->options;
+    struct weir_map_options *options = &cmd->options;
     struct weir_error error;
-    int status = output_open_fifo("--output", options->output, O_WRONLY, &errand->output_fd,
+    int status = output_open_fifo("--output", options->output, O_WRONLY, &cmd->output_fd,
                                   OWN_FILES_FAILED, &error);
 
     if (status != 0)
-        return voice_say(&errand->voice, status, "%s", error.text);
-    if (errand->output_fd >= 0 && options->checkpoint == NULL) {
+        return voice_say(&cmd->voice, status, "%s", error.text);
+    if (cmd->output_fd >= 0 && options->checkpoint == NULL) {
         options->output = NULL;
-        options->output_fd = errand->output_fd;
+        options->output_fd = cmd->output_fd;
     }
     options->timeout_ms = output_left_ms(options->timeout_ms);
     return 0;
 }
 
 /* Returns 0, or the status to exit with. */
-static int prepare(struct errand *errand)
+static int prepare(struct map_cmd *cmd)
 {
-    const struct map_values *values = &errand->values;
-    struct weir_map_options *options = &errand->options;
-    int status = check(errand);
+    const struct map_values *values = &cmd->values;
+    struct weir_map_options *options = &cmd->options;
+    int status = check(cmd);
 
     if (status == 0)
-        status = split_launcher(errand);
+        status = split_launcher(cmd);
     if (status != 0)
         return status;
     weir_map_options_init(options);
-    cli_child_command(&errand->parsed, &options->command);
+    cli_child_command(&cmd->parsed, &options->command);
     options->call = values->call;
-    options->launcher = (const char *const *)errand->launcher;
-    options->launcher_stop = (const char *const *)errand->launcher_stop;
+    options->launcher = (const char *const *)cmd->launcher;
+    options->launcher_stop = (const char *const *)cmd->launcher_stop;
     options->workers = (unsigned)values->workers;
     options->unordered = values->unordered;
     options->start_timeout_ms = values->start_timeout_ms;
@@ -294,30 +291,30 @@ static int prepare(struct errand *errand)
     options->window = (size_t)values->window;
     options->window_bytes = (size_t)values->window_bytes;
     options->reorder_bytes = (size_t)values->reorder_bytes;
-    status = check_files(errand);
+    status = check_files(cmd);
     if (status == 0)
-        status = await_peer(errand);
-    return status == 0 ? begin_progress(errand) : status;
+        status = await_peer(cmd);
+    return status == 0 ? begin_progress(cmd) : status;
 }
 
 /* --- The run --------------------------------------------------------------- */
 
 static void cancel(void *job)
 {
-    struct errand *errand = job;
+    struct map_cmd *cmd = job;
 
-    weir_map_cancel(errand->map, errand->watch.ended_by);
+    weir_map_cancel(cmd->map, cmd->watch.ended_by);
 }
 
 static void be_done(weir_map_t *map, const struct weir_map_report *report,
                     const struct weir_error *error, void *context)
 {
-    struct errand *errand = context;
+    struct map_cmd *cmd = context;
 
     (void)map;
     (void)report;
     (void)error;
-    errand->watch.over = 1;
+    cmd->watch.over = 1;
 }
 
 static int status_of(const struct weir_error *error)
@@ -333,61 +330,61 @@ static int status_of(const struct weir_error *error)
 }
 
 /* Its progress is shown, or counted for Hadoop. */
-static void follow(struct errand *errand)
+static void follow(struct map_cmd *cmd)
 {
-    if (errand->voice.progress != NULL) {
-        map_progress_follow(errand->voice.progress, errand->map);
-    } else if (errand->values.hadoop_counters) {
-        errand->hadoop.map = errand->map;
-        errand->watch.context = &errand->hadoop;
-        errand->watch.on_tick = hadoop_tick;
+    if (cmd->voice.progress != NULL) {
+        map_progress_follow(cmd->voice.progress, cmd->map);
+    } else if (cmd->values.hadoop_counters) {
+        cmd->hadoop.map = cmd->map;
+        cmd->watch.context = &cmd->hadoop;
+        cmd->watch.on_tick = hadoop_tick;
     }
 }
 
 /* Runs it to its end.  Returns 0 with the report, or the status to exit with. */
-static int carry_out(struct errand *errand)
+static int carry_out(struct map_cmd *cmd)
 {
-    struct watch *watch = &errand->watch;
+    struct watch *watch = &cmd->watch;
     struct weir_error error;
     int status = 0;
 
-    progress_watch(errand->voice.progress, watch);
-    watch->job = errand;
+    progress_watch(cmd->voice.progress, watch);
+    watch->job = cmd;
     watch->cancel = cancel;
     watch->command = &cli_map;
     watch->has_no_group = 1;
     if (watch_open(watch, &error) < 0) {
         status = CLI_FAILED;
     } else {
-        errand->map = weir_map_start(watch->weir, &errand->options, be_done, errand, &error);
-        if (errand->map == NULL)
+        cmd->map = weir_map_start(watch->weir, &cmd->options, be_done, cmd, &error);
+        if (cmd->map == NULL)
             status = status_of(&error);
     }
     if (status == 0) {
-        follow(errand);
+        follow(cmd);
         watch_job(watch);
-        if (weir_map_take(errand->map, &errand->report, &error) < 0)
+        if (weir_map_take(cmd->map, &cmd->report, &error) < 0)
             status = status_of(&error);
-        errand->have_report = status == 0;
-        weir_map_free(errand->map);
+        cmd->have_report = status == 0;
+        weir_map_free(cmd->map);
     }
     watch_close(watch, 0);
-    if (errand->voice.progress != NULL && status == 0) {
-        map_progress_report(errand->voice.progress, &errand->report);
-        progress_settle(errand->voice.progress);
+    if (cmd->voice.progress != NULL && status == 0) {
+        map_progress_report(cmd->voice.progress, &cmd->report);
+        progress_settle(cmd->voice.progress);
     }
     if (status == 0)
         return 0;
-    voice_say(&errand->voice, 0, "%s", error.text);
+    voice_say(&cmd->voice, 0, "%s", error.text);
     return audit_end(&watch->audit, WEIR__AUDIT_ERROR, status, error.text);
 }
 
 /* --- What came of it ------------------------------------------------------- */
 
-static void explain(struct errand *errand)
+static void explain(struct map_cmd *cmd)
 {
-    const struct weir_map_report *report = &errand->report;
-    const char *pattern = errand->values.dead_letter;
+    const struct weir_map_report *report = &cmd->report;
+    const char *pattern = cmd->values.dead_letter;
     char *letters = NULL;
 
     if (report->status == READER_GONE || (report->status == 0 && report->dead == 0))
@@ -395,25 +392,25 @@ static void explain(struct errand *errand)
     if (report->status <= 1 && pattern != NULL)
         weir__letter_path(pattern, &letters, NULL);
     if (report->status == 0)
-        voice_say(&errand->voice, 0, "%llu of %llu records %s dead, which --max-dead allows%s%s",
+        voice_say(&cmd->voice, 0, "%llu of %llu records %s dead, which --max-dead allows%s%s",
                   (unsigned long long)report->dead, (unsigned long long)report->records,
                   report->dead == 1 ? "is" : "are", letters != NULL ? ": see " : "",
                   letters != NULL ? letters : "");
     else
-        voice_say(&errand->voice, 0, "%s%s%s", report->reason, letters != NULL ? ": see " : "",
+        voice_say(&cmd->voice, 0, "%s%s%s", report->reason, letters != NULL ? ": see " : "",
                   letters != NULL ? letters : "");
     free(letters);
 }
 
 /* Returns 0, or the status to exit with. */
-static int file_report(struct errand *errand)
+static int file_report(struct map_cmd *cmd)
 {
-    const char *path = errand->values.report;
+    const char *path = cmd->values.report;
     struct weir_error error;
 
-    if (path == NULL || report_file(path, weir_map_report_json(&errand->report), &error) == 0)
+    if (path == NULL || report_file(path, weir_map_report_json(&cmd->report), &error) == 0)
         return 0;
-    return voice_say(&errand->voice,
+    return voice_say(&cmd->voice,
                      error.status == WEIR_ERR_NOMEM
                          ? CLI_FAILED
                          : output_status(error.sys_errno, OWN_FILES_FAILED),
@@ -421,56 +418,55 @@ static int file_report(struct errand *errand)
 }
 
 /* Everything after the command line was understood. */
-static int work(struct errand *errand)
+static int work(struct map_cmd *cmd)
 {
     int status = 0, failed;
 
-    if (errand->values.progress == PROGRESS_JSON) { /* from the first message on */
-        errand->voice.progress = map_progress_new(PROGRESS_JSON, 0);
-        if (errand->voice.progress == NULL)
-            return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
+    if (cmd->values.progress == PROGRESS_JSON) { /* from the first message on */
+        cmd->voice.progress = map_progress_new(PROGRESS_JSON, 0);
+        if (cmd->voice.progress == NULL)
+            return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     }
-    status = prepare(errand);
+    status = prepare(cmd);
     if (status == 0)
-        status = audit_begin(&errand->watch.audit, &cli_map, &errand->parsed,
-                             errand->parsed.words.items[0]);
+        status = audit_begin(&cmd->watch.audit, &cli_map, &cmd->parsed, cmd->parsed.words.items[0]);
     if (status == 0)
-        status = carry_out(errand);
-    if (errand->have_report) {
-        status = errand->report.status;
-        explain(errand);
-        if (errand->values.hadoop_counters)
-            hadoop_end(&errand->hadoop, &errand->report);
-        failed = file_report(errand);
+        status = carry_out(cmd);
+    if (cmd->have_report) {
+        status = cmd->report.status;
+        explain(cmd);
+        if (cmd->values.hadoop_counters)
+            hadoop_end(&cmd->hadoop, &cmd->report);
+        failed = file_report(cmd);
         if (failed != 0)
             status = failed;
-        status = watch_status(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED);
-        status = audit_end(&errand->watch.audit,
-                           weir__audit_outcome_of(WEIR_EXITED, errand->report.why, status), status,
-                           errand->report.reason);
+        status = watch_status(&cmd->watch, status, cmd->report.why == WEIR_WHY_CANCELLED);
+        status = audit_end(&cmd->watch.audit,
+                           weir__audit_outcome_of(WEIR_EXITED, cmd->report.why, status), status,
+                           cmd->report.reason);
     }
-    if (errand->voice.progress != NULL)
-        progress_end(errand->voice.progress, status, errand->report.why);
-    if (errand->have_report)
-        status = watch_end(&errand->watch, status, errand->report.why == WEIR_WHY_CANCELLED, 0);
+    if (cmd->voice.progress != NULL)
+        progress_end(cmd->voice.progress, status, cmd->report.why);
+    if (cmd->have_report)
+        status = watch_end(&cmd->watch, status, cmd->report.why == WEIR_WHY_CANCELLED, 0);
     return status;
 }
 
 int cmd_map(int argc, char **argv)
 {
-    struct errand errand = {.voice = {.command = &cli_map}, .output_fd = -1};
+    struct map_cmd cmd = {.voice = {.command = &cli_map}, .output_fd = -1};
     int status;
 
-    set_defaults(&errand.values);
-    status = cli_parse(&cli_map, argc, argv, &errand.values, &errand.parsed);
+    set_defaults(&cmd.values);
+    status = cli_parse(&cli_map, argc, argv, &cmd.values, &cmd.parsed);
     if (status != CLI_GO_ON)
         return status;
-    status = work(&errand);
-    progress_free(errand.voice.progress);
-    weir__close(&errand.output_fd);
-    weir__words_free(errand.launcher);
-    weir__words_free(errand.launcher_stop);
-    weir_map_report_clear(&errand.report);
-    cli_parsed_clear(&errand.parsed);
+    status = work(&cmd);
+    progress_free(cmd.voice.progress);
+    weir__close(&cmd.output_fd);
+    weir__words_free(cmd.launcher);
+    weir__words_free(cmd.launcher_stop);
+    weir_map_report_clear(&cmd.report);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }

@@ -26,7 +26,7 @@
 
 enum { SHOW_AFTER_MS = 1000 };
 
-struct errand {
+struct pipe_cmd {
     struct pipe_values values;
     struct cli_parsed parsed;
     weir_pipeline_t *pipeline;
@@ -45,8 +45,8 @@ struct errand {
 /* As compilers say it, for editors to jump to: without "weir pipe: ". */
 static void tell_fault(const struct weir_error *fault, void *context)
 {
-    struct errand *errand = context;
-    struct progress *progress = errand->voice.progress;
+    struct pipe_cmd *cmd = context;
+    struct progress *progress = cmd->voice.progress;
 
     if (progress != NULL)
         progress_say(progress, "fault", fault->text);
@@ -55,56 +55,55 @@ static void tell_fault(const struct weir_error *fault, void *context)
 }
 
 /* Returns 0, or the status to exit with. */
-static int read_spec(struct errand *errand)
+static int read_spec(struct pipe_cmd *cmd)
 {
-    const char *file = errand->values.file;
+    const char *file = cmd->values.file;
     struct weir__buffer text = {0};
     struct weir_error error = {0};
 
-    output_set_deadline(errand->began_ns, errand->values.timeout_ms);
+    output_set_deadline(cmd->began_ns, cmd->values.timeout_ms);
     if (document_read(file, &text, &error) == 0)
-        errand->pipeline =
+        cmd->pipeline =
             weir_pipeline_parse(text.bytes, text.length, strcmp(file, "-") == 0 ? "<stdin>" : file,
-                                tell_fault, errand, &error);
+                                tell_fault, cmd, &error);
     weir__buffer_clear(&text);
-    if (errand->pipeline != NULL)
+    if (cmd->pipeline != NULL)
         return 0;
     return voice_say(
-        &errand->voice,
+        &cmd->voice,
         output_status(error.sys_errno, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE),
         "%s: nothing was started", error.text);
 }
 
-static int read_stages(struct errand *errand)
+static int read_stages(struct pipe_cmd *cmd)
 {
-    const struct cli_list *words = &errand->parsed.words;
+    const struct cli_list *words = &cmd->parsed.words;
     struct weir_error error;
 
-    errand->pipeline = weir_pipeline_new();
-    if (errand->pipeline == NULL)
-        return voice_say(&errand->voice, CLI_FAILED, "no memory for a pipeline");
+    cmd->pipeline = weir_pipeline_new();
+    if (cmd->pipeline == NULL)
+        return voice_say(&cmd->voice, CLI_FAILED, "no memory for a pipeline");
     for (size_t i = 0; i < words->count; i++)
-        if (weir_pipeline_add_line(errand->pipeline, words->items[i], NULL, &error) < 0)
-            return voice_say(&errand->voice,
-                             error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, "%s",
-                             error.text);
+        if (weir_pipeline_add_line(cmd->pipeline, words->items[i], NULL, &error) < 0)
+            return voice_say(&cmd->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
+                             "%s", error.text);
     return 0;
 }
 
-static int read_pipeline(struct errand *errand)
+static int read_pipeline(struct pipe_cmd *cmd)
 {
-    size_t words = errand->parsed.words.count;
+    size_t words = cmd->parsed.words.count;
 
-    if (errand->values.file != NULL && words > 0)
+    if (cmd->values.file != NULL && words > 0)
         return cli_bad_usage(&cli_pipe, "either -f or stages, not both: \"%.80s\" is too much",
-                             errand->parsed.words.items[0]);
-    if (errand->values.file != NULL)
-        return read_spec(errand);
-    if (errand->values.check)
+                             cmd->parsed.words.items[0]);
+    if (cmd->values.file != NULL)
+        return read_spec(cmd);
+    if (cmd->values.check)
         return cli_bad_usage(&cli_pipe, "--check needs -f SPEC.json");
     if (words == 0)
         return cli_bad_usage(&cli_pipe, "no stage was given");
-    return read_stages(errand);
+    return read_stages(cmd);
 }
 
 /* "-" is weir's own: NULL. */
@@ -114,13 +113,13 @@ static const char *file_or_own(const char *path)
 }
 
 /* Options count more than the spec. */
-static void apply_options(struct errand *errand)
+static void apply_options(struct pipe_cmd *cmd)
 {
-    const struct pipe_values *values = &errand->values;
-    const struct cli_parsed *parsed = &errand->parsed;
-    struct weir_pipeline_settings *settings = &errand->settings;
+    const struct pipe_values *values = &cmd->values;
+    const struct cli_parsed *parsed = &cmd->parsed;
+    struct weir_pipeline_settings *settings = &cmd->settings;
 
-    weir_pipeline_get(errand->pipeline, settings);
+    weir_pipeline_get(cmd->pipeline, settings);
     if (cli_given(parsed, PIPE_TIMEOUT))
         settings->timeout_ms = values->timeout_ms;
     if (cli_given(parsed, PIPE_GRACE))
@@ -137,9 +136,9 @@ static void apply_options(struct errand *errand)
         settings->report = values->report;
     settings->meter |= values->meter;
     if (!values->close_fds)
-        settings->descriptor_count = inherited_list(&errand->inherited);
-    settings->descriptors = errand->inherited;
-    output_set_deadline(errand->began_ns, settings->timeout_ms);
+        settings->descriptor_count = inherited_list(&cmd->inherited);
+    settings->descriptors = cmd->inherited;
+    output_set_deadline(cmd->began_ns, settings->timeout_ms);
 }
 
 static int is_stdout(const char *path)
@@ -147,9 +146,9 @@ static int is_stdout(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
-static int check_report(struct errand *errand)
+static int check_report(struct pipe_cmd *cmd)
 {
-    const struct weir_pipeline_settings *settings = &errand->settings;
+    const struct weir_pipeline_settings *settings = &cmd->settings;
     struct weir_error error;
 
     if (report_check(settings->report,
@@ -159,8 +158,8 @@ static int check_report(struct errand *errand)
                      &error)
         == 0)
         return 0;
-    return voice_say(&errand->voice, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED,
-                     "%s", error.text);
+    return voice_say(&cmd->voice, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, "%s",
+                     error.text);
 }
 
 /* --- The run --------------------------------------------------------------- */
@@ -173,88 +172,86 @@ static void cancel(void *job)
 static void be_done(weir_pipe_t *pipe, const struct weir_pipe_report *report,
                     const struct weir_error *error, void *context)
 {
-    struct errand *errand = context;
+    struct pipe_cmd *cmd = context;
 
     (void)pipe;
     (void)report;
     (void)error;
-    errand->watch.over = 1;
+    cmd->watch.over = 1;
 }
 
 /* JSON is spoken from the first message on; what is drawn begins with the run. */
-static int begin_json(struct errand *errand)
+static int begin_json(struct pipe_cmd *cmd)
 {
-    if (errand->values.progress != PROGRESS_JSON)
+    if (cmd->values.progress != PROGRESS_JSON)
         return 0;
-    errand->voice.progress = pipe_progress_new(PROGRESS_JSON, 0);
-    return errand->voice.progress != NULL
+    cmd->voice.progress = pipe_progress_new(PROGRESS_JSON, 0);
+    return cmd->voice.progress != NULL
                ? 0
-               : voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
+               : voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
 }
 
-static int begin_progress(struct errand *errand)
+static int begin_progress(struct pipe_cmd *cmd)
 {
-    enum progress_style asked = (enum progress_style)errand->values.progress;
-    enum progress_style style = progress_choose(asked, errand->settings.output == NULL);
+    enum progress_style asked = (enum progress_style)cmd->values.progress;
+    enum progress_style style = progress_choose(asked, cmd->settings.output == NULL);
 
     if (style == PROGRESS_NONE)
         return 0;
-    if (errand->voice.progress == NULL)
-        errand->voice.progress =
-            pipe_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
-    errand->settings.stderr_fd = -1; /* stages' lines come as events, to be shown among ours */
-    if (errand->voice.progress == NULL
-        || pipe_progress_follow(errand->voice.progress, errand->pipeline) < 0)
-        return voice_say(&errand->voice, CLI_FAILED, "no memory for progress");
+    if (cmd->voice.progress == NULL)
+        cmd->voice.progress = pipe_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+    cmd->settings.stderr_fd = -1; /* stages' lines come as events, to be shown among ours */
+    if (cmd->voice.progress == NULL || pipe_progress_follow(cmd->voice.progress, cmd->pipeline) < 0)
+        return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     return 0;
 }
 
 /* Returns 0, or the status to exit with. */
-static int check_files(struct errand *errand)
+static int check_files(struct pipe_cmd *cmd)
 {
-    const struct pipe_values *values = &errand->values;
+    const struct pipe_values *values = &cmd->values;
     struct weir__file_set files = {0};
     struct weir_error error;
 
-    files_begin(&files, &errand->parsed);
-    weir__pipeline_files(&files, errand->pipeline, &errand->settings,
+    files_begin(&files, &cmd->parsed);
+    weir__pipeline_files(&files, cmd->pipeline, &cmd->settings,
                          (values->input == NULL) | (values->output == NULL) << 1
                              | (values->report == NULL) << 2);
-    if (is_stdout(errand->settings.report))
+    if (is_stdout(cmd->settings.report))
         weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
     files_add(&files, WEIR__FILE_READ, "-f", values->file);
     if (weir__file_set_end(&files, &error) == 0)
         return 0;
-    return voice_say(&errand->voice, files_status(&cli_pipe, &error), "%s: nothing was started",
+    return voice_say(&cmd->voice, files_status(&cli_pipe, &error), "%s: nothing was started",
                      error.text);
 }
 
 /* Returns 0, or the status to exit with. */
-static int await_peers(struct errand *errand)
+static int await_peers(struct pipe_cmd *cmd)
 {
     struct weir_error error;
-    int status = output_open_fifo("--input", errand->settings.input, O_RDONLY, &errand->input_fd,
+    int status = output_open_fifo("--input", cmd->settings.input, O_RDONLY, &cmd->input_fd,
                                   CLI_FAILED, &error);
 
     if (status == 0)
-        status = output_open_fifo("--output", errand->settings.output, O_WRONLY,
-                                  &errand->output_fd, CLI_FAILED, &error);
-    return status == 0 ? 0 : voice_say(&errand->voice, status, "%s", error.text);
+        status = output_open_fifo("--output", cmd->settings.output, O_WRONLY, &cmd->output_fd,
+                                  CLI_FAILED, &error);
+    return status == 0 ? 0 : voice_say(&cmd->voice, status, "%s", error.text);
 }
 
-static int prepare(struct errand *errand)
+static int prepare(struct pipe_cmd *cmd)
 {
     int status;
 
-    apply_options(errand);
-    status = check_files(errand);
+    apply_options(cmd);
+    status = check_files(cmd);
     if (status == 0)
-        status = check_report(errand);
-    if (status == 0 && (errand->settings.output == NULL || is_stdout(errand->settings.report)))
+        status = check_report(cmd);
+    if (status == 0 && (cmd->settings.output == NULL || is_stdout(cmd->settings.report)))
         status = output_check(&cli_pipe, CLI_FAILED);
     if (status == 0)
-        status = await_peers(errand);
-    return status == 0 ? begin_progress(errand) : status;
+        status = await_peers(cmd);
+    return status == 0 ? begin_progress(cmd) : status;
 }
 
 static int any_signaled(const struct weir_pipe_report *report, int number)
@@ -267,47 +264,47 @@ static int any_signaled(const struct weir_pipe_report *report, int number)
 }
 
 /* Runs it to its end.  Returns 0 with the report, or CLI_FAILED. */
-static int carry_out(struct errand *errand)
+static int carry_out(struct pipe_cmd *cmd)
 {
-    struct watch *watch = &errand->watch;
+    struct watch *watch = &cmd->watch;
     struct weir_error error;
     int failed = watch_open(watch, &error) < 0;
     unsigned had_nonblock = blocking_begin();
 
-    progress_watch(errand->voice.progress, watch);
-    if (errand->input_fd >= 0) {
-        errand->settings.input = NULL;
-        errand->settings.input_fd = errand->input_fd;
+    progress_watch(cmd->voice.progress, watch);
+    if (cmd->input_fd >= 0) {
+        cmd->settings.input = NULL;
+        cmd->settings.input_fd = cmd->input_fd;
     }
-    if (errand->output_fd >= 0) {
-        errand->settings.output = NULL;
-        errand->settings.output_fd = errand->output_fd;
+    if (cmd->output_fd >= 0) {
+        cmd->settings.output = NULL;
+        cmd->settings.output_fd = cmd->output_fd;
     }
-    errand->settings.timeout_ms = output_left_ms(errand->settings.timeout_ms);
+    cmd->settings.timeout_ms = output_left_ms(cmd->settings.timeout_ms);
     if (!failed) {
-        errand->settings.terminal_fd = watch_terminal_fd(watch);
-        errand->settings.terminal_background = watch->terminal.shared;
-        failed = weir_pipeline_set(errand->pipeline, &errand->settings, &error) < 0;
-    }
-    if (!failed) {
-        weir_pipeline_get(errand->pipeline, &errand->settings); /* its strings, not the old ones */
-        errand->pipe = weir_pipe_start(watch->weir, errand->pipeline, be_done, errand, &error);
-        failed = errand->pipe == NULL;
+        cmd->settings.terminal_fd = watch_terminal_fd(watch);
+        cmd->settings.terminal_background = watch->terminal.shared;
+        failed = weir_pipeline_set(cmd->pipeline, &cmd->settings, &error) < 0;
     }
     if (!failed) {
-        watch->job = errand->pipe;
+        weir_pipeline_get(cmd->pipeline, &cmd->settings); /* its strings, not the old ones */
+        cmd->pipe = weir_pipe_start(watch->weir, cmd->pipeline, be_done, cmd, &error);
+        failed = cmd->pipe == NULL;
+    }
+    if (!failed) {
+        watch->job = cmd->pipe;
         watch->cancel = cancel;
         watch_job(watch);
-        failed = weir_pipe_take(errand->pipe, &errand->report, &error) < 0;
-        weir_pipe_free(errand->pipe);
+        failed = weir_pipe_take(cmd->pipe, &cmd->report, &error) < 0;
+        weir_pipe_free(cmd->pipe);
     }
     blocking_end(had_nonblock);
-    watch_close(watch, failed || any_signaled(&errand->report, 0));
-    if (errand->voice.progress != NULL)
-        progress_settle(errand->voice.progress);
+    watch_close(watch, failed || any_signaled(&cmd->report, 0));
+    if (cmd->voice.progress != NULL)
+        progress_settle(cmd->voice.progress);
     if (!failed)
         return 0;
-    voice_say(&errand->voice, 0, "%s", error.text);
+    voice_say(&cmd->voice, 0, "%s", error.text);
     return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
 }
 
@@ -325,40 +322,40 @@ static const char *word_for_a_shell(const struct weir_stage_report *stage)
     return NULL;
 }
 
-static void explain(struct errand *errand)
+static void explain(struct pipe_cmd *cmd)
 {
-    const struct weir_pipe_report *report = &errand->report;
+    const struct weir_pipe_report *report = &cmd->report;
     const struct weir_stage_report *stage =
         report->decided_by >= 0 ? &report->stages[report->decided_by] : NULL;
     const char *word = stage != NULL ? word_for_a_shell(stage) : NULL;
 
-    if (report->ok || errand->watch.ended_by != 0)
+    if (report->ok || cmd->watch.ended_by != 0)
         return;
-    voice_say(&errand->voice, 0, "%s%s%s", stage != NULL ? stage->name : "",
-              stage != NULL ? ": " : "", report->reason);
+    voice_say(&cmd->voice, 0, "%s%s%s", stage != NULL ? stage->name : "", stage != NULL ? ": " : "",
+              report->reason);
     if (word != NULL)
         voice_say(
-            &errand->voice, 0,
+            &cmd->voice, 0,
             "%s: no shell has read it, and %s was a word like any other: give each program as a "
             "stage, and files by --input and --output",
             stage->name, word);
 }
 
 /* Returns 0, or CLI_FAILED. */
-static int file_report(struct errand *errand)
+static int file_report(struct pipe_cmd *cmd)
 {
-    const char *path = errand->settings.report;
+    const char *path = cmd->settings.report;
     struct weir_error error;
 
-    if (path == NULL || report_file(path, weir_pipe_report_json(&errand->report), &error) == 0)
+    if (path == NULL || report_file(path, weir_pipe_report_json(&cmd->report), &error) == 0)
         return 0;
-    return voice_say(&errand->voice, output_status(error.sys_errno, CLI_FAILED), "%s", error.text);
+    return voice_say(&cmd->voice, output_status(error.sys_errno, CLI_FAILED), "%s", error.text);
 }
 
 /* What is started is the spec, or the stages by their names. */
-static int begin_record(struct errand *errand)
+static int begin_record(struct pipe_cmd *cmd)
 {
-    const struct cli_list *words = &errand->parsed.words;
+    const struct cli_list *words = &cmd->parsed.words;
     struct weir__buffer target = {0};
     char *text;
     int status;
@@ -370,75 +367,75 @@ static int begin_record(struct errand *errand)
             break;
     text = weir__buffer_take(&target, NULL);
     weir__buffer_clear(&target);
-    status = audit_begin(&errand->watch.audit, &cli_pipe, &errand->parsed,
-                         errand->values.file != NULL ? errand->values.file : text);
+    status = audit_begin(&cmd->watch.audit, &cli_pipe, &cmd->parsed,
+                         cmd->values.file != NULL ? cmd->values.file : text);
     free(text);
     return status;
 }
 
 /* Returns status, or CLI_FAILED. */
-static int end_record(struct errand *errand, int status)
+static int end_record(struct pipe_cmd *cmd, int status)
 {
-    const struct weir_pipe_report *report = &errand->report;
+    const struct weir_pipe_report *report = &cmd->report;
     int decided = report->decided_by;
     enum weir_end end = decided >= 0 ? report->stages[decided].result.end : WEIR_EXITED;
 
-    return audit_end(&errand->watch.audit, weir__audit_outcome_of(end, report->why, status), status,
+    return audit_end(&cmd->watch.audit, weir__audit_outcome_of(end, report->why, status), status,
                      report->reason);
 }
 
 /* Everything after the command line was understood. */
-static int work(struct errand *errand)
+static int work(struct pipe_cmd *cmd)
 {
-    const struct weir_pipe_report *report = &errand->report;
-    int status = begin_json(errand);
+    const struct weir_pipe_report *report = &cmd->report;
+    int status = begin_json(cmd);
 
     if (status == 0)
-        status = read_pipeline(errand);
-    if (status == 0 && errand->values.check)
+        status = read_pipeline(cmd);
+    if (status == 0 && cmd->values.check)
         return 0;
     if (status == 0)
-        status = prepare(errand);
+        status = prepare(cmd);
     if (status == 0)
-        status = begin_record(errand);
+        status = begin_record(cmd);
     if (status == 0)
-        status = carry_out(errand);
+        status = carry_out(cmd);
     if (status == 0) {
-        explain(errand);
-        status = file_report(errand);
+        explain(cmd);
+        status = file_report(cmd);
         if (status == 0)
             status = report->status;
-        status = watch_status(&errand->watch, status, report->why == WEIR_WHY_CANCELLED);
-        status = end_record(errand, status);
+        status = watch_status(&cmd->watch, status, report->why == WEIR_WHY_CANCELLED);
+        status = end_record(cmd, status);
     }
-    if (errand->voice.progress != NULL)
-        progress_end(errand->voice.progress, status, report->why);
+    if (cmd->voice.progress != NULL)
+        progress_end(cmd->voice.progress, status, report->why);
     if (report->stages != NULL && status != CLI_FAILED)
-        status = watch_end(&errand->watch, status, report->why == WEIR_WHY_CANCELLED,
+        status = watch_end(&cmd->watch, status, report->why == WEIR_WHY_CANCELLED,
                            any_signaled(report, SIGINT));
     return status;
 }
 
 int cmd_pipe(int argc, char **argv)
 {
-    struct errand errand = {
+    struct pipe_cmd cmd = {
         .values = {.timeout_ms = WEIR_FOREVER},
         .voice = {.command = &cli_pipe},
         .began_ns = weir__clock_ns(),
         .input_fd = -1,
         .output_fd = -1,
     };
-    int status = cli_parse(&cli_pipe, argc, argv, &errand.values, &errand.parsed);
+    int status = cli_parse(&cli_pipe, argc, argv, &cmd.values, &cmd.parsed);
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&errand);
-    progress_free(errand.voice.progress);
-    weir__close(&errand.input_fd);
-    weir__close(&errand.output_fd);
-    weir_pipe_report_clear(&errand.report);
-    free(errand.inherited);
-    weir_pipeline_free(errand.pipeline);
-    cli_parsed_clear(&errand.parsed);
+    status = work(&cmd);
+    progress_free(cmd.voice.progress);
+    weir__close(&cmd.input_fd);
+    weir__close(&cmd.output_fd);
+    weir_pipe_report_clear(&cmd.report);
+    free(cmd.inherited);
+    weir_pipeline_free(cmd.pipeline);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }

@@ -26,7 +26,7 @@ extern char **environ;
 
 enum { DOCUMENTS_MS = 60000 }; /* for reading all of them, where no --timeout is given */
 
-struct errand {
+struct probe_cmd {
     struct probe_values values;
     struct cli_parsed parsed;
     struct weir__detector **outside;      /* of --detector */
@@ -57,23 +57,23 @@ static struct weir__detector *read_detector(const char *path, int *status)
     return NULL;
 }
 
-static const struct weir__detector *find(const struct errand *errand, const char *name)
+static const struct weir__detector *find(const struct probe_cmd *cmd, const char *name)
 {
-    for (size_t i = 0; i < errand->outside_count; i++)
-        if (strcmp(errand->outside[i]->name, name) == 0)
-            return errand->outside[i];
+    for (size_t i = 0; i < cmd->outside_count; i++)
+        if (strcmp(cmd->outside[i]->name, name) == 0)
+            return cmd->outside[i];
     return weir__detector_find(name);
 }
 
 /* Returns 0, or the status to exit with. */
-static int read_detectors(struct errand *errand)
+static int read_detectors(struct probe_cmd *cmd)
 {
-    const struct cli_list *files = &errand->values.detectors;
+    const struct cli_list *files = &cmd->values.detectors;
 
-    errand->outside = calloc(files->count + 1, sizeof(struct weir__detector *));
-    errand->chosen = calloc(weir__detector_count + files->count + errand->values.only.count + 1,
+    cmd->outside = calloc(files->count + 1, sizeof(struct weir__detector *));
+    cmd->chosen = calloc(weir__detector_count + files->count + cmd->values.only.count + 1,
                             sizeof(const struct weir__detector *));
-    if (errand->outside == NULL || errand->chosen == NULL) {
+    if (cmd->outside == NULL || cmd->chosen == NULL) {
         cli_say(&cli_probe, "no memory for detectors");
         return CLI_FAILED;
     }
@@ -83,50 +83,50 @@ static int read_detectors(struct errand *errand)
 
         if (detector == NULL)
             return status;
-        if (find(errand, detector->name) != NULL) {
+        if (find(cmd, detector->name) != NULL) {
             cli_say(&cli_probe, "--detector: %s: there is a detector \"%s\" already: rename one",
                     files->items[i], detector->name);
             weir__detector_free(detector);
             return CLI_USAGE;
         }
-        errand->outside[errand->outside_count++] = detector;
+        cmd->outside[cmd->outside_count++] = detector;
     }
     return 0;
 }
 
-static void choose(struct errand *errand, const struct weir__detector *detector)
+static void choose(struct probe_cmd *cmd, const struct weir__detector *detector)
 {
-    for (size_t i = 0; i < errand->chosen_count; i++)
-        if (errand->chosen[i] == detector)
+    for (size_t i = 0; i < cmd->chosen_count; i++)
+        if (cmd->chosen[i] == detector)
             return;
-    errand->chosen[errand->chosen_count++] = detector;
+    cmd->chosen[cmd->chosen_count++] = detector;
 }
 
 /* Returns 0, or the status to exit with. */
-static int choose_detectors(struct errand *errand)
+static int choose_detectors(struct probe_cmd *cmd)
 {
-    const struct cli_list *only = &errand->values.only;
+    const struct cli_list *only = &cmd->values.only;
 
     for (size_t i = 0; i < only->count; i++) {
-        const struct weir__detector *detector = find(errand, only->items[i]);
+        const struct weir__detector *detector = find(cmd, only->items[i]);
 
         if (detector == NULL)
             return cli_bad_usage(&cli_probe,
                                  "--only: there is no detector \"%.60s\": --list names them",
                                  only->items[i]);
-        choose(errand, detector);
+        choose(cmd, detector);
     }
     for (size_t i = 0; i < weir__detector_count && only->count == 0; i++)
-        choose(errand, &weir__detectors[i]);
-    for (size_t i = 0; i < errand->outside_count && only->count == 0; i++)
-        choose(errand, errand->outside[i]);
+        choose(cmd, &weir__detectors[i]);
+    for (size_t i = 0; i < cmd->outside_count && only->count == 0; i++)
+        choose(cmd, cmd->outside[i]);
     return 0;
 }
 
-static void list(const struct errand *errand)
+static void list(const struct probe_cmd *cmd)
 {
-    for (size_t i = 0; i < errand->chosen_count; i++) {
-        const struct weir__detector *detector = errand->chosen[i];
+    for (size_t i = 0; i < cmd->chosen_count; i++) {
+        const struct weir__detector *detector = cmd->chosen[i];
 
         cli_put(stdout, "%-12s", detector->name);
         for (size_t j = 0; j < WEIR__DETECTOR_RUNS && detector->runs[j].label != NULL; j++)
@@ -140,9 +140,9 @@ static void list(const struct errand *errand)
 
 static void be_over(void *context)
 {
-    struct errand *errand = context;
+    struct probe_cmd *cmd = context;
 
-    errand->watch.over = 1;
+    cmd->watch.over = 1;
 }
 
 static void cancel(void *job)
@@ -151,65 +151,65 @@ static void cancel(void *job)
 }
 
 /* Returns 0 with the report, or CLI_FAILED. */
-static int carry_out(struct errand *errand)
+static int carry_out(struct probe_cmd *cmd)
 {
     const struct weir__probe_options options = {
-        .detectors = errand->chosen,
-        .count = errand->chosen_count,
-        .timeout_ms = errand->values.timeout_ms,
-        .activate = errand->values.activate,
+        .detectors = cmd->chosen,
+        .count = cmd->chosen_count,
+        .timeout_ms = cmd->values.timeout_ms,
+        .activate = cmd->values.activate,
         .environment = environ,
     };
-    struct watch *watch = &errand->watch;
+    struct watch *watch = &cmd->watch;
     struct weir_error error = {.text = "no memory for the report"};
 
     if (watch_open(watch, &error) == 0)
-        errand->probe = weir__probe_start(watch->weir, &options, be_over, errand, &error);
-    if (errand->probe != NULL) {
-        watch->job = errand->probe;
+        cmd->probe = weir__probe_start(watch->weir, &options, be_over, cmd, &error);
+    if (cmd->probe != NULL) {
+        watch->job = cmd->probe;
         watch->cancel = cancel;
         watch_job(watch);
-        errand->report = weir__probe_report(errand->probe);
-        weir__probe_free(errand->probe);
+        cmd->report = weir__probe_report(cmd->probe);
+        weir__probe_free(cmd->probe);
     }
     watch_close(watch, 0);
-    if (errand->report != NULL)
+    if (cmd->report != NULL)
         return 0;
     cli_say(&cli_probe, "%s", error.text);
     return CLI_FAILED;
 }
 
 /* Hashes the contract's libraries: they belong to what was found.  Returns 0, or CLI_FAILED. */
-static int hash_libraries(struct errand *errand)
+static int hash_libraries(struct probe_cmd *cmd)
 {
     struct weir_error error = {0};
-    json_t *libs = errand->contract != NULL ? weir__contract_hash(errand->contract, &error) : NULL;
+    json_t *libs = cmd->contract != NULL ? weir__contract_hash(cmd->contract, &error) : NULL;
 
     if (libs == NULL && error.status == WEIR_OK)
         return 0;
-    if (libs != NULL && json_object_set_new(errand->report, "libs", libs) == 0
-        && weir__probe_sign(errand->report) == 0)
+    if (libs != NULL && json_object_set_new(cmd->report, "libs", libs) == 0
+        && weir__probe_sign(cmd->report) == 0)
         return 0;
     cli_say(&cli_probe, "no memory for the libraries");
     return CLI_FAILED;
 }
 
 /* Holds the report against the contract.  Returns the status to exit with. */
-static int hold(struct errand *errand)
+static int hold(struct probe_cmd *cmd)
 {
-    int status = hash_libraries(errand);
+    int status = hash_libraries(cmd);
 
-    if (status != 0 || errand->contract == NULL)
+    if (status != 0 || cmd->contract == NULL)
         return status;
-    return probe_contract_hold(errand->contract, errand->values.contract, errand->report);
+    return probe_contract_hold(cmd->contract, cmd->values.contract, cmd->report);
 }
 
 /* Prints and files the report.  Returns 0, or CLI_FAILED. */
-static int tell(const struct errand *errand)
+static int tell(const struct probe_cmd *cmd)
 {
-    const char *path = errand->values.report;
-    int json = errand->values.json || (path == NULL && !isatty(STDOUT_FILENO)), status = 0, failed;
-    char *document = weir__json_print(json_incref(errand->report));
+    const char *path = cmd->values.report;
+    int json = cmd->values.json || (path == NULL && !isatty(STDOUT_FILENO)), status = 0, failed;
+    char *document = weir__json_print(json_incref(cmd->report));
     struct weir_error error;
 
     if (document == NULL) {
@@ -219,8 +219,8 @@ static int tell(const struct errand *errand)
     if (json || (path != NULL && strcmp(path, "-") == 0))
         fputs(document, stdout);
     else {
-        probe_table_print(errand->report, stdout);
-        probe_contract_print(errand->report, stdout);
+        probe_table_print(cmd->report, stdout);
+        probe_contract_print(cmd->report, stdout);
     }
     failed = cli_flush();
     if (failed != 0) {
@@ -236,55 +236,55 @@ static int tell(const struct errand *errand)
 }
 
 /* Returns 0, or the status to exit with. */
-static int check_compare(const struct errand *errand)
+static int check_compare(const struct probe_cmd *cmd)
 {
     static const enum probe_option others[] = {PROBE_ONLY,    PROBE_DETECTOR, PROBE_LIST,
                                                PROBE_TIMEOUT, PROBE_ACTIVATE, PROBE_REPORT};
-    const struct probe_values *values = &errand->values;
+    const struct probe_values *values = &cmd->values;
 
-    if (errand->parsed.words.count != 2)
+    if (cmd->parsed.words.count != 2)
         return cli_bad_usage(&cli_probe, "--compare needs two reports, A.json and B.json");
     if ((values->env != NULL) != (values->contract != NULL))
         return cli_bad_usage(&cli_probe, "--compare needs --contract and --env both, or neither");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (cli_given(&errand->parsed, others[i]))
+        if (cli_given(&cmd->parsed, others[i]))
             return cli_bad_usage(&cli_probe, "--compare runs nothing: it has no use for --%s",
                                  probe_options[others[i]].name);
     return 0;
 }
 
 /* Returns 0, or the status to exit with. */
-static int check(const struct errand *errand)
+static int check(const struct probe_cmd *cmd)
 {
-    const char *path = errand->values.report;
+    const char *path = cmd->values.report;
     struct weir_error error;
 
-    if (errand->values.env != NULL && !errand->values.compare)
+    if (cmd->values.env != NULL && !cmd->values.compare)
         return cli_bad_usage(&cli_probe, "--env is for --compare, with a --contract");
-    if (errand->values.compare)
-        return check_compare(errand);
-    if (errand->parsed.words.count > 0)
+    if (cmd->values.compare)
+        return check_compare(cmd);
+    if (cmd->parsed.words.count > 0)
         return cli_bad_usage(&cli_probe, "\"%.80s\" is too much: tools are chosen by --only",
-                             errand->parsed.words.items[0]);
+                             cmd->parsed.words.items[0]);
     if (path == NULL || strcmp(path, "-") == 0 || document_check(path, &error) == 0)
         return 0;
     cli_say(&cli_probe, "--report: %s: nothing was run", error.text);
     return CLI_FAILED;
 }
 
-static int probe(struct errand *errand)
+static int probe(struct probe_cmd *cmd)
 {
-    struct watch *watch = &errand->watch;
-    int status = audit_begin(&watch->audit, &cli_probe, &errand->parsed, "probe");
+    struct watch *watch = &cmd->watch;
+    int status = audit_begin(&watch->audit, &cli_probe, &cmd->parsed, "probe");
     int cancelled, told;
 
     if (status != 0)
         return status;
-    if (carry_out(errand) != 0)
+    if (carry_out(cmd) != 0)
         return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, "it could not be started");
     cancelled = watch->ended_by != 0;
-    status = cancelled ? 0 : hold(errand);
-    told = tell(errand);
+    status = cancelled ? 0 : hold(cmd);
+    told = tell(cmd);
     status = watch_status(watch, told != 0 ? told : status, cancelled);
     return audit_end(&watch->audit,
                      cancelled     ? WEIR__AUDIT_CANCELLED
@@ -293,26 +293,26 @@ static int probe(struct errand *errand)
                      status, "");
 }
 
-static int compare(struct errand *errand)
+static int compare(struct probe_cmd *cmd)
 {
-    struct audit *audit = &errand->watch.audit;
-    int status = audit_begin(audit, &cli_probe, &errand->parsed, "probe");
+    struct audit *audit = &cmd->watch.audit;
+    int status = audit_begin(audit, &cli_probe, &cmd->parsed, "probe");
 
     if (status != 0)
         return status;
-    status = probe_compare(&errand->values, &errand->parsed.words);
+    status = probe_compare(&cmd->values, &cmd->parsed.words);
     return audit_end(audit, status <= 1 ? WEIR__AUDIT_OK : WEIR__AUDIT_ERROR, status, "");
 }
 
 /* Returns 0, or the status to exit with. */
-static int check_files(const struct errand *errand)
+static int check_files(const struct probe_cmd *cmd)
 {
-    const struct probe_values *values = &errand->values;
-    const struct cli_list *words = &errand->parsed.words;
+    const struct probe_values *values = &cmd->values;
+    const struct cli_list *words = &cmd->parsed.words;
     struct weir__file_set files = {0};
     struct weir_error error;
 
-    files_begin(&files, &errand->parsed);
+    files_begin(&files, &cmd->parsed);
     weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
     files_add(&files, WEIR__FILE_READ, "--contract", values->contract);
     for (size_t i = 0; i < values->detectors.count; i++)
@@ -328,40 +328,40 @@ static int check_files(const struct errand *errand)
 
 int cmd_probe(int argc, char **argv)
 {
-    struct errand errand = {.values = {.timeout_ms = WEIR__PROBE_TIMEOUT_MS}};
-    int status = cli_parse(&cli_probe, argc, argv, &errand.values, &errand.parsed);
+    struct probe_cmd cmd = {.values = {.timeout_ms = WEIR__PROBE_TIMEOUT_MS}};
+    int status = cli_parse(&cli_probe, argc, argv, &cmd.values, &cmd.parsed);
 
     if (status != CLI_GO_ON)
         return status;
-    status = check_files(&errand);
+    status = check_files(&cmd);
     if (status == 0)
-        status = check(&errand);
+        status = check(&cmd);
     if (status == 0)
         status = output_check(&cli_probe, CLI_FAILED);
     /* Documents may come through a FIFO. */
-    output_set_deadline(weir__clock_ns(), cli_given(&errand.parsed, PROBE_TIMEOUT)
-                                              ? errand.values.timeout_ms
+    output_set_deadline(weir__clock_ns(), cli_given(&cmd.parsed, PROBE_TIMEOUT)
+                                              ? cmd.values.timeout_ms
                                               : DOCUMENTS_MS);
-    if (status == 0 && !errand.values.compare && errand.values.contract != NULL)
-        status = probe_contract_read(errand.values.contract, &errand.contract);
+    if (status == 0 && !cmd.values.compare && cmd.values.contract != NULL)
+        status = probe_contract_read(cmd.values.contract, &cmd.contract);
     if (status == 0)
-        status = read_detectors(&errand);
-    if (!errand.values.compare) /* which reads more */
+        status = read_detectors(&cmd);
+    if (!cmd.values.compare) /* which reads more */
         output_set_deadline(0, WEIR_FOREVER);
     if (status == 0)
-        status = choose_detectors(&errand);
-    if (status == 0 && errand.values.list)
-        list(&errand);
+        status = choose_detectors(&cmd);
+    if (status == 0 && cmd.values.list)
+        list(&cmd);
     else if (status == 0)
-        status = errand.values.compare ? compare(&errand) : probe(&errand);
-    weir__contract_free(errand.contract);
-    for (size_t i = 0; i < errand.outside_count; i++)
-        weir__detector_free(errand.outside[i]);
-    free(errand.outside);
-    free(errand.chosen);
-    json_decref(errand.report);
-    free(errand.values.only.items);
-    free(errand.values.detectors.items);
-    cli_parsed_clear(&errand.parsed);
+        status = cmd.values.compare ? compare(&cmd) : probe(&cmd);
+    weir__contract_free(cmd.contract);
+    for (size_t i = 0; i < cmd.outside_count; i++)
+        weir__detector_free(cmd.outside[i]);
+    free(cmd.outside);
+    free(cmd.chosen);
+    json_decref(cmd.report);
+    free(cmd.values.only.items);
+    free(cmd.values.detectors.items);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }

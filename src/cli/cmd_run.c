@@ -24,7 +24,7 @@
 static const enum run_option need_json[] = {RUN_ENCODING, RUN_ON_ERROR, RUN_MAX_OUTPUT,
                                             RUN_OVERFLOW};
 
-struct errand {
+struct run_cmd {
     struct run_values values;
     struct watch watch;
     weir_run_t *run;
@@ -101,15 +101,15 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
 }
 
 /* Returns 0, or the status to exit with. */
-static int choose_input(struct errand *errand)
+static int choose_input(struct run_cmd *cmd)
 {
-    const char *input = errand->values.input;
-    struct weir_run_options *options = &errand->options;
+    const char *input = cmd->values.input;
+    struct weir_run_options *options = &cmd->options;
     struct weir_error error;
     int status;
 
     if (input == NULL)
-        input = errand->values.json ? "none" : "-";
+        input = cmd->values.json ? "none" : "-";
     if (strcmp(input, "none") == 0) {
         options->input = WEIR_INPUT_NONE;
         return 0;
@@ -118,15 +118,15 @@ static int choose_input(struct errand *errand)
     options->input_fd = STDIN_FILENO;
     if (strcmp(input, "-") == 0)
         return 0;
-    status = output_open_fifo("--input", input, O_RDONLY, &errand->input_fd, CLI_FAILED, &error);
-    options->input_fd = errand->input_fd;
+    status = output_open_fifo("--input", input, O_RDONLY, &cmd->input_fd, CLI_FAILED, &error);
+    options->input_fd = cmd->input_fd;
     if (status != 0)
         cli_say(&cli_run, "%s", error.text);
-    if (status != 0 || errand->input_fd >= 0)
+    if (status != 0 || cmd->input_fd >= 0)
         return status;
-    errand->input_fd = open(input, O_RDONLY | O_CLOEXEC);
-    options->input_fd = errand->input_fd;
-    if (errand->input_fd >= 0)
+    cmd->input_fd = open(input, O_RDONLY | O_CLOEXEC);
+    options->input_fd = cmd->input_fd;
+    if (cmd->input_fd >= 0)
         return 0;
     cli_say(&cli_run, "--input: cannot read %s: %s", input, strerror(errno));
     return CLI_FAILED;
@@ -147,22 +147,22 @@ static void choose_outputs(const struct run_values *values, struct weir_run_opti
     options->on_error = (enum weir_on_error)values->on_error;
 }
 
-static int prepare(struct errand *errand, const struct cli_parsed *parsed)
+static int prepare(struct run_cmd *cmd, const struct cli_parsed *parsed)
 {
-    const struct run_values *values = &errand->values;
+    const struct run_values *values = &cmd->values;
 
     output_set_deadline(weir__clock_ns(), values->timeout_ms);
-    cli_child_command(parsed, &errand->command);
-    weir_run_options_init(&errand->options);
-    errand->options.timeout_ms = values->timeout_ms;
-    errand->options.idle_ms = values->idle_ms;
-    errand->options.grace_ms = values->grace_ms;
-    errand->options.drain_ms = values->drain_ms;
-    choose_outputs(values, &errand->options);
+    cli_child_command(parsed, &cmd->command);
+    weir_run_options_init(&cmd->options);
+    cmd->options.timeout_ms = values->timeout_ms;
+    cmd->options.idle_ms = values->idle_ms;
+    cmd->options.grace_ms = values->grace_ms;
+    cmd->options.drain_ms = values->drain_ms;
+    choose_outputs(values, &cmd->options);
     if (!values->close_fds)
-        errand->options.descriptor_count = inherited_list(&errand->inherited);
-    errand->options.descriptors = errand->inherited;
-    return choose_input(errand);
+        cmd->options.descriptor_count = inherited_list(&cmd->inherited);
+    cmd->options.descriptors = cmd->inherited;
+    return choose_input(cmd);
 }
 
 static void cancel(void *job)
@@ -173,12 +173,12 @@ static void cancel(void *job)
 static void be_done(weir_run_t *run, const struct weir_result *result,
                     const struct weir_error *error, void *context)
 {
-    struct errand *errand = context;
+    struct run_cmd *cmd = context;
 
     (void)run;
     (void)result;
     (void)error;
-    errand->watch.over = 1;
+    cmd->watch.over = 1;
 }
 
 /* Says what the program cannot say itself. */
@@ -230,30 +230,29 @@ static int tell(const struct run_values *values, const struct weir_result *resul
 }
 
 /* Runs it to its end.  Returns 0 with the result, or CLI_FAILED. */
-static int carry_out(struct errand *errand)
+static int carry_out(struct run_cmd *cmd)
 {
-    struct watch *watch = &errand->watch;
+    struct watch *watch = &cmd->watch;
     struct weir_error error;
     int failed = watch_open(watch, &error) < 0;
-    unsigned had_nonblock = errand->values.json ? 0 : blocking_begin();
+    unsigned had_nonblock = cmd->values.json ? 0 : blocking_begin();
 
     if (!failed) {
-        errand->options.timeout_ms = output_left_ms(errand->options.timeout_ms);
-        errand->options.terminal_fd = watch_terminal_fd(watch);
-        errand->options.terminal_background = watch->terminal.shared;
-        errand->run = weir_run_start(watch->weir, &errand->command, &errand->options, be_done,
-                                     errand, &error);
-        failed = errand->run == NULL;
+        cmd->options.timeout_ms = output_left_ms(cmd->options.timeout_ms);
+        cmd->options.terminal_fd = watch_terminal_fd(watch);
+        cmd->options.terminal_background = watch->terminal.shared;
+        cmd->run = weir_run_start(watch->weir, &cmd->command, &cmd->options, be_done, cmd, &error);
+        failed = cmd->run == NULL;
     }
     if (!failed) {
-        watch->job = errand->run;
+        watch->job = cmd->run;
         watch->cancel = cancel;
         watch_job(watch);
-        failed = weir_run_take(errand->run, &errand->result, &error) < 0;
-        weir_run_free(errand->run);
+        failed = weir_run_take(cmd->run, &cmd->result, &error) < 0;
+        weir_run_free(cmd->run);
     }
     blocking_end(had_nonblock);
-    watch_close(watch, failed || errand->result.end == WEIR_SIGNALED);
+    watch_close(watch, failed || cmd->result.end == WEIR_SIGNALED);
     if (!failed)
         return 0;
     cli_say(&cli_run, "%s", error.text);
@@ -261,17 +260,17 @@ static int carry_out(struct errand *errand)
 }
 
 /* Tells what became of it, to all who are to know.  Returns the status to exit with. */
-static int conclude(struct errand *errand)
+static int conclude(struct run_cmd *cmd)
 {
-    const struct weir_result *result = &errand->result;
-    struct watch *watch = &errand->watch;
+    const struct weir_result *result = &cmd->result;
+    struct watch *watch = &cmd->watch;
     int cancelled = result->why == WEIR_WHY_CANCELLED;
     int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
     int status = watch_status(watch, weir_result_status(result), cancelled), told;
     char sentence[600];
 
     explain(result);
-    told = tell(&errand->values, result);
+    told = tell(&cmd->values, result);
     if (told != 0)
         return audit_end(&watch->audit, WEIR__AUDIT_ERROR, told,
                          "its document could not be written");
@@ -283,27 +282,27 @@ static int conclude(struct errand *errand)
 
 int cmd_run(int argc, char **argv)
 {
-    struct errand errand = {.input_fd = -1};
+    struct run_cmd cmd = {.input_fd = -1};
     struct cli_parsed parsed;
     int status;
 
-    set_defaults(&errand.values);
-    status = cli_parse(&cli_run, argc, argv, &errand.values, &parsed);
+    set_defaults(&cmd.values);
+    status = cli_parse(&cli_run, argc, argv, &cmd.values, &parsed);
     if (status != CLI_GO_ON)
         return status;
-    status = check(&errand.values, &parsed);
+    status = check(&cmd.values, &parsed);
     if (status == 0)
-        status = prepare(&errand, &parsed);
+        status = prepare(&cmd, &parsed);
     if (status == 0)
-        status = audit_begin(&errand.watch.audit, &cli_run, &parsed, parsed.words.items[0]);
+        status = audit_begin(&cmd.watch.audit, &cli_run, &parsed, parsed.words.items[0]);
     if (status == 0)
-        status = carry_out(&errand);
+        status = carry_out(&cmd);
     if (status == 0)
-        status = conclude(&errand);
-    if (errand.input_fd >= 0)
-        close(errand.input_fd);
-    weir_result_clear(&errand.result);
-    free(errand.inherited);
+        status = conclude(&cmd);
+    if (cmd.input_fd >= 0)
+        close(cmd.input_fd);
+    weir_result_clear(&cmd.result);
+    free(cmd.inherited);
     cli_parsed_clear(&parsed);
     return status;
 }

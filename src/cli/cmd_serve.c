@@ -31,7 +31,7 @@ enum { FLUSH_MS = 2000 }; /* for the last answers to slow clients */
  *       +--they cannot be, signal--> over               +--second signal--> over      */
 enum state { STARTING, SERVING, DRAINING, OVER };
 
-struct errand {
+struct serve_cmd {
     struct serve_values values;
     struct cli_parsed parsed;
     char ***words; /* of each worker */
@@ -48,17 +48,17 @@ struct errand {
     int hurries; /* there was a second signal */
 };
 
-static int say(struct errand *errand, int status, const char *sentence)
+static int say(struct serve_cmd *cmd, int status, const char *sentence)
 {
-    snprintf(errand->said, sizeof errand->said, "%s", sentence);
+    snprintf(cmd->said, sizeof cmd->said, "%s", sentence);
     cli_say(&cli_serve, "%s", sentence);
     return status;
 }
 
-static void end(struct errand *errand, int status)
+static void end(struct serve_cmd *cmd, int status)
 {
-    errand->status = status;
-    errand->state = OVER;
+    cmd->status = status;
+    cmd->state = OVER;
 }
 
 /* --- What was asked -------------------------------------------------------- */
@@ -79,25 +79,25 @@ static int split(const char *option, const char *text, char ***words)
 }
 
 /* Returns 0, or the status to exit with. */
-static int read_command_line(struct errand *errand)
+static int read_command_line(struct serve_cmd *cmd)
 {
-    const struct serve_values *values = &errand->values;
+    const struct serve_values *values = &cmd->values;
     int status = 0;
 
-    if (errand->parsed.words.count > 0)
+    if (cmd->parsed.words.count > 0)
         return cli_bad_usage(&cli_serve,
                              "\"%.100s\" has no meaning here: a worker's program goes "
                              "behind -w, as one word",
-                             errand->parsed.words.items[0]);
+                             cmd->parsed.words.items[0]);
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker was given");
-    errand->words = calloc(values->workers.count + 1, sizeof *errand->words);
-    if (errand->words == NULL)
-        return say(errand, CLI_FAILED, "no memory");
+    cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
+    if (cmd->words == NULL)
+        return say(cmd, CLI_FAILED, "no memory");
     for (size_t i = 0; status == 0 && i < values->workers.count; i++)
-        status = split("--worker", values->workers.items[i], &errand->words[i]);
+        status = split("--worker", values->workers.items[i], &cmd->words[i]);
     if (status == 0 && values->launcher != NULL)
-        status = split("--launcher", values->launcher, &errand->launcher);
+        status = split("--launcher", values->launcher, &cmd->launcher);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -121,13 +121,13 @@ static void fill_command(const struct serve_values *values, char **words,
     memcpy(command->limits, values->limits, sizeof values->limits);
 }
 
-static void fill_options(const struct errand *errand, struct weir_pool_options *options)
+static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *options)
 {
-    const struct serve_values *values = &errand->values;
+    const struct serve_values *values = &cmd->values;
 
     weir_pool_options_init(options);
     options->command_count = values->workers.count;
-    options->launcher = (const char *const *)errand->launcher;
+    options->launcher = (const char *const *)cmd->launcher;
     options->workers = (unsigned)values->count;
     options->window = (unsigned)values->window;
     options->max_queue = (size_t)values->max_queue;
@@ -143,45 +143,44 @@ static void fill_options(const struct errand *errand, struct weir_pool_options *
 
 static void be_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
 {
-    struct errand *errand = context;
+    struct serve_cmd *cmd = context;
 
     (void)pool;
-    if (errand->state != STARTING)
+    if (cmd->state != STARTING)
         return;
     if (error != NULL)
-        end(errand,
-            say(errand, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text));
+        end(cmd, say(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text));
     else
-        errand->state = SERVING;
+        cmd->state = SERVING;
 }
 
 static void be_drained(weir_pool_t *pool, void *context)
 {
-    struct errand *errand = context;
+    struct serve_cmd *cmd = context;
 
     (void)pool;
-    if (errand->state == DRAINING)
-        errand->state = OVER;
+    if (cmd->state == DRAINING)
+        cmd->state = OVER;
 }
 
-static void leave_place(struct errand *errand)
+static void leave_place(struct serve_cmd *cmd)
 {
-    if (errand->path != NULL && errand->server.weir != NULL)
-        weir__socket_unbind(errand->path, errand->fd);
-    free(errand->path);
-    errand->path = NULL;
+    if (cmd->path != NULL && cmd->server.weir != NULL)
+        weir__socket_unbind(cmd->path, cmd->fd);
+    free(cmd->path);
+    cmd->path = NULL;
 }
 
-static void start_draining(struct errand *errand)
+static void start_draining(struct serve_cmd *cmd)
 {
     notify_send("STOPPING=1");
-    errand->state = DRAINING;
-    leave_place(errand);
-    weir__server_stop(&errand->server);
-    weir_pool_drain(errand->pool, errand->values.drain_ms, be_drained, errand);
+    cmd->state = DRAINING;
+    leave_place(cmd);
+    weir__server_stop(&cmd->server);
+    weir_pool_drain(cmd->pool, cmd->values.drain_ms, be_drained, cmd);
 }
 
-static void heed_signals(struct errand *errand)
+static void heed_signals(struct serve_cmd *cmd)
 {
     struct caught caught;
 
@@ -193,97 +192,97 @@ static void heed_signals(struct errand *errand)
             signals_stop(caught.number);
             break;
         case SIGHUP:
-            if (errand->state == SERVING)
-                weir_pool_replace(errand->pool);
+            if (cmd->state == SERVING)
+                weir_pool_replace(cmd->pool);
             break;
         default:
-            if (errand->state == SERVING) {
-                start_draining(errand);
+            if (cmd->state == SERVING) {
+                start_draining(cmd);
                 break;
             }
-            errand->hurries = errand->state == DRAINING;
-            end(errand, CLI_SIGNALED + caught.number);
+            cmd->hurries = cmd->state == DRAINING;
+            end(cmd, CLI_SIGNALED + caught.number);
         }
     }
 }
 
-static void run_until(struct errand *errand, enum state left)
+static void run_until(struct serve_cmd *cmd, enum state left)
 {
     struct pollfd fds[] = {
-        {.fd = weir_fd(errand->weir), .events = POLLIN},
+        {.fd = weir_fd(cmd->weir), .events = POLLIN},
         {.fd = signals_fd(), .events = POLLIN},
     };
 
-    while (errand->state == left) {
-        poll(fds, 2, weir_timeout_ms(errand->weir));
-        weir_dispatch(errand->weir, NULL);
-        heed_signals(errand);
+    while (cmd->state == left) {
+        poll(fds, 2, weir_timeout_ms(cmd->weir));
+        weir_dispatch(cmd->weir, NULL);
+        heed_signals(cmd);
     }
 }
 
 /* Returns 0, or the status to exit with. */
-static int take_place(struct errand *errand)
+static int take_place(struct serve_cmd *cmd)
 {
     struct weir_error error;
 
-    errand->fd = notify_take_socket();
-    if (errand->fd == -2)
-        return say(errand, CLI_FAILED,
+    cmd->fd = notify_take_socket();
+    if (cmd->fd == -2)
+        return say(cmd, CLI_FAILED,
                    "LISTEN_FDS: exactly one listening stream socket can be served");
-    if (errand->fd >= 0)
+    if (cmd->fd >= 0)
         return 0;
-    errand->path = socket_path(errand->values.socket, &error);
-    if (errand->path == NULL)
-        return say(errand, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
+    cmd->path = socket_path(cmd->values.socket, &error);
+    if (cmd->path == NULL)
+        return say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     return 0;
 }
 
 /* What happens to workers is told as it happens: nobody sees a crash but us. */
 static void hear(const struct weir_event *event, void *context)
 {
-    struct errand *errand = context;
+    struct serve_cmd *cmd = context;
 
-    audit_hear(&errand->audit, event);
+    audit_hear(&cmd->audit, event);
     cli_say_worker(&cli_serve, event);
 }
 
 /* Returns 0, or the status to exit with. */
-static int start_workers(struct errand *errand, struct weir_error *error)
+static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 {
-    size_t count = errand->values.workers.count;
+    size_t count = cmd->values.workers.count;
     struct weir_command *commands = calloc(count, sizeof *commands);
     struct weir_pool_options options;
     struct weir_options context;
 
     if (commands == NULL)
-        return say(errand, CLI_FAILED, "no memory");
-    fill_options(errand, &options);
+        return say(cmd, CLI_FAILED, "no memory");
+    fill_options(cmd, &options);
     for (size_t i = 0; i < count; i++)
-        fill_command(&errand->values, errand->words[i], &commands[i]);
+        fill_command(&cmd->values, cmd->words[i], &commands[i]);
     options.commands = commands;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for nobody else */
     context.on_event = hear;
-    context.event_context = errand;
-    errand->weir = weir_open(&context, error);
-    if (errand->weir != NULL)
-        errand->pool = weir_pool_open(errand->weir, &options, error);
+    context.event_context = cmd;
+    cmd->weir = weir_open(&context, error);
+    if (cmd->weir != NULL)
+        cmd->pool = weir_pool_open(cmd->weir, &options, error);
     free(commands);
-    if (errand->pool == NULL)
-        return say(errand, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
-    weir_pool_on_ready(errand->pool, (unsigned)errand->values.min_ready, be_ready, errand);
+    if (cmd->pool == NULL)
+        return say(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
+    weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, be_ready, cmd);
     return 0;
 }
 
 /* Returns 0, or the status to exit with.  Nobody is served yet: a signal ends us. */
-static int bind_place(struct errand *errand)
+static int bind_place(struct serve_cmd *cmd)
 {
     struct caught caught;
     struct weir_error error;
 
-    while ((errand->fd = weir__socket_bind(errand->path, signals_fd(), &error)) < 0) {
+    while ((cmd->fd = weir__socket_bind(cmd->path, signals_fd(), &error)) < 0) {
         if (error.status != WEIR_ERR_TIMEOUT || !signals_take(&caught))
-            return say(errand, CLI_FAILED, error.text);
+            return say(cmd, CLI_FAILED, error.text);
         if (caught.number == SIGTSTP || caught.number == SIGTTIN || caught.number == SIGTTOU)
             signals_stop(caught.number);
         else if (caught.number != SIGHUP)
@@ -293,38 +292,38 @@ static int bind_place(struct errand *errand)
 }
 
 /* The socket is there only when somebody can be served. */
-static int open_doors(struct errand *errand)
+static int open_doors(struct serve_cmd *cmd)
 {
     struct weir_error error;
 
-    if (errand->path != NULL) {
-        int status = bind_place(errand);
+    if (cmd->path != NULL) {
+        int status = bind_place(cmd);
 
         if (status != 0)
             return status;
     }
-    errand->server.limits = (struct weir__server_limits){
-        .max_calls = errand->values.max_calls,
-        .max_connections = errand->values.max_connections,
-        .max_memory = errand->values.max_memory,
+    cmd->server.limits = (struct weir__server_limits){
+        .max_calls = cmd->values.max_calls,
+        .max_connections = cmd->values.max_connections,
+        .max_memory = cmd->values.max_memory,
     };
-    errand->server.concurrency = (unsigned)(errand->values.count * errand->values.workers.count);
-    if (weir__server_open(&errand->server, errand->weir, errand->pool, errand->fd, &error) < 0)
-        return say(errand, CLI_FAILED, error.text);
+    cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
+    if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
+        return say(cmd, CLI_FAILED, error.text);
     output_say("ready\n", 6);
     notify_send("READY=1");
     return 0;
 }
 
-static int serve(struct errand *errand)
+static int serve(struct serve_cmd *cmd)
 {
     struct weir_error error;
-    int status = read_command_line(errand), failed;
+    int status = read_command_line(cmd), failed;
 
     if (status == 0)
-        status = files_check(&cli_serve, &errand->parsed, 0, 0);
+        status = files_check(&cli_serve, &cmd->parsed, 0, 0);
     if (status == 0)
-        status = take_place(errand);
+        status = take_place(cmd);
     if (status != 0)
         return status;
     failed = signals_catch();
@@ -332,31 +331,31 @@ static int serve(struct errand *errand)
         cli_say(&cli_serve, "cannot catch signals: %s", strerror(failed));
         return CLI_FAILED;
     }
-    status = audit_begin(&errand->audit, &cli_serve, &errand->parsed, errand->words[0][0]);
+    status = audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->words[0][0]);
     if (status != 0)
         return status;
-    status = start_workers(errand, &error);
+    status = start_workers(cmd, &error);
     if (status != 0)
         return status;
-    run_until(errand, STARTING);
-    if (errand->state == SERVING) {
-        status = open_doors(errand);
+    run_until(cmd, STARTING);
+    if (cmd->state == SERVING) {
+        status = open_doors(cmd);
         if (status != 0)
             return status;
-        run_until(errand, SERVING);
-        run_until(errand, DRAINING);
+        run_until(cmd, SERVING);
+        run_until(cmd, DRAINING);
     }
-    return errand->status;
+    return cmd->status;
 }
 
 int cmd_serve(int argc, char **argv)
 {
     struct weir_pool_options defaults;
-    struct errand errand = {.fd = -1};
+    struct serve_cmd cmd = {.fd = -1};
     int status, cut_by;
 
     weir_pool_options_init(&defaults);
-    errand.values = (struct serve_values){
+    cmd.values = (struct serve_values){
         .count = defaults.workers,
         .max_queue = defaults.max_queue,
         .max_calls = WEIR__MAX_CALLS,
@@ -368,31 +367,31 @@ int cmd_serve(int argc, char **argv)
         .drain_ms = 30000,
     };
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        errand.values.limits[i] = WEIR_NO_LIMIT;
-    status = cli_parse(&cli_serve, argc, argv, &errand.values, &errand.parsed);
+        cmd.values.limits[i] = WEIR_NO_LIMIT;
+    status = cli_parse(&cli_serve, argc, argv, &cmd.values, &cmd.parsed);
     if (status != CLI_GO_ON) {
-        free(errand.values.workers.items);
-        free(errand.values.env.items);
+        free(cmd.values.workers.items);
+        free(cmd.values.env.items);
         return status;
     }
-    status = serve(&errand);
-    leave_place(&errand);
-    weir__server_close(&errand.server, status == 0 ? FLUSH_MS : 0, signals_fd());
-    cut_by = pool_leave(errand.weir, errand.pool, errand.hurries);
+    status = serve(&cmd);
+    leave_place(&cmd);
+    weir__server_close(&cmd.server, status == 0 ? FLUSH_MS : 0, signals_fd());
+    cut_by = pool_leave(cmd.weir, cmd.pool, cmd.hurries);
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;
-    weir_close(errand.weir);
-    status = audit_end(&errand.audit,
+    weir_close(cmd.weir);
+    status = audit_end(&cmd.audit,
                        status == 0             ? WEIR__AUDIT_OK
                        : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
                                                : WEIR__AUDIT_ERROR,
-                       status, errand.said);
-    for (char ***words = errand.words; words != NULL && *words != NULL; words++)
+                       status, cmd.said);
+    for (char ***words = cmd.words; words != NULL && *words != NULL; words++)
         weir__words_free(*words);
-    free(errand.words);
-    weir__words_free(errand.launcher);
-    free(errand.values.workers.items);
-    free(errand.values.env.items);
-    cli_parsed_clear(&errand.parsed);
+    free(cmd.words);
+    weir__words_free(cmd.launcher);
+    free(cmd.values.workers.items);
+    free(cmd.values.env.items);
+    cli_parsed_clear(&cmd.parsed);
     return status;
 }
