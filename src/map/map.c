@@ -64,6 +64,7 @@ static void set_up(struct weir_map *map)
         records->max_record = longest_call;
     map->order.is_flat = options->call != NULL;
     map->order.ordered = !options->unordered;
+    map->order.most_unwritten = WEIR__OUTPUT_FULL;
     map->order.replies = &map->out.replies;
     map->order.letters = &map->out.letters.waiting;
 }

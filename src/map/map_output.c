@@ -15,7 +15,6 @@
 #include "map/map.h"
 
 enum {
-    FULL = 256 * 1024, /* so much waits for a slow reader: no more is taken */
     GENTLE = 4096,     /* see proc/relay.c */
 };
 
@@ -138,9 +137,9 @@ static void drop_written(struct weir_map *map)
     map->out.written = 0;
 }
 
-void weir__map_output_flush(struct weir_map *map)
+/* Writes the replies.  Returns 0 if some are left. */
+static int write_replies(struct weir_map *map)
 {
-    weir__letters_flush(map);
     while (map->out.written < map->out.replies.length) {
         ssize_t count = write_once(map, map->out.replies.bytes + map->out.written,
                                    map->out.replies.length - map->out.written);
@@ -152,21 +151,37 @@ void weir__map_output_flush(struct weir_map *map)
             if (map->out.watch != NULL)
                 weir__watch_set(map->out.watch, WEIR__WRITABLE);
             drop_written(map);
-            return;
+            return 0;
         } else if (errno != EINTR) {
             say_failed(map, errno);
-            return;
+            return 0;
         }
     }
     map->out.written = map->out.replies.length = 0;
+    return 1;
+}
+
+void weir__map_output_flush(struct weir_map *map)
+{
+    struct weir_error error;
+    int status;
+
+    do {
+        weir__letters_flush(map);
+        if (!write_replies(map))
+            return;
+        status = weir__order_release(&map->order, &error);
+    } while (status == 1);
+    if (status < 0)
+        weir__map_fail(map, &error);
     if (map->out.watch != NULL)
         weir__watch_set(map->out.watch, 0);
 }
 
 int weir__map_output_is_full(const struct weir_map *map)
 {
-    return map->out.replies.length - map->out.written >= FULL
-           || map->out.letters.waiting.length >= FULL;
+    return map->out.replies.length >= WEIR__OUTPUT_FULL
+           || map->out.letters.waiting.length >= WEIR__OUTPUT_FULL;
 }
 
 int weir__map_output_is_empty(const struct weir_map *map)

@@ -12,6 +12,8 @@
 
 struct weir_map;
 
+enum { WEIR__OUTPUT_FULL = 256 * 1024 }; /* with this many bytes unwritten, no more are taken */
+
 struct weir__map_output {
     struct weir__buffer replies;          /* to be written */
     size_t written;                       /* of replies */

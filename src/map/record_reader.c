@@ -114,7 +114,6 @@ static struct weir__record *make(struct weir__records *records, const char *byte
         .line = records->line,
         .offset = offset,
         .end = end,
-        .blank = records->blank,
         .fault = fault,
         .length = bytes != NULL ? length + 1 : 0,
     };

@@ -37,7 +37,6 @@ struct weir__record {
     uint64_t line;     /* lines, from 1 */
     uint64_t offset;   /* of its first byte in the input */
     uint64_t end;      /* of the first byte after its line */
-    uint64_t blank;    /* blank lines before it */
     unsigned attempts; /* how often it failed while alone */
     const char *fault; /* why it is dead before any worker has seen it, or was left out by one;
                           NULL: it is good */

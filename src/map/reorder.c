@@ -8,24 +8,35 @@
 #include "base/error.h"
 
 struct weir__slot {
-    enum weir__outcome outcome;
-    char *bytes; /* NULL: it has been written, or there are none */
-    size_t length;
-    uint64_t line, end, blank; /* of the record */
-    const char *fault;
+    char *bytes;        /* NULL: it has been written, or there are none */
+    uint64_t line, end; /* of the record */
+    uint64_t length : 48, outcome : 8, fault : 8;
 };
 
 enum { FIRST_ROOM = 256, SLOTS_AT_MOST = 64 * 1024 * 1024 / sizeof(struct weir__slot) };
 
-static void count(struct weir__tally *tally, enum weir__outcome outcome, const char *fault,
+enum fault { NO_FAULT, INVALID, OVERSIZE, MISSING, OTHER_FAULT };
+
+static enum fault fault_of(const struct weir__record *record)
+{
+    if (record->fault == NULL)
+        return NO_FAULT;
+    if (strncmp(record->fault, "invalid", 7) == 0)
+        return INVALID;
+    if (strcmp(record->fault, "oversize") == 0)
+        return OVERSIZE;
+    return strcmp(record->fault, "missing") == 0 ? MISSING : OTHER_FAULT;
+}
+
+static void count(struct weir__tally *tally, enum weir__outcome outcome, enum fault fault,
                   size_t lines, size_t length)
 {
     tally->answered += outcome == WEIR__ANSWERED;
     tally->dropped += outcome == WEIR__DROPPED;
     tally->dead += outcome == WEIR__DEAD;
-    tally->invalid += fault != NULL && strncmp(fault, "invalid", 7) == 0;
-    tally->oversize += fault != NULL && strcmp(fault, "oversize") == 0;
-    tally->missing += fault != NULL && strcmp(fault, "missing") == 0;
+    tally->invalid += fault == INVALID;
+    tally->oversize += fault == OVERSIZE;
+    tally->missing += fault == MISSING;
     if (outcome == WEIR__ANSWERED) {
         tally->records_out += lines;
         tally->bytes_out += length;
@@ -45,7 +56,7 @@ static size_t count_lines(const char *bytes, size_t length)
     return lines;
 }
 
-static int emit(struct weir__order *order, enum weir__outcome outcome, const char *fault,
+static int emit(struct weir__order *order, enum weir__outcome outcome, enum fault fault,
                 const char *bytes, size_t length, struct weir_error *error)
 {
     struct weir__buffer *to = outcome == WEIR__ANSWERED ? order->replies : order->letters;
@@ -100,16 +111,15 @@ static int hold(struct weir__order *order, const struct weir__record *record,
     int status = make_room(order, record->seq, error);
 
     if (status == 0 && !order->ordered)
-        status = emit(order, outcome, record->fault, bytes, length, error);
+        status = emit(order, outcome, fault_of(record), bytes, length, error);
     if (status < 0)
         return status;
     slot = &order->slots[record->seq & order->mask];
     *slot = (struct weir__slot){
-        .outcome = outcome,
         .line = record->line,
         .end = record->end,
-        .blank = record->blank,
-        .fault = record->fault,
+        .outcome = outcome,
+        .fault = fault_of(record),
     };
     if (order->ordered && length > 0) {
         slot->bytes = malloc(length);
@@ -127,33 +137,34 @@ static int hold(struct weir__order *order, const struct weir__record *record,
     return 0;
 }
 
-static void advance(struct weir__order *order, uint64_t line, uint64_t end, uint64_t blank)
+static void advance(struct weir__order *order, uint64_t line, uint64_t end)
 {
-    order->tally.blank = blank;
     order->next++;
     order->next_line = line;
     order->next_offset = end;
+    order->tally.blank = line - order->next; /* each other line was a record */
 }
 
-/* Writes what waited for the record that has just settled. */
-static int release(struct weir__order *order, struct weir_error *error)
+int weir__order_release(struct weir__order *order, struct weir_error *error)
 {
-    int status = 0;
+    uint64_t first = order->next;
 
-    while (status == 0 && order->held_records > 0) {
+    while (order->held_records > 0
+           && (order->most_unwritten == 0 || order->replies->length < order->most_unwritten)) {
         struct weir__slot *slot = &order->slots[order->next & order->mask];
 
         if (slot->outcome == WEIR__OPEN)
             break;
-        if (order->ordered)
-            status = emit(order, slot->outcome, slot->fault, slot->bytes, slot->length, error);
+        if (order->ordered
+            && emit(order, slot->outcome, slot->fault, slot->bytes, slot->length, error) < 0)
+            return WEIR_ERR_NOMEM;
         order->held_bytes -= slot->length;
         order->held_records--;
-        advance(order, slot->line, slot->end, slot->blank);
+        advance(order, slot->line, slot->end);
         free(slot->bytes);
         *slot = (struct weir__slot){0};
     }
-    return status;
+    return order->next > first;
 }
 
 int weir__order_settle(struct weir__order *order, const struct weir__record *record,
@@ -164,11 +175,12 @@ int weir__order_settle(struct weir__order *order, const struct weir__record *rec
 
     if (record->seq != order->next)
         return hold(order, record, outcome, bytes, length, error);
-    status = emit(order, outcome, record->fault, bytes, length, error);
+    status = emit(order, outcome, fault_of(record), bytes, length, error);
     if (status < 0)
         return status;
-    advance(order, record->line, record->end, record->blank);
-    return release(order, error);
+    advance(order, record->line, record->end);
+    status = weir__order_release(order, error);
+    return status < 0 ? status : 0;
 }
 
 size_t weir__order_waiting(const struct weir__order *order)

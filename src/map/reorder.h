@@ -26,8 +26,9 @@ struct weir__order {
     int ordered;
     int is_flat; /* of one record there may be any number of lines; else there is one */
     struct weir__buffer *replies, *letters; /* where outcomes go; borrowed */
-    uint64_t next;                          /* the first record that has not settled */
-    uint64_t next_line, next_offset;        /* its place: what comes before is settled */
+    size_t most_unwritten; /* replies holds no more than this and one reply; 0: no limit */
+    uint64_t next;         /* the first record that has not settled, or is not in replies yet */
+    uint64_t next_line, next_offset; /* its place: what comes before is settled */
     struct weir__slot *slots;               /* a ring: record seq is at seq & mask */
     size_t mask, room, held_records, held_bytes;
     uint64_t peak_records, peak_bytes;
@@ -38,6 +39,10 @@ struct weir__order {
 int weir__order_settle(struct weir__order *order, const struct weir__record *record,
                        enum weir__outcome outcome, const char *bytes, size_t length,
                        struct weir_error *error);
+
+/* Moves replies that wait for no other record to where they go, up to most_unwritten.  Returns 1
+ * if there were any, 0 if not.  Errors: NOMEM. */
+int weir__order_release(struct weir__order *order, struct weir_error *error);
 
 /* Lets a record pass that an earlier run has settled out of order. */
 int weir__order_pass(struct weir__order *order, const struct weir__record *record,
