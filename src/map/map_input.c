@@ -18,8 +18,8 @@
 enum {
     READ_SIZE = 128 * 1024,
     TURN_SIZE = 32 * READ_SIZE,
-    AHEAD_SIZE = 256 * 1024,
-    AHEAD_MS = 20, /* then twice as much */
+    AHEAD_SIZE = 512 * 1024,
+    AHEAD_MS = 100, /* then twice as much */
     AHEAD_STEPS = 9,
 };
 

@@ -12,7 +12,7 @@
 #include "text/json_validate.h"
 #include "base/utf8.h"
 
-enum { SPARE_STEP = 32 }; /* a spare record's size is a multiple */
+enum { SPARE_STEP = 16 }; /* a spare record's size is a multiple */
 
 static const char bom[] = {'\xef', '\xbb', '\xbf'};
 

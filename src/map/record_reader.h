@@ -48,7 +48,7 @@ struct weir__record {
     char bytes[];
 };
 
-enum { WEIR__SPARE_SIZES = 32 };
+enum { WEIR__SPARE_SIZES = 64 };
 
 struct weir__records {
     size_t max_record;
