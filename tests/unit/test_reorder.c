@@ -247,6 +247,31 @@ static void what_waits_is_bounded(void)
     }
 }
 
+/* One early reply may let thousands go: they do not all go into the output's buffer at once. */
+static void what_is_released_at_once_is_bounded(void)
+{
+    struct sinks *sinks = sinks_new(1);
+
+    sinks->order.most_unwritten = 3;
+    for (uint64_t seq = 1; seq < 5; seq++)
+        settle(sinks, seq, WEIR__ANSWERED);
+    settle(sinks, 0, WEIR__ANSWERED);
+    CU_ASSERT(holds(&sinks->replies, "0\n1\n"));
+    CU_ASSERT_EQUAL(sinks->order.next, 2);
+    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 0);
+    sinks->replies.length = 0;
+    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 1);
+    CU_ASSERT(holds(&sinks->replies, "2\n3\n"));
+    settle(sinks, 5, WEIR__ANSWERED);
+    sinks->replies.length = 0;
+    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 1);
+    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 0);
+    CU_ASSERT(holds(&sinks->replies, "4\n5\n"));
+    CU_ASSERT_EQUAL(weir__order_waiting(&sinks->order), 0);
+    CU_ASSERT_EQUAL(sinks->order.tally.records_out, 6);
+    sinks_free(sinks);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -261,6 +286,7 @@ int main(void)
         TEST(the_ring_grows_with_all_that_it_holds),
         TEST(any_order_in_is_one_order_out),
         TEST(what_waits_is_bounded),
+        TEST(what_is_released_at_once_is_bounded),
         CU_TEST_INFO_NULL,
     };
 
