@@ -1,0 +1,258 @@
+# The sources of the libraries and programs, and the public headers.  Included by Makefile.am.
+# One module a line, sorted.
+
+# What the spawner shares with its host.
+libweir_base_la_SOURCES = \
+	src/base/atomic_file.c src/base/atomic_file.h \
+	src/base/base64.c src/base/base64.h \
+	src/base/buffer.c src/base/buffer.h \
+	src/base/clock.c src/base/clock.h \
+	src/base/datagram.c src/base/datagram.h \
+	src/base/error.c src/base/error.h \
+	src/base/facility.c src/base/facility.h \
+	src/base/fd.c src/base/fd.h \
+	src/base/file_set.c src/base/file_set.h \
+	src/base/histogram.c src/base/histogram.h \
+	src/base/json_canonical.c src/base/json_canonical.h \
+	src/base/json_parse.c src/base/json_parse.h \
+	src/base/json_tree.c src/base/json_tree.h \
+	src/base/json_writer.c src/base/json_writer.h \
+	src/base/peer.c src/base/peer.h \
+	src/base/printable.c src/base/printable.h \
+	src/base/process_tree.c src/base/process_tree.h \
+	src/base/procfs.c src/base/procfs.h \
+	src/base/redact.c src/base/redact.h \
+	src/base/signal_names.c src/base/signal_names.h \
+	src/base/socket_address.c src/base/socket_address.h \
+	src/base/units.c src/base/units.h \
+	src/base/utf8.c src/base/utf8.h
+
+# Apart from the rest, so that libweir and the spawner do without nettle.
+libweir_digest_la_SOURCES = src/base/digest.c src/base/digest.h
+
+# The audit log.
+libweir_audit_la_SOURCES = \
+	src/audit/chain.c src/audit/chain.h \
+	src/audit/key.c src/audit/key.h \
+	src/audit/lines.c src/audit/lines.h \
+	src/audit/lock.c src/audit/lock.h \
+	src/audit/log.c src/audit/log.h \
+	src/audit/outcome.c src/audit/outcome.h \
+	src/audit/record.c src/audit/record.h \
+	src/audit/rotation.c src/audit/rotation.h \
+	src/audit/syslog.c src/audit/syslog.h \
+	src/audit/unfinished.c src/audit/unfinished.h \
+	src/audit/verify.c src/audit/verify.h
+
+# All of libweir.
+libweir_core_la_SOURCES = \
+	src/loop/loop.c src/loop/loop.h \
+	src/loop/timer_heap.c src/loop/timer_heap.h \
+	src/loop/uv_memory.c \
+	src/map/call_answer.c \
+	src/map/call_inflight.c \
+	src/map/checkpoint.c src/map/checkpoint.h \
+	src/map/checkpoint_identity.c \
+	src/map/dead_letter.c \
+	src/map/dead_letter_file.c src/map/dead_letter_file.h \
+	src/map/error_lines.c src/map/error_lines.h \
+	src/map/inflight.c \
+	src/map/line_protocol.c \
+	src/map/map.c src/map/map.h \
+	src/map/map_call.c src/map/map_call.h \
+	src/map/map_input.c src/map/map_input.h \
+	src/map/map_keyed.c \
+	src/map/map_options.c \
+	src/map/map_outcome.c src/map/map_outcome.h \
+	src/map/map_output.c src/map/map_output.h \
+	src/map/map_report.c \
+	src/map/map_scheduler.c \
+	src/map/map_worker.c src/map/map_worker.h \
+	src/map/record_keys.c src/map/record_keys.h \
+	src/map/record_queue.c src/map/record_queue.h \
+	src/map/record_reader.c src/map/record_reader.h \
+	src/map/reorder.c src/map/reorder.h \
+	src/map/window.c src/map/window.h \
+	src/pipeline/pipe.c src/pipeline/pipe.h \
+	src/pipeline/pipe_fds.c src/pipeline/pipe_fds.h \
+	src/pipeline/pipe_map.c \
+	src/pipeline/pipe_output.c \
+	src/pipeline/pipe_report.c \
+	src/pipeline/pipe_run.c \
+	src/pipeline/pipeline.c src/pipeline/pipeline.h \
+	src/pipeline/spec.c \
+	src/pipeline/spec_errors.c src/pipeline/spec_errors.h \
+	src/pipeline/spec_map.c src/pipeline/spec_map.h \
+	src/pipeline/spec_read.c src/pipeline/spec_read.h \
+	src/pipeline/spec_stage.c src/pipeline/spec_stage.h \
+	src/pipeline/verdict.c src/pipeline/verdict.h \
+	src/pool/bounds.c \
+	src/pool/call.c src/pool/call.h \
+	src/pool/call_api.c src/pool/call_api.h \
+	src/pool/call_queue.c src/pool/call_queue.h \
+	src/pool/connection.c src/pool/connection.h \
+	src/pool/dispatch.c src/pool/dispatch.h \
+	src/pool/pool.c src/pool/pool.h \
+	src/pool/pool_options.c src/pool/pool_options.h \
+	src/pool/pool_types.h \
+	src/pool/pool_worker.c src/pool/pool_worker.h \
+	src/pool/reply.c \
+	src/pool/server.c src/pool/server.h \
+	src/pool/server_call.c \
+	src/pool/stats.c \
+	src/pool/wait_ready.c src/pool/wait_ready.h \
+	src/pool/worker_calls.c src/pool/worker_calls.h \
+	src/pool/worker_group.c src/pool/worker_group.h \
+	src/proc/capture.c src/proc/capture.h \
+	src/proc/command.c src/proc/command.h \
+	src/proc/context.c src/proc/context.h \
+	src/proc/operation.c src/proc/operation.h \
+	src/proc/relay.c src/proc/relay.h \
+	src/proc/result.c src/proc/result.h \
+	src/proc/result_json.c \
+	src/proc/run.c \
+	src/proc/run_events.c src/proc/run_events.h \
+	src/proc/spawner_client.c src/proc/spawner_client.h \
+	src/proc/spawner_path.c src/proc/spawner_path.h \
+	src/proc/spawner_process.c src/proc/spawner_process.h \
+	src/proc/stdin_writer.c src/proc/stdin_writer.h \
+	src/rpc/credit.c src/rpc/credit.h \
+	src/rpc/rpc_parse.c src/rpc/rpc_parse.h \
+	src/rpc/rpc_write.c src/rpc/rpc_write.h \
+	src/text/charset.c src/text/charset.h \
+	src/text/decode.c \
+	src/text/json_positions.c src/text/json_positions.h \
+	src/text/json_text.c src/text/json_text.h \
+	src/text/json_validate.c src/text/json_validate.h \
+	src/text/lines.c src/text/lines.h \
+	src/text/pointer.c src/text/pointer.h \
+	src/text/shell_words.c src/text/shell_words.h \
+	src/text/text.c \
+	src/work/attention.c src/work/attention.h \
+	src/work/backoff.c src/work/backoff.h \
+	src/work/dialect.c src/work/dialect.h \
+	src/work/message_reader.c src/work/message_reader.h \
+	src/work/stderr_forwarder.c src/work/stderr_forwarder.h \
+	src/work/stop_command.c src/work/stop_command.h \
+	src/work/worker.c src/work/worker.h
+
+# JSON Schema.
+libweir_schema_la_SOURCES = \
+	src/schema/decimal.c src/schema/decimal.h \
+	src/schema/named_groups.c src/schema/named_groups.h \
+	src/schema/pattern.c src/schema/pattern.h \
+	src/schema/range.c \
+	src/schema/schema.c src/schema/schema.h \
+	src/schema/schema_apply.c src/schema/schema_apply.h \
+	src/schema/schema_assert.c src/schema/schema_assert.h \
+	src/schema/schema_check.c src/schema/schema_check.h \
+	src/schema/schema_keywords.c src/schema/schema_keywords.h \
+	src/schema/schema_link.c src/schema/schema_link.h \
+	src/schema/schema_node.c src/schema/schema_node.h \
+	src/schema/schema_value.c src/schema/schema_value.h \
+	src/schema/tolerance.c src/schema/tolerance.h \
+	src/schema/version.c src/schema/version.h
+
+# weir probe.
+libweir_probe_la_SOURCES = \
+	src/probe/activation.c src/probe/activation.h \
+	src/probe/child_env.c src/probe/child_env.h \
+	src/probe/compare.c src/probe/compare.h \
+	src/probe/compare_filter.c src/probe/compare_filter.h \
+	src/probe/conda.c \
+	src/probe/contract.c src/probe/contract.h \
+	src/probe/detector.h \
+	src/probe/detector_file.c \
+	src/probe/detectors.c \
+	src/probe/environment.c src/probe/environment.h \
+	src/probe/fingerprint.c \
+	src/probe/host.c \
+	src/probe/output_parsers.c \
+	src/probe/path_search.c src/probe/path_search.h \
+	src/probe/probe.c src/probe/probe.h \
+	src/probe/pythons.c \
+	src/probe/tool_report.c src/probe/tool_report.h
+
+# The command.
+weir_SOURCES = \
+	src/cli/arguments.c src/cli/arguments.h \
+	src/cli/audit_common.c src/cli/audit_common.h \
+	src/cli/audit_files.c src/cli/audit_files.h \
+	src/cli/audit_show.c src/cli/audit_show.h \
+	src/cli/blocking.c src/cli/blocking.h \
+	src/cli/cli.h \
+	src/cli/cmd_audit.c \
+	src/cli/cmd_call.c \
+	src/cli/cmd_help.c \
+	src/cli/cmd_map.c \
+	src/cli/cmd_pipe.c \
+	src/cli/cmd_probe.c \
+	src/cli/cmd_run.c \
+	src/cli/cmd_serve.c \
+	src/cli/completion.c \
+	src/cli/document.c src/cli/document.h \
+	src/cli/files.c src/cli/files.h \
+	src/cli/hadoop.c src/cli/hadoop.h \
+	src/cli/help.c src/cli/help.h \
+	src/cli/inherited.c src/cli/inherited.h \
+	src/cli/init.c src/cli/init.h \
+	src/cli/main.c \
+	src/cli/man.c \
+	src/cli/notify.c src/cli/notify.h \
+	src/cli/options.c src/cli/options.h \
+	src/cli/opts_audit.c src/cli/opts_audit.h \
+	src/cli/opts_call.c src/cli/opts_call.h \
+	src/cli/opts_child.c \
+	src/cli/opts_common.c \
+	src/cli/opts_map.c src/cli/opts_map.h \
+	src/cli/opts_pipe.c src/cli/opts_pipe.h \
+	src/cli/opts_probe.c src/cli/opts_probe.h \
+	src/cli/opts_run.c src/cli/opts_run.h \
+	src/cli/opts_serve.c src/cli/opts_serve.h \
+	src/cli/opts_weir.c \
+	src/cli/output.c src/cli/output.h \
+	src/cli/pool_leave.c src/cli/pool_leave.h \
+	src/cli/probe_compare.c src/cli/probe_compare.h \
+	src/cli/probe_contract.c src/cli/probe_contract.h \
+	src/cli/probe_table.c src/cli/probe_table.h \
+	src/cli/progress.c src/cli/progress.h \
+	src/cli/progress_json.c \
+	src/cli/progress_map.c src/cli/progress_map.h \
+	src/cli/progress_pipe.c src/cli/progress_pipe.h \
+	src/cli/progress_tty.c \
+	src/cli/remote.h \
+	src/cli/remote_pool.c \
+	src/cli/remote_socket.c \
+	src/cli/say.c \
+	src/cli/signals.c src/cli/signals.h \
+	src/cli/suggest.c src/cli/suggest.h \
+	src/cli/terminal.c src/cli/terminal.h \
+	src/cli/values.c \
+	src/cli/watch.c src/cli/watch.h
+
+# The spawner.
+weir_spawner_SOURCES = \
+	src/spawner/child.c src/spawner/child.h \
+	src/spawner/environment.c src/spawner/environment.h \
+	src/spawner/job.c src/spawner/job.h \
+	src/spawner/main.c \
+	src/spawner/passed.c src/spawner/passed.h \
+	src/spawner/request.c src/spawner/request.h \
+	src/spawner/response.c src/spawner/response.h \
+	src/spawner/subreaper.c src/spawner/subreaper.h \
+	src/spawner/watcher.c src/spawner/watcher.h
+
+# The public headers.
+weirinclude_HEADERS = \
+	include/weir/command.h \
+	include/weir/context.h \
+	include/weir/error.h \
+	include/weir/event.h \
+	include/weir/lines.h \
+	include/weir/map.h \
+	include/weir/pipeline.h \
+	include/weir/pool.h \
+	include/weir/result.h \
+	include/weir/run.h \
+	include/weir/text.h \
+	include/weir/weir.h

@@ -1,0 +1,266 @@
+# What is built for tests and measurements, and the targets that run more than make check
+# does.  Included by Makefile.am, which lists the tests themselves.
+
+# --- Programs of tests -------------------------------------------------------
+
+# One library for all of them: the harness, the helpers and weir's internals.
+check_LTLIBRARIES = tests/libtests.la tests/support/failing_memory.la
+tests_libtests_la_SOURCES = \
+	tests/fuzz/pretend.c tests/fuzz/pretend.h tests/fuzz/replay.h \
+	tests/support/calling.c tests/support/calling.h \
+	tests/support/harness.c tests/support/harness.h \
+	tests/support/mapping.c tests/support/mapping.h \
+	tests/support/running.c tests/support/running.h
+if !FUZZING
+tests_libtests_la_SOURCES += tests/fuzz/replay.c
+endif
+tests_libtests_la_LIBADD = libweir-audit.la libweir-probe.la libweir-core.la libweir-digest.la \
+	$(CUNIT_LIBS)
+LDADD = tests/libtests.la
+
+# A shared object for LD_PRELOAD: see tests/cli/oom.py.
+tests_support_failing_memory_la_SOURCES = tests/support/failing_memory.c
+tests_support_failing_memory_la_LDFLAGS = -module -shared -avoid-version -rpath /nowhere
+tests_support_failing_memory_la_LIBADD =
+
+# Programs that tests run or speak to.
+test_programs = \
+	tests/support/audit_writer \
+	tests/support/decode_stdin \
+	tests/support/json_schema \
+	tests/support/json_syntax \
+	tests/support/refuse_call \
+	tests/support/rpc_host
+
+# Tiny programs for tests to run, one behaviour each; nothing of weir in them.
+test_children = \
+	tests/children/answers_signal \
+	tests/children/claims_environment \
+	tests/children/closes_stdin \
+	tests/children/closes_stdout \
+	tests/children/copies_to_both \
+	tests/children/counts_input \
+	tests/children/dies_mid_line \
+	tests/children/eats_cpu \
+	tests/children/eats_memory \
+	tests/children/floods_stderr \
+	tests/children/ignores_sigpipe \
+	tests/children/ignores_term \
+	tests/children/leaves_behind \
+	tests/children/leaves_unread \
+	tests/children/map_worker \
+	tests/children/rpc_worker \
+	tests/children/says_and_stays \
+	tests/children/shows_itself \
+	tests/children/stops_itself \
+	tests/children/ticks \
+	tests/children/writes_hex
+tests_children_answers_signal_LDADD =
+tests_children_claims_environment_LDADD =
+tests_children_closes_stdin_LDADD =
+tests_children_closes_stdout_LDADD =
+tests_children_copies_to_both_LDADD =
+tests_children_counts_input_LDADD =
+tests_children_dies_mid_line_LDADD =
+tests_children_eats_cpu_LDADD =
+tests_children_eats_memory_LDADD =
+tests_children_floods_stderr_LDADD =
+tests_children_ignores_sigpipe_LDADD =
+tests_children_ignores_term_LDADD =
+tests_children_leaves_behind_LDADD =
+tests_children_leaves_unread_LDADD =
+tests_children_map_worker_LDADD =
+tests_children_rpc_worker_LDADD =
+tests_children_says_and_stays_LDADD =
+tests_children_shows_itself_LDADD =
+tests_children_stops_itself_LDADD =
+tests_children_ticks_LDADD =
+tests_children_writes_hex_LDADD =
+tests_support_refuse_call_LDADD =
+# A sanitizer's shadow memory leaves no room under a limit.
+tests_children_eats_memory_CFLAGS = $(WARNING_FLAGS)
+tests_children_eats_memory_LDFLAGS =
+
+# A portable spawner leaves orphans to init, and hears of it when init has looked.
+if PORTABLE
+test_programs += tests/support/init
+tests_support_init_LDADD =
+with_init = $(builddir)/tests/support/init
+endif
+
+check_PROGRAMS = $(unit_tests) $(fuzz_targets) $(test_programs) $(test_children)
+
+# --- Fuzzing -------------------------------------------------------------------
+# Fuzz targets replay their seeds in make check; --enable-fuzzing makes them fuzzers.
+
+fuzz_targets = \
+	tests/fuzz/fuzz_audit \
+	tests/fuzz/fuzz_checkpoint \
+	tests/fuzz/fuzz_connection \
+	tests/fuzz/fuzz_dead_letter_path \
+	tests/fuzz/fuzz_decode \
+	tests/fuzz/fuzz_detector \
+	tests/fuzz/fuzz_ids \
+	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_json_validate \
+	tests/fuzz/fuzz_lines \
+	tests/fuzz/fuzz_map_worker \
+	tests/fuzz/fuzz_pattern \
+	tests/fuzz/fuzz_pointer \
+	tests/fuzz/fuzz_pool_worker \
+	tests/fuzz/fuzz_printable \
+	tests/fuzz/fuzz_redact \
+	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_rpc_parse \
+	tests/fuzz/fuzz_schema \
+	tests/fuzz/fuzz_shell_words \
+	tests/fuzz/fuzz_spawner_client \
+	tests/fuzz/fuzz_spec \
+	tests/fuzz/fuzz_tool \
+	tests/fuzz/fuzz_values \
+	tests/fuzz/fuzz_version
+fuzz_ldadd = tests/libtests.la $(FUZZ_ENGINE)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c src/spawner/environment.c src/spawner/request.c
+tests_fuzz_fuzz_values_SOURCES = tests/fuzz/fuzz_values.c src/cli/values.c
+tests_fuzz_fuzz_audit_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_checkpoint_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_connection_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_dead_letter_path_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_detector_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_ids_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_json_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_json_validate_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_lines_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_map_worker_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_pattern_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_pointer_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_pool_worker_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_printable_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_redact_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_request_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_rpc_parse_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_schema_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_shell_words_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_spawner_client_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_spec_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_tool_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_values_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_version_LDADD = $(fuzz_ldadd)
+
+# Every fuzzer in turn, for so long each: make fuzz SECONDS=1800, or of these alone: FUZZ='spec peer'.
+FUZZ =
+.PHONY: fuzz
+fuzz: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(fuzz_targets)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/fuzz/fuzz.sh '$(SECONDS)' $(FUZZ)
+
+# --- Parts of make check, and more than it -----------------------------------
+
+# What runs several threads in one context: these are also run under ThreadSanitizer.
+thread_tests = tests/unit/test_threads tests/unit/test_pool_threads
+
+# What starts, feeds and ends processes: these are also run with --disable-linux, where
+# everything else (make check) holds too, and takes longer than a fourth run is worth.
+portable_tests = \
+	tests/unit/test_host tests/unit/test_map tests/unit/test_map_call \
+	tests/unit/test_map_flow tests/unit/test_pipe tests/unit/test_pool \
+	tests/unit/test_pool_crash tests/unit/test_pool_life tests/unit/test_portable \
+	tests/unit/test_run tests/unit/test_spawner tests/unit/test_threads \
+	tests/cli/hostile.sh tests/cli/map.sh tests/cli/map_launcher.sh tests/cli/pipe.sh \
+	tests/cli/run.sh tests/cli/serve.sh tests/cli/signals.sh tests/cli/spawner.sh tests/cli/terminal.sh
+
+# What holds of the cases in tests/hostile.cases: make check-hostile GROUPS='24 25'
+GROUPS =
+hostile = srcdir='$(srcdir)' AWK='$(AWK)' $(SHELL) '$(srcdir)/scripts/check-hostile'
+.PHONY: check-hostile
+check-hostile:
+	@programs=`$(hostile) --programs $(GROUPS)` || exit 1; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS= >check-hostile.log || exit 1; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="`echo $$programs`" >check-hostile.log 2>&1; \
+	$(hostile) --table $(GROUPS)
+
+.PHONY: check-portable
+check-portable:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(portable_tests)'
+
+.PHONY: check-threads
+check-threads:
+	@test -n '$(thread_tests)' || { echo 'thread_tests names no test'; exit 1; }
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(thread_tests)'
+
+# Each of the first 400 allocations fails, in each verb, in weir and in weir-spawner: one
+# after the other.  make check tries a sample.
+.PHONY: check-oom
+check-oom: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	@$(AM_TESTS_ENVIRONMENT) OOM_EVERY=1 $(SHELL) $(srcdir)/tests/cli/oom.sh
+
+# Maps against their model, as long as one likes: make check-map-property SCHEDULES=20000
+SCHEDULES = 20000
+SEED = 1
+.PHONY: check-map-property
+check-map-property: all $(check_PROGRAMS)
+	@$(AM_TESTS_ENVIRONMENT) SCHEDULES='$(SCHEDULES)' SEED='$(SEED)' \
+		tests/unit/map_property$(EXEEXT)
+
+# Maps, a server and two hundred callers of a pool, with workers killed at random:
+# make check-soak SECONDS=1200
+SECONDS = 60
+.PHONY: check-soak
+check-soak: all $(check_PROGRAMS)
+	@$(AM_TESTS_ENVIRONMENT) SECONDS='$(SECONDS)' SEED='$(SEED)' tests/unit/pool_soak$(EXEEXT) & \
+	calls=$$!; $(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/soak/soak.py . $(srcdir) \
+		'$(SECONDS)' '$(SEED)'; status=$$?; \
+	wait $$calls && exit $$status
+
+# test_host is left out: under valgrind posix_spawn() copies its host, and three of its cases
+# say that nothing does, or look at how it fails.
+.PHONY: check-valgrind
+check-valgrind:
+	tests=; for test in $(unit_tests); do \
+		test $$test = tests/unit/test_host || tests="$$tests $$test"; done; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$$tests" TESTS_ENVIRONMENT='SCHEDULES=40' \
+		LOG_COMPILER='$(LIBTOOL)' \
+		AM_LOG_FLAGS='--mode=execute valgrind -q --error-exitcode=99 --track-fds=yes \
+			--suppressions=$(abs_srcdir)/tests/support/valgrind.supp \
+			--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
+
+# The same for the command: these take some minutes each.  run.sh is left out for one case of
+# a spawner that cannot be started.
+valgrind_cli = tests/cli/audit.sh tests/cli/call.sh tests/cli/map.sh tests/cli/map_call.sh \
+	tests/cli/pipe.sh tests/cli/probe.sh tests/cli/serve.sh
+.PHONY: check-valgrind-cli
+check-valgrind-cli: all $(check_PROGRAMS)
+	@$(AM_TESTS_ENVIRONMENT) SHELL='$(SHELL)' $(SHELL) $(srcdir)/tests/support/valgrind.sh $(valgrind_cli)
+
+# --- Measurements ------------------------------------------------------------
+
+EXTRA_PROGRAMS = tests/bench/call_contestant tests/bench/probe_contestant tests/bench/spawn_contestant
+tests_bench_call_contestant_LDADD = libweir-core.la
+tests_bench_probe_contestant_LDADD = libweir-probe.la libweir-core.la libweir-digest.la
+tests_bench_spawn_contestant_CFLAGS = $(AM_CFLAGS) $(LIBPIPELINE_CFLAGS)
+tests_bench_spawn_contestant_LDADD = libweir-core.la $(LIBPIPELINE_LIBS)
+
+.PHONY: bench-audit
+bench-audit: all tests/support/audit_writer$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/audit.py .
+
+.PHONY: bench-call
+bench-call: all tests/bench/call_contestant$(EXEEXT) tests/children/rpc_worker$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/call.py .
+
+.PHONY: bench-probe
+bench-probe: all tests/bench/probe_contestant$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/probe.py .
+
+.PHONY: bench-spawn
+bench-spawn: all tests/bench/spawn_contestant$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/spawn.py .
+
+.PHONY: bench-start
+bench-start: all
+	$(PYTHON3) $(srcdir)/tests/bench/start.py .
+
+.PHONY: bench-map
+bench-map: all
+	$(PYTHON3) $(srcdir)/tests/bench/map.py .
