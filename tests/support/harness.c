@@ -21,6 +21,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/process_tree.h"
+#include "support/scratch.h"
 
 /* What a process looks like to others: what a test may not change. */
 static struct {
@@ -392,6 +393,7 @@ int run_suite(const char *name, CU_TestInfo *tests)
     failures = CU_get_number_of_failures();
     CU_cleanup_registry();
     rmdir(complaints);
+    scratch_remove();
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -405,4 +407,9 @@ const char *child_path(const char *name)
         builddir = getcwd(here, sizeof here);
     snprintf(path, sizeof path, "%s/tests/children/%s", builddir != NULL ? builddir : ".", name);
     return path;
+}
+
+pid_t spawner_of_this_test(void)
+{
+    return find_marked(test_marker(), "weir-spawner");
 }

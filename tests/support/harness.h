@@ -95,4 +95,7 @@ int await_news(weir_t *weir, int wait_ms);
 /* How many descriptors this process has open. */
 int count_open_fds(void);
 
+/* The pid of the weir-spawner below this program; 0 when there is none. */
+pid_t spawner_of_this_test(void);
+
 #endif

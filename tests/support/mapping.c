@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,4 +326,104 @@ int memory_can_be_measured(void)
 long peak_growth_kb(void)
 {
     return memory_kb("VmHWM:") - memory_before_kb;
+}
+
+struct running_map start_map(const struct weir_map_options *given, const char *bytes, size_t length)
+{
+    struct running_map running = {.weir = open_weir()};
+    struct weir_map_options options = *given;
+    struct weir_error error = {0};
+
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(running.out, NULL), 0);
+    options.input_fd = memory_file(bytes, length);
+    options.output_fd = running.out[FD_WRITE_END];
+    running.map = weir_map_start(running.weir, &options, NULL, NULL, &error);
+    if (running.map == NULL)
+        printf("# %s\n", error.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(running.map);
+    close(options.input_fd);
+    close(running.out[FD_WRITE_END]);
+    return running;
+}
+
+struct running_map start_map_buffer(const struct weir_map_options *options,
+                                   struct weir__buffer *input)
+{
+    struct running_map running = start_map(options, input->bytes, input->length);
+
+    weir__buffer_clear(input);
+    return running;
+}
+
+static int map_has_settled(void *data)
+{
+    const struct running_map *running = data;
+    struct weir_map_progress progress;
+
+    weir_map_look(running->map, &progress);
+    return progress.settled >= running->wanted;
+}
+
+int await_map_settled(struct running_map *running, uint64_t count)
+{
+    running->wanted = count;
+    return dispatch_until(running->weir, map_has_settled, running);
+}
+
+int map_takes_no_more(void *data)
+{
+    struct running_map *running = data;
+    struct weir_map_progress before, after;
+
+    weir_map_look(running->map, &before);
+    dispatch_for(running->weir, 100);
+    weir_map_look(running->map, &after);
+    return after.settled == before.settled && after.records == before.records;
+}
+
+struct mapped finish_map(struct running_map *running)
+{
+    struct mapped mapped = {0};
+    int flags = fcntl(running->out[FD_READ_END], F_GETFL);
+    ssize_t count = 1;
+
+    fcntl(running->out[FD_READ_END], F_SETFL, flags | O_NONBLOCK);
+    while (count != 0) {
+        weir_dispatch(running->weir, NULL);
+        CU_ASSERT_EQUAL_FATAL(weir__buffer_reserve(&mapped.out, 64 * KB + 1, NULL), 0);
+        count = read(running->out[FD_READ_END], mapped.out.bytes + mapped.out.length, 64 * KB);
+        if (count > 0) {
+            mapped.out.length += (size_t)count;
+        } else if (count < 0) {
+            struct pollfd due[2] = {{.fd = running->out[FD_READ_END], .events = POLLIN},
+                                    {.fd = weir_fd(running->weir), .events = POLLIN}};
+
+            poll(due, 2, weir_timeout_ms(running->weir));
+        }
+    }
+    mapped.out.bytes[mapped.out.length] = '\0';
+    mapped.status = weir_map_wait(running->map, &mapped.report, &mapped.error);
+    CU_ASSERT_EQUAL(mapped.status, 0);
+    weir_map_free(running->map);
+    close(running->out[FD_READ_END]);
+    weir_close(running->weir);
+    remove_marks();
+    return mapped;
+}
+
+void add_fill(struct weir__buffer *to, const char *begin, char fill, size_t length,
+                     const char *end)
+{
+    add(to, "%s", begin);
+    CU_ASSERT_EQUAL_FATAL(weir__buffer_reserve(to, length, NULL), 0);
+    memset(to->bytes + to->length, fill, length);
+    to->length += length;
+    add(to, "%s", end);
+}
+
+void add_much(struct weir__buffer *input, const char *first, long count)
+{
+    add(input, "%s", first);
+    for (long n = 1; n < count; n++)
+        add(input, "{\"n\":%ld,\"do\":\"big\",\"x\":1000}\n", n);
 }

@@ -90,4 +90,40 @@ int memory_can_be_measured(void);
 /* KiB by which memory has grown beyond what it was then, at most. */
 long peak_growth_kb(void);
 
+enum { KB = 1024, MB = 1024 * 1024, GB = 1024 * 1024 * 1024 };
+
+/* Replies of 1,000 bytes that a map takes while nobody reads it: 256 KiB of its own. */
+enum { HELD = 250 };
+
+/* A map that runs while the test does something else. */
+struct running_map {
+    weir_t *weir;
+    weir_map_t *map;
+    int out[2]; /* a pipe, or a file in memory at both */
+    uint64_t wanted; /* of records, for await_map_settled() */
+};
+
+/* Starts a map of these bytes, with its output in a pipe.  Give it to finish_map(). */
+struct running_map start_map(const struct weir_map_options *given, const char *bytes, size_t length);
+
+/* The same, and clears input. */
+struct running_map start_map_buffer(const struct weir_map_options *options,
+                                   struct weir__buffer *input);
+
+/* Waits until the map has settled this many records.  Returns 1, or 0 after PATIENCE_MS. */
+int await_map_settled(struct running_map *running, uint64_t count);
+
+/* Whether a running map has come to rest: for dispatch_until(). */
+int map_takes_no_more(void *data);
+
+/* Reads what comes until the end of the output, then ends the run. */
+struct mapped finish_map(struct running_map *running);
+
+/* Adds begin, length times fill, and end. */
+void add_fill(struct weir__buffer *to, const char *begin, char fill, size_t length,
+                     const char *end);
+
+/* Enough records of about 100 bytes that none of it fits anywhere. */
+void add_much(struct weir__buffer *input, const char *first, long count);
+
 #endif

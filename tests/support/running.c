@@ -100,3 +100,13 @@ char *noise(size_t length)
     }
     return bytes;
 }
+
+struct weir_run_options with_input(const char *bytes, size_t length)
+{
+    struct weir_run_options options = run_options();
+
+    options.input = WEIR_INPUT_BYTES;
+    options.input_bytes = bytes;
+    options.input_length = length;
+    return options;
+}

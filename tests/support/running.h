@@ -42,4 +42,9 @@ unsigned long long hash_of(const char *bytes, size_t length);
 /* length bytes with no short period.  The caller owns them: free(). */
 char *noise(size_t length);
 
+enum { TEN_MB = 10 * 1000 * 1000 };
+
+/* Options with these bytes as input. */
+struct weir_run_options with_input(const char *bytes, size_t length);
+
 #endif
