@@ -9,6 +9,7 @@ Who does what, and when (this is all there is to know about threads here):
   is done, and looks at `engaged` after that: one of the two always sees the other.
 - So nothing is locked or woken on the short way of a quick call.
 - Each call runs in a copy of the main thread's contextvars context: a stream keeps its own to the end.
+  A quick call that leaves an empty context empty passes it on to the next one, which saves the copy.
 - A child that a function makes by fork() has `is_child` set, and `engaged`: where its function would
   return to the worker, _disengage() ends it.
 """
@@ -82,7 +83,9 @@ class Worker(Inbox):
         """
         lines, out, quick, watcher, lock = self.lines, self.out, self._quick, self.watcher, self.lock
         scan, encode, monotonic, read, write = codec.scan, codec.encode_or_none, time.monotonic, os.read, os.write
-        fd_in, fd_out, cutter, context = self.fd_in, self.fd_out, self._cutter, contextvars.copy_context
+        fd_in, fd_out, cutter = self.fd_in, self.fd_out, self._cutter
+        context = contextvars.copy_context()
+        run_inside = context.run
         while True:
             while lines:
                 line = lines.popleft()
@@ -112,7 +115,7 @@ class Worker(Inbox):
                     continue
                 self.message = message
                 try:
-                    result = context().run(door, params, None)
+                    result = run_inside(door, params, None)
                 except BaseException as error:
                     self.message = None
                     self._answer_failure(ident, error, deadline)
@@ -132,6 +135,9 @@ class Worker(Inbox):
                             self.answer(None, str(ident), *checked(text))
                         else:
                             out.append('{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (ident, text))
+                if context:  # not empty: the call may have set something in it
+                    context = contextvars.copy_context()
+                    run_inside = context.run
                 if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
                     self.flush()
             self.slow = False
@@ -387,9 +393,10 @@ class Worker(Inbox):
         values: List[Any] = []
         failed: Dict[str, str] = {}
         self.message = call.message
+        context = contextvars.copy_context()
         for item in items:
             try:
-                values.append(contextvars.copy_context().run(door, item, None))
+                values.append(context.run(door, item, None))
             except BaseException as error:
                 if self.is_child:
                     forks.end(error)
@@ -401,6 +408,8 @@ class Worker(Inbox):
                 forks.end()
             if call.stop is not None:
                 break
+            if context:
+                context = contextvars.copy_context()
         self._leave()
         if call.stop is not None:
             return "error", error_text(call.stop_error())
