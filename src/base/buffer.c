@@ -7,16 +7,23 @@
 
 #include "base/error.h"
 
+enum { LARGE = 1 << 20 };
+
 void weir__buffer_clear(struct weir__buffer *buffer)
 {
     free(buffer->bytes);
     *buffer = (struct weir__buffer){0};
 }
 
+size_t weir__capacity_after(size_t capacity)
+{
+    return capacity < LARGE ? capacity * 2 : capacity + capacity / 4;
+}
+
 int weir__buffer_reserve(struct weir__buffer *buffer, size_t extra, struct weir_error *error)
 {
     size_t wanted = buffer->length + extra;
-    size_t capacity = buffer->capacity * 2;
+    size_t capacity = weir__capacity_after(buffer->capacity);
     char *bytes;
 
     if (wanted < extra)
@@ -31,6 +38,23 @@ int weir__buffer_reserve(struct weir__buffer *buffer, size_t extra, struct weir_
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return 0;
+}
+
+void weir__buffer_shrink(struct weir__buffer *buffer, size_t keep)
+{
+    char *bytes;
+
+    if (buffer->capacity <= keep || buffer->length > buffer->capacity / 4)
+        return;
+    if (buffer->length == 0) {
+        weir__buffer_clear(buffer);
+        return;
+    }
+    bytes = realloc(buffer->bytes, buffer->length);
+    if (bytes == NULL)
+        return;
+    buffer->bytes = bytes;
+    buffer->capacity = buffer->length;
 }
 
 int weir__buffer_add(struct weir__buffer *buffer, const void *bytes, size_t length,

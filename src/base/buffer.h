@@ -15,8 +15,14 @@ struct weir__buffer {
 /* Frees the memory and leaves an empty buffer. */
 void weir__buffer_clear(struct weir__buffer *buffer);
 
-/* Makes room for extra bytes after length, at least doubling.  Errors: NOMEM. */
+/* The next capacity of something that grows: double, or a quarter more from 1 MiB on. */
+size_t weir__capacity_after(size_t capacity);
+
+/* Makes room for extra bytes after length, growing in proportion.  Errors: NOMEM. */
 int weir__buffer_reserve(struct weir__buffer *buffer, size_t extra, struct weir_error *error);
+
+/* Gives memory back where the capacity is over keep bytes and several times the length. */
+void weir__buffer_shrink(struct weir__buffer *buffer, size_t keep);
 
 /* Appends length bytes.  Copies them.  Errors: NOMEM. */
 int weir__buffer_add(struct weir__buffer *buffer, const void *bytes, size_t length,

@@ -2,6 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +27,10 @@
 #include "pool/server.h"
 #include "text/shell_words.h"
 
-enum { FLUSH_MS = 2000 }; /* for the last answers to slow clients */
+enum {
+    FLUSH_MS = 2000, /* for the last answers to slow clients */
+    LARGE_BLOCK = 256 * 1024,
+};
 
 /*   STARTING --workers ready--> SERVING --signal--> DRAINING --no call left--> over
  *       |                                               |
@@ -315,6 +321,15 @@ static int open_doors(struct serve_cmd *cmd)
     return 0;
 }
 
+/* glibc raises its threshold for mapped blocks as large ones are freed; later ones then leave
+ * holes in the heap, and memory that was counted as free stays with the process. */
+static void map_large_blocks(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+#endif
+}
+
 static int serve(struct serve_cmd *cmd)
 {
     struct weir_error error;
@@ -334,6 +349,8 @@ static int serve(struct serve_cmd *cmd)
     status = audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->words[0][0]);
     if (status != 0)
         return status;
+    if (cmd->path != NULL && weir__socket_check(cmd->path, &error) < 0)
+        return say(cmd, CLI_FAILED, error.text); /* before workers start */
     status = start_workers(cmd, &error);
     if (status != 0)
         return status;
@@ -354,6 +371,7 @@ int cmd_serve(int argc, char **argv)
     struct serve_cmd cmd = {.fd = -1};
     int status, cut_by;
 
+    map_large_blocks();
     weir_pool_options_init(&defaults);
     cmd.values = (struct serve_values){
         .count = defaults.workers,

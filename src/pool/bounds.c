@@ -20,7 +20,10 @@
 #include "pool/connection.h"
 #include "proc/context.h"
 
-enum { PATIENCE_MS = 5000 };
+enum {
+    LOOK_MS = 250, /* how often the one that is held is looked at */
+    PATIENCE_LOOKS = 20,
+};
 
 /* --- Life ------------------------------------------------------------------ */
 
@@ -73,8 +76,9 @@ static void hold(struct weir__server *server, struct weir__session *session)
     if (session == NULL)
         return;
     session->has_taken = 0;
+    server->looks = 0;
     weir__session_hold(session, 1);
-    weir__timer_start(server->patience, PATIENCE_MS);
+    weir__timer_start(server->patience, LOOK_MS);
 }
 
 static void drop(struct weir__server *server, struct weir__session *session)
@@ -92,12 +96,19 @@ static void look_at_held(void *data)
 
     if (session == NULL)
         return;
-    if (session->errands == NULL && !session->has_taken) {
-        drop(server, session);
+    weir__errand_weigh(session); /* workers may have read what was held for them */
+    weir__server_weigh(server, session);
+    if (server->held != session)
         return;
+    if (++server->looks == PATIENCE_LOOKS) {
+        if (session->errands == NULL && !session->has_taken) {
+            drop(server, session);
+            return;
+        }
+        session->has_taken = 0;
+        server->looks = 0;
     }
-    session->has_taken = 0;
-    weir__timer_start(server->patience, PATIENCE_MS);
+    weir__timer_start(server->patience, LOOK_MS);
 }
 
 void weir__server_weigh(struct weir__server *server, struct weir__session *session)

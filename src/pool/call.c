@@ -257,6 +257,11 @@ void weir__call_deadline(void *owner)
         weir__call_ask(call, WEIR__ASKED_DEADLINE);
 }
 
+size_t weir__call_unsent(const struct weir_call *call)
+{
+    return call->peer != NULL ? weir__worker_unsent(&call->peer->worker) : 0;
+}
+
 /* --- Streams --------------------------------------------------------------- */
 
 static void broke_rule(struct weir_call *call, const char *rule)

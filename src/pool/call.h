@@ -20,6 +20,9 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
 /* It is to stop. */
 void weir__call_ask(struct weir_call *call, enum weir__asked asked);
 
+/* How many bytes its worker has not taken yet, of all calls. */
+size_t weir__call_unsent(const struct weir_call *call);
+
 /* Its alarms. */
 void weir__call_deadline(void *owner);
 void weir__call_ladder(void *owner);

@@ -48,7 +48,7 @@ size_t weir__session_weight(const struct weir__session *session)
 {
     if (session->is_over)
         return 0;
-    return BASE_WEIGHT + weir__lines_used(session->lines) + session->sending.length
+    return BASE_WEIGHT + weir__lines_held(session->lines) + session->sending.capacity
            + session->table_size * sizeof(struct weir__errand *) + session->calls_weight;
 }
 
@@ -125,6 +125,7 @@ static void forget_sent(struct weir__session *session)
         memmove(sending->bytes, sending->bytes + session->sent, owed(session));
         sending->length = owed(session);
         session->sent = 0;
+        weir__buffer_shrink(sending, READ_SIZE);
     }
 }
 
@@ -176,7 +177,7 @@ void weir__session_answer(struct weir__session *session, struct weir__batch *bat
                           const char *message)
 {
     struct weir__buffer *to = batch != NULL ? &batch->answers : &session->sending;
-    size_t before = to->length;
+    size_t before = to->capacity;
     int status = 0;
 
     if (session->is_over)
@@ -191,12 +192,12 @@ void weir__session_answer(struct weir__session *session, struct weir__batch *bat
         status = weir__write_error(to, id, code, message, nothing);
     if (status >= 0 && batch != NULL)
         to->bytes[to->length - 1] = ','; /* where the line end was */
-    if (batch == NULL || status < 0) {
+    if (batch != NULL)
+        session->calls_weight += to->capacity - before;
+    if (batch == NULL || status < 0)
         weir__session_sent(session, status);
-    } else {
-        session->calls_weight += to->length - before;
+    else
         weigh(session);
-    }
 }
 
 static void answer_result(struct weir__session *session, struct weir__batch *batch,
@@ -236,7 +237,7 @@ void weir__session_leave_batch(struct weir__session *session, struct weir__batch
 
     if (batch == NULL || --batch->open > 0)
         return;
-    session->calls_weight -= batch->answers.length;
+    session->calls_weight -= batch->answers.capacity;
     if (batch->answers.length > 0 && !session->is_over) {
         status = send_answers(session, &batch->answers);
         weir__buffer_clear(&batch->answers);

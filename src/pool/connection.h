@@ -29,6 +29,7 @@ struct weir__errand {
     int input;         /* it has an input stream that is open */
     int64_t promised;  /* credit for values that the worker does not have yet */
     int64_t under_way; /* and that it has: values that may come */
+    size_t unsent;     /* bytes of its input stream that the worker may not have read */
 };
 
 /* Requests that came in one line, and are answered in one. */
@@ -61,7 +62,7 @@ struct weir__session {
     int hearing;         /* answers gather until the burst of lines is over */
     int is_paused;       /* there is more to hear, in a later turn */
     int is_held;         /* not read: the server's memory is short */
-    int has_taken;       /* it has read something since it was looked at last */
+    int has_taken;       /* it has read something since it was held */
     int ending;          /* closes when all is sent */
     int is_over;
 };
@@ -92,6 +93,10 @@ size_t weir__session_weight(const struct weir__session *session);
 void weir__session_hold(struct weir__session *session, int hold);
 /* Puts the client out, with a sentence if it can be said at once. */
 void weir__session_drop(struct weir__session *session, const char *why);
+
+/* server_call.c, for bounds.c */
+/* Counts again what its calls hold for their workers. */
+void weir__errand_weigh(struct weir__session *session);
 
 /* server_call.c, for connection.c */
 /* Starts the call that a request asks for, or answers why not. */

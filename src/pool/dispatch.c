@@ -215,7 +215,8 @@ static struct weir__peer *pick(const struct weir__kind *kind, const struct weir_
 
     for (struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next) {
         if (peer->state != WEIR__PEER_READY || peer->suspect != NULL
-            || peer->flights >= peer->window || (call->kills > 0 && peer->flights > 0))
+            || peer->flights >= peer->window || (call->kills > 0 && peer->flights > 0)
+            || (peer->flights > 0 && weir__peer_is_behind(peer)))
             continue;
         if (best == NULL || peer->flights < best->flights)
             best = peer;

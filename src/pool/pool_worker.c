@@ -51,11 +51,15 @@ static void shrink(struct weir__peer *peer)
 
 void weir__peer_flush(struct weir__peer *peer)
 {
+    int was_behind = weir__peer_is_behind(peer);
+
     peer->is_dirty = 0;
     if (peer->state == WEIR__PEER_ENDING)
         return;
     weir__worker_flush(&peer->worker);
     shrink(peer);
+    if (was_behind && !weir__peer_is_behind(peer))
+        pool_of(peer)->stale |= WEIR__STALE_CALLS;
 }
 
 /* --- The end --------------------------------------------------------------- */
@@ -354,7 +358,13 @@ static int owes(void *owner)
 
 static void on_room(void *owner)
 {
-    shrink(owner);
+    struct weir__peer *peer = owner;
+    struct weir_pool *pool = pool_of(peer);
+
+    shrink(peer);
+    pool->peer_ops->begin(pool);
+    pool->stale |= WEIR__STALE_CALLS; /* some may have waited for it to read */
+    pool->peer_ops->end(pool);
 }
 
 /* Its exit is likely on its way, and explains more. */

@@ -52,7 +52,7 @@ static int check_place(const char *path, struct weir_error *error)
                    : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.200s", path);
     if (!S_ISSOCK(there.st_mode))
         return weir__fail(error, WEIR_ERR_SYSTEM, EEXIST,
-                          "%.200s exists and is no socket, so it is left alone: give another path",
+                          "%.200s exists and is not a socket, so it is left alone: give another path",
                           path);
     if (there.st_uid != geteuid())
         return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
@@ -138,21 +138,52 @@ static int take_lock(int fd, int wake_fd, int64_t patience_ms, const char *path,
     return 0;
 }
 
+/* Returns a descriptor, or a negative status. */
+static int open_directory(const char *path, struct weir_error *error)
+{
+    char *copy = strdup(path);
+    int fd;
+
+    if (copy == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        weir__fail(error, WEIR_ERR_SYSTEM, errno,
+                   "cannot open the directory of the socket %.200s: create it, or choose another "
+                   "--socket",
+                   path);
+    free(copy);
+    return fd < 0 ? WEIR_ERR_SYSTEM : fd;
+}
+
+int weir__socket_check(const char *path, struct weir_error *error)
+{
+    struct sockaddr_un address;
+    int status = weir__socket_address(&address, path, error), directory;
+
+    if (status < 0)
+        return status;
+    directory = open_directory(path, error);
+    if (directory < 0)
+        return directory;
+    if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        status = weir__fail(error, WEIR_ERR_SYSTEM, errno,
+                            "cannot write to the directory of the socket %.200s: choose another "
+                            "--socket",
+                            path);
+    weir__close(&directory);
+    return status < 0 ? status : check_place(path, error);
+}
+
 /* The directory, held against others who want the same place.  Returns a
  * descriptor, or a negative status. */
 static int lock_directory(const char *path, int wake_fd, int64_t patience_ms,
                           struct weir_error *error)
 {
-    char *copy = strdup(path);
-    int fd, status;
+    int fd = open_directory(path, error), status;
 
-    if (copy == NULL)
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
     if (fd < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open the directory of %.200s",
-                          path);
+        return fd;
     status = take_lock(fd, wake_fd, patience_ms, path, error);
     if (status == 0)
         return fd;

@@ -36,6 +36,7 @@ struct weir__server {
 
     size_t memory;              /* weights of all sessions */
     struct weir__session *held; /* is not read: it has most of the memory */
+    int looks;                  /* at it, since it was held or looked at in earnest */
 
     /* For weir/stats. */
     size_t connections, calls;
@@ -49,6 +50,11 @@ enum {
     WEIR__MAX_MEMORY = 256 << 20,
     WEIR__MAX_MEMORY_LEAST = 1 << 20,
 };
+
+/* Whether a socket can be made at path, as far as can be seen without making one: its
+ * directory can be written to, and path is free or a socket that may be replaced.
+ * Errors: as weir__socket_bind(). */
+int weir__socket_check(const char *path, struct weir_error *error);
 
 /* Binds path, mode 0600, and returns a descriptor that is ready to be served.  A
  * socket there that nobody listens to, and that is ours, is replaced.  The directory is

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pool/call.h"
 #include "pool/call_api.h"
 #include "pool/connection.h"
 #include "pool/worker_group.h"
@@ -98,7 +99,7 @@ static void unlink_all(struct weir__errand *errand)
     unlink_due(errand);
     session->errand_count--;
     session->server->calls--;
-    session->calls_weight -= errand->weight;
+    session->calls_weight -= errand->weight + errand->unsent;
 }
 
 static void free_errand(struct weir__errand *errand)
@@ -212,6 +213,23 @@ static void on_done(weir_call_t *call, const struct weir_reply *reply, void *con
 {
     (void)call;
     end(context, reply, -32603, "no memory for the outcome of the call");
+}
+
+/* What the worker has not read of the input stream is held for it, here. */
+static void count_unsent(struct weir__errand *errand)
+{
+    size_t all = errand->call != NULL ? weir__call_unsent(errand->call) : 0;
+
+    if (errand->unsent > all) {
+        errand->session->calls_weight -= errand->unsent - all;
+        errand->unsent = all;
+    }
+}
+
+void weir__errand_weigh(struct weir__session *session)
+{
+    for (struct weir__errand *errand = session->errands; errand != NULL; errand = errand->next)
+        count_unsent(errand);
 }
 
 /* --- Its start --------------------------------------------------------------- */
@@ -415,6 +433,9 @@ static void hear_chunk(struct weir__errand *errand, struct weir__slice value)
         break_stream(errand, "a chunk without a value");
         return;
     }
+    count_unsent(errand);
+    errand->unsent += value.length;
+    errand->session->calls_weight += value.length;
     status = weir_call_send(errand->call, value.bytes, value.length, &error);
     if (status < 0)
         break_stream(errand, error.text);

@@ -10,6 +10,7 @@
 enum {
     FIRST_SLOTS = 8,
     KEPT_ROOM = 4096, /* of the scratch buffer, between uses */
+    UNSENT_MAX = 1 << 20,
 };
 
 struct weir_call *weir__peer_find(const struct weir__peer *peer, int64_t id)
@@ -68,6 +69,11 @@ void weir__peer_remove(struct weir_call *call)
     weir__alarm_clear(&pool->alarms, &call->ladder);
     if (peer->state == WEIR__PEER_RETIRING && peer->flights == 0)
         pool->stale |= WEIR__STALE_WORKERS;
+}
+
+int weir__peer_is_behind(const struct weir__peer *peer)
+{
+    return weir__worker_unsent(&peer->worker) > UNSENT_MAX;
 }
 
 void weir__peer_give(struct weir__peer *peer)

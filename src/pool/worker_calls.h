@@ -20,6 +20,9 @@ void weir__peer_remove(struct weir_call *call);
  * settled. */
 void weir__peer_give(struct weir__peer *peer);
 
+/* Whether much of what it was given is not written yet: further calls wait in the queue. */
+int weir__peer_is_behind(const struct weir__peer *peer);
+
 /* Takes it out of use: it is stopped and its calls are settled when the pool is.  format: why,
  * as the end of "the worker ...". */
 void weir__peer_break(struct weir__peer *peer, const char *format, ...)

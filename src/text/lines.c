@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "text/lines.h"
 
@@ -41,38 +42,42 @@ void weir_lines_free(weir_lines *lines)
     free(lines);
 }
 
-size_t weir__lines_used(const weir_lines *lines)
+size_t weir__lines_held(const weir_lines *lines)
 {
-    return lines->end;
+    return lines->capacity;
 }
 
-void weir__lines_trim(weir_lines *lines, size_t keep)
-{
-    if (lines->start < lines->end || lines->capacity <= keep)
-        return;
-    free(lines->bytes);
-    lines->bytes = NULL;
-    lines->capacity = lines->start = lines->scanned = lines->end = 0;
-}
-
-/* Moves the unread bytes to the front of a block of the given capacity. */
-static void settle(weir_lines *lines, char *bytes, size_t capacity)
+/* Moves the unread bytes to the front. */
+static void settle(weir_lines *lines)
 {
     size_t unread = lines->end - lines->start;
 
-    if (unread > 0)
-        memmove(bytes, lines->bytes + lines->start, unread);
-    if (bytes != lines->bytes)
-        free(lines->bytes);
-    lines->bytes = bytes;
-    lines->capacity = capacity;
+    if (unread > 0 && lines->start > 0)
+        memmove(lines->bytes, lines->bytes + lines->start, unread);
     lines->scanned -= lines->start;
     lines->start = 0;
     lines->end = unread;
 }
 
+void weir__lines_trim(weir_lines *lines, size_t keep)
+{
+    size_t unread = lines->end - lines->start;
+    char *bytes;
+
+    if (unread > keep || unread > lines->capacity / 8 || lines->capacity <= keep)
+        return;
+    settle(lines);
+    bytes = unread > 0 ? realloc(lines->bytes, unread) : NULL;
+    if (unread > 0 && bytes == NULL)
+        return;
+    if (unread == 0)
+        free(lines->bytes);
+    lines->bytes = bytes;
+    lines->capacity = unread;
+}
+
 /* Makes room for extra bytes at the end.  A byte is moved only when at least as
- * many were taken out since, or when the capacity doubles: the work stays in
+ * many were taken out since, or when the capacity grows in proportion: the work stays in
  * proportion to the input however it is cut and taken. */
 static int make_room(weir_lines *lines, size_t extra, struct weir_error *error)
 {
@@ -85,16 +90,18 @@ static int make_room(weir_lines *lines, size_t extra, struct weir_error *error)
     if (extra <= lines->capacity - lines->end)
         return 0;
     if (lines->start >= unread && extra <= lines->capacity - unread) {
-        settle(lines, lines->bytes, lines->capacity);
+        settle(lines);
         return 0;
     }
-    capacity = lines->capacity * 2;
+    settle(lines);
+    capacity = weir__capacity_after(lines->capacity);
     if (capacity < unread + extra)
         capacity = unread + extra;
-    bytes = extra <= SIZE_MAX - unread ? malloc(capacity) : NULL;
+    bytes = extra <= SIZE_MAX - unread ? realloc(lines->bytes, capacity) : NULL;
     if (bytes == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu more bytes of input", extra);
-    settle(lines, bytes, capacity);
+    lines->bytes = bytes;
+    lines->capacity = capacity;
     return 0;
 }
 

@@ -4,10 +4,10 @@
 
 #include <weir/lines.h>
 
-/* How much of its buffer has been written to, in bytes. */
-size_t weir__lines_used(const weir_lines *lines);
+/* The size of its buffer, in bytes. */
+size_t weir__lines_held(const weir_lines *lines);
 
-/* Frees a buffer larger than keep bytes if nothing in it is unread. */
+/* Shrinks a buffer larger than keep bytes of which little is unread; frees it if nothing is. */
 void weir__lines_trim(weir_lines *lines, size_t keep);
 
 #endif

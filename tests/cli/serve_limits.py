@@ -15,7 +15,7 @@ import sys
 sys.dont_write_bytecode = True
 from serve import (Client, SRCDIR, WEIR, await_file, await_that, call, memory_kb,
                    serving, start, stats)
-from tap_cases import PATIENCE_S, is_sanitized, run_cases
+from tap_cases import PATIENCE_S, Skip, is_sanitized, run_cases
 
 MIB = 1 << 20
 # Above what a limit counts: the program, and one line on its way from a worker.  A sanitizer
@@ -115,6 +115,41 @@ def answers_to_a_batch_are_bounded_too(directory):
         assert memory_kb(server, "VmHWM") < 32 * 1024 + SLACK_KB
         assert is_closed(client)
         client.close()
+
+
+def floods_of_large_messages(path, directory):
+    """Each is what one client sends without reading: of sizes that leave holes everywhere."""
+    text = [b"x" * (size * MIB // 4) for size in range(1, 13)]
+    calls = [b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}' % (number, one)
+             for number, one in enumerate(text, 1)]
+    hang = json.dumps(request(100, "wait_for", [os.path.join(directory, "flooded")])).encode() + b"\n"
+    yield b"\n".join(calls) + b"\n"
+    yield b"[" + b",".join(calls) + b"]\n"
+    yield hang + b"\n".join(calls)
+    yield b"".join(json.dumps(request(number, "big", [len(one)])).encode() + b"\n"
+                   for number, one in enumerate(text * 2))
+
+
+def floods_of_large_messages_stay_within_the_limit(directory):
+    limit = 48 * MIB
+    if is_sanitized():
+        raise Skip("a sanitizer keeps what was freed")
+    with serving(directory, "-j1", "--max-memory", str(limit)) as (server, path):
+        base = memory_kb(server, "VmRSS")
+        for flood in floods_of_large_messages(path, directory):
+            clients = [Client(path) for _ in range(6)]
+            for client in clients:
+                send_what_is_taken(client, flood, 0.1)
+            now = figures(path)
+            assert now["memory"] <= now["max_memory"] == limit, now
+            for client in clients:
+                client.close()
+        open(os.path.join(directory, "flooded"), "w").close()
+        grown = (memory_kb(server, "VmHWM") - base) / 1024
+        assert grown < 1.25 * limit / MIB, f"{grown:.0f} MiB"
+        await_that(lambda: figures(path)["memory"] < MIB, lambda: f"kept: {figures(path)}")
+        left = (memory_kb(server, "VmRSS") - base) / 1024
+        assert left < 16, f"{left:.0f} MiB are left"
 
 
 def a_held_client_that_reads_is_read_again(directory):
@@ -506,6 +541,7 @@ if __name__ == "__main__":
         a_held_client_that_goes_away_is_missed_at_once,
         answers_that_nobody_reads_cost_their_client_the_connection,
         answers_to_a_batch_are_bounded_too,
+        floods_of_large_messages_stay_within_the_limit,
         a_held_client_that_reads_is_read_again,
         idle_connections_keep_no_buffers,
         a_batch_of_many_elements_lets_others_have_their_turn,
