@@ -95,6 +95,27 @@ def what_cannot_be_executed_is_said_at_once(directory):
     assert "does not start" in refused(os.path.join(directory, "nothing"), "-j8")[0]
 
 
+def a_socket_that_cannot_be_made_is_refused_before_workers_start(directory):
+    tries = os.path.join(directory, "tries")
+    worker = script(directory, "worker", f"echo x >>{tries}\n{ECHO}")
+    for name in "file", "locked/":
+        path = os.path.join(directory, name)
+        os.mkdir(path) if name.endswith("/") else open(path, "w").close()
+    os.chmod(os.path.join(directory, "locked"), 0o500)
+    places = [("missing/sock", 125, ["missing/sock", "create it"]), ("file/sock", 125, ["file/sock"]),
+              ("file", 125, ["not a socket", "another path"]), ("locked", 125, ["not a socket"]),
+              ("x" * 120, 2, ["too long"])]
+    if os.geteuid() != 0:
+        places.append(("locked/sock", 125, ["cannot write", "locked/sock"]))
+    for name, status, words in places:
+        server = start(os.path.join(directory, name), worker=worker)
+        said = server.communicate(timeout=PATIENCE_S)[1].decode()
+        assert server.returncode == status, (name, server.returncode, said)
+        assert all(word in said for word in words) and "ready" not in said, (name, said)
+    assert not os.path.exists(tries)
+    os.chmod(os.path.join(directory, "locked"), 0o700)
+
+
 if __name__ == "__main__":
     run_cases([
         a_server_that_takes_ten_at_a_time_gets_thirty_workers,
@@ -102,4 +123,5 @@ if __name__ == "__main__":
         many_failures_within_a_moment_end_nothing,
         workers_that_never_come_up_are_given_up_by_time,
         what_cannot_be_executed_is_said_at_once,
+        a_socket_that_cannot_be_made_is_refused_before_workers_start,
     ])
