@@ -218,7 +218,7 @@ class Cancelling(unittest.TestCase):
         @function
         def return_when_stopped():
             from weir_worker import current
-            while current.worker.running is None or current.worker.running.stop is None:
+            while current.worker.inbox.running is None or current.worker.inbox.running.stop is None:
                 pass
             return "returned"
         @function

@@ -145,7 +145,7 @@ class Decorated(unittest.TestCase):
                 self.assertNotIn("stream", methods[name])
                 if name != "partial":
                     self.assertEqual(worker.answer(name, name, "x")["error"]["code"], -32602, name)
-            for name in ("count", "acount", "counts_later", "of_class", "counter", "partial_count", "listed", "cached_range"):
+            for name in ("count", "acount", "counts_later", "of_class", "counter", "partial_count", "cached_range"):
                 self.assertEqual(methods[name]["stream"], "out", name)
                 worker.call(name, name, *([] if name == "partial_count" else [2]), credit=9)
                 self.assertEqual([worker.get()["params"]["value"] for _ in range(2)], [0, 1], name)
@@ -159,8 +159,10 @@ class Decorated(unittest.TestCase):
     def test_a_generator_that_its_decorator_uses_up(self):
         """decorated: what the decorator makes of a generator is the result"""
         with support.worker(DECORATED) as worker:
-            worker.call(1, "summed", 4, credit=9)
-            self.assertEqual(worker.get()["result"], 6)
+            for name, result in ("summed", 6), ("listed", [0, 1, 2, 3]):
+                for credit in {"credit": 9}, {}:
+                    worker.call(1, name, 4, **credit)
+                    self.assertEqual(worker.get()["result"], result, name)
 
     def test_streams_both_ways_and_cancelling(self):
         """decorated: input streams, and interrupting what waits"""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Corou
 if TYPE_CHECKING:
     import asyncio
 
-    from .call import Call
+    from .roles import Stoppable
 
 # asyncio is not loaded before an `async def` is called: it takes longer than all the rest.
 _loop: "Optional[asyncio.AbstractEventLoop]" = None
@@ -87,7 +87,7 @@ def _run_and_keep(coroutine: Coroutine[Any, Any, Any], context: contextvars.Cont
         context.run(keep)
 
 
-def cancel_soon(call: "Call") -> None:
+def cancel_soon(call: "Stoppable") -> None:
     """From any thread: the current task is cancelled, once, at the place where it waits.
 
     A step that does not come to a wait is interrupted like any function (watcher.py).

@@ -12,7 +12,7 @@ from .registry import Entry
 if TYPE_CHECKING:
     import asyncio
 
-    from .worker import Worker
+    from .roles import Reader
 
 MAX_CREDIT = (1 << 31) - 1
 # Chunks granted for an input stream at first; half of them again when half are read.
@@ -154,7 +154,7 @@ def id_text(ident: Any) -> str:
 class Input:
     """The input stream, as the function's argument: an iterator that grants credit as it is read."""
 
-    def __init__(self, worker: "Worker", call: Call, check: hints.Converter, name: str) -> None:
+    def __init__(self, worker: "Reader", call: Call, check: hints.Converter, name: str) -> None:
         self._worker = worker
         self._call = call
         self._check = None if hints.is_anything(check) else check

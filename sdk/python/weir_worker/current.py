@@ -4,10 +4,10 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 if TYPE_CHECKING:
-    from .worker import Worker
+    from .roles import Host
 
 # The worker that serves; run() sets it.
-worker: "Optional[Worker]" = None
+worker: "Optional[Host]" = None
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -29,13 +29,12 @@ class Context:
 
 def context() -> Context:
     """The context of the call that runs; an empty one outside of calls."""
-    message = worker.message if worker is not None else None
-    if worker is None or message is None:
+    message, deadline = worker.request() if worker is not None else (None, None)
+    if message is None:
         return Context()
-    call = worker.running
     weir: Dict[str, Any] = message.get("weir") or {}
-    return Context(message.get("id"), call.deadline if call is not None else worker.deadline_of(message),
-                   _text(weir.get("traceparent")), _text(weir.get("tracestate")))
+    return Context(message.get("id"), deadline, _text(weir.get("traceparent")),
+                   _text(weir.get("tracestate")))
 
 
 def _text(value: object) -> Optional[str]:
@@ -46,7 +45,5 @@ def log(message: object, level: str = "info") -> None:
     """A line for the host's log.  Without a host that has said hello it goes to stderr."""
     if level not in LEVELS:
         raise ValueError(f"the level is one of {', '.join(LEVELS)}, not {level!r}")
-    if worker is None or not worker.greeted or worker.is_child:
+    if worker is None or not worker.log(str(message), level):
         print(f"{level}: {message}", file=sys.stderr, flush=True)
-    else:
-        worker.log(str(message), level)

@@ -2,7 +2,7 @@
 import os
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from typing import Any, Deque, Dict, List, Optional
 
 from . import codec, errors, registry, wire
 from .answers import MAX_TEXT, error_text, response
@@ -16,15 +16,12 @@ FOREVER_MS = 31 * 24 * 3600 * 1000
 TOO_LONG = object()
 
 
-class Inbox(Outbox):
-    """The reading half of a worker: on the main thread, or on the watcher's under the lock."""
+class Inbox:
+    """The calls that wait and run: used on the main thread, or on the watcher's under the lock."""
 
-    def __init__(self, functions: Dict[str, registry.Entry], name: str, fds: Tuple[int, int]) -> None:
-        for fd in fds:
-            # A parent may have left them otherwise.
-            os.set_blocking(fd, True)
-        super().__init__(fds[1])
-        self.fd_in = fds[0]
+    def __init__(self, functions: Dict[str, registry.Entry], name: str, fd: int, outbox: Outbox) -> None:
+        self.fd = fd
+        self._outbox = outbox
         self.functions = functions
         self.name = name
         self.greeted = False
@@ -32,7 +29,7 @@ class Inbox(Outbox):
         # What was read and not looked at yet: text, bytes that are no text, TOO_LONG, or parts of a batch.
         self.lines: Deque[Any] = deque()
         self.read_at = 0.0
-        self._cutter = wire.Cutter()
+        self.cutter = wire.Cutter()
         # The calls that wait or run; the request that runs now, and its Call if there is one.
         self.calls: Dict[Any, Call] = {}
         self.queue: Deque[Call] = deque()
@@ -44,7 +41,7 @@ class Inbox(Outbox):
 
     def read_ready(self) -> None:
         """Reads what is there; the caller has seen that something is."""
-        self.take_bytes(self._cutter.read(self.fd_in))
+        self.take_bytes(self.cutter.read(self.fd))
 
     def take_bytes(self, data: bytes) -> None:
         """Cuts lines; a line that is not UTF-8 stays bytes, one too long is TOO_LONG."""
@@ -52,11 +49,11 @@ class Inbox(Outbox):
         if not data:
             self._take_end_of_file()
             return
-        texts = self._cutter.cut_text(data)
+        texts = self.cutter.cut_text(data)
         if texts is not None:
             self.lines.extend(texts)
             return
-        for line in self._cutter.cut(data):
+        for line in self.cutter.cut(data):
             self._add_line(line)
 
     def _add_line(self, line: Optional[bytes]) -> None:
@@ -69,7 +66,7 @@ class Inbox(Outbox):
             self.lines.append(line)
 
     def _take_end_of_file(self) -> None:
-        self._add_line(self._cutter.rest())
+        self._add_line(self.cutter.rest())
         self.eof = True
         for call in list(self.calls.values()):
             call.break_input("the host has closed the connection")
@@ -96,14 +93,14 @@ class Inbox(Outbox):
             else:
                 self._take_message(message, None, len(line))
         except Refused as refused:
-            self.answer_error(id_text(refused.ident), refused)
+            self._outbox.answer_error(id_text(refused.ident), refused)
 
     def _take_batch(self, messages: List[Any], size: int) -> None:
         batch = Batch()
         batch.waiting = 1
         for message in messages:
             self._take_of_batch(batch, message, size // len(messages))
-        self.answer_batch(batch)
+        self._outbox.answer_batch(batch)
 
     def _take_of_batch(self, batch: Batch, message: Any, size: int) -> None:
         try:
@@ -143,7 +140,7 @@ class Inbox(Outbox):
         if batch is not None:
             batch.answers.append(answer)
         else:
-            self.out.append(answer)
+            self._outbox.lines.append(answer)
 
     def _hello(self, message: Dict[str, Any]) -> Dict[str, Any]:
         params = message.get("params")
@@ -172,7 +169,7 @@ class Inbox(Outbox):
         if "stream" in weir:
             if wanted is None:
                 raise Refused(errors.INVALID_PARAMS, f"{method} takes no input stream", ident)
-            self.out.append(call.begin_input())
+            self._outbox.lines.append(call.begin_input())
             if self.eof:
                 call.break_input("the host has closed the connection")
         elif wanted is not None:
@@ -227,7 +224,7 @@ class Inbox(Outbox):
 
     def refuse(self, call: Call, refused: Refused) -> None:
         self.calls.pop(call.ident, None)
-        self.answer(call.batch, call.ident_text, "error", error_text(refused))
+        self._outbox.answer(call.batch, call.ident_text, "error", error_text(refused))
 
     def deadline_of(self, message: Dict[str, Any]) -> Optional[float]:
         """The deadline of a message of the last read, as a time of time.monotonic()."""
@@ -247,9 +244,10 @@ class Inbox(Outbox):
                 self.stop(call, "deadline")
 
     def log(self, text: str, level: str) -> None:
+        """A line for the host's log, about the call that runs."""
         message = self.message
         ident = f',"id":{id_text(message["id"])}' if message is not None else ""
-        self.send('{"jsonrpc":"2.0","method":"weir/log","params":{"level":"%s","message":%s%s}}\n'
+        self._outbox.send('{"jsonrpc":"2.0","method":"weir/log","params":{"level":"%s","message":%s%s}}\n'
                   % (level, codec.quote(text[:MAX_TEXT]), ident))
 
 

@@ -16,14 +16,14 @@ COMPANY_S = 0.001
 
 
 class Outbox:
-    """The writing half of a worker."""
+    """The lines that go out."""
 
-    def __init__(self, fd_out: int) -> None:
-        self.fd_out = fd_out
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
         self.lock = threading.RLock()
         # The main thread appends as it likes; others, and whoever takes away, hold the lock.
-        self.out: List[str] = []
-        self._out_size = 0
+        self.lines: List[str] = []
+        self.size = 0
         self._flushed_at = 0.0
 
     def answer(self, batch: Optional[Batch], ident_text: str, kind: str, text: str,
@@ -34,8 +34,8 @@ class Outbox:
             answer = response(ident_text, "error",
                               error_text(Refused(errors.TOO_LONG, "the result is longer than a line may be")))
         if batch is None:
-            self.out.append(answer)
-            self._out_size += len(answer)
+            self.lines.append(answer)
+            self.size += len(answer)
         elif was_waiting:
             self.answer_batch(batch, answer)
         else:
@@ -49,15 +49,15 @@ class Outbox:
             text = "[" + ",".join(one[:-1] for one in batch.answers) + "]\n"
             if is_too_long(text):
                 text = response("null", "error", error_text(Refused(errors.TOO_LONG, "the answer is too long")))
-            self.out.append(text)
-            self._out_size += len(text)
+            self.lines.append(text)
+            self.size += len(text)
 
     def answer_error(self, ident_text: str, refused: Refused) -> None:
         self.answer(None, ident_text, "error", error_text(refused))
 
     def send(self, text: str) -> None:
         with self.lock:
-            self.out.append(text)
+            self.lines.append(text)
             self.flush()
 
     def is_due(self) -> bool:
@@ -67,16 +67,16 @@ class Outbox:
     def flush(self) -> None:
         """Writes what was gathered.  The main thread may append meanwhile."""
         with self.lock:
-            count = len(self.out)
+            count = len(self.lines)
             if count:
-                data = "".join(self.out[:count]).encode("utf-8", "backslashreplace")
-                del self.out[:count]
-                self._out_size = 0
-                self._write(data)
+                data = "".join(self.lines[:count]).encode("utf-8", "backslashreplace")
+                del self.lines[:count]
+                self.size = 0
+                self.write(data)
                 self._flushed_at = time.monotonic()
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Under the lock.  (Lone surrogates are escapes by now: they only stand in strings.)"""
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(self.fd_out, rest):]
+            rest = rest[os.write(self.fd, rest):]

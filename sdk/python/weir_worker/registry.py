@@ -23,8 +23,10 @@ def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool
     """Offers a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
 
     A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the input
-    stream.  `async def` works for both, and so does a decorator around one of these that was made with
-    functools.wraps (where that one uses the stream up itself, what it returns is the result).  idempotent: weir may repeat a call whose worker has died.
+    stream.  `async def` works for both, and so does a decorator made with functools.wraps around one of
+    these.  A decorator around a generator streams what it returns only if that is an iterator; anything
+    else, such as a list of all values, is the result of the call.
+    idempotent: weir may repeat a call whose worker has died.
     The function itself is given back as it is.
     """
     def register(target: F) -> F:
@@ -50,6 +52,8 @@ class Entry:
         self._hints: Dict[str, Any] = {}
         self.stream_parameter: Optional[str] = None
         self.streams_out = False
+        # Whether it is a generator function, or decorates one.
+        self.wraps_generator = False
         self.door: Callable[[Any, Any], Any] = self._first_door
         self._ready = False
 
@@ -67,9 +71,9 @@ class Entry:
         if any(one.name in streams and one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
                for one in self._parameters):
             raise TypeError(f"{self.name}: the stream {streams[0]} must be a parameter that can be given by name")
-        self.streams_out = hints.is_stream(self._hints.get("return")) or any(
-            inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one)
-            for one in hints.layers(self.target))
+        self.wraps_generator = any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one)
+                                   for one in hints.layers(self.target))
+        self.streams_out = self.wraps_generator or hints.is_stream(self._hints.get("return"))
         self.door = _make_door(self)
 
     @property
@@ -163,15 +167,16 @@ def _calls_target(entry: Entry) -> Callable[..., Any]:
             or inspect.isasyncgenfunction(target):
         call = asyncs.settled(call)
     if entry.streams_out and not inspect.isgeneratorfunction(target):
-        call = _as_iterator(call, is_wrapper)
+        call = _as_iterator(call, is_wrapper, entry.wraps_generator)
     return call
 
 
-def _as_iterator(target: Callable[..., Any], is_wrapper: bool) -> Callable[..., Any]:
-    """What gives an iterator, or something that has one.  A wrapper may have used up its generator."""
+def _as_iterator(target: Callable[..., Any], is_wrapper: bool, wraps_generator: bool) -> Callable[..., Any]:
+    """What returns an iterator or an iterable.  A wrapper may have used up its generator: then it returns a value."""
     def call(*values: Any, **named: Any) -> Iterator[Any]:
         result = target(*values, **named)
-        if is_wrapper and (isinstance(result, (str, bytes, dict)) or not hasattr(type(result), "__iter__")):
+        if is_wrapper and (isinstance(result, (str, bytes, dict)) or not hasattr(
+                type(result), "__next__" if wraps_generator else "__iter__")):
             return _closing(result)
         return iter(result)
     return call

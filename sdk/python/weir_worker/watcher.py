@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 from . import asyncs
 from .answers import is_own
 from .errors import Cancelled
+from .inbox import Inbox
+from .outbox import Outbox
 
 if TYPE_CHECKING:
-    from .worker import Worker
+    from .roles import Runner
 
 TICK_S = 0.01
 QUIET_TICKS = 10
@@ -55,8 +57,8 @@ class Nudge:
 
 
 class Watcher:
-    def __init__(self, worker: "Worker") -> None:
-        self._worker = worker
+    def __init__(self, worker: "Runner", inbox: Inbox, outbox: Outbox) -> None:
+        self._worker, self._inbox, self._outbox = worker, inbox, outbox
         self.parked = False
         # Set when a function waits for input on an event loop: then the wire is read at once.
         self.hurry = False
@@ -67,9 +69,9 @@ class Watcher:
         self._watching = Nudge()
         self._polling = False
         self._until: Optional[float] = None
-        self._poll_main = _poll(worker.fd_in, self._main.fd_out)
-        self._poll_wire = _poll(worker.fd_in)
-        self._poll_watching = _poll(worker.fd_in, self._watching.fd_out)
+        self._poll_main = _poll(inbox.fd, self._main.fd_out)
+        self._poll_wire = _poll(inbox.fd)
+        self._poll_watching = _poll(inbox.fd, self._watching.fd_out)
         self._poll_full = _poll(self._watching.fd_out)
         # The handlers that stood before ours.
         self._before: Dict[int, Any] = {}
@@ -99,19 +101,18 @@ class Watcher:
         if self.parked:
             self.wake()
         for fd, _ in ready:
-            if fd == worker.fd_in:
-                worker.read_ready()
+            if fd == self._inbox.fd:
+                self._inbox.read_ready()
             else:
                 self._main.take()
 
     def look_at_wire(self) -> None:
         """Applies what has come meanwhile, without waiting."""
-        worker = self._worker
-        while not worker.eof and self._poll_wire.poll(0):
-            worker.read_ready()
-        while worker.lines:
-            worker.take_line(worker.lines.popleft())
-        worker.expire()
+        while not self._inbox.eof and self._poll_wire.poll(0):
+            self._inbox.read_ready()
+        while self._inbox.lines:
+            self._inbox.take_line(self._inbox.lines.popleft())
+        self._inbox.expire()
 
     # --- The thread -------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Watcher:
                         quiet = 0
                     busy = 0
                 else:
-                    message = worker.message
+                    message = self._inbox.message
                     busy = busy + 1 if epoch == last else 0
                     if busy >= BUSY_TICKS or self.hurry or (busy and message is last_message):
                         self.hurry = False
@@ -153,12 +154,12 @@ class Watcher:
     def _engage(self) -> None:
         """Reads the wire in the main thread's place until its function is done."""
         worker = self._worker
-        with worker.lock:
+        with self._outbox.lock:
             worker.engaged = True
-            if worker.message is None:
+            if self._inbox.message is None:
                 worker.engaged = False
                 return
-            worker.promote()
+            self._inbox.promote()
             self._apply()
         while self._step():
             pass
@@ -166,17 +167,17 @@ class Watcher:
     def _step(self) -> bool:
         worker = self._worker
         ready = self._wait()
-        with worker.lock:
+        with self._outbox.lock:
             if not worker.engaged:
                 return False
-            if worker.fd_in in ready and not worker.eof:
-                worker.read_ready()
+            if self._inbox.fd in ready and not self._inbox.eof:
+                self._inbox.read_ready()
             self._apply()
         return True
 
     def _wait(self) -> "list[int]":
         worker = self._worker
-        full = worker.eof or worker.queued_size > MAX_QUEUED
+        full = self._inbox.eof or self._inbox.queued_size > MAX_QUEUED
         self._polling = True
         try:
             if not worker.engaged:
@@ -192,12 +193,12 @@ class Watcher:
     def _apply(self) -> None:
         """Under the lock: what lies there is applied, and what runs is interrupted if it is to stop."""
         worker = self._worker
-        while worker.lines:
-            worker.take_line(worker.lines.popleft())
-        worker.expire()
-        worker.flush()
-        self._until = worker.next_deadline()
-        call = worker.running
+        while self._inbox.lines:
+            self._inbox.take_line(self._inbox.lines.popleft())
+        self._inbox.expire()
+        self._outbox.flush()
+        self._until = self._inbox.next_deadline()
+        call = self._inbox.running
         if call is not None and call.stop is not None and not call.interrupted:
             # Until it has been raised: the main thread may be in our own code just now.
             self._until = time.monotonic() + TICK_S
@@ -232,7 +233,7 @@ class Watcher:
         self._watching.close()
 
     def _on_interrupt(self, number: int, frame: Optional[FrameType]) -> None:
-        call = self._worker.running
+        call = self._inbox.running
         if call is not None and call.stop is not None and not call.interrupted \
                 and self._in_function(frame):
             call.interrupted = True
@@ -241,13 +242,13 @@ class Watcher:
     def _on_sigint(self, number: int, frame: Optional[FrameType]) -> None:
         """Cancels what runs, as often as it is sent.  At a terminal, with nothing running, it ends us."""
         worker = self._worker
-        if worker.message is None and worker.running is None:
-            if worker.idle and os.isatty(worker.fd_in):
+        if self._inbox.message is None and self._inbox.running is None:
+            if worker.idle and os.isatty(self._inbox.fd):
                 raise KeyboardInterrupt
             return
-        with worker.lock:
-            call = worker.promote()
-            worker.engaged = worker.engaged or worker.message is not None
+        with self._outbox.lock:
+            call = self._inbox.promote()
+            worker.engaged = worker.engaged or self._inbox.message is not None
         if call is None:
             return
         call.stop_for("cancelled")
@@ -261,7 +262,7 @@ class Watcher:
 
     def _in_function(self, frame: Optional[FrameType]) -> bool:
         """Whether the interrupted code is a function's, not ours: only there Cancelled may be raised."""
-        if frame is None or self._worker.message is None:
+        if frame is None or self._inbox.message is None:
             return False
         module = frame.f_globals.get("__name__")
         # A function that waits in our client for another server is interrupted there.

@@ -3,10 +3,10 @@
 Who does what, and when (this is all there is to know about threads here):
 
 - The main thread reads the wire, runs functions, and gathers answers into one write.
-- While a function runs, `message` is its request.  When that takes more than about 20 ms the watcher
+- While a function runs, `inbox.message` is its request.  When that takes more than about 20 ms the watcher
   (watcher.py) comes in: it sets `engaged`, looks at `message`, and only if that is still set it reads the
-  wire in the main thread's place, under `lock`.  The main thread sets `message` to None when the function
-  is done, and looks at `engaged` after that: one of the two always sees the other.
+  wire in the main thread's place, under the outbox's `lock`.  The main thread sets `message` to None when
+  the function is done, and looks at `engaged` after that: one of the two always sees the other.
 - So nothing is locked or woken on the short way of a quick call.
 - Each call runs in a copy of the main thread's contextvars context: a stream keeps its own to the end.
   A quick call that leaves an empty context empty passes it on to the next one, which saves the copy.
@@ -25,7 +25,7 @@ from .answers import Answered, checked, error_text, failure_text, is_too_long, m
 from .call import STOPS, AsyncInput, Batch, Call, Input
 from .errors import Cancelled, Refused
 from .inbox import FOREVER_MS, Inbox
-from .outbox import WRITE_SIZE
+from .outbox import WRITE_SIZE, Outbox
 from .watcher import Watcher
 from .wire import READ_SIZE
 
@@ -35,11 +35,15 @@ PROMPT_S = 0.0002
 CHUNKS_TOGETHER = 32
 
 
-class Worker(Inbox):
+class Worker:
     """One worker on two descriptors.  serve() returns at the end of the input."""
 
     def __init__(self, functions: Dict[str, registry.Entry], name: str, fds: Tuple[int, int]) -> None:
-        super().__init__(functions, name, fds)
+        for fd in fds:
+            # A parent may have left them otherwise.
+            os.set_blocking(fd, True)
+        self.outbox = Outbox(fds[1])
+        self.inbox = Inbox(functions, name, fds[0], self.outbox)
         self.main_thread = threading.get_ident()
         # Whether the watcher has the wire, as said above.
         self.engaged = False
@@ -55,24 +59,25 @@ class Worker(Inbox):
             entry.prepare()
             if entry.is_plain:
                 self._quick[entry.name] = entry.door
-        self.watcher = Watcher(self)
+        self.watcher = Watcher(self, self.inbox, self.outbox)
 
     # --- The main loop ----------------------------------------------------------------------------
 
     def serve(self) -> None:
+        inbox, outbox = self.inbox, self.outbox
         self.watcher.start()
         while True:
-            while self.queue:
-                with self.lock:
-                    call = self.queue.popleft()
-                    self.queued_size -= call.size
+            while inbox.queue:
+                with outbox.lock:
+                    call = inbox.queue.popleft()
+                    inbox.queued_size -= call.size
                 self._run(call)
-                if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
-                    self.flush()
-            if self.eof and not self.lines:
+                if outbox.size > WRITE_SIZE or (self.slow and outbox.is_due()):
+                    outbox.flush()
+            if inbox.eof and not inbox.lines:
                 if self.is_child:  # made by a signal handler while the main thread waited for the wire
                     forks.end()
-                self.flush()
+                outbox.flush()
                 return
             self._run_lines()
 
@@ -81,9 +86,10 @@ class Worker(Inbox):
 
         Returns when there is a call that is not quick (it is in the queue then), or the end of file.
         """
-        lines, out, quick, watcher, lock = self.lines, self.out, self._quick, self.watcher, self.lock
+        inbox, outbox, watcher, quick = self.inbox, self.outbox, self.watcher, self._quick
+        lines, out, lock = inbox.lines, outbox.lines, outbox.lock
         scan, encode, monotonic, read, write = codec.scan, codec.encode_or_none, time.monotonic, os.read, os.write
-        fd_in, fd_out, cutter = self.fd_in, self.fd_out, self._cutter
+        fd_in, fd_out, cutter = inbox.fd, outbox.fd, inbox.cutter
         context = contextvars.copy_context()
         run_inside = context.run
         while True:
@@ -109,18 +115,18 @@ class Worker(Inbox):
                     if type(message) is list and message:
                         self._run_batch(message, len(line))
                     else:
-                        self.take_line(line, message)
-                    if self.queue:
+                        inbox.take_line(line, message)
+                    if inbox.queue:
                         return
                     continue
-                self.message = message
+                inbox.message = message
                 try:
                     result = run_inside(door, params, None)
                 except BaseException as error:
-                    self.message = None
+                    inbox.message = None
                     self._answer_failure(ident, error, deadline)
                 else:
-                    self.message = None
+                    inbox.message = None
                     if self.engaged:
                         self._disengage_quick()
                     if deadline is not None and monotonic() >= deadline:
@@ -130,26 +136,26 @@ class Worker(Inbox):
                     else:
                         text = encode(result)
                         if text is None:
-                            self.answer(None, str(ident), *result_text(result))
+                            outbox.answer(None, str(ident), *result_text(result))
                         elif len(text) > codec.SHALLOW:
-                            self.answer(None, str(ident), *checked(text))
+                            outbox.answer(None, str(ident), *checked(text))
                         else:
                             out.append('{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (ident, text))
                 if context:  # not empty: the call may have set something in it
                     context = contextvars.copy_context()
                     run_inside = context.run
-                if self._out_size > WRITE_SIZE or (self.slow and self.is_due()):
-                    self.flush()
+                if outbox.size > WRITE_SIZE or (self.slow and outbox.is_due()):
+                    outbox.flush()
             self.slow = False
             if out:
                 with lock:
                     data = "".join(out).encode("utf-8", "backslashreplace")
                     out.clear()
-                    self._out_size = 0
+                    outbox.size = 0
                     written = write(fd_out, data)
                     if written != len(data):
-                        self._write(data[written:])
-            if self.eof or self.queue:  # the watcher may have queued some while a quick call was slow
+                        outbox.write(data[written:])
+            if inbox.eof or inbox.queue:  # the watcher may have queued some while a quick call was slow
                 return
             self.epoch += 1
             self.idle = True
@@ -158,13 +164,13 @@ class Worker(Inbox):
             if watcher.parked:
                 watcher.wake()
             if data[-1:] != b"\n" or cutter.pending or cutter.skipping:
-                self.take_bytes(data)
+                inbox.take_bytes(data)
                 continue
-            self.read_at = monotonic()
+            inbox.read_at = monotonic()
             try:
                 lines.extend(data[:-1].decode().split("\n"))
             except UnicodeDecodeError:
-                self.take_bytes(data)
+                inbox.take_bytes(data)
 
     def _quick_deadline(self, weir: Any) -> Optional[float]:
         """The deadline of a quick call.  Raises ValueError where that needs the long way."""
@@ -175,7 +181,7 @@ class Worker(Inbox):
             return None
         if type(milliseconds) is not int:
             raise ValueError
-        deadline = self.read_at + min(milliseconds, FOREVER_MS) / 1000
+        deadline = self.inbox.read_at + min(milliseconds, FOREVER_MS) / 1000
         if deadline <= time.monotonic():
             raise ValueError
         return deadline
@@ -185,7 +191,8 @@ class Worker(Inbox):
 
         What has not been looked at stands in front of the lines, where the watcher finds it.
         """
-        lines, quick = self.lines, self._quick
+        inbox, outbox, quick = self.inbox, self.outbox, self._quick
+        lines = inbox.lines
         batch = Batch()
         # One more than there are in the queue, so that the answer does not go before all were looked at.
         batch.waiting = 1
@@ -204,21 +211,21 @@ class Worker(Inbox):
                         or (type(params) is not list and type(params) is not dict):
                     raise ValueError
             except (KeyError, TypeError, ValueError):
-                self.take_line(line)
+                inbox.take_line(line)
                 continue
-            self.message = message
+            inbox.message = message
             try:
                 result = contextvars.copy_context().run(door, params, None)
             except BaseException as error:
-                self.message = None
+                inbox.message = None
                 call = self._disengage_quick(error) if self.engaged else None
-                self.answer(batch, str(ident), "error", failure_text(call, error), False)
+                outbox.answer(batch, str(ident), "error", failure_text(call, error), False)
             else:
-                self.message = None
+                inbox.message = None
                 if self.engaged:
                     self._disengage_quick()
-                self.answer(batch, str(ident), *result_text(result), False)
-        self.answer_batch(batch)
+                outbox.answer(batch, str(ident), *result_text(result), False)
+        outbox.answer_batch(batch)
 
     def _answer_failure(self, ident: Any, error: BaseException, deadline: Optional[float]) -> None:
         call = self._disengage_quick(error) if self.engaged else None
@@ -226,7 +233,25 @@ class Worker(Inbox):
             text = error_text(Refused(*STOPS["deadline"]))
         else:
             text = failure_text(call, error)
-        self.answer(None, str(ident), "error", text)
+        self.outbox.answer(None, str(ident), "error", text)
+
+    # --- What functions ask and say ---------------------------------------------------------------
+
+    def request(self) -> Tuple[Optional[Dict[str, Any]], Optional[float]]:
+        inbox = self.inbox
+        message, call = inbox.message, inbox.running
+        if message is None:
+            return None, None
+        return message, call.deadline if call is not None else inbox.deadline_of(message)
+
+    def log(self, text: str, level: str) -> bool:
+        if not self.inbox.greeted or self.is_child:
+            return False
+        self.inbox.log(text, level)
+        return True
+
+    def send(self, text: str) -> None:
+        self.outbox.send(text)
 
     # --- In and out of a function -----------------------------------------------------------------
 
@@ -235,7 +260,7 @@ class Worker(Inbox):
         if self.is_child:
             return
         self.is_child = self.engaged = True
-        for call in list(self.calls.values()):
+        for call in list(self.inbox.calls.values()):
             call.become_child()
         self.watcher.become_child()
         asyncs.become_child(forks.end)
@@ -244,7 +269,7 @@ class Worker(Inbox):
         """Main thread, after `message` has become None: takes the wire back from the watcher."""
         if self.is_child:
             forks.end(error)
-        with self.lock:
+        with self.outbox.lock:
             self.engaged = False
             self.slow = True
         self.watcher.release()
@@ -252,47 +277,47 @@ class Worker(Inbox):
     def _disengage_quick(self, error: Optional[BaseException] = None) -> Optional[Call]:
         """The same after a quick call, for which the watcher may have made a Call."""
         self._disengage(error)
-        call, self.running = self.running, None
+        call, self.inbox.running = self.inbox.running, None
         if call is not None:
-            self.calls.pop(call.ident, None)
+            self.inbox.calls.pop(call.ident, None)
         return call
 
     def _leave(self, error: Optional[BaseException] = None) -> None:
-        self.message = None
+        self.inbox.message = None
         if self.engaged:
             self._disengage(error)
 
     def wait_in_function(self, call: Call, ready: Callable[[], bool]) -> None:
         """Main thread, inside of a function: until ready(), the wire is read here."""
-        message = self.message
+        message = self.inbox.message
         self._leave()
         try:
             self._wait(call, ready)
         finally:
-            self.message = message
+            self.inbox.message = message
 
     def _wait(self, call: Call, ready: Callable[[], bool]) -> None:
         """Reads the wire until ready(), or the call is stopped, or there is nothing more to come."""
         while not ready():
-            while self.lines:
-                self.take_line(self.lines.popleft())
+            while self.inbox.lines:
+                self.inbox.take_line(self.inbox.lines.popleft())
             if ready():
                 break
-            self.flush()
-            if self.eof:
+            self.outbox.flush()
+            if self.inbox.eof:
                 call.stop_for("cancelled")
                 break
-            self.watcher.wait_for_wire(self.next_deadline())
-            self.expire()
+            self.watcher.wait_for_wire(self.inbox.next_deadline())
+            self.inbox.expire()
 
     # --- Running one call the long way ------------------------------------------------------------
 
     def _run(self, call: Call) -> None:
         if call.is_late():
             call.stop_for("deadline")
-            self.refuse(call, call.stop_error())
+            self.inbox.refuse(call, call.stop_error())
             return
-        self.running = call
+        self.inbox.running = call
         try:
             if call.entry is None:
                 kind, text = self._run_map(call)
@@ -301,20 +326,20 @@ class Worker(Inbox):
         except BaseException as error:
             self._leave(error)
             kind, text = "error", failure_text(call, error)
-        self.running = None
+        self.inbox.running = None
         # Who has kept the iterator gets nothing more from it.
         call.input_open = False
         if call.stop == "rule" or call.is_late():
             call.stop_for("deadline")
             kind, text = "error", error_text(call.stop_error())
-        self.calls.pop(call.ident, None)
-        self.answer(call.batch, call.ident_text, kind, text)
+        self.inbox.calls.pop(call.ident, None)
+        self.outbox.answer(call.batch, call.ident_text, kind, text)
 
     def _run_function(self, call: Call, entry: registry.Entry) -> Tuple[str, str]:
         stream = self._input_for(call, entry)
         params = [] if call.params is None else call.params
         context = contextvars.copy_context()
-        self.message = call.message
+        self.inbox.message = call.message
         result = context.run(entry.door, params, stream)
         self._leave()
         if entry.streams_out:
@@ -324,7 +349,7 @@ class Worker(Inbox):
     def _input_for(self, call: Call, entry: registry.Entry) -> Union[Input, AsyncInput, None]:
         if entry.stream_parameter is None:
             return None
-        self.flush()
+        self.outbox.flush()
         plain = Input(self, call, entry.stream_converter(), entry.stream_parameter)
         if not entry.takes_async_stream:
             return plain
@@ -337,7 +362,7 @@ class Worker(Inbox):
         last = time.monotonic()
         try:
             while True:
-                self.message = call.message
+                self.inbox.message = call.message
                 try:
                     value = context.run(next, generator)
                 except StopIteration as stop:
@@ -355,9 +380,9 @@ class Worker(Inbox):
                 self._send_chunk(call, value)
                 together += 1
                 now = time.monotonic()
-                if now - last > PROMPT_S or together == CHUNKS_TOGETHER or self._out_size > WRITE_SIZE:
+                if now - last > PROMPT_S or together == CHUNKS_TOGETHER or self.outbox.size > WRITE_SIZE:
                     together = 0
-                    self.flush()
+                    self.outbox.flush()
                     self.watcher.look_at_wire()
                 last = now
         finally:
@@ -371,8 +396,8 @@ class Worker(Inbox):
                  % (call.ident_text, text))
         if is_too_long(chunk):
             raise Refused(errors.TOO_LONG, "a chunk is longer than a line may be")
-        self.out.append(chunk)
-        self._out_size += len(chunk)
+        self.outbox.lines.append(chunk)
+        self.outbox.size += len(chunk)
 
     def _close(self, call: Call, context: contextvars.Context, generator: Any) -> None:
         close = getattr(generator, "close", None)
@@ -380,7 +405,7 @@ class Worker(Inbox):
             if call.stop is not None:
                 # Being closed is its interruption: what it has to clean up is not cut off by another.
                 call.interrupted = True
-            self.message = call.message
+            self.inbox.message = call.message
             try:
                 context.run(close)
             except BaseException as error:
@@ -392,7 +417,7 @@ class Worker(Inbox):
         door, items = self._map_of(call)
         values: List[Any] = []
         failed: Dict[str, str] = {}
-        self.message = call.message
+        self.inbox.message = call.message
         context = contextvars.copy_context()
         for item in items:
             try:
@@ -422,7 +447,7 @@ class Worker(Inbox):
             raise Refused(errors.INVALID_PARAMS, "method must be a string")
         if type(items) is not list:
             raise Refused(errors.INVALID_PARAMS, "items must be an array")
-        entry = self.functions.get(method)
+        entry = self.inbox.functions.get(method)
         if entry is None:
             raise Refused(errors.METHOD_NOT_FOUND, f"there is no method {method!r}")
         if not entry.is_plain:
