@@ -237,6 +237,13 @@ void output_say(const char *bytes, size_t length)
 /* --- Standard output --------------------------------------------------------- */
 
 #ifdef HAVE_FOPENCOOKIE
+static int is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static ssize_t write_stdout(void *cookie, const char *bytes, size_t length)
 {
     int failed = output_write(STDOUT_FILENO, bytes, length);
@@ -244,8 +251,8 @@ static ssize_t write_stdout(void *cookie, const char *bytes, size_t length)
     (void)cookie;
     if (failed == 0)
         return (ssize_t)length;
-    if (failed == EPIPE) /* as any filter ends */
-        raise(SIGPIPE);
+    if (failed == EPIPE && !is_ignored(SIGPIPE)) /* as any filter ends */
+        signals_die(SIGPIPE);
     errno = failed;
     return 0;
 }

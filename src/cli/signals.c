@@ -9,10 +9,11 @@
 
 #include "base/fd.h"
 
-/* Every signal whose default is to end a process, but for those of its own faults and SIGPIPE. */
+/* Every signal whose default is to end a process, but for those of its own faults.  Writes of
+ * weir's own raise no SIGPIPE: one that arrives was sent by a process. */
 static const int enders[] = {
     SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
-    SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+    SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGPIPE,
 #ifdef SIGIO
     SIGIO,
 #endif

@@ -7,10 +7,9 @@ struct caught {
     int by_kernel; /* from the terminal, not from a process */
 };
 
-/* Catches what asks weir to end (SIGINT, SIGTERM, SIGUSR1, real-time signals...:
- * all that would end it, but for those of its own faults, SIGPIPE and what was
- * ignored when it started) and what the terminal has to say (SIGTSTP, SIGTTIN,
- * SIGTTOU).  Returns 0 or an errno. */
+/* Catches what asks weir to end (SIGINT, SIGTERM, SIGUSR1, real-time signals...: all that would
+ * end it, but for those of its own faults and what was ignored when it started) and what the
+ * terminal has to say (SIGTSTP, SIGTTIN, SIGTTOU).  Returns 0 or an errno. */
 int signals_catch(void);
 
 /* Readable when something was caught. */

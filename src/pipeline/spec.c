@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json_parse.h"
+#include "base/utf8.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/spec_read.h"
 #include "pipeline/spec_stage.h"
@@ -177,10 +178,10 @@ static weir_pipeline_t *read_document(const json_t *document, struct weir__fault
     return reading.pipeline;
 }
 
-/* Tells what was found.  Its
+/* Reports what was found.  Its
  * columns count up to the last character it read, which is 0 after a newline. */
-static void tell_syntax(const struct weir__faults *faults, const json_error_t *found,
-                        weir_spec_fault on_fault, void *context, struct weir_error *error)
+static void tell_syntax(const struct weir__faults *faults, size_t skipped,
+                        const json_error_t *found, weir_spec_fault on_fault, void *context, struct weir_error *error)
 {
     char message[JSON_ERROR_TEXT_LENGTH + 64];
 
@@ -188,7 +189,15 @@ static void tell_syntax(const struct weir__faults *faults, const json_error_t *f
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read the spec");
         return;
     }
-    snprintf(message, sizeof message, "not JSON: %s", found->text);
+    if (json_error_code(found) == json_error_invalid_utf8) {
+        size_t at = weir__utf8_scan(faults->text, faults->length).valid;
+
+        snprintf(message, sizeof message,
+                 "not UTF-8: byte 0x%02X at offset %zu: save the file in UTF-8",
+                 (unsigned char)faults->text[at], at + skipped);
+    } else {
+        snprintf(message, sizeof message, "not JSON: %s", found->text);
+    }
     weir__fault_tell(faults, found->line > 0 ? (size_t)found->line : 1,
                      found->column > 0 ? (size_t)found->column : 1, message, on_fault, context,
                      error);
@@ -213,7 +222,7 @@ weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char
     document =
         weir__json_parse(faults.text, faults.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
     if (document == NULL) {
-        tell_syntax(&faults, &found, on_fault, context, error);
+        tell_syntax(&faults, (size_t)(faults.text - text), &found, on_fault, context, error);
         return NULL;
     }
     status = weir__positions_read(&faults.positions, faults.text, faults.length, error);

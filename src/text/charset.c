@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 
 static char lower(char c)
 {
@@ -57,10 +58,13 @@ static bool tidy(char tidied[WEIR_CHARSET_SIZE], const char *name)
 
 static int no_such(const char *name, struct weir_error *error)
 {
+    char shown[4 * WEIR_CHARSET_SIZE];
+
+    weir__printable(shown, sizeof shown, name, strlen(name), WEIR__ONE_LINE);
     return weir__fail(error, WEIR_ERR_CHARSET, 0,
                       "no character set named \"%s\": give utf-8, auto, binary or a name that "
                       "iconv -l lists",
-                      name);
+                      shown);
 }
 
 /* Decodes a short text from the initial state on.  Returns how many bytes of
@@ -127,7 +131,7 @@ int weir__charset_open(struct weir__charset *charset, const char *name, struct w
     const char *iconv_name = opened.name;
 
     if (!tidy(opened.name, name))
-        return no_such(opened.name, error);
+        return no_such(name, error);
     if (weir__charset_is(opened.name, "binary"))
         return weir__fail(error, WEIR_ERR_CHARSET, 0,
                           "\"binary\" means not to decode: keep the bytes, or give utf-8, auto or "
