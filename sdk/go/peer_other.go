@@ -2,11 +2,8 @@
 
 package weir
 
-import (
-	"errors"
-	"net"
-)
+import "errors"
 
-func peerUID(net.Conn) (uint32, error) {
-	return 0, errors.New("this system does not tell")
+func uidOfPeer(uintptr) (uint32, error) {
+	return 0, errors.New("this system does not report it")
 }
