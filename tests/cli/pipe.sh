@@ -156,13 +156,14 @@ check "--check: the same" faults_are_told --check
 wrong_bytes_are_named() {
     printf '\357\273\277{"weir":1,"stages":[{"cmd":["echo","caf\351"]}]}' >"$work/latin.json"
     pipe 2 -f "$work/latin.json" && has "latin.json:1:" "$err" \
-        && has "not UTF-8: byte 0xE9 at offset 41: save the file in UTF-8" "$err"
+        && has "not UTF-8: byte 0xE9 at offset 42: save the file in UTF-8" "$err"
 }
 check "a byte of a spec that is not UTF-8 is named with its offset" wrong_bytes_are_named
 
 wrong_encodings_are_shown() {
     printf '{"weir":1,"stages":[{"cmd":["echo"],"encoding":"caf\303\251\\u001b"}]}' >"$work/charset.json"
-    pipe 2 -f "$work/charset.json" && has 'no character set named "cafÃ©\\x1b"' "$err"
+    pipe 2 -f "$work/charset.json" && has "no character set named \"$(printf 'caf\303\251')" "$err" \
+        && has '\x1b": give utf-8' "$err"
 }
 check "a character set that does not exist is shown as it was given, escaped" wrong_encodings_are_shown
 echo '{"weir": 1,' >"$work/torn.json"

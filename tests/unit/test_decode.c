@@ -349,8 +349,8 @@ static void a_charset_that_is_none_is_named_in_the_error(void)
     is_unknown("auto", "auto", "its own fallback");
     is_unknown("binary", NULL, "not to decode");
     is_unknown("", NULL, "\"\"");
-    is_unknown("gbk//IGNORE", NULL, "\"gbk//ignore\"");
-    is_unknown("gbk\n\"x\"\xFF", NULL, "\"gbk??x??\"");
+    is_unknown("gbk//IGNORE", NULL, "\"gbk//IGNORE\"");
+    is_unknown("gbk\n\"x\"\xFF", NULL, "\"gbk\\n\"x\"\\xff\"");
     is_unknown("a-name-that-is-longer-than-any-there-is", NULL, "a-name-that-is");
 }
 
