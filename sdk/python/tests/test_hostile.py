@@ -133,7 +133,7 @@ class Values(unittest.TestCase):
             self.assertEqual(worker.answer(2, "echo", 5)["result"], 5)
 
     def test_numbers_and_surrogates(self):
-        """33: 2^63 passes, and a lone surrogate goes out as an escape"""
+        """33: 2^63 passes, and a lone surrogate goes out as an escape; too many digits are refused by the id"""
         with support.worker(self.CODE) as worker:
             self.assertEqual(worker.answer(1, "say", "big")["result"], 2 ** 63)
             self.assertEqual(worker.answer(2, "say", "tuple")["result"], [1, 2])
@@ -143,6 +143,10 @@ class Values(unittest.TestCase):
             self.assertEqual(worker.lines.read(), b'{"jsonrpc":"2.0","id":"\\udc00","result":"\\ud83d"}')
             worker.call(4, "say", "bigger")
             self.assertIn(worker.get().get("error", {"code": None})["code"], (None, -33003))
+            if hasattr(sys, "set_int_max_str_digits"):
+                worker.write(b'{"jsonrpc":"2.0","id":5,"method":"echo","params":[%s]}\n' % (b"1" * 5000))
+                answer = worker.get()
+                self.assertEqual((answer["id"], answer["error"]["code"]), (5, -32602))
 
     def test_invalid_utf8_and_depth(self):
         """33: ill-formed UTF-8 and a depth of 100,000 are answered by their id"""

@@ -1,5 +1,6 @@
 """Where a client waits, and for whom: a busy server, one that reads nothing, another user's."""
 import gc
+import json
 import os
 import socket
 import subprocess
@@ -62,6 +63,30 @@ class Sending(unittest.TestCase):
         self.assertIn(b'"third"', self.silent.lines(1)[0])
         self.silent.ours.sendall(b'{"jsonrpc":"2.0","id":4,"result":3}\n')
         self.assertEqual(third(), 3)
+
+    def test_a_result_with_a_number_that_is_too_long(self):
+        """results: an integer of more digits than Python takes ends its call, and no other"""
+        calls = [in_thread(lambda: self.weir.call("echo", "x", timeout=PATIENCE_S)) for _ in range(2)]
+        first, second = (json.loads(line)["id"] for line in self.silent.lines(2))
+        answer = '{"jsonrpc":"2.0","id":%d,"result":%s}\n'
+        self.silent.ours.sendall((answer % (first, "7" * 5000) + answer % (second, 7)).encode())
+        outcomes = []
+        for call in calls:
+            try:
+                outcomes.append(call())
+            except client.RemoteError as error:
+                outcomes.append(error.code)
+        if hasattr(sys, "set_int_max_str_digits"):
+            self.assertEqual(sorted(outcomes), [-33003, 7])
+        else:
+            self.assertIn(7, outcomes)
+
+    def test_a_stream_of_nothing_but_its_closing_value(self):
+        """results: call() gives the closing value of a stream without values"""
+        call = in_thread(lambda: self.weir.call("count", 0, timeout=PATIENCE_S))
+        ident = json.loads(self.silent.lines(1)[0])["id"]
+        self.silent.ours.sendall(b'{"jsonrpc":"2.0","id":%d,"result":[1,2]}\n' % ident)
+        self.assertEqual(call(), [1, 2])
 
     def test_streams_and_input(self):
         """waits: a stream and an input keep their timeout, too; leaving a stream does not wait"""

@@ -284,11 +284,13 @@ class Client:
         """Calls and gives the result.  Raises RemoteError, DeadlineExceeded, OutcomeUnknown, ...
 
         Arguments are given by position or by name, not both.  timeout is in seconds; when it is over the
-        function is cancelled.  A method with an output stream gives the list of its values.
+        function is cancelled.  A method with an output stream gives the list of its values; where there is
+        none, but a closing value, that value.
         """
         if self._streams_out(method):
-            return list(self.stream(method, *args, timeout=timeout, input=input,
-                                    traceparent=traceparent, **kwargs))
+            stream = self.stream(method, *args, timeout=timeout, input=input, traceparent=traceparent, **kwargs)
+            values = list(stream)
+            return values if values or stream.result is None else stream.result
         return self.submit(method, *args, timeout=timeout, input=input, traceparent=traceparent,
                            **kwargs).result()
 
@@ -480,14 +482,28 @@ class Client:
             return
         try:
             text = line.decode()
+        except UnicodeDecodeError as error:
+            raise _Broken(str(error)) from None
+        try:
             if codec.is_too_deep(text):
                 raise ValueError("nested too deeply")
             message = codec.parse(text)
         except ValueError as error:
-            raise _Broken(str(error)) from None
+            self._drop_line(text, error)
+            return
         with self._lock:
             for one in message if isinstance(message, list) and message else [message]:
                 self._take_message(one)
+            self._changed.notify_all()
+
+    def _drop_line(self, text: str, error: ValueError) -> None:
+        """A line that cannot be read: an answer with a number too long for Python ends its call alone."""
+        ident = codec.recover_id(text) if codec.has_long_number(text) else None
+        with self._lock:
+            call = self._calls.pop(ident, None) if type(ident) is int else None
+            if call is None:
+                raise _Broken(str(error)) from None
+            call.finish(None, RemoteError(errors.NOT_JSON, f"the result has an integer that is too long: {error}"))
             self._changed.notify_all()
 
     def _take_message(self, message: Any) -> None:

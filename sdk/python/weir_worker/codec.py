@@ -123,6 +123,11 @@ def is_too_deep(text: str) -> bool:
     return max(accumulate(map(_STEP.__getitem__, data))) > MAX_DEPTH
 
 
+def has_long_number(text: str) -> bool:
+    """Whether a number may have more digits than Python takes for an int: at least 640."""
+    return re.search(r"[0-9]{640}", text) is not None
+
+
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)?|([\[{])|([\]}])', re.S)
 
 

@@ -257,6 +257,8 @@ def _parse(line: str) -> Any:
     try:
         return codec.parse(line)
     except ValueError as error:
+        if codec.has_long_number(line):  # it is JSON: only this call fails
+            raise Refused(errors.INVALID_PARAMS, f"an integer is too long: {error}", codec.recover_id(line)) from None
         raise Refused(errors.PARSE_ERROR, f"the line is not JSON: {error}") from None
 
 
