@@ -156,6 +156,31 @@ class Decorated(unittest.TestCase):
                 self.assertEqual(last["result"], "end" if "count" in name and name in ("count", "partial_count") else None, name)
             self.assertEqual(methods["adder"]["params"], [{"name": "a", "type": "int"}])
 
+    def test_an_event_loop_that_a_function_closes(self):
+        """async: a function that closes the event loop does not end those after it"""
+        with support.worker("""
+            import asyncio
+            from weir_worker import function, run
+            @function
+            async def later():
+                await asyncio.sleep(0)
+                return 1
+            @function
+            async def close():
+                loop = asyncio.get_running_loop()
+                loop.call_soon(lambda: loop.call_soon(loop.stop))
+                await asyncio.sleep(10)
+            @function
+            def shut():
+                from weir_worker import asyncs
+                asyncs.loop().close()
+            run()
+        """) as worker:
+            self.assertEqual(worker.answer(1, "later")["result"], 1)
+            self.assertIn("error", worker.answer(2, "close"))
+            self.assertIsNone(worker.answer(3, "shut")["result"])
+            self.assertEqual(worker.answer(4, "later")["result"], 1)
+
     def test_a_generator_that_its_decorator_uses_up(self):
         """decorated: what the decorator makes of a generator is the result"""
         with support.worker(DECORATED) as worker:

@@ -81,6 +81,17 @@ class Sending(unittest.TestCase):
         else:
             self.assertIn(7, outcomes)
 
+    def test_timeouts_that_are_no_time(self):
+        """waits: an infinite timeout is none, and one that is not a number is refused"""
+        for timeout, weir in (float("inf"), None), (1e300, None):
+            call = in_thread(lambda: self.weir.call("echo", timeout=timeout))
+            message = json.loads(self.silent.lines(1)[0])
+            self.assertEqual(message.get("weir"), weir, timeout)
+            self.silent.ours.sendall(b'{"jsonrpc":"2.0","id":%d,"result":7}\n' % message["id"])
+            self.assertEqual(call(), 7)
+        with self.assertRaisesRegex(ValueError, "not a number"):
+            self.weir.call("echo", timeout=float("nan"))
+
     def test_a_stream_of_nothing_but_its_closing_value(self):
         """results: call() gives the closing value of a stream without values"""
         call = in_thread(lambda: self.weir.call("count", 0, timeout=PATIENCE_S))

@@ -18,7 +18,7 @@ task: "Optional[asyncio.Task[Any]]" = None
 def loop() -> "asyncio.AbstractEventLoop":
     global _loop
     import asyncio
-    if _loop is None:
+    if _loop is None or _loop.is_closed():  # a function may have closed it
         _loop = asyncio.new_event_loop()
         asyncio.set_event_loop(_loop)
     return _loop

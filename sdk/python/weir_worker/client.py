@@ -38,6 +38,8 @@ CREDIT = 64
 HELLO_TIMEOUT_S = 30.0
 # After a deadline the server has this long to say what became of the call.
 GRACE_S = 1.0
+# A longer timeout is as good as none: a month.
+FOREVER_S = 31 * 24 * 3600.0
 # The longest path that the address of a Unix socket holds, less its NUL.
 PATH_BYTES = 107 if sys.platform.startswith("linux") else 103
 # What may wait to be sent before a call has to wait, too.
@@ -107,7 +109,7 @@ def connect(path: Union[str, "os.PathLike[str]", None] = None,
             raise FileNotFoundError("XDG_RUNTIME_DIR is not set: name the socket")
         path = os.path.join(folder, "weir.sock")
     path = _checked(path)
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + min(timeout, FOREVER_S)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _connect(connection, path, deadline)
@@ -337,9 +339,11 @@ class Client:
             message["params"] = list(args) or kwargs
         weir: Dict[str, Any] = {}
         deadline = None
-        if timeout is not None:
+        if timeout is not None and timeout != timeout:
+            raise ValueError("the timeout is not a number of seconds")
+        if timeout is not None and timeout < FOREVER_S:
             deadline = time.monotonic() + timeout
-            weir["deadline_ms"] = max(0, int(timeout * 1000))
+            weir["deadline_ms"] = int(max(0, timeout) * 1000)
         if traceparent is not None:
             weir["traceparent"] = traceparent
         if streams_out:
