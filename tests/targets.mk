@@ -6,7 +6,7 @@
 # One library for all of them: the harness, the helpers and weir's internals.
 check_LTLIBRARIES = tests/libtests.la tests/support/failing_memory.la
 tests_libtests_la_SOURCES = \
-	tests/fuzz/pretend.c tests/fuzz/pretend.h tests/fuzz/replay.h \
+	tests/fuzz/replay.h \
 	tests/support/calling.c tests/support/calling.h \
 	tests/support/harness.c tests/support/harness.h \
 	tests/support/mapping.c tests/support/mapping.h \
@@ -123,6 +123,13 @@ fuzz_targets = \
 	tests/fuzz/fuzz_tool \
 	tests/fuzz/fuzz_values \
 	tests/fuzz/fuzz_version
+# These play the processes that they need, with functions in the place of kill() and others.
+fuzz_pretend = tests/fuzz/pretend.c tests/fuzz/pretend.h
+tests_fuzz_fuzz_checkpoint_SOURCES = tests/fuzz/fuzz_checkpoint.c $(fuzz_pretend)
+tests_fuzz_fuzz_map_worker_SOURCES = tests/fuzz/fuzz_map_worker.c $(fuzz_pretend)
+tests_fuzz_fuzz_spawner_client_SOURCES = tests/fuzz/fuzz_spawner_client.c $(fuzz_pretend)
+tests_fuzz_fuzz_pool_worker_SOURCES = tests/fuzz/fuzz_pool_worker.c $(fuzz_pretend)
+tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c $(fuzz_pretend)
 fuzz_ldadd = tests/libtests.la $(FUZZ_ENGINE)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c src/spawner/environment.c src/spawner/request.c
 tests_fuzz_fuzz_values_SOURCES = tests/fuzz/fuzz_values.c src/cli/values.c
