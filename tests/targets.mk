@@ -20,6 +20,8 @@ tests_libtests_la_SOURCES += tests/fuzz/replay.c
 endif
 tests_libtests_la_LIBADD = libweir-audit.la libweir-probe.la libweir-core.la libweir-digest.la \
 	$(CUNIT_LIBS)
+# Made anew when the list above is changed: a library keeps objects that it has once had.
+EXTRA_tests_libtests_la_DEPENDENCIES = $(srcdir)/tests/targets.mk
 LDADD = tests/libtests.la
 
 # A shared object for LD_PRELOAD: see tests/cli/oom.py.
