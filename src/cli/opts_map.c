@@ -43,6 +43,7 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .name = "drop-null", .kind = CLI_FLAG, .offset = AT(drop_null),
         .group = records,
         .help = "a reply of null drops its record: nothing is written for it",
+        .more = "Not with `--key`: a null has no member to match.",
     },
     [MAP_KEY] = {
         .name = "key", .kind = CLI_TEXT, .offset = AT(key), .metavar = "POINTER",
@@ -54,7 +55,8 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "in any order, and a record may be left out: that is known when its worker has "
                 "ended, and the record is dead, or dropped with `--drop-missing`. Until then "
                 "replies behind it wait, unless `--unordered` is given. A record without the "
-                "member is dead. Of two records with one value the older is answered first.",
+                "member is dead. A worker never has two records with the same value "
+                "at a time: the second waits, or goes to another worker.",
     },
     [MAP_DROP_MISSING] = {
         .name = "drop-missing", .kind = CLI_FLAG, .offset = AT(drop_missing),

@@ -151,11 +151,11 @@ static void give_hint(const struct weir__lane *lane)
 /* Whether its input may be closed.  What fails after that has left replies out, as far as
  * anybody can tell: so one that is at work on a record, and may yet fail of it, keeps its
  * input.  With keys, or one record alone, there is no doubt whose failure it is. */
-static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms)
+static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms, int is_awaited)
 {
     int64_t unsure_ms = lane->pace.reply_ns / 1000000 * UNSURE_REPLIES;
 
-    if (lane->keys != NULL || (lane->flight.count == 1 && lane->is_alone))
+    if ((lane->keys != NULL && !is_awaited) || (lane->flight.count == 1 && lane->is_alone))
         return 1;
     switch (weir__attention_of(lane->worker.result.pid)) {
     case WEIR__WAITING:
@@ -180,9 +180,11 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
     int is_silent = map->is_launched && lane->answered == 0;
     int has_enough =
         weir__lane_is_full(lane) || weir__order_is_full(&map->order, map->options.reorder_bytes);
+    int is_awaited = !has_enough && weir__lane_refuses(lane, map->in.returned.first);
     int must_end = map->lanes.suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough
-                   || lane->is_ending;
-    int64_t patience_ns = patience_ms(lane, must_end, has_enough) * 1000000;
+                   || lane->is_ending || is_awaited;
+    int64_t patience_ns =
+        (is_awaited ? CLOSE_MS : patience_ms(lane, must_end, has_enough)) * (int64_t)1000000;
     int64_t age_ns = now_ns - lane->turn_since_ns, quiet_ns;
 
     if (is_silent && !must_end
@@ -202,7 +204,7 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
         if (quiet_ns >= patience_ns) {
             if (must_end && lane->worker.out_watch == NULL)
                 ; /* it has closed its output, and is looked at for that */
-            else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000))
+            else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000, is_awaited))
                 return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000
                            ? 1 + quiet_ns / (LOOKS * 1000000)
                            : STEADY_MS;

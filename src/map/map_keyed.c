@@ -35,6 +35,13 @@ static int send(struct weir__lane *lane, struct weir__record *record)
     return weir__worker_send(&lane->worker, record->bytes, record->length);
 }
 
+/* A worker may answer in any order: of two records with the same key it would be unknown which
+ * reply is whose. */
+int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record)
+{
+    return lane->keys != NULL && record != NULL && weir__keys_have(&lane->keys->table, record);
+}
+
 /* Returns 0: the lane is of no more use. */
 static int mismatch(struct weir__lane *lane, struct weir__slice value)
 {

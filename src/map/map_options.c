@@ -99,6 +99,10 @@ static int check_key(const struct weir_map_options *options, struct weir_error *
     if (options->key != NULL && options->call != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a worker that is called needs no key: its answers name their calls");
+    if (options->key != NULL && options->drop_null)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a reply of null has no member that --key could name: have the worker "
+                          "leave the record out, with --drop-missing instead of --drop-null");
     if (options->key != NULL && options->unchecked)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "records that have a key must be JSON: they cannot go unchecked");

@@ -68,7 +68,7 @@ static struct weir__lane *idlest(const struct weir_map *map)
     struct weir__lane *found = NULL;
 
     for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        if (weir__lane_has_room(lane)
+        if (weir__lane_has_room(lane) && !weir__lane_refuses(lane, map->in.returned.first)
             && (found == NULL || weir__lane_ahead(lane) < weir__lane_ahead(found)))
             found = lane;
     return found;
@@ -100,7 +100,9 @@ static void give_out(struct weir_map *map)
         if ((lane == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
             && weir__map_input_has(map) && start_lane(map, seat) != NULL)
             continue;
-        if (lane == NULL || weir__lane_fill(lane, ahead / 2 + 1) == 0)
+        if (lane == NULL
+            || (weir__lane_fill(lane, ahead / 2 + 1) == 0
+                && !weir__lane_refuses(lane, map->in.returned.first)))
             break;
     }
     give_out_suspects(map);

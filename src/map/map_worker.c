@@ -276,6 +276,10 @@ size_t weir__lane_fill(struct weir__lane *lane, size_t count)
 
     while (sent < count && map->end.status == 0 && weir__lane_has_room(lane)
            && weir__map_input_take(map, &record) == 1) {
+        if (weir__lane_refuses(lane, record)) {
+            weir__queue_put(&map->in.returned, record);
+            break;
+        }
         send(lane, record);
         sent++;
     }
@@ -289,7 +293,8 @@ void weir__lane_fill_alone(struct weir__lane *lane)
     struct weir_map *map = lane->map;
     struct weir__record *record;
 
-    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0 || lane->flight.count > 0)
+    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0 || lane->flight.count > 0
+        || (lane->keys != NULL && lane->ghosts > 0))
         return;
     if (map->lanes.has_answered || weir__map_input_take(map, &record) != 1)
         record = weir__queue_pop(&map->lanes.suspects);

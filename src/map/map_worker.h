@@ -163,6 +163,9 @@ struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t
 struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
                                     struct weir_error *error);
 
+/* Whether it must not have this record now: one with the same --key is in flight there.  NULL for
+ * none: no. */
+int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record);
 /* Sends it so many records at most, as its window allows; returns how many. */
 size_t weir__lane_fill(struct weir__lane *lane, size_t count);
 /* A suspect goes out alone: to a worker that has nothing else. */

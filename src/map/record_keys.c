@@ -67,30 +67,44 @@ struct weir__slice weir__key_of(const struct weir__record *record)
     return (struct weir__slice){record->bytes + record->key.at, record->key.length};
 }
 
-struct weir__record *weir__keys_take(struct weir__keys *keys, struct weir__slice value)
+/* Returns what points at the oldest record whose key is this value, or at NULL.  before: the one
+ * before it in its bucket. */
+static struct weir__record **find(const struct weir__keys *keys, struct weir__slice value,
+                                  uint64_t hash, struct weir__record **before)
 {
-    uint64_t hash = weir__json_hash(value.bytes, value.length, 0);
-    struct weir__key_bucket *bucket;
-    struct weir__record *before = NULL, *record;
+    struct weir__record **at = &bucket_of(keys, hash)->first;
 
-    if (keys->count == 0)
-        return NULL;
-    bucket = bucket_of(keys, hash);
-    for (record = bucket->first; record != NULL; before = record, record = record->key.alike) {
-        struct weir__slice key = weir__key_of(record);
+    for (*before = NULL; *at != NULL; *before = *at, at = &(*at)->key.alike) {
+        struct weir__slice key = weir__key_of(*at);
 
-        if (record->key.hash == hash
+        if ((*at)->key.hash == hash
             && weir__json_same(key.bytes, key.length, value.bytes, value.length))
             break;
     }
+    return at;
+}
+
+int weir__keys_have(const struct weir__keys *keys, const struct weir__record *record)
+{
+    struct weir__record *before;
+
+    return keys->count > 0 && *find(keys, weir__key_of(record), record->key.hash, &before) != NULL;
+}
+
+struct weir__record *weir__keys_take(struct weir__keys *keys, struct weir__slice value)
+{
+    uint64_t hash = weir__json_hash(value.bytes, value.length, 0);
+    struct weir__record *before, *record, **at;
+
+    if (keys->count == 0)
+        return NULL;
+    at = find(keys, value, hash, &before);
+    record = *at;
     if (record == NULL)
         return NULL;
-    if (before != NULL)
-        before->key.alike = record->key.alike;
-    else
-        bucket->first = record->key.alike;
-    if (bucket->last == record)
-        bucket->last = before;
+    *at = record->key.alike;
+    if (*at == NULL)
+        bucket_of(keys, hash)->last = before;
     keys->count--;
     return record;
 }

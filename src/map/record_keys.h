@@ -16,6 +16,9 @@ struct weir__keys {
 /* Errors: NOMEM. */
 int weir__keys_add(struct weir__keys *keys, struct weir__record *record);
 
+/* Whether there is a record with the same key as this one. */
+int weir__keys_have(const struct weir__keys *keys, const struct weir__record *record);
+
 /* Takes out the oldest record whose key is this value.  NULL: there is none. */
 struct weir__record *weir__keys_take(struct weir__keys *keys, struct weir__slice value);
 

@@ -8,7 +8,7 @@ weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
 seq 1000 | sed 's/.*/{"id":&,"a":&}/' >"$work/in"
 worker() { # worker NAME: its Python on stdin; each line is a record
-    { echo 'import json, os, sys'; cat; } >"$work/$1.py"
+    { echo 'import json, os, select, sys'; cat; } >"$work/$1.py"
 }
 worker left_out <<'END'
 for line in sys.stdin:
@@ -28,6 +28,22 @@ worker backwards <<'END'
 lines = sys.stdin.readlines()
 for line in reversed(lines):
     print(line, end="")
+END
+worker swaps <<'END' # answers the last record that it has first; two with one id may not meet
+has, rest, at_end = [], b"", False
+while not at_end:
+    select.select([0], [], [])
+    while len(has) < 8 and (part := os.read(0, 4096) if select.select([0], [], [], 0.05)[0] else None) is not None:
+        at_end = part == b""
+        *lines, rest = (rest + part).split(b"\n")
+        has += lines
+        if at_end:
+            break
+    ids = [json.loads(line)["id"] for line in has]
+    if len(set(ids)) < len(ids):
+        sys.exit(f"two at a time: {ids}")
+    while has:
+        os.write(1, has.pop() + b"\n")
 END
 worker twice <<'END'
 for line in sys.stdin:
@@ -96,7 +112,7 @@ of() {
 trusted() { cmp "$work/in" "$out"; }
 run() { echo "$PYTHON3 $work/$1.py"; }
 
-plan 30
+plan 33
 
 # --- Without a key ---
 
@@ -182,6 +198,17 @@ check "--key: a record without one is dead, and no worker sees it" eval '
     of "$work/odd" told 1 "d[\"answered\"] == 2 and d[\"dead\"] == 2" --key /id --dead-letter "$dead" -- cat && same 2 "$(grep -c "\"reason\":\"key\"" "$dead")"'
 check "--key: of two with one value the older is answered first" eval '
     printf "{\"id\":1,\"n\":1}\n{\"id\":1,\"n\":2}\n" >"$work/odd" && of "$work/odd" told 0 "d[\"answered\"] == 2" -j1 --key /id -- cat && cmp "$work/odd" "$out"'
+alike() { # ids come two to four times each, next to each other and not
+    seq 300 | sed 's/.*/{"id":&,"n":1}/; p; s/1}$/2}/' >"$work/alike" &&
+        "$PYTHON3" -c 'for n in range(200): print("{\"id\":%d,\"n\":%d}" % (n % 7 + 1, n))' >>"$work/alike" &&
+        of "$work/alike" told 0 'd["answered"] == 800 and d["crashes"] == 0' "$@" --key /id -- $(run swaps) &&
+        cmp "$work/alike" "$out"
+}
+check "--key: two records with one value are not at a worker together (-j1)" alike -j1
+check "--key: ... nor with several workers (-j3)" alike -j3
+check "--key: a worker that keeps its replies until its input ends gets equal records one by one" eval '
+    printf "{\"id\":1,\"n\":1}\n{\"id\":1,\"n\":2}\n{\"id\":1,\"n\":3}\n" >"$work/odd" &&
+    of "$work/odd" told 0 "d[\"answered\"] == 3" -j1 --key /id -- $(run backwards) && cmp "$work/odd" "$out"'
 many() { # a filter that keeps one of a thousand, of 200,000: bounded, and not slow
     seq 200000 | sed 's/.*/{"id":&}/' >"$work/many" &&
         of "$work/many" told 0 'd["dropped"] == 199800' -j2 --key /id --drop-missing -- grep '000}' &&
@@ -189,7 +216,7 @@ many() { # a filter that keeps one of a thousand, of 200,000: bounded, and not s
 }
 check "--drop-missing: a filter that keeps few" many
 refused() {
-    for words in '--key id' '--key /a~2' '--key /id --call f' '--key /id --check none' --drop-missing; do
+    for words in '--key id' '--key /a~2' '--key /id --call f' '--key /id --check none' '--key /id --drop-null' --drop-missing; do
         exits 2 "$weir" map $words -- cat </dev/null 2>"$err" && grep -q '^weir map: .*--key' "$err" || return 1
     done
     exits 2 "$weir" map --key '' -- cat </dev/null 2>"$err" && has "is empty" "$err" &&
