@@ -34,7 +34,13 @@ struct weir__map_end {
 };
 
 /* What is told once in a run, where it goes on. */
-enum weir__notice { WEIR__NOTICE_START, WEIR__NOTICE_STALL, WEIR__NOTICE_BUFFERS, WEIR__NOTICES };
+enum weir__notice {
+    WEIR__NOTICE_START,
+    WEIR__NOTICE_LATE_START,
+    WEIR__NOTICE_STALL,
+    WEIR__NOTICE_BUFFERS,
+    WEIR__NOTICES
+};
 
 /* Tells it, unless it was told before. */
 void weir__map_notice(struct weir_map *map, enum weir__notice which, const char *format, ...)

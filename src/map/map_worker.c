@@ -348,6 +348,11 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
     }
     if (now_ns - lane->started_ns >= lane->map->options.start_timeout_ms * 1000000) {
         lane->map->report.timeouts++;
+        weir__map_notice(lane->map, WEIR__NOTICE_LATE_START,
+                         "a worker (pid %ld) did not start within %g s: it is stopped, and another "
+                         "is started",
+                         (long)lane->worker.result.pid,
+                         (double)lane->map->options.start_timeout_ms / 1000);
         weir__lane_give_up_unheard(lane, "it did not start in time");
     }
     return 0;

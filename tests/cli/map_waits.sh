@@ -74,7 +74,7 @@ slots() {
     export SLOTS
 }
 
-plan 17
+plan 21
 
 # --- Input without end ---
 
@@ -95,6 +95,12 @@ term() { # a record first: its worker says that weir is at work
     wait
     same 143 $term_status
 }
+check "... or a fast worker that floods its stderr" eval \
+    'yes 1 | map 124 --timeout 500ms -j2 -- sh -c "yes >&2 & exec cat"'
+check "... or one that floods stderr and never replies" eval \
+    'seq 3 | map 124 --timeout 500ms -j2 -- sh -c "yes >&2 & exec cat >/dev/null"'
+check "... or one whose reply never ends" eval \
+    'seq 3 | map 124 --timeout 500ms -j1 --max-record 1G -- sh -c "tr \"\\0\" 1 </dev/zero"'
 check "SIGTERM ends it" term
 silent() {
     : >"$err"
@@ -131,6 +137,23 @@ none() {
         has "did not start in time" "$err"
 }
 check "launchers that all wait for ever are given up soon after the start timeout" none
+late() { # the first worker is busy all the time, and the second never starts
+    slots && : >"$SLOTS/1" &&
+        map 0 -j2 --start-timeout 500ms --grace 200ms --launcher "$work/one" --input "$work/some" -- "$work/slower" &&
+        cmp "$work/some" "$out" && has "did not start within 0.5 s" "$err"
+}
+seq 100 >"$work/some"
+program one <<'END' # only one at a time: another waits for ever
+#!/bin/sh
+exec 9<"$SLOTS/1"
+flock 9
+exec "$@"
+END
+program slower <<'END'
+#!/bin/sh
+while read -r line; do sleep 0.02; echo "$line"; done
+END
+check "a launcher that blocks while the others are busy is given up after the start timeout" late
 held() { # the third never gets a slot: others are done, and it is let go
     slots && : >"$SLOTS/1" && : >"$SLOTS/2" || return 1
     flock "$SLOTS/2" sh -c 'echo held; read -r _' <"$work/gate" >"$work/held" &
