@@ -24,7 +24,7 @@ wanted() {
     for page in weir weir-audit weir-call weir-map weir-pipe weir-probe weir-run weir-serve; do
         echo "$(dir mandir)/man1/$page.1"
     done
-    for page in README.md NEWS.md "$srcdir"/docs/*.md; do echo "$(dir docdir)/${page##*/}"; done
+    for page in README.md CHANGELOG.md "$srcdir"/docs/*.md; do echo "$(dir docdir)/${page##*/}"; done
     for schema in "$srcdir"/docs/schemas/*; do echo "$(dir docdir)/schemas/${schema##*/}"; done
     echo "$(dir bashcompletiondir)/weir"
     echo "$(dir zshcompletiondir)/_weir"
