@@ -153,7 +153,7 @@ libweir_schema_la_SOURCES = \
 	src/schema/tolerance.c src/schema/tolerance.h \
 	src/schema/version.c src/schema/version.h
 
-# weir probe.
+# What weir-probe does.
 libweir_probe_la_SOURCES = \
 	src/probe/activation.c src/probe/activation.h \
 	src/probe/child_env.c src/probe/child_env.h \
@@ -173,48 +173,55 @@ libweir_probe_la_SOURCES = \
 	src/probe/pythons.c \
 	src/probe/tool_report.c src/probe/tool_report.h
 
+# What the command lines of weir and weir-probe share.
+libweir_cli_la_SOURCES = \
+	src/cli/audit_common.c src/cli/audit_common.h \
+	src/cli/cli.h \
+	src/cli/document.c src/cli/document.h \
+	src/cli/files.c src/cli/files.h \
+	src/cli/help.c src/cli/help.h \
+	src/cli/init.c src/cli/init.h \
+	src/cli/options.c src/cli/options.h \
+	src/cli/opts_audit.h \
+	src/cli/opts_child.c \
+	src/cli/opts_common.c \
+	src/cli/opts_probe.c src/cli/opts_probe.h \
+	src/cli/opts_weir.c \
+	src/cli/output.c src/cli/output.h \
+	src/cli/say.c \
+	src/cli/signals.c src/cli/signals.h \
+	src/cli/startup.c src/cli/startup.h \
+	src/cli/suggest.c src/cli/suggest.h \
+	src/cli/terminal.c src/cli/terminal.h \
+	src/cli/values.c \
+	src/cli/watch.c src/cli/watch.h
+
 # The command.
 weir_SOURCES = \
 	src/cli/arguments.c src/cli/arguments.h \
-	src/cli/audit_common.c src/cli/audit_common.h \
 	src/cli/audit_files.c src/cli/audit_files.h \
 	src/cli/audit_show.c src/cli/audit_show.h \
 	src/cli/blocking.c src/cli/blocking.h \
-	src/cli/cli.h \
 	src/cli/cmd_audit.c \
 	src/cli/cmd_call.c \
 	src/cli/cmd_help.c \
 	src/cli/cmd_map.c \
 	src/cli/cmd_pipe.c \
-	src/cli/cmd_probe.c \
 	src/cli/cmd_run.c \
 	src/cli/cmd_serve.c \
 	src/cli/completion.c \
-	src/cli/document.c src/cli/document.h \
-	src/cli/files.c src/cli/files.h \
 	src/cli/hadoop.c src/cli/hadoop.h \
-	src/cli/help.c src/cli/help.h \
 	src/cli/inherited.c src/cli/inherited.h \
-	src/cli/init.c src/cli/init.h \
 	src/cli/main.c \
 	src/cli/man.c \
 	src/cli/notify.c src/cli/notify.h \
-	src/cli/options.c src/cli/options.h \
-	src/cli/opts_audit.c src/cli/opts_audit.h \
+	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \
-	src/cli/opts_child.c \
-	src/cli/opts_common.c \
 	src/cli/opts_map.c src/cli/opts_map.h \
 	src/cli/opts_pipe.c src/cli/opts_pipe.h \
-	src/cli/opts_probe.c src/cli/opts_probe.h \
 	src/cli/opts_run.c src/cli/opts_run.h \
 	src/cli/opts_serve.c src/cli/opts_serve.h \
-	src/cli/opts_weir.c \
-	src/cli/output.c src/cli/output.h \
 	src/cli/pool_leave.c src/cli/pool_leave.h \
-	src/cli/probe_compare.c src/cli/probe_compare.h \
-	src/cli/probe_contract.c src/cli/probe_contract.h \
-	src/cli/probe_table.c src/cli/probe_table.h \
 	src/cli/progress.c src/cli/progress.h \
 	src/cli/progress_json.c \
 	src/cli/progress_map.c src/cli/progress_map.h \
@@ -222,13 +229,14 @@ weir_SOURCES = \
 	src/cli/progress_tty.c \
 	src/cli/remote.h \
 	src/cli/remote_pool.c \
-	src/cli/remote_socket.c \
-	src/cli/say.c \
-	src/cli/signals.c src/cli/signals.h \
-	src/cli/suggest.c src/cli/suggest.h \
-	src/cli/terminal.c src/cli/terminal.h \
-	src/cli/values.c \
-	src/cli/watch.c src/cli/watch.h
+	src/cli/remote_socket.c
+
+# The program that weir probe executes.
+weir_probe_SOURCES = \
+	src/cli/probe_compare.c src/cli/probe_compare.h \
+	src/cli/probe_contract.c src/cli/probe_contract.h \
+	src/cli/probe_main.c \
+	src/cli/probe_table.c src/cli/probe_table.h
 
 # The spawner.
 weir_spawner_SOURCES = \

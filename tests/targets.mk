@@ -134,7 +134,6 @@ tests_fuzz_fuzz_pool_worker_SOURCES = tests/fuzz/fuzz_pool_worker.c $(fuzz_prete
 tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c $(fuzz_pretend)
 fuzz_ldadd = tests/libtests.la $(FUZZ_ENGINE)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c src/spawner/environment.c src/spawner/request.c
-tests_fuzz_fuzz_values_SOURCES = tests/fuzz/fuzz_values.c src/cli/values.c
 tests_fuzz_fuzz_audit_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_checkpoint_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_connection_LDADD = $(fuzz_ldadd)
@@ -158,7 +157,7 @@ tests_fuzz_fuzz_shell_words_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_spawner_client_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_spec_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_tool_LDADD = $(fuzz_ldadd)
-tests_fuzz_fuzz_values_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_values_LDADD = libweir-cli.la $(fuzz_ldadd)
 tests_fuzz_fuzz_version_LDADD = $(fuzz_ldadd)
 
 # Every fuzzer in turn, for so long each: make fuzz SECONDS=1800, or of these alone: FUZZ='spec peer'.

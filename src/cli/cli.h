@@ -49,7 +49,8 @@ struct cli_command {
     int starts_program;                /* it has the options of cli/opts_child.c */
     int audited;                       /* it has the options of cli/audit_common.h */
     int usage_status;                  /* what a bad command line exits with */
-    int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; NULL: weir-NAME,
+                                          a program of its own, is executed */
 };
 
 extern const struct cli_command cli_weir; /* the program as a whole */

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,10 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
-#include "cli/init.h"
 #include "cli/options.h"
-#include "cli/output.h"
+#include "cli/startup.h"
 #include "cli/suggest.h"
-#include "loop/loop.h"
+#include "proc/spawner_path.h"
 
 const struct cli_command *const cli_commands[] = {
     &cli_run, &cli_pipe, &cli_map, &cli_call, &cli_serve, &cli_probe, &cli_audit, &cli_help, NULL};
@@ -27,17 +25,6 @@ const struct cli_command *cli_find(const char *name)
         if (strcmp((*command)->name, name) == 0)
             return *command;
     return strcmp(name, "weir") == 0 ? &cli_weir : NULL;
-}
-
-/* Output that did not arrive is a failure, whatever else went well. */
-static int finish(const struct cli_command *command, int status)
-{
-    int failed = cli_flush();
-
-    if (failed == 0)
-        return status;
-    cli_say(command, "cannot write to standard output: %s", output_error(failed));
-    return output_status(failed, CLI_FAILED);
 }
 
 static int unknown_subcommand(const char *name)
@@ -55,14 +42,23 @@ static int unknown_subcommand(const char *name)
                          name, name);
 }
 
-/* A closed stdin, stdout or stderr would become the number of whatever is opened
- * next.  Each is filled with one that fails as a closed one would: /dev/null,
- * open the wrong way round. */
-static void fill_stdio(void)
+/* Runs a subcommand that is a program of its own in place of this one.  Returns the status to exit
+ * with when that fails. */
+static int execute(const struct cli_command *command, char **argv)
 {
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    const char *from;
+    struct weir_error error = {0};
+    char *path = weir__program_path(&weir__probe_program, NULL, &from, &error);
+
+    if (path != NULL) {
+        execv(path, argv);
+        cli_say(command, "cannot execute %s (%s): %s: install weir again, or set %s", path, from,
+                strerror(errno), weir__probe_program.variable);
+    } else {
+        cli_say(command, "%s", error.text);
+    }
+    free(path);
+    return CLI_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -77,7 +73,7 @@ static int run(int argc, char **argv)
     }
     status = cli_parse(&cli_weir, argc, argv, NULL, &parsed);
     if (status != CLI_GO_ON)
-        return finish(command, status);
+        return startup_finish(command, status);
     if (parsed.words.count == 0) {
         status = cli_bad_usage(command, "no subcommand was given");
     } else {
@@ -85,8 +81,10 @@ static int run(int argc, char **argv)
         if (command == NULL || command == &cli_weir)
             status = unknown_subcommand(parsed.words.items[0]);
         else
-            status =
-                finish(command, command->run((int)parsed.words.count, (char **)parsed.words.items));
+            status = startup_finish(
+                command, command->run != NULL
+                             ? command->run((int)parsed.words.count, (char **)parsed.words.items)
+                             : execute(command, (char **)parsed.words.items));
     }
     cli_parsed_clear(&parsed);
     return status;
@@ -94,9 +92,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    weir__loop_reserve_memory();
-    fill_stdio();
-    init_if_first();
-    output_open();
+    startup();
     return run(argc, argv);
 }

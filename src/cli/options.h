@@ -54,7 +54,7 @@ extern const size_t cli_common_count;
 extern const struct cli_option cli_child_options[];
 extern const size_t cli_child_count;
 
-/* --audit and so on, of the subcommands that are audited: opts_audit.c. */
+/* --audit and so on, of the subcommands that are audited: opts_common.c. */
 extern const struct cli_option cli_audit_options[];
 extern const size_t cli_audit_count;
 

@@ -1,55 +1,15 @@
-/* What people are told about weir audit, and about the option --audit. */
+/* What people are told about weir audit. */
 #include "config.h"
 
 #include "cli/opts_audit.h"
 
-#define AT(member)     offsetof(struct audit_values, member)
-#define SHARED(member) offsetof(struct cli_audit_values, member)
+#define AT(member) offsetof(struct audit_values, member)
 
-/* In the order of enum audit_fsync. */
-static const char *const fsync_words[] = {"always", "never", NULL};
-
-static const char record[] = "A record of it";
 static const char verifying[] = "With verify";
 static const char showing[] = "With show";
 
 /* A row's fields stand as they are read. */
 /* clang-format off */
-const struct cli_option cli_audit_options[] = {
-    [AUDIT_FILE] = {
-        .name = "audit", .kind = CLI_FILE, .offset = SHARED(file), .metavar = "FILE",
-        .group = record,
-        .help = "append a record before it starts and one when it has ended",
-        .more = "Or WEIR_AUDIT in the environment. Each record says who did what, where and what "
-                "came of it, and holds the hash of the one before; under the key in the file that "
-                "WEIR_AUDIT_KEY_FILE names, where there is one. What cannot be recorded is not "
-                "started: 125. See weir-audit(1).",
-    },
-    [AUDIT_FSYNC] = {
-        .name = "audit-fsync", .kind = CLI_CHOICE, .offset = SHARED(fsync), .metavar = "WHEN",
-        .choices = fsync_words,
-        .group = record,
-        .help = "wait for the disk: always (default) or never",
-        .more = "Or WEIR_AUDIT_FSYNC. With `never` a record survives all but a crash of the whole "
-                "machine.",
-    },
-    [AUDIT_MAX_SIZE] = {
-        .name = "audit-max-size", .kind = CLI_SIZE, .offset = SHARED(max_size), .metavar = "SIZE",
-        .group = record,
-        .help = "rename the log to FILE.000001 and so on before it gets larger",
-        .more = "Or WEIR_AUDIT_MAX_SIZE. The chain goes on in the new file. Without it the log "
-                "grows.",
-    },
-    [AUDIT_SYSLOG] = {
-        .name = "audit-syslog", .kind = CLI_FILE, .offset = SHARED(syslog), .metavar = "SOCKET",
-        .group = record,
-        .help = "send each record to the system's log too, such as /dev/log",
-        .more = "Or WEIR_AUDIT_SYSLOG. As RFC 5424 has it, facility 13, with seq and hash as "
-                "structured data.",
-    },
-};
-const size_t cli_audit_count = AUDIT_SHARED_COUNT;
-
 const struct cli_option audit_options[AUDIT_OPTION_COUNT] = {
     [AUDIT_KEY_FILE] = {
         .name = "key-file", .kind = CLI_FILE, .offset = AT(key_file), .metavar = "FILE|none",

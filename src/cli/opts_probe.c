@@ -140,5 +140,4 @@ const struct cli_command cli_probe = {
     .words = CLI_WORDS_MIX,
     .usage_status = CLI_USAGE,
     .audited = 1,
-    .run = cmd_probe,
 };

@@ -30,7 +30,4 @@ enum probe_option {
 
 extern const struct cli_option probe_options[PROBE_OPTION_COUNT];
 
-/* cmd_probe.c: does what they ask for. */
-int cmd_probe(int argc, char **argv);
-
 #endif

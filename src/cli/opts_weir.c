@@ -27,9 +27,9 @@ const struct cli_command cli_weir = {
             "1024). `--` ends the options. In documents that people write, times are seconds and "
             "their keys end in `_s`; in those that `weir` writes, milliseconds and `_ms`. Memory "
             "in use is told in KiB, by keys that end in `_kb`, all other sizes in bytes.",
-            "The helper program weir-spawner is looked for beside `weir`, at ../libexec/weir/ from "
-            "there, and where it was installed. The environment variable WEIR_SPAWNER, when set, "
-            "names it instead. NO_COLOR, when set, keeps colours off the terminal.",
+            "The helper programs weir-spawner and weir-probe are looked for beside `weir`, at "
+            "../libexec/weir/ from there, and where they were installed. The environment variables "
+            "WEIR_SPAWNER and WEIR_PROBE, when set, name them instead. NO_COLOR, when set, keeps colours off the terminal.",
             NULL,
         },
     .examples =

@@ -137,7 +137,7 @@ int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int
 {
     link->stays_child = stays_child;
     link->weir = weir;
-    link->path = weir__spawner_path(path, &link->from, error);
+    link->path = weir__program_path(&weir__spawner_program, path, &link->from, error);
     if (link->path == NULL)
         return WEIR_ERR_NOMEM;
     if (start_spawner(link, error) < 0) {

@@ -16,14 +16,14 @@
 #include "base/error.h"
 #include "base/procfs.h"
 
+const struct weir__program weir__spawner_program = {"weir-spawner", "WEIR_SPAWNER",
+                                                    "from WEIR_SPAWNER", WEIR_SPAWNER_PATH};
+const struct weir__program weir__probe_program = {"weir-probe", "WEIR_PROBE", "from WEIR_PROBE",
+                                                  WEIR_PROBE_PATH};
+
 /* From the folder of the program or library.  Programs that libtool has not yet installed are
  * in .libs; a library may be in lib/, or in lib/ARCHITECTURE/. */
-static const char *const places[] = {
-    "weir-spawner",
-    "../libexec/weir/weir-spawner",
-    "../weir-spawner",
-    "../../libexec/weir/weir-spawner",
-};
+static const char *const places[] = {"", "../libexec/weir/", "../", "../../libexec/weir/"};
 
 static int is_trusted(void)
 {
@@ -39,7 +39,7 @@ static int is_program(const char *path)
     return access(path, X_OK) == 0;
 }
 
-/* In a folder that others may write to, somebody else's file is no spawner of ours. */
+/* In a folder that others may write to, a file of another user is not our program. */
 static int is_of(const char *path, const char *ours)
 {
     struct stat program, own;
@@ -89,36 +89,38 @@ static int find_ourselves(char path[PATH_MAX])
     return search(ours.dli_fname, path);
 }
 
-static char *find_beside(void)
+static char *find_beside(const char *name)
 {
     char ours[PATH_MAX], path[2 * PATH_MAX];
 
     if (find_ourselves(ours) < 0 || strrchr(ours, '/') == NULL)
         return NULL;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        snprintf(path, sizeof path, "%.*s/%s", (int)(strrchr(ours, '/') - ours), ours, places[i]);
+        snprintf(path, sizeof path, "%.*s/%s%s", (int)(strrchr(ours, '/') - ours), ours, places[i],
+                 name);
         if (is_of(path, ours))
             return realpath(path, NULL);
     }
     return NULL;
 }
 
-char *weir__spawner_path(const char *given, const char **from, struct weir_error *error)
+char *weir__program_path(const struct weir__program *program, const char *given, const char **from,
+                         struct weir_error *error)
 {
     const char *path = given;
     char *copy = NULL;
 
     *from = "as the host says";
     if (path == NULL && is_trusted()) {
-        path = getenv("WEIR_SPAWNER");
-        *from = "from WEIR_SPAWNER";
+        path = getenv(program->variable);
+        *from = program->from_variable;
         if (path == NULL || *path == '\0') {
-            copy = find_beside();
+            copy = find_beside(program->name);
             *from = "beside the program or library";
         }
     }
     if (copy == NULL && (path == NULL || *path == '\0')) {
-        path = WEIR_SPAWNER_PATH;
+        path = program->installed;
         *from = "where it is installed";
     }
     if (copy == NULL)

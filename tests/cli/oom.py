@@ -147,6 +147,14 @@ def in_both(trial):
     fail_each(trial, "weir-spawner")
 
 
+def in_weir_until_it_executes_another(trial, count):
+    """As fail_each() for the program that cannot count: it never exits."""
+    environment = dict(os.environ, LD_PRELOAD=FAILER, OOM_IN="weir", OOM_AT="999999999")
+    wanted = trial.shape(*trial.run(environment)[:2])
+    for number in range(1, count + 1):
+        judge(trial, wanted, *trial.run(dict(environment, OOM_AT=str(number))))
+
+
 def an_allocation_fails_in_run(directory):
     in_both(Trial(os.path.join(directory, "d"), "run", "--env", "FIRST=first variable of some length", "--", "/bin/sh",
                   "-c", 'echo "$FIRST $@"; cat', "sh", *WORDS, given=b"some input\n"))
@@ -208,8 +216,11 @@ class Probe(Documents):
 
 
 def an_allocation_fails_in_probe(directory):
-    in_both(Probe(os.path.join(directory, "d"), "probe", "--json", "--detector", "frob.json", "--only", "frob",
-                  "--contract", "contract.json"))
+    trial = Probe(os.path.join(directory, "d"), "probe", "--json", "--detector", "frob.json", "--only", "frob",
+                  "--contract", "contract.json")
+    in_weir_until_it_executes_another(trial, 16)
+    fail_each(trial, "weir-probe")
+    fail_each(trial, "weir-spawner")
 
 
 class Logged(Trial):

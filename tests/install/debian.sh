@@ -41,7 +41,7 @@ holds() {
 }
 
 is_split() {
-    holds weir /usr/bin/weir /usr/libexec/weir/weir-spawner /usr/share/man/man1/weir-run.1.gz \
+    holds weir /usr/bin/weir /usr/libexec/weir/weir-probe /usr/libexec/weir/weir-spawner /usr/share/man/man1/weir-run.1.gz \
         /usr/share/bash-completion/completions/weir /usr/share/zsh/vendor-completions/_weir &&
         holds libweir0 "/usr/lib/$triplet/libweir.so.0" &&
         holds libweir-dev "/usr/lib/$triplet/libweir.so" "/usr/lib/$triplet/pkgconfig/weir.pc" \

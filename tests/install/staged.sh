@@ -20,7 +20,7 @@ wanted() {
     static=$(sed -n '/^build_old_libs=/{s/.*=yes/a/p;q;}' "$builddir/libtool")
     for end in la so so.0 so.0.0.0 $static; do echo "$(dir libdir)/libweir.$end"; done
     echo "$(dir libdir)/pkgconfig/weir.pc"
-    echo "$(dir libexecdir)/weir/weir-spawner"
+    for program in weir-probe weir-spawner; do echo "$(dir libexecdir)/weir/$program"; done
     for page in weir weir-audit weir-call weir-map weir-pipe weir-probe weir-run weir-serve; do
         echo "$(dir mandir)/man1/$page.1"
     done

@@ -1,4 +1,4 @@
-/* weir probe - look for tools and report. */
+/* weir-probe, the program behind "weir probe": looks for tools and reports. */
 #include "config.h"
 
 #include <errno.h>
@@ -18,11 +18,14 @@
 #include "cli/probe_compare.h"
 #include "cli/probe_contract.h"
 #include "cli/probe_table.h"
+#include "cli/startup.h"
 #include "cli/watch.h"
 #include "probe/probe.h"
 #include "proc/result.h"
 
 extern char **environ;
+
+const struct cli_command *const cli_commands[] = {&cli_probe, NULL};
 
 enum { DOCUMENTS_MS = 60000 }; /* for reading all of them, where no --timeout is given */
 
@@ -326,7 +329,7 @@ static int check_files(const struct probe_cmd *cmd)
     return files_status(&cli_probe, &error);
 }
 
-int cmd_probe(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct probe_cmd cmd = {.values = {.timeout_ms = WEIR__PROBE_TIMEOUT_MS}};
     int status = cli_parse(&cli_probe, argc, argv, &cmd.values, &cmd.parsed);
@@ -364,4 +367,14 @@ int cmd_probe(int argc, char **argv)
     free(cmd.values.detectors.items);
     cli_parsed_clear(&cmd.parsed);
     return status;
+}
+
+int main(int argc, char **argv)
+{
+    static char name[] = "probe";
+
+    startup();
+    if (argc > 0)
+        argv[0] = name; /* as help and audit log say it */
+    return startup_finish(&cli_probe, run(argc, argv));
 }
