@@ -166,11 +166,10 @@ libweir_probe_la_SOURCES = \
 	src/probe/detectors.c \
 	src/probe/environment.c src/probe/environment.h \
 	src/probe/fingerprint.c \
-	src/probe/host.c \
+	src/probe/json_values.c src/probe/json_values.h \
 	src/probe/output_parsers.c \
 	src/probe/path_search.c src/probe/path_search.h \
 	src/probe/probe.c src/probe/probe.h \
-	src/probe/pythons.c \
 	src/probe/tool_report.c src/probe/tool_report.h
 
 # What the command lines of weir and weir-probe share.

@@ -12,7 +12,7 @@
 #include "base/json_tree.h"
 #include "probe/environment.h"
 #include "probe/tool_report.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 /* Both print their environment as env -0 does, behind a line of their own: a banner of
  * sitecustomize.py may stand before it. */
@@ -157,9 +157,9 @@ json_t *weir__children_json(const struct weir__children *children)
         weir__tree_set(&one, "path",
                        list->winner == WEIR__NO_CANDIDATE
                            ? json_null()
-                           : weir__json_text(list->items[list->winner].path));
+                           : weir__text_value(list->items[list->winner].path));
         weir__tree_set(&one, "problem",
-                       child->problem[0] != '\0' ? weir__json_text(child->problem) : json_null());
+                       child->problem[0] != '\0' ? weir__text_value(child->problem) : json_null());
         weir__tree_set(&one, "environment",
                        json_incref(child->sees != NULL ? child->sees : json_null()));
         weir__tree_set(&one, "changed",

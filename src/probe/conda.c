@@ -14,7 +14,7 @@
 #include "base/json_tree.h"
 #include "probe/detector.h"
 #include "probe/environment.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 enum { MOST_ENVIRONMENTS = 256, MOST_PACKAGES = 20000, LIST_SIZE = 64 * 1024 };
 
@@ -52,7 +52,7 @@ static int add(struct found *found, const char *prefix, size_t length)
         return 1;
     found->seen[count].device = status.st_dev;
     found->seen[count].inode = status.st_ino;
-    weir__tree_append(&found->prefixes, weir__json_textn(prefix, length));
+    weir__tree_append(&found->prefixes, weir__textn_value(prefix, length));
     return 1;
 }
 
@@ -155,9 +155,9 @@ static json_t *package_of(const char *file)
         ends[i] = at;
         length = at - 1;
     }
-    return json_pack("{s:o,s:o,s:o}", "name", weir__json_textn(file, length), "version",
-                     weir__json_textn(file + ends[1], ends[0] - 1 - ends[1]), "build_string",
-                     weir__json_textn(file + ends[0], (size_t)(end - file) - ends[0]));
+    return json_pack("{s:o,s:o,s:o}", "name", weir__textn_value(file, length), "version",
+                     weir__textn_value(file + ends[1], ends[0] - 1 - ends[1]), "build_string",
+                     weir__textn_value(file + ends[0], (size_t)(end - file) - ends[0]));
 }
 
 static json_t *packages_of(const char *prefix)
@@ -196,7 +196,7 @@ json_t *weir__conda_without_program(char *const *environment)
 
         weir__tree_set(&facts, "active_prefix", json_string(active));
         weir__tree_set(&facts, "active_name",
-                       name != NULL && *name != '\0'      ? weir__json_text(name)
+                       name != NULL && *name != '\0'      ? weir__text_value(name)
                        : strstr(active, "/envs/") == NULL ? json_string("base")
                                                           : json_string(base + 1));
         weir__tree_set(&facts, "packages", packages_of(active));

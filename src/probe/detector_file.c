@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/text.h>
+
 #include "base/error.h"
 #include "base/json_parse.h"
 #include "base/printable.h"
 #include "base/units.h"
 #include "probe/detector.h"
 #include "schema/named_groups.h"
-#include "text/json_positions.h"
 
 /* A detector and all that it borrows from. */
 struct outside {
@@ -24,29 +25,26 @@ struct outside {
 /* A text under examination. */
 struct reader {
     const char *text, *file;
-    struct weir__positions positions;
+    size_t length;
     struct weir_error *error;
 };
 
-static int refuse(const struct reader *reader, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Tells what is wrong with the value at pointer.  Returns SPEC. */
-static int refuse(const struct reader *reader, const char *pointer, const char *format, ...)
+/* Reports what is wrong with the value at pointer.  Returns SPEC. */
+static int __attribute__((format(printf, 3, 4)))
+refuse(const struct reader *reader, const char *pointer, const char *format, ...)
 {
-    size_t node = weir__positions_find(&reader->positions, pointer);
-    const struct weir__position *at = weir__positions_node(&reader->positions, node);
-    struct weir__place place = {0, 1, 1};
+    size_t line = 1, column = 1;
     char what[300];
     va_list args;
 
     va_start(args, format);
     weir__sentence_list(what, sizeof what, format, args);
     va_end(args);
-    if (at != NULL)
-        weir__place_move(&place, reader->text, at->value_at);
-    return weir__fail(reader->error, WEIR_ERR_SPEC, 0, "%.120s:%zu:%zu: %s%s%s", reader->file,
-                      place.line, place.column, pointer, *pointer != '\0' ? ": " : "", what);
+    if (weir_json_place(reader->text, reader->length, pointer, &line, &column, NULL)
+        == WEIR_ERR_NOMEM)
+        return weir__fail(reader->error, WEIR_ERR_NOMEM, 0, "no memory for a detector");
+    return weir__fail(reader->error, WEIR_ERR_SPEC, 0, "%.120s:%zu:%zu: %s%s%s", reader->file, line,
+                      column, pointer, *pointer != '\0' ? ": " : "", what);
 }
 
 /* --- The keys ------------------------------------------------------------------- */
@@ -276,7 +274,7 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
                                             struct weir_error *error)
 {
     struct outside *outside = calloc(1, sizeof *outside);
-    struct reader reader = {.text = text, .file = file, .error = error};
+    struct reader reader = {.text = text, .length = length, .file = file, .error = error};
     json_error_t where;
     int status;
 
@@ -296,10 +294,7 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
     }
     outside->row.outside = outside->document;
     outside->row.runs[0].label = "run";
-    status = weir__positions_read(&reader.positions, text, length, error);
-    if (status == 0)
-        status = read_document(&reader, outside);
-    weir__positions_clear(&reader.positions);
+    status = read_document(&reader, outside);
     outside->row.runs[0].read = outside->row.groups != NULL ? read_by_pattern
                                 : outside->row.runs[0].prints != WEIR__PRINTS_TEXT
                                     ? read_by_pointers

@@ -9,7 +9,7 @@
 #include "base/json_tree.h"
 #include "base/redact.h"
 #include "base/process_tree.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 /* A "*" at the end stands for anything. */
 static const char *const watched[] = {
@@ -152,8 +152,8 @@ json_t *weir__masked(const char *name, const char *value)
         goto done;
     if (weir__buffer_add(&word, value, strlen(value) + 1, NULL) == 0
         && weir__mask_add(&masked, word.bytes, NULL, NULL) == 0 && masked.length >= prefix)
-        text = weir__json_textn(masked.length > prefix ? masked.bytes + prefix : "",
-                                masked.length - prefix);
+        text = weir__textn_value(masked.length > prefix ? masked.bytes + prefix : "",
+                                 masked.length - prefix);
 done:
     weir__buffer_clear(&word);
     weir__buffer_clear(&masked);
@@ -209,7 +209,7 @@ static void add_change(json_t **changes, const char *name, const char *before, c
 {
     json_t *change = json_object();
 
-    weir__tree_set(&change, "name", weir__json_text(name));
+    weir__tree_set(&change, "name", weir__text_value(name));
     weir__tree_set(&change, "before", before != NULL ? weir__masked(name, before) : json_null());
     weir__tree_set(&change, "after", after != NULL ? weir__masked(name, after) : json_null());
     weir__tree_append(changes, change);

@@ -13,6 +13,7 @@
 #include "base/json_canonical.h"
 #include "base/digest.h"
 #include "base/json_tree.h"
+#include "probe/json_values.h"
 #include "probe/probe.h"
 
 /* A path in the home directory is the same path in another's. */
@@ -104,4 +105,37 @@ int weir__probe_sign(json_t *report)
     weir__sha256(text, length, hex);
     free(text);
     return json_object_set_new(report, "fingerprint", json_sprintf("sha256:%s", hex));
+}
+
+/* --- The distribution, by os-release(5) ---------------------------------------- */
+
+/* The value in a line NAME=VALUE, without its quotes. */
+static json_t *value_of(const char *line)
+{
+    const char *value = strchr(line, '=') + 1;
+
+    if (*value == '"' || *value == '\'')
+        value++;
+    return weir__textn_value(value, strcspn(value, "\"'\r\n"));
+}
+
+json_t *weir__os_release(void)
+{
+    static const char *const names[][2] = {{"ID", "id"}, {"VERSION_ID", "version"}};
+    json_t *object = json_pack("{s:n,s:n}", "id", "version");
+    FILE *file = fopen("/etc/os-release", "re");
+    char line[1024];
+
+    if (file == NULL)
+        file = fopen("/usr/lib/os-release", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            size_t length = strlen(names[i][0]);
+
+            if (strncmp(line, names[i][0], length) == 0 && line[length] == '=')
+                weir__tree_set(&object, names[i][1], value_of(line));
+        }
+    if (file != NULL)
+        fclose(file);
+    return object;
 }

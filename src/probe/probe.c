@@ -2,6 +2,7 @@
 
 #include "probe/probe.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,7 @@
 #include "probe/child_env.h"
 #include "probe/environment.h"
 #include "probe/tool_report.h"
-#include "proc/context.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 /* What a run may print: more is read and not kept.  A list of conda's packages is about
  * 1 MiB; the file of a virtual machine is no answer. */
@@ -73,7 +73,7 @@ static void leave(struct weir__probe *probe)
     if (--probe->running > 0)
         return;
     probe->ended_ns = weir__clock_ns();
-    weir__context_done(probe->weir, &probe->over);
+    probe->over = 1;
     if (probe->done != NULL)
         probe->done(probe->context);
 }
@@ -296,10 +296,8 @@ static void go_on(struct weir__probe *probe)
             start_child(probe, &probe->children.list[i]);
 }
 
-static void begin(void *data)
+static void begin(struct weir__probe *probe)
 {
-    struct weir__probe *probe = data;
-
     if (probe->options.activate != NULL) {
         const char *const argv[] = {"sh", "-c", probe->activation.script, NULL};
 
@@ -337,42 +335,35 @@ struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_opt
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a probe");
         return NULL;
     }
-    weir__context_do_then_wait(weir, begin, probe);
+    begin(probe);
     return probe;
 }
 
-static void cancel(void *data)
+void weir__probe_cancel(struct weir__probe *probe)
 {
-    struct weir__probe *probe = data;
-
     probe->cancelled = 1;
     for (struct task *task = probe->tasks; task != NULL; task = task->next)
         weir_run_cancel(task->handle);
 }
 
-void weir__probe_cancel(struct weir__probe *probe)
-{
-    weir__context_do(probe->weir, cancel, probe);
-}
-
 int weir__probe_wait(struct weir__probe *probe, struct weir_error *error)
 {
-    return weir__context_wait(probe->weir, &probe->over, error);
-}
+    struct pollfd wake = {.fd = weir_fd(probe->weir), .events = POLLIN};
+    int status = 0;
 
-static void drop_tasks(void *data)
-{
-    struct weir__probe *probe = data;
-
-    while (probe->tasks != NULL)
-        task_free(probe->tasks);
+    while (status == 0 && !probe->over) {
+        poll(&wake, 1, weir_timeout_ms(probe->weir));
+        status = weir_dispatch(probe->weir, error);
+    }
+    return status;
 }
 
 void weir__probe_free(struct weir__probe *probe)
 {
     if (probe == NULL)
         return;
-    weir__context_do(probe->weir, drop_tasks, probe);
+    while (probe->tasks != NULL)
+        task_free(probe->tasks);
     for (size_t i = 0; probe->tools != NULL && i < probe->options.count; i++)
         weir__tool_clear(&probe->tools[i]);
     free(probe->tools);
@@ -390,10 +381,11 @@ static json_t *host_json(const struct weir__probe *probe)
 
     if (uname(&names) < 0)
         return json_object();
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "name", weir__json_text(names.nodename), "system",
-                     weir__json_text(names.sysname), "release", weir__json_text(names.release),
-                     "machine", weir__json_text(names.machine), "os", weir__os_release(), "home",
-                     home != NULL ? weir__json_text(home) : json_null());
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "name", weir__text_value(names.nodename),
+                     "system", weir__text_value(names.sysname), "release",
+                     weir__text_value(names.release), "machine", weir__text_value(names.machine),
+                     "os", weir__os_release(), "home",
+                     home != NULL ? weir__text_value(home) : json_null());
 }
 
 static json_t *tools_json(const struct weir__probe *probe)
@@ -412,7 +404,7 @@ json_t *weir__probe_report(const struct weir__probe *probe)
     json_t *report, *activation;
     char started_at[WEIR__TIME_SIZE];
 
-    if (!weir__context_is_done(probe->weir, &probe->over) || probe->no_memory)
+    if (!probe->over || probe->no_memory)
         return NULL;
     weir__clock_format(probe->started_wall_ns, started_at);
     activation = probe->options.activate != NULL

@@ -3,6 +3,8 @@
  *   activation -> candidates -> all runs of all detectors -> over
  *   (if asked)    on the PATH   each with its own timeout
  *
+ * All of it belongs to the thread that dispatches the context.
+ *
  * A detector that hangs, floods or dies is a finding like any other: no other one
  * waits for it longer than its timeout, and none is spoilt by it.
  */
@@ -41,7 +43,7 @@ struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_opt
 /* Stops what still runs; then it is over as ever, and its findings say so. */
 void weir__probe_cancel(struct weir__probe *probe);
 
-/* Waits until it is over.  Errors: BUSY, SYSTEM. */
+/* Waits until it is over.  Errors: SYSTEM. */
 int weir__probe_wait(struct weir__probe *probe, struct weir_error *error);
 
 /* The document of docs/schemas/probe-report.schema.json.  A new reference; NULL while

@@ -15,8 +15,7 @@
 #include "base/signal_names.h"
 #include "base/printable.h"
 #include "probe/environment.h"
-#include "proc/result.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 enum { OUTPUT_SHOWN = 2048, ARGUMENT_SHOWN = 60 };
 
@@ -81,7 +80,7 @@ static json_t *shown(const struct weir_output *output, int tail)
 
 json_t *weir__tool_run(const char *label, const struct weir_result *result)
 {
-    json_t *object = json_pack("{s:s}", "run", label), *fields = weir__result_fields(result);
+    json_t *object = json_pack("{s:s}", "run", label), *fields = weir__result_value(result);
     const json_t *argv = json_object_get(fields, "argv"), *argument;
     json_t *shown_argv = json_array();
     size_t i;
@@ -99,7 +98,7 @@ json_t *weir__tool_run(const char *label, const struct weir_result *result)
                  (int)strcspn(text, "\n") < ARGUMENT_SHOWN ? (int)strcspn(text, "\n")
                                                            : ARGUMENT_SHOWN,
                  text);
-        weir__tree_append(&shown_argv, weir__json_text(cut));
+        weir__tree_append(&shown_argv, weir__text_value(cut));
     }
     weir__tree_update(&object, fields);
     weir__tree_set(&object, "argv", shown_argv);
@@ -199,7 +198,7 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
 {
     const struct weir__candidates *list = &tool->candidates;
     json_t *path =
-        candidate < list->count ? weir__json_text(list->items[candidate].path) : json_null();
+        candidate < list->count ? weir__text_value(list->items[candidate].path) : json_null();
     char text[900];
     va_list args;
 
@@ -208,7 +207,7 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
     va_end(args);
     weir__tree_append(&tool->problems, json_pack("{s:o,s:o,s:o}", "path", path, "run",
                                                  label != NULL ? json_string(label) : json_null(),
-                                                 "text", weir__json_text(text)));
+                                                 "text", weir__text_value(text)));
     if (candidate == list->winner || list->winner == WEIR__NO_CANDIDATE)
         tool->failed = 1;
 }
@@ -357,7 +356,7 @@ void weir__tool_take_real(struct weir__tool *tool, size_t index, size_t position
 
 static json_t *text_or_null(const char *text)
 {
-    return text != NULL && *text != '\0' ? weir__json_text(text) : json_null();
+    return text != NULL && *text != '\0' ? weir__text_value(text) : json_null();
 }
 
 /* A Python says itself what is behind its shim. */
@@ -416,7 +415,7 @@ static json_t *reason(const struct weir__tool *tool)
              over, strcmp(winner->name, preferred) == 0 ? "" : "; there is no ",
              strcmp(winner->name, preferred) == 0 ? "" : preferred,
              winner->shim != NULL ? "; a shim, which chooses by its own rules" : "");
-    return weir__json_text(text);
+    return weir__text_value(text);
 }
 
 static int any_on_path(const struct weir__candidates *list)

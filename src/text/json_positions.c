@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/text.h>
+
 #include "base/error.h"
 #include "base/json_parse.h"
 
@@ -297,4 +299,27 @@ void weir__place_move(struct weir__place *place, const char *text, size_t offset
             place->column++;
         }
     }
+}
+
+int weir_json_place(const char *text, size_t length, const char *pointer, size_t *line,
+                    size_t *column, struct weir_error *error)
+{
+    struct weir__positions positions = {0};
+    int status = weir__positions_read(&positions, text, length, error);
+    const struct weir__position *at;
+    struct weir__place place = {0, 1, 1};
+
+    if (status < 0)
+        return status;
+    at = weir__positions_node(&positions, weir__positions_find(&positions, pointer));
+    if (at != NULL) {
+        weir__place_move(&place, text, at->value_at);
+        *line = place.line;
+        *column = place.column;
+    } else {
+        status =
+            weir__fail(error, WEIR_ERR_INVALID, 0, "the document has no value at %.200s", pointer);
+    }
+    weir__positions_clear(&positions);
+    return status;
 }

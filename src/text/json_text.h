@@ -1,4 +1,4 @@
-/* text/json_text.h - text that programs wrote, and the JSON in it. */
+/* text/json_text.h - JSON strings of text that programs wrote. */
 #ifndef WEIR_TEXT_JSON_TEXT_H
 #define WEIR_TEXT_JSON_TEXT_H
 
@@ -16,10 +16,5 @@ json_t *weir__json_textn(const char *bytes, size_t length);
 /* Writes such a string. */
 void weir__json_write_textn(struct weir__json_writer *json, const char *key, const char *bytes,
                             size_t length);
-
-/* Finds the last JSON object or array that begins at the beginning of a line, ends
- * at the end of one and is of the type asked for: tools talk before and after it.
- * A new reference, or NULL when there is none.  Linear in length. */
-json_t *weir__json_find(const char *text, size_t length, json_type type);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "fuzz/replay.h"
 #include "probe/detector.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 #include "base/utf8.h"
 
 static void read_with(const struct weir__detector *detector, const char *text, size_t length)

@@ -11,7 +11,7 @@
 #include "probe/probe.h"
 #include "support/harness.h"
 #include "support/running.h"
-#include "text/json_text.h"
+#include "probe/json_values.h"
 
 /* --- JSON among other text ---------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/text.h>
+
 #include "pipeline/pipeline.h"
 #include "text/json_positions.h"
 #include "support/harness.h"
@@ -588,6 +590,7 @@ static void too_many_stages_are_one_fault(void)
 static void expect_place(const char *text, const char *pointer, size_t line, size_t column)
 {
     struct weir__positions positions;
+    size_t found[2] = {0, 0};
     struct weir__place place = {0, 1, 1};
     size_t node;
 
@@ -604,6 +607,9 @@ static void expect_place(const char *text, const char *pointer, size_t line, siz
         free(back);
     }
     weir__positions_clear(&positions);
+    CU_ASSERT_EQUAL(weir_json_place(text, strlen(text), pointer, &found[0], &found[1], NULL), 0);
+    CU_ASSERT_EQUAL(found[0], line);
+    CU_ASSERT_EQUAL(found[1], column);
 }
 
 static void pointers_lead_to_values(void)
@@ -631,12 +637,16 @@ static void pointers_to_nothing_lead_nowhere(void)
     static const char *const pointers[] = {"/b", "/bcd", "/a/2", "/a/0/0",
                                            "a",  "/a/",  "/",    "/a/00"};
     struct weir__positions positions;
+    size_t line, column;
 
     CU_ASSERT_EQUAL(weir__positions_read(&positions, text, strlen(text), NULL), 0);
     for (size_t i = 0; i < sizeof pointers / sizeof pointers[0]; i++)
         CU_ASSERT_EQUAL(weir__positions_find(&positions, pointers[i]), WEIR__NOWHERE);
     weir__positions_clear(&positions);
     CU_ASSERT_EQUAL(weir__positions_find(&positions, ""), WEIR__NOWHERE);
+    for (size_t i = 0; i < sizeof pointers / sizeof pointers[0]; i++)
+        CU_ASSERT_EQUAL(weir_json_place(text, strlen(text), pointers[i], &line, &column, NULL),
+                        WEIR_ERR_INVALID);
 }
 
 static void positions_of_deep_and_broken_texts_do_no_harm(void)
