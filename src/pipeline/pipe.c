@@ -91,7 +91,7 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     }
     if (pipe->plain_count == 0) { /* maps alone: each worker is a job of its own */
         pipe->job_over = 1;
-        weir__pipe_hear(pipe);
+        weir__pipe_begin_events(pipe);
         return 0;
     }
     pipe->job.ops = &weir__pipe_job_ops;

@@ -99,15 +99,19 @@ void weir__pipe_close(struct weir_pipe *pipe);
 /* The last thing that a callback does: the owner may free the pipe here. */
 void weir__pipe_finish(struct weir_pipe *pipe);
 
+/* Events of the stages' output may be reported from now on. */
+void weir__pipe_begin_events(struct weir_pipe *pipe);
+void weir__pipe_report_progress(struct weir__pipe_stage *stage);
+
+/* Reads the stages' stderr again, once events may be reported: there is room to pass it on. */
+void weir__pipe_read_errors(void *data);
+
 /* --- pipe_output.c: what stages put out ------------------------------------ */
 
 /* Relays a stage's output and keeps its stderr, where ends say so, and takes these.
  * Errors: those of both. */
 int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
                             struct weir__ends *ends);
-
-/* From now on news of what the stages put out may be told. */
-void weir__pipe_hear(struct weir_pipe *pipe);
 
 /* Starts what passes stderr on. */
 int weir__pipe_open_passer(struct weir_pipe *pipe);

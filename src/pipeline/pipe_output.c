@@ -10,12 +10,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-static void tell_progress(struct weir__pipe_stage *stage)
-{
-    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
-                    0);
-}
-
 static void output_passed(void *owner, size_t length)
 {
     struct weir__pipe_stage *stage = owner;
@@ -24,7 +18,7 @@ static void output_passed(void *owner, size_t length)
     if (stage->idle != NULL)
         stage->last_output_ns = weir__clock_ns();
     if (stage->pipe->hears)
-        tell_progress(stage);
+        weir__pipe_report_progress(stage);
 }
 
 static void output_ended(void *owner, int failed)
@@ -77,26 +71,6 @@ static void errors_ended(void *owner)
     weir__pipe_finish(stage->pipe);
 }
 
-static void passer_has_room(void *owner)
-{
-    struct weir_pipe *pipe = owner;
-
-    for (size_t i = 0; i < pipe->count && pipe->hears; i++)
-        if (weir__capture_is_open(&pipe->stages[i].errors))
-            weir__capture_pause(&pipe->stages[i].errors, 0);
-}
-
-void weir__pipe_hear(struct weir_pipe *pipe)
-{
-    if (pipe->hears)
-        return;
-    pipe->hears = 1;
-    passer_has_room(pipe);
-    for (size_t i = 0; i < pipe->count; i++)
-        if (pipe->stages[i].relay.total > 0)
-            tell_progress(&pipe->stages[i]);
-}
-
 static void passer_is_empty(void *owner)
 {
     weir__pipe_finish(owner);
@@ -119,7 +93,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
         if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
             weir__error_lines_init(&stage->lines, take_line, stage);
         if (status == 0)
-            weir__capture_pause(&stage->errors, 1); /* until its start has been told */
+            weir__capture_pause(&stage->errors, 1); /* until its start has been reported */
     }
     if (from >= 0 && view->charset != NULL) {
         decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);
@@ -145,7 +119,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
 int weir__pipe_open_passer(struct weir_pipe *pipe)
 {
     pipe->passer.owner = pipe;
-    pipe->passer.on_room = passer_has_room;
+    pipe->passer.on_room = weir__pipe_read_errors;
     pipe->passer.on_empty = passer_is_empty;
     return weir__passer_start(&pipe->passer, pipe->life.weir->loop, pipe->settings.stderr_fd,
                               &pipe->life.error);

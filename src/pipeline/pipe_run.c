@@ -267,6 +267,34 @@ void weir__pipe_check_idle(void *data)
     weir__pipe_stop(pipe, which, WEIR_WHY_IDLE, stage->grace_ms);
 }
 
+/* --- The stages' output ------------------------------------------------------ */
+
+void weir__pipe_report_progress(struct weir__pipe_stage *stage)
+{
+    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
+                    0);
+}
+
+void weir__pipe_read_errors(void *data)
+{
+    struct weir_pipe *pipe = data;
+
+    for (size_t i = 0; i < pipe->count && pipe->hears; i++)
+        if (weir__capture_is_open(&pipe->stages[i].errors))
+            weir__capture_pause(&pipe->stages[i].errors, 0);
+}
+
+void weir__pipe_begin_events(struct weir_pipe *pipe)
+{
+    if (pipe->hears)
+        return;
+    pipe->hears = 1;
+    weir__pipe_read_errors(pipe);
+    for (size_t i = 0; i < pipe->count; i++)
+        if (pipe->stages[i].relay.total > 0)
+            weir__pipe_report_progress(&pipe->stages[i]);
+}
+
 /* --- The job -------------------------------------------------------------- */
 
 static void job_started(void *owner, const pid_t *pids, size_t count)
@@ -277,7 +305,7 @@ static void job_started(void *owner, const pid_t *pids, size_t count)
         pipe->stages[pipe->plain[i]].report.result.pid = pids[i];
         weir__pipe_tell(pipe, (int)pipe->plain[i], WEIR_EVENT_STARTED, 0, NULL, 0);
     }
-    weir__pipe_hear(pipe);
+    weir__pipe_begin_events(pipe);
 }
 
 void weir__pipe_stage_ended(struct weir__pipe_stage *stage, int64_t at_ns)
@@ -315,7 +343,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     for (size_t i = nth + 1; i < pipe->plain_count; i++)
         weir__pipe_never_began(&pipe->stages[pipe->plain[i]], now_ns);
     stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
-    weir__pipe_hear(pipe);
+    weir__pipe_begin_events(pipe);
 }
 
 void weir__pipe_after_exit(struct weir_pipe *pipe)
@@ -404,7 +432,7 @@ static void lose_rest(void *owner)
         weir__pipe_tell(pipe, (int)i, WEIR_EVENT_STATUS_LOST, 0, NULL, 0);
     }
     pipe->job_over = 1;
-    weir__pipe_hear(pipe);
+    weir__pipe_begin_events(pipe);
     if (pipe->living == 0)
         drain(pipe);
     weir__pipe_finish(pipe);
