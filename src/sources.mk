@@ -91,6 +91,7 @@ libweir_core_la_SOURCES = \
 	src/pool/call_api.c src/pool/call_api.h \
 	src/pool/call_queue.c src/pool/call_queue.h \
 	src/pool/connection.c src/pool/connection.h \
+	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \
@@ -98,7 +99,7 @@ libweir_core_la_SOURCES = \
 	src/pool/pool_worker.c src/pool/pool_worker.h \
 	src/pool/reply.c \
 	src/pool/server.c src/pool/server.h \
-	src/pool/server_call.c \
+	src/pool/server_call.c src/pool/server_call.h \
 	src/pool/stats.c \
 	src/pool/wait_ready.c src/pool/wait_ready.h \
 	src/pool/worker_calls.c src/pool/worker_calls.h \

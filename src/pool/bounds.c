@@ -1,4 +1,4 @@
-/* What all connections of a server take together.
+/* The limits of a server for all its connections together.
  *
  * Each connection has a weight: the bytes held for it, as half a line, requests whose calls
  * are open, and answers that the client has not read.  Of the limit for all of them
@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "pool/connection.h"
+#include "pool/server_call.h"
 #include "proc/context.h"
 
 enum {
@@ -28,6 +28,7 @@ enum {
 /* --- Life ------------------------------------------------------------------ */
 
 static void look_at_held(void *data);
+static void weigh(struct weir__server *server, struct weir__session *session);
 
 int weir__server_begin(struct weir__server *server, struct weir_error *error)
 {
@@ -39,6 +40,7 @@ int weir__server_begin(struct weir__server *server, struct weir_error *error)
         limits->max_connections = WEIR__MAX_CONNECTIONS;
     if (limits->max_memory == 0)
         limits->max_memory = WEIR__MAX_MEMORY;
+    server->on_weight = weigh;
     return weir__timer_new(server->weir->loop, look_at_held, server, &server->patience, error);
 }
 
@@ -97,7 +99,7 @@ static void look_at_held(void *data)
     if (session == NULL)
         return;
     weir__errand_weigh(session); /* workers may have read what was held for them */
-    weir__server_weigh(server, session);
+    weigh(server, session);
     if (server->held != session)
         return;
     if (++server->looks == PATIENCE_LOOKS) {
@@ -111,7 +113,7 @@ static void look_at_held(void *data)
     weir__timer_start(server->patience, LOOK_MS);
 }
 
-void weir__server_weigh(struct weir__server *server, struct weir__session *session)
+static void weigh(struct weir__server *server, struct weir__session *session)
 {
     size_t weight = weir__session_weight(session);
     struct weir__session *heaviest;

@@ -1,4 +1,3 @@
-/* A connection: what goes out, what comes in, and its end. */
 #include "config.h"
 
 #include "pool/connection.h"
@@ -7,198 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "pool/call_queue.h"
+#include "pool/server_call.h"
 #include "proc/context.h"
-#include "rpc/rpc_write.h"
-#include "text/lines.h"
 #include "text/json_validate.h"
+#include "text/lines.h"
 
 enum {
-    /* A client that does not read what it asked for is not read from either, nor is
-     * its credit passed on. */
-    OWED_MAX = 1 << 20,
-    READ_SIZE = 64 * 1024,
-    /* What one connection may hear in a turn of the loop, so that others have theirs. */
+    /* What one connection may send in a turn of the loop, so that others have theirs. */
     TURN_MESSAGES = 256,
     TURN_BYTES = 1 << 20,
     BUILT_IN_COST = 16, /* messages; the answer is made here and now */
-    BASE_WEIGHT = 1024, /* of a connection: itself, and its watch */
 };
 
-static const struct weir__slice nothing = {NULL, 0};
-
-/* --- Sending --------------------------------------------------------------- */
-
-static size_t owed(const struct weir__session *session)
-{
-    return session->sending.length - session->sent;
-}
-
-int weir__session_owes(const struct weir__session *session)
-{
-    return owed(session) > 0 || session->is_paused || session->errands != NULL;
-}
-
-size_t weir__session_weight(const struct weir__session *session)
-{
-    if (session->is_over)
-        return 0;
-    return BASE_WEIGHT + weir__lines_held(session->lines) + session->sending.capacity
-           + session->table_size * sizeof(struct weir__errand *) + session->calls_weight;
-}
-
-static void weigh(struct weir__session *session)
-{
-    weir__server_weigh(session->server, session);
-}
-
-/* Whether it takes more from its client. */
-static int is_read(const struct weir__session *session)
-{
-    return owed(session) < OWED_MAX && !session->ending && !session->is_paused && !session->is_held;
-}
-
-static void set_watch(struct weir__session *session)
-{
-    /* What is paused goes on in the next turn in which the client could be written to. */
-    int bits = owed(session) > 0 || session->is_paused ? WEIR__WRITABLE : 0;
-
-    if (is_read(session))
-        bits |= WEIR__READABLE;
-    else if (!session->ending) /* it would not be missed */
-        bits |= WEIR__GONE;
-    if (session->watch != NULL && !session->is_over)
-        weir__watch_set(session->watch, bits);
-}
-
-void weir__session_hold(struct weir__session *session, int hold)
-{
-    session->is_held = hold;
-    set_watch(session);
-}
-
-/* Its end may come inside callbacks of its own calls: it is closed from the loop,
- * which sees a descriptor that was shut down as readable. */
-static void be_over(struct weir__session *session)
-{
-    session->is_over = 1;
-    weir__buffer_clear(&session->sending);
-    session->sent = 0;
-    shutdown(session->fd, SHUT_RDWR);
-    if (session->watch != NULL)
-        weir__watch_set(session->watch, WEIR__READABLE);
-    weigh(session);
-}
-
-void weir__session_drop(struct weir__session *session, const char *why)
-{
-    struct weir__buffer line = {0};
-
-    if (owed(session) == 0
-        && weir__write_error(&line, weir__slice_of("null"), -33005, why, nothing) == 0)
-        (void)!weir__write_no_sigpipe(session->fd, line.bytes, line.length);
-    weir__buffer_clear(&line);
-    be_over(session);
-}
-
-static void pass_output_credit(struct weir__session *session)
-{
-    while (session->due != NULL && owed(session) < OWED_MAX)
-        weir__errand_grant(session); /* calls may end here */
-}
-
-/* What was sent is not kept for ever by a client that is always a little behind. */
-static void forget_sent(struct weir__session *session)
-{
-    struct weir__buffer *sending = &session->sending;
-
-    if (owed(session) == 0) {
-        sending->length = session->sent = 0;
-        if (sending->capacity > READ_SIZE)
-            weir__buffer_clear(sending);
-    } else if (session->sent > READ_SIZE && session->sent >= owed(session)) {
-        memmove(sending->bytes, sending->bytes + session->sent, owed(session));
-        sending->length = owed(session);
-        session->sent = 0;
-        weir__buffer_shrink(sending, READ_SIZE);
-    }
-}
-
-static void flush(struct weir__session *session)
-{
-    while (owed(session) > 0) {
-        ssize_t count = weir__write_no_sigpipe(session->fd, session->sending.bytes + session->sent,
-                                               session->sending.length - session->sent);
-
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0 && errno == EAGAIN)
-            break;
-        if (count < 0) {
-            be_over(session);
-            return;
-        }
-        session->sent += (size_t)count;
-        session->has_taken = 1;
-    }
-    forget_sent(session);
-    if (owed(session) == 0 && session->ending) {
-        be_over(session);
-        return;
-    }
-    pass_output_credit(session);
-    if (session->is_over)
-        return;
-    set_watch(session);
-    weigh(session);
-}
-
-/* What was added goes out now, or when the burst of lines that is being heard is over. */
-void weir__session_sent(struct weir__session *session, int status)
-{
-    if (session->is_over)
-        return;
-    if (status < 0) /* no memory: it would wait for ever */
-        be_over(session);
-    else if (!session->hearing)
-        flush(session);
-    else
-        weigh(session);
-}
-
-/* Answers a request: to the client, or into its batch. */
-void weir__session_answer(struct weir__session *session, struct weir__batch *batch,
-                          struct weir__slice id, const struct weir_reply *reply, int64_t code,
-                          const char *message)
-{
-    struct weir__buffer *to = batch != NULL ? &batch->answers : &session->sending;
-    size_t before = to->capacity;
-    int status = 0;
-
-    if (session->is_over)
-        return;
-    if (batch != NULL && to->length == 0)
-        status = weir__buffer_add(to, "[", 1, NULL);
-    if (status >= 0 && reply != NULL && reply->outcome == WEIR_CALL_RETURNED)
-        status = weir__write_result(to, id, (struct weir__slice){reply->result, reply->length});
-    else if (status >= 0 && reply != NULL && reply->error != NULL)
-        status = weir__write_error_object(to, id, weir__slice_of(reply->error));
-    else if (status >= 0)
-        status = weir__write_error(to, id, code, message, nothing);
-    if (status >= 0 && batch != NULL)
-        to->bytes[to->length - 1] = ','; /* where the line end was */
-    if (batch != NULL)
-        session->calls_weight += to->capacity - before;
-    if (batch == NULL || status < 0)
-        weir__session_sent(session, status);
-    else
-        weigh(session);
-}
+/* --- Requests -------------------------------------------------------------- */
 
 static void answer_result(struct weir__session *session, struct weir__batch *batch,
                           struct weir__slice id, char *result)
@@ -213,41 +38,6 @@ static void answer_result(struct weir__session *session, struct weir__batch *bat
     weir__session_answer(session, batch, id, &reply, 0, NULL);
     free(result);
 }
-
-/* Puts the answers of a batch on their way.  They may be many: moved where they can be. */
-static int send_answers(struct weir__session *session, struct weir__buffer *answers)
-{
-    struct weir__buffer *sending = &session->sending;
-
-    answers->bytes[answers->length - 1] = ']';
-    if (weir__buffer_add(answers, "\n", 1, NULL) < 0)
-        return WEIR_ERR_NOMEM;
-    if (sending->length > 0)
-        return weir__buffer_add(sending, answers->bytes, answers->length, NULL);
-    weir__buffer_clear(sending);
-    *sending = *answers;
-    *answers = (struct weir__buffer){0};
-    return 0;
-}
-
-/* One call of a batch is answered; with the last one the batch is. */
-void weir__session_leave_batch(struct weir__session *session, struct weir__batch *batch)
-{
-    int status;
-
-    if (batch == NULL || --batch->open > 0)
-        return;
-    session->calls_weight -= batch->answers.capacity;
-    if (batch->answers.length > 0 && !session->is_over) {
-        status = send_answers(session, &batch->answers);
-        weir__buffer_clear(&batch->answers);
-        weir__session_sent(session, status);
-    }
-    weir__buffer_clear(&batch->answers);
-    free(batch);
-}
-
-/* --- Requests -------------------------------------------------------------- */
 
 static char *hello(struct weir__session *session)
 {
@@ -343,7 +133,7 @@ struct turn {
 
 static int has_turn(const struct weir__session *session, const struct turn *turn)
 {
-    return turn->messages > 0 && turn->bytes > 0 && owed(session) < OWED_MAX && !session->is_over
+    return turn->messages > 0 && turn->bytes > 0 && weir__session_has_room(session) && !session->is_over
            && !session->ending;
 }
 
@@ -351,7 +141,7 @@ static void begin_batch(struct weir__session *session, struct weir__slice elemen
 {
     session->batch = calloc(1, sizeof *session->batch);
     if (session->batch == NULL) {
-        be_over(session);
+        weir__session_end(session);
         return;
     }
     session->batch->open = 1; /* ourselves, until all are heard */
@@ -425,12 +215,12 @@ static void hear_lines(struct weir__session *session)
     }
     session->is_paused = status == 1 && !session->is_over && !session->ending;
     if (!session->is_paused)
-        weir__lines_trim(session->lines, READ_SIZE);
+        weir__lines_trim(session->lines, WEIR__CONNECTION_CHUNK);
 }
 
 static void read_some(struct weir__session *session)
 {
-    char bytes[READ_SIZE];
+    char bytes[WEIR__CONNECTION_CHUNK];
     ssize_t count = read(session->fd, bytes, sizeof bytes);
 
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
@@ -448,7 +238,7 @@ static void settle(struct weir__session *session)
     if (session->is_over)
         weir__session_close(session);
     else
-        flush(session);
+        weir__session_flush(session);
 }
 
 static void on_socket(void *data, int bits)
@@ -457,7 +247,7 @@ static void on_socket(void *data, int bits)
 
     session->hearing = 1;
     if (bits & WEIR__READABLE && !session->is_over) {
-        if (is_read(session))
+        if (weir__session_is_read(session))
             read_some(session);
         else if (!session->ending)
             session->is_over = 1; /* not read, and told all the same: the client has gone */
@@ -508,7 +298,7 @@ int weir__session_open(struct weir__server *server, int fd, struct weir_error *e
         session->next->link = &session->next;
     server->sessions = session;
     server->connections++;
-    weigh(session);
+    weir__session_weigh(session);
     return 0;
 }
 
@@ -518,7 +308,7 @@ void weir__session_close(struct weir__session *session)
     while (session->errands != NULL)
         weir__errand_drop(session->errands);
     weir__session_leave_batch(session, session->batch);
-    weigh(session); /* nothing now; it is held no more */
+    weir__session_weigh(session); /* nothing now; it is held no more */
     session->server->connections--;
     *session->link = session->next;
     if (session->next != NULL)

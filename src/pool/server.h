@@ -34,7 +34,9 @@ struct weir__server {
     unsigned concurrency; /* how many calls its workers run at a time, for the hello */
     struct weir__server_limits limits;
 
-    size_t memory;              /* weights of all sessions */
+    size_t memory; /* weights of all connections */
+    /* The weight of a connection has changed: holds, drops or releases connections. */
+    void (*on_weight)(struct weir__server *server, struct weir__session *session);
     struct weir__session *held; /* is not read: it has most of the memory */
     int looks;                  /* at it, since it was held or looked at in earnest */
 
@@ -84,9 +86,6 @@ void weir__server_close(struct weir__server *server, int64_t flush_ms, int wake_
 /* Its limits and timers; weir is set before. */
 int weir__server_begin(struct weir__server *server, struct weir_error *error);
 void weir__server_end(struct weir__server *server);
-
-/* The memory of a session has changed: holds, drops or releases connections. */
-void weir__server_weigh(struct weir__server *server, struct weir__session *session);
 
 /* The result of weir/stats.  The caller owns it: free().  NULL: memory is short. */
 char *weir__server_stats(struct weir__server *server);

@@ -1,5 +1,6 @@
-/* A call of a client's: from its request to its answer. */
 #include "config.h"
+
+#include "pool/server_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,11 @@
 #include "base/error.h"
 #include "pool/call.h"
 #include "pool/call_api.h"
-#include "pool/connection.h"
 #include "pool/worker_group.h"
 #include "rpc/credit.h"
 #include "rpc/rpc_write.h"
 
 enum {
-    OUTPUT_WINDOW = 64, /* values of one call under way, whatever the client's credit */
     LONGEST_METHOD = 128,
     CALL_WEIGHT = 1024, /* of a call, besides its texts */
     FIRST_PLACES = 8,
@@ -71,20 +70,6 @@ static int grow_table(struct weir__session *session)
     return 0;
 }
 
-static void unlink_due(struct weir__errand *errand)
-{
-    struct weir__session *session = errand->session;
-
-    if (errand->due_link == NULL)
-        return;
-    *errand->due_link = errand->next_due;
-    if (errand->next_due != NULL)
-        errand->next_due->due_link = errand->due_link;
-    else
-        session->last_due = errand->due_link;
-    errand->due_link = NULL;
-}
-
 /* Nothing finds it any more. */
 static void unlink_all(struct weir__errand *errand)
 {
@@ -96,7 +81,7 @@ static void unlink_all(struct weir__errand *errand)
     *errand->same_link = errand->next_same;
     if (errand->next_same != NULL)
         errand->next_same->same_link = errand->same_link;
-    unlink_due(errand);
+    weir__session_forget_credit(errand);
     session->errand_count--;
     session->server->calls--;
     session->calls_weight -= errand->weight + errand->unsent;
@@ -137,46 +122,12 @@ void weir__errand_drop(struct weir__errand *errand)
 
 /* --- What its call has to say ----------------------------------------------- */
 
-/* How much credit to pass on now: all of little, half a window of much. */
-static int64_t credit_due(const struct weir__errand *errand)
-{
-    int64_t room = OUTPUT_WINDOW - errand->under_way;
-    int64_t n = errand->promised < room ? errand->promised : room;
-
-    return errand->call != NULL && (n == errand->promised || n >= OUTPUT_WINDOW / 2) ? n : 0;
-}
-
-/* Its turn comes when the client has read enough. */
-static void look_at_credit(struct weir__errand *errand)
-{
-    struct weir__session *session = errand->session;
-
-    if (errand->due_link != NULL || credit_due(errand) == 0)
-        return;
-    errand->next_due = NULL;
-    errand->due_link = session->last_due;
-    *session->last_due = errand;
-    session->last_due = &errand->next_due;
-}
-
-void weir__errand_grant(struct weir__session *session)
-{
-    struct weir__errand *errand = session->due;
-    int64_t n = credit_due(errand);
-
-    unlink_due(errand);
-    errand->promised -= n;
-    errand->under_way += n;
-    if (n > 0)
-        weir_call_grant(errand->call, (unsigned)n); /* it may end here */
-}
-
 static void promise(struct weir__errand *errand, int64_t n)
 {
     errand->promised += n;
     if (errand->promised > WEIR__CREDIT_MAX)
         errand->promised = WEIR__CREDIT_MAX;
-    look_at_credit(errand);
+    weir__session_owe_credit(errand);
 }
 
 static void on_value(weir_call_t *call, const char *bytes, size_t length, void *context)
@@ -185,7 +136,7 @@ static void on_value(weir_call_t *call, const char *bytes, size_t length, void *
 
     (void)call;
     errand->under_way--;
-    look_at_credit(errand);
+    weir__session_owe_credit(errand);
     weir__session_sent(errand->session, weir__write_chunk(&errand->session->sending, errand->id,
                                                           (struct weir__slice){bytes, length}));
 }
@@ -316,9 +267,9 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
         code = -33004;
     } else {
         errand->input = options.input;
-        if (options.credit > OUTPUT_WINDOW) {
-            errand->promised = options.credit - OUTPUT_WINDOW;
-            options.credit = OUTPUT_WINDOW;
+        if (options.credit > WEIR__OUTPUT_WINDOW) {
+            errand->promised = options.credit - WEIR__OUTPUT_WINDOW;
+            options.credit = WEIR__OUTPUT_WINDOW;
         }
         errand->under_way = options.credit;
         errand->call = weir__call_start(pool, errand->session->flow, method, message->params,
@@ -406,7 +357,7 @@ void weir__errand_start(struct weir__session *session, struct weir__batch *batch
         end(errand, NULL, code, error.text);
         return;
     }
-    look_at_credit(errand);
+    weir__session_owe_credit(errand);
     pass_credit(errand);
 }
 

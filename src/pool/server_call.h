@@ -1,0 +1,20 @@
+/* pool/server_call.h - a client's call: from its request to its answer. */
+#ifndef WEIR_POOL_SERVER_CALL_H
+#define WEIR_POOL_SERVER_CALL_H
+
+#include "pool/connection_out.h"
+
+/* Starts the call that a request asks for, or answers why not. */
+void weir__errand_start(struct weir__session *session, struct weir__batch *batch,
+                        const struct weir__message *message);
+
+/* Takes a notification of the client, which may be about one of its calls. */
+void weir__errand_notice(struct weir__session *session, const struct weir__message *message);
+
+/* Cancels it without an answer: the client has gone. */
+void weir__errand_drop(struct weir__errand *errand);
+
+/* Counts again what a connection's calls hold for their workers. */
+void weir__errand_weigh(struct weir__session *session);
+
+#endif
