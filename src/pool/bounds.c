@@ -28,7 +28,7 @@ enum {
 /* --- Life ------------------------------------------------------------------ */
 
 static void look_at_held(void *data);
-static void weigh(struct weir__server *server, struct weir__session *session);
+static void weigh(struct weir__server *server, struct weir__connection *connection);
 
 int weir__server_begin(struct weir__server *server, struct weir_error *error)
 {
@@ -51,13 +51,14 @@ void weir__server_end(struct weir__server *server)
 
 /* --- Memory ---------------------------------------------------------------- */
 
-static struct weir__session *find_heaviest(const struct weir__server *server)
+static struct weir__connection *find_heaviest(const struct weir__server *server)
 {
-    struct weir__session *heaviest = NULL;
+    struct weir__connection *heaviest = NULL;
 
-    for (struct weir__session *session = server->sessions; session != NULL; session = session->next)
-        if (!session->is_over && (heaviest == NULL || session->weight > heaviest->weight))
-            heaviest = session;
+    for (struct weir__connection *connection = server->connections; connection != NULL;
+         connection = connection->next)
+        if (!connection->is_over && (heaviest == NULL || connection->weight > heaviest->weight))
+            heaviest = connection;
     return heaviest;
 }
 
@@ -66,60 +67,61 @@ static size_t mark_of(const struct weir__server *server)
     return server->limits.max_memory / 4 * 3;
 }
 
-static void hold(struct weir__server *server, struct weir__session *session)
+static void hold(struct weir__server *server, struct weir__connection *connection)
 {
-    struct weir__session *before = server->held;
+    struct weir__connection *before = server->held;
 
-    if (before == session)
+    if (before == connection)
         return;
-    server->held = session;
+    server->held = connection;
     if (before != NULL)
-        weir__session_hold(before, 0);
-    if (session == NULL)
+        weir__connection_hold(before, 0);
+    if (connection == NULL)
         return;
-    session->has_taken = 0;
+    connection->has_taken = 0;
     server->looks = 0;
-    weir__session_hold(session, 1);
+    weir__connection_hold(connection, 1);
     weir__timer_start(server->patience, LOOK_MS);
 }
 
-static void drop(struct weir__server *server, struct weir__session *session)
+static void drop(struct weir__server *server, struct weir__connection *connection)
 {
     server->dropped++;
-    weir__session_drop(session, "the server is short of memory, and this connection has most of "
-                                "it: send less at a time, read answers sooner, or raise "
-                                "--max-memory");
+    weir__connection_drop(connection,
+                          "the server is short of memory, and this connection has most of "
+                          "it: send less at a time, read answers sooner, or raise "
+                          "--max-memory");
 }
 
 static void look_at_held(void *data)
 {
     struct weir__server *server = data;
-    struct weir__session *session = server->held;
+    struct weir__connection *connection = server->held;
 
-    if (session == NULL)
+    if (connection == NULL)
         return;
-    weir__errand_weigh(session); /* workers may have read what was held for them */
-    weigh(server, session);
-    if (server->held != session)
+    weir__server_call_weigh(connection); /* workers may have read what was held for them */
+    weigh(server, connection);
+    if (server->held != connection)
         return;
     if (++server->looks == PATIENCE_LOOKS) {
-        if (session->errands == NULL && !session->has_taken) {
-            drop(server, session);
+        if (connection->calls == NULL && !connection->has_taken) {
+            drop(server, connection);
             return;
         }
-        session->has_taken = 0;
+        connection->has_taken = 0;
         server->looks = 0;
     }
     weir__timer_start(server->patience, LOOK_MS);
 }
 
-static void weigh(struct weir__server *server, struct weir__session *session)
+static void weigh(struct weir__server *server, struct weir__connection *connection)
 {
-    size_t weight = weir__session_weight(session);
-    struct weir__session *heaviest;
+    size_t weight = weir__connection_weight(connection);
+    struct weir__connection *heaviest;
 
-    server->memory += weight - session->weight;
-    session->weight = weight;
+    server->memory += weight - connection->weight;
+    connection->weight = weight;
     if (server->memory <= mark_of(server)) {
         hold(server, NULL);
         return;
@@ -145,7 +147,7 @@ char *weir__server_stats(struct weir__server *server)
              "\"max_calls\":%zu,\"memory\":%zu,\"max_memory\":%zu,\"held\":%d,"
              "\"refused_users\":%" PRIu64 ",\"refused_connections\":%" PRIu64
              ",\"refused_calls\":%" PRIu64 ",\"dropped\":%" PRIu64 "}}",
-             server->connections, server->limits.max_connections, server->calls,
+             server->connection_count, server->limits.max_connections, server->calls,
              server->limits.max_calls, server->memory, server->limits.max_memory,
              server->held != NULL, server->refused_users, server->refused_connections,
              server->refused_calls, server->dropped);

@@ -43,7 +43,7 @@ static void report_outcome(struct weir_call *call)
     call->reply.wall_ns = weir__clock_ns() - call->started_ns;
     if (call->reply.outcome != WEIR_CALL_RETURNED)
         pool->errors++;
-    weir__context_done(pool->weir, &call->news);
+    weir__context_done(pool->weir, &call->wakeup);
     weir__life_end(&call->life);
 }
 
@@ -53,13 +53,13 @@ static void end(struct weir_call *call)
     struct weir_pool *pool = call->pool;
 
     weir__queue_remove(call);
-    weir__peer_remove(call);
+    weir__pool_worker_remove(call);
     call->state = WEIR__CALL_OVER;
     pool->calls++;
     pool->alive--;
     pool->stale |= WEIR__STALE_CALLS;
     weir__alarms_leave(&pool->alarms, &call->deadline);
-    weir__alarms_leave(&pool->alarms, &call->ladder);
+    weir__alarms_leave(&pool->alarms, &call->stop_alarm);
     report_outcome(call);
     call->pool = NULL;
     weir__call_unref(call);
@@ -110,7 +110,7 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
     }
     /* Its owner does not have it yet: the loop reports it. */
     weir__queue_remove(call);
-    weir__peer_remove(call);
+    weir__pool_worker_remove(call);
     call->is_decided = 1;
     weir__queue_append(&call->pool->decided, call);
     weir__alarm_set(&call->pool->alarms, &call->deadline, 0);
@@ -164,7 +164,7 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
         weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the worker %s", how);
         return;
     }
-    call->kills += !unread && !call->peer->is_our_end;
+    call->kills += !unread && !call->worker->is_our_end;
     if (!unread && (call->idempotent < 0 || call->has_streamed)) {
         weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006, "the worker %s while it had the call",
                           how);
@@ -172,7 +172,7 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
         weir__call_decide(call, WEIR_CALL_POISON, -33008,
                           "poison: the call has ended %u workers; the last %s", call->kills, how);
     } else {
-        weir__peer_remove(call);
+        weir__pool_worker_remove(call);
         call->state = WEIR__CALL_QUEUED;
         weir__queue_line_up(call);
         call->pool->stale |= WEIR__STALE_UNSORTED;
@@ -189,36 +189,37 @@ static int64_t in_ms(int64_t ms)
 /* Asks its worker to let go of it. */
 static void ask_worker(struct weir_call *call)
 {
-    struct weir__peer *peer = call->peer;
+    struct weir__pool_worker *worker = call->worker;
     const struct weir_pool_options *options = &call->pool->options;
 
     call->state = WEIR__CALL_CANCELLING;
     call->sender.is_closed = true;
-    if (peer->ear.dialect->cancel == NULL) {
-        peer->is_our_end = 1;
-        weir__peer_break(peer, "was ended, which is how a plain JSON-RPC worker is cancelled");
+    if (worker->ear.dialect->cancel == NULL) {
+        worker->is_our_end = 1;
+        weir__pool_worker_break(worker,
+                                "was ended, which is how a plain JSON-RPC worker is cancelled");
         return;
     }
-    if (peer->ear.dialect->cancel(&call->pool->scratch, call->id) == 0)
-        weir__peer_give(peer);
-    weir__alarm_set(&call->pool->alarms, &call->ladder, in_ms(options->cancel_grace_ms));
+    if (worker->ear.dialect->cancel(&call->pool->scratch, call->id) == 0)
+        weir__pool_worker_give(worker);
+    weir__alarm_set(&call->pool->alarms, &call->stop_alarm, in_ms(options->cancel_grace_ms));
 }
 
 /* The worker has not let go of it. */
-void weir__call_ladder(void *owner)
+void weir__call_stop_step(void *owner)
 {
     struct weir_call *call = owner;
-    struct weir__peer *peer = call->peer;
+    struct weir__pool_worker *worker = call->worker;
 
     if (call->step++ == 0) {
-        weir__job_signal(&call->pool->weir->link, &peer->worker.job, SIGINT);
-        weir__job_signal(&call->pool->weir->link, &peer->worker.job, SIGCONT);
-        weir__alarm_set(&call->pool->alarms, &call->ladder,
+        weir__job_signal(&call->pool->weir->link, &worker->child.job, SIGINT);
+        weir__job_signal(&call->pool->weir->link, &worker->child.job, SIGCONT);
+        weir__alarm_set(&call->pool->alarms, &call->stop_alarm,
                         in_ms(call->pool->options.interrupt_grace_ms));
         return;
     }
-    peer->is_our_end = 1;
-    weir__peer_break(peer, "did not stop when asked, and was ended");
+    worker->is_our_end = 1;
+    weir__pool_worker_break(worker, "did not stop when asked, and was ended");
 }
 
 void weir__call_ask(struct weir_call *call, enum weir__asked asked)
@@ -259,7 +260,7 @@ void weir__call_deadline(void *owner)
 
 size_t weir__call_unsent(const struct weir_call *call)
 {
-    return call->peer != NULL ? weir__worker_unsent(&call->peer->worker) : 0;
+    return call->worker != NULL ? weir__worker_unsent(&call->worker->child) : 0;
 }
 
 /* --- Streams --------------------------------------------------------------- */
@@ -285,7 +286,7 @@ static void keep(struct weir_call *call, struct weir__slice bytes)
     value->bytes[bytes.length] = '\0';
     *call->last_value = value;
     call->last_value = &value->next;
-    weir__context_done(call->pool->weir, &call->news);
+    weir__context_done(call->pool->weir, &call->wakeup);
 }
 
 void weir__call_value(struct weir_call *call, struct weir__slice value)
@@ -320,7 +321,7 @@ void weir__call_credit(struct weir_call *call, int64_t n)
         broke_rule(call, "credit that is no integer from 1");
         return;
     }
-    weir__context_done(call->pool->weir, &call->news);
+    weir__context_done(call->pool->weir, &call->wakeup);
     if (call->has_sink && call->sink.on_credit != NULL) {
         weir__life_hold(&call->life);
         call->sink.on_credit(call, call->sink.context);
@@ -337,9 +338,9 @@ struct weir__slice weir__call_input_error(const struct weir_call *call)
 
 static void write_credit(struct weir_call *call, int64_t n)
 {
-    if (call->state == WEIR__CALL_SENT && call->peer->ear.dialect->credit != NULL
-        && call->peer->ear.dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
-        weir__peer_give(call->peer);
+    if (call->state == WEIR__CALL_SENT && call->worker->ear.dialect->credit != NULL
+        && call->worker->ear.dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
+        weir__pool_worker_give(call->worker);
 }
 
 static int64_t sum(int64_t credit, int64_t n)

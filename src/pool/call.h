@@ -25,7 +25,7 @@ size_t weir__call_unsent(const struct weir_call *call);
 
 /* Its alarms. */
 void weir__call_deadline(void *owner);
-void weir__call_ladder(void *owner);
+void weir__call_stop_step(void *owner);
 
 /* Credit for its worker: given by the owner, or due as the owner takes values. */
 void weir__call_grant(struct weir_call *call, int64_t values);

@@ -127,9 +127,9 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->input = options->input;
     call->credit = options->credit;
     call->all_granted = options->credit;
-    call->only_kind = options->kind;
+    call->only_group = options->kind;
     call->deadline = (struct weir__alarm){.ring = weir__call_deadline, .owner = call};
-    call->ladder = (struct weir__alarm){.ring = weir__call_ladder, .owner = call};
+    call->stop_alarm = (struct weir__alarm){.ring = weir__call_stop_step, .owner = call};
     call->started_ns = weir__clock_ns();
     call->deadline_ns = INT64_MAX;
     if (options->timeout_ms != WEIR_FOREVER
@@ -164,8 +164,9 @@ static int begin(void *data)
     return 0;
 }
 
-static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const char *method, const char *params,
-                               size_t params_length, const struct weir_call_options *given,
+static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
+                               const char *params, size_t params_length,
+                               const struct weir_call_options *given,
                                const struct weir_call_sink *sink, int waits,
                                struct weir_error *error)
 {
@@ -178,7 +179,7 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
     weir_call_options_init(&options);
     if (given != NULL)
         memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-    if (status == 0 && options.kind >= 0 && (size_t)options.kind >= pool->kind_count)
+    if (status == 0 && options.kind >= 0 && (size_t)options.kind >= pool->group_count)
         status = weir__fail(error, WEIR_ERR_INVALID, 0, "the pool has no kind %d of worker",
                             options.kind);
     if (status == 0)
@@ -230,7 +231,8 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
     if (options != NULL && options->input)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "weir_call() sends no input stream: use weir_call_start()");
-    call = start(pool, NULL, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1, &why);
+    call = start(pool, NULL, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1,
+                 &why);
     status = call != NULL ? weir_call_wait(call, reply, &why) : (int)why.status;
     weir_call_free(call);
     if (status < 0 && error != NULL)
@@ -314,7 +316,7 @@ static void do_take(void *data)
     call->taken = value;
     if (value == NULL) {
         taking->status = call->life.over ? 0 : -1;
-        call->news = 0;
+        call->wakeup = 0;
         return;
     }
     taking->status = 1;
@@ -340,7 +342,7 @@ int weir_call_next(weir_call_t *call, const char **bytes, size_t *length, struct
         weir__context_do_then_wait(call->life.weir, do_take, &taking);
         if (taking.status >= 0)
             break;
-        status = weir__context_wait(call->life.weir, &call->news, error);
+        status = weir__context_wait(call->life.weir, &call->wakeup, error);
         if (status < 0)
             return status;
     }
@@ -398,13 +400,13 @@ static void do_send(void *data)
     }
     if (call->state != WEIR__CALL_SENT || !weir__sender_take(&call->sender)) {
         sending->status = -1;
-        call->news = 0;
+        call->wakeup = 0;
         return;
     }
     weir__pool_enter(pool);
     call->has_streamed = 1;
-    if (call->peer->ear.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
-        weir__peer_give(call->peer);
+    if (call->worker->ear.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
+        weir__pool_worker_give(call->worker);
     weir__pool_leave(pool);
     sending->status = 1;
 }
@@ -423,7 +425,7 @@ int weir_call_send(weir_call_t *call, const char *value, size_t length, struct w
         weir__context_do(call->life.weir, do_send, &sending);
         if (sending.status >= 0)
             break;
-        status = weir__context_wait(call->life.weir, &call->news, error);
+        status = weir__context_wait(call->life.weir, &call->wakeup, error);
     }
     weir__buffer_clear(&made);
     return status < 0 ? status : sending.status;
@@ -471,8 +473,8 @@ static void do_end(void *data)
         return; /* it goes out after the call, if that is sent */
     call->sender.is_closed = true;
     weir__pool_enter(pool);
-    if (call->peer->ear.dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)
-        weir__peer_give(call->peer);
+    if (call->worker->ear.dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)
+        weir__pool_worker_give(call->worker);
     weir__pool_leave(pool);
 }
 

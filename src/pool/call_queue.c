@@ -6,7 +6,7 @@
 
 struct weir__flow *weir__flow_new(const struct weir_pool *pool)
 {
-    return calloc(1, sizeof(struct weir__flow) + pool->kind_count * sizeof(uint64_t));
+    return calloc(1, sizeof(struct weir__flow) + pool->group_count * sizeof(uint64_t));
 }
 
 static void count(struct weir_call *call, int one)
@@ -60,16 +60,16 @@ void weir__queue_remove(struct weir_call *call)
 
 void weir__queue_take_turn(struct weir_call *call)
 {
-    struct weir__kind *kind = call->kind;
-    uint64_t *last = call->flow != NULL ? &call->flow->turns[kind->number] : &kind->own_turn;
+    struct weir__worker_group *group = call->group;
+    uint64_t *last = call->flow != NULL ? &call->flow->turns[group->number] : &group->own_turn;
 
     if (call->turn == 0)
-        call->turn = *last = (*last > kind->turn ? *last : kind->turn) + 1;
+        call->turn = *last = (*last > group->turn ? *last : group->turn) + 1;
 }
 
 void weir__queue_line_up(struct weir_call *call)
 {
-    struct weir__call_queue *queue = &call->kind->queue;
+    struct weir__call_queue *queue = &call->group->queue;
     struct weir_call *before = queue->first;
 
     if (queue->last == NULL || queue->last->turn <= call->turn)

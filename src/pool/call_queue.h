@@ -1,6 +1,6 @@
 /* pool/call_queue.h - where calls wait.
  *
- * The queue of a kind is in the order of turns: each call has the number after the last call
+ * The queue of a group is in the order of turns: each call has the number after the last call
  * of its own flow, or after the call that was sent last.  So flows take turns.
  */
 #ifndef WEIR_POOL_CALL_QUEUE_H
@@ -17,10 +17,10 @@ void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call);
 /* Out of the queue that it is in, if any. */
 void weir__queue_remove(struct weir_call *call);
 
-/* Gives a call of a known kind its turn, unless it has one. */
+/* Gives a call of a known group its turn, unless it has one. */
 void weir__queue_take_turn(struct weir_call *call);
 
-/* Puts a call that has a turn into the queue of its kind, where its turn is. */
+/* Puts a call that has a turn into the queue of its group, where its turn is. */
 void weir__queue_line_up(struct weir_call *call);
 
 #endif

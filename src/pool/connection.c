@@ -25,23 +25,23 @@ enum {
 
 /* --- Requests -------------------------------------------------------------- */
 
-static void answer_result(struct weir__session *session, struct weir__batch *batch,
+static void answer_result(struct weir__connection *connection, struct weir__batch *batch,
                           struct weir__slice id, char *result)
 {
     struct weir_reply reply = {.outcome = WEIR_CALL_RETURNED, .result = result};
 
     if (result == NULL) {
-        weir__session_answer(session, batch, id, NULL, -32603, "no memory");
+        weir__connection_answer(connection, batch, id, NULL, -32603, "no memory");
         return;
     }
     reply.length = strlen(result);
-    weir__session_answer(session, batch, id, &reply, 0, NULL);
+    weir__connection_answer(connection, batch, id, &reply, 0, NULL);
     free(result);
 }
 
-static char *hello(struct weir__session *session)
+static char *hello(struct weir__connection *connection)
 {
-    char *methods = weir_pool_methods(session->server->pool), node[256] = "", head[128];
+    char *methods = weir_pool_methods(connection->server->pool), node[256] = "", head[128];
     struct weir__buffer text = {0};
     static const char between[] = ",\"methods\":";
     int status = methods == NULL ? -1 : 0;
@@ -49,7 +49,7 @@ static char *hello(struct weir__session *session)
     gethostname(node, sizeof node - 1);
     snprintf(head, sizeof head,
              "{\"version\":1,\"name\":\"weir serve\",\"pid\":%ld,\"concurrency\":%u,\"node\":",
-             (long)getpid(), session->server->concurrency);
+             (long)getpid(), connection->server->concurrency);
     if (status >= 0)
         status = weir__buffer_add(&text, head, strlen(head), NULL);
     if (status >= 0)
@@ -66,7 +66,7 @@ static char *hello(struct weir__session *session)
     return text.bytes;
 }
 
-static void hear_hello(struct weir__session *session, struct weir__batch *batch,
+static void hear_hello(struct weir__connection *connection, struct weir__batch *batch,
                        const struct weir__message *message)
 {
     static const char *const names[] = {"version"};
@@ -74,24 +74,24 @@ static void hear_hello(struct weir__session *session, struct weir__batch *batch,
 
     weir__object_get(message->params, names, &version, 1);
     if (weir__slice_number(version) >= 1)
-        answer_result(session, batch, message->id, hello(session));
+        answer_result(connection, batch, message->id, hello(connection));
     else
-        weir__session_answer(session, batch, message->id, NULL, -32602,
-                             "version must be an integer, 1 or more");
+        weir__connection_answer(connection, batch, message->id, NULL, -32602,
+                                "version must be an integer, 1 or more");
 }
 
 /* Returns what it cost, in messages. */
-static int hear_request(struct weir__session *session, struct weir__batch *batch,
+static int hear_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
     if (weir__slice_is(message->method, "weir/hello")) {
-        hear_hello(session, batch, message);
+        hear_hello(connection, batch, message);
     } else if (weir__slice_is(message->method, "weir/methods")) {
-        answer_result(session, batch, message->id, weir_pool_methods(session->server->pool));
+        answer_result(connection, batch, message->id, weir_pool_methods(connection->server->pool));
     } else if (weir__slice_is(message->method, "weir/stats")) {
-        answer_result(session, batch, message->id, weir__server_stats(session->server));
+        answer_result(connection, batch, message->id, weir__server_stats(connection->server));
     } else {
-        weir__errand_start(session, batch, message);
+        weir__server_call_start(connection, batch, message);
         return 1;
     }
     return BUILT_IN_COST;
@@ -100,26 +100,26 @@ static int hear_request(struct weir__session *session, struct weir__batch *batch
 /* --- Lines ----------------------------------------------------------------- */
 
 /* Returns what it cost. */
-static int hear_message(struct weir__session *session, struct weir__batch *batch,
+static int hear_message(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
     struct weir__slice id = message->id.bytes != NULL ? message->id : weir__slice_of("null");
 
     switch (message->kind) {
     case WEIR__MESSAGE_REQUEST:
-        return hear_request(session, batch, message);
+        return hear_request(connection, batch, message);
     case WEIR__MESSAGE_NOTIFICATION:
-        weir__errand_notice(session, message);
+        weir__server_call_notice(connection, message);
         break;
     case WEIR__MESSAGE_NOT_JSON:
     case WEIR__MESSAGE_NOISE:
-        weir__session_answer(session, batch, id, NULL, -32700, "the line is not JSON");
+        weir__connection_answer(connection, batch, id, NULL, -32700, "the line is not JSON");
         break;
     case WEIR__MESSAGE_BLANK:
         break;
     default:
-        weir__session_answer(session, batch, id, NULL, -32600,
-                             message->reason != NULL ? message->reason : "it is not a request");
+        weir__connection_answer(connection, batch, id, NULL, -32600,
+                                message->reason != NULL ? message->reason : "it is not a request");
         break;
     }
     return 1;
@@ -131,54 +131,54 @@ struct turn {
     ptrdiff_t bytes;
 };
 
-static int has_turn(const struct weir__session *session, const struct turn *turn)
+static int has_turn(const struct weir__connection *connection, const struct turn *turn)
 {
-    return turn->messages > 0 && turn->bytes > 0 && weir__session_has_room(session) && !session->is_over
-           && !session->ending;
+    return turn->messages > 0 && turn->bytes > 0 && weir__connection_has_room(connection)
+           && !connection->is_over && !connection->ending;
 }
 
-static void begin_batch(struct weir__session *session, struct weir__slice elements)
+static void begin_batch(struct weir__connection *connection, struct weir__slice elements)
 {
-    session->batch = calloc(1, sizeof *session->batch);
-    if (session->batch == NULL) {
-        weir__session_end(session);
+    connection->batch = calloc(1, sizeof *connection->batch);
+    if (connection->batch == NULL) {
+        weir__connection_end(connection);
         return;
     }
-    session->batch->open = 1; /* ourselves, until all are heard */
-    session->rest = elements;
+    connection->batch->open = 1; /* ourselves, until all are heard */
+    connection->rest = elements;
 }
 
-static void end_batch(struct weir__session *session)
+static void end_batch(struct weir__connection *connection)
 {
-    struct weir__batch *batch = session->batch;
+    struct weir__batch *batch = connection->batch;
 
-    session->batch = NULL;
+    connection->batch = NULL;
     if (batch->heard == 0)
-        weir__session_answer(session, NULL, weir__slice_of("null"), NULL, -32600,
-                             "the batch is empty");
-    weir__session_leave_batch(session, batch);
+        weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32600,
+                                "the batch is empty");
+    weir__connection_leave_batch(connection, batch);
 }
 
-static void hear_elements(struct weir__session *session, struct turn *turn)
+static void hear_elements(struct weir__connection *connection, struct turn *turn)
 {
     struct weir__slice element;
     struct weir__message message;
 
-    while (has_turn(session, turn)) {
-        if (!weir__message_next(&session->rest, &element)) {
-            end_batch(session);
+    while (has_turn(connection, turn)) {
+        if (!weir__message_next(&connection->rest, &element)) {
+            end_batch(connection);
             return;
         }
-        session->batch->heard++;
+        connection->batch->heard++;
         weir__message_scan(element.bytes, element.length, &message);
         if (message.kind == WEIR__MESSAGE_NOISE || message.kind == WEIR__MESSAGE_BATCH)
             message.kind = WEIR__MESSAGE_NOT_RPC;
-        turn->messages -= hear_message(session, session->batch, &message);
+        turn->messages -= hear_message(connection, connection->batch, &message);
         turn->bytes -= (ptrdiff_t)element.length;
     }
 }
 
-static void hear_line(struct weir__session *session, const struct weir_line *line,
+static void hear_line(struct weir__connection *connection, const struct weir_line *line,
                       struct turn *turn)
 {
     struct weir__message message;
@@ -188,132 +188,132 @@ static void hear_line(struct weir__session *session, const struct weir_line *lin
         && weir__json_syntax_utf8(line->bytes, line->length, NULL))
         message.kind = WEIR__MESSAGE_NOT_RPC; /* a number, a string */
     if (message.kind == WEIR__MESSAGE_BATCH) {
-        begin_batch(session, message.params);
+        begin_batch(connection, message.params);
         return;
     }
-    turn->messages -= hear_message(session, NULL, &message);
+    turn->messages -= hear_message(connection, NULL, &message);
     turn->bytes -= (ptrdiff_t)line->length;
 }
 
 /* Hears what was read, for one turn of the loop: what is left then waits in lines. */
-static void hear_lines(struct weir__session *session)
+static void hear_lines(struct weir__connection *connection)
 {
     struct turn turn = {TURN_MESSAGES, TURN_BYTES};
     struct weir_error error;
     struct weir_line line;
     int status = 1;
 
-    while (status == 1 && has_turn(session, &turn)) {
-        if (session->batch != NULL)
-            hear_elements(session, &turn);
-        else if ((status = weir_lines_next(session->lines, &line, &error)) == 1)
-            hear_line(session, &line, &turn);
+    while (status == 1 && has_turn(connection, &turn)) {
+        if (connection->batch != NULL)
+            hear_elements(connection, &turn);
+        else if ((status = weir_lines_next(connection->lines, &line, &error)) == 1)
+            hear_line(connection, &line, &turn);
     }
-    if (status < 0 && !session->is_over) {
-        weir__session_answer(session, NULL, weir__slice_of("null"), NULL, -32700, error.text);
-        session->ending = 1;
+    if (status < 0 && !connection->is_over) {
+        weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32700, error.text);
+        connection->ending = 1;
     }
-    session->is_paused = status == 1 && !session->is_over && !session->ending;
-    if (!session->is_paused)
-        weir__lines_trim(session->lines, WEIR__CONNECTION_CHUNK);
+    connection->is_paused = status == 1 && !connection->is_over && !connection->ending;
+    if (!connection->is_paused)
+        weir__lines_trim(connection->lines, WEIR__CONNECTION_CHUNK);
 }
 
-static void read_some(struct weir__session *session)
+static void read_some(struct weir__connection *connection)
 {
     char bytes[WEIR__CONNECTION_CHUNK];
-    ssize_t count = read(session->fd, bytes, sizeof bytes);
+    ssize_t count = read(connection->fd, bytes, sizeof bytes);
 
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (count <= 0 || weir_lines_feed(session->lines, bytes, (size_t)count, NULL) < 0)
-        session->is_over = 1;
+    if (count <= 0 || weir_lines_feed(connection->lines, bytes, (size_t)count, NULL) < 0)
+        connection->is_over = 1;
     else
-        hear_lines(session);
+        hear_lines(connection);
 }
 
 /* After anything that may have ended it. */
-static void settle(struct weir__session *session)
+static void settle(struct weir__connection *connection)
 {
-    session->hearing = 0;
-    if (session->is_over)
-        weir__session_close(session);
+    connection->hearing = 0;
+    if (connection->is_over)
+        weir__connection_close(connection);
     else
-        weir__session_flush(session);
+        weir__connection_flush(connection);
 }
 
 static void on_socket(void *data, int bits)
 {
-    struct weir__session *session = data;
+    struct weir__connection *connection = data;
 
-    session->hearing = 1;
-    if (bits & WEIR__READABLE && !session->is_over) {
-        if (weir__session_is_read(session))
-            read_some(session);
-        else if (!session->ending)
-            session->is_over = 1; /* not read, and told all the same: the client has gone */
-    } else if (session->is_paused && !session->is_over) {
-        hear_lines(session);
+    connection->hearing = 1;
+    if (bits & WEIR__READABLE && !connection->is_over) {
+        if (weir__connection_is_read(connection))
+            read_some(connection);
+        else if (!connection->ending)
+            connection->is_over = 1; /* not read, and told all the same: the client has gone */
+    } else if (connection->is_paused && !connection->is_over) {
+        hear_lines(connection);
     }
-    settle(session);
+    settle(connection);
 }
 
 /* --- Life ------------------------------------------------------------------ */
 
-static void free_memory(struct weir__session *session)
+static void free_memory(struct weir__connection *connection)
 {
-    weir_lines_free(session->lines);
-    weir__buffer_clear(&session->sending);
-    free(session->flow);
-    free(session->table);
-    free(session);
+    weir_lines_free(connection->lines);
+    weir__buffer_clear(&connection->sending);
+    free(connection->flow);
+    free(connection->table);
+    free(connection);
 }
 
-int weir__session_open(struct weir__server *server, int fd, struct weir_error *error)
+int weir__connection_open(struct weir__server *server, int fd, struct weir_error *error)
 {
-    struct weir__session *session = calloc(1, sizeof *session);
+    struct weir__connection *connection = calloc(1, sizeof *connection);
 
-    if (session != NULL) {
-        session->lines = weir_lines_new(WEIR_MAX_LINE);
-        session->flow = weir__flow_new(server->pool);
+    if (connection != NULL) {
+        connection->lines = weir_lines_new(WEIR_MAX_LINE);
+        connection->flow = weir__flow_new(server->pool);
     }
-    if (session == NULL || session->lines == NULL || session->flow == NULL) {
-        if (session != NULL)
-            free_memory(session);
+    if (connection == NULL || connection->lines == NULL || connection->flow == NULL) {
+        if (connection != NULL)
+            free_memory(connection);
         weir__close(&fd);
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     }
-    if (weir__watch_new(server->weir->loop, fd, WEIR__READABLE, on_socket, session, &session->watch,
-                        error)
+    if (weir__watch_new(server->weir->loop, fd, WEIR__READABLE, on_socket, connection,
+                        &connection->watch, error)
         < 0) {
-        free_memory(session);
+        free_memory(connection);
         weir__close(&fd);
         return error != NULL ? (int)error->status : WEIR_ERR_SYSTEM;
     }
-    session->server = server;
-    session->fd = fd;
-    session->last_due = &session->due;
-    session->next = server->sessions;
-    session->link = &server->sessions;
-    if (session->next != NULL)
-        session->next->link = &session->next;
-    server->sessions = session;
-    server->connections++;
-    weir__session_weigh(session);
+    connection->server = server;
+    connection->fd = fd;
+    connection->last_due = &connection->due;
+    connection->next = server->connections;
+    connection->link = &server->connections;
+    if (connection->next != NULL)
+        connection->next->link = &connection->next;
+    server->connections = connection;
+    server->connection_count++;
+    weir__connection_weigh(connection);
     return 0;
 }
 
-void weir__session_close(struct weir__session *session)
+void weir__connection_close(struct weir__connection *connection)
 {
-    session->is_over = 1;
-    while (session->errands != NULL)
-        weir__errand_drop(session->errands);
-    weir__session_leave_batch(session, session->batch);
-    weir__session_weigh(session); /* nothing now; it is held no more */
-    session->server->connections--;
-    *session->link = session->next;
-    if (session->next != NULL)
-        session->next->link = session->link;
-    weir__watch_close(&session->watch);
-    weir__close(&session->fd);
-    free_memory(session);
+    connection->is_over = 1;
+    while (connection->calls != NULL)
+        weir__server_call_drop(connection->calls);
+    weir__connection_leave_batch(connection, connection->batch);
+    weir__connection_weigh(connection); /* nothing now; it is held no more */
+    connection->server->connection_count--;
+    *connection->link = connection->next;
+    if (connection->next != NULL)
+        connection->next->link = connection->link;
+    weir__watch_close(&connection->watch);
+    weir__close(&connection->fd);
+    free_memory(connection);
 }

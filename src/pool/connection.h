@@ -5,9 +5,9 @@
 #include "pool/connection_out.h"
 
 /* Takes fd.  Errors: SYSTEM, NOMEM. */
-int weir__session_open(struct weir__server *server, int fd, struct weir_error *error);
+int weir__connection_open(struct weir__server *server, int fd, struct weir_error *error);
 
 /* Cancels its calls and closes it. */
-void weir__session_close(struct weir__session *session);
+void weir__connection_close(struct weir__connection *connection);
 
 #endif

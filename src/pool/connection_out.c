@@ -23,200 +23,205 @@ static const struct weir__slice nothing = {NULL, 0};
 
 /* --- Its state -------------------------------------------------------------- */
 
-size_t weir__session_owed(const struct weir__session *session)
+size_t weir__connection_owed(const struct weir__connection *connection)
 {
-    return session->sending.length - session->sent;
+    return connection->sending.length - connection->sent;
 }
 
-int weir__session_has_room(const struct weir__session *session)
+int weir__connection_has_room(const struct weir__connection *connection)
 {
-    return weir__session_owed(session) < OWED_MAX;
+    return weir__connection_owed(connection) < OWED_MAX;
 }
 
-int weir__session_owes(const struct weir__session *session)
+int weir__connection_owes(const struct weir__connection *connection)
 {
-    return weir__session_owed(session) > 0 || session->is_paused || session->errands != NULL;
+    return weir__connection_owed(connection) > 0 || connection->is_paused
+           || connection->calls != NULL;
 }
 
-size_t weir__session_weight(const struct weir__session *session)
+size_t weir__connection_weight(const struct weir__connection *connection)
 {
-    if (session->is_over)
+    if (connection->is_over)
         return 0;
-    return BASE_WEIGHT + weir__lines_held(session->lines) + session->sending.capacity
-           + session->table_size * sizeof(struct weir__errand *) + session->calls_weight;
+    return BASE_WEIGHT + weir__lines_held(connection->lines) + connection->sending.capacity
+           + connection->table_size * sizeof(struct weir__server_call *) + connection->calls_weight;
 }
 
-void weir__session_weigh(struct weir__session *session)
+void weir__connection_weigh(struct weir__connection *connection)
 {
-    session->server->on_weight(session->server, session);
+    connection->server->on_weight(connection->server, connection);
 }
 
-int weir__session_is_read(const struct weir__session *session)
+int weir__connection_is_read(const struct weir__connection *connection)
 {
-    return weir__session_owed(session) < OWED_MAX && !session->ending && !session->is_paused && !session->is_held;
+    return weir__connection_owed(connection) < OWED_MAX && !connection->ending
+           && !connection->is_paused && !connection->is_held;
 }
 
-static void set_watch(struct weir__session *session)
+static void set_watch(struct weir__connection *connection)
 {
     /* What is paused goes on in the next turn in which the client could be written to. */
-    int bits = weir__session_owed(session) > 0 || session->is_paused ? WEIR__WRITABLE : 0;
+    int bits = weir__connection_owed(connection) > 0 || connection->is_paused ? WEIR__WRITABLE : 0;
 
-    if (weir__session_is_read(session))
+    if (weir__connection_is_read(connection))
         bits |= WEIR__READABLE;
-    else if (!session->ending) /* only whether the client has gone */
+    else if (!connection->ending) /* only whether the client has gone */
         bits |= WEIR__GONE;
-    if (session->watch != NULL && !session->is_over)
-        weir__watch_set(session->watch, bits);
+    if (connection->watch != NULL && !connection->is_over)
+        weir__watch_set(connection->watch, bits);
 }
 
-void weir__session_hold(struct weir__session *session, int hold)
+void weir__connection_hold(struct weir__connection *connection, int hold)
 {
-    session->is_held = hold;
-    set_watch(session);
+    connection->is_held = hold;
+    set_watch(connection);
 }
 
 /* The loop sees a descriptor that was shut down as readable. */
-void weir__session_end(struct weir__session *session)
+void weir__connection_end(struct weir__connection *connection)
 {
-    session->is_over = 1;
-    weir__buffer_clear(&session->sending);
-    session->sent = 0;
-    shutdown(session->fd, SHUT_RDWR);
-    if (session->watch != NULL)
-        weir__watch_set(session->watch, WEIR__READABLE);
-    weir__session_weigh(session);
+    connection->is_over = 1;
+    weir__buffer_clear(&connection->sending);
+    connection->sent = 0;
+    shutdown(connection->fd, SHUT_RDWR);
+    if (connection->watch != NULL)
+        weir__watch_set(connection->watch, WEIR__READABLE);
+    weir__connection_weigh(connection);
 }
 
-void weir__session_drop(struct weir__session *session, const char *why)
+void weir__connection_drop(struct weir__connection *connection, const char *why)
 {
     struct weir__buffer line = {0};
 
-    if (weir__session_owed(session) == 0
+    if (weir__connection_owed(connection) == 0
         && weir__write_error(&line, weir__slice_of("null"), -33005, why, nothing) == 0)
-        (void)!weir__write_no_sigpipe(session->fd, line.bytes, line.length);
+        (void)!weir__write_no_sigpipe(connection->fd, line.bytes, line.length);
     weir__buffer_clear(&line);
-    weir__session_end(session);
+    weir__connection_end(connection);
 }
 
 /* Even for a client that is always a little behind, bytes that were sent are dropped. */
-static void forget_sent(struct weir__session *session)
+static void forget_sent(struct weir__connection *connection)
 {
-    struct weir__buffer *sending = &session->sending;
+    struct weir__buffer *sending = &connection->sending;
 
-    if (weir__session_owed(session) == 0) {
-        sending->length = session->sent = 0;
+    if (weir__connection_owed(connection) == 0) {
+        sending->length = connection->sent = 0;
         if (sending->capacity > WEIR__CONNECTION_CHUNK)
             weir__buffer_clear(sending);
-    } else if (session->sent > WEIR__CONNECTION_CHUNK && session->sent >= weir__session_owed(session)) {
-        memmove(sending->bytes, sending->bytes + session->sent, weir__session_owed(session));
-        sending->length = weir__session_owed(session);
-        session->sent = 0;
+    } else if (connection->sent > WEIR__CONNECTION_CHUNK
+               && connection->sent >= weir__connection_owed(connection)) {
+        memmove(sending->bytes, sending->bytes + connection->sent,
+                weir__connection_owed(connection));
+        sending->length = weir__connection_owed(connection);
+        connection->sent = 0;
         weir__buffer_shrink(sending, WEIR__CONNECTION_CHUNK);
     }
 }
 
 /* --- Credit ---------------------------------------------------------------- */
 
-void weir__session_forget_credit(struct weir__errand *errand)
+void weir__connection_forget_credit(struct weir__server_call *call)
 {
-    struct weir__session *session = errand->session;
+    struct weir__connection *connection = call->connection;
 
-    if (errand->due_link == NULL)
+    if (call->due_link == NULL)
         return;
-    *errand->due_link = errand->next_due;
-    if (errand->next_due != NULL)
-        errand->next_due->due_link = errand->due_link;
+    *call->due_link = call->next_due;
+    if (call->next_due != NULL)
+        call->next_due->due_link = call->due_link;
     else
-        session->last_due = errand->due_link;
-    errand->due_link = NULL;
+        connection->last_due = call->due_link;
+    call->due_link = NULL;
 }
 
 /* How much credit to pass on now: all of little, half a window of much. */
-static int64_t credit_due(const struct weir__errand *errand)
+static int64_t credit_due(const struct weir__server_call *call)
 {
-    int64_t room = WEIR__OUTPUT_WINDOW - errand->under_way;
-    int64_t n = errand->promised < room ? errand->promised : room;
+    int64_t room = WEIR__OUTPUT_WINDOW - call->under_way;
+    int64_t n = call->promised < room ? call->promised : room;
 
-    return errand->call != NULL && (n == errand->promised || n >= WEIR__OUTPUT_WINDOW / 2) ? n : 0;
+    return call->pool_call != NULL && (n == call->promised || n >= WEIR__OUTPUT_WINDOW / 2) ? n : 0;
 }
 
-void weir__session_owe_credit(struct weir__errand *errand)
+void weir__connection_owe_credit(struct weir__server_call *call)
 {
-    struct weir__session *session = errand->session;
+    struct weir__connection *connection = call->connection;
 
-    if (errand->due_link != NULL || credit_due(errand) == 0)
+    if (call->due_link != NULL || credit_due(call) == 0)
         return;
-    errand->next_due = NULL;
-    errand->due_link = session->last_due;
-    *session->last_due = errand;
-    session->last_due = &errand->next_due;
+    call->next_due = NULL;
+    call->due_link = connection->last_due;
+    *connection->last_due = call;
+    connection->last_due = &call->next_due;
 }
 
-static void pass_credit(struct weir__session *session)
+static void pass_credit(struct weir__connection *connection)
 {
-    struct weir__errand *errand = session->due;
-    int64_t n = credit_due(errand);
+    struct weir__server_call *call = connection->due;
+    int64_t n = credit_due(call);
 
-    weir__session_forget_credit(errand);
-    errand->promised -= n;
-    errand->under_way += n;
+    weir__connection_forget_credit(call);
+    call->promised -= n;
+    call->under_way += n;
     if (n > 0)
-        weir_call_grant(errand->call, (unsigned)n); /* it may end here */
+        weir_call_grant(call->pool_call, (unsigned)n); /* it may end here */
 }
 
 /* --- Bytes ----------------------------------------------------------------- */
 
-void weir__session_flush(struct weir__session *session)
+void weir__connection_flush(struct weir__connection *connection)
 {
-    while (weir__session_owed(session) > 0) {
-        ssize_t count = weir__write_no_sigpipe(session->fd, session->sending.bytes + session->sent,
-                                               session->sending.length - session->sent);
+    while (weir__connection_owed(connection) > 0) {
+        ssize_t count =
+            weir__write_no_sigpipe(connection->fd, connection->sending.bytes + connection->sent,
+                                   connection->sending.length - connection->sent);
 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)
             break;
         if (count < 0) {
-            weir__session_end(session);
+            weir__connection_end(connection);
             return;
         }
-        session->sent += (size_t)count;
-        session->has_taken = 1;
+        connection->sent += (size_t)count;
+        connection->has_taken = 1;
     }
-    forget_sent(session);
-    if (weir__session_owed(session) == 0 && session->ending) {
-        weir__session_end(session);
+    forget_sent(connection);
+    if (weir__connection_owed(connection) == 0 && connection->ending) {
+        weir__connection_end(connection);
         return;
     }
-    while (session->due != NULL && weir__session_owed(session) < OWED_MAX)
-        pass_credit(session); /* calls may end here */
-    if (session->is_over)
+    while (connection->due != NULL && weir__connection_owed(connection) < OWED_MAX)
+        pass_credit(connection); /* calls may end here */
+    if (connection->is_over)
         return;
-    set_watch(session);
-    weir__session_weigh(session);
+    set_watch(connection);
+    weir__connection_weigh(connection);
 }
 
-void weir__session_sent(struct weir__session *session, int status)
+void weir__connection_sent(struct weir__connection *connection, int status)
 {
-    if (session->is_over)
+    if (connection->is_over)
         return;
     if (status < 0) /* no memory: the client would wait for ever */
-        weir__session_end(session);
-    else if (!session->hearing)
-        weir__session_flush(session);
+        weir__connection_end(connection);
+    else if (!connection->hearing)
+        weir__connection_flush(connection);
     else
-        weir__session_weigh(session);
+        weir__connection_weigh(connection);
 }
 
-void weir__session_answer(struct weir__session *session, struct weir__batch *batch,
-                          struct weir__slice id, const struct weir_reply *reply, int64_t code,
-                          const char *message)
+void weir__connection_answer(struct weir__connection *connection, struct weir__batch *batch,
+                             struct weir__slice id, const struct weir_reply *reply, int64_t code,
+                             const char *message)
 {
-    struct weir__buffer *to = batch != NULL ? &batch->answers : &session->sending;
+    struct weir__buffer *to = batch != NULL ? &batch->answers : &connection->sending;
     size_t before = to->capacity;
     int status = 0;
 
-    if (session->is_over)
+    if (connection->is_over)
         return;
     if (batch != NULL && to->length == 0)
         status = weir__buffer_add(to, "[", 1, NULL);
@@ -229,17 +234,17 @@ void weir__session_answer(struct weir__session *session, struct weir__batch *bat
     if (status >= 0 && batch != NULL)
         to->bytes[to->length - 1] = ','; /* where the line end was */
     if (batch != NULL)
-        session->calls_weight += to->capacity - before;
+        connection->calls_weight += to->capacity - before;
     if (batch == NULL || status < 0)
-        weir__session_sent(session, status);
+        weir__connection_sent(connection, status);
     else
-        weir__session_weigh(session);
+        weir__connection_weigh(connection);
 }
 
 /* The answers may be large: they are moved where possible. */
-static int send_answers(struct weir__session *session, struct weir__buffer *answers)
+static int send_answers(struct weir__connection *connection, struct weir__buffer *answers)
 {
-    struct weir__buffer *sending = &session->sending;
+    struct weir__buffer *sending = &connection->sending;
 
     answers->bytes[answers->length - 1] = ']';
     if (weir__buffer_add(answers, "\n", 1, NULL) < 0)
@@ -252,17 +257,17 @@ static int send_answers(struct weir__session *session, struct weir__buffer *answ
     return 0;
 }
 
-void weir__session_leave_batch(struct weir__session *session, struct weir__batch *batch)
+void weir__connection_leave_batch(struct weir__connection *connection, struct weir__batch *batch)
 {
     int status;
 
     if (batch == NULL || --batch->open > 0)
         return;
-    session->calls_weight -= batch->answers.capacity;
-    if (batch->answers.length > 0 && !session->is_over) {
-        status = send_answers(session, &batch->answers);
+    connection->calls_weight -= batch->answers.capacity;
+    if (batch->answers.length > 0 && !connection->is_over) {
+        status = send_answers(connection, &batch->answers);
         weir__buffer_clear(&batch->answers);
-        weir__session_sent(session, status);
+        weir__connection_sent(connection, status);
     }
     weir__buffer_clear(&batch->answers);
     free(batch);

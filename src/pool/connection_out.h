@@ -21,12 +21,13 @@ enum {
  *
  *   OPEN --the pool's outcome, a broken rule, the end of its connection--> gone
  */
-struct weir__errand {
-    struct weir__session *session;
-    struct weir__errand *next, **link;           /* all of the session */
-    struct weir__errand *next_same, **same_link; /* those of the same place in its table */
-    struct weir__errand *next_due, **due_link;   /* those with credit to pass on; link NULL: not one */
-    weir_call_t *call;
+struct weir__server_call {
+    struct weir__connection *connection;
+    struct weir__server_call *next, **link;           /* all of the connection */
+    struct weir__server_call *next_same, **same_link; /* those of the same place in its table */
+    struct weir__server_call *next_due,
+        **due_link; /* those with credit to pass on; link NULL: not one */
+    weir_call_t *pool_call;
     struct weir__batch *batch;  /* NULL: it came alone */
     struct weir__slice id, key; /* its own copies; key: what it is found by */
     char *owned_key;
@@ -45,9 +46,9 @@ struct weir__batch {
     size_t heard; /* elements that were read */
 };
 
-struct weir__session {
+struct weir__connection {
     struct weir__server *server;
-    struct weir__session *next, **link;
+    struct weir__connection *next, **link;
     int fd;
     weir__watch *watch;
     weir_lines *lines;
@@ -57,11 +58,11 @@ struct weir__session {
     size_t sent;
 
     struct weir__flow *flow; /* its calls in the pool */
-    struct weir__errand *errands;
-    size_t errand_count;
-    struct weir__errand **table; /* by key; as many as a power of two */
+    struct weir__server_call *calls;
+    size_t call_count;
+    struct weir__server_call **table; /* by key; as many as a power of two */
     size_t table_size;
-    struct weir__errand *due, **last_due;
+    struct weir__server_call *due, **last_due;
 
     size_t weight;       /* that the server has counted */
     size_t calls_weight; /* of its calls and batches */
@@ -74,48 +75,48 @@ struct weir__session {
 };
 
 /* Bytes that the client has not taken yet. */
-size_t weir__session_owed(const struct weir__session *session);
+size_t weir__connection_owed(const struct weir__connection *connection);
 
 /* Whether the client is owed bytes, or an answer. */
-int weir__session_owes(const struct weir__session *session);
+int weir__connection_owes(const struct weir__connection *connection);
 
 /* Whether the client's requests are read: not while it has much to read itself. */
-int weir__session_is_read(const struct weir__session *session);
+int weir__connection_is_read(const struct weir__connection *connection);
 
 /* Whether more answers may be made now. */
-int weir__session_has_room(const struct weir__session *session);
+int weir__connection_has_room(const struct weir__connection *connection);
 
 /* Answers a request, to the client or into its batch: with the outcome of the call, or with an
  * error. */
-void weir__session_answer(struct weir__session *session, struct weir__batch *batch,
-                          struct weir__slice id, const struct weir_reply *reply, int64_t code,
-                          const char *message);
+void weir__connection_answer(struct weir__connection *connection, struct weir__batch *batch,
+                             struct weir__slice id, const struct weir_reply *reply, int64_t code,
+                             const char *message);
 
 /* One call of a batch has its answer; after the last one the batch is sent. */
-void weir__session_leave_batch(struct weir__session *session, struct weir__batch *batch);
+void weir__connection_leave_batch(struct weir__connection *connection, struct weir__batch *batch);
 
 /* Bytes were added, or there was no memory for them: they go out now, or after the burst of
  * lines that is being read. */
-void weir__session_sent(struct weir__session *session, int status);
+void weir__connection_sent(struct weir__connection *connection, int status);
 
 /* Writes what it can, and passes credit on.  Calls may end here. */
-void weir__session_flush(struct weir__session *session);
+void weir__connection_flush(struct weir__connection *connection);
 
 /* Ends it soon: its calls may be in callbacks now, so the loop closes it. */
-void weir__session_end(struct weir__session *session);
+void weir__connection_end(struct weir__connection *connection);
 
 /* Its weight has changed. */
-void weir__session_weigh(struct weir__session *session);
-size_t weir__session_weight(const struct weir__session *session);
+void weir__connection_weigh(struct weir__connection *connection);
+size_t weir__connection_weight(const struct weir__connection *connection);
 
 /* Stops reading from the client, or goes on. */
-void weir__session_hold(struct weir__session *session, int hold);
+void weir__connection_hold(struct weir__connection *connection, int hold);
 
 /* Ends it with an error to the client, if that can be written at once. */
-void weir__session_drop(struct weir__session *session, const char *why);
+void weir__connection_drop(struct weir__connection *connection, const char *why);
 
 /* Passes a call's credit on when its turn comes, where it has any; or not any more. */
-void weir__session_owe_credit(struct weir__errand *errand);
-void weir__session_forget_credit(struct weir__errand *errand);
+void weir__connection_owe_credit(struct weir__server_call *call);
+void weir__connection_forget_credit(struct weir__server_call *call);
 
 #endif

@@ -1,4 +1,4 @@
-/* A worker that has room pulls the first call of its kind's queue.  A call that has killed a
+/* A worker that has room pulls the first call of its group's queue.  A call that has killed a
  * worker goes to a worker that has no other call, and nothing else goes there meanwhile: a
  * second death is then its own. */
 #include "config.h"
@@ -50,8 +50,8 @@ static int has_room(const struct weir_call *call)
     if (call->flow == NULL || call->flow->queued * 2 + 1 >= pool->queued)
         return 0;
     found = find_greedier(&pool->unsorted, call->flow);
-    for (size_t i = 0; found == NULL && i < pool->kind_count; i++)
-        found = find_greedier(&pool->kinds[i].queue, call->flow);
+    for (size_t i = 0; found == NULL && i < pool->group_count; i++)
+        found = find_greedier(&pool->groups[i].queue, call->flow);
     if (found == NULL)
         return 0;
     weir__call_decide(found, WEIR_CALL_REFUSED, -33005,
@@ -66,7 +66,7 @@ static void refuse_closing(struct weir_call *call)
     weir__call_decide(call, WEIR_CALL_REFUSED, -33005, "the pool is closing");
 }
 
-/* Puts a call into its kind's queue, or among those whose kind is not known. */
+/* Puts a call into its group's queue, or among those whose group is not known. */
 static void wait_in_queue(struct weir_call *call)
 {
     int room = has_room(call);
@@ -76,13 +76,13 @@ static void wait_in_queue(struct weir_call *call)
     else if (!room)
         weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
                           "the queue is full: %zu calls wait for a worker", call->pool->queued);
-    else if (call->kind != NULL)
+    else if (call->group != NULL)
         weir__queue_line_up(call);
     else
         weir__queue_append(&call->pool->unsorted, call);
 }
 
-/* --- Which kind? ------------------------------------------------------------ */
+/* --- Which group? ------------------------------------------------------------ */
 
 /* The function that is meant: a batch of calls names it in its params.  NULL: it is
  * of the protocol, and not to be called. */
@@ -101,53 +101,54 @@ static const char *function_of(const struct weir_call *call, char **owned)
     return *owned;
 }
 
-static int may_have(const struct weir__kind *kind, const char *name)
+static int may_have(const struct weir__worker_group *group, const char *name)
 {
-    return kind->methods == NULL || weir__kind_method(kind, name) != NULL;
+    return group->methods == NULL || weir__worker_group_method(group, name) != NULL;
 }
 
-static struct weir__kind *find_kind(const struct weir_call *call, const char *name, int *unknown)
+static struct weir__worker_group *find_group(const struct weir_call *call, const char *name,
+                                             int *unknown)
 {
     struct weir_pool *pool = call->pool;
-    struct weir__kind *plain = NULL;
+    struct weir__worker_group *plain = NULL;
 
     *unknown = 0;
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        struct weir__kind *kind = &pool->kinds[i];
+    for (size_t i = 0; i < pool->group_count; i++) {
+        struct weir__worker_group *group = &pool->groups[i];
 
-        if (call->only_kind >= 0 && (size_t)call->only_kind != i)
+        if (call->only_group >= 0 && (size_t)call->only_group != i)
             continue;
-        if (!kind->is_known)
+        if (!group->is_known)
             *unknown = 1;
-        else if (kind->methods != NULL && name != NULL && may_have(kind, name))
-            return kind;
-        else if (kind->methods == NULL && plain == NULL)
-            plain = kind;
+        else if (group->methods != NULL && name != NULL && may_have(group, name))
+            return group;
+        else if (group->methods == NULL && plain == NULL)
+            plain = group;
     }
     return *unknown ? NULL : plain;
 }
 
-/* The first kind that keeps a call waiting and cannot come; NULL: there is hope. */
-static struct weir__kind *hopeless(const struct weir_call *call)
+/* The first group that keeps a call waiting and cannot come; NULL: there is hope. */
+static struct weir__worker_group *hopeless(const struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
-    struct weir__kind *down = NULL;
+    struct weir__worker_group *down = NULL;
 
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        struct weir__kind *kind = &pool->kinds[i];
+    for (size_t i = 0; i < pool->group_count; i++) {
+        struct weir__worker_group *group = &pool->groups[i];
 
-        if ((call->only_kind >= 0 && (size_t)call->only_kind != i) || kind->is_known)
+        if ((call->only_group >= 0 && (size_t)call->only_group != i) || group->is_known)
             continue;
-        if (!kind->is_down)
+        if (!group->is_down)
             return NULL;
-        down = down == NULL ? kind : down;
+        down = down == NULL ? group : down;
     }
     return down;
 }
 
-static void no_worker(struct weir_call *call, const struct weir__kind *kind)
+static void no_worker(struct weir_call *call, const struct weir__worker_group *group)
 {
-    weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "no worker: %s", kind->last_words);
+    weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "no worker: %s", group->last_failure);
 }
 
 static void no_method(struct weir_call *call)
@@ -163,38 +164,38 @@ static void no_method(struct weir_call *call)
     free(owned);
 }
 
-static void learn(struct weir_call *call, struct weir__kind *kind, const char *name)
+static void learn(struct weir_call *call, struct weir__worker_group *group, const char *name)
 {
-    const json_t *about = name != NULL ? weir__kind_method(kind, name) : NULL;
+    const json_t *about = name != NULL ? weir__worker_group_method(group, name) : NULL;
     const char *stream = json_string_value(json_object_get(about, "stream"));
 
-    call->kind = kind;
+    call->group = group;
     call->has_output = stream != NULL && name == call->method
                        && (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0);
     if (call->idempotent == 0)
         call->idempotent = json_is_true(json_object_get(about, "idempotent")) ? 1 : -1;
 }
 
-/* Finds the kind of a call.  Returns 1; 0: it must wait; -1: it is decided. */
+/* Finds the group of a call.  Returns 1; 0: it must wait; -1: it is decided. */
 static int sort(struct weir_call *call)
 {
-    struct weir__kind *kind, *down;
+    struct weir__worker_group *group, *down;
     const char *name;
     char *owned;
     int unknown;
 
-    if (call->kind != NULL)
+    if (call->group != NULL)
         return 1;
     if (call->pool->clash.status != 0) {
         weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "%s", call->pool->clash.text);
         return -1;
     }
     name = function_of(call, &owned);
-    kind = find_kind(call, name, &unknown);
-    if (kind != NULL)
-        learn(call, kind, name);
+    group = find_group(call, name, &unknown);
+    if (group != NULL)
+        learn(call, group, name);
     free(owned);
-    if (kind != NULL)
+    if (group != NULL)
         return 1;
     if (!unknown) {
         no_method(call);
@@ -209,17 +210,18 @@ static int sort(struct weir_call *call)
 
 /* --- Which worker? ---------------------------------------------------------- */
 
-static struct weir__peer *pick(const struct weir__kind *kind, const struct weir_call *call)
+static struct weir__pool_worker *pick(const struct weir__worker_group *group,
+                                      const struct weir_call *call)
 {
-    struct weir__peer *best = NULL;
+    struct weir__pool_worker *best = NULL;
 
-    for (struct weir__peer *peer = kind->peers; peer != NULL; peer = peer->next) {
-        if (peer->state != WEIR__PEER_READY || peer->suspect != NULL
-            || peer->flights >= peer->window || (call->kills > 0 && peer->flights > 0)
-            || (peer->flights > 0 && weir__peer_is_behind(peer)))
+    for (struct weir__pool_worker *worker = group->workers; worker != NULL; worker = worker->next) {
+        if (worker->state != WEIR__POOL_WORKER_READY || worker->quarantined != NULL
+            || worker->flights >= worker->window || (call->kills > 0 && worker->flights > 0)
+            || (worker->flights > 0 && weir__pool_worker_is_behind(worker)))
             continue;
-        if (best == NULL || peer->flights < best->flights)
-            best = peer;
+        if (best == NULL || worker->flights < best->flights)
+            best = worker;
     }
     return best;
 }
@@ -238,21 +240,21 @@ static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir_
             call->deadline_ns > now_ns ? (call->deadline_ns - now_ns + 999999) / 1000000 : 0;
 }
 
-static void send(struct weir__peer *peer, struct weir_call *call)
+static void send(struct weir__pool_worker *worker, struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
     struct weir__buffer *to = &pool->scratch;
     struct weir__call_terms terms;
     int64_t now_ns = weir__clock_ns();
 
-    if (call->input && peer->ear.dialect->chunk == NULL) {
+    if (call->input && worker->ear.dialect->chunk == NULL) {
         weir__call_decide(call, WEIR_CALL_FAILED, -32602,
                           "this worker speaks plain JSON-RPC: it takes no stream");
         return;
     }
     set_terms(call, now_ns, &terms);
-    if (weir__peer_add(peer, call) < 0
-        || peer->ear.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
+    if (weir__pool_worker_add(worker, call) < 0
+        || worker->ear.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
         weir__call_decide(call, WEIR_CALL_REFUSED, -32603, "no memory for the call");
         return;
     }
@@ -262,30 +264,30 @@ static void send(struct weir__peer *peer, struct weir_call *call)
         return;
     }
     call->state = WEIR__CALL_SENT;
-    if (call->turn > call->kind->turn)
-        call->kind->turn = call->turn;
-    call->offset = peer->worker.all_sent;
+    if (call->turn > call->group->turn)
+        call->group->turn = call->turn;
+    call->offset = worker->child.all_sent;
     call->sender = (struct weir__sender){0};
     call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->all_granted};
     call->reply.attempts++;
     call->reply.queued_ns = now_ns - call->started_ns;
-    call->reply.pid = peer->greeting.pid > 0 ? peer->greeting.pid : peer->worker.result.pid;
+    call->reply.pid = worker->greeting.pid > 0 ? worker->greeting.pid : worker->child.result.pid;
     if (call->kills > 0)
-        peer->suspect = call;
+        worker->quarantined = call;
     if (call->input_is_over)
-        peer->ear.dialect->end(to, call->id, weir__call_input_error(call));
-    weir__peer_give(peer);
+        worker->ear.dialect->end(to, call->id, weir__call_input_error(call));
+    weir__pool_worker_give(worker);
 }
 
 static void send_or_queue(struct weir_call *call)
 {
-    struct weir__peer *peer = pick(call->kind, call);
+    struct weir__pool_worker *worker = pick(call->group, call);
 
     weir__queue_take_turn(call);
-    if (call->kind->queue.first == NULL && peer != NULL)
-        send(peer, call);
-    else if (call->kind->is_down)
-        no_worker(call, call->kind);
+    if (call->group->queue.first == NULL && worker != NULL)
+        send(worker, call);
+    else if (call->group->is_down)
+        no_worker(call, call->group);
     else
         wait_in_queue(call);
 }
@@ -310,14 +312,14 @@ void weir__dispatch_call(struct weir_call *call)
 
 void weir__dispatch(struct weir_pool *pool)
 {
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        struct weir__kind *kind = &pool->kinds[i];
+    for (size_t i = 0; i < pool->group_count; i++) {
+        struct weir__worker_group *group = &pool->groups[i];
         struct weir_call *call;
-        struct weir__peer *peer;
+        struct weir__pool_worker *worker;
 
-        while ((call = kind->queue.first) != NULL && (peer = pick(kind, call)) != NULL) {
+        while ((call = group->queue.first) != NULL && (worker = pick(group, call)) != NULL) {
             weir__queue_remove(call);
-            send(peer, call);
+            send(worker, call);
         }
     }
 }
@@ -344,8 +346,8 @@ void weir__dispatch_sort(struct weir_pool *pool)
             break;
         }
     }
-    for (size_t i = 0; i < pool->kind_count; i++)
-        while (pool->kinds[i].is_down && (call = pool->kinds[i].queue.first) != NULL)
-            no_worker(call, &pool->kinds[i]);
+    for (size_t i = 0; i < pool->group_count; i++)
+        while (pool->groups[i].is_down && (call = pool->groups[i].queue.first) != NULL)
+            no_worker(call, &pool->groups[i]);
     weir__dispatch(pool);
 }

@@ -10,8 +10,8 @@ void weir__dispatch_call(struct weir_call *call);
 /* Gives workers that have room the calls that wait for them. */
 void weir__dispatch(struct weir_pool *pool);
 
-/* The same, after looking again at the calls that waited for a kind to be known, or that a
- * kind that is down cannot serve. */
+/* The same, after looking again at the calls that waited for a group to be known, or that a
+ * group that is down cannot serve. */
 void weir__dispatch_sort(struct weir_pool *pool);
 
 #endif

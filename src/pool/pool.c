@@ -23,18 +23,18 @@ void weir__pool_enter(struct weir_pool *pool)
 
 static void flush_all(struct weir_pool *pool)
 {
-    struct weir__peer *peer;
+    struct weir__pool_worker *worker;
 
-    while ((peer = pool->dirty) != NULL) {
-        pool->dirty = peer->next_dirty;
-        weir__peer_flush(peer);
+    while ((worker = pool->dirty) != NULL) {
+        pool->dirty = worker->next_dirty;
+        weir__pool_worker_flush(worker);
     }
 }
 
-static int has_peers(const struct weir_pool *pool)
+static int has_workers(const struct weir_pool *pool)
 {
-    for (size_t i = 0; i < pool->kind_count; i++)
-        if (pool->kinds[i].peers != NULL)
+    for (size_t i = 0; i < pool->group_count; i++)
+        if (pool->groups[i].workers != NULL)
             return 1;
     return 0;
 }
@@ -42,12 +42,12 @@ static int has_peers(const struct weir_pool *pool)
 static void destroy(struct weir_pool *pool)
 {
     weir__context_leave(&pool->member);
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        struct weir__peer *peer;
+    for (size_t i = 0; i < pool->group_count; i++) {
+        struct weir__pool_worker *worker;
 
-        while ((peer = pool->kinds[i].peers) != NULL) {
-            pool->kinds[i].peers = peer->next;
-            weir__peer_free(peer);
+        while ((worker = pool->groups[i].workers) != NULL) {
+            pool->groups[i].workers = worker->next;
+            weir__pool_worker_free(worker);
         }
     }
     weir__passer_close(&pool->passer);
@@ -61,9 +61,10 @@ static void destroy(struct weir_pool *pool)
 static void end_workers(struct weir_pool *pool)
 {
     pool->state = WEIR__POOL_ENDING;
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            weir__peer_retire(peer);
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            weir__pool_worker_retire(worker);
 }
 
 static void look_at_end(struct weir_pool *pool)
@@ -77,7 +78,7 @@ static void look_at_end(struct weir_pool *pool)
         if (pool->is_closing && pool->state == WEIR__POOL_DRAINING)
             end_workers(pool);
     }
-    if (pool->state == WEIR__POOL_ENDING && !has_peers(pool) && !pool->gone)
+    if (pool->state == WEIR__POOL_ENDING && !has_workers(pool) && !pool->gone)
         weir__context_done(pool->weir, &pool->gone);
 }
 
@@ -88,8 +89,8 @@ static void settle(struct weir_pool *pool)
 
     while ((stale = pool->stale) != 0) {
         pool->stale = 0;
-        for (size_t i = 0; i < pool->kind_count && stale & WEIR__STALE_WORKERS; i++)
-            weir__kind_tend(&pool->kinds[i], NULL);
+        for (size_t i = 0; i < pool->group_count && stale & WEIR__STALE_WORKERS; i++)
+            weir__worker_group_tend(&pool->groups[i], NULL);
         if (stale & WEIR__STALE_UNSORTED)
             weir__dispatch_sort(pool);
         else if (stale & WEIR__STALE_CALLS)
@@ -112,15 +113,15 @@ void weir__pool_leave(struct weir_pool *pool)
             look_at_end(pool);
     } while (pool->stale != 0);
     pool->holds--;
-    if (pool->freed && pool->state == WEIR__POOL_ENDING && !has_peers(pool))
+    if (pool->freed && pool->state == WEIR__POOL_ENDING && !has_workers(pool))
         destroy(pool);
 }
 
-static const struct weir__peer_ops peer_ops = {
+static const struct weir__pool_worker_ops worker_ops = {
     .begin = weir__pool_enter,
     .end = weir__pool_leave,
-    .on_ready = weir__kind_greeted,
-    .on_lost = weir__kind_lost,
+    .on_ready = weir__worker_group_has_ready,
+    .on_lost = weir__worker_group_has_lost,
 };
 
 static void alarms_begin(void *context)
@@ -141,10 +142,11 @@ static void passer_has_room(void *owner)
 {
     struct weir_pool *pool = owner;
 
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            if (weir__capture_is_open(&peer->worker.errors))
-                weir__capture_pause(&peer->worker.errors, 0);
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            if (weir__capture_is_open(&worker->child.errors))
+                weir__capture_pause(&worker->child.errors, 0);
 }
 
 static void passer_is_empty(void *owner)
@@ -177,13 +179,13 @@ static int begin(struct weir_pool *pool, struct weir_error *error)
         status = weir__alarms_join(&pool->alarms, error);
     if (status == 0)
         status = weir__passer_start(&pool->passer, loop, pool->options.stderr_fd, error);
-    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
-        struct weir__kind *kind = &pool->kinds[i];
+    for (size_t i = 0; i < pool->group_count && status == 0; i++) {
+        struct weir__worker_group *group = &pool->groups[i];
 
-        kind->restart = (struct weir__alarm){.ring = restart_is_due, .owner = pool};
+        group->restart = (struct weir__alarm){.ring = restart_is_due, .owner = pool};
         status = weir__alarms_join(&pool->alarms, error);
         if (status == 0)
-            status = weir__kind_tend(kind, error);
+            status = weir__worker_group_tend(group, error);
     }
     return status;
 }
@@ -220,7 +222,7 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
         return NULL;
     }
     pool->weir = weir;
-    pool->peer_ops = &peer_ops;
+    pool->worker_ops = &worker_ops;
     pool->passer.fd = -1;
     opening.status = weir__pool_options_copy(pool, options, &why);
     if (opening.status < 0) {
@@ -249,12 +251,13 @@ static void cancel_all(struct weir_pool *pool)
 {
     ask_queue(&pool->unsorted);
     ask_queue(&pool->sorting);
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        ask_queue(&pool->kinds[i].queue);
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            for (size_t slot = 0; slot < peer->slot_count; slot++)
-                if (peer->slots[slot] != NULL)
-                    weir__call_ask(peer->slots[slot], WEIR__ASKED_CANCEL);
+    for (size_t i = 0; i < pool->group_count; i++) {
+        ask_queue(&pool->groups[i].queue);
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            for (size_t slot = 0; slot < worker->slot_count; slot++)
+                if (worker->slots[slot] != NULL)
+                    weir__call_ask(worker->slots[slot], WEIR__ASKED_CANCEL);
     }
 }
 
@@ -327,11 +330,12 @@ static void end_calls(struct weir_pool *pool)
     if (pool->state == WEIR__POOL_OPEN)
         pool->state = WEIR__POOL_DRAINING;
     cancel_all(pool);
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            for (size_t slot = 0; slot < peer->slot_count; slot++)
-                if (peer->slots[slot] != NULL)
-                    weir__call_lost(peer->slots[slot], 0, "was ended with its pool");
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            for (size_t slot = 0; slot < worker->slot_count; slot++)
+                if (worker->slots[slot] != NULL)
+                    weir__call_lost(worker->slots[slot], 0, "was ended with its pool");
     while (pool->decided.first != NULL)
         weir__call_deadline(pool->decided.first);
     pool->state = WEIR__POOL_ENDING;
@@ -348,10 +352,11 @@ static void end_at_once(void *data)
     pool->freed = 1;
     weir__pool_end_waits(pool);
     end_calls(pool);
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next) {
-            peer->is_our_end = 1;
-            weir__peer_stop(peer, 0);
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next) {
+            worker->is_our_end = 1;
+            weir__pool_worker_stop(worker, 0);
         }
     weir__pool_leave(pool);
 }
@@ -400,9 +405,10 @@ static void do_replace(void *data)
     struct weir_pool *pool = data;
 
     weir__pool_enter(pool);
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            peer->is_old = 1;
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            worker->is_old = 1;
     pool->stale |= WEIR__STALE_WORKERS;
     weir__pool_leave(pool);
 }

@@ -58,14 +58,15 @@ static int check(const struct weir_pool_options *options, struct weir_error *err
 }
 
 /* It runs where the launcher does, as the launcher; the limits are the worker's. */
-static int copy_stop(struct weir__kind *kind, const char *const *argv, struct weir_error *error)
+static int copy_stop(struct weir__worker_group *group, const char *const *argv,
+                     struct weir_error *error)
 {
-    struct weir_command stop = kind->command;
+    struct weir_command stop = group->command;
 
     stop.argv = argv;
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         stop.limits[i] = WEIR_NO_LIMIT;
-    return weir__command_copy(&kind->stop, &stop, NULL, error);
+    return weir__command_copy(&group->stop, &stop, NULL, error);
 }
 
 int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *options,
@@ -82,17 +83,17 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     ours->launcher_stop = NULL;
     ours->launcher = NULL;
     pool->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
-    pool->kinds = calloc(options->command_count, sizeof *pool->kinds);
-    if (pool->kinds == NULL)
+    pool->groups = calloc(options->command_count, sizeof *pool->groups);
+    if (pool->groups == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
-    pool->kind_count = options->command_count;
-    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
-        pool->kinds[i].pool = pool;
-        pool->kinds[i].number = i;
-        status = weir__command_copy(&pool->kinds[i].command, &options->commands[i],
+    pool->group_count = options->command_count;
+    for (size_t i = 0; i < pool->group_count && status == 0; i++) {
+        pool->groups[i].pool = pool;
+        pool->groups[i].number = i;
+        status = weir__command_copy(&pool->groups[i].command, &options->commands[i],
                                     options->launcher, error);
         if (status == 0 && options->launcher_stop != NULL)
-            status = copy_stop(&pool->kinds[i], options->launcher_stop, error);
+            status = copy_stop(&pool->groups[i], options->launcher_stop, error);
     }
     if (ours->workers == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -101,10 +102,11 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     }
     if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
         ours->max_line = WEIR_MAX_LINE;
-    for (size_t i = 0; i < pool->kind_count && status == 0; i++) {
-        pool->kinds[i].seats = calloc(ours->workers, sizeof *pool->kinds[i].seats);
-        if (pool->kinds[i].seats == NULL)
-            status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers", ours->workers);
+    for (size_t i = 0; i < pool->group_count && status == 0; i++) {
+        pool->groups[i].seats = calloc(ours->workers, sizeof *pool->groups[i].seats);
+        if (pool->groups[i].seats == NULL)
+            status =
+                weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers", ours->workers);
     }
     if (ours->start_attempts <= 1)
         ours->start_patience_ms = 0;
@@ -117,11 +119,11 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
 
 void weir__pool_options_clear(struct weir_pool *pool)
 {
-    for (size_t i = 0; i < pool->kind_count; i++) {
-        weir__command_clear(&pool->kinds[i].command);
-        weir__command_clear(&pool->kinds[i].stop);
-        json_decref(pool->kinds[i].methods);
-        free(pool->kinds[i].seats);
+    for (size_t i = 0; i < pool->group_count; i++) {
+        weir__command_clear(&pool->groups[i].command);
+        weir__command_clear(&pool->groups[i].stop);
+        json_decref(pool->groups[i].methods);
+        free(pool->groups[i].seats);
     }
-    free(pool->kinds);
+    free(pool->groups);
 }

@@ -75,7 +75,7 @@ struct weir__call_queue {
 /* The calls of one connection, where several share a pool: each flow gets its turn. */
 struct weir__flow {
     size_t queued;
-    uint64_t turns[]; /* of the last call, for each kind */
+    uint64_t turns[]; /* of the last call, for each group */
 };
 
 /* A value of an output stream that the owner has not taken yet. */
@@ -93,7 +93,7 @@ struct weir_call {
     struct weir__call_queue *queue; /* NULL: in none */
     struct weir_call *next, *previous;
     struct weir__flow *flow; /* NULL: started by the pool's owner */
-    uint64_t turn;           /* in the queue of its kind; 0: none yet */
+    uint64_t turn;           /* in the queue of its group; 0: none yet */
 
     /* The request, in one block of memory with the call. */
     const char *method;
@@ -103,24 +103,24 @@ struct weir_call {
     int idempotent, input;
     unsigned credit;     /* at its start */
     int64_t all_granted; /* in total: what a worker that gets the call again may send */
-    int only_kind;       /* -1: any */
+    int only_group;      /* -1: any */
 
-    struct weir__kind *kind; /* NULL: not known yet */
-    struct weir__peer *peer; /* the worker that has it */
-    int64_t id;              /* there */
-    uint64_t offset;         /* of its first byte in everything sent to that worker */
-    unsigned kills;          /* workers that died while they had it */
-    int has_streamed;        /* a value was delivered or sent: the call cannot be repeated */
+    struct weir__worker_group *group; /* NULL: not known yet */
+    struct weir__pool_worker *worker; /* the worker that has it */
+    int64_t id;                       /* there */
+    uint64_t offset;                  /* of its first byte in everything sent to that worker */
+    unsigned kills;                   /* workers that died while they had it */
+    int has_streamed; /* a value was delivered or sent: the call cannot be repeated */
     enum weir__asked asked;
     int step; /* of the stop sequence */
-    struct weir__alarm deadline, ladder;
+    struct weir__alarm deadline, stop_alarm;
 
     struct weir__sender sender;
     struct weir__receiver receiver;
     int has_output, input_is_over;
     char *input_error; /* an error object, when the input ended with one */
     struct weir__value *values, **last_value, *taken;
-    int news; /* wakes a waiting thread: a value, credit, the end */
+    int wakeup; /* wakes a waiting thread: a value, credit, the end */
 
     struct weir_call_sink sink;
     int has_sink;
@@ -133,20 +133,20 @@ struct weir_call {
 
 /* --- Workers --------------------------------------------------------------- */
 
-enum weir__peer_state {
-    WEIR__PEER_STARTING,
-    WEIR__PEER_READY,
-    WEIR__PEER_RETIRING,
-    WEIR__PEER_LOST,
-    WEIR__PEER_BROKEN, /* must not be used; ends when the pool is settled */
-    WEIR__PEER_ENDING,
+enum weir__pool_worker_state {
+    WEIR__POOL_WORKER_STARTING,
+    WEIR__POOL_WORKER_READY,
+    WEIR__POOL_WORKER_RETIRING,
+    WEIR__POOL_WORKER_LOST,
+    WEIR__POOL_WORKER_BROKEN, /* must not be used; ends when the pool is settled */
+    WEIR__POOL_WORKER_ENDING,
 };
 
-struct weir__peer {
-    struct weir__worker worker;
-    struct weir__peer *next, *next_dirty;
-    struct weir__kind *kind;
-    enum weir__peer_state state;
+struct weir__pool_worker {
+    struct weir__worker child;
+    struct weir__pool_worker *next, *next_dirty;
+    struct weir__worker_group *group;
+    enum weir__pool_worker_state state;
     struct weir__ear ear; /* has its dialect */
     struct weir__greeting greeting;
     unsigned window;
@@ -154,7 +154,7 @@ struct weir__peer {
     struct weir_call **slots; /* by id; their number is a power of two */
     size_t slot_count, flights;
     int64_t last_id;
-    struct weir_call *suspect; /* has killed a worker before: it runs here alone */
+    struct weir_call *quarantined; /* has killed a worker before: it runs here alone */
 
     struct weir__buffer partial; /* the beginning of a line */
     int is_dirty;                /* has bytes that are not written yet */
@@ -169,29 +169,29 @@ struct weir__peer {
 
 /* The place of one worker and its successors. */
 struct weir__seat {
-    struct weir__peer *peer; /* the latest; NULL: it is gone */
+    struct weir__pool_worker *worker; /* the latest; NULL: it is gone */
     struct weir__backoff backoff;
     int has_answered; /* a call, since the last failure */
 };
 
-struct weir__kind {
+struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
-    struct weir_command command; /* the launcher's words before its own */
-    struct weir_command stop;    /* ends what the launcher leaves behind; argv NULL: none */
-    json_t *methods;             /* of the latest hello; NULL: not known, any may be tried */
-    int is_known;                /* some worker has been ready */
+    struct weir_command command;   /* the launcher's words before its own */
+    struct weir_command stop;      /* ends what the launcher leaves behind; argv NULL: none */
+    json_t *methods;               /* of the latest hello; NULL: not known, any may be tried */
+    int is_known;                  /* some worker has been ready */
     struct weir__call_queue queue; /* by turn */
     uint64_t turn;                 /* of the last call that was sent */
     uint64_t own_turn;             /* of the last call of the pool's owner */
-    struct weir__peer *peers, *outgoing; /* outgoing: is being replaced */
+    struct weir__pool_worker *workers, *outgoing; /* outgoing: is being replaced */
 
     struct weir__seat *seats; /* one for each worker that is wanted */
     int is_hopeless;          /* the program cannot be executed */
     int64_t failing_since_ns; /* starts fail, and no worker is up; 0: not so */
     int is_down;              /* it has failed for too long */
     struct weir__alarm restart;
-    char last_words[480]; /* of the last worker that failed */
+    char last_failure[480]; /* of the last worker that failed */
 };
 
 /* --- The pool -------------------------------------------------------------- */
@@ -206,18 +206,18 @@ enum weir__pool_state {
 enum weir__stale {
     WEIR__STALE_WORKERS = 1,  /* some must end, be replaced or be started */
     WEIR__STALE_CALLS = 2,    /* a worker has room */
-    WEIR__STALE_UNSORTED = 4, /* a kind is known, up or down; calls look for a worker again */
+    WEIR__STALE_UNSORTED = 4, /* a group is known, up or down; calls look for a worker again */
     WEIR__STALE_WAITS = 8,    /* a wait for workers may be over */
 };
 
 /* How a worker reports to what is above it. */
-struct weir__peer_ops {
+struct weir__pool_worker_ops {
     /* Around everything that happens in it. */
     void (*begin)(struct weir_pool *pool);
     void (*end)(struct weir_pool *pool);
-    void (*on_ready)(struct weir__peer *peer);
+    void (*on_ready)(struct weir__pool_worker *worker);
     /* It takes no more calls.  reason is set. */
-    void (*on_lost)(struct weir__peer *peer, int was_starting);
+    void (*on_lost)(struct weir__pool_worker *worker, int was_starting);
 };
 
 /* A wait for workers. */
@@ -235,18 +235,18 @@ struct weir__ready_wait {
 struct weir_pool {
     struct weir__member member; /* first: the context hands it back */
     weir_t *weir;
-    const struct weir__peer_ops *peer_ops;
+    const struct weir__pool_worker_ops *worker_ops;
     struct weir_pool_options options;
     enum weir__pool_state state;
-    struct weir__kind *kinds;
-    size_t kind_count;
+    struct weir__worker_group *groups;
+    size_t group_count;
     int is_launched; /* there is a launcher in front */
     struct weir__alarms alarms;
     struct weir__passer passer;
     struct weir__buffer scratch;
-    struct weir_error clash; /* two kinds have a method of the same name */
+    struct weir_error clash; /* two groups have a method of the same name */
 
-    struct weir__call_queue unsorted; /* calls whose kind is not known yet */
+    struct weir__call_queue unsorted; /* calls whose group is not known yet */
     struct weir__call_queue sorting;  /* those of them that are being looked at again */
     struct weir__call_queue decided;  /* calls whose outcome the loop reports */
     size_t queued, running, alive;
@@ -254,7 +254,7 @@ struct weir_pool {
     struct weir__latency latency;
 
     struct weir__ready_wait *waits;
-    struct weir__peer *dirty;
+    struct weir__pool_worker *dirty;
     struct weir__alarm drain;
     void (*drained)(weir_pool_t *pool, void *context);
     void *drained_context;

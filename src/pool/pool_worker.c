@@ -20,160 +20,163 @@ enum {
     KEPT_ROOM = 4096, /* of an empty output buffer */
 };
 
-static struct weir_pool *pool_of(const struct weir__peer *peer)
+static struct weir_pool *pool_of(const struct weir__pool_worker *worker)
 {
-    return peer->kind->pool;
+    return worker->group->pool;
 }
 
-pid_t weir__peer_pid(const struct weir__peer *peer)
+pid_t weir__pool_worker_pid(const struct weir__pool_worker *worker)
 {
-    return peer->greeting.pid > 0 ? peer->greeting.pid : peer->worker.result.pid;
+    return worker->greeting.pid > 0 ? worker->greeting.pid : worker->child.result.pid;
 }
 
-uint64_t weir__peer_rss_kb(const struct weir__peer *peer)
+uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker)
 {
     struct weir__process_stat stat;
 
-    return weir__process_stat(peer->worker.result.pid, &stat) == 0 ? (uint64_t)stat.resident_kb : 0;
+    return weir__process_stat(worker->child.result.pid, &stat) == 0 ? (uint64_t)stat.resident_kb
+                                                                    : 0;
 }
 
-static void set_alarm(struct weir__peer *peer, int64_t ms)
+static void set_alarm(struct weir__pool_worker *worker, int64_t ms)
 {
-    weir__alarm_set(&pool_of(peer)->alarms, &peer->alarm, weir__clock_ns() + ms * 1000000);
+    weir__alarm_set(&pool_of(worker)->alarms, &worker->alarm, weir__clock_ns() + ms * 1000000);
 }
 
 /* A buffer that was large once does not stay large. */
-static void shrink(struct weir__peer *peer)
+static void shrink(struct weir__pool_worker *worker)
 {
-    if (peer->worker.sending.length == 0 && peer->worker.sending.capacity > KEPT_ROOM)
-        weir__buffer_clear(&peer->worker.sending);
+    if (worker->child.sending.length == 0 && worker->child.sending.capacity > KEPT_ROOM)
+        weir__buffer_clear(&worker->child.sending);
 }
 
-void weir__peer_flush(struct weir__peer *peer)
+void weir__pool_worker_flush(struct weir__pool_worker *worker)
 {
-    int was_behind = weir__peer_is_behind(peer);
+    int was_behind = weir__pool_worker_is_behind(worker);
 
-    peer->is_dirty = 0;
-    if (peer->state == WEIR__PEER_ENDING)
+    worker->is_dirty = 0;
+    if (worker->state == WEIR__POOL_WORKER_ENDING)
         return;
-    weir__worker_flush(&peer->worker);
-    shrink(peer);
-    if (was_behind && !weir__peer_is_behind(peer))
-        pool_of(peer)->stale |= WEIR__STALE_CALLS;
+    weir__worker_flush(&worker->child);
+    shrink(worker);
+    if (was_behind && !weir__pool_worker_is_behind(worker))
+        pool_of(worker)->stale |= WEIR__STALE_CALLS;
 }
 
 /* --- The end --------------------------------------------------------------- */
 
 /* Calls whose first byte is among the last unread ones were not read. */
-static void settle_calls(struct weir__peer *peer, uint64_t unread)
+static void settle_calls(struct weir__pool_worker *worker, uint64_t unread)
 {
-    uint64_t all = peer->worker.all_sent, read_up_to = unread < all ? all - unread : 0;
+    uint64_t all = worker->child.all_sent, read_up_to = unread < all ? all - unread : 0;
 
-    for (size_t i = 0; i < peer->slot_count; i++)
-        if (peer->slots[i] != NULL)
-            weir__call_lost(peer->slots[i], peer->slots[i]->offset >= read_up_to, peer->reason);
+    for (size_t i = 0; i < worker->slot_count; i++)
+        if (worker->slots[i] != NULL)
+            weir__call_lost(worker->slots[i], worker->slots[i]->offset >= read_up_to,
+                            worker->reason);
 }
 
 /* It is out of service, whether or not its process still runs. */
-static void be_lost(struct weir__peer *peer, uint64_t unread)
+static void be_lost(struct weir__pool_worker *worker, uint64_t unread)
 {
-    pool_of(peer)->peer_ops->on_lost(peer, peer->was_starting);
-    settle_calls(peer, unread);
-    pool_of(peer)->stale |= WEIR__STALE_WAITS;
+    pool_of(worker)->worker_ops->on_lost(worker, worker->was_starting);
+    settle_calls(worker, unread);
+    pool_of(worker)->stale |= WEIR__STALE_WAITS;
 }
 
 /* Its input ends; it finishes what it has read, and exits. */
-static void say_goodbye(struct weir__peer *peer)
+static void say_goodbye(struct weir__pool_worker *worker)
 {
-    peer->state = WEIR__PEER_ENDING;
-    peer->is_our_end = 1;
-    weir__worker_close_input(&peer->worker);
-    set_alarm(peer, pool_of(peer)->options.interrupt_grace_ms);
+    worker->state = WEIR__POOL_WORKER_ENDING;
+    worker->is_our_end = 1;
+    weir__worker_close_input(&worker->child);
+    set_alarm(worker, pool_of(worker)->options.interrupt_grace_ms);
 }
 
-void weir__peer_stop(struct weir__peer *peer, int64_t grace_ms)
+void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms)
 {
-    weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
-    peer->state = WEIR__PEER_ENDING;
-    weir__worker_stop(&peer->worker, grace_ms);
+    weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
+    worker->state = WEIR__POOL_WORKER_ENDING;
+    weir__worker_stop(&worker->child, grace_ms);
 }
 
-void weir__peer_settle(struct weir__peer *peer)
+void weir__pool_worker_settle(struct weir__pool_worker *worker)
 {
     /* Where it has closed its end of the pipe, that tells how much it has read. */
-    uint64_t unread = peer->worker.has_refused ? peer->worker.left_unread
-                                               : weir__worker_unsent(&peer->worker);
+    uint64_t unread =
+        worker->child.has_refused ? worker->child.left_unread : weir__worker_unsent(&worker->child);
 
-    if (peer->state == WEIR__PEER_BROKEN) {
-        weir__peer_stop(peer, pool_of(peer)->options.grace_ms);
-        be_lost(peer, unread);
-    } else if (peer->state == WEIR__PEER_RETIRING && peer->flights == 0) {
-        say_goodbye(peer);
+    if (worker->state == WEIR__POOL_WORKER_BROKEN) {
+        weir__pool_worker_stop(worker, pool_of(worker)->options.grace_ms);
+        be_lost(worker, unread);
+    } else if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0) {
+        say_goodbye(worker);
     }
 }
 
-void weir__peer_retire(struct weir__peer *peer)
+void weir__pool_worker_retire(struct weir__pool_worker *worker)
 {
-    if (peer->state == WEIR__PEER_STARTING) {
-        peer->is_our_end = 1;
-        weir__peer_stop(peer, pool_of(peer)->options.grace_ms);
-    } else if (peer->state == WEIR__PEER_READY) {
-        weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
-        peer->state = WEIR__PEER_RETIRING;
-        weir__peer_settle(peer);
+    if (worker->state == WEIR__POOL_WORKER_STARTING) {
+        worker->is_our_end = 1;
+        weir__pool_worker_stop(worker, pool_of(worker)->options.grace_ms);
+    } else if (worker->state == WEIR__POOL_WORKER_READY) {
+        weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
+        worker->state = WEIR__POOL_WORKER_RETIRING;
+        weir__pool_worker_settle(worker);
     }
 }
 
-static void unlink_dirty(struct weir__peer *peer)
+static void unlink_dirty(struct weir__pool_worker *worker)
 {
-    struct weir__peer **at = &pool_of(peer)->dirty;
+    struct weir__pool_worker **at = &pool_of(worker)->dirty;
 
-    while (*at != NULL && *at != peer)
+    while (*at != NULL && *at != worker)
         at = &(*at)->next_dirty;
     if (*at != NULL)
-        *at = peer->next_dirty;
-    peer->is_dirty = 0;
+        *at = worker->next_dirty;
+    worker->is_dirty = 0;
 }
 
-void weir__peer_free(struct weir__peer *peer)
+void weir__pool_worker_free(struct weir__pool_worker *worker)
 {
-    if (peer->is_dirty)
-        unlink_dirty(peer);
-    if (peer->seat->peer == peer)
-        peer->seat->peer = NULL;
-    weir__alarms_leave(&pool_of(peer)->alarms, &peer->alarm);
-    weir__worker_clear(&peer->worker);
-    weir__buffer_clear(&peer->partial);
-    weir__greeting_clear(&peer->greeting);
-    free(peer->slots);
-    free(peer);
+    if (worker->is_dirty)
+        unlink_dirty(worker);
+    if (worker->seat->worker == worker)
+        worker->seat->worker = NULL;
+    weir__alarms_leave(&pool_of(worker)->alarms, &worker->alarm);
+    weir__worker_clear(&worker->child);
+    weir__buffer_clear(&worker->partial);
+    weir__greeting_clear(&worker->greeting);
+    free(worker->slots);
+    free(worker);
 }
 
 /* The alarm of its state. */
 static void time_is_up(void *owner)
 {
-    struct weir__peer *peer = owner;
+    struct weir__pool_worker *worker = owner;
 
-    switch (peer->state) {
-    case WEIR__PEER_STARTING:
-        weir__peer_break(peer,
-                         "did not answer weir/hello within %g s: is it a worker with functions, "
-                         "as docs/protocol.md has them?",
-                         (double)pool_of(peer)->options.start_timeout_ms / 1000);
+    switch (worker->state) {
+    case WEIR__POOL_WORKER_STARTING:
+        weir__pool_worker_break(
+            worker,
+            "did not answer weir/hello within %g s: is it a worker with functions, "
+            "as docs/protocol.md has them?",
+            (double)pool_of(worker)->options.start_timeout_ms / 1000);
         break;
-    case WEIR__PEER_READY:
-        peer->is_old = 1;
-        pool_of(peer)->stale |= WEIR__STALE_WORKERS;
+    case WEIR__POOL_WORKER_READY:
+        worker->is_old = 1;
+        pool_of(worker)->stale |= WEIR__STALE_WORKERS;
         break;
-    case WEIR__PEER_LOST:
-        weir__peer_break(peer, "closed its %s",
-                         peer->worker.has_refused ? "standard input" : "standard output");
+    case WEIR__POOL_WORKER_LOST:
+        weir__pool_worker_break(worker, "closed its %s",
+                                worker->child.has_refused ? "standard input" : "standard output");
         break;
-    case WEIR__PEER_ENDING:
-        weir__worker_stop(&peer->worker, pool_of(peer)->options.grace_ms);
+    case WEIR__POOL_WORKER_ENDING:
+        weir__worker_stop(&worker->child, pool_of(worker)->options.grace_ms);
         break;
-    case WEIR__PEER_BROKEN:
-    case WEIR__PEER_RETIRING:
+    case WEIR__POOL_WORKER_BROKEN:
+    case WEIR__POOL_WORKER_RETIRING:
         break;
     }
 }
@@ -182,83 +185,84 @@ static void time_is_up(void *owner)
 
 static void break_protocol(void *owner, const char *line, size_t length, const char *reason)
 {
-    struct weir__peer *peer = owner;
+    struct weir__pool_worker *worker = owner;
 
-    weir__peer_break(peer, "printed a line that is no message (%s): %.*s", reason,
-                     (int)(length < 80 ? length : 80), line);
+    weir__pool_worker_break(worker, "printed a line that is no message (%s): %.*s", reason,
+                            (int)(length < 80 ? length : 80), line);
 }
 
-static void be_ready(struct weir__peer *peer)
+static void be_ready(struct weir__pool_worker *worker)
 {
-    const struct weir_pool_options *options = &pool_of(peer)->options;
+    const struct weir_pool_options *options = &pool_of(worker)->options;
 
-    peer->worker.far_pid = peer->greeting.pid;
-    peer->worker.far_node = peer->greeting.node;
-    peer->ear.dialect = peer->greeting.dialect;
-    peer->last_id = peer->greeting.last_id;
-    peer->window = options->window > 0 ? options->window : peer->greeting.concurrency;
-    peer->state = WEIR__PEER_READY;
-    weir__alarm_clear(&pool_of(peer)->alarms, &peer->alarm);
+    worker->child.far_pid = worker->greeting.pid;
+    worker->child.far_node = worker->greeting.node;
+    worker->ear.dialect = worker->greeting.dialect;
+    worker->last_id = worker->greeting.last_id;
+    worker->window = options->window > 0 ? options->window : worker->greeting.concurrency;
+    worker->state = WEIR__POOL_WORKER_READY;
+    weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
     if (options->recycle_age_ms != WEIR_FOREVER)
-        set_alarm(peer, options->recycle_age_ms);
-    pool_of(peer)->peer_ops->on_ready(peer);
+        set_alarm(worker, options->recycle_age_ms);
+    pool_of(worker)->worker_ops->on_ready(worker);
 }
 
 /* message NULL: the handshake begins. */
-static void shake_hands(struct weir__peer *peer, const struct weir__news *message)
+static void shake_hands(struct weir__pool_worker *worker, const struct weir__news *message)
 {
-    switch (peer->ear.dialect->greet(&peer->greeting, message, &pool_of(peer)->scratch)) {
+    switch (worker->ear.dialect->greet(&worker->greeting, message, &pool_of(worker)->scratch)) {
     case WEIR__GREETED_READY:
-        be_ready(peer);
+        be_ready(worker);
         break;
     case WEIR__GREETED_MORE:
-        weir__peer_give(peer);
+        weir__pool_worker_give(worker);
         break;
     case WEIR__GREETED_FAILED:
-        weir__peer_break(peer, message != NULL ? "has not started: %s" : "%s",
-                         peer->greeting.reason);
+        weir__pool_worker_break(worker, message != NULL ? "has not started: %s" : "%s",
+                                worker->greeting.reason);
         break;
     }
 }
 
 /* It works: its place may be filled again at once. */
-static void mark_healthy(struct weir__peer *peer)
+static void mark_healthy(struct weir__pool_worker *worker)
 {
-    if (peer->seat->peer != peer)
+    if (worker->seat->worker != worker)
         return; /* a newer worker has its place */
-    peer->seat->backoff = (struct weir__backoff){0};
-    peer->seat->has_answered = 1;
+    worker->seat->backoff = (struct weir__backoff){0};
+    worker->seat->has_answered = 1;
 }
 
 /* Whether it has answered enough, or grown too large, and another is to replace it. */
-static void count_answer(struct weir__peer *peer)
+static void count_answer(struct weir__pool_worker *worker)
 {
-    const struct weir_pool_options *options = &pool_of(peer)->options;
+    const struct weir_pool_options *options = &pool_of(worker)->options;
 
-    peer->calls++;
-    if (peer->is_old || peer->state != WEIR__PEER_READY)
+    worker->calls++;
+    if (worker->is_old || worker->state != WEIR__POOL_WORKER_READY)
         return;
-    if ((options->recycle_calls > 0 && peer->calls >= options->recycle_calls)
-        || (options->recycle_rss_kb > 0 && weir__peer_rss_kb(peer) > options->recycle_rss_kb)) {
-        peer->is_old = 1;
-        pool_of(peer)->stale |= WEIR__STALE_WORKERS;
+    if ((options->recycle_calls > 0 && worker->calls >= options->recycle_calls)
+        || (options->recycle_rss_kb > 0
+            && weir__pool_worker_rss_kb(worker) > options->recycle_rss_kb)) {
+        worker->is_old = 1;
+        pool_of(worker)->stale |= WEIR__STALE_WORKERS;
     }
 }
 
-static void take_message(struct weir__peer *peer, const struct weir__news *message)
+static void take_message(struct weir__pool_worker *worker, const struct weir__news *message)
 {
-    struct weir_call *call = weir__peer_find(peer, message->id);
+    struct weir_call *call = weir__pool_worker_find(worker, message->id);
 
     switch (message->kind) {
     case WEIR__NEWS_RESULT:
     case WEIR__NEWS_ERROR:
         if (call == NULL) {
-            pool_of(peer)->late++;
+            pool_of(worker)->late++;
             return;
         }
-        mark_healthy(peer);
+        mark_healthy(worker);
         weir__call_answer(call, message);
-        count_answer(peer);
+        count_answer(worker);
         break;
     case WEIR__NEWS_CHUNK:
         if (call != NULL)
@@ -275,116 +279,117 @@ static void take_message(struct weir__peer *peer, const struct weir__news *messa
 
 static int on_message(void *owner, const struct weir__news *message)
 {
-    struct weir__peer *peer = owner;
+    struct weir__pool_worker *worker = owner;
 
-    if (peer->state != WEIR__PEER_STARTING)
-        take_message(peer, message);
-    else if (message->id < 1 || message->id > peer->greeting.last_id)
-        pool_of(peer)->late++;
+    if (worker->state != WEIR__POOL_WORKER_STARTING)
+        take_message(worker, message);
+    else if (message->id < 1 || message->id > worker->greeting.last_id)
+        pool_of(worker)->late++;
     else
-        shake_hands(peer, message);
-    return weir__peer_listens(peer);
+        shake_hands(worker, message);
+    return weir__pool_worker_listens(worker);
 }
 
-static void break_length(struct weir__peer *peer)
+static void break_length(struct weir__pool_worker *worker)
 {
-    weir__peer_break(peer, "printed a line of more than %zu bytes",
-                     pool_of(peer)->options.max_line);
+    weir__pool_worker_break(worker, "printed a line of more than %zu bytes",
+                            pool_of(worker)->options.max_line);
 }
 
 /* Cuts bytes into lines. */
-static void read_lines(struct weir__peer *peer, const char *bytes, size_t length)
+static void read_lines(struct weir__pool_worker *worker, const char *bytes, size_t length)
 {
     const char *end = bytes + length, *lf;
-    struct weir__buffer *partial = &peer->partial;
-    size_t max_line = pool_of(peer)->options.max_line;
+    struct weir__buffer *partial = &worker->partial;
+    size_t max_line = pool_of(worker)->options.max_line;
 
-    peer->ear.pid = weir__peer_pid(peer);
-    while (weir__peer_listens(peer) && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+    worker->ear.pid = weir__pool_worker_pid(worker);
+    while (weir__pool_worker_listens(worker)
+           && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
         size_t line = (size_t)(lf - bytes);
 
         if (partial->length + line > max_line + 1) { /* 1: a CR */
-            break_length(peer);
+            break_length(worker);
         } else if (partial->length == 0) {
-            weir__ear_hear(&peer->ear, bytes, line);
+            weir__ear_hear(&worker->ear, bytes, line);
         } else if (weir__buffer_add(partial, bytes, line, NULL) < 0) {
-            weir__peer_break(peer, "printed a line, and there is no memory for it");
+            weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
         } else {
             struct weir__buffer whole = *partial;
 
             *partial = (struct weir__buffer){0};
-            weir__ear_hear(&peer->ear, whole.bytes, whole.length);
+            weir__ear_hear(&worker->ear, whole.bytes, whole.length);
             weir__buffer_clear(&whole);
         }
         bytes = lf + 1;
     }
-    if (bytes == end || !weir__peer_listens(peer))
+    if (bytes == end || !weir__pool_worker_listens(worker))
         return;
     if (weir__buffer_add(partial, bytes, (size_t)(end - bytes), NULL) < 0)
-        weir__peer_break(peer, "printed a line, and there is no memory for it");
+        weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
     else if (partial->length > max_line + 1)
-        break_length(peer);
+        break_length(worker);
 }
 
 /* --- What its process does -------------------------------------------------- */
 
 static void on_bytes(void *owner, const char *bytes, size_t length)
 {
-    struct weir__peer *peer = owner;
-    struct weir_pool *pool = pool_of(peer);
+    struct weir__pool_worker *worker = owner;
+    struct weir_pool *pool = pool_of(worker);
 
-    pool->peer_ops->begin(pool);
-    read_lines(peer, bytes, length);
-    pool->peer_ops->end(pool);
+    pool->worker_ops->begin(pool);
+    read_lines(worker, bytes, length);
+    pool->worker_ops->end(pool);
 }
 
 static void on_stderr(void *owner, const char *bytes, size_t length)
 {
-    struct weir__peer *peer = owner;
-    struct weir__passer *passer = &pool_of(peer)->passer;
+    struct weir__pool_worker *worker = owner;
+    struct weir__passer *passer = &pool_of(worker)->passer;
 
     weir__passer_add(passer, bytes, length);
     if (weir__passer_is_full(passer))
-        weir__capture_pause(&peer->worker.errors, 1);
+        weir__capture_pause(&worker->child.errors, 1);
 }
 
 /* A worker that ended by itself may have left something where it was. */
 static int owes(void *owner)
 {
-    const struct weir__peer *peer = owner;
+    const struct weir__pool_worker *worker = owner;
 
-    return !peer->is_our_end;
+    return !worker->is_our_end;
 }
 
 static void on_room(void *owner)
 {
-    struct weir__peer *peer = owner;
-    struct weir_pool *pool = pool_of(peer);
+    struct weir__pool_worker *worker = owner;
+    struct weir_pool *pool = pool_of(worker);
 
-    shrink(peer);
-    pool->peer_ops->begin(pool);
+    shrink(worker);
+    pool->worker_ops->begin(pool);
     pool->stale |= WEIR__STALE_CALLS; /* some may have waited for it to read */
-    pool->peer_ops->end(pool);
+    pool->worker_ops->end(pool);
 }
 
 /* Its exit is likely on its way, and explains more. */
 static void on_cut_off(void *owner)
 {
-    struct weir__peer *peer = owner;
+    struct weir__pool_worker *worker = owner;
 
-    if (!weir__peer_listens(peer) || peer->state == WEIR__PEER_LOST)
+    if (!weir__pool_worker_listens(worker) || worker->state == WEIR__POOL_WORKER_LOST)
         return;
-    peer->was_starting = peer->state == WEIR__PEER_STARTING;
-    peer->state = WEIR__PEER_LOST;
-    set_alarm(peer, LOST_MS);
+    worker->was_starting = worker->state == WEIR__POOL_WORKER_STARTING;
+    worker->state = WEIR__POOL_WORKER_LOST;
+    set_alarm(worker, LOST_MS);
 }
 
-static void report_exit(const struct weir__peer *peer)
+static void report_exit(const struct weir__pool_worker *worker)
 {
-    const struct weir_result *result = &peer->worker.result;
+    const struct weir_result *result = &worker->child.result;
     struct weir_event event = {
-        .stage = (int)peer->kind->number,
-        .name = peer->kind->command.argv[0],
+        .stage = (int)worker->group->number,
+        .name = worker->group->command.argv[0],
         .pid = result->pid,
         .number = result->end == WEIR_EXITED ? result->code : result->signal,
     };
@@ -404,50 +409,50 @@ static void report_exit(const struct weir__peer *peer)
         event.kind = WEIR_EVENT_STATUS_LOST;
         break;
     }
-    weir__context_tell(pool_of(peer)->weir, event);
+    weir__context_tell(pool_of(worker)->weir, event);
 }
 
 /* The reason, as the end of "the worker ...". */
-static void describe_exit(struct weir__peer *peer)
+static void describe_exit(struct weir__pool_worker *worker)
 {
-    const struct weir_result *result = &peer->worker.result;
+    const struct weir_result *result = &worker->child.result;
     size_t at = 0;
 
     if (result->end == WEIR_SIGNALED)
-        at = (size_t)snprintf(peer->reason, sizeof peer->reason, "was ");
+        at = (size_t)snprintf(worker->reason, sizeof worker->reason, "was ");
     else if (result->end != WEIR_EXITED)
         at =
-            (size_t)snprintf(peer->reason, sizeof peer->reason,
+            (size_t)snprintf(worker->reason, sizeof worker->reason,
                              "%s: ", result->end == WEIR_NOT_STARTED ? "did not start" : "is gone");
-    weir_result_sentence(result, peer->reason + at, sizeof peer->reason - at);
+    weir_result_sentence(result, worker->reason + at, sizeof worker->reason - at);
 }
 
 /* Its process is gone, and all its output has been read. */
 static void on_over(void *owner)
 {
-    struct weir__peer *peer = owner;
-    struct weir__kind *kind = peer->kind;
-    struct weir_pool *pool = kind->pool;
-    struct weir__peer **at = &kind->peers;
+    struct weir__pool_worker *worker = owner;
+    struct weir__worker_group *group = worker->group;
+    struct weir_pool *pool = group->pool;
+    struct weir__pool_worker **at = &group->workers;
 
-    pool->peer_ops->begin(pool);
-    report_exit(peer);
-    if (peer->state != WEIR__PEER_ENDING) {
-        peer->was_starting |= peer->state == WEIR__PEER_STARTING;
-        if (peer->state != WEIR__PEER_BROKEN)
-            describe_exit(peer);
-        peer->state = WEIR__PEER_ENDING;
-        be_lost(peer, peer->worker.result.end == WEIR_NOT_STARTED ? UINT64_MAX
-                                                                   : peer->worker.left_unread);
+    pool->worker_ops->begin(pool);
+    report_exit(worker);
+    if (worker->state != WEIR__POOL_WORKER_ENDING) {
+        worker->was_starting |= worker->state == WEIR__POOL_WORKER_STARTING;
+        if (worker->state != WEIR__POOL_WORKER_BROKEN)
+            describe_exit(worker);
+        worker->state = WEIR__POOL_WORKER_ENDING;
+        be_lost(worker, worker->child.result.end == WEIR_NOT_STARTED ? UINT64_MAX
+                                                                     : worker->child.left_unread);
     }
-    while (*at != peer)
+    while (*at != worker)
         at = &(*at)->next;
-    *at = peer->next;
-    if (kind->outgoing == peer)
-        kind->outgoing = NULL;
-    weir__peer_free(peer);
+    *at = worker->next;
+    if (group->outgoing == worker)
+        group->outgoing = NULL;
+    weir__pool_worker_free(worker);
     pool->stale |= WEIR__STALE_WORKERS | WEIR__STALE_WAITS;
-    pool->peer_ops->end(pool);
+    pool->worker_ops->end(pool);
 }
 
 static const struct weir__worker_ops worker_ops = {
@@ -461,69 +466,71 @@ static const struct weir__worker_ops worker_ops = {
 
 /* --- The start ------------------------------------------------------------- */
 
-static void begin_handshake(struct weir__peer *peer)
+static void begin_handshake(struct weir__pool_worker *worker)
 {
-    struct weir__kind *kind = peer->kind;
-    struct weir_pool *pool = kind->pool;
+    struct weir__worker_group *group = worker->group;
+    struct weir_pool *pool = group->pool;
     enum weir_dialect wanted = pool->options.dialect;
 
-    peer->greeting = (struct weir__greeting){
+    worker->greeting = (struct weir__greeting){
         .dialect = wanted == WEIR_DIALECT_PLAIN ? &weir__dialect_plain : &weir__dialect_native,
         .may_be_plain = wanted == WEIR_DIALECT_AUTO,
         .concurrency = 1,
     };
-    peer->ear = (struct weir__ear){
+    worker->ear = (struct weir__ear){
         .weir = pool->weir,
-        .dialect = peer->greeting.dialect,
-        .stage = (int)kind->number,
-        .name = kind->command.argv[0],
+        .dialect = worker->greeting.dialect,
+        .stage = (int)group->number,
+        .name = group->command.argv[0],
         .noise = &pool->noise,
-        .owner = peer,
+        .owner = worker,
         .on_news = on_message,
         .on_broken = break_protocol,
     };
-    if (peer->ear.dialect->greet == NULL) {
-        be_ready(peer);
+    if (worker->ear.dialect->greet == NULL) {
+        be_ready(worker);
         return;
     }
-    set_alarm(peer, pool->options.start_timeout_ms);
-    shake_hands(peer, NULL);
+    set_alarm(worker, pool->options.start_timeout_ms);
+    shake_hands(worker, NULL);
 }
 
-int weir__peer_start(struct weir__kind *kind, struct weir__seat *seat, struct weir_error *error)
+int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,
+                            struct weir_error *error)
 {
-    struct weir_pool *pool = kind->pool;
-    struct weir__peer *peer = calloc(1, sizeof *peer), **last = &kind->peers;
+    struct weir_pool *pool = group->pool;
+    struct weir__pool_worker *worker = calloc(1, sizeof *worker), **last = &group->workers;
     struct weir__worker_options options = {
-        .command = &kind->command,
+        .command = &group->command,
         .grace_ms = pool->options.grace_ms,
         .drain_ms = DRAIN_MS,
         .stderr_kept = STDERR_KEPT,
         .is_launched = pool->is_launched,
-        .stop = kind->stop.argv != NULL ? &kind->stop : NULL,
+        .stop = group->stop.argv != NULL ? &group->stop : NULL,
     };
     int status;
 
-    if (peer == NULL)
+    if (worker == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
-    peer->kind = kind;
-    peer->alarm.ring = time_is_up;
-    peer->alarm.owner = peer;
+    worker->group = group;
+    worker->alarm.ring = time_is_up;
+    worker->alarm.owner = worker;
     status = weir__alarms_join(&pool->alarms, error);
     if (status == 0) {
-        status = weir__worker_start(&peer->worker, pool->weir, &options, &worker_ops, peer, error);
+        status =
+            weir__worker_start(&worker->child, pool->weir, &options, &worker_ops, worker, error);
         if (status < 0)
-            weir__alarms_leave(&pool->alarms, &peer->alarm);
+            weir__alarms_leave(&pool->alarms, &worker->alarm);
     }
     if (status < 0) {
-        free(peer);
+        free(worker);
         return status;
     }
     while (*last != NULL)
         last = &(*last)->next;
-    *last = peer;
-    peer->seat = seat;
-    seat->peer = peer;
-    begin_handshake(peer);
+    *last = worker;
+    worker->seat = seat;
+    seat->worker = worker;
+    begin_handshake(worker);
     return 0;
 }

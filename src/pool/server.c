@@ -51,9 +51,9 @@ static int check_place(const char *path, struct weir_error *error)
                    ? 0
                    : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.200s", path);
     if (!S_ISSOCK(there.st_mode))
-        return weir__fail(error, WEIR_ERR_SYSTEM, EEXIST,
-                          "%.200s exists and is not a socket, so it is left alone: give another path",
-                          path);
+        return weir__fail(
+            error, WEIR_ERR_SYSTEM, EEXIST,
+            "%.200s exists and is not a socket, so it is left alone: give another path", path);
     if (there.st_uid != geteuid())
         return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
                           "%.200s belongs to another user (%lu): it is left alone", path,
@@ -264,12 +264,12 @@ static void admit(struct weir__server *server, int fd)
     if (!is_welcome(fd)) {
         server->refused_users++;
         send_away(fd, "only user %lu and root are served here", (unsigned long)geteuid());
-    } else if (server->connections >= server->limits.max_connections) {
+    } else if (server->connection_count >= server->limits.max_connections) {
         server->refused_connections++;
         send_away(fd, "the server has %zu connections, the limit (--max-connections): try later",
-                  server->connections);
+                  server->connection_count);
     } else {
-        weir__session_open(server, fd, NULL);
+        weir__connection_open(server, fd, NULL);
     }
 }
 
@@ -372,9 +372,9 @@ void weir__server_stop(struct weir__server *server)
 
 static int is_anyone_owed(const struct weir__server *server)
 {
-    for (const struct weir__session *session = server->sessions; session != NULL;
-         session = session->next)
-        if (weir__session_owes(session))
+    for (const struct weir__connection *connection = server->connections; connection != NULL;
+         connection = connection->next)
+        if (weir__connection_owes(connection))
             return 1;
     return 0;
 }
@@ -384,8 +384,8 @@ static void close_here(void *data)
     struct weir__server *server = data;
 
     stop_here(server);
-    while (server->sessions != NULL)
-        weir__session_close(server->sessions);
+    while (server->connections != NULL)
+        weir__connection_close(server->connections);
     weir__server_end(server);
 }
 

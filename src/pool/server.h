@@ -14,7 +14,7 @@
 
 #include "loop/loop.h"
 
-struct weir__session;
+struct weir__connection;
 
 /* Zero: the default. */
 struct weir__server_limits {
@@ -30,18 +30,18 @@ struct weir__server {
     weir__watch *watch;
     weir__timer *retry;    /* after EMFILE and the like */
     weir__timer *patience; /* for the connection that is held */
-    struct weir__session *sessions;
+    struct weir__connection *connections;
     unsigned concurrency; /* how many calls its workers run at a time, for the hello */
     struct weir__server_limits limits;
 
     size_t memory; /* weights of all connections */
     /* The weight of a connection has changed: holds, drops or releases connections. */
-    void (*on_weight)(struct weir__server *server, struct weir__session *session);
-    struct weir__session *held; /* is not read: it has most of the memory */
-    int looks;                  /* at it, since it was held or looked at in earnest */
+    void (*on_weight)(struct weir__server *server, struct weir__connection *connection);
+    struct weir__connection *held; /* is not read: it has most of the memory */
+    int looks;                     /* at it, since it was held or looked at in earnest */
 
     /* For weir/stats. */
-    size_t connections, calls;
+    size_t connection_count, calls;
     uint64_t refused_users, refused_connections, refused_calls, dropped;
 };
 

@@ -31,156 +31,158 @@ static size_t hash_of(struct weir__slice key)
     return (size_t)(hash ^ hash >> 32);
 }
 
-static struct weir__errand *find_key(const struct weir__session *session, struct weir__slice key)
+static struct weir__server_call *find_key(const struct weir__connection *connection,
+                                          struct weir__slice key)
 {
     size_t hash = hash_of(key);
-    struct weir__errand *errand =
-        session->table_size > 0 ? session->table[hash & (session->table_size - 1)] : NULL;
+    struct weir__server_call *call =
+        connection->table_size > 0 ? connection->table[hash & (connection->table_size - 1)] : NULL;
 
-    while (errand != NULL
-           && (errand->hash != hash || errand->key.length != key.length
-               || memcmp(errand->key.bytes, key.bytes, key.length) != 0))
-        errand = errand->next_same;
-    return errand;
+    while (call != NULL
+           && (call->hash != hash || call->key.length != key.length
+               || memcmp(call->key.bytes, key.bytes, key.length) != 0))
+        call = call->next_same;
+    return call;
 }
 
-static void put_in_table(struct weir__errand **table, size_t size, struct weir__errand *errand)
+static void put_in_table(struct weir__server_call **table, size_t size,
+                         struct weir__server_call *call)
 {
-    struct weir__errand **at = &table[errand->hash & (size - 1)];
+    struct weir__server_call **at = &table[call->hash & (size - 1)];
 
-    errand->next_same = *at;
-    errand->same_link = at;
+    call->next_same = *at;
+    call->same_link = at;
     if (*at != NULL)
-        (*at)->same_link = &errand->next_same;
-    *at = errand;
+        (*at)->same_link = &call->next_same;
+    *at = call;
 }
 
-static int grow_table(struct weir__session *session)
+static int grow_table(struct weir__connection *connection)
 {
-    size_t size = session->table_size > 0 ? session->table_size * 2 : FIRST_PLACES;
-    struct weir__errand **table = calloc(size, sizeof(struct weir__errand *));
+    size_t size = connection->table_size > 0 ? connection->table_size * 2 : FIRST_PLACES;
+    struct weir__server_call **table = calloc(size, sizeof(struct weir__server_call *));
 
     if (table == NULL)
         return WEIR_ERR_NOMEM;
-    for (struct weir__errand *errand = session->errands; errand != NULL; errand = errand->next)
-        put_in_table(table, size, errand);
-    free(session->table);
-    session->table = table;
-    session->table_size = size;
+    for (struct weir__server_call *call = connection->calls; call != NULL; call = call->next)
+        put_in_table(table, size, call);
+    free(connection->table);
+    connection->table = table;
+    connection->table_size = size;
     return 0;
 }
 
 /* Nothing finds it any more. */
-static void unlink_all(struct weir__errand *errand)
+static void unlink_all(struct weir__server_call *call)
 {
-    struct weir__session *session = errand->session;
+    struct weir__connection *connection = call->connection;
 
-    *errand->link = errand->next;
-    if (errand->next != NULL)
-        errand->next->link = errand->link;
-    *errand->same_link = errand->next_same;
-    if (errand->next_same != NULL)
-        errand->next_same->same_link = errand->same_link;
-    weir__session_forget_credit(errand);
-    session->errand_count--;
-    session->server->calls--;
-    session->calls_weight -= errand->weight + errand->unsent;
+    *call->link = call->next;
+    if (call->next != NULL)
+        call->next->link = call->link;
+    *call->same_link = call->next_same;
+    if (call->next_same != NULL)
+        call->next_same->same_link = call->same_link;
+    weir__connection_forget_credit(call);
+    connection->call_count--;
+    connection->server->calls--;
+    connection->calls_weight -= call->weight + call->unsent;
 }
 
-static void free_errand(struct weir__errand *errand)
+static void free_call(struct weir__server_call *call)
 {
-    weir_call_free(errand->call);
-    free(errand->owned_key);
-    free(errand);
+    weir_call_free(call->pool_call);
+    free(call->owned_key);
+    free(call);
 }
 
 /* --- Its end ----------------------------------------------------------------- */
 
 /* Whatever ends a call comes through here, so that its batch is never a call short.
  * reply: what came of it; NULL: code and message, and the call is cancelled. */
-static void end(struct weir__errand *errand, const struct weir_reply *reply, int64_t code,
+static void end(struct weir__server_call *call, const struct weir_reply *reply, int64_t code,
                 const char *message)
 {
-    struct weir__session *session = errand->session;
-    struct weir__batch *batch = errand->batch;
+    struct weir__connection *connection = call->connection;
+    struct weir__batch *batch = call->batch;
 
     /* Answering may end other calls, and must not find this one. */
-    unlink_all(errand);
+    unlink_all(call);
     if (reply == NULL) {
-        weir_call_free(errand->call);
-        errand->call = NULL;
+        weir_call_free(call->pool_call);
+        call->pool_call = NULL;
     }
-    weir__session_answer(session, batch, errand->id, reply, code, message);
-    free_errand(errand);
-    weir__session_leave_batch(session, batch);
+    weir__connection_answer(connection, batch, call->id, reply, code, message);
+    free_call(call);
+    weir__connection_leave_batch(connection, batch);
 }
 
-void weir__errand_drop(struct weir__errand *errand)
+void weir__server_call_drop(struct weir__server_call *call)
 {
-    end(errand, NULL, -32800, "cancelled"); /* said to nobody: the connection is over */
+    end(call, NULL, -32800, "cancelled"); /* said to nobody: the connection is over */
 }
 
 /* --- What its call has to say ----------------------------------------------- */
 
-static void promise(struct weir__errand *errand, int64_t n)
+static void promise(struct weir__server_call *call, int64_t n)
 {
-    errand->promised += n;
-    if (errand->promised > WEIR__CREDIT_MAX)
-        errand->promised = WEIR__CREDIT_MAX;
-    weir__session_owe_credit(errand);
+    call->promised += n;
+    if (call->promised > WEIR__CREDIT_MAX)
+        call->promised = WEIR__CREDIT_MAX;
+    weir__connection_owe_credit(call);
 }
 
-static void on_value(weir_call_t *call, const char *bytes, size_t length, void *context)
+static void on_value(weir_call_t *pool_call, const char *bytes, size_t length, void *context)
 {
-    struct weir__errand *errand = context;
+    struct weir__server_call *call = context;
 
-    (void)call;
-    errand->under_way--;
-    weir__session_owe_credit(errand);
-    weir__session_sent(errand->session, weir__write_chunk(&errand->session->sending, errand->id,
-                                                          (struct weir__slice){bytes, length}));
+    (void)pool_call;
+    call->under_way--;
+    weir__connection_owe_credit(call);
+    weir__connection_sent(call->connection, weir__write_chunk(&call->connection->sending, call->id,
+                                                              (struct weir__slice){bytes, length}));
 }
 
 /* Passes on what the worker has granted. */
-static void pass_credit(struct weir__errand *errand)
+static void pass_credit(struct weir__server_call *call)
 {
-    uint64_t credit = errand->call != NULL ? weir_call_credit(errand->call) : 0;
-    uint64_t n = credit > errand->granted ? credit - errand->granted : 0;
+    uint64_t credit = call->pool_call != NULL ? weir_call_credit(call->pool_call) : 0;
+    uint64_t n = credit > call->granted ? credit - call->granted : 0;
 
-    if (n == 0 || !errand->input)
+    if (n == 0 || !call->input)
         return;
-    errand->granted += n;
-    weir__session_sent(errand->session,
-                       weir__write_credit(&errand->session->sending, errand->id, n));
+    call->granted += n;
+    weir__connection_sent(call->connection,
+                          weir__write_credit(&call->connection->sending, call->id, n));
 }
 
-static void on_credit(weir_call_t *call, void *context)
+static void on_credit(weir_call_t *pool_call, void *context)
 {
-    (void)call;
+    (void)pool_call;
     pass_credit(context);
 }
 
-static void on_done(weir_call_t *call, const struct weir_reply *reply, void *context)
+static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
-    (void)call;
+    (void)pool_call;
     end(context, reply, -32603, "no memory for the outcome of the call");
 }
 
 /* What the worker has not read of the input stream is held for it, here. */
-static void count_unsent(struct weir__errand *errand)
+static void count_unsent(struct weir__server_call *call)
 {
-    size_t all = errand->call != NULL ? weir__call_unsent(errand->call) : 0;
+    size_t all = call->pool_call != NULL ? weir__call_unsent(call->pool_call) : 0;
 
-    if (errand->unsent > all) {
-        errand->session->calls_weight -= errand->unsent - all;
-        errand->unsent = all;
+    if (call->unsent > all) {
+        call->connection->calls_weight -= call->unsent - all;
+        call->unsent = all;
     }
 }
 
-void weir__errand_weigh(struct weir__session *session)
+void weir__server_call_weigh(struct weir__connection *connection)
 {
-    for (struct weir__errand *errand = session->errands; errand != NULL; errand = errand->next)
-        count_unsent(errand);
+    for (struct weir__server_call *call = connection->calls; call != NULL; call = call->next)
+        count_unsent(call);
 }
 
 /* --- Its start --------------------------------------------------------------- */
@@ -241,12 +243,12 @@ static int is_name(const char *method, size_t length)
 }
 
 /* Returns 0, or what went wrong as an error code with its sentence. */
-static int64_t start(struct weir__errand *errand, const struct weir__message *message,
+static int64_t start(struct weir__server_call *call, const struct weir__message *message,
                      struct weir_error *error)
 {
-    struct weir_call_sink sink = {on_value, on_credit, on_done, errand};
+    struct weir_call_sink sink = {on_value, on_credit, on_done, call};
     struct weir_call_options options;
-    weir_pool_t *pool = errand->session->server->pool;
+    weir_pool_t *pool = call->connection->server->pool;
     size_t length = 0;
     char *method = weir__slice_string(message->method, &length), *traceparent, *tracestate;
     int64_t code = 0;
@@ -261,20 +263,20 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
     } else if (!is_name(method, length)) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "no function has such a name");
         code = -32601;
-    } else if (errand->batch != NULL
+    } else if (call->batch != NULL
                && (options.input || options.credit > 0 || weir__pool_streams(pool, method))) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "a call in a batch cannot have streams");
         code = -33004;
     } else {
-        errand->input = options.input;
+        call->input = options.input;
         if (options.credit > WEIR__OUTPUT_WINDOW) {
-            errand->promised = options.credit - WEIR__OUTPUT_WINDOW;
+            call->promised = options.credit - WEIR__OUTPUT_WINDOW;
             options.credit = WEIR__OUTPUT_WINDOW;
         }
-        errand->under_way = options.credit;
-        errand->call = weir__call_start(pool, errand->session->flow, method, message->params,
-                                        &options, &sink, error);
-        if (errand->call == NULL)
+        call->under_way = options.credit;
+        call->pool_call = weir__call_start(pool, call->connection->flow, method, message->params,
+                                           &options, &sink, error);
+        if (call->pool_call == NULL)
             code = error->status == WEIR_ERR_INVALID ? -32602 : -32603;
     }
     free(method);
@@ -284,140 +286,142 @@ static int64_t start(struct weir__errand *errand, const struct weir__message *me
 }
 
 /* Makes it, and puts it where it is found.  Returns NULL where memory is short. */
-static struct weir__errand *make(struct weir__session *session, struct weir__batch *batch,
-                                 const struct weir__message *message, struct weir__slice key,
-                                 char **owned_key)
+static struct weir__server_call *make(struct weir__connection *connection,
+                                      struct weir__batch *batch,
+                                      const struct weir__message *message, struct weir__slice key,
+                                      char **owned_key)
 {
-    struct weir__errand *errand = calloc(1, sizeof *errand + message->id.length);
-    char *id = (char *)(errand + 1);
+    struct weir__server_call *call = calloc(1, sizeof *call + message->id.length);
+    char *id = (char *)(call + 1);
 
-    if (errand == NULL
-        || (session->errand_count >= session->table_size && grow_table(session) < 0)) {
-        free(errand);
+    if (call == NULL
+        || (connection->call_count >= connection->table_size && grow_table(connection) < 0)) {
+        free(call);
         return NULL;
     }
     memcpy(id, message->id.bytes, message->id.length);
-    errand->id = (struct weir__slice){id, message->id.length};
-    errand->owned_key = *owned_key;
+    call->id = (struct weir__slice){id, message->id.length};
+    call->owned_key = *owned_key;
     /* A key of static memory stays; one that is the id itself becomes our copy of it. */
-    errand->key = key.bytes == message->id.bytes ? errand->id : key;
+    call->key = key.bytes == message->id.bytes ? call->id : key;
     *owned_key = NULL;
-    errand->hash = hash_of(key);
-    errand->session = session;
-    errand->batch = batch;
-    errand->weight = CALL_WEIGHT + 2 * message->id.length + message->params.length;
-    errand->next = session->errands;
-    errand->link = &session->errands;
-    if (errand->next != NULL)
-        errand->next->link = &errand->next;
-    session->errands = errand;
-    put_in_table(session->table, session->table_size, errand);
-    session->errand_count++;
-    session->server->calls++;
-    session->calls_weight += errand->weight;
+    call->hash = hash_of(key);
+    call->connection = connection;
+    call->batch = batch;
+    call->weight = CALL_WEIGHT + 2 * message->id.length + message->params.length;
+    call->next = connection->calls;
+    call->link = &connection->calls;
+    if (call->next != NULL)
+        call->next->link = &call->next;
+    connection->calls = call;
+    put_in_table(connection->table, connection->table_size, call);
+    connection->call_count++;
+    connection->server->calls++;
+    connection->calls_weight += call->weight;
     if (batch != NULL)
         batch->open++;
-    return errand;
+    return call;
 }
 
-static void refuse_one_more(struct weir__session *session, struct weir__batch *batch,
+static void refuse_one_more(struct weir__connection *connection, struct weir__batch *batch,
                             const struct weir__message *message)
 {
     char sentence[160];
 
-    session->server->refused_calls++;
+    connection->server->refused_calls++;
     snprintf(sentence, sizeof sentence,
              "this connection has %zu calls open, the limit (--max-calls): wait for answers",
-             session->errand_count);
-    weir__session_answer(session, batch, message->id, NULL, -33005, sentence);
+             connection->call_count);
+    weir__connection_answer(connection, batch, message->id, NULL, -33005, sentence);
 }
 
-void weir__errand_start(struct weir__session *session, struct weir__batch *batch,
-                        const struct weir__message *message)
+void weir__server_call_start(struct weir__connection *connection, struct weir__batch *batch,
+                             const struct weir__message *message)
 {
-    struct weir__errand *errand = NULL;
+    struct weir__server_call *call = NULL;
     struct weir_error error;
     char *owned;
     struct weir__slice key = weir__id_key(message->id, &owned);
     int64_t code;
 
-    if (key.bytes != NULL && find_key(session, key) != NULL)
+    if (key.bytes != NULL && find_key(connection, key) != NULL)
         /* Not with its id: the client would take it for the answer to the call that has it. */
-        weir__session_answer(session, batch, weir__slice_of("null"), NULL, -32600,
-                             "this id is in use");
-    else if (session->errand_count >= session->server->limits.max_calls)
-        refuse_one_more(session, batch, message);
-    else if (key.bytes == NULL || (errand = make(session, batch, message, key, &owned)) == NULL)
-        weir__session_answer(session, batch, message->id, NULL, -32603, "no memory");
+        weir__connection_answer(connection, batch, weir__slice_of("null"), NULL, -32600,
+                                "this id is in use");
+    else if (connection->call_count >= connection->server->limits.max_calls)
+        refuse_one_more(connection, batch, message);
+    else if (key.bytes == NULL || (call = make(connection, batch, message, key, &owned)) == NULL)
+        weir__connection_answer(connection, batch, message->id, NULL, -32603, "no memory");
     free(owned);
-    if (errand == NULL)
+    if (call == NULL)
         return;
-    code = start(errand, message, &error);
+    code = start(call, message, &error);
     if (code != 0) {
-        end(errand, NULL, code, error.text);
+        end(call, NULL, code, error.text);
         return;
     }
-    weir__session_owe_credit(errand);
-    pass_credit(errand);
+    weir__connection_owe_credit(call);
+    pass_credit(call);
 }
 
 /* --- What the client says of it ---------------------------------------------- */
 
 /* The client broke a rule of streams: its call ends, the connection lives. */
-static void break_stream(struct weir__errand *errand, const char *rule)
+static void break_stream(struct weir__server_call *call, const char *rule)
 {
-    end(errand, NULL, -33004, rule);
+    end(call, NULL, -33004, rule);
 }
 
-static void hear_chunk(struct weir__errand *errand, struct weir__slice value)
+static void hear_chunk(struct weir__server_call *call, struct weir__slice value)
 {
     struct weir_error error;
     int status;
 
-    if (!errand->input || errand->granted == 0) {
-        break_stream(errand, errand->input ? "a chunk without credit"
-                                           : "a chunk, and no input stream is open");
+    if (!call->input || call->granted == 0) {
+        break_stream(call, call->input ? "a chunk without credit"
+                                       : "a chunk, and no input stream is open");
         return;
     }
-    errand->granted--;
+    call->granted--;
     if (value.bytes == NULL) {
-        break_stream(errand, "a chunk without a value");
+        break_stream(call, "a chunk without a value");
         return;
     }
-    count_unsent(errand);
-    errand->unsent += value.length;
-    errand->session->calls_weight += value.length;
-    status = weir_call_send(errand->call, value.bytes, value.length, &error);
+    count_unsent(call);
+    call->unsent += value.length;
+    call->connection->calls_weight += value.length;
+    status = weir_call_send(call->pool_call, value.bytes, value.length, &error);
     if (status < 0)
-        break_stream(errand, error.text);
+        break_stream(call, error.text);
 }
 
-static void hear_end(struct weir__errand *errand, struct weir__slice error)
+static void hear_end(struct weir__server_call *call, struct weir__slice error)
 {
     static const char *const names[] = {"message"};
     struct weir__slice text;
     char *message = NULL;
 
-    if (!errand->input) {
-        break_stream(errand, "an end, and no input stream is open");
+    if (!call->input) {
+        break_stream(call, "an end, and no input stream is open");
         return;
     }
-    errand->input = 0;
+    call->input = 0;
     if (error.bytes != NULL) {
         weir__object_get(error, names, &text, 1);
         message = weir__slice_string(text, NULL);
-        weir_call_end(errand->call, message != NULL ? message : "the input is broken");
+        weir_call_end(call->pool_call, message != NULL ? message : "the input is broken");
         free(message);
         return;
     }
-    weir_call_end(errand->call, NULL);
+    weir_call_end(call->pool_call, NULL);
 }
 
-void weir__errand_notice(struct weir__session *session, const struct weir__message *message)
+void weir__server_call_notice(struct weir__connection *connection,
+                              const struct weir__message *message)
 {
     static const char *const names[] = {"id", "value", "n", "error"};
     struct weir__slice values[4];
-    struct weir__errand *errand = NULL;
+    struct weir__server_call *call = NULL;
     struct weir__slice key;
     char *owned = NULL;
     int64_t n;
@@ -425,22 +429,22 @@ void weir__errand_notice(struct weir__session *session, const struct weir__messa
     weir__object_get(message->params, names, values, 4);
     if (values[0].bytes != NULL) {
         key = weir__id_key(values[0], &owned);
-        errand = key.bytes != NULL ? find_key(session, key) : NULL;
+        call = key.bytes != NULL ? find_key(connection, key) : NULL;
         free(owned);
     }
-    if (errand == NULL)
+    if (call == NULL)
         return; /* it is over, and the client did not know yet */
     if (weir__slice_is(message->method, "weir/cancel")) {
-        weir_call_cancel(errand->call);
+        weir_call_cancel(call->pool_call);
     } else if (weir__slice_is(message->method, "weir/chunk")) {
-        hear_chunk(errand, values[1]);
+        hear_chunk(call, values[1]);
     } else if (weir__slice_is(message->method, "weir/end")) {
-        hear_end(errand, values[3]);
+        hear_end(call, values[3]);
     } else if (weir__slice_is(message->method, "weir/credit")) {
         n = weir__slice_number(values[2]);
         if (n >= 1 && n <= INT32_MAX)
-            promise(errand, n); /* passed on when this burst of lines is over */
+            promise(call, n); /* passed on when this burst of lines is over */
         else
-            break_stream(errand, "a credit that is not from 1 to 2147483647");
+            break_stream(call, "a credit that is not from 1 to 2147483647");
     }
 }

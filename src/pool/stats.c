@@ -36,8 +36,8 @@ static json_t *make_methods(struct weir_pool *pool)
     json_t *all = json_object(), *method;
     const char *name;
 
-    for (size_t i = 0; i < pool->kind_count && all != NULL; i++)
-        json_object_foreach(pool->kinds[i].methods, name, method)
+    for (size_t i = 0; i < pool->group_count && all != NULL; i++)
+        json_object_foreach(pool->groups[i].methods, name, method)
         {
             if (json_object_get(all, name) == NULL)
                 weir__tree_set(&all, name, json_incref(method));
@@ -50,15 +50,16 @@ char *weir_pool_methods(weir_pool_t *pool)
     return make_text(pool, make_methods);
 }
 
-static const char *state_name(const struct weir__peer *peer)
+static const char *state_name(const struct weir__pool_worker *worker)
 {
     static const char *const names[] = {
-        [WEIR__PEER_STARTING] = "starting", [WEIR__PEER_READY] = "ready",
-        [WEIR__PEER_RETIRING] = "retiring", [WEIR__PEER_LOST] = "lost",
-        [WEIR__PEER_ENDING] = "ending",
+        [WEIR__POOL_WORKER_STARTING] = "starting", [WEIR__POOL_WORKER_READY] = "ready",
+        [WEIR__POOL_WORKER_RETIRING] = "retiring", [WEIR__POOL_WORKER_LOST] = "lost",
+        [WEIR__POOL_WORKER_ENDING] = "ending",
     };
 
-    return peer->state == WEIR__PEER_READY && peer->flights > 0 ? "busy" : names[peer->state];
+    return worker->state == WEIR__POOL_WORKER_READY && worker->flights > 0 ? "busy"
+                                                                           : names[worker->state];
 }
 
 static json_t *milliseconds(int64_t ns)
@@ -75,12 +76,14 @@ static json_t *make_workers(struct weir_pool *pool)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < pool->kind_count; i++)
-        for (const struct weir__peer *peer = pool->kinds[i].peers; peer != NULL; peer = peer->next)
-            weir__tree_append(
-                &list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid", (json_int_t)weir__peer_pid(peer),
-                                 "state", state_name(peer), "calls", number(peer->calls), "rss_kb",
-                                 number(weir__peer_rss_kb(peer)), "node", peer->greeting.node));
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (const struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            weir__tree_append(&list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid",
+                                               (json_int_t)weir__pool_worker_pid(worker), "state",
+                                               state_name(worker), "calls", number(worker->calls),
+                                               "rss_kb", number(weir__pool_worker_rss_kb(worker)),
+                                               "node", worker->greeting.node));
     return list;
 }
 

@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "pool/worker_group.h"
 
-static int judge_kind(const struct weir__kind *kind, const struct weir__ready_wait *wait,
+static int judge_kind(const struct weir__worker_group *group, const struct weir__ready_wait *wait,
                       struct weir_error *error)
 {
-    if (kind->is_down)
+    if (group->is_down)
         return weir__fail(error, WEIR_ERR_WORKER, 0, "the worker does not start: %s",
-                          kind->last_words);
-    return weir__kind_ready(kind) >= wait->workers;
+                          group->last_failure);
+    return weir__worker_group_ready(group) >= wait->workers;
 }
 
 /* Returns 1: ready; 0: not yet; or why it never will be. */
@@ -27,8 +27,8 @@ static int judge(const struct weir_pool *pool, const struct weir__ready_wait *wa
         *error = pool->clash;
         return error->status;
     }
-    for (size_t i = 0; i < pool->kind_count && status > 0; i++)
-        status = judge_kind(&pool->kinds[i], wait, error);
+    for (size_t i = 0; i < pool->group_count && status > 0; i++)
+        status = judge_kind(&pool->groups[i], wait, error);
     if (status >= 0 && pool->state == WEIR__POOL_ENDING)
         status = weir__fail(error, WEIR_ERR_WORKER, 0, "the pool is closed");
     return status;

@@ -13,103 +13,104 @@ enum {
     UNSENT_MAX = 1 << 20,
 };
 
-struct weir_call *weir__peer_find(const struct weir__peer *peer, int64_t id)
+struct weir_call *weir__pool_worker_find(const struct weir__pool_worker *worker, int64_t id)
 {
-    struct weir_call *call =
-        peer->slot_count > 0 && id > 0 ? peer->slots[(size_t)id & (peer->slot_count - 1)] : NULL;
+    struct weir_call *call = worker->slot_count > 0 && id > 0
+                                 ? worker->slots[(size_t)id & (worker->slot_count - 1)]
+                                 : NULL;
 
     return call != NULL && call->id == id ? call : NULL;
 }
 
-static int grow_slots(struct weir__peer *peer)
+static int grow_slots(struct weir__pool_worker *worker)
 {
-    size_t count = peer->slot_count > 0 ? peer->slot_count * 2 : FIRST_SLOTS;
+    size_t count = worker->slot_count > 0 ? worker->slot_count * 2 : FIRST_SLOTS;
     struct weir_call **slots = calloc(count, sizeof(struct weir_call *));
 
     if (slots == NULL)
         return WEIR_ERR_NOMEM;
-    for (size_t i = 0; i < peer->slot_count; i++)
-        if (peer->slots[i] != NULL) /* no two collide: they did not in half the room */
-            slots[(size_t)peer->slots[i]->id & (count - 1)] = peer->slots[i];
-    free(peer->slots);
-    peer->slots = slots;
-    peer->slot_count = count;
+    for (size_t i = 0; i < worker->slot_count; i++)
+        if (worker->slots[i] != NULL) /* no two collide: they did not in half the room */
+            slots[(size_t)worker->slots[i]->id & (count - 1)] = worker->slots[i];
+    free(worker->slots);
+    worker->slots = slots;
+    worker->slot_count = count;
     return 0;
 }
 
 /* Skips ids whose slot is taken: a stream may keep its own for days. */
-int weir__peer_add(struct weir__peer *peer, struct weir_call *call)
+int weir__pool_worker_add(struct weir__pool_worker *worker, struct weir_call *call)
 {
-    if (peer->flights * 2 >= peer->slot_count && grow_slots(peer) < 0)
+    if (worker->flights * 2 >= worker->slot_count && grow_slots(worker) < 0)
         return WEIR_ERR_NOMEM;
     do
-        peer->last_id++;
-    while (peer->slots[(size_t)peer->last_id & (peer->slot_count - 1)] != NULL);
-    call->id = peer->last_id;
-    call->peer = peer;
-    peer->slots[(size_t)call->id & (peer->slot_count - 1)] = call;
-    peer->flights++;
-    peer->kind->pool->running++;
+        worker->last_id++;
+    while (worker->slots[(size_t)worker->last_id & (worker->slot_count - 1)] != NULL);
+    call->id = worker->last_id;
+    call->worker = worker;
+    worker->slots[(size_t)call->id & (worker->slot_count - 1)] = call;
+    worker->flights++;
+    worker->group->pool->running++;
     return 0;
 }
 
-void weir__peer_remove(struct weir_call *call)
+void weir__pool_worker_remove(struct weir_call *call)
 {
-    struct weir__peer *peer = call->peer;
+    struct weir__pool_worker *worker = call->worker;
     struct weir_pool *pool = call->pool;
 
-    if (peer == NULL)
+    if (worker == NULL)
         return;
-    peer->slots[(size_t)call->id & (peer->slot_count - 1)] = NULL;
-    peer->flights--;
+    worker->slots[(size_t)call->id & (worker->slot_count - 1)] = NULL;
+    worker->flights--;
     pool->running--;
-    if (peer->suspect == call)
-        peer->suspect = NULL;
-    call->peer = NULL;
-    weir__alarm_clear(&pool->alarms, &call->ladder);
-    if (peer->state == WEIR__PEER_RETIRING && peer->flights == 0)
+    if (worker->quarantined == call)
+        worker->quarantined = NULL;
+    call->worker = NULL;
+    weir__alarm_clear(&pool->alarms, &call->stop_alarm);
+    if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0)
         pool->stale |= WEIR__STALE_WORKERS;
 }
 
-int weir__peer_is_behind(const struct weir__peer *peer)
+int weir__pool_worker_is_behind(const struct weir__pool_worker *worker)
 {
-    return weir__worker_unsent(&peer->worker) > UNSENT_MAX;
+    return weir__worker_unsent(&worker->child) > UNSENT_MAX;
 }
 
-void weir__peer_give(struct weir__peer *peer)
+void weir__pool_worker_give(struct weir__pool_worker *worker)
 {
-    struct weir_pool *pool = peer->kind->pool;
+    struct weir_pool *pool = worker->group->pool;
     struct weir__buffer *from = &pool->scratch;
-    int status = weir__worker_send(&peer->worker, from->bytes, from->length);
+    int status = weir__worker_send(&worker->child, from->bytes, from->length);
 
     from->length = 0;
     if (from->capacity > KEPT_ROOM)
         weir__buffer_clear(from);
     if (status < 0) {
-        weir__peer_break(peer, "could not be written to: no memory");
-    } else if (!peer->is_dirty) {
-        peer->is_dirty = 1;
-        peer->next_dirty = pool->dirty;
-        pool->dirty = peer;
+        weir__pool_worker_break(worker, "could not be written to: no memory");
+    } else if (!worker->is_dirty) {
+        worker->is_dirty = 1;
+        worker->next_dirty = pool->dirty;
+        pool->dirty = worker;
     }
 }
 
-void weir__peer_break(struct weir__peer *peer, const char *format, ...)
+void weir__pool_worker_break(struct weir__pool_worker *worker, const char *format, ...)
 {
     va_list args;
 
-    if (peer->state == WEIR__PEER_BROKEN || peer->state == WEIR__PEER_ENDING)
+    if (worker->state == WEIR__POOL_WORKER_BROKEN || worker->state == WEIR__POOL_WORKER_ENDING)
         return;
     va_start(args, format);
-    weir__sentence_list(peer->reason, sizeof peer->reason, format, args);
+    weir__sentence_list(worker->reason, sizeof worker->reason, format, args);
     va_end(args);
-    peer->was_starting |= peer->state == WEIR__PEER_STARTING;
-    peer->state = WEIR__PEER_BROKEN;
-    peer->kind->pool->stale |= WEIR__STALE_WORKERS;
+    worker->was_starting |= worker->state == WEIR__POOL_WORKER_STARTING;
+    worker->state = WEIR__POOL_WORKER_BROKEN;
+    worker->group->pool->stale |= WEIR__STALE_WORKERS;
 }
 
-int weir__peer_listens(const struct weir__peer *peer)
+int weir__pool_worker_listens(const struct weir__pool_worker *worker)
 {
-    return peer->state != WEIR__PEER_BROKEN && peer->state != WEIR__PEER_ENDING
-           && peer->worker.state != WEIR__WORKER_DYING;
+    return worker->state != WEIR__POOL_WORKER_BROKEN && worker->state != WEIR__POOL_WORKER_ENDING
+           && worker->child.state != WEIR__WORKER_DYING;
 }

@@ -8,27 +8,27 @@
 #include "pool/pool_types.h"
 
 /* NULL: it has none with this id. */
-struct weir_call *weir__peer_find(const struct weir__peer *peer, int64_t id);
+struct weir_call *weir__pool_worker_find(const struct weir__pool_worker *worker, int64_t id);
 
 /* Gives the call its id.  Errors: NOMEM. */
-int weir__peer_add(struct weir__peer *peer, struct weir_call *call);
+int weir__pool_worker_add(struct weir__pool_worker *worker, struct weir_call *call);
 
 /* Takes the call away from its worker, if it has one. */
-void weir__peer_remove(struct weir_call *call);
+void weir__pool_worker_remove(struct weir_call *call);
 
 /* Queues what a dialect function wrote to the pool's scratch; it is written when the pool is
  * settled. */
-void weir__peer_give(struct weir__peer *peer);
+void weir__pool_worker_give(struct weir__pool_worker *worker);
 
 /* Whether much of what it was given is not written yet: further calls wait in the queue. */
-int weir__peer_is_behind(const struct weir__peer *peer);
+int weir__pool_worker_is_behind(const struct weir__pool_worker *worker);
 
 /* Takes it out of use: it is stopped and its calls are settled when the pool is.  format: why,
  * as the end of "the worker ...". */
-void weir__peer_break(struct weir__peer *peer, const char *format, ...)
+void weir__pool_worker_break(struct weir__pool_worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Whether its output still counts. */
-int weir__peer_listens(const struct weir__peer *peer);
+int weir__pool_worker_listens(const struct weir__pool_worker *worker);
 
 #endif

@@ -10,19 +10,19 @@
 
 /* Ends, replaces and starts workers as is due.  Errors: those of a start, where error is not
  * NULL; else another start follows. */
-int weir__kind_tend(struct weir__kind *kind, struct weir_error *error);
+int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error *error);
 
 /* What its workers report. */
-void weir__kind_greeted(struct weir__peer *peer);
-void weir__kind_lost(struct weir__peer *peer, int was_starting);
+void weir__worker_group_has_ready(struct weir__pool_worker *worker);
+void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_starting);
 
 /* How many workers are ready. */
-unsigned weir__kind_ready(const struct weir__kind *kind);
+unsigned weir__worker_group_ready(const struct weir__worker_group *group);
 
 /* What the workers' hello says of a method.  NULL: nothing. */
-const json_t *weir__kind_method(const struct weir__kind *kind, const char *name);
+const json_t *weir__worker_group_method(const struct weir__worker_group *group, const char *name);
 
-/* Whether a method of any kind is known to have a stream, either way. */
+/* Whether a method of any group is known to have a stream, either way. */
 int weir__pool_streams(const struct weir_pool *pool, const char *method);
 
 #endif

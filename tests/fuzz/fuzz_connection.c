@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         server.limits = (struct weir__server_limits){.max_calls = 2, .max_memory = 4096};
     HOLDS(weir__server_begin(&server, NULL) == 0);
     HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    HOLDS(weir__session_open(&server, ends[0], NULL) == 0);
+    HOLDS(weir__connection_open(&server, ends[0], NULL) == 0);
     pretend_turn(&pretend);
     for (size_t at = 0; at < length; at += piece) {
         size_t count = length - at < piece ? length - at : piece;
@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     HOLDS(count_answers(&heard) <= lines_in(bytes, length));
     close(ends[1]);
     pretend_turn(&pretend);
-    HOLDS(server.sessions == NULL);
+    HOLDS(server.connections == NULL);
     weir__server_close(&server, 0, -1);
     weir_pool_close(server.pool, 0);
     weir__buffer_clear(&heard);
