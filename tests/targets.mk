@@ -229,6 +229,11 @@ check-soak: all $(check_PROGRAMS)
 		'$(SECONDS)' '$(SEED)'; status=$$?; \
 	wait $$calls && exit $$status
 
+# The share of lines that the tests run, in C, Python and Go: in a build of its own.
+.PHONY: coverage
+coverage:
+	cd '$(srcdir)' && scripts/coverage
+
 # test_host and its likes are left out: under valgrind posix_spawn() copies its host, and three
 # of their cases say that nothing does, or look at how it fails.
 .PHONY: check-valgrind

@@ -15,7 +15,7 @@ builds() { installs && makes "$work/agent"; }
 until_said() {
     for _ in $(seq 6000); do
         [ "$(grep -c -- "$1" "$work/out")" -ge "$2" ] && return 0
-        kill -0 $agent 2>/dev/null || break
+        kill -0 "$agent" 2>/dev/null || break
         sleep 0.02
     done
     echo "the agent did not say $1 $2 times:"
@@ -44,13 +44,14 @@ edits() {
 removes() { rm "$checks/added.py" && until_said '^added  *unloaded: {"calls"' 1; }
 
 leaves_nothing() {
-    kill $agent
-    wait $agent
+    kill "$agent"
+    wait "$agent"
     for _ in $(seq 3000); do
         # shellcheck disable=SC2009
         ps -eo args | grep -v grep | grep -q "weir_worker $checks/" || return 0
         sleep 0.02
     done
+    # shellcheck disable=SC2009  # pgrep is not everywhere
     ps -eo pid,args | grep "weir_worker $checks/"
     return 1
 }

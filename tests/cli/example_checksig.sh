@@ -123,7 +123,7 @@ serves() {
 
 python_tells() { (tells '"' "$PYTHON3" caller.py "$socket"); }
 
-ends() { kill $server && wait $server && [ ! -e "$socket" ]; }
+ends() { kill "$server" && wait "$server" && [ ! -e "$socket" ]; }
 
 c_tells() {
     installs >"$work/log" 2>&1 || { cat "$work/log"; return 1; }

@@ -13,7 +13,7 @@ valid() {
     "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$schema.schema.json" "$@"
 }
 letters_are_valid() {
-    split -l 1 "$work/whole.dead" "$work/letter-" && same 3 "$(ls "$work"/letter-* | wc -l | tr -d ' ')" &&
+    split -l 1 "$work/whole.dead" "$work/letter-" && same 3 "$(find "$work" -name "letter-*" | wc -l | tr -d ' ')" &&
         valid dead-letter "$work"/letter-*
 }
 # Each record is in the output or among the dead letters, once, and in order.

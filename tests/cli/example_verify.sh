@@ -112,7 +112,7 @@ refuses_an_empty_database() {
 builds() {
     [ -n "$GO" ] || { echo "configure found no go"; return 1; }
     [ -n "${HOME:-}" ] || { HOME=$work; export HOME; }
-    (cd "$example" && GOFLAGS= GO111MODULE=on "$GO" build -buildvcs=false -o "$work/verify-hash" .)
+    (cd "$example" && GOFLAGS='' GO111MODULE=on "$GO" build -buildvcs=false -o "$work/verify-hash" .)
 }
 
 hashes_them() {

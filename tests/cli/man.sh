@@ -74,7 +74,7 @@ zsh_has_options() {
     for subcommand in $subcommands; do
         sed -n "/^        $subcommand)/,/;;/p" "$work/weir.zsh" >"$work/part"
         for option in $(options_of "$subcommand"); do
-            grep -q -- "--$option[=[]" "$work/part" || { echo "$subcommand --$option"; return 1; }
+            grep -q -- "--${option}[=[]" "$work/part" || { echo "$subcommand --$option"; return 1; }
         done
     done
     ! command -v zsh >/dev/null || zsh -n "$work/weir.zsh"

@@ -132,7 +132,7 @@ held() {
     exec 5<>"$work/gate" # never waits for a reader that does not come
     GATE=$work/gate "$weir" map -j2 --window 1 "$@" -- "$work/waits" <"$work/ten" >"$work/replies" 5<&- &
     exec 4<"$work/replies"
-    case $* in *--unordered*) for i in 2 3 4; do read -r line <&4 && echo "$line"; done ;; esac
+    case $* in *--unordered*) for _ in 2 3 4; do read -r line <&4 && echo "$line"; done ;; esac
     echo go >&5
     cat <&4
     exec 4<&- 5<&-
@@ -423,6 +423,7 @@ shares() {
     rm -f "$work/gate" && mkfifo "$work/gate" || return 1
     exec 5<>"$work/gate"
     : >"$err"
+    # shellcheck disable=SC2094  # the input waits for what is reported of it
     {
         cat "$work/ten"
         for _ in $(seq 1200); do

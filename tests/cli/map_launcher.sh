@@ -4,6 +4,7 @@
 . "$srcdir/tests/support/tap.sh"
 
 weir=$builddir/weir
+# shellcheck disable=SC2034  # checks in quotes use them
 doc=$work/doc.json log=$work/log out=$work/out err=$work/err dead=$work/dead
 far="$PYTHON3 $srcdir/tests/children/like_ssh.py --log $log"
 stop="sh -c 'echo stop \$WEIR_WORKER_JOB \$WEIR_WORKER_PID >>$log'"
@@ -118,6 +119,7 @@ if [ -z "$sshd" ] || ! command -v ssh >/dev/null || ! command -v ssh-keygen >/de
     exit 0
 fi
 
+# shellcheck disable=SC2086  # several words
 ssh_works() { ssh $ssh_options true; }
 
 starts_sshd() {

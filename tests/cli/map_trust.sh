@@ -5,6 +5,7 @@
 leaves_nothing=yes
 
 weir=$builddir/weir
+# shellcheck disable=SC2034  # checks in quotes use them
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
 seq 1000 | sed 's/.*/{"id":&,"a":&}/' >"$work/in"
 worker() { # worker NAME: its Python on stdin; each line is a record
@@ -121,6 +122,7 @@ for worker in left_out bad_status; do
         told 3 "d[\"desyncs\"] == 1 and d[\"unsettled\"] > 0" -j1 -- $(run $worker) &&
         has "999 replies to 1000 records" "$err" && has "on the output cannot be trusted" "$err" && has "--key /id" "$err"'
 done
+# shellcheck disable=SC2046  # several words
 check "... and -j2, in any order" told 3 'd["desyncs"] == 1' -j2 --unordered -- $(run left_out)
 check "... where its output is line-buffered, too" told 3 'd["desyncs"] == 1' -j1 -- grep --line-buffered -v '"id":500,'
 check "--on-error skip and --dead-letter change nothing" eval '
@@ -132,6 +134,7 @@ mkfifo "$work/live"
 live() { # the input is not over
     exec 8<>"$work/live"
     seq 10 | sed 's/.*/{"id":&}/' >&8
+    # shellcheck disable=SC2046  # several words
     of "$work/live" told 3 'd["desyncs"] == 1' -j1 --record-timeout 2s --retries 0 -- $(run stays)
     live_status=$?
     exec 8>&-
@@ -198,6 +201,7 @@ check "--key: a record without one is dead, and no worker sees it" eval '
     of "$work/odd" told 1 "d[\"answered\"] == 2 and d[\"dead\"] == 2" --key /id --dead-letter "$dead" -- cat && same 2 "$(grep -c "\"reason\":\"key\"" "$dead")"'
 check "--key: of two with one value the older is answered first" eval '
     printf "{\"id\":1,\"n\":1}\n{\"id\":1,\"n\":2}\n" >"$work/odd" && of "$work/odd" told 0 "d[\"answered\"] == 2" -j1 --key /id -- cat && cmp "$work/odd" "$out"'
+# shellcheck disable=SC2046  # several words
 alike() { # ids come two to four times each, next to each other and not
     seq 300 | sed 's/.*/{"id":&,"n":1}/; p; s/1}$/2}/' >"$work/alike" &&
         "$PYTHON3" -c 'for n in range(200): print("{\"id\":%d,\"n\":%d}" % (n % 7 + 1, n))' >>"$work/alike" &&
@@ -217,6 +221,7 @@ many() { # a filter that keeps one of a thousand, of 200,000: bounded, and not s
 check "--drop-missing: a filter that keeps few" many
 refused() {
     for words in '--key id' '--key /a~2' '--key /id --call f' '--key /id --check none' '--key /id --drop-null' --drop-missing; do
+        # shellcheck disable=SC2086  # several words
         exits 2 "$weir" map $words -- cat </dev/null 2>"$err" && grep -q '^weir map: .*--key' "$err" || return 1
     done
     exits 2 "$weir" map --key '' -- cat </dev/null 2>"$err" && has "is empty" "$err" &&

@@ -6,6 +6,7 @@ leaves_nothing=yes
 unset PYTHONUNBUFFERED
 
 weir=$builddir/weir
+# shellcheck disable=SC2034  # checks in quotes use them
 out=$work/out err=$work/err doc=$work/doc.json
 seq 2000 >"$work/in"
 program() { # program NAME: its code on stdin

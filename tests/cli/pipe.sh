@@ -55,7 +55,7 @@ assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
-plan 51
+plan 53
 
 # --- Stages and their verdict ---
 
@@ -192,7 +192,7 @@ check "--progress json: every line is JSON, stages' lines too, the end is last" 
      lines "[e[\"code\"] for e in l if e.get(\"stage\") == \"sh\" and e[\"kind\"] == \"exited\"] == [3]" &&
      lines "[e[\"text\"] for e in l if e[\"kind\"] == \"message\"] == [\"sh: exited with 3\"]" &&
      lines "l[-1][\"kind\"] == \"end\" and l[-1][\"status\"] == 3 and l[-1][\"stages\"][0][\"bytes\"] == 2"'
-echo "printf '\\377' >&2" >"$work/odd.sh"
+printf '%s\n' "printf '\\377' >&2" >"$work/odd.sh"
 check "--progress json: bytes that are no UTF-8" eval \
     'pipe 0 --progress json "sh $work/odd.sh" && lines "\"\\ufffd\" in [e.get(\"text\") for e in l]"'
 check "--progress json: faults of a spec are JSON" eval \

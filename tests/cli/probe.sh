@@ -14,6 +14,7 @@ done
 probe() {
     name=$1
     shift
+    # shellcheck disable=SC2086  # EXTRA is NAME=VALUE or nothing
     timeout 120 env -u PYENV_ROOT -u VIRTUAL_ENV -u CONDA_PREFIX PATH="${path:-$tools}" HOME="${home:-$work}" MANNERS="${manners:-good}" ${EXTRA:-NOTHING=} \
         "$weir" probe --report "$work/$name.json" "$@" >"$work/$name.table" 2>"$work/$name.err" || {
         echo "exit status $?"
@@ -298,7 +299,7 @@ activate_conda() {
 outside() {
     printf '#!/bin/sh\necho "v20.1.0-beta.2 abi 115"\n' | program "$work/d" node
     printf '#!/bin/sh\necho hello; echo "{\\"v\\": [\\"1.2\\"], \\"n\\": {\\"a/b\\": 7}}"\n' | program "$work/d" tool
-    echo '{"name": "node", "argv": ["node", "--version"], "timeout_s": 5,
+    printf '%s\n' '{"name": "node", "argv": ["node", "--version"], "timeout_s": 5,
            "pattern": "v(?<version>\\S+) abi (?<abi>[0-9]+)"}' >"$work/node.json"
     echo '{"weir": 1, "name": "tool", "argv": ["tool"], "json": {"version": "/v/0", "count": "/n/a~1b"}}' >"$work/tool.json"
     path=$work/d:$tools probe outside --detector "$work/node.json" --detector "$work/tool.json" --only node --only tool &&

@@ -146,6 +146,7 @@ check "that schema is itself a contract, which a report holds" own_schema
 
 documented() {
     missing=0
+    # shellcheck disable=SC2013  # a word a line
     for keyword in $(sed -n 's/^    {"\([^"]*\)", .*/\1/p' "$srcdir/src/schema/schema_keywords.c" | sort -u); do
         case $keyword in null | boolean | integer | number | string | array | object) continue ;; esac
         grep -qF "\`$keyword\`" "$srcdir/docs/contract.md" || {

@@ -4,6 +4,7 @@
 leaves_nothing=yes
 
 weir=$builddir/weir
+# shellcheck disable=SC2034  # checks in quotes use them
 out=$work/out err=$work/err doc=$work/doc.json
 printf '%s\n' "from a file" >"$work/input"
 

@@ -11,6 +11,7 @@ if ! grep -q 'enable-fuzzing' config.log 2>/dev/null; then
     echo "fuzz.sh: this tree has no fuzzers: configure it with --enable-fuzzing CC=clang" >&2
     exit 2
 fi
+# shellcheck disable=SC2046  # a word a target
 [ $# -gt 0 ] || set -- $(cd "$srcdir/tests/fuzz/corpus" && ls)
 
 # Addresses spread too widely make old sanitizers fail at start.

@@ -54,9 +54,9 @@ embed_runs() {
         has "sleep: timed out, then killed by SIGTERM (Terminated)" "$work/out"
 }
 
-static=
-[ ! -e "$libdir/libweir.a" ] || static=yes
-plan $((${static:+1 +} 6))
+static='' tests=6
+[ ! -e "$libdir/libweir.a" ] || static=yes tests=7
+plan "$tests"
 check "the weir on the PATH is the one installed, and weir.pc is of its version" is_the_one_installed
 check "it runs a program, and finds its spawner by itself" runs
 check "the program in README.md is built as it says" readme_builds

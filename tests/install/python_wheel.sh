@@ -74,6 +74,7 @@ wheel_backend.build_sdist(sys.argv[1])' "$work/sdist") &&
         cmp "$work"/wheels/*.whl "$work"/again/*.whl
 }
 
+# shellcheck disable=SC3013  # POSIX has -ef since 2024; all shells before
 is_editable() {
     "$python" -m pip uninstall -y weir-worker && ! "$python" -c 'import weir_worker' 2>/dev/null &&
         "$python" -m pip install -e "$srcdir/sdk/python" &&

@@ -50,6 +50,7 @@ knows_no_stage() {
 minds_its_spawner() {
     place=$(dir libexecdir)/weir/weir-spawner
     command=$root$(dir bindir)/weir
+    # shellcheck disable=SC3013  # POSIX has -ef since 2024; all shells before
     if [ "$root$place" -ef "${command%/*}/../libexec/weir/weir-spawner" ]; then
         same hi "$(env -u WEIR_SPAWNER "$command" run -- echo hi)" || return 1
     fi
