@@ -32,6 +32,11 @@ const char *weir_version(void)
     return PACKAGE_VERSION;
 }
 
+static void report_lost(void *data)
+{
+    weir__context_tell(data, (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
+}
+
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
 {
     weir_t *weir = calloc(1, sizeof *weir);
@@ -47,8 +52,9 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
         weir->event_context = options->event_context;
     }
     weir->loop = weir__loop_new(error);
+    weir__link_init(&weir->link, weir->loop, report_lost, weir);
     if (weir->loop == NULL
-        || weir__link_init(&weir->link, weir, options != NULL ? options->spawner : NULL,
+        || weir__link_open(&weir->link, options != NULL ? options->spawner : NULL,
                            options != NULL && options->spawner_stays_child, error)
                < 0) {
         weir__loop_free(weir->loop);
@@ -63,7 +69,7 @@ void weir_close(weir_t *weir)
 {
     if (weir == NULL)
         return;
-    weir->closing = 1;
+    weir->link.is_closing = 1;
     while (weir->members != NULL)
         weir->members->free(weir->members);
     weir__link_close(&weir->link);

@@ -27,7 +27,6 @@ struct weir {
     weir_event_sink on_event;
     void *event_context;
     struct weir__member *members;
-    int closing; /* what still runs ends with its grace, by the spawner */
 
     pthread_mutex_t mutex;
     int led;

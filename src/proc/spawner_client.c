@@ -19,13 +19,10 @@
 #include "base/json_writer.h"
 #include "base/datagram.h"
 #include "proc/command.h"
-#include "proc/context.h"
 #include "proc/spawner_process.h"
 #include "proc/spawner_path.h"
 
 /* --- The spawners ------------------------------------------------------------ */
-
-static void told(void *data, int bits);
 
 /* Callbacks may start jobs and lose spawners: while one is looked at none is freed. */
 static void hold(struct weir__link *link)
@@ -44,7 +41,7 @@ static void release(struct weir__link *link)
         struct weir__helper *helper = *at;
 
         if (helper->socket >= 0 && helper != link->current && helper->jobs == 0
-            && !helper->is_leaving && !link->weir->closing) {
+            && !helper->is_leaving && !link->is_closing) {
             weir__helper_leave(helper);
             weir__helper_check(helper);
         }
@@ -65,13 +62,24 @@ static void use_spawner(struct weir__link *link, struct weir__helper *helper)
     link->current = helper;
 }
 
-static int start_spawner(struct weir__link *link, struct weir_error *error)
+static struct weir__helper *new_spawner(struct weir__link *link, struct weir_error *error)
 {
     struct weir__helper *helper = calloc(1, sizeof *helper);
-    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
 
-    if (status == 0)
-        status = weir__helper_start(helper, link, told, error);
+    if (helper == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+        return NULL;
+    }
+    helper->link = link;
+    helper->setup = &link->setup;
+    return helper;
+}
+
+static int start_spawner(struct weir__link *link, struct weir_error *error)
+{
+    struct weir__helper *helper = new_spawner(link, error);
+    int status = helper != NULL ? weir__helper_start(helper, error) : WEIR_ERR_NOMEM;
+
     if (status == 0)
         use_spawner(link, helper);
     else
@@ -81,15 +89,13 @@ static int start_spawner(struct weir__link *link, struct weir_error *error)
 
 int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error)
 {
-    struct weir__helper *helper = calloc(1, sizeof *helper);
-    int status = helper != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    struct weir__helper *helper = new_spawner(link, error);
 
-    if (status < 0)
-        return status;
-    helper->link = link;
+    if (helper == NULL)
+        return WEIR_ERR_NOMEM;
     helper->socket = socket;
     use_spawner(link, helper);
-    return weir__helper_attach(helper, told, error);
+    return weir__helper_attach(helper, error);
 }
 
 /* The spawner for a new job: the one there is, unless the host has become somebody else. */
@@ -132,16 +138,15 @@ int weir__link_open_cwd(const struct weir__link *link, const struct weir_command
     return weir__command_open_cwd(command);
 }
 
-int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+int weir__link_open(struct weir__link *link, const char *path, int stays_child,
                     struct weir_error *error)
 {
-    link->stays_child = stays_child;
-    link->weir = weir;
-    link->path = weir__program_path(&weir__spawner_program, path, &link->from, error);
-    if (link->path == NULL)
+    link->setup.stays_child = stays_child;
+    link->setup.path = weir__program_path(&weir__spawner_program, path, &link->setup.from, error);
+    if (link->setup.path == NULL)
         return WEIR_ERR_NOMEM;
     if (start_spawner(link, error) < 0) {
-        free(link->path);
+        free(link->setup.path);
         return WEIR_ERR_SPAWNER;
     }
     return 0;
@@ -160,7 +165,7 @@ void weir__link_close(struct weir__link *link)
         weir__helper_clear(helper);
         free(helper);
     }
-    free(link->path);
+    free(link->setup.path);
 }
 
 /* --- What the spawner says ------------------------------------------------ */
@@ -303,7 +308,7 @@ static struct weir__job *job_of(const struct weir__helper *helper)
     return job;
 }
 
-void weir__link_lose(struct weir__helper *helper)
+static void lose_spawner(struct weir__helper *helper)
 {
     struct weir__link *link = helper->link;
     struct weir__job *job;
@@ -313,8 +318,7 @@ void weir__link_lose(struct weir__helper *helper)
         link->current = NULL;
     weir__helper_close(helper);
     if (!helper->is_leaving || helper->jobs > 0)
-        weir__context_tell(link->weir,
-                           (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
+        link->on_lost(link->data);
     /* Whoever hears of it may start others, which get another spawner, or give up some:
      * each that is lost is looked for anew. */
     while ((job = job_of(helper)) != NULL) {
@@ -340,12 +344,12 @@ static void hear_all(struct weir__helper *helper)
         was_heard = hear(helper, answer);
         json_decref(answer);
         if (!was_heard && helper->socket >= 0) {
-            weir__link_lose(helper);
+            lose_spawner(helper);
             return;
         }
     }
     if (helper->socket >= 0 && status != -EAGAIN)
-        weir__link_lose(helper);
+        lose_spawner(helper);
 }
 
 void weir__link_catch_up(struct weir__link *link)
@@ -356,7 +360,7 @@ void weir__link_catch_up(struct weir__link *link)
     release(link);
 }
 
-static void told(void *data, int bits)
+static void spawner_readable(void *data, int bits)
 {
     struct weir__helper *helper = data;
     struct weir__link *link = helper->link;
@@ -365,6 +369,16 @@ static void told(void *data, int bits)
     hold(link);
     hear_all(helper);
     release(link);
+}
+
+void weir__link_init(struct weir__link *link, weir__loop *loop, void (*on_lost)(void *data),
+                     void *data)
+{
+    *link = (struct weir__link){
+        .setup = {.loop = loop, .readable = spawner_readable, .lost = lose_spawner},
+        .on_lost = on_lost,
+        .data = data,
+    };
 }
 
 /* --- What the spawner is told --------------------------------------------- */
@@ -533,13 +547,13 @@ static int start_job(struct weir__link *link, struct weir__job *job,
             failed = weir__helper_say(job->helper, request, length, fds, fd_count);
         free(request);
         if (failed == EPIPE)
-            weir__link_lose(job->helper);
+            lose_spawner(job->helper);
     }
     if (failed != 0)
         return weir__fail(
             error, WEIR_ERR_SYSTEM, failed,
-            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?", link->path,
-            link->from);
+            "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?",
+            link->setup.path, link->setup.from);
     job->next = link->jobs;
     link->jobs = job;
     job->helper->jobs++;
@@ -598,7 +612,7 @@ void weir__job_signal(struct weir__link *link, const struct weir__job *job, int 
 void weir__job_abandon(struct weir__link *link, struct weir__job *job)
 {
     hold(link);
-    if (!link->weir->closing)
+    if (!link->is_closing)
         weir__job_stop(link, job, 0);
     remove_job(link, job);
     release(link);

@@ -7,13 +7,11 @@
 #include <sys/types.h>
 
 #include <weir/command.h>
-#include <weir/context.h>
 #include <weir/result.h>
 
 #include "base/process_tree.h"
 #include "loop/loop.h"
-
-struct weir__helper;
+#include "proc/spawner_process.h"
 
 /* How one stage ended. */
 struct weir__exit {
@@ -56,10 +54,10 @@ struct weir__job {
 };
 
 struct weir__link {
-    weir_t *weir;
-    char *path;       /* of weir-spawner */
-    const char *from; /* who named the path, for messages */
-    int stays_child;  /* a spawner is to stay our child */
+    struct weir__spawner_setup setup;
+    void (*on_lost)(void *data); /* a spawner that was needed died */
+    void *data;
+    int is_closing; /* what still runs ends with its grace, by the spawner */
     /* The spawner for new jobs, or NULL, and all there are: earlier ones, from when the
      * host was somebody else, until their jobs have ended. */
     struct weir__helper *current, *helpers;
@@ -68,9 +66,13 @@ struct weir__link {
     int64_t last_id;
 };
 
+/* Prepares a link that has no spawner yet. */
+void weir__link_init(struct weir__link *link, weir__loop *loop, void (*on_lost)(void *data),
+                     void *data);
+
 /* Finds weir-spawner (path, $WEIR_SPAWNER, where it was installed) and starts
  * it.  Errors: SPAWNER, SYSTEM, NOMEM. */
-int weir__link_init(struct weir__link *link, weir_t *weir, const char *path, int stays_child,
+int weir__link_open(struct weir__link *link, const char *path, int stays_child,
                     struct weir_error *error);
 
 /* Takes socket, behind which somebody answers as a spawner does, for new jobs.  For tests.
@@ -83,9 +85,6 @@ void weir__link_close(struct weir__link *link);
 /* Jobs that start from now on are children of a new spawner, which has everything from
  * the host as it is.  Errors: SPAWNER, SYSTEM, NOMEM. */
 int weir__link_refresh(struct weir__link *link, struct weir_error *error);
-
-/* A spawner is dead, or as good as that: it is taken down, and so are its jobs. */
-void weir__link_lose(struct weir__helper *helper);
 
 /* One stage to start. */
 struct weir__stage_start {

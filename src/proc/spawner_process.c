@@ -25,8 +25,6 @@
 #include "base/datagram.h"
 #include "base/procfs.h"
 #include "base/process_tree.h"
-#include "proc/context.h"
-#include "proc/spawner_client.h"
 
 extern char **environ;
 
@@ -112,9 +110,9 @@ static char **strings_copy(char **strings)
 
 /* posix_spawn(3) does not copy the host's memory map: the cost of a start does not grow
  * with the host.  Returns 0 or an errno. */
-static int spawn(const struct weir__link *link, int socket, pid_t *pid)
+static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid)
 {
-    char *argv[] = {(char *)"weir-spawner", link->stays_child ? (char *)"--child" : NULL, NULL};
+    char *argv[] = {(char *)"weir-spawner", setup->stays_child ? (char *)"--child" : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all;
@@ -128,7 +126,7 @@ static int spawn(const struct weir__link *link, int socket, pid_t *pid)
     sigfillset(&all); /* the spawner lets none in but SIGCHLD */
     posix_spawnattr_setsigmask(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    failed = posix_spawn(pid, link->path, &actions, &attributes, argv, environ);
+    failed = posix_spawn(pid, setup->path, &actions, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed;
@@ -207,7 +205,7 @@ static void tick(void *data)
         return;
     }
     if (helper->asked != 0 && ++helper->silent_ticks * WEIR__TICK_MS >= patience_ms) {
-        weir__link_lose(helper);
+        helper->setup->lost(helper);
         return;
     }
     if (helper->asked == 0)
@@ -217,29 +215,28 @@ static void tick(void *data)
     weir__timer_start(helper->clock, WEIR__TICK_MS);
 }
 
-int weir__helper_attach(struct weir__helper *helper, weir__watch_callback told,
-                        struct weir_error *error)
+int weir__helper_attach(struct weir__helper *helper, struct weir_error *error)
 {
-    weir__loop *loop = helper->link->weir->loop;
+    const struct weir__spawner_setup *setup = helper->setup;
     int status;
 
     remember_host(helper);
     status = helper->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
-        status = weir__watch_new(loop, helper->socket, WEIR__READABLE, told, helper, &helper->watch,
-                                 error);
+        status = weir__watch_new(setup->loop, helper->socket, WEIR__READABLE, setup->readable, helper,
+                                 &helper->watch, error);
     if (status == 0)
-        status = weir__timer_new(loop, tick, helper, &helper->clock, error);
+        status = weir__timer_new(setup->loop, tick, helper, &helper->clock, error);
     return status;
 }
 
-int weir__helper_start(struct weir__helper *helper, struct weir__link *link,
-                       weir__watch_callback told, struct weir_error *error)
+int weir__helper_start(struct weir__helper *helper, struct weir_error *error)
 {
+    const struct weir__spawner_setup *setup = helper->setup;
     int ends[2], failed, status;
     pid_t pid = 0;
 
-    *helper = (struct weir__helper){.link = link, .socket = -1};
+    helper->socket = -1;
     if (weir__message_socketpair(ends, error) < 0)
         return WEIR_ERR_SYSTEM;
     if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
@@ -248,26 +245,26 @@ int weir__helper_start(struct weir__helper *helper, struct weir__link *link,
         weir__close(&ends[1]);
         ends[1] = moved;
     }
-    failed = ends[1] < 0 ? EMFILE : spawn(link, ends[1], &pid);
+    failed = ends[1] < 0 ? EMFILE : spawn(setup, ends[1], &pid);
     weir__close(&ends[1]);
     if (failed != 0) {
         weir__close(&ends[0]);
         return weir__fail(error, WEIR_ERR_SPAWNER, failed,
                           "cannot start weir-spawner: tried %s (%s): install weir, or set "
                           "WEIR_SPAWNER to its path",
-                          link->path, link->from);
+                          setup->path, setup->from);
     }
     helper->socket = ends[0];
-    if (link->stays_child) {
+    if (setup->stays_child) {
         helper->pid = pid;
         helper->is_child = 1;
     } else if (meet(helper, pid) < 0) {
         weir__close(&helper->socket);
         return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
                           "weir-spawner ended at once: tried %s (%s): is there room for a process?",
-                          link->path, link->from);
+                          setup->path, setup->from);
     }
-    status = weir__helper_attach(helper, told, error);
+    status = weir__helper_attach(helper, error);
     if (status < 0) {
         weir__helper_leave(helper);
         weir__helper_await_end(helper);

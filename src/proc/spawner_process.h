@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include <weir/context.h>
+#include <weir/error.h>
 
 #include "loop/loop.h"
 
@@ -40,11 +40,24 @@ struct weir__directory {
     ino_t inode;
 };
 
+struct weir__helper;
+
+/* What all spawners of a host have in common. */
+struct weir__spawner_setup {
+    weir__loop *loop;
+    char *path;       /* of weir-spawner */
+    const char *from; /* who named the path, for messages */
+    int stays_child;  /* a spawner is to stay our child */
+    weir__watch_callback readable;             /* its socket is; the data is the helper */
+    void (*lost)(struct weir__helper *helper); /* it was silent for too long */
+};
+
 struct weir__link;
 
 struct weir__helper {
     struct weir__helper *next;
-    struct weir__link *link;
+    struct weir__link *link; /* its owner; not used here */
+    const struct weir__spawner_setup *setup;
     pid_t pid;      /* 0: not known */
     int is_child;   /* of ours, until we have waited for it */
     int socket;     /* -1: it is gone */
@@ -69,16 +82,13 @@ struct weir__helper {
 void weir__identity_get(struct weir__identity *identity);
 struct weir__directory weir__directory_find(void);
 
-/* Starts it.  told(helper) is called when there is something to read, and
- * weir__link_lose() when it was silent for too long.  Errors: SPAWNER, SYSTEM, NOMEM: then
- * there is nothing to clear. */
-int weir__helper_start(struct weir__helper *helper, struct weir__link *link,
-                       weir__watch_callback told, struct weir_error *error);
+/* Starts the process of a helper that is zeroed but for its setup and owner.  Errors:
+ * SPAWNER, SYSTEM, NOMEM: then there is nothing to clear. */
+int weir__helper_start(struct weir__helper *helper, struct weir_error *error);
 
-/* The second half of that: for one that has a link and a socket.  On failure it is to be
- * closed and cleared. */
-int weir__helper_attach(struct weir__helper *helper, weir__watch_callback told,
-                        struct weir_error *error);
+/* The second half of that, for a helper that has a socket already.  On failure the caller
+ * closes and clears it. */
+int weir__helper_attach(struct weir__helper *helper, struct weir_error *error);
 
 /* Sends a message, waiting for room as long as a spawner may be silent.  Returns 0 or an
  * errno; EPIPE when it is gone, or was killed for not reading. */

@@ -72,30 +72,19 @@ static struct stage *find_stage(pid_t pid, struct job **owner)
     return NULL;
 }
 
-int jobs_is_stage(pid_t pid)
+static int is_stage(pid_t pid)
 {
     struct job *owner;
 
     return find_stage(pid, &owner) != NULL;
 }
 
-int64_t jobs_only(void)
+static int64_t find_owner(const char *tag, pid_t group)
 {
-    return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
-}
-
-int64_t jobs_of_tag(const char *tag)
-{
+    if (tag == NULL && group == 0)
+        return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
     for (const struct job *job = jobs; job != NULL; job = job->next)
-        if (strstr(tag, job->cookie) != NULL)
-            return job->id;
-    return 0;
-}
-
-int64_t jobs_of_group(pid_t group)
-{
-    for (const struct job *job = jobs; job != NULL && group > 0; job = job->next)
-        if (job->group == group)
+        if (tag != NULL ? strstr(tag, job->cookie) != NULL : job->group == group)
             return job->id;
     return 0;
 }
@@ -112,7 +101,7 @@ int jobs_count(void)
 void jobs_init(void)
 {
     has_terminal = child_has_terminal();
-    orphans_init();
+    orphans_init(is_stage, find_owner);
 }
 
 static void remove_job(struct job *gone)

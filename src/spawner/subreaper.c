@@ -41,9 +41,14 @@ static int children_fd = -1; /* /proc/thread-self/children, where we are a subre
 static struct orphan *buckets[BUCKETS], *orphans;
 static size_t orphan_count;
 static int reads_left, has_more;
+static int (*is_stage)(pid_t pid);
+static int64_t (*find_owner)(const char *tag, pid_t group);
 
-void orphans_init(void)
+void orphans_init(int (*is_stage_of_job)(pid_t pid),
+                  int64_t (*find_owner_of)(const char *tag, pid_t group))
 {
+    is_stage = is_stage_of_job;
+    find_owner = find_owner_of;
 #ifdef WEIR_LINUX
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
         children_fd = weir__proc_open(0, "children");
@@ -103,9 +108,10 @@ static void forget(pid_t pid)
  * told when there is a single job, and then nothing need be read. */
 static int64_t owner_of(struct orphan *orphan)
 {
-    int64_t job = jobs_only();
+    int64_t job = find_owner(NULL, 0);
     struct weir__process_stat stat;
     char tag[WEIR__TAG_SIZE];
+    pid_t group;
     int told = -1;
 
     if (job != 0)
@@ -116,9 +122,10 @@ static int64_t owner_of(struct orphan *orphan)
         orphan->looks = told >= 0 ? LOOKS_AT_MOST : orphan->looks + 1;
         orphan->is_dying =
             told < 0 && weir__process_stat(orphan->pid, &stat) == 0 && stat.memory == 0;
-        job = told == 1 ? jobs_of_tag(tag) : 0;
+        job = told == 1 ? find_owner(tag, 0) : 0;
     }
-    return job != 0 ? job : jobs_of_group(getpgid(orphan->pid));
+    group = getpgid(orphan->pid);
+    return job != 0 || group <= 0 ? job : find_owner(NULL, group);
 }
 
 static void note(pid_t pid)
@@ -126,7 +133,7 @@ static void note(pid_t pid)
     struct orphan **place = place_of(pid), *orphan = *place;
 
     if (orphan == NULL) {
-        if (jobs_is_stage(pid) || watcher_is(pid))
+        if (is_stage(pid) || watcher_is(pid))
             return;
         orphan = reads_left > 0 ? add(place, pid) : NULL;
         has_more |= orphan == NULL;

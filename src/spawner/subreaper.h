@@ -12,7 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-void orphans_init(void);
+/* Adopts orphans from now on, where the system can.  is_stage says whether a child is a stage
+ * of a job; find_owner names the job that has one of the cookies in tag or, without a tag, the
+ * process group; with neither, the only job there is.  It returns 0 for none. */
+void orphans_init(int (*is_stage)(pid_t pid), int64_t (*find_owner)(const char *tag, pid_t group));
 
 /* Whether an orphan's end is told by SIGCHLD, so that nobody need look. */
 int orphans_are_told(void);
@@ -39,12 +42,5 @@ void orphans_reap_all(void);
 /* Whether the last look left something for another one soon: more orphans than one look
  * takes in.  Until then any job may have some. */
 int orphans_have_more(void);
-
-/* What the jobs answer: whether pid is a stage of one; and which job is the only one, has
- * one of these cookies, or this process group (0: none). */
-int jobs_is_stage(pid_t pid);
-int64_t jobs_only(void);
-int64_t jobs_of_tag(const char *tag);
-int64_t jobs_of_group(pid_t group);
 
 #endif

@@ -151,6 +151,11 @@ static void request_came(void *data, int bits)
 
 /* --- The context ------------------------------------------------------------- */
 
+static void ignore_loss(void *data)
+{
+    (void)data;
+}
+
 void pretend_open(struct pretend *pretend)
 {
     weir_t *weir = calloc(1, sizeof *weir);
@@ -160,11 +165,9 @@ void pretend_open(struct pretend *pretend)
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
     weir->loop = weir__loop_new(NULL);
-    weir->link = (struct weir__link){
-        .weir = weir,
-        .path = strdup("/nonexistent"), /* there is no other */
-        .from = "from nobody",
-    };
+    weir__link_init(&weir->link, weir->loop, ignore_loss, NULL);
+    weir->link.setup.path = strdup("/nonexistent"); /* there is no other */
+    weir->link.setup.from = "from nobody";
     pretend->weir = weir;
     pretend->socket = ends[1];
     spawner = ends[1];
