@@ -215,13 +215,21 @@ void weir__strays_end(const char *cookie, pid_t group)
 void weir__process_command(pid_t pid, char *command, size_t size)
 {
     ssize_t length = weir__proc_read(pid, "cmdline", command, size);
+    char name[64];
 
     while (length > 0 && command[length - 1] == '\0')
         length--;
-    command[length > 0 ? length : 0] = '\0';
-    for (ssize_t i = 0; i < length; i++)
-        if (command[i] == '\0')
-            command[i] = ' ';
+    if (length > 0) {
+        command[length] = '\0';
+        for (ssize_t i = 0; i < length; i++)
+            if (command[i] == '\0')
+                command[i] = ' ';
+        return;
+    }
+    length = weir__proc_read(pid, "comm", name, sizeof name);
+    while (length > 0 && name[length - 1] == '\n')
+        length--;
+    snprintf(command, size, "[%.*s]", length > 0 ? (int)length : 1, length > 0 ? name : "?");
 }
 
 /* Says whether a descriptor of the process is the write end. */

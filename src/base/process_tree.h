@@ -58,8 +58,9 @@ int weir__strays_signal(const char *cookie, pid_t group, int signal);
  * carries its cookie.  Gives up on who does not end within a moment. */
 void weir__strays_end(const char *cookie, pid_t group);
 
-/* The process's command line as people write it, cut to size; "" when it
- * cannot be read. */
+/* The process's command line as people write it, cut to size.  For a kernel thread, a zombie
+ * or a process that cleared it, its name in brackets as ps(1) has it; "[?]" when neither can be
+ * read. */
 void weir__process_command(pid_t pid, char *command, size_t size);
 
 /* Finds a process other than pid_t except that has the pipe with this inode

@@ -412,11 +412,20 @@ static void job_sent(void *owner, int signal)
         weir__result_sent(&worker->result, signal);
 }
 
+static void job_unsent(void *owner, int signal)
+{
+    struct weir__worker *worker = owner;
+
+    if (signal != SIGCONT)
+        weir__result_unsent(&worker->result, signal);
+}
+
 static void job_ended(void *owner)
 {
     struct weir__worker *worker = owner;
 
     worker->job_over = 1;
+    weir__result_survivors(&worker->result, &worker->job);
     if (!worker->exited) {
         worker->exited = 1;
         weir__result_lost(&worker->result);
@@ -430,6 +439,7 @@ static const struct weir__job_ops job_ops = {
     .failed = job_failed,
     .exited = job_exited,
     .sent = job_sent,
+    .unsent = job_unsent,
     .ended = job_ended,
     .lost = job_ended,
 };

@@ -407,7 +407,12 @@ static void the_holder_of_a_pipe_is_found(void)
     weir__process_command(pid, command, 8);
     CU_ASSERT_STRING_EQUAL(command, "sleep 1"); /* cut to size */
     kill(pid, SIGKILL);
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+    weir__process_command(pid, command, sizeof command);
+    CU_ASSERT_STRING_EQUAL(command, "[sleep]"); /* a zombie has a name alone */
     check_died_of(pid, SIGKILL);
+    weir__process_command(pid, command, sizeof command);
+    CU_ASSERT_STRING_EQUAL(command, "[?]");
     CU_ASSERT_EQUAL(weir__pipe_holder(file.st_ino, getpid()), 0);
     close(ends[FD_READ_END]);
 }
