@@ -64,9 +64,14 @@ void weir__life_hold(struct weir__life *life)
 
 int weir__life_release(struct weir__life *life)
 {
-    if (--life->holds > 0 || !life->freed)
+    if (--life->holds > 0)
         return 0;
-    destroy(life);
+    if (life->freed)
+        destroy(life);
+    else if (life->over)
+        weir__context_done(life->weir, &life->finished); /* a thread that waits may free it now */
+    else
+        return 0;
     return 1;
 }
 
@@ -75,8 +80,7 @@ void weir__life_end(struct weir__life *life)
     life->over = 1;
     weir__life_hold(life);
     life->ops->tell(life);
-    if (!weir__life_release(life))
-        weir__context_done(life->weir, &life->finished);
+    weir__life_release(life);
 }
 
 int weir__life_check(const struct weir__life *life, struct weir_error *error)

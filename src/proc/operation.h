@@ -45,8 +45,8 @@ int weir__life_begin(struct weir__life *life, int (*begin)(void *data), void *da
 /* Weir itself has failed; the first error counts. */
 void weir__life_fail(struct weir__life *life, const struct weir_error *error);
 
-/* While it is held it is not destroyed.  Releasing returns 1 when it was freed
- * meanwhile and is gone now. */
+/* While it is held it is not destroyed, and no thread that waits for its end goes on.
+ * Releasing returns 1 when it has ended or was freed: it may be gone. */
 void weir__life_hold(struct weir__life *life);
 int weir__life_release(struct weir__life *life);
 
