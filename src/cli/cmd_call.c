@@ -365,7 +365,7 @@ static int is_blank(const struct weir_line *line)
 static int send_line(struct call_cmd *cmd)
 {
     struct weir_error error;
-    struct weir_line line;
+    struct weir_line line = {0};
     int status = weir_lines_next(cmd->input, &line, &error);
 
     if (status == 0 && !cmd->input_fd_open)
@@ -377,7 +377,11 @@ static int send_line(struct call_cmd *cmd)
     else if (status == 0)
         return 0;
     if (status < 0) {
-        cli_say(&cli_call, "--stdin: line %llu: %s", (unsigned long long)line.number, error.text);
+        if (line.number > 0)
+            cli_say(&cli_call, "--stdin: line %llu: %s", (unsigned long long)line.number,
+                    error.text);
+        else
+            cli_say(&cli_call, "--stdin: %s", error.text); /* which names the line */
         end(cmd, CLI_USAGE); /* freeing the call cancels the function */
     }
     return status > 0;

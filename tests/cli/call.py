@@ -108,6 +108,9 @@ def a_function_that_reads_a_stream_wants_stdin():
 def a_line_that_is_not_json_is_named():
     status, out, err = call("--stdin", "total", given=b"1\n2\noops\n")
     assert (status, out) == (2, "") and "line 3" in err, err
+    with open("/dev/zero", "rb") as endless:
+        status, out, err = finish(start("--stdin", "total", stdin=endless))
+    assert (status, out) == (2, "") and "--stdin: line 1 is longer than 67108864 bytes" in err, err
 
 
 def both_streams_flow_at_once():
