@@ -75,7 +75,8 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     for (size_t nth = 0; nth < pipe->plain_count; nth++) {
         size_t i = pipe->plain[nth];
 
-        ends[i].cwd = weir__link_open_cwd(&pipe->life.weir->link, &pipeline->stages[i].view.command);
+        ends[i].cwd =
+            weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].view.command);
         if (ends[i].cwd < WEIR__CWD_INHERITED) { /* its directory cannot be entered: nothing is started */
             weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
             ends[i].cwd = -1;
@@ -99,7 +100,7 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
     pipe->job.in_background = pipe->settings.terminal_background;
     pipe->job.descriptors = pipe->settings.descriptors;
     pipe->job.descriptor_count = pipe->settings.descriptor_count;
-    return weir__job_start(&pipe->life.weir->link, &pipe->job, starts, pipe->plain_count,
+    return weir__job_start(&pipe->life.weir->client, &pipe->job, starts, pipe->plain_count,
                            pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
 }
 
@@ -127,7 +128,7 @@ static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
     if (status == 0)
         status = weir__pipe_start_maps(pipe, pipeline, ends);
     if (status < 0 && !pipe->job_over && pipe->job.owner != NULL && pipe->plain_count > 0)
-        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
+        weir__job_abandon(&pipe->life.weir->client, &pipe->job);
     weir__plumbing_close(ends, pipe->count);
     return status;
 }
@@ -157,7 +158,7 @@ static void abandon(struct weir__life *life)
     struct weir_pipe *pipe = (struct weir_pipe *)life;
 
     if (!pipe->job_over)
-        weir__job_abandon(&pipe->life.weir->link, &pipe->job);
+        weir__job_abandon(&pipe->life.weir->client, &pipe->job);
     weir__pipe_close(pipe);
 }
 
@@ -288,7 +289,7 @@ static void do_cancel(void *data)
         weir__pipe_stop(pipe, -1, WEIR_WHY_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
     weir__pipe_drained(pipe);
 }
 
@@ -307,7 +308,7 @@ static void do_signal(void *data)
     struct order *order = data;
 
     if (!order->pipe->life.over)
-        weir__job_signal(&order->pipe->life.weir->link, &order->pipe->job, order->signal);
+        weir__job_signal(&order->pipe->life.weir->client, &order->pipe->job, order->signal);
 }
 
 void weir_pipe_signal(weir_pipe_t *pipe, int number)

@@ -8,7 +8,7 @@
 /* One stage's ends.  The child's are closed once the spawner has them; ours are
  * for a relay of the stage's output and for its stderr. */
 struct weir__ends {
-    int cwd;                                    /* from weir__link_open_cwd(), when it starts */
+    int cwd;                                    /* from weir__client_open_cwd(), when it starts */
     int stdio[3];                               /* the child's; -1: /dev/null */
     int owned[3];                               /* which of stdio are to be closed by us */
     int relay_from, relay_to, relay_to_is_ours; /* -1: its output is not relayed */

@@ -162,7 +162,7 @@ void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].stopping == WEIR_WHY_NONE)
             pipe->stages[i].stopping = cause < 0 || (size_t)cause == i ? why : WEIR_WHY_PEER_FAILED;
-    weir__job_stop(&pipe->life.weir->link, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
     stop_maps(pipe, why == WEIR_WHY_TIMEOUT || why == WEIR_WHY_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
 }
@@ -171,7 +171,7 @@ void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64
 void weir__pipe_stop_rest(struct weir_pipe *pipe)
 {
     if (pipe->living == 0 && !pipe->job_over && !weir__pipe_is_busy(pipe))
-        weir__job_stop(&pipe->life.weir->link, &pipe->job, pipe->settings.grace_ms);
+        weir__job_stop(&pipe->life.weir->client, &pipe->job, pipe->settings.grace_ms);
 }
 
 static void drain(struct weir_pipe *pipe)
@@ -221,7 +221,7 @@ void weir__pipe_timed_out(void *data)
     struct weir_pipe *pipe = data;
 
     weir__life_hold(&pipe->life);
-    weir__link_catch_up(&pipe->life.weir->link); /* it may have ended this very moment */
+    weir__client_catch_up(&pipe->life.weir->client); /* it may have ended this very moment */
     if (weir__life_release(&pipe->life) || pipe->life.over)
         return;
     pipe->hurried = 1;
@@ -240,7 +240,7 @@ void weir__pipe_stage_timed_out(void *data)
     int which = (int)(stage - pipe->stages);
 
     weir__life_hold(&pipe->life);
-    weir__link_catch_up(&pipe->life.weir->link);
+    weir__client_catch_up(&pipe->life.weir->client);
     if (weir__life_release(&pipe->life) || pipe->life.over || stage->exited)
         return;
     weir__pipe_tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));

@@ -212,8 +212,8 @@ void weir__call_stop_step(void *owner)
     struct weir__pool_worker *worker = call->worker;
 
     if (call->step++ == 0) {
-        weir__job_signal(&call->pool->weir->link, &worker->child.job, SIGINT);
-        weir__job_signal(&call->pool->weir->link, &worker->child.job, SIGCONT);
+        weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGINT);
+        weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGCONT);
         weir__alarm_set(&call->pool->alarms, &call->stop_alarm,
                         in_ms(call->pool->options.interrupt_grace_ms));
         return;

@@ -52,10 +52,10 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
         weir->event_context = options->event_context;
     }
     weir->loop = weir__loop_new(error);
-    weir__link_init(&weir->link, weir->loop, report_lost, weir);
+    weir__client_init(&weir->client, weir->loop, report_lost, weir);
     if (weir->loop == NULL
-        || weir__link_open(&weir->link, options != NULL ? options->spawner : NULL,
-                           options != NULL && options->spawner_stays_child, error)
+        || weir__client_open(&weir->client, options != NULL ? options->spawner : NULL,
+                             options != NULL && options->spawner_stays_child, error)
                < 0) {
         weir__loop_free(weir->loop);
         pthread_mutex_destroy(&weir->mutex);
@@ -69,10 +69,10 @@ void weir_close(weir_t *weir)
 {
     if (weir == NULL)
         return;
-    weir->link.is_closing = 1;
+    weir->client.is_closing = 1;
     while (weir->members != NULL)
         weir->members->free(weir->members);
-    weir__link_close(&weir->link);
+    weir__client_close(&weir->client);
     weir__loop_free(weir->loop);
     pthread_mutex_destroy(&weir->mutex);
     free(weir);
@@ -275,7 +275,7 @@ static void do_refresh(void *data)
 {
     struct refresh *refresh = data;
 
-    refresh->status = weir__link_refresh(&refresh->weir->link, refresh->error);
+    refresh->status = weir__client_refresh(&refresh->weir->client, refresh->error);
 }
 
 int weir_refresh(weir_t *weir, struct weir_error *error)

@@ -23,7 +23,7 @@ struct weir__member {
 
 struct weir {
     weir__loop *loop;
-    struct weir__link link;
+    struct weir__client client;
     weir_event_sink on_event;
     void *event_context;
     struct weir__member *members;

@@ -75,7 +75,7 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         status = weir__run_open_timers(run);
     if (status < 0)
         return status;
-    ends.cwd = weir__link_open_cwd(&run->life.weir->link, command);
+    ends.cwd = weir__client_open_cwd(&run->life.weir->client, command);
     if (ends.cwd < WEIR__CWD_INHERITED) {
         weir__run_job_ops.failed(run, 0, "chdir", -ends.cwd, "");
         run->job_over = 1;
@@ -101,7 +101,7 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         run->job.in_background = options->terminal_background;
         run->job.descriptors = options->descriptors;
         run->job.descriptor_count = options->descriptor_count;
-        status = weir__job_start(&run->life.weir->link, &run->job, &stage, 1, options->grace_ms,
+        status = weir__job_start(&run->life.weir->client, &run->job, &stage, 1, options->grace_ms,
                                  options->terminal_fd, &run->life.error);
     }
     close_ends(&ends);
@@ -132,7 +132,7 @@ static void abandon(struct weir__life *life)
     struct weir_run *run = (struct weir_run *)life;
 
     if (!run->job_over)
-        weir__job_abandon(&run->life.weir->link, &run->job);
+        weir__job_abandon(&run->life.weir->client, &run->job);
     weir__run_close(run);
 }
 
@@ -286,7 +286,7 @@ static void do_cancel(void *data)
         weir__run_stop(run, WEIR_WHY_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
+    weir__job_stop(&run->life.weir->client, &run->job, grace_ms);
     weir__run_drained(run);
 }
 
@@ -305,7 +305,7 @@ static void do_signal(void *data)
     struct order *order = data;
 
     if (!order->run->life.over)
-        weir__job_signal(&order->run->life.weir->link, &order->run->job, order->signal);
+        weir__job_signal(&order->run->life.weir->client, &order->run->job, order->signal);
 }
 
 void weir_run_signal(weir_run_t *run, int number)

@@ -90,7 +90,7 @@ void weir__run_stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
     if (run->stopping == WEIR_WHY_NONE)
         run->stopping = why;
     weir__feed_close(&run->feed);
-    weir__job_stop(&run->life.weir->link, &run->job, grace_ms);
+    weir__job_stop(&run->life.weir->client, &run->job, grace_ms);
 }
 
 /* The program is gone; what it left behind has the drain time, no more. */
@@ -107,7 +107,7 @@ static void stop_rest(struct weir_run *run)
 {
     if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
         && !is_open(&run->outputs[ERR]))
-        weir__job_stop(&run->life.weir->link, &run->job, run->options.grace_ms);
+        weir__job_stop(&run->life.weir->client, &run->job, run->options.grace_ms);
 }
 
 void weir__run_drained(void *data)
@@ -147,7 +147,7 @@ static void time_is_up(void *data)
     struct weir_run *run = data;
 
     weir__life_hold(&run->life);
-    weir__link_catch_up(&run->life.weir->link); /* it may have exited this very moment */
+    weir__client_catch_up(&run->life.weir->client); /* it may have exited this very moment */
     if (weir__life_release(&run->life) || run->life.over)
         return;
     run->hurried = 1;

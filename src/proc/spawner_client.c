@@ -25,171 +25,171 @@
 /* --- The spawners ------------------------------------------------------------ */
 
 /* Callbacks may start jobs and lose spawners: while one is looked at none is freed. */
-static void hold(struct weir__link *link)
+static void hold(struct weir__client *client)
 {
-    link->holds++;
+    client->holds++;
 }
 
 /* A spawner that is not for new jobs any more leaves when its last one has ended. */
-static void release(struct weir__link *link)
+static void release(struct weir__client *client)
 {
-    struct weir__helper **at = &link->helpers;
+    struct weir__spawner **at = &client->spawners;
 
-    if (--link->holds > 0)
+    if (--client->holds > 0)
         return;
     while (*at != NULL) {
-        struct weir__helper *helper = *at;
+        struct weir__spawner *spawner = *at;
 
-        if (helper->socket >= 0 && helper != link->current && helper->jobs == 0
-            && !helper->is_leaving && !link->is_closing) {
-            weir__helper_leave(helper);
-            weir__helper_check(helper);
+        if (spawner->socket >= 0 && spawner != client->current && spawner->jobs == 0
+            && !spawner->is_leaving && !client->is_closing) {
+            weir__spawner_leave(spawner);
+            weir__spawner_check(spawner);
         }
-        if (helper->socket >= 0) {
-            at = &helper->next;
+        if (spawner->socket >= 0) {
+            at = &spawner->next;
             continue;
         }
-        *at = helper->next;
-        weir__helper_clear(helper);
-        free(helper);
+        *at = spawner->next;
+        weir__spawner_clear(spawner);
+        free(spawner);
     }
 }
 
-static void use_spawner(struct weir__link *link, struct weir__helper *helper)
+static void use_spawner(struct weir__client *client, struct weir__spawner *spawner)
 {
-    helper->next = link->helpers;
-    link->helpers = helper;
-    link->current = helper;
+    spawner->next = client->spawners;
+    client->spawners = spawner;
+    client->current = spawner;
 }
 
-static struct weir__helper *new_spawner(struct weir__link *link, struct weir_error *error)
+static struct weir__spawner *new_spawner(struct weir__client *client, struct weir_error *error)
 {
-    struct weir__helper *helper = calloc(1, sizeof *helper);
+    struct weir__spawner *spawner = calloc(1, sizeof *spawner);
 
-    if (helper == NULL) {
+    if (spawner == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
         return NULL;
     }
-    helper->link = link;
-    helper->setup = &link->setup;
-    return helper;
+    spawner->client = client;
+    spawner->setup = &client->setup;
+    return spawner;
 }
 
-static int start_spawner(struct weir__link *link, struct weir_error *error)
+static int start_spawner(struct weir__client *client, struct weir_error *error)
 {
-    struct weir__helper *helper = new_spawner(link, error);
-    int status = helper != NULL ? weir__helper_start(helper, error) : WEIR_ERR_NOMEM;
+    struct weir__spawner *spawner = new_spawner(client, error);
+    int status = spawner != NULL ? weir__spawner_start(spawner, error) : WEIR_ERR_NOMEM;
 
     if (status == 0)
-        use_spawner(link, helper);
+        use_spawner(client, spawner);
     else
-        free(helper);
+        free(spawner);
     return status;
 }
 
-int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error)
+int weir__client_take_socket(struct weir__client *client, int socket, struct weir_error *error)
 {
-    struct weir__helper *helper = new_spawner(link, error);
+    struct weir__spawner *spawner = new_spawner(client, error);
 
-    if (helper == NULL)
+    if (spawner == NULL)
         return WEIR_ERR_NOMEM;
-    helper->socket = socket;
-    use_spawner(link, helper);
-    return weir__helper_attach(helper, error);
+    spawner->socket = socket;
+    use_spawner(client, spawner);
+    return weir__spawner_attach(spawner, error);
 }
 
 /* The spawner for a new job: the one there is, unless the host has become somebody else. */
-static int choose_spawner(struct weir__link *link, struct weir_error *error)
+static int choose_spawner(struct weir__client *client, struct weir_error *error)
 {
     struct weir__identity identity;
 
-    if (link->current != NULL) {
+    if (client->current != NULL) {
         weir__identity_get(&identity);
-        if (memcmp(&identity, &link->current->identity, sizeof identity) == 0)
+        if (memcmp(&identity, &client->current->identity, sizeof identity) == 0)
             return 0;
     }
-    return start_spawner(link, error);
+    return start_spawner(client, error);
 }
 
-int weir__link_refresh(struct weir__link *link, struct weir_error *error)
+int weir__client_refresh(struct weir__client *client, struct weir_error *error)
 {
     int status;
 
-    hold(link);
-    status = start_spawner(link, error);
-    release(link);
+    hold(client);
+    status = start_spawner(client, error);
+    release(client);
     return status;
 }
 
 /* A directory that is ours already is inherited: nobody need be allowed to open it. */
-int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command)
+int weir__client_open_cwd(const struct weir__client *client, const struct weir_command *command)
 {
-    const struct weir__helper *helper = link->current;
+    const struct weir__spawner *spawner = client->current;
     struct weir__directory here;
 
     if (command->cwd == NULL) {
         here = weir__directory_find();
-        if (helper == NULL /* the next one begins where we are */
-            || (here.is_known == helper->directory.is_known
-                && here.device == helper->directory.device
-                && here.inode == helper->directory.inode))
+        if (spawner == NULL /* the next one begins where we are */
+            || (here.is_known == spawner->directory.is_known
+                && here.device == spawner->directory.device
+                && here.inode == spawner->directory.inode))
             return WEIR__CWD_INHERITED;
     }
     return weir__command_open_cwd(command);
 }
 
-int weir__link_open(struct weir__link *link, const char *path, int stays_child,
-                    struct weir_error *error)
+int weir__client_open(struct weir__client *client, const char *path, int stays_child,
+                      struct weir_error *error)
 {
-    link->setup.stays_child = stays_child;
-    link->setup.path = weir__program_path(&weir__spawner_program, path, &link->setup.from, error);
-    if (link->setup.path == NULL)
+    client->setup.stays_child = stays_child;
+    client->setup.path = weir__program_path(&weir__spawner_program, path, &client->setup.from, error);
+    if (client->setup.path == NULL)
         return WEIR_ERR_NOMEM;
-    if (start_spawner(link, error) < 0) {
-        free(link->setup.path);
+    if (start_spawner(client, error) < 0) {
+        free(client->setup.path);
         return WEIR_ERR_SPAWNER;
     }
     return 0;
 }
 
-void weir__link_close(struct weir__link *link)
+void weir__client_close(struct weir__client *client)
 {
-    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
-        weir__helper_leave(helper);
-    while (link->helpers != NULL) {
-        struct weir__helper *helper = link->helpers;
+    for (struct weir__spawner *spawner = client->spawners; spawner != NULL; spawner = spawner->next)
+        weir__spawner_leave(spawner);
+    while (client->spawners != NULL) {
+        struct weir__spawner *spawner = client->spawners;
 
-        link->helpers = helper->next;
-        weir__helper_await_end(helper);
-        weir__helper_close(helper);
-        weir__helper_clear(helper);
-        free(helper);
+        client->spawners = spawner->next;
+        weir__spawner_await_end(spawner);
+        weir__spawner_close(spawner);
+        weir__spawner_clear(spawner);
+        free(spawner);
     }
-    free(link->setup.path);
+    free(client->setup.path);
 }
 
 /* --- What the spawner says ------------------------------------------------ */
 
-static struct weir__job *find_job(const struct weir__link *link, int64_t id)
+static struct weir__job *find_job(const struct weir__client *client, int64_t id)
 {
-    struct weir__job *job = link->jobs;
+    struct weir__job *job = client->jobs;
 
     while (job != NULL && job->id != id)
         job = job->next;
     return job;
 }
 
-static void remove_job(struct weir__link *link, const struct weir__job *gone)
+static void remove_job(struct weir__client *client, const struct weir__job *gone)
 {
-    struct weir__job **at = &link->jobs;
+    struct weir__job **at = &client->jobs;
 
     while (*at != NULL && *at != gone)
         at = &(*at)->next;
     if (*at == NULL)
         return;
     *at = gone->next;
-    if (--gone->helper->jobs == 0)
-        weir__helper_rest(gone->helper);
+    if (--gone->spawner->jobs == 0)
+        weir__spawner_rest(gone->spawner);
 }
 
 static int64_t number(const json_t *object, const char *key)
@@ -197,7 +197,7 @@ static int64_t number(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-static void tell_started(struct weir__job *job, const json_t *answer)
+static void report_started(struct weir__job *job, const json_t *answer)
 {
     const json_t *list = json_object_get(answer, "pids");
     pid_t pids[WEIR__MESSAGE_FDS];
@@ -212,7 +212,7 @@ static void tell_started(struct weir__job *job, const json_t *answer)
         job->ops->started(job->owner, pids, count);
 }
 
-static void tell_failed(struct weir__job *job, const json_t *answer)
+static void report_failed(struct weir__job *job, const json_t *answer)
 {
     const char *step = json_string_value(json_object_get(answer, "step"));
     const char *detail = json_string_value(json_object_get(answer, "detail"));
@@ -221,7 +221,7 @@ static void tell_failed(struct weir__job *job, const json_t *answer)
                      (int)number(answer, "errno"), detail != NULL ? detail : "");
 }
 
-static void tell_exited(struct weir__job *job, const json_t *answer)
+static void report_exited(struct weir__job *job, const json_t *answer)
 {
     struct weir__exit how = {
         .code = (int)number(answer, "code"),
@@ -248,22 +248,22 @@ static void note_survivors(struct weir__job *job, const json_t *list)
     }
 }
 
-static void tell_ended(struct weir__link *link, struct weir__job *job)
+static void report_ended(struct weir__client *client, struct weir__job *job)
 {
-    remove_job(link, job);
+    remove_job(client, job);
     job->ops->ended(job->owner);
 }
 
 /* Returns 0 for an answer that is none, or names no job: somebody waits for it, and
  * would for ever. */
-static int hear(struct weir__helper *helper, const json_t *answer)
+static int dispatch_response(struct weir__spawner *spawner, const json_t *answer)
 {
     const char *what = json_string_value(json_object_get(answer, "what"));
     int64_t id = number(answer, "job");
-    struct weir__link *link = helper->link;
-    struct weir__job *job = find_job(link, id);
+    struct weir__client *client = spawner->client;
+    struct weir__job *job = find_job(client, id);
 
-    weir__helper_heard(helper, what != NULL && strcmp(what, "pong") == 0);
+    weir__spawner_responded(spawner, what != NULL && strcmp(what, "pong") == 0);
     if (what != NULL && strcmp(what, "pong") == 0)
         return 1;
     if (what == NULL || id <= 0)
@@ -271,14 +271,14 @@ static int hear(struct weir__helper *helper, const json_t *answer)
     if (job == NULL)
         return 1; /* its owner has given it up */
     if (strcmp(what, "started") == 0) {
-        tell_started(job, answer);
+        report_started(job, answer);
     } else if (strcmp(what, "failed") == 0) {
-        tell_failed(job, answer);
+        report_failed(job, answer);
     } else if (strcmp(what, "exit") == 0) {
         job->is_over = json_is_true(json_object_get(answer, "ended"));
-        tell_exited(job, answer);
+        report_exited(job, answer);
         if (job->is_over)
-            tell_ended(link, job);
+            report_ended(client, job);
     } else if (strcmp(what, "sent") == 0) {
         if (job->ops->sent != NULL)
             job->ops->sent(job->owner, (int)number(answer, "signal"));
@@ -291,90 +291,90 @@ static int hear(struct weir__helper *helper, const json_t *answer)
                              (int)number(answer, "signal"));
     } else if (strcmp(what, "ended") == 0) {
         note_survivors(job, json_object_get(answer, "survivors"));
-        tell_ended(link, job);
+        report_ended(client, job);
     } else if (strcmp(what, "refused") == 0) {
-        tell_failed(job, answer);
-        tell_ended(link, job);
+        report_failed(job, answer);
+        report_ended(client, job);
     }
     return 1;
 }
 
-static struct weir__job *job_of(const struct weir__helper *helper)
+static struct weir__job *job_of(const struct weir__spawner *spawner)
 {
-    struct weir__job *job = helper->link->jobs;
+    struct weir__job *job = spawner->client->jobs;
 
-    while (job != NULL && job->helper != helper)
+    while (job != NULL && job->spawner != spawner)
         job = job->next;
     return job;
 }
 
-static void lose_spawner(struct weir__helper *helper)
+static void lose_spawner(struct weir__spawner *spawner)
 {
-    struct weir__link *link = helper->link;
+    struct weir__client *client = spawner->client;
     struct weir__job *job;
 
-    hold(link);
-    if (link->current == helper)
-        link->current = NULL;
-    weir__helper_close(helper);
-    if (!helper->is_leaving || helper->jobs > 0)
-        link->on_lost(link->data);
+    hold(client);
+    if (client->current == spawner)
+        client->current = NULL;
+    weir__spawner_close(spawner);
+    if (!spawner->is_leaving || spawner->jobs > 0)
+        client->on_lost(client->data);
     /* Whoever hears of it may start others, which get another spawner, or give up some:
      * each that is lost is looked for anew. */
-    while ((job = job_of(helper)) != NULL) {
-        remove_job(link, job);
+    while ((job = job_of(spawner)) != NULL) {
+        remove_job(client, job);
         /* Its children died with it.  What they left behind can be told nothing any more. */
         weir__strays_end(job->cookie, job->group);
         job->ops->lost(job->owner);
     }
-    release(link);
+    release(client);
 }
 
-static void hear_all(struct weir__helper *helper)
+static void read_responses(struct weir__spawner *spawner)
 {
     struct weir__message message;
     int status = 0;
 
-    while (helper->socket >= 0
-           && (status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT)) > 0) {
+    while (spawner->socket >= 0
+           && (status = weir__message_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
         json_t *answer = weir__json_parse(message.text, message.length, 0, NULL);
-        int was_heard;
+        int is_valid;
 
         weir__message_clear(&message);
-        was_heard = hear(helper, answer);
+        is_valid = dispatch_response(spawner, answer);
         json_decref(answer);
-        if (!was_heard && helper->socket >= 0) {
-            lose_spawner(helper);
+        if (!is_valid && spawner->socket >= 0) {
+            lose_spawner(spawner);
             return;
         }
     }
-    if (helper->socket >= 0 && status != -EAGAIN)
-        lose_spawner(helper);
+    if (spawner->socket >= 0 && status != -EAGAIN)
+        lose_spawner(spawner);
 }
 
-void weir__link_catch_up(struct weir__link *link)
+void weir__client_catch_up(struct weir__client *client)
 {
-    hold(link);
-    for (struct weir__helper *helper = link->helpers; helper != NULL; helper = helper->next)
-        hear_all(helper);
-    release(link);
+    hold(client);
+    for (struct weir__spawner *spawner = client->spawners; spawner != NULL; spawner = spawner->next)
+        read_responses(spawner);
+    release(client);
 }
 
 static void spawner_readable(void *data, int bits)
 {
-    struct weir__helper *helper = data;
-    struct weir__link *link = helper->link;
+    struct weir__spawner *spawner = data;
+    struct weir__client *client = spawner->client;
 
     (void)bits;
-    hold(link);
-    hear_all(helper);
-    release(link);
+    hold(client);
+    read_responses(spawner);
+    release(client);
 }
 
-void weir__link_init(struct weir__link *link, weir__loop *loop, void (*on_lost)(void *data),
-                     void *data)
+void weir__client_init(struct weir__client *client, weir__loop *loop, void (*on_lost)(void *data),
+                       void *data)
 {
-    *link = (struct weir__link){
+    *client = (struct weir__client){
         .setup = {.loop = loop, .readable = spawner_readable, .lost = lose_spawner},
         .on_lost = on_lost,
         .data = data,
@@ -410,12 +410,12 @@ static int read_limit(int resource, struct rlimit *limit)
 
 /* The host's limits are those of its programs.  Nearly always they are what the spawner
  * has from it. */
-static void write_limits(struct weir__json_writer *json, const struct weir__helper *helper)
+static void write_limits(struct weir__json_writer *json, const struct weir__spawner *spawner)
 {
     int any = 0;
 
     for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++) {
-        const struct rlimit *before = &helper->limits[i];
+        const struct rlimit *before = &spawner->limits[i];
         struct rlimit now;
 
         if (read_limit(i, &now) < 0
@@ -434,7 +434,7 @@ static void write_limits(struct weir__json_writer *json, const struct weir__help
         weir__json_close(json, ']');
 }
 
-static void write_request(struct weir__json_writer *json, const struct weir__helper *helper,
+static void write_request(struct weir__json_writer *json, const struct weir__spawner *spawner,
                           const struct weir__job *job, const struct weir__stage_start *stages,
                           size_t count, int64_t grace_ms, int terminal, int *fds, size_t *fd_count)
 {
@@ -446,17 +446,17 @@ static void write_request(struct weir__json_writer *json, const struct weir__hel
     weir__json_string(json, "cookie", job->cookie);
     weir__json_integer(json, "grace_ms", grace_ms);
     pass_fd(json, "tty", terminal, fds, fd_count);
-    if (job->quiet && helper->finds_strays)
+    if (job->quiet && spawner->finds_strays)
         weir__json_boolean(json, "quiet", 1);
     if (job->leaders)
         weir__json_boolean(json, "leaders", 1);
     if (terminal >= 0 && !job->in_background)
         weir__json_integer(json, "tty_group", getpgrp());
-    write_limits(json, helper);
+    write_limits(json, spawner);
     weir__json_open(json, "stages", '[');
     for (size_t i = 0; i < count; i++) {
         weir__json_open(json, NULL, '{');
-        weir__command_write(json, stages[i].command, helper->environment);
+        weir__command_write(json, stages[i].command, spawner->environment);
         pass_fd(json, "cwd", stages[i].cwd, fds, fd_count);
         for (int end = 0; end < 3; end++)
             pass_fd(json, stdio[end], stages[i].stdio[end], fds, fd_count);
@@ -496,7 +496,7 @@ static int check_descriptors(const struct weir_descriptor *list, size_t count,
 }
 
 /* Sends what the stages have open above 2 ahead of their start.  Returns 0, or an errno. */
-static int send_descriptors(struct weir__helper *helper, const struct weir__job *job)
+static int send_descriptors(struct weir__spawner *spawner, const struct weir__job *job)
 {
     int fds[WEIR__MESSAGE_FDS], failed = 0;
 
@@ -516,13 +516,14 @@ static int send_descriptors(struct weir__helper *helper, const struct weir__job 
         weir__json_close(&json, ']');
         weir__json_close(&json, '}');
         request = weir__json_take(&json, &length);
-        failed = request != NULL ? weir__helper_say(helper, request, length, fds, count) : ENOMEM;
+        failed =
+            request != NULL ? weir__spawner_send(spawner, request, length, fds, count) : ENOMEM;
         free(request);
     }
     return failed;
 }
 
-static int start_job(struct weir__link *link, struct weir__job *job,
+static int start_job(struct weir__client *client, struct weir__job *job,
                      const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                      int terminal, struct weir_error *error)
 {
@@ -534,34 +535,35 @@ static int start_job(struct weir__link *link, struct weir__job *job,
         char *request;
         size_t length = 0;
 
-        if (choose_spawner(link, error) < 0)
+        if (choose_spawner(client, error) < 0)
             return WEIR_ERR_SPAWNER;
         fd_count = 0;
-        write_request(&json, link->current, job, stages, count, grace_ms, terminal, fds, &fd_count);
+        write_request(&json, client->current, job, stages, count, grace_ms, terminal, fds,
+                      &fd_count);
         request = weir__json_take(&json, &length);
         if (request == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
-        job->helper = link->current;
-        failed = send_descriptors(job->helper, job);
+        job->spawner = client->current;
+        failed = send_descriptors(job->spawner, job);
         if (failed == 0)
-            failed = weir__helper_say(job->helper, request, length, fds, fd_count);
+            failed = weir__spawner_send(job->spawner, request, length, fds, fd_count);
         free(request);
         if (failed == EPIPE)
-            lose_spawner(job->helper);
+            lose_spawner(job->spawner);
     }
     if (failed != 0)
         return weir__fail(
             error, WEIR_ERR_SYSTEM, failed,
             "cannot ask weir-spawner, which is %s (%s): is it there, and of this weir?",
-            link->setup.path, link->setup.from);
-    job->next = link->jobs;
-    link->jobs = job;
-    job->helper->jobs++;
-    weir__helper_check_later(job->helper);
+            client->setup.path, client->setup.from);
+    job->next = client->jobs;
+    client->jobs = job;
+    job->spawner->jobs++;
+    weir__spawner_check_later(job->spawner);
     return 0;
 }
 
-int weir__job_start(struct weir__link *link, struct weir__job *job,
+int weir__job_start(struct weir__client *client, struct weir__job *job,
                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                     int terminal, struct weir_error *error)
 {
@@ -573,47 +575,47 @@ int weir__job_start(struct weir__link *link, struct weir__job *job,
     if (job->descriptor_count > 0
         && check_descriptors(job->descriptors, job->descriptor_count, error) < 0)
         return WEIR_ERR_INVALID;
-    job->id = ++link->last_id;
+    job->id = ++client->last_id;
     job->group = 0;
     job->survivor_count = 0;
     weir__cookie_make(job->cookie);
-    hold(link);
-    status = start_job(link, job, stages, count, grace_ms, terminal, error);
-    release(link);
+    hold(client);
+    status = start_job(client, job, stages, count, grace_ms, terminal, error);
+    release(client);
     return status;
 }
 
 /* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
  * line is seen by whoever reads it; one that is silent, by its clock. */
-static void say_of_job(struct weir__link *link, const struct weir__job *job, const char *op,
-                       const char *key, int64_t value)
+static void send_job_request(struct weir__client *client, const struct weir__job *job,
+                             const char *op, const char *key, int64_t value)
 {
     char request[128];
     int length;
 
-    if (job->is_over || find_job(link, job->id) != job)
+    if (job->is_over || find_job(client, job->id) != job)
         return;
     length = snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld}", op,
                       (long long)job->id, key, (long long)value);
-    weir__helper_say(job->helper, request, (size_t)length, NULL, 0);
-    weir__helper_check(job->helper);
+    weir__spawner_send(job->spawner, request, (size_t)length, NULL, 0);
+    weir__spawner_check(job->spawner);
 }
 
-void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms)
+void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms)
 {
-    say_of_job(link, job, "stop", "grace_ms", grace_ms);
+    send_job_request(client, job, "stop", "grace_ms", grace_ms);
 }
 
-void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal)
+void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal)
 {
-    say_of_job(link, job, "signal", "signal", signal);
+    send_job_request(client, job, "signal", "signal", signal);
 }
 
-void weir__job_abandon(struct weir__link *link, struct weir__job *job)
+void weir__job_abandon(struct weir__client *client, struct weir__job *job)
 {
-    hold(link);
-    if (!link->is_closing)
-        weir__job_stop(link, job, 0);
-    remove_job(link, job);
-    release(link);
+    hold(client);
+    if (!client->is_closing)
+        weir__job_stop(client, job, 0);
+    remove_job(client, job);
+    release(client);
 }

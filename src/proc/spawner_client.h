@@ -37,7 +37,7 @@ struct weir__job_ops {
 
 struct weir__job {
     struct weir__job *next;
-    struct weir__helper *helper; /* the spawner that has it */
+    struct weir__spawner *spawner; /* the spawner that has it */
     int64_t id;
     char cookie[WEIR__COOKIE_SIZE];
     pid_t group;       /* 0 until started */
@@ -46,50 +46,50 @@ struct weir__job {
     int quiet;         /* set before the start: nobody needs to hear that it has started */
     const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
     size_t descriptor_count;                   /* each stage has open above 2 */
-    int is_over; /* its end is on the way to its owner */
+    int is_over;                               /* its end is on the way to its owner */
     struct weir_survivor survivors[WEIR_SURVIVORS]; /* told with its end */
     size_t survivor_count;
     const struct weir__job_ops *ops;
     void *owner;
 };
 
-struct weir__link {
+struct weir__client {
     struct weir__spawner_setup setup;
     void (*on_lost)(void *data); /* a spawner that was needed died */
     void *data;
     int is_closing; /* what still runs ends with its grace, by the spawner */
     /* The spawner for new jobs, or NULL, and all there are: earlier ones, from when the
      * host was somebody else, until their jobs have ended. */
-    struct weir__helper *current, *helpers;
+    struct weir__spawner *current, *spawners;
     int holds;
     struct weir__job *jobs;
     int64_t last_id;
 };
 
-/* Prepares a link that has no spawner yet. */
-void weir__link_init(struct weir__link *link, weir__loop *loop, void (*on_lost)(void *data),
-                     void *data);
+/* Prepares a client that has no spawner yet. */
+void weir__client_init(struct weir__client *client, weir__loop *loop, void (*on_lost)(void *data),
+                       void *data);
 
 /* Finds weir-spawner (path, $WEIR_SPAWNER, where it was installed) and starts
  * it.  Errors: SPAWNER, SYSTEM, NOMEM. */
-int weir__link_open(struct weir__link *link, const char *path, int stays_child,
-                    struct weir_error *error);
+int weir__client_open(struct weir__client *client, const char *path, int stays_child,
+                      struct weir_error *error);
 
 /* Takes socket, behind which somebody answers as a spawner does, for new jobs.  For tests.
  * Errors: SYSTEM, NOMEM. */
-int weir__link_take_socket(struct weir__link *link, int socket, struct weir_error *error);
+int weir__client_take_socket(struct weir__client *client, int socket, struct weir_error *error);
 
 /* Lets the spawners end all jobs, and waits for them. */
-void weir__link_close(struct weir__link *link);
+void weir__client_close(struct weir__client *client);
 
 /* Jobs that start from now on are children of a new spawner, which has everything from
  * the host as it is.  Errors: SPAWNER, SYSTEM, NOMEM. */
-int weir__link_refresh(struct weir__link *link, struct weir_error *error);
+int weir__client_refresh(struct weir__client *client, struct weir_error *error);
 
 /* One stage to start. */
 struct weir__stage_start {
     const struct weir_command *command;
-    int cwd;      /* from weir__link_open_cwd() */
+    int cwd;      /* from weir__client_open_cwd() */
     int stdio[3]; /* descriptors, borrowed; -1: /dev/null */
 };
 
@@ -97,23 +97,23 @@ struct weir__stage_start {
  * WEIR__CWD_INHERITED where the spawner is in it already, and it need not be opened; or a
  * lesser number, a negative errno value: then the child would fail at step chdir. */
 enum { WEIR__CWD_INHERITED = -1 };
-int weir__link_open_cwd(const struct weir__link *link, const struct weir_command *command);
+int weir__client_open_cwd(const struct weir__client *client, const struct weir_command *command);
 
 /* Starts a job; a dead spawner is replaced.  Fills in *job, whose ops and owner
  * are set; it is the owner's memory until ended or lost.  terminal is a
  * descriptor or -1.  Errors: SPAWNER, SYSTEM, NOMEM. */
-int weir__job_start(struct weir__link *link, struct weir__job *job,
+int weir__job_start(struct weir__client *client, struct weir__job *job,
                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                     int terminal, struct weir_error *error);
 
 /* Sends the job down the ladder.  A job that is over: nothing. */
-void weir__job_stop(struct weir__link *link, const struct weir__job *job, int64_t grace_ms);
-void weir__job_signal(struct weir__link *link, const struct weir__job *job, int signal);
+void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms);
+void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal);
 
 /* Reads what the spawner has told but the loop has not seen yet. */
-void weir__link_catch_up(struct weir__link *link);
+void weir__client_catch_up(struct weir__client *client);
 
 /* Nobody cares for the job any more: kills it; its owner hears nothing. */
-void weir__job_abandon(struct weir__link *link, struct weir__job *job);
+void weir__job_abandon(struct weir__client *client, struct weir__job *job);
 
 #endif

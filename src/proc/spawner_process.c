@@ -134,27 +134,27 @@ static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid
 
 /* What we started is the spawner's parent: it says who the spawner is, and ends.  Returns
  * 0, or -1 when it ended without a word, or has said none in time. */
-static int meet(struct weir__helper *helper, pid_t parent)
+static int receive_hello(struct weir__spawner *spawner, pid_t parent)
 {
-    struct pollfd from = {.fd = helper->socket, .events = POLLIN};
+    struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
     struct weir__message message;
     int ready, status;
 
     do
         ready = poll(&from, 1, START_MS);
     while (ready < 0 && errno == EINTR);
-    if (ready > 0 && weir__message_receive(helper->socket, &message, MSG_DONTWAIT) > 0) {
+    if (ready > 0 && weir__message_receive(spawner->socket, &message, MSG_DONTWAIT) > 0) {
         json_t *hello = weir__json_parse(message.text, message.length, 0, NULL);
 
-        helper->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
+        spawner->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
         json_decref(hello);
         weir__message_clear(&message);
     }
-    if (helper->pid <= 0)
+    if (spawner->pid <= 0)
         kill(parent, SIGKILL);
     while (waitpid(parent, &status, 0) < 0 && errno == EINTR)
         continue;
-    return helper->pid > 0 ? 0 : -1;
+    return spawner->pid > 0 ? 0 : -1;
 }
 
 /* Its name "." leads nowhere where it may not be entered. */
@@ -171,22 +171,22 @@ struct weir__directory weir__directory_find(void)
     return found;
 }
 
-static void remember_host(struct weir__helper *helper)
+static void remember_host(struct weir__spawner *spawner)
 {
-    helper->directory = weir__directory_find();
-    helper->finds_strays = weir__strays_are_found();
-    helper->environment = strings_copy(environ);
-    weir__identity_get(&helper->identity);
+    spawner->directory = weir__directory_find();
+    spawner->finds_strays = weir__strays_are_found();
+    spawner->environment = strings_copy(environ);
+    weir__identity_get(&spawner->identity);
     for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++)
-        getrlimit(i, &helper->limits[i]);
+        getrlimit(i, &spawner->limits[i]);
 }
 
-static void ask(struct weir__helper *helper)
+static void send_ping(struct weir__spawner *spawner)
 {
     static const char ping[] = "{\"op\":\"ping\",\"job\":1}";
 
-    helper->asked =
-        weir__message_send(helper->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
+    spawner->asked =
+        weir__message_send(spawner->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
             ? 2
             : 1;
 }
@@ -194,49 +194,49 @@ static void ask(struct weir__helper *helper)
 /* The clock: time to ask, or a tick without an answer. */
 static void tick(void *data)
 {
-    struct weir__helper *helper = data;
+    struct weir__spawner *spawner = data;
     int patience_ms =
-        helper->is_awaited || helper->is_leaving ? WEIR__SILENCE_MS : WEIR__IDLE_SILENCE_MS;
+        spawner->is_awaited || spawner->is_leaving ? WEIR__SILENCE_MS : WEIR__IDLE_SILENCE_MS;
 
-    if (helper->socket < 0)
+    if (spawner->socket < 0)
         return;
-    if (helper->asked == 0 && helper->jobs == 0 && !helper->is_leaving) {
-        helper->check_ms = 0;
-        return;
-    }
-    if (helper->asked != 0 && ++helper->silent_ticks * WEIR__TICK_MS >= patience_ms) {
-        helper->setup->lost(helper);
+    if (spawner->asked == 0 && spawner->jobs == 0 && !spawner->is_leaving) {
+        spawner->check_ms = 0;
         return;
     }
-    if (helper->asked == 0)
-        helper->silent_ticks = 0;
-    if (helper->asked != 1)
-        ask(helper);
-    weir__timer_start(helper->clock, WEIR__TICK_MS);
+    if (spawner->asked != 0 && ++spawner->silent_ticks * WEIR__TICK_MS >= patience_ms) {
+        spawner->setup->lost(spawner);
+        return;
+    }
+    if (spawner->asked == 0)
+        spawner->silent_ticks = 0;
+    if (spawner->asked != 1)
+        send_ping(spawner);
+    weir__timer_start(spawner->clock, WEIR__TICK_MS);
 }
 
-int weir__helper_attach(struct weir__helper *helper, struct weir_error *error)
+int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error)
 {
-    const struct weir__spawner_setup *setup = helper->setup;
+    const struct weir__spawner_setup *setup = spawner->setup;
     int status;
 
-    remember_host(helper);
-    status = helper->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    remember_host(spawner);
+    status = spawner->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
-        status = weir__watch_new(setup->loop, helper->socket, WEIR__READABLE, setup->readable, helper,
-                                 &helper->watch, error);
+        status = weir__watch_new(setup->loop, spawner->socket, WEIR__READABLE, setup->readable,
+                                 spawner, &spawner->watch, error);
     if (status == 0)
-        status = weir__timer_new(setup->loop, tick, helper, &helper->clock, error);
+        status = weir__timer_new(setup->loop, tick, spawner, &spawner->clock, error);
     return status;
 }
 
-int weir__helper_start(struct weir__helper *helper, struct weir_error *error)
+int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error)
 {
-    const struct weir__spawner_setup *setup = helper->setup;
+    const struct weir__spawner_setup *setup = spawner->setup;
     int ends[2], failed, status;
     pid_t pid = 0;
 
-    helper->socket = -1;
+    spawner->socket = -1;
     if (weir__message_socketpair(ends, error) < 0)
         return WEIR_ERR_SYSTEM;
     if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
@@ -254,22 +254,22 @@ int weir__helper_start(struct weir__helper *helper, struct weir_error *error)
                           "WEIR_SPAWNER to its path",
                           setup->path, setup->from);
     }
-    helper->socket = ends[0];
+    spawner->socket = ends[0];
     if (setup->stays_child) {
-        helper->pid = pid;
-        helper->is_child = 1;
-    } else if (meet(helper, pid) < 0) {
-        weir__close(&helper->socket);
+        spawner->pid = pid;
+        spawner->is_child = 1;
+    } else if (receive_hello(spawner, pid) < 0) {
+        weir__close(&spawner->socket);
         return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
                           "weir-spawner ended at once: tried %s (%s): is there room for a process?",
                           setup->path, setup->from);
     }
-    status = weir__helper_attach(helper, error);
+    status = weir__spawner_attach(spawner, error);
     if (status < 0) {
-        weir__helper_leave(helper);
-        weir__helper_await_end(helper);
-        weir__helper_close(helper);
-        weir__helper_clear(helper);
+        weir__spawner_leave(spawner);
+        weir__spawner_await_end(spawner);
+        weir__spawner_close(spawner);
+        weir__spawner_clear(spawner);
     }
     return status;
 }
@@ -278,33 +278,33 @@ int weir__helper_start(struct weir__helper *helper, struct weir_error *error)
 
 /* It is stopped, frozen, or stuck.  As long as its end of the socket is open it lives, and
  * its pid is its own; a pidfd, opened before that is seen, keeps it so. */
-static void kill_it(struct weir__helper *helper)
+static void kill_spawner(struct weir__spawner *spawner)
 {
     int pidfd;
     char byte;
 
-    if (helper->pid <= 0)
+    if (spawner->pid <= 0)
         return;
-    pidfd = weir__process_watch(helper->pid);
-    if (!helper->is_child && recv(helper->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    pidfd = weir__process_watch(spawner->pid);
+    if (!spawner->is_child && recv(spawner->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         ; /* it is gone already */
 #if defined WEIR_LINUX && defined SYS_pidfd_send_signal
     else if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
         ;
 #endif
     else
-        kill(helper->pid, SIGKILL);
+        kill(spawner->pid, SIGKILL);
     weir__close(&pidfd);
 }
 
-int weir__helper_say(struct weir__helper *helper, const char *text, size_t length, const int *fds,
-                     size_t fd_count)
+int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t length,
+                       const int *fds, size_t fd_count)
 {
-    struct pollfd to = {.fd = helper->socket, .events = POLLOUT};
+    struct pollfd to = {.fd = spawner->socket, .events = POLLOUT};
     int failed;
 
     for (int ticks = 0; ticks * WEIR__TICK_MS < WEIR__SILENCE_MS;) {
-        failed = weir__message_send(helper->socket, text, length, fds, fd_count, MSG_DONTWAIT);
+        failed = weir__message_send(spawner->socket, text, length, fds, fd_count, MSG_DONTWAIT);
         if (failed == ECONNRESET || failed == ENOTCONN)
             failed = EPIPE;
         if (failed != EAGAIN)
@@ -312,70 +312,71 @@ int weir__helper_say(struct weir__helper *helper, const char *text, size_t lengt
         if (poll(&to, 1, WEIR__TICK_MS) == 0)
             ticks++;
     }
-    kill_it(helper);
+    kill_spawner(spawner);
     return EPIPE;
 }
 
-void weir__helper_check(struct weir__helper *helper)
+void weir__spawner_check(struct weir__spawner *spawner)
 {
-    helper->is_awaited = 1;
-    if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
+    spawner->is_awaited = 1;
+    if (spawner->socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
         return;
-    ask(helper);
-    helper->silent_ticks = 0;
-    helper->check_ms = STOP_CHECK_MS;
-    weir__timer_start(helper->clock, WEIR__TICK_MS);
+    send_ping(spawner);
+    spawner->silent_ticks = 0;
+    spawner->check_ms = STOP_CHECK_MS;
+    weir__timer_start(spawner->clock, WEIR__TICK_MS);
 }
 
-void weir__helper_check_later(struct weir__helper *helper)
+void weir__spawner_check_later(struct weir__spawner *spawner)
 {
-    if (helper->asked != 0 || (helper->check_ms != 0 && helper->check_ms <= FIRST_CHECK_MS))
+    if (spawner->asked != 0 || (spawner->check_ms != 0 && spawner->check_ms <= FIRST_CHECK_MS))
         return;
-    helper->check_ms = FIRST_CHECK_MS;
-    weir__timer_start(helper->clock, helper->check_ms);
+    spawner->check_ms = FIRST_CHECK_MS;
+    weir__timer_start(spawner->clock, spawner->check_ms);
 }
 
-void weir__helper_rest(struct weir__helper *helper)
+void weir__spawner_rest(struct weir__spawner *spawner)
 {
-    if (helper->socket < 0 || helper->asked != 0 || helper->clock == NULL)
+    if (spawner->socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
         return;
-    weir__timer_stop(helper->clock);
-    helper->check_ms = 0;
+    weir__timer_stop(spawner->clock);
+    spawner->check_ms = 0;
 }
 
-void weir__helper_heard(struct weir__helper *helper, int is_answer)
+void weir__spawner_responded(struct weir__spawner *spawner, int is_answer)
 {
-    helper->silent_ticks = 0;
-    if (!is_answer || helper->asked == 0)
+    spawner->silent_ticks = 0;
+    if (!is_answer || spawner->asked == 0)
         return;
-    helper->asked = helper->is_awaited = 0;
-    if (helper->jobs == 0 && !helper->is_leaving) {
-        weir__helper_rest(helper);
+    spawner->asked = spawner->is_awaited = 0;
+    if (spawner->jobs == 0 && !spawner->is_leaving) {
+        weir__spawner_rest(spawner);
         return;
     }
-    helper->check_ms = helper->check_ms < LAST_CHECK_MS / 2 ? helper->check_ms * 2 : LAST_CHECK_MS;
-    weir__timer_start(helper->clock, helper->check_ms);
+    spawner->check_ms =
+        spawner->check_ms < LAST_CHECK_MS / 2 ? spawner->check_ms * 2 : LAST_CHECK_MS;
+    weir__timer_start(spawner->clock, spawner->check_ms);
 }
 
 /* --- Its end ------------------------------------------------------------------------- */
 
 static const char leave[] = "{\"op\":\"leave\",\"job\":1}";
 
-void weir__helper_leave(struct weir__helper *helper)
+void weir__spawner_leave(struct weir__spawner *spawner)
 {
-    helper->is_leaving = 1;
-    if (helper->socket >= 0)
-        weir__helper_say(helper, leave, sizeof leave - 1, NULL, 0);
+    spawner->is_leaving = 1;
+    if (spawner->socket >= 0)
+        weir__spawner_send(spawner, leave, sizeof leave - 1, NULL, 0);
 }
 
 /* Reads what has come and drops it.  Returns 0 at the end, 1 when something came, -1 when
  * nothing did. */
-static int drop_answers(const struct weir__helper *helper)
+static int drop_answers(const struct weir__spawner *spawner)
 {
     struct weir__message message;
     int status, came = -1;
 
-    while ((status = weir__message_receive(helper->socket, &message, MSG_DONTWAIT)) > 0) {
+    while ((status = weir__message_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
         weir__message_clear(&message);
         came = 1;
     }
@@ -383,12 +384,12 @@ static int drop_answers(const struct weir__helper *helper)
 }
 
 /* Waits for the end of the socket.  Returns whether it came in so many ticks of silence. */
-static int await_end(struct weir__helper *helper, int patience_ticks, int asks)
+static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks)
 {
-    struct pollfd from = {.fd = helper->socket, .events = POLLIN};
+    struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
 
     for (int ticks = 0; ticks < patience_ticks; ticks++) {
-        int came = poll(&from, 1, WEIR__TICK_MS) > 0 ? drop_answers(helper) : -1;
+        int came = poll(&from, 1, WEIR__TICK_MS) > 0 ? drop_answers(spawner) : -1;
 
         if (came == 0)
             return 1;
@@ -396,52 +397,52 @@ static int await_end(struct weir__helper *helper, int patience_ticks, int asks)
             ticks = -1;
         if (came < 0 && asks) {
             /* Again: a spawner without memory may not have read the first. */
-            weir__message_send(helper->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
-            ask(helper);
+            weir__message_send(spawner->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
+            send_ping(spawner);
         }
     }
     return 0;
 }
 
-void weir__helper_await_end(struct weir__helper *helper)
+void weir__spawner_await_end(struct weir__spawner *spawner)
 {
-    if (helper->socket >= 0)
-        await_end(helper, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
+    if (spawner->socket >= 0)
+        await_end(spawner, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
 }
 
 /* One that has closed its socket is on its way out; but who cannot be killed is not waited
  * for for ever. */
-static void wait_for_child(struct weir__helper *helper, int is_gone)
+static void wait_for_child(struct weir__spawner *spawner, int is_gone)
 {
-    for (int ms = 0; helper->is_child && (is_gone || ms < KILLED_MS); ms++) {
-        pid_t pid = waitpid(helper->pid, NULL, is_gone ? 0 : WNOHANG);
+    for (int ms = 0; spawner->is_child && (is_gone || ms < KILLED_MS); ms++) {
+        pid_t pid = waitpid(spawner->pid, NULL, is_gone ? 0 : WNOHANG);
 
-        if (pid == helper->pid || (pid < 0 && errno != EINTR))
-            helper->is_child = 0;
+        if (pid == spawner->pid || (pid < 0 && errno != EINTR))
+            spawner->is_child = 0;
         else
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
 }
 
-void weir__helper_close(struct weir__helper *helper)
+void weir__spawner_close(struct weir__spawner *spawner)
 {
     int is_gone;
 
-    if (helper->socket < 0)
+    if (spawner->socket < 0)
         return;
-    weir__watch_close(&helper->watch);
-    weir__timer_close(&helper->clock);
-    is_gone = drop_answers(helper) == 0;
+    weir__watch_close(&spawner->watch);
+    weir__timer_close(&spawner->clock);
+    is_gone = drop_answers(spawner) == 0;
     if (!is_gone) {
-        kill_it(helper);
-        is_gone = await_end(helper, KILLED_MS / WEIR__TICK_MS, 0);
+        kill_spawner(spawner);
+        is_gone = await_end(spawner, KILLED_MS / WEIR__TICK_MS, 0);
     }
-    weir__close(&helper->socket);
-    wait_for_child(helper, is_gone);
+    weir__close(&spawner->socket);
+    wait_for_child(spawner, is_gone);
 }
 
-void weir__helper_clear(struct weir__helper *helper)
+void weir__spawner_clear(struct weir__spawner *spawner)
 {
-    strings_free(helper->environment);
-    helper->environment = NULL;
+    strings_free(spawner->environment);
+    spawner->environment = NULL;
 }

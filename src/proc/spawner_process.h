@@ -40,23 +40,23 @@ struct weir__directory {
     ino_t inode;
 };
 
-struct weir__helper;
+struct weir__spawner;
 
 /* What all spawners of a host have in common. */
 struct weir__spawner_setup {
     weir__loop *loop;
-    char *path;       /* of weir-spawner */
-    const char *from; /* who named the path, for messages */
-    int stays_child;  /* a spawner is to stay our child */
-    weir__watch_callback readable;             /* its socket is; the data is the helper */
-    void (*lost)(struct weir__helper *helper); /* it was silent for too long */
+    char *path;                                  /* of weir-spawner */
+    const char *from;                            /* who named the path, for messages */
+    int stays_child;                             /* a spawner is to stay our child */
+    weir__watch_callback readable;               /* its socket is; the data is the spawner */
+    void (*lost)(struct weir__spawner *spawner); /* it was silent for too long */
 };
 
-struct weir__link;
+struct weir__client;
 
-struct weir__helper {
-    struct weir__helper *next;
-    struct weir__link *link; /* its owner; not used here */
+struct weir__spawner {
+    struct weir__spawner *next;
+    struct weir__client *client; /* its owner; not used here */
     const struct weir__spawner_setup *setup;
     pid_t pid;      /* 0: not known */
     int is_child;   /* of ours, until we have waited for it */
@@ -82,39 +82,39 @@ struct weir__helper {
 void weir__identity_get(struct weir__identity *identity);
 struct weir__directory weir__directory_find(void);
 
-/* Starts the process of a helper that is zeroed but for its setup and owner.  Errors:
+/* Starts the process of a spawner that is zeroed but for its setup and owner.  Errors:
  * SPAWNER, SYSTEM, NOMEM: then there is nothing to clear. */
-int weir__helper_start(struct weir__helper *helper, struct weir_error *error);
+int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error);
 
-/* The second half of that, for a helper that has a socket already.  On failure the caller
+/* The second half of that, for a spawner that has a socket already.  On failure the caller
  * closes and clears it. */
-int weir__helper_attach(struct weir__helper *helper, struct weir_error *error);
+int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error);
 
 /* Sends a message, waiting for room as long as a spawner may be silent.  Returns 0 or an
  * errno; EPIPE when it is gone, or was killed for not reading. */
-int weir__helper_say(struct weir__helper *helper, const char *text, size_t length, const int *fds,
-                     size_t fd_count);
+int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t length,
+                       const int *fds, size_t fd_count);
 
 /* Has it prove that it is alive: now, or in some seconds and then at times. */
-void weir__helper_check(struct weir__helper *helper);
-void weir__helper_check_later(struct weir__helper *helper);
+void weir__spawner_check(struct weir__spawner *spawner);
+void weir__spawner_check_later(struct weir__spawner *spawner);
 
 /* It has no jobs: nobody waits for anything but an answer that it owes. */
-void weir__helper_rest(struct weir__helper *helper);
+void weir__spawner_rest(struct weir__spawner *spawner);
 
 /* It has said something; or answered a check. */
-void weir__helper_heard(struct weir__helper *helper, int is_answer);
+void weir__spawner_responded(struct weir__spawner *spawner, int is_answer);
 
 /* It is to end its jobs, each with its grace, and itself. */
-void weir__helper_leave(struct weir__helper *helper);
+void weir__spawner_leave(struct weir__spawner *spawner);
 
 /* Waits for the end of one that is leaving. */
-void weir__helper_await_end(struct weir__helper *helper);
+void weir__spawner_await_end(struct weir__spawner *spawner);
 
 /* Takes it down: what is left of it is killed, and it is waited for. */
-void weir__helper_close(struct weir__helper *helper);
+void weir__spawner_close(struct weir__spawner *spawner);
 
 /* Frees what it holds; it is closed. */
-void weir__helper_clear(struct weir__helper *helper);
+void weir__spawner_clear(struct weir__spawner *spawner);
 
 #endif

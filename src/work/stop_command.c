@@ -172,7 +172,7 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
     stopper->job.owner = stopper;
     stopper->job.quiet = 1;
     filled.env = surroundings.env;
-    stage.cwd = weir__link_open_cwd(&weir->link, command);
+    stage.cwd = weir__client_open_cwd(&weir->client, command);
     if (status < 0)
         weir__fail(error, status, 0, "no memory for a command");
     else if (stage.cwd < WEIR__CWD_INHERITED)
@@ -184,7 +184,7 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
         status = open_errors(stopper, ends, error);
     stage.stdio[2] = ends[FD_WRITE_END];
     if (status == 0)
-        status = weir__job_start(&weir->link, &stopper->job, &stage, 1, 0, -1, error);
+        status = weir__job_start(&weir->client, &stopper->job, &stage, 1, 0, -1, error);
     weir__close(&ends[FD_WRITE_END]);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
@@ -202,13 +202,13 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
 void weir__stopper_hurry(struct weir__stopper *stopper)
 {
     if (stopper->is_running)
-        weir__job_stop(&stopper->weir->link, &stopper->job, 0);
+        weir__job_stop(&stopper->weir->client, &stopper->job, 0);
 }
 
 void weir__stopper_clear(struct weir__stopper *stopper)
 {
     if (stopper->is_running)
-        weir__job_abandon(&stopper->weir->link, &stopper->job);
+        weir__job_abandon(&stopper->weir->client, &stopper->job);
     stopper->is_running = 0;
     close_errors(stopper);
     weir__timer_close(&stopper->patience);

@@ -122,14 +122,14 @@ static void stop_is_over(void *owner, const char *fault)
     if (worker->stop != NULL)
         say_of_stop(worker, fault);
     if (!worker->job_over)
-        weir__job_stop(&worker->weir->link, &worker->job, worker->stop_grace_ms);
+        weir__job_stop(&worker->weir->client, &worker->job, worker->stop_grace_ms);
     tell_if_over(worker);
 }
 
 static void stop_rest(struct weir__worker *worker)
 {
     if (worker->exited && !worker->job_over && !is_open(worker))
-        weir__job_stop(&worker->weir->link, &worker->job, worker->grace_ms);
+        weir__job_stop(&worker->weir->client, &worker->job, worker->grace_ms);
 }
 
 /* --- Its stdin ------------------------------------------------------------ */
@@ -518,7 +518,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     if (worker->chunk == NULL && status == 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     if (status == 0) {
-        stage.cwd = weir__link_open_cwd(&weir->link, options->command);
+        stage.cwd = weir__client_open_cwd(&weir->client, options->command);
         if (stage.cwd < WEIR__CWD_INHERITED)
             status = weir__fail(error, WEIR_ERR_SYSTEM, -stage.cwd, "cannot start in %s",
                                 options->command->cwd != NULL ? options->command->cwd : ".");
@@ -528,7 +528,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     memcpy(stage.stdio, child, sizeof child);
     if (status == 0)
         status =
-            weir__job_start(&weir->link, &worker->job, &stage, 1, options->grace_ms, -1, error);
+            weir__job_start(&weir->client, &worker->job, &stage, 1, options->grace_ms, -1, error);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     for (int i = 0; i < 3; i++)
@@ -554,7 +554,7 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
     } else if (worker->stopper.is_running || (may_be_left(worker) && run_stop(worker))) {
         return; /* the ladder comes after it */
     }
-    weir__job_stop(&worker->weir->link, &worker->job, grace_ms);
+    weir__job_stop(&worker->weir->client, &worker->job, grace_ms);
 }
 
 void weir__worker_clear(struct weir__worker *worker)
@@ -562,7 +562,7 @@ void weir__worker_clear(struct weir__worker *worker)
     if (worker->weir == NULL)
         return;
     if (!worker->job_over)
-        weir__job_abandon(&worker->weir->link, &worker->job);
+        weir__job_abandon(&worker->weir->client, &worker->job);
     close_input(worker);
     weir__close(&worker->peek_fd);
     close_output(worker);

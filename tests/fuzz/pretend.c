@@ -165,14 +165,14 @@ void pretend_open(struct pretend *pretend)
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
     weir->loop = weir__loop_new(NULL);
-    weir__link_init(&weir->link, weir->loop, ignore_loss, NULL);
-    weir->link.setup.path = strdup("/nonexistent"); /* there is no other */
-    weir->link.setup.from = "from nobody";
+    weir__client_init(&weir->client, weir->loop, ignore_loss, NULL);
+    weir->client.setup.path = strdup("/nonexistent"); /* there is no other */
+    weir->client.setup.from = "from nobody";
     pretend->weir = weir;
     pretend->socket = ends[1];
     spawner = ends[1];
-    HOLDS(weir__link_take_socket(&weir->link, ends[0], NULL) == 0);
-    weir->link.current->pid = NO_SPAWNER;
+    HOLDS(weir__client_take_socket(&weir->client, ends[0], NULL) == 0);
+    weir->client.current->pid = NO_SPAWNER;
     HOLDS(weir__watch_new(weir->loop, ends[1], WEIR__READABLE, request_came, pretend,
                           &pretend->watch, NULL)
           == 0);
