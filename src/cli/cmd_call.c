@@ -282,9 +282,11 @@ static void put_list(struct call_cmd *cmd, struct weir__slice methods)
     FILE *stream = open_memstream(&text, &length);
     int status = stream != NULL ? method_list_print(methods, stream) : -1;
 
+    if (stream != NULL && ferror(stream))
+        status = -1;
     if (stream != NULL && fclose(stream) != 0)
         status = -1;
-    if (status < 0)
+    if (status < 0 || text == NULL) /* NULL: glibc's fclose() does not say that memory is short */
         end(cmd, say(cmd, CLI_FAILED, "the list of functions cannot be read"));
     else if (length > 0) /* without its last line end */
         put_line(cmd, (struct weir__slice){text, length - 1});

@@ -100,9 +100,11 @@ void weir__activation_take(struct weir__activation *activation, const struct wei
     char sentence[400], words[200];
 
     activation->run = weir__tool_run("activate", result);
+    activation->no_memory = activation->run == NULL;
     json_object_del(activation->run, "stdout"); /* an environment, unmasked */
     if (stop != NULL && !result->out.truncated) {
         activation->after = weir__environment_read(begin + length, (size_t)(stop - begin) - length);
+        activation->no_memory |= activation->after == NULL;
         return;
     }
     weir_result_sentence(result, sentence, sizeof sentence);

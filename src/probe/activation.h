@@ -21,6 +21,7 @@ struct weir__activation {
     char **after;                 /* the environment then; NULL: there is none */
     json_t *run;                  /* how it went; NULL: it was not run */
     char problem[700];            /* why there is no environment */
+    int no_memory;                /* what the shell told could not be taken in */
 };
 
 /* Makes the script.  Returns 0, or -1 when memory is short; to be cleared in any case. */

@@ -95,8 +95,11 @@ int weir__child_next(struct weir__child *child, char *const *environment,
         argv[0] = child->program;
         return 1;
     }
-    if (weir__candidates_find(&child->candidates, programs, NULL, environment) < 0
-        || child->candidates.winner == WEIR__NO_CANDIDATE) {
+    if (weir__candidates_find(&child->candidates, programs, NULL, environment) < 0) {
+        child->no_memory = 1;
+        return 0;
+    }
+    if (child->candidates.winner == WEIR__NO_CANDIDATE) {
         weir__child_fail(child, "there is none on the PATH");
         return 0;
     }
@@ -138,11 +141,13 @@ void weir__child_take(struct weir__child *child, const struct weir_result *resul
     }
     at += sizeof MARK;
     seen = weir__environment_read(at, result->out.kept - (size_t)(at - bytes));
-    if (seen == NULL)
-        return;
-    child->sees = weir__environment_json(seen);
-    child->changed = weir__environment_changes(environment, seen);
-    weir__environment_free(seen);
+    if (seen != NULL) {
+        child->sees = weir__environment_json(seen);
+        child->changed = weir__environment_changes(environment, seen);
+        weir__environment_free(seen);
+    }
+    if (child->sees == NULL || child->changed == NULL)
+        child->no_memory = 1;
 }
 
 json_t *weir__children_json(const struct weir__children *children)

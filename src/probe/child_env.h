@@ -25,6 +25,7 @@ struct weir__child {
     char source[320], program[320];
     json_t *sees, *changed;
     char problem[500];
+    int no_memory; /* sticky: something could not be taken in */
 };
 
 struct weir__children {

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
@@ -135,14 +136,15 @@ static void add_roots(struct found *found, const char *home, const char *named)
     }
 }
 
-/* {"name", "version", "build_string"} of "numpy-1.26.4-py311h64a7726_0.json"; NULL of others. */
+/* {"name", "version", "build_string"} of "numpy-1.26.4-py311h64a7726_0.json"; null of others.
+ * NULL when memory is short. */
 static json_t *package_of(const char *file)
 {
     size_t length = strlen(file), ends[2];
     const char *end = file + length;
 
     if (length < 6 || strcmp(end - 5, ".json") != 0)
-        return NULL;
+        return json_null();
     end -= 5;
     length = (size_t)(end - file);
     for (int i = 0; i < 2; i++) {
@@ -151,7 +153,7 @@ static json_t *package_of(const char *file)
         while (at > 0 && file[at - 1] != '-')
             at--;
         if (at < 2 || at == length)
-            return NULL;
+            return json_null();
         ends[i] = at;
         length = at - 1;
     }
@@ -169,9 +171,11 @@ static json_t *packages_of(const char *prefix)
 
     snprintf(meta, sizeof meta, "%s/conda-meta", prefix);
     count = scandir(meta, &entries, NULL, alphasort);
+    if (count < 0 && errno == ENOMEM)
+        weir__tree_append(&packages, NULL);
     for (int i = 0; i < count; i++) {
-        package = i < MOST_PACKAGES ? package_of(entries[i]->d_name) : NULL;
-        if (package != NULL)
+        package = i < MOST_PACKAGES ? package_of(entries[i]->d_name) : json_null();
+        if (!json_is_null(package))
             weir__tree_append(&packages, package);
         free(entries[i]);
     }

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +127,10 @@ json_t *weir__os_release(void)
     FILE *file = fopen("/etc/os-release", "re");
     char line[1024];
 
-    if (file == NULL)
+    if (file == NULL && errno != ENOMEM)
         file = fopen("/usr/lib/os-release", "re");
+    if (file == NULL && errno == ENOMEM)
+        weir__tree_set(&object, "id", NULL);
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             size_t length = strlen(names[i][0]);

@@ -82,17 +82,20 @@ static const char *kind_of(const struct weir__candidate *candidate, char *const 
     return "system";
 }
 
-static void examine(struct weir__candidate *candidate, char *const *environment)
+/* Returns -1 when memory is short. */
+static int examine(struct weir__candidate *candidate, char *const *environment)
 {
     struct stat status;
 
     if (stat(candidate->path, &status) < 0) {
         candidate->sys_errno = errno;
         candidate->kind = "none";
-        return;
+        return 0;
     }
     candidate->mode = status.st_mode & 07777;
     candidate->real = realpath(candidate->path, NULL);
+    if (candidate->real == NULL && errno == ENOMEM)
+        return -1;
     if (S_ISDIR(status.st_mode))
         candidate->sys_errno = EISDIR;
     else if (!S_ISREG(status.st_mode))
@@ -102,6 +105,7 @@ static void examine(struct weir__candidate *candidate, char *const *environment)
     candidate->executable = candidate->sys_errno == 0;
     candidate->shim = shim_of(candidate);
     candidate->kind = kind_of(candidate, environment);
+    return 0;
 }
 
 /* --- The list ---------------------------------------------------------------- */
@@ -119,17 +123,21 @@ static char *real_directory(const char *path)
 }
 
 /* The same file is the same program, unless its directory is another: there a link to
- * the interpreter is what makes a venv. */
+ * the interpreter is what makes a venv.  Returns -1 when memory is short. */
 static int is_same(const struct weir__candidate *a, const struct weir__candidate *b)
 {
     char *a_place, *b_place;
     int same;
 
+    errno = 0;
     if (a->real == NULL || b->real == NULL || strcmp(a->real, b->real) != 0)
         return 0;
     a_place = real_directory(a->path);
     b_place = real_directory(b->path);
-    same = a_place != NULL && b_place != NULL && strcmp(a_place, b_place) == 0;
+    if (a_place == NULL || b_place == NULL)
+        same = errno == ENOMEM ? -1 : 0;
+    else
+        same = strcmp(a_place, b_place) == 0;
     free(a_place);
     free(b_place);
     return same;
@@ -162,10 +170,18 @@ static int add(struct weir__candidates *list, const char *directory, const char 
     list->count++;
     if (candidate->name == NULL || candidate->path == NULL || candidate->facts == NULL)
         return -1;
-    examine(candidate, environment);
-    for (size_t i = 0; i + 1 < list->count && candidate->same_as == WEIR__NO_CANDIDATE; i++)
-        if (list->items[i].same_as == WEIR__NO_CANDIDATE && is_same(&list->items[i], candidate))
+    if (examine(candidate, environment) < 0)
+        return -1;
+    for (size_t i = 0; i + 1 < list->count && candidate->same_as == WEIR__NO_CANDIDATE; i++) {
+        int same = list->items[i].same_as == WEIR__NO_CANDIDATE
+                       ? is_same(&list->items[i], candidate)
+                       : 0;
+
+        if (same < 0)
+            return -1;
+        if (same)
             candidate->same_as = i;
+    }
     return 0;
 }
 
@@ -190,6 +206,8 @@ static int look(struct weir__candidates *list, const char *directory, const char
     if (is_candidate == NULL || status < 0)
         return status;
     count = scandir(directory, &entries, NULL, alphasort);
+    if (count < 0 && errno == ENOMEM)
+        return -1;
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
 
@@ -301,14 +319,19 @@ int weir__candidates_look_for_pythons(struct weir__candidates *list,
         const char *below = python_places[i].below;
         char pattern[PATH_MAX];
         glob_t found;
+        int failed;
 
         if (base == NULL) {
             base = home;
             below = python_places[i].below_home;
         }
         if (base == NULL || below == NULL
-            || (size_t)snprintf(pattern, sizeof pattern, "%s%s", base, below) >= sizeof pattern
-            || glob(pattern, 0, NULL, &found) != 0)
+            || (size_t)snprintf(pattern, sizeof pattern, "%s%s", base, below) >= sizeof pattern)
+            continue;
+        failed = glob(pattern, 0, NULL, &found);
+        if (failed == GLOB_NOSPACE)
+            return -1;
+        if (failed != 0)
             continue;
         for (size_t j = 0; j < found.gl_pathc && status == 0; j++) {
             if (has_been(list, found.gl_pathv[j]))

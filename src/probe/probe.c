@@ -399,12 +399,22 @@ static json_t *tools_json(const struct weir__probe *probe)
     return tools;
 }
 
+/* Whether memory was short for something that was found. */
+static int lacks_something(const struct weir__probe *probe)
+{
+    int lacks = probe->no_memory || probe->activation.no_memory;
+
+    for (size_t i = 0; i < WEIR__CHILD_COUNT; i++)
+        lacks |= probe->children.list[i].no_memory;
+    return lacks;
+}
+
 json_t *weir__probe_report(const struct weir__probe *probe)
 {
     json_t *report, *activation;
     char started_at[WEIR__TIME_SIZE];
 
-    if (!probe->over || probe->no_memory)
+    if (!probe->over || lacks_something(probe))
         return NULL;
     weir__clock_format(probe->started_wall_ns, started_at);
     activation = probe->options.activate != NULL
