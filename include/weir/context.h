@@ -21,7 +21,9 @@
  *
  * Threads: a context may be used by many threads at once.  A thread that waits
  * runs the loop for all of them; a lone caller pays nothing for it.  After
- * fork(2) a child process must not use its parent's context.
+ * fork(2) a child process must not use its parent's context: starting something or
+ * waiting fails with INVALID there, and weir_close() does nothing.  The child may
+ * open a context of its own.
  */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H

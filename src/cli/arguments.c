@@ -25,6 +25,14 @@ static size_t name_length(const char *word)
     return word[length] == '=' ? length : 0;
 }
 
+static int add_string(struct weir__buffer *params, const char *text, size_t length,
+                      struct weir_error *error)
+{
+    if (weir__write_string(params, text, length) >= 0)
+        return 0;
+    return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the arguments");
+}
+
 static int add_value(struct weir__buffer *params, const char *text, struct weir_error *error)
 {
     struct weir__buffer flat = {0};
@@ -34,7 +42,7 @@ static int add_value(struct weir__buffer *params, const char *text, struct weir_
     if (!weir__utf8_valid(text, strlen(text)))
         return weir__fail(error, WEIR_ERR_INVALID, 0, "an argument is not UTF-8");
     if (!weir__json_syntax_utf8(text, strlen(text), NULL))
-        return weir__write_string(params, text, strlen(text));
+        return add_string(params, text, strlen(text), error);
     status = weir__value_check(text, strlen(text), "an argument", &flat, &value, error);
     if (status >= 0)
         status = weir__buffer_add(params, value.bytes, value.length, error);
@@ -72,7 +80,7 @@ int arguments_params(char *const *words, size_t count, struct weir__buffer *para
         if (i > 0)
             status = weir__buffer_add(params, ",", 1, error);
         if (status >= 0 && by_name) {
-            status = weir__write_string(params, words[i], length);
+            status = add_string(params, words[i], length, error);
             if (status >= 0)
                 status = weir__buffer_add(params, ":", 1, error);
         }

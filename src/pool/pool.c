@@ -224,7 +224,9 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
     pool->weir = weir;
     pool->worker_ops = &worker_ops;
     pool->passer.fd = -1;
-    opening.status = weir__pool_options_copy(pool, options, &why);
+    opening.status = weir__context_check(weir, &why);
+    if (opening.status == 0)
+        opening.status = weir__pool_options_copy(pool, options, &why);
     if (opening.status < 0) {
         weir__pool_options_clear(pool);
         free(pool);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -45,6 +46,7 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a context");
         return NULL;
     }
+    weir->pid = getpid();
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
     if (options != NULL) {
@@ -65,9 +67,19 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
     return weir;
 }
 
+int weir__context_check(const weir_t *weir, struct weir_error *error)
+{
+    if (weir->pid == getpid())
+        return 0;
+    return weir__fail(error, WEIR_ERR_INVALID, 0,
+                      "the context belongs to process %ld, which forked this one: open another "
+                      "with weir_open()",
+                      (long)weir->pid);
+}
+
 void weir_close(weir_t *weir)
 {
-    if (weir == NULL)
+    if (weir == NULL || weir->pid != getpid())
         return;
     weir->client.is_closing = 1;
     while (weir->members != NULL)
@@ -224,7 +236,10 @@ void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *da
 
 int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
 {
-    int status = 0;
+    int status = weir__context_check(weir, error);
+
+    if (status < 0)
+        return status;
 
     pthread_mutex_lock(&weir->mutex);
     if (!leads(weir))
@@ -281,8 +296,10 @@ static void do_refresh(void *data)
 int weir_refresh(weir_t *weir, struct weir_error *error)
 {
     struct weir_error why = {0};
-    struct refresh refresh = {weir, &why, 0};
+    struct refresh refresh = {weir, &why, weir__context_check(weir, error)};
 
+    if (refresh.status < 0)
+        return refresh.status;
     weir__context_do(weir, do_refresh, &refresh);
     if (refresh.status < 0 && error != NULL)
         *error = why;

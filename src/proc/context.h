@@ -27,6 +27,7 @@ struct weir {
     weir_event_sink on_event;
     void *event_context;
     struct weir__member *members;
+    pid_t pid; /* the process that opened it */
 
     pthread_mutex_t mutex;
     int led;
@@ -35,6 +36,10 @@ struct weir {
     struct weir__task *tasks, **last_task;
     struct weir__waiter *waiters;
 };
+
+/* Returns 0, or INVALID in a child that the process which opened the context has forked: the
+ * spawner and the loop's descriptors are shared with the parent. */
+int weir__context_check(const weir_t *weir, struct weir_error *error);
 
 /* Runs work(data) where it may touch the loop, and returns when it has.  Inside
  * a callback that is here and now. */

@@ -37,8 +37,12 @@ int weir__life_begin(struct weir__life *life, int (*begin)(void *data), void *da
                      struct weir_error *error)
 {
     struct beginning beginning = {life, begin, data};
-    int status;
+    int status = weir__context_check(life->weir, error);
 
+    if (status < 0) {
+        destroy(life);
+        return status;
+    }
     (waits ? weir__context_do_then_wait : weir__context_do)(life->weir, do_begin, &beginning);
     status = life->failed;
     if (status >= 0)
@@ -115,6 +119,8 @@ static void do_free(void *data)
 
 void weir__life_free(struct weir__life *life)
 {
+    if (weir__context_check(life->weir, NULL) < 0)
+        return; /* what the parent started goes on */
     if (weir__context_is_done(life->weir, &life->finished))
         destroy(life);
     else

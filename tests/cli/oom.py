@@ -280,6 +280,14 @@ def an_allocation_fails_in_call(directory):
     in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "echo", '["a parameter of some length", 1]'))
 
 
+def an_allocation_fails_in_call_by_name(directory):
+    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "echo", "some=a value", "more=[1, 2, 3]"))
+
+
+def an_allocation_fails_in_a_list_of_functions(directory):
+    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "--list"))
+
+
 def an_allocation_fails_in_call_with_a_stream(directory):
     in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "count", "5"))
 
@@ -359,6 +367,8 @@ run_cases([made(case) for case in (
     an_allocation_fails_in_map_by_calls,
     an_allocation_fails_in_map_with_a_checkpoint,
     an_allocation_fails_in_call,
+    an_allocation_fails_in_call_by_name,
+    an_allocation_fails_in_a_list_of_functions,
     an_allocation_fails_in_call_with_a_stream,
     an_allocation_fails_in_serve,
     an_allocation_fails_in_call_through_a_socket,

@@ -456,6 +456,68 @@ static void several_contexts_do_not_know_each_other(void)
     weir_close(all[9]);
 }
 
+/* --- fork(2) without exec --------------------------------------------------- */
+
+static weir_run_t *start_reader(weir_t *weir, int input)
+{
+    struct weir_command command = command_of(ARGV("sh", "-c", "read line; echo $line"));
+    struct weir_run_options options;
+
+    weir_run_options_init(&options);
+    options.input = WEIR_INPUT_FD;
+    options.input_fd = input;
+    return weir_run_start(weir, &command, &options, NULL, NULL, NULL);
+}
+
+/* While a program of the parent runs.  Returns 0 when all went as it should. */
+static int use_parents_context(weir_t *weir, weir_run_t *running)
+{
+    struct weir_command command = command_of(ARGV("echo", "x"));
+    struct weir_result result = {0};
+    struct weir_error error = {0};
+    weir_t *own;
+
+    alarm(30);
+    CHECK(weir_run(weir, &command, NULL, &result, &error) == WEIR_ERR_INVALID);
+    CHECK(strstr(error.text, "which forked this one") != NULL);
+    CHECK(weir_run_wait(running, &result, &error) == WEIR_ERR_INVALID);
+    CHECK(weir_refresh(weir, &error) == WEIR_ERR_INVALID);
+    own = weir_open(NULL, NULL);
+    CHECK(own != NULL && prints(own, ARGV("echo", "own"), "own\n"));
+    weir_close(own);
+    weir_run_free(running);
+    weir_close(weir);
+    return 0;
+}
+
+static void a_forked_child_is_refused_its_parents_context(void)
+{
+    weir_t *weir = weir_open(NULL, NULL);
+    struct weir_result result = {0};
+    weir_run_t *running;
+    int ends[2], status;
+    pid_t pid;
+
+    CU_ASSERT_FATAL(weir != NULL && pipe2(ends, O_CLOEXEC) == 0);
+    running = start_reader(weir, ends[0]);
+    CU_ASSERT_FATAL(running != NULL);
+    fflush(stdout);
+    pid = fork();
+    CU_ASSERT_FATAL(pid >= 0);
+    if (pid == 0)
+        _exit(use_parents_context(weir, running));
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(write(ends[1], "on\n", 3), 3);
+    CU_ASSERT_EQUAL(weir_run_wait(running, &result, NULL), 0);
+    CU_ASSERT(exited_with(&result, 0) && strcmp(result.out.text, "on\n") == 0);
+    weir_result_clear(&result);
+    weir_run_free(running);
+    weir_close(weir);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -474,6 +536,8 @@ int main(void)
         {"two thousand runs leave nothing in host and spawner",
          two_thousand_runs_leave_nothing_in_host_and_spawner},
         {"a context may stay the host's child", a_context_may_stay_the_hosts_child},
+        {"a forked child is refused its parent's context",
+         a_forked_child_is_refused_its_parents_context},
         {"several contexts do not know each other", several_contexts_do_not_know_each_other},
         CU_TEST_INFO_NULL,
     };
