@@ -88,6 +88,17 @@ static void make_name_beside(char beside[WEIR__SOCKET_PATH_MAX + 1], const char 
              room >= digits + (int)strlen(prefix) ? prefix : "", digits, cookie);
 }
 
+/* Whoever may write to the directory could put a link in the socket's place: on Linux a socket
+ * is made with the mode that it has before, and no path is given another one. */
+static int make_private(const char *beside)
+{
+    struct stat made;
+
+    if (lstat(beside, &made) == 0 && S_ISSOCK(made.st_mode) && (made.st_mode & 0777) == 0600)
+        return 0;
+    return chmod(beside, 0600);
+}
+
 /* Bound beside its place and renamed there, so that nobody ever sees it with
  * another mode, or the place empty. */
 static int bind_beside(int fd, const char *path, struct weir_error *error)
@@ -96,6 +107,7 @@ static int bind_beside(int fd, const char *path, struct weir_error *error)
     struct sockaddr_un address;
     int failed = EADDRINUSE;
 
+    fchmod(fd, 0600);
     for (int tries = 0; failed == EADDRINUSE && tries < NAME_TRIES; tries++) {
         make_name_beside(beside, path);
         if (weir__socket_address(&address, beside, error) < 0)
@@ -104,7 +116,7 @@ static int bind_beside(int fd, const char *path, struct weir_error *error)
     }
     if (failed != 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot make a socket at %.200s", path);
-    if (chmod(beside, 0600) < 0 || listen(fd, BACKLOG) < 0 || rename(beside, path) < 0) {
+    if (make_private(beside) < 0 || listen(fd, BACKLOG) < 0 || rename(beside, path) < 0) {
         failed = errno;
         unlink(beside);
         return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot listen at %.200s", path);

@@ -42,6 +42,8 @@ static void start_spool(struct weir__capture *capture)
         capture->spool_path = strdup(path);
     if (capture->spool_fd < 0 || capture->spool_path == NULL) {
         capture->spool_errno = capture->spool_fd < 0 ? errno : ENOMEM;
+        if (capture->spool_fd >= 0)
+            unlink(path);
         return;
     }
     spool(capture, capture->bytes, (size_t)capture->total);

@@ -18,6 +18,9 @@ static const struct {
     long number;
 } calls[] = {
     CALL(accept4),
+#ifdef SYS_chmod
+    CALL(chmod),
+#endif
 #ifdef SYS_clone3
     CALL(clone3),
 #endif
