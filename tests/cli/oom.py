@@ -290,7 +290,7 @@ def an_allocation_fails_in_a_list_of_functions(directory):
 
 
 def an_allocation_fails_in_call_with_a_stream(directory):
-    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "count", "5"))
+    in_both(Trial(os.path.join(directory, "d"), "call", "-w", RPC_WORKER, "count", "1", "5"))
 
 
 class Serve(Trial):
