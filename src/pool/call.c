@@ -147,7 +147,7 @@ void weir__call_answer(struct weir_call *call, const struct weir__news *news)
             reply->outcome = WEIR_CALL_RETURNED;
             reply->result = malloc(news->value.length + 1);
             if (reply->result == NULL) {
-                set_outcome(call, WEIR_CALL_FAILED, -32603, "no memory for the result");
+                set_outcome(call, WEIR_CALL_UNKNOWN, -33006, "no memory for the result");
             } else {
                 memcpy(reply->result, news->value.bytes, news->value.length);
                 reply->result[news->value.length] = '\0';
