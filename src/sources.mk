@@ -55,7 +55,6 @@ libweir_core_la_SOURCES = \
 	src/map/checkpoint_identity.c \
 	src/map/dead_letter.c \
 	src/map/dead_letter_file.c src/map/dead_letter_file.h \
-	src/map/error_lines.c src/map/error_lines.h \
 	src/map/inflight.c \
 	src/map/line_protocol.c \
 	src/map/map.c src/map/map.h \

@@ -84,7 +84,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->done = done;
     map->context = context;
     map->in.fd = map->out.fd = map->out.letters.fd = map->out.file.fd = map->out.file.dir = -1;
-    map->checkpoint.fd = map->passer.fd = -1;
+    map->checkpoint.fd = map->forwarder.fd = -1;
     map->report.started_at_ns = weir__clock_wall_ns();
     map->started_ns = weir__clock_ns();
     map->lanes.start_window = 1;

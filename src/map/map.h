@@ -93,7 +93,7 @@ struct weir_map {
     struct weir__order order;
     struct weir__map_output out;
     struct weir__checkpoint checkpoint;
-    struct weir__passer passer; /* of the workers' stderr */
+    struct weir__stderr_forwarder forwarder; /* of the workers' stderr */
     struct weir__map_run run;
     void (*changed)(struct weir_map *map); /* what can be done now is done */
     struct weir__map_end end;

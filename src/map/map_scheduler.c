@@ -224,7 +224,7 @@ static int is_done(const struct weir_map *map)
         return 1;
     if (map->end.leaves && map->lanes.first == NULL)
         return 1;
-    if (map->lanes.first != NULL || !weir__passer_is_empty(&map->passer))
+    if (map->lanes.first != NULL || !weir__stderr_forwarder_is_empty(&map->forwarder))
         return 0;
     if (map->end.status != 0)
         return map->out.failed || weir__map_output_is_empty(map);
@@ -292,7 +292,7 @@ void weir__map_close(struct weir_map *map)
         map->lanes.first = lane->next;
         weir__lane_free(lane);
     }
-    weir__passer_close(&map->passer);
+    weir__stderr_forwarder_close(&map->forwarder);
     weir__map_input_close(map);
     weir__map_output_close(map);
     weir__checkpoint_close(map);
@@ -422,14 +422,9 @@ static void time_is_up(void *data)
     pump(map);
 }
 
-static void passer_changed(void *owner)
+static void stderr_is_forwarded(void *owner)
 {
-    struct weir_map *map = owner;
-
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        if (weir__capture_is_open(&lane->worker.errors))
-            weir__capture_pause(&lane->worker.errors, weir__passer_is_full(&map->passer));
-    pump(map);
+    pump(owner);
 }
 
 /* --- The begin -------------------------------------------------------------- */
@@ -457,10 +452,10 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
 
     map->changed = pump;
     status = open_files(map, error);
-    map->passer.owner = map;
-    map->passer.on_room = map->passer.on_empty = passer_changed;
+    map->forwarder.owner = map;
+    map->forwarder.on_empty = stderr_is_forwarded;
     if (status == 0)
-        status = weir__passer_start(&map->passer, loop, options->stderr_fd, error);
+        status = weir__stderr_forwarder_open(&map->forwarder, loop, options->stderr_fd, error);
     if (status == 0)
         status = weir__timer_new(loop, tick, map, &map->run.tick, error);
     if (status == 0)

@@ -104,17 +104,6 @@ static void tell_line(void *owner, const struct weir_line *line)
                                        });
 }
 
-static void errors_came(void *owner, const char *bytes, size_t length)
-{
-    struct weir__lane *lane = owner;
-    struct weir__passer *passer = &lane->map->passer;
-
-    weir__passer_add(passer, bytes, length);
-    weir__error_lines_feed(&lane->errors, bytes, length);
-    if (weir__passer_is_full(passer))
-        weir__capture_pause(&lane->worker.errors, 1);
-}
-
 static void has_room(void *owner)
 {
     struct weir__lane *lane = owner;
@@ -131,14 +120,21 @@ static void is_over(void *owner)
 {
     struct weir__lane *lane = owner;
 
-    weir__error_lines_end(&lane->errors);
     weir__lane_ended(lane);
     lane->map->changed(lane->map);
 }
 
 static const struct weir__worker_ops worker_ops = {
     .on_bytes = bytes_came,
-    .on_stderr = errors_came,
+    .on_room = has_room,
+    .owes = owes,
+    .on_over = is_over,
+};
+
+/* The same, where lines of stderr are events. */
+static const struct weir__worker_ops line_ops = {
+    .on_bytes = bytes_came,
+    .on_stderr_line = tell_line,
     .on_room = has_room,
     .owes = owes,
     .on_over = is_over,
@@ -159,11 +155,13 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat
                                     struct weir_error *error)
 {
     struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
+    const struct weir__worker_ops *ops = &worker_ops;
     struct weir__worker_options options = {
         .command = &map->options.command,
         .grace_ms = map->options.grace_ms,
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,
+        .forwarder = &map->forwarder,
         .pipe_size = PIPE_SIZE,
         .is_launched = map->is_launched,
         .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
@@ -187,10 +185,9 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat
     lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
     if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
-        weir__error_lines_init(&lane->errors, tell_line, lane);
-    if (weir__worker_start(&lane->worker, map->life.weir, &options, &worker_ops, lane, error) < 0) {
-        weir__error_lines_clear(&lane->errors);
-        free(lane);
+        ops = &line_ops;
+    if (weir__worker_start(&lane->worker, map->life.weir, &options, ops, lane, error) < 0) {
+            free(lane);
         return NULL;
     }
     if (lane->speech->greet != NULL && lane->speech->greet(lane) < 0) {
@@ -212,7 +209,6 @@ void weir__lane_free(struct weir__lane *lane)
     weir__buffer_clear(&lane->partial);
     if (lane->speech->free != NULL)
         lane->speech->free(lane);
-    weir__error_lines_clear(&lane->errors);
     weir__worker_clear(&lane->worker);
     free(lane);
 }

@@ -7,7 +7,6 @@
 #define WEIR_MAP_MAP_WORKER_H
 
 #include "base/buffer.h"
-#include "map/error_lines.h"
 #include "map/window.h"
 #include "map/record_queue.h"
 #include "work/backoff.h"
@@ -73,7 +72,6 @@ struct weir__lane {
     struct weir__worker worker;
     int is_over;      /* nothing of it is left */
     const char *node; /* the machine it runs on; NULL: it did not say.  Borrowed */
-    struct weir__error_lines errors;
 
     struct weir__queue flight;   /* sent, not answered */
     int is_alone;                /* the last record sent had no other beside it */

@@ -111,7 +111,7 @@ static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
 
     if (status < 0)
         return status;
-    status = weir__pipe_open_passer(pipe);
+    status = weir__pipe_open_forwarder(pipe);
     if (status == 0)
         status = weir__timer_new(pipe->life.weir->loop, weir__pipe_drained, pipe, &pipe->drain,
                                  &pipe->life.error);
@@ -218,7 +218,7 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
     pipe->life.ops = &life_ops;
     pipe->settings = pipeline->settings;
     pipe->count = pipe->living = pipeline->count;
-    pipe->output.fd = pipe->output.dir = pipe->passer.fd = -1;
+    pipe->output.fd = pipe->output.dir = pipe->forwarder.fd = -1;
     pipe->done = done;
     pipe->context = context;
     pipe->started_at_ns = weir__clock_wall_ns();

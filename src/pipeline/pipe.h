@@ -14,7 +14,6 @@
 #include <weir/pipeline.h>
 
 #include "base/atomic_file.h"
-#include "map/error_lines.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/pipe_fds.h"
 #include "proc/capture.h"
@@ -35,7 +34,7 @@ struct weir__pipe_stage {
     struct weir__relay relay;
     uint64_t moved; /* by the relay, when it was last looked at */
     struct weir__capture errors;
-    struct weir__error_lines lines; /* of its stderr, where somebody wants lines */
+    struct weir__stderr_source stderr_source;
     weir__timer *deadline, *idle;
     int64_t last_output_ns, ended_ns;
     int exited;
@@ -52,7 +51,7 @@ struct weir_pipe {
 
     struct weir__job job;
     struct weir__outfile output;
-    struct weir__passer passer;
+    struct weir__stderr_forwarder forwarder;
     weir__timer *deadline, *drain;
     int job_over, draining;
     int hears; /* the job's start, or its end, has been told: so may be what it puts out */
@@ -103,9 +102,6 @@ void weir__pipe_finish(struct weir_pipe *pipe);
 void weir__pipe_begin_events(struct weir_pipe *pipe);
 void weir__pipe_report_progress(struct weir__pipe_stage *stage);
 
-/* Reads the stages' stderr again, once events may be reported: there is room to pass it on. */
-void weir__pipe_read_errors(void *data);
-
 /* --- pipe_output.c: what stages put out ------------------------------------ */
 
 /* Relays a stage's output and keeps its stderr, where ends say so, and takes these.
@@ -113,8 +109,8 @@ void weir__pipe_read_errors(void *data);
 int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
                             struct weir__ends *ends);
 
-/* Starts what passes stderr on. */
-int weir__pipe_open_passer(struct weir_pipe *pipe);
+/* Opens what forwards stderr. */
+int weir__pipe_open_forwarder(struct weir_pipe *pipe);
 
 /* --- pipe_map.c: its map stages -------------------------------------------- */
 

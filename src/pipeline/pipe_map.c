@@ -28,12 +28,9 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
             if (report->workers[i].result.max_rss_kb > how.max_rss_kb)
                 how.max_rss_kb = report->workers[i].result.max_rss_kb;
         }
-        if (report->status != 0 && report->status != 141 && stage->stopping == WEIR_WHY_NONE) {
-            weir__passer_add(&pipe->passer, stage->report.name, strlen(stage->report.name));
-            weir__passer_add(&pipe->passer, ": ", 2);
-            weir__passer_add(&pipe->passer, report->reason, strlen(report->reason));
-            weir__passer_add(&pipe->passer, "\n", 1);
-        }
+        if (report->status != 0 && report->status != 141 && stage->stopping == WEIR_WHY_NONE)
+            weir__stderr_forwarder_add_line(&pipe->forwarder, stage->report.name, report->reason,
+                                            strlen(report->reason));
         stage->report.map = malloc(sizeof *stage->report.map);
         if (stage->report.map != NULL && weir_map_take(map, stage->report.map, NULL) < 0) {
             free(stage->report.map);

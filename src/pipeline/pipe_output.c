@@ -39,39 +39,31 @@ static void output_ended(void *owner, int failed)
     weir__pipe_finish(pipe);
 }
 
-static void take_line(void *owner, const struct weir_line *line)
+static void stderr_line_came(void *owner, const struct weir_line *line)
 {
     struct weir__pipe_stage *stage = owner;
-    struct weir_pipe *pipe = stage->pipe;
 
-    weir__pipe_tell(pipe, (int)(stage - pipe->stages), WEIR_EVENT_STDERR_LINE, stage->passes_errors,
-                    line->bytes, line->length);
-    if (stage->passes_errors && pipe->passer.is_terminal)
-        weir__passer_add_line(&pipe->passer, stage->report.name, line->bytes, line->length);
+    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_STDERR_LINE,
+                    stage->passes_errors, line->bytes, line->length);
 }
 
-static void errors_came(void *owner, const char *bytes, size_t length)
+static void stderr_came(void *owner, const char *bytes, size_t length)
 {
     struct weir__pipe_stage *stage = owner;
-    struct weir_pipe *pipe = stage->pipe;
 
-    if (stage->passes_errors && !pipe->passer.is_terminal)
-        weir__passer_add(&pipe->passer, bytes, length);
-    weir__error_lines_feed(&stage->lines, bytes, length);
-    if (weir__passer_is_full(&pipe->passer))
-        weir__capture_pause(&stage->errors, 1);
+    weir__stderr_source_take(&stage->stderr_source, bytes, length);
 }
 
-static void errors_ended(void *owner)
+static void stderr_ended(void *owner)
 {
     struct weir__pipe_stage *stage = owner;
 
-    weir__error_lines_end(&stage->lines);
+    weir__stderr_source_end(&stage->stderr_source);
     weir__pipe_stop_rest(stage->pipe);
     weir__pipe_finish(stage->pipe);
 }
 
-static void passer_is_empty(void *owner)
+static void stderr_is_forwarded(void *owner)
 {
     weir__pipe_finish(owner);
 }
@@ -86,14 +78,19 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
     ends->relay_from = ends->relay_to = ends->errors = -1; /* from here on they are taken */
     if (errors >= 0) {
         stage->errors.owner = stage;
-        stage->errors.on_bytes = errors_came;
-        stage->errors.on_end = errors_ended;
+        stage->errors.on_bytes = stderr_came;
+        stage->errors.on_end = stderr_ended;
         status = weir__capture_start(&stage->errors, pipe->life.weir->loop, errors,
                                      pipe->settings.max_stderr, 0, &pipe->life.error);
-        if (pipe->life.weir->on_event != NULL || pipe->passer.is_terminal)
-            weir__error_lines_init(&stage->lines, take_line, stage);
-        if (status == 0)
-            weir__capture_pause(&stage->errors, 1); /* until its start has been reported */
+        stage->stderr_source = (struct weir__stderr_source){
+            .capture = &stage->errors,
+            .name = stage->report.name,
+            .is_quiet = !stage->passes_errors,
+            .on_line = pipe->life.weir->on_event != NULL ? stderr_line_came : NULL,
+            .owner = stage,
+        };
+        if (status == 0) /* it is held until the start has been reported */
+            weir__stderr_source_add(&stage->stderr_source, &pipe->forwarder);
     }
     if (from >= 0 && view->charset != NULL) {
         decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);
@@ -116,11 +113,11 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
     return status;
 }
 
-int weir__pipe_open_passer(struct weir_pipe *pipe)
+int weir__pipe_open_forwarder(struct weir_pipe *pipe)
 {
-    pipe->passer.owner = pipe;
-    pipe->passer.on_room = weir__pipe_read_errors;
-    pipe->passer.on_empty = passer_is_empty;
-    return weir__passer_start(&pipe->passer, pipe->life.weir->loop, pipe->settings.stderr_fd,
-                              &pipe->life.error);
+    pipe->forwarder.owner = pipe;
+    pipe->forwarder.on_empty = stderr_is_forwarded;
+    pipe->forwarder.is_held = 1;
+    return weir__stderr_forwarder_open(&pipe->forwarder, pipe->life.weir->loop,
+                                       pipe->settings.stderr_fd, &pipe->life.error);
 }

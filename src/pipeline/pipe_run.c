@@ -28,10 +28,10 @@ void weir__pipe_close(struct weir_pipe *pipe)
         weir__timer_close(&stage->deadline);
         weir__timer_close(&stage->idle);
         weir__relay_abandon(&stage->relay);
+        weir__stderr_source_remove(&stage->stderr_source);
         weir__capture_clear(&stage->errors);
-        weir__error_lines_clear(&stage->lines);
     }
-    weir__passer_close(&pipe->passer);
+    weir__stderr_forwarder_close(&pipe->forwarder);
     weir__outfile_discard(&pipe->output);
 }
 
@@ -117,7 +117,7 @@ void weir__pipe_finish(struct weir_pipe *pipe)
     struct weir_error error;
 
     if (pipe->life.over || !pipe->job_over || pipe->living > 0 || weir__pipe_is_busy(pipe)
-        || !weir__passer_is_empty(&pipe->passer))
+        || !weir__stderr_forwarder_is_empty(&pipe->forwarder))
         return;
     for (size_t i = 0; i < pipe->count; i++)
         take_errors(pipe, &pipe->stages[i]);
@@ -201,14 +201,14 @@ void weir__pipe_drained(void *data)
         }
         stage->moved = stage->relay.moved;
         if (weir__capture_is_open(&stage->errors)
-            && (pipe->hurried || !weir__passer_is_full(&pipe->passer))) {
+            && (pipe->hurried || !weir__stderr_forwarder_is_full(&pipe->forwarder))) {
             weir__result_holder(&stage->report.result, stage->errors.fd);
             weir__capture_abandon(&stage->errors);
         }
     }
     if (pipe->hurried)
-        weir__passer_close(&pipe->passer);
-    if (weir__pipe_is_busy(pipe) || !weir__passer_is_empty(&pipe->passer))
+        weir__stderr_forwarder_close(&pipe->forwarder);
+    if (weir__pipe_is_busy(pipe) || !weir__stderr_forwarder_is_empty(&pipe->forwarder))
         weir__timer_start(pipe->drain, pipe->settings.drain_ms);
     weir__pipe_stop_rest(pipe);
     weir__pipe_finish(pipe);
@@ -275,21 +275,12 @@ void weir__pipe_report_progress(struct weir__pipe_stage *stage)
                     0);
 }
 
-void weir__pipe_read_errors(void *data)
-{
-    struct weir_pipe *pipe = data;
-
-    for (size_t i = 0; i < pipe->count && pipe->hears; i++)
-        if (weir__capture_is_open(&pipe->stages[i].errors))
-            weir__capture_pause(&pipe->stages[i].errors, 0);
-}
-
 void weir__pipe_begin_events(struct weir_pipe *pipe)
 {
     if (pipe->hears)
         return;
     pipe->hears = 1;
-    weir__pipe_read_errors(pipe);
+    weir__stderr_forwarder_release(&pipe->forwarder);
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].relay.total > 0)
             weir__pipe_report_progress(&pipe->stages[i]);

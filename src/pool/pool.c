@@ -50,7 +50,7 @@ static void destroy(struct weir_pool *pool)
             weir__pool_worker_free(worker);
         }
     }
-    weir__passer_close(&pool->passer);
+    weir__stderr_forwarder_close(&pool->forwarder);
     weir__alarms_close(&pool->alarms);
     weir__buffer_clear(&pool->scratch);
     weir__pool_options_clear(pool);
@@ -138,22 +138,6 @@ static void alarms_end(void *context)
 
 static void free_member(struct weir__member *member);
 
-static void passer_has_room(void *owner)
-{
-    struct weir_pool *pool = owner;
-
-    for (size_t i = 0; i < pool->group_count; i++)
-        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
-             worker = worker->next)
-            if (weir__capture_is_open(&worker->child.errors))
-                weir__capture_pause(&worker->child.errors, 0);
-}
-
-static void passer_is_empty(void *owner)
-{
-    (void)owner;
-}
-
 static void restart_is_due(void *owner)
 {
     struct weir_pool *pool = owner;
@@ -172,13 +156,11 @@ static int begin(struct weir_pool *pool, struct weir_error *error)
     pool->alarms.end = alarms_end;
     pool->alarms.context = pool;
     pool->drain = (struct weir__alarm){.ring = drain_is_over, .owner = pool};
-    pool->passer.owner = pool;
-    pool->passer.on_room = passer_has_room;
-    pool->passer.on_empty = passer_is_empty;
     if (status == 0)
         status = weir__alarms_join(&pool->alarms, error);
     if (status == 0)
-        status = weir__passer_start(&pool->passer, loop, pool->options.stderr_fd, error);
+        status = weir__stderr_forwarder_open(&pool->forwarder, loop, pool->options.stderr_fd,
+                                             error);
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
         struct weir__worker_group *group = &pool->groups[i];
 
@@ -223,7 +205,7 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
     }
     pool->weir = weir;
     pool->worker_ops = &worker_ops;
-    pool->passer.fd = -1;
+    pool->forwarder.fd = -1;
     opening.status = weir__context_check(weir, &why);
     if (opening.status == 0)
         opening.status = weir__pool_options_copy(pool, options, &why);

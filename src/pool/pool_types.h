@@ -242,7 +242,7 @@ struct weir_pool {
     size_t group_count;
     int is_launched; /* there is a launcher in front */
     struct weir__alarms alarms;
-    struct weir__passer passer;
+    struct weir__stderr_forwarder forwarder;
     struct weir__buffer scratch;
     struct weir_error clash; /* two groups have a method of the same name */
 

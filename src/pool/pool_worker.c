@@ -343,16 +343,6 @@ static void on_bytes(void *owner, const char *bytes, size_t length)
     pool->worker_ops->end(pool);
 }
 
-static void on_stderr(void *owner, const char *bytes, size_t length)
-{
-    struct weir__pool_worker *worker = owner;
-    struct weir__passer *passer = &pool_of(worker)->passer;
-
-    weir__passer_add(passer, bytes, length);
-    if (weir__passer_is_full(passer))
-        weir__capture_pause(&worker->child.errors, 1);
-}
-
 /* A worker that ended by itself may have left something where it was. */
 static int owes(void *owner)
 {
@@ -457,7 +447,6 @@ static void on_over(void *owner)
 
 static const struct weir__worker_ops worker_ops = {
     .on_bytes = on_bytes,
-    .on_stderr = on_stderr,
     .on_room = on_room,
     .owes = owes,
     .on_cut_off = on_cut_off,
@@ -505,6 +494,7 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
         .grace_ms = pool->options.grace_ms,
         .drain_ms = DRAIN_MS,
         .stderr_kept = STDERR_KEPT,
+        .forwarder = &pool->forwarder,
         .is_launched = pool->is_launched,
         .stop = group->stop.argv != NULL ? &group->stop : NULL,
     };

@@ -74,7 +74,7 @@ static void say_of_stop(struct weir__worker *worker, const char *fault)
                                       : "",
                       shown);
     if (length > 0 && (size_t)length < sizeof text)
-        worker->ops->on_stderr(worker->owner, text, (size_t)length);
+        weir__stderr_source_take(&worker->stderr_source, text, (size_t)length);
 }
 
 static int is_open(const struct weir__worker *worker)
@@ -109,6 +109,7 @@ static void tell_if_over(struct weir__worker *worker)
     if (may_be_left(worker) && worker->ops->owes(worker->owner) && run_stop(worker))
         return;
     worker->told_over = 1;
+    weir__stderr_source_end(&worker->stderr_source);
     close_input(worker);
     weir__close(&worker->peek_fd);
     weir__timer_close(&worker->drain);
@@ -321,7 +322,7 @@ static void errors_came(void *owner, const char *bytes, size_t length)
 {
     struct weir__worker *worker = owner;
 
-    worker->ops->on_stderr(worker->owner, bytes, length);
+    weir__stderr_source_take(&worker->stderr_source, bytes, length);
 }
 
 static void errors_ended(void *owner)
@@ -482,6 +483,12 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     worker->errors.on_end = errors_ended;
     status = weir__capture_start(&worker->errors, loop, err[FD_READ_END], options->stderr_kept, 0,
                                  error);
+    worker->stderr_source = (struct weir__stderr_source){
+        .capture = &worker->errors,
+        .on_line = worker->ops->on_stderr_line,
+        .owner = worker->owner,
+    };
+    weir__stderr_source_add(&worker->stderr_source, options->forwarder);
     if (status == 0)
         status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, can_write, worker,
                                  &worker->in_watch, error);
@@ -568,6 +575,7 @@ void weir__worker_clear(struct weir__worker *worker)
     close_output(worker);
     weir__timer_close(&worker->drain);
     weir__stopper_clear(&worker->stopper);
+    weir__stderr_source_remove(&worker->stderr_source);
     weir__capture_clear(&worker->errors);
     free(worker->chunk);
     weir_result_clear(&worker->result);

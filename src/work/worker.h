@@ -23,13 +23,14 @@
 #include "proc/capture.h"
 #include "proc/context.h"
 #include "proc/spawner_client.h"
+#include "work/stderr_forwarder.h"
 #include "work/stop_command.h"
 
 enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER_DYING };
 
 struct weir__worker_ops {
     void (*on_bytes)(void *owner, const char *bytes, size_t length);
-    void (*on_stderr)(void *owner, const char *bytes, size_t length);
+    void (*on_stderr_line)(void *owner, const struct weir_line *line); /* NULL: no lines */
     void (*on_room)(void *owner); /* what was sent is written */
     int (*owes)(void *owner);     /* whether it has not answered all; needed with a stop command */
     /* It has closed its stdout, or its stdin before we did: it may live on.  May be NULL. */
@@ -43,6 +44,7 @@ struct weir__worker_options {
     const struct weir_command *command; /* borrowed for the start */
     int64_t grace_ms, drain_ms;
     size_t stderr_kept; /* bytes of its stderr kept, head and tail */
+    struct weir__stderr_forwarder *forwarder; /* where its stderr goes; outlives the worker */
     size_t pipe_size;   /* of its stdin and stdout, where the kernel lets us; 0: as they come */
     int is_launched;    /* there is a launcher in front */
     const struct weir_command *stop; /* ends what it launched; NULL: none.  Borrowed until the
@@ -74,6 +76,7 @@ struct weir__worker {
     weir__watch *out_watch;
     char *chunk; /* what was read last */
     struct weir__capture errors;
+    struct weir__stderr_source stderr_source;
     weir__timer *drain;
     const struct weir_command *stop;
     struct weir__stopper stopper;
