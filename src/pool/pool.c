@@ -159,8 +159,8 @@ static int begin(struct weir_pool *pool, struct weir_error *error)
     if (status == 0)
         status = weir__alarms_join(&pool->alarms, error);
     if (status == 0)
-        status = weir__stderr_forwarder_open(&pool->forwarder, loop, pool->options.stderr_fd,
-                                             error);
+        status =
+            weir__stderr_forwarder_open(&pool->forwarder, loop, pool->options.stderr_fd, error);
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
         struct weir__worker_group *group = &pool->groups[i];
 
