@@ -12,8 +12,8 @@
 /* Every signal whose default is to end a process, but for those of its own faults.  Writes of
  * weir's own raise no SIGPIPE: one that arrives was sent by a process. */
 static const int enders[] = {
-    SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
-    SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGPIPE,
+    SIGINT,    SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+    SIGALRM,   SIGVTALRM, SIGPROF, SIGXCPU, SIGPIPE,
 #ifdef SIGIO
     SIGIO,
 #endif

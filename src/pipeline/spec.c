@@ -181,7 +181,8 @@ static weir_pipeline_t *read_document(const json_t *document, struct weir__fault
 /* Reports what was found.  Its
  * columns count up to the last character it read, which is 0 after a newline. */
 static void tell_syntax(const struct weir__faults *faults, size_t skipped,
-                        const json_error_t *found, weir_spec_fault on_fault, void *context, struct weir_error *error)
+                        const json_error_t *found, weir_spec_fault on_fault, void *context,
+                        struct weir_error *error)
 {
     char message[JSON_ERROR_TEXT_LENGTH + 64];
 
