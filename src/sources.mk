@@ -9,6 +9,7 @@ libweir_base_la_SOURCES = \
 	src/base/clock.c src/base/clock.h \
 	src/base/datagram.c src/base/datagram.h \
 	src/base/error.c src/base/error.h \
+	src/base/options.c src/base/options.h \
 	src/base/facility.c src/base/facility.h \
 	src/base/fd.c src/base/fd.h \
 	src/base/file_set.c src/base/file_set.h \

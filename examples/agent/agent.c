@@ -47,7 +47,7 @@ static void call_is_over(weir_call_t *call, const struct weir_reply *reply, void
 
 static void begin_call(struct check *check)
 {
-    struct weir_call_sink sink = {.on_done = call_is_over, .context = check};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_done = call_is_over, .context = check};
     struct weir_call_options options;
     struct weir_error error;
 
@@ -70,7 +70,7 @@ static int load(weir_t *weir, struct check *check)
     weir_command_init(&command);
     command.argv = argv;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 1;
     options.recycle_rss_kb = LARGEST_KB;

@@ -33,7 +33,7 @@ static weir_pool_t *open_pool(weir_t *weir)
     weir_command_init(&command);
     command.argv = argv;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 1; /* it hashes side by side itself */
     pool = weir_pool_open(weir, &options, &error);

@@ -80,7 +80,7 @@ int main(void)
     weir_command_init(&command);
     command.argv = argv;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 2;
     pool = weir_pool_open(weir, &options, &error);

@@ -26,8 +26,10 @@ enum weir_limit {
     WEIR_LIMIT_FILE_SIZE, /* "file-size": bytes in a file it writes, then SIGXFSZ */
     WEIR_LIMIT_PROCESSES, /* "processes": of this user */
     WEIR_LIMIT_CORE,      /* "core": bytes of a core dump */
-    WEIR_LIMIT_COUNT
+    WEIR_LIMIT_COUNT      /* grows with the list: use it for loops, not for storage */
 };
+
+enum { WEIR_LIMITS = 16 }; /* room for limits in a command */
 
 #define WEIR_NO_LIMIT UINT64_MAX
 
@@ -56,10 +58,11 @@ struct weir_command {
     const char *const *env;
 
     int nice;                          /* added to the nice value */
-    uint64_t limits[WEIR_LIMIT_COUNT]; /* WEIR_NO_LIMIT: as the host has it */
+    uint64_t limits[WEIR_LIMITS]; /* WEIR_NO_LIMIT: as the host has it */
 };
 
-void weir_command_init(struct weir_command *command);
+void weir_command_init_sized(struct weir_command *command, size_t size);
+#define weir_command_init(command) weir_command_init_sized((command), sizeof *(command))
 
 /* "file-size" and the like; NULL for a number that is no limit. */
 const char *weir_limit_name(enum weir_limit limit);

@@ -58,7 +58,8 @@ struct weir_options {
     void *event_context;      /* given to on_event */
 };
 
-void weir_options_init(struct weir_options *options);
+void weir_options_init_sized(struct weir_options *options, size_t size);
+#define weir_options_init(options) weir_options_init_sized((options), sizeof *(options))
 
 /* Opens a context and starts its spawner.  options may be NULL and is copied.
  * Returns NULL on failure.  The caller owns it: weir_close().

@@ -14,19 +14,25 @@
 extern "C" {
 #endif
 
+/* Every status: its name after WEIR_, its value, what it means. */
+#define WEIR_STATUS_MAP(X)                                                                         \
+    X(OK, 0, "success")                                                                            \
+    X(ERR_SYSTEM, -1, "a system call failed") /* see sys_errno */                                  \
+    X(ERR_NOMEM, -2, "out of memory")                                                              \
+    X(ERR_INVALID, -3, "invalid argument")                                                         \
+    X(ERR_TOO_LONG, -4, "input exceeds the limit")                                                 \
+    X(ERR_CHARSET, -5, "unknown character set")                                                    \
+    X(ERR_DECODE, -6, "bytes are invalid in their character set")                                  \
+    X(ERR_SPEC, -7, "invalid pipeline spec")                                                       \
+    X(ERR_SPAWNER, -8, "weir-spawner is missing or broke the protocol")                            \
+    X(ERR_BUSY, -9, "the object is in use")                                                        \
+    X(ERR_WORKER, -10, "workers do not start or do not speak the protocol")                        \
+    X(ERR_TIMEOUT, -11, "timed out")
+
 enum weir_status {
-    WEIR_OK = 0,
-    WEIR_ERR_SYSTEM = -1,   /* a system call failed: see sys_errno */
-    WEIR_ERR_NOMEM = -2,    /* memory is short */
-    WEIR_ERR_INVALID = -3,  /* an argument cannot mean anything */
-    WEIR_ERR_TOO_LONG = -4, /* input passed the limit the caller set */
-    WEIR_ERR_CHARSET = -5,  /* no such character set */
-    WEIR_ERR_DECODE = -6,   /* bytes do not fit their character set */
-    WEIR_ERR_SPEC = -7,     /* a pipeline spec has faults */
-    WEIR_ERR_SPAWNER = -8,  /* weir-spawner is missing, or broke the protocol */
-    WEIR_ERR_BUSY = -9,     /* the object is in use */
-    WEIR_ERR_WORKER = -10,  /* workers do not start, or do not speak the protocol */
-    WEIR_ERR_TIMEOUT = -11, /* the time that the caller gave is over */
+#define WEIR_STATUS_VALUE(name, value, text) WEIR_##name = value,
+    WEIR_STATUS_MAP(WEIR_STATUS_VALUE)
+#undef WEIR_STATUS_VALUE
 };
 
 struct weir_error {
@@ -37,6 +43,10 @@ struct weir_error {
 
 /* Returns the name of a status, for example "WEIR_ERR_NOMEM".  Never NULL. */
 const char *weir_status_name(enum weir_status status);
+
+/* Returns what a status means in a few words, for example "out of memory".  Never NULL.
+ * weir_error.text says more: what failed, where, and what to do. */
+const char *weir_strstatus(enum weir_status status);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
  *     struct weir_map_options options;
  *
  *     weir_map_options_init(&options);
- *     options.command.argv = argv;          // the worker
+ *     options.command = &command;           // the worker
  *     options.workers = 4;
  *     if (weir_map_run(weir, &options, &report, &error) == 0 && report.status == 0)
  *         ...                               // stdin was mapped to stdout, in order
@@ -56,7 +56,7 @@ enum weir_map_encoding {
 /* All strings are copied. */
 struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
-    struct weir_command command;      /* the worker */
+    const struct weir_command *command; /* the worker */
     const char *const *launcher;      /* argv put in front of it (ssh, srun); NULL: none */
     const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
                                          behind, with WEIR_WORKER_JOB set to what the launcher had
@@ -113,7 +113,8 @@ struct weir_map_options {
     int line_buffered; /* the worker is started under stdbuf -oL, with PYTHONUNBUFFERED=1 */
 };
 
-void weir_map_options_init(struct weir_map_options *options);
+void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
+#define weir_map_options_init(options) weir_map_options_init_sized((options), sizeof *(options))
 
 struct weir_map_worker {
     struct weir_result result; /* its outputs are empty; of its launcher where it has one */
@@ -162,6 +163,7 @@ struct weir_map_share {
 
 /* What can be seen of a map that runs. */
 struct weir_map_progress {
+    size_t size; /* sizeof (struct weir_map_progress); set by weir_map_look() */
     uint64_t records, bytes, settled, dead, in_flight;
     int64_t input_size;    /* bytes, where the input is a regular file; -1 */
     uint64_t input_offset; /* bytes of the input settled */
@@ -188,7 +190,8 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
 void weir_map_cancel(weir_map_t *map, int signal);
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
-void weir_map_look(weir_map_t *map, struct weir_map_progress *progress);
+void weir_map_look_sized(weir_map_t *map, struct weir_map_progress *progress, size_t size);
+#define weir_map_look(map, progress) weir_map_look_sized((map), (progress), sizeof *(progress))
 void weir_map_free(weir_map_t *map);
 
 #ifdef __cplusplus

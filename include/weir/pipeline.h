@@ -50,7 +50,7 @@ enum weir_stage_stderr {
 struct weir_stage {
     size_t size;      /* sizeof (struct weir_stage); set by weir_stage_init() */
     const char *name; /* NULL: the program's basename, "#2" added where doubled */
-    struct weir_command command;
+    const struct weir_command *command;
     enum weir_stage_stderr err;
     int64_t timeout_ms, idle_ms;  /* WEIR_FOREVER */
     int64_t grace_ms;             /* 5000 */
@@ -66,7 +66,8 @@ struct weir_stage {
     const struct weir_map_options *map;
 };
 
-void weir_stage_init(struct weir_stage *stage);
+void weir_stage_init_sized(struct weir_stage *stage, size_t size);
+#define weir_stage_init(stage) weir_stage_init_sized((stage), sizeof *(stage))
 
 typedef struct weir_pipeline weir_pipeline_t;
 
@@ -81,7 +82,7 @@ int weir_pipeline_add(weir_pipeline_t *pipeline, const struct weir_stage *stage,
                       struct weir_error *error);
 
 /* Adds a stage whose command is one line, split into words as a shell does,
- * with no shell.  stage gives the rest and may be NULL; its argv is not used.
+ * with no shell.  stage gives the rest and may be NULL, as its command may; the argv is not used.
  * Errors: INVALID, NOMEM. */
 int weir_pipeline_add_line(weir_pipeline_t *pipeline, const char *line,
                            const struct weir_stage *stage, struct weir_error *error);
@@ -122,8 +123,13 @@ struct weir_pipeline_settings {
     size_t descriptor_count;
 };
 
-void weir_pipeline_settings_init(struct weir_pipeline_settings *settings);
-void weir_pipeline_get(const weir_pipeline_t *pipeline, struct weir_pipeline_settings *settings);
+void weir_pipeline_settings_init_sized(struct weir_pipeline_settings *settings, size_t size);
+#define weir_pipeline_settings_init(settings) weir_pipeline_settings_init_sized((settings), sizeof *(settings))
+/* Initialises *settings to those of the pipeline; strings are borrowed from it. */
+void weir_pipeline_get_sized(const weir_pipeline_t *pipeline,
+                             struct weir_pipeline_settings *settings, size_t size);
+#define weir_pipeline_get(pipeline, settings)                                                      \
+    weir_pipeline_get_sized((pipeline), (settings), sizeof *(settings))
 int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_settings *settings,
                       struct weir_error *error);
 

@@ -9,7 +9,7 @@
  *     struct weir_reply reply = {0};
  *
  *     weir_pool_options_init(&options);
- *     options.commands = &command;               // python3 math_worker.py
+ *     options.commands = commands;               // {&command}: python3 math_worker.py
  *     options.command_count = 1;
  *     pool = weir_pool_open(weir, &options, &error);
  *     if (weir_call(pool, "add", "[3,4]", NULL, &reply, &error) < 0)
@@ -57,8 +57,8 @@ enum weir_dialect {
 struct weir_pool_options {
     size_t size; /* sizeof (struct weir_pool_options); set by weir_pool_options_init() */
 
-    const struct weir_command
-        *commands; /* one for each kind of worker; their methods are one namespace */
+    const struct weir_command *const *commands; /* one for each kind of worker; their methods are
+                                                   one namespace */
     size_t command_count;
     const char *const *launcher; /* argv put in front of each (ssh, srun); NULL: none */
     const char *const
@@ -95,7 +95,8 @@ struct weir_pool_options {
     int64_t start_patience_ms;
 };
 
-void weir_pool_options_init(struct weir_pool_options *options);
+void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);
+#define weir_pool_options_init(options) weir_pool_options_init_sized((options), sizeof *(options))
 
 typedef struct weir_pool weir_pool_t;
 
@@ -188,7 +189,8 @@ struct weir_call_options {
     int kind;
 };
 
-void weir_call_options_init(struct weir_call_options *options);
+void weir_call_options_init_sized(struct weir_call_options *options, size_t size);
+#define weir_call_options_init(options) weir_call_options_init_sized((options), sizeof *(options))
 
 /* Calls a function and waits.  params is a JSON array or object, or NULL for
  * none; options may be NULL.  *reply is written only when 0 is returned; the
@@ -204,6 +206,7 @@ typedef struct weir_call weir_call_t; /* a call under way */
 
 /* From the thread that runs the loop.  bytes are borrowed: gone when it returns. */
 struct weir_call_sink {
+    size_t size; /* sizeof (struct weir_call_sink); set by weir_call_sink_init() */
     /* A value of the output stream.  NULL: they are kept for weir_call_next(). */
     void (*on_value)(weir_call_t *call, const char *bytes, size_t length, void *context);
     /* The worker can take more input.  May be NULL. */
@@ -212,6 +215,9 @@ struct weir_call_sink {
     void (*on_done)(weir_call_t *call, const struct weir_reply *reply, void *context);
     void *context;
 };
+
+void weir_call_sink_init_sized(struct weir_call_sink *sink, size_t size);
+#define weir_call_sink_init(sink) weir_call_sink_init_sized((sink), sizeof *(sink))
 
 /* Starts a call and returns at once.  sink may be NULL and is copied.  The caller
  * owns it: weir_call_free().  Errors: as weir_call(); NULL is returned then. */

@@ -93,7 +93,8 @@ struct weir_run_options {
     size_t descriptor_count;
 };
 
-void weir_run_options_init(struct weir_run_options *options);
+void weir_run_options_init_sized(struct weir_run_options *options, size_t size);
+#define weir_run_options_init(options) weir_run_options_init_sized((options), sizeof *(options))
 
 /* Runs a program to its end.  options may be NULL.  *result is written only
  * when 0 is returned; the caller owns it: weir_result_clear().

@@ -29,20 +29,24 @@ int weir__fail(struct weir_error *error, enum weir_status status, int sys_errno,
 
 const char *weir_status_name(enum weir_status status)
 {
-    static const struct {
-        enum weir_status status;
-        const char *name;
-    } names[] = {
-#define NAME(s) {s, #s}
-        NAME(WEIR_OK),          NAME(WEIR_ERR_SYSTEM),   NAME(WEIR_ERR_NOMEM),
-        NAME(WEIR_ERR_INVALID), NAME(WEIR_ERR_TOO_LONG), NAME(WEIR_ERR_CHARSET),
-        NAME(WEIR_ERR_DECODE),  NAME(WEIR_ERR_SPEC),     NAME(WEIR_ERR_SPAWNER),
-        NAME(WEIR_ERR_BUSY),    NAME(WEIR_ERR_WORKER),   NAME(WEIR_ERR_TIMEOUT),
-#undef NAME
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].status == status)
-            return names[i].name;
+    switch (status) {
+#define CASE(name, value, text)                                                                    \
+    case WEIR_##name:                                                                              \
+        return "WEIR_" #name;
+        WEIR_STATUS_MAP(CASE)
+#undef CASE
+    }
     return "WEIR_ERR_UNKNOWN";
+}
+
+const char *weir_strstatus(enum weir_status status)
+{
+    switch (status) {
+#define CASE(name, value, text)                                                                    \
+    case WEIR_##name:                                                                              \
+        return text;
+        WEIR_STATUS_MAP(CASE)
+#undef CASE
+    }
+    return "unknown status";
 }

@@ -33,6 +33,7 @@ struct map_cmd {
     struct map_values values;
     struct cli_parsed parsed;
     char **launcher, **launcher_stop; /* their words */
+    struct weir_command command;
     struct weir_map_options options;
     int output_fd; /* a FIFO, opened here; -1: none */
     struct watch watch;
@@ -263,7 +264,8 @@ static int prepare(struct map_cmd *cmd)
     if (status != 0)
         return status;
     weir_map_options_init(options);
-    cli_child_command(&cmd->parsed, &options->command);
+    cli_child_command(&cmd->parsed, &cmd->command);
+    options->command = &cmd->command;
     options->call = values->call;
     options->launcher = (const char *const *)cmd->launcher;
     options->launcher_stop = (const char *const *)cmd->launcher_stop;

@@ -257,15 +257,21 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 {
     size_t count = cmd->values.workers.count;
     struct weir_command *commands = calloc(count, sizeof *commands);
+    const struct weir_command **list = calloc(count, sizeof *list);
     struct weir_pool_options options;
     struct weir_options context;
 
-    if (commands == NULL)
+    if (commands == NULL || list == NULL) {
+        free(commands);
+        free(list);
         return say(cmd, CLI_FAILED, "no memory");
+    }
     fill_options(cmd, &options);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         fill_command(&cmd->values, cmd->words[i], &commands[i]);
-    options.commands = commands;
+        list[i] = &commands[i];
+    }
+    options.commands = list;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for nobody else */
     context.on_event = hear;
@@ -274,6 +280,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     if (cmd->weir != NULL)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
     free(commands);
+    free(list);
     if (cmd->pool == NULL)
         return say(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
     weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, be_ready, cmd);

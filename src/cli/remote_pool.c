@@ -78,7 +78,7 @@ static int pool_call(struct remote *remote, const struct remote_call *call,
                      struct weir_error *error)
 {
     struct pool_remote *mine = from(remote);
-    struct weir_call_sink sink = {.on_value = value, .on_done = be_done, .context = mine};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_value = value, .on_done = be_done, .context = mine};
     struct weir_call_options options;
 
     weir_call_options_init(&options);
@@ -157,7 +157,7 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
     weir_command_init(&command);
     command.argv = options->command;
     weir_pool_options_init(&asked);
-    asked.commands = &command;
+    asked.commands = (const struct weir_command *[]){&command};
     asked.command_count = 1;
     asked.launcher = options->launcher;
     asked.workers = 1;

@@ -57,13 +57,13 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
     const int choices[] = {options->unordered,        (int)options->retries,
                            (int)options->on_error,    options->unchecked,
                            (int)options->encoding,    options->drop_null,
-                           options->command.env_clear};
+                           options->command->env_clear};
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    hash = mix_list(hash, options->command.argv);
-    hash = mix_list(hash, options->command.env);
-    hash = mix_list(hash, options->command.env_pass);
-    hash = mix_text(hash, options->command.cwd);
+    hash = mix_list(hash, options->command->argv);
+    hash = mix_list(hash, options->command->env);
+    hash = mix_list(hash, options->command->env_pass);
+    hash = mix_text(hash, options->command->cwd);
     if (options->call != NULL)
         hash = mix_text(hash, options->call);
     if (options->key != NULL) {

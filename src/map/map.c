@@ -55,7 +55,7 @@ static void set_up(struct weir_map *map)
     const size_t longest_call = WEIR_MAX_LINE - weir__speech_calls.around;
     struct weir__records *records = &map->in.records;
 
-    map->news.name = options->command.argv[0];
+    map->news.name = map->command.argv[0];
     records->max_record = options->max_record;
     records->check_syntax = !options->unchecked;
     records->encoding = (enum weir__record_encoding)options->encoding;

@@ -84,6 +84,7 @@ struct weir_map {
     weir_map_done done;
     void *context;
     struct weir__map_news news;
+    struct weir_command command;      /* the launcher is in it */
     struct weir_map_options options;  /* its strings are ours; the launcher is in its command */
     int is_launched;                  /* there is one */
     struct weir_command stop_command; /* argv NULL: there is none */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "map/map.h"
 #include "proc/command.h"
 #include "base/utf8.h"
@@ -14,10 +15,10 @@
 
 enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to a worker's */
 
-void weir_map_options_init(struct weir_map_options *options)
+void weir_map_options_init_sized(struct weir_map_options *options, size_t size)
 {
-    *options = (struct weir_map_options){
-        .size = sizeof *options,
+    struct weir_map_options defaults = {
+        .size = sizeof defaults,
         .start_timeout_ms = WEIR_FOREVER,
         .record_timeout_ms = WEIR_FOREVER,
         .timeout_ms = WEIR_FOREVER,
@@ -30,7 +31,8 @@ void weir_map_options_init(struct weir_map_options *options)
         .window_bytes = 1024 * 1024,
         .reorder_bytes = 64 * 1024 * 1024,
     };
-    weir_command_init(&options->command);
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
 }
 
 static const char *copy(const char *text, int *failed)
@@ -158,29 +160,29 @@ void weir__map_files(struct weir__file_set *set, const struct weir_map_options *
     add_file(set, WEIR__FILE_WRITTEN, dashes, "checkpoint", options->checkpoint);
 }
 
-int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *options,
+int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *given,
                            struct weir_error *error)
 {
-    struct weir_map_options *ours = &map->options;
+    struct weir_map_options taken, *ours = &map->options;
+    const struct weir_map_options *options = &taken;
+    struct weir_command command;
     const char **prefix;
     struct weir__file_set files = {0};
     int failed = 0, status;
 
     weir_map_options_init(ours);
-    if (options->size == 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the options were not made by weir_map_options_init()");
-    status = weir__command_check(&options->command, error);
+    weir_map_options_init(&taken);
+    status = weir__options_take(&taken, sizeof taken, given, "weir_map_options", error);
+    if (status == 0)
+        status = weir__command_take(&command, taken.command, error);
     if (status == 0)
         status = check_call(options, error);
+    if (status == 0)
+        status = check_key(options, error);
     if (status < 0)
         return status;
-    memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
-    status = check_key(ours, error);
-    if (status < 0) {
-        weir_map_options_init(ours);
-        return status;
-    }
+    *ours = taken;
+    ours->command = &map->command;
     ours->key = copy(ours->key, &failed);
     map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     ours->launcher = NULL;
@@ -193,7 +195,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
     prefix = prefix_words(options->launcher, ours->line_buffered, &failed);
-    status = weir__command_copy(&ours->command, &options->command, prefix, error);
+    status = weir__command_copy(&map->command, &command, prefix, error);
     free(prefix);
     if (status == 0)
         status = copy_dead_letter(ours, options, error);
@@ -208,9 +210,9 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         return status;
     if (failed || (ours->launcher_stop == NULL) != (options->launcher_stop == NULL))
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
-    map->stop_command = ours->command;
+    map->stop_command = map->command;
     map->stop_command.argv = ours->launcher_stop;
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+    for (int i = 0; i < WEIR_LIMITS; i++)
         map->stop_command.limits[i] = WEIR_NO_LIMIT; /* those are the worker's */
     if (ours->workers == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -231,7 +233,7 @@ void weir__map_options_clear(struct weir_map *map)
 {
     struct weir_map_options *ours = &map->options;
 
-    weir__command_clear(&ours->command);
+    weir__command_clear(&map->command);
     weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->call);
     free((char *)ours->key);

@@ -18,15 +18,16 @@ enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritt
 
 struct look {
     const struct weir_map *map;
-    struct weir_map_progress *progress;
+    struct weir_map_progress progress;
 };
 
 static void do_look(void *data)
 {
-    const struct look *look = data;
+    struct look *look = data;
     const struct weir_map *map = look->map;
 
-    *look->progress = (struct weir_map_progress){
+    look->progress = (struct weir_map_progress){
+        .size = sizeof look->progress,
         .records = map->in.records.seq,
         .bytes = map->in.records.bytes_in,
         .settled = map->report.answered + map->report.dropped + map->report.dead,
@@ -35,14 +36,14 @@ static void do_look(void *data)
         .input_offset = map->order.next_offset,
     };
     for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
-        size_t place = look->progress->worker_count;
+        size_t place = look->progress.worker_count;
 
         if (lane->is_over)
             continue;
-        look->progress->in_flight += lane->flight.count;
-        look->progress->worker_count++;
+        look->progress.in_flight += lane->flight.count;
+        look->progress.worker_count++;
         if (place < WEIR_MAP_SHARES)
-            look->progress->shares[place] = (struct weir_map_share){
+            look->progress.shares[place] = (struct weir_map_share){
                 .pid = lane->worker.result.pid,
                 .records = lane->answered,
                 .in_flight = lane->flight.count,
@@ -50,11 +51,12 @@ static void do_look(void *data)
     }
 }
 
-void weir_map_look(weir_map_t *map, struct weir_map_progress *progress)
+void weir_map_look_sized(weir_map_t *map, struct weir_map_progress *progress, size_t size)
 {
-    struct look look = {map, progress};
+    struct look look = {.map = map};
 
     weir__context_do(map->life.weir, do_look, &look);
+    weir__options_init(progress, size, &look.progress, sizeof look.progress);
 }
 
 /* --- At the end ------------------------------------------------------------ */

@@ -157,7 +157,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat
     struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
     const struct weir__worker_ops *ops = &worker_ops;
     struct weir__worker_options options = {
-        .command = &map->options.command,
+        .command = &map->command,
         .grace_ms = map->options.grace_ms,
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,

@@ -43,8 +43,10 @@ static int open_stage(struct weir__pipe_stage *stage, const struct weir_stage *v
 
 /* Copies what is needed of the pipeline, which may go before we do. */
 static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
-                      const struct weir_stage *view)
+                      const struct weir__stage *given)
 {
+    const struct weir_stage *view = &given->view;
+
     stage->pipe = pipe;
     stage->relay.from = stage->relay.to = stage->errors.fd = -1;
     stage->timeout_ms = view->timeout_ms;
@@ -54,7 +56,7 @@ static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
     stage->passes_errors = view->err == WEIR_STDERR_PREFIX;
     stage->report.bytes_out = -1;
     stage->report.name = strdup(view->name);
-    memcpy(stage->limits, view->command.limits, sizeof stage->limits);
+    memcpy(stage->limits, given->command.limits, sizeof stage->limits);
     if (stage->report.name == NULL)
         return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
     if (view->ok_exit != NULL) {
@@ -64,7 +66,7 @@ static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
         memcpy(stage->ok_exit, view->ok_exit, view->ok_exit_count);
         stage->ok_exit_count = view->ok_exit_count;
     }
-    return weir__result_begin(&stage->report.result, &view->command, &pipe->life.error);
+    return weir__result_begin(&stage->report.result, &given->command, &pipe->life.error);
 }
 
 static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
@@ -76,7 +78,7 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
         size_t i = pipe->plain[nth];
 
         ends[i].cwd =
-            weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].view.command);
+            weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].command);
         if (ends[i].cwd < WEIR__CWD_INHERITED) { /* its directory cannot be entered: nothing is started */
             weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
             ends[i].cwd = -1;
@@ -86,7 +88,7 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
             pipe->job_over = 1;
             return 0;
         }
-        starts[nth].command = &pipeline->stages[i].view.command;
+        starts[nth].command = &pipeline->stages[i].command;
         starts[nth].cwd = ends[i].cwd;
         memcpy(starts[nth].stdio, ends[i].stdio, sizeof starts[nth].stdio);
     }
@@ -224,9 +226,7 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
     pipe->started_at_ns = weir__clock_wall_ns();
     pipe->started_ns = weir__clock_ns();
     for (size_t i = 0; i < pipe->count && status == 0; i++)
-        status = weir__command_check(&pipeline->stages[i].view.command, &pipe->life.error);
-    for (size_t i = 0; i < pipe->count && status == 0; i++)
-        status = copy_stage(pipe, &pipe->stages[i], &pipeline->stages[i].view);
+        status = copy_stage(pipe, &pipe->stages[i], &pipeline->stages[i]);
     if (status < 0) {
         if (error != NULL)
             *error = pipe->life.error;

@@ -55,7 +55,7 @@ static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage 
     struct weir_map_options options = *weir__stage_map(given);
     struct weir__pipe_stage *stage = &pipe->stages[i];
 
-    options.command = given->view.command;
+    options.command = &given->command;
     options.input_fd = ends->stdio[0];
     options.input = ends->stdio[0] < 0 ? "/dev/null" : NULL;
     options.output_fd = ends->stdio[1];

@@ -9,6 +9,7 @@
 #include <weir/text.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/units.h"
 #include "map/dead_letter_file.h"
 #include "proc/command.h"
@@ -16,22 +17,23 @@
 
 enum { DEFAULT_GRACE_MS = 5000, DEFAULT_DRAIN_MS = 1000, DEFAULT_MAX_STDERR = 64 * 1024 };
 
-void weir_stage_init(struct weir_stage *stage)
+void weir_stage_init_sized(struct weir_stage *stage, size_t size)
 {
-    *stage = (struct weir_stage){
-        .size = sizeof *stage,
+    struct weir_stage defaults = {
+        .size = sizeof defaults,
         .err = WEIR_STDERR_PREFIX,
         .timeout_ms = WEIR_FOREVER,
         .idle_ms = WEIR_FOREVER,
         .grace_ms = DEFAULT_GRACE_MS,
     };
-    weir_command_init(&stage->command);
+
+    weir__options_init(stage, size, &defaults, sizeof defaults);
 }
 
-void weir_pipeline_settings_init(struct weir_pipeline_settings *settings)
+void weir_pipeline_settings_init_sized(struct weir_pipeline_settings *settings, size_t size)
 {
-    *settings = (struct weir_pipeline_settings){
-        .size = sizeof *settings,
+    struct weir_pipeline_settings defaults = {
+        .size = sizeof defaults,
         .pipefail = WEIR_PIPEFAIL_SMART,
         .timeout_ms = WEIR_FOREVER,
         .grace_ms = DEFAULT_GRACE_MS,
@@ -42,6 +44,8 @@ void weir_pipeline_settings_init(struct weir_pipeline_settings *settings)
         .max_stderr = DEFAULT_MAX_STDERR,
         .terminal_fd = -1,
     };
+
+    weir__options_init(settings, size, &defaults, sizeof defaults);
 }
 
 /* --- Copies ---------------------------------------------------------------- */
@@ -81,8 +85,7 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     weir_map_options_init(map);
     if (given == NULL)
         return 0;
-    asked = *map;
-    memcpy(&asked, given, given->size < sizeof asked ? given->size : sizeof asked);
+    asked = *given;
     copy->call = string_copy(asked.call);
     copy->dead_letter = string_copy(asked.dead_letter);
     copy->launcher = strings_copy(asked.launcher);
@@ -121,9 +124,10 @@ const struct weir_map_options *weir__stage_map(const struct weir__stage *stage)
 /* Makes *stage a copy of given.  Returns 0, or -1 when memory is short. */
 static int stage_copy(struct weir__stage *stage, const struct weir_stage *given)
 {
-    const struct weir_command *command = &given->command;
+    const struct weir_command *command = given->command;
     struct weir__stage copy = {
         .view = *given,
+        .command = *command,
         .name = string_copy(given->name),
         .named = given->name != NULL,
         .argv = strings_copy(command->argv),
@@ -145,14 +149,15 @@ static int stage_copy(struct weir__stage *stage, const struct weir_stage *given)
     if (copy.ok_exit != NULL)
         memcpy(copy.ok_exit, given->ok_exit, given->ok_exit_count);
     copy.view.name = copy.name;
-    copy.view.command.argv = (const char *const *)copy.argv;
-    copy.view.command.env_pass = (const char *const *)copy.env_pass;
-    copy.view.command.env = (const char *const *)copy.env;
-    copy.view.command.cwd = copy.cwd;
+    copy.command.argv = (const char *const *)copy.argv;
+    copy.command.env_pass = (const char *const *)copy.env_pass;
+    copy.command.env = (const char *const *)copy.env;
+    copy.command.cwd = copy.cwd;
     copy.view.charset = copy.charset;
     copy.view.ok_exit = copy.ok_exit;
     copy.is_map = given->map != NULL;
-    copy.view.map = NULL; /* the stage moves as the list grows: see weir__stage_map() */
+    copy.view.command = NULL; /* the stage moves as the list grows */
+    copy.view.map = NULL;     /* see weir__stage_map() */
     *stage = copy;
     return 0;
 }
@@ -224,8 +229,8 @@ static int is_bound(int64_t ms)
 /* What can be said against the fields of a stage; NULL for nothing. */
 static const char *stage_fault(const struct weir_stage *stage)
 {
-    if (stage->command.argv == NULL || stage->command.argv[0] == NULL
-        || stage->command.argv[0][0] == '\0')
+    if (stage->command->argv == NULL || stage->command->argv[0] == NULL
+        || stage->command->argv[0][0] == '\0')
         return "is empty: give a program";
     if (stage->name != NULL && stage->name[0] == '\0')
         return "has an empty name: give one, or NULL for the program's";
@@ -265,25 +270,38 @@ static int check_stage(const weir_pipeline_t *pipeline, const struct weir_stage 
     if (pipeline->count >= WEIR__STAGES_MAX)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "a pipeline can have %d stages, not more",
                           WEIR__STAGES_MAX);
-    if (weir__command_check(&stage->command, &why) < 0 || check_charset(stage->charset, &why) < 0)
+    if (weir__command_check(stage->command, &why) < 0 || check_charset(stage->charset, &why) < 0)
         return weir__fail(error, why.status == WEIR_ERR_NOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_INVALID,
                           0, "stage %zu: %.450s", pipeline->count + 1, why.text);
     return 0;
 }
 
-/* Fills *stage from one that may be of another version of this library. */
-static int read_given(const struct weir_stage *given, struct weir_stage *stage,
-                      struct weir_error *error)
+/* A stage in the structs of this version. */
+struct taken {
+    struct weir_stage stage;
+    struct weir_command command;
+    struct weir_map_options map;
+};
+
+static int take_stage(const struct weir_stage *given, struct taken *taken, struct weir_error *error)
 {
+    struct weir_stage *stage = &taken->stage;
+    int status;
+
     weir_stage_init(stage);
-    if (given == NULL)
-        return 0;
-    if (given->size == 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "a stage has size 0: begin with weir_stage_init()");
-    memcpy(stage, given, given->size < sizeof *stage ? given->size : sizeof *stage);
-    stage->size = sizeof *stage;
-    return 0;
+    weir_command_init(&taken->command);
+    weir_map_options_init(&taken->map);
+    status = weir__options_take(stage, sizeof *stage, given, "weir_stage", error);
+    if (status == 0)
+        status = weir__options_take(&taken->command, sizeof taken->command, stage->command,
+                                    "weir_command", error);
+    if (status == 0)
+        status = weir__options_take(&taken->map, sizeof taken->map, stage->map, "weir_map_options",
+                                    error);
+    stage->command = &taken->command;
+    if (stage->map != NULL)
+        stage->map = &taken->map;
+    return status;
 }
 
 /* Adds a stage of this version. */
@@ -313,28 +331,28 @@ static int add_stage(weir_pipeline_t *pipeline, const struct weir_stage *stage,
 int weir_pipeline_add(weir_pipeline_t *pipeline, const struct weir_stage *stage,
                       struct weir_error *error)
 {
-    struct weir_stage read;
-    int status = read_given(stage, &read, error);
+    struct taken taken;
+    int status = take_stage(stage, &taken, error);
 
-    return status < 0 ? status : add_stage(pipeline, &read, error);
+    return status < 0 ? status : add_stage(pipeline, &taken.stage, error);
 }
 
 int weir_pipeline_add_line(weir_pipeline_t *pipeline, const char *line,
                            const struct weir_stage *stage, struct weir_error *error)
 {
     struct weir_error why = {0};
-    struct weir_stage read;
+    struct taken taken;
     char **words = NULL;
     size_t count = 0;
-    int status = read_given(stage, &read, error);
+    int status = take_stage(stage, &taken, error);
 
     if (status < 0)
         return status;
     status = weir__words_split(line, &words, &count, &why);
     if (status < 0)
         return weir__fail(error, why.status, 0, "stage %zu: %.450s", pipeline->count + 1, why.text);
-    read.command.argv = (const char *const *)words;
-    status = add_stage(pipeline, &read, error);
+    taken.command.argv = (const char *const *)words;
+    status = add_stage(pipeline, &taken.stage, error);
     weir__words_free(words);
     return status;
 }
@@ -373,9 +391,10 @@ void weir_pipeline_free(weir_pipeline_t *pipeline)
     free(pipeline);
 }
 
-void weir_pipeline_get(const weir_pipeline_t *pipeline, struct weir_pipeline_settings *settings)
+void weir_pipeline_get_sized(const weir_pipeline_t *pipeline,
+                             struct weir_pipeline_settings *settings, size_t size)
 {
-    *settings = pipeline->settings;
+    weir__options_init(settings, size, &pipeline->settings, sizeof pipeline->settings);
 }
 
 /* What can be said against settings; NULL for nothing. */
@@ -399,11 +418,14 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
     struct weir_pipeline_settings read;
     char *input, *output, *report;
     const char *fault;
+    int status;
 
     weir_pipeline_settings_init(&read);
-    memcpy(&read, settings, settings->size < sizeof read ? settings->size : sizeof read);
-    fault = settings->size == 0 ? "size is 0: begin with weir_pipeline_settings_init()"
-                                : settings_fault(&read);
+    status =
+        weir__options_take(&read, sizeof read, settings, "weir_pipeline_settings", error);
+    if (status < 0)
+        return status;
+    fault = settings_fault(&read);
     if (fault != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "the pipeline's settings: %s", fault);
     input = string_copy(read.input);
@@ -422,7 +444,6 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
     pipeline->input = input;
     pipeline->output = output;
     pipeline->report = report;
-    read.size = sizeof read;
     read.input = input;
     read.output = output;
     read.report = report;

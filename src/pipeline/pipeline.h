@@ -16,6 +16,7 @@ enum { WEIR__STAGES_MAX = (WEIR__MESSAGE_FDS - 1) / 4 };
 struct weir__stage {
     struct weir_stage view; /* what is to be read; its pointers are to what follows */
 
+    struct weir_command command; /* view.command is not used */
     char *name;
     int named;                      /* the name was given: a derived one makes way for it */
     char **argv, **env_pass, **env; /* NULL-terminated, or NULL */

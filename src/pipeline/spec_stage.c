@@ -13,6 +13,7 @@
 /* A stage being read.  stage's pointers are to the document and to the lists. */
 struct draft {
     struct weir_stage stage;
+    struct weir_command command;
     size_t index;
     json_t *names;
     json_t *made; /* owns the strings that are not in the document as they are */
@@ -78,7 +79,7 @@ static void split_words(const struct weir__spot *spot, struct draft *draft)
     } else if (count == 0 || draft->words[0][0] == '\0') {
         weir__spot_fault(spot, "is empty: give a program");
     }
-    draft->stage.command.argv = (const char *const *)draft->words;
+    draft->command.argv = (const char *const *)draft->words;
 }
 
 static void read_cmd(const struct weir__spot *spot, void *into)
@@ -98,7 +99,7 @@ static void read_cmd(const struct weir__spot *spot, void *into)
     }
     if (weir__spec_each(spot, JSON_ARRAY, NULL, add_argument, draft) == 0)
         weir__spot_fault(spot, "is empty: give a program");
-    draft->stage.command.argv = draft->argv.strings;
+    draft->command.argv = draft->argv.strings;
 }
 
 static int is_variable_name(const struct weir__spot *spot, const char *name, enum weir__fault_at at)
@@ -131,14 +132,14 @@ static void read_env(const struct weir__spot *spot, void *into)
     struct draft *draft = into;
 
     weir__spec_each(spot, JSON_OBJECT, "{\"LANG\": \"C\"}", add_variable, draft);
-    draft->stage.command.env = draft->env.strings;
+    draft->command.env = draft->env.strings;
 }
 
 static void read_env_clear(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
 
-    weir__spec_flag(spot, &draft->stage.command.env_clear);
+    weir__spec_flag(spot, &draft->command.env_clear);
 }
 
 static void add_passed(const struct weir__spot *spot, void *into)
@@ -157,7 +158,7 @@ static void read_env_pass(const struct weir__spot *spot, void *into)
     struct draft *draft = into;
 
     weir__spec_each(spot, JSON_ARRAY, "[\"PATH\", \"HOME\"]", add_passed, draft);
-    draft->stage.command.env_pass = draft->env_pass.count > 0 ? draft->env_pass.strings : none;
+    draft->command.env_pass = draft->env_pass.count > 0 ? draft->env_pass.strings : none;
 }
 
 static void read_cwd(const struct weir__spot *spot, void *into)
@@ -170,7 +171,7 @@ static void read_cwd(const struct weir__spot *spot, void *into)
         return;
     if (*cwd == '\0')
         weir__spot_fault(spot, "is empty: give a directory's path, or null for weir's own");
-    draft->stage.command.cwd = cwd;
+    draft->command.cwd = cwd;
 }
 
 static void read_encoding(const struct weir__spot *spot, void *into)
@@ -258,7 +259,7 @@ static void add_limit(const struct weir__spot *spot, void *into)
     if (limit < 0)
         weir__fault(spot->faults, spot->node, WEIR__AT_KEY, "%s", why.text);
     else
-        weir__spec_size(spot, &draft->stage.command.limits[limit]);
+        weir__spec_size(spot, &draft->command.limits[limit]);
 }
 
 static void read_limits(const struct weir__spot *spot, void *into)
@@ -301,7 +302,7 @@ static void read_nice(const struct weir__spot *spot, void *into)
     int64_t nice;
 
     if (weir__spec_integer(spot, -20, 19, &nice))
-        draft->stage.command.nice = (int)nice;
+        draft->command.nice = (int)nice;
 }
 
 static void read_map(const struct weir__spot *spot, void *into)
@@ -353,6 +354,8 @@ void weir__spec_stage(const struct weir__spot *spot, size_t index, weir_pipeline
     struct draft draft = {.index = index, .names = names, .made = json_array()};
 
     weir_stage_init(&draft.stage);
+    weir_command_init(&draft.command);
+    draft.stage.command = &draft.command;
     weir__spec_map_init(&draft.map);
     weir__spec_object(spot, stage_keys, sizeof stage_keys / sizeof stage_keys[0], &draft);
     add_to_pipeline(spot, pipeline, &draft);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/utf8.h"
 #include "pool/call.h"
 #include "pool/dispatch.h"
@@ -174,11 +175,14 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
     struct weir__buffer made = {0};
     struct weir__slice checked;
     struct weir_call *call = NULL;
+    struct weir_call_sink taken = {.size = sizeof taken};
     int status = check_method(method, error);
 
     weir_call_options_init(&options);
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    if (status == 0)
+        status = weir__options_take(&options, sizeof options, given, "weir_call_options", error);
+    if (status == 0)
+        status = weir__options_take(&taken, sizeof taken, sink, "weir_call_sink", error);
     if (status == 0 && options.kind >= 0 && (size_t)options.kind >= pool->group_count)
         status = weir__fail(error, WEIR_ERR_INVALID, 0, "the pool has no kind %d of worker",
                             options.kind);
@@ -191,7 +195,7 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
         return NULL;
     call->flow = flow;
     if (sink != NULL) {
-        call->sink = *sink;
+        call->sink = taken;
         call->has_sink = 1;
     }
     call->is_starting = !waits;

@@ -9,12 +9,13 @@
 #include <weir/lines.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "proc/command.h"
 
-void weir_pool_options_init(struct weir_pool_options *options)
+void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size)
 {
-    *options = (struct weir_pool_options){
-        .size = sizeof *options,
+    struct weir_pool_options defaults = {
+        .size = sizeof defaults,
         .max_queue = 1024,
         .max_line = WEIR_MAX_LINE,
         .start_timeout_ms = 10000,
@@ -28,32 +29,34 @@ void weir_pool_options_init(struct weir_pool_options *options)
         .stderr_fd = STDERR_FILENO,
         .start_patience_ms = 2000,
     };
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
 }
 
-void weir_call_options_init(struct weir_call_options *options)
+void weir_call_options_init_sized(struct weir_call_options *options, size_t size)
 {
-    *options = (struct weir_call_options){
-        .size = sizeof *options,
+    struct weir_call_options defaults = {
+        .size = sizeof defaults,
         .timeout_ms = WEIR_FOREVER,
         .credit = 64,
         .kind = -1,
     };
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
+}
+
+void weir_call_sink_init_sized(struct weir_call_sink *sink, size_t size)
+{
+    struct weir_call_sink defaults = {.size = sizeof defaults};
+
+    weir__options_init(sink, size, &defaults, sizeof defaults);
 }
 
 static int check(const struct weir_pool_options *options, struct weir_error *error)
 {
-    if (options->size == 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the options were not made by weir_pool_options_init()");
     if (options->command_count == 0 || options->commands == NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a pool needs a command: set commands and command_count");
-    for (size_t i = 0; i < options->command_count; i++) {
-        int status = weir__command_check(&options->commands[i], error);
-
-        if (status < 0)
-            return status;
-    }
     return 0;
 }
 
@@ -64,21 +67,25 @@ static int copy_stop(struct weir__worker_group *group, const char *const *argv,
     struct weir_command stop = group->command;
 
     stop.argv = argv;
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
+    for (int i = 0; i < WEIR_LIMITS; i++)
         stop.limits[i] = WEIR_NO_LIMIT;
     return weir__command_copy(&group->stop, &stop, NULL, error);
 }
 
-int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *options,
+int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *given,
                             struct weir_error *error)
 {
-    struct weir_pool_options *ours = &pool->options;
-    int status = check(options, error);
+    struct weir_pool_options taken, *ours = &pool->options;
+    const struct weir_pool_options *options = &taken;
+    int status;
 
+    weir_pool_options_init(&taken);
+    status = weir__options_take(&taken, sizeof taken, given, "weir_pool_options", error);
+    if (status == 0)
+        status = check(options, error);
     if (status < 0)
         return status;
-    weir_pool_options_init(ours);
-    memcpy(ours, options, options->size < sizeof *ours ? options->size : sizeof *ours);
+    *ours = taken;
     ours->commands = NULL;
     ours->launcher_stop = NULL;
     ours->launcher = NULL;
@@ -88,10 +95,14 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
     pool->group_count = options->command_count;
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
+        struct weir_command command;
+
         pool->groups[i].pool = pool;
         pool->groups[i].number = i;
-        status = weir__command_copy(&pool->groups[i].command, &options->commands[i],
-                                    options->launcher, error);
+        status = weir__command_take(&command, options->commands[i], error);
+        if (status == 0)
+            status =
+                weir__command_copy(&pool->groups[i].command, &command, options->launcher, error);
         if (status == 0 && options->launcher_stop != NULL)
             status = copy_stop(&pool->groups[i], options->launcher_stop, error);
     }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/options.h"
 
 extern char **environ;
 
@@ -27,11 +28,12 @@ static const struct {
     [WEIR_LIMIT_CORE] = {"core", RLIMIT_CORE},
 };
 
-void weir_command_init(struct weir_command *command)
+void weir_command_init_sized(struct weir_command *command, size_t size)
 {
-    *command = (struct weir_command){.size = sizeof *command};
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        command->limits[i] = WEIR_NO_LIMIT;
+    struct weir_command defaults = {.size = sizeof defaults};
+    for (int i = 0; i < WEIR_LIMITS; i++)
+        defaults.limits[i] = WEIR_NO_LIMIT;
+    weir__options_init(command, size, &defaults, sizeof defaults);
 }
 
 const char *weir_limit_name(enum weir_limit limit)
@@ -58,11 +60,18 @@ int weir_limit_find(const char *name, struct weir_error *error)
                       name);
 }
 
+int weir__command_take(struct weir_command *command, const struct weir_command *given,
+                       struct weir_error *error)
+{
+    int status;
+
+    weir_command_init(command);
+    status = weir__options_take(command, sizeof *command, given, "weir_command", error);
+    return status < 0 ? status : weir__command_check(command, error);
+}
+
 int weir__command_check(const struct weir_command *command, struct weir_error *error)
 {
-    if (command->size != sizeof *command)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the command was not made by weir_command_init()");
     if (command->argv == NULL || command->argv[0] == NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "the command has no program");
     for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
@@ -70,10 +79,17 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
         if (strchr(*variable, '=') == NULL || **variable == '=')
             return weir__fail(error, WEIR_ERR_INVALID, 0, "\"%s\" is no variable: give NAME=VALUE",
                               *variable);
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        if (command->limits[i] != WEIR_NO_LIMIT && command->limits[i] > INT64_MAX)
+    for (int i = 0; i < WEIR_LIMITS; i++) {
+        if (command->limits[i] == WEIR_NO_LIMIT)
+            continue;
+        if (i >= WEIR_LIMIT_COUNT)
+            return weir__fail(error, WEIR_ERR_INVALID, 0,
+                              "this libweir does not know limit number %d: leave it WEIR_NO_LIMIT",
+                              i);
+        if (command->limits[i] > INT64_MAX)
             return weir__fail(error, WEIR_ERR_INVALID, 0, "the limit of %s is out of range",
                               limits[i].name);
+    }
     return 0;
 }
 

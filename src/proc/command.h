@@ -6,9 +6,13 @@
 
 #include "base/json_writer.h"
 
-/* Refuses what cannot be asked: no argv, a variable without "=", a limit that
- * no system has.  Errors: INVALID. */
+/* Refuses a command without a program, a variable without "=", a limit that is out of range.
+ * Errors: INVALID. */
 int weir__command_check(const struct weir_command *command, struct weir_error *error);
+
+/* Copies a caller's command, its pointers as they are, and checks it.  Errors: INVALID. */
+int weir__command_take(struct weir_command *command, const struct weir_command *given,
+                       struct weir_error *error);
 
 /* Opens the directory the command starts in.  Returns a descriptor, or a
  * negative errno value: then the child would fail at step chdir. */

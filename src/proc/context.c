@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 
 struct weir__task {
     struct weir__task *next;
@@ -23,9 +24,11 @@ struct weir__waiter {
     pthread_cond_t wake;
 };
 
-void weir_options_init(struct weir_options *options)
+void weir_options_init_sized(struct weir_options *options, size_t size)
 {
-    *options = (struct weir_options){.size = sizeof *options};
+    struct weir_options defaults = {.size = sizeof defaults};
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
 }
 
 const char *weir_version(void)
@@ -40,8 +43,13 @@ static void report_lost(void *data)
 
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
 {
-    weir_t *weir = calloc(1, sizeof *weir);
+    struct weir_options taken;
+    weir_t *weir;
 
+    weir_options_init(&taken);
+    if (weir__options_take(&taken, sizeof taken, options, "weir_options", error) < 0)
+        return NULL;
+    weir = calloc(1, sizeof *weir);
     if (weir == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a context");
         return NULL;
@@ -49,16 +57,12 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
     weir->pid = getpid();
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
-    if (options != NULL) {
-        weir->on_event = options->on_event;
-        weir->event_context = options->event_context;
-    }
+    weir->on_event = taken.on_event;
+    weir->event_context = taken.event_context;
     weir->loop = weir__loop_new(error);
     weir__client_init(&weir->client, weir->loop, report_lost, weir);
     if (weir->loop == NULL
-        || weir__client_open(&weir->client, options != NULL ? options->spawner : NULL,
-                             options != NULL && options->spawner_stays_child, error)
-               < 0) {
+        || weir__client_open(&weir->client, taken.spawner, taken.spawner_stays_child, error) < 0) {
         weir__loop_free(weir->loop);
         pthread_mutex_destroy(&weir->mutex);
         free(weir);

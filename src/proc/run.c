@@ -10,15 +10,16 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/options.h"
 #include "proc/command.h"
 #include "proc/context.h"
 #include "proc/result.h"
 #include "proc/run_events.h"
 
-void weir_run_options_init(struct weir_run_options *options)
+void weir_run_options_init_sized(struct weir_run_options *options, size_t size)
 {
-    *options = (struct weir_run_options){
-        .size = sizeof *options,
+    struct weir_run_options defaults = {
+        .size = sizeof defaults,
         .timeout_ms = WEIR_FOREVER,
         .idle_ms = WEIR_FOREVER,
         .grace_ms = 5000,
@@ -29,6 +30,8 @@ void weir_run_options_init(struct weir_run_options *options)
         .max_output = WEIR_DEFAULT_MAX_OUTPUT,
         .terminal_fd = -1,
     };
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
 }
 
 /* --- The start ------------------------------------------------------------ */
@@ -170,9 +173,6 @@ static int check_options(const struct weir_run_options *options, struct weir_err
 {
     weir_decoder *decoder;
 
-    if (options->size != sizeof *options)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the options were not made by weir_run_options_init()");
     if (options->grace_ms < 0 || options->drain_ms < 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "grace and drain cannot be negative");
     if (options->charset != NULL && strcmp(options->charset, "binary") == 0)
@@ -184,20 +184,20 @@ static int check_options(const struct weir_run_options *options, struct weir_err
 }
 
 /* With waits, the caller goes on to weir_run_wait(). */
-static weir_run_t *start(weir_t *weir, const struct weir_command *command,
-                         const struct weir_run_options *options, weir_run_done done, void *context,
+static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
+                         const struct weir_run_options *given, weir_run_done done, void *context,
                          int waits, struct weir_error *error)
 {
-    struct weir_run_options defaults;
-    struct beginning beginning = {.command = command};
+    struct weir_command command;
+    struct weir_run_options options;
+    struct beginning beginning = {.command = &command};
     struct weir_run *run;
     int status = 0;
 
-    if (options == NULL) {
-        weir_run_options_init(&defaults);
-        options = &defaults;
-    }
-    if (weir__command_check(command, error) < 0 || check_options(options, error) < 0)
+    weir_run_options_init(&options);
+    if (weir__options_take(&options, sizeof options, given, "weir_run_options", error) < 0
+        || weir__command_take(&command, given_command, error) < 0
+        || check_options(&options, error) < 0)
         return NULL;
     run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -206,15 +206,15 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *command,
     }
     run->life.weir = weir;
     run->life.ops = &life_ops;
-    run->options = *options;
-    if (options->out == WEIR_OUTPUT_RELAY && options->err == WEIR_OUTPUT_RELAY
-        && weir__fd_is_same(options->out_fd, options->err_fd))
+    run->options = options;
+    if (options.out == WEIR_OUTPUT_RELAY && options.err == WEIR_OUTPUT_RELAY
+        && weir__fd_is_same(options.out_fd, options.err_fd))
         run->options.merge_stderr = 1; /* two relays would not keep the order of what they move */
-    memcpy(run->limits, command->limits, sizeof run->limits);
+    memcpy(run->limits, command.limits, sizeof run->limits);
     run->done = done;
     run->context = context;
-    run->charset = copy_or_null(options->charset, &status);
-    run->fallback = copy_or_null(options->charset_fallback, &status);
+    run->charset = copy_or_null(options.charset, &status);
+    run->fallback = copy_or_null(options.charset_fallback, &status);
     for (int i = 0; i < OUTPUTS; i++) {
         run->outputs[i].run = run;
         run->outputs[i].capture.fd = -1;

@@ -150,7 +150,7 @@ static void open_pool(unsigned workers, unsigned pool_window)
     weir_command_init(&command);
     command.argv = (const char *const *)worker;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = workers;
     options.window = pool_window;
@@ -198,7 +198,7 @@ static void be_done(weir_call_t *call, const struct weir_reply *reply, void *con
 
 static void start_one(void)
 {
-    static const struct weir_call_sink sink = {.on_done = be_done};
+    static const struct weir_call_sink sink = {.size = sizeof sink, .on_done = be_done};
     struct weir_error error;
 
     left_to_start--;

@@ -60,12 +60,15 @@ static void echo(struct pretend_job *job, const char *line, size_t length)
 static int map(unsigned choices, struct weir_map_report *report)
 {
     static const char *const argv[] = {"worker", NULL};
+    static struct weir_command command;
     struct pretend pretend = {.on_line = echo};
     struct weir_map_options options;
     int status;
 
     weir_map_options_init(&options);
-    options.command.argv = argv;
+    weir_command_init(&command);
+    command.argv = argv;
+    options.command = &command;
     options.workers = 1;
     options.unordered = (choices & UNORDERED) != 0;
     options.on_error = choices & DEAD_LETTERS ? WEIR_MAP_DEAD_LETTER : WEIR_MAP_SKIP;

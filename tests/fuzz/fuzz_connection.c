@@ -103,7 +103,7 @@ static weir_pool_t *open_pool(weir_t *weir)
     weir_command_init(&command);
     command.argv = argv;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 1;
     options.max_queue = 4;

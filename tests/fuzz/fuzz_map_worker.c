@@ -71,10 +71,13 @@ static int has_key(unsigned choices)
 static struct weir_map_options choose(unsigned choices)
 {
     static const char *const argv[] = {"worker", NULL};
+    static struct weir_command command;
     struct weir_map_options options;
 
     weir_map_options_init(&options);
-    options.command.argv = argv;
+    weir_command_init(&command);
+    command.argv = argv;
+    options.command = &command;
     options.call = choices & BY_LINES ? NULL : "f";
     options.unordered = (choices & UNORDERED) != 0;
     options.drop_null = (choices & DROPS_NULL) != 0;

@@ -86,7 +86,7 @@ static weir_pool_t *open_pool(weir_t *weir, unsigned choices)
     weir_command_init(&command);
     command.argv = argv;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.dialect = (enum weir_dialect)((choices & DIALECT) % 3);
     options.workers = 1;
@@ -109,7 +109,7 @@ static void start_calls(weir_pool_t *pool, struct outcomes *outcomes, weir_call_
         {"add", "[1,2]", 0}, {"count", "[3]", 0}, {"sum", "[]", 1},
         {"both", NULL, 1},   {"again", "{}", 0},
     };
-    struct weir_call_sink sink = {on_value, on_credit, on_done, outcomes};
+    struct weir_call_sink sink = {sizeof sink, on_value, on_credit, on_done, outcomes};
     struct weir_call_options options;
 
     for (int i = 0; i < CALLS; i++) {

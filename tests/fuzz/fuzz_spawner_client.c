@@ -29,10 +29,13 @@ static weir_pipe_t *start_pipe(weir_t *weir)
     weir_pipe_t *pipe;
 
     for (int i = 0; i < 3; i++) {
+        struct weir_command command;
         struct weir_stage stage;
 
+        weir_command_init(&command);
+        command.argv = (const char *const[]){"stage", NULL};
         weir_stage_init(&stage);
-        stage.command.argv = (const char *const[]){"stage", NULL};
+        stage.command = &command;
         stage.err = WEIR_STDERR_KEEP;
         stage.meter = i == 1;
         HOLDS(weir_pipeline_add(pipeline, &stage, NULL) == 0);
@@ -54,7 +57,7 @@ static weir_pool_t *start_pool(weir_t *weir)
     weir_command_init(&command);
     command.argv = (const char *const[]){"worker", NULL};
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 2;
     options.start_attempts = 1;

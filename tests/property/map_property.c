@@ -84,6 +84,7 @@ enum { ACTIONS = sizeof actions / sizeof actions[0] };
 
 struct schedule {
     uint64_t seed, random;
+    struct weir_command command;
     struct weir_map_options options;
     int letters_wanted, input_is_pipe;
     char marks[96], letters_path[64];
@@ -229,7 +230,9 @@ static struct schedule *begin(weir_t *weir, uint64_t seed)
     snprintf(schedule->marks, sizeof schedule->marks, "MARKS=/tmp/weir-property-%ld-%llu",
              (long)getpid(), (unsigned long long)seed);
     schedule->env[0] = schedule->marks;
-    schedule->options.command.env = schedule->env;
+    schedule->command = map_command;
+    schedule->command.env = schedule->env;
+    schedule->options.command = &schedule->command;
     if (schedule->input_is_pipe) {
         CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
         CU_ASSERT_EQUAL_FATAL(weir__write_all(ends[FD_WRITE_END], input.bytes, input.length), 0);

@@ -16,6 +16,7 @@ struct weir_pool_options worker_pool(const char *const *arguments)
     static char path[4096];
     static const char *argv[10];
     static struct weir_command command;
+    static const struct weir_command *const commands[] = {&command};
     struct weir_pool_options options;
     int count = 0;
 
@@ -26,7 +27,7 @@ struct weir_pool_options worker_pool(const char *const *arguments)
     argv[count] = NULL;
     command = command_of(argv);
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = commands;
     options.command_count = 1;
     options.workers = 1;
     options.stderr_fd = -1;

@@ -17,6 +17,8 @@
 #include "support/harness.h"
 #include "support/running.h"
 
+struct weir_command map_command;
+
 static char marks[64]; /* "MARKS=/tmp/..." */
 static const char *const marked_env[] = {marks, NULL};
 
@@ -25,7 +27,9 @@ struct weir_map_options map_options(const char *const *argv)
     struct weir_map_options options;
 
     weir_map_options_init(&options);
-    options.command.argv = argv;
+    weir_command_init(&map_command);
+    map_command.argv = argv;
+    options.command = &map_command;
     options.workers = 2;
     options.stderr_fd = -1;
     options.on_error = WEIR_MAP_SKIP;
@@ -51,7 +55,8 @@ void mark(struct weir_map_options *options)
     static unsigned count;
 
     snprintf(marks, sizeof marks, "MARKS=/tmp/weir-marks-%ld-%u", (long)getpid(), ++count);
-    options->command.env = marked_env;
+    (void)options;
+    map_command.env = marked_env;
 }
 
 const char *mark_path(const char *name)
@@ -178,7 +183,7 @@ struct mapped map_bytes(weir_t *weir, const struct weir_map_options *given, cons
     close(out);
     close(letters);
     check_accounts(&mapped);
-    if (options.command.env == marked_env)
+    if (options.command->env == marked_env)
         remove_marks();
     return mapped;
 }

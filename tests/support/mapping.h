@@ -16,6 +16,9 @@ struct mapped {
     struct weir__buffer out, letters; /* with a NUL byte behind their length */
 };
 
+/* The command of map_options(): the latest call's. */
+extern struct weir_command map_command;
+
 /* Options for two workers that run argv, silently, with dead records skipped. */
 struct weir_map_options map_options(const char *const *argv);
 

@@ -24,10 +24,14 @@ weir_pipeline_t *quiet_pipeline(void)
 
 struct weir_stage stage_of(const char *const *argv)
 {
+    static struct weir_command commands[8];
+    static unsigned number;
+    struct weir_command *command = &commands[number++ % 8];
     struct weir_stage stage;
 
+    *command = command_of(argv);
     weir_stage_init(&stage);
-    stage.command = command_of(argv);
+    stage.command = command;
     return stage;
 }
 

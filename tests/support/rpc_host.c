@@ -85,7 +85,7 @@ static struct call *find(const json_t *name)
 
 static void begin(const json_t *step)
 {
-    struct weir_call_sink sink = {value, credit, done, NULL};
+    struct weir_call_sink sink = {sizeof sink, value, credit, done, NULL};
     struct weir_call_options options;
     struct call *call = calloc(1, sizeof *call);
     const json_t *params = json_object_get(step, "params"),
@@ -177,7 +177,7 @@ int main(int argc, char **argv)
     weir_command_init(&command);
     command.argv = (const char *const *)argv + 1;
     weir_pool_options_init(&options);
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 1;
     options.start_attempts = 1;

@@ -175,7 +175,7 @@ static void a_plain_worker_gets_one_call_at_a_time(void)
     struct weir__buffer input = {0};
     struct mapped mapped;
 
-    options.command.argv = callee("1", "-p", NULL);
+    map_command.argv = callee("1", "-p", NULL);
     options.on_error = WEIR_MAP_DEAD_LETTER;
     add_plain(&input, 0, 100);
     add(&input, "{\"n\":100,\"do\":\"error\",\"x\":4}\n");
@@ -195,7 +195,7 @@ static void stray_lines_are_counted_and_half_messages_are_not_forgiven(void)
     struct mapped mapped;
 
     options.workers = 1;
-    options.command.argv = callee("1", "-s", "Loading the model ...");
+    map_command.argv = callee("1", "-s", "Loading the model ...");
     mapped = map_text(weir, &options,
                       "{\"n\":0,\"do\":\"string\"}\n{\"n\":1,\"do\":\"batch\"}\n"
                       "{\"n\":2,\"do\":\"bytes\"}\n{\"n\":3}\n");
@@ -283,14 +283,14 @@ static void a_worker_that_says_no_hello_cannot_run(void)
 
     options.start_timeout_ms = 20;
     options.grace_ms = 0;
-    options.command.argv = callee("1", "-q", NULL);
+    map_command.argv = callee("1", "-q", NULL);
     mapped = map_text(weir, &options, "{\"n\":0}\n");
     CU_ASSERT(ended_with(&mapped, 4));
     CU_ASSERT_PTR_NOT_NULL(strstr(mapped.report.reason, "did not answer weir/hello in time"));
     CU_ASSERT_EQUAL(mapped.report.dead, 0);
     mapped_clear(&mapped);
     options.start_timeout_ms = WEIR_FOREVER;
-    options.command.argv = callee("1", "-Q", NULL);
+    map_command.argv = callee("1", "-Q", NULL);
     mapped = map_text(weir, &options, "{\"n\":0}\n");
     CU_ASSERT(ended_with(&mapped, 4));
     CU_ASSERT_PTR_NOT_NULL(strstr(mapped.report.reason, "-32603"));

@@ -42,11 +42,13 @@ static void a_missing_directory_is_told_as_chdir(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_stage stage = stage_of(ARGV("cat"));
+    struct weir_command command = command_of(ARGV("cat"));
+    struct weir_stage stage = stage_of(NULL);
     struct weir_pipe_report report;
 
     add_command(pipeline, ARGV("sleep", "1000"));
-    stage.command.cwd = "/no/such/directory";
+    command.cwd = "/no/such/directory";
+    stage.command = &command;
     add_stage(pipeline, &stage);
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(report.status, 125);

@@ -35,16 +35,19 @@ static void a_stage_is_copied_to_the_last_byte(void)
     const char *env_pass[] = {passed, NULL};
     weir_pipeline_t *pipeline = weir_pipeline_new();
     const struct weir_stage *kept;
+    struct weir_command command;
     struct weir_stage stage;
 
+    weir_command_init(&command);
     weir_stage_init(&stage);
     stage.name = name;
-    stage.command.argv = argv;
-    stage.command.env = env;
-    stage.command.env_pass = env_pass;
-    stage.command.cwd = cwd;
-    stage.command.nice = 3;
-    stage.command.limits[WEIR_LIMIT_FILES] = 64;
+    stage.command = &command;
+    command.argv = argv;
+    command.env = env;
+    command.env_pass = env_pass;
+    command.cwd = cwd;
+    command.nice = 3;
+    command.limits[WEIR_LIMIT_FILES] = 64;
     stage.charset = charset;
     stage.ok_exit = ok_exit;
     stage.ok_exit_count = 2;
@@ -63,17 +66,17 @@ static void a_stage_is_copied_to_the_last_byte(void)
 
     kept = &pipeline->stages[0].view;
     CU_ASSERT_STRING_EQUAL(kept->name, "order");
-    CU_ASSERT_STRING_EQUAL(kept->command.argv[0], "sort");
-    CU_ASSERT_STRING_EQUAL(kept->command.argv[1], "-u");
-    CU_ASSERT_PTR_NULL(kept->command.argv[2]);
-    CU_ASSERT_STRING_EQUAL(kept->command.env[0], "A=1");
-    CU_ASSERT_STRING_EQUAL(kept->command.env_pass[0], "PATH");
-    CU_ASSERT_STRING_EQUAL(kept->command.cwd, "/tmp");
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[0].command.argv[0], "sort");
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[0].command.argv[1], "-u");
+    CU_ASSERT_PTR_NULL(pipeline->stages[0].command.argv[2]);
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[0].command.env[0], "A=1");
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[0].command.env_pass[0], "PATH");
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[0].command.cwd, "/tmp");
     CU_ASSERT_STRING_EQUAL(kept->charset, "latin1");
     CU_ASSERT_EQUAL(kept->ok_exit[1], 1);
     CU_ASSERT_EQUAL(kept->ok_exit_count, 2);
-    CU_ASSERT_EQUAL(kept->command.nice, 3);
-    CU_ASSERT_EQUAL(kept->command.limits[WEIR_LIMIT_FILES], 64);
+    CU_ASSERT_EQUAL(pipeline->stages[0].command.nice, 3);
+    CU_ASSERT_EQUAL(pipeline->stages[0].command.limits[WEIR_LIMIT_FILES], 64);
     CU_ASSERT_EQUAL(kept->timeout_ms, 1234);
     CU_ASSERT_EQUAL(kept->grace_ms, 5000);
     weir_pipeline_free(pipeline);
@@ -83,7 +86,7 @@ static void a_line_is_split_into_words_without_a_shell(void)
 {
     const char *const lines[] = {"grep -e 'a b' \"$HOME\" *", NULL};
     weir_pipeline_t *pipeline = pipeline_of(lines);
-    const char *const *argv = pipeline->stages[0].view.command.argv;
+    const char *const *argv = pipeline->stages[0].command.argv;
 
     CU_ASSERT_STRING_EQUAL(argv[2], "a b");
     CU_ASSERT_STRING_EQUAL(argv[3], "$HOME");
@@ -169,16 +172,20 @@ static void what_cannot_mean_anything_is_refused(void)
 {
     static const char *const argv[] = {"cat", NULL}, *const no_program[] = {NULL};
     static const char *const no_variable[] = {"A", NULL};
+    struct weir_command command;
     struct weir_stage good, stage;
 
     weir_stage_init(&good);
-    good.command.argv = argv;
+    weir_command_init(&command);
+    command.argv = argv;
+    good.command = &command;
     stage = good, stage.size = 0;
     expect_refused(&stage, "weir_stage_init");
-    stage = good, stage.command.argv = NULL;
+    stage = good, command.argv = NULL;
     expect_refused(&stage, "stage 1 is empty");
-    stage = good, stage.command.argv = no_program;
+    command.argv = no_program;
     expect_refused(&stage, "stage 1 is empty");
+    command.argv = argv;
     stage = good, stage.name = "";
     expect_refused(&stage, "name");
     stage = good, stage.timeout_ms = -2;
@@ -189,8 +196,9 @@ static void what_cannot_mean_anything_is_refused(void)
     expect_refused(&stage, "time");
     stage = good, stage.err = (enum weir_stage_stderr)9;
     expect_refused(&stage, "err");
-    stage = good, stage.command.env = no_variable;
+    stage = good, command.env = no_variable;
     expect_refused(&stage, "NAME=VALUE");
+    command.env = NULL;
     stage = good, stage.charset = "klingon";
     expect_refused(&stage, "klingon");
     stage = good, stage.charset = "auto";
@@ -203,10 +211,13 @@ static void a_stage_of_an_older_library_gets_the_new_defaults(void)
 {
     static const char *const argv[] = {"cat", NULL};
     weir_pipeline_t *pipeline = weir_pipeline_new();
+    struct weir_command command;
     struct weir_stage stage;
 
+    weir_command_init(&command);
     weir_stage_init(&stage);
-    stage.command.argv = argv;
+    stage.command = &command;
+    command.argv = argv;
     stage.charset = "no such thing";
     stage.size = offsetof(struct weir_stage, charset);
     CU_ASSERT_EQUAL(weir_pipeline_add(pipeline, &stage, NULL), 0);

@@ -340,7 +340,7 @@ static void a_missing_program_is_said_at_once(void)
     weir_pool_t *pool;
 
     weir = open_weir();
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.backoff_ms = 60000;
     pool = open_pool(weir, &options);
     CU_ASSERT(
@@ -385,9 +385,9 @@ static void a_pool_that_was_down_comes_back_whole(void)
     fresh_path(params, sizeof params);
     snprintf(path, sizeof path, "%.*s", (int)strlen(params) - 4, params + 2);
     command = command_of(ARGV("sh", "-c", "test -e \"$0\" && exec \"$1\"", path,
-                              options.commands[0].argv[0]));
+                              options.commands[0]->argv[0]));
     weir = open_weir();
-    options.commands = &command;
+    options.commands = (const struct weir_command *[]){&command};
     options.workers = 3;
     options.start_attempts = 1;
     pool = open_pool(weir, &options);

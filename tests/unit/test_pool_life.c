@@ -180,13 +180,13 @@ static void all_are_replaced_one_after_the_other(void)
 static void two_kinds_share_one_namespace(void)
 {
     struct weir_pool_options options = worker_pool(ARGV("--only", "mine"));
-    struct weir_command commands[2] = {options.commands[0], options.commands[0]};
+    struct weir_command commands[2] = {*options.commands[0], *options.commands[0]};
     struct weir_error error;
     char *methods;
     weir_pool_t *pool;
 
     commands[1].argv = ARGV(child_path("rpc_worker"), "--only", "yours");
-    options.commands = commands;
+    options.commands = (const struct weir_command *[]){&commands[0], &commands[1]};
     options.command_count = 2;
     pool = pool_with(options);
     methods = weir_pool_methods(pool);
@@ -318,7 +318,7 @@ static void on_done_that_goes_on(weir_call_t *started, const struct weir_reply *
                                  void *context)
 {
     struct story *story = context;
-    struct weir_call_sink sink = {.on_done = on_done_that_goes_on, .context = story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done_that_goes_on, .context = story};
     struct weir_reply none;
 
     CU_ASSERT_EQUAL(reply->outcome, WEIR_CALL_RETURNED);
@@ -341,7 +341,7 @@ static void on_done_that_closes(weir_call_t *started, const struct weir_reply *r
 static void values_and_the_end_are_told(void)
 {
     struct story story = {.wanted = 1};
-    struct weir_call_sink sink = {.on_value = on_value, .on_done = on_done, .context = &story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = &story};
     weir_pool_t *pool = pool_with(worker_pool(NULL));
 
     weir_call_start(pool, "count", "[0,500]", 7, NULL, &sink, NULL);
@@ -354,7 +354,7 @@ static void values_and_the_end_are_told(void)
 static void what_is_refused_is_told_from_the_loop(void)
 {
     struct story story = {.wanted = 1};
-    struct weir_call_sink sink = {.on_done = on_done, .context = &story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done, .context = &story};
     weir_pool_t *pool = pool_with(worker_pool(NULL));
 
     weir_call_start(pool, "nope", NULL, 0, NULL, &sink, NULL);
@@ -368,7 +368,7 @@ static void what_is_refused_is_told_from_the_loop(void)
 static void a_callback_may_free_its_call(void)
 {
     struct story story = {.wanted = 1};
-    struct weir_call_sink sink = {.on_value = on_value_that_frees, .context = &story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_value = on_value_that_frees, .context = &story};
     weir_pool_t *pool = pool_with(worker_pool(NULL));
 
     weir_call_start(pool, "endless", NULL, 0, NULL, &sink, NULL);
@@ -381,7 +381,7 @@ static void a_callback_may_free_its_call(void)
 static void a_callback_may_call_on(void)
 {
     struct story story = {.wanted = 1000};
-    struct weir_call_sink sink = {.on_done = on_done_that_goes_on, .context = &story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done_that_goes_on, .context = &story};
 
     story.pool = pool_with(worker_pool(NULL));
     weir_call_start(story.pool, "add", "[1,1]", 5, NULL, &sink, NULL);
@@ -392,8 +392,8 @@ static void a_callback_may_call_on(void)
 static void a_callback_may_close_the_pool(void)
 {
     struct story story = {.wanted = 4};
-    struct weir_call_sink closing = {.on_done = on_done_that_closes, .context = &story};
-    struct weir_call_sink sink = {.on_done = on_done, .context = &story};
+    struct weir_call_sink closing = {.size = sizeof closing, .on_done = on_done_that_closes, .context = &story};
+    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done, .context = &story};
     struct weir_pool_options options = worker_pool(ARGV("--concurrency", "2"));
 
     options.workers = 2;

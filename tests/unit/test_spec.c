@@ -87,34 +87,35 @@ static void a_full_spec_is_read_to_the_last_key(void)
         " \"grace_s\": 3, \"drain_s\": 0.1, \"checkpoint\": null, \"report\": \"r.json\"}\n";
     weir_pipeline_t *pipeline = expect_good(text);
     const struct weir_stage *stage = &pipeline->stages[0].view;
+    const struct weir_command *command = &pipeline->stages[0].command;
     struct weir_pipeline_settings settings;
 
     CU_ASSERT_EQUAL(weir_pipeline_count(pipeline), 2);
     CU_ASSERT_STRING_EQUAL(stage->name, "tap");
-    CU_ASSERT_STRING_EQUAL(stage->command.argv[1], "tap.py");
-    CU_ASSERT_STRING_EQUAL(stage->command.argv[2], "");
-    CU_ASSERT_PTR_NULL(stage->command.argv[3]);
-    CU_ASSERT_STRING_EQUAL(stage->command.env[0], "B=2=2");
-    CU_ASSERT_STRING_EQUAL(stage->command.env[1], "A=");
-    CU_ASSERT_PTR_NULL(stage->command.env[2]);
-    CU_ASSERT(stage->command.env_clear);
-    CU_ASSERT_STRING_EQUAL(stage->command.env_pass[1], "HOME");
-    CU_ASSERT_STRING_EQUAL(stage->command.cwd, "/tmp");
+    CU_ASSERT_STRING_EQUAL(command->argv[1], "tap.py");
+    CU_ASSERT_STRING_EQUAL(command->argv[2], "");
+    CU_ASSERT_PTR_NULL(command->argv[3]);
+    CU_ASSERT_STRING_EQUAL(command->env[0], "B=2=2");
+    CU_ASSERT_STRING_EQUAL(command->env[1], "A=");
+    CU_ASSERT_PTR_NULL(command->env[2]);
+    CU_ASSERT(command->env_clear);
+    CU_ASSERT_STRING_EQUAL(command->env_pass[1], "HOME");
+    CU_ASSERT_STRING_EQUAL(command->cwd, "/tmp");
     CU_ASSERT_STRING_EQUAL(stage->charset, "latin1");
     CU_ASSERT_EQUAL(stage->err, WEIR_STDERR_DISCARD);
     CU_ASSERT_EQUAL(stage->timeout_ms, 2000);
     CU_ASSERT_EQUAL(stage->idle_ms, 500);
     CU_ASSERT_EQUAL(stage->grace_ms, 1250);
-    CU_ASSERT_EQUAL(stage->command.limits[WEIR_LIMIT_MEMORY], 64 << 20);
-    CU_ASSERT_EQUAL(stage->command.limits[WEIR_LIMIT_CPU], 10);
-    CU_ASSERT_EQUAL(stage->command.limits[WEIR_LIMIT_CORE], 0);
-    CU_ASSERT_EQUAL(stage->command.limits[WEIR_LIMIT_FILES], WEIR_NO_LIMIT);
+    CU_ASSERT_EQUAL(command->limits[WEIR_LIMIT_MEMORY], 64 << 20);
+    CU_ASSERT_EQUAL(command->limits[WEIR_LIMIT_CPU], 10);
+    CU_ASSERT_EQUAL(command->limits[WEIR_LIMIT_CORE], 0);
+    CU_ASSERT_EQUAL(command->limits[WEIR_LIMIT_FILES], WEIR_NO_LIMIT);
     CU_ASSERT_EQUAL(stage->ok_exit_count, 2);
     CU_ASSERT_EQUAL(stage->ok_exit[1], 2);
     CU_ASSERT(stage->early_close_ok);
     CU_ASSERT(stage->meter);
-    CU_ASSERT_EQUAL(stage->command.nice, 5);
-    CU_ASSERT_STRING_EQUAL(pipeline->stages[1].view.command.argv[2], "2 3");
+    CU_ASSERT_EQUAL(command->nice, 5);
+    CU_ASSERT_STRING_EQUAL(pipeline->stages[1].command.argv[2], "2 3");
     CU_ASSERT_STRING_EQUAL(weir_pipeline_stage_name(pipeline, 1), "sort");
 
     weir_pipeline_get(pipeline, &settings);
@@ -196,18 +197,19 @@ static void what_is_left_out_or_null_has_its_default(void)
         "\"timeout_s\":null,\"idle_s\":null,\"grace_s\":null,\"encoding\":\"raw\",\"env_pass\":[]}]"
         "}");
     const struct weir_stage *stage = &pipeline->stages[0].view;
+    const struct weir_command *command = &pipeline->stages[0].command;
     struct weir_pipeline_settings settings;
 
     CU_ASSERT_STRING_EQUAL(stage->name, "cat");
-    CU_ASSERT_PTR_NULL(stage->command.cwd);
+    CU_ASSERT_PTR_NULL(command->cwd);
     CU_ASSERT_PTR_NULL(stage->charset);
     CU_ASSERT_PTR_NULL(stage->ok_exit);
     CU_ASSERT_EQUAL(stage->timeout_ms, WEIR_FOREVER);
     CU_ASSERT_EQUAL(stage->idle_ms, WEIR_FOREVER);
     CU_ASSERT_EQUAL(stage->grace_ms, 5000);
     /* An empty list of names to pass is a list: nothing passes. */
-    CU_ASSERT_PTR_NOT_NULL_FATAL(stage->command.env_pass);
-    CU_ASSERT_PTR_NULL(stage->command.env_pass[0]);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(command->env_pass);
+    CU_ASSERT_PTR_NULL(command->env_pass[0]);
     weir_pipeline_get(pipeline, &settings);
     CU_ASSERT_PTR_NULL(settings.input);
     CU_ASSERT_EQUAL(settings.input_fd, 0);
