@@ -43,8 +43,6 @@
 extern "C" {
 #endif
 
-struct json_t; /* <jansson.h> */
-
 /* --- The pool -------------------------------------------------------------- */
 
 enum weir_dialect {
@@ -156,7 +154,7 @@ enum weir_outcome {
  * "refused", "no_worker". */
 const char *weir_outcome_name(enum weir_outcome outcome);
 
-/* All texts end with a NUL byte that is not counted. */
+/* Owns its strings.  All end with a NUL byte that is not counted. */
 struct weir_reply {
     enum weir_outcome outcome;
     int64_t code;  /* FAILED: the error's; otherwise that of docs/protocol.md, 0 with RETURNED */
@@ -171,11 +169,6 @@ struct weir_reply {
 
 /* Releases what a reply owns and leaves it empty. */
 void weir_reply_clear(struct weir_reply *reply);
-
-/* The result as jansson's tree, where that says the same: an integer beyond 64
- * bits, a number beyond a double or a doubled key are refused rather than changed.
- * Returns a new reference, or NULL.  Errors: INVALID (names the place), NOMEM. */
-struct json_t *weir_reply_json(const struct weir_reply *reply, struct weir_error *error);
 
 struct weir_call_options {
     size_t size;        /* sizeof (struct weir_call_options); set by weir_call_options_init() */

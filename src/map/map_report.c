@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "map/map.h"

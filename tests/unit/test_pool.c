@@ -570,69 +570,6 @@ static void a_call_that_is_freed_leaves_its_worker_usable(void)
     close_all(pool);
 }
 
-/* --- The tree ------------------------------------------------------------------ */
-
-static int is_lossless(const char *text)
-{
-    struct weir_reply reply = {
-        .outcome = WEIR_CALL_RETURNED, .result = (char *)text, .length = strlen(text)};
-    struct weir_error error;
-    json_t *tree = weir_reply_json(&reply, &error);
-    int is = tree != NULL;
-
-    if (tree == NULL) {
-        CU_ASSERT_EQUAL(error.status, WEIR_ERR_INVALID);
-        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "byte"));
-    }
-    json_decref(tree);
-    return is;
-}
-
-static void a_tree_is_made_only_where_nothing_is_lost(void)
-{
-    static const char *const good[] = {
-        "7",
-        "null",
-        "\"a\\u0000b\"",
-        "9223372036854775807",
-        "-9223372036854775808",
-        "0.1",
-        "1e3",
-        "1.50",
-        "100E-2",
-        "-0.0",
-        "5e-324",
-        "1.7976931348623157e308",
-        "[\"1.00000000000000000001\"]",
-        "{\"\\\"0.1000000000000000000001\":1}",
-        "3.141592653589793",
-        "1e22",
-    };
-    static const char *const bad[] = {
-        "9223372036854775808",
-        "1e400",
-        "-1e400",
-        "1e-400",
-        "0.10000000000000000001",
-        "3.14159265358979323846",
-        "{\"a\":1,\"a\":2}",
-        "\"\\ud800\"",
-        "[1,[2,123456789.123456789123]]",
-        "9007199254740993.0",
-    };
-
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        if (!is_lossless(good[i]))
-            printf("# refused: %s\n", good[i]);
-        CU_ASSERT(is_lossless(good[i]));
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (is_lossless(bad[i]))
-            printf("# taken: %s\n", bad[i]);
-        CU_ASSERT_FALSE(is_lossless(bad[i]));
-    }
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -673,7 +610,6 @@ int main(void)
         {"a_deadline_holds_in_the_queue", a_deadline_holds_in_the_queue},
         {"a_call_that_is_freed_leaves_its_worker_usable",
          a_call_that_is_freed_leaves_its_worker_usable},
-        {"a_tree_is_made_only_where_nothing_is_lost", a_tree_is_made_only_where_nothing_is_lost},
         CU_TEST_INFO_NULL,
     };
 
