@@ -45,7 +45,7 @@ static int run_pipeline(weir_t *weir)
 {
     static const char *const lines[] = {"yes ho", "head -3", "sh -c 'cat; exit 3'"};
     weir_pipeline_t *pipeline = weir_pipeline_new();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     struct weir_error error;
     int status = pipeline != NULL ? 0 : WEIR_ERR_NOMEM;
 
@@ -68,7 +68,7 @@ static int run_pipeline(weir_t *weir)
             printf("   %s: %s%s\n", report.stages[i].name, sentence,
                    report.stages[i].forgiven ? " (forgiven)" : "");
         }
-        weir_pipe_report_clear(&report);
+        weir_pipeline_report_clear(&report);
     }
     weir_pipeline_free(pipeline);
     return status;

@@ -34,7 +34,7 @@ enum { WEIR_LIMITS = 16 }; /* room for limits in a command */
 #define WEIR_NO_LIMIT UINT64_MAX
 
 /* One more descriptor for a program: fd in the host, number, above 2, in the program.  Each
- * number is given once.  Nothing else above 2 reaches it. */
+ * number is given once.  Nothing else above 2 reaches it.  This struct never changes. */
 struct weir_descriptor {
     int fd, number;
 };

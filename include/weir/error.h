@@ -35,6 +35,7 @@ enum weir_status {
 #undef WEIR_STATUS_VALUE
 };
 
+/* This struct never changes. */
 struct weir_error {
     enum weir_status status;
     int sys_errno;  /* an errno value; 0 when the system was not the cause */

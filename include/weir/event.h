@@ -1,7 +1,8 @@
 /* weir/event.h - news of what happens, as it happens.
  *
  * One structure for all news: a log, a progress line and an embedder's own
- * callback are sinks of it.  An event is borrowed: gone when the sink returns.
+ * callback are sinks of it.  An event is borrowed: gone when the sink returns.  The struct
+ * grows at its end: do not copy or store it by its size.
  * A sink must not call weir functions other than the _cancel ones.
  *
  * Threads: the sink is called by whichever thread runs the context's loop, by

@@ -116,10 +116,12 @@ struct weir_map_options {
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
 #define weir_map_options_init(options) weir_map_options_init_sized((options), sizeof *(options))
 
+/* These have a fixed size, as a result has. */
 struct weir_map_worker {
     struct weir_result result; /* its outputs are empty; of its launcher where it has one */
     uint64_t records;          /* answered by it */
     char *node;                /* the machine it ran on, where it told; NULL */
+    uint64_t reserved[4]; /* 0; new members take this room */
 };
 
 struct weir_map_report {
@@ -127,7 +129,7 @@ struct weir_map_report {
                    data, 4 worker cannot run, 5 own input or output failed, 6 resume refused,
                    124 deadline, 141 reader gone, 128+n cancelled */
     char reason[600]; /* one sentence when status is not 0 */
-    enum weir_why why;
+    enum weir_stop_reason why;
     int64_t started_at_ns, wall_ns;
     uint64_t records, bytes_in, blank, invalid, oversize;
     uint64_t records_out, bytes_out;
@@ -144,6 +146,7 @@ struct weir_map_report {
     uint64_t max_dead;
     uint64_t missing; /* records that their workers left out, with a key: dropped, or dead */
     char *key;        /* NULL: none */
+    uint64_t reserved[16]; /* 0; new members take this room */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);
@@ -154,14 +157,14 @@ char *weir_map_report_json(const struct weir_map_report *report);
 
 enum { WEIR_MAP_SHARES = 64 };
 
-/* One worker that lives. */
+/* One worker that lives.  This struct never changes. */
 struct weir_map_share {
     long pid;         /* its launcher's where it has one; 0: not yet known */
     uint64_t records; /* answered by it */
     uint64_t in_flight;
 };
 
-/* What can be seen of a map that runs. */
+/* What can be seen of a map that runs.  Grows at its end. */
 struct weir_map_progress {
     size_t size; /* sizeof (struct weir_map_progress); set by weir_map_look() */
     uint64_t records, bytes, settled, dead, in_flight;

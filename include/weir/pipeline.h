@@ -6,7 +6,7 @@
  *     weir_pipeline_add_line(pipeline, "wc -l", NULL, &error);
  *     if (weir_pipeline_run(weir, pipeline, &report, &error) == 0)
  *         printf("%d: %s\n", report.status, report.reason);
- *     weir_pipe_report_clear(&report);
+ *     weir_pipeline_report_clear(&report);
  *     weir_pipeline_free(pipeline);
  *
  * Neighbouring stages are joined by a kernel pipe, with nothing in between; a
@@ -118,7 +118,7 @@ struct weir_pipeline_settings {
     const char *report; /* "report" of the spec, for the caller to heed; NULL: none */
 
     /* What each stage that is no map has open above 2; NULL: nothing.  Borrowed until
-     * weir_pipe_start() returns. */
+     * weir_pipeline_start() returns. */
     const struct weir_descriptor *descriptors;
     size_t descriptor_count;
 };
@@ -138,51 +138,54 @@ size_t weir_pipeline_count(const weir_pipeline_t *pipeline);
 /* The name of stage number index, as events and reports give it. */
 const char *weir_pipeline_stage_name(const weir_pipeline_t *pipeline, size_t index);
 
+/* These have a fixed size, as a result has. */
 struct weir_stage_report {
     char *name;
     struct weir_result result;   /* out is empty: stages' outputs are not kept */
     int forgiven;                /* it failed, and the verdict lets it pass */
     int64_t bytes_out;           /* -1 where the stage was not metered */
     struct weir_map_report *map; /* of a map stage; NULL: a plain one */
+    uint64_t reserved[4]; /* 0; new members take this room */
 };
 
-struct weir_pipe_report {
+struct weir_pipeline_report {
     int ok;
     int status;     /* the deciding stage's status as a shell tells it, or run's codes; 0 when ok */
     int decided_by; /* the deciding stage; -1 when ok */
     char reason[600]; /* one sentence about it; "" when ok */
-    enum weir_why why;
+    enum weir_stop_reason why;
     int64_t started_at_ns, wall_ns;
     struct weir_stage_report *stages;
     size_t stage_count;
+    uint64_t reserved[8]; /* 0; new members take this room */
 };
 
-void weir_pipe_report_clear(struct weir_pipe_report *report);
+void weir_pipeline_report_clear(struct weir_pipeline_report *report);
 
 /* The JSON document of docs/schemas/pipe-report.schema.json.  Returns NULL when
  * memory is short.  The caller owns it: free(). */
-char *weir_pipe_report_json(const struct weir_pipe_report *report);
+char *weir_pipeline_report_json(const struct weir_pipeline_report *report);
 
 /* Runs a pipeline to its end.  *report is written only when 0 is returned; the
  * caller owns it.  Failing stages are in the report, not errors.
  * Errors: INVALID, SYSTEM (an input or output file, named), SPAWNER, NOMEM. */
 int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
-                      struct weir_pipe_report *report, struct weir_error *error);
+                      struct weir_pipeline_report *report, struct weir_error *error);
 
-typedef struct weir_pipe weir_pipe_t; /* a pipeline that runs */
+typedef struct weir_pipeline_run weir_pipeline_run_t; /* a pipeline that runs */
 
-typedef void (*weir_pipe_done)(weir_pipe_t *pipe, const struct weir_pipe_report *report,
+typedef void (*weir_pipeline_run_done)(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
                                const struct weir_error *error, void *context);
 
 /* As weir_run_start() and its companions, for a pipeline. */
-weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipe_done done,
+weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipeline_run_done done,
                              void *context, struct weir_error *error);
-int weir_pipe_wait(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error);
-void weir_pipe_cancel(weir_pipe_t *pipe);
-void weir_pipe_signal(weir_pipe_t *pipe, int number);
-int64_t weir_pipe_job(const weir_pipe_t *pipe);
-int weir_pipe_take(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error);
-void weir_pipe_free(weir_pipe_t *pipe);
+int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error);
+void weir_pipeline_run_cancel(weir_pipeline_run_t *pipe);
+void weir_pipeline_run_signal(weir_pipeline_run_t *pipe, int number);
+int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe);
+int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error);
+void weir_pipeline_run_free(weir_pipeline_run_t *pipe);
 
 #ifdef __cplusplus
 }

@@ -154,7 +154,8 @@ enum weir_outcome {
  * "refused", "no_worker". */
 const char *weir_outcome_name(enum weir_outcome outcome);
 
-/* Owns its strings.  All end with a NUL byte that is not counted. */
+/* Owns its strings.  All end with a NUL byte that is not counted.  Has a fixed size, as a result
+ * has. */
 struct weir_reply {
     enum weir_outcome outcome;
     int64_t code;  /* FAILED: the error's; otherwise that of docs/protocol.md, 0 with RETURNED */
@@ -165,6 +166,7 @@ struct weir_reply {
     pid_t pid;     /* of the worker that had it last; 0: none */
     unsigned attempts;
     int64_t queued_ns, wall_ns; /* until it was written; until its outcome */
+    uint64_t reserved[4]; /* 0; new members take this room */
 };
 
 /* Releases what a reply owns and leaves it empty. */

@@ -1,4 +1,8 @@
-/* weir/result.h - what happened to a child.  A value, never an error. */
+/* weir/result.h - what happened to a child.  A value, never an error.
+ *
+ * Results have a fixed size: members are added at their end only, in the room that they reserve
+ * (docs/abi.md).
+ */
 #ifndef WEIR_RESULT_H
 #define WEIR_RESULT_H
 
@@ -14,7 +18,7 @@ extern "C" {
 #endif
 
 /* How it ended. */
-enum weir_end {
+enum weir_exit_kind {
     WEIR_EXITED,      /* by itself: see code */
     WEIR_SIGNALED,    /* by a signal: see signal */
     WEIR_NOT_STARTED, /* it never ran: see step and sys_errno */
@@ -22,14 +26,14 @@ enum weir_end {
 };
 
 /* Why weir had a hand in it. */
-enum weir_why {
-    WEIR_WHY_NONE,        /* it had not: the program ended in time, by itself or by others */
-    WEIR_WHY_TIMEOUT,     /* the whole time was up */
-    WEIR_WHY_IDLE,        /* it had put out nothing for too long */
-    WEIR_WHY_CANCELLED,   /* somebody asked */
-    WEIR_WHY_OVERFLOW,    /* it put out more than allowed */
-    WEIR_WHY_PEER_FAILED, /* another stage of its pipeline failed */
-    WEIR_WHY_HOST_GONE,   /* weir or its spawner died */
+enum weir_stop_reason {
+    WEIR_STOP_NONE,        /* it had not: the program ended in time, by itself or by others */
+    WEIR_STOP_TIMEOUT,     /* the whole time was up */
+    WEIR_STOP_IDLE,        /* it had put out nothing for too long */
+    WEIR_STOP_CANCELLED,   /* somebody asked */
+    WEIR_STOP_OVERFLOW,    /* it put out more than allowed */
+    WEIR_STOP_PEER_FAILED, /* another stage of its pipeline failed */
+    WEIR_STOP_HOST_GONE,   /* weir or its spawner died */
 };
 
 /* The step at which a program that did not start failed. */
@@ -42,9 +46,9 @@ enum weir_step {
 };
 
 /* "exited", "signaled", "not_started", "status_lost". */
-const char *weir_end_name(enum weir_end end);
+const char *weir_exit_kind_name(enum weir_exit_kind end);
 /* "none", "timeout", "idle", "cancelled", "overflow", "peer_failed", "host_gone". */
-const char *weir_why_name(enum weir_why why);
+const char *weir_stop_reason_name(enum weir_stop_reason why);
 /* "chdir", "limit", "setup", "exec"; NULL for WEIR_STEP_NONE. */
 const char *weir_step_name(enum weir_step step);
 /* "SIGKILL". Valid until the next call in this thread. */
@@ -65,11 +69,12 @@ struct weir_output {
     int64_t invalid_at; /* byte offset of the first invalid sequence, -1 for none */
     char charset[32];   /* the character set the bytes were read in */
     char *spooled;      /* path of the file with all bytes; NULL: none.  The caller removes it */
+    uint64_t reserved[2]; /* 0; new members take this room */
 };
 
 enum { WEIR_SIGNALS_SENT = 4, WEIR_SURVIVORS = 4 };
 
-/* A process of the job that SIGKILL did not end. */
+/* A process of the job that SIGKILL did not end.  This struct never changes. */
 struct weir_survivor {
     pid_t pid;
     int sys_errno; /* EPERM: it runs as another user, and our signals to it are refused;
@@ -82,8 +87,8 @@ struct weir_result {
     char *cwd;
     pid_t pid; /* 0 when it did not start */
 
-    enum weir_end end;
-    enum weir_why why;
+    enum weir_exit_kind end;
+    enum weir_stop_reason why;
     int code;              /* with WEIR_EXITED */
     int signal;            /* with WEIR_SIGNALED */
     enum weir_step step;   /* with WEIR_NOT_STARTED; NONE: it was not tried, see why */
@@ -107,6 +112,7 @@ struct weir_result {
     pid_t holder_pid; /* who kept a pipe open beyond the drain time; 0: nobody */
     char holder_command[256];
     unsigned limits_hit; /* bits 1 << enum weir_limit: cpu and file-size can be told */
+    uint64_t reserved[16]; /* 0; new members take this room */
 };
 
 /* Releases what a result owns and leaves it empty. */

@@ -42,17 +42,17 @@ enum weir_input {
     WEIR_INPUT_FD,    /* input_fd itself becomes the child's stdin: borrowed */
 };
 
-enum weir_output_to {
-    WEIR_OUTPUT_CAPTURE, /* into the result */
-    WEIR_OUTPUT_FD,      /* out_fd or err_fd itself becomes the child's: borrowed */
-    WEIR_OUTPUT_NONE,    /* /dev/null */
-    WEIR_OUTPUT_RELAY,   /* through weir to out_fd or err_fd, so that it is counted: idle_ms */
+enum weir_redirect {
+    WEIR_REDIRECT_CAPTURE, /* into the result */
+    WEIR_REDIRECT_FD,      /* out_fd or err_fd itself becomes the child's: borrowed */
+    WEIR_REDIRECT_NONE,    /* /dev/null */
+    WEIR_REDIRECT_RELAY,   /* through weir to out_fd or err_fd, so that it is counted: idle_ms */
 };
 
 /* What happens beyond max_output. */
 enum weir_overflow {
     WEIR_OVERFLOW_KEEP,  /* head and tail are kept, the child goes on */
-    WEIR_OVERFLOW_STOP,  /* the run is stopped: why is WEIR_WHY_OVERFLOW */
+    WEIR_OVERFLOW_STOP,  /* the run is stopped: why is WEIR_STOP_OVERFLOW */
     WEIR_OVERFLOW_SPOOL, /* all of it also goes to a file in $TMPDIR */
 };
 
@@ -71,7 +71,7 @@ struct weir_run_options {
     size_t input_length;
     int input_fd;
 
-    enum weir_output_to out, err;
+    enum weir_redirect out, err;
     int out_fd, err_fd;
     int merge_stderr; /* stderr goes where stdout goes */
 
@@ -123,7 +123,7 @@ weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
  * Errors: as weir_run(). */
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error);
 
-/* Stops the run down the ladder, with why WEIR_WHY_CANCELLED.  Again: at once. */
+/* Stops the run down the ladder, with why WEIR_STOP_CANCELLED.  Again: at once. */
 void weir_run_cancel(weir_run_t *run);
 
 /* Sends a signal to the whole job. */

@@ -31,7 +31,7 @@
  *
  * "binary" is no character set but the wish not to decode: it is refused here.
  *
- * Threads: one weir_decoder belongs to one thread at a time.  Nothing here
+ * Threads: one weir_decoder_t belongs to one thread at a time.  Nothing here
  * changes the locale of the process.
  */
 #ifndef WEIR_TEXT_H
@@ -57,6 +57,7 @@ enum { WEIR_CHARSET_SIZE = 32 }; /* bytes of the longest name and its NUL */
 
 /* --- A whole text at once ------------------------------------------------- */
 
+/* This struct never changes. */
 struct weir_text {
     char *bytes;                     /* UTF-8; a NUL byte follows the last one */
     size_t length;                   /* in bytes, without that NUL */
@@ -78,13 +79,14 @@ void weir_text_clear(struct weir_text *text);
 
 /* --- A text that arrives in pieces ---------------------------------------- */
 
-typedef struct weir_decoder weir_decoder;
+typedef struct weir_decoder weir_decoder_t;
 
 /* Takes a piece of decoded text: whole characters, not NUL-terminated.  Borrows
  * it for the call; it is often the caller's own input, not copied.  Returns 0 to
  * go on; anything negative ends the decoding and becomes its result. */
-typedef int (*weir_text_sink)(void *context, const char *utf8, size_t length);
+typedef int (*weir_text_sink)(const char *utf8, size_t length, void *context);
 
+/* Grows at its end. */
 struct weir_decode_counts {
     uint64_t bytes;                  /* fed so far */
     uint64_t replaced;               /* U+FFFDs or \xhh put in so far */
@@ -96,11 +98,11 @@ struct weir_decode_counts {
  * Returns NULL on failure; else the caller owns it: release it with
  * weir_decoder_free().
  * Errors: CHARSET, INVALID (on_error), NOMEM. */
-weir_decoder *weir_decoder_new(const char *charset, enum weir_on_error on_error,
+weir_decoder_t *weir_decoder_new(const char *charset, enum weir_on_error on_error,
                                const char *fallback, struct weir_error *error);
 
 /* Accepts NULL. */
-void weir_decoder_free(weir_decoder *decoder);
+void weir_decoder_free(weir_decoder_t *decoder);
 
 /* Decodes the next length bytes and gives sink what is certain.  A character may
  * be split between two calls, anywhere: the result is the same.  (Except for which
@@ -115,16 +117,16 @@ void weir_decoder_free(weir_decoder *decoder);
  * Errors: DECODE (only WEIR_STRICT; what precedes the bad byte was given to sink,
  * and invalid_at says where it is), NOMEM, SYSTEM, what sink answered, INVALID
  * (the text has ended).  After any of them the decoder is only good for its counts. */
-int weir_decoder_feed(weir_decoder *decoder, const void *bytes, size_t length, weir_text_sink sink,
+int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length, weir_text_sink sink,
                       void *context, struct weir_error *error);
 
 /* Ends the text: gives sink what was held back.  A character that is not whole
  * by now is an error as any other.  Errors: as weir_decoder_feed(). */
-int weir_decoder_finish(weir_decoder *decoder, weir_text_sink sink, void *context,
+int weir_decoder_finish(weir_decoder_t *decoder, weir_text_sink sink, void *context,
                         struct weir_error *error);
 
 /* Borrowed from the decoder; kept up to date by it. */
-const struct weir_decode_counts *weir_decoder_counts(const weir_decoder *decoder);
+const struct weir_decode_counts *weir_decoder_counts(const weir_decoder_t *decoder);
 
 /* --- A place in a JSON text ------------------------------------------------- */
 

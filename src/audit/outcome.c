@@ -21,13 +21,13 @@ static const struct {
 
 /* Where weir had a hand in the end, that says more than how it ended. */
 static const int by_why[] = {
-    [WEIR_WHY_NONE] = -1,
-    [WEIR_WHY_TIMEOUT] = WEIR__AUDIT_TIMED_OUT,
-    [WEIR_WHY_IDLE] = WEIR__AUDIT_IDLE,
-    [WEIR_WHY_CANCELLED] = WEIR__AUDIT_CANCELLED,
-    [WEIR_WHY_OVERFLOW] = WEIR__AUDIT_OVERFLOW,
-    [WEIR_WHY_PEER_FAILED] = WEIR__AUDIT_FAILED,
-    [WEIR_WHY_HOST_GONE] = WEIR__AUDIT_LOST,
+    [WEIR_STOP_NONE] = -1,
+    [WEIR_STOP_TIMEOUT] = WEIR__AUDIT_TIMED_OUT,
+    [WEIR_STOP_IDLE] = WEIR__AUDIT_IDLE,
+    [WEIR_STOP_CANCELLED] = WEIR__AUDIT_CANCELLED,
+    [WEIR_STOP_OVERFLOW] = WEIR__AUDIT_OVERFLOW,
+    [WEIR_STOP_PEER_FAILED] = WEIR__AUDIT_FAILED,
+    [WEIR_STOP_HOST_GONE] = WEIR__AUDIT_LOST,
 };
 
 const char *weir__audit_outcome_name(enum weir__audit_outcome outcome)
@@ -48,11 +48,11 @@ int weir__audit_outcome_find(const char *name)
     return -1;
 }
 
-enum weir__audit_outcome weir__audit_outcome_of(enum weir_end end, enum weir_why why, int status)
+enum weir__audit_outcome weir__audit_outcome_of(enum weir_exit_kind end, enum weir_stop_reason why, int status)
 {
     int hand = (size_t)why < sizeof by_why / sizeof by_why[0] ? by_why[why] : -1;
 
-    if (end == WEIR_NOT_STARTED && why == WEIR_WHY_NONE)
+    if (end == WEIR_NOT_STARTED && why == WEIR_STOP_NONE)
         return WEIR__AUDIT_NOT_STARTED;
     if (end == WEIR_STATUS_LOST)
         return WEIR__AUDIT_LOST;

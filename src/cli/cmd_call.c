@@ -47,7 +47,7 @@ struct call_cmd {
 
     int has_output_stream;
     struct weir__receiver output;
-    weir_lines *input; /* NULL: none, or at its end */
+    weir_lines_t *input; /* NULL: none, or at its end */
     int input_fd_open, called;
     struct weir__buffer out; /* for standard output */
     size_t written;          /* of it */

@@ -442,7 +442,7 @@ static int work(struct map_cmd *cmd)
         failed = file_report(cmd);
         if (failed != 0)
             status = failed;
-        status = watch_status(&cmd->watch, status, cmd->report.why == WEIR_WHY_CANCELLED);
+        status = watch_status(&cmd->watch, status, cmd->report.why == WEIR_STOP_CANCELLED);
         status = audit_end(&cmd->watch.audit,
                            weir__audit_outcome_of(WEIR_EXITED, cmd->report.why, status), status,
                            cmd->report.reason);
@@ -450,7 +450,7 @@ static int work(struct map_cmd *cmd)
     if (cmd->voice.progress != NULL)
         progress_end(cmd->voice.progress, status, cmd->report.why);
     if (cmd->have_report)
-        status = watch_end(&cmd->watch, status, cmd->report.why == WEIR_WHY_CANCELLED, 0);
+        status = watch_end(&cmd->watch, status, cmd->report.why == WEIR_STOP_CANCELLED, 0);
     return status;
 }
 

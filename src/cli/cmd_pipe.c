@@ -35,9 +35,9 @@ struct pipe_cmd {
     int64_t began_ns;
     int input_fd, output_fd; /* FIFOs, opened here; -1: none */
     struct watch watch;
-    weir_pipe_t *pipe;
+    weir_pipeline_run_t *pipe;
     struct voice voice;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 };
 
 /* --- The pipeline ---------------------------------------------------------- */
@@ -166,10 +166,10 @@ static int check_report(struct pipe_cmd *cmd)
 
 static void cancel(void *job)
 {
-    weir_pipe_cancel(job);
+    weir_pipeline_run_cancel(job);
 }
 
-static void be_done(weir_pipe_t *pipe, const struct weir_pipe_report *report,
+static void be_done(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
                     const struct weir_error *error, void *context)
 {
     struct pipe_cmd *cmd = context;
@@ -254,7 +254,7 @@ static int prepare(struct pipe_cmd *cmd)
     return status == 0 ? begin_progress(cmd) : status;
 }
 
-static int any_signaled(const struct weir_pipe_report *report, int number)
+static int any_signaled(const struct weir_pipeline_report *report, int number)
 {
     for (size_t i = 0; i < report->stage_count; i++)
         if (report->stages[i].result.end == WEIR_SIGNALED
@@ -288,15 +288,15 @@ static int carry_out(struct pipe_cmd *cmd)
     }
     if (!failed) {
         weir_pipeline_get(cmd->pipeline, &cmd->settings); /* its strings, not the old ones */
-        cmd->pipe = weir_pipe_start(watch->weir, cmd->pipeline, be_done, cmd, &error);
+        cmd->pipe = weir_pipeline_start(watch->weir, cmd->pipeline, be_done, cmd, &error);
         failed = cmd->pipe == NULL;
     }
     if (!failed) {
         watch->job = cmd->pipe;
         watch->cancel = cancel;
         watch_job(watch);
-        failed = weir_pipe_take(cmd->pipe, &cmd->report, &error) < 0;
-        weir_pipe_free(cmd->pipe);
+        failed = weir_pipeline_run_take(cmd->pipe, &cmd->report, &error) < 0;
+        weir_pipeline_run_free(cmd->pipe);
     }
     blocking_end(had_nonblock);
     watch_close(watch, failed || any_signaled(&cmd->report, 0));
@@ -324,7 +324,7 @@ static const char *word_for_a_shell(const struct weir_stage_report *stage)
 
 static void explain(struct pipe_cmd *cmd)
 {
-    const struct weir_pipe_report *report = &cmd->report;
+    const struct weir_pipeline_report *report = &cmd->report;
     const struct weir_stage_report *stage =
         report->decided_by >= 0 ? &report->stages[report->decided_by] : NULL;
     const char *word = stage != NULL ? word_for_a_shell(stage) : NULL;
@@ -347,7 +347,7 @@ static int file_report(struct pipe_cmd *cmd)
     const char *path = cmd->settings.report;
     struct weir_error error;
 
-    if (path == NULL || report_file(path, weir_pipe_report_json(&cmd->report), &error) == 0)
+    if (path == NULL || report_file(path, weir_pipeline_report_json(&cmd->report), &error) == 0)
         return 0;
     return voice_say(&cmd->voice, output_status(error.sys_errno, CLI_FAILED), "%s", error.text);
 }
@@ -376,9 +376,9 @@ static int begin_record(struct pipe_cmd *cmd)
 /* Returns status, or CLI_FAILED. */
 static int end_record(struct pipe_cmd *cmd, int status)
 {
-    const struct weir_pipe_report *report = &cmd->report;
+    const struct weir_pipeline_report *report = &cmd->report;
     int decided = report->decided_by;
-    enum weir_end end = decided >= 0 ? report->stages[decided].result.end : WEIR_EXITED;
+    enum weir_exit_kind end = decided >= 0 ? report->stages[decided].result.end : WEIR_EXITED;
 
     return audit_end(&cmd->watch.audit, weir__audit_outcome_of(end, report->why, status), status,
                      report->reason);
@@ -387,7 +387,7 @@ static int end_record(struct pipe_cmd *cmd, int status)
 /* Everything after the command line was understood. */
 static int work(struct pipe_cmd *cmd)
 {
-    const struct weir_pipe_report *report = &cmd->report;
+    const struct weir_pipeline_report *report = &cmd->report;
     int status = begin_json(cmd);
 
     if (status == 0)
@@ -405,13 +405,13 @@ static int work(struct pipe_cmd *cmd)
         status = file_report(cmd);
         if (status == 0)
             status = report->status;
-        status = watch_status(&cmd->watch, status, report->why == WEIR_WHY_CANCELLED);
+        status = watch_status(&cmd->watch, status, report->why == WEIR_STOP_CANCELLED);
         status = end_record(cmd, status);
     }
     if (cmd->voice.progress != NULL)
         progress_end(cmd->voice.progress, status, report->why);
     if (report->stages != NULL && status != CLI_FAILED)
-        status = watch_end(&cmd->watch, status, report->why == WEIR_WHY_CANCELLED,
+        status = watch_end(&cmd->watch, status, report->why == WEIR_STOP_CANCELLED,
                            any_signaled(report, SIGINT));
     return status;
 }
@@ -433,7 +433,7 @@ int cmd_pipe(int argc, char **argv)
     progress_free(cmd.voice.progress);
     weir__close(&cmd.input_fd);
     weir__close(&cmd.output_fd);
-    weir_pipe_report_clear(&cmd.report);
+    weir_pipeline_report_clear(&cmd.report);
     free(cmd.inherited);
     weir_pipeline_free(cmd.pipeline);
     cli_parsed_clear(&cmd.parsed);

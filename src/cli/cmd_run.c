@@ -135,9 +135,9 @@ static int choose_input(struct run_cmd *cmd)
 static void choose_outputs(const struct run_values *values, struct weir_run_options *options)
 {
     /* Untouched where nobody needs to know when the bytes came. */
-    enum weir_output_to live = values->idle_ms == WEIR_FOREVER ? WEIR_OUTPUT_FD : WEIR_OUTPUT_RELAY;
+    enum weir_redirect live = values->idle_ms == WEIR_FOREVER ? WEIR_REDIRECT_FD : WEIR_REDIRECT_RELAY;
 
-    options->out = options->err = values->json ? WEIR_OUTPUT_CAPTURE : live;
+    options->out = options->err = values->json ? WEIR_REDIRECT_CAPTURE : live;
     options->out_fd = STDOUT_FILENO;
     options->err_fd = STDERR_FILENO;
     options->merge_stderr = values->merge_stderr;
@@ -186,9 +186,9 @@ static void explain(const struct weir_result *result)
 {
     char sentence[600];
     const char *program = result->argv[0];
-    int stopped = result->why != WEIR_WHY_NONE && result->why != WEIR_WHY_CANCELLED;
+    int stopped = result->why != WEIR_STOP_NONE && result->why != WEIR_STOP_CANCELLED;
     /* As under a shell: Ctrl-C and a reader that left are no news. */
-    int died = result->end == WEIR_SIGNALED && result->why == WEIR_WHY_NONE
+    int died = result->end == WEIR_SIGNALED && result->why == WEIR_STOP_NONE
                && result->signal != SIGINT && result->signal != SIGPIPE;
 
     weir_result_sentence(result, sentence, sizeof sentence);
@@ -264,7 +264,7 @@ static int conclude(struct run_cmd *cmd)
 {
     const struct weir_result *result = &cmd->result;
     struct watch *watch = &cmd->watch;
-    int cancelled = result->why == WEIR_WHY_CANCELLED;
+    int cancelled = result->why == WEIR_STOP_CANCELLED;
     int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
     int status = watch_status(watch, weir_result_status(result), cancelled), told;
     char sentence[600];

@@ -91,7 +91,7 @@ void progress_settle(struct progress *progress)
     progress->lines = 0;
 }
 
-void progress_end(struct progress *progress, int status, enum weir_why why)
+void progress_end(struct progress *progress, int status, enum weir_stop_reason why)
 {
     if (progress->is_json)
         progress_json_end(progress, status, why);

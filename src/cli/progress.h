@@ -57,7 +57,7 @@ void progress_watch(struct progress *progress, struct watch *watch);
 void progress_settle(struct progress *progress);
 
 /* Prints the last JSON line. */
-void progress_end(struct progress *progress, int status, enum weir_why why);
+void progress_end(struct progress *progress, int status, enum weir_stop_reason why);
 
 /* Accepts NULL. */
 void progress_free(struct progress *progress);
@@ -91,6 +91,6 @@ void progress_add(struct weir__buffer *text, const char *format, ...)
 void progress_json_draw(struct progress *progress);
 void progress_json_event(const struct progress *progress, const struct weir_event *event);
 void progress_json_say(const struct progress *progress, const char *kind, const char *message);
-void progress_json_end(struct progress *progress, int status, enum weir_why why);
+void progress_json_end(struct progress *progress, int status, enum weir_stop_reason why);
 
 #endif

@@ -109,13 +109,13 @@ void progress_json_say(const struct progress *progress, const char *kind, const 
     print(line);
 }
 
-void progress_json_end(struct progress *progress, int status, enum weir_why why)
+void progress_json_end(struct progress *progress, int status, enum weir_stop_reason why)
 {
     json_t *line = begin(progress, "end");
 
     weir__tree_set(&line, "ok", json_boolean(status == 0));
     weir__tree_set(&line, "status", json_integer(status));
-    weir__tree_set(&line, "why", json_string(weir_why_name(why)));
+    weir__tree_set(&line, "why", json_string(weir_stop_reason_name(why)));
     progress->ops->describe_end(progress, &line);
     print(line);
 }

@@ -19,7 +19,7 @@ enum stage_state { WAITING, RUNNING, ENDED };
 struct stage {
     char name[80];
     enum stage_state state;
-    enum weir_end end; /* of one that has ended */
+    enum weir_exit_kind end; /* of one that has ended */
     int number;        /* exit code, signal, or errno, as end says */
     int metered;
     uint64_t bytes, shown_bytes;
@@ -34,7 +34,7 @@ struct pipe_progress {
 
 /* --- What happens ---------------------------------------------------------------- */
 
-static void take_end(struct stage *stage, enum weir_end end, int64_t number)
+static void take_end(struct stage *stage, enum weir_exit_kind end, int64_t number)
 {
     stage->state = ENDED;
     stage->end = end;
@@ -200,7 +200,7 @@ static int draw(struct progress *progress, struct weir__buffer *text, int column
 static const char *state_name(const struct stage *stage)
 {
     if (stage->state == ENDED)
-        return weir_end_name(stage->end);
+        return weir_exit_kind_name(stage->end);
     return stage->state == RUNNING ? "running" : "waiting";
 }
 

@@ -36,7 +36,7 @@ struct socket_remote {
     struct sockaddr_un address;
     int any_server, is_connected;
     int fd;
-    weir_lines *lines;
+    weir_lines_t *lines;
     struct weir__buffer sending;
     size_t sent;
     struct weir__buffer flat; /* what a value was made to fit a line in */
@@ -459,7 +459,7 @@ struct remote *remote_socket_open(const struct remote_socket_options *options,
                                   const struct remote_owner *owner, struct weir_error *error)
 {
     struct socket_remote *mine = calloc(1, sizeof *mine);
-    weir_lines *lines = weir_lines_new(WEIR_MAX_LINE);
+    weir_lines_t *lines = weir_lines_new(WEIR_MAX_LINE);
     int status = 0;
 
     if (mine == NULL || lines == NULL) {

@@ -45,7 +45,7 @@ static int store_text(const struct cli_option *option, const char *value, void *
 static int store_charset(const struct cli_option *option, const char *value, void *place,
                          struct weir_error *error)
 {
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
     struct weir_error why;
 
     if (strcmp(value, "binary") != 0) {

@@ -116,11 +116,11 @@ void weir__call_no_such_method(struct weir__lane *lane)
 
     list_methods(greeting, methods, sizeof methods);
     if (greeting->methods != NULL)
-        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+        weir__map_end(lane->map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it has no function \"%s\"; it has: %s", name,
                       methods);
     else
-        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+        weir__map_end(lane->map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it has no function \"%s\"", name);
 }
 

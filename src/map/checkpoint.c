@@ -34,7 +34,7 @@ static uint64_t number(const json_t *object, const char *key)
 
 static void refuse(struct weir_map *map, const char *why)
 {
-    weir__map_end(map, 6, WEIR_WHY_NONE, "%s: %s", map->options.checkpoint, why);
+    weir__map_end(map, 6, WEIR_STOP_NONE, "%s: %s", map->options.checkpoint, why);
 }
 
 static int same(const json_t *object, const char *key, const char *text)
@@ -191,7 +191,7 @@ static int read_file(struct weir_map *map, struct weir_error *error)
     else if (!same(root, "work", map->checkpoint.work_identity))
         refuse(map, "the command has changed since: remove the checkpoint to begin again");
     else if (number(root, "untrusted_line") > 0)
-        weir__map_end(map, 6, WEIR_WHY_NONE,
+        weir__map_end(map, 6, WEIR_STOP_NONE,
                       "%s: a worker got out of step: the output from the record in line %llu on "
                       "cannot be trusted: remove the checkpoint to begin again",
                       path, (unsigned long long)number(root, "untrusted_line"));
@@ -229,7 +229,7 @@ static int is_long_enough(struct weir_map *map, int fd, uint64_t length, const c
 
     if (fstat(fd, &file) == 0 && (uint64_t)file.st_size >= length)
         return 1;
-    weir__map_end(map, 6, WEIR_WHY_NONE,
+    weir__map_end(map, 6, WEIR_STOP_NONE,
                   "%s is shorter than the checkpoint says: it has been changed, or emptied by "
                   "the shell's \">\": use --output, and remove the checkpoint to begin again",
                   what);
@@ -436,7 +436,7 @@ void weir__checkpoint_save(struct weir_map *map, int finished)
     if (failed == 0)
         checkpoint->settled_saved = settled;
     else
-        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot save the checkpoint %s: %s",
+        weir__map_end(map, 5, WEIR_STOP_NONE, "cannot save the checkpoint %s: %s",
                       map->options.checkpoint, strerror(failed));
 }
 

@@ -179,7 +179,7 @@ static int open_alone(struct weir_map *map, struct weir_error *error)
     letters->is_regular = 1;
     letters->length = (uint64_t)file.st_size; /* behind it, where nothing is resumed */
     if (lock_now(letters->fd) != 0)
-        weir__map_end(map, 6, WEIR_WHY_NONE,
+        weir__map_end(map, 6, WEIR_STOP_NONE,
                       "another weir map is at work on the same dead-letter file, %s: with a "
                       "checkpoint each map needs its own",
                       path);
@@ -208,12 +208,12 @@ static void fail(struct weir_map *map, int failed)
     letters->failed = 1;
     letters->waiting.length = 0;
     if (failed == EWOULDBLOCK)
-        weir__map_end(map, 5, WEIR_WHY_NONE,
+        weir__map_end(map, 5, WEIR_STOP_NONE,
                       "another process has had the lock of %s for %d s: see which with lslocks or "
                       "fuser",
                       map->options.dead_letter, LOCK_MS / 1000);
     else
-        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write %s: %s", map->options.dead_letter,
+        weir__map_end(map, 5, WEIR_STOP_NONE, "cannot write %s: %s", map->options.dead_letter,
                       strerror(failed));
 }
 

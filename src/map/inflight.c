@@ -191,7 +191,7 @@ static void count_fruitless(struct weir__lane *lane, const char *how, int blamel
             tell_of_failing(lane, how, tail, patience_ms);
         return;
     }
-    weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %s%s%s", how,
+    weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %s%s%s", how,
                   tail[0] != '\0' ? "; it said: " : "", tail);
 }
 
@@ -247,7 +247,7 @@ void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *
     map->report.desyncs++;
     if (map->end.untrusted_line == 0 || lane->since_line < map->end.untrusted_line)
         map->end.untrusted_line = lane->since_line;
-    weir__map_end(map, 3, WEIR_WHY_NONE,
+    weir__map_end(map, 3, WEIR_STOP_NONE,
                   "desync: %s: from the record in line %llu on the output cannot be trusted: %s",
                   what, (unsigned long long)lane->since_line, advice);
 }

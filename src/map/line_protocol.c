@@ -84,7 +84,7 @@ static int hear(struct weir__lane *lane, const char *bytes, size_t length, int64
         return 0;
     }
     if (lane->answered == 0 && speaks_rpc(lane, record, bytes, length - 1)) {
-        weir__map_end(map, 4, WEIR_WHY_NONE,
+        weir__map_end(map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it answers with a JSON-RPC error, as a worker with "
                       "functions does: name the function to call with --call NAME");
         return 0;

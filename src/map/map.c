@@ -148,7 +148,7 @@ static void do_cancel(void *data)
     if (map->life.over)
         return;
     if (map->end.status == 0) {
-        weir__map_end(map, 128 + order->signal, WEIR_WHY_CANCELLED, "stopped as asked");
+        weir__map_end(map, 128 + order->signal, WEIR_STOP_CANCELLED, "stopped as asked");
         map->end.drains = 1;
         map->end.drain_moved_ns = weir__clock_ns();
         map->end.grace_ms = map->options.grace_ms;
@@ -163,7 +163,7 @@ static void do_cancel(void *data)
     weir__map_wake(map);
 }
 
-void weir__map_stop(struct weir_map *map, int status, enum weir_why why, int64_t grace_ms)
+void weir__map_stop(struct weir_map *map, int status, enum weir_stop_reason why, int64_t grace_ms)
 {
     if (map->life.over)
         return;

@@ -108,7 +108,7 @@ struct weir_map {
 /* --- map.c ------------------------------------------------------------------- */
 
 /* Stops it: no more input, its workers down the ladder. */
-void weir__map_stop(struct weir_map *map, int status, enum weir_why why, int64_t grace_ms);
+void weir__map_stop(struct weir_map *map, int status, enum weir_stop_reason why, int64_t grace_ms);
 
 /* --- map_scheduler.c --------------------------------------------------------------- */
 

@@ -32,7 +32,7 @@ static int can_call(struct weir__lane *lane)
     }
     stream = json_string_value(json_object_get(method, "stream"));
     if (stream != NULL && strcmp(stream, "out") != 0) {
-        weir__map_end(lane->map, 4, WEIR_WHY_NONE,
+        weir__map_end(lane->map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: its function \"%s\" takes a stream, and a record is "
                       "one value: name another function",
                       name);

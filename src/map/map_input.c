@@ -95,7 +95,7 @@ static int read_some(struct weir_map *map)
         return 0;
     room = weir__records_room(&map->in.records, READ_SIZE, &to);
     if (room == 0) {
-        weir__map_end(map, 5, WEIR_WHY_NONE, "no memory to read the input");
+        weir__map_end(map, 5, WEIR_STOP_NONE, "no memory to read the input");
         return 0;
     }
     do
@@ -104,7 +104,7 @@ static int read_some(struct weir_map *map)
     if (count < 0 && errno == EAGAIN)
         return 0;
     if (count < 0) {
-        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot read the input: %s", strerror(errno));
+        weir__map_end(map, 5, WEIR_STOP_NONE, "cannot read the input: %s", strerror(errno));
         return 0;
     }
     weir__records_came(&map->in.records, (size_t)count);

@@ -48,12 +48,12 @@ static int mismatch(struct weir__lane *lane, struct weir__slice value)
     const char *key = lane->map->options.key;
 
     if (value.bytes == NULL)
-        weir__map_end(lane->map, 3, WEIR_WHY_NONE,
+        weir__map_end(lane->map, 3, WEIR_STOP_NONE,
                       "desync: a reply has nothing at %.100s: with --key each reply must have the "
                       "same value there as its record",
                       key);
     else
-        weir__map_end(lane->map, 3, WEIR_WHY_NONE,
+        weir__map_end(lane->map, 3, WEIR_STOP_NONE,
                       "desync: a reply has %.*s%s at %.100s, and the worker has no record with "
                       "that to answer: with --key each reply must have the same value there as "
                       "its record, once",

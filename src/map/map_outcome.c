@@ -12,7 +12,7 @@
 #include "map/map.h"
 #include "rpc/rpc_parse.h"
 
-void weir__map_end(struct weir_map *map, int status, enum weir_why why, const char *format, ...)
+void weir__map_end(struct weir_map *map, int status, enum weir_stop_reason why, const char *format, ...)
 {
     va_list args;
 
@@ -49,7 +49,7 @@ void weir__map_notice(struct weir_map *map, enum weir__notice which, const char 
 void weir__map_fail(struct weir_map *map, const struct weir_error *error)
 {
     weir__life_fail(&map->life, error);
-    weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error->text);
+    weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error->text);
 }
 
 void weir__map_settle(struct weir_map *map, struct weir__record *record, enum weir__outcome outcome,
@@ -116,7 +116,7 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
                                            .length = strlen(why),
                                        });
     if (map->options.on_error == WEIR_MAP_FAIL)
-        weir__map_end(map, 3, WEIR_WHY_NONE,
+        weir__map_end(map, 3, WEIR_STOP_NONE,
                       "the record in line %llu is dead: %s: %s it with --on-error skip or "
                       "--dead-letter FILE",
                       (unsigned long long)record->line, why, advice_for(reason));

@@ -27,7 +27,7 @@ struct weir__map_end {
     uint64_t drain_settled; /* how much was by then */
     int leaves;       /* what is not written by now never will be */
     int64_t grace_ms; /* else the workers have this long */
-    enum weir_why why;
+    enum weir_stop_reason why;
     uint64_t untrusted_line; /* replies from the record in this line on may be other records';
                                 0: none */
     char reason[600];
@@ -47,7 +47,7 @@ void weir__map_notice(struct weir_map *map, enum weir__notice which, const char 
     __attribute__((format(printf, 3, 4)));
 
 /* Ends the run; the first reason counts. */
-void weir__map_end(struct weir_map *map, int status, enum weir_why why, const char *format, ...)
+void weir__map_end(struct weir_map *map, int status, enum weir_stop_reason why, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Weir itself has failed. */

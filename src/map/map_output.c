@@ -35,7 +35,7 @@ int weir__map_open_as_it_stands(struct weir_map *map, const char *path)
     int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
 
     if (fd < 0 && errno == ENOENT && resumes)
-        weir__map_end(map, 6, WEIR_WHY_NONE,
+        weir__map_end(map, 6, WEIR_STOP_NONE,
                       "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
                       "again",
                       path);
@@ -103,9 +103,9 @@ void weir__map_output_close(struct weir_map *map)
 static void say_failed(struct weir_map *map, int failed)
 {
     if (failed == EPIPE)
-        weir__map_end(map, 141, WEIR_WHY_NONE, "the reader of the output went away");
+        weir__map_end(map, 141, WEIR_STOP_NONE, "the reader of the output went away");
     else
-        weir__map_end(map, 5, WEIR_WHY_NONE, "cannot write the output: %s", strerror(failed));
+        weir__map_end(map, 5, WEIR_STOP_NONE, "cannot write the output: %s", strerror(failed));
     map->out.failed = 1;
     map->out.replies.length = map->out.written = 0;
 }

@@ -172,7 +172,7 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
         weir__tree_append(&workers, worker_json(&report->workers[i]));
     object = json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok",
                        report->status == 0, "status", report->status, "reason",
-                       weir__json_text(report->reason), "why", weir_why_name(report->why),
+                       weir__json_text(report->reason), "why", weir_stop_reason_name(report->why),
                        "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
     weir__tree_set(&object, "in",
                    json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records), "bytes",

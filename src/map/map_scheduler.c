@@ -56,7 +56,7 @@ static struct weir__lane *start_lane(struct weir_map *map, struct weir__lane_sea
     if (lane != NULL)
         weir__timer_start(map->run.tick, FIRST_TICK_MS);
     else if (error.status == WEIR_ERR_SYSTEM) /* its directory, say */
-        weir__map_end(map, 4, WEIR_WHY_NONE, "the worker cannot run: %.500s", error.text);
+        weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %.500s", error.text);
     else
         weir__map_fail(map, &error);
     return lane;
@@ -310,7 +310,7 @@ static void finish(struct weir_map *map)
     weir__checkpoint_save(map, map->end.status == 0 && !map->checkpoint.was_finished);
     if (map->end.status == 0 && map->out.file.fd >= 0
         && weir__outfile_commit(&map->out.file, &error) < 0)
-        weir__map_end(map, 5, WEIR_WHY_NONE, "%s", error.text);
+        weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error.text);
     weir__map_report_fill(map);
     weir__map_close(map);
     weir__life_end(&map->life);
@@ -364,7 +364,7 @@ static void watch_reader(struct weir_map *map, int64_t now_ns)
     if (map->end.status == 0 || map->lanes.first != NULL || map->out.sent != map->run.sent) {
         map->run.sent = map->out.sent;
         map->run.sent_since_ns = now_ns;
-    } else if (map->end.why != WEIR_WHY_NONE
+    } else if (map->end.why != WEIR_STOP_NONE
                && now_ns - map->run.sent_since_ns > map->end.grace_ms * 1000000) {
         map->end.leaves = 1;
     }
@@ -412,7 +412,7 @@ static void time_is_up(void *data)
 {
     struct weir_map *map = data;
 
-    weir__map_end(map, 124, WEIR_WHY_TIMEOUT, "the time is up");
+    weir__map_end(map, 124, WEIR_STOP_TIMEOUT, "the time is up");
     map->end.drains = 0; /* also when it was ending already */
     if (map->run.is_late)
         map->end.leaves = 1;

@@ -14,7 +14,7 @@
 
 /* --- The start ------------------------------------------------------------ */
 
-static int open_timer(struct weir_pipe *pipe, int64_t ms, void (*callback)(void *), void *data,
+static int open_timer(struct weir_pipeline_run *pipe, int64_t ms, void (*callback)(void *), void *data,
                       weir__timer **timer)
 {
     int status;
@@ -30,7 +30,7 @@ static int open_timer(struct weir_pipe *pipe, int64_t ms, void (*callback)(void 
 static int open_stage(struct weir__pipe_stage *stage, const struct weir_stage *view,
                       struct weir__ends *ends)
 {
-    struct weir_pipe *pipe = stage->pipe;
+    struct weir_pipeline_run *pipe = stage->pipe;
     int status = weir__pipe_open_outputs(stage, view, ends);
 
     if (status == 0)
@@ -42,7 +42,7 @@ static int open_stage(struct weir__pipe_stage *stage, const struct weir_stage *v
 }
 
 /* Copies what is needed of the pipeline, which may go before we do. */
-static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
+static int copy_stage(struct weir_pipeline_run *pipe, struct weir__pipe_stage *stage,
                       const struct weir__stage *given)
 {
     const struct weir_stage *view = &given->view;
@@ -69,7 +69,7 @@ static int copy_stage(struct weir_pipe *pipe, struct weir__pipe_stage *stage,
     return weir__result_begin(&stage->report.result, &given->command, &pipe->life.error);
 }
 
-static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
+static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline,
                      struct weir__ends *ends)
 {
     struct weir__stage_start starts[WEIR__STAGES_MAX];
@@ -106,7 +106,7 @@ static int start_job(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
                            pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
 }
 
-static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
+static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline)
 {
     struct weir__ends ends[WEIR__STAGES_MAX];
     int status = weir__plumbing_open(pipeline, ends, &pipe->output, &pipe->life.error);
@@ -136,14 +136,14 @@ static int begin(struct weir_pipe *pipe, const weir_pipeline_t *pipeline)
 }
 
 struct beginning {
-    struct weir_pipe *pipe;
+    struct weir_pipeline_run *pipe;
     const weir_pipeline_t *pipeline;
 };
 
 static int begin_or_close(void *data)
 {
     struct beginning *beginning = data;
-    struct weir_pipe *pipe = beginning->pipe;
+    struct weir_pipeline_run *pipe = beginning->pipe;
     int status = begin(pipe, beginning->pipeline);
 
     if (status < 0)
@@ -157,7 +157,7 @@ static int begin_or_close(void *data)
 
 static void abandon(struct weir__life *life)
 {
-    struct weir_pipe *pipe = (struct weir_pipe *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
 
     if (!pipe->job_over)
         weir__job_abandon(&pipe->life.weir->client, &pipe->job);
@@ -166,7 +166,7 @@ static void abandon(struct weir__life *life)
 
 static void tell_owner(struct weir__life *life)
 {
-    struct weir_pipe *pipe = (struct weir_pipe *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
 
     if (pipe->done != NULL)
         pipe->done(pipe, life->failed == 0 ? &pipe->report : NULL,
@@ -175,7 +175,7 @@ static void tell_owner(struct weir__life *life)
 
 static void destroy(struct weir__life *life)
 {
-    struct weir_pipe *pipe = (struct weir_pipe *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
 
     for (size_t i = 0; i < pipe->count; i++) {
         free(pipe->stages[i].report.name);
@@ -184,17 +184,17 @@ static void destroy(struct weir__life *life)
         free(pipe->stages[i].report.map);
         free(pipe->stages[i].ok_exit);
     }
-    weir_pipe_report_clear(&pipe->report);
+    weir_pipeline_report_clear(&pipe->report);
     free(pipe->stages);
     free(pipe);
 }
 
 static const struct weir__life_ops life_ops = {"the pipeline", abandon, tell_owner, destroy};
 
-weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipe_done done,
+weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipeline_run_done done,
                              void *context, struct weir_error *error)
 {
-    struct weir_pipe *pipe;
+    struct weir_pipeline_run *pipe;
     struct beginning beginning = {.pipeline = pipeline};
     struct weir__file_set files = {0};
     int status = 0;
@@ -246,60 +246,60 @@ weir_pipe_t *weir_pipe_start(weir_t *weir, const weir_pipeline_t *pipeline, weir
 
 /* --- The owner's side ----------------------------------------------------- */
 
-int weir_pipe_take(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
+int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error)
 {
     int status = weir__life_check(&pipe->life, error);
 
     if (status < 0)
         return status;
     *report = pipe->report;
-    pipe->report = (struct weir_pipe_report){0};
+    pipe->report = (struct weir_pipeline_report){0};
     return 0;
 }
 
-int weir_pipe_wait(weir_pipe_t *pipe, struct weir_pipe_report *report, struct weir_error *error)
+int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error)
 {
     int status = weir__life_wait(&pipe->life, error);
 
-    return status < 0 ? status : weir_pipe_take(pipe, report, error);
+    return status < 0 ? status : weir_pipeline_run_take(pipe, report, error);
 }
 
 int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
-                      struct weir_pipe_report *report, struct weir_error *error)
+                      struct weir_pipeline_report *report, struct weir_error *error)
 {
     struct weir_error why;
-    weir_pipe_t *pipe = weir_pipe_start(weir, pipeline, NULL, NULL, &why);
-    int status = pipe != NULL ? weir_pipe_wait(pipe, report, &why) : (int)why.status;
+    weir_pipeline_run_t *pipe = weir_pipeline_start(weir, pipeline, NULL, NULL, &why);
+    int status = pipe != NULL ? weir_pipeline_run_wait(pipe, report, &why) : (int)why.status;
 
     if (status < 0 && error != NULL)
         *error = why;
-    weir_pipe_free(pipe);
+    weir_pipeline_run_free(pipe);
     return status;
 }
 
 static void do_cancel(void *data)
 {
-    struct weir_pipe *pipe = data;
+    struct weir_pipeline_run *pipe = data;
     int64_t grace_ms = pipe->cancelled ? 0 : pipe->settings.grace_ms;
 
     if (pipe->life.over)
         return;
     pipe->hurried = pipe->cancelled = 1;
     if (pipe->living > 0) {
-        weir__pipe_stop(pipe, -1, WEIR_WHY_CANCELLED, grace_ms);
+        weir__pipe_stop(pipe, -1, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
     weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
     weir__pipe_drained(pipe);
 }
 
-void weir_pipe_cancel(weir_pipe_t *pipe)
+void weir_pipeline_run_cancel(weir_pipeline_run_t *pipe)
 {
     weir__context_do(pipe->life.weir, do_cancel, pipe);
 }
 
 struct order {
-    struct weir_pipe *pipe;
+    struct weir_pipeline_run *pipe;
     int signal;
 };
 
@@ -311,19 +311,19 @@ static void do_signal(void *data)
         weir__job_signal(&order->pipe->life.weir->client, &order->pipe->job, order->signal);
 }
 
-void weir_pipe_signal(weir_pipe_t *pipe, int number)
+void weir_pipeline_run_signal(weir_pipeline_run_t *pipe, int number)
 {
     struct order order = {pipe, number};
 
     weir__context_do(pipe->life.weir, do_signal, &order);
 }
 
-int64_t weir_pipe_job(const weir_pipe_t *pipe)
+int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe)
 {
     return pipe->job.id;
 }
 
-void weir_pipe_free(weir_pipe_t *pipe)
+void weir_pipeline_run_free(weir_pipeline_run_t *pipe)
 {
     if (pipe != NULL)
         weir__life_free(&pipe->life);

@@ -22,7 +22,7 @@
 #include "work/stderr_forwarder.h"
 
 struct weir__pipe_stage {
-    struct weir_pipe *pipe;
+    struct weir_pipeline_run *pipe;
     weir_map_t *map;                 /* of a map stage that runs */
     struct weir_stage_report report; /* handed over at the end */
     uint64_t limits[WEIR_LIMIT_COUNT];
@@ -38,10 +38,10 @@ struct weir__pipe_stage {
     weir__timer *deadline, *idle;
     int64_t last_output_ns, ended_ns;
     int exited;
-    enum weir_why stopping;
+    enum weir_stop_reason stopping;
 };
 
-struct weir_pipe {
+struct weir_pipeline_run {
     struct weir__life life;                 /* first */
     struct weir_pipeline_settings settings; /* its strings are not ours: not used */
     struct weir__pipe_stage *stages;
@@ -61,8 +61,8 @@ struct weir_pipe {
                   */
     int64_t started_at_ns, started_ns;
 
-    struct weir_pipe_report report;
-    weir_pipe_done done;
+    struct weir_pipeline_report report;
+    weir_pipeline_run_done done;
     void *context;
 };
 
@@ -71,12 +71,12 @@ struct weir_pipe {
 extern const struct weir__job_ops weir__pipe_job_ops;
 
 /* News of a stage, or with -1 of the whole. */
-void weir__pipe_tell(struct weir_pipe *pipe, int which, enum weir_event_kind kind, int64_t number,
+void weir__pipe_tell(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind, int64_t number,
                      const char *text, size_t length);
 
 /* Sends all of it down the ladder: the stage that is the cause (-1: all are),
  * and the others because of it. */
-void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64_t grace_ms);
+void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why, int64_t grace_ms);
 
 /* Its timers. */
 void weir__pipe_timed_out(void *data);
@@ -86,20 +86,20 @@ void weir__pipe_drained(void *data);
 
 void weir__pipe_stage_ended(struct weir__pipe_stage *stage, int64_t at_ns);
 void weir__pipe_never_began(struct weir__pipe_stage *stage, int64_t now_ns);
-void weir__pipe_after_exit(struct weir_pipe *pipe);
+void weir__pipe_after_exit(struct weir_pipeline_run *pipe);
 void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_errno,
                            const char *detail);
 
 /* Nothing reads or writes for us any more, but something still lives: it is stopped. */
-void weir__pipe_stop_rest(struct weir_pipe *pipe);
-int weir__pipe_is_busy(const struct weir_pipe *pipe);
-void weir__pipe_close(struct weir_pipe *pipe);
+void weir__pipe_stop_rest(struct weir_pipeline_run *pipe);
+int weir__pipe_is_busy(const struct weir_pipeline_run *pipe);
+void weir__pipe_close(struct weir_pipeline_run *pipe);
 
 /* The last thing that a callback does: the owner may free the pipe here. */
-void weir__pipe_finish(struct weir_pipe *pipe);
+void weir__pipe_finish(struct weir_pipeline_run *pipe);
 
 /* Events of the stages' output may be reported from now on. */
-void weir__pipe_begin_events(struct weir_pipe *pipe);
+void weir__pipe_begin_events(struct weir_pipeline_run *pipe);
 void weir__pipe_report_progress(struct weir__pipe_stage *stage);
 
 /* --- pipe_output.c: what stages put out ------------------------------------ */
@@ -110,11 +110,11 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
                             struct weir__ends *ends);
 
 /* Opens what forwards stderr. */
-int weir__pipe_open_forwarder(struct weir_pipe *pipe);
+int weir__pipe_open_forwarder(struct weir_pipeline_run *pipe);
 
 /* --- pipe_map.c: its map stages -------------------------------------------- */
 
-int weir__pipe_start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
+int weir__pipe_start_maps(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline,
                           const struct weir__ends *ends);
 
 #endif

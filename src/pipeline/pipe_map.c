@@ -14,7 +14,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
                       const struct weir_error *error, void *context)
 {
     struct weir__pipe_stage *stage = context;
-    struct weir_pipe *pipe = stage->pipe;
+    struct weir_pipeline_run *pipe = stage->pipe;
     struct weir_result *result = &stage->report.result;
     struct weir__exit how = {.at_ns = weir__clock_ns()};
 
@@ -28,7 +28,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
             if (report->workers[i].result.max_rss_kb > how.max_rss_kb)
                 how.max_rss_kb = report->workers[i].result.max_rss_kb;
         }
-        if (report->status != 0 && report->status != 141 && stage->stopping == WEIR_WHY_NONE)
+        if (report->status != 0 && report->status != 141 && stage->stopping == WEIR_STOP_NONE)
             weir__stderr_forwarder_add_line(&pipe->forwarder, stage->report.name, report->reason,
                                             strlen(report->reason));
         stage->report.map = malloc(sizeof *stage->report.map);
@@ -49,7 +49,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
     weir__pipe_finish(pipe);
 }
 
-static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage *given,
+static int start_map(struct weir_pipeline_run *pipe, size_t i, const struct weir__stage *given,
                      const struct weir__ends *ends)
 {
     struct weir_map_options options = *weir__stage_map(given);
@@ -73,7 +73,7 @@ static int start_map(struct weir_pipe *pipe, size_t i, const struct weir__stage 
     return 0;
 }
 
-int weir__pipe_start_maps(struct weir_pipe *pipe, const weir_pipeline_t *pipeline,
+int weir__pipe_start_maps(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline,
                           const struct weir__ends *ends)
 {
     int status = 0;

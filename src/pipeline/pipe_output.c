@@ -24,7 +24,7 @@ static void output_passed(void *owner, size_t length)
 static void output_ended(void *owner, int failed)
 {
     struct weir__pipe_stage *stage = owner;
-    struct weir_pipe *pipe = stage->pipe;
+    struct weir_pipeline_run *pipe = stage->pipe;
     struct weir_error error;
 
     /* EPIPE is the reader's right: the stage learns it as if it were its own. */
@@ -32,7 +32,7 @@ static void output_ended(void *owner, int failed)
         weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass on the output of %s",
                    stage->report.name);
         weir__life_fail(&pipe->life, &error);
-        weir__pipe_stop(pipe, (int)(stage - pipe->stages), WEIR_WHY_CANCELLED,
+        weir__pipe_stop(pipe, (int)(stage - pipe->stages), WEIR_STOP_CANCELLED,
                         pipe->settings.grace_ms);
     }
     weir__pipe_stop_rest(pipe);
@@ -71,8 +71,8 @@ static void stderr_is_forwarded(void *owner)
 int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
                             struct weir__ends *ends)
 {
-    struct weir_pipe *pipe = stage->pipe;
-    weir_decoder *decoder = NULL;
+    struct weir_pipeline_run *pipe = stage->pipe;
+    weir_decoder_t *decoder = NULL;
     int status = 0, from = ends->relay_from, to = ends->relay_to, errors = ends->errors;
 
     ends->relay_from = ends->relay_to = ends->errors = -1; /* from here on they are taken */
@@ -113,7 +113,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
     return status;
 }
 
-int weir__pipe_open_forwarder(struct weir_pipe *pipe)
+int weir__pipe_open_forwarder(struct weir_pipeline_run *pipe)
 {
     pipe->forwarder.owner = pipe;
     pipe->forwarder.on_empty = stderr_is_forwarded;

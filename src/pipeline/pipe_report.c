@@ -13,7 +13,7 @@
 #include "map/map.h"
 #include "proc/result.h"
 
-void weir_pipe_report_clear(struct weir_pipe_report *report)
+void weir_pipeline_report_clear(struct weir_pipeline_report *report)
 {
     if (report == NULL)
         return;
@@ -24,7 +24,7 @@ void weir_pipe_report_clear(struct weir_pipe_report *report)
         weir_result_clear(&report->stages[i].result);
     }
     free(report->stages);
-    *report = (struct weir_pipe_report){0};
+    *report = (struct weir_pipeline_report){0};
 }
 
 /* A stage's stderr was kept if there are bytes of it, even none. */
@@ -62,7 +62,7 @@ static json_t *stage_json(const struct weir_stage_report *stage)
     return object;
 }
 
-static json_t *stages_json(const struct weir_pipe_report *report)
+static json_t *stages_json(const struct weir_pipeline_report *report)
 {
     json_t *list = json_array();
 
@@ -72,7 +72,7 @@ static json_t *stages_json(const struct weir_pipe_report *report)
 }
 
 /* null on success; a stage of null when it was no stage that failed. */
-static json_t *decided_by_json(const struct weir_pipe_report *report)
+static json_t *decided_by_json(const struct weir_pipeline_report *report)
 {
     const char *name = NULL;
 
@@ -84,7 +84,7 @@ static json_t *decided_by_json(const struct weir_pipe_report *report)
                      text_json(report->reason));
 }
 
-char *weir_pipe_report_json(const struct weir_pipe_report *report)
+char *weir_pipeline_report_json(const struct weir_pipeline_report *report)
 {
     char started_at[WEIR__TIME_SIZE];
 
@@ -92,6 +92,6 @@ char *weir_pipe_report_json(const struct weir_pipe_report *report)
     return weir__json_print(
         json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:f,s:o}", "weir", 1, "kind", "pipe", "ok",
                   report->ok, "status", report->status, "decided_by", decided_by_json(report),
-                  "why", weir_why_name(report->why), "started_at", started_at, "wall_ms",
+                  "why", weir_stop_reason_name(report->why), "started_at", started_at, "wall_ms",
                   (double)(report->wall_ns / 1000) / 1000, "stages", stages_json(report)));
 }

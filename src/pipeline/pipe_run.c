@@ -16,7 +16,7 @@
 
 /* --- The end -------------------------------------------------------------- */
 
-void weir__pipe_close(struct weir_pipe *pipe)
+void weir__pipe_close(struct weir_pipeline_run *pipe)
 {
     weir__timer_close(&pipe->deadline);
     weir__timer_close(&pipe->drain);
@@ -35,7 +35,7 @@ void weir__pipe_close(struct weir_pipe *pipe)
     weir__outfile_discard(&pipe->output);
 }
 
-static void take_errors(struct weir_pipe *pipe, struct weir__pipe_stage *stage)
+static void take_errors(struct weir_pipeline_run *pipe, struct weir__pipe_stage *stage)
 {
     struct weir_output *output = &stage->report.result.err;
     struct weir_error error;
@@ -50,10 +50,10 @@ static void take_errors(struct weir_pipe *pipe, struct weir__pipe_stage *stage)
         weir__life_fail(&pipe->life, &error);
 }
 
-static void judge(struct weir_pipe *pipe)
+static void judge(struct weir_pipeline_run *pipe)
 {
     struct weir__verdict_stage *views = calloc(pipe->count, sizeof *views);
-    struct weir_pipe_report *report = &pipe->report;
+    struct weir_pipeline_report *report = &pipe->report;
     struct weir__verdict verdict;
     struct weir_error error;
 
@@ -84,7 +84,7 @@ static void judge(struct weir_pipe *pipe)
     if (report->ok && pipe->is_cut) {
         report->ok = 0;
         report->status = pipe->cancelled ? 128 + SIGTERM : 124;
-        report->why = pipe->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
+        report->why = pipe->cancelled ? WEIR_STOP_CANCELLED : WEIR_STOP_TIMEOUT;
         snprintf(report->reason, sizeof report->reason, "nobody read its output in time");
     }
     report->started_at_ns = pipe->started_at_ns;
@@ -102,7 +102,7 @@ static void judge(struct weir_pipe *pipe)
     free(views);
 }
 
-int weir__pipe_is_busy(const struct weir_pipe *pipe)
+int weir__pipe_is_busy(const struct weir_pipeline_run *pipe)
 {
     for (size_t i = 0; i < pipe->count; i++)
         if (weir__relay_is_open(&pipe->stages[i].relay)
@@ -112,7 +112,7 @@ int weir__pipe_is_busy(const struct weir_pipe *pipe)
 }
 
 /* The last thing that a callback does: the owner may free the pipe here. */
-void weir__pipe_finish(struct weir_pipe *pipe)
+void weir__pipe_finish(struct weir_pipeline_run *pipe)
 {
     struct weir_error error;
 
@@ -130,7 +130,7 @@ void weir__pipe_finish(struct weir_pipe *pipe)
     weir__life_end(&pipe->life);
 }
 
-void weir__pipe_tell(struct weir_pipe *pipe, int which, enum weir_event_kind kind, int64_t number,
+void weir__pipe_tell(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind, int64_t number,
                      const char *text, size_t length)
 {
     const struct weir__pipe_stage *stage = which >= 0 ? &pipe->stages[which] : NULL;
@@ -148,7 +148,7 @@ void weir__pipe_tell(struct weir_pipe *pipe, int which, enum weir_event_kind kin
                                         });
 }
 
-static void stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms)
+static void stop_maps(struct weir_pipeline_run *pipe, int status, int64_t grace_ms)
 {
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].map != NULL)
@@ -157,24 +157,24 @@ static void stop_maps(struct weir_pipe *pipe, int status, int64_t grace_ms)
 
 /* Sends all of it down the ladder: the stage that is the cause (-1: all are),
  * and the others because of it. */
-void weir__pipe_stop(struct weir_pipe *pipe, int cause, enum weir_why why, int64_t grace_ms)
+void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why, int64_t grace_ms)
 {
     for (size_t i = 0; i < pipe->count; i++)
-        if (pipe->stages[i].stopping == WEIR_WHY_NONE)
-            pipe->stages[i].stopping = cause < 0 || (size_t)cause == i ? why : WEIR_WHY_PEER_FAILED;
+        if (pipe->stages[i].stopping == WEIR_STOP_NONE)
+            pipe->stages[i].stopping = cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
     weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
-    stop_maps(pipe, why == WEIR_WHY_TIMEOUT || why == WEIR_WHY_IDLE ? 124 : 128 + SIGTERM,
+    stop_maps(pipe, why == WEIR_STOP_TIMEOUT || why == WEIR_STOP_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
 }
 
 /* Nothing reads or writes for us any more, but something still lives. */
-void weir__pipe_stop_rest(struct weir_pipe *pipe)
+void weir__pipe_stop_rest(struct weir_pipeline_run *pipe)
 {
     if (pipe->living == 0 && !pipe->job_over && !weir__pipe_is_busy(pipe))
         weir__job_stop(&pipe->life.weir->client, &pipe->job, pipe->settings.grace_ms);
 }
 
-static void drain(struct weir_pipe *pipe)
+static void drain(struct weir_pipeline_run *pipe)
 {
     if (!pipe->draining)
         weir__timer_start(pipe->drain, pipe->settings.drain_ms);
@@ -186,7 +186,7 @@ static void drain(struct weir_pipe *pipe)
  * was stopped. */
 void weir__pipe_drained(void *data)
 {
-    struct weir_pipe *pipe = data;
+    struct weir_pipeline_run *pipe = data;
 
     for (size_t i = 0; i < pipe->count; i++) {
         struct weir__pipe_stage *stage = &pipe->stages[i];
@@ -218,7 +218,7 @@ void weir__pipe_drained(void *data)
 
 void weir__pipe_timed_out(void *data)
 {
-    struct weir_pipe *pipe = data;
+    struct weir_pipeline_run *pipe = data;
 
     weir__life_hold(&pipe->life);
     weir__client_catch_up(&pipe->life.weir->client); /* it may have ended this very moment */
@@ -230,13 +230,13 @@ void weir__pipe_timed_out(void *data)
         return;
     }
     weir__pipe_tell(pipe, -1, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
-    weir__pipe_stop(pipe, -1, WEIR_WHY_TIMEOUT, pipe->settings.grace_ms);
+    weir__pipe_stop(pipe, -1, WEIR_STOP_TIMEOUT, pipe->settings.grace_ms);
 }
 
 void weir__pipe_stage_timed_out(void *data)
 {
     struct weir__pipe_stage *stage = data;
-    struct weir_pipe *pipe = stage->pipe;
+    struct weir_pipeline_run *pipe = stage->pipe;
     int which = (int)(stage - pipe->stages);
 
     weir__life_hold(&pipe->life);
@@ -244,17 +244,17 @@ void weir__pipe_stage_timed_out(void *data)
     if (weir__life_release(&pipe->life) || pipe->life.over || stage->exited)
         return;
     weir__pipe_tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
-    weir__pipe_stop(pipe, which, WEIR_WHY_TIMEOUT, stage->grace_ms);
+    weir__pipe_stop(pipe, which, WEIR_STOP_TIMEOUT, stage->grace_ms);
 }
 
 void weir__pipe_check_idle(void *data)
 {
     struct weir__pipe_stage *stage = data;
-    struct weir_pipe *pipe = stage->pipe;
+    struct weir_pipeline_run *pipe = stage->pipe;
     int64_t quiet_ms = (weir__clock_ns() - stage->last_output_ns) / 1000000;
     int which = (int)(stage - pipe->stages);
 
-    if (stage->exited || pipe->life.over || stage->stopping != WEIR_WHY_NONE
+    if (stage->exited || pipe->life.over || stage->stopping != WEIR_STOP_NONE
         || !weir__relay_is_open(&stage->relay))
         return;
     /* A stage whose reader is slow is not idle: it is held back. */
@@ -264,7 +264,7 @@ void weir__pipe_check_idle(void *data)
         return;
     }
     weir__pipe_tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "idle", strlen("idle"));
-    weir__pipe_stop(pipe, which, WEIR_WHY_IDLE, stage->grace_ms);
+    weir__pipe_stop(pipe, which, WEIR_STOP_IDLE, stage->grace_ms);
 }
 
 /* --- The stages' output ------------------------------------------------------ */
@@ -275,7 +275,7 @@ void weir__pipe_report_progress(struct weir__pipe_stage *stage)
                     0);
 }
 
-void weir__pipe_begin_events(struct weir_pipe *pipe)
+void weir__pipe_begin_events(struct weir_pipeline_run *pipe)
 {
     if (pipe->hears)
         return;
@@ -290,7 +290,7 @@ void weir__pipe_begin_events(struct weir_pipe *pipe)
 
 static void job_started(void *owner, const pid_t *pids, size_t count)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
 
     for (size_t i = 0; i < count && i < pipe->plain_count; i++) {
         pipe->stages[pipe->plain[i]].report.result.pid = pids[i];
@@ -309,7 +309,7 @@ void weir__pipe_stage_ended(struct weir__pipe_stage *stage, int64_t at_ns)
 void weir__pipe_never_began(struct weir__pipe_stage *stage, int64_t now_ns)
 {
     weir__result_not_started(&stage->report.result, WEIR_STEP_NONE, 0, "");
-    stage->report.result.why = WEIR_WHY_PEER_FAILED;
+    stage->report.result.why = WEIR_STOP_PEER_FAILED;
     weir__pipe_stage_ended(stage, now_ns);
 }
 
@@ -317,7 +317,7 @@ void weir__pipe_never_began(struct weir__pipe_stage *stage, int64_t now_ns)
 void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_errno,
                            const char *detail)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
     int64_t now_ns = weir__clock_ns();
     size_t which;
 
@@ -326,7 +326,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     which = pipe->plain[nth];
     for (size_t i = 0; i < pipe->count; i++)
         if (i != which)
-            pipe->stages[i].stopping = WEIR_WHY_PEER_FAILED;
+            pipe->stages[i].stopping = WEIR_STOP_PEER_FAILED;
     weir__result_not_started(&pipe->stages[which].report.result, weir__step_find(step), sys_errno,
                              detail);
     weir__pipe_stage_ended(&pipe->stages[which], now_ns);
@@ -337,7 +337,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     weir__pipe_begin_events(pipe);
 }
 
-void weir__pipe_after_exit(struct weir_pipe *pipe)
+void weir__pipe_after_exit(struct weir_pipeline_run *pipe)
 {
     if (pipe->living > 0)
         return;
@@ -347,7 +347,7 @@ void weir__pipe_after_exit(struct weir_pipe *pipe)
 
 static void job_exited(void *owner, size_t nth, const struct weir__exit *how)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
     size_t which = nth < pipe->plain_count ? pipe->plain[nth] : pipe->count;
     struct weir__pipe_stage *stage = which < pipe->count ? &pipe->stages[which] : NULL;
 
@@ -365,27 +365,27 @@ static void job_exited(void *owner, size_t nth, const struct weir__exit *how)
 
 static void job_sent(void *owner, int signal)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
 
     for (size_t i = 0; i < pipe->count; i++)
         if (!pipe->stages[i].exited && pipe->stages[i].map == NULL
-            && pipe->stages[i].stopping != WEIR_WHY_NONE)
+            && pipe->stages[i].stopping != WEIR_STOP_NONE)
             weir__result_sent(&pipe->stages[i].report.result, signal);
     weir__pipe_tell(pipe, -1, WEIR_EVENT_SIGNAL_SENT, signal, NULL, 0);
 }
 
 static void job_unsent(void *owner, int signal)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
 
     for (size_t i = 0; i < pipe->count; i++)
         if (!pipe->stages[i].exited && pipe->stages[i].map == NULL
-            && pipe->stages[i].stopping != WEIR_WHY_NONE)
+            && pipe->stages[i].stopping != WEIR_STOP_NONE)
             weir__result_unsent(&pipe->stages[i].report.result, signal);
 }
 
 /* A survivor is told with its stage; one that is no stage, with the first. */
-static void place_survivors(struct weir_pipe *pipe)
+static void place_survivors(struct weir_pipeline_run *pipe)
 {
     for (size_t n = 0; n < pipe->job.survivor_count; n++) {
         const struct weir_survivor *one = &pipe->job.survivors[n];
@@ -400,7 +400,7 @@ static void place_survivors(struct weir_pipe *pipe)
 
 static void job_paused(void *owner, size_t nth, int signal)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
 
     if (nth < pipe->plain_count)
         weir__pipe_tell(pipe, (int)pipe->plain[nth], WEIR_EVENT_PAUSED, signal, NULL, 0);
@@ -409,7 +409,7 @@ static void job_paused(void *owner, size_t nth, int signal)
 /* The job is over, and these stages' ends were never told. */
 static void lose_rest(void *owner)
 {
-    struct weir_pipe *pipe = owner;
+    struct weir_pipeline_run *pipe = owner;
 
     place_survivors(pipe);
     for (size_t i = 0; i < pipe->count; i++) {

@@ -250,7 +250,7 @@ static const char *stage_fault(const struct weir_stage *stage)
 
 static int check_charset(const char *charset, struct weir_error *error)
 {
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
 
     if (charset == NULL)
         return 0;

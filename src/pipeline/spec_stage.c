@@ -179,7 +179,7 @@ static void read_encoding(const struct weir__spot *spot, void *into)
     struct draft *draft = into;
     const char *charset = NULL;
     struct weir_error why;
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
 
     if (!weir__spec_string(spot, "a character set's name, or \"raw\"", &charset)
         || strcmp(charset, "raw") == 0)

@@ -29,11 +29,11 @@ static int is_ok_code(const struct weir__verdict_stage *stage)
 static enum weight weigh(const struct weir__verdict_stage *stage)
 {
     if (stage->result->end == WEIR_NOT_STARTED)
-        return stage->result->why == WEIR_WHY_PEER_FAILED ? FOR_ANOTHER : NEVER_BEGAN;
+        return stage->result->why == WEIR_STOP_PEER_FAILED ? FOR_ANOTHER : NEVER_BEGAN;
     switch (stage->result->why) {
-    case WEIR_WHY_PEER_FAILED:
+    case WEIR_STOP_PEER_FAILED:
         return FOR_ANOTHER;
-    case WEIR_WHY_NONE:
+    case WEIR_STOP_NONE:
         return stage->result->end == WEIR_EXITED && is_ok_code(stage) ? WELL : BY_ITSELF;
     default:
         return BY_WEIR;
@@ -115,7 +115,7 @@ static int status_of(const struct weir_result *result)
 
     if (status != 0)
         return status;
-    if (result->why == WEIR_WHY_NONE)
+    if (result->why == WEIR_STOP_NONE)
         return 1;
     return result->stopped_with_count > 0 ? SHELL_SIGNAL + result->stopped_with[0] : WEIR_FAILED;
 }
@@ -126,7 +126,7 @@ void weir__verdict(struct weir__verdict_stage *stages, size_t count, enum weir_p
     enum weight heaviest = WELL;
     int reader_well = 0;
 
-    *verdict = (struct weir__verdict){.ok = 1, .decided_by = -1, .why = WEIR_WHY_NONE};
+    *verdict = (struct weir__verdict){.ok = 1, .decided_by = -1, .why = WEIR_STOP_NONE};
     for (size_t i = count; i-- > 0;) {
         struct weir__verdict_stage *reader = i + 1 < count ? &stages[i + 1] : NULL;
         enum weight weight;

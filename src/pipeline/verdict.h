@@ -23,7 +23,7 @@ struct weir__verdict {
     int status;        /* 0 when ok, never 0 otherwise */
     int decided_by;    /* -1 when ok */
     char reason[600];  /* "" when ok */
-    enum weir_why why; /* the deciding stage's; NONE when ok */
+    enum weir_stop_reason why; /* the deciding stage's; NONE when ok */
 };
 
 /* Judges a pipeline of one or more stages; pure.

@@ -51,7 +51,7 @@ struct weir__connection {
     struct weir__connection *next, **link;
     int fd;
     weir__watch *watch;
-    weir_lines *lines;
+    weir_lines_t *lines;
     struct weir__batch *batch; /* whose elements are being read; they are in lines */
     struct weir__slice rest;   /* of it */
     struct weir__buffer sending;

@@ -214,7 +214,7 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
 
 static int went_well(const struct weir_result *result)
 {
-    return result->end == WEIR_EXITED && result->code == 0 && result->why == WEIR_WHY_NONE;
+    return result->end == WEIR_EXITED && result->code == 0 && result->why == WEIR_STOP_NONE;
 }
 
 /* Says how a run ended that did not end well. */

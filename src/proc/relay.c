@@ -39,7 +39,7 @@ static void finish(struct weir__relay *relay, int failed)
     relay->on_end(relay->owner, failed);
 }
 
-static int keep(void *data, const char *bytes, size_t length)
+static int keep(const char *bytes, size_t length, void *data)
 {
     return weir__buffer_add(data, bytes, length, NULL);
 }
@@ -162,7 +162,7 @@ static void move(void *data, int bits)
 }
 
 int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int to, int to_is_ours,
-                      weir_decoder *decoder, struct weir_error *error)
+                      weir_decoder_t *decoder, struct weir_error *error)
 {
     struct stat reader, writer;
     int status;

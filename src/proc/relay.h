@@ -19,7 +19,7 @@ struct weir__relay {
     int from, to;
     int to_is_shared;                  /* others write there too: never made non-blocking */
     weir__watch *can_read, *can_write; /* can_write NULL: a file, always ready */
-    weir_decoder *decoder;             /* NULL: bytes pass as they are */
+    weir_decoder_t *decoder;             /* NULL: bytes pass as they are */
     struct weir__buffer waiting;
     size_t written; /* of what waits */
     int can_splice, ended;
@@ -37,7 +37,7 @@ struct weir__relay {
  * too), else borrows it and shares its description; takes decoder.  Callbacks and
  * owner are set before.  Errors: SYSTEM, NOMEM; what it takes is released then. */
 int weir__relay_start(struct weir__relay *relay, weir__loop *loop, int from, int to, int to_is_ours,
-                      weir_decoder *decoder, struct weir_error *error);
+                      weir_decoder_t *decoder, struct weir_error *error);
 
 int weir__relay_is_open(const struct weir__relay *relay);
 

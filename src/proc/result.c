@@ -29,7 +29,7 @@ static const char *name_of(const char *const *names, size_t count, unsigned numb
 
 #define NAME_OF(names, number) name_of(names, sizeof names / sizeof names[0], (unsigned)(number))
 
-const char *weir_end_name(enum weir_end end)
+const char *weir_exit_kind_name(enum weir_exit_kind end)
 {
     static const char *const names[] = {
         [WEIR_EXITED] = "exited",
@@ -41,13 +41,13 @@ const char *weir_end_name(enum weir_end end)
     return NAME_OF(names, end);
 }
 
-const char *weir_why_name(enum weir_why why)
+const char *weir_stop_reason_name(enum weir_stop_reason why)
 {
     static const char *const names[] = {
-        [WEIR_WHY_NONE] = "none",           [WEIR_WHY_TIMEOUT] = "timeout",
-        [WEIR_WHY_IDLE] = "idle",           [WEIR_WHY_CANCELLED] = "cancelled",
-        [WEIR_WHY_OVERFLOW] = "overflow",   [WEIR_WHY_PEER_FAILED] = "peer_failed",
-        [WEIR_WHY_HOST_GONE] = "host_gone",
+        [WEIR_STOP_NONE] = "none",           [WEIR_STOP_TIMEOUT] = "timeout",
+        [WEIR_STOP_IDLE] = "idle",           [WEIR_STOP_CANCELLED] = "cancelled",
+        [WEIR_STOP_OVERFLOW] = "overflow",   [WEIR_STOP_PEER_FAILED] = "peer_failed",
+        [WEIR_STOP_HOST_GONE] = "host_gone",
     };
 
     return NAME_OF(names, why);
@@ -260,9 +260,9 @@ int weir_result_status(const struct weir_result *result)
 {
     if (result->end == WEIR_NOT_STARTED)
         return status_of_not_started(result);
-    if (result->why == WEIR_WHY_TIMEOUT || result->why == WEIR_WHY_IDLE)
+    if (result->why == WEIR_STOP_TIMEOUT || result->why == WEIR_STOP_IDLE)
         return TIMED_OUT;
-    if (result->why == WEIR_WHY_OVERFLOW)
+    if (result->why == WEIR_STOP_OVERFLOW)
         return FAILED;
     switch (result->end) {
     case WEIR_EXITED:
@@ -338,13 +338,13 @@ static void say_limits(const struct weir_result *result, char *sentence, size_t 
 static void say(const struct weir_result *result, char *sentence, size_t size)
 {
     static const char *const causes[] = {
-        [WEIR_WHY_NONE] = "",
-        [WEIR_WHY_TIMEOUT] = "timed out, then ",
-        [WEIR_WHY_IDLE] = "put out nothing for too long, then ",
-        [WEIR_WHY_CANCELLED] = "stopped as asked, then ",
-        [WEIR_WHY_OVERFLOW] = "put out more than allowed, then ",
-        [WEIR_WHY_PEER_FAILED] = "stopped because another stage failed, then ",
-        [WEIR_WHY_HOST_GONE] = "",
+        [WEIR_STOP_NONE] = "",
+        [WEIR_STOP_TIMEOUT] = "timed out, then ",
+        [WEIR_STOP_IDLE] = "put out nothing for too long, then ",
+        [WEIR_STOP_CANCELLED] = "stopped as asked, then ",
+        [WEIR_STOP_OVERFLOW] = "put out more than allowed, then ",
+        [WEIR_STOP_PEER_FAILED] = "stopped because another stage failed, then ",
+        [WEIR_STOP_HOST_GONE] = "",
     };
     const char *cause = NAME_OF(causes, result->why);
 

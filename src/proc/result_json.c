@@ -257,8 +257,8 @@ static void add_end(json_t **object, const struct weir_result *result)
     int not_started = result->end == WEIR_NOT_STARTED;
 
     weir__tree_set(object, "pid", result->pid > 0 ? json_integer(result->pid) : json_null());
-    weir__tree_set(object, "end", json_string(weir_end_name(result->end)));
-    weir__tree_set(object, "why", json_string(weir_why_name(result->why)));
+    weir__tree_set(object, "end", json_string(weir_exit_kind_name(result->end)));
+    weir__tree_set(object, "why", json_string(weir_stop_reason_name(result->why)));
     weir__tree_set(object, "code",
                    result->end == WEIR_EXITED ? json_integer(result->code) : json_null());
     weir__tree_set(object, "signal",

@@ -61,9 +61,9 @@ static int open_feed(struct weir_run *run, int *child_end)
                             run->options.input_bytes, run->options.input_length, &run->life.error);
 }
 
-static int output_end(enum weir_output_to mode, int ours, int given)
+static int output_end(enum weir_redirect mode, int ours, int given)
 {
-    return mode == WEIR_OUTPUT_FD ? given : mode == WEIR_OUTPUT_NONE ? -1 : ours;
+    return mode == WEIR_REDIRECT_FD ? given : mode == WEIR_REDIRECT_NONE ? -1 : ours;
 }
 
 /* Everything that may touch the loop. */
@@ -171,7 +171,7 @@ static char *copy_or_null(const char *text, int *status)
 
 static int check_options(const struct weir_run_options *options, struct weir_error *error)
 {
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
 
     if (options->grace_ms < 0 || options->drain_ms < 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "grace and drain cannot be negative");
@@ -207,7 +207,7 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
     run->life.weir = weir;
     run->life.ops = &life_ops;
     run->options = options;
-    if (options.out == WEIR_OUTPUT_RELAY && options.err == WEIR_OUTPUT_RELAY
+    if (options.out == WEIR_REDIRECT_RELAY && options.err == WEIR_REDIRECT_RELAY
         && weir__fd_is_same(options.out_fd, options.err_fd))
         run->options.merge_stderr = 1; /* two relays would not keep the order of what they move */
     memcpy(run->limits, command.limits, sizeof run->limits);
@@ -283,7 +283,7 @@ static void do_cancel(void *data)
     if (run->life.over)
         return;
     if (!run->exited) {
-        weir__run_stop(run, WEIR_WHY_CANCELLED, grace_ms);
+        weir__run_stop(run, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
     weir__job_stop(&run->life.weir->client, &run->job, grace_ms);

@@ -85,9 +85,9 @@ static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number
                                        });
 }
 
-void weir__run_stop(struct weir_run *run, enum weir_why why, int64_t grace_ms)
+void weir__run_stop(struct weir_run *run, enum weir_stop_reason why, int64_t grace_ms)
 {
-    if (run->stopping == WEIR_WHY_NONE)
+    if (run->stopping == WEIR_STOP_NONE)
         run->stopping = why;
     weir__feed_close(&run->feed);
     weir__job_stop(&run->life.weir->client, &run->job, grace_ms);
@@ -130,7 +130,7 @@ void weir__run_drained(void *data)
                 weir__timer_start(run->drain, patience_ms); /* our reader is */
                 continue;
             }
-            run->result.why = run->cancelled ? WEIR_WHY_CANCELLED : WEIR_WHY_TIMEOUT;
+            run->result.why = run->cancelled ? WEIR_STOP_CANCELLED : WEIR_STOP_TIMEOUT;
             close_output(output); /* it stands still, and what it has not read is lost */
             continue;
         }
@@ -158,7 +158,7 @@ static void time_is_up(void *data)
     if (run->job_over)
         return;
     tell(run, WEIR_EVENT_TIMEOUT, 0, "timeout");
-    weir__run_stop(run, WEIR_WHY_TIMEOUT, run->options.grace_ms);
+    weir__run_stop(run, WEIR_STOP_TIMEOUT, run->options.grace_ms);
 }
 
 static void check_idle(void *data)
@@ -166,14 +166,14 @@ static void check_idle(void *data)
     struct weir_run *run = data;
     int64_t quiet_ms = (weir__clock_ns() - run->last_output_ns) / 1000000;
 
-    if (run->exited || run->job_over || run->stopping != WEIR_WHY_NONE)
+    if (run->exited || run->job_over || run->stopping != WEIR_STOP_NONE)
         return;
     if (quiet_ms < run->options.idle_ms) {
         weir__timer_start(run->idle, run->options.idle_ms - quiet_ms);
         return;
     }
     tell(run, WEIR_EVENT_TIMEOUT, 0, "idle");
-    weir__run_stop(run, WEIR_WHY_IDLE, run->options.grace_ms);
+    weir__run_stop(run, WEIR_STOP_IDLE, run->options.grace_ms);
 }
 
 /* --- Output --------------------------------------------------------------- */
@@ -188,10 +188,10 @@ static void output_came(void *owner, const char *bytes, size_t length)
     if (run->idle != NULL)
         run->last_output_ns = weir__clock_ns();
     if (run->options.overflow == WEIR_OVERFLOW_STOP
-        && output->capture.total > run->options.max_output && run->stopping == WEIR_WHY_NONE)
-        weir__run_stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
-    if (output->capture.spool_errno != 0 && run->stopping == WEIR_WHY_NONE)
-        weir__run_stop(run, WEIR_WHY_OVERFLOW, run->options.grace_ms);
+        && output->capture.total > run->options.max_output && run->stopping == WEIR_STOP_NONE)
+        weir__run_stop(run, WEIR_STOP_OVERFLOW, run->options.grace_ms);
+    if (output->capture.spool_errno != 0 && run->stopping == WEIR_STOP_NONE)
+        weir__run_stop(run, WEIR_STOP_OVERFLOW, run->options.grace_ms);
 }
 
 static void output_passed(void *owner, size_t length)
@@ -268,7 +268,7 @@ static void job_sent(void *owner, int signal)
     struct weir_run *run = owner;
 
     /* What the owner sends through weir_run_signal() stops nobody by itself. */
-    if (run->stopping != WEIR_WHY_NONE || run->exited)
+    if (run->stopping != WEIR_STOP_NONE || run->exited)
         weir__result_sent(&run->result, signal);
     tell(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
 }
@@ -277,7 +277,7 @@ static void job_unsent(void *owner, int signal)
 {
     struct weir_run *run = owner;
 
-    if (run->stopping != WEIR_WHY_NONE || run->exited)
+    if (run->stopping != WEIR_STOP_NONE || run->exited)
         weir__result_unsent(&run->result, signal);
 }
 
@@ -333,20 +333,20 @@ const struct weir__job_ops weir__run_job_ops = {
 
 /* --- The beginning ----------------------------------------------------------- */
 
-int weir__run_open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
+int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mode, int relay_to,
                           int *child_end)
 {
     struct weir__run_output *output = &run->outputs[which];
     int pipe_ends[2], from;
 
-    if (mode != WEIR_OUTPUT_CAPTURE && mode != WEIR_OUTPUT_RELAY)
+    if (mode != WEIR_REDIRECT_CAPTURE && mode != WEIR_REDIRECT_RELAY)
         return 0;
     if (weir__pipe(pipe_ends, &run->life.error) < 0)
         return WEIR_ERR_SYSTEM;
     from = pipe_ends[FD_READ_END];
     *child_end = pipe_ends[FD_WRITE_END];
     weir__fd_set_nonblocking(from);
-    if (mode == WEIR_OUTPUT_RELAY) {
+    if (mode == WEIR_REDIRECT_RELAY) {
         output->relay.owner = output;
         output->relay.on_bytes = output_passed;
         output->relay.on_end = relay_ended;

@@ -44,7 +44,7 @@ struct weir_run {
 
     int job_over, exited, draining, cancelled;
     int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for */
-    enum weir_why stopping; /* why a stop was asked for; the result's only once it took effect */
+    enum weir_stop_reason stopping; /* why a stop was asked for; the result's only once it took effect */
     struct weir_result result;
 
     weir_run_done done;
@@ -57,14 +57,14 @@ extern const struct weir__job_ops weir__run_job_ops;
 /* Opens its timers; and a pipe for an output that is kept or passed on, the child's end
  * of which is *child_end.  Errors: SYSTEM, NOMEM, in the run's life. */
 int weir__run_open_timers(struct weir_run *run);
-int weir__run_open_output(struct weir_run *run, int which, enum weir_output_to mode, int relay_to,
+int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mode, int relay_to,
                           int *child_end);
 
 /* What is left has had its time: its pipes are closed, and it is stopped. */
 void weir__run_drained(void *data);
 
 /* Sends its job down the ladder; the first reason counts. */
-void weir__run_stop(struct weir_run *run, enum weir_why why, int64_t grace_ms);
+void weir__run_stop(struct weir_run *run, enum weir_stop_reason why, int64_t grace_ms);
 
 /* Closes all that is still open; nobody is told. */
 void weir__run_close(struct weir_run *run);

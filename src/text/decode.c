@@ -66,23 +66,23 @@ static void skip(struct span *span, size_t count)
     span->length -= count;
 }
 
-static void name_charset(weir_decoder *decoder, const char *name)
+static void name_charset(weir_decoder_t *decoder, const char *name)
 {
     snprintf(decoder->counts.charset, sizeof decoder->counts.charset, "%s", name);
 }
 
 /* --- Output --------------------------------------------------------------- */
 
-static int flush(weir_decoder *decoder)
+static int flush(weir_decoder_t *decoder)
 {
     size_t length = decoder->out_length;
 
     decoder->out_length = 0;
-    return length == 0 ? 0 : decoder->sink(decoder->context, decoder->out, length);
+    return length == 0 ? 0 : decoder->sink(decoder->out, length, decoder->context);
 }
 
 /* Adds valid text to the output. */
-static int put(weir_decoder *decoder, const char *utf8, size_t length)
+static int put(weir_decoder_t *decoder, const char *utf8, size_t length)
 {
     int status;
 
@@ -92,10 +92,10 @@ static int put(weir_decoder *decoder, const char *utf8, size_t length)
         return 0;
     }
     status = flush(decoder);
-    return status != 0 ? status : decoder->sink(decoder->context, utf8, length);
+    return status != 0 ? status : decoder->sink(utf8, length, decoder->context);
 }
 
-static int refuse(weir_decoder *decoder, unsigned char byte, bool is_cut)
+static int refuse(weir_decoder_t *decoder, unsigned char byte, bool is_cut)
 {
     unsigned long long at = decoder->position;
     int status = flush(decoder);
@@ -114,7 +114,7 @@ static int refuse(weir_decoder *decoder, unsigned char byte, bool is_cut)
 }
 
 /* Marks count bytes at decoder->position that make no character. */
-static int mark(weir_decoder *decoder, const char *bytes, size_t count, bool is_cut)
+static int mark(weir_decoder_t *decoder, const char *bytes, size_t count, bool is_cut)
 {
     int status = 0;
 
@@ -143,7 +143,7 @@ static int mark(weir_decoder *decoder, const char *bytes, size_t count, bool is_
 
 /* --- UTF-8 ---------------------------------------------------------------- */
 
-static int pass(weir_decoder *decoder, const char *utf8, size_t length)
+static int pass(weir_decoder_t *decoder, const char *utf8, size_t length)
 {
     decoder->position += length;
     return length == 0 ? 0 : put(decoder, utf8, length);
@@ -151,7 +151,7 @@ static int pass(weir_decoder *decoder, const char *utf8, size_t length)
 
 /* Goes on with the character that held begins, byte by byte.  When it does not
  * go on as begun, all of held is one maximal subpart, and the byte begins anew. */
-static int go_on_with_held(weir_decoder *decoder, struct span *input)
+static int go_on_with_held(weir_decoder_t *decoder, struct span *input)
 {
     int status = 0;
 
@@ -175,7 +175,7 @@ static int go_on_with_held(weir_decoder *decoder, struct span *input)
     return status;
 }
 
-static int decode_utf8(weir_decoder *decoder, struct span input, bool is_last)
+static int decode_utf8(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     int status = go_on_with_held(decoder, &input);
 
@@ -203,7 +203,7 @@ static int decode_utf8(weir_decoder *decoder, struct span input, bool is_last)
 
 /* iconv keeps back a character that a combining one may follow (BIG5-HKSCS,
  * CP1258, EUC-JISX0213...): has it written.  Resets the shift state, too. */
-static int flush_iconv(weir_decoder *decoder)
+static int flush_iconv(weir_decoder_t *decoder)
 {
     int status = OUT_SIZE - decoder->out_length < SHORT_RUN ? flush(decoder) : 0;
     char *out = decoder->out + decoder->out_length;
@@ -216,7 +216,7 @@ static int flush_iconv(weir_decoder *decoder)
 
 /* Marks what iconv stopped at.  Of an unknown sequence that is one unit: what
  * follows may be a character again. */
-static int mark_unit(weir_decoder *decoder, struct span *input, bool is_cut)
+static int mark_unit(weir_decoder_t *decoder, struct span *input, bool is_cut)
 {
     size_t count = decoder->charset.unit;
     int status = 0;
@@ -240,7 +240,7 @@ static int mark_unit(weir_decoder *decoder, struct span *input, bool is_cut)
 
 /* Decodes all of input but the beginning of a character at its end, which it
  * leaves in input. */
-static int convert(weir_decoder *decoder, struct span *input, bool is_last)
+static int convert(weir_decoder_t *decoder, struct span *input, bool is_last)
 {
     int status = 0;
 
@@ -269,7 +269,7 @@ static int convert(weir_decoder *decoder, struct span *input, bool is_last)
 }
 
 /* Decodes held together with bytes of input until held is used up, or input is. */
-static int join_held(weir_decoder *decoder, struct span *input)
+static int join_held(weir_decoder_t *decoder, struct span *input)
 {
     while (decoder->held_length > 0 && input->length > 0) {
         size_t before = decoder->held_length, used;
@@ -296,7 +296,7 @@ static int join_held(weir_decoder *decoder, struct span *input)
     return 0;
 }
 
-static int decode_iconv(weir_decoder *decoder, struct span input, bool is_last)
+static int decode_iconv(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     struct span held;
     int status = join_held(decoder, &input);
@@ -323,7 +323,7 @@ static int decode_iconv(weir_decoder *decoder, struct span input, bool is_last)
 
 /* --- Which charset? ------------------------------------------------------- */
 
-static int decode(weir_decoder *decoder, struct span input, bool is_last)
+static int decode(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     if (decoder->charset.iconv == (iconv_t)-1)
         return decode_utf8(decoder, input, is_last);
@@ -331,7 +331,7 @@ static int decode(weir_decoder *decoder, struct span input, bool is_last)
 }
 
 /* The text is in this charset and in no other. */
-static int decide(weir_decoder *decoder, const char *name)
+static int decide(weir_decoder_t *decoder, const char *name)
 {
     if (strcmp(decoder->charset.name, name) != 0) {
         struct weir__charset charset;
@@ -348,7 +348,7 @@ static int decide(weir_decoder *decoder, const char *name)
 }
 
 /* Decodes what was gathered while guessing. */
-static int decode_guess(weir_decoder *decoder, const char *name, bool is_last)
+static int decode_guess(weir_decoder_t *decoder, const char *name, bool is_last)
 {
     int status = decide(decoder, name);
 
@@ -361,7 +361,7 @@ static int decode_guess(weir_decoder *decoder, const char *name, bool is_last)
     return status;
 }
 
-static int guess_at_end(weir_decoder *decoder)
+static int guess_at_end(weir_decoder_t *decoder)
 {
     size_t valid = decoder->guess_valid;
     bool has_wide = weir__utf8_ascii(decoder->guess.bytes, valid) < valid;
@@ -370,7 +370,7 @@ static int guess_at_end(weir_decoder *decoder)
     return decode_guess(decoder, is_utf8 ? "utf-8" : decoder->charset.name, true);
 }
 
-static int guess(weir_decoder *decoder, struct span input, bool is_last)
+static int guess(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     struct weir__buffer *gathered = &decoder->guess;
     struct weir__utf8_scan scan;
@@ -397,10 +397,10 @@ static int guess(weir_decoder *decoder, struct span input, bool is_last)
     return is_last ? guess_at_end(decoder) : 0;
 }
 
-static int advance(weir_decoder *decoder, struct span input, bool is_last);
+static int advance(weir_decoder_t *decoder, struct span input, bool is_last);
 
 /* Looks for a byte-order mark in held, which gets its bytes from input. */
-static int sniff(weir_decoder *decoder, struct span input, bool is_last)
+static int sniff(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     const struct weir__bom *bom;
     struct span held = {decoder->held, 0};
@@ -443,7 +443,7 @@ static int sniff(weir_decoder *decoder, struct span input, bool is_last)
     return advance(decoder, input, is_last);
 }
 
-static int advance(weir_decoder *decoder, struct span input, bool is_last)
+static int advance(weir_decoder_t *decoder, struct span input, bool is_last)
 {
     switch (decoder->stage) {
     case SNIFFING:
@@ -461,7 +461,7 @@ static int advance(weir_decoder *decoder, struct span input, bool is_last)
 
 /* --- The decoder ---------------------------------------------------------- */
 
-static int run(weir_decoder *decoder, struct span input, bool is_last, weir_text_sink sink,
+static int run(weir_decoder_t *decoder, struct span input, bool is_last, weir_text_sink sink,
                void *context, struct weir_error *error)
 {
     int status;
@@ -477,7 +477,7 @@ static int run(weir_decoder *decoder, struct span input, bool is_last, weir_text
     return status;
 }
 
-int weir_decoder_feed(weir_decoder *decoder, const void *bytes, size_t length, weir_text_sink sink,
+int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length, weir_text_sink sink,
                       void *context, struct weir_error *error)
 {
     if (decoder->stage != OVER)
@@ -485,13 +485,13 @@ int weir_decoder_feed(weir_decoder *decoder, const void *bytes, size_t length, w
     return run(decoder, (struct span){bytes, length}, false, sink, context, error);
 }
 
-int weir_decoder_finish(weir_decoder *decoder, weir_text_sink sink, void *context,
+int weir_decoder_finish(weir_decoder_t *decoder, weir_text_sink sink, void *context,
                         struct weir_error *error)
 {
     return run(decoder, (struct span){"", 0}, true, sink, context, error);
 }
 
-const struct weir_decode_counts *weir_decoder_counts(const weir_decoder *decoder)
+const struct weir_decode_counts *weir_decoder_counts(const weir_decoder_t *decoder)
 {
     return &decoder->counts;
 }
@@ -513,7 +513,7 @@ static int open_for_auto(struct weir__charset *charset, const char *fallback,
     return 0;
 }
 
-static int set_up(weir_decoder *decoder, const char *charset, const char *fallback,
+static int set_up(weir_decoder_t *decoder, const char *charset, const char *fallback,
                   struct weir_error *error)
 {
     int status;
@@ -539,10 +539,10 @@ static int set_up(weir_decoder *decoder, const char *charset, const char *fallba
     return 0;
 }
 
-weir_decoder *weir_decoder_new(const char *charset, enum weir_on_error on_error,
+weir_decoder_t *weir_decoder_new(const char *charset, enum weir_on_error on_error,
                                const char *fallback, struct weir_error *error)
 {
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
 
     if (on_error != WEIR_REPLACE && on_error != WEIR_BACKSLASHREPLACE && on_error != WEIR_STRICT) {
         weir__fail(error, WEIR_ERR_INVALID, 0,
@@ -564,7 +564,7 @@ weir_decoder *weir_decoder_new(const char *charset, enum weir_on_error on_error,
     return decoder;
 }
 
-void weir_decoder_free(weir_decoder *decoder)
+void weir_decoder_free(weir_decoder_t *decoder)
 {
     if (decoder == NULL)
         return;

@@ -25,16 +25,16 @@ struct weir_lines {
     bool begun;      /* the byte-order mark is dealt with */
 };
 
-weir_lines *weir_lines_new(size_t max_line)
+weir_lines_t *weir_lines_new(size_t max_line)
 {
-    weir_lines *lines = calloc(1, sizeof *lines);
+    weir_lines_t *lines = calloc(1, sizeof *lines);
 
     if (lines != NULL)
         lines->max_line = max_line;
     return lines;
 }
 
-void weir_lines_free(weir_lines *lines)
+void weir_lines_free(weir_lines_t *lines)
 {
     if (lines == NULL)
         return;
@@ -42,13 +42,13 @@ void weir_lines_free(weir_lines *lines)
     free(lines);
 }
 
-size_t weir__lines_held(const weir_lines *lines)
+size_t weir__lines_held(const weir_lines_t *lines)
 {
     return lines->capacity;
 }
 
 /* Moves the unread bytes to the front. */
-static void settle(weir_lines *lines)
+static void settle(weir_lines_t *lines)
 {
     size_t unread = lines->end - lines->start;
 
@@ -59,7 +59,7 @@ static void settle(weir_lines *lines)
     lines->end = unread;
 }
 
-void weir__lines_trim(weir_lines *lines, size_t keep)
+void weir__lines_trim(weir_lines_t *lines, size_t keep)
 {
     size_t unread = lines->end - lines->start;
     char *bytes;
@@ -79,7 +79,7 @@ void weir__lines_trim(weir_lines *lines, size_t keep)
 /* Makes room for extra bytes at the end.  A byte is moved only when at least as
  * many were taken out since, or when the capacity grows in proportion: the work stays in
  * proportion to the input however it is cut and taken. */
-static int make_room(weir_lines *lines, size_t extra, struct weir_error *error)
+static int make_room(weir_lines_t *lines, size_t extra, struct weir_error *error)
 {
     size_t unread = lines->end - lines->start;
     size_t capacity;
@@ -105,7 +105,7 @@ static int make_room(weir_lines *lines, size_t extra, struct weir_error *error)
     return 0;
 }
 
-int weir_lines_feed(weir_lines *lines, const void *bytes, size_t length, struct weir_error *error)
+int weir_lines_feed(weir_lines_t *lines, const void *bytes, size_t length, struct weir_error *error)
 {
     int status;
 
@@ -120,7 +120,7 @@ int weir_lines_feed(weir_lines *lines, const void *bytes, size_t length, struct 
 }
 
 /* Skips a byte-order mark.  Returns false while it may still be arriving. */
-static bool begin(weir_lines *lines)
+static bool begin(weir_lines_t *lines)
 {
     size_t unread = lines->end - lines->start;
 
@@ -136,7 +136,7 @@ static bool begin(weir_lines *lines)
     return true;
 }
 
-static int too_long(const weir_lines *lines, struct weir_error *error)
+static int too_long(const weir_lines_t *lines, struct weir_error *error)
 {
     return weir__fail(error, WEIR_ERR_TOO_LONG, 0,
                       "line %llu is longer than %zu bytes: raise the limit, or end lines with LF",
@@ -144,7 +144,7 @@ static int too_long(const weir_lines *lines, struct weir_error *error)
 }
 
 /* Takes out length bytes and what ends them. */
-static int take(weir_lines *lines, size_t length, size_t ending, struct weir_line *line)
+static int take(weir_lines_t *lines, size_t length, size_t ending, struct weir_line *line)
 {
     line->bytes = lines->bytes + lines->start;
     line->length = length;
@@ -157,7 +157,7 @@ static int take(weir_lines *lines, size_t length, size_t ending, struct weir_lin
     return 1;
 }
 
-int weir_lines_next(weir_lines *lines, struct weir_line *line, struct weir_error *error)
+int weir_lines_next(weir_lines_t *lines, struct weir_line *line, struct weir_error *error)
 {
     const char *newline = NULL;
     size_t length;
@@ -178,7 +178,7 @@ int weir_lines_next(weir_lines *lines, struct weir_line *line, struct weir_error
     return take(lines, length - has_cr, 1 + (size_t)has_cr, line);
 }
 
-int weir_lines_rest(weir_lines *lines, struct weir_line *line, struct weir_error *error)
+int weir_lines_rest(weir_lines_t *lines, struct weir_line *line, struct weir_error *error)
 {
     begin(lines);
     lines->begun = true;

@@ -14,14 +14,14 @@ struct gathering {
     struct weir_error *error;
 };
 
-static int gather(void *context, const char *utf8, size_t length)
+static int gather(const char *utf8, size_t length, void *context)
 {
     struct gathering *gathering = context;
 
     return weir__buffer_add(&gathering->utf8, utf8, length, gathering->error);
 }
 
-static int decode_all(weir_decoder *decoder, const void *bytes, size_t length,
+static int decode_all(weir_decoder_t *decoder, const void *bytes, size_t length,
                       struct gathering *gathering)
 {
     /* Most text is as long in UTF-8; the byte more is for the NUL. */
@@ -40,7 +40,7 @@ int weir_decode(const void *bytes, size_t length, const char *charset, enum weir
                 const char *fallback, struct weir_text *text, struct weir_error *error)
 {
     struct gathering gathering = {.error = error};
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
     struct weir_error failure;
     int status;
 

@@ -50,7 +50,7 @@ struct weir__stderr_source {
     int is_quiet;                             /* kept, not forwarded */
     void (*on_line)(void *owner, const struct weir_line *line); /* NULL: nobody wants lines */
     void *owner;
-    weir_lines *lines;
+    weir_lines_t *lines;
     struct weir__stderr_source *next;
 };
 

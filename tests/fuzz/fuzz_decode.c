@@ -25,7 +25,7 @@ struct outcome {
     int status;
 };
 
-static int gather(void *context, const char *utf8, size_t length)
+static int gather(const char *utf8, size_t length, void *context)
 {
     HOLDS(length > 0 && weir__utf8_valid(utf8, length)); /* whole characters only */
     return weir__buffer_add(context, utf8, length, NULL);
@@ -36,7 +36,7 @@ static int gather(void *context, const char *utf8, size_t length)
 static bool decode(const uint8_t *bytes, size_t length, const char *charset,
                    enum weir_on_error on_error, size_t most, struct outcome *outcome)
 {
-    weir_decoder *decoder = weir_decoder_new(charset, on_error, "gbk", NULL);
+    weir_decoder_t *decoder = weir_decoder_new(charset, on_error, "gbk", NULL);
     size_t turn = 0;
 
     *outcome = (struct outcome){0};

@@ -39,7 +39,7 @@ static void note(struct weir__buffer *notes, const struct weir_line *line, const
 static int split(const uint8_t *bytes, size_t length, size_t max_line, size_t most, int lazy,
                  struct weir__buffer *notes)
 {
-    weir_lines *lines = weir_lines_new(max_line);
+    weir_lines_t *lines = weir_lines_new(max_line);
     struct weir_line line;
     size_t at = 0, turn = 0;
     int status = 0;

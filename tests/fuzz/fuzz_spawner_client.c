@@ -22,11 +22,11 @@ static void forget(const struct pretend *pretend)
         weir__message_clear(&message);
 }
 
-static weir_pipe_t *start_pipe(weir_t *weir)
+static weir_pipeline_run_t *start_pipe(weir_t *weir)
 {
     weir_pipeline_t *pipeline = weir_pipeline_new();
     struct weir_pipeline_settings settings;
-    weir_pipe_t *pipe;
+    weir_pipeline_run_t *pipe;
 
     for (int i = 0; i < 3; i++) {
         struct weir_command command;
@@ -43,7 +43,7 @@ static weir_pipe_t *start_pipe(weir_t *weir)
     weir_pipeline_get(pipeline, &settings);
     settings.input_fd = settings.output_fd = settings.stderr_fd = -1;
     HOLDS(weir_pipeline_set(pipeline, &settings, NULL) == 0);
-    pipe = weir_pipe_start(weir, pipeline, NULL, NULL, NULL);
+    pipe = weir_pipeline_start(weir, pipeline, NULL, NULL, NULL);
     weir_pipeline_free(pipeline);
     HOLDS(pipe != NULL);
     return pipe;
@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct weir_run_options options;
     struct pretend pretend = {0};
     weir_run_t *run;
-    weir_pipe_t *pipe;
+    weir_pipeline_run_t *pipe;
 
     pretend_open(&pretend);
     weir__watch_set(pretend.watch, 0);
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         weir_dispatch(pretend.weir, NULL);
     }
     weir_run_free(run);
-    weir_pipe_free(pipe);
+    weir_pipeline_run_free(pipe);
     pretend_close(&pretend);
     return 0;
 }

@@ -28,7 +28,7 @@ static struct weir_result make_result(uint8_t how, const uint8_t *bytes, size_t 
         .end = how & 1 ? WEIR_SIGNALED : WEIR_EXITED,
         .code = how & 2 ? 1 : 0,
         .signal = how & 1 ? 9 : 0,
-        .why = how & 4 ? WEIR_WHY_TIMEOUT : WEIR_WHY_NONE,
+        .why = how & 4 ? WEIR_STOP_TIMEOUT : WEIR_STOP_NONE,
     };
 
     result.argv = calloc(2, sizeof(char *));

@@ -46,14 +46,14 @@ static void write_number(uint64_t number, size_t size)
         putchar((int)(number & 0xff));
 }
 
-static int gather(void *context, const char *utf8, size_t length)
+static int gather(const char *utf8, size_t length, void *context)
 {
     return weir__buffer_add(context, utf8, length, NULL);
 }
 
 /* Feeds the bytes cut at the split points, from copies of their exact size: a
  * sanitizer then sees any look past the end of a piece. */
-static int feed(weir_decoder *decoder, const char *bytes, size_t length, const uint32_t *splits,
+static int feed(weir_decoder_t *decoder, const char *bytes, size_t length, const uint32_t *splits,
                 size_t split_count, struct weir__buffer *utf8)
 {
     size_t at = 0;
@@ -84,7 +84,7 @@ static void answer_case(size_t name_length)
     size_t split_count, length;
     char *bytes;
     struct weir__buffer utf8 = {0};
-    weir_decoder *decoder;
+    weir_decoder_t *decoder;
     int status;
 
     read_bytes(charset, name_length);

@@ -47,9 +47,9 @@ void add_command(weir_pipeline_t *pipeline, const char *const *argv)
     add_stage(pipeline, &stage);
 }
 
-struct weir_pipe_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline)
+struct weir_pipeline_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline)
 {
-    struct weir_pipe_report report = {0};
+    struct weir_pipeline_report report = {0};
     struct weir_error error = {0};
     int status = weir_pipeline_run(weir, pipeline, &report, &error);
 
@@ -62,10 +62,10 @@ struct weir_pipe_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline)
     return report;
 }
 
-struct weir_pipe_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size)
+struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size)
 {
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     int fd = weir__fd_of_bytes_portable("", 0, NULL);
     ssize_t length;
 
@@ -79,7 +79,7 @@ struct weir_pipe_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *
     return report;
 }
 
-const struct weir_result *result_of(const struct weir_pipe_report *report, size_t stage)
+const struct weir_result *result_of(const struct weir_pipeline_report *report, size_t stage)
 {
     CU_ASSERT_FATAL(stage < report->stage_count);
     return &report->stages[stage].result;

@@ -18,12 +18,12 @@ void add_stage(weir_pipeline_t *pipeline, const struct weir_stage *stage);
 void add_command(weir_pipeline_t *pipeline, const char *const *argv);
 
 /* Runs it and frees it; a failure of weir itself fails the test. */
-struct weir_pipe_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline);
+struct weir_pipeline_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline);
 
 /* The same with the last stage's output in text, NUL-terminated. */
-struct weir_pipe_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size);
+struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size);
 
 /* The result of one stage, or ends the test. */
-const struct weir_result *result_of(const struct weir_pipe_report *report, size_t stage);
+const struct weir_result *result_of(const struct weir_pipeline_report *report, size_t stage);
 
 #endif

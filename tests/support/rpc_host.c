@@ -145,7 +145,7 @@ static void take_step(const json_t *step)
 }
 
 /* Returns 0 at the end of the steps. */
-static int read_steps(weir_lines *lines)
+static int read_steps(weir_lines_t *lines)
 {
     struct weir_line line;
     char bytes[65536];
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
     struct weir_pool_options options;
     struct weir_command command;
     struct weir_error error;
-    weir_lines *lines = weir_lines_new(WEIR_MAX_LINE);
+    weir_lines_t *lines = weir_lines_new(WEIR_MAX_LINE);
     weir_t *weir = weir_open(NULL, &error);
     int more = 1;
 

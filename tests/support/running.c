@@ -61,10 +61,10 @@ int exited_with(const struct weir_result *result, int code)
 {
     char sentence[300];
 
-    if (result->end == WEIR_EXITED && result->why == WEIR_WHY_NONE && result->code == code)
+    if (result->end == WEIR_EXITED && result->why == WEIR_STOP_NONE && result->code == code)
         return 1;
     weir_result_sentence(result, sentence, sizeof sentence);
-    printf("# %s (why: %s)\n", sentence, weir_why_name(result->why));
+    printf("# %s (why: %s)\n", sentence, weir_stop_reason_name(result->why));
     return 0;
 }
 

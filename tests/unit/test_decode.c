@@ -250,7 +250,7 @@ static void output_larger_than_any_buffer_comes_out_whole(void)
     free(bytes);
 }
 
-static int gather(void *context, const char *utf8, size_t length)
+static int gather(const char *utf8, size_t length, void *context)
 {
     return weir__buffer_add(context, utf8, length, NULL);
 }
@@ -266,7 +266,7 @@ static void a_character_may_be_split_between_any_two_pieces(void)
 
         weir_decode(text, length, charsets[c], WEIR_REPLACE, NULL, &whole, NULL);
         for (size_t cut = 0; cut <= length; cut++) {
-            weir_decoder *decoder = weir_decoder_new(charsets[c], WEIR_REPLACE, NULL, NULL);
+            weir_decoder_t *decoder = weir_decoder_new(charsets[c], WEIR_REPLACE, NULL, NULL);
             struct weir__buffer utf8 = {0};
 
             weir_decoder_feed(decoder, text, cut, gather, &utf8, NULL);
@@ -284,7 +284,7 @@ static void a_character_may_be_split_between_any_two_pieces(void)
     }
 }
 
-static int expect_the_same_pointer(void *context, const char *utf8, size_t length)
+static int expect_the_same_pointer(const char *utf8, size_t length, void *context)
 {
     CU_ASSERT_PTR_EQUAL(utf8, context);
     CU_ASSERT_EQUAL(length, 100);
@@ -293,7 +293,7 @@ static int expect_the_same_pointer(void *context, const char *utf8, size_t lengt
 
 static void valid_text_is_passed_on_without_a_copy(void)
 {
-    weir_decoder *decoder = weir_decoder_new("utf-8", WEIR_STRICT, NULL, NULL);
+    weir_decoder_t *decoder = weir_decoder_new("utf-8", WEIR_STRICT, NULL, NULL);
     char text[100];
 
     memset(text, 'a', sizeof text);
@@ -301,7 +301,7 @@ static void valid_text_is_passed_on_without_a_copy(void)
     weir_decoder_free(decoder);
 }
 
-static int fail_with_minus_77(void *context, const char *utf8, size_t length)
+static int fail_with_minus_77(const char *utf8, size_t length, void *context)
 {
     (void)context, (void)utf8, (void)length;
     return -77;
@@ -309,7 +309,7 @@ static int fail_with_minus_77(void *context, const char *utf8, size_t length)
 
 static void what_the_sink_answers_ends_the_decoding(void)
 {
-    weir_decoder *decoder = weir_decoder_new("utf-8", WEIR_REPLACE, NULL, NULL);
+    weir_decoder_t *decoder = weir_decoder_new("utf-8", WEIR_REPLACE, NULL, NULL);
     struct weir_error error;
 
     CU_ASSERT_EQUAL(weir_decoder_feed(decoder, "a", 1, fail_with_minus_77, NULL, NULL), -77);
@@ -320,7 +320,7 @@ static void what_the_sink_answers_ends_the_decoding(void)
 
 static void strict_gives_what_precedes_the_error(void)
 {
-    weir_decoder *decoder = weir_decoder_new("gbk", WEIR_STRICT, NULL, NULL);
+    weir_decoder_t *decoder = weir_decoder_new("gbk", WEIR_STRICT, NULL, NULL);
     struct weir__buffer utf8 = {0};
 
     CU_ASSERT_EQUAL(weir_decoder_feed(decoder, "ab\xFFxx", 5, gather, &utf8, NULL),

@@ -27,7 +27,7 @@ static int be_host_to_kill(void)
     weir_t *weir = weir_open(NULL, NULL);
 
     CHECK(weir != NULL);
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = told;
     options.grace_ms = 300;
     options.drain_ms = 1000000;
@@ -115,7 +115,7 @@ static void a_forked_copy_of_the_host_does_not_keep_its_children_alive(void)
         setenv("WEIR_JOB", own_marker, 1);
         close(alive[FD_WRITE_END]);
         weir = weir_open(NULL, NULL);
-        options.out = WEIR_OUTPUT_FD;
+        options.out = WEIR_REDIRECT_FD;
         options.out_fd = ends[FD_WRITE_END];
         weir_run_start(weir, &command, &options, NULL, NULL, NULL);
         if (fork() == 0) {
@@ -175,7 +175,7 @@ static void when_the_spawner_is_killed_jobs_are_lost_and_the_next_run_works(void
 
     CU_ASSERT_FATAL(spawner > 0);
     CU_ASSERT_EQUAL_FATAL(weir__pipe(pipe_ends, NULL), 0);
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = pipe_ends[FD_WRITE_END];
     options.drain_ms = 1000000;
     command.argv = ARGV("sh", "-c", "trap '' TERM; echo $$; sleep 1000");
@@ -194,7 +194,7 @@ static void when_the_spawner_is_killed_jobs_are_lost_and_the_next_run_works(void
     for (int i = 0; i < 3; i++)
         await_calls(weir, &ends[i].calls, 1);
     CU_ASSERT_EQUAL(ends[0].result.end, WEIR_STATUS_LOST);
-    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_STOP_NONE);
     CU_ASSERT_EQUAL(ends[0].result.code, 0);
     CU_ASSERT_EQUAL(ends[0].result.signal, 0);
     CU_ASSERT_EQUAL(weir_result_status(&ends[0].result), 125);
@@ -272,7 +272,7 @@ static void try_again(weir_run_t *started, const struct weir_result *result,
     struct weir_run_options options = run_options();
 
     (void)error;
-    options.out = options.err = WEIR_OUTPUT_NONE;
+    options.out = options.err = WEIR_REDIRECT_NONE;
     if (result != NULL && result->end == WEIR_EXITED) {
         again->exited++;
     } else if (result != NULL && result->end == WEIR_STATUS_LOST) {
@@ -294,7 +294,7 @@ static void a_lost_run_may_be_started_again_where_it_is_told(void)
     struct weir_run_options options = run_options();
     struct again again = {.weir = weir};
 
-    options.out = options.err = WEIR_OUTPUT_NONE;
+    options.out = options.err = WEIR_REDIRECT_NONE;
     for (int i = 0; i < 3; i++)
         weir_run_start(weir, &command, &options, try_again, &again, NULL);
     kill_spawner();

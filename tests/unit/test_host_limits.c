@@ -61,7 +61,7 @@ static int run_echo(weir_t *weir, const char *last)
              && strncmp(result.out.text, "whole", 5) == 0)
         outcome = 1;
     else
-        printf("# %s, code %d, %s\n", weir_end_name(result.end), result.code, result.err.text);
+        printf("# %s, code %d, %s\n", weir_exit_kind_name(result.end), result.code, result.err.text);
     weir_result_clear(&result);
     return outcome;
 }
@@ -95,7 +95,7 @@ static int try_pipeline(weir_t *weir)
 {
     weir_pipeline_t *pipeline = weir_pipeline_new();
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report = {0};
+    struct weir_pipeline_report report = {0};
     struct weir_error error = {0};
     int status, outcome = -1;
 
@@ -116,7 +116,7 @@ static int try_pipeline(weir_t *weir)
         outcome = 0;
     if (outcome < 0)
         printf("# %d: %s\n", report.status, report.reason);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     return outcome;
 }
 

@@ -13,7 +13,7 @@ static int line_is(const struct weir_line *line, const char *bytes, size_t lengt
     return line->length == length && memcmp(line->bytes, bytes, length) == 0;
 }
 
-static int next_is(weir_lines *lines, const char *text)
+static int next_is(weir_lines_t *lines, const char *text)
 {
     struct weir_line line;
 
@@ -21,7 +21,7 @@ static int next_is(weir_lines *lines, const char *text)
            && line_is(&line, text, strlen(text));
 }
 
-static int rest_is(weir_lines *lines, const char *text)
+static int rest_is(weir_lines_t *lines, const char *text)
 {
     struct weir_line line;
 
@@ -29,16 +29,16 @@ static int rest_is(weir_lines *lines, const char *text)
            && line_is(&line, text, strlen(text));
 }
 
-static int is_done(weir_lines *lines)
+static int is_done(weir_lines_t *lines)
 {
     struct weir_line line;
 
     return weir_lines_next(lines, &line, NULL) == 0 && weir_lines_rest(lines, &line, NULL) == 0;
 }
 
-static weir_lines *lines_of(size_t max_line, const char *text)
+static weir_lines_t *lines_of(size_t max_line, const char *text)
 {
-    weir_lines *lines = weir_lines_new(max_line);
+    weir_lines_t *lines = weir_lines_new(max_line);
 
     CU_ASSERT_FATAL(lines != NULL);
     CU_ASSERT_EQUAL(weir_lines_feed(lines, text, strlen(text), NULL), 0);
@@ -47,7 +47,7 @@ static weir_lines *lines_of(size_t max_line, const char *text)
 
 static void a_line_may_arrive_in_pieces(void)
 {
-    weir_lines *lines = lines_of(64, "he");
+    weir_lines_t *lines = lines_of(64, "he");
     struct weir_line line;
 
     CU_ASSERT_EQUAL(weir_lines_next(lines, &line, NULL), 0);
@@ -61,7 +61,7 @@ static void a_line_may_arrive_in_pieces(void)
 
 static void a_last_line_without_newline_counts_and_is_flagged(void)
 {
-    weir_lines *lines = lines_of(64, "a\nb");
+    weir_lines_t *lines = lines_of(64, "a\nb");
 
     CU_ASSERT(next_is(lines, "a"));
     CU_ASSERT(rest_is(lines, "b"));
@@ -75,7 +75,7 @@ static void a_last_line_without_newline_counts_and_is_flagged(void)
 
 static void a_cr_is_taken_off_before_lf_and_nowhere_else(void)
 {
-    weir_lines *lines = lines_of(64, "a\r\n\r\nb\rc\n\r\r\nd\r");
+    weir_lines_t *lines = lines_of(64, "a\r\n\r\nb\rc\n\r\r\nd\r");
 
     CU_ASSERT(next_is(lines, "a"));
     CU_ASSERT(next_is(lines, ""));
@@ -87,7 +87,7 @@ static void a_cr_is_taken_off_before_lf_and_nowhere_else(void)
 
 static void a_cr_lf_may_be_split_in_two(void)
 {
-    weir_lines *lines = lines_of(1, "a\r");
+    weir_lines_t *lines = lines_of(1, "a\r");
     struct weir_line line;
 
     CU_ASSERT_EQUAL(weir_lines_next(lines, &line, NULL), 0);
@@ -98,7 +98,7 @@ static void a_cr_lf_may_be_split_in_two(void)
 
 static void a_byte_order_mark_is_skipped_at_the_start_only(void)
 {
-    weir_lines *lines = weir_lines_new(64);
+    weir_lines_t *lines = weir_lines_new(64);
     struct weir_line line;
 
     for (const char *byte = "\xEF\xBB\xBF"; *byte != '\0'; byte++) {
@@ -115,7 +115,7 @@ static void a_byte_order_mark_is_skipped_at_the_start_only(void)
 
 static void half_a_byte_order_mark_is_a_line(void)
 {
-    weir_lines *lines = lines_of(64, "\xEF\xBB");
+    weir_lines_t *lines = lines_of(64, "\xEF\xBB");
 
     CU_ASSERT(rest_is(lines, "\xEF\xBB"));
     weir_lines_free(lines);
@@ -131,7 +131,7 @@ static void half_a_byte_order_mark_is_a_line(void)
 
 static void a_nul_byte_stays_in_the_line(void)
 {
-    weir_lines *lines = weir_lines_new(64);
+    weir_lines_t *lines = weir_lines_new(64);
     struct weir_line line;
 
     CU_ASSERT_EQUAL(weir_lines_feed(lines, "a\0b\n", 4, NULL), 0);
@@ -142,7 +142,7 @@ static void a_nul_byte_stays_in_the_line(void)
 
 static void a_line_knows_its_number_and_offset(void)
 {
-    weir_lines *lines = lines_of(64, "one\r\n\nthree\nfour");
+    weir_lines_t *lines = lines_of(64, "one\r\n\nthree\nfour");
     static const uint64_t offsets[] = {0, 5, 6, 12};
     struct weir_line line;
 
@@ -158,7 +158,7 @@ static void a_line_knows_its_number_and_offset(void)
 
 static void a_line_over_the_limit_is_refused_by_number_and_never_split(void)
 {
-    weir_lines *lines = lines_of(4, "1234\r\n1\n12345\n6\n");
+    weir_lines_t *lines = lines_of(4, "1234\r\n1\n12345\n6\n");
     struct weir_line line;
     struct weir_error error;
 
@@ -174,7 +174,7 @@ static void a_line_over_the_limit_is_refused_by_number_and_never_split(void)
 
 static void an_endless_line_is_refused_before_its_end(void)
 {
-    weir_lines *lines = lines_of(4, "1234");
+    weir_lines_t *lines = lines_of(4, "1234");
     struct weir_line line;
 
     CU_ASSERT_EQUAL(weir_lines_next(lines, &line, NULL), 0);
@@ -191,7 +191,7 @@ static void any_cut_of_the_stream_gives_the_same_lines(void)
     const size_t length = sizeof text - 1;
 
     for (size_t cut = 0; cut <= length; cut++) {
-        weir_lines *lines = weir_lines_new(64);
+        weir_lines_t *lines = weir_lines_new(64);
         struct weir_line line;
 
         CU_ASSERT_EQUAL(weir_lines_feed(lines, text, cut, NULL), 0);
@@ -220,7 +220,7 @@ enum { MANY = 1 << 20, LONG = 48 << 20 };
 static void a_big_piece_of_small_lines_taken_slowly_is_linear(void)
 {
     clock_t start = clock();
-    weir_lines *lines = weir_lines_new(64);
+    weir_lines_t *lines = weir_lines_new(64);
     char *piece = malloc(2 * MANY);
     struct weir_line line;
 
@@ -239,7 +239,7 @@ static void a_big_piece_of_small_lines_taken_slowly_is_linear(void)
 static void a_long_line_in_small_pieces_is_linear(void)
 {
     clock_t start = clock();
-    weir_lines *lines = weir_lines_new(WEIR_MAX_LINE);
+    weir_lines_t *lines = weir_lines_new(WEIR_MAX_LINE);
     static const char piece[64] = {'x'};
     struct weir_line line;
 

@@ -105,7 +105,7 @@ static void cancelled_once_it_waits_for_the_replies_under_way(void)
     open_gate();
     mapped = finish_map(&running);
     CU_ASSERT(ended_with(&mapped, 143));
-    CU_ASSERT_EQUAL(mapped.report.why, WEIR_WHY_CANCELLED);
+    CU_ASSERT_EQUAL(mapped.report.why, WEIR_STOP_CANCELLED);
     CU_ASSERT(mapped.report.answered >= 101 && mapped.report.answered <= 120);
     CU_ASSERT(mapped.report.unsettled <= 1);
     CU_ASSERT(out_is_replies(&mapped, 0, (long)mapped.report.answered));
@@ -173,7 +173,7 @@ static void the_deadline_holds(void)
         add(&input, "{\"n\":0}\n{\"n\":1,\"do\":\"%s\"}\n", actions[i]);
         mapped = map_buffer(weir, &options, &input);
         CU_ASSERT(ended_with(&mapped, 124));
-        CU_ASSERT_EQUAL(mapped.report.why, WEIR_WHY_TIMEOUT);
+        CU_ASSERT_EQUAL(mapped.report.why, WEIR_STOP_TIMEOUT);
         CU_ASSERT_EQUAL(mapped.report.dead, 0);
         CU_ASSERT(out_is_replies(&mapped, 0, 1));
         CU_ASSERT(mapped.report.wall_ns >= INT64_C(500000000));

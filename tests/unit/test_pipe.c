@@ -16,7 +16,7 @@ static void a_missing_second_stage_is_named_and_leaves_no_first(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     add_command(pipeline, ARGV("sleep", "1000"));
     add_command(pipeline, ARGV("weir-no-such-program"));
@@ -30,11 +30,11 @@ static void a_missing_second_stage_is_named_and_leaves_no_first(void)
     CU_ASSERT_EQUAL(result_of(&report, 1)->step, WEIR_STEP_EXEC);
     CU_ASSERT_EQUAL(result_of(&report, 1)->sys_errno, ENOENT);
     CU_ASSERT(result_of(&report, 0)->end == WEIR_SIGNALED);
-    CU_ASSERT_EQUAL(result_of(&report, 0)->why, WEIR_WHY_PEER_FAILED);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->why, WEIR_STOP_PEER_FAILED);
     CU_ASSERT_EQUAL(count_marked(test_marker()), 1); /* the spawner itself */
     CU_ASSERT_EQUAL(result_of(&report, 2)->end, WEIR_NOT_STARTED);
     CU_ASSERT_EQUAL(result_of(&report, 2)->pid, 0);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -44,7 +44,7 @@ static void a_missing_directory_is_told_as_chdir(void)
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_command command = command_of(ARGV("cat"));
     struct weir_stage stage = stage_of(NULL);
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     add_command(pipeline, ARGV("sleep", "1000"));
     command.cwd = "/no/such/directory";
@@ -55,7 +55,7 @@ static void a_missing_directory_is_told_as_chdir(void)
     CU_ASSERT_EQUAL(report.decided_by, 1);
     CU_ASSERT_EQUAL(result_of(&report, 1)->step, WEIR_STEP_CHDIR);
     CU_ASSERT_EQUAL(result_of(&report, 0)->end, WEIR_NOT_STARTED);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -65,7 +65,7 @@ static void who_dies_of_its_readers_end_is_forgiven_and_told(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     add_command(pipeline, ARGV("yes"));
@@ -79,11 +79,11 @@ static void who_dies_of_its_readers_end_is_forgiven_and_told(void)
     for (size_t i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(result_of(&report, i)->end, WEIR_SIGNALED);
         CU_ASSERT_EQUAL(result_of(&report, i)->signal, SIGPIPE);
-        CU_ASSERT_EQUAL(result_of(&report, i)->why, WEIR_WHY_NONE);
+        CU_ASSERT_EQUAL(result_of(&report, i)->why, WEIR_STOP_NONE);
         CU_ASSERT(report.stages[i].forgiven);
     }
     CU_ASSERT(!report.stages[2].forgiven);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -91,7 +91,7 @@ static void sigpipe_is_at_its_default_whatever_the_host_ignores(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
     weir_pipeline_t *pipeline;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     weir_t *weir;
 
     sigaction(SIGPIPE, &ignore, &old);
@@ -102,13 +102,13 @@ static void sigpipe_is_at_its_default_whatever_the_host_ignores(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGPIPE);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
     sigaction(SIGPIPE, &old, NULL);
 }
 
 /* A producer that sees EPIPE and exits with 1, as Python's do. */
-static struct weir_pipe_report run_python_like(weir_t *weir, int early_close_ok, const char *crash,
+static struct weir_pipeline_report run_python_like(weir_t *weir, int early_close_ok, const char *crash,
                                                enum weir_pipefail pipefail)
 {
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -127,36 +127,36 @@ static struct weir_pipe_report run_python_like(weir_t *weir, int early_close_ok,
 static void a_python_producer_is_forgiven_only_when_asked(void)
 {
     weir_t *weir = open_weir();
-    struct weir_pipe_report report = run_python_like(weir, 0, NULL, WEIR_PIPEFAIL_SMART);
+    struct weir_pipeline_report report = run_python_like(weir, 0, NULL, WEIR_PIPEFAIL_SMART);
 
     CU_ASSERT(!report.ok);
     CU_ASSERT_EQUAL(report.status, 1);
     CU_ASSERT_EQUAL(report.decided_by, 0);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     report = run_python_like(weir, 1, NULL, WEIR_PIPEFAIL_SMART);
     CU_ASSERT(report.ok);
     CU_ASSERT(report.stages[0].forgiven);
     CU_ASSERT_EQUAL(result_of(&report, 0)->code, 1); /* and still visible */
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     report = run_python_like(weir, 1, NULL, WEIR_PIPEFAIL_STRICT);
     CU_ASSERT_EQUAL(report.status, 1);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     report = run_python_like(weir, 0, NULL, WEIR_PIPEFAIL_LAST);
     CU_ASSERT(report.ok);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
 static void a_crash_is_never_forgiven(void)
 {
     weir_t *weir = open_weir();
-    struct weir_pipe_report report = run_python_like(weir, 1, "crash", WEIR_PIPEFAIL_SMART);
+    struct weir_pipeline_report report = run_python_like(weir, 1, "crash", WEIR_PIPEFAIL_SMART);
 
     CU_ASSERT(!report.ok);
     CU_ASSERT_EQUAL(report.status, 128 + SIGSEGV);
     CU_ASSERT_EQUAL(report.decided_by, 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(report.reason, "SIGSEGV"));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -167,7 +167,7 @@ static void a_failure_after_everything_was_written_is_the_verdict(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("sh", "-c", "echo all of it; exit 3"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.name = "producer";
@@ -179,8 +179,8 @@ static void a_failure_after_everything_was_written_is_the_verdict(void)
     CU_ASSERT_EQUAL(report.decided_by, 0);
     CU_ASSERT_STRING_EQUAL(report.stages[0].name, "producer");
     CU_ASSERT_STRING_EQUAL(text, "all of it\n");
-    CU_ASSERT_EQUAL(result_of(&report, 1)->why, WEIR_WHY_NONE); /* the reader read on */
-    weir_pipe_report_clear(&report);
+    CU_ASSERT_EQUAL(result_of(&report, 1)->why, WEIR_STOP_NONE); /* the reader read on */
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -189,7 +189,7 @@ static void a_crash_while_the_reader_reads_on_is_the_verdict(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV(child_path("dies_mid_line"), "11"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.early_close_ok = 1;
@@ -198,7 +198,7 @@ static void a_crash_while_the_reader_reads_on_is_the_verdict(void)
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT_EQUAL(report.status, 128 + SIGSEGV);
     CU_ASSERT_STRING_EQUAL(text, "whole\nhal");
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     /* SIGPIPE by its own hand, with its reader alive to the end: no early close. */
     pipeline = quiet_pipeline();
     add_command(pipeline, ARGV(child_path("dies_mid_line"), "13"));
@@ -206,7 +206,7 @@ static void a_crash_while_the_reader_reads_on_is_the_verdict(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(!report.ok);
     CU_ASSERT_EQUAL(report.status, 128 + SIGPIPE);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -216,7 +216,7 @@ static void other_exit_codes_may_be_good(void)
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("grep", "x"));
     static const unsigned char good[] = {0, 1};
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     stage.ok_exit = good;
     stage.ok_exit_count = 2;
@@ -225,7 +225,7 @@ static void other_exit_codes_may_be_good(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(result_of(&report, 0)->code, 1);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -235,7 +235,7 @@ static void twenty_stages_are_one_pipeline(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     add_command(pipeline, ARGV("head", "-c", "1000000", "/dev/zero"));
@@ -248,7 +248,7 @@ static void twenty_stages_are_one_pipeline(void)
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(report.stage_count, 20);
     CU_ASSERT_EQUAL(atol(text), 1000000);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -256,7 +256,7 @@ static void no_output_one_stage_and_none(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     struct weir_error error = {0};
     char text[64];
 
@@ -267,14 +267,14 @@ static void no_output_one_stage_and_none(void)
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT(report.ok);
     CU_ASSERT_STRING_EQUAL(text, "alone\n");
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     pipeline = quiet_pipeline();
     add_command(pipeline, ARGV("true"));
     add_command(pipeline, ARGV("cat"));
     add_command(pipeline, ARGV("true"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -282,14 +282,14 @@ static void a_line_is_split_into_words_without_a_shell(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     CU_ASSERT_EQUAL(
         weir_pipeline_add_line(pipeline, "printf '%s;' $HOME \"a b\" *.c a\\ b", NULL, NULL), 0);
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT_STRING_EQUAL(text, "$HOME;a b;*.c;a b;");
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 

@@ -24,7 +24,7 @@ static void a_stage_that_floods_stderr_stops_nobody(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     add_command(pipeline, ARGV("head", "-c", "3000000", "/dev/zero"));
@@ -37,7 +37,7 @@ static void a_stage_that_floods_stderr_stops_nobody(void)
     CU_ASSERT(result_of(&report, 1)->err.truncated);
     CU_ASSERT_EQUAL(result_of(&report, 1)->err.kept, 65536);
     CU_ASSERT_EQUAL(result_of(&report, 0)->err.total, 0);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -47,7 +47,7 @@ static void stderr_goes_where_it_is_told(void)
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("sh", "-c", "echo live >&2"));
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64] = "";
     int ends[2];
 
@@ -69,7 +69,7 @@ static void stderr_goes_where_it_is_told(void)
     CU_ASSERT_STRING_EQUAL(result_of(&report, 1)->err.text, "live\n");
     CU_ASSERT_EQUAL(result_of(&report, 2)->err.total, 0);
     CU_ASSERT_EQUAL(read(ends[FD_READ_END], text, sizeof text), 5); /* "live\n", once */
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     close(ends[FD_READ_END]);
     close(ends[FD_WRITE_END]);
     weir_close(weir);
@@ -79,7 +79,7 @@ static void a_stage_that_closes_stdout_and_lives_is_waited_for(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     add_command(pipeline, ARGV(child_path("ticks"), "20"));
@@ -89,7 +89,7 @@ static void a_stage_that_closes_stdout_and_lives_is_waited_for(void)
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(atol(text), 0);
     CU_ASSERT_EQUAL(result_of(&report, 1)->code, 0);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -99,7 +99,7 @@ static void check_holder(const char *mode)
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV(child_path("leaves_behind"), mode));
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     /* It holds the pipe to the next stage, and its stderr is ours. */
@@ -114,7 +114,7 @@ static void check_holder(const char *mode)
     CU_ASSERT(report.ok);
     CU_ASSERT(atol(text) > 0 && is_gone((pid_t)atol(text)));
     CU_ASSERT(names_holder(result_of(&report, 0), (pid_t)atol(text), "leaves_behind"));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -131,7 +131,7 @@ static void a_holder_of_a_kernel_pipe_yields_to_the_deadline(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     /* The next stage waits for an end of file that only the holder can give. */
@@ -145,7 +145,7 @@ static void a_holder_of_a_kernel_pipe_yields_to_the_deadline(void)
     CU_ASSERT_EQUAL(report.status, 124);
     CU_ASSERT(exited_with(result_of(&report, 0), 0));
     CU_ASSERT(atol(text) > 0 && is_gone((pid_t)atol(text)));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -154,7 +154,7 @@ static void a_stage_in_a_session_of_its_own_is_ended(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     weir_pipeline_get(pipeline, &settings);
     settings.timeout_ms = 300;
@@ -168,7 +168,7 @@ static void a_stage_in_a_session_of_its_own_is_ended(void)
         CU_ASSERT_EQUAL(result_of(&report, i)->end, WEIR_SIGNALED);
         CU_ASSERT_EQUAL(result_of(&report, i)->signal, SIGTERM);
     }
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -198,7 +198,7 @@ static void nothing_is_told_of_a_stage_before_its_start(void)
     struct weir_options options;
     struct order order = {0};
     weir_pipeline_t *pipeline = quiet_pipeline();
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     weir_t *weir;
 
     weir_options_init(&options);
@@ -215,7 +215,7 @@ static void nothing_is_told_of_a_stage_before_its_start(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(order.lines, MANY_STAGES);
     CU_ASSERT_EQUAL(order.early, 0);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -259,7 +259,7 @@ static void a_failure_leaves_the_old_output_file(void)
     weir_t *weir = open_weir();
     const char *path = scratch_path("out");
     weir_pipeline_t *pipeline = pipeline_to(path);
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     struct stat file;
 
     write_file(path, "old\n");
@@ -268,20 +268,20 @@ static void a_failure_leaves_the_old_output_file(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(report.status, 1);
     CU_ASSERT(holds(path, "old\n"));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     pipeline = pipeline_to(path);
     add_command(pipeline, ARGV("weir-no-such-program"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(report.status, 127);
     CU_ASSERT(holds(path, "old\n"));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     pipeline = pipeline_to(path);
     add_command(pipeline, ARGV("echo", "new"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
     CU_ASSERT(holds(path, "new\n"));
     CU_ASSERT(stat(path, &file) == 0 && (file.st_mode & 07777) == 0640); /* its mode is kept */
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     unlink(path);
     weir_close(weir);
 }
@@ -292,7 +292,7 @@ static void a_full_disk_is_a_failure_and_never_a_short_file(void)
     weir_t *weir;
     struct weir_pipeline_settings settings;
     weir_pipeline_t *pipeline;
-    struct weir_pipe_report report = {0};
+    struct weir_pipeline_report report = {0};
     struct weir_error error = {0};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
     const char *path = scratch_path("out");
@@ -309,7 +309,7 @@ static void a_full_disk_is_a_failure_and_never_a_short_file(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(!report.ok);
     CU_ASSERT_EQUAL(report.status, 1);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     /* The relay of a metered stage meets it. */
     pipeline = pipeline_to(path);
     weir_pipeline_get(pipeline, &settings);
@@ -333,7 +333,7 @@ static void a_stage_on_a_full_disk_fails_and_the_old_file_stays(void)
 {
     weir_t *weir = open_weir();
     char disk[128];
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     weir_pipeline_t *pipeline;
 
     snprintf(disk, sizeof disk, "%s/disk", scratch_dir());
@@ -349,7 +349,7 @@ static void a_stage_on_a_full_disk_fails_and_the_old_file_stays(void)
         CU_ASSERT(!report.ok);
         CU_ASSERT_EQUAL(report.decided_by, 1);
         CU_ASSERT(holds(path, "old\n"));
-        weir_pipe_report_clear(&report);
+        weir_pipeline_report_clear(&report);
         CU_ASSERT_EQUAL(umount(disk), 0);
     } else {
         printf("# no right to mount a small disk: %s\n", strerror(errno));
@@ -365,7 +365,7 @@ static void metered_stages_tell_their_bytes(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("head", "-c", "5000000", "/dev/zero"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.meter = 1;
@@ -380,7 +380,7 @@ static void metered_stages_tell_their_bytes(void)
     CU_ASSERT_EQUAL(report.stages[0].bytes_out, 5000000);
     CU_ASSERT_EQUAL(report.stages[1].bytes_out, -1);
     CU_ASSERT_EQUAL(report.stages[2].bytes_out, 8);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -389,7 +389,7 @@ static void a_metered_producer_dies_of_its_readers_end_as_well(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("yes"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     stage.meter = 1;
     add_stage(pipeline, &stage);
@@ -398,7 +398,7 @@ static void a_metered_producer_dies_of_its_readers_end_as_well(void)
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGPIPE);
     CU_ASSERT(report.stages[0].forgiven);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -407,7 +407,7 @@ static void a_decoded_stage_speaks_utf_8(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV(child_path("writes_hex"), "c4", "e3bac3", "0a"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.charset = "gb18030";
@@ -416,7 +416,7 @@ static void a_decoded_stage_speaks_utf_8(void)
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT(report.ok);
     CU_ASSERT_STRING_EQUAL(text, "\xe4\xbd\xa0\xe5\xa5\xbd\n");
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -425,7 +425,7 @@ static void a_slow_reader_slows_a_relay_and_nothing_piles_up(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("head", "-c", "30000000", "/dev/zero"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.charset = "latin1"; /* no splice: the bytes pass through us */
@@ -435,7 +435,7 @@ static void a_slow_reader_slows_a_relay_and_nothing_piles_up(void)
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT(report.ok);
     CU_ASSERT_EQUAL(atol(text), 30000000);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 

@@ -20,9 +20,9 @@ static char **argv_of(const char *program)
 }
 
 /* A report as a run would fill it in: `tap | nosuch`. */
-static struct weir_pipe_report report_of_two(void)
+static struct weir_pipeline_report report_of_two(void)
 {
-    struct weir_pipe_report report = {
+    struct weir_pipeline_report report = {
         .status = 127,
         .decided_by = 1,
         .reason = "cannot execute nosuch: no such program on PATH",
@@ -38,7 +38,7 @@ static struct weir_pipe_report report_of_two(void)
                    .cwd = strdup("/tmp"),
                    .pid = 4711,
                    .end = WEIR_SIGNALED,
-                   .why = WEIR_WHY_PEER_FAILED,
+                   .why = WEIR_STOP_PEER_FAILED,
                    .signal = SIGTERM,
                    .err = {.bytes = strdup("hm\n"),
                            .text = strdup("hm\n"),
@@ -67,9 +67,9 @@ static struct weir_pipe_report report_of_two(void)
     return report;
 }
 
-static json_t *document_of(const struct weir_pipe_report *report)
+static json_t *document_of(const struct weir_pipeline_report *report)
 {
-    char *text = weir_pipe_report_json(report);
+    char *text = weir_pipeline_report_json(report);
     json_t *document;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
@@ -104,7 +104,7 @@ static void expect_members(json_t *document, const char *members)
 
 static void a_failed_pipeline_is_told_with_each_stage(void)
 {
-    struct weir_pipe_report report = report_of_two();
+    struct weir_pipeline_report report = report_of_two();
     json_t *document = document_of(&report);
     json_t *stages = json_object_get(document, "stages");
 
@@ -129,15 +129,15 @@ static void a_failed_pipeline_is_told_with_each_stage(void)
                    "\"step\":\"exec\",\"errno\":\"ENOENT\",\"forgiven\":false,\"stderr\":null,"
                    "\"bytes_out\":null}");
     json_decref(document);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     CU_ASSERT_PTR_NULL(report.stages);
-    weir_pipe_report_clear(&report);
-    weir_pipe_report_clear(NULL);
+    weir_pipeline_report_clear(&report);
+    weir_pipeline_report_clear(NULL);
 }
 
 static void success_is_decided_by_nobody(void)
 {
-    struct weir_pipe_report report = report_of_two();
+    struct weir_pipeline_report report = report_of_two();
     json_t *document;
 
     report.ok = 1;
@@ -148,28 +148,28 @@ static void success_is_decided_by_nobody(void)
     expect_members(document, "{\"ok\":true,\"status\":0,\"decided_by\":null}");
     expect_members(json_array_get(json_object_get(document, "stages"), 0), "{\"forgiven\":true}");
     json_decref(document);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
 }
 
 static void what_no_stage_did_is_decided_by_a_stage_of_null(void)
 {
-    struct weir_pipe_report report = report_of_two();
+    struct weir_pipeline_report report = report_of_two();
     json_t *document;
 
     report.decided_by = -1;
     report.status = 125;
     strcpy(report.reason, "cannot write out.txt");
-    report.why = WEIR_WHY_CANCELLED;
+    report.why = WEIR_STOP_CANCELLED;
     document = document_of(&report);
     expect_members(document, "{\"why\":\"cancelled\",\"decided_by\":{\"stage\":null,\"reason\":"
                              "\"cannot write out.txt\"}}");
     json_decref(document);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
 }
 
 static void a_name_that_is_no_utf8_does_not_lose_the_report(void)
 {
-    struct weir_pipe_report report = report_of_two();
+    struct weir_pipeline_report report = report_of_two();
     json_t *document;
 
     free(report.stages[1].name);
@@ -181,7 +181,7 @@ static void a_name_that_is_no_utf8_does_not_lose_the_report(void)
     expect_members(json_array_get(json_object_get(document, "stages"), 1),
                    "{\"name\":\"caf\\ufffd\"}");
     json_decref(document);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static void the_deadline_of_the_whole_ends_all(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_pipeline_settings settings;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     weir_pipeline_get(pipeline, &settings);
     settings.timeout_ms = 300;
@@ -27,11 +27,11 @@ static void the_deadline_of_the_whole_ends_all(void)
     add_command(pipeline, ARGV("cat"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(report.status, 124);
-    CU_ASSERT_EQUAL(report.why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(report.why, WEIR_STOP_TIMEOUT);
     CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGKILL);
     CU_ASSERT_EQUAL(result_of(&report, 1)->signal, SIGTERM);
     CU_ASSERT(report.wall_ns >= 490000000);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -40,7 +40,7 @@ static void the_time_of_one_stage_is_its_own(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV("sleep", "1000"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 
     add_command(pipeline, ARGV("echo", "x"));
     stage.timeout_ms = 300;
@@ -49,9 +49,9 @@ static void the_time_of_one_stage_is_its_own(void)
     report = run_pipeline(weir, pipeline);
     CU_ASSERT_EQUAL(report.status, 124);
     CU_ASSERT_EQUAL(report.decided_by, 1);
-    CU_ASSERT_EQUAL(result_of(&report, 1)->why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(result_of(&report, 1)->why, WEIR_STOP_TIMEOUT);
     CU_ASSERT(exited_with(result_of(&report, 0), 0));
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     /* One that ends in time frees the others of it. */
     pipeline = quiet_pipeline();
     stage = stage_of(ARGV("true"));
@@ -60,7 +60,7 @@ static void the_time_of_one_stage_is_its_own(void)
     add_command(pipeline, ARGV("sleep", "2.2"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -69,7 +69,7 @@ static void a_silent_stage_is_ended(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV(child_path("says_and_stays"), "one line\n"));
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
     char text[64];
 
     stage.idle_ms = 300;
@@ -77,19 +77,19 @@ static void a_silent_stage_is_ended(void)
     add_command(pipeline, ARGV("cat"));
     report = run_into(weir, pipeline, text, sizeof text);
     CU_ASSERT_EQUAL(report.status, 124);
-    CU_ASSERT_EQUAL(report.why, WEIR_WHY_IDLE);
+    CU_ASSERT_EQUAL(report.why, WEIR_STOP_IDLE);
     CU_ASSERT_EQUAL(report.decided_by, 0);
     CU_ASSERT_STRING_EQUAL(text, "one line\n");
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
 struct end {
     int calls, free_it;
-    struct weir_pipe_report report;
+    struct weir_pipeline_report report;
 };
 
-static void note_end(weir_pipe_t *pipe, const struct weir_pipe_report *report,
+static void note_end(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
                      const struct weir_error *error, void *context)
 {
     struct end *end = context;
@@ -97,9 +97,9 @@ static void note_end(weir_pipe_t *pipe, const struct weir_pipe_report *report,
     end->calls++;
     CU_ASSERT_PTR_NULL(error);
     CU_ASSERT_PTR_NOT_NULL(report);
-    CU_ASSERT_EQUAL(weir_pipe_take(pipe, &end->report, NULL), 0);
+    CU_ASSERT_EQUAL(weir_pipeline_run_take(pipe, &end->report, NULL), 0);
     if (end->free_it)
-        weir_pipe_free(pipe);
+        weir_pipeline_run_free(pipe);
 }
 
 static void dispatch_until(weir_t *weir, const int *calls)
@@ -116,18 +116,18 @@ static void a_pipeline_may_be_cancelled_once_and_twice(void)
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_pipeline_settings settings;
     struct end end = {0};
-    weir_pipe_t *pipe;
+    weir_pipeline_run_t *pipe;
 
     add_command(pipeline, ARGV("sleep", "1000"));
     add_command(pipeline, ARGV("cat"));
-    pipe = weir_pipe_start(weir, pipeline, note_end, &end, NULL);
-    weir_pipe_cancel(pipe);
+    pipe = weir_pipeline_start(weir, pipeline, note_end, &end, NULL);
+    weir_pipeline_run_cancel(pipe);
     CU_ASSERT_EQUAL(end.calls, 0);
     dispatch_until(weir, &end.calls);
-    CU_ASSERT_EQUAL(end.report.why, WEIR_WHY_CANCELLED);
+    CU_ASSERT_EQUAL(end.report.why, WEIR_STOP_CANCELLED);
     CU_ASSERT_EQUAL(end.report.status, 128 + SIGTERM);
-    weir_pipe_report_clear(&end.report);
-    weir_pipe_free(pipe);
+    weir_pipeline_report_clear(&end.report);
+    weir_pipeline_run_free(pipe);
     weir_pipeline_free(pipeline);
 
     /* One that ignores TERM, after its time was up: the second cancel is at once. */
@@ -138,16 +138,16 @@ static void a_pipeline_may_be_cancelled_once_and_twice(void)
     weir_pipeline_set(pipeline, &settings, NULL);
     add_command(pipeline, ARGV(child_path("ignores_term")));
     end = (struct end){.free_it = 1};
-    pipe = weir_pipe_start(weir, pipeline, note_end, &end, NULL);
+    pipe = weir_pipeline_start(weir, pipeline, note_end, &end, NULL);
     weir_pipeline_free(pipeline); /* it is not needed any more */
     while (await_news(weir, 500))
         weir_dispatch(weir, NULL);
     CU_ASSERT_EQUAL(end.calls, 0);
-    weir_pipe_cancel(pipe);
-    weir_pipe_cancel(pipe);
+    weir_pipeline_run_cancel(pipe);
+    weir_pipeline_run_cancel(pipe);
     dispatch_until(weir, &end.calls);
     CU_ASSERT_EQUAL(result_of(&end.report, 0)->signal, SIGKILL);
-    weir_pipe_report_clear(&end.report);
+    weir_pipeline_report_clear(&end.report);
     weir_close(weir);
 }
 
@@ -160,8 +160,8 @@ static void freeing_and_closing_end_what_runs(void)
     add_command(pipeline, ARGV("yes"));
     add_command(pipeline, ARGV(child_path("leaves_behind"), STRAY));
     add_command(pipeline, ARGV("sleep", "1000"));
-    weir_pipe_free(weir_pipe_start(weir, pipeline, note_end, &ends[0], NULL));
-    weir_pipe_start(weir, pipeline, note_end, &ends[1], NULL);
+    weir_pipeline_run_free(weir_pipeline_start(weir, pipeline, note_end, &ends[0], NULL));
+    weir_pipeline_start(weir, pipeline, note_end, &ends[1], NULL);
     weir_pipeline_free(pipeline);
     weir_close(weir);
     CU_ASSERT_EQUAL(ends[0].calls + ends[1].calls, 0);
@@ -174,12 +174,12 @@ static void a_killed_spawner_loses_every_stage(void)
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct end end = {.free_it = 1};
-    struct weir_pipe_report report;
-    weir_pipe_t *pipe;
+    struct weir_pipeline_report report;
+    weir_pipeline_run_t *pipe;
 
     add_command(pipeline, ARGV("sleep", "1000"));
     add_command(pipeline, ARGV("cat"));
-    pipe = weir_pipe_start(weir, pipeline, note_end, &end, NULL);
+    pipe = weir_pipeline_start(weir, pipeline, note_end, &end, NULL);
     CU_ASSERT_PTR_NOT_NULL(pipe);
     kill_spawner();
     dispatch_until(weir, &end.calls);
@@ -187,13 +187,13 @@ static void a_killed_spawner_loses_every_stage(void)
     CU_ASSERT_EQUAL(end.report.status, 125);
     CU_ASSERT_EQUAL(result_of(&end.report, 0)->end, WEIR_STATUS_LOST);
     CU_ASSERT_EQUAL(result_of(&end.report, 1)->end, WEIR_STATUS_LOST);
-    weir_pipe_report_clear(&end.report);
+    weir_pipeline_report_clear(&end.report);
     weir_pipeline_free(pipeline);
     pipeline = quiet_pipeline();
     add_command(pipeline, ARGV("true"));
     report = run_pipeline(weir, pipeline);
     CU_ASSERT(report.ok);
-    weir_pipe_report_clear(&report);
+    weir_pipeline_report_clear(&report);
     weir_close(weir);
 }
 
@@ -213,10 +213,10 @@ static void a_reader_of_our_stderr_that_sleeps_does_not_outlast_the_deadline(voi
     settings.drain_ms = 100;
     weir_pipeline_set(pipeline, &settings, NULL);
     add_command(pipeline, ARGV(child_path("floods_stderr"), "2000000"));
-    CU_ASSERT_PTR_NOT_NULL(weir_pipe_start(weir, pipeline, note_end, &end, NULL));
+    CU_ASSERT_PTR_NOT_NULL(weir_pipeline_start(weir, pipeline, note_end, &end, NULL));
     dispatch_until(weir, &end.calls);
     CU_ASSERT_EQUAL(end.report.status, 124);
-    weir_pipe_report_clear(&end.report);
+    weir_pipeline_report_clear(&end.report);
     weir_pipeline_free(pipeline);
     close(ends[FD_READ_END]);
     close(ends[FD_WRITE_END]);
@@ -240,10 +240,10 @@ static void a_reader_of_our_stdout_that_sleeps_does_not_outlast_the_deadline(voi
     settings.meter = 1;
     weir_pipeline_set(pipeline, &settings, NULL);
     add_command(pipeline, ARGV("yes"));
-    CU_ASSERT_PTR_NOT_NULL(weir_pipe_start(weir, pipeline, note_end, &end, NULL));
+    CU_ASSERT_PTR_NOT_NULL(weir_pipeline_start(weir, pipeline, note_end, &end, NULL));
     dispatch_until(weir, &end.calls);
     CU_ASSERT_EQUAL(end.report.status, 124);
-    weir_pipe_report_clear(&end.report);
+    weir_pipeline_report_clear(&end.report);
     weir_pipeline_free(pipeline);
     close(ends[FD_READ_END]);
     close(ends[FD_WRITE_END]);

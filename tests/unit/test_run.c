@@ -154,7 +154,7 @@ static void check_not_started(weir_t *weir, const struct weir_command *command, 
     CU_ASSERT_EQUAL(result.step, step);
     CU_ASSERT_EQUAL(result.sys_errno, sys_errno);
     CU_ASSERT_EQUAL(result.pid, 0);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_NONE);
     CU_ASSERT_EQUAL(weir_result_status(&result), status);
     if (strstr(sentence, in_sentence) == NULL)
         printf("# no '%s' in: %s\n", in_sentence, sentence);
@@ -234,7 +234,7 @@ static void a_death_by_signal_is_told_with_its_output(void)
         weir_result_sentence(&result, sentence, sizeof sentence);
         CU_ASSERT_EQUAL(result.end, WEIR_SIGNALED);
         CU_ASSERT_EQUAL(result.signal, signals[i]);
-        CU_ASSERT_EQUAL(result.why, WEIR_WHY_NONE);
+        CU_ASSERT_EQUAL(result.why, WEIR_STOP_NONE);
         CU_ASSERT_EQUAL(weir_result_status(&result), 128 + signals[i]);
         CU_ASSERT_STRING_EQUAL(result.out.text, "whole\nhal");
         CU_ASSERT_EQUAL(result.stopped_with_count, 0);
@@ -382,7 +382,7 @@ static void limits_that_ended_it_are_told(void)
     command.limits[WEIR_LIMIT_CPU] = 1;
     result = run_command(weir, &command, NULL);
     CU_ASSERT_EQUAL(result.end, WEIR_SIGNALED);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_NONE);
     CU_ASSERT_EQUAL(result.limits_hit, 1u << WEIR_LIMIT_CPU);
     /* The limit counts whole ticks, the usage does not: half a second is sure. */
     CU_ASSERT(result.user_us + result.system_us > 500000);
@@ -420,20 +420,20 @@ static void outputs_may_go_elsewhere(void)
     CU_ASSERT_EQUAL(result.err.total, 0);
     weir_result_clear(&result);
     options.merge_stderr = 0;
-    options.out = WEIR_OUTPUT_NONE;
+    options.out = WEIR_REDIRECT_NONE;
     result = run(weir, ARGV("sh", "-c", "echo one; echo two >&2"), &options);
     CU_ASSERT_EQUAL(result.out.total, 0);
     CU_ASSERT_STRING_EQUAL(result.err.text, "two\n");
     weir_result_clear(&result);
     CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = ends[1];
     result = run(weir, ARGV("echo", "through"), &options);
     CU_ASSERT(exited_with(&result, 0));
     CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof bytes), 8);
     CU_ASSERT_STRING_EQUAL(bytes, "through\n");
     weir_result_clear(&result);
-    options.out = WEIR_OUTPUT_RELAY;
+    options.out = WEIR_REDIRECT_RELAY;
     result = run(weir, ARGV("echo", "relayed"), &options);
     CU_ASSERT(exited_with(&result, 0));
     CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof bytes), 8);

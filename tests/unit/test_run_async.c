@@ -83,8 +83,8 @@ static void deadlines_come_through_that_descriptor(void)
     CU_ASSERT(weir_timeout_ms(weir) >= 0);
     for (int i = 0; i < 3; i++)
         dispatch_until(weir, &ends[i].calls, 1);
-    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_WHY_TIMEOUT);
-    CU_ASSERT_EQUAL(ends[1].result.why, WEIR_WHY_IDLE);
+    CU_ASSERT_EQUAL(ends[0].result.why, WEIR_STOP_TIMEOUT);
+    CU_ASSERT_EQUAL(ends[1].result.why, WEIR_STOP_IDLE);
     CU_ASSERT(ends[2].result.out.abandoned);
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(ends[i].calls, 1);
@@ -145,7 +145,7 @@ static void a_cancelled_run_goes_down_the_ladder(void)
     weir_run_cancel(started);
     CU_ASSERT_EQUAL(end.calls, 0);
     dispatch_until(weir, &end.calls, 1);
-    CU_ASSERT_EQUAL(end.result.why, WEIR_WHY_CANCELLED);
+    CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_CANCELLED);
     CU_ASSERT_EQUAL(end.result.signal, SIGTERM);
     CU_ASSERT_EQUAL(weir_result_status(&end.result), 128 + SIGTERM);
     weir_run_cancel(started); /* it is over: nothing */
@@ -166,7 +166,7 @@ static weir_run_t *start_stubborn(weir_t *weir, const struct weir_run_options *g
     weir_run_t *started;
 
     CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = ends[FD_WRITE_END];
     options.grace_ms = 1000000;
     started = weir_run_start(weir, &command, &options, note_end, end, NULL);
@@ -186,7 +186,7 @@ static void cancelling_twice_is_at_once(void)
     weir_run_cancel(started);
     dispatch_until(weir, &end.calls, 1);
     CU_ASSERT_EQUAL(end.result.signal, SIGKILL);
-    CU_ASSERT_EQUAL(end.result.why, WEIR_WHY_CANCELLED);
+    CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_CANCELLED);
     weir_result_clear(&end.result);
     weir_run_free(started);
     weir_close(weir);
@@ -208,7 +208,7 @@ static void cancelling_twice_is_at_once_after_a_timeout_too(void)
     weir_run_cancel(started);
     dispatch_until(weir, &end.calls, 1);
     CU_ASSERT_EQUAL(end.result.signal, SIGKILL);
-    CU_ASSERT_EQUAL(end.result.why, WEIR_WHY_TIMEOUT); /* the first reason counts */
+    CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_TIMEOUT); /* the first reason counts */
     weir_result_clear(&end.result);
     weir_run_free(started);
     weir_close(weir);
@@ -232,7 +232,7 @@ static void cancelling_twice_ends_a_stubborn_daemon_at_once(void)
     weir_run_cancel(started);
     dispatch_until(weir, &end.calls, 1);
     CU_ASSERT_EQUAL(end.result.end, WEIR_EXITED);
-    CU_ASSERT_EQUAL(end.result.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_NONE);
     CU_ASSERT(is_gone((pid_t)atol(end.result.out.text)));
     weir_result_clear(&end.result);
     weir_run_free(started);
@@ -250,7 +250,7 @@ static void a_signal_reaches_the_child(void)
     weir_run_t *started;
 
     CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = ends[FD_WRITE_END];
     started = weir_run_start(weir, &command, &options, note_end, &end, NULL);
     close(ends[FD_WRITE_END]);
@@ -260,7 +260,7 @@ static void a_signal_reaches_the_child(void)
     weir_run_signal(started, SIGUSR2);
     dispatch_until(weir, &end.calls, 1);
     CU_ASSERT_EQUAL(end.result.code, 5);
-    CU_ASSERT_EQUAL(end.result.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_NONE);
     CU_ASSERT_EQUAL(end.result.stopped_with_count, 0); /* it was not stopped, only told */
     close(ends[FD_READ_END]);
     weir_result_clear(&end.result);

@@ -90,7 +90,7 @@ static void overflow_may_stop_the_run(void)
     options.max_output = 100000;
     options.overflow = WEIR_OVERFLOW_STOP;
     result = run(weir, ARGV("yes"), &options);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_OVERFLOW);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_OVERFLOW);
     CU_ASSERT_EQUAL(weir_result_status(&result), 125);
     CU_ASSERT(result.out.truncated);
     CU_ASSERT_EQUAL(result.out.kept, 100000);

@@ -20,7 +20,7 @@ static void one_that_obeys_term_keeps_what_it_said(void)
     result = run(weir, ARGV(child_path("says_and_stays"), "partial"), &options);
     CU_ASSERT_EQUAL(result.end, WEIR_SIGNALED);
     CU_ASSERT_EQUAL(result.signal, SIGTERM);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
     CU_ASSERT_EQUAL(weir_result_status(&result), 124);
     CU_ASSERT_STRING_EQUAL(result.out.text, "partial");
     CU_ASSERT_EQUAL(result.stopped_with_count, 1);
@@ -40,7 +40,7 @@ static void one_that_ignores_term_is_killed(void)
     options.grace_ms = 200;
     result = run(weir, ARGV(child_path("ignores_term")), &options);
     CU_ASSERT_EQUAL(result.signal, SIGKILL);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
     CU_ASSERT_STRING_EQUAL(result.out.text, "ready\n");
     CU_ASSERT_EQUAL_FATAL(result.stopped_with_count, 2);
     CU_ASSERT_EQUAL(result.stopped_with[0], SIGTERM);
@@ -60,7 +60,7 @@ static void a_stopped_child_is_killed_in_time(void)
     options.grace_ms = 100;
     result = run(weir, ARGV(child_path("stops_itself")), &options);
     CU_ASSERT_EQUAL(result.end, WEIR_SIGNALED);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
     CU_ASSERT_STRING_EQUAL(result.out.text, "stopping\n");
     weir_result_clear(&result);
     weir_close(weir);
@@ -79,7 +79,7 @@ static void one_that_exits_cleanly_on_term_was_timed_out_all_the_same(void)
             &options);
     CU_ASSERT_EQUAL(result.end, WEIR_EXITED);
     CU_ASSERT_EQUAL(result.code, 3);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_TIMEOUT);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
     CU_ASSERT_EQUAL(weir_result_status(&result), 124);
     CU_ASSERT_STRING_EQUAL(result.out.text, "bye\n"); /* its last words are kept */
     weir_result_clear(&result);
@@ -99,7 +99,7 @@ static void silence_is_ended_and_a_slow_talker_is_not(void)
     weir_result_clear(&result);
     options.idle_ms = 200;
     result = run(weir, ARGV(child_path("says_and_stays"), "then nothing"), &options);
-    CU_ASSERT_EQUAL(result.why, WEIR_WHY_IDLE);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_IDLE);
     CU_ASSERT_EQUAL(weir_result_status(&result), 124);
     CU_ASSERT_STRING_EQUAL(result.out.text, "then nothing");
     weir_result_clear(&result);
@@ -121,12 +121,12 @@ static void an_exit_before_the_deadline_is_an_exit(void)
         options.grace_ms = 60000;
         result = run(weir, ARGV(child_path("ticks"), "1"), &options);
         if (result.end == WEIR_EXITED && result.wall_ns < options.timeout_ms * 1000000)
-            CU_ASSERT_EQUAL(result.why, WEIR_WHY_NONE);
+            CU_ASSERT_EQUAL(result.why, WEIR_STOP_NONE);
         if (result.end == WEIR_EXITED) {
             CU_ASSERT_EQUAL(result.code, 0);
         } else {
             CU_ASSERT_EQUAL(result.signal, SIGTERM);
-            CU_ASSERT_EQUAL(result.why, WEIR_WHY_TIMEOUT);
+            CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
             CU_ASSERT(result.wall_ns >= options.timeout_ms * 1000000); /* it had all its time */
         }
         weir_result_clear(&result);

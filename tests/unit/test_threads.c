@@ -57,7 +57,7 @@ static void *run_many(void *data)
         snprintf(code, sizeof code, "echo $0; exit %d", (worker->number + i) % 100);
         command = command_of(i % 2 ? ARGV("echo", word) : ARGV("sh", "-c", code, word));
         if (weir_run(worker->weir, &command, NULL, &result, NULL) == 0 && result.end == WEIR_EXITED
-            && result.why == WEIR_WHY_NONE
+            && result.why == WEIR_STOP_NONE
             && result.code == (i % 2 ? 0 : (worker->number + i) % 100)
             && strcmp(result.out.text, wanted) == 0)
             worker->good++;
@@ -122,7 +122,7 @@ static void *start_and_end(void *data)
     struct weir_command command = command_of(ARGV(child_path("answers_signal")));
     struct weir_run_options options = run_options();
 
-    options.out = WEIR_OUTPUT_FD;
+    options.out = WEIR_REDIRECT_FD;
     options.out_fd = starter->out;
     starter->run = weir_run_start(starter->weir, &command, &options, NULL, NULL, NULL);
     return NULL;
@@ -161,7 +161,7 @@ static void *wait_for_run(void *data)
     struct weir_result result = {0};
 
     starter->out = weir_run_wait(starter->run, &result, NULL) == 0
-                   && result.why == WEIR_WHY_CANCELLED && result.signal == SIGTERM;
+                   && result.why == WEIR_STOP_CANCELLED && result.signal == SIGTERM;
     weir_result_clear(&result);
     return NULL;
 }

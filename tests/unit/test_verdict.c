@@ -15,7 +15,7 @@ enum { STAGES = 4, OK_CODES = 3 };
 /* A stage that has ended; all zero ended well at 0. */
 struct stage {
     int code, signal, error; /* exit code; or died of a signal; or did not start, with errno */
-    enum weir_why why;
+    enum weir_stop_reason why;
     int64_t at;
     int early_close_ok;
     int ok_exit[OK_CODES]; /* codes plus 1000; none: just 0 */
@@ -54,7 +54,7 @@ struct verdict_case {
 
 #define AT(seconds) .at = INT64_C(1000000000) * (seconds)
 #define AT_MS(ms)   .at = INT64_C(1000000) * (ms)
-#define WHY(reason) .why = WEIR_WHY_##reason
+#define WHY(reason) .why = WEIR_STOP_##reason
 #define EARLY       .early_close_ok = 1
 #define OK(...)     .ok_exit = {__VA_ARGS__}
 
@@ -373,19 +373,19 @@ static void the_verdict_says_why_and_in_words(void)
 
     judge(failed, SMART, &forgiven, &verdict);
     CU_ASSERT_STRING_EQUAL(verdict.reason, "exited with 3");
-    CU_ASSERT_EQUAL(verdict.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(verdict.why, WEIR_STOP_NONE);
     judge(late, SMART, &forgiven, &verdict);
     CU_ASSERT_PTR_NOT_NULL(strstr(verdict.reason, "SIGTERM"));
-    CU_ASSERT_EQUAL(verdict.why, WEIR_WHY_IDLE);
+    CU_ASSERT_EQUAL(verdict.why, WEIR_STOP_IDLE);
     judge(well, SMART, &forgiven, &verdict);
     CU_ASSERT_STRING_EQUAL(verdict.reason, "");
-    CU_ASSERT_EQUAL(verdict.why, WEIR_WHY_NONE);
+    CU_ASSERT_EQUAL(verdict.why, WEIR_STOP_NONE);
 }
 
 static void a_stage_stopped_as_asked_that_left_with_0_is_told_by_the_signal(void)
 {
     struct weir_result result = {.end = WEIR_EXITED,
-                                 .why = WEIR_WHY_CANCELLED,
+                                 .why = WEIR_STOP_CANCELLED,
                                  .stopped_with = {SIGTERM, SIGKILL},
                                  .stopped_with_count = 2};
     struct weir__verdict_stage stage = {.result = &result};
