@@ -179,9 +179,9 @@ struct weir_call_options {
                            description; -1: never */
     int input;          /* values will be sent: weir_call_send() */
     unsigned credit;    /* output values under way at a time; 64 */
+    int kind;           /* the one worker kind that may take it: position in commands; -1: any that
+                           has the method */
     const char *traceparent, *tracestate; /* copied; NULL: none */
-    /* Only this one worker kind may take it: position in commands; -1: any that has the method. */
-    int kind;
 };
 
 void weir_call_options_init_sized(struct weir_call_options *options, size_t size);

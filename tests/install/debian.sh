@@ -23,7 +23,7 @@ builds() {
     env -u srcdir -u builddir -u PYTHON3 -u GO "$srcdir/scripts/build-deb" "$stage" || return 1
     rm -f "$stage"/*.log "$stage"/*-dbgsym_*.deb
     same "libweir-dev_${version}_$arch.deb
-libweir0_${version}_$arch.deb
+libweir1_${version}_$arch.deb
 python3-weir-worker_${version}_all.deb
 weir_${version}.dsc
 weir_${version}.tar.xz
@@ -43,7 +43,7 @@ holds() {
 is_split() {
     holds weir /usr/bin/weir /usr/libexec/weir/weir-probe /usr/libexec/weir/weir-spawner /usr/share/man/man1/weir-run.1.gz \
         /usr/share/bash-completion/completions/weir /usr/share/zsh/vendor-completions/_weir &&
-        holds libweir0 "/usr/lib/$triplet/libweir.so.0" &&
+        holds libweir1 "/usr/lib/$triplet/libweir.so.1" &&
         holds libweir-dev "/usr/lib/$triplet/libweir.so" "/usr/lib/$triplet/pkgconfig/weir.pc" \
             /usr/include/weir/weir.h &&
         holds python3-weir-worker /usr/lib/python3/dist-packages/weir_worker/worker.py
@@ -51,14 +51,14 @@ is_split() {
 
 # The spawner is an executable of one architecture; the libraries of all share it.
 names_its_spawner() {
-    dpkg-deb -x "$stage/libweir0_${version}_$arch.deb" "$work/unpacked" &&
-        grep -qaF /usr/libexec/weir/weir-spawner "$work/unpacked/usr/lib/$triplet/libweir.so.0"
+    dpkg-deb -x "$stage/libweir1_${version}_$arch.deb" "$work/unpacked" &&
+        grep -qaF /usr/libexec/weir/weir-spawner "$work/unpacked/usr/lib/$triplet/libweir.so.1"
 }
 
 # The GPL is where the spawner is, and the library does not need it.
 licensed() {
     dpkg-deb -f "$stage/weir_${version}_$arch.deb" Depends >"$work/depends" && has libpipeline1 "$work/depends" &&
-        ! dpkg-deb -f "$stage/libweir0_${version}_$arch.deb" Depends | grep libpipeline &&
+        ! dpkg-deb -f "$stage/libweir1_${version}_$arch.deb" Depends | grep libpipeline &&
         dpkg-deb --fsys-tarfile "$stage/weir_${version}_$arch.deb" | tar -xO ./usr/share/doc/weir/copyright >"$work/copyright" &&
         has "License: MIT" "$work/copyright" && has /usr/share/common-licenses/GPL-3 "$work/copyright"
 }
@@ -81,14 +81,14 @@ step() { # step NAME COMMAND...
     echo "-- $name"
     "$@" && echo "ok $name"
 }
-ours() { dpkg-query -W -f '${Package}\n' weir libweir0 libweir-dev python3-weir-worker 2>/dev/null; }
+ours() { dpkg-query -W -f '${Package}\n' weir libweir1 libweir-dev python3-weir-worker 2>/dev/null; }
 left() { find /usr /etc /var/lib -xdev -name '*weir*' 2>/dev/null || :; } # what others make and remove meanwhile is no matter
 alone() {
     apt install ./debs/weir_*.deb && cd / && [ "$(weir run -- echo hi)" = hi ] &&
         [ "$(weir pipe 'seq 3' 'tail -1')" = 3 ]
 }
 libraries() {
-    apt install ./debs/libweir0_*.deb ./debs/libweir-dev_*.deb &&
+    apt install ./debs/libweir1_*.deb ./debs/libweir-dev_*.deb &&
         srcdir=$PWD sh tests/install/installed.sh >told && cat told && ! grep '^not ok' told
 }
 python() {
@@ -96,7 +96,7 @@ python() {
         [ "$(weir call -w '/usr/bin/python3 math_worker.py' add 3 4)" = 7 ] &&
         [ "$(/usr/bin/python3 -c 'import importlib.metadata as m; print(m.version("weir-worker"))')" = "$(weir --version | sed -n '1s/^weir //p')" ]
 }
-purged() { apt purge weir libweir0 libweir-dev python3-weir-worker && [ -z "$(ours)" ] && left >after && diff before after; }
+purged() { apt purge weir libweir1 libweir-dev python3-weir-worker && [ -z "$(ours)" ] && left >after && diff before after; }
 
 if [ -n "$(ours)" ]; then # a machine of somebody who uses them
     [ "$1" = copy ] || { echo "weir's packages are installed here already: they are not touched"; exit 1; }
