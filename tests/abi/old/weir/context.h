@@ -13,9 +13,17 @@
  * it, who holds a pipe open is not named, and a host that was killed is not missed
  * as long as a copy that it forked lives.
  *
+ * The spawner starts one program after the other.  A program whose execution hangs in the
+ * kernel, such as one on a network file system that does not answer, keeps the spawner from
+ * everything else.  The host gives up on such a spawner after 4 seconds when a job has to
+ * stop, else after 15: then every job of the context ends as WEIR_STATUS_LOST, and the next
+ * start gets a new spawner.
+ *
  * Threads: a context may be used by many threads at once.  A thread that waits
  * runs the loop for all of them; a lone caller pays nothing for it.  After
- * fork(2) a child process must not use its parent's context.
+ * fork(2) a child process must not use its parent's context: starting something or
+ * waiting fails with INVALID there, and weir_close() does nothing.  The child may
+ * open a context of its own.
  */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H

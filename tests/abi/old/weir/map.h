@@ -89,7 +89,7 @@ struct weir_map_options {
     size_t max_record; /* bytes; 16 MiB */
     int unchecked;     /* input is not checked for being JSON; replies always are */
     enum weir_map_encoding encoding;
-    int drop_null; /* a reply of null drops the record */
+    int drop_null; /* a reply of null drops the record; not with key */
 
     const char *input;      /* file; NULL: input_fd */
     int input_fd;           /* borrowed; 0 */
@@ -106,8 +106,9 @@ struct weir_map_options {
         max_dead;     /* up to this many dead records the status is 0; not with WEIR_MAP_FAIL.  0 */
     const char *key;  /* JSON Pointer, such as "/id": each reply has the same value there as its
                          record, or the run ends; replies may come in any order, and records may
-                         be left out.  Strings are compared by their characters, anything else
-                         byte for byte.  Not with call.  NULL: none */
+                         be left out.  A worker never has two records with the same
+                         value at a time.  Strings are compared by their characters, anything
+                         else byte for byte.  Not with call.  NULL: none */
     int drop_missing; /* a record that is left out is dropped, not dead; with key */
     int line_buffered; /* the worker is started under stdbuf -oL, with PYTHONUNBUFFERED=1 */
 };

@@ -128,6 +128,16 @@ int weir_decoder_finish(weir_decoder_t *decoder, weir_text_sink sink, void *cont
 /* Borrowed from the decoder; kept up to date by it. */
 const struct weir_decode_counts *weir_decoder_counts(const weir_decoder_t *decoder);
 
+/* --- A place in a JSON text ------------------------------------------------- */
+
+/* Finds where in a JSON text the value begins that a JSON pointer (RFC 6901) names; "" is the
+ * whole text.  *line and *column count from 1, in lines and characters: for messages about a
+ * document that people write.  Of a member that is there twice the last counts.  The text is
+ * expected to be JSON; any other is read without harm.
+ * Errors: INVALID (there is no such value), NOMEM. */
+int weir_json_place(const char *text, size_t length, const char *pointer, size_t *line,
+                    size_t *column, struct weir_error *error);
+
 #ifdef __cplusplus
 }
 #endif
