@@ -1,4 +1,4 @@
-/* weir help - tell about weir: to a person, to man(1), to a shell. */
+/* weir help - help text, manual pages and shell completions. */
 #include "config.h"
 
 #include <stddef.h>
@@ -20,16 +20,16 @@ static const struct cli_option options[] = {
         .kind = CLI_TEXT,
         .offset = offsetof(struct help_values, man),
         .metavar = "SUBCOMMAND",
-        .group = "Made from the same tables",
-        .help = "print the manual page of a subcommand, or of weir, as roff",
+        .group = "Generated documents",
+        .help = "print the manual page of a subcommand, or of weir, in roff format",
     },
     {
         .name = "completion",
         .kind = CLI_TEXT,
         .offset = offsetof(struct help_values, completion),
         .metavar = "SHELL",
-        .group = "Made from the same tables",
-        .help = "print the completions for bash or zsh",
+        .group = "Generated documents",
+        .help = "print the completion script for bash or zsh",
     },
 };
 
@@ -92,27 +92,27 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_help = {
     .name = "help",
-    .summary = "tell about a subcommand",
+    .summary = "show help for a subcommand",
     .synopsis = (const char *const[]){"[SUBCOMMAND]", NULL},
     .description =
         (const char *const[]){
-            "Prints what `weir` SUBCOMMAND `--help` prints; without a word, what `weir --help` "
-            "does.",
+            "Prints the same text as `weir` SUBCOMMAND `--help`, or as `weir --help` without a "
+            "SUBCOMMAND.",
             NULL,
         },
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .examples =
         (const struct cli_example[]){
-            {"weir help run", "what weir run can do"},
+            {"weir help run", "show help for weir run"},
             {"weir help --completion bash >~/.local/share/bash-completion/completions/weir",
-             "completions for your own account"},
+             "install completions for your account"},
             {NULL, NULL},
         },
     .exits =
         (const struct cli_exit[]){
-            {"0", "it was told"},
-            {"2", "there is no such subcommand"},
+            {"0", "success"},
+            {"2", "unknown subcommand"},
             {NULL, NULL},
         },
     .words = CLI_WORDS_MIX,

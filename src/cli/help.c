@@ -109,7 +109,7 @@ static void print_front(FILE *out)
     for (const struct cli_command *const *command = cli_commands; *command != NULL; command++)
         fprintf(out, "  %-6s %s\n", (*command)->name, (*command)->summary);
     print_examples(&cli_weir, out);
-    fputs("\nweir SUBCOMMAND --help says more, man weir-SUBCOMMAND all.\n", out);
+    fputs("\nSee weir SUBCOMMAND --help for options, man weir-SUBCOMMAND for the manual.\n", out);
 }
 
 void help_print(const struct cli_command *command, FILE *out)

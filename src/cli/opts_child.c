@@ -1,4 +1,4 @@
-/* The options about a process that is started: its directory, environment and limits. */
+/* The options for a child process: its directory, environment and limits. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -16,29 +16,29 @@ const struct cli_option cli_child_options[] = {
     {
         .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(cwd), .metavar = "DIR",
         .group = environment,
-        .help = "directory to start it in; a relative PROGRAM is found from there",
+        .help = "run it in this directory; a relative PROGRAM is resolved from there",
     },
     {
         .name = "env", .kind = CLI_VARIABLE, .offset = AT(env), .metavar = "NAME=VALUE",
         .group = environment,
-        .help = "set a variable of its environment; repeatable",
+        .help = "set an environment variable; repeatable",
     },
     {
         .name = "env-clear", .kind = CLI_FLAG, .offset = AT(env_clear),
         .group = environment,
-        .help = "pass none of weir's environment on",
+        .help = "start with an empty environment",
     },
     {
         .name = "env-pass", .kind = CLI_NAME, .offset = AT(env_pass), .metavar = "NAME",
         .group = environment,
-        .help = "pass only the variables named so; repeatable",
+        .help = "pass only the named environment variables; repeatable",
     },
     {
         .name = "limit", .kind = CLI_LIMIT, .offset = AT(limits), .metavar = "NAME=VALUE",
         .group = environment,
         .help = "limit cpu (seconds), memory, files, file-size, processes or core; repeatable",
-        .more = "The limits of setrlimit(2): they hold for each process, not for their sum. "
-                "`--limit cpu=60 --limit memory=2G`.",
+        .more = "The limits are those of setrlimit(2). They apply to each process, not to the "
+                "sum of all. Example: `--limit cpu=60 --limit memory=2G`.",
     },
 };
 /* clang-format on */

@@ -1,4 +1,4 @@
-/* The options that subcommands share: --help, --version, --audit and its like. */
+/* Options that subcommands share: --help, --version, --audit and its companions. */
 #include "config.h"
 
 #include "cli/opts_audit.h"
@@ -19,41 +19,41 @@ const size_t cli_common_count = sizeof cli_common_options / sizeof cli_common_op
 /* In the order of enum audit_fsync. */
 static const char *const fsync_words[] = {"always", "never", NULL};
 
-static const char record[] = "A record of it";
+static const char audit_log[] = "Audit log";
 
 /* A row's fields stand as they are read. */
 /* clang-format off */
 const struct cli_option cli_audit_options[] = {
     [AUDIT_FILE] = {
         .name = "audit", .kind = CLI_FILE, .offset = SHARED(file), .metavar = "FILE",
-        .group = record,
-        .help = "append a record before it starts and one when it has ended",
-        .more = "Or WEIR_AUDIT in the environment. Each record says who did what, where and what "
-                "came of it, and holds the hash of the one before; under the key in the file that "
-                "WEIR_AUDIT_KEY_FILE names, where there is one. What cannot be recorded is not "
-                "started: 125. See weir-audit(1).",
+        .group = audit_log,
+        .help = "append a record before the job starts and one after it ends",
+        .more = "Or set WEIR_AUDIT in the environment. Each record says who ran what, where, and "
+                "with what result, and contains the hash of the record before. The hash is an "
+                "HMAC if WEIR_AUDIT_KEY_FILE names a file with a key. If weir cannot write the "
+                "record it does not start the job, and exits with status 125. See weir-audit(1).",
     },
     [AUDIT_FSYNC] = {
         .name = "audit-fsync", .kind = CLI_CHOICE, .offset = SHARED(fsync), .metavar = "WHEN",
         .choices = fsync_words,
-        .group = record,
-        .help = "wait for the disk: always (default) or never",
-        .more = "Or WEIR_AUDIT_FSYNC. With `never` a record survives all but a crash of the whole "
-                "machine.",
+        .group = audit_log,
+        .help = "when to sync the log to disk: always (default) or never",
+        .more = "Or set WEIR_AUDIT_FSYNC. With `never`, records survive everything but a crash "
+                "of the whole machine.",
     },
     [AUDIT_MAX_SIZE] = {
         .name = "audit-max-size", .kind = CLI_SIZE, .offset = SHARED(max_size), .metavar = "SIZE",
-        .group = record,
-        .help = "rename the log to FILE.000001 and so on before it gets larger",
-        .more = "Or WEIR_AUDIT_MAX_SIZE. The chain goes on in the new file. Without it the log "
-                "grows.",
+        .group = audit_log,
+        .help = "rename the log to FILE.000001 and so on before it exceeds this size",
+        .more = "Or set WEIR_AUDIT_MAX_SIZE. The hash chain continues in the new file. By "
+                "default the log is not rotated.",
     },
     [AUDIT_SYSLOG] = {
         .name = "audit-syslog", .kind = CLI_FILE, .offset = SHARED(syslog), .metavar = "SOCKET",
-        .group = record,
-        .help = "send each record to the system's log too, such as /dev/log",
-        .more = "Or WEIR_AUDIT_SYSLOG. As RFC 5424 has it, facility 13, with seq and hash as "
-                "structured data.",
+        .group = audit_log,
+        .help = "also send each record to a syslog socket, such as /dev/log",
+        .more = "Or set WEIR_AUDIT_SYSLOG. Uses the format of RFC 5424, facility 13, with seq "
+                "and hash as structured data.",
     },
 };
 /* clang-format on */

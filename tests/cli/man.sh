@@ -89,8 +89,8 @@ for name in weir $(echo "$pages" | sed 's/^/weir-/'); do
     check "$name(1) has its sections" page_has_sections "$name"
     check "$name(1) is clean" clean "$name"
 done
-check "what is special to roff comes out as it is" renders weir-pipe '|, $ and * mean nothing'
-check "an apostrophe does too" renders weir "A program's own status"
+check "what is special to roff comes out as it is" renders weir-pipe '|, $ and * have no special meaning'
+check "an apostrophe does too" renders weir "A program's own exit status"
 
 "$weir" help --completion bash >"$work/weir.bash"
 if command -v bash >/dev/null; then
