@@ -110,7 +110,7 @@ libweir_core_la_SOURCES = \
 	src/proc/operation.c src/proc/operation.h \
 	src/proc/relay.c src/proc/relay.h \
 	src/proc/result.c src/proc/result.h \
-	src/proc/result_json.c \
+	src/proc/result_json.c src/proc/result_json.h \
 	src/proc/run.c \
 	src/proc/run_events.c src/proc/run_events.h \
 	src/proc/spawner_client.c src/proc/spawner_client.h \
@@ -142,7 +142,7 @@ libweir_schema_la_SOURCES = \
 	src/schema/decimal.c src/schema/decimal.h \
 	src/schema/named_groups.c src/schema/named_groups.h \
 	src/schema/pattern.c src/schema/pattern.h \
-	src/schema/range.c \
+	src/schema/range.c src/schema/range.h \
 	src/schema/schema.c src/schema/schema.h \
 	src/schema/schema_apply.c src/schema/schema_apply.h \
 	src/schema/schema_assert.c src/schema/schema_assert.h \
@@ -213,7 +213,7 @@ weir_SOURCES = \
 	src/cli/hadoop.c src/cli/hadoop.h \
 	src/cli/inherited.c src/cli/inherited.h \
 	src/cli/main.c \
-	src/cli/man.c \
+	src/cli/man.c src/cli/man.h \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \

@@ -88,6 +88,10 @@ void cli_say_lines(const char *text, size_t length);
  * people read on stdout goes this way wherever others have a word in it. */
 void cli_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Refuses a standard output that is closed or cannot be written to, with a message.  Returns 0 or
+ * status. */
+int cli_check_stdout(const struct cli_command *command, int status);
+
 /* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which
  * it did not arrive. */
 int cli_flush(void);

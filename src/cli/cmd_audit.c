@@ -193,7 +193,7 @@ static int work(struct audit_cmd *cmd)
         return cli_bad_usage(&cli_audit, "no file was given");
     status = check_options(cmd, verb);
     if (status == 0)
-        status = output_check(&cli_audit, CLI_FAILED);
+        status = cli_check_stdout(&cli_audit, CLI_FAILED);
     if (status != 0)
         return status;
     if (audit_files_open(&cmd->log, words->items + 1, words->count - 1, &error) < 0)

@@ -539,7 +539,7 @@ static int prepare(struct call_cmd *cmd)
     if (status == 0)
         status = split("--launcher", values->launcher, &cmd->launcher);
     if (status == 0)
-        status = output_check(&cli_call, CLI_FAILED);
+        status = cli_check_stdout(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1
         && arguments_params((char *const *)cmd->parsed.words.items + 1, count - 1, &cmd->params,
                             &error)

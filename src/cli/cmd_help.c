@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/man.h"
 #include "cli/options.h"
 #include "cli/suggest.h"
 

@@ -155,7 +155,7 @@ static int check(struct map_cmd *cmd)
     if (status == 0)
         status = check_report(cmd);
     if (status == 0 && (file_or_own(values->output) == NULL || is_stdout(values->report)))
-        status = output_check(&cli_map, OWN_FILES_FAILED);
+        status = cli_check_stdout(&cli_map, OWN_FILES_FAILED);
     return status;
 }
 

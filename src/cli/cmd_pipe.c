@@ -248,7 +248,7 @@ static int prepare(struct pipe_cmd *cmd)
     if (status == 0)
         status = check_report(cmd);
     if (status == 0 && (cmd->settings.output == NULL || is_stdout(cmd->settings.report)))
-        status = output_check(&cli_pipe, CLI_FAILED);
+        status = cli_check_stdout(&cli_pipe, CLI_FAILED);
     if (status == 0)
         status = await_peers(cmd);
     return status == 0 ? begin_progress(cmd) : status;

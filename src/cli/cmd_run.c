@@ -81,7 +81,7 @@ static int check(const struct run_values *values, const struct cli_parsed *parse
             return CLI_FAILED;
         }
     if (values->json || values->idle_ms != WEIR_FOREVER) { /* else the program has it as it is */
-        int status = output_check(&cli_run, CLI_FAILED);
+        int status = cli_check_stdout(&cli_run, CLI_FAILED);
 
         if (status != 0)
             return status;

@@ -1,4 +1,4 @@
-/* cli/help.h - help, man pages and completions: three faces of the command tables. */
+/* cli/help.h - help text and completions, made from the command tables. */
 #ifndef WEIR_CLI_HELP_H
 #define WEIR_CLI_HELP_H
 
@@ -17,9 +17,6 @@ void help_print(const struct cli_command *command, FILE *out);
 
 /* The usage lines alone. */
 void help_usage(const struct cli_command *command, FILE *out);
-
-/* The manual page, as roff for man(7). */
-void man_print(const struct cli_command *command, FILE *out);
 
 /* Completions of all subcommands, for "bash" or "zsh".  Returns 0, or -1 for
  * another shell. */

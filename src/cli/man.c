@@ -1,5 +1,6 @@
-/* The manual pages: man(7) roff from the tables. */
 #include "config.h"
+
+#include "cli/man.h"
 
 #include <ctype.h>
 #include <string.h>

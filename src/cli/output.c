@@ -268,14 +268,6 @@ void output_open(void)
 #endif
 }
 
-int output_check(const struct cli_command *command, int status)
-{
-    if (weir__fd_may(STDOUT_FILENO, O_WRONLY))
-        return 0;
-    cli_say(command, "cannot write to standard output: it is closed, or not open for writing: nothing was started");
-    return status;
-}
-
 int output_status(int failed, int otherwise)
 {
     struct caught caught;

@@ -18,10 +18,6 @@
 /* Makes stdout a stream that writes by output_write().  main() calls it first. */
 void output_open(void);
 
-/* Refuses a standard output that is closed, or cannot be written to.  Returns 0 or, having said
- * so, status. */
-int output_check(const struct cli_command *command, int status);
-
 /* From now on waits end timeout_ms after began_ns; those for the reader of something that is
  * written, a second later if the time is up by then.  WEIR_FOREVER: no deadline. */
 void output_set_deadline(int64_t began_ns, int64_t timeout_ms);

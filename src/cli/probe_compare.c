@@ -14,7 +14,7 @@
 #include "cli/probe_table.h"
 #include "probe/compare.h"
 #include "probe/probe.h"
-#include "proc/result.h"
+#include "proc/result_json.h"
 
 enum { BEYOND = 1, VALUE_WIDTH = 60, PLACE_WIDTH = 48 };
 

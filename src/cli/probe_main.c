@@ -21,7 +21,7 @@
 #include "cli/startup.h"
 #include "cli/watch.h"
 #include "probe/probe.h"
-#include "proc/result.h"
+#include "proc/result_json.h"
 
 extern char **environ;
 
@@ -340,7 +340,7 @@ static int run(int argc, char **argv)
     if (status == 0)
         status = check(&cmd);
     if (status == 0)
-        status = output_check(&cli_probe, CLI_FAILED);
+        status = cli_check_stdout(&cli_probe, CLI_FAILED);
     /* Documents may come through a FIFO. */
     output_set_deadline(weir__clock_ns(), cli_given(&cmd.parsed, PROBE_TIMEOUT)
                                               ? cmd.values.timeout_ms

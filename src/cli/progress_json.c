@@ -29,6 +29,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 #include "text/json_text.h"
 
 static json_t *begin(const struct progress *progress, const char *kind)

@@ -2,12 +2,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/printable.h"
 #include "cli/cli.h"
 #include "cli/help.h"
@@ -107,6 +109,15 @@ void cli_say_lines(const char *text, size_t length)
     if (out != NULL && fclose(out) == 0)
         output_write(STDERR_FILENO, lines, size);
     free(lines);
+}
+
+int cli_check_stdout(const struct cli_command *command, int status)
+{
+    if (weir__fd_may(STDOUT_FILENO, O_WRONLY))
+        return 0;
+    cli_say(command, "cannot write to standard output: it is closed, or not open for writing: "
+                     "nothing was started");
+    return status;
 }
 
 int cli_flush(void)
