@@ -222,6 +222,19 @@ int weir__checkpoint_load(struct weir_map *map, struct weir_error *error)
     return status;
 }
 
+int weir__checkpoint_open(struct weir_map *map, const char *path)
+{
+    int resumes = map->checkpoint.resumes;
+    int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
+
+    if (fd < 0 && errno == ENOENT && resumes)
+        weir__map_end(map, 6, WEIR_STOP_NONE,
+                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
+                      "again",
+                      path);
+    return fd;
+}
+
 /* Whether a file has what the checkpoint speaks of; else the map ends with 6. */
 static int is_long_enough(struct weir_map *map, int fd, uint64_t length, const char *what)
 {
@@ -413,37 +426,41 @@ int weir__checkpoint_vouch(struct weir_map *map)
     return first == NULL ? 0 : write_text(map, first, strlen(first));
 }
 
+/* Records settled, and one. */
+static uint64_t count_settled(const struct weir_map *map)
+{
+    return map->report.answered + map->report.dropped + map->report.dead + 1;
+}
+
+int weir__checkpoint_is_stale(const struct weir_map *map, int finished)
+{
+    return map->options.checkpoint != NULL && map->out.fd >= 0 && map->end.status != 6
+           && (finished || map->end.untrusted_line != 0
+               || count_settled(map) != map->checkpoint.settled_saved);
+}
+
 void weir__checkpoint_save(struct weir_map *map, int finished)
 {
-    const struct weir_map_report *report = &map->report;
     struct weir__checkpoint *checkpoint = &map->checkpoint;
-    uint64_t settled = report->answered + report->dropped + report->dead + 1;
     int64_t began_ns = weir__clock_ns(), pause_ns;
-    int failed;
+    int failed = write_file(map, finished, map->report.dead > 0);
 
-    checkpoint->save_again_ns = began_ns + (int64_t)SAVE_MS * 1000000;
-    if (settled == checkpoint->settled_saved && !finished && map->end.untrusted_line == 0)
-        return; /* nothing is new */
-    if (map->options.checkpoint == NULL || map->out.fd < 0 || map->end.status == 6)
-        return;
-    weir__map_output_flush(map);
-    if (map->out.failed || map->out.letters.failed || !weir__map_output_is_empty(map))
-        return; /* the old checkpoint holds */
-    failed = write_file(map, finished, map->report.dead > 0);
     pause_ns = (weir__clock_ns() - began_ns) * SAVE_SHARE;
     if (began_ns + pause_ns < checkpoint->save_again_ns)
         checkpoint->save_again_ns = began_ns + pause_ns;
     if (failed == 0)
-        checkpoint->settled_saved = settled;
+        checkpoint->settled_saved = count_settled(map);
     else
         weir__map_end(map, 5, WEIR_STOP_NONE, "cannot save the checkpoint %s: %s",
                       map->options.checkpoint, strerror(failed));
 }
 
-void weir__checkpoint_save_if_due(struct weir_map *map, int64_t now_ns)
+int weir__checkpoint_is_due(struct weir_map *map, int64_t now_ns)
 {
-    if (now_ns >= map->checkpoint.save_again_ns)
-        weir__checkpoint_save(map, 0);
+    if (now_ns < map->checkpoint.save_again_ns)
+        return 0;
+    map->checkpoint.save_again_ns = now_ns + (int64_t)SAVE_MS * 1000000;
+    return 1;
 }
 
 int weir__checkpoint_has(const struct weir_map *map, uint64_t seq)

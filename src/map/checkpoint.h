@@ -40,6 +40,10 @@ struct weir__checkpoint {
  * file), SYSTEM, NOMEM. */
 int weir__checkpoint_load(struct weir_map *map, struct weir_error *error);
 
+/* Opens a file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
+ * or -1 with errno; a missing file that the checkpoint names ends the map with status 6. */
+int weir__checkpoint_open(struct weir_map *map, const char *path);
+
 /* Locks the output, cuts it and the letters, and sets the map to go on from
  * there, or from the beginning.  Errors: INVALID (the output is no regular
  * file), SYSTEM. */
@@ -48,12 +52,14 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error);
 /* Gives the lock back; an empty file that we made goes. */
 void weir__checkpoint_close(struct weir_map *map);
 
-/* Writes what there is to write, and then the file: what is done so far lasts.  finished:
- * nothing is left to do.  What fails ends the map.  Without a checkpoint it does nothing. */
-void weir__checkpoint_save(struct weir_map *map, int finished);
+/* Whether the last save is some time ago; if so, the next one is due later. */
+int weir__checkpoint_is_due(struct weir_map *map, int64_t now_ns);
 
-/* The same, unless it was saved a moment ago. */
-void weir__checkpoint_save_if_due(struct weir_map *map, int64_t now_ns);
+/* Whether there is something to save.  finished: nothing is left to do. */
+int weir__checkpoint_is_stale(const struct weir_map *map, int finished);
+
+/* Saves what is done, which is written out.  What fails ends the map. */
+void weir__checkpoint_save(struct weir_map *map, int finished);
 
 /* Before the first letter is written: saves how long their file was then.  Returns 0, or an
  * errno. */

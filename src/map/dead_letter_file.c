@@ -168,7 +168,7 @@ static int open_alone(struct weir_map *map, struct weir_error *error)
     const char *path = map->options.dead_letter;
     struct stat file;
 
-    letters->fd = weir__map_open_as_it_stands(map, path);
+    letters->fd = weir__checkpoint_open(map, path);
     if (map->end.status != 0)
         return 0;
     if (letters->fd < 0 || weir__fd_above_stdio(&letters->fd, NULL) < 0)

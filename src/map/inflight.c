@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "map/map.h"
+#include "map/record_keys.h"
 
 enum {
     RESTART_MS = 10, /* the next start where a record may have ended the worker; doubles up to */
@@ -29,6 +30,13 @@ int weir__lane_has_begun(const struct weir__lane *lane)
     if (lane->speech->has_begun != NULL)
         return lane->speech->has_begun(lane);
     return lane->answered > 0 || (!lane->map->is_launched && weir__worker_has_read(&lane->worker));
+}
+
+/* A worker may answer in any order: of two records with the same key it would be unknown which
+ * reply is whose. */
+int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record)
+{
+    return lane->keys != NULL && record != NULL && weir__keys_have(&lane->keys->table, record);
 }
 
 size_t weir__lane_ahead(const struct weir__lane *lane)

@@ -10,12 +10,6 @@
 #include "text/pointer.h"
 #include "text/json_validate.h"
 
-struct weir__lane_keys {
-    struct weir__keys table;
-    uint64_t sent;  /* records */
-    uint64_t front; /* the last of them that was answered: those before may be left out */
-};
-
 enum {
     SHOWN = 60, /* of a value, in a message */
     START_WINDOW = 64,
@@ -33,13 +27,6 @@ static int send(struct weir__lane *lane, struct weir__record *record)
     if (weir__keys_add(&lane->keys->table, record) < 0)
         return WEIR_ERR_NOMEM;
     return weir__worker_send(&lane->worker, record->bytes, record->length);
-}
-
-/* A worker may answer in any order: of two records with the same key it would be unknown which
- * reply is whose. */
-int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record)
-{
-    return lane->keys != NULL && record != NULL && weir__keys_have(&lane->keys->table, record);
 }
 
 /* Returns 0: the lane is of no more use. */

@@ -29,19 +29,6 @@ static void can_write(void *data, int bits)
     map->changed(map);
 }
 
-int weir__map_open_as_it_stands(struct weir_map *map, const char *path)
-{
-    int resumes = map->checkpoint.resumes;
-    int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
-
-    if (fd < 0 && errno == ENOENT && resumes)
-        weir__map_end(map, 6, WEIR_STOP_NONE,
-                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
-                      "again",
-                      path);
-    return fd;
-}
-
 static int open_output(struct weir_map *map, struct weir_error *error)
 {
     const char *path = map->options.output;
@@ -49,7 +36,7 @@ static int open_output(struct weir_map *map, struct weir_error *error)
 
     map->out.fd = -1;
     if (path != NULL && map->options.checkpoint != NULL) {
-        map->out.fd = weir__map_open_as_it_stands(map, path);
+        map->out.fd = weir__checkpoint_open(map, path);
         if (map->end.status != 0)
             return 0;
     } else if (path != NULL) {

@@ -29,10 +29,6 @@ struct weir__map_output {
 int weir__map_output_open(struct weir_map *map, struct weir_error *error);
 void weir__map_output_close(struct weir_map *map);
 
-/* Opens a file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
- * or -1 with errno; a missing file that the checkpoint speaks of ends the map with status 6. */
-int weir__map_open_as_it_stands(struct weir_map *map, const char *path);
-
 /* Writes what can be written now; what fails ends the map. */
 void weir__map_output_flush(struct weir_map *map);
 

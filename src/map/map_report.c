@@ -11,6 +11,7 @@
 #include "base/json_tree.h"
 #include "map/map.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 #include "text/json_text.h"
 
 enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */

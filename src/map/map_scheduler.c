@@ -302,12 +302,23 @@ void weir__map_close(struct weir_map *map)
     map->lanes.seats = NULL;
 }
 
+/* Writes what there is to write, then the checkpoint.  Where something cannot be written yet the old
+ * checkpoint holds. */
+static void save_checkpoint(struct weir_map *map, int finished)
+{
+    if (!weir__checkpoint_is_stale(map, finished))
+        return;
+    weir__map_output_flush(map);
+    if (!map->out.failed && !map->out.letters.failed && weir__map_output_is_empty(map))
+        weir__checkpoint_save(map, finished);
+}
+
 /* The last thing that a callback does: the owner may free the map here. */
 static void finish(struct weir_map *map)
 {
     struct weir_error error;
 
-    weir__checkpoint_save(map, map->end.status == 0 && !map->checkpoint.was_finished);
+    save_checkpoint(map, map->end.status == 0 && !map->checkpoint.was_finished);
     if (map->end.status == 0 && map->out.file.fd >= 0
         && weir__outfile_commit(&map->out.file, &error) < 0)
         weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error.text);
@@ -399,7 +410,8 @@ static void tick(void *data)
     watch_reader(map, now_ns);
     take_back(map, now_ns);
     tell_stall(map, now_ns);
-    weir__checkpoint_save_if_due(map, now_ns);
+    if (weir__checkpoint_is_due(map, now_ns))
+        save_checkpoint(map, 0);
     pump(map);
 }
 

@@ -67,7 +67,7 @@ struct weir__lane {
     struct weir_map *map;
     const struct weir__speech *speech;
     struct weir__lane_call *call; /* what map_call.c keeps */
-    struct weir__lane_keys *keys; /* what map_keyed.c keeps */
+    struct weir__lane_keys *keys; /* with --key */
     struct weir__lane_seat *seat;
     struct weir__worker worker;
     int is_over;      /* nothing of it is left */

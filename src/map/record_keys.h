@@ -3,6 +3,7 @@
 #define WEIR_MAP_RECORD_KEYS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "map/record_reader.h"
 #include "rpc/rpc_parse.h"
@@ -11,6 +12,13 @@
 struct weir__keys {
     struct weir__key_bucket *buckets;
     size_t room, count;
+};
+
+/* The records that a worker has. */
+struct weir__lane_keys {
+    struct weir__keys table;
+    uint64_t sent;  /* records */
+    uint64_t front; /* the last of them that was answered: earlier ones may be left out */
 };
 
 /* Errors: NOMEM. */

@@ -12,6 +12,7 @@
 #include "base/json_tree.h"
 #include "map/map.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 
 void weir_pipeline_report_clear(struct weir_pipeline_report *report)
 {

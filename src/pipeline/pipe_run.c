@@ -13,6 +13,7 @@
 #include "map/map.h"
 #include "pipeline/verdict.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 
 /* --- The end -------------------------------------------------------------- */
 

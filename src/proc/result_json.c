@@ -17,6 +17,7 @@
 #include "base/json_tree.h"
 #include "base/signal_names.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 #include "text/charset.h"
 #include "text/json_text.h"
 

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "proc/context.h"
 #include "proc/result.h"
+#include "proc/result_json.h"
 
 enum { MOMENT_MS = 1000 }; /* for a reader of ours to go on, once the time is up */
 

@@ -1,7 +1,7 @@
-/* schema/version.h, the second half: a range becomes bounds that are easy to hold. */
+/* A range becomes bounds that are easy to check. */
 #include "config.h"
 
-#include "schema/version.h"
+#include "schema/range.h"
 
 #include <stdlib.h>
 #include <string.h>

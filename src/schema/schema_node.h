@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "schema/pattern.h"
 #include "schema/schema_value.h"
-#include "schema/version.h"
+#include "schema/range.h"
 
 struct node;
 struct check;

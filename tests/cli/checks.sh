@@ -2,7 +2,7 @@
 # scripts/check-floors and check-exports: what they find is their exit status too.
 . "$srcdir/tests/support/tap.sh"
 
-plan 9
+plan 11
 
 floors=$(cd "$srcdir" && pwd)/scripts/check-floors
 exports=$(cd "$srcdir" && pwd)/scripts/check-exports
@@ -28,6 +28,17 @@ a_stranger() {
         has "not ok" "$work/said" && has "cli/b.c" "$work/said"
 }
 an_unknown_floor() { tree unknown && mkdir "$work/unknown/src/attic" && exits 1 floors_of unknown; }
+a_circle() {
+    tree circle && mkdir "$work/circle/src/loop" && cd "$work/circle/src/loop" &&
+        printf 'int weir__one(int n)\n{\n    return n > 0 ? weir__two(n - 1) : 0;\n}\n' >one.c &&
+        printf 'int weir__two(int n)\n{\n    return weir__one(n);\n}\n' >two.c && cd - >/dev/null &&
+        exits 1 floors_of circle && has "not ok" "$work/said" && has "circle: loop/one loop/two" "$work/said"
+}
+no_circle() {
+    tree chain && mkdir "$work/chain/src/loop" && cd "$work/chain/src/loop" &&
+        printf 'int weir__one(int n)\n{\n    return weir__two(n - 1);\n}\n' >one.c &&
+        printf 'int weir__two(int n)\n{\n    return n;\n}\n' >two.c && cd - >/dev/null && exits 0 floors_of chain
+}
 by_hand() { # from wherever one stands
     (unset srcdir builddir && cd / && exits 0 "$floors") >"$work/said" || { cat "$work/said"; return 1; }
 }
@@ -35,6 +46,8 @@ check "the floors of a good tree are 0" a_good_tree
 check "a file that includes from a higher floor is 1" a_wrong_floor
 check "a library away from its home is 1" a_stranger
 check "an unknown floor is 1" an_unknown_floor
+check "files that use each other in a circle are 1" a_circle
+check "files that use each other in one direction are 0" no_circle
 check "the floors can be looked at by hand, from anywhere" by_hand
 
 exports_of() { srcdir=$work/$1 builddir=$work/$1 "$exports" >"$work/said"; }

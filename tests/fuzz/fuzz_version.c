@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
-#include "schema/version.h"
+#include "schema/range.h"
 
 enum { VERSIONS = 3 };
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "schema/version.h"
+#include "schema/range.h"
 
 #include <string.h>
 
