@@ -1,4 +1,4 @@
-/* A pipeline that runs: how it starts, and its owner's side. */
+/* Starts a pipeline; the functions its owner calls. */
 #include "config.h"
 
 #include "pipeline/pipe.h"
@@ -14,8 +14,8 @@
 
 /* --- The start ------------------------------------------------------------ */
 
-static int open_timer(struct weir_pipeline_run *pipe, int64_t ms, void (*callback)(void *), void *data,
-                      weir__timer **timer)
+static int open_timer(struct weir_pipeline_run *pipe, int64_t ms, void (*callback)(void *),
+                      void *data, weir__timer **timer)
 {
     int status;
 
@@ -41,7 +41,7 @@ static int open_stage(struct weir__pipe_stage *stage, const struct weir_stage *v
     return status;
 }
 
-/* Copies what is needed of the pipeline, which may go before we do. */
+/* Copies what the run needs from the pipeline, which may be freed first. */
 static int copy_stage(struct weir_pipeline_run *pipe, struct weir__pipe_stage *stage,
                       const struct weir__stage *given)
 {
@@ -77,9 +77,8 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
     for (size_t nth = 0; nth < pipe->plain_count; nth++) {
         size_t i = pipe->plain[nth];
 
-        ends[i].cwd =
-            weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].command);
-        if (ends[i].cwd < WEIR__CWD_INHERITED) { /* its directory cannot be entered: nothing is started */
+        ends[i].cwd = weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].command);
+        if (ends[i].cwd < WEIR__CWD_INHERITED) { /* cannot enter the directory: start nothing */
             weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
             ends[i].cwd = -1;
             for (size_t other = 0; other < pipe->count; other++)
@@ -92,7 +91,7 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
         starts[nth].cwd = ends[i].cwd;
         memcpy(starts[nth].stdio, ends[i].stdio, sizeof starts[nth].stdio);
     }
-    if (pipe->plain_count == 0) { /* maps alone: each worker is a job of its own */
+    if (pipe->plain_count == 0) { /* only maps: each worker is its own job */
         pipe->job_over = 1;
         weir__pipe_begin_events(pipe);
         return 0;
@@ -109,7 +108,7 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
 static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline)
 {
     struct weir__ends ends[WEIR__STAGES_MAX];
-    int status = weir__plumbing_open(pipeline, ends, &pipe->output, &pipe->life.error);
+    int status = weir__pipe_fds_open(pipeline, ends, &pipe->output, &pipe->life.error);
 
     if (status < 0)
         return status;
@@ -131,7 +130,7 @@ static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline
         status = weir__pipe_start_maps(pipe, pipeline, ends);
     if (status < 0 && !pipe->job_over && pipe->job.owner != NULL && pipe->plain_count > 0)
         weir__job_abandon(&pipe->life.weir->client, &pipe->job);
-    weir__plumbing_close(ends, pipe->count);
+    weir__pipe_fds_close(ends, pipe->count);
     return status;
 }
 
@@ -148,8 +147,8 @@ static int begin_or_close(void *data)
 
     if (status < 0)
         weir__pipe_close(pipe);
-    /* Nothing was started: its owner hears so from the loop, when the ends of the
-     * outputs come, or where there are none, at once. */
+    /* Nothing was started. The loop reports it to the owner: when the outputs reach their end,
+     * or at once if there are none. */
     else if (pipe->job_over && !weir__pipe_is_busy(pipe) && pipe->living == 0)
         weir__timer_start(pipe->drain, 0);
     return status;
@@ -164,7 +163,7 @@ static void abandon(struct weir__life *life)
     weir__pipe_close(pipe);
 }
 
-static void tell_owner(struct weir__life *life)
+static void notify_owner(struct weir__life *life)
 {
     struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
 
@@ -189,10 +188,11 @@ static void destroy(struct weir__life *life)
     free(pipe);
 }
 
-static const struct weir__life_ops life_ops = {"the pipeline", abandon, tell_owner, destroy};
+static const struct weir__life_ops life_ops = {"the pipeline", abandon, notify_owner, destroy};
 
-weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipeline_run_done done,
-                             void *context, struct weir_error *error)
+weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline,
+                                         weir_pipeline_run_done done, void *context,
+                                         struct weir_error *error)
 {
     struct weir_pipeline_run *pipe;
     struct beginning beginning = {.pipeline = pipeline};
@@ -246,7 +246,8 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
 
 /* --- The owner's side ----------------------------------------------------- */
 
-int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error)
+int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
+                           struct weir_error *error)
 {
     int status = weir__life_check(&pipe->life, error);
 
@@ -257,7 +258,8 @@ int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_repor
     return 0;
 }
 
-int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error)
+int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
+                           struct weir_error *error)
 {
     int status = weir__life_wait(&pipe->life, error);
 

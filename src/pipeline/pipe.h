@@ -1,12 +1,12 @@
-/* pipeline/pipe.h - the inside of a pipeline that runs.
+/* pipeline/pipe.h - internals of a running pipeline.
  *
  *   start --> RUNNING --last exit--> DRAINING --outputs closed, nothing left--> over
  *                |                      ^
- *                +-- time up, cancelled, a stage that cannot start: the ladder
+ *                +-- timeout, cancellation, failed start: stop sequence
  *
- * The stages are one job: one process group, one ladder.  Over means: the job
- * has ended, every relay and every stderr of ours is closed, and what was to be
- * passed on has been.
+ * The stages are one job: one process group, one stop sequence.  A run is over when
+ * the job has ended, all relays and stderr pipes are closed, and all output has been
+ * passed on.
  */
 #ifndef WEIR_PIPELINE_PIPE_H
 #define WEIR_PIPELINE_PIPE_H
@@ -23,8 +23,8 @@
 
 struct weir__pipe_stage {
     struct weir_pipeline_run *pipe;
-    weir_map_t *map;                 /* of a map stage that runs */
-    struct weir_stage_report report; /* handed over at the end */
+    weir_map_t *map;                 /* while a map stage runs */
+    struct weir_stage_report report; /* given to the owner at the end */
     uint64_t limits[WEIR_LIMIT_COUNT];
     unsigned char *ok_exit;
     size_t ok_exit_count;
@@ -32,7 +32,7 @@ struct weir__pipe_stage {
     int64_t timeout_ms, idle_ms, grace_ms;
 
     struct weir__relay relay;
-    uint64_t moved; /* by the relay, when it was last looked at */
+    uint64_t moved; /* by the relay, at the last check */
     struct weir__capture errors;
     struct weir__stderr_source stderr_source;
     weir__timer *deadline, *idle;
@@ -43,10 +43,10 @@ struct weir__pipe_stage {
 
 struct weir_pipeline_run {
     struct weir__life life;                 /* first */
-    struct weir_pipeline_settings settings; /* its strings are not ours: not used */
+    struct weir_pipeline_settings settings; /* its strings are borrowed and not used */
     struct weir__pipe_stage *stages;
     size_t count, living;
-    size_t plain[WEIR__STAGES_MAX]; /* the job's stages, by their place in the pipeline */
+    size_t plain[WEIR__STAGES_MAX]; /* the job's stages: index in the pipeline */
     size_t plain_count;
 
     struct weir__job job;
@@ -54,11 +54,10 @@ struct weir_pipeline_run {
     struct weir__stderr_forwarder forwarder;
     weir__timer *deadline, *drain;
     int job_over, draining;
-    int hears; /* the job's start, or its end, has been told: so may be what it puts out */
+    int emits; /* start or end of the job was reported: output events may follow */
     int cancelled;
-    int is_cut;  /* output of a stage that nobody read was given up */
-    int hurried; /* it was stopped as a whole: nobody's reader is waited for beyond the drain time
-                  */
+    int is_cut;  /* a stage's output was discarded because its reader stalled */
+    int hurried; /* stopped as a whole: slow readers get only the drain time */
     int64_t started_at_ns, started_ns;
 
     struct weir_pipeline_report report;
@@ -70,15 +69,16 @@ struct weir_pipeline_run {
 
 extern const struct weir__job_ops weir__pipe_job_ops;
 
-/* News of a stage, or with -1 of the whole. */
-void weir__pipe_tell(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind, int64_t number,
-                     const char *text, size_t length);
+/* Emits an event of a stage, or of the whole pipeline if which is -1. */
+void weir__pipe_emit(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind,
+                     int64_t number, const char *text, size_t length);
 
-/* Sends all of it down the ladder: the stage that is the cause (-1: all are),
- * and the others because of it. */
-void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why, int64_t grace_ms);
+/* Runs the stop sequence for all stages: cause is the stage responsible (-1: all), the others
+ * stop because of it. */
+void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
+                     int64_t grace_ms);
 
-/* Its timers. */
+/* Timer callbacks. */
 void weir__pipe_timed_out(void *data);
 void weir__pipe_stage_timed_out(void *data);
 void weir__pipe_check_idle(void *data);
@@ -90,26 +90,26 @@ void weir__pipe_after_exit(struct weir_pipeline_run *pipe);
 void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_errno,
                            const char *detail);
 
-/* Nothing reads or writes for us any more, but something still lives: it is stopped. */
+/* Stops what still runs once no relay or stderr pipe is open. */
 void weir__pipe_stop_rest(struct weir_pipeline_run *pipe);
 int weir__pipe_is_busy(const struct weir_pipeline_run *pipe);
 void weir__pipe_close(struct weir_pipeline_run *pipe);
 
-/* The last thing that a callback does: the owner may free the pipe here. */
+/* Must be the last call of a callback: the owner may free the pipe in it. */
 void weir__pipe_finish(struct weir_pipeline_run *pipe);
 
-/* Events of the stages' output may be reported from now on. */
+/* Allows events of the stages' output from now on. */
 void weir__pipe_begin_events(struct weir_pipeline_run *pipe);
 void weir__pipe_report_progress(struct weir__pipe_stage *stage);
 
 /* --- pipe_output.c: what stages put out ------------------------------------ */
 
-/* Relays a stage's output and keeps its stderr, where ends say so, and takes these.
- * Errors: those of both. */
+/* Sets up the relay of a stage's output and the capture of its stderr as given in ends, and
+ * takes those descriptors. Errors: those of both. */
 int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_stage *view,
                             struct weir__ends *ends);
 
-/* Opens what forwards stderr. */
+/* Opens the stderr forwarder. */
 int weir__pipe_open_forwarder(struct weir_pipeline_run *pipe);
 
 /* --- pipe_map.c: its map stages -------------------------------------------- */

@@ -11,14 +11,14 @@
 #include "base/peer.h"
 #include "proc/command.h"
 
-/* Whether the host must see the stage's output pass. */
+/* Whether this process must see the stage's output as it passes. */
 static int is_relayed(const struct weir_pipeline_settings *settings, const struct weir_stage *stage)
 {
     return settings->meter || stage->meter || stage->charset != NULL
            || stage->idle_ms != WEIR_FOREVER;
 }
 
-void weir__plumbing_close(struct weir__ends *ends, size_t count)
+void weir__pipe_fds_close(struct weir__ends *ends, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         weir__close(&ends[i].cwd);
@@ -69,7 +69,7 @@ static int open_output(const struct weir_pipeline_settings *settings, struct wei
     return status;
 }
 
-/* The stage's own output: straight to where it goes, or to a relay of ours. */
+/* The stage's output: directly to its destination, or to a relay. */
 static int open_relay(struct weir__ends *ends, struct weir_error *error)
 {
     int pipe_ends[2];
@@ -131,7 +131,7 @@ static int open_stages(const weir_pipeline_t *pipeline, struct weir__ends *ends,
     return status;
 }
 
-int weir__plumbing_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
+int weir__pipe_fds_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
                         struct weir__outfile *output, struct weir_error *error)
 {
     int output_fd, status;
@@ -146,7 +146,7 @@ int weir__plumbing_open(const weir_pipeline_t *pipeline, struct weir__ends *ends
     if (status == 0)
         status = open_stages(pipeline, ends, output_fd, error);
     if (status < 0) {
-        weir__plumbing_close(ends, pipeline->count);
+        weir__pipe_fds_close(ends, pipeline->count);
         weir__outfile_discard(output);
     }
     return status;

@@ -44,7 +44,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
     result->why = stage->stopping;
     weir__result_exited(result, &how, stage->limits);
     weir__pipe_stage_ended(stage, how.at_ns);
-    weir__pipe_tell(pipe, (int)(stage - pipe->stages), WEIR_EVENT_EXITED, how.code, NULL, 0);
+    weir__pipe_emit(pipe, (int)(stage - pipe->stages), WEIR_EVENT_EXITED, how.code, NULL, 0);
     weir__pipe_after_exit(pipe);
     weir__pipe_finish(pipe);
 }

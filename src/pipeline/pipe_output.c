@@ -1,4 +1,4 @@
-/* What the stages of a pipeline put out. */
+/* Output and stderr of a pipeline's stages. */
 #include "config.h"
 
 #include "pipeline/pipe.h"
@@ -17,7 +17,7 @@ static void output_passed(void *owner, size_t length)
     (void)length;
     if (stage->idle != NULL)
         stage->last_output_ns = weir__clock_ns();
-    if (stage->pipe->hears)
+    if (stage->pipe->emits)
         weir__pipe_report_progress(stage);
 }
 
@@ -27,7 +27,7 @@ static void output_ended(void *owner, int failed)
     struct weir_pipeline_run *pipe = stage->pipe;
     struct weir_error error;
 
-    /* EPIPE is the reader's right: the stage learns it as if it were its own. */
+    /* EPIPE is legitimate: the reader closed. The stage gets it as its own. */
     if (failed != 0 && failed != EPIPE) {
         weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass on the output of %s",
                    stage->report.name);
@@ -43,7 +43,7 @@ static void stderr_line_came(void *owner, const struct weir_line *line)
 {
     struct weir__pipe_stage *stage = owner;
 
-    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_STDERR_LINE,
+    weir__pipe_emit(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_STDERR_LINE,
                     stage->passes_errors, line->bytes, line->length);
 }
 
@@ -75,7 +75,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
     weir_decoder_t *decoder = NULL;
     int status = 0, from = ends->relay_from, to = ends->relay_to, errors = ends->errors;
 
-    ends->relay_from = ends->relay_to = ends->errors = -1; /* from here on they are taken */
+    ends->relay_from = ends->relay_to = ends->errors = -1; /* taken from here on */
     if (errors >= 0) {
         stage->errors.owner = stage;
         stage->errors.on_bytes = stderr_came;
@@ -89,7 +89,7 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
             .on_line = pipe->life.weir->on_event != NULL ? stderr_line_came : NULL,
             .owner = stage,
         };
-        if (status == 0) /* it is held until the start has been reported */
+        if (status == 0) /* held until the start has been reported */
             weir__stderr_source_add(&stage->stderr_source, &pipe->forwarder);
     }
     if (from >= 0 && view->charset != NULL) {

@@ -1,4 +1,4 @@
-/* The document of a pipeline that has run: docs/schemas/pipe-report.schema.json. */
+/* The JSON report of a finished pipeline: docs/schemas/pipe-report.schema.json. */
 #include "config.h"
 
 #include <jansson.h>
@@ -28,13 +28,13 @@ void weir_pipeline_report_clear(struct weir_pipeline_report *report)
     *report = (struct weir_pipeline_report){0};
 }
 
-/* A stage's stderr was kept if there are bytes of it, even none. */
+/* stderr was captured if bytes is not NULL, even with length 0. */
 static json_t *stderr_json(const struct weir_output *output)
 {
     return output->bytes != NULL ? weir__output_json(output) : json_null();
 }
 
-/* Names and sentences may have bytes of a file name that are no UTF-8. */
+/* Names and sentences may contain non-UTF-8 bytes of a file name. */
 static json_t *text_json(const char *bytes)
 {
     struct weir_text text;
@@ -47,7 +47,7 @@ static json_t *text_json(const char *bytes)
     return string;
 }
 
-/* Returns NULL when memory is short, as all here do: json_pack() passes it on. */
+/* Returns NULL if out of memory, like all functions here: json_pack() propagates it. */
 static json_t *stage_json(const struct weir_stage_report *stage)
 {
     json_t *object = json_pack("{s:o}", "name", text_json(stage->name));
@@ -72,7 +72,7 @@ static json_t *stages_json(const struct weir_pipeline_report *report)
     return list;
 }
 
-/* null on success; a stage of null when it was no stage that failed. */
+/* null on success; its stage is null if the failure is not a stage's. */
 static json_t *decided_by_json(const struct weir_pipeline_report *report)
 {
     const char *name = NULL;

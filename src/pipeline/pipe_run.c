@@ -1,4 +1,4 @@
-/* A pipeline that runs: time, exits, and the end. */
+/* A running pipeline: timers, exits and the end. */
 #include "config.h"
 
 #include "pipeline/pipe.h"
@@ -86,7 +86,7 @@ static void judge(struct weir_pipeline_run *pipe)
         report->ok = 0;
         report->status = pipe->cancelled ? 128 + SIGTERM : 124;
         report->why = pipe->cancelled ? WEIR_STOP_CANCELLED : WEIR_STOP_TIMEOUT;
-        snprintf(report->reason, sizeof report->reason, "nobody read its output in time");
+        snprintf(report->reason, sizeof report->reason, "its output was not read in time");
     }
     report->started_at_ns = pipe->started_at_ns;
     report->wall_ns = weir__clock_ns() - pipe->started_ns;
@@ -112,7 +112,6 @@ int weir__pipe_is_busy(const struct weir_pipeline_run *pipe)
     return 0;
 }
 
-/* The last thing that a callback does: the owner may free the pipe here. */
 void weir__pipe_finish(struct weir_pipeline_run *pipe)
 {
     struct weir_error error;
@@ -131,8 +130,8 @@ void weir__pipe_finish(struct weir_pipeline_run *pipe)
     weir__life_end(&pipe->life);
 }
 
-void weir__pipe_tell(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind, int64_t number,
-                     const char *text, size_t length)
+void weir__pipe_emit(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind,
+                     int64_t number, const char *text, size_t length)
 {
     const struct weir__pipe_stage *stage = which >= 0 ? &pipe->stages[which] : NULL;
 
@@ -156,19 +155,18 @@ static void stop_maps(struct weir_pipeline_run *pipe, int status, int64_t grace_
             weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
 }
 
-/* Sends all of it down the ladder: the stage that is the cause (-1: all are),
- * and the others because of it. */
-void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why, int64_t grace_ms)
+void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
+                     int64_t grace_ms)
 {
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].stopping == WEIR_STOP_NONE)
-            pipe->stages[i].stopping = cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
+            pipe->stages[i].stopping =
+                cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
     weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
     stop_maps(pipe, why == WEIR_STOP_TIMEOUT || why == WEIR_STOP_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
 }
 
-/* Nothing reads or writes for us any more, but something still lives. */
 void weir__pipe_stop_rest(struct weir_pipeline_run *pipe)
 {
     if (pipe->living == 0 && !pipe->job_over && !weir__pipe_is_busy(pipe))
@@ -182,9 +180,9 @@ static void drain(struct weir_pipeline_run *pipe)
     pipe->draining = 1;
 }
 
-/* Who still holds a pipe open has had its time.  What waits for our own reader,
- * or for a terminal that is held, is no holder's fault: it has more, unless all
- * was stopped. */
+/* The drain time is over for other processes that hold a pipe open. A relay that waits for this
+ * process's reader, or for a held terminal, is not their fault and continues, unless the whole
+ * pipeline was stopped. */
 void weir__pipe_drained(void *data)
 {
     struct weir_pipeline_run *pipe = data;
@@ -197,7 +195,7 @@ void weir__pipe_drained(void *data)
             weir__relay_abandon(&stage->relay);
         } else if (weir__relay_is_open(&stage->relay) && pipe->hurried
                    && stage->moved == stage->relay.moved) {
-            pipe->is_cut = 1; /* our reader stands still */
+            pipe->is_cut = 1; /* our reader has stalled */
             weir__relay_abandon(&stage->relay);
         }
         stage->moved = stage->relay.moved;
@@ -222,7 +220,7 @@ void weir__pipe_timed_out(void *data)
     struct weir_pipeline_run *pipe = data;
 
     weir__life_hold(&pipe->life);
-    weir__client_catch_up(&pipe->life.weir->client); /* it may have ended this very moment */
+    weir__client_catch_up(&pipe->life.weir->client); /* it may just have ended */
     if (weir__life_release(&pipe->life) || pipe->life.over)
         return;
     pipe->hurried = 1;
@@ -230,7 +228,7 @@ void weir__pipe_timed_out(void *data)
         weir__timer_start(pipe->drain, pipe->settings.drain_ms);
         return;
     }
-    weir__pipe_tell(pipe, -1, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
+    weir__pipe_emit(pipe, -1, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
     weir__pipe_stop(pipe, -1, WEIR_STOP_TIMEOUT, pipe->settings.grace_ms);
 }
 
@@ -244,7 +242,7 @@ void weir__pipe_stage_timed_out(void *data)
     weir__client_catch_up(&pipe->life.weir->client);
     if (weir__life_release(&pipe->life) || pipe->life.over || stage->exited)
         return;
-    weir__pipe_tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
+    weir__pipe_emit(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
     weir__pipe_stop(pipe, which, WEIR_STOP_TIMEOUT, stage->grace_ms);
 }
 
@@ -258,13 +256,13 @@ void weir__pipe_check_idle(void *data)
     if (stage->exited || pipe->life.over || stage->stopping != WEIR_STOP_NONE
         || !weir__relay_is_open(&stage->relay))
         return;
-    /* A stage whose reader is slow is not idle: it is held back. */
+    /* A stage with a slow reader is blocked, not idle. */
     if (quiet_ms < stage->idle_ms || !weir__relay_is_starved(&stage->relay)) {
         weir__timer_start(stage->idle,
                           quiet_ms < stage->idle_ms ? stage->idle_ms - quiet_ms : stage->idle_ms);
         return;
     }
-    weir__pipe_tell(pipe, which, WEIR_EVENT_TIMEOUT, 0, "idle", strlen("idle"));
+    weir__pipe_emit(pipe, which, WEIR_EVENT_TIMEOUT, 0, "idle", strlen("idle"));
     weir__pipe_stop(pipe, which, WEIR_STOP_IDLE, stage->grace_ms);
 }
 
@@ -272,15 +270,15 @@ void weir__pipe_check_idle(void *data)
 
 void weir__pipe_report_progress(struct weir__pipe_stage *stage)
 {
-    weir__pipe_tell(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
+    weir__pipe_emit(stage->pipe, (int)(stage - stage->pipe->stages), WEIR_EVENT_PROGRESS, 0, NULL,
                     0);
 }
 
 void weir__pipe_begin_events(struct weir_pipeline_run *pipe)
 {
-    if (pipe->hears)
+    if (pipe->emits)
         return;
-    pipe->hears = 1;
+    pipe->emits = 1;
     weir__stderr_forwarder_release(&pipe->forwarder);
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].relay.total > 0)
@@ -295,7 +293,7 @@ static void job_started(void *owner, const pid_t *pids, size_t count)
 
     for (size_t i = 0; i < count && i < pipe->plain_count; i++) {
         pipe->stages[pipe->plain[i]].report.result.pid = pids[i];
-        weir__pipe_tell(pipe, (int)pipe->plain[i], WEIR_EVENT_STARTED, 0, NULL, 0);
+        weir__pipe_emit(pipe, (int)pipe->plain[i], WEIR_EVENT_STARTED, 0, NULL, 0);
     }
     weir__pipe_begin_events(pipe);
 }
@@ -314,7 +312,7 @@ void weir__pipe_never_began(struct weir__pipe_stage *stage, int64_t now_ns)
     weir__pipe_stage_ended(stage, now_ns);
 }
 
-/* The stages before it run and are being stopped; those after it never began. */
+/* The stages before it run and are being stopped; those after it were never started. */
 void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_errno,
                            const char *detail)
 {
@@ -331,7 +329,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     weir__result_not_started(&pipe->stages[which].report.result, weir__step_find(step), sys_errno,
                              detail);
     weir__pipe_stage_ended(&pipe->stages[which], now_ns);
-    weir__pipe_tell(pipe, (int)which, WEIR_EVENT_NOT_STARTED, sys_errno, step, strlen(step));
+    weir__pipe_emit(pipe, (int)which, WEIR_EVENT_NOT_STARTED, sys_errno, step, strlen(step));
     for (size_t i = nth + 1; i < pipe->plain_count; i++)
         weir__pipe_never_began(&pipe->stages[pipe->plain[i]], now_ns);
     stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
@@ -354,12 +352,12 @@ static void job_exited(void *owner, size_t nth, const struct weir__exit *how)
 
     if (stage == NULL || stage->exited)
         return;
-    /* A stop that no signal followed came too late: it ended by itself. */
+    /* A stop without a signal came too late: the stage ended by itself. */
     if (stage->report.result.stopped_with_count > 0)
         stage->report.result.why = stage->stopping;
     weir__result_exited(&stage->report.result, how, stage->limits);
     weir__pipe_stage_ended(stage, how->at_ns);
-    weir__pipe_tell(pipe, (int)which, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
+    weir__pipe_emit(pipe, (int)which, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
                     how->signal != 0 ? how->signal : how->code, NULL, 0);
     weir__pipe_after_exit(pipe);
 }
@@ -372,7 +370,7 @@ static void job_sent(void *owner, int signal)
         if (!pipe->stages[i].exited && pipe->stages[i].map == NULL
             && pipe->stages[i].stopping != WEIR_STOP_NONE)
             weir__result_sent(&pipe->stages[i].report.result, signal);
-    weir__pipe_tell(pipe, -1, WEIR_EVENT_SIGNAL_SENT, signal, NULL, 0);
+    weir__pipe_emit(pipe, -1, WEIR_EVENT_SIGNAL_SENT, signal, NULL, 0);
 }
 
 static void job_unsent(void *owner, int signal)
@@ -385,7 +383,7 @@ static void job_unsent(void *owner, int signal)
             weir__result_unsent(&pipe->stages[i].report.result, signal);
 }
 
-/* A survivor is told with its stage; one that is no stage, with the first. */
+/* Reports a survivor under its stage, or under the first stage if it belongs to none. */
 static void place_survivors(struct weir_pipeline_run *pipe)
 {
     for (size_t n = 0; n < pipe->job.survivor_count; n++) {
@@ -404,10 +402,10 @@ static void job_paused(void *owner, size_t nth, int signal)
     struct weir_pipeline_run *pipe = owner;
 
     if (nth < pipe->plain_count)
-        weir__pipe_tell(pipe, (int)pipe->plain[nth], WEIR_EVENT_PAUSED, signal, NULL, 0);
+        weir__pipe_emit(pipe, (int)pipe->plain[nth], WEIR_EVENT_PAUSED, signal, NULL, 0);
 }
 
-/* The job is over, and these stages' ends were never told. */
+/* The job is over; no exit was reported for these stages. */
 static void lose_rest(void *owner)
 {
     struct weir_pipeline_run *pipe = owner;
@@ -421,7 +419,7 @@ static void lose_rest(void *owner)
         weir__result_lost(&stage->report.result);
         stage->report.result.why = stage->stopping;
         weir__pipe_stage_ended(stage, weir__clock_ns());
-        weir__pipe_tell(pipe, (int)i, WEIR_EVENT_STATUS_LOST, 0, NULL, 0);
+        weir__pipe_emit(pipe, (int)i, WEIR_EVENT_STATUS_LOST, 0, NULL, 0);
     }
     pipe->job_over = 1;
     weir__pipe_begin_events(pipe);

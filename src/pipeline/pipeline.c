@@ -76,8 +76,8 @@ static void stage_clear(struct weir__stage *stage)
     weir__argv_free(stage->launcher_stop);
 }
 
-/* Of a map's options a stage has all but those that the pipeline has for it: they
- * stay as they are by default, until it is started. */
+/* Copies a stage's map options. Those that the pipeline provides keep their defaults until the
+ * start. */
 static int map_copy(struct weir__stage *copy, const struct weir_map_options *given)
 {
     struct weir_map_options *map = &copy->map, asked;
@@ -121,7 +121,7 @@ const struct weir_map_options *weir__stage_map(const struct weir__stage *stage)
     return stage->is_map ? &stage->map : NULL;
 }
 
-/* Makes *stage a copy of given.  Returns 0, or -1 when memory is short. */
+/* Makes *stage a copy of given. Returns 0, or -1 if out of memory. */
 static int stage_copy(struct weir__stage *stage, const struct weir_stage *given)
 {
     const struct weir_command *command = given->command;
@@ -156,7 +156,7 @@ static int stage_copy(struct weir__stage *stage, const struct weir_stage *given)
     copy.view.charset = copy.charset;
     copy.view.ok_exit = copy.ok_exit;
     copy.is_map = given->map != NULL;
-    copy.view.command = NULL; /* the stage moves as the list grows */
+    copy.view.command = NULL; /* the stage moves when the array grows */
     copy.view.map = NULL;     /* see weir__stage_map() */
     *stage = copy;
     return 0;
@@ -172,8 +172,8 @@ static struct weir__stage *find_name(const weir_pipeline_t *pipeline, const char
     return NULL;
 }
 
-/* A name that no stage has yet: the program's basename, "#2" and on where that
- * is taken.  Returns NULL when memory is short. */
+/* Returns an unused name: the program's basename, with "#2", "#3"... appended if taken. NULL if
+ * out of memory. */
 static char *derived_name(const weir_pipeline_t *pipeline, const char *program)
 {
     const char *slash = strrchr(program, '/');
@@ -189,9 +189,8 @@ static char *derived_name(const weir_pipeline_t *pipeline, const char *program)
     return name;
 }
 
-/* Gives a new stage its name.  A name that was given stands; a derived one that
- * is equal to it becomes another. */
-static int settle_name(weir_pipeline_t *pipeline, struct weir__stage *stage,
+/* Names a new stage. A given name is kept; an equal derived name is changed. */
+static int assign_name(weir_pipeline_t *pipeline, struct weir__stage *stage,
                        struct weir_error *error)
 {
     struct weir__stage *holder = stage->named ? find_name(pipeline, stage->name) : NULL;
@@ -226,8 +225,8 @@ static int is_bound(int64_t ms)
     return ms == WEIR_FOREVER || is_time(ms);
 }
 
-/* What can be said against the fields of a stage; NULL for nothing. */
-static const char *stage_fault(const struct weir_stage *stage)
+/* Returns what is wrong with the fields of a stage, or NULL. */
+static const char *check_stage_fields(const struct weir_stage *stage)
 {
     if (stage->command->argv == NULL || stage->command->argv[0] == NULL
         || stage->command->argv[0][0] == '\0')
@@ -235,15 +234,15 @@ static const char *stage_fault(const struct weir_stage *stage)
     if (stage->name != NULL && stage->name[0] == '\0')
         return "has an empty name: give one, or NULL for the program's";
     if ((unsigned)stage->err > WEIR_STDERR_STDOUT)
-        return "has an err that is none of enum weir_stage_stderr";
+        return "has an err that is not in enum weir_stage_stderr";
     if (!is_bound(stage->timeout_ms) || !is_bound(stage->idle_ms) || !is_time(stage->grace_ms))
-        return "has a negative or too long time: give milliseconds, or WEIR_FOREVER";
+        return "has a negative or too large time: give milliseconds, or WEIR_FOREVER";
     if (stage->map != NULL
         && (stage->charset != NULL || stage->idle_ms != WEIR_FOREVER
             || stage->err == WEIR_STDERR_STDOUT))
-        return "is a map: it has no charset, idle time nor stderr into its output";
+        return "is a map: charset, idle_ms and stderr to stdout do not apply";
     if (stage->charset != NULL && strcmp(stage->charset, "auto") == 0)
-        return "has charset \"auto\", but what a stream is in cannot be told before its end: "
+        return "has charset \"auto\", but the encoding of a stream is only known at its end: "
                "name its character set";
     return NULL;
 }
@@ -262,13 +261,13 @@ static int check_charset(const char *charset, struct weir_error *error)
 static int check_stage(const weir_pipeline_t *pipeline, const struct weir_stage *stage,
                        struct weir_error *error)
 {
-    const char *fault = stage_fault(stage);
+    const char *problem = check_stage_fields(stage);
     struct weir_error why = {0};
 
-    if (fault != NULL)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "stage %zu %s", pipeline->count + 1, fault);
+    if (problem != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "stage %zu %s", pipeline->count + 1, problem);
     if (pipeline->count >= WEIR__STAGES_MAX)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "a pipeline can have %d stages, not more",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "a pipeline can have at most %d stages",
                           WEIR__STAGES_MAX);
     if (weir__command_check(stage->command, &why) < 0 || check_charset(stage->charset, &why) < 0)
         return weir__fail(error, why.status == WEIR_ERR_NOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_INVALID,
@@ -276,7 +275,7 @@ static int check_stage(const weir_pipeline_t *pipeline, const struct weir_stage 
     return 0;
 }
 
-/* A stage in the structs of this version. */
+/* A stage's structs in this version's size. */
 struct taken {
     struct weir_stage stage;
     struct weir_command command;
@@ -304,7 +303,7 @@ static int take_stage(const struct weir_stage *given, struct taken *taken, struc
     return status;
 }
 
-/* Adds a stage of this version. */
+/* Adds a stage given in this version's structs. */
 static int add_stage(weir_pipeline_t *pipeline, const struct weir_stage *stage,
                      struct weir_error *error)
 {
@@ -319,7 +318,7 @@ static int add_stage(weir_pipeline_t *pipeline, const struct weir_stage *stage,
         pipeline->stages = stages;
     if (stages == NULL || stage_copy(&copy, stage) < 0)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for stage %zu", pipeline->count + 1);
-    status = settle_name(pipeline, &copy, error);
+    status = assign_name(pipeline, &copy, error);
     if (status < 0) {
         stage_clear(&copy);
         return status;
@@ -397,18 +396,18 @@ void weir_pipeline_get_sized(const weir_pipeline_t *pipeline,
     weir__options_init(settings, size, &pipeline->settings, sizeof pipeline->settings);
 }
 
-/* What can be said against settings; NULL for nothing. */
-static const char *settings_fault(const struct weir_pipeline_settings *settings)
+/* Returns what is wrong with settings, or NULL. */
+static const char *check_settings(const struct weir_pipeline_settings *settings)
 {
     if ((unsigned)settings->pipefail > WEIR_PIPEFAIL_LAST)
-        return "pipefail is none of enum weir_pipefail";
+        return "pipefail is not in enum weir_pipefail";
     if (!is_bound(settings->timeout_ms) || !is_time(settings->grace_ms)
         || !is_time(settings->drain_ms))
-        return "a time is negative or too long: give milliseconds, or WEIR_FOREVER";
+        return "a time is negative or too large: give milliseconds, or WEIR_FOREVER";
     if ((settings->input != NULL && settings->input[0] == '\0')
         || (settings->output != NULL && settings->output[0] == '\0')
         || (settings->report != NULL && settings->report[0] == '\0'))
-        return "a file's name is empty: give one, or NULL for none";
+        return "a file name is empty: give one, or NULL for none";
     return NULL;
 }
 
@@ -417,17 +416,16 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
 {
     struct weir_pipeline_settings read;
     char *input, *output, *report;
-    const char *fault;
+    const char *problem;
     int status;
 
     weir_pipeline_settings_init(&read);
-    status =
-        weir__options_take(&read, sizeof read, settings, "weir_pipeline_settings", error);
+    status = weir__options_take(&read, sizeof read, settings, "weir_pipeline_settings", error);
     if (status < 0)
         return status;
-    fault = settings_fault(&read);
-    if (fault != NULL)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "the pipeline's settings: %s", fault);
+    problem = check_settings(&read);
+    if (problem != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "the pipeline's settings: %s", problem);
     input = string_copy(read.input);
     output = string_copy(read.output);
     report = string_copy(read.report);
@@ -453,12 +451,13 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
 
 /* --- Its files --------------------------------------------------------------- */
 
-static void add_letters(struct weir__file_set *set, const struct weir__stage *stage)
+static void add_dead_letters(struct weir__file_set *set, const struct weir__stage *stage)
 {
     char name[80], *path = NULL;
 
     snprintf(name, sizeof name, "dead_letter of stage %.40s", stage->name);
-    if (weir__letter_path(stage->map.dead_letter, &path, NULL) == 0) /* else its start says why */
+    if (weir__letter_path(stage->map.dead_letter, &path, NULL) == 0) /* otherwise the start
+                                                                      * reports it */
         weir__file_set_path(set, WEIR__FILE_WRITTEN, name, path);
     free(path);
 }
@@ -470,8 +469,7 @@ void weir__pipeline_files(struct weir__file_set *set, const weir_pipeline_t *pip
     if (settings->input == NULL)
         weir__file_set_fd(set, WEIR__FILE_READ, NULL, settings->input_fd);
     if (settings->output == NULL)
-        weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL,
-                          settings->output_fd);
+        weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, settings->output_fd);
     weir__file_set_path(set, WEIR__FILE_READ, from_spec & 1 ? "\"in\"" : "--input",
                         settings->input);
     weir__file_set_path(set, WEIR__FILE_WRITTEN, from_spec & 2 ? "\"out\"" : "--output",
@@ -481,5 +479,5 @@ void weir__pipeline_files(struct weir__file_set *set, const weir_pipeline_t *pip
                             settings->report);
     for (size_t i = 0; i < pipeline->count; i++)
         if (pipeline->stages[i].is_map && pipeline->stages[i].dead_letter != NULL)
-            add_letters(set, &pipeline->stages[i]);
+            add_dead_letters(set, &pipeline->stages[i]);
 }

@@ -1,4 +1,4 @@
-/* pipeline/pipeline.h - the inside of a weir_pipeline: plain data, all of it its own. */
+/* pipeline/pipeline.h - internals of weir_pipeline_t: plain data that it owns. */
 #ifndef WEIR_PIPELINE_PIPELINE_H
 #define WEIR_PIPELINE_PIPELINE_H
 
@@ -9,16 +9,16 @@
 #include "base/file_set.h"
 #include "base/datagram.h"
 
-/* A start is one message to the spawner, with up to four descriptors a stage:
- * stdin, stdout, stderr and the directory; one more is for the terminal. */
+/* A start is one datagram to the spawner with up to four descriptors per stage (stdin, stdout,
+ * stderr, directory), plus one for the terminal. */
 enum { WEIR__STAGES_MAX = (WEIR__MESSAGE_FDS - 1) / 4 };
 
 struct weir__stage {
-    struct weir_stage view; /* what is to be read; its pointers are to what follows */
+    struct weir_stage view; /* the public view; points into the fields below */
 
-    struct weir_command command; /* view.command is not used */
+    struct weir_command command; /* in place of view.command */
     char *name;
-    int named;                      /* the name was given: a derived one makes way for it */
+    int named;                      /* the name was given, not derived */
     char **argv, **env_pass, **env; /* NULL-terminated, or NULL */
     char *cwd, *charset;
     unsigned char *ok_exit;
@@ -31,17 +31,16 @@ struct weir_pipeline {
     struct weir__stage *stages;
     size_t count;
 
-    struct weir_pipeline_settings settings; /* its strings are the following */
+    struct weir_pipeline_settings settings; /* points to the strings below */
     char *input, *output, *report;
 };
 
-/* Puts all files of a pipeline into a set.  settings count more than the pipeline's own; from_spec:
- * bits 1, 2, 4 for its input, output and report: they are called as a spec calls them, the others
- * as an option is. */
+/* Adds all files of a pipeline to a set. settings override the pipeline's own. from_spec: bits
+ * 1, 2 and 4 say that input, output and report are named as in a spec, not as options. */
 void weir__pipeline_files(struct weir__file_set *set, const weir_pipeline_t *pipeline,
                           const struct weir_pipeline_settings *settings, int from_spec);
 
-/* The stage's map, or NULL.  (Stages move in memory; view.map is not used.) */
+/* Returns the stage's map options, or NULL. (Stages move in memory, so view.map is not used.) */
 const struct weir_map_options *weir__stage_map(const struct weir__stage *stage);
 
 #endif

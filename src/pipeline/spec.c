@@ -1,4 +1,4 @@
-/* The spec of a pipeline as a whole: docs/schemas/pipe-spec.schema.json. */
+/* Reads a pipeline spec: docs/schemas/pipe-spec.schema.json. */
 #include "config.h"
 
 #include <jansson.h>
@@ -14,39 +14,39 @@
 #include "pipeline/spec_read.h"
 #include "pipeline/spec_stage.h"
 
-/* A spec being read.  settings' strings are the document's. */
+/* A spec being read. The strings in settings belong to the document. */
 struct reading {
     weir_pipeline_t *pipeline;
     struct weir_pipeline_settings settings;
-    json_t *names; /* given to stages so far */
-    size_t index;  /* of the stage that comes */
+    json_t *names; /* names of the stages read */
+    size_t index;  /* of the next stage */
 };
 
 static void read_version(const struct weir__spot *spot, void *into)
 {
     (void)into;
     if (!json_is_integer(spot->value) || json_integer_value(spot->value) != 1)
-        weir__spot_fault(spot, "must be 1, the only version of specs there is");
+        weir__spot_error(spot, "must be 1, the only spec version");
 }
 
 static void read_path(const struct weir__spot *spot, void *into)
 {
     const char **path = into;
 
-    if (weir__spec_string(spot, "a file's path, or \"-\"", path) && **path == '\0')
-        weir__spot_fault(spot, "is empty: give a file's path, or \"-\"");
+    if (weir__spec_string(spot, "a file path, or \"-\"", path) && **path == '\0')
+        weir__spot_error(spot, "is empty: give a file path, or \"-\"");
 }
 
-/* Reads {"path": "-"}.  "-" is the descriptor that the settings have already. */
+/* Reads {"path": "-"}. For "-" the descriptor in the settings applies. */
 static void read_endpoint(const struct weir__spot *spot, const char **file)
 {
     static const struct weir__spec_key keys[] = {
-        {"path", read_path, "give a file's path, or \"-\""},
+        {"path", read_path, "give a file path, or \"-\""},
     };
     const char *path = "-";
 
     if (!json_is_object(spot->value)) {
-        weir__spot_fault(spot, "is %s: give an object, such as {\"path\": \"-\"}",
+        weir__spot_error(spot, "is %s: give an object, such as {\"path\": \"-\"}",
                          weir__spec_kind(spot->value));
         return;
     }
@@ -82,10 +82,10 @@ static void read_stages(const struct weir__spot *spot, void *into)
     size_t count = json_array_size(spot->value);
 
     if (count > WEIR__STAGES_MAX)
-        weir__spot_fault(spot, "has %zu stages: a pipeline can have %d, not more", count,
+        weir__spot_error(spot, "has %zu stages: a pipeline can have at most %d", count,
                          WEIR__STAGES_MAX);
     else if (weir__spec_each(spot, JSON_ARRAY, hint, read_stage, into) == 0)
-        weir__spot_fault(spot, "is empty: give at least one stage, such as %s", hint);
+        weir__spot_error(spot, "is empty: give at least one stage, such as %s", hint);
 }
 
 static void read_pipefail(const struct weir__spot *spot, void *into)
@@ -130,7 +130,7 @@ static void read_checkpoint(const struct weir__spot *spot, void *into)
 {
     (void)into;
     if (!json_is_null(spot->value))
-        weir__spot_fault(spot, "a pipeline cannot be resumed, only weir map can: take it out");
+        weir__spot_error(spot, "a pipeline cannot be resumed, only weir map can: remove it");
 }
 
 static void read_report(const struct weir__spot *spot, void *into)
@@ -139,10 +139,10 @@ static void read_report(const struct weir__spot *spot, void *into)
     const char *path = NULL;
 
     if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a file's path, or null for no report", &path))
+        || !weir__spec_string(spot, "a file path, or null for no report", &path))
         return;
     if (*path == '\0')
-        weir__spot_fault(spot, "is empty: give a file's path, or null for no report");
+        weir__spot_error(spot, "is empty: give a file path, or null for no report");
     reading->settings.report = path;
 }
 
@@ -159,30 +159,29 @@ static const struct weir__spec_key spec_keys[] = {
     {"report", read_report, NULL},
 };
 
-/* Reads the document into a new pipeline; faults go to *faults.  Returns NULL
- * when memory is short. */
-static weir_pipeline_t *read_document(const json_t *document, struct weir__faults *faults)
+/* Reads the document into a new pipeline; errors go to *errors. Returns NULL if out of memory. */
+static weir_pipeline_t *read_document(const json_t *document, struct weir__spec_errors *errors)
 {
-    struct weir__spot spot = {faults, document, 0, NULL};
+    struct weir__spot spot = {errors, document, 0, NULL};
     struct reading reading = {.pipeline = weir_pipeline_new(), .names = json_object()};
 
     weir_pipeline_settings_init(&reading.settings);
     if (reading.pipeline == NULL || reading.names == NULL)
-        faults->short_of_memory = 1;
+        errors->short_of_memory = 1;
     else
         weir__spec_object(&spot, spec_keys, sizeof spec_keys / sizeof spec_keys[0], &reading);
-    if (faults->count == 0 && !faults->short_of_memory
+    if (errors->count == 0 && !errors->short_of_memory
         && weir_pipeline_set(reading.pipeline, &reading.settings, NULL) < 0)
-        faults->short_of_memory = 1;
+        errors->short_of_memory = 1;
     json_decref(reading.names);
     return reading.pipeline;
 }
 
-/* Reports what was found.  Its
- * columns count up to the last character it read, which is 0 after a newline. */
-static void tell_syntax(const struct weir__faults *faults, size_t skipped,
-                        const json_error_t *found, weir_spec_fault on_fault, void *context,
-                        struct weir_error *error)
+/* Reports a syntax error. jansson's column counts to the last character read; it is 0 after a
+ * newline. */
+static void report_syntax(const struct weir__spec_errors *errors, size_t skipped,
+                          const json_error_t *found, weir_spec_fault on_fault, void *context,
+                          struct weir_error *error)
 {
     char message[JSON_ERROR_TEXT_LENGTH + 64];
 
@@ -191,17 +190,17 @@ static void tell_syntax(const struct weir__faults *faults, size_t skipped,
         return;
     }
     if (json_error_code(found) == json_error_invalid_utf8) {
-        size_t at = weir__utf8_scan(faults->text, faults->length).valid;
+        size_t at = weir__utf8_scan(errors->text, errors->length).valid;
 
         snprintf(message, sizeof message,
                  "not UTF-8: byte 0x%02X at offset %zu: save the file in UTF-8",
-                 (unsigned char)faults->text[at], at + skipped);
+                 (unsigned char)errors->text[at], at + skipped);
     } else {
         snprintf(message, sizeof message, "not JSON: %s", found->text);
     }
-    weir__fault_tell(faults, found->line > 0 ? (size_t)found->line : 1,
-                     found->column > 0 ? (size_t)found->column : 1, message, on_fault, context,
-                     error);
+    weir__spec_error_report(errors, found->line > 0 ? (size_t)found->line : 1,
+                            found->column > 0 ? (size_t)found->column : 1, message, on_fault,
+                            context, error);
 }
 
 weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char *file,
@@ -209,30 +208,30 @@ weir_pipeline_t *weir_pipeline_parse(const char *text, size_t length, const char
                                      struct weir_error *error)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
-    struct weir__faults faults = {.text = text, .length = length, .file = file};
+    struct weir__spec_errors errors = {.text = text, .length = length, .file = file};
     weir_pipeline_t *pipeline = NULL;
     json_error_t found;
     json_t *document;
     int status;
 
     if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
-        faults.text += 3;
-        faults.length -= 3;
+        errors.text += 3;
+        errors.length -= 3;
     }
-    /* Doubled keys, and anything but an object, are told with the other faults. */
+    /* Duplicate keys, and values other than an object, are reported with the other errors. */
     document =
-        weir__json_parse(faults.text, faults.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
+        weir__json_parse(errors.text, errors.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &found);
     if (document == NULL) {
-        tell_syntax(&faults, (size_t)(faults.text - text), &found, on_fault, context, error);
+        report_syntax(&errors, (size_t)(errors.text - text), &found, on_fault, context, error);
         return NULL;
     }
-    status = weir__positions_read(&faults.positions, faults.text, faults.length, error);
+    status = weir__positions_read(&errors.positions, errors.text, errors.length, error);
     if (status == 0) {
-        pipeline = read_document(document, &faults);
-        status = weir__faults_tell(&faults, on_fault, context, error);
+        pipeline = read_document(document, &errors);
+        status = weir__spec_errors_report(&errors, on_fault, context, error);
     }
     json_decref(document);
-    weir__faults_clear(&faults);
+    weir__spec_errors_clear(&errors);
     if (status == 0)
         return pipeline;
     weir_pipeline_free(pipeline);

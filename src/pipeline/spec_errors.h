@@ -1,6 +1,5 @@
-/* pipeline/spec_errors.h - what is wrong with a spec: gathered in any order, told in the
- * order of the text, all at once.
- */
+/* pipeline/spec_errors.h - the errors of a spec: collected in any order, reported together in
+ * the order of the text. */
 #ifndef WEIR_PIPELINE_SPEC_ERRORS_H
 #define WEIR_PIPELINE_SPEC_ERRORS_H
 
@@ -12,42 +11,41 @@
 #include "base/buffer.h"
 #include "text/json_positions.h"
 
-/* More than this many are counted, but not kept. */
-enum { WEIR__FAULTS_KEPT = 1000 };
+/* Further errors are counted but not stored. */
+enum { WEIR__SPEC_ERRORS_KEPT = 1000 };
 
-/* A text under examination.  text and file are borrowed. */
-struct weir__faults {
+/* The errors of a text. text and file are borrowed. */
+struct weir__spec_errors {
     const char *text;
     size_t length;
-    const char *file; /* names it in messages */
+    const char *file; /* its name in messages */
     struct weir__positions positions;
 
-    struct weir__buffer kept; /* struct fault, of spec_errors.c */
+    struct weir__buffer kept; /* of struct spec_error, see spec_errors.c */
     size_t count;
-    int short_of_memory; /* a fault could not be kept */
+    int short_of_memory; /* an error could not be stored */
 };
 
-/* Which part of a value's place a fault points at. */
-enum weir__fault_at { WEIR__AT_VALUE, WEIR__AT_KEY };
+/* Whether an error points at a value or at its key. */
+enum weir__spec_error_at { WEIR__AT_VALUE, WEIR__AT_KEY };
 
-/* Adds a fault of the value at a node: what is wrong, and what to do. */
-void weir__fault(struct weir__faults *faults, size_t node, enum weir__fault_at at,
-                 const char *format, ...) __attribute__((format(printf, 4, 5), cold));
+/* Adds an error at a node: what is wrong, and what to do. */
+void weir__spec_error(struct weir__spec_errors *errors, size_t node, enum weir__spec_error_at at,
+                      const char *format, ...) __attribute__((format(printf, 4, 5), cold));
 
-/* Tells the one fault of a text that is no JSON.  Returns SPEC. */
-int weir__fault_tell(const struct weir__faults *faults, size_t line, size_t column,
-                     const char *message, weir_spec_fault on_fault, void *context,
-                     struct weir_error *error);
+/* Reports a syntax error of the text. Returns SPEC. */
+int weir__spec_error_report(const struct weir__spec_errors *errors, size_t line, size_t column,
+                            const char *message, weir_spec_fault on_fault, void *context,
+                            struct weir_error *error);
 
-/* Tells all faults in their order in the text, and fills error with how many
- * there are, or, with nobody to tell them to, with the first.  Returns SPEC or
- * NOMEM, or 0 when there is none. */
-int weir__faults_tell(struct weir__faults *faults, weir_spec_fault on_fault, void *context,
-                      struct weir_error *error);
+/* Reports all errors in the order of the text. Fills error with their number or, if on_fault is
+ * NULL, with the first one. Returns SPEC, NOMEM, or 0 if there are no errors. */
+int weir__spec_errors_report(struct weir__spec_errors *errors, weir_spec_fault on_fault,
+                             void *context, struct weir_error *error);
 
-void weir__faults_clear(struct weir__faults *faults);
+void weir__spec_errors_clear(struct weir__spec_errors *errors);
 
-/* Text from the spec as a message shows it: cut at a whole character when long. */
+/* Text of the spec as shown in messages: cut between two characters if long. */
 struct weir__shown {
     char text[64];
 };

@@ -32,11 +32,10 @@ static void read_call(const struct weir__spot *spot, void *into)
     struct weir__spec_map *map = into;
 
     if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a function's name, or null", &map->options.call))
+        || !weir__spec_string(spot, "a function name, or null", &map->options.call))
         return;
     if (!weir__map_call_is_name(map->options.call))
-        weir__spot_fault(spot,
-                         "cannot be a function's name: give one that the worker has, or null");
+        weir__spot_error(spot, "is not a function name: name a function of the worker, or null");
 }
 
 static void read_order(const struct weir__spot *spot, void *into)
@@ -57,14 +56,14 @@ static void read_drop_null(const struct weir__spot *spot, void *into)
 static void read_key(const struct weir__spot *spot, void *into)
 {
     struct weir__spec_map *map = into;
-    const char *fault;
+    const char *problem;
 
     if (json_is_null(spot->value)
         || !weir__spec_string(spot, "a JSON Pointer such as \"/id\", or null", &map->options.key))
         return;
-    fault = weir__pointer_fault(map->options.key);
-    if (fault != NULL)
-        weir__spot_fault(spot, "%s: give a JSON Pointer, such as \"/id\", or null", fault);
+    problem = weir__pointer_fault(map->options.key);
+    if (problem != NULL)
+        weir__spot_error(spot, "%s: give a JSON Pointer, such as \"/id\", or null", problem);
 }
 
 static void read_drop_missing(const struct weir__spot *spot, void *into)
@@ -185,9 +184,9 @@ static void read_dead_letter(const struct weir__spot *spot, void *into)
     struct weir__spec_map *map = into;
     const char **file = &map->options.dead_letter;
 
-    if (!json_is_null(spot->value) && weir__spec_string(spot, "a file's path, or null", file)
+    if (!json_is_null(spot->value) && weir__spec_string(spot, "a file path, or null", file)
         && **file == '\0')
-        weir__spot_fault(spot, "is empty: give a file's path, or null");
+        weir__spot_error(spot, "is empty: give a file path, or null");
 }
 
 static void read_max_dead(const struct weir__spot *spot, void *into)
@@ -205,18 +204,18 @@ static void add_word(const struct weir__spot *spot, void *into)
     const char *word = "";
 
     if (weir__spec_string(spot, "a string", &word) && words->count == 0 && *word == '\0')
-        weir__spot_fault(spot, "is empty: give a program");
-    weir__spec_list_add(spot->faults, words, word);
+        weir__spot_error(spot, "is empty: give a program");
+    weir__spec_list_add(spot->errors, words, word);
 }
 
-/* Reads a command's words into list and *argv. */
+/* Reads the words of a command into list and *argv. */
 static void read_words(const struct weir__spot *spot, const char *hint,
                        struct weir__spec_list *list, const char *const **argv)
 {
     if (json_is_null(spot->value))
         return;
     if (weir__spec_each(spot, JSON_ARRAY, hint, add_word, list) == 0)
-        weir__spot_fault(spot, "is empty: give a program's words, or null");
+        weir__spot_error(spot, "is empty: give a program's words, or null");
     *argv = list->strings;
 }
 
@@ -278,21 +277,22 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
 
     weir__spec_object(spot, keys, sizeof keys / sizeof keys[0], map);
     if (options->on_error == WEIR_MAP_DEAD_LETTER && options->dead_letter == NULL)
-        weir__spot_fault(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
+        weir__spot_error(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
     if (options->launcher_stop != NULL && options->launcher == NULL)
-        weir__spot_fault(spot, "has launcher_stop, but no launcher: give it too");
+        weir__spot_error(spot, "has launcher_stop, but no launcher: give both");
     if (options->call != NULL && (options->unchecked || options->encoding == WEIR_MAP_RAW))
-        weir__spot_fault(spot, "has call, so records must be JSON in UTF-8: take %s out",
+        weir__spot_error(spot, "has call, so records must be JSON in UTF-8: remove %s",
                          options->unchecked ? "check \"none\"" : "encoding \"raw\"");
     if (options->key != NULL && options->call != NULL)
-        weir__spot_fault(spot, "has key and call: a worker that is called needs no key");
+        weir__spot_error(spot, "has key and call: calls need no key");
     if (options->key != NULL && options->unchecked)
-        weir__spot_fault(spot, "has key, so records must be JSON: take check \"none\" out");
+        weir__spot_error(spot, "has key, so records must be JSON: remove check \"none\"");
     if (options->drop_missing && options->key == NULL)
-        weir__spot_fault(spot, "has drop_missing, but no key: name the member that tells which");
+        weir__spot_error(spot,
+                         "has drop_missing, but no key: name the member that identifies records");
     if (options->dead_letter != NULL)
         options->on_error = WEIR_MAP_DEAD_LETTER;
     if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)
-        weir__spot_fault(spot, "has max_dead, but ends at the first dead record: give on_error "
+        weir__spot_error(spot, "has max_dead, but ends at the first dead record: give on_error "
                                "\"skip\", or dead_letter");
 }

@@ -1,4 +1,4 @@
-/* pipeline/spec_map.h - the "map" of a stage in a spec: what weir map has options for. */
+/* pipeline/spec_map.h - the "map" of a stage in a spec, with the options of weir map. */
 #ifndef WEIR_PIPELINE_SPEC_MAP_H
 #define WEIR_PIPELINE_SPEC_MAP_H
 
@@ -7,14 +7,14 @@
 #include "pipeline/spec_read.h"
 
 struct weir__spec_map {
-    struct weir_map_options options; /* its strings are the document's, its lists the following */
+    struct weir_map_options options; /* points into the document and the lists below */
     struct weir__spec_list launcher, launcher_stop;
 };
 
 void weir__spec_map_init(struct weir__spec_map *map);
 void weir__spec_map_clear(struct weir__spec_map *map);
 
-/* Reads the object.  Its faults go to spot->faults. */
+/* Reads the object. Errors go to spot->errors. */
 void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map);
 
 #endif

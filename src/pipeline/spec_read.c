@@ -36,8 +36,8 @@ static size_t least_of(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* How many letters must be changed, added, left out or swapped with their
- * neighbour to make one word of the other (Damerau, restricted). */
+/* Returns the number of letters to change, insert, delete or swap with their neighbour to turn
+ * one word into the other (restricted Damerau distance). */
 static size_t distance(const char *from, const char *to)
 {
     enum { LONGEST = 24 };
@@ -76,11 +76,11 @@ static const struct weir__spec_key *find_key(const struct weir__spec_key *keys, 
     return NULL;
 }
 
-static void tell_unknown(const struct weir__spot *spot, const struct weir__spec_key *keys,
-                         size_t count)
+static void report_unknown(const struct weir__spot *spot, const struct weir__spec_key *keys,
+                           size_t count)
 {
     const char *closest = NULL;
-    size_t nearest = 3; /* farther away it is another word */
+    size_t nearest = 3; /* a greater distance is a different word */
     char list[256] = "";
     size_t used = 0;
 
@@ -96,16 +96,16 @@ static void tell_unknown(const struct weir__spot *spot, const struct weir__spec_
                                      keys[i].name);
     }
     if (closest != NULL)
-        weir__fault(spot->faults, spot->node, WEIR__AT_KEY,
-                    "there is no key \"%s\" here: did you mean \"%s\"?",
-                    weir__shown(spot->key).text, closest);
+        weir__spec_error(spot->errors, spot->node, WEIR__AT_KEY,
+                         "unknown key \"%s\": did you mean \"%s\"?", weir__shown(spot->key).text,
+                         closest);
     else
-        weir__fault(spot->faults, spot->node, WEIR__AT_KEY,
-                    "there is no key \"%s\" here: take it out, or use one of %s",
-                    weir__shown(spot->key).text, list);
+        weir__spec_error(spot->errors, spot->node, WEIR__AT_KEY,
+                         "unknown key \"%s\": remove it, or use one of %s",
+                         weir__shown(spot->key).text, list);
 }
 
-/* What weir__spec_object() takes along. */
+/* Context of weir__spec_object(). */
 struct object {
     const struct weir__spec_key *keys;
     size_t count;
@@ -120,7 +120,7 @@ static void read_member(const struct weir__spot *spot, void *into)
     if (key != NULL)
         key->read(spot, object->into);
     else
-        tell_unknown(spot, object->keys, object->count);
+        report_unknown(spot, object->keys, object->count);
 }
 
 void weir__spec_object(const struct weir__spot *spot, const struct weir__spec_key *keys,
@@ -132,14 +132,13 @@ void weir__spec_object(const struct weir__spot *spot, const struct weir__spec_ke
         return;
     for (size_t i = 0; i < count; i++)
         if (keys[i].required != NULL && json_object_get(spot->value, keys[i].name) == NULL)
-            weir__spot_fault(spot, "\"%s\" is missing: %s", keys[i].name, keys[i].required);
+            weir__spot_error(spot, "\"%s\" is missing: %s", keys[i].name, keys[i].required);
 }
 
-/* Makes an object of each key and the last node that has it; tells of doubled
- * ones.  Returns NULL when memory is short. */
+/* Maps each key to its last node; reports duplicate keys. Returns NULL if out of memory. */
 static json_t *last_of_each(const struct weir__spot *spot)
 {
-    const struct weir__positions *positions = &spot->faults->positions;
+    const struct weir__positions *positions = &spot->errors->positions;
     size_t child = weir__positions_node(positions, spot->node)->first_child;
     json_t *last = json_object();
     int status = last != NULL ? 0 : -1;
@@ -148,14 +147,14 @@ static json_t *last_of_each(const struct weir__spot *spot)
         const char *key = weir__positions_key(positions, child);
 
         if (json_object_get(last, key) != NULL)
-            weir__fault(spot->faults, child, WEIR__AT_KEY,
-                        "\"%s\" is there twice: leave one of them", weir__shown(key).text);
+            weir__spec_error(spot->errors, child, WEIR__AT_KEY,
+                             "duplicate key \"%s\": keep one of them", weir__shown(key).text);
         status = json_object_set_new_nocheck(last, key, json_integer((json_int_t)child));
         child = weir__positions_node(positions, child)->next;
     }
     if (status == 0)
         return last;
-    spot->faults->short_of_memory = 1;
+    spot->errors->short_of_memory = 1;
     json_decref(last);
     return NULL;
 }
@@ -163,14 +162,14 @@ static json_t *last_of_each(const struct weir__spot *spot)
 static int64_t each_member(const struct weir__spot *spot,
                            void (*each)(const struct weir__spot *spot, void *into), void *into)
 {
-    const struct weir__positions *positions = &spot->faults->positions;
+    const struct weir__positions *positions = &spot->errors->positions;
     size_t child = weir__positions_node(positions, spot->node)->first_child;
     json_t *last = last_of_each(spot);
     int64_t count = 0;
 
     for (; last != NULL && child != WEIR__NOWHERE;
          child = weir__positions_node(positions, child)->next) {
-        struct weir__spot member = {spot->faults, NULL, child,
+        struct weir__spot member = {spot->errors, NULL, child,
                                     weir__positions_key(positions, child)};
 
         if (json_integer_value(json_object_get(last, member.key)) != (json_int_t)child)
@@ -186,12 +185,12 @@ static int64_t each_member(const struct weir__spot *spot,
 static int64_t each_element(const struct weir__spot *spot,
                             void (*each)(const struct weir__spot *spot, void *into), void *into)
 {
-    const struct weir__positions *positions = &spot->faults->positions;
+    const struct weir__positions *positions = &spot->errors->positions;
     size_t child = weir__positions_node(positions, spot->node)->first_child;
     size_t count = json_array_size(spot->value);
 
     for (size_t i = 0; i < count; i++) {
-        struct weir__spot element = {spot->faults, json_array_get(spot->value, i), child, NULL};
+        struct weir__spot element = {spot->errors, json_array_get(spot->value, i), child, NULL};
 
         each(&element, into);
         child = weir__positions_node(positions, child)->next;
@@ -203,7 +202,7 @@ int64_t weir__spec_each(const struct weir__spot *spot, json_type wanted, const c
                         void (*each)(const struct weir__spot *spot, void *into), void *into)
 {
     if (json_typeof(spot->value) != wanted) {
-        weir__spot_fault(spot, "is %s: give %s%s%s", weir__spec_kind(spot->value),
+        weir__spot_error(spot, "is %s: give %s%s%s", weir__spec_kind(spot->value),
                          wanted == JSON_OBJECT ? "an object" : "an array",
                          hint != NULL ? ", such as " : "", hint != NULL ? hint : "");
         return -1;
@@ -218,12 +217,12 @@ int weir__spec_string(const struct weir__spot *spot, const char *hint, const cha
     const char *string = json_string_value(spot->value);
 
     if (string == NULL) {
-        weir__spot_fault(spot, "is %s: give %s", weir__spec_kind(spot->value), hint);
+        weir__spot_error(spot, "is %s: give %s", weir__spec_kind(spot->value), hint);
         return 0;
     }
     if (strlen(string) != json_string_length(spot->value)) {
-        weir__spot_fault(spot, "has a NUL character, which no argument, name or path can hold: "
-                               "take \\u0000 out");
+        weir__spot_error(spot, "contains a NUL character, which arguments, names and paths cannot: "
+                               "remove \\u0000");
         return 0;
     }
     *result = string;
@@ -233,7 +232,7 @@ int weir__spec_string(const struct weir__spot *spot, const char *hint, const cha
 int weir__spec_flag(const struct weir__spot *spot, int *result)
 {
     if (!json_is_boolean(spot->value)) {
-        weir__spot_fault(spot, "is %s: give true or false", weir__spec_kind(spot->value));
+        weir__spot_error(spot, "is %s: give true or false", weir__spec_kind(spot->value));
         return 0;
     }
     *result = json_is_true(spot->value);
@@ -243,15 +242,16 @@ int weir__spec_flag(const struct weir__spot *spot, int *result)
 int weir__spec_integer(const struct weir__spot *spot, int64_t least, int64_t most, int64_t *result)
 {
     int64_t value = json_integer_value(spot->value);
-    const char *kind = json_is_real(spot->value) ? "no whole number" : weir__spec_kind(spot->value);
+    const char *kind =
+        json_is_real(spot->value) ? "not a whole number" : weir__spec_kind(spot->value);
 
     if (!json_is_integer(spot->value)) {
-        weir__spot_fault(spot, "is %s: give a whole number from %lld to %lld", kind,
+        weir__spot_error(spot, "is %s: give a whole number from %lld to %lld", kind,
                          (long long)least, (long long)most);
         return 0;
     }
     if (value < least || value > most) {
-        weir__spot_fault(spot, "is %lld: give a whole number from %lld to %lld", (long long)value,
+        weir__spot_error(spot, "is %lld: give a whole number from %lld to %lld", (long long)value,
                          (long long)least, (long long)most);
         return 0;
     }
@@ -265,16 +265,16 @@ int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms)
     int64_t read = 0;
 
     if (!json_is_number(spot->value)) {
-        weir__spot_fault(spot, "is %s: give seconds as a number, such as 10 or 0.5",
+        weir__spot_error(spot, "is %s: give seconds as a number, such as 10 or 0.5",
                          weir__spec_kind(spot->value));
         return 0;
     }
     if (seconds <= 0) {
-        weir__spot_fault(spot, "is %g: give more than 0 seconds, or null for the default", seconds);
+        weir__spot_error(spot, "is %g: give more than 0 seconds, or null for the default", seconds);
         return 0;
     }
     if (weir__duration_seconds(seconds, &read) < 0) {
-        weir__spot_fault(spot, "is %g seconds, which is too long: give null for no bound", seconds);
+        weir__spot_error(spot, "is %g seconds, which is too long: give null for no limit", seconds);
         return 0;
     }
     *ms = read;
@@ -302,9 +302,9 @@ int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_wor
                                      words[i].word);
     }
     if (given != NULL)
-        weir__spot_fault(spot, "is \"%s\": give %s", weir__shown(given).text, list);
+        weir__spot_error(spot, "is \"%s\": give %s", weir__shown(given).text, list);
     else
-        weir__spot_fault(spot, "is %s: give %s", weir__spec_kind(spot->value), list);
+        weir__spot_error(spot, "is %s: give %s", weir__spec_kind(spot->value), list);
     return 0;
 }
 
@@ -320,22 +320,22 @@ int weir__spec_size(const struct weir__spot *spot, uint64_t *result)
         && weir__size_parse(text, result) == 0)
         return 1;
     if (text != NULL)
-        weir__spot_fault(spot, "is \"%s\": give " WEIR__SIZE_FORMS, weir__shown(text).text);
+        weir__spot_error(spot, "is \"%s\": give " WEIR__SIZE_FORMS, weir__shown(text).text);
     else
-        weir__spot_fault(spot, "is %s: give a whole number, 0 or more, or a size such as \"64M\"",
+        weir__spot_error(spot, "is %s: give a whole number, 0 or more, or a size such as \"64M\"",
                          json_is_integer(spot->value) ? "negative"
-                         : json_is_real(spot->value)  ? "no whole number"
+                         : json_is_real(spot->value)  ? "not a whole number"
                                                       : weir__spec_kind(spot->value));
     return 0;
 }
 
-void weir__spec_list_add(struct weir__faults *faults, struct weir__spec_list *list,
+void weir__spec_list_add(struct weir__spec_errors *errors, struct weir__spec_list *list,
                          const char *string)
 {
     const char **strings = realloc(list->strings, (list->count + 2) * sizeof *strings);
 
     if (strings == NULL || string == NULL) {
-        faults->short_of_memory = 1;
+        errors->short_of_memory = 1;
     } else {
         strings[list->count++] = string;
         strings[list->count] = NULL;

@@ -1,7 +1,7 @@
-/* pipeline/spec_read.h - the values of a spec, each read by what it should be.
+/* pipeline/spec_read.h - reads the values of a spec by their expected type.
  *
- * A reader that meets something else adds a fault, at its place in the text, and
- * goes on: all faults of a spec are told at once.
+ * A reader that finds an unexpected value adds an error at its place in the text and continues:
+ * all errors of a spec are reported together.
  */
 #ifndef WEIR_PIPELINE_SPEC_READ_H
 #define WEIR_PIPELINE_SPEC_READ_H
@@ -13,61 +13,60 @@
 
 #include "pipeline/spec_errors.h"
 
-/* A value and where it stands. */
+/* A value and its place. */
 struct weir__spot {
-    struct weir__faults *faults;
+    struct weir__spec_errors *errors;
     const json_t *value;
     size_t node;
     const char *key; /* NULL in an array */
 };
 
-/* Adds a fault of the spot's value. */
-#define weir__spot_fault(spot, ...)                                                                \
-    weir__fault((spot)->faults, (spot)->node, WEIR__AT_VALUE, __VA_ARGS__)
+/* Adds an error at the spot's value. */
+#define weir__spot_error(spot, ...)                                                                \
+    weir__spec_error((spot)->errors, (spot)->node, WEIR__AT_VALUE, __VA_ARGS__)
 
-/* A key that an object may have, and who reads its value into the object's struct. */
+/* A key of an object, and the function that reads its value into the object's struct. */
 struct weir__spec_key {
     const char *name;
     void (*read)(const struct weir__spot *spot, void *into);
-    const char *required; /* what to do when it is missing; NULL: it may be */
+    const char *required; /* the advice if it is missing; NULL: optional */
 };
 
-/* A word that stands for a number. */
+/* A word and the number it stands for. */
 struct weir__spec_word {
     const char *word;
     int value;
 };
 
-/* Reads an object by a table of the keys it may have: others, doubled ones and
- * missing ones are faults. */
+/* Reads an object by a table of its keys. Unknown, duplicate and missing keys are errors. */
 void weir__spec_object(const struct weir__spot *spot, const struct weir__spec_key *keys,
                        size_t count, void *into);
 
-/* Goes over the values of an array or an object, in the order of the text.  A
- * doubled key is a fault; its last value counts.  Returns the number of values,
- * or -1 after the fault that it is neither: hint then says what to write. */
+/* Calls each for the values of an array or an object, in the order of the text. A duplicate key
+ * is an error; its last value counts. Returns the number of values, or -1 with an error if the
+ * value is of another type: hint is the example to show. */
 int64_t weir__spec_each(const struct weir__spot *spot, json_type wanted, const char *hint,
                         void (*each)(const struct weir__spot *spot, void *into), void *into);
 
-/* These return whether the value was what it should be; else a fault was added
- * and *result stays.  Strings are borrowed from the document. */
+/* These return whether the value is valid; otherwise they add an error and leave *result alone.
+ * Strings are borrowed from the document. */
 int weir__spec_string(const struct weir__spot *spot, const char *hint, const char **result);
 int weir__spec_flag(const struct weir__spot *spot, int *result);
 int weir__spec_integer(const struct weir__spot *spot, int64_t least, int64_t most, int64_t *result);
-int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms); /* more than 0 */
+int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms); /* greater than 0 */
 int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_word *words,
                       size_t count, int *result);
 
-/* A whole number, 0 or more, or a size such as "64M". */
+/* A whole number from 0, or a size such as "64M". */
 int weir__spec_size(const struct weir__spot *spot, uint64_t *result);
 
-/* A list of strings that grows; all zero is an empty one.  The caller owns strings. */
+/* A growing list of strings; all zero is an empty one. The caller owns strings. */
 struct weir__spec_list {
-    const char **strings; /* NULL-terminated once it has one */
+    const char **strings; /* NULL-terminated unless empty */
     size_t count;
 };
 
-void weir__spec_list_add(struct weir__faults *faults, struct weir__spec_list *list,
+void weir__spec_list_add(struct weir__spec_errors *errors, struct weir__spec_list *list,
                          const char *string);
 
 /* "a string", "an object"... */

@@ -10,13 +10,13 @@
 #include "pipeline/spec_map.h"
 #include "text/shell_words.h"
 
-/* A stage being read.  stage's pointers are to the document and to the lists. */
+/* A stage being read. stage points into the document and the lists. */
 struct draft {
     struct weir_stage stage;
     struct weir_command command;
     size_t index;
     json_t *names;
-    json_t *made; /* owns the strings that are not in the document as they are */
+    json_t *made; /* owns strings that are not in the document */
     struct weir__spec_list argv, env_pass, env;
     struct weir__spec_map map;
     char **words;
@@ -41,16 +41,17 @@ static void read_name(const struct weir__spot *spot, void *into)
                            &name))
         return;
     if (*name == '\0' || has_control(name)) {
-        weir__spot_fault(spot, "%s: give a name, or leave it out for the program's",
-                         *name == '\0' ? "is empty" : "has a control character");
+        weir__spot_error(spot, "%s: give a name, or leave it out for the program's",
+                         *name == '\0' ? "is empty" : "contains a control character");
         return;
     }
     holder = json_object_get(draft->names, name);
     if (holder != NULL)
-        weir__spot_fault(spot, "\"%s\" is the name of /stages/%d too: give each stage its own",
+        weir__spot_error(spot,
+                         "\"%s\" is also the name of /stages/%d: give each stage its own name",
                          weir__shown(name).text, (int)json_integer_value(holder));
     else if (json_object_set_new(draft->names, name, json_integer((json_int_t)draft->index)) < 0)
-        spot->faults->short_of_memory = 1;
+        spot->errors->short_of_memory = 1;
     draft->stage.name = name;
 }
 
@@ -60,8 +61,8 @@ static void add_argument(const struct weir__spot *spot, void *into)
     const char *word = "";
 
     if (weir__spec_string(spot, "a string", &word) && draft->argv.count == 0 && *word == '\0')
-        weir__spot_fault(spot, "is empty: give a program");
-    weir__spec_list_add(spot->faults, &draft->argv, word);
+        weir__spot_error(spot, "is empty: give a program");
+    weir__spec_list_add(spot->errors, &draft->argv, word);
 }
 
 static void split_words(const struct weir__spot *spot, struct draft *draft)
@@ -74,10 +75,10 @@ static void split_words(const struct weir__spot *spot, struct draft *draft)
         return;
     if (weir__words_split(line, &draft->words, &count, &why) < 0) {
         if (why.status == WEIR_ERR_NOMEM)
-            spot->faults->short_of_memory = 1;
-        weir__spot_fault(spot, "%s", why.text);
+            spot->errors->short_of_memory = 1;
+        weir__spot_error(spot, "%s", why.text);
     } else if (count == 0 || draft->words[0][0] == '\0') {
-        weir__spot_fault(spot, "is empty: give a program");
+        weir__spot_error(spot, "is empty: give a program");
     }
     draft->command.argv = (const char *const *)draft->words;
 }
@@ -91,24 +92,25 @@ static void read_cmd(const struct weir__spot *spot, void *into)
         return;
     }
     if (!json_is_array(spot->value)) {
-        weir__spot_fault(spot,
+        weir__spot_error(spot,
                          "is %s: give the program and its arguments, as an array of "
                          "strings or as one string",
                          weir__spec_kind(spot->value));
         return;
     }
     if (weir__spec_each(spot, JSON_ARRAY, NULL, add_argument, draft) == 0)
-        weir__spot_fault(spot, "is empty: give a program");
+        weir__spot_error(spot, "is empty: give a program");
     draft->command.argv = draft->argv.strings;
 }
 
-static int is_variable_name(const struct weir__spot *spot, const char *name, enum weir__fault_at at)
+static int is_variable_name(const struct weir__spot *spot, const char *name,
+                            enum weir__spec_error_at at)
 {
     if (*name != '\0' && strchr(name, '=') == NULL)
         return 1;
-    weir__fault(spot->faults, spot->node, at,
-                "\"%s\" cannot be a variable's name: it must not be empty nor have a =",
-                weir__shown(name).text);
+    weir__spec_error(
+        spot->errors, spot->node, at,
+        "invalid variable name \"%s\": it must not be empty or contain =", weir__shown(name).text);
     return 0;
 }
 
@@ -122,9 +124,9 @@ static void add_variable(const struct weir__spot *spot, void *into)
         || !weir__spec_string(spot, "a string: variables hold text", &value))
         return;
     made = json_sprintf("%s=%s", spot->key, value);
-    weir__spec_list_add(spot->faults, &draft->env, json_string_value(made));
+    weir__spec_list_add(spot->errors, &draft->env, json_string_value(made));
     if (made == NULL || json_array_append_new(draft->made, made) < 0)
-        spot->faults->short_of_memory = 1;
+        spot->errors->short_of_memory = 1;
 }
 
 static void read_env(const struct weir__spot *spot, void *into)
@@ -147,9 +149,9 @@ static void add_passed(const struct weir__spot *spot, void *into)
     struct draft *draft = into;
     const char *name = NULL;
 
-    if (weir__spec_string(spot, "a variable's name as a string", &name)
+    if (weir__spec_string(spot, "a variable name as a string", &name)
         && is_variable_name(spot, name, WEIR__AT_VALUE))
-        weir__spec_list_add(spot->faults, &draft->env_pass, name);
+        weir__spec_list_add(spot->errors, &draft->env_pass, name);
 }
 
 static void read_env_pass(const struct weir__spot *spot, void *into)
@@ -167,10 +169,10 @@ static void read_cwd(const struct weir__spot *spot, void *into)
     const char *cwd = NULL;
 
     if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a directory's path, or null for weir's own", &cwd))
+        || !weir__spec_string(spot, "a directory path, or null for weir's own", &cwd))
         return;
     if (*cwd == '\0')
-        weir__spot_fault(spot, "is empty: give a directory's path, or null for weir's own");
+        weir__spot_error(spot, "is empty: give a directory path, or null for weir's own");
     draft->command.cwd = cwd;
 }
 
@@ -181,24 +183,24 @@ static void read_encoding(const struct weir__spot *spot, void *into)
     struct weir_error why;
     weir_decoder_t *decoder;
 
-    if (!weir__spec_string(spot, "a character set's name, or \"raw\"", &charset)
+    if (!weir__spec_string(spot, "a character set, or \"raw\"", &charset)
         || strcmp(charset, "raw") == 0)
         return;
     if (strcmp(charset, "auto") == 0) {
-        weir__spot_fault(spot, "is \"auto\", but what a stream is in cannot be told before its "
+        weir__spot_error(spot, "is \"auto\", but the encoding of a stream is only known at its "
                                "end: name its character set, or \"raw\"");
         return;
     }
     if (strcmp(charset, "binary") == 0) {
-        weir__spot_fault(spot, "is \"binary\", but bytes that are no text need no decoding: "
+        weir__spot_error(spot, "is \"binary\", but binary data needs no decoding: "
                                "give \"raw\"");
         return;
     }
     decoder = weir_decoder_new(charset, WEIR_REPLACE, NULL, &why);
     if (decoder == NULL && why.status == WEIR_ERR_NOMEM)
-        spot->faults->short_of_memory = 1;
+        spot->errors->short_of_memory = 1;
     else if (decoder == NULL)
-        weir__spot_fault(spot, "%s", why.text);
+        weir__spot_error(spot, "%s", why.text);
     weir_decoder_free(decoder);
     draft->stage.charset = charset;
 }
@@ -257,7 +259,7 @@ static void add_limit(const struct weir__spot *spot, void *into)
     int limit = weir_limit_find(weir__shown(spot->key).text, &why);
 
     if (limit < 0)
-        weir__fault(spot->faults, spot->node, WEIR__AT_KEY, "%s", why.text);
+        weir__spec_error(spot->errors, spot->node, WEIR__AT_KEY, "%s", why.text);
     else
         weir__spec_size(spot, &draft->command.limits[limit]);
 }
@@ -275,7 +277,7 @@ static void add_code(const struct weir__spot *spot, void *into)
     if (!weir__spec_integer(spot, 0, 255, &code))
         return;
     if (memchr(draft->ok_exit, (int)code, draft->stage.ok_exit_count) != NULL)
-        weir__spot_fault(spot, "is there twice: leave one of them");
+        weir__spot_error(spot, "is a duplicate: keep one of them");
     else
         draft->ok_exit[draft->stage.ok_exit_count++] = (unsigned char)code;
 }
@@ -285,7 +287,7 @@ static void read_ok_exit(const struct weir__spot *spot, void *into)
     struct draft *draft = into;
 
     if (weir__spec_each(spot, JSON_ARRAY, "[0, 1]", add_code, draft) == 0)
-        weir__spot_fault(spot, "is empty: give the exit codes that are no failure, such as [0, 1]");
+        weir__spot_error(spot, "is empty: give the exit codes that mean success, such as [0, 1]");
     draft->stage.ok_exit = draft->ok_exit;
 }
 
@@ -340,12 +342,12 @@ static void add_to_pipeline(const struct weir__spot *spot, weir_pipeline_t *pipe
 {
     struct weir_error why;
 
-    if (spot->faults->count > 0 || spot->faults->short_of_memory
+    if (spot->errors->count > 0 || spot->errors->short_of_memory
         || weir_pipeline_add(pipeline, &draft->stage, &why) == 0)
         return;
     if (why.status == WEIR_ERR_NOMEM)
-        spot->faults->short_of_memory = 1;
-    weir__spot_fault(spot, "%s", why.text);
+        spot->errors->short_of_memory = 1;
+    weir__spot_error(spot, "%s", why.text);
 }
 
 void weir__spec_stage(const struct weir__spot *spot, size_t index, weir_pipeline_t *pipeline,

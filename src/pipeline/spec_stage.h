@@ -1,4 +1,4 @@
-/* pipeline/spec_stage.h - one stage of a spec. */
+/* pipeline/spec_stage.h - reads one stage of a spec. */
 #ifndef WEIR_PIPELINE_SPEC_STAGE_H
 #define WEIR_PIPELINE_SPEC_STAGE_H
 
@@ -8,9 +8,9 @@
 
 #include "pipeline/spec_read.h"
 
-/* Reads the object of stage number index.  Its faults go to spot->faults; when
- * there is none in the whole spec so far, the stage is added to pipeline.  names
- * collects the names given, each with its stage's index. */
+/* Reads the object of stage number index. Errors go to spot->errors; if the spec has none so
+ * far, the stage is added to pipeline. names collects the given names, each with its stage's
+ * index. */
 void weir__spec_stage(const struct weir__spot *spot, size_t index, weir_pipeline_t *pipeline,
                       json_t *names);
 

@@ -7,12 +7,12 @@
 
 enum { SHELL_SIGNAL = 128, WEIR_FAILED = 125 };
 
-/* What a stage's end is to the pipeline, the weightiest last. */
+/* The kinds of a stage's end, in ascending weight. */
 enum weight {
-    WELL,        /* no failure, or one that is let pass */
-    FOR_ANOTHER, /* weir ended it because of another stage */
+    WELL,        /* success, or a forgiven failure */
+    FOR_ANOTHER, /* stopped by weir because of another stage */
     BY_ITSELF,   /* the program failed */
-    BY_WEIR,     /* its time was up, or somebody asked */
+    BY_WEIR,     /* stopped by weir: timeout or cancellation */
     NEVER_BEGAN, /* it could not start */
 };
 
@@ -40,8 +40,8 @@ static enum weight weigh(const struct weir__verdict_stage *stage)
     }
 }
 
-/* The signal that ended a program, also when a shell around it tells of it with
- * 128 + n; 0 for none. */
+/* Returns the signal that ended a program, also if a shell around it reports 128 + n; 0 for
+ * none. */
 static int ended_by_signal(const struct weir_result *result)
 {
     if (result->end == WEIR_SIGNALED)
@@ -51,8 +51,8 @@ static int ended_by_signal(const struct weir_result *result)
     return 0;
 }
 
-/* Signals that are no reader's doing: a fault in the program, a limit, or the
- * hand of the kernel or of another. */
+/* Signals that a closed pipe does not explain: a crash, a limit, or a kill by the kernel or a
+ * user. */
 static int is_crash(int signal)
 {
     static const int crashes[] = {
@@ -65,14 +65,13 @@ static int is_crash(int signal)
     return 0;
 }
 
-/* A process that ends closes its pipes before it can be seen to have ended, and
- * on a busy machine its writer may be seen dead of that first. */
+/* A process closes its pipes before its exit is seen. On a busy machine the exit of its writer
+ * may be seen first. */
 #define TIE_NS INT64_C(100000000)
 
-/* Whether a stage that failed by itself did so for want of its reader, which had
- * ended well.  SIGPIPE says so, whichever of the two was seen to end first; with
- * any other status only the order can: a reader that comes to the end of what a
- * broken writer left ends well too, just after it. */
+/* Whether a stage failed because its reader, which ended well, closed the pipe. SIGPIPE proves
+ * it in whichever order the two exits were seen. With any other status the order decides: a
+ * reader that reaches the end of a failed writer's output also ends well, just after it. */
 static int is_early_close(const struct weir__verdict_stage *stage,
                           const struct weir__verdict_stage *reader)
 {
@@ -85,7 +84,7 @@ static int is_early_close(const struct weir__verdict_stage *stage,
     return stage->early_close_ok && !is_crash(signal) && reader->ended_ns <= stage->ended_ns;
 }
 
-/* Weighs a stage whose reader was let pass or not. */
+/* Weighs a stage; reader_well: its reader ended well or was forgiven. */
 static enum weight weigh_smart(struct weir__verdict_stage *stage,
                                const struct weir__verdict_stage *reader, int reader_well)
 {
@@ -107,8 +106,8 @@ static enum weight weigh_last(struct weir__verdict_stage *stage, int is_last)
     return WELL;
 }
 
-/* The status of a failure is never 0: an exit with 0 that is no success, be it
- * that ok_exit leaves 0 out or that weir asked for it, must not look like one. */
+/* The status of a failure is never 0, even if the program exited with 0 (ok_exit lacks 0, or
+ * weir stopped it). */
 static int status_of(const struct weir_result *result)
 {
     int status = weir_result_status(result);

@@ -1,4 +1,4 @@
-/* pipeline/verdict.h - from what became of the stages to what became of the pipeline. */
+/* pipeline/verdict.h - derives the outcome of a pipeline from those of its stages. */
 #ifndef WEIR_PIPELINE_VERDICT_H
 #define WEIR_PIPELINE_VERDICT_H
 
@@ -7,42 +7,42 @@
 
 #include <weir/pipeline.h>
 
-/* A stage that has ended.  All is borrowed. */
+/* A stage that has ended. All pointers are borrowed. */
 struct weir__verdict_stage {
     const struct weir_result *result;
-    int64_t ended_ns; /* CLOCK_MONOTONIC; two ends in one batch of news may have the same */
+    int64_t ended_ns;             /* CLOCK_MONOTONIC; equal if two exits came in one batch */
     const unsigned char *ok_exit; /* as in struct weir_stage */
     size_t ok_exit_count;
     int early_close_ok;
 
-    int forgiven; /* filled in: it failed, and the verdict lets it pass */
+    int forgiven; /* output: it failed, and the verdict forgives it */
 };
 
 struct weir__verdict {
     int ok;
-    int status;        /* 0 when ok, never 0 otherwise */
-    int decided_by;    /* -1 when ok */
-    char reason[600];  /* "" when ok */
+    int status;                /* 0 when ok, never 0 otherwise */
+    int decided_by;            /* -1 when ok */
+    char reason[600];          /* "" when ok */
     enum weir_stop_reason why; /* the deciding stage's; NONE when ok */
 };
 
 /* Judges a pipeline of one or more stages; pure.
  *
- * A stage failed when its exit code is not among its ok_exit, or when weir ended
- * it.  Which failure is the pipeline's:
+ * A stage has failed if its exit code is not in ok_exit or if weir stopped it.
+ * The failure that decides is, in this order:
  *
- *   1. A stage that could not start: then nothing else that happened counts.
- *   2. A stage that weir ended for its own sake: its time was up, it was
- *      cancelled.
- *   3. A stage that failed by itself - in smart if it is not forgiven, in last
- *      only the last one.
- *   4. A stage that weir ended because of another.
+ *   1. A stage that could not start.
+ *   2. A stage that weir stopped for its own timeout or by cancellation.
+ *   3. A stage that failed by itself; in smart only if not forgiven, in last only
+ *      the last stage.
+ *   4. A stage that weir stopped because of another.
  *
- * Among those of one kind it is the rightmost.  In smart a stage before the last
- * is forgiven when its reader, the next stage, had finished well or was forgiven
- * itself, and it died of SIGPIPE or exited with 141 no more than a moment before
- * its reader ended - or, with early_close_ok, when its reader had ended, of
- * anything but a crash, SIGKILL or a limit. */
+ * Of several of one kind the rightmost decides.  In smart, a stage other than the
+ * last is forgiven if its reader (the next stage) ended well or was forgiven, and it
+ * died of SIGPIPE or exited with 141 at most a moment before its reader ended; or,
+ * with early_close_ok, if its reader had ended first and its own end was not a crash,
+ * SIGKILL or a limit.
+ */
 void weir__verdict(struct weir__verdict_stage *stages, size_t count, enum weir_pipefail pipefail,
                    struct weir__verdict *verdict);
 

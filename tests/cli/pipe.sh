@@ -148,7 +148,7 @@ faults_are_told() {
     rm -f "$work/ran"
     pipe 2 "$@" -f "$work/bad.json" && has "bad.json:3:21: /stages/1/cmd:" "$err" \
         && has "bad.json:3:38: /stages/1/timeout_s:" "$err" && has "bad.json:4:2: /pipefial:" "$err" \
-        && has "3 faults" "$err" && same 4 "$(wc -l <"$err" | tr -d ' ')" && [ ! -e "$work/ran" ]
+        && has "3 errors" "$err" && same 4 "$(wc -l <"$err" | tr -d ' ')" && [ ! -e "$work/ran" ]
 }
 check "every fault of a spec is told with its place, and nothing is started" faults_are_told
 check "--check: the same" faults_are_told --check

@@ -235,7 +235,7 @@ static void a_pipeline_has_no_more_stages_than_one_start_can_hold(void)
         CU_ASSERT_EQUAL(weir_pipeline_add_line(pipeline, "cat", NULL, NULL), 0);
     CU_ASSERT_STRING_EQUAL(weir_pipeline_stage_name(pipeline, WEIR__STAGES_MAX - 1), "cat#62");
     CU_ASSERT_EQUAL(weir_pipeline_add_line(pipeline, "cat", NULL, &error), WEIR_ERR_INVALID);
-    CU_ASSERT_STRING_EQUAL(error.text, "a pipeline can have 62 stages, not more");
+    CU_ASSERT_STRING_EQUAL(error.text, "a pipeline can have at most 62 stages");
     weir_pipeline_free(pipeline);
 }
 
