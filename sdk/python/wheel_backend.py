@@ -1,7 +1,8 @@
-"""Builds the wheel of weir_worker: what PEP 517 and PEP 660 ask of a build backend, for this one package.
+"""Builds the wheel of weir_worker: the hooks of PEP 517 and PEP 660, for this one package.
 
-It is pure Python without dependencies, so its wheel is a zip of its sources and four small files.
+It is pure Python without dependencies, so its wheel is a zip of its sources and a few small files.
 """
+
 import base64
 import hashlib
 import io
@@ -9,42 +10,67 @@ import os
 import re
 import tarfile
 import zipfile
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = "weir_worker"
 
 
-def read(name):
+def read(name: str) -> bytes:
     with open(os.path.join(HERE, name), "rb") as file:
         return file.read()
 
 
-def project(key):
+def project(key: str) -> str:
     """A string of pyproject.toml (tomllib came with Python 3.11): each is on a line of its own."""
-    return re.search(f'^{key} = "(.*)"$', read("pyproject.toml").decode(), re.M).group(1)
+    found = re.search(f'^{key} = "(.*)"$', read("pyproject.toml").decode(), re.MULTILINE)
+    assert found is not None, key
+    return found.group(1)
 
 
 STEM = f"{PACKAGE}-{project('version')}"
 
 
-def metadata():
-    return (f"Metadata-Version: 2.1\nName: {project('name')}\nVersion: {project('version')}\n"
-            f"Summary: {project('description')}\nLicense: MIT\nRequires-Python: {project('requires-python')}\n"
-            "Description-Content-Type: text/markdown\n\n").encode() + read("README.md")
+def metadata() -> bytes:
+    text = read("pyproject.toml").decode()
+    urls = text.partition("\n[project.urls]\n")[2].partition("\n[")[0]
+    lines = [
+        "Metadata-Version: 2.4",
+        f"Name: {project('name')}",
+        f"Version: {project('version')}",
+        f"Summary: {project('description')}",
+        f"License-Expression: {project('license')}",
+        "License-File: LICENSE",
+        *(f"Classifier: {name}" for name in re.findall('^    "(.* :: .*)",$', text, re.MULTILINE)),
+        *(
+            f"Project-URL: {name}, {url}"
+            for name, url in re.findall('^(.*) = "(.*)"$', urls, re.MULTILINE)
+        ),
+        f"Requires-Python: {project('requires-python')}",
+        "Description-Content-Type: text/markdown",
+    ]
+    return "\n".join(lines).encode() + b"\n\n" + read("README.md")
 
 
-def sources():
+def sources() -> dict[str, bytes]:
     names = sorted(os.listdir(os.path.join(HERE, PACKAGE)))
-    return {f"{PACKAGE}/{name}": read(f"{PACKAGE}/{name}") for name in names if name.endswith((".py", ".typed"))}
+    return {
+        f"{PACKAGE}/{name}": read(f"{PACKAGE}/{name}")
+        for name in names
+        if name.endswith((".py", ".typed"))
+    }
 
 
-def write_wheel(directory, files):
+def write_wheel(directory: str, files: dict[str, bytes]) -> str:
     info = f"{STEM}.dist-info"
-    files = {**files, f"{info}/METADATA": metadata(),
-             f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: weir\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-    record = "".join(
-        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')},{len(data)}\n"
-        for name, data in files.items())
+    files = {
+        **files,
+        f"{info}/METADATA": metadata(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: weir\nRoot-Is-Purelib: true\n"
+        b"Tag: py3-none-any\n",
+        f"{info}/licenses/LICENSE": read("LICENSE"),
+    }
+    record = "".join(f"{name},sha256={hash_of(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     wheel = f"{STEM}-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(directory, wheel), "w", zipfile.ZIP_DEFLATED) as archive:
@@ -55,19 +81,30 @@ def write_wheel(directory, files):
     return wheel
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+def hash_of(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+def build_wheel(
+    wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
+) -> str:
     return write_wheel(wheel_directory, sources())
 
 
-def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+def build_editable(
+    wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
+) -> str:
     return write_wheel(wheel_directory, {f"{PACKAGE}.pth": f"{HERE}\n".encode()})
 
 
-def build_sdist(sdist_directory, config_settings=None):
-    files = {name: read(name) for name in ("README.md", "pyproject.toml", "wheel_backend.py")}
+def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
+    names = ("LICENSE", "README.md", "pyproject.toml", "wheel_backend.py")
+    files = {"PKG-INFO": metadata(), **{name: read(name) for name in names}, **sources()}
     sdist = f"{STEM}.tar.gz"
-    with tarfile.open(os.path.join(sdist_directory, sdist), "w:gz", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in {"PKG-INFO": metadata(), **files, **sources()}.items():
+    with tarfile.open(
+        os.path.join(sdist_directory, sdist), "w:gz", format=tarfile.PAX_FORMAT
+    ) as archive:
+        for name, data in files.items():
             entry = tarfile.TarInfo(f"{STEM}/{name}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))

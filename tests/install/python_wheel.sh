@@ -41,6 +41,7 @@ for file in wheel.files:
     assert file.locate().is_file() and (file.hash is None or file.size == file.locate().stat().st_size), file
 about = wheel.metadata
 assert about["Name"] == "weir-worker" and about["Requires-Python"] == ">=3.9" and not wheel.requires
+assert about["License-Expression"] == "MIT" and about["Project-URL"] and about["Classifier"]
 assert about.get_payload().startswith("# weir_worker"), "the README is its description"
 END
 }

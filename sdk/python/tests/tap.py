@@ -2,22 +2,27 @@
 
 A test fails, too, if it leaves an open descriptor; the last one looks for zombies.
 """
+
 import gc
 import os
 import sys
 import time
 import unittest
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def open_descriptors():
+def open_descriptors() -> Any:
     names = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
-    return {int(name): os.readlink(f"/proc/self/fd/{name}") for name in names
-            if os.path.lexists(f"/proc/self/fd/{name}")}
+    return {
+        int(name): os.readlink(f"/proc/self/fd/{name}")
+        for name in names
+        if os.path.lexists(f"/proc/self/fd/{name}")
+    }
 
 
-def no_zombie_is_left():
+def no_zombie_is_left() -> None:
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return
     try:
@@ -28,32 +33,38 @@ def no_zombie_is_left():
 
 
 class TapResult(unittest.TestResult):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.number = 0
-        self.descriptors = {}
+        self.descriptors: dict[int, str] = {}
 
-    def startTest(self, test):
+    def startTest(self, test: Any) -> None:
         super().startTest(test)
         self.descriptors = open_descriptors()
 
-    def left(self):
+    def left(self) -> Any:
         """What the test has left; threads of it may take a moment to end."""
         gc.collect()
         until = time.monotonic() + 20
         while open_descriptors() != self.descriptors and time.monotonic() < until:
             time.sleep(0.01)
         now = open_descriptors()
-        return "" if now == self.descriptors else f"descriptors: {self.descriptors}, and then: {now}"
+        return (
+            "" if now == self.descriptors else f"descriptors: {self.descriptors}, and then: {now}"
+        )
 
-    def tell(self, good, test, more="", text=""):
+    def tell(self, good: Any, test: Any, more: str = "", text: str = "") -> None:
         self.number += 1
         doc = test.shortDescription() or str(test)
         print(f"{'ok' if good else 'not ok'} {self.number} - {doc}{more}", flush=True)
         for line in text.splitlines():
             print(f"#   {line}")
 
-    def addSuccess(self, test):
+    def text_of(self, err: Any, test: Any) -> str:
+        text: str = vars(unittest.TestResult)["_exc_info_to_string"](self, err, test)
+        return text
+
+    def addSuccess(self, test: Any) -> None:
         left = self.left()
         if left:
             self.failures.append((test, left))
@@ -61,25 +72,25 @@ class TapResult(unittest.TestResult):
             super().addSuccess(test)
         self.tell(not left, test, text=left)
 
-    def addFailure(self, test, err):
+    def addFailure(self, test: Any, err: Any) -> None:
         super().addFailure(test, err)
-        self.tell(False, test, text=self._exc_info_to_string(err, test))
+        self.tell(False, test, text=self.text_of(err, test))
 
-    def addError(self, test, err):
+    def addError(self, test: Any, err: Any) -> None:
         super().addError(test, err)
-        self.tell(False, test, text=self._exc_info_to_string(err, test))
+        self.tell(False, test, text=self.text_of(err, test))
 
-    def addSkip(self, test, reason):
+    def addSkip(self, test: Any, reason: Any) -> None:
         super().addSkip(test, reason)
         self.tell(True, test, more=f" # SKIP {reason}")
 
-    def addSubTest(self, test, subtest, err):
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self.tell(False, subtest, text=self._exc_info_to_string(err, test))
+            self.tell(False, subtest, text=self.text_of(err, test))
 
 
-def main():
+def main() -> None:
     sys.path[:0] = [HERE, os.path.dirname(HERE)]
     loader = unittest.TestLoader()
     names = sys.argv[1:]

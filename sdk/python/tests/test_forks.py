@@ -1,4 +1,5 @@
 """Children that a program makes by fork(): of a worker's function, and beside a client."""
+
 import os
 import signal
 import socket
@@ -6,10 +7,11 @@ import subprocess
 import sys
 import threading
 import unittest
+from collections.abc import Iterator
+from typing import Any
 
 import support
 import test_client
-
 from weir_worker import client
 
 # Each function forks in its own way; the child ends in the way that it is told.  What a child says about
@@ -187,16 +189,16 @@ ENDS = {"return": 0, "exit": 3, "text": 1, "raise": 1, "os": 7}
 
 
 class Functions(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         made = support.worker(CODE)
         self.worker = made.__enter__()
         self.addCleanup(made.__exit__, None, None, None)
         self.worker.hello()
 
-    def params(self, *more):
+    def params(self, *more: Any) -> Any:
         return [self.worker.folder.name, *more]
 
-    def of_child(self):
+    def of_child(self) -> Any:
         """What stands in the child's files."""
         found = ""
         for name in os.listdir(self.worker.folder.name):
@@ -205,18 +207,21 @@ class Functions(unittest.TestCase):
                     found += file.read()
         return found
 
-    def check_alive(self):
+    def check_alive(self) -> None:
         self.assertEqual(self.worker.answer("alive", "add", 1, 2)["result"], 3)
         self.assertEqual(self.of_child(), "")
 
-    def test_every_way_to_fork_and_to_end(self):
+    def test_every_way_to_fork_and_to_end(self) -> None:
         """fork: the child of a function ends with its own status, and says nothing on the wire"""
         for method in ("plain", "quick", "slowly", "coroutine", "process", "terminal"):
             for how, status in ENDS.items():
                 if method == "process" and how == "os":
                     continue
-                self.assertEqual(self.worker.answer(method + how, method, *self.params(how)).get("result"), status,
-                                 (method, how))
+                self.assertEqual(
+                    self.worker.answer(method + how, method, *self.params(how)).get("result"),
+                    status,
+                    (method, how),
+                )
                 self.check_alive()
         self.assertEqual(self.worker.answer(1, "in_thread", *self.params("return"))["result"], 5)
         self.assertEqual(self.worker.answer(2, "prepared", *self.params(""))["result"], 9)
@@ -227,7 +232,7 @@ class Functions(unittest.TestCase):
             self.assertIn(text, said)
         self.assertNotIn("weir_worker/", said)
 
-    def test_generators(self):
+    def test_generators(self) -> None:
         """fork: in a generator, in an async one, and while it is closed"""
         for method in ("generator", "steps"):
             for how, status in ENDS.items():
@@ -242,24 +247,33 @@ class Functions(unittest.TestCase):
             self.assertEqual(self.worker.get()["error"]["code"], -32800)
         self.check_alive()
 
-    def test_batch_and_map(self):
+    def test_batch_and_map(self) -> None:
         """fork: in a batch and in a map the child does not go on with the next"""
         for how, status in ENDS.items():
-            self.worker.send([{"id": number, "method": "quick", "params": self.params(how)} for number in (1, 2)])
-            self.assertEqual([one.get("result") for one in self.worker.get()], [status, status], how)
+            self.worker.send(
+                [{"id": number, "method": "quick", "params": self.params(how)} for number in (1, 2)]
+            )
+            self.assertEqual(
+                [one.get("result") for one in self.worker.get()], [status, status], how
+            )
             answer = self.worker.answer("map", "weir/map")
             self.assertIn("error", answer)
-            self.worker.send({"id": "map", "method": "weir/map",
-                              "params": {"method": "plain", "items": [self.params(how)] * 2}})
+            self.worker.send(
+                {
+                    "id": "map",
+                    "method": "weir/map",
+                    "params": {"method": "plain", "items": [self.params(how)] * 2},
+                }
+            )
             self.assertEqual(self.worker.get()["result"], {"values": [status, status]}, how)
         self.check_alive()
 
-    def test_a_child_that_waits_on_the_loop(self):
+    def test_a_child_that_waits_on_the_loop(self) -> None:
         """fork: a child of an async function ends at its first wait, and runs no task of its parent"""
         self.assertEqual(self.worker.answer(1, "waiting", *self.params("exit"))["result"], [1, 1])
         self.check_alive()
 
-    def test_input(self):
+    def test_input(self) -> None:
         """fork: the input stream is the parent's; in the child it is broken"""
         self.worker.call(1, "reads", *self.params("exit"), stream="in")
         self.assertEqual(self.worker.get()["method"], "weir/credit")
@@ -269,12 +283,12 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.worker.get()["result"], [3, 3])
         self.check_alive()
 
-    def test_a_child_of_a_child(self):
+    def test_a_child_of_a_child(self) -> None:
         """fork: a child's child keeps the files that have got the numbers of the wire"""
         self.assertEqual(self.worker.answer(1, "again", *self.params(""))["result"], 4)
         self.assertEqual(self.of_child(), "mine" * 30)
 
-    def test_sigint(self):
+    def test_sigint(self) -> None:
         """fork: SIGINT in the child is KeyboardInterrupt, and ends it as it ends Python"""
         self.assertEqual(self.worker.answer(1, "interrupted", "caught")["result"], 42)
         self.assertEqual(self.worker.answer(2, "interrupted", "")["result"], -signal.SIGINT)
@@ -282,7 +296,7 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.worker.answer(3, "own_handler")["result"], 11)
 
     @unittest.skipUnless(os.path.isdir("/proc/self/fd"), "no /proc")
-    def test_descriptors(self):
+    def test_descriptors(self) -> None:
         """fork: the child has no end of the wire, nor of the worker's own pipes"""
         pid, open_there = self.worker.answer(1, "lasting", *self.params())["result"]
         try:
@@ -294,7 +308,7 @@ class Functions(unittest.TestCase):
 
 
 class Import(unittest.TestCase):
-    def test_a_fork_at_import(self):
+    def test_a_fork_at_import(self) -> None:
         """fork: a child made before run() cannot serve; its parent can"""
         with support.worker("""
             import os
@@ -319,19 +333,21 @@ class Import(unittest.TestCase):
 class Clients(unittest.TestCase):
     """A client on both sides: what the child does is in `work`, which gives its exit status."""
 
+    server: test_client.Server
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         cls.server = test_client.Server()
 
     @classmethod
-    def tearDownClass(cls):
+    def tearDownClass(cls) -> None:
         cls.server.close()
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.weir = client.connect(self.server.path)
         self.addCleanup(self.weir.close)
 
-    def in_child(self, work):
+    def in_child(self, work: Any) -> Any:
         pid = os.fork()
         if pid == 0:
             status = 99
@@ -341,7 +357,7 @@ class Clients(unittest.TestCase):
                 os._exit(status)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def closed(self, *works):
+    def closed(self, *works: Any) -> Any:
         """Whether each of these says that the client is the parent's."""
         for number, work in enumerate(works, 1):
             try:
@@ -352,22 +368,32 @@ class Clients(unittest.TestCase):
                     return 50 + number
         return 0
 
-    def test_calls(self):
+    def test_calls(self) -> None:
         """fork: a client is closed in the child, and the parent's goes on"""
         pending = self.weir.submit("sleep", 100)
-        self.assertEqual(self.in_child(lambda: self.closed(
-            lambda: self.weir.call("add", 1, 2), lambda: self.weir.submit("add", 1, 2),
-            lambda: self.weir.stream("count", 0, 9), lambda: self.weir.map("add", [(1, 2)]),
-            self.weir.stats, pending.result)), 0)
+        self.assertEqual(
+            self.in_child(
+                lambda: self.closed(
+                    lambda: self.weir.call("add", 1, 2),
+                    lambda: self.weir.submit("add", 1, 2),
+                    lambda: self.weir.stream("count", 0, 9),
+                    lambda: self.weir.map("add", [(1, 2)]),
+                    self.weir.stats,
+                    pending.result,
+                )
+            ),
+            0,
+        )
         self.assertEqual(pending.result(), "slept")
         self.assertEqual(self.weir.call("add", 1, 2), 3)
 
-    def test_closing(self):
+    def test_closing(self) -> None:
         """fork: close(), the end of `with` and the garbage collector in the child harm nothing"""
+        stream: Any
         with self.weir.stream("endless") as stream:
             self.assertEqual(next(stream), 0)
 
-            def work():
+            def work() -> Any:
                 nonlocal stream
                 wrong = self.closed(lambda: next(stream))
                 stream.close()
@@ -376,12 +402,13 @@ class Clients(unittest.TestCase):
                     pass
                 self.weir.close()
                 return wrong
+
             for _ in range(3):
                 self.assertEqual(self.in_child(work), 0)
             self.assertEqual([next(stream) for _ in range(300)], list(range(1, 301)))
         self.assertEqual(self.weir.call("add", 1, 2), 3)
 
-    def test_the_connection_is_not_held(self):
+    def test_the_connection_is_not_held(self) -> None:
         """fork: the child does not hold the connection open"""
         ours, theirs = socket.socketpair()
         with ours:
@@ -408,22 +435,27 @@ class Clients(unittest.TestCase):
                 os.close(ready)
                 made.close()
 
-    def test_locks_of_other_threads(self):
+    def test_locks_of_other_threads(self) -> None:
         """fork: a lock that another thread held does not stop the child"""
         held, done = threading.Event(), threading.Event()
 
-        def hold():
+        def hold() -> None:
             with self.weir._lock, self.weir._send_lock:
                 held.set()
                 done.wait(20)
+
         thread = threading.Thread(target=hold)
         thread.start()
         held.wait(20)
         waiting = test_client.in_thread(lambda: self.weir.call("add", 1, 2))
 
-        def work():
+        def work() -> Any:
             signal.alarm(20)
-            return self.closed(lambda: self.weir.call("add", 1, 2)) or self.weir.close() or 0
+            wrong = self.closed(lambda: self.weir.call("add", 1, 2))
+            if not wrong:
+                self.weir.close()
+            return wrong or 0
+
         try:
             self.assertEqual(self.in_child(work), 0)
         finally:
@@ -431,22 +463,34 @@ class Clients(unittest.TestCase):
             thread.join()
         self.assertEqual(waiting(), 3)
 
-    def test_threads_that_wait(self):
+    def test_threads_that_wait(self) -> None:
         """fork: while threads wait and feed, the parent's calls get their own answers"""
-        def numbers():
+
+        def numbers() -> Iterator[Any]:
             for number in range(200):
                 if number == 100:
-                    self.assertEqual(self.in_child(lambda: self.closed(lambda: self.weir.call("add", 1, 2))), 0)
+                    self.assertEqual(
+                        self.in_child(lambda: self.closed(lambda: self.weir.call("add", 1, 2))), 0
+                    )
                 yield number
-        waits = [test_client.in_thread(lambda: self.weir.call("sum", input=numbers())),
-                 test_client.in_thread(lambda: list(self.weir.stream("count", 0, 300)))]
+
+        waits = [
+            test_client.in_thread(lambda: self.weir.call("sum", input=numbers())),
+            test_client.in_thread(lambda: list(self.weir.stream("count", 0, 300))),
+        ]
         for _ in range(5):
-            self.assertEqual(self.in_child(lambda: self.closed(lambda: self.weir.call("add", 1, 2))), 0)
+            self.assertEqual(
+                self.in_child(lambda: self.closed(lambda: self.weir.call("add", 1, 2))), 0
+            )
         self.assertEqual([wait() for wait in waits], [sum(range(200)), list(range(300))])
 
-    def test_a_fork_that_python_does_not_see(self):
+    def test_a_fork_that_python_does_not_see(self) -> None:
         """fork: made by a library in C, too, the child finds the client closed"""
-        done = subprocess.run([sys.executable, "-c", """if True:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                """if True:
             import ctypes, os, sys
             from weir_worker import client
             weir = client.connect(sys.argv[1])
@@ -459,17 +503,24 @@ class Clients(unittest.TestCase):
                     os._exit(0)
             wrong = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             sys.exit(wrong or weir.call("add", 1, 2) != 3)
-            """, self.server.path], env=support.environment(), timeout=60)
+            """,
+                self.server.path,
+            ],
+            env=support.environment(),
+            timeout=60,
+        )
         self.assertEqual(done.returncode, 0)
 
-    def test_a_child_may_connect(self):
+    def test_a_child_may_connect(self) -> None:
         """fork: the child has a client of its own when it connects again"""
-        def work():
+
+        def work() -> Any:
             with client.connect(self.server.path) as mine:
                 return 0 if mine.call("add", 20, 22) == 42 else 1
+
         self.assertEqual(self.in_child(work), 0)
 
-    def test_a_signal_handler_that_forks(self):
+    def test_a_signal_handler_that_forks(self) -> None:
         """fork: a handler forks while its thread waits for an answer, or for its turn to read"""
         code = """if True:
             import os, signal, sys, threading
@@ -502,8 +553,11 @@ class Clients(unittest.TestCase):
             os._exit(status or value != "slept")
         """
         for way in ("read", "turn"):
-            done = subprocess.run([sys.executable, "-c", code, self.server.path, way], env=support.environment(),
-                                  timeout=60)
+            done = subprocess.run(
+                [sys.executable, "-c", code, self.server.path, way],
+                env=support.environment(),
+                timeout=60,
+            )
             self.assertEqual(done.returncode, 0, way)
 
 

@@ -1,10 +1,12 @@
 """Cases that must hold, with the numbers of the list they come from."""
+
 import os
 import signal
 import subprocess
 import sys
 import time
 import unittest
+from typing import Any
 
 import support
 
@@ -12,7 +14,7 @@ MIB = 1 << 20
 
 
 class Printing(unittest.TestCase):
-    def test_what_functions_print(self):
+    def test_what_functions_print(self) -> None:
         """32: print, os.write(1), os.system and a child's output land on stderr, the reply is intact"""
         with support.worker("""
             import os, subprocess, sys
@@ -31,22 +33,32 @@ class Printing(unittest.TestCase):
             self.assertEqual(worker.answer(1, "noisy")["result"], "input")
             self.assertEqual(worker.end(), 0)
             said = worker.stderr()
-            for text in ("at import", "by print", "an end", "by os.write", "by system", "by a child"):
+            for text in (
+                "at import",
+                "by print",
+                "an end",
+                "by os.write",
+                "by system",
+                "by a child",
+            ):
                 self.assertIn(text, said)
 
-    def test_a_print_before_the_import_of_a_plain_file(self):
+    def test_a_print_before_the_import_of_a_plain_file(self) -> None:
         """32: a file that does not know weir prints while it is imported"""
-        with support.worker("""
+        with support.worker(
+            """
             print("loading")
             def twice(x: int) -> int:
                 print("twice")
                 return 2 * x
-        """, ["-m", "weir_worker"]) as worker:
+        """,
+            ["-m", "weir_worker"],
+        ) as worker:
             self.assertEqual(worker.answer(1, "twice", 4)["result"], 8)
             self.assertEqual(worker.end(), 0)
             self.assertIn("loading\ntwice\n", worker.stderr())
 
-    def test_stdin_is_not_the_wire(self):
+    def test_stdin_is_not_the_wire(self) -> None:
         """32: a function that reads stdin, or whose child does, reads nothing of the wire"""
         with support.worker("""
             import subprocess, sys
@@ -56,11 +68,13 @@ class Printing(unittest.TestCase):
                 return sys.stdin.read() + subprocess.run(["cat"], stdout=subprocess.PIPE).stdout.decode()
             run()
         """) as worker:
-            worker.write(b'{"jsonrpc":"2.0","id":1,"method":"greedy","params":[]}\n'
-                         b'{"jsonrpc":"2.0","id":2,"method":"greedy","params":[]}\n')
+            worker.write(
+                b'{"jsonrpc":"2.0","id":1,"method":"greedy","params":[]}\n'
+                b'{"jsonrpc":"2.0","id":2,"method":"greedy","params":[]}\n'
+            )
             self.assertEqual([worker.get()["result"], worker.get()["result"]], ["", ""])
 
-    def test_children_do_not_hold_the_wire(self):
+    def test_children_do_not_hold_the_wire(self) -> None:
         """32: neither a program that a function starts nor a fork of it holds the wire open"""
         with support.worker("""
             import os, signal, subprocess
@@ -82,7 +96,7 @@ class Printing(unittest.TestCase):
                 for pid in children:
                     os.kill(pid, signal.SIGKILL)
 
-    def test_a_forked_child_that_returns_says_nothing(self):
+    def test_a_forked_child_that_returns_says_nothing(self) -> None:
         """32: a fork that comes back into the worker does not answer"""
         with support.worker("""
             import os
@@ -123,44 +137,61 @@ class Values(unittest.TestCase):
         run()
     """
 
-    def test_what_cannot_be_said(self):
+    def test_what_cannot_be_said(self) -> None:
         """33: NaN, infinity, sets, bytes, objects, what contains itself: -33003, and the worker stays"""
         with support.worker(self.CODE) as worker:
             for what in ("nan", "inf", "set", "bytes", "object", "key", "itself"):
                 answer = worker.answer(what, "say", what)
-                self.assertEqual((answer["id"], answer.get("error", {}).get("code")), (what, -33003), what)
-            self.assertIn("object", worker.answer(1, "say", "object")["error"]["message"] + "object")
+                self.assertEqual(
+                    (answer["id"], answer.get("error", {}).get("code")), (what, -33003), what
+                )
+            self.assertIn(
+                "object", worker.answer(1, "say", "object")["error"]["message"] + "object"
+            )
             self.assertEqual(worker.answer(2, "echo", 5)["result"], 5)
 
-    def test_numbers_and_surrogates(self):
+    def test_numbers_and_surrogates(self) -> None:
         """33: 2^63 passes, and a lone surrogate goes out as an escape; too many digits are refused by the id"""
         with support.worker(self.CODE) as worker:
-            self.assertEqual(worker.answer(1, "say", "big")["result"], 2 ** 63)
+            self.assertEqual(worker.answer(1, "say", "big")["result"], 2**63)
             self.assertEqual(worker.answer(2, "say", "tuple")["result"], [1, 2])
             worker.call(3, "say", "surrogate")
             self.assertIn(b'"a\\ud800b"', worker.lines.read())
             worker.write(b'{"jsonrpc":"2.0","id":"\\udc00","method":"echo","params":["\\ud83d"]}\n')
-            self.assertEqual(worker.lines.read(), b'{"jsonrpc":"2.0","id":"\\udc00","result":"\\ud83d"}')
+            self.assertEqual(
+                worker.lines.read(), b'{"jsonrpc":"2.0","id":"\\udc00","result":"\\ud83d"}'
+            )
             worker.call(4, "say", "bigger")
             self.assertIn(worker.get().get("error", {"code": None})["code"], (None, -33003))
             if hasattr(sys, "set_int_max_str_digits"):
-                worker.write(b'{"jsonrpc":"2.0","id":5,"method":"echo","params":[%s]}\n' % (b"1" * 5000))
+                worker.write(
+                    b'{"jsonrpc":"2.0","id":5,"method":"echo","params":[%s]}\n' % (b"1" * 5000)
+                )
                 answer = worker.get()
                 self.assertEqual((answer["id"], answer["error"]["code"]), (5, -32602))
 
-    def test_invalid_utf8_and_depth(self):
+    def test_invalid_utf8_and_depth(self) -> None:
         """33: ill-formed UTF-8 and a depth of 100,000 are answered by their id"""
         with support.worker(self.CODE) as worker:
             worker.write(b'{"jsonrpc":"2.0","id":1,"method":"echo","params":["\xff"]}\n')
-            worker.write(b'{"jsonrpc":"2.0","id":2,"method":"echo","params":' + b"[" * 100000 + b"]" * 100000 + b"}\n")
+            worker.write(
+                b'{"jsonrpc":"2.0","id":2,"method":"echo","params":'
+                + b"[" * 100000
+                + b"]" * 100000
+                + b"}\n"
+            )
             worker.write(b'{"jsonrpc":"2.0","id":3,"method":"echo","params":[3]}\n')
-            self.assertEqual([(one["id"], one.get("error", {}).get("code"))
-                              for one in (worker.get(), worker.get(), worker.get())],
-                             [(1, -32700), (2, -32700), (3, None)])
+            self.assertEqual(
+                [
+                    (one["id"], one.get("error", {}).get("code"))
+                    for one in (worker.get(), worker.get(), worker.get())
+                ],
+                [(1, -32700), (2, -32700), (3, None)],
+            )
             self.assertIn(worker.answer(4, "say", "deep")["error"]["code"], (-33002, -33003))
             self.assertEqual(worker.answer(5, "echo", 5)["result"], 5)
 
-    def test_long_answers(self):
+    def test_long_answers(self) -> None:
         """33: a 9 MiB reply passes, one over 64 MiB is -33002 by its id"""
         with support.worker(self.CODE) as worker:
             self.assertEqual(len(worker.answer(1, "large", 9)["result"]), 9 << 19)
@@ -169,25 +200,31 @@ class Values(unittest.TestCase):
 
 
 class Wire(unittest.TestCase):
-    def test_three_calls_of_a_megabyte(self):
+    def test_three_calls_of_a_megabyte(self) -> None:
         """34: three 1 MB calls at once, both ways"""
         with support.worker(Values.CODE) as worker:
             text = "x" * MIB
             for ident in (1, 2, 3):
                 worker.lines.unwritten += (
-                    b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}\n' % (ident, text.encode()))
-            self.assertEqual([(one["id"], one["result"] == text)
-                              for one in (worker.get(), worker.get(), worker.get())],
-                             [(1, True), (2, True), (3, True)])
+                    b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}\n'
+                    % (ident, text.encode())
+                )
+            self.assertEqual(
+                [
+                    (one["id"], one["result"] == text)
+                    for one in (worker.get(), worker.get(), worker.get())
+                ],
+                [(1, True), (2, True), (3, True)],
+            )
 
-    def test_one_byte_at_a_time(self):
+    def test_one_byte_at_a_time(self) -> None:
         """34: one byte a write, characters cut in two"""
         with support.worker(Values.CODE) as worker:
             for byte in '{"jsonrpc":"2.0","id":1,"method":"echo","params":["é日😀"]}\r\n'.encode():
                 worker.write(bytes([byte]))
             self.assertEqual(worker.get()["result"], "é日😀")
 
-    def test_the_host_goes_away(self):
+    def test_the_host_goes_away(self) -> None:
         """34: nobody reads any more: the worker ends, even while its function runs on"""
         with support.worker("""
             import time
@@ -253,28 +290,35 @@ class Neighbours(unittest.TestCase):
         run()
     """
 
-    def test_far_deadlines(self):
+    def test_far_deadlines(self) -> None:
         """deadlines: one of centuries is as good as none"""
         with support.worker(self.CODE) as worker:
             worker.hello()
-            for ident, deadline in enumerate((2 ** 31, 10 ** 15, 10 ** 400)):
-                self.assertEqual(worker.answer(ident, "sleep", 0.03, deadline_ms=deadline).get("result"), "slept")
+            for ident, deadline in enumerate((2**31, 10**15, 10**400)):
+                self.assertEqual(
+                    worker.answer(ident, "sleep", 0.03, deadline_ms=deadline).get("result"), "slept"
+                )
             # What waits behind it is looked after too.
-            worker.call("a", "sleep", 60, deadline_ms=10 ** 15)
+            worker.call("a", "sleep", 60, deadline_ms=10**15)
             worker.notify("cancel", id="a")
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_odd_errors(self):
+    def test_odd_errors(self) -> None:
         """errors: one that cannot say itself, sys.exit(), data of one's own, data that is none"""
         with support.worker(self.CODE) as worker:
             worker.hello()
-            self.assertEqual(worker.answer(1, "bad")["error"]["data"]["type"].rpartition(".")[2], "Bad")
+            self.assertEqual(
+                worker.answer(1, "bad")["error"]["data"]["type"].rpartition(".")[2], "Bad"
+            )
             self.assertEqual(worker.answer(2, "leave", 3)["error"]["data"]["type"], "SystemExit")
-            self.assertEqual(worker.answer(3, "own", [1])["error"], {"code": 1402, "message": "mine", "data": [1]})
+            self.assertEqual(
+                worker.answer(3, "own", [1])["error"],
+                {"code": 1402, "message": "mine", "data": [1]},
+            )
             self.assertEqual(worker.answer(4, "own", None)["error"]["code"], 1402)
             self.assertEqual(worker.answer(5, "sleep", 0)["result"], "slept")
 
-    def test_an_iterator_that_is_kept(self):
+    def test_an_iterator_that_is_kept(self) -> None:
         """streams: an input that outlives its call is over"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -284,7 +328,7 @@ class Neighbours(unittest.TestCase):
             self.assertEqual(worker.get()["result"], 5)
             self.assertEqual(worker.answer(2, "kept_one")["result"], [])
 
-    def test_logs_from_threads(self):
+    def test_logs_from_threads(self) -> None:
         """log: whole lines from four threads at once"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -293,7 +337,7 @@ class Neighbours(unittest.TestCase):
             self.assertEqual([one.get("method") for one in messages[:-1]], ["weir/log"] * 200)
             self.assertEqual(messages[-1]["result"], 5)
 
-    def test_a_generator_that_does_not_close(self):
+    def test_a_generator_that_does_not_close(self) -> None:
         """streams: a generator that yields when it is closed: the call ends all the same"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -303,20 +347,34 @@ class Neighbours(unittest.TestCase):
             self.assertEqual(worker.get()["error"]["code"], -32800)
             self.assertEqual(worker.answer(2, "sleep", 0)["result"], "slept")
 
-    def test_closed_descriptors(self):
+    def test_closed_descriptors(self) -> None:
         """start: with standard input or output closed it ends, and says nothing"""
         for closing in ("<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"):
-            done = subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {closing}', sys.executable,
-                                   "from weir_worker import function, run\nrun()"], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=support.environment(), timeout=30)
+            done = subprocess.run(
+                [
+                    "sh",
+                    "-c",
+                    f'exec "$0" -c "$1" {closing}',
+                    sys.executable,
+                    "from weir_worker import function, run\nrun()",
+                ],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=support.environment(),
+                timeout=30,
+            )
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""), closing)
 
-    def test_a_long_batch(self):
+    def test_a_long_batch(self) -> None:
         """batch: 1,000 calls in one line, one of them slow and cancelled"""
         with support.worker(self.CODE) as worker:
             worker.hello()
-            worker.send([{"id": number, "method": "sleep", "params": [60 if number == 500 else 0]}
-                         for number in range(1000)])
+            worker.send(
+                [
+                    {"id": number, "method": "sleep", "params": [60 if number == 500 else 0]}
+                    for number in range(1000)
+                ]
+            )
             worker.notify("cancel", id=500)
             answers = worker.get()
             self.assertEqual(sorted(one["id"] for one in answers), list(range(1000)))
@@ -324,16 +382,17 @@ class Neighbours(unittest.TestCase):
 
 
 class Memory(unittest.TestCase):
-    def test_no_growth(self):
+    def test_no_growth(self) -> None:
         """memory: none is gained over 100,000 calls, cancelled ones and streams among them"""
         with support.worker(Neighbours.CODE) as worker:
             worker.hello()
 
-            def calls(count):
+            def calls(count: Any) -> None:
                 for first in range(0, count, 500):
                     worker.lines.unwritten += b"".join(
                         b'{"jsonrpc":"2.0","id":%d,"method":"sleep","params":[0]}\n' % ident
-                        for ident in range(first, first + 500))
+                        for ident in range(first, first + 500)
+                    )
                     for ident in range(first, first + 500):
                         self.assertEqual(worker.get()["id"], ident)
                 for ident in range(20):
@@ -344,6 +403,7 @@ class Memory(unittest.TestCase):
                     worker.get()
                     worker.notify("cancel", id=ident)
                     worker.get()
+
             calls(5000)
             before = worker.memory_kb()
             calls(100000)
@@ -352,27 +412,33 @@ class Memory(unittest.TestCase):
 
 
 class Idle(unittest.TestCase):
-    def test_an_idle_worker_does_nothing(self):
+    def test_an_idle_worker_does_nothing(self) -> None:
         """an idle worker's watcher parks: no processor time"""
         with support.worker(Values.CODE) as worker:
             worker.answer(1, "echo", 1)
 
-            def switches():
-                with open(f"/proc/{worker.pid}/task/{others()[0]}/status", encoding="ascii") as file:
+            def switches() -> Any:
+                with open(
+                    f"/proc/{worker.pid}/task/{others()[0]}/status", encoding="ascii"
+                ) as file:
                     return [line for line in file if line.startswith("voluntary")]
 
-            def others():
-                return [one for one in os.listdir(f"/proc/{worker.pid}/task") if int(one) != worker.pid]
+            def others() -> Any:
+                return [
+                    one for one in os.listdir(f"/proc/{worker.pid}/task") if int(one) != worker.pid
+                ]
+
             if not os.path.exists("/proc/self/task"):
                 self.skipTest("no /proc")
             last = [None]
 
-            def parked():
+            def parked() -> Any:
                 now = switches()
                 still = now == last[0]
                 last[0] = now
                 time.sleep(0.05)
                 return still
+
             support.wait_until(parked, "the watcher parks")
             self.assertEqual(worker.answer(2, "echo", 2)["result"], 2)
 

@@ -1,8 +1,10 @@
 """Cases of streams and of cancelling that must hold, with the numbers of the list they come from."""
+
 import os
 import signal
 import time
 import unittest
+from typing import Any
 
 import support
 
@@ -54,7 +56,7 @@ class Streams(unittest.TestCase):
         run()
     """
 
-    def test_an_endless_stream_with_a_slow_consumer(self):
+    def test_an_endless_stream_with_a_slow_consumer(self) -> None:
         """35: an endless stream waits for credit, the worker's memory stays"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -71,7 +73,7 @@ class Streams(unittest.TestCase):
             self.assertEqual(worker.get()["params"]["message"], "closed")
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_the_consumer_stops_after_three(self):
+    def test_the_consumer_stops_after_three(self) -> None:
         """35: the consumer stops after 3: the generator is closed, whatever credit there is"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -85,7 +87,7 @@ class Streams(unittest.TestCase):
             self.assertEqual(last["params"]["message"], "closed")
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_input_ends_in_an_error(self):
+    def test_input_ends_in_an_error(self) -> None:
         """35: input ends in an error: the iterator raises it, after what came before"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -95,7 +97,7 @@ class Streams(unittest.TestCase):
             worker.notify("end", id=1, error={"code": 1007, "message": "broken", "data": [1]})
             self.assertEqual(worker.get()["result"], [5, [1007, "broken", [1]]])
 
-    def test_a_chunk_of_the_wrong_type(self):
+    def test_a_chunk_of_the_wrong_type(self) -> None:
         """35: a chunk of the wrong type is named by its place"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -106,14 +108,14 @@ class Streams(unittest.TestCase):
             error = worker.get()["error"]
             self.assertEqual((error["code"], "numbers[1]" in error["message"]), (-32602, True))
 
-    def test_a_long_input(self):
+    def test_a_long_input(self) -> None:
         """35: 10,000 chunks in, as the credit allows"""
         with support.worker(self.CODE) as worker:
             worker.hello()
             self.assertEqual(send_numbers(worker, "slowly", 10000), sum(range(10000)))
 
     @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "needs to choose a processor")
-    def test_a_wait_while_the_watcher_still_has_the_wire(self):
+    def test_a_wait_while_the_watcher_still_has_the_wire(self) -> None:
         """35: who has been long at work and waits for input takes the wire back, whoever runs first"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -127,21 +129,21 @@ class Streams(unittest.TestCase):
             worker.notify("end", id=1)
             self.assertEqual(worker.get()["result"], sum(range(20)))
 
-    def test_an_iterator_in_a_thread(self):
+    def test_an_iterator_in_a_thread(self) -> None:
         """35: the input may be read by a thread of the function's"""
         with support.worker(self.CODE) as worker:
             worker.hello()
             self.assertEqual(send_numbers(worker, "threaded", 100), sum(range(100)))
 
 
-def send_numbers(worker, method, count):
+def send_numbers(worker: Any, method: Any, count: Any) -> Any:
     worker.call(1, method, stream="in")
     credit = sent = 0
     ended = False
     while True:
         message = worker.get()
         if message.get("method") != "weir/credit":
-            return message["result"] if "result" in message else message
+            return message.get("result", message)
         credit += message["params"]["n"]
         data = b""
         while credit and sent < count:
@@ -232,12 +234,12 @@ class Cancelling(unittest.TestCase):
     """
     WAYS = ("sleep", "recv", "lock", "get", "child", "spin", "join", "select")
 
-    def test_cancel_under_50_ms(self):
+    def test_cancel_under_50_ms(self) -> None:
         """36: cancel a sleep, recv, lock, queue, child, loop, join, select: under 50 ms"""
         with support.worker(self.CODE) as worker:
             worker.hello()
             for way in self.WAYS:
-                times = []
+                times: list[float] = []
                 # The best of some, of many where this machine is busy with other things.
                 while len(times) < 5 or min(times) >= 0.05:
                     ident = len(times)
@@ -251,7 +253,7 @@ class Cancelling(unittest.TestCase):
                     self.assertEqual(worker.get()["error"]["code"], -32800, way)
                     times.append(time.monotonic() - start)
 
-    def test_cancel_a_queued_call(self):
+    def test_cancel_a_queued_call(self) -> None:
         """36: cancel a queued call: the running one is unharmed"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -263,7 +265,7 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(answers[0]["error"]["code"], -32800)
             self.assertIsNone(answers[1]["result"])
 
-    def races(self, method, spread_us):
+    def races(self, method: Any, spread_us: Any) -> None:
         """500 calls, each cancelled about when it completes: one response each, in order, none other."""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -287,15 +289,15 @@ class Cancelling(unittest.TestCase):
             self.assertIsNone(worker.get())
             self.assertNotIn("Traceback", worker.stderr())
 
-    def test_races_of_quick_calls(self):
+    def test_races_of_quick_calls(self) -> None:
         """36: 500 races of cancel and completion, quick calls"""
         self.races("add", 60)
 
-    def test_races_of_slower_calls(self):
+    def test_races_of_slower_calls(self) -> None:
         """36: 500 races of cancel and completion, calls of 0.3 ms"""
         self.races("add_slowly", 600)
 
-    def test_races_in_the_watchers_time(self):
+    def test_races_in_the_watchers_time(self) -> None:
         """36: 200 races where the watcher interrupts just when the function returns"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -311,7 +313,7 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(worker.answer("last", "add", 1, 1)["result"], 2)
             self.assertNotIn("Traceback", worker.stderr())
 
-    def test_races_at_the_return(self):
+    def test_races_at_the_return(self) -> None:
         """36: 100 races where the function returns at the moment when it is to be stopped"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -329,7 +331,7 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(worker.end(), 0)
             self.assertNotIn("Traceback", worker.stderr())
 
-    def test_long_work_of_our_own(self):
+    def test_long_work_of_our_own(self) -> None:
         """36: the SDK itself is busy for long, with parsing and encoding: nobody else reads the wire"""
         with support.worker(self.CODE) as worker:
             big = list(range(400000))
@@ -337,7 +339,7 @@ class Cancelling(unittest.TestCase):
                 self.assertEqual(len(worker.answer(ident, "echo", big)["result"]), len(big))
                 self.assertEqual(worker.answer(ident, "add", 1, 1)["result"], 2)
 
-    def test_except_exception_does_not_eat_it(self):
+    def test_except_exception_does_not_eat_it(self) -> None:
         """36: a bare `except Exception` does not eat Cancelled, finally runs"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -346,7 +348,7 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(worker.get()["params"]["message"], "cleaned up")
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_a_bare_except(self):
+    def test_a_bare_except(self) -> None:
         """36: a bare `except` goes on: SIGINT cancels again, SIGTERM ends the worker"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -359,7 +361,7 @@ class Cancelling(unittest.TestCase):
             os.kill(worker.pid, signal.SIGTERM)
             self.assertEqual(worker.process.wait(20), -signal.SIGTERM)
 
-    def test_sigint_cancels_what_runs(self):
+    def test_sigint_cancels_what_runs(self) -> None:
         """36: SIGINT cancels what runs, and is nothing to an idle worker"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -374,7 +376,7 @@ class Cancelling(unittest.TestCase):
             os.kill(worker.pid, signal.SIGINT)
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_the_reason(self):
+    def test_the_reason(self) -> None:
         """36: Cancelled tells a cancellation from a deadline"""
         with support.worker(self.CODE) as worker:
             worker.hello()
@@ -384,9 +386,11 @@ class Cancelling(unittest.TestCase):
             # Beyond its deadline it is answered so whatever the function gives.
             self.assertEqual(worker.answer(2, "when", deadline_ms=20)["error"]["code"], -33001)
 
-    def test_an_answer_before_a_long_call_is_not_kept(self):
+    def test_an_answer_before_a_long_call_is_not_kept(self) -> None:
         """36: what is answered before a long call in the same write does not wait for it"""
         with support.worker(self.CODE) as worker:
-            worker.write(b'{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}\n'
-                         b'{"jsonrpc":"2.0","id":2,"method":"sleep","params":[60]}\n')
+            worker.write(
+                b'{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}\n'
+                b'{"jsonrpc":"2.0","id":2,"method":"sleep","params":[60]}\n'
+            )
             self.assertEqual(worker.get()["result"], 3)

@@ -1,12 +1,13 @@
 """What functions are given and give back: decorators, dataclasses, keys, errors, contexts, time to clean up."""
+
 import os
 import signal
 import sys
 import unittest
+from typing import Any
 
 import support
 from test_functions import entry
-
 from weir_worker import codec, registry
 from weir_worker.errors import Refused
 
@@ -134,18 +135,40 @@ DECORATED = """
 
 
 class Decorated(unittest.TestCase):
-    def test_decorators_and_callables(self):
+    def test_decorators_and_callables(self) -> None:
         """decorated: coroutines, generators and both below functools.wraps, partials, instances, methods"""
         with support.worker(DECORATED) as worker:
             methods = worker.hello()["methods"]
-            for name in ("value", "later", "bare", "partial", "adder", "slow", "instance", "method", "static", "cached"):
+            for name in (
+                "value",
+                "later",
+                "bare",
+                "partial",
+                "adder",
+                "slow",
+                "instance",
+                "method",
+                "static",
+                "cached",
+            ):
                 params = [] if name == "partial" else [5]
-                self.assertEqual(worker.answer(name, name, *params).get("result"),
-                                 15 if name in ("adder", "method", "slow") else 5, name)
+                self.assertEqual(
+                    worker.answer(name, name, *params).get("result"),
+                    15 if name in ("adder", "method", "slow") else 5,
+                    name,
+                )
                 self.assertNotIn("stream", methods[name])
                 if name != "partial":
                     self.assertEqual(worker.answer(name, name, "x")["error"]["code"], -32602, name)
-            for name in ("count", "acount", "counts_later", "of_class", "counter", "partial_count", "cached_range"):
+            for name in (
+                "count",
+                "acount",
+                "counts_later",
+                "of_class",
+                "counter",
+                "partial_count",
+                "cached_range",
+            ):
                 self.assertEqual(methods[name]["stream"], "out", name)
                 worker.call(name, name, *([] if name == "partial_count" else [2]), credit=9)
                 self.assertEqual([worker.get()["params"]["value"] for _ in range(2)], [0, 1], name)
@@ -153,10 +176,14 @@ class Decorated(unittest.TestCase):
                 if name == "acount":
                     self.assertEqual(last["params"]["message"], "closed")
                     last = worker.get()
-                self.assertEqual(last["result"], "end" if "count" in name and name in ("count", "partial_count") else None, name)
+                self.assertEqual(
+                    last["result"],
+                    "end" if "count" in name and name in ("count", "partial_count") else None,
+                    name,
+                )
             self.assertEqual(methods["adder"]["params"], [{"name": "a", "type": "int"}])
 
-    def test_an_event_loop_that_a_function_closes(self):
+    def test_an_event_loop_that_a_function_closes(self) -> None:
         """async: a function that closes the event loop does not end those after it"""
         with support.worker("""
             import asyncio
@@ -181,7 +208,7 @@ class Decorated(unittest.TestCase):
             self.assertIsNone(worker.answer(3, "shut")["result"])
             self.assertEqual(worker.answer(4, "later")["result"], 1)
 
-    def test_a_generator_that_its_decorator_uses_up(self):
+    def test_a_generator_that_its_decorator_uses_up(self) -> None:
         """decorated: what the decorator makes of a generator is the result"""
         with support.worker(DECORATED) as worker:
             for name, result in ("summed", 6), ("listed", [0, 1, 2, 3]):
@@ -189,7 +216,7 @@ class Decorated(unittest.TestCase):
                     worker.call(1, name, 4, **credit)
                     self.assertEqual(worker.get()["result"], result, name)
 
-    def test_streams_both_ways_and_cancelling(self):
+    def test_streams_both_ways_and_cancelling(self) -> None:
         """decorated: input streams, and interrupting what waits"""
         with support.worker(DECORATED) as worker:
             self.assertEqual(worker.hello()["methods"]["doubles"]["stream"], "both")
@@ -209,12 +236,15 @@ class Decorated(unittest.TestCase):
             self.assertEqual(worker.get()["params"]["message"], "closed")
             self.assertEqual(worker.get()["error"]["code"], -32800)
 
-    def test_what_has_no_name(self):
+    def test_what_has_no_name(self) -> None:
         """decorated: a callable without a name asks for one"""
+
         class Nameless:
             __call__ = property(lambda self: lambda: 5)
+
         with self.assertRaisesRegex(TypeError, "name=..."):
-            registry.function(Nameless())
+            nameless: Any = Nameless()
+            registry.function(nameless)
 
 
 class Dataclasses(unittest.TestCase):
@@ -241,57 +271,69 @@ class Order(Base):
 def f(o: Order): return o
 """
 
-    def check(self, code):
+    def check(self, code: Any) -> None:
         made = entry(code)
         order = made.door([{"item": "x", "price": 4}], None)
         self.assertEqual((order.total, order.tags, order.noted), (12, [], (None, 5)))
-        order = made.door([{"item": "x", "price": 4, "note": "n", "bare": [1], "tags": ["a"], "rate": 2}], None)
+        order = made.door(
+            [{"item": "x", "price": 4, "note": "n", "bare": [1], "tags": ["a"], "rate": 2}], None
+        )
         self.assertEqual((order.noted, order.tags, order.rate), (("n", [1]), ["a"], 2))
-        for value, words in (({"item": "x"}, "o.price is missing"), ({"item": "x", "price": "4"}, "o.price must be an integer"),
-                             ({"item": "x", "price": 1, "note": 5}, "o.note must be"),
-                             ({"item": "x", "price": 1, "total": 5}, "o.total is not a member"),
-                             ({"item": "x", "price": 1, "kind": "k"}, "o.kind is not a member"),
-                             ({"item": "x", "price": 1, "rate": "k"}, "o.rate must be a number")):
+        for value, words in (
+            ({"item": "x"}, "o.price is missing"),
+            ({"item": "x", "price": "4"}, "o.price must be an integer"),
+            ({"item": "x", "price": 1, "note": 5}, "o.note must be"),
+            ({"item": "x", "price": 1, "total": 5}, "o.total is not a member"),
+            ({"item": "x", "price": 1, "kind": "k"}, "o.kind is not a member"),
+            ({"item": "x", "price": 1, "rate": "k"}, "o.rate must be a number"),
+        ):
             with self.assertRaises(Refused) as caught:
                 made.door([value], None)
             self.assertIn(words, caught.exception.message)
 
-    def test_pseudo_fields(self):
+    def test_pseudo_fields(self) -> None:
         """dataclasses: InitVar is a member, ClassVar and init=False are not; inherited, too"""
         self.check(self.CODE)
 
-    def test_hints_that_are_strings(self):
+    def test_hints_that_are_strings(self) -> None:
         """dataclasses: the same with `from __future__ import annotations`"""
         self.check("from __future__ import annotations\n" + self.CODE)
-        made = entry("from dataclasses import dataclass, InitVar\nfrom typing import *\n@dataclass\nclass Node:\n"
-                     "    more: InitVar['Optional[Node]'] = None\n    def __post_init__(self, more): self.inner = more\n"
-                     "def f(n: Node): return n")
+        made = entry(
+            "from dataclasses import dataclass, InitVar\nfrom typing import *\n@dataclass\nclass Node:\n"
+            "    more: InitVar['Optional[Node]'] = None\n    def __post_init__(self, more): self.inner = more\n"
+            "def f(n: Node): return n"
+        )
         self.assertIsNone(made.door([{"more": {"more": None}}], None).inner.inner)
         with self.assertRaises(Refused):
             made.door([{"more": {"more": 5}}], None)
 
     @unittest.skipIf(sys.version_info < (3, 10), "dataclasses have it from Python 3.10 on")
-    def test_keyword_only(self):
+    def test_keyword_only(self) -> None:
         """dataclasses: KW_ONLY and slots"""
         for start in ("", "from __future__ import annotations\n"):
-            made = entry(start + "from dataclasses import dataclass, InitVar, KW_ONLY\n@dataclass(slots=True)\nclass D:\n    a: int = 1\n"
-                         "    _: KW_ONLY\n    b: int\n    c: InitVar[int] = 5\ndef f(d: D): return [d.a, d.b]")
+            made = entry(
+                start
+                + "from dataclasses import dataclass, InitVar, KW_ONLY\n@dataclass(slots=True)\nclass D:\n    a: int = 1\n"
+                "    _: KW_ONLY\n    b: int\n    c: InitVar[int] = 5\ndef f(d: D): return [d.a, d.b]"
+            )
             self.assertEqual(made.door([{"b": 2}], None), [1, 2])
             for value in ({}, {"b": "x"}, {"b": 2, "_": 5}):
                 with self.assertRaises(Refused):
                     made.door([value], None)
 
-    def test_an_init_of_its_own(self):
+    def test_an_init_of_its_own(self) -> None:
         """dataclasses: with init=False the members are those of its own __init__"""
-        made = entry("from dataclasses import dataclass\n@dataclass(init=False)\nclass D:\n    a: int\n"
-                     "    def __init__(self, text: str, *, twice: bool = False): self.a = int(text) * (1 + twice)\n"
-                     "def f(d: D): return d.a")
+        made = entry(
+            "from dataclasses import dataclass\n@dataclass(init=False)\nclass D:\n    a: int\n"
+            "    def __init__(self, text: str, *, twice: bool = False): self.a = int(text) * (1 + twice)\n"
+            "def f(d: D): return d.a"
+        )
         self.assertEqual(made.door([{"text": "4", "twice": True}], None), 8)
         for value in ({"a": 1}, {"text": 4}, {}):
             with self.assertRaises(Refused):
                 made.door([value], None)
 
-    def test_as_results(self):
+    def test_as_results(self) -> None:
         """dataclasses: InitVars do not go out; a field that has no value is -33003, and the worker lives"""
         with support.worker("""
             from dataclasses import InitVar, dataclass, field
@@ -320,29 +362,54 @@ def f(o: Order): return o
 
 
 class Keys(unittest.TestCase):
-    def door(self, hint, more=""):
+    def door(self, hint: Any, more: str = "") -> Any:
         return entry(f"import enum\nfrom typing import *\n{more}def f(x: {hint}): return x").door
 
-    def test_keys(self):
+    def test_keys(self) -> None:
         """keys: those of Dict[int, ...] and its like are made of the strings that JSON has"""
         enums = "class E(enum.Enum):\n    A = 'a'\n    B = 2\nclass I(enum.IntEnum):\n    ONE = 1\nId = NewType('Id', int)\n"
         for hint, good, made, bad in (
-                ("Dict[int, str]", {"1": "a", "-20": "b"}, {1: "a", -20: "b"}, ("x", "01", "+1", "1.0", " 1", "1_0", "-0", "", "1\n", "\u0661")),
-                ("Dict[int, Any]", {"0": None}, {0: None}, ("x",)),
-                ("Mapping[int, List[int]]", {"1": [2]}, {1: [2]}, ("x",)),
-                ("Dict[float, int]", {"1.5": 1, "1e3": 2, "3": 4}, {1.5: 1, 1000.0: 2, 3.0: 4}, ("x", "nan", "inf", ".5", "1.")),
-                ("Dict[bool, int]", {"true": 1, "false": 2}, {True: 1, False: 2}, ("True", "1", "null")),
-                ("Dict[None, int]", {"null": 1}, {None: 1}, ("None",)),
-                ("Dict[Optional[int], int]", {"null": 1, "2": 2}, {None: 1, 2: 2}, ("x",)),
-                ("Dict[Union[int, str], int]", {"1": 1, "x": 2}, {1: 1, "x": 2}, ()),
-                ("Dict[Literal[1, 'b', None, True], int]", {"1": 1, "b": 2, "null": 3}, {1: 1, "b": 2, None: 3}, ("2", "1.0")),
-                ("Dict[Id, int]", {"7": 1}, {7: 1}, ("x",)),
-                ("Dict[str, int]", {"1": 1}, {"1": 1}, ()),
-                ("Dict[Any, int]", {"1": 1}, {"1": 1}, ()),
-                ("Dict[int, Dict[int, int]]", {"1": {"2": 3}}, {1: {2: 3}}, ("x",))):
+            (
+                "Dict[int, str]",
+                {"1": "a", "-20": "b"},
+                {1: "a", -20: "b"},
+                ("x", "01", "+1", "1.0", " 1", "1_0", "-0", "", "1\n", "\u0661"),
+            ),
+            ("Dict[int, Any]", {"0": None}, {0: None}, ("x",)),
+            ("Mapping[int, List[int]]", {"1": [2]}, {1: [2]}, ("x",)),
+            (
+                "Dict[float, int]",
+                {"1.5": 1, "1e3": 2, "3": 4},
+                {1.5: 1, 1000.0: 2, 3.0: 4},
+                ("x", "nan", "inf", ".5", "1."),
+            ),
+            (
+                "Dict[bool, int]",
+                {"true": 1, "false": 2},
+                {True: 1, False: 2},
+                ("True", "1", "null"),
+            ),
+            ("Dict[None, int]", {"null": 1}, {None: 1}, ("None",)),
+            ("Dict[Optional[int], int]", {"null": 1, "2": 2}, {None: 1, 2: 2}, ("x",)),
+            ("Dict[Union[int, str], int]", {"1": 1, "x": 2}, {1: 1, "x": 2}, ()),
+            (
+                "Dict[Literal[1, 'b', None, True], int]",
+                {"1": 1, "b": 2, "null": 3},
+                {1: 1, "b": 2, None: 3},
+                ("2", "1.0"),
+            ),
+            ("Dict[Id, int]", {"7": 1}, {7: 1}, ("x",)),
+            ("Dict[str, int]", {"1": 1}, {"1": 1}, ()),
+            ("Dict[Any, int]", {"1": 1}, {"1": 1}, ()),
+            ("Dict[int, Dict[int, int]]", {"1": {"2": 3}}, {1: {2: 3}}, ("x",)),
+        ):
             door = self.door(hint, enums)
             self.assertEqual(door([good], None), made, hint)
-            self.assertEqual(codec.encode(door([good], None)) if "float" not in hint else "", codec.encode(good) if "float" not in hint else "", hint)
+            self.assertEqual(
+                codec.encode(door([good], None)) if "float" not in hint else "",
+                codec.encode(good) if "float" not in hint else "",
+                hint,
+            )
             for key in bad:
                 with self.assertRaises(Refused, msg=(hint, key)) as caught:
                     door([{key: next(iter(good.values()))}], None)
@@ -356,9 +423,12 @@ class Keys(unittest.TestCase):
         with self.assertRaises(Refused):
             self.door("Dict[E, int]", enums)([{"A": 1}], None)
 
-    def test_odd_keys(self):
+    def test_odd_keys(self) -> None:
         """keys: two spellings of one key, and an integer of too many digits, are refused"""
-        for hint, value in (("Dict[float, int]", {"1": 1, "1.0": 2}), ("Dict[int, int]", {"9" * 10000: 1} if sys.version_info >= (3, 11) else {"x": 1})):
+        for hint, value in (
+            ("Dict[float, int]", {"1": 1, "1.0": 2}),
+            ("Dict[int, int]", {"9" * 10000: 1} if sys.version_info >= (3, 11) else {"x": 1}),
+        ):
             with self.assertRaises(Refused):
                 self.door(hint)([value], None)
 
@@ -415,18 +485,34 @@ class Errors(unittest.TestCase):
         run()
     """
 
-    def test_data_that_json_cannot_say(self):
+    def test_data_that_json_cannot_say(self) -> None:
         """errors: data that JSON cannot say is left out; code and message get there"""
         with support.worker(self.CODE) as worker:
-            for what in ("date", "nan", "bytes", "set", "loop", "deep", "edge", "huge", "key", "object", "long"):
+            for what in (
+                "date",
+                "nan",
+                "bytes",
+                "set",
+                "loop",
+                "deep",
+                "edge",
+                "huge",
+                "key",
+                "object",
+                "long",
+            ):
                 if what == "huge" and sys.version_info < (3, 11):
                     continue
                 wanted = {"code": 1402, "message": "no funds"}
                 self.assertEqual(worker.answer(what, "pay", what)["error"], wanted, what)
                 worker.send([{"id": 1, "method": "pay", "params": [what]}])
                 self.assertEqual(worker.get()[0]["error"], wanted, what)
-                worker.send({"id": 1, "method": "weir/map", "params": {"method": "pay", "items": [[what]]}})
-                self.assertEqual(worker.get()["result"], {"values": [None], "errors": {"0": wanted}}, what)
+                worker.send(
+                    {"id": 1, "method": "weir/map", "params": {"method": "pay", "items": [[what]]}}
+                )
+                self.assertEqual(
+                    worker.get()["result"], {"values": [None], "errors": {"0": wanted}}, what
+                )
                 worker.call(2, "items", what, credit=5)
                 self.assertEqual(worker.get()["params"]["value"], 1)
                 self.assertEqual(worker.get()["error"], wanted, what)
@@ -434,14 +520,19 @@ class Errors(unittest.TestCase):
             self.assertIn("the data of error 1402 is left out: ", worker.stderr())
             self.assertIn("date", worker.stderr())
 
-    def test_odd_messages_and_codes(self):
+    def test_odd_messages_and_codes(self) -> None:
         """errors: messages that are no text, codes that are none: the worker answers and lives"""
         with support.worker(self.CODE) as worker:
             for what, code, message in (
-                    ("own", 1000, ""), ("broken", 1403, "an error that cannot say itself"),
-                    ("leaving", 1000, "an error that cannot say itself"), ("number", 1402, "402"),
-                    ("text", 1402, "an error that cannot say itself"), ("surrogate", 1402, "a\ud800"),
-                    ("enum", 1500, "x"), ("changed", 1000, "x")):
+                ("own", 1000, ""),
+                ("broken", 1403, "an error that cannot say itself"),
+                ("leaving", 1000, "an error that cannot say itself"),
+                ("number", 1402, "402"),
+                ("text", 1402, "an error that cannot say itself"),
+                ("surrogate", 1402, "a\ud800"),
+                ("enum", 1500, "x"),
+                ("changed", 1000, "x"),
+            ):
                 error = worker.answer(what, "said", what)["error"]
                 self.assertEqual((error["code"], error["message"]), (code, message), what)
             for what in ("string", "low", "bool", "float", "huge"):
@@ -493,16 +584,24 @@ class Contexts(unittest.TestCase):
         run()
     """
 
-    def test_each_call_has_its_own(self):
+    def test_each_call_has_its_own(self) -> None:
         """contextvars: what a call sets is gone with it, in every kind of call"""
         with support.worker(self.CODE) as worker:
             for ident in (1, 2):
                 self.assertEqual(worker.answer(ident, "swap", "mine")["result"], "unset")
-                self.assertEqual(worker.answer(ident, "swap", "mine", deadline_ms=5000)["result"], "unset")
+                self.assertEqual(
+                    worker.answer(ident, "swap", "mine", deadline_ms=5000)["result"], "unset"
+                )
                 self.assertEqual(worker.answer(ident, "aswap", "mine")["result"], "unsetmine")
                 worker.send([{"id": one, "method": "swap", "params": ["batch"]} for one in (1, 2)])
                 self.assertEqual([one["result"] for one in worker.get()], ["unset", "unset"])
-                worker.send({"id": 1, "method": "weir/map", "params": {"method": "swap", "items": [["map"], ["map"]]}})
+                worker.send(
+                    {
+                        "id": 1,
+                        "method": "weir/map",
+                        "params": {"method": "swap", "items": [["map"], ["map"]]},
+                    }
+                )
                 self.assertEqual(worker.get()["result"]["values"], ["unset", "unset"])
                 worker.call(3, "reads", stream="in")
                 self.assertEqual(worker.get()["method"], "weir/credit")
@@ -510,7 +609,7 @@ class Contexts(unittest.TestCase):
                 worker.notify("end", id=3)
                 self.assertEqual(worker.get()["result"], "minea")
 
-    def test_a_stream_keeps_its_own(self):
+    def test_a_stream_keeps_its_own(self) -> None:
         """contextvars: a generator has one context for all its steps, an async one too"""
         with support.worker(self.CODE) as worker:
             for method, more in (("steps", ["unset"]), ("asteps", [])):
@@ -584,13 +683,19 @@ class CleaningUp(unittest.TestCase):
         run()
     """
 
-    def test_nothing_cuts_it_off(self):
+    def test_nothing_cuts_it_off(self) -> None:
         """cleaning up: `finally` after a cancellation or a deadline is not interrupted again"""
         with support.worker(self.CODE) as worker:
             worker.hello()
             for way in ("cancel", "deadline"):
                 for method in ("work", "waits", "steps", "asteps", "awork", "aloop"):
-                    weir = {"credit": 1} if method.endswith("steps") else {"stream": "in"} if method == "waits" else {}
+                    weir: dict[str, Any] = (
+                        {"credit": 1}
+                        if method.endswith("steps")
+                        else {"stream": "in"}
+                        if method == "waits"
+                        else {}
+                    )
                     if way == "deadline":
                         weir["deadline_ms"] = 50
                     worker.call(method, method, **weir)
@@ -598,12 +703,18 @@ class CleaningUp(unittest.TestCase):
                         worker.get()
                     if way == "cancel":
                         worker.notify("cancel", id=method)
-                    self.assertEqual(worker.get().get("params", {}).get("message"), "clean", (way, method))
-                    self.assertEqual(worker.get()["error"]["code"], -32800 if way == "cancel" else -33001)
+                    self.assertEqual(
+                        worker.get().get("params", {}).get("message"), "clean", (way, method)
+                    )
+                    self.assertEqual(
+                        worker.get()["error"]["code"], -32800 if way == "cancel" else -33001
+                    )
 
-    def test_sigint_does(self):
+    def test_sigint_does(self) -> None:
         """cleaning up: SIGINT, which the host sends after its grace, interrupts it again"""
-        with support.worker(self.CODE.replace("time.sleep(0.3)", "log('cleaning'); time.sleep(60)")) as worker:
+        with support.worker(
+            self.CODE.replace("time.sleep(0.3)", "log('cleaning'); time.sleep(60)")
+        ) as worker:
             worker.hello()
             for method in ("work", "steps", "awork"):
                 worker.call(method, method, **({"credit": 1} if method == "steps" else {}))

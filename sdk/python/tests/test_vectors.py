@@ -1,7 +1,9 @@
 """The vectors of the protocol, as many tests as there are cases."""
+
 import os
 import sys
 import unittest
+from typing import Any
 
 import support
 import vectors
@@ -13,13 +15,21 @@ class WorkerVectors(unittest.TestCase):
     pass
 
 
-def add(number, file, case):
-    def test(self):
+def add(number: Any, file: Any, case: Any) -> None:
+    def test(self: Any) -> None:
         wrong = vectors.run_worker_case(
-            case, ["env", f"PYTHONPATH={support.SDK}", "PYTHONDONTWRITEBYTECODE=1", sys.executable,
-                   os.path.join(support.HERE, "vector_worker.py")])
+            case,
+            [
+                "env",
+                f"PYTHONPATH={support.SDK}",
+                "PYTHONDONTWRITEBYTECODE=1",
+                sys.executable,
+                os.path.join(support.HERE, "vector_worker.py"),
+            ],
+        )
         if wrong is not None:
             self.fail(wrong)
+
     test.__doc__ = f"{file}: {case['name']}"
     setattr(WorkerVectors, f"test_{number:03}", test)
 

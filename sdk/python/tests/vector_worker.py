@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The worker of tests/data/rpc/README.md, in Python."""
+
 import math
 import time
-from typing import Any, Dict, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 
 from weir_worker import Error, context, function, log, run
 
@@ -50,12 +52,15 @@ def say(text: str) -> None:
 
 
 @function
-def about() -> Dict[str, Any]:
+def about() -> dict[str, Any]:
     now = context()
     remaining = now.remaining()
-    return {"deadline": now.deadline is not None,
-            "remaining_ms": None if remaining is None else int(remaining * 1000),
-            "traceparent": now.traceparent, "tracestate": now.tracestate}
+    return {
+        "deadline": now.deadline is not None,
+        "remaining_ms": None if remaining is None else int(remaining * 1000),
+        "traceparent": now.traceparent,
+        "tracestate": now.tracestate,
+    }
 
 
 @function
@@ -86,7 +91,7 @@ def total(numbers: Iterator[Any]) -> Any:
 
 
 @function
-def first(n: int, values: Iterator[Any]) -> List[Any]:
+def first(n: int, values: Iterator[Any]) -> list[Any]:
     return [next(values) for _ in range(n)]
 
 

@@ -1,7 +1,8 @@
 """Runs the vectors of the role worker (tests/data/rpc) against a command.
 
-    vectors.py FOLDER PROGRAM [ARGUMENT...]       any worker, in any language; tells TAP
+vectors.py FOLDER PROGRAM [ARGUMENT...]       any worker, in any language; tells TAP
 """
+
 import glob
 import json
 import os
@@ -10,6 +11,8 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any, Callable
 
 PATIENCE_S = 20
 HELLO = {"id": "hello", "method": "weir/hello", "params": {"version": 1}}
@@ -22,12 +25,12 @@ class Failed(Exception):
 class Number:
     """A number with its spelling."""
 
-    def __init__(self, text):
+    def __init__(self, text: Any) -> None:
         self.text = text
         self.value = float(text) if re.search("[.eE]", text) else int(text)
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     if isinstance(value, Number):
         return value.value
     if isinstance(value, list):
@@ -37,32 +40,41 @@ def plain(value):
     return value
 
 
-def load(line):
+def load(line: Any) -> Any:
     return json.loads(line, parse_int=Number, parse_float=Number)
 
 
-TYPES = {"integer": lambda v: isinstance(v, Number) and isinstance(v.value, int),
-         "number": lambda v: isinstance(v, Number), "string": lambda v: isinstance(v, str),
-         "boolean": lambda v: isinstance(v, bool), "null": lambda v: v is None,
-         "array": lambda v: isinstance(v, list), "object": lambda v: isinstance(v, dict),
-         "anything": lambda v: True}
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "integer": lambda v: isinstance(v, Number) and isinstance(v.value, int),
+    "number": lambda v: isinstance(v, Number),
+    "string": lambda v: isinstance(v, str),
+    "boolean": lambda v: isinstance(v, bool),
+    "null": lambda v: v is None,
+    "array": lambda v: isinstance(v, list),
+    "object": lambda v: isinstance(v, dict),
+    "anything": lambda v: True,
+}
 
 
-def matches(pattern, value, names=None):
+def matches(pattern: Any, value: Any, names: Any = None) -> Any:
     """Whether a loaded value matches; names: what $id has been bound to."""
     if isinstance(pattern, dict):
         if len(pattern) == 1 and next(iter(pattern)).startswith("$"):
             return matches_special(*next(iter(pattern.items())), value, names)
         return isinstance(value, dict) and all(
-            name in value and matches(one, value[name], names) for name, one in pattern.items())
+            name in value and matches(one, value[name], names) for name, one in pattern.items()
+        )
     if isinstance(pattern, list):
-        return isinstance(value, list) and len(pattern) == len(value) and all(
-            matches(one, got, names) for one, got in zip(pattern, value))
+        return (
+            isinstance(value, list)
+            and len(pattern) == len(value)
+            and all(matches(one, got, names) for one, got in zip(pattern, value))
+        )
     value = plain(value)
     return isinstance(pattern, bool) == isinstance(value, bool) and pattern == value
 
 
-def matches_special(kind, wanted, value, names):
+def matches_special(kind: Any, wanted: Any, value: Any, names: Any) -> Any:
     if kind == "$type":
         return TYPES[wanted](value)
     if kind == "$contains":
@@ -83,7 +95,7 @@ def matches_special(kind, wanted, value, names):
     raise Failed(f"no such pattern: {kind}")
 
 
-def matches_any_order(patterns, values, names=None):
+def matches_any_order(patterns: Any, values: Any, names: Any = None) -> bool:
     left = list(values)
     for pattern in patterns:
         found = next((one for one in left if matches(pattern, one, names)), None)
@@ -93,26 +105,27 @@ def matches_any_order(patterns, values, names=None):
     return not left
 
 
-def check_message(message):
+def check_message(message: Any) -> None:
     """What every line that comes out must be."""
     for one in message if isinstance(message, list) else [message]:
         good = isinstance(one, dict) and one.get("jsonrpc") == "2.0"
         if good and "method" not in one:
             good = "id" in one and ("result" in one) != ("error" in one)
             if good and "error" in one:
-                good = TYPES["integer"](one["error"].get("code")) \
-                    and isinstance(one["error"].get("message"), str)
+                good = TYPES["integer"](one["error"].get("code")) and isinstance(
+                    one["error"].get("message"), str
+                )
         if not good:
             raise Failed(f"no message: {json.dumps(plain(one))[:300]}")
 
 
-def with_version(value):
+def with_version(value: Any) -> Any:
     if isinstance(value, list):
         return [with_version(one) for one in value]
     return {"jsonrpc": "2.0", **value} if isinstance(value, dict) else value
 
 
-def short(value):
+def short(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(plain(value))
     return text if len(text) < 300 else text[:300] + "..."
 
@@ -120,7 +133,7 @@ def short(value):
 class Lines:
     """Writes to one descriptor and reads lines from another, never waiting for one of them alone."""
 
-    def __init__(self, fd_in, fd_out):
+    def __init__(self, fd_in: Any, fd_out: Any) -> None:
         self.fd_in, self.fd_out = fd_in, fd_out
         os.set_blocking(fd_in, False)
         self.unwritten = bytearray()
@@ -128,7 +141,7 @@ class Lines:
         self.looked = 0
         self.eof = False
 
-    def step(self, until):
+    def step(self, until: Any) -> None:
         poll = select.poll()
         if not self.eof:
             poll.register(self.fd_out, select.POLLIN)
@@ -144,24 +157,24 @@ class Lines:
                 self.buffer += data
             elif self.unwritten:
                 try:
-                    del self.unwritten[:os.write(self.fd_in, self.unwritten[:1 << 20])]
+                    del self.unwritten[: os.write(self.fd_in, self.unwritten[: 1 << 20])]
                 except BrokenPipeError:
                     self.unwritten.clear()
 
-    def write(self, data):
+    def write(self, data: Any) -> None:
         self.unwritten += data
         until = time.monotonic() + PATIENCE_S
         while self.unwritten:
             self.step(until)
 
-    def read(self):
+    def read(self) -> Any:
         """The next line; None at the end of file."""
         until = time.monotonic() + PATIENCE_S
         while True:
             end = self.buffer.find(b"\n", self.looked)
             if end >= 0:
                 line = bytes(self.buffer[:end])
-                del self.buffer[:end + 1]
+                del self.buffer[: end + 1]
                 self.looked = 0
                 return line
             self.looked = len(self.buffer)
@@ -172,7 +185,7 @@ class Lines:
             self.step(until)
 
 
-def line_of(step):
+def line_of(step: Any) -> Any:
     """The bytes that an in-step sends, or None."""
     for kind, value in step.items():
         if kind == "in":
@@ -189,15 +202,22 @@ def line_of(step):
 
 
 class WorkerCase:
-    def __init__(self, command):
+    def __init__(self, command: Any) -> None:
         # Its own pipes: Popen's file objects are buffered.
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, bufsize=0)
-        self.lines = Lines(self.process.stdin.fileno(), self.process.stdout.fileno())
-        self.granted = {}
-        self.used = {}
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+        )
+        assert self.process.stdin and self.process.stdout
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.lines = Lines(self.stdin.fileno(), self.stdout.fileno())
+        self.granted: dict[str, int] = {}
+        self.used: dict[str, int] = {}
 
-    def next(self, also_credit=False):
+    def next(self, also_credit: bool = False) -> Any:
         while True:
             line = self.lines.read()
             if line is None:
@@ -213,16 +233,18 @@ class WorkerCase:
                 continue
             return message
 
-    def expect(self, pattern):
+    def expect(self, pattern: Any) -> None:
         message = self.next()
         if message is None or not matches(pattern, message):
             raise Failed(f"wanted {short(pattern)}\n     got {short(message)}")
 
-    def chunk(self, ident, value):
-        self.lines.write(line_of({"in": {"method": "weir/chunk", "params": {"id": ident, "value": value}}}))
+    def chunk(self, ident: Any, value: Any) -> None:
+        self.lines.write(
+            line_of({"in": {"method": "weir/chunk", "params": {"id": ident, "value": value}}})
+        )
         self.used[repr(ident)] = self.used.get(repr(ident), 0) + 1
 
-    def run(self, case):
+    def run(self, case: Any) -> None:
         if case.get("hello", True):
             self.lines.write(line_of({"in": HELLO}))
             self.expect({"id": "hello", "result": {"version": 1}})
@@ -232,8 +254,8 @@ class WorkerCase:
             except Failed as failed:
                 raise Failed(f"step {number}: {failed}") from None
 
-    def step(self, step):
-        (kind, value), = step.items()
+    def step(self, step: Any) -> None:
+        ((kind, value),) = step.items()
         data = line_of(step)
         if data is not None:
             if kind == "in" and isinstance(value, dict) and value.get("method") == "weir/chunk":
@@ -241,7 +263,7 @@ class WorkerCase:
                 self.used[key] = self.used.get(key, 0) + 1
             self.lines.write(data)
         elif kind == "in_end":
-            self.process.stdin.close()
+            self.stdin.close()
         elif kind == "in_beyond_credit":
             key = repr(value["id"])
             for _ in range(self.granted.get(key, 0) - self.used.get(key, 0) + 1):
@@ -266,14 +288,14 @@ class WorkerCase:
         else:
             raise Failed(f"no such step: {kind}")
 
-    def close(self):
-        self.process.stdin.close()
+    def close(self) -> None:
+        self.stdin.close()
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self.stdout.close()
 
 
-def cases_of(folder, role):
+def cases_of(folder: Any, role: Any) -> Iterator[Any]:
     for path in sorted(glob.glob(os.path.join(folder, "*.json"))):
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
@@ -282,7 +304,7 @@ def cases_of(folder, role):
                 yield os.path.basename(path)[:-5], case
 
 
-def run_worker_case(case, command):
+def run_worker_case(case: Any, command: Any) -> Any:
     """None when it passes, else what went wrong."""
     run = WorkerCase(command)
     try:
@@ -294,7 +316,7 @@ def run_worker_case(case, command):
     return None
 
 
-def main():
+def main() -> None:
     cases = list(cases_of(sys.argv[1], "worker"))
     only = os.environ.get("ONLY", "")
     print(f"1..{len(cases)}")
@@ -304,7 +326,9 @@ def main():
             continue
         wrong = run_worker_case(case, sys.argv[2:])
         failures += wrong is not None
-        print(f"{'ok' if wrong is None else 'not ok'} {number} - {file}: {case['name']}", flush=True)
+        print(
+            f"{'ok' if wrong is None else 'not ok'} {number} - {file}: {case['name']}", flush=True
+        )
         for line in (wrong or "").splitlines():
             print(f"#   {line}")
     sys.exit(failures > 0)

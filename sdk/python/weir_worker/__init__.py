@@ -12,6 +12,7 @@
 `function` and `run` take descriptors 0 and 1 for the wire when they are imported, so that nothing a
 function prints can harm it.  `weir_worker.client` leaves them alone.
 """
+
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, Error
@@ -29,9 +30,11 @@ def __getattr__(name: str) -> Any:
     """What needs the wire is loaded, and takes it, when it is first asked for."""
     if name in ("function", "run"):
         from . import registry, wire, worker
+
         wire.take_unless_interactive()
         return registry.function if name == "function" else worker.run
     if name in ("context", "Context", "log"):
         from . import current
+
         return getattr(current, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

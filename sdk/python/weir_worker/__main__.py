@@ -1,4 +1,5 @@
 """python3 -m weir_worker FILE.py|MODULE: serves the functions of a file that need not know of it."""
+
 import argparse
 import importlib
 import importlib.util
@@ -21,7 +22,7 @@ def load(target: str) -> types.ModuleType:
         sys.exit(f"weir_worker: {target}: no such file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    spec.loader.exec_module(module)  # pyright: ignore[reportAttributeAccessIssue]
     return module
 
 
@@ -32,8 +33,11 @@ def listing() -> str:
         entry.prepare()
         described = entry.describe()
         parameters = ", ".join(
-            one["name"] + (f": {one['type']}" if "type" in one else "")
-            + (" = ..." if one.get("optional") else "") for one in described["params"])
+            one["name"]
+            + (f": {one['type']}" if "type" in one else "")
+            + (" = ..." if one.get("optional") else "")
+            for one in described["params"]
+        )
         returns = f" -> {described['returns']}" if "returns" in described else ""
         stream = f"  [stream {described['stream']}]" if "stream" in described else ""
         doc = f"  {described['doc']}" if "doc" in described else ""
@@ -45,7 +49,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python3 -m weir_worker",
         description="Serves the functions of a Python file: those with @function, "
-                    "or where there is none, all whose names do not begin with an underscore.")
+        "or where there is none, all whose names do not begin with an underscore.",
+    )
     parser.add_argument("target", metavar="FILE.py|MODULE")
     parser.add_argument("--list", action="store_true", help="print the functions and exit")
     parser.add_argument("--name", help="the worker's name, for people (default: that of the file)")

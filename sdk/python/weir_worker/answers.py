@@ -1,6 +1,7 @@
 """What an answer says: results and errors as the text of a line."""
+
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 from . import codec, errors
 from .call import Call
@@ -20,23 +21,25 @@ class Answered(Exception):
 
 
 def response(ident_text: str, kind: str, text: str) -> str:
-    return '{"jsonrpc":"2.0","id":%s,"%s":%s}\n' % (ident_text, kind, text)
+    return f'{{"jsonrpc":"2.0","id":{ident_text},"{kind}":{text}}}\n'
 
 
 def error_text(refused: Refused) -> str:
-    return '{"code":%d,"message":%s}' % (refused.code, codec.quote(refused.message[:MAX_TEXT]))
+    return f'{{"code":{int(refused.code)},"message":{codec.quote(refused.message[:MAX_TEXT])}}}'
 
 
-def result_text(value: Any) -> Tuple[str, str]:
+def result_text(value: Any) -> tuple[str, str]:
     """A value as JSON, or why that cannot be."""
     try:
         text = codec.encode(value)
     except (TypeError, ValueError) as error:
-        return "error", error_text(Refused(errors.NOT_JSON, f"the result cannot be said in JSON: {error}"))
+        return "error", error_text(
+            Refused(errors.NOT_JSON, f"the result cannot be said in JSON: {error}")
+        )
     return checked(text)
 
 
-def checked(text: str) -> Tuple[str, str]:
+def checked(text: str) -> tuple[str, str]:
     if codec.is_too_deep(text):
         return "error", error_text(Refused(errors.TOO_LONG, "the result is nested too deeply"))
     return "result", text
@@ -57,8 +60,13 @@ def failure_text(call: Optional[Call], error: BaseException) -> str:
     message = _message(error)
     data = getattr(error, "data", None) if isinstance(error, Error) else None
     if data is None:
-        return codec.encode({"code": code, "message": message, "data": {
-            "type": type(error).__qualname__, "traceback": _traceback(error)}})
+        return codec.encode(
+            {
+                "code": code,
+                "message": message,
+                "data": {"type": type(error).__qualname__, "traceback": _traceback(error)},
+            }
+        )
     told = f'{{"code":{code},"message":{codec.quote(message)}'
     kind, text = result_text(data)
     # Two levels deeper than the data: "error" in the response.
@@ -79,7 +87,7 @@ def _message(error: BaseException) -> str:
         return "an error that cannot say itself"
 
 
-def map_text(values: List[Any], failed: Dict[str, str]) -> str:
+def map_text(values: list[Any], failed: dict[str, str]) -> str:
     kind, text = result_text(values)
     if kind == "error":
         texts = []
@@ -96,13 +104,15 @@ def map_text(values: List[Any], failed: Dict[str, str]) -> str:
 def is_too_long(line: str) -> bool:
     """Whether a line with its LF is over the limit, in bytes as flush() writes them."""
     limit = codec.MAX_LINE + 1
-    return len(line) > limit or (len(line) * 6 > limit
-                                 and len(line.encode("utf-8", "backslashreplace")) > limit)
+    return len(line) > limit or (
+        len(line) * 6 > limit and len(line.encode("utf-8", "backslashreplace")) > limit
+    )
 
 
 def _traceback(error: BaseException) -> str:
     """As Python prints it, without the SDK's own frames at its top."""
     import traceback  # not before it is needed: it takes a while to load
+
     frames = error.__traceback__
     while frames is not None and is_own(frames.tb_frame.f_globals.get("__name__")):
         frames = frames.tb_next
@@ -114,4 +124,6 @@ def _traceback(error: BaseException) -> str:
 
 def is_own(module: object) -> bool:
     """Whether a module is part of this package."""
-    return isinstance(module, str) and (module == __package__ or module.startswith(f"{__package__}."))
+    return isinstance(module, str) and (
+        module == __package__ or module.startswith(f"{__package__}.")
+    )

@@ -1,8 +1,15 @@
 """`async def`: an event loop of the worker's own, on the main thread."""
+
 import contextlib
 import contextvars
 import sys
-from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Coroutine, Dict, Iterator, Optional
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Optional,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +25,7 @@ task: "Optional[asyncio.Task[Any]]" = None
 def loop() -> "asyncio.AbstractEventLoop":
     global _loop
     import asyncio
+
     if _loop is None or _loop.is_closed():  # a function may have closed it
         _loop = asyncio.new_event_loop()
         asyncio.set_event_loop(_loop)
@@ -35,11 +43,13 @@ def _run(coroutine: Coroutine[Any, Any, Any], **context: Any) -> Any:
 
 def settled(target: Callable[..., Any]) -> Callable[..., Any]:
     """A plain function: what `target` gives to await is awaited, an async iterator becomes an iterator."""
+
     def call(*values: Any, **named: Any) -> Any:
         result = target(*values, **named)
         while hasattr(type(result), "__await__"):
             result = _run(_wait_for(result))
         return _steps(result) if hasattr(type(result), "__anext__") else result
+
     return call
 
 
@@ -70,7 +80,7 @@ def _steps(generator: AsyncIterator[Any]) -> Iterator[Any]:
 
 def _run_and_keep(coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> Any:
     """Before Python 3.11 a task runs in a copy of the context: what it has set is set in ours too."""
-    after: Dict["contextvars.ContextVar[Any]", Any] = {}
+    after: dict[contextvars.ContextVar[Any], Any] = {}
 
     async def step() -> Any:
         try:
@@ -81,6 +91,7 @@ def _run_and_keep(coroutine: Coroutine[Any, Any, Any], context: contextvars.Cont
     def keep() -> None:
         for variable, value in after.items():
             variable.set(value)
+
     try:
         return context.copy().run(_run, step())
     finally:
@@ -98,6 +109,7 @@ def cancel_soon(call: "Stoppable") -> None:
         if not call.interrupted and running is not None:
             call.interrupted = True
             running.cancel()
+
     if running is not None and _loop is not None:
         _loop.call_soon_threadsafe(cancel)
 
@@ -105,6 +117,7 @@ def cancel_soon(call: "Stoppable") -> None:
 def in_step() -> bool:
     """Whether code of a task runs just now, and not the loop's own."""
     import asyncio
+
     return _loop is not None and asyncio.current_task(_loop) is not None
 
 
@@ -116,6 +129,7 @@ def become_child(end: Callable[[Optional[BaseException]], Any]) -> None:
     if _loop is None or not _loop.is_running():
         return
     import asyncio
+
     forked = asyncio.current_task(_loop)
 
     def finish() -> None:
@@ -125,6 +139,7 @@ def become_child(end: Callable[[Optional[BaseException]], Any]) -> None:
             end(asyncio.CancelledError())
         else:
             end(forked.exception())
+
     for handle in list(getattr(_loop, "_ready", ())):
         handle.cancel()
     with contextlib.suppress(RuntimeError):

@@ -1,12 +1,21 @@
 """One call: what it was asked, its streams and their credit, and how it is stopped."""
+
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from . import codec, hints
-from .errors import (CANCELLED, DEADLINE, INVALID_PARAMS, RAISED, STREAM_RULE, Cancelled,
-                     InputBroken, Refused)
+from .errors import (
+    CANCELLED,
+    DEADLINE,
+    INVALID_PARAMS,
+    RAISED,
+    STREAM_RULE,
+    Cancelled,
+    InputBroken,
+    Refused,
+)
 from .registry import Entry
 
 if TYPE_CHECKING:
@@ -27,17 +36,34 @@ class Batch:
 
     def __init__(self) -> None:
         self.waiting = 0
-        self.answers: List[str] = []
+        self.answers: list[str] = []
 
 
 class Call:
     """QUEUED, RUNNING or STOPPING (docs/protocol.md section 5); gone from Worker.calls when over."""
 
-    __slots__ = ("ident", "ident_text", "message", "entry", "params", "deadline", "batch", "stop",
-                 "stop_text", "interrupted", "credit", "items", "input_open", "input_error",
-                 "granted", "read_since", "size", "changed")
+    __slots__ = (
+        "batch",
+        "changed",
+        "credit",
+        "deadline",
+        "entry",
+        "granted",
+        "ident",
+        "ident_text",
+        "input_error",
+        "input_open",
+        "interrupted",
+        "items",
+        "message",
+        "params",
+        "read_since",
+        "size",
+        "stop",
+        "stop_text",
+    )
 
-    def __init__(self, message: Dict[str, Any], ident: Any, entry: Optional[Entry]) -> None:
+    def __init__(self, message: dict[str, Any], ident: Any, entry: Optional[Entry]) -> None:
         self.ident = ident
         self.ident_text = id_text(ident)
         self.message = message
@@ -50,7 +76,7 @@ class Call:
         # Whether Cancelled was raised in the function.
         self.interrupted = False
         self.credit = 0
-        self.items: Deque[Any] = deque()
+        self.items: deque[Any] = deque()
         self.input_open = False
         self.input_error: Optional[InputBroken] = None
         self.granted = 0
@@ -65,8 +91,8 @@ class Call:
         return self.credit_line(GRANT)
 
     def credit_line(self, n: int) -> str:
-        return ('{"jsonrpc":"2.0","method":"weir/credit","params":{"id":%s,"n":%d}}\n'
-                % (self.ident_text, n))
+        params = f'{{"id":{self.ident_text},"n":{n}}}'
+        return f'{{"jsonrpc":"2.0","method":"weir/credit","params":{params}}}\n'
 
     def stop_for(self, reason: str, text: str = "") -> None:
         """The first reason counts."""
@@ -105,7 +131,7 @@ class Call:
         else:
             self.credit = min(self.credit + n, MAX_CREDIT)
 
-    def take_chunk(self, params: Dict[str, Any]) -> None:
+    def take_chunk(self, params: dict[str, Any]) -> None:
         if self.stop is not None:
             return
         if self.entry is None or self.entry.stream_parameter is None:
@@ -121,7 +147,7 @@ class Call:
             self.items.append(params["value"])
             self.tell()
 
-    def take_end(self, params: Dict[str, Any]) -> None:
+    def take_end(self, params: dict[str, Any]) -> None:
         if not self.input_open:
             if self.stop is None:
                 self.stop_for("rule", "an end of an input stream that is not open")
@@ -130,9 +156,11 @@ class Call:
         if error is not None:
             fields = error if type(error) is dict else {}
             code = fields.get("code")
-            self.break_input(str(fields.get("message", "the input stream is broken")),
-                             code if type(code) is int and code >= RAISED else RAISED,
-                             fields.get("data"))
+            self.break_input(
+                str(fields.get("message", "the input stream is broken")),
+                code if type(code) is int and code >= RAISED else RAISED,
+                fields.get("data"),
+            )
         else:
             self.input_open = False
             self.tell()
@@ -147,7 +175,7 @@ class Call:
 def id_text(ident: Any) -> str:
     """An id as it stands in a line; one that is none is null."""
     if type(ident) is int:
-        return "%d" % ident
+        return str(ident)
     return codec.quote(ident) if type(ident) is str else "null"
 
 
@@ -215,6 +243,7 @@ class AsyncInput:
 
     def __init__(self, plain: Input, call: Call, loop: "asyncio.AbstractEventLoop") -> None:
         import asyncio
+
         self._plain = plain
         self._event = asyncio.Event()
         call.changed = lambda: self._wake(loop)

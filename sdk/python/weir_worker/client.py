@@ -16,6 +16,7 @@ Where a call waits, and for how long: for room to send, for its answer and for t
 `timeout`, and a second more for what the server says about that; without a timeout until the answer is
 there, the server is gone or the client is closed.  To begin, to cancel and to close wait for nothing.
 """
+
 import errno
 import itertools
 import json
@@ -28,7 +29,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional, Union
 
 from . import codec, errors, wire
 
@@ -95,8 +97,12 @@ class Closed(CallError):
     """The connection was closed before the call was sent, or belongs to the process that forked."""
 
 
-def connect(path: Union[str, "os.PathLike[str]", None] = None,
-            timeout: float = HELLO_TIMEOUT_S, *, any_server: bool = False) -> "Client":
+def connect(
+    path: Union[str, "os.PathLike[str]", None] = None,
+    timeout: float = HELLO_TIMEOUT_S,
+    *,
+    any_server: bool = False,
+) -> "Client":
     """A client for the server at a socket; default: $XDG_RUNTIME_DIR/weir.sock.
 
     timeout, in seconds, is for all of it: a server that is busy is waited for, then TimeoutError or
@@ -126,12 +132,15 @@ def _checked(path: Union[str, "os.PathLike[str]"]) -> str:
     """The path as an address has it; what none can hold is refused in words."""
     text = os.fsdecode(path)
     if text.startswith(("\0", "@")):
-        raise ValueError(f"{text!r} names an abstract socket, which weir does not use: "
-                         "give the path of a file")
+        raise ValueError(
+            f"{text!r} names an abstract socket, which weir does not use: give the path of a file"
+        )
     length = len(os.fsencode(text))
     if length > PATH_BYTES:
-        raise ValueError(f"{text!r} is too long for the path of a socket: "
-                         f"it has {length} bytes, and the limit is {PATH_BYTES}")
+        raise ValueError(
+            f"{text!r} is too long for the path of a socket: "
+            f"it has {length} bytes, and the limit is {PATH_BYTES}"
+        )
     return text
 
 
@@ -146,8 +155,9 @@ def _connect(connection: socket.socket, path: str, deadline: float) -> None:
         except BlockingIOError:
             # Its queue of connections is full.  Linux tells so at once, and offers no event to wait for.
             if left <= 0:
-                raise TimeoutError(errno.ETIMEDOUT, "the server takes no connection: too many wait already",
-                                   path) from None
+                raise TimeoutError(
+                    errno.ETIMEDOUT, "the server takes no connection: too many wait already", path
+                ) from None
         time.sleep(min(pause, left))
         pause = min(2 * pause, 0.05)
 
@@ -156,18 +166,27 @@ def _check_server(connection: socket.socket, path: str) -> None:
     """Whoever may write to the folder may serve at a name in it, and would be told all that we call."""
     uid = _uid_of_server(connection)
     if uid is None:
-        raise PermissionError(errno.EPERM, "this system does not tell whose the server is: nothing was sent; "
-                              "connect(..., any_server=True) allows it", path)
+        raise PermissionError(
+            errno.EPERM,
+            "this system does not tell whose the server is: nothing was sent; "
+            "connect(..., any_server=True) allows it",
+            path,
+        )
     if uid not in (0, os.geteuid()):
-        raise PermissionError(errno.EPERM, f"the server is run by uid {uid}, neither by ours ({os.geteuid()}) nor "
-                              "by root: nothing was sent; connect(..., any_server=True) allows it", path)
+        raise PermissionError(
+            errno.EPERM,
+            f"the server is run by uid {uid}, neither by ours ({os.geteuid()}) nor "
+            "by root: nothing was sent; connect(..., any_server=True) allows it",
+            path,
+        )
 
 
 def _uid_of_server(connection: socket.socket) -> Optional[int]:
     if sys.platform == "linux":
         credentials = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-        uid: int = credentials.unpack(connection.getsockopt(
-            socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))[1]
+        uid: int = credentials.unpack(
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+        )[1]
         return uid
     if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
         # struct xucred: version, uid, ...; SOL_LOCAL and LOCAL_PEERCRED have no names in Python.
@@ -186,7 +205,7 @@ class _Call:
     def __init__(self, ident: int, streams_out: bool) -> None:
         self.ident = ident
         self.streams_out = streams_out
-        self.chunks: Deque[Any] = deque()
+        self.chunks: deque[Any] = deque()
         # What the server has not used of the credit it was given.
         self.granted = CREDIT if streams_out else 0
         self.read_since = 0
@@ -217,11 +236,11 @@ class Client:
         # What could not be sent at once; a thread sends it while there is any.  The send lock guards
         # these four, and is never held while something waits.
         self._send_lock = threading.RLock()
-        self._unsent: "Deque[Union[bytes, memoryview]]" = deque()
+        self._unsent: deque[Union[bytes, memoryview]] = deque()
         self._unsent_size = 0
         self._flushing = False
         self._sending = False
-        self._calls: Dict[int, _Call] = {}
+        self._calls: dict[int, _Call] = {}
         self._ids = itertools.count(1)
         self._gone: Optional[str] = None
         self._pid = os.getpid()
@@ -229,8 +248,8 @@ class Client:
         self.late = 0
         self.broken = False
         self.plain = False
-        self.methods: Dict[str, Any] = {}
-        self.server: Dict[str, Any] = {}
+        self.methods: dict[str, Any] = {}
+        self.server: dict[str, Any] = {}
         _clients.add(self)
         try:
             self._hello(timeout)
@@ -241,7 +260,7 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *ignored: Any) -> None:
+    def __exit__(self, *ignored: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -280,9 +299,16 @@ class Client:
 
     # --- Calls ------------------------------------------------------------------------------------
 
-    def call(self, method: str, /, *args: Any, timeout: Optional[float] = None,
-             input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
-             **kwargs: Any) -> Any:
+    def call(
+        self,
+        method: str,
+        /,
+        *args: Any,
+        timeout: Optional[float] = None,
+        input: Optional[Iterable[Any]] = None,
+        traceparent: Optional[str] = None,
+        **kwargs: Any,
+    ) -> Any:
         """Calls and gives the result.  Raises RemoteError, DeadlineExceeded, OutcomeUnknown, ...
 
         Arguments are given by position or by name, not both.  timeout is in seconds; when it is over the
@@ -290,26 +316,43 @@ class Client:
         none, but a closing value, that value.
         """
         if self._streams_out(method):
-            stream = self.stream(method, *args, timeout=timeout, input=input, traceparent=traceparent, **kwargs)
+            stream = self.stream(
+                method, *args, timeout=timeout, input=input, traceparent=traceparent, **kwargs
+            )
             values = list(stream)
             return values if values or stream.result is None else stream.result
-        return self.submit(method, *args, timeout=timeout, input=input, traceparent=traceparent,
-                           **kwargs).result()
+        return self.submit(
+            method, *args, timeout=timeout, input=input, traceparent=traceparent, **kwargs
+        ).result()
 
-    def submit(self, method: str, /, *args: Any, timeout: Optional[float] = None,
-               input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
-               **kwargs: Any) -> "Pending":
+    def submit(
+        self,
+        method: str,
+        /,
+        *args: Any,
+        timeout: Optional[float] = None,
+        input: Optional[Iterable[Any]] = None,
+        traceparent: Optional[str] = None,
+        **kwargs: Any,
+    ) -> "Pending":
         """Begins a call and goes on: .result() waits for it, .cancel() stops it."""
         return Pending(self, *self._begin(method, args, kwargs, timeout, input, traceparent, False))
 
-    def stream(self, method: str, /, *args: Any, timeout: Optional[float] = None,
-               input: Optional[Iterable[Any]] = None, traceparent: Optional[str] = None,
-               **kwargs: Any) -> "Stream":
+    def stream(
+        self,
+        method: str,
+        /,
+        *args: Any,
+        timeout: Optional[float] = None,
+        input: Optional[Iterable[Any]] = None,
+        traceparent: Optional[str] = None,
+        **kwargs: Any,
+    ) -> "Stream":
         """Calls and gives an iterator over what comes out.  Closing it, or leaving it, cancels the call."""
         call, deadline = self._begin(method, args, kwargs, timeout, input, traceparent, True)
         return Stream(self, call, deadline)
 
-    def map(self, method: str, items: Iterable[Any], timeout: Optional[float] = None) -> List[Any]:
+    def map(self, method: str, items: Iterable[Any], timeout: Optional[float] = None) -> list[Any]:
         """Calls one function with many arguments in one message; raises the first item's error.
 
         An item that is a list or tuple is arguments by position, a dict by name, anything else the one argument.
@@ -318,7 +361,7 @@ class Client:
         answer = self.call("weir/map", method=method, items=params, timeout=timeout)
         for error in (answer.get("errors") or {}).values():
             raise _error_of(error)
-        values: List[Any] = answer["values"]
+        values: list[Any] = answer["values"]
         return values
 
     def stats(self) -> Any:
@@ -329,17 +372,24 @@ class Client:
         described = self.methods.get(method)
         return isinstance(described, dict) and described.get("stream") in ("out", "both")
 
-    def _begin(self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any],
-               timeout: Optional[float], input: Optional[Iterable[Any]], traceparent: Optional[str],
-               streams_out: bool) -> Tuple[_Call, Optional[float]]:
+    def _begin(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout: Optional[float],
+        input: Optional[Iterable[Any]],
+        traceparent: Optional[str],
+        streams_out: bool,
+    ) -> tuple[_Call, Optional[float]]:
         if args and kwargs:
             raise TypeError("arguments are given by position or by name, not both")
-        message: Dict[str, Any] = {"jsonrpc": "2.0", "id": 0, "method": method}
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": 0, "method": method}
         if args or kwargs:
             message["params"] = list(args) or kwargs
-        weir: Dict[str, Any] = {}
+        weir: dict[str, Any] = {}
         deadline = None
-        if timeout is not None and timeout != timeout:
+        if timeout is not None and timeout != timeout:  # noqa: PLR0124 - NaN
             raise ValueError("the timeout is not a number of seconds")
         if timeout is not None and timeout < FOREVER_S:
             deadline = time.monotonic() + timeout
@@ -356,7 +406,9 @@ class Client:
         message["id"] = call.ident
         try:
             if self._sending and not self._turn(deadline, self._has_room, True):
-                raise DeadlineExceeded("the deadline is over: the server reads nothing, the call was not sent")
+                raise DeadlineExceeded(
+                    "the deadline is over: the server reads nothing, the call was not sent"
+                )
             self._send(message)
         except BaseException:
             with self._lock:
@@ -364,8 +416,9 @@ class Client:
             raise
         if input is not None:
             try:
-                threading.Thread(target=self._feed, args=(call, input), daemon=True,
-                                 name="weir input").start()
+                threading.Thread(
+                    target=self._feed, args=(call, input), daemon=True, name="weir input"
+                ).start()
             except BaseException:
                 self._cancel(call)
                 raise
@@ -419,7 +472,7 @@ class Client:
             call.late = True
             self._cancel(call)
             until = time.monotonic() + GRACE_S
-            ready = lambda: call.over  # noqa: E731
+            ready = lambda: call.over
 
     def _turn(self, until: Optional[float], ready: Any, sends: bool = False) -> bool:
         """Waits, reading for everybody whenever nobody else does.  False when the time is over.
@@ -434,7 +487,9 @@ class Client:
                         return False
                     if not self._reading:
                         break
-                    self._changed.wait(None if until is None else max(0.0, until - time.monotonic()))
+                    self._changed.wait(
+                        None if until is None else max(0.0, until - time.monotonic())
+                    )
                 if ready() or self._gone is not None:
                     return True
                 self._reading = True
@@ -453,7 +508,9 @@ class Client:
             if until is not None or sends:
                 poll = select.poll()
                 poll.register(self._socket, select.POLLIN | (select.POLLOUT if sends else 0))
-                ready = poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000 + 1)
+                ready = poll.poll(
+                    None if until is None else max(0.0, until - time.monotonic()) * 1000 + 1
+                )
                 if sends and ready and ready[0][1] & select.POLLOUT:
                     with self._send_lock:
                         self._flush()
@@ -507,7 +564,12 @@ class Client:
             call = self._calls.pop(ident, None) if type(ident) is int else None
             if call is None:
                 raise _Broken(str(error)) from None
-            call.finish(None, RemoteError(errors.NOT_JSON, f"the result has an integer that is too long: {error}"))
+            call.finish(
+                None,
+                RemoteError(
+                    errors.NOT_JSON, f"the result has an integer that is too long: {error}"
+                ),
+            )
             self._changed.notify_all()
 
     def _take_message(self, message: Any) -> None:
@@ -569,11 +631,13 @@ class Client:
 
     # --- What goes out ----------------------------------------------------------------------------
 
-    def _send(self, message: Dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         text = codec.encode(message)
         data = text.encode("utf-8", "backslashreplace") + b"\n"
         if len(data) > codec.MAX_LINE + 1 or codec.is_too_deep(text):
-            raise RemoteError(errors.TOO_LONG, "the call is longer than a line may be, or nested too deeply")
+            raise RemoteError(
+                errors.TOO_LONG, "the call is longer than a line may be, or nested too deeply"
+            )
         self._is_ours()
         try:
             with self._send_lock:
@@ -585,7 +649,9 @@ class Client:
                 if self._unsent and not self._sending and not self._flushing:
                     self._sending = True
                     try:
-                        threading.Thread(target=self._send_rest, daemon=True, name="weir sender").start()
+                        threading.Thread(
+                            target=self._send_rest, daemon=True, name="weir sender"
+                        ).start()
                     except BaseException:
                         self._sending = False
                         raise
@@ -642,7 +708,7 @@ class Client:
     def _has_room(self) -> bool:
         return self._unsent_size < MAX_UNSENT
 
-    def _notify(self, method: str, params: Dict[str, Any]) -> None:
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def _feed(self, call: _Call, input: Iterable[Any]) -> None:
@@ -677,7 +743,9 @@ class Client:
                 pass
 
     def _hello(self, timeout: float) -> None:
-        call, deadline = self._begin("weir/hello", (), {"version": VERSION}, None, None, None, False)
+        call, _deadline = self._begin(
+            "weir/hello", (), {"version": VERSION}, None, None, None, False
+        )
         if not self._turn(time.monotonic() + timeout, lambda: call.over):
             raise ConnectionError("the server did not answer to hello")
         if isinstance(call.error, RemoteError) and call.error.code == errors.METHOD_NOT_FOUND:
@@ -686,8 +754,12 @@ class Client:
         if call.error is not None:
             raise ConnectionError(f"the server did not take our hello: {call.error}")
         hello = call.result
-        if not isinstance(hello, dict) or type(hello.get("version")) is not int \
-                or not 1 <= hello["version"] <= VERSION or not isinstance(hello.get("methods"), dict):
+        if (
+            not isinstance(hello, dict)
+            or type(hello.get("version")) is not int
+            or not 1 <= hello["version"] <= VERSION
+            or not isinstance(hello.get("methods"), dict)
+        ):
             raise ConnectionError(f"the server answered to hello with {json.dumps(hello)[:200]}")
         self.server = hello
         self.methods = hello["methods"]
@@ -766,7 +838,7 @@ class Stream(Iterator[Any]):
     def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(self, *ignored: Any) -> None:
+    def __exit__(self, *ignored: object) -> None:
         self.close()
 
     def __del__(self) -> None:

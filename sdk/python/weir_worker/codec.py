@@ -2,12 +2,13 @@
 
 Limits of the protocol are held here: 64 MiB a line, 1,000 levels deep.
 """
+
 import json
 import json.encoder
 import re
 import sys
 from itertools import accumulate
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional
 
 MAX_LINE = 64 << 20
 MAX_DEPTH = 1000
@@ -20,14 +21,16 @@ def _refuse_constant(name: str) -> Any:
 
 
 # scan(text, position) -> (value, end).  StopIteration: no value begins there.
-scan: Callable[[str, int], Tuple[Any, int]] = json.JSONDecoder(
-    parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
+scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    parse_constant=_refuse_constant
+).scan_once  # type: ignore[attr-defined]
 quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
 def _default(value: Any) -> Any:
     if hasattr(type(value), "__dataclass_fields__"):
         from dataclasses import fields  # it is loaded then; and it leaves InitVars out
+
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"a value of type {type(value).__name__} cannot be said in JSON")
 
@@ -37,13 +40,19 @@ def _make_encode() -> Callable[[Any], str]:
     try:
         # No markers: what contains itself ends as a RecursionError all the same.
         encoder = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
-            None, _default, quote, None, ":", ",", False, False, False)
+            None, _default, quote, None, ":", ",", False, False, False
+        )
         if "".join(encoder([1], 0)) == "[1]":
             return lambda value: "".join(encoder(value, 0))
     except (AttributeError, TypeError):
         pass
-    return json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False,
-                            separators=(",", ":"), default=_default).encode
+    return json.JSONEncoder(
+        ensure_ascii=False,
+        check_circular=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        default=_default,
+    ).encode
 
 
 encode_quickly = _make_encode()
@@ -112,7 +121,7 @@ def is_too_deep(text: str) -> bool:
         return False
     data = text.encode("utf-8", "replace")
     if b"\\" in data:
-        data = re.sub(rb"\\.", b"", data, flags=re.S)
+        data = re.sub(rb"\\.", b"", data, flags=re.DOTALL)
     data = re.sub(rb'"[^"]*"', b"", data.translate(None, _BRACKETS_AND_QUOTES))
     data = data.translate(None, _BRACKETS)
     rest = data
@@ -128,7 +137,7 @@ def has_long_number(text: str) -> bool:
     return re.search(r"[0-9]{640}", text) is not None
 
 
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)?|([\[{])|([\]}])', re.S)
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)?|([\[{])|([\]}])', re.DOTALL)
 
 
 def is_id(ident: object) -> bool:

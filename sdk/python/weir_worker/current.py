@@ -1,7 +1,8 @@
 """What a function may ask about its call, and say to its host."""
+
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from .roles import Host
@@ -15,8 +16,13 @@ LEVELS = ("debug", "info", "warning", "error")
 class Context:
     """The call that runs: its id, its deadline (of time.monotonic()) and its trace context."""
 
-    def __init__(self, ident: object = None, deadline: Optional[float] = None,
-                 traceparent: Optional[str] = None, tracestate: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        ident: object = None,
+        deadline: Optional[float] = None,
+        traceparent: Optional[str] = None,
+        tracestate: Optional[str] = None,
+    ) -> None:
         self.id = ident
         self.deadline = deadline
         self.traceparent = traceparent
@@ -32,9 +38,10 @@ def context() -> Context:
     message, deadline = worker.request() if worker is not None else (None, None)
     if message is None:
         return Context()
-    weir: Dict[str, Any] = message.get("weir") or {}
-    return Context(message.get("id"), deadline, _text(weir.get("traceparent")),
-                   _text(weir.get("tracestate")))
+    weir: dict[str, Any] = message.get("weir") or {}
+    return Context(
+        message.get("id"), deadline, _text(weir.get("traceparent")), _text(weir.get("tracestate"))
+    )
 
 
 def _text(value: object) -> Optional[str]:

@@ -1,4 +1,5 @@
 """What goes wrong in a call, and the codes of docs/protocol.md section 10."""
+
 from typing import Any, Optional
 
 PARSE_ERROR = -32700
@@ -43,8 +44,10 @@ class Error(Exception):
 
     def __init__(self, message: str, code: int = RAISED, data: Any = None) -> None:
         if not is_own_code(code):
-            raise ValueError(f"a code is an integer from {RAISED} to {MAX_CODE}, not {code!r}: "
-                             f"those below {RAISED} belong to the protocol")
+            raise ValueError(
+                f"a code is an integer from {RAISED} to {MAX_CODE}, not {code!r}: "
+                f"those below {RAISED} belong to the protocol"
+            )
         super().__init__(message)
         self.message = message
         self.code = code

@@ -1,11 +1,13 @@
 """A child that a function makes by fork() is a plain process: it has no part in its parent's wire, and
 ends where its parent's function would return to the worker."""
+
 import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Iterable, NoReturn, Optional
+from typing import NoReturn, Optional
 
 
 def silence(fds: Iterable[int]) -> None:
@@ -30,6 +32,7 @@ def silence(fds: Iterable[int]) -> None:
 def end(error: Optional[BaseException] = None) -> NoReturn:
     """Ends the child as Python ends a program, without its parent's atexit handlers."""
     import traceback  # not before it is needed: it takes a while to load
+
     status = 0
     try:
         if isinstance(error, SystemExit):
@@ -63,6 +66,8 @@ def _status_of(code: object) -> int:
 
 def _without_our_frames(error: BaseException) -> Optional[TracebackType]:
     frames = error.__traceback__
-    while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith(f"{__package__}."):
+    while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith(
+        f"{__package__}."
+    ):
         frames = frames.tb_next
     return frames

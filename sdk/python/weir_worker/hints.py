@@ -2,6 +2,7 @@
 
 A converter takes a value and its path and gives back the value for the function, or raises Mismatch.
 """
+
 import collections.abc
 import dataclasses
 import enum
@@ -11,7 +12,7 @@ import re
 import sys
 import types
 import typing
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Union
 
 Converter = Callable[[Any, str], Any]
 
@@ -21,14 +22,23 @@ class Mismatch(Exception):
 
 
 STREAM_ORIGINS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
-ASYNC_ORIGINS = (collections.abc.AsyncIterator, collections.abc.AsyncIterable,
-                 collections.abc.AsyncGenerator)
+ASYNC_ORIGINS = (
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncIterable,
+    collections.abc.AsyncGenerator,
+)
 
-_NAMES: Dict[type, str] = {int: "an integer", float: "a number", str: "a string",
-                           bool: "true or false", list: "an array", dict: "an object",
-                           type(None): "null"}
+_NAMES: dict[type, str] = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
 # For the code of a door: a quick test of a simple type.  bool is not int; an int is a number.
-QUICK_TESTS: Dict[Any, str] = {
+QUICK_TESTS: dict[Any, str] = {
     int: "type({0}) is int",
     float: "(type({0}) is float or type({0}) is int)",
     str: "type({0}) is str",
@@ -56,20 +66,23 @@ def text_of(hint: Any) -> str:
 
 
 def is_stream(hint: Any) -> bool:
-    return typing.get_origin(hint) in STREAM_ORIGINS + ASYNC_ORIGINS or hint in STREAM_ORIGINS \
+    return (
+        typing.get_origin(hint) in STREAM_ORIGINS + ASYNC_ORIGINS
+        or hint in STREAM_ORIGINS
         or hint in ASYNC_ORIGINS
+    )
 
 
 def is_async_stream(hint: Any) -> bool:
     return typing.get_origin(hint) in ASYNC_ORIGINS or hint in ASYNC_ORIGINS
 
 
-def layers(function: Any) -> List[Any]:
+def layers(function: Any) -> list[Any]:
     """A callable, and what it wraps, from the outside to the inside.
 
     Partial objects, bound and static methods, instances with __call__, and what functools.wraps marks.
     """
-    found: List[Any] = []
+    found: list[Any] = []
     while not any(function is one for one in found):
         found.append(function)
         inner = _wrapped_by(function)
@@ -87,7 +100,7 @@ def _wrapped_by(function: Any) -> Any:
     inner = getattr(function, "__wrapped__", None)
     if inner is None and not isinstance(function, (types.FunctionType, type)):
         # An instance: its class has the function.
-        inner = getattr(type(function), "__call__", None)
+        inner = getattr(type(function), "__call__", None)  # noqa: B004 - the function itself
         inner = inner if isinstance(inner, types.FunctionType) else None
     return inner
 
@@ -95,13 +108,14 @@ def _wrapped_by(function: Any) -> Any:
 def described(function: Any) -> Any:
     """The outermost layer that has name, hints and doc of a function."""
     for one in layers(function):
-        if isinstance(one, (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)) \
-                or hasattr(one, "__wrapped__"):
+        if isinstance(
+            one, (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
+        ) or hasattr(one, "__wrapped__"):
             return one
     return function
 
 
-def of_parameters(function: Callable[..., Any]) -> Dict[str, Any]:
+def of_parameters(function: Callable[..., Any]) -> dict[str, Any]:
     """Its hints, resolved; one that this Python cannot resolve stays a string, and checks nothing."""
     function = described(function)
     try:
@@ -130,10 +144,11 @@ def _resolved(hint: Any, owner: Any) -> Any:
     return hint
 
 
-def _unresolved(function: Callable[..., Any]) -> Dict[str, Any]:
+def _unresolved(function: Callable[..., Any]) -> dict[str, Any]:
     """Its hints where some cannot be resolved: from Python 3.14 on, asking for them plainly would raise."""
     if sys.version_info >= (3, 14):
         import annotationlib
+
         return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
     if isinstance(function, type):
         return dict(vars(function).get("__annotations__", {}))  # not those of its bases
@@ -144,6 +159,7 @@ def signature(function: Callable[..., Any]) -> inspect.Signature:
     """Its signature, without a need for what its hints mention: that may be defined later."""
     if sys.version_info >= (3, 14):
         import annotationlib
+
         return inspect.signature(function, annotation_format=annotationlib.Format.STRING)
     return inspect.signature(function)
 
@@ -164,6 +180,7 @@ def _simple(kind: type) -> Converter:
         if type(value) is kind or (kind is float and type(value) is int):
             return value
         raise Mismatch(f"{path} must be {wanted}, not {name_of(value)}")
+
     return convert
 
 
@@ -174,10 +191,11 @@ def _list_of(item: Converter) -> Converter:
         if item is _anything:
             return value
         return [item(one, f"{path}[{index}]") for index, one in enumerate(value)]
+
     return convert
 
 
-def _tuple_of(items: Tuple[Converter, ...], more: bool) -> Converter:
+def _tuple_of(items: tuple[Converter, ...], more: bool) -> Converter:
     def convert(value: Any, path: str) -> Any:
         if type(value) is not list:
             raise Mismatch(f"{path} must be an array, not {name_of(value)}")
@@ -186,6 +204,7 @@ def _tuple_of(items: Tuple[Converter, ...], more: bool) -> Converter:
         if len(value) != len(items):
             raise Mismatch(f"{path} must have {len(items)} elements, not {len(value)}")
         return tuple(check(one, f"{path}[{i}]") for i, (check, one) in enumerate(zip(items, value)))
+
     return convert
 
 
@@ -199,11 +218,12 @@ def _dict_of(key: Converter, item: Converter) -> Converter:
         if len(made) != len(value):
             raise Mismatch(f"{path} has the same key twice, in two spellings")
         return made
+
     return convert
 
 
 # How keys that are not strings stand in JSON, as our own answers write them.
-_KEYS: Dict[Any, Tuple[str, "re.Pattern[str]", Callable[[str], Any]]] = {
+_KEYS: dict[Any, tuple[str, "re.Pattern[str]", Callable[[str], Any]]] = {
     int: ("integers", re.compile(r"0|-?[1-9][0-9]*"), int),
     float: ("numbers", re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"), float),
     bool: ("true or false", re.compile(r"true|false"), lambda text: text == "true"),
@@ -242,10 +262,11 @@ def _simple_key(kind: type) -> Converter:
         except ValueError:  # an integer of more digits than Python takes
             pass
         raise Mismatch(f"the keys of {path} must be {wanted}, not {key!r}")
+
     return convert
 
 
-def _one_of_keys(choices: List[Tuple[Any, Any]]) -> Converter:
+def _one_of_keys(choices: list[tuple[Any, Any]]) -> Converter:
     """Of a Literal or an Enum: by their values, as JSON writes them for keys."""
     keys = {_key_text(value): one for value, one in choices}
 
@@ -253,6 +274,7 @@ def _one_of_keys(choices: List[Tuple[Any, Any]]) -> Converter:
         if key in keys:
             return keys[key]
         raise Mismatch(f"the keys of {path} must be of {', '.join(map(repr, keys))}, not {key!r}")
+
     return convert
 
 
@@ -264,16 +286,17 @@ def _key_text(value: Any) -> Any:
     return repr(value) if isinstance(value, (int, float)) else value
 
 
-def _literal(values: Tuple[Any, ...]) -> Converter:
+def _literal(values: tuple[Any, ...]) -> Converter:
     def convert(value: Any, path: str) -> Any:
         for one in values:
             if type(one) is type(value) and one == value:
                 return value
         raise Mismatch(f"{path} must be one of {', '.join(map(repr, values))}")
+
     return convert
 
 
-def _union(hint: Any, options: List[Converter]) -> Converter:
+def _union(hint: Any, options: list[Converter]) -> Converter:
     def convert(value: Any, path: str) -> Any:
         for option in options:
             try:
@@ -281,11 +304,15 @@ def _union(hint: Any, options: List[Converter]) -> Converter:
             except Mismatch:
                 pass
         raise Mismatch(f"{path} must be {text_of(hint)}, not {name_of(value)}")
+
     return convert
 
 
-def _members(kind: Any, fields: Dict[str, Converter], required: List[str], build: bool) -> Converter:
+def _members(
+    kind: Any, fields: dict[str, Converter], required: list[str], build: bool
+) -> Converter:
     """An object with named members: a TypedDict stays a dict, a dataclass is built."""
+
     def convert(value: Any, path: str) -> Any:
         if type(value) is not dict:
             raise Mismatch(f"{path} must be an object ({kind.__name__}), not {name_of(value)}")
@@ -297,17 +324,19 @@ def _members(kind: Any, fields: Dict[str, Converter], required: List[str], build
                 raise Mismatch(f"{path}.{name} is not a member of {kind.__name__}")
         members = {name: fields[name](one, f"{path}.{name}") for name, one in value.items()}
         return kind(**members) if build else members
+
     return convert
 
 
 def _lazily(make: Callable[[], Converter]) -> Converter:
     """For types that contain themselves."""
-    made: List[Converter] = []
+    made: list[Converter] = []
 
     def convert(value: Any, path: str) -> Any:
         if not made:
             made.append(make())
         return made[0](value, path)
+
     return convert
 
 
@@ -315,15 +344,24 @@ def _class_members(kind: Any) -> Converter:
     hints = of_parameters(kind)
     if hasattr(kind, "__dataclass_fields__"):
         # What it is made from: InitVars too, but no fields with init=False.
-        wanted = [one for one in signature(kind).parameters.values()
-                  if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        wanted = [
+            one
+            for one in signature(kind).parameters.values()
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        ]
         required = [one.name for one in wanted if one.default is one.empty]
         own = of_parameters(kind.__init__) if any(one.name not in hints for one in wanted) else {}
-        checks = {one.name: converter(_bare(hints.get(one.name, own.get(one.name, Any)), kind))
-                  for one in wanted}
+        checks = {
+            one.name: converter(_bare(hints.get(one.name, own.get(one.name, Any)), kind))
+            for one in wanted
+        }
         return _members(kind, checks, required, True)
-    return _members(kind, {name: converter(_bare(hint)) for name, hint in hints.items()},
-                    sorted(kind.__required_keys__), False)
+    return _members(
+        kind,
+        {name: converter(_bare(hint)) for name, hint in hints.items()},
+        sorted(kind.__required_keys__),
+        False,
+    )
 
 
 def _bare(hint: Any, owner: Any = None) -> Any:
@@ -331,7 +369,12 @@ def _bare(hint: Any, owner: Any = None) -> Any:
     while True:
         if isinstance(hint, dataclasses.InitVar):
             hint = _resolved(hint.type, owner)
-        elif getattr(typing.get_origin(hint), "_name", None) in ("Required", "NotRequired", "ReadOnly", "Final"):
+        elif getattr(typing.get_origin(hint), "_name", None) in (
+            "Required",
+            "NotRequired",
+            "ReadOnly",
+            "Final",
+        ):
             hint = typing.get_args(hint)[0]
         else:
             return hint
@@ -343,9 +386,9 @@ def converter(hint: Any) -> Converter:
         hint = type(None)
     while hasattr(hint, "__supertype__"):
         hint = hint.__supertype__
-    if hint in (list, List):
+    if hint in (list, list):
         return _simple(list)
-    if hint in (dict, Dict):
+    if hint in (dict, dict):
         return _simple(dict)
     if isinstance(hint, type) and hint in _NAMES:
         return _simple(hint)
@@ -362,10 +405,14 @@ def converter(hint: Any) -> Converter:
         more = len(arguments) == 2 and arguments[1] is Ellipsis
         return _tuple_of(tuple(converter(one) for one in arguments if one is not Ellipsis), more)
     if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
-        return _dict_of(_key_of(arguments[0]), converter(arguments[1])) if len(arguments) == 2 \
+        return (
+            _dict_of(_key_of(arguments[0]), converter(arguments[1]))
+            if len(arguments) == 2
             else _simple(dict)
-    if isinstance(hint, type) and (dataclasses.is_dataclass(hint)
-                                   or hasattr(hint, "__required_keys__")):
+        )
+    if isinstance(hint, type) and (
+        dataclasses.is_dataclass(hint) or hasattr(hint, "__required_keys__")
+    ):
         return _lazily(lambda: _class_members(hint))
     return _anything
 

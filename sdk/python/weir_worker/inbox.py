@@ -1,8 +1,9 @@
 """What comes in: lines become calls in the queue, or change calls that are there."""
+
 import os
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Optional
 
 from . import codec, errors, registry, wire
 from .answers import MAX_TEXT, error_text, response
@@ -19,7 +20,9 @@ TOO_LONG = object()
 class Inbox:
     """The calls that wait and run: used on the main thread, or on the watcher's under the lock."""
 
-    def __init__(self, functions: Dict[str, registry.Entry], name: str, fd: int, outbox: Outbox) -> None:
+    def __init__(
+        self, functions: dict[str, registry.Entry], name: str, fd: int, outbox: Outbox
+    ) -> None:
         self.fd = fd
         self._outbox = outbox
         self.functions = functions
@@ -27,14 +30,14 @@ class Inbox:
         self.greeted = False
         self.eof = False
         # What was read and not looked at yet: text, bytes that are no text, TOO_LONG, or parts of a batch.
-        self.lines: Deque[Any] = deque()
+        self.lines: deque[Any] = deque()
         self.read_at = 0.0
         self.cutter = wire.Cutter()
         # The calls that wait or run; the request that runs now, and its Call if there is one.
-        self.calls: Dict[Any, Call] = {}
-        self.queue: Deque[Call] = deque()
+        self.calls: dict[Any, Call] = {}
+        self.queue: deque[Call] = deque()
         self.queued_size = 0
-        self.message: Optional[Dict[str, Any]] = None
+        self.message: Optional[dict[str, Any]] = None
         self.running: Optional[Call] = None
 
     # --- Bytes to lines ---------------------------------------------------------------------------
@@ -79,8 +82,11 @@ class Inbox:
             if line is TOO_LONG:
                 raise Refused(errors.TOO_LONG, f"the line is longer than {codec.MAX_LINE} bytes")
             if type(line) is bytes:
-                raise Refused(errors.PARSE_ERROR, "the line is not UTF-8",
-                              codec.recover_id(line.decode("utf-8", "replace")))
+                raise Refused(
+                    errors.PARSE_ERROR,
+                    "the line is not UTF-8",
+                    codec.recover_id(line.decode("utf-8", "replace")),
+                )
             if type(line) is tuple:
                 self._take_of_batch(*line)
                 return
@@ -95,7 +101,7 @@ class Inbox:
         except Refused as refused:
             self._outbox.answer_error(id_text(refused.ident), refused)
 
-    def _take_batch(self, messages: List[Any], size: int) -> None:
+    def _take_batch(self, messages: list[Any], size: int) -> None:
         batch = Batch()
         batch.waiting = 1
         for message in messages:
@@ -135,24 +141,29 @@ class Inbox:
         if ident in self.calls or (message is not None and message.get("id") == ident):
             raise Refused(errors.INVALID_REQUEST, f"the id {ident} is in use")
 
-    def _answer_quickly(self, ident: Any, batch: Optional[Batch], result: Dict[str, Any]) -> None:
+    def _answer_quickly(self, ident: Any, batch: Optional[Batch], result: dict[str, Any]) -> None:
         answer = response(id_text(ident), "result", codec.encode(result))
         if batch is not None:
             batch.answers.append(answer)
         else:
             self._outbox.lines.append(answer)
 
-    def _hello(self, message: Dict[str, Any]) -> Dict[str, Any]:
+    def _hello(self, message: dict[str, Any]) -> dict[str, Any]:
         params = message.get("params")
         version = params.get("version") if type(params) is dict else None
         if type(version) is not int or version < 1:
             raise Refused(errors.INVALID_PARAMS, "version must be an integer from 1", message["id"])
         self.greeted = True
-        return {"version": 1, "name": self.name, "concurrency": 1, "pid": os.getpid(),
-                "node": os.uname().nodename,
-                "methods": {name: entry.describe() for name, entry in self.functions.items()}}
+        return {
+            "version": 1,
+            "name": self.name,
+            "concurrency": 1,
+            "pid": os.getpid(),
+            "node": os.uname().nodename,
+            "methods": {name: entry.describe() for name, entry in self.functions.items()},
+        }
 
-    def _make_call(self, message: Dict[str, Any], ident: Any, batch: Optional[Batch]) -> Call:
+    def _make_call(self, message: dict[str, Any], ident: Any, batch: Optional[Batch]) -> Call:
         """A call for the queue, or the reason why there is none."""
         method = message["method"]
         weir = message.get("weir", {})
@@ -173,8 +184,11 @@ class Inbox:
             if self.eof:
                 call.break_input("the host has closed the connection")
         elif wanted is not None:
-            raise Refused(errors.INVALID_PARAMS,
-                          f"{wanted} is an input stream: say \"weir\":{{\"stream\":\"in\"}}", ident)
+            raise Refused(
+                errors.INVALID_PARAMS,
+                f'{wanted} is an input stream: say "weir":{{"stream":"in"}}',
+                ident,
+            )
         call.credit = weir.get("credit", 0)
         if batch is not None:
             batch.waiting += 1
@@ -226,14 +240,17 @@ class Inbox:
         self.calls.pop(call.ident, None)
         self._outbox.answer(call.batch, call.ident_text, "error", error_text(refused))
 
-    def deadline_of(self, message: Dict[str, Any]) -> Optional[float]:
+    def deadline_of(self, message: dict[str, Any]) -> Optional[float]:
         """The deadline of a message of the last read, as a time of time.monotonic()."""
         milliseconds = message.get("weir", {}).get("deadline_ms")
         return None if milliseconds is None else self.read_at + min(milliseconds, FOREVER_MS) / 1000
 
     def next_deadline(self) -> Optional[float]:
-        times = [call.deadline for call in self.calls.values()
-                 if call.deadline is not None and call.stop is None]
+        times = [
+            call.deadline
+            for call in self.calls.values()
+            if call.deadline is not None and call.stop is None
+        ]
         return min(times) if times else None
 
     def expire(self) -> None:
@@ -247,8 +264,9 @@ class Inbox:
         """A line for the host's log, about the call that runs."""
         message = self.message
         ident = f',"id":{id_text(message["id"])}' if message is not None else ""
-        self._outbox.send('{"jsonrpc":"2.0","method":"weir/log","params":{"level":"%s","message":%s%s}}\n'
-                  % (level, codec.quote(text[:MAX_TEXT]), ident))
+        self._outbox.send(
+            f'{{"jsonrpc":"2.0","method":"weir/log","params":{{"level":"{level}","message":{codec.quote(text[:MAX_TEXT])}{ident}}}}}\n'
+        )
 
 
 def _parse(line: str) -> Any:
@@ -258,15 +276,17 @@ def _parse(line: str) -> Any:
         return codec.parse(line)
     except ValueError as error:
         if codec.has_long_number(line):  # it is JSON: only this call fails
-            raise Refused(errors.INVALID_PARAMS, f"an integer is too long: {error}", codec.recover_id(line)) from None
+            raise Refused(
+                errors.INVALID_PARAMS, f"an integer is too long: {error}", codec.recover_id(line)
+            ) from None
         raise Refused(errors.PARSE_ERROR, f"the line is not JSON: {error}") from None
 
 
-def _check_request(message: Dict[str, Any], ident: Any) -> None:
+def _check_request(message: dict[str, Any], ident: Any) -> None:
     fault = None
     weir = message.get("weir", {})
     if message.get("jsonrpc") != "2.0":
-        fault = "jsonrpc must be \"2.0\""
+        fault = 'jsonrpc must be "2.0"'
     elif type(message.get("method")) is not str:
         fault = "method must be a string"
     elif "params" in message and type(message["params"]) not in (list, dict):
@@ -278,7 +298,7 @@ def _check_request(message: Dict[str, Any], ident: Any) -> None:
     elif not _is_natural(weir.get("credit", 0)):
         fault = "credit must be an integer from 0"
     elif weir.get("stream", "in") != "in":
-        fault = "stream must be \"in\""
+        fault = 'stream must be "in"'
     if fault is not None:
         raise Refused(errors.INVALID_REQUEST, fault, ident)
 

@@ -1,8 +1,9 @@
 """What goes out: answers are gathered, and written in one go when there is nothing more to do at once."""
+
 import os
 import threading
 import time
-from typing import List, Optional
+from typing import Optional
 
 from . import errors
 from .answers import error_text, is_too_long, response
@@ -22,17 +23,26 @@ class Outbox:
         self.fd = fd
         self.lock = threading.RLock()
         # The main thread appends as it likes; others, and whoever takes away, hold the lock.
-        self.lines: List[str] = []
+        self.lines: list[str] = []
         self.size = 0
         self._flushed_at = 0.0
 
-    def answer(self, batch: Optional[Batch], ident_text: str, kind: str, text: str,
-               was_waiting: bool = True) -> None:
+    def answer(
+        self,
+        batch: Optional[Batch],
+        ident_text: str,
+        kind: str,
+        text: str,
+        was_waiting: bool = True,
+    ) -> None:
         """One response: a line, or its part of a batch's (was_waiting: the batch has counted it)."""
         answer = response(ident_text, kind, text)
         if len(answer) > 1 << 20 and is_too_long(answer):
-            answer = response(ident_text, "error",
-                              error_text(Refused(errors.TOO_LONG, "the result is longer than a line may be")))
+            answer = response(
+                ident_text,
+                "error",
+                error_text(Refused(errors.TOO_LONG, "the result is longer than a line may be")),
+            )
         if batch is None:
             self.lines.append(answer)
             self.size += len(answer)
@@ -48,7 +58,9 @@ class Outbox:
         if batch.waiting == 0 and batch.answers:
             text = "[" + ",".join(one[:-1] for one in batch.answers) + "]\n"
             if is_too_long(text):
-                text = response("null", "error", error_text(Refused(errors.TOO_LONG, "the answer is too long")))
+                text = response(
+                    "null", "error", error_text(Refused(errors.TOO_LONG, "the answer is too long"))
+                )
             self.lines.append(text)
             self.size += len(text)
 
@@ -79,4 +91,4 @@ class Outbox:
         """Under the lock.  (Lone surrogates are escapes by now: they only stand in strings.)"""
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(self.fd, rest):]
+            rest = rest[os.write(self.fd, rest) :]

@@ -1,5 +1,6 @@
 """What parts of a worker ask of it, as protocols: so that they need not import it.  For type checkers only."""
-from typing import Any, Callable, Dict, Optional, Protocol, Tuple
+
+from typing import Any, Callable, Optional, Protocol
 
 
 class Stoppable(Protocol):
@@ -20,11 +21,15 @@ class Reader(Protocol):
 class Host(Protocol):
     """A worker, for the functions that it runs."""
 
-    def request(self) -> Tuple[Optional[Dict[str, Any]], Optional[float]]:
+    def request(self) -> tuple[Optional[dict[str, Any]], Optional[float]]:
         """The request that runs, and its deadline."""
+        ...
 
     def log(self, text: str, level: str) -> bool:
         """False: there is no host to log to."""
+        ...
+
+    def become_child(self) -> None: ...
 
 
 class Runner(Protocol):

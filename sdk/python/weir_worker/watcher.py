@@ -7,14 +7,16 @@ something only when the main thread has been busy with the same work for a tick 
        ^                |
        +--quiet---------+
 """
+
 import contextlib
 import os
 import select
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import asyncs
 from .answers import is_own
@@ -74,7 +76,7 @@ class Watcher:
         self._poll_watching = _poll(inbox.fd, self._watching.fd_out)
         self._poll_full = _poll(self._watching.fd_out)
         # The handlers that stood before ours.
-        self._before: Dict[int, Any] = {}
+        self._before: dict[int, Any] = {}
 
     def start(self) -> None:
         threading.Thread(target=self._watch, name="weir watcher", daemon=True).start()
@@ -234,8 +236,12 @@ class Watcher:
 
     def _on_interrupt(self, number: int, frame: Optional[FrameType]) -> None:
         call = self._inbox.running
-        if call is not None and call.stop is not None and not call.interrupted \
-                and self._in_function(frame):
+        if (
+            call is not None
+            and call.stop is not None
+            and not call.interrupted
+            and self._in_function(frame)
+        ):
             call.interrupted = True
             raise Cancelled(call.stop)
 

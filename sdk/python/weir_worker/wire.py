@@ -1,8 +1,9 @@
 """The wire: descriptors 0 and 1 taken out of everybody's reach, and lines cut out of what is read."""
+
 import fcntl
 import os
 import sys
-from typing import List, Optional, Tuple
+from typing import Optional
 
 from . import codec, forks
 
@@ -11,12 +12,12 @@ LONG_READ_SIZE = 1 << 20
 
 # Set by --list: the program's own standard output is wanted then.
 leave_alone = False
-_taken: Optional[Tuple[int, int]] = None
+_taken: Optional[tuple[int, int]] = None
 # Whether this is a child made by fork(): the wire is its parent's.
 is_lost = False
 
 
-def take() -> Tuple[int, int]:
+def take() -> tuple[int, int]:
     """Moves 0 and 1 to descriptors of our own.  What a function prints goes to stderr from now on."""
     global _taken
     if _taken is None:
@@ -32,8 +33,9 @@ def take() -> Tuple[int, int]:
             os.close(nothing)
         _taken = (ends[0], ends[1])
         os.register_at_fork(after_in_child=_lose)
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(line_buffering=True)
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True)
     return _taken
 
 
@@ -47,8 +49,12 @@ def _duplicate(fd: int, nothing: int) -> int:
 
 def take_unless_interactive() -> None:
     """At import: but not from somebody's prompt, nor where a test wants to call the functions itself."""
-    if not leave_alone and not hasattr(sys, "ps1") and not sys.flags.interactive \
-            and not os.environ.get("WEIR_WORKER_KEEP_STDIO"):
+    if (
+        not leave_alone
+        and not hasattr(sys, "ps1")
+        and not sys.flags.interactive
+        and not os.environ.get("WEIR_WORKER_KEEP_STDIO")
+    ):
         take()
 
 
@@ -64,12 +70,12 @@ class Cutter:
     """Cuts bytes into lines.  A line over the limit is skipped, and comes out as None."""
 
     def __init__(self) -> None:
-        self._parts: List[bytes] = []
+        self._parts: list[bytes] = []
         # How many bytes of a line that is not whole yet are kept.
         self.pending = 0
         self.skipping = False
 
-    def cut_text(self, data: bytes) -> Optional[List[str]]:
+    def cut_text(self, data: bytes) -> Optional[list[str]]:
         """The lines that are whole now, as text, in one go; None where that has to be done line by line."""
         end = data.rfind(b"\n")
         if end < 0 or self.pending > READ_SIZE or self.skipping:
@@ -81,16 +87,16 @@ class Cutter:
             return None
         self._parts.clear()
         self.pending = 0
-        self._keep(data[end + 1:])
+        self._keep(data[end + 1 :])
         return lines
 
     def read(self, fd: int) -> bytes:
         """Reads: more at a time inside of a long line."""
         return os.read(fd, READ_SIZE if self.pending < READ_SIZE else LONG_READ_SIZE)
 
-    def cut(self, data: bytes) -> List[Optional[bytes]]:
+    def cut(self, data: bytes) -> list[Optional[bytes]]:
         """The lines that are whole now, without their LF."""
-        lines: List[Optional[bytes]] = list(data.split(b"\n"))
+        lines: list[Optional[bytes]] = list(data.split(b"\n"))
         last = lines.pop()
         assert last is not None
         if lines:

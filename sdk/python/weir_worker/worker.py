@@ -13,12 +13,13 @@ Who does what, and when (this is all there is to know about threads here):
 - A child that a function makes by fork() has `is_child` set, and `engaged`: where its function would
   return to the worker, _disengage() ends it.
 """
+
 import contextvars
 import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Union
 
 from . import asyncs, codec, current, errors, forks, registry, wire
 from .answers import Answered, checked, error_text, failure_text, is_too_long, map_text, result_text
@@ -38,7 +39,9 @@ CHUNKS_TOGETHER = 32
 class Worker:
     """One worker on two descriptors.  serve() returns at the end of the input."""
 
-    def __init__(self, functions: Dict[str, registry.Entry], name: str, fds: Tuple[int, int]) -> None:
+    def __init__(
+        self, functions: dict[str, registry.Entry], name: str, fds: tuple[int, int]
+    ) -> None:
         for fd in fds:
             # A parent may have left them otherwise.
             os.set_blocking(fd, True)
@@ -54,7 +57,7 @@ class Worker:
         self.epoch = 0
         # Whether this work takes long: then answers are not kept for company.
         self.slow = False
-        self._quick: Dict[str, Callable[[Any, Any], Any]] = {}
+        self._quick: dict[str, Callable[[Any, Any], Any]] = {}
         for entry in functions.values():
             entry.prepare()
             if entry.is_plain:
@@ -75,7 +78,9 @@ class Worker:
                 if outbox.size > WRITE_SIZE or (self.slow and outbox.is_due()):
                     outbox.flush()
             if inbox.eof and not inbox.lines:
-                if self.is_child:  # made by a signal handler while the main thread waited for the wire
+                if (
+                    self.is_child
+                ):  # made by a signal handler while the main thread waited for the wire
                     forks.end()
                 outbox.flush()
                 return
@@ -88,7 +93,13 @@ class Worker:
         """
         inbox, outbox, watcher, quick = self.inbox, self.outbox, self.watcher, self._quick
         lines, out, lock = inbox.lines, outbox.lines, outbox.lock
-        scan, encode, monotonic, read, write = codec.scan, codec.encode_or_none, time.monotonic, os.read, os.write
+        scan, encode, monotonic, read, write = (
+            codec.scan,
+            codec.encode_or_none,
+            time.monotonic,
+            os.read,
+            os.write,
+        )
         fd_in, fd_out, cutter = inbox.fd, outbox.fd, inbox.cutter
         context = contextvars.copy_context()
         run_inside = context.run
@@ -109,7 +120,9 @@ class Worker:
                         deadline = self._quick_deadline(message["weir"])
                     if type(ident) is not int:
                         ident = _quoted(ident)
-                    if message["jsonrpc"] != "2.0" or (type(params) is not list and type(params) is not dict):
+                    if message["jsonrpc"] != "2.0" or (
+                        type(params) is not list and type(params) is not dict
+                    ):
                         raise ValueError
                 except (KeyError, TypeError, ValueError, StopIteration, RecursionError):
                     if type(message) is list and message:
@@ -132,7 +145,7 @@ class Worker:
                     if deadline is not None and monotonic() >= deadline:
                         self._answer_failure(ident, Cancelled("deadline"), deadline)
                     elif type(result) is int and -LONG < result < LONG:
-                        out.append('{"jsonrpc":"2.0","id":%s,"result":%d}\n' % (ident, result))
+                        out.append(f'{{"jsonrpc":"2.0","id":{ident},"result":{result}}}\n')
                     else:
                         text = encode(result)
                         if text is None:
@@ -140,7 +153,7 @@ class Worker:
                         elif len(text) > codec.SHALLOW:
                             outbox.answer(None, str(ident), *checked(text))
                         else:
-                            out.append('{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (ident, text))
+                            out.append(f'{{"jsonrpc":"2.0","id":{ident},"result":{text}}}\n')
                 if context:  # not empty: the call may have set something in it
                     context = contextvars.copy_context()
                     run_inside = context.run
@@ -155,7 +168,9 @@ class Worker:
                     written = write(fd_out, data)
                     if written != len(data):
                         outbox.write(data[written:])
-            if inbox.eof or inbox.queue:  # the watcher may have queued some while a quick call was slow
+            if (
+                inbox.eof or inbox.queue
+            ):  # the watcher may have queued some while a quick call was slow
                 return
             self.epoch += 1
             self.idle = True
@@ -186,7 +201,7 @@ class Worker:
             raise ValueError
         return deadline
 
-    def _run_batch(self, messages: List[Any], size: int) -> None:
+    def _run_batch(self, messages: list[Any], size: int) -> None:
         """A batch on the main thread: its quick calls now, the others by way of the queue.
 
         What has not been looked at stands in front of the lines, where the watcher finds it.
@@ -207,8 +222,11 @@ class Worker:
                 params = message["params"]
                 if type(ident) is not int:
                     ident = _quoted(ident)
-                if "weir" in message or message["jsonrpc"] != "2.0" \
-                        or (type(params) is not list and type(params) is not dict):
+                if (
+                    "weir" in message
+                    or message["jsonrpc"] != "2.0"
+                    or (type(params) is not list and type(params) is not dict)
+                ):
                     raise ValueError
             except (KeyError, TypeError, ValueError):
                 inbox.take_line(line)
@@ -237,7 +255,7 @@ class Worker:
 
     # --- What functions ask and say ---------------------------------------------------------------
 
-    def request(self) -> Tuple[Optional[Dict[str, Any]], Optional[float]]:
+    def request(self) -> tuple[Optional[dict[str, Any]], Optional[float]]:
         inbox = self.inbox
         message, call = inbox.message, inbox.running
         if message is None:
@@ -335,7 +353,7 @@ class Worker:
         self.inbox.calls.pop(call.ident, None)
         self.outbox.answer(call.batch, call.ident_text, kind, text)
 
-    def _run_function(self, call: Call, entry: registry.Entry) -> Tuple[str, str]:
+    def _run_function(self, call: Call, entry: registry.Entry) -> tuple[str, str]:
         stream = self._input_for(call, entry)
         params = [] if call.params is None else call.params
         context = contextvars.copy_context()
@@ -380,7 +398,11 @@ class Worker:
                 self._send_chunk(call, value)
                 together += 1
                 now = time.monotonic()
-                if now - last > PROMPT_S or together == CHUNKS_TOGETHER or self.outbox.size > WRITE_SIZE:
+                if (
+                    now - last > PROMPT_S
+                    or together == CHUNKS_TOGETHER
+                    or self.outbox.size > WRITE_SIZE
+                ):
                     together = 0
                     self.outbox.flush()
                     self.watcher.look_at_wire()
@@ -392,8 +414,7 @@ class Worker:
         kind, text = result_text(value)
         if kind == "error":
             raise Answered(text)
-        chunk = ('{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":%s,"value":%s}}\n'
-                 % (call.ident_text, text))
+        chunk = f'{{"jsonrpc":"2.0","method":"weir/chunk","params":{{"id":{call.ident_text},"value":{text}}}}}\n'
         if is_too_long(chunk):
             raise Refused(errors.TOO_LONG, "a chunk is longer than a line may be")
         self.outbox.lines.append(chunk)
@@ -413,10 +434,10 @@ class Worker:
                 raise
             self._leave()
 
-    def _run_map(self, call: Call) -> Tuple[str, str]:
+    def _run_map(self, call: Call) -> tuple[str, str]:
         door, items = self._map_of(call)
-        values: List[Any] = []
-        failed: Dict[str, str] = {}
+        values: list[Any] = []
+        failed: dict[str, str] = {}
         self.inbox.message = call.message
         context = contextvars.copy_context()
         for item in items:
@@ -440,7 +461,7 @@ class Worker:
             return "error", error_text(call.stop_error())
         return "result", map_text(values, failed)
 
-    def _map_of(self, call: Call) -> Tuple[Callable[[Any, Any], Any], List[Any]]:
+    def _map_of(self, call: Call) -> tuple[Callable[[Any, Any], Any], list[Any]]:
         params = call.params if type(call.params) is dict else {}
         method, items = params.get("method"), params.get("items")
         if type(method) is not str:
@@ -468,7 +489,9 @@ def run(name: Optional[str] = None) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("run() belongs on the main thread: functions are interrupted there")
     if wire.is_lost:
-        raise RuntimeError("run() belongs to the process that has the wire: a child made by fork() cannot serve")
+        raise RuntimeError(
+            "run() belongs to the process that has the wire: a child made by fork() cannot serve"
+        )
     if current.worker is not None:
         raise RuntimeError("run() runs already")
     fds = wire.take()
