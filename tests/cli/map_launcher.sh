@@ -79,7 +79,7 @@ check "a link that is lost: 255 is a crash, the records go out again, the stop c
     json "d[\"crashes\"] == 1 and d[\"dead\"] == 0 and stops == jobs[:1] and [w[\"node\"] for w in d[\"workers\"]] == [None, None]"'
 check "... and of a map stage" staged 'd["crashes"] == 1 and d["dead"] == 0 and stops == jobs[:1]'
 check "a worker that ends well needs no stop command" eval \
-    'map 0 --launcher "$far node7" --launcher-stop "$stop" -- cat && json "not stops"'
+    'map 0 -j1 --launcher "$far node7" --launcher-stop "$stop" -- cat && json "not stops"'
 check "a status that is not 0 after the last reply is no crash" eval \
     'map 0 --launcher "$far node7" -- sh -c "cat; exit 255" && json "d[\"crashes\"] == 0"'
 check "a stop command that fails is told among what the worker says" eval '
