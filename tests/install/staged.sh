@@ -18,7 +18,7 @@ wanted() {
     for header in "$srcdir"/include/weir/*.h; do echo "$(dir includedir)/weir/${header##*/}"; done
     # A static library is there when configure was asked for one.
     static=$(sed -n '/^build_old_libs=/{s/.*=yes/a/p;q;}' "$builddir/libtool")
-    for end in la so so.0 so.0.0.0 $static; do echo "$(dir libdir)/libweir.$end"; done
+    for end in la so so.1 so.1.0.0 $static; do echo "$(dir libdir)/libweir.$end"; done
     echo "$(dir libdir)/pkgconfig/weir.pc"
     for program in weir-probe weir-spawner; do echo "$(dir libexecdir)/weir/$program"; done
     for page in weir weir-audit weir-call weir-map weir-pipe weir-probe weir-run weir-serve; do
