@@ -69,7 +69,8 @@ licensed() {
 
 mkdir -p "$work/source/tests" "$work/source/examples" &&
     cp -r "$srcdir/tests/install" "$srcdir/tests/support" "$work/source/tests/" &&
-    cp -r "$srcdir/examples/embed" "$work/source/examples/" && cp "$srcdir/README.md" "$work/source/" || exit 99
+    cp -r "$srcdir/examples/embed" "$work/source/examples/" &&
+    mkdir "$work/source/docs" && cp "$srcdir/docs/install.md" "$work/source/docs/" || exit 99
 awk '/^```python$/ { code = 1; next } /^```$/ && code { exit } code' "$srcdir/sdk/python/README.md" >"$work/source/math_worker.py"
 
 cat >"$work/source/try.sh" <<'END'

@@ -21,21 +21,21 @@ is_the_one_installed() {
 
 runs() { (cd "$work" && same hi "$(weir run -- echo hi)"); }
 
-# What README.md shows under "In C", and how it says to build it.
-readme_builds() {
-    awk '/^```c$/ { c = 1; next } /^```$/ { c = 0 } c' "$srcdir/README.md" >"$work/tool.c"
-    [ -s "$work/tool.c" ] || { echo "no C in README.md"; return 1; }
+# The program that docs/install.md shows, built as it says.
+page_builds() {
+    awk '/^```c$/ { c = 1; next } /^```$/ { c = 0 } c' "$srcdir/docs/install.md" >"$work/tool.c"
+    [ -s "$work/tool.c" ] || { echo "no C in docs/install.md"; return 1; }
     # shellcheck disable=SC2046,SC2086
     (cd "$work" && cc -Wall -Wextra -Werror $flags -o tool tool.c $(pkg-config --cflags --libs weir))
 }
 
-readme_runs() {
+page_runs() {
     same '0: apple
 pear' "$(LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$work/tool")"
 }
 
 # With the static library, where configure was asked for one; it brings all that it needs.
-readme_runs_static() {
+page_runs_static() {
     # shellcheck disable=SC2046,SC2086
     (cd "$work" && cc $flags -o static tool.c $(pkg-config --cflags weir) \
         $(pkg-config --libs --static weir | sed "s,-lweir\>,$libdir/libweir.a,")) &&
@@ -59,8 +59,8 @@ static='' tests=6
 plan "$tests"
 check "the weir on the PATH is the one installed, and weir.pc is of its version" is_the_one_installed
 check "it runs a program, and finds its spawner by itself" runs
-check "the program in README.md is built as it says" readme_builds
-check "and does what it should" readme_runs
-[ -z "$static" ] || check "so does one with the static library inside" readme_runs_static
+check "the program in docs/install.md is built as it says" page_builds
+check "and does what it should" page_runs
+[ -z "$static" ] || check "so does one with the static library inside" page_runs_static
 check "examples/embed is built by its Makefile" embed_builds
 check "and does what it should" embed_runs
