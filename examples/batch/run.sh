@@ -6,7 +6,7 @@ weir=${WEIR:-weir}
 PYTHONPATH=${PYTHONPATH:-../../sdk/python}
 export PYTHONPATH
 
-echo "Three calls in one message, and what became of each:"
+echo "Three calls in one message:"
 "$weir" call -w 'python3 points.py' weir/map method=distance 'items=[[3,4],[5,"far"],{"x":6,"y":8}]'
 
 echo "One by one, under way together, in one message:"

@@ -27,7 +27,7 @@ echo "One run:"
 (enrich whole) || [ $? -eq 1 ]
 python3 tell.py "$files/whole.json" "$files/whole.dead"
 
-echo "Killed by SIGKILL once the checkpoint speaks of replies, and started again:"
+echo "Killed by SIGKILL after a checkpoint, then run again:"
 export ENRICH_PAUSE_S=0.02
 enrich resumed --checkpoint "$files/state" &
 running=$!

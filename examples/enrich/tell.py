@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What became of the records: tell.py REPORT DEAD-LETTERS"""
+"""Prints a summary of a map: tell.py REPORT DEAD-LETTERS"""
 import json
 import sys
 

@@ -21,5 +21,5 @@ echo "A function that fails:"
 call divide 1 0 2>/dev/null || echo "status $?"
 echo "One that takes too long:"
 call --timeout 500ms sleep 60 2>/dev/null || echo "status $?"
-echo "What there is:"
+echo "Available functions:"
 call --list
