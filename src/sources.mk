@@ -214,6 +214,7 @@ weir_SOURCES = \
 	src/cli/inherited.c src/cli/inherited.h \
 	src/cli/main.c \
 	src/cli/man.c src/cli/man.h \
+	src/cli/markdown.c src/cli/markdown.h \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \

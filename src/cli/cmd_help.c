@@ -8,11 +8,12 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/man.h"
+#include "cli/markdown.h"
 #include "cli/options.h"
 #include "cli/suggest.h"
 
 struct help_values {
-    const char *man, *completion;
+    const char *man, *markdown, *completion;
 };
 
 static const struct cli_option options[] = {
@@ -23,6 +24,14 @@ static const struct cli_option options[] = {
         .metavar = "SUBCOMMAND",
         .group = "Generated documents",
         .help = "print the manual page of a subcommand, or of weir, in roff format",
+    },
+    {
+        .name = "markdown",
+        .kind = CLI_TEXT,
+        .offset = offsetof(struct help_values, markdown),
+        .metavar = "SUBCOMMAND",
+        .group = "Generated documents",
+        .help = "print the same page in Markdown",
     },
     {
         .name = "completion",
@@ -54,12 +63,14 @@ static const struct cli_command *find(const char *name)
 
 static int tell(const struct help_values *values, const struct cli_list *words)
 {
-    const char *name = values->man != NULL ? values->man
-                       : words->count > 0  ? words->items[0]
-                                           : "weir";
+    const char *name = values->man != NULL        ? values->man
+                       : values->markdown != NULL ? values->markdown
+                       : words->count > 0         ? words->items[0]
+                                                  : "weir";
     const struct cli_command *command;
 
-    if (words->count > (values->man == NULL && values->completion == NULL))
+    if (words->count
+        > (values->man == NULL && values->markdown == NULL && values->completion == NULL))
         return cli_bad_usage(&cli_help, "one thing at a time: \"%.80s\" is too much",
                              words->items[words->count - 1]);
     if (values->completion != NULL) {
@@ -73,6 +84,8 @@ static int tell(const struct help_values *values, const struct cli_list *words)
         return CLI_USAGE;
     if (values->man != NULL)
         man_print(command, stdout);
+    else if (values->markdown != NULL)
+        markdown_print(command, stdout);
     else
         help_print(command, stdout);
     return CLI_OK;

@@ -224,8 +224,9 @@ def script(document, out):
             lines.append(f"cat {shlex.quote(place)} >{shlex.quote(step.name)}")
         elif step.is_run():
             lines.append(f"run {index} {shlex.quote(step.line)}")
-            if re.search(r"&\s*(#.*)?$", step.line) and step.shown:
-                lines.append(f"await {index} {shlex.quote(step.shown[-1])}")
+            awaited = [line for line in step.shown if line != "..."]
+            if re.search(r"&\s*(#.*)?$", step.line) and awaited:
+                lines.append(f"await {index} {shlex.quote(awaited[-1])}")
     return "\n".join(lines) + "\n"
 
 

@@ -24,6 +24,13 @@ wanted() {
     for page in weir weir-audit weir-call weir-map weir-pipe weir-probe weir-run weir-serve; do
         echo "$(dir mandir)/man1/$page.1"
     done
+    if [ -n "$PYTHON3" ]; then
+        man3=$(dir mandir)/man3
+        for header in "$srcdir"/include/weir/*.h; do echo "$man3/weir_${header##*/}.3"; done |
+            grep -v '/weir_weir\.h'
+        nm -D --defined-only "$library" | sed -n 's/.* T \(weir_[a-z0-9_]*\)$/\1/p' |
+            sed 'p; s/_sized$//' | sort -u | sed "s|.*|$man3/&.3|"
+    fi
     for page in README.md CHANGELOG.md "$srcdir"/docs/*.md; do echo "$(dir docdir)/${page##*/}"; done
     for schema in "$srcdir"/docs/schemas/*; do echo "$(dir docdir)/schemas/${schema##*/}"; done
     echo "$(dir bashcompletiondir)/weir"
@@ -70,6 +77,13 @@ pages_render() {
             same "" "$(cat "$work/warnings")" &&
             sed "s/.$(printf '\b')//g" "$work/page" | grep -q '^EXIT STATUS' || { echo "$page"; return 1; }
     done
+    [ -n "$PYTHON3" ] || return 0
+    # A function's page is its header's.
+    (cd "$root$(dir mandir)" && for page in man3/*.3; do
+        groff -man -Tutf8 -ww -I . "$page" >"$work/page" 2>"$work/warnings" &&
+            same "" "$(cat "$work/warnings")" &&
+            sed "s/.$(printf '\b')//g" "$work/page" | grep -qw "$(basename "$page" .3)" || { echo "$page"; exit 1; }
+    done)
 }
 
 completes() {
