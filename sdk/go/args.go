@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// Named are arguments by name. As the only argument of a call (an Input apart) it
-// stands for all of them.
+// Named passes arguments by name. It must be the only argument of a call, apart
+// from an Input.
 type Named map[string]any
 
-// Params gives all arguments of a call as one value that is an object or an array
+// Params passes all arguments of a call as one value that is an object or an array
 // in JSON: a struct, a map, a json.RawMessage.
 func Params(value any) any {
 	return paramsArg{value}
@@ -22,7 +22,7 @@ type paramsArg struct {
 }
 
 // Input sends the values of a channel as the input stream of a call, until it is
-// closed. When the call ends before that, nobody reads the channel any more.
+// closed. If the call ends before that, the channel is no longer read.
 func Input[T any](values <-chan T) any {
 	return InputFunc(func(ctx context.Context) (T, error) {
 		var none T
@@ -38,9 +38,9 @@ func Input[T any](values <-chan T) any {
 	})
 }
 
-// InputFunc sends what next gives as the input stream of a call, until it returns
-// io.EOF. Any other error ends the stream as broken, and the function is told. The
-// context ends with the call.
+// InputFunc sends the values that next returns as the input stream of a call, until
+// it returns io.EOF. Any other error breaks the stream and is passed to the function.
+// The context ends with the call.
 func InputFunc[T any](next func(ctx context.Context) (T, error)) any {
 	return inputArg(func(ctx context.Context) (any, error) { return next(ctx) })
 }

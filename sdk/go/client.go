@@ -18,12 +18,12 @@ import (
 	"time"
 )
 
-// ErrClosed is what a call fails with that was made on a client which is closed or
-// has lost its connection. It was not sent.
+// ErrClosed is the error of a call on a client that is closed or has lost its
+// connection. The call was not sent.
 var ErrClosed = errors.New("weir: the connection is closed")
 
-// Client calls functions through the socket of `weir serve`. Many goroutines may
-// share one.
+// Client calls functions through the socket of `weir serve`. Any number of goroutines
+// may share one.
 type Client struct {
 	conn    io.ReadWriteCloser
 	out     *outbox
@@ -58,8 +58,8 @@ type dialing struct {
 	anyServer bool
 }
 
-// AnyServer lets Dial speak to a server whoever runs it. Without it, one that is run
-// neither by this user nor by root is refused, and nothing is sent to it.
+// AnyServer lets Dial connect to a server that runs as any user. Without it, Dial
+// refuses a server that runs neither as this user nor as root, and sends nothing to it.
 func AnyServer() DialOption {
 	return func(d *dialing) { d.anyServer = true }
 }
@@ -68,9 +68,9 @@ func AnyServer() DialOption {
 const dialTimeout = 30 * time.Second
 
 // Dial connects to the socket of `weir serve`. An empty path is its default,
-// $XDG_RUNTIME_DIR/weir.sock. A server that is busy is waited for until ctx ends, for 30
-// seconds at most where it has no deadline. Another user's server is an error that is
-// os.ErrPermission for errors.Is; AnyServer allows it.
+// $XDG_RUNTIME_DIR/weir.sock. Dial waits for a busy server until ctx is done, or for 30
+// seconds if it has no deadline. For another user's server the error is os.ErrPermission
+// in the sense of errors.Is; AnyServer allows it.
 func Dial(ctx context.Context, path string, options ...DialOption) (*Client, error) {
 	var how dialing
 	for _, option := range options {
@@ -150,8 +150,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// NewClient is Dial for a connection that is there already: to a server, or the two
-// pipes of one worker. It says hello, and closes the connection when that fails.
+// NewClient is Dial for an existing connection: to a server, or the two pipes of one
+// worker. It sends the hello, and closes the connection if that fails.
 func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
 	c := &Client{
 		conn:  conn,
@@ -192,7 +192,7 @@ func (c *Client) hello(ctx context.Context) error {
 	return nil
 }
 
-// Methods are the functions there are, as told when the connection was made.
+// Methods returns the functions that were available when the connection was made.
 func (c *Client) Methods() map[string]Description {
 	methods := make(map[string]Description, len(c.methods))
 	for name, description := range c.methods {
@@ -201,8 +201,8 @@ func (c *Client) Methods() map[string]Description {
 	return methods
 }
 
-// Close ends the connection. Calls under way end with ErrOutcomeUnknown, and the
-// server cancels them.
+// Close closes the connection. Open calls end with ErrOutcomeUnknown, and the server
+// cancels them.
 func (c *Client) Close() error {
 	c.lose(ErrClosed)
 	return nil
@@ -216,10 +216,10 @@ func (c *Client) Close() error {
 //	sum, err := weir.Call[int](ctx, client, "add", weir.Named{"a": 3, "b": 4})
 //	sum, err := weir.Call[int](ctx, client, "sum", weir.Input(numbers))
 //
-// The deadline of ctx goes with the call. When ctx ends first the function is
-// interrupted and Call returns at once, with ErrCancelled or ErrDeadline. A function
-// that fails gives an *Error with its code, message and traceback. A null result is
-// T's zero value; json.RawMessage takes any result byte for byte.
+// The deadline of ctx is sent with the call. If ctx is done first, the function is
+// interrupted and Call returns at once, with ErrCancelled or ErrDeadline. If the
+// function fails, the error is an *Error with its code, message and traceback. A null
+// result is the zero value of T; json.RawMessage takes any result byte for byte.
 func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T, error) {
 	var value T
 	raw, err := c.call(ctx, method, args)
@@ -231,7 +231,7 @@ func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T,
 	return value, err
 }
 
-// Stream calls a function that gives a stream of values.
+// Stream calls a function that returns a stream of values.
 //
 //	values, err := weir.Stream[int](ctx, client, "count", 1, 6)
 //	if err != nil {
@@ -243,8 +243,8 @@ func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T,
 //	}
 //	return values.Err()
 //
-// The function runs only as far ahead as a window of values, and stops when the
-// values are closed or ctx ends.
+// The function runs ahead by at most a window of values, and stops when the values
+// are closed or ctx is done.
 func Stream[T any](ctx context.Context, c *Client, method string, args ...any) (*Values[T], error) {
 	p, err := c.begin(ctx, method, args, true)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 	CodeFirstOwn       = 1001 // and above: the function's own errors
 )
 
-// What errors.Is looks for: any *Error with the same code matches.
+// Targets for errors.Is: any *Error with the same code matches.
 var (
 	ErrNoMethod       = &Error{Code: CodeNoMethod, Message: "no such method"}
 	ErrParams         = &Error{Code: CodeParams, Message: "parameters do not fit"}
@@ -45,16 +45,16 @@ var (
 	ErrPoison         = &Error{Code: CodePoison, Message: "the call has ended two workers"}
 )
 
-// Error is an error that travels: what a call failed with, and what a function
-// returns to fail with a code of its own (1001 and above):
+// Error is the error of a failed call. A function returns one to fail with a code of
+// its own (1001 and above):
 //
 //	return 0, &weir.Error{Code: 1001, Message: "no such customer"}
 //
-// As a context's, ErrCancelled is also context.Canceled for errors.Is, and
-// ErrDeadline is context.DeadlineExceeded.
+// For errors.Is, ErrCancelled is also context.Canceled, and ErrDeadline is also
+// context.DeadlineExceeded.
 //
-// Data that is not JSON, or too long for a line, is left out with a line on standard
-// error: code and message get there.
+// Data that is not JSON, or too long for a line, is left out, with a message on
+// standard error; code and message still arrive.
 type Error struct {
 	Code    int             `json:"code"`
 	Message string          `json:"message"`
@@ -67,7 +67,7 @@ func (e *Error) withoutData(why error) *Error {
 	return &Error{Code: e.Code, Message: e.Message}
 }
 
-// Error gives the message: with the type of what a function raised, or with the code.
+// Error returns the message, with the type of the function's error or with the code.
 func (e *Error) Error() string {
 	if e.Code == CodeRaised {
 		if name := e.Type(); name != "" {
@@ -107,12 +107,13 @@ type raised struct {
 	Traceback string `json:"traceback"`
 }
 
-// Type names what the function raised: "ValueError", "*fs.PathError"; "" if not told.
+// Type is the type of the function's error: "ValueError", "*fs.PathError"; "" if unknown.
 func (e *Error) Type() string {
 	return e.raised().Type
 }
 
-// Traceback is where the function raised it, in the words of its language; "" if not told.
+// Traceback is the traceback of the function's error, as its language prints it; "" if
+// unknown.
 func (e *Error) Traceback() string {
 	return e.raised().Traceback
 }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Function is something a worker offers, made by Func, Source, Sink or Duplex.
+// Function is a function that a worker offers, made by Func, Source, Sink or Duplex.
 type Function struct {
 	name       string
 	doc        string
@@ -33,12 +33,12 @@ type invocation func(c *call, to []byte) ([]byte, error)
 //		return p.A + p.B, nil
 //	})
 //
-// The fields of P are the parameters, by position in their order and by name: A is
-// "a", MaxItems "maxItems", and a json tag says otherwise. A pointer, or a field
-// tagged omitempty, may be left out. A P that is no struct is the one parameter;
-// a map takes parameters by name whatever they are, a json.RawMessage takes all of
-// them as they came, and None has none. The result R is anything encoding/json can
-// say. Functions run at the same time, as handlers of HTTP do: see Concurrency.
+// The fields of P are the parameters, in order and by name: A is "a", MaxItems is
+// "maxItems", and a json tag overrides this. A pointer, or a field tagged omitempty,
+// is optional. A P that is not a struct is the only parameter; a map takes any
+// parameters by name, a json.RawMessage takes all of them unchanged, and None has
+// none. The result R is anything that encoding/json can encode. Functions run
+// concurrently, as HTTP handlers do: see Concurrency.
 func Func[P, R any](name string, f func(ctx context.Context, p P) (R, error)) *Function {
 	fn := newFunction[P](name)
 	fn.returns = typeOf[R]()
@@ -51,9 +51,9 @@ func Func[P, R any](name string, f func(ctx context.Context, p P) (R, error)) *F
 	})
 }
 
-// Source offers a function that gives a stream of values: each emit sends one,
-// and waits while the reader has enough. Emit returns an error when nobody reads
-// any more; the function should then return it.
+// Source offers a function that returns a stream of values: each emit sends one, and
+// waits for the reader. Emit returns an error if the reader has gone; the function
+// should then return it.
 func Source[P, T any](name string, f func(ctx context.Context, p P, emit func(T) error) error) *Function {
 	fn := newFunction[P](name)
 	fn.output = true
@@ -66,7 +66,7 @@ func Source[P, T any](name string, f func(ctx context.Context, p P, emit func(T)
 	})
 }
 
-// Sink offers a function that reads a stream of values, and gives one.
+// Sink offers a function that reads a stream of values and returns one value.
 func Sink[P, T, R any](name string, f func(ctx context.Context, p P, in *Values[T]) (R, error)) *Function {
 	fn := newFunction[P](name)
 	fn.takes(typeOf[T]())
@@ -81,7 +81,7 @@ func Sink[P, T, R any](name string, f func(ctx context.Context, p P, in *Values[
 	})
 }
 
-// Duplex offers a function that reads a stream and gives a stream.
+// Duplex offers a function that reads a stream and returns a stream.
 func Duplex[P, T, U any](name string,
 	f func(ctx context.Context, p P, in *Values[T], emit func(U) error) error) *Function {
 	fn := newFunction[P](name)
@@ -98,19 +98,19 @@ func Duplex[P, T, U any](name string,
 	})
 }
 
-// Doc says in one line what the function does.
+// Doc sets a description of the function, one line.
 func (f *Function) Doc(line string) *Function {
 	f.doc, _, _ = strings.Cut(line, "\n")
 	return f
 }
 
-// Idempotent says that a call may be repeated when a worker died with it.
+// Idempotent allows weir to repeat a call whose worker has died.
 func (f *Function) Idempotent() *Function {
 	f.idempotent = true
 	return f
 }
 
-// Input names the input stream, for people; it is "input" otherwise.
+// Input sets the name of the input stream, for people (default: "input").
 func (f *Function) Input(name string) *Function {
 	if f.input != "" {
 		f.input = name

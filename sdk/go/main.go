@@ -7,10 +7,10 @@ import (
 	"os/signal"
 )
 
-// Main is a worker's main function: it serves the functions on standard input and
-// output until the input ends, and exits. It takes both for itself first: what is
-// read from standard input afterwards is empty, and what is printed on standard
-// output goes to standard error. Print nothing on it before.
+// Main is the main function of a worker: it serves the functions on standard input and
+// output until the input ends, and exits. It first takes both for itself: afterwards
+// standard input is empty, and standard output is redirected to standard error. Do not
+// print before.
 //
 //	func main() {
 //		weir.Main(
@@ -26,7 +26,7 @@ func Main(options ...Option) {
 	os.Exit(0)
 }
 
-// Run is Main for a program that does something afterwards.
+// Run is Main for a program that continues afterwards.
 func (w *Worker) Run() error {
 	in, out, err := takeStandard()
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *server) interruptOn(which os.Signal) (stop func()) {
 	}
 }
 
-// Level says how much a log line matters.
+// Level is the severity of a log line.
 type Level string
 
 const (
@@ -99,8 +99,8 @@ func Log(ctx context.Context, level Level, format string, args ...any) {
 
 const maxLogBytes = 1 << 20
 
-// Trace gives the W3C Trace Context that came with the call ctx belongs to, or that
-// WithTrace has put into it; "" where there is none.
+// Trace returns the W3C Trace Context of the call that ctx belongs to, or of
+// WithTrace; "" if there is none.
 func Trace(ctx context.Context) (traceparent, tracestate string) {
 	if t, ok := ctx.Value(traceKey{}).(trace); ok {
 		return t.parent, t.state
@@ -117,8 +117,8 @@ type trace struct {
 	parent, state string
 }
 
-// WithTrace makes calls with this context carry a trace context. Those that a
-// worker's function makes with its own context carry on the one it was called with.
+// WithTrace returns a context whose calls carry a trace context. Calls that a worker's
+// function makes with its own context carry the one that it was called with.
 func WithTrace(ctx context.Context, traceparent, tracestate string) context.Context {
 	return context.WithValue(ctx, traceKey{}, trace{traceparent, tracestate})
 }

@@ -248,13 +248,13 @@ func (v *Values[T]) Next() bool {
 	return false
 }
 
-// Value is what Next has found.
+// Value returns the value that Next has read.
 func (v *Values[T]) Value() T {
 	return v.value
 }
 
-// Err tells why the stream ended before its end, or nil. A function that has
-// read its input and does not ask is answered with that error all the same.
+// Err returns the error that ended the stream early, or nil. If a function does not
+// check it, its call still fails with that error.
 func (v *Values[T]) Err() error {
 	v.minded = true
 	if v.closed.Load() && errors.Is(v.err, ErrCancelled) {
@@ -263,9 +263,9 @@ func (v *Values[T]) Err() error {
 	return v.err
 }
 
-// Close ends the stream early: a call is cancelled. A client that may stop before
-// the end has to call it, or end the context; it does no harm after the end. It
-// need not be called on a function's input.
+// Close ends the stream early and cancels its call. A client that may stop before the
+// end must call it, or cancel the context; calling it after the end is harmless. A
+// function need not call it on its input.
 func (v *Values[T]) Close() {
 	v.closed.Store(true)
 	if v.stop != nil {
@@ -273,7 +273,7 @@ func (v *Values[T]) Close() {
 	}
 }
 
-// All gives each value to yield until it returns false; Err explains the end. Since
+// All passes each value to yield until it returns false; check Err at the end. Since
 // Go 1.23 it can be ranged over: for value := range values.All {...}
 func (v *Values[T]) All(yield func(T) bool) {
 	for v.Next() {
@@ -283,8 +283,8 @@ func (v *Values[T]) All(yield func(T) bool) {
 	}
 }
 
-// Chan gives the values through a channel that is closed at the end; Err explains
-// it then. It starts a goroutine, which ends with the stream, its context or Close.
+// Chan sends the values through a channel that is closed at the end; check Err then.
+// It starts a goroutine, which ends with the stream, its context or Close.
 func (v *Values[T]) Chan() <-chan T {
 	values := make(chan T)
 	go func() {

@@ -26,14 +26,14 @@ type optionFunc func(*Worker)
 
 func (f optionFunc) addTo(w *Worker) { f(w) }
 
-// Name names the worker, for people; it is the program's name otherwise.
+// Name sets the name of the worker, for people (default: the name of the program).
 func Name(name string) Option {
 	return optionFunc(func(w *Worker) { w.name = name })
 }
 
-// Concurrency says how many calls may run at a time; the others wait. It is
-// GOMAXPROCS otherwise. One is for functions that must not run side by side, more
-// than there are processors for functions that mostly wait.
+// Concurrency sets how many calls may run at a time; the others wait. The default is
+// GOMAXPROCS. Use 1 for functions that must not run concurrently, and more than the
+// number of processors for functions that mostly wait.
 func Concurrency(calls int) Option {
 	return optionFunc(func(w *Worker) {
 		if calls < 1 {
@@ -43,7 +43,7 @@ func Concurrency(calls int) Option {
 	})
 }
 
-// NewWorker makes a worker of its functions and options.
+// NewWorker returns a worker with these functions and options.
 func NewWorker(options ...Option) *Worker {
 	w := &Worker{
 		name:        filepath.Base(os.Args[0]),
@@ -56,10 +56,10 @@ func NewWorker(options ...Option) *Worker {
 	return w
 }
 
-// Serve answers what comes from in on out, until in ends and all calls are
-// answered. It returns an error when in or out fails. Contexts of functions are
-// made from ctx: when it is done the calls under way are cancelled, but Serve still
-// waits for the end of in.
+// Serve reads calls from in and answers them on out, until in ends and all calls are
+// answered. It returns an error if in or out fails. The contexts of functions derive
+// from ctx: when it is done, open calls are cancelled, but Serve still waits for the
+// end of in.
 func (w *Worker) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return newServer(ctx, w, in, out).serve()
 }
@@ -74,7 +74,7 @@ type hello struct {
 	Node        string          `json:"node"`
 }
 
-// Description tells about a function, as docs/protocol.md section 4 says.
+// Description describes a function: see docs/protocol.md section 4.
 type Description struct {
 	Stream     string  `json:"stream,omitempty"` // "in", "out", "both" or ""
 	Params     []Param `json:"params"`

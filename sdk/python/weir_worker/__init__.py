@@ -1,4 +1,4 @@
-"""Functions of a Python program, called by weir: one JSON-RPC message per line on a pipe.
+"""Call the functions of a Python program through weir: JSON-RPC messages, one per line, on a pipe.
 
     from weir_worker import function, run
 
@@ -9,8 +9,8 @@
     if __name__ == "__main__":
         run()
 
-`function` and `run` take descriptors 0 and 1 for the wire when they are imported, so that nothing a
-function prints can harm it.  `weir_worker.client` leaves them alone.
+Importing `function` or `run` moves descriptors 0 and 1 away, so that printing cannot corrupt
+the protocol. Importing `weir_worker.client` does not.
 """
 
 from typing import TYPE_CHECKING, Any

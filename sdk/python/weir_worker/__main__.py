@@ -1,4 +1,4 @@
-"""python3 -m weir_worker FILE.py|MODULE: serves the functions of a file that need not know of it."""
+"""python3 -m weir_worker FILE.py|MODULE: serve the functions of a file that does not know weir."""
 
 import argparse
 import importlib

@@ -1,20 +1,22 @@
-"""Calls functions behind the socket of `weir serve`.
+"""Call functions behind the socket of `weir serve`.
 
     from weir_worker.client import connect
 
     with connect() as weir:                              # $XDG_RUNTIME_DIR/weir.sock
         weir.call("add", 3, 4, timeout=1.5)              # 7
-        for value in weir.stream("count", 1, 6):         # as they come; leaving the loop cancels
+        for value in weir.stream("count", 1, 6):         # as they arrive; leaving the loop cancels
             print(value)
         weir.call("sum", input=range(10))                # an iterable as the input stream
         list(weir.stream("running", input=[1, 2, 3]))    # both
 
-Threads may share a client: each waits for its own answer.  One of those that wait reads for all.
-Processes may not: in a child made by fork() the client is closed, and calls there raise Closed.
+Threads may share a client: each waits for its own response, and one of the waiting threads
+reads for all. Processes may not: in a child made by fork() the client is closed, and calls
+raise Closed.
 
-Where a call waits, and for how long: for room to send, for its answer and for the next value until its
-`timeout`, and a second more for what the server says about that; without a timeout until the answer is
-there, the server is gone or the client is closed.  To begin, to cancel and to close wait for nothing.
+A call waits for room to send, for its response and for the next value until its `timeout`, and
+a second more for the server's confirmation. Without a timeout it waits until the response
+arrives, the server disconnects or the client is closed. submit(), cancel() and close() do not
+wait.
 """
 
 import errno
@@ -49,11 +51,11 @@ MAX_UNSENT = 64 << 10
 
 
 class CallError(Exception):
-    """What went wrong with a call: base of all errors here."""
+    """Base class of all errors of a call."""
 
 
 class RemoteError(CallError):
-    """The function, or who was to run it, answered with an error."""
+    """The function, or the server, answered with an error."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -70,19 +72,19 @@ class RemoteError(CallError):
 
 
 class QueueFull(RemoteError):
-    """The server's queue is full, or it is closing: the call was not run.  Try again later."""
+    """The queue of the server is full, or it is closing; the call did not run. Try again later."""
 
 
 class NoWorker(RemoteError):
-    """No worker can be had: they do not start."""
+    """No worker is available: they do not start."""
 
 
 class Poison(RemoteError):
-    """The call has ended two workers, and is not tried on a third."""
+    """The call has crashed two workers and is not tried on a third."""
 
 
 class DeadlineExceeded(CallError):
-    """The time given to the call is over; its function has been told to stop."""
+    """The timeout of the call has expired; its function has been interrupted."""
 
 
 class CallCancelled(CallError):
@@ -90,11 +92,11 @@ class CallCancelled(CallError):
 
 
 class OutcomeUnknown(CallError):
-    """The worker or the server went away while it had the call: it may have happened or not."""
+    """The worker or the server was lost during the call; it may or may not have taken effect."""
 
 
 class Closed(CallError):
-    """The connection was closed before the call was sent, or belongs to the process that forked."""
+    """The connection was closed before the call was sent, or belongs to the parent process."""
 
 
 def connect(
@@ -103,11 +105,11 @@ def connect(
     *,
     any_server: bool = False,
 ) -> "Client":
-    """A client for the server at a socket; default: $XDG_RUNTIME_DIR/weir.sock.
+    """Connect to the server at a socket (default: $XDG_RUNTIME_DIR/weir.sock).
 
-    timeout, in seconds, is for all of it: a server that is busy is waited for, then TimeoutError or
-    ConnectionError is raised.  A server that another user runs, who is not root either, is sent nothing:
-    PermissionError, unless any_server says that it may be anybody's.
+    timeout, in seconds, covers everything, including the wait for a busy server; then TimeoutError
+    or ConnectionError is raised. If the server runs as another user, who is not root, nothing is
+    sent and PermissionError is raised; any_server=True allows it.
     """
     if path is None:
         folder = os.environ.get("XDG_RUNTIME_DIR")
@@ -223,7 +225,7 @@ class _Call:
 
 
 class Client:
-    """A connection.  Close it, or use it with `with`; calls that are open then are cancelled."""
+    """A connection. Close it, or use it with `with`; this cancels open calls."""
 
     def __init__(self, connection: socket.socket, timeout: float = HELLO_TIMEOUT_S) -> None:
         self._socket = connection
@@ -264,7 +266,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection: the server cancels what is open."""
+        """Close the connection; the server cancels open calls."""
         self._lose("the client was closed")
 
     def _is_ours(self) -> bool:
@@ -309,11 +311,11 @@ class Client:
         traceparent: Optional[str] = None,
         **kwargs: Any,
     ) -> Any:
-        """Calls and gives the result.  Raises RemoteError, DeadlineExceeded, OutcomeUnknown, ...
+        """Call a function and return its result. Raises CallError and its subclasses.
 
-        Arguments are given by position or by name, not both.  timeout is in seconds; when it is over the
-        function is cancelled.  A method with an output stream gives the list of its values; where there is
-        none, but a closing value, that value.
+        Pass arguments by position or by name, not both. timeout is in seconds; when it expires
+        the function is cancelled. For a method with an output stream, the result is the list of
+        its values, or its closing value if there are no values.
         """
         if self._streams_out(method):
             stream = self.stream(
@@ -335,7 +337,7 @@ class Client:
         traceparent: Optional[str] = None,
         **kwargs: Any,
     ) -> "Pending":
-        """Begins a call and goes on: .result() waits for it, .cancel() stops it."""
+        """Start a call and return at once: .result() waits for it, .cancel() stops it."""
         return Pending(self, *self._begin(method, args, kwargs, timeout, input, traceparent, False))
 
     def stream(
@@ -348,14 +350,15 @@ class Client:
         traceparent: Optional[str] = None,
         **kwargs: Any,
     ) -> "Stream":
-        """Calls and gives an iterator over what comes out.  Closing it, or leaving it, cancels the call."""
+        """Call a function and return an iterator over its values; closing it cancels the call."""
         call, deadline = self._begin(method, args, kwargs, timeout, input, traceparent, True)
         return Stream(self, call, deadline)
 
     def map(self, method: str, items: Iterable[Any], timeout: Optional[float] = None) -> list[Any]:
-        """Calls one function with many arguments in one message; raises the first item's error.
+        """Call one function with many arguments in one message.
 
-        An item that is a list or tuple is arguments by position, a dict by name, anything else the one argument.
+        Raises the error of the first failed item. An item that is a list or tuple is passed by
+        position, a dict by name, anything else as the only argument.
         """
         params = [item if isinstance(item, (list, tuple, dict)) else [item] for item in items]
         answer = self.call("weir/map", method=method, items=params, timeout=timeout)
@@ -365,7 +368,7 @@ class Client:
         return values
 
     def stats(self) -> Any:
-        """What the server has counted: calls, errors, latencies, workers."""
+        """Return the statistics of the server: calls, errors, latencies, workers."""
         return self.call("weir/stats")
 
     def _streams_out(self, method: str) -> bool:
@@ -766,7 +769,7 @@ class Client:
 
 
 class Pending:
-    """A call that has begun."""
+    """A call that has started."""
 
     def __init__(self, client: Client, call: _Call, deadline: Optional[float]) -> None:
         self._client = client
@@ -774,11 +777,11 @@ class Pending:
         self._deadline = deadline
 
     def done(self) -> bool:
-        """Whether the answer has been read already; only waiting calls read."""
+        """Return whether the response has been read; only waiting calls read."""
         return self._call.over
 
     def result(self) -> Any:
-        """Waits for the result, or raises what went wrong.  Interrupted by Ctrl-C it cancels the call."""
+        """Wait for the result, or raise the error of the call. Ctrl-C cancels the call."""
         call = self._call
         try:
             self._client._wait(call, self._deadline, lambda: call.over)
@@ -788,12 +791,12 @@ class Pending:
         return self._client._outcome(call)
 
     def cancel(self) -> None:
-        """Has the function stopped; result() then raises CallCancelled, unless it was faster."""
+        """Cancel the function; result() then raises CallCancelled, unless it was faster."""
         self._client._cancel(self._call)
 
 
 class Stream(Iterator[Any]):
-    """The values of a call, as they come.  `result` is the closing value, when the iterator has ended."""
+    """The values of a call, as they arrive. `result` is the closing value after the last one."""
 
     def __init__(self, client: Client, call: _Call, deadline: Optional[float]) -> None:
         self._client = client
@@ -831,7 +834,7 @@ class Stream(Iterator[Any]):
                 pass
 
     def close(self) -> None:
-        """Cancels the call; what has come already is dropped."""
+        """Cancel the call and discard values that have already arrived."""
         self._client._cancel(self._call)
         self._call.chunks.clear()
 

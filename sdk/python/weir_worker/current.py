@@ -1,4 +1,4 @@
-"""What a function may ask about its call, and say to its host."""
+"""What a function can learn about its call, and send to its host."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 class Context:
-    """The call that runs: its id, its deadline (of time.monotonic()) and its trace context."""
+    """The current call: its id, its deadline (of time.monotonic()) and its trace context."""
 
     def __init__(
         self,
@@ -29,12 +29,12 @@ class Context:
         self.tracestate = tracestate
 
     def remaining(self) -> Optional[float]:
-        """Seconds until the deadline, never below 0; None when there is none."""
+        """Return the seconds until the deadline, at least 0, or None without a deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
 def context() -> Context:
-    """The context of the call that runs; an empty one outside of calls."""
+    """Return the context of the current call; an empty one outside of calls."""
     message, deadline = worker.request() if worker is not None else (None, None)
     if message is None:
         return Context()
@@ -49,7 +49,7 @@ def _text(value: object) -> Optional[str]:
 
 
 def log(message: object, level: str = "info") -> None:
-    """A line for the host's log.  Without a host that has said hello it goes to stderr."""
+    """Write a line to the host's log, or to stderr if no host has sent a hello."""
     if level not in LEVELS:
         raise ValueError(f"the level is one of {', '.join(LEVELS)}, not {level!r}")
     if worker is None or not worker.log(str(message), level):

@@ -1,4 +1,4 @@
-"""What goes wrong in a call, and the codes of docs/protocol.md section 10."""
+"""Errors of a call, and the codes of docs/protocol.md section 10."""
 
 from typing import Any, Optional
 
@@ -21,14 +21,15 @@ MAX_CODE = (1 << 53) - 1
 
 
 def is_own_code(code: object) -> bool:
-    """Whether a function may answer with this code."""
+    """Return whether a function may use this code."""
     return isinstance(code, int) and RAISED <= code <= MAX_CODE
 
 
 class Cancelled(BaseException):
-    """The call was cancelled, or its deadline is over: raised in the function wherever it is.
+    """The call was cancelled or its deadline has expired; raised in the function wherever it is.
 
-    Not an Exception, so that a bare `except Exception` does not eat it.  Clean up and let it pass.
+    It is not an Exception, so that `except Exception` does not catch it. Clean up and let it
+    propagate.
     """
 
     def __init__(self, reason: str = "cancelled") -> None:
@@ -37,9 +38,10 @@ class Cancelled(BaseException):
 
 
 class Error(Exception):
-    """An error that a function tells its caller by a code of its own (1000 to 2^53-1) and data.
+    """An error with a code of the function's own (1000 to 2^53-1) and data.
 
-    Data that cannot be said in JSON is left out, with a line on stderr: code and message get there.
+    Data that cannot be represented in JSON is left out, with a message on stderr; code and message
+    still arrive.
     """
 
     def __init__(self, message: str, code: int = RAISED, data: Any = None) -> None:
@@ -55,11 +57,11 @@ class Error(Exception):
 
 
 class InputBroken(Error):
-    """The input stream ended in an error: the host's, or the host is gone."""
+    """The input stream ended with an error, of the host or because the host is gone."""
 
 
 class Refused(Exception):
-    """A message that is answered with an error of the protocol."""
+    """A message that is answered with a protocol error."""
 
     def __init__(self, code: int, message: str, ident: Optional[object] = None) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The functions a worker offers, each behind a door that checks what comes in."""
+"""The functions that a worker offers, each with code that checks its arguments."""
 
 import inspect
 import types
@@ -29,14 +29,16 @@ def function(*, name: Optional[str] = None, idempotent: bool = False) -> Callabl
 
 
 def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool = False) -> Any:
-    """Offers a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
+    """Offer a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
 
-    A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the input
-    stream.  `async def` works for both, and so does a decorator made with functools.wraps around one of
-    these.  A decorator around a generator streams what it returns only if that is an iterator; anything
-    else, such as a list of all values, is the result of the call.
+    A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the
+    input stream. `async def` works for both, and so does a decorator made with functools.wraps
+    around one of these. A decorator around a generator streams its return value only if that is an
+    iterator; anything else, such as a list of all values, is the result of the call.
+
     idempotent: weir may repeat a call whose worker has died.
-    The function itself is given back as it is.
+
+    Returns the function itself, unchanged.
     """
 
     def register(target: F) -> F:

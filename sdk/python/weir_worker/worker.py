@@ -37,7 +37,7 @@ CHUNKS_TOGETHER = 32
 
 
 class Worker:
-    """One worker on two descriptors.  serve() returns at the end of the input."""
+    """One worker on two descriptors. serve() returns at the end of the input."""
 
     def __init__(
         self, functions: dict[str, registry.Entry], name: str, fds: tuple[int, int]
@@ -483,7 +483,7 @@ def _quoted(ident: Any) -> str:
 
 
 def run(name: Optional[str] = None) -> None:
-    """Serves the functions of this program until the end of the input, then returns."""
+    """Serve the functions of this program until the end of the input, then return."""
     if wire.leave_alone:
         return
     if threading.current_thread() is not threading.main_thread():
