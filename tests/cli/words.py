@@ -3,6 +3,7 @@
 weir's texts are plain technical English. Each pattern below is a phrase that a native engineer would
 not write there, with what to write instead.
 """
+
 import glob
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["srcdir"], "tests", "support"))
-from tap_cases import run_cases  # noqa: E402  (the path is set above)
+from tap_cases import run_cases
 
 SOURCES = os.environ["srcdir"]
 WEIR = os.path.join(os.environ["builddir"], "weir")
@@ -42,7 +43,10 @@ WORDS = [  # (pattern, what to write instead)
 # Correct text that a pattern matches: (part of the name of its source, the text).
 EXCEPTIONS = []
 
-PATTERN = re.compile("|".join(rf"(?P<w{i}>\b(?:{pattern})(?:\b|(?<=\s)))" for i, (pattern, _) in enumerate(WORDS)), re.I)
+PATTERN = re.compile(
+    "|".join(rf"(?P<w{i}>\b(?:{pattern})(?:\b|(?<=\s)))" for i, (pattern, _) in enumerate(WORDS)),
+    re.IGNORECASE,
+)
 
 
 def found(name, text):
@@ -53,7 +57,7 @@ def found(name, text):
     for number, line in enumerate(text.splitlines(), 1):
         for match in PATTERN.finditer(line):
             better = WORDS[int(match.lastgroup[1:])][1]
-            yield f"{name}:{number}: \"{match[0].strip()}\" in \"{line.strip()[:90]}\": write {better}"
+            yield f'{name}:{number}: "{match[0].strip()}" in "{line.strip()[:90]}": write {better}'
 
 
 def check(texts):
@@ -86,6 +90,18 @@ def descriptions(value):
             yield from descriptions(inner)
 
 
+def messages():
+    """Yields the string literals in src/ that have a space, each with its place."""
+    for name, text in files("src/**/*.[ch]"):
+        text = re.sub(
+            r"/\*.*?\*/", lambda match: "\n" * match[0].count("\n"), text, flags=re.DOTALL
+        )
+        for match in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', text):
+            literal = re.sub(r'"\s*"', "", match[0])[1:-1]
+            if " " in literal:
+                yield f"{name}:{text.count(chr(10), 0, match.start()) + 1}", literal
+
+
 def the_help_of_every_subcommand_is_plain_english():
     check([("weir --help", output_of("--help"))])
     check((f"weir help {name}", output_of("help", name)) for name in SUBCOMMANDS)
@@ -108,22 +124,34 @@ def the_pages_of_sdks_and_examples_are_plain_english():
 
 
 def the_descriptions_in_schemas_are_plain_english():
-    check((name, "\n".join(descriptions(json.loads(text)))) for name, text in files("docs/schemas/*.json"))
+    check(
+        (name, "\n".join(descriptions(json.loads(text))))
+        for name, text in files("docs/schemas/*.json")
+    )
+
+
+def the_messages_in_the_sources_are_plain_english():
+    check(messages())
 
 
 def a_phrase_of_the_list_is_found():
     assert list(found("x", "hear what became of it")) != []
     assert list(found("x", "This is no length of time.")) != []
-    assert list(found("x", "There is no such file. It is no longer there, for as long as needed.")) == []
+    assert (
+        list(found("x", "There is no such file. It is no longer there, for as long as needed."))
+        == []
+    )
 
 
 if __name__ == "__main__":
-    run_cases([
-        the_help_of_every_subcommand_is_plain_english,
-        the_man_pages_are_plain_english,
-        readme_changelog_and_architecture_are_plain_english,
-        the_documents_are_plain_english,
-        the_pages_of_sdks_and_examples_are_plain_english,
-        the_descriptions_in_schemas_are_plain_english,
-        a_phrase_of_the_list_is_found,
-    ])
+    run_cases(
+        [
+            the_help_of_every_subcommand_is_plain_english,
+            the_man_pages_are_plain_english,
+            readme_changelog_and_architecture_are_plain_english,
+            the_documents_are_plain_english,
+            the_pages_of_sdks_and_examples_are_plain_english,
+            the_descriptions_in_schemas_are_plain_english,
+            a_phrase_of_the_list_is_found,
+        ]
+    )
