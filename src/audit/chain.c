@@ -103,15 +103,14 @@ static enum weir__audit_line parse(struct weir__audit_entry *entry, const char *
         && (length == 0 || line[length - 1] != '}'))
         return say(entry, WEIR__AUDIT_LINE_CUT, "it ends in the middle");
     if (entry->record == NULL)
-        return say(entry, WEIR__AUDIT_LINE_CHANGED, "it is no record: %.120s", fault.text);
+        return say(entry, WEIR__AUDIT_LINE_CHANGED, "not a record: %.120s", fault.text);
     seq = json_object_get(entry->record, "seq");
     entry->prev = json_string_value(json_object_get(entry->record, "prev"));
     entry->hash = json_string_value(json_object_get(entry->record, "hash"));
     if (!json_is_integer(seq) || json_integer_value(seq) < 1 || entry->prev == NULL
         || entry->hash == NULL || !weir__audit_is_hash(entry->prev)
         || !weir__audit_is_hash(entry->hash))
-        return say(entry, WEIR__AUDIT_LINE_CHANGED,
-                   "it is no record: it has no seq, no prev or no hash");
+        return say(entry, WEIR__AUDIT_LINE_CHANGED, "not a record: seq, prev or hash is missing");
     entry->seq = json_integer_value(seq);
     return WEIR__AUDIT_LINE_GOOD;
 }
@@ -125,7 +124,7 @@ static enum weir__audit_line check_spelling(struct weir__audit_entry *entry, con
         return WEIR__AUDIT_LINE_NOMEM;
     if (text->length == length && memcmp(text->bytes, line, length) == 0)
         return WEIR__AUDIT_LINE_GOOD;
-    return say(entry, WEIR__AUDIT_LINE_CHANGED, "it is not spelt as weir spells records");
+    return say(entry, WEIR__AUDIT_LINE_CHANGED, "it is not in canonical form");
 }
 
 static enum weir__audit_line check_key(struct weir__audit_entry *entry,
@@ -137,13 +136,13 @@ static enum weir__audit_line check_key(struct weir__audit_entry *entry,
 
     if (algorithm == NULL
         || (strcmp(algorithm, "sha256") != 0 && strcmp(algorithm, "hmac-sha256") != 0))
-        return say(entry, WEIR__AUDIT_LINE_CHANGED, "it does not say how its hash was made");
+        return say(entry, WEIR__AUDIT_LINE_CHANGED, "it does not say how its hash was computed");
     if (strcmp(algorithm, wanted) != 0)
         return say(entry, WEIR__AUDIT_LINE_OTHER,
                    key->id[0] != '\0' ? "it was made without a key"
-                                      : "it was made under a key, and none was given");
+                                      : "it was made with a key, and no key was given");
     if (key->id[0] != '\0' && (id == NULL || strcmp(id, key->id) != 0))
-        return say(entry, WEIR__AUDIT_LINE_OTHER, "it was made under the key %.16s, not under %s",
+        return say(entry, WEIR__AUDIT_LINE_OTHER, "it was made with the key %.16s, not with %s",
                    id != NULL ? id : "?", key->id);
     return WEIR__AUDIT_LINE_GOOD;
 }
@@ -166,7 +165,7 @@ static enum weir__audit_line check_hash(struct weir__audit_entry *entry,
     weir__digest_add(key->digest, text->bytes, text->length);
     weir__digest_take(key->digest, wanted);
     if (strcmp(wanted, entry->hash) != 0)
-        return say(entry, WEIR__AUDIT_LINE_CHANGED, "its hash is not that of what it says");
+        return say(entry, WEIR__AUDIT_LINE_CHANGED, "its hash does not match its content");
     return WEIR__AUDIT_LINE_GOOD;
 }
 

@@ -18,19 +18,18 @@ static int check(int fd, const char *path, struct weir_error *error)
     struct stat info;
 
     if (fstat(fd, &info) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at the key file %.300s",
-                          path);
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot access the key file %.300s", path);
     if (!S_ISREG(info.st_mode))
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "the key file %.300s is no regular file",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "the key file %.300s is not a regular file",
                           path);
     if (info.st_uid != geteuid() && info.st_uid != 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the key file %.300s belongs to another user: give one of your own",
+                          "the key file %.300s belongs to another user: use a key file of your own",
                           path);
     if ((info.st_mode & 077) != 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "the key file %.300s is open to others (mode %04o): chmod 600 it, and "
-                          "make a new key if somebody may have read it",
+                          "make a new key if others may have read it",
                           path, (unsigned)info.st_mode & 07777);
     return 0;
 }

@@ -155,8 +155,8 @@ static const char *last_newline(const char *bytes, size_t length)
 static int torn(const char *name, struct weir_error *error)
 {
     return weir__fail(error, WEIR_ERR_INVALID, 0,
-                      "%.200s ends in the middle of a record, as a writer leaves it that was "
-                      "killed: look at it with weir audit verify, which --repair-tail lets cut it",
+                      "%.200s ends in the middle of a record, probably because a writer was "
+                      "killed: remove it with weir audit verify --repair-tail",
                       name);
 }
 
@@ -191,7 +191,7 @@ int weir__audit_last_line(int fd, off_t size, struct weir__buffer *out, const ch
         }
         if (take > WEIR__AUDIT_LINE)
             return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "the last line of %.200s is no record: look at it with weir audit "
+                              "the last line of %.200s is not a record: check it with weir audit "
                               "verify",
                               name);
     }

@@ -26,7 +26,7 @@ int weir__audit_lock_take(int fd, enum weir__audit_lock lock, const char *name,
             return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot lock %.300s", name);
         if (weir__clock_ns() > deadline_ns)
             return weir__fail(error, WEIR_ERR_TIMEOUT, 0,
-                              "another process has held the lock of %.300s for %d s: see who with "
+                              "another process has held the lock on %.300s for %d s: find it with "
                               "lslocks or fuser",
                               name, WEIR__AUDIT_LOCK_MS / 1000);
         nanosleep(&wait, NULL);

@@ -92,7 +92,7 @@ static int open_file(const struct weir__audit_log *log, struct weir_error *error
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
         return fd;
     close(fd);
-    return weir__fail(error, WEIR_ERR_INVALID, 0, "the audit log %.300s is no regular file",
+    return weir__fail(error, WEIR_ERR_INVALID, 0, "the audit log %.300s is not a regular file",
                       log->path);
 }
 
@@ -122,7 +122,7 @@ static int open_locked(const struct weir__audit_log *log, struct stat *info,
         if (status < 0)
             return status;
     }
-    return weir__fail(error, WEIR_ERR_SYSTEM, 0, "%.300s is replaced again and again: by whom?",
+    return weir__fail(error, WEIR_ERR_SYSTEM, 0, "another process keeps replacing %.300s",
                       log->path);
 }
 
@@ -146,12 +146,12 @@ static int read_link(struct weir__audit_log *log, int fd, off_t size, const char
     } else if (found == WEIR__AUDIT_LINE_NOMEM) {
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
     } else if (found == WEIR__AUDIT_LINE_OTHER) {
-        status =
-            weir__fail(error, WEIR_ERR_INVALID, 0,
-                       "the last record of %.200s is not of this chain: %.200s", name, entry.why);
+        status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                            "the last record of %.200s does not belong to this chain: %.200s", name,
+                            entry.why);
     } else {
         status = weir__fail(error, WEIR_ERR_INVALID, 0,
-                            "the last record of %.200s is not as it was written: %.120s: look at "
+                            "the last record of %.200s was changed: %.120s: check "
                             "it with weir audit verify",
                             name, entry.why);
     }
@@ -232,8 +232,7 @@ static int write_line(const struct weir__audit_log *log, int fd, off_t size,
         return 0;
     if (count > 0 && ftruncate(fd, size) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno,
-                          "cannot take back what was written of a record at the end of %.200s",
-                          log->path);
+                          "cannot remove an incomplete record at the end of %.200s", log->path);
     return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot write the audit log %.300s",
                       log->path);
 }

@@ -7,16 +7,16 @@
 static const struct {
     const char *name, *title;
 } outcomes[WEIR__AUDIT_OUTCOME_COUNT] = {
-    [WEIR__AUDIT_OK] = {"ok", "it went well"},
+    [WEIR__AUDIT_OK] = {"ok", "success"},
     [WEIR__AUDIT_FAILED] = {"failed", "it failed"},
     [WEIR__AUDIT_SIGNALED] = {"signaled", "it was killed by a signal"},
     [WEIR__AUDIT_TIMED_OUT] = {"timed_out", "its time limit ran out"},
-    [WEIR__AUDIT_IDLE] = {"idle", "it put out nothing for too long"},
-    [WEIR__AUDIT_CANCELLED] = {"cancelled", "weir was told to end"},
-    [WEIR__AUDIT_OVERFLOW] = {"overflow", "it put out more than allowed"},
+    [WEIR__AUDIT_IDLE] = {"idle", "no output for too long"},
+    [WEIR__AUDIT_CANCELLED] = {"cancelled", "weir received a signal"},
+    [WEIR__AUDIT_OVERFLOW] = {"overflow", "more output than allowed"},
     [WEIR__AUDIT_NOT_STARTED] = {"not_started", "it could not be started"},
-    [WEIR__AUDIT_LOST] = {"status_lost", "how it ended cannot be known"},
-    [WEIR__AUDIT_ERROR] = {"error", "weir could not do its part"},
+    [WEIR__AUDIT_LOST] = {"status_lost", "how it ended is unknown"},
+    [WEIR__AUDIT_ERROR] = {"error", "weir failed"},
 };
 
 /* Where weir had a hand in the end, that says more than how it ended. */
@@ -48,7 +48,8 @@ int weir__audit_outcome_find(const char *name)
     return -1;
 }
 
-enum weir__audit_outcome weir__audit_outcome_of(enum weir_exit_kind end, enum weir_stop_reason why, int status)
+enum weir__audit_outcome weir__audit_outcome_of(enum weir_exit_kind end, enum weir_stop_reason why,
+                                                int status)
 {
     int hand = (size_t)why < sizeof by_why / sizeof by_why[0] ? by_why[why] : -1;
 

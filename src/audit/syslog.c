@@ -72,7 +72,7 @@ struct weir__audit_syslog *weir__audit_syslog_open(const char *path, struct weir
         failed = errno;
     if (failed == 0)
         return syslog;
-    weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot reach the system's log at %.200s", path);
+    weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot connect to syslog at %.200s", path);
     weir__audit_syslog_close(syslog);
     return NULL;
 }
@@ -144,7 +144,7 @@ static int send_message(struct weir__audit_syslog *syslog, struct weir__buffer *
     if (failed == 0)
         return 0;
     return weir__fail(error, WEIR_ERR_SYSTEM, failed == EAGAIN ? ETIMEDOUT : failed,
-                      "cannot write to the system's log at %.200s", syslog->address.sun_path);
+                      "cannot write to syslog at %.200s", syslog->address.sun_path);
 }
 
 int weir__audit_syslog_send(struct weir__audit_syslog *syslog, const json_t *record,

@@ -136,7 +136,7 @@ static int find_gap(struct reading *reading, const struct weir__audit_piece *pie
 
     if (seq < wanted)
         return find(reading, WEIR__AUDIT_DOUBLED, piece,
-                    "record %" JSON_INTEGER_FORMAT " is there a second time", seq);
+                    "record %" JSON_INTEGER_FORMAT " occurs twice", seq);
     find(reading, WEIR__AUDIT_MISSING, piece,
          seq - wanted == 1 ? "record %" JSON_INTEGER_FORMAT " is missing"
                            : "records %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT
@@ -148,7 +148,7 @@ static int find_gap(struct reading *reading, const struct weir__audit_piece *pie
     if (later > 0) {
         reading->verdict->fault = WEIR__AUDIT_REORDERED;
         snprintf(reading->verdict->sentence, sizeof reading->verdict->sentence,
-                 "record %" JSON_INTEGER_FORMAT " stands before record %" JSON_INTEGER_FORMAT, seq,
+                 "record %" JSON_INTEGER_FORMAT " precedes record %" JSON_INTEGER_FORMAT, seq,
                  wanted);
     }
     return AT_END;
@@ -159,7 +159,7 @@ static int find_tail(struct reading *reading, const struct weir__audit_piece *pi
     int status =
         find(reading, WEIR__AUDIT_CUT, piece,
              "the file ends in the middle of a record, after %zu bytes of it%s", piece->length,
-             reading->file + 1 < reading->count ? ", and others follow" : "");
+             reading->file + 1 < reading->count ? ", and more files follow" : "");
 
     reading->verdict->is_tail = 1;
     return status;
@@ -180,7 +180,7 @@ static int take_record(struct reading *reading, const struct weir__audit_piece *
         return find_gap(reading, piece, entry->seq);
     if (strcmp(entry->prev, verdict->last.hash) != 0)
         return find(reading, WEIR__AUDIT_CHANGED, piece,
-                    "record %" JSON_INTEGER_FORMAT " was not written behind the one before it",
+                    "record %" JSON_INTEGER_FORMAT " does not follow the record before it",
                     entry->seq);
     verdict->records++;
     verdict->last.seq = entry->seq;
@@ -198,7 +198,7 @@ static int take_record(struct reading *reading, const struct weir__audit_piece *
 static int refuse_keyless(struct reading *reading)
 {
     return weir__fail(reading->error, WEIR_ERR_INVALID, 0,
-                      "%.200s was made under a key: give the file with it, by --key-file or "
+                      "%.200s was made with a key: pass its file with --key-file or "
                       "in " WEIR__AUDIT_KEY_VARIABLE,
                       reading->files[reading->file].name);
 }
@@ -223,7 +223,7 @@ static int look_at_line(struct reading *reading, const struct weir__audit_piece 
     else
         status =
             find(reading, found == WEIR__AUDIT_LINE_CUT ? WEIR__AUDIT_CUT : WEIR__AUDIT_CHANGED,
-                 piece, "record %" JSON_INTEGER_FORMAT " should stand here; %s",
+                 piece, "record %" JSON_INTEGER_FORMAT " is expected here; %s",
                  reading->verdict->last.seq + 1, entry.why);
     weir__audit_entry_clear(&entry);
     return status;
@@ -239,13 +239,13 @@ static void look_at_end(struct reading *reading)
         return;
     if (reading->expected_at > 0)
         find(reading, WEIR__AUDIT_CHANGED, NULL,
-             "the record that was to be the last is number %" PRIu64
-             ", and goes on to number %" JSON_INTEGER_FORMAT,
+             "the expected last record is number %" PRIu64
+             ", but the log continues to number %" JSON_INTEGER_FORMAT,
              reading->expected_at, verdict->last.seq);
     else
         find(reading, WEIR__AUDIT_CUT, NULL,
              "the log ends with record %" JSON_INTEGER_FORMAT
-             ", and the one that was to be the last is not in it",
+             ", and does not contain the expected last record",
              verdict->last.seq);
 }
 
@@ -289,15 +289,15 @@ static int64_t cut_tail(int fd, const char *name, const struct weir__audit_verdi
     off_t end;
 
     if (fstat(fd, &info) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.300s", name);
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot access %.300s", name);
     end = weir__audit_whole_end(fd, info.st_size, name, error);
     if (end < 0)
         return end;
     if (end == info.st_size || (uint64_t)end != verdict->offset)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "%.300s has changed meanwhile: verify it again", name);
+                          "%.300s changed during verification: verify it again", name);
     if (ftruncate(fd, end) < 0 || fsync(fd) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot cut %.300s", name);
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot truncate %.300s", name);
     return info.st_size - end;
 }
 
@@ -307,7 +307,7 @@ int64_t weir__audit_repair(int fd, const char *name, const struct weir__audit_ve
     int64_t result;
 
     if (verdict->fault != WEIR__AUDIT_CUT || !verdict->is_tail)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s has no torn tail to cut", name);
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s has no torn tail", name);
     result = weir__audit_lock_take(fd, WEIR__AUDIT_LOCK_OWN, name, error);
     if (result < 0)
         return result;

@@ -142,9 +142,9 @@ check "a system log that is not there" eval 'rm -f "$log"; refused audited run -
 chmod 600 "$key"
 check "under a key" eval 'rm -f "$log"; export WEIR_AUDIT_KEY_FILE=$key; audited run -- true && audited run -- true; sound && valid &&
     has hmac-sha256 "$out"; keyed=$?; unset WEIR_AUDIT_KEY_FILE; [ $keyed = 0 ]'
-check "without the key it cannot be verified" eval 'exits 2 "$weir" audit verify "$log" 2>"$err"; has "made under a key" "$err"'
+check "without the key it cannot be verified" eval 'exits 2 "$weir" audit verify "$log" 2>"$err"; has "made with a key" "$err"'
 check "with it by option" exits 0 "$weir" audit verify --key-file "$key" "$log"
-check "a log under a key takes no record without one" eval 'refused audited run -- touch "$work/ran"; has "not of this chain" "$err"'
+check "a log under a key takes no record without one" eval 'refused audited run -- touch "$work/ran"; has "does not belong to this chain" "$err"'
 printf 'another key, and long enough' >"$key.other"
 chmod 600 "$key.other"
 check "under another key nothing holds" eval 'exits 1 "$weir" audit verify --key-file "$key.other" "$log" >"$out"; has "$log:1: changed" "$out"'

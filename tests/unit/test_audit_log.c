@@ -121,7 +121,7 @@ static void a_chain_has_one_key(void)
     CU_ASSERT_EQUAL(append(&keyed, &error), 0);
     CU_ASSERT_EQUAL(append(&keyed, &error), 0);
     CU_ASSERT_EQUAL(append(&plain, &error), WEIR_ERR_INVALID);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "not of this chain"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "does not belong to this chain"));
     CU_ASSERT_EQUAL(verify_file(place.log, place.key).fault, WEIR__AUDIT_SOUND);
     CU_ASSERT_EQUAL(verify_file(place.log, place.key).records, 2);
     write_file(place.key, "another key of mine!", 20, 0600);
