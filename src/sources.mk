@@ -144,11 +144,11 @@ libweir_schema_la_SOURCES = \
 	src/schema/pattern.c src/schema/pattern.h \
 	src/schema/range.c src/schema/range.h \
 	src/schema/schema.c src/schema/schema.h \
-	src/schema/schema_apply.c src/schema/schema_apply.h \
-	src/schema/schema_assert.c src/schema/schema_assert.h \
+	src/schema/schema_apply.c \
+	src/schema/schema_assert.c \
 	src/schema/schema_check.c src/schema/schema_check.h \
-	src/schema/schema_keywords.c src/schema/schema_keywords.h \
-	src/schema/schema_link.c src/schema/schema_link.h \
+	src/schema/schema_keywords.c \
+	src/schema/schema_link.c \
 	src/schema/schema_node.c src/schema/schema_node.h \
 	src/schema/schema_value.c src/schema/schema_value.h \
 	src/schema/tolerance.c src/schema/tolerance.h \

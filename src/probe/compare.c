@@ -49,7 +49,7 @@ struct allowed {
 /* One level of both reports.  Pointers are in buffers that grow and shrink. */
 struct comparer {
     struct weir__comparison *comparison;
-    json_t *allowances[2]; /* by JSON pointer in each report; NULL: no contract */
+    json_t *tolerances[2]; /* by JSON pointer in each report; NULL: no contract */
     const char *env;
     struct weir__buffer pointers[2]; /* where in each report */
     struct weir__buffer place;       /* what people are shown */
@@ -63,7 +63,7 @@ static int out_of_memory(const struct comparer *comparer)
 
 static const json_t *notes_at(struct comparer *comparer, int side)
 {
-    return weir__notes_for(comparer->allowances[side], weir__buffer_text(&comparer->pointers[side]),
+    return weir__notes_for(comparer->tolerances[side], weir__buffer_text(&comparer->pointers[side]),
                            comparer->env);
 }
 
@@ -86,13 +86,13 @@ static bool is_allowed(const struct comparer *comparer, struct allowed allowed, 
     for (size_t i = 0; i < json_array_size(allowed.notes); i++) {
         const char *text =
             json_string_value(json_object_get(json_array_get(allowed.notes, i), comparer->env));
-        struct weir__allowance allowance;
+        struct weir__tolerance tolerance;
 
-        if (text == NULL || weir__allowance_parse(text, &allowance, NULL) < 0)
+        if (text == NULL || weir__tolerance_parse(text, &tolerance, NULL) < 0)
             continue;
         *word = text;
-        within = a != NULL && b != NULL ? weir__allowance_holds(&allowance, a, b)
-                                        : allowance.kind == WEIR__ALLOW_ANY;
+        within = a != NULL && b != NULL ? weir__tolerance_holds(&tolerance, a, b)
+                                        : tolerance.kind == WEIR__TOLERANCE_ANY;
         if (!within)
             return false;
     }
@@ -126,8 +126,8 @@ static enum weir__difference_kind kind_of(const json_t *a, const json_t *b)
         return WEIR__DIFFERS_VALUE;
     if (json_typeof(a) != json_typeof(b))
         return WEIR__DIFFERS_TYPE;
-    if (weir__version_of(a, &left) == 0 && weir__version_of(b, &right) == 0 && left.said > 1
-        && right.said > 1)
+    if (weir__version_of(a, &left) == 0 && weir__version_of(b, &right) == 0 && left.count > 1
+        && right.count > 1)
         return version_kind(&left, &right);
     return WEIR__DIFFERS_VALUE;
 }
@@ -446,12 +446,12 @@ static int compare_sides(struct comparer *comparer, const struct weir__compared 
 
     for (int i = 0; i < 2; i++) {
         if (contract != NULL && comparer->env != NULL) {
-            comparer->allowances[i] =
+            comparer->tolerances[i] =
                 weir__contract_differences(contract, sides[i]->report, comparer->error);
-            if (comparer->allowances[i] == NULL)
+            if (comparer->tolerances[i] == NULL)
                 return -1;
         }
-        documents[i] = weir__counted_of(sides[i], comparer->allowances[i], comparer->env);
+        documents[i] = weir__counted_of(sides[i], comparer->tolerances[i], comparer->env);
         if (documents[i] == NULL)
             return out_of_memory(comparer);
     }
@@ -475,7 +475,7 @@ int weir__compare(struct weir__comparison *comparison, const struct weir__compar
               sizeof(struct weir__difference), by_weight);
     for (int i = 0; i < 2; i++) {
         weir__buffer_clear(&comparer.pointers[i]);
-        json_decref(comparer.allowances[i]);
+        json_decref(comparer.tolerances[i]);
     }
     weir__buffer_clear(&comparer.place);
     if (status == 0)

@@ -11,7 +11,7 @@
 
 /* One report on its way. */
 struct pruner {
-    const json_t *allowances;
+    const json_t *tolerances;
     const char *env;
     struct weir__buffer pointer;
     int failed; /* memory is short */
@@ -19,9 +19,9 @@ struct pruner {
 
 static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *counted);
 
-const json_t *weir__notes_for(const json_t *allowances, const char *pointer, const char *env)
+const json_t *weir__notes_for(const json_t *tolerances, const char *pointer, const char *env)
 {
-    const json_t *notes = pointer != NULL ? json_object_get(allowances, pointer) : NULL;
+    const json_t *notes = pointer != NULL ? json_object_get(tolerances, pointer) : NULL;
 
     for (size_t i = 0; i < json_array_size(notes); i++)
         if (json_object_get(json_array_get(notes, i), env) != NULL)
@@ -91,7 +91,7 @@ static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *c
     const char *pointer = weir__buffer_text(&pruner->pointer);
     json_t *pruned;
 
-    if (weir__notes_for(pruner->allowances, pointer, pruner->env) != NULL)
+    if (weir__notes_for(pruner->tolerances, pointer, pruner->env) != NULL)
         return json_incref((json_t *)(counted != NULL ? counted : value));
     if (json_is_object(value) && (counted == NULL || json_is_object(counted)))
         pruned = prune_object(pruner, value, counted);
@@ -106,10 +106,10 @@ static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *c
     return NULL;
 }
 
-json_t *weir__counted_of(const struct weir__compared *side, const json_t *allowances,
+json_t *weir__counted_of(const struct weir__compared *side, const json_t *tolerances,
                          const char *env)
 {
-    struct pruner pruner = {.allowances = allowances, .env = env};
+    struct pruner pruner = {.tolerances = tolerances, .env = env};
     json_t *pruned;
 
     if (side->counted == NULL)

@@ -52,7 +52,7 @@ void weir__named_groups_free(struct weir__named_groups *groups)
     free(groups);
 }
 
-static void give_groups(const pcre2_code *code, const PCRE2_SIZE *at, int matched, const char *text,
+static void pass_groups(const pcre2_code *code, const PCRE2_SIZE *at, int matched, const char *text,
                         weir__named_group_sink *sink, void *context)
 {
     uint32_t count, size;
@@ -85,7 +85,7 @@ int weir__named_groups_find(const struct weir__named_groups *groups, const char 
         matched = pcre2_match(groups->code, (PCRE2_SPTR)text, length, 0, 0, data, limits);
     }
     if (matched > 0)
-        give_groups(groups->code, pcre2_get_ovector_pointer(data), matched, text, sink, context);
+        pass_groups(groups->code, pcre2_get_ovector_pointer(data), matched, text, sink, context);
     pcre2_match_data_free(data);
     pcre2_match_context_free(limits);
     return matched > 0 ? 1 : matched == PCRE2_ERROR_NOMATCH ? 0 : -1;

@@ -36,12 +36,12 @@ struct translator {
     struct weir_error *error;
 };
 
-static int add(struct translator *translator, const char *text)
+static int add_text(struct translator *translator, const char *text)
 {
     return weir__buffer_add(&translator->out, text, strlen(text), translator->error);
 }
 
-static int copy(struct translator *translator, size_t length)
+static int copy_text(struct translator *translator, size_t length)
 {
     const char *from = translator->at;
 
@@ -49,7 +49,7 @@ static int copy(struct translator *translator, size_t length)
     return weir__buffer_add(&translator->out, from, length, translator->error);
 }
 
-static int refuse(const struct translator *translator, const char *why)
+static int fail_at(const struct translator *translator, const char *why)
 {
     return weir__fail(translator->error, WEIR_ERR_INVALID, 0,
                       "is no regular expression of ECMAScript: at byte %zu, %s",
@@ -66,9 +66,9 @@ static int add_character(struct translator *translator, unsigned long character)
     char text[24];
 
     if (character > 0x10FFFF || (character >= 0xD800 && character < 0xE000))
-        return refuse(translator, "the character does not exist");
+        return fail_at(translator, "the character does not exist");
     snprintf(text, sizeof text, "\\x{%lx}", character);
-    return add(translator, text);
+    return add_text(translator, text);
 }
 
 /* Reads count hex digits at translator->at + skip.  Returns whether they are there. */
@@ -97,11 +97,11 @@ static int read_hex_escape(struct translator *translator)
         size_t count = close != NULL ? (size_t)(close - translator->at) - 3 : 0;
 
         if (count < 1 || count > 6 || !peek_hex(translator, 3, count, &character))
-            return refuse(translator, "\\u{...} needs one to six hex digits");
+            return fail_at(translator, "\\u{...} needs one to six hex digits");
         used = count + 4;
     } else if (!peek_hex(translator, 2, digits, &character)) {
-        return refuse(translator,
-                      digits == 2 ? "\\x needs two hex digits" : "\\u needs four hex digits");
+        return fail_at(translator,
+                       digits == 2 ? "\\x needs two hex digits" : "\\u needs four hex digits");
     } else if (character >= 0xD800 && character < 0xDC00 && translator->end - translator->at >= 12
                && memcmp(translator->at + 6, "\\u", 2) == 0 && peek_hex(translator, 8, 4, &low)
                && low >= 0xDC00 && low < 0xE000) {
@@ -178,19 +178,19 @@ static int read_property(struct translator *translator)
     char word[64], made[80];
 
     if (close == NULL || *open != '{' || close - open < 2 || close - open > (int)sizeof word)
-        return refuse(translator, "\\p needs the name of a property in braces");
+        return fail_at(translator, "\\p needs the name of a property in braces");
     memcpy(word, open + 1, (size_t)(close - open) - 1);
     word[close - open - 1] = '\0';
     name = word;
     if (strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=")
         != strlen(word))
-        return refuse(translator, "there is no such property");
+        return fail_at(translator, "there is no such property");
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strncmp(word, prefixes[i], strlen(prefixes[i])) == 0)
             name = word + strlen(prefixes[i]);
     snprintf(made, sizeof made, "\\%c{%s}", translator->at[1], short_category(name));
     translator->at = close + 1;
-    return add(translator, made);
+    return add_text(translator, made);
 }
 
 static int read_backreference(struct translator *translator)
@@ -201,10 +201,10 @@ static int read_backreference(struct translator *translator)
     while (translator->at + 1 + digits < translator->end && is_digit(translator->at[1 + digits]))
         digits++;
     if (translator->in_class || digits > 4)
-        return refuse(translator, "there is no such group");
+        return fail_at(translator, "there is no such group");
     snprintf(made, sizeof made, "\\g{%.*s}", (int)digits, translator->at + 1);
     translator->at += 1 + digits;
-    return add(translator, made);
+    return add_text(translator, made);
 }
 
 /* What a backslash and one letter become; NULL: nothing so simple. */
@@ -250,10 +250,10 @@ static int read_escape(struct translator *translator)
     const char *simple = simple_escape(c, translator->in_class);
 
     if (left < 2)
-        return refuse(translator, "there is nothing behind the backslash");
+        return fail_at(translator, "there is nothing behind the backslash");
     if (simple != NULL) {
         translator->at += 2;
-        return add(translator, simple);
+        return add_text(translator, simple);
     }
     if (c == 'x' || c == 'u')
         return read_hex_escape(translator);
@@ -263,7 +263,7 @@ static int read_escape(struct translator *translator)
         return read_backreference(translator);
     if (c == '0' && !(left > 2 && is_digit(translator->at[2]))) {
         translator->at += 2;
-        return add(translator, "\\x{0}");
+        return add_text(translator, "\\x{0}");
     }
     if (c == 'c' && left > 2
         && ((translator->at[2] | 32) >= 'a' && (translator->at[2] | 32) <= 'z')) {
@@ -273,10 +273,10 @@ static int read_escape(struct translator *translator)
         return add_character(translator, character);
     }
     if (c == 'k' && left > 2 && translator->at[2] == '<' && !translator->in_class)
-        return copy(translator, 2);
+        return copy_text(translator, 2);
     if (c != '\0' && strchr("^$\\.*+?()[]{}|/-", c) != NULL)
-        return copy(translator, 2);
-    return refuse(translator, "there is no such escape");
+        return copy_text(translator, 2);
+    return fail_at(translator, "there is no such escape");
 }
 
 /* At "(": only the groups of ECMAScript. */
@@ -286,13 +286,13 @@ static int read_group(struct translator *translator)
     size_t left = (size_t)(translator->end - translator->at);
 
     if (left > 1 && translator->at[1] == '*')
-        return refuse(translator, "there is nothing to repeat");
+        return fail_at(translator, "there is nothing to repeat");
     if (left < 2 || translator->at[1] != '?')
-        return copy(translator, 1);
+        return copy_text(translator, 1);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (left > strlen(groups[i]) && memcmp(translator->at, groups[i], strlen(groups[i])) == 0)
-            return copy(translator, strlen(groups[i]));
-    return refuse(translator, "there is no such group");
+            return copy_text(translator, strlen(groups[i]));
+    return fail_at(translator, "there is no such group");
 }
 
 /* At "{": {n}, {n,} or {n,m}. */
@@ -306,8 +306,8 @@ static int read_braces(struct translator *translator)
         for (at++; at < translator->end && is_digit(*at);)
             at++;
     if (at == digits || at == translator->end || *at != '}')
-        return refuse(translator, "a brace is no quantifier: put a backslash before it");
-    return copy(translator, (size_t)(at + 1 - translator->at));
+        return fail_at(translator, "a brace is no quantifier: put a backslash before it");
+    return copy_text(translator, (size_t)(at + 1 - translator->at));
 }
 
 static int read_plain(struct translator *translator)
@@ -317,30 +317,30 @@ static int read_plain(struct translator *translator)
     bool again = translator->repeats && c != '?';
 
     if (repeats && again)
-        return refuse(translator, "what is repeated already cannot be repeated");
+        return fail_at(translator, "what is repeated already cannot be repeated");
     /* What makes a quantifier lazy ends it. */
     translator->repeats = repeats && !translator->repeats;
     switch (c) {
     case '\0':
         translator->at++;
-        return add(translator, "\\x{0}");
+        return add_text(translator, "\\x{0}");
     case '[':
         translator->in_class = true;
         if (translator->end - translator->at > 1 && translator->at[1] == '^')
-            return copy(translator, 2);
-        return copy(translator, 1);
+            return copy_text(translator, 2);
+        return copy_text(translator, 1);
     case ']':
     case '}':
-        return refuse(translator, "a bracket that closes nothing: put a backslash before it");
+        return fail_at(translator, "a bracket that closes nothing: put a backslash before it");
     case '{':
         return read_braces(translator);
     case '(':
         return read_group(translator);
     case '.':
         translator->at++;
-        return add(translator, "[^\\n\\r\\x{2028}\\x{2029}]");
+        return add_text(translator, "[^\\n\\r\\x{2028}\\x{2029}]");
     default:
-        return copy(translator, 1);
+        return copy_text(translator, 1);
     }
 }
 
@@ -349,15 +349,15 @@ static int read_in_class(struct translator *translator)
     switch (*translator->at) {
     case '\0':
         translator->at++;
-        return add(translator, "\\x{0}");
+        return add_text(translator, "\\x{0}");
     case ']':
         translator->in_class = false;
-        return copy(translator, 1);
+        return copy_text(translator, 1);
     case '[': /* no [:alpha:] */
         translator->at++;
-        return add(translator, "\\[");
+        return add_text(translator, "\\[");
     default:
-        return copy(translator, 1);
+        return copy_text(translator, 1);
     }
 }
 
@@ -375,7 +375,7 @@ static int translate(struct translator *translator)
         if (status < 0)
             return status;
     }
-    return translator->in_class ? refuse(translator, "a [ is not closed") : 0;
+    return translator->in_class ? fail_at(translator, "a [ is not closed") : 0;
 }
 
 /* --- Compiling and matching ---------------------------------------------------- */
@@ -391,8 +391,8 @@ static pcre2_match_context *limits_of(uint32_t steps)
     return limits;
 }
 
-static int compile(struct weir__pattern *pattern, const struct weir__buffer *text,
-                   struct weir_error *error)
+static int compile_translated(struct weir__pattern *pattern, const struct weir__buffer *text,
+                              struct weir_error *error)
 {
     /* Here an offset is one of the translated text, so it is not told. */
     PCRE2_SIZE offset;
@@ -432,7 +432,7 @@ struct weir__pattern *weir__pattern_new(const char *text, size_t length, struct 
     else
         status = translate(&translator);
     if (status == 0)
-        status = compile(pattern, &translator.out, error);
+        status = compile_translated(pattern, &translator.out, error);
     weir__buffer_clear(&translator.out);
     if (status == 0)
         return pattern;
@@ -462,7 +462,7 @@ int weir__pattern_found(const struct weir__pattern *pattern, const char *text, s
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a regular expression");
     found = pcre2_match(pattern->code, bytes, length, 0, PCRE2_NO_UTF_CHECK, data, pattern->few);
     if (found == PCRE2_ERROR_MATCHLIMIT) {
-        *work = WEIR__PATTERN_DEAR;
+        *work = WEIR__PATTERN_EXPENSIVE;
         found =
             pcre2_match(pattern->code, bytes, length, 0, PCRE2_NO_UTF_CHECK, data, pattern->limits);
     }

@@ -25,7 +25,7 @@ struct weir__pattern *weir__pattern_new(const char *text, size_t length, struct 
 void weir__pattern_free(struct weir__pattern *pattern);
 
 /* What a search may cost, in the unit of WEIR__SCHEMA_WORK: most cost little. */
-enum { WEIR__PATTERN_CHEAP = 50, WEIR__PATTERN_DEAR = 5000 };
+enum { WEIR__PATTERN_CHEAP = 50, WEIR__PATTERN_EXPENSIVE = 5000 };
 
 /* Whether the pattern is found anywhere in text, which is UTF-8.  Returns 1 or 0, and
  * sets *work to what it cost.

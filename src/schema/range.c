@@ -42,7 +42,7 @@ static const struct {
     {"=", SAME},  {"<", LESS}, {">", MORE},      {"^", CARET},     {"~", TILDE},
 };
 
-static int no_condition(const struct condition *condition, struct weir_error *error)
+static int fail_condition(const struct condition *condition, struct weir_error *error)
 {
     return weir__fail(error, WEIR_ERR_INVALID, 0,
                       "\"%.*s\" is no condition on a version: give " WEIR__RANGE_FORMS,
@@ -70,20 +70,20 @@ static int read_version(struct condition *condition, const char *text, size_t le
     size_t plain = without_wildcards(text, length);
     char copy[WEIR__VERSION_TEXT];
 
-    condition->version.said = 0;
+    condition->version.count = 0;
     if (length == 0 || plain >= sizeof copy)
-        return no_condition(condition, error);
+        return fail_condition(condition, error);
     if (plain == 0)
-        return condition->sign == SAME ? 0 : no_condition(condition, error);
+        return condition->sign == SAME ? 0 : fail_condition(condition, error);
     memcpy(copy, text, plain);
     copy[plain] = '\0';
     if (weir__version_parse(copy, &condition->version) < 0)
-        return no_condition(condition, error);
+        return fail_condition(condition, error);
     if (plain < length
         && (*condition->version.prerelease != '\0' || *condition->version.build != '\0'))
-        return no_condition(condition, error);
-    condition->whole =
-        plain == length && (condition->version.said >= 3 || *condition->version.prerelease != '\0');
+        return fail_condition(condition, error);
+    condition->whole = plain == length
+                       && (condition->version.count >= 3 || *condition->version.prerelease != '\0');
     return 0;
 }
 
@@ -109,9 +109,9 @@ static int read_condition(const char **at, struct condition *condition, struct w
 }
 
 /* The first version behind all that begin with count numbers of version. */
-static struct weir__version behind(const struct weir__version *version, int count)
+static struct weir__version next_version(const struct weir__version *version, int count)
 {
-    struct weir__version next = {.said = 3};
+    struct weir__version next = {.count = 3};
 
     memcpy(next.number, version->number, (size_t)count * sizeof next.number[0]);
     if (next.number[count - 1] < UINT64_MAX)
@@ -126,16 +126,16 @@ static int shared_numbers(const struct condition *condition)
     int count = 1;
 
     if (condition->sign == TILDE)
-        return version->said < 2 ? 1 : 2;
+        return version->count < 2 ? 1 : 2;
     if (condition->sign == COMPATIBLE)
-        return version->said - 1;
-    while (count < version->said && count < 3 && version->number[count - 1] == 0)
+        return version->count - 1;
+    while (count < version->count && count < 3 && version->number[count - 1] == 0)
         count++;
     return count;
 }
 
-static int add(struct weir__range *range, enum relation relation, struct weir__version version,
-               struct weir_error *error)
+static int add_bound(struct weir__range *range, enum relation relation,
+                     struct weir__version version, struct weir_error *error)
 {
     struct bound bound = {.relation = relation, .version = version};
 
@@ -159,38 +159,39 @@ static int add_condition(struct weir__range *range, const struct condition *cond
     struct weir__version next;
     int status = 0;
 
-    if (version->said == 0) /* any */
+    if (version->count == 0) /* any */
         return 0;
-    next = behind(version, version->said);
+    next = next_version(version, version->count);
     switch (condition->sign) {
     case NOT:
         return add_outside(range, condition, next, error);
     case LESS:
-        return add(range, BELOW, *version, error);
+        return add_bound(range, BELOW, *version, error);
     case NOT_MORE:
-        return condition->whole ? add(range, AT_MOST, *version, error)
-                                : add(range, BELOW, next, error);
+        return condition->whole ? add_bound(range, AT_MOST, *version, error)
+                                : add_bound(range, BELOW, next, error);
     case MORE:
-        return condition->whole ? add(range, ABOVE, *version, error)
-                                : add(range, AT_LEAST, next, error);
+        return condition->whole ? add_bound(range, ABOVE, *version, error)
+                                : add_bound(range, AT_LEAST, next, error);
     case NOT_LESS:
-        return add(range, AT_LEAST, *version, error);
+        return add_bound(range, AT_LEAST, *version, error);
     case COMPATIBLE:
-        if (version->said < 2)
-            return no_condition(condition, error);
+        if (version->count < 2)
+            return fail_condition(condition, error);
         /* fall through */
     case CARET:
     case TILDE:
-        status = add(range, AT_LEAST, *version, error);
-        next = behind(version, shared_numbers(condition));
-        return status < 0 ? status : add(range, BELOW, next, error);
+        status = add_bound(range, AT_LEAST, *version, error);
+        next = next_version(version, shared_numbers(condition));
+        return status < 0 ? status : add_bound(range, BELOW, next, error);
     case SAME:
-        status = add(range, AT_LEAST, *version, error);
+        status = add_bound(range, AT_LEAST, *version, error);
         break;
     }
     if (status < 0)
         return status;
-    return condition->whole ? add(range, AT_MOST, *version, error) : add(range, BELOW, next, error);
+    return condition->whole ? add_bound(range, AT_MOST, *version, error)
+                            : add_bound(range, BELOW, next, error);
 }
 
 static int read_range(struct weir__range *range, const char *text, struct weir_error *error)
@@ -203,12 +204,12 @@ static int read_range(struct weir__range *range, const char *text, struct weir_e
         while (is_blank(*at))
             at++;
         if (*at == '\0')
-            return due ? no_condition(&condition, error) : 0;
+            return due ? fail_condition(&condition, error) : 0;
         if (at[0] == '|' && (due || at[1] != '|'))
-            return no_condition(&condition, error);
+            return fail_condition(&condition, error);
         due = *at == '|';
         if (due) {
-            status = add(range, OR, condition.version, error);
+            status = add_bound(range, OR, condition.version, error);
             at += 2;
             continue;
         }

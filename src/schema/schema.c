@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "schema/schema_keywords.h"
-#include "schema/schema_link.h"
 #include "schema/schema_node.h"
 
 /* A keyword that there is none of. */

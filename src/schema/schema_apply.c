@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "schema/schema_apply.h"
+#include "schema/schema_check.h"
 
 static int apply_below(struct run *run, const struct node *node, const json_t *value,
                        const struct place *above, const char *key, size_t index)
@@ -18,7 +18,8 @@ static int apply_below(struct run *run, const struct node *node, const json_t *v
 
 /* --- Objects ------------------------------------------------------------------------ */
 
-APPLIES(properties)
+int weir__apply_properties(struct run *run, const struct check *check, const json_t *value,
+                           const struct place *place)
 {
     for (size_t i = 0; i < check->sub_count; i++) {
         const struct sub *sub = &check->subs[i];
@@ -30,7 +31,8 @@ APPLIES(properties)
     return 0;
 }
 
-APPLIES(pattern_properties)
+int weir__apply_pattern_properties(struct run *run, const struct check *check, const json_t *value,
+                                   const struct place *place)
 {
     const char *name;
     json_t *member;
@@ -64,7 +66,8 @@ static int is_additional(struct run *run, const struct check *properties,
     return 1;
 }
 
-APPLIES(additional_properties)
+int weir__apply_additional_properties(struct run *run, const struct check *check,
+                                      const json_t *value, const struct place *place)
 {
     const struct check *properties = weir__node_check(check->node, "properties");
     const struct check *patterns = weir__node_check(check->node, "patternProperties");
@@ -83,7 +86,8 @@ APPLIES(additional_properties)
     return 0;
 }
 
-APPLIES(property_names)
+int weir__apply_property_names(struct run *run, const struct check *check, const json_t *value,
+                               const struct place *place)
 {
     const char *name;
     json_t *member;
@@ -97,17 +101,18 @@ APPLIES(property_names)
 
         json_decref(text);
         if (holds == 0)
-            holds = weir__run_find(run, check, place,
-                                   "has a member \"%.100s\", and none may have "
-                                   "such a name",
-                                   name);
+            holds = weir__run_report(run, check, place,
+                                     "has a member \"%.100s\", and none may have "
+                                     "such a name",
+                                     name);
         if (holds < 0)
             return -1;
     }
     return 0;
 }
 
-APPLIES(dependent_schemas)
+int weir__apply_dependent_schemas(struct run *run, const struct check *check, const json_t *value,
+                                  const struct place *place)
 {
     for (size_t i = 0; i < check->sub_count; i++)
         if (json_object_get(value, check->subs[i].key) != NULL
@@ -118,7 +123,8 @@ APPLIES(dependent_schemas)
 
 /* --- Arrays -------------------------------------------------------------------------- */
 
-APPLIES(prefix_items)
+int weir__apply_prefix_items(struct run *run, const struct check *check, const json_t *value,
+                             const struct place *place)
 {
     for (size_t i = 0; i < check->sub_count && i < json_array_size(value); i++)
         if (apply_below(run, check->subs[i].node, json_array_get(value, i), place, NULL, i) < 0)
@@ -126,7 +132,8 @@ APPLIES(prefix_items)
     return 0;
 }
 
-APPLIES(items)
+int weir__apply_items(struct run *run, const struct check *check, const json_t *value,
+                      const struct place *place)
 {
     const struct check *prefix = weir__node_check(check->node, "prefixItems");
 
@@ -136,7 +143,8 @@ APPLIES(items)
     return 0;
 }
 
-APPLIES(contains)
+int weir__apply_contains(struct run *run, const struct check *check, const json_t *value,
+                         const struct place *place)
 {
     const struct check *least = weir__node_check(check->node, "minContains");
     const struct check *most = weir__node_check(check->node, "maxContains");
@@ -152,12 +160,13 @@ APPLIES(contains)
         count += (size_t)holds;
     }
     if (count < (least != NULL ? least->number : 1))
-        return weir__run_find(run, least != NULL ? least : check, place,
-                              "has %zu elements that are as \"contains\" says, and has to have at "
-                              "least %zu",
-                              count, least != NULL ? least->number : 1);
+        return weir__run_report(
+            run, least != NULL ? least : check, place,
+            "has %zu elements that are as \"contains\" says, and has to have at "
+            "least %zu",
+            count, least != NULL ? least->number : 1);
     if (most != NULL && count > most->number)
-        return weir__run_find(
+        return weir__run_report(
             run, most, place,
             "has %zu elements that are as \"contains\" says, and may have at most "
             "%zu",
@@ -167,12 +176,14 @@ APPLIES(contains)
 
 /* --- The same value again -------------------------------------------------------------- */
 
-APPLIES(ref)
+int weir__apply_ref(struct run *run, const struct check *check, const json_t *value,
+                    const struct place *place)
 {
     return weir__node_apply(run, check->subs[0].node, value, place);
 }
 
-APPLIES(all_of)
+int weir__apply_all_of(struct run *run, const struct check *check, const json_t *value,
+                       const struct place *place)
 {
     for (size_t i = 0; i < check->sub_count; i++)
         if (weir__node_apply(run, check->subs[i].node, value, place) < 0)
@@ -208,11 +219,12 @@ static int count_alternatives(struct run *run, const struct check *check, const 
     return count;
 }
 
-static int find_none(struct run *run, const struct check *check, const json_t *value,
-                     const struct place *place, size_t nearest, const struct found *best)
+static int report_no_alternative(struct run *run, const struct check *check, const json_t *value,
+                                 const struct place *place, size_t nearest,
+                                 const struct found *best)
 {
     if (check->sub_count > 1
-        && weir__run_find(
+        && weir__run_report(
                run, check, place,
                "is as none of %zu alternatives says; what keeps it from number %zu follows",
                check->sub_count, nearest + 1)
@@ -226,7 +238,8 @@ static int find_none(struct run *run, const struct check *check, const json_t *v
     return 0;
 }
 
-APPLIES(any_of)
+int weir__apply_any_of(struct run *run, const struct check *check, const json_t *value,
+                       const struct place *place)
 {
     struct found best = {0};
     size_t nearest = 0;
@@ -234,34 +247,37 @@ APPLIES(any_of)
 
     if (count != 0)
         return count < 0 ? -1 : 0;
-    return find_none(run, check, value, place, nearest, &best);
+    return report_no_alternative(run, check, value, place, nearest, &best);
 }
 
-APPLIES(one_of)
+int weir__apply_one_of(struct run *run, const struct check *check, const json_t *value,
+                       const struct place *place)
 {
     struct found best = {0};
     size_t nearest = 0;
     int count = count_alternatives(run, check, value, place, &nearest, &best);
 
     if (count == 0)
-        return find_none(run, check, value, place, nearest, &best);
+        return report_no_alternative(run, check, value, place, nearest, &best);
     if (count > 1)
-        return weir__run_find(run, check, place,
-                              "is as %d of %zu alternatives say, and has to be as one alone says",
-                              count, check->sub_count);
+        return weir__run_report(run, check, place,
+                                "is as %d of %zu alternatives say, and has to be as one alone says",
+                                count, check->sub_count);
     return count < 0 ? -1 : 0;
 }
 
-APPLIES(not_)
+int weir__apply_not_(struct run *run, const struct check *check, const json_t *value,
+                     const struct place *place)
 {
     int holds = weir__node_holds(run, check->subs[0].node, value, place, NULL);
 
     if (holds <= 0)
         return holds;
-    return weir__run_find(run, check, place, "is what \"not\" forbids");
+    return weir__run_report(run, check, place, "is what \"not\" forbids");
 }
 
-APPLIES(if)
+int weir__apply_if(struct run *run, const struct check *check, const json_t *value,
+                   const struct place *place)
 {
     int holds = weir__node_holds(run, check->subs[0].node, value, place, NULL);
     const struct check *next =

@@ -7,7 +7,7 @@
 #include "base/json_canonical.h"
 #include "base/error.h"
 #include "schema/decimal.h"
-#include "schema/schema_assert.h"
+#include "schema/schema_check.h"
 
 /* "a string or null" */
 static struct shown kinds_shown(enum kinds kinds)
@@ -28,17 +28,18 @@ static struct shown kinds_shown(enum kinds kinds)
     return shown;
 }
 
-APPLIES(type)
+int weir__apply_type(struct run *run, const struct check *check, const json_t *value,
+                     const struct place *place)
 {
     enum kinds kind = weir__value_kind(value), wanted = (enum kinds)check->number;
     bool composed = (kind & (ARRAYS | OBJECTS)) != 0;
 
     if ((kind & wanted) != 0)
         return 0;
-    return weir__run_find(run, check, place, "is %s%s%s, and has to be %s",
-                          composed || kind == NULLS ? "" : weir__kind_name(kind),
-                          composed || kind == NULLS ? "" : ", ", weir__value_shown(value).text,
-                          kinds_shown(wanted).text);
+    return weir__run_report(run, check, place, "is %s%s%s, and has to be %s",
+                            composed || kind == NULLS ? "" : weir__kind_name(kind),
+                            composed || kind == NULLS ? "" : ", ", weir__value_shown(value).text,
+                            kinds_shown(wanted).text);
 }
 
 /* Whether the value is in the check's set.  Returns -1 on an error. */
@@ -54,7 +55,8 @@ static int is_in_set(struct run *run, const struct check *check, const json_t *v
     return weir__run_spend(run, length / 64) < 0 ? -1 : found;
 }
 
-APPLIES(enum)
+int weir__apply_enum(struct run *run, const struct check *check, const json_t *value,
+                     const struct place *place)
 {
     int found = is_in_set(run, check, value);
     char list[512] = "";
@@ -68,67 +70,49 @@ APPLIES(enum)
         if (strlen(list) >= 300)
             strcat(list, ", ...");
     }
-    return weir__run_find(run, check, place, "is %s, and has to be %s",
-                          weir__value_shown(value).text, list);
+    return weir__run_report(run, check, place, "is %s, and has to be %s",
+                            weir__value_shown(value).text, list);
 }
 
-APPLIES(const)
+int weir__apply_const(struct run *run, const struct check *check, const json_t *value,
+                      const struct place *place)
 {
     int found = is_in_set(run, check, value);
 
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return weir__run_find(run, check, place, "is %s, and has to be %s",
-                          weir__value_shown(value).text,
-                          json_is_array(check->value) || json_is_object(check->value)
-                              ? "what \"const\" says"
-                              : weir__value_shown(check->value).text);
+    return weir__run_report(run, check, place, "is %s, and has to be %s",
+                            weir__value_shown(value).text,
+                            json_is_array(check->value) || json_is_object(check->value)
+                                ? "what \"const\" says"
+                                : weir__value_shown(check->value).text);
 }
 
 /* --- Numbers ------------------------------------------------------------------------ */
 
-APPLIES(multiple_of)
+int weir__apply_multiple_of(struct run *run, const struct check *check, const json_t *value,
+                            const struct place *place)
 {
     if (weir__decimal_is_multiple(value, check->value))
         return 0;
-    return weir__run_find(run, check, place, "is %s, and has to be a multiple of %s",
-                          weir__value_shown(value).text, weir__value_shown(check->value).text);
+    return weir__run_report(run, check, place, "is %s, and has to be a multiple of %s",
+                            weir__value_shown(value).text, weir__value_shown(check->value).text);
 }
 
-static int out_of_bounds(struct run *run, const struct check *check, const json_t *value,
-                         const struct place *place, const char *words)
+/* minimum, maximum, exclusiveMinimum and exclusiveMaximum. */
+int weir__apply_bound(struct run *run, const struct check *check, const json_t *value,
+                      const struct place *place)
 {
-    return weir__run_find(run, check, place, "is %s, and has to be %s %s",
-                          weir__value_shown(value).text, words,
-                          weir__value_shown(check->value).text);
-}
+    bool exclusive = *check->keyword->name == 'e';
+    bool least = strstr(check->keyword->name, "inimum") != NULL;
+    int order = weir__decimal_compare(value, check->value);
 
-APPLIES(minimum)
-{
-    return weir__decimal_compare(value, check->value) >= 0
-               ? 0
-               : out_of_bounds(run, check, value, place, "at least");
-}
-
-APPLIES(maximum)
-{
-    return weir__decimal_compare(value, check->value) <= 0
-               ? 0
-               : out_of_bounds(run, check, value, place, "at most");
-}
-
-APPLIES(exclusive_minimum)
-{
-    return weir__decimal_compare(value, check->value) > 0
-               ? 0
-               : out_of_bounds(run, check, value, place, "more than");
-}
-
-APPLIES(exclusive_maximum)
-{
-    return weir__decimal_compare(value, check->value) < 0
-               ? 0
-               : out_of_bounds(run, check, value, place, "less than");
+    if (order == 0 ? !exclusive : (order > 0) == least)
+        return 0;
+    return weir__run_report(
+        run, check, place, "is %s, and has to be %s %s", weir__value_shown(value).text,
+        least ? (exclusive ? "more than" : "at least") : (exclusive ? "less than" : "at most"),
+        weir__value_shown(check->value).text);
 }
 
 /* --- Strings ------------------------------------------------------------------------ */
@@ -143,51 +127,52 @@ static size_t count_characters(const json_t *value)
     return count;
 }
 
-/* A length, or how many there are, against the bound of the check. */
-static int hold_count(struct run *run, const struct check *check, const struct place *place,
-                      size_t count, bool least, const char *what)
+/* minLength, maxLength, minItems, maxItems, minProperties and maxProperties. */
+int weir__apply_size(struct run *run, const struct check *check, const json_t *value,
+                     const struct place *place)
 {
+    bool least = check->keyword->name[1] == 'i';
+    size_t count = json_is_string(value)  ? count_characters(value)
+                   : json_is_array(value) ? json_array_size(value)
+                                          : json_object_size(value);
+
     if (least ? count >= check->number : count <= check->number)
         return 0;
-    return weir__run_find(run, check, place, "has %zu %s, and has to have at %s %zu", count, what,
-                          least ? "least" : "most", check->number);
+    return weir__run_report(run, check, place, "has %zu %s, and has to have at %s %zu", count,
+                            json_is_string(value)  ? "characters"
+                            : json_is_array(value) ? "elements"
+                                                   : "members",
+                            least ? "least" : "most", check->number);
 }
 
-APPLIES(min_length)
-{
-    return hold_count(run, check, place, count_characters(value), true, "characters");
-}
-
-APPLIES(max_length)
-{
-    return hold_count(run, check, place, count_characters(value), false, "characters");
-}
-
-APPLIES(pattern)
+int weir__apply_pattern(struct run *run, const struct check *check, const json_t *value,
+                        const struct place *place)
 {
     int found =
         weir__run_search(run, check->pattern, json_string_value(value), json_string_length(value));
 
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return weir__run_find(run, check, place, "is %s, and has to match the pattern %.200s",
-                          weir__value_shown(value).text, json_string_value(check->value));
+    return weir__run_report(run, check, place, "is %s, and has to match the pattern %.200s",
+                            weir__value_shown(value).text, json_string_value(check->value));
 }
 
-APPLIES(version)
+int weir__apply_version(struct run *run, const struct check *check, const json_t *value,
+                        const struct place *place)
 {
     struct weir__version version;
 
     if (weir__version_of(value, &version) < 0)
-        return weir__run_find(run, check, place, "is %s, and has to be a version in %.200s",
-                              weir__value_shown(value).text, json_string_value(check->value));
+        return weir__run_report(run, check, place, "is %s, and has to be a version in %.200s",
+                                weir__value_shown(value).text, json_string_value(check->value));
     if (weir__range_holds(check->range, &version))
         return 0;
-    return weir__run_find(run, check, place, "is version %s, and has to be in %.200s",
-                          json_string_value(value), json_string_value(check->value));
+    return weir__run_report(run, check, place, "is version %s, and has to be in %.200s",
+                            json_string_value(value), json_string_value(check->value));
 }
 
-APPLIES(env_diff)
+int weir__apply_env_diff(struct run *run, const struct check *check, const json_t *value,
+                         const struct place *place)
 {
     (void)value;
     return weir__run_note(run, place, check->value);
@@ -195,29 +180,9 @@ APPLIES(env_diff)
 
 /* --- Arrays and objects ----------------------------------------------------------------- */
 
-APPLIES(min_items)
-{
-    return hold_count(run, check, place, json_array_size(value), true, "elements");
-}
-
-APPLIES(max_items)
-{
-    return hold_count(run, check, place, json_array_size(value), false, "elements");
-}
-
-APPLIES(min_properties)
-{
-    return hold_count(run, check, place, json_object_size(value), true, "members");
-}
-
-APPLIES(max_properties)
-{
-    return hold_count(run, check, place, json_object_size(value), false, "members");
-}
-
 /* Whether an element is among those seen, which it joins.  Returns -1 on an error. */
-static int seen_before(struct run *run, json_t *seen, const json_t *element, size_t index,
-                       size_t *other)
+static int find_duplicate(struct run *run, json_t *seen, const json_t *element, size_t index,
+                          size_t *other)
 {
     size_t length = 0;
     char *text = weir__canonical_text(element, &length);
@@ -234,7 +199,8 @@ static int seen_before(struct run *run, json_t *seen, const json_t *element, siz
     return weir__run_spend(run, 1 + length / 64) < 0 ? -1 : before != NULL;
 }
 
-APPLIES(unique_items)
+int weir__apply_unique_items(struct run *run, const struct check *check, const json_t *value,
+                             const struct place *place)
 {
     json_t *seen, *element;
     size_t index, other = 0;
@@ -245,20 +211,20 @@ APPLIES(unique_items)
     seen = json_object();
     json_array_foreach((json_t *)value, index, element)
     {
-        status = seen_before(run, seen, element, index, &other);
+        status = find_duplicate(run, seen, element, index, &other);
         if (status == 0)
             continue;
         if (status > 0)
             status =
-                weir__run_find(run, check, place, "has the same at %zu and at %zu", other, index);
+                weir__run_report(run, check, place, "has the same at %zu and at %zu", other, index);
         break;
     }
     json_decref(seen);
     return status;
 }
 
-static int find_missing(struct run *run, const struct check *check, const json_t *names,
-                        const json_t *value, const struct place *place, const char *because)
+static int report_missing(struct run *run, const struct check *check, const json_t *names,
+                          const json_t *value, const struct place *place, const char *because)
 {
     size_t index;
     json_t *name;
@@ -267,21 +233,23 @@ static int find_missing(struct run *run, const struct check *check, const json_t
     {
         if (json_object_get(value, json_string_value(name)) != NULL)
             continue;
-        if (weir__run_find(run, check, place, "has no \"%.100s\"%s%.100s%s",
-                           json_string_value(name), because != NULL ? ", which goes with \"" : "",
-                           because != NULL ? because : "", because != NULL ? "\"" : "")
+        if (weir__run_report(run, check, place, "has no \"%.100s\"%s%.100s%s",
+                             json_string_value(name), because != NULL ? ", which goes with \"" : "",
+                             because != NULL ? because : "", because != NULL ? "\"" : "")
             < 0)
             return -1;
     }
     return weir__run_spend(run, json_array_size(names) / 16);
 }
 
-APPLIES(required)
+int weir__apply_required(struct run *run, const struct check *check, const json_t *value,
+                         const struct place *place)
 {
-    return find_missing(run, check, check->value, value, place, NULL);
+    return report_missing(run, check, check->value, value, place, NULL);
 }
 
-APPLIES(dependent_required)
+int weir__apply_dependent_required(struct run *run, const struct check *check, const json_t *value,
+                                   const struct place *place)
 {
     const char *name;
     json_t *names;
@@ -289,7 +257,7 @@ APPLIES(dependent_required)
     json_object_foreach((json_t *)check->value, name, names)
     {
         if (json_object_get(value, name) != NULL
-            && find_missing(run, check, names, value, place, name) < 0)
+            && report_missing(run, check, names, value, place, name) < 0)
             return -1;
     }
     return 0;

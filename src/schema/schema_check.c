@@ -98,8 +98,8 @@ static char *place_pointer(const struct place *place)
     return text;
 }
 
-int weir__run_find(struct run *run, const struct check *check, const struct place *place,
-                   const char *format, ...)
+int weir__run_report(struct run *run, const struct check *check, const struct place *place,
+                     const char *format, ...)
 {
     struct weir__finding finding;
     char text[FINDING_SIZE];
@@ -157,7 +157,7 @@ int weir__run_note(struct run *run, const struct place *place, const json_t *val
     return weir__fail(run->error, WEIR_ERR_NOMEM, 0, "no memory for a difference");
 }
 
-static void forget_notes(struct run *run, size_t length)
+static void drop_differences(struct run *run, size_t length)
 {
     while (run->differences.length > length) {
         run->differences.length -= sizeof(struct difference);
@@ -169,13 +169,13 @@ static void forget_notes(struct run *run, size_t length)
 /* --- Nodes in nodes --------------------------------------------------------------- */
 
 /* The schema false: its finding is that of the keyword it stands below. */
-static int find_false(struct run *run, const struct node *node, const struct place *place)
+static int report_false(struct run *run, const struct node *node, const struct place *place)
 {
     static const struct keyword whole = {.name = "false"};
     struct check check = {.keyword = &whole, .node = (struct node *)node};
 
-    return weir__run_find(run, node->above != NULL ? node->above : &check, place,
-                          "may not be there at all");
+    return weir__run_report(run, node->above != NULL ? node->above : &check, place,
+                            "may not be there at all");
 }
 
 static int apply_checks(struct run *run, const struct node *node, const json_t *value,
@@ -184,7 +184,7 @@ static int apply_checks(struct run *run, const struct node *node, const json_t *
     enum kinds kind = weir__value_kind(value);
 
     if (json_is_false(node->value))
-        return find_false(run, node, place);
+        return report_false(run, node, place);
     for (size_t i = 0; i < node->check_count; i++) {
         const struct check *check = &node->checks[i];
 
@@ -228,7 +228,7 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
         status = run->failed == failed;
     /* What an alternative says of a value that does not fit it, does not count. */
     if (run->failed > failed)
-        forget_notes(run, noted);
+        drop_differences(run, noted);
     run->quiet--;
     run->failed = failed;
     run->deepest = deepest;
@@ -236,7 +236,7 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
 }
 
 /* Hands the notes over: pointer -> all that apply there. */
-static int tell_notes(struct run *run, json_t *into)
+static int copy_differences(struct run *run, json_t *into)
 {
     const struct difference *notes =
         (const struct difference *)(const void *)run->differences.bytes;
@@ -270,8 +270,8 @@ int weir__schema_check(const struct weir__schema *schema, const json_t *value,
     int status = weir__node_apply(&run, root, value, &whole);
 
     if (status == 0 && differences != NULL)
-        status = tell_notes(&run, differences);
-    forget_notes(&run, 0);
+        status = copy_differences(&run, differences);
+    drop_differences(&run, 0);
     weir__buffer_clear(&run.differences);
     return status < 0 ? (int)run.error->status : 0;
 }

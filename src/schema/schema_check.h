@@ -40,8 +40,8 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
                      const struct place *place, struct found *found);
 
 /* Keeps a finding, or counts it in a quiet run. */
-int weir__run_find(struct run *run, const struct check *check, const struct place *place,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+int weir__run_report(struct run *run, const struct check *check, const struct place *place,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Takes from the work that is left. */
 int weir__run_spend(struct run *run, size_t work);
@@ -58,9 +58,14 @@ struct difference {
 };
 int weir__run_note(struct run *run, const struct place *place, const json_t *value);
 
-/* Defines or declares the function that applies a keyword. */
-#define APPLIES(keyword)                                                                           \
-    int weir__apply_##keyword(struct run *run, const struct check *check, const json_t *value,     \
-                              const struct place *place)
+/* Each applies a keyword.  Returns -1 only on an error; what does not hold is a finding. */
+weir__keyword_apply weir__apply_properties, weir__apply_pattern_properties,
+    weir__apply_additional_properties, weir__apply_property_names, weir__apply_dependent_schemas,
+    weir__apply_prefix_items, weir__apply_items, weir__apply_contains, weir__apply_all_of,
+    weir__apply_any_of, weir__apply_one_of, weir__apply_not_, weir__apply_if, weir__apply_ref;
+weir__keyword_apply weir__apply_type, weir__apply_enum, weir__apply_const, weir__apply_multiple_of,
+    weir__apply_bound, weir__apply_size, weir__apply_pattern, weir__apply_version,
+    weir__apply_env_diff, weir__apply_unique_items, weir__apply_required,
+    weir__apply_dependent_required;
 
 #endif

@@ -8,20 +8,18 @@
 
 #include "base/json_canonical.h"
 #include "base/error.h"
-#include "schema/schema_apply.h"
-#include "schema/schema_assert.h"
-#include "schema/schema_keywords.h"
+#include "schema/schema_check.h"
 #include "schema/tolerance.h"
 
 /* --- What a keyword's value may be ------------------------------------------------ */
 
-static int wants(struct compiler *compiler, const struct check *check, const char *what)
+static int fail_type(struct compiler *compiler, const struct check *check, const char *what)
 {
     return weir__check_fail(compiler, check, "has to be %s, and is %s", what,
                             weir__kind_name(weir__value_kind(check->value)));
 }
 
-static int take_anything(struct compiler *compiler, struct check *check)
+static int compile_any(struct compiler *compiler, struct check *check)
 {
     (void)compiler;
     (void)check;
@@ -29,95 +27,95 @@ static int take_anything(struct compiler *compiler, struct check *check)
 }
 
 /* A string without NUL: what comes behind one would be lost. */
-static bool is_text(const json_t *value)
+static bool is_plain_string(const json_t *value)
 {
     return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
 }
 
-static int take_string(struct compiler *compiler, struct check *check)
+static int compile_string(struct compiler *compiler, struct check *check)
 {
-    return is_text(check->value) ? 0 : wants(compiler, check, "a string without NUL");
+    return is_plain_string(check->value) ? 0 : fail_type(compiler, check, "a string without NUL");
 }
 
-static int take_flag(struct compiler *compiler, struct check *check)
+static int compile_flag(struct compiler *compiler, struct check *check)
 {
-    return json_is_boolean(check->value) ? 0 : wants(compiler, check, "true or false");
+    return json_is_boolean(check->value) ? 0 : fail_type(compiler, check, "true or false");
 }
 
-static int take_array(struct compiler *compiler, struct check *check)
+static int compile_array(struct compiler *compiler, struct check *check)
 {
-    return json_is_array(check->value) ? 0 : wants(compiler, check, "an array");
+    return json_is_array(check->value) ? 0 : fail_type(compiler, check, "an array");
 }
 
-static int take_number(struct compiler *compiler, struct check *check)
+static int compile_number(struct compiler *compiler, struct check *check)
 {
-    return json_is_number(check->value) ? 0 : wants(compiler, check, "a number");
+    return json_is_number(check->value) ? 0 : fail_type(compiler, check, "a number");
 }
 
-static int take_divisor(struct compiler *compiler, struct check *check)
+static int compile_divisor(struct compiler *compiler, struct check *check)
 {
     if (json_is_number(check->value) && json_number_value(check->value) > 0)
         return 0;
-    return wants(compiler, check, "a number above 0");
+    return fail_type(compiler, check, "a number above 0");
 }
 
 /* A bound on a length; 2.0 is one too. */
-static int take_length(struct compiler *compiler, struct check *check)
+static int compile_length(struct compiler *compiler, struct check *check)
 {
     double number = json_number_value(check->value);
 
     if (!json_is_number(check->value) || number < 0 || number != floor(number))
-        return wants(compiler, check, "a whole number that is not negative");
+        return fail_type(compiler, check, "a whole number that is not negative");
     check->number = number >= 1e15 ? (size_t)1e15 : (size_t)number;
     return 0;
 }
 
 /* A failure of what a keyword's value is made into. */
-static int refuse(struct compiler *compiler, const struct check *check,
-                  const struct weir_error *why)
+static int fail_compile(struct compiler *compiler, const struct check *check,
+                        const struct weir_error *why)
 {
     if (why->status == WEIR_ERR_NOMEM)
         return weir__fail(compiler->error, WEIR_ERR_NOMEM, 0, "no memory for a schema");
     return weir__check_fail(compiler, check, "%s", why->text);
 }
 
-static int take_pattern(struct compiler *compiler, struct check *check)
+static int compile_pattern(struct compiler *compiler, struct check *check)
 {
     struct weir_error why = {0};
 
     if (!json_is_string(check->value))
-        return wants(compiler, check, "a string");
+        return fail_type(compiler, check, "a string");
     check->pattern =
         weir__pattern_new(json_string_value(check->value), json_string_length(check->value), &why);
-    return check->pattern != NULL ? 0 : refuse(compiler, check, &why);
+    return check->pattern != NULL ? 0 : fail_compile(compiler, check, &why);
 }
 
-static int take_range(struct compiler *compiler, struct check *check)
+static int compile_range(struct compiler *compiler, struct check *check)
 {
     struct weir_error why = {0};
 
-    if (!is_text(check->value))
-        return wants(compiler, check, "a string, as in \">=1.22 <2\"");
+    if (!is_plain_string(check->value))
+        return fail_type(compiler, check, "a string, as in \">=1.22 <2\"");
     check->range = weir__range_new(json_string_value(check->value), &why);
-    return check->range != NULL ? 0 : refuse(compiler, check, &why);
+    return check->range != NULL ? 0 : fail_compile(compiler, check, &why);
 }
 
 /* What each means is for who compares: here, that each is a string. */
-static int take_env_diff(struct compiler *compiler, struct check *check)
+static int compile_env_diff(struct compiler *compiler, struct check *check)
 {
     const char *name;
     json_t *value;
 
     if (!json_is_object(check->value))
-        return wants(compiler, check, "an object, as in {\"dev\": \"minor\"}");
+        return fail_type(compiler, check, "an object, as in {\"dev\": \"minor\"}");
     json_object_foreach((json_t *)check->value, name, value)
     {
-        struct weir__allowance allowance;
+        struct weir__tolerance tolerance;
         struct weir_error why = {0};
 
-        if (!is_text(value))
-            return wants(compiler, check, "an object of strings, as in {\"dev\": \"minor\"}");
-        if (weir__allowance_parse(json_string_value(value), &allowance, &why) < 0)
+        if (!is_plain_string(value))
+            return fail_type(compiler, check, "an object of strings, as in {\"dev\": \"minor\"}");
+        if (weir__tolerance_parse(json_string_value(value), &tolerance, &why) < 0)
             return weir__check_fail(compiler, check, "for \"%.60s\", %s", name, why.text);
     }
     return 0;
@@ -134,7 +132,7 @@ static int add_type(struct compiler *compiler, struct check *check, const json_t
         {"null", NULLS},     {"boolean", BOOLEANS}, {"integer", INTEGERS}, {"number", NUMBERS},
         {"string", STRINGS}, {"array", ARRAYS},     {"object", OBJECTS},
     };
-    const char *name = is_text(value) ? json_string_value(value) : NULL;
+    const char *name = is_plain_string(value) ? json_string_value(value) : NULL;
 
     for (size_t i = 0; name != NULL && i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i].name, name) == 0) {
@@ -148,7 +146,7 @@ static int add_type(struct compiler *compiler, struct check *check, const json_t
         weir__value_shown(value).text);
 }
 
-static int take_types(struct compiler *compiler, struct check *check)
+static int compile_types(struct compiler *compiler, struct check *check)
 {
     size_t index;
     json_t *value;
@@ -162,7 +160,7 @@ static int take_types(struct compiler *compiler, struct check *check)
         if (status < 0)
             return status;
     }
-    return index > 0 ? 0 : wants(compiler, check, "a type, or an array of some");
+    return index > 0 ? 0 : fail_type(compiler, check, "a type, or an array of some");
 }
 
 /* Two values are the same when their canonical forms are. */
@@ -179,19 +177,19 @@ static int add_canonical(struct compiler *compiler, struct check *check, const j
     return status;
 }
 
-static int take_const(struct compiler *compiler, struct check *check)
+static int compile_const(struct compiler *compiler, struct check *check)
 {
     return add_canonical(compiler, check, check->value);
 }
 
-static int take_enum(struct compiler *compiler, struct check *check)
+static int compile_enum(struct compiler *compiler, struct check *check)
 {
     size_t index;
     json_t *value;
     int status = 0;
 
     if (!json_is_array(check->value))
-        return wants(compiler, check, "an array");
+        return fail_type(compiler, check, "an array");
     check->canonical = json_object(); /* an empty one, which nothing is in, is allowed */
     json_array_foreach((json_t *)check->value, index, value)
     {
@@ -202,29 +200,29 @@ static int take_enum(struct compiler *compiler, struct check *check)
     return 0;
 }
 
-static bool are_texts(const json_t *array)
+static bool are_plain_strings(const json_t *array)
 {
     for (size_t i = 0; i < json_array_size(array); i++)
-        if (!is_text(json_array_get(array, i)))
+        if (!is_plain_string(json_array_get(array, i)))
             return false;
     return json_is_array(array);
 }
 
-static int take_names(struct compiler *compiler, struct check *check)
+static int compile_names(struct compiler *compiler, struct check *check)
 {
-    return are_texts(check->value) ? 0 : wants(compiler, check, "an array of strings");
+    return are_plain_strings(check->value) ? 0 : fail_type(compiler, check, "an array of strings");
 }
 
-static int take_names_by_name(struct compiler *compiler, struct check *check)
+static int compile_dependent_names(struct compiler *compiler, struct check *check)
 {
     const char *name;
     json_t *value;
 
     if (!json_is_object(check->value))
-        return wants(compiler, check, "an object of arrays of strings");
+        return fail_type(compiler, check, "an object of arrays of strings");
     json_object_foreach((json_t *)check->value, name, value)
     {
-        if (!are_texts(value))
+        if (!are_plain_strings(value))
             return weir__check_fail(compiler, check, "\"%.60s\" has to be an array of strings",
                                     name);
     }
@@ -233,34 +231,34 @@ static int take_names_by_name(struct compiler *compiler, struct check *check)
 
 /* --- Schemas --------------------------------------------------------------------------- */
 
-static int take_schema(struct compiler *compiler, struct check *check)
+static int compile_schema(struct compiler *compiler, struct check *check)
 {
     int status = weir__check_make_subs(compiler, check, 1);
 
     return status == 0 ? weir__check_add_sub(compiler, check, NULL, check->value) : status;
 }
 
-static int take_schema_array(struct compiler *compiler, struct check *check)
+static int compile_schema_array(struct compiler *compiler, struct check *check)
 {
     size_t count = json_array_size(check->value);
     int status;
 
     if (count == 0)
-        return wants(compiler, check, "an array of at least one schema");
+        return fail_type(compiler, check, "an array of at least one schema");
     status = weir__check_make_subs(compiler, check, count);
     for (size_t i = 0; i < count && status == 0; i++)
         status = weir__check_add_sub(compiler, check, NULL, json_array_get(check->value, i));
     return status;
 }
 
-static int take_schemas(struct compiler *compiler, struct check *check)
+static int compile_schemas(struct compiler *compiler, struct check *check)
 {
     const char *name;
     json_t *value;
     int status;
 
     if (!json_is_object(check->value))
-        return wants(compiler, check, "an object of schemas");
+        return fail_type(compiler, check, "an object of schemas");
     status = weir__check_make_subs(compiler, check, json_object_size(check->value));
     json_object_foreach((json_t *)check->value, name, value)
     {
@@ -270,9 +268,9 @@ static int take_schemas(struct compiler *compiler, struct check *check)
     return status;
 }
 
-static int take_schemas_by_pattern(struct compiler *compiler, struct check *check)
+static int compile_pattern_schemas(struct compiler *compiler, struct check *check)
 {
-    int status = take_schemas(compiler, check);
+    int status = compile_schemas(compiler, check);
 
     for (size_t i = 0; i < check->sub_count && status == 0; i++) {
         struct sub *sub = &check->subs[i];
@@ -280,7 +278,7 @@ static int take_schemas_by_pattern(struct compiler *compiler, struct check *chec
 
         sub->pattern = weir__pattern_new(sub->key, strlen(sub->key), &why);
         if (sub->pattern == NULL && why.status == WEIR_ERR_NOMEM)
-            status = refuse(compiler, check, &why);
+            status = fail_compile(compiler, check, &why);
         else if (sub->pattern == NULL)
             status = weir__check_fail(compiler, check, "\"%.60s\" %s", sub->key, why.text);
     }
@@ -296,63 +294,63 @@ static int take_schemas_by_pattern(struct compiler *compiler, struct check *chec
 
 static const struct keyword keywords[] = {
     /* name, kinds it looks at, compile, apply, in place, refused */
-    {"$schema", 0, take_string, NULL, false, NULL},
-    {"$id", 0, take_string, NULL, false, NULL},
-    {"$anchor", 0, take_string, NULL, false, NULL},
-    {"$defs", 0, take_schemas, NULL, false, NULL},
-    {"$ref", ANY, take_string, weir__apply_ref, true, NULL},
-    {"$comment", 0, take_string, NULL, false, NULL},
-    {"title", 0, take_string, NULL, false, NULL},
-    {"description", 0, take_string, NULL, false, NULL},
-    {"default", 0, take_anything, NULL, false, NULL},
-    {"examples", 0, take_array, NULL, false, NULL},
-    {"deprecated", 0, take_flag, NULL, false, NULL},
-    {"readOnly", 0, take_flag, NULL, false, NULL},
-    {"writeOnly", 0, take_flag, NULL, false, NULL},
-    {"format", 0, take_string, NULL, false, NULL},
+    {"$schema", 0, compile_string, NULL, false, NULL},
+    {"$id", 0, compile_string, NULL, false, NULL},
+    {"$anchor", 0, compile_string, NULL, false, NULL},
+    {"$defs", 0, compile_schemas, NULL, false, NULL},
+    {"$ref", ANY, compile_string, weir__apply_ref, true, NULL},
+    {"$comment", 0, compile_string, NULL, false, NULL},
+    {"title", 0, compile_string, NULL, false, NULL},
+    {"description", 0, compile_string, NULL, false, NULL},
+    {"default", 0, compile_any, NULL, false, NULL},
+    {"examples", 0, compile_array, NULL, false, NULL},
+    {"deprecated", 0, compile_flag, NULL, false, NULL},
+    {"readOnly", 0, compile_flag, NULL, false, NULL},
+    {"writeOnly", 0, compile_flag, NULL, false, NULL},
+    {"format", 0, compile_string, NULL, false, NULL},
 
-    {"type", ANY, take_types, weir__apply_type, false, NULL},
-    {"enum", ANY, take_enum, weir__apply_enum, false, NULL},
-    {"const", ANY, take_const, weir__apply_const, false, NULL},
+    {"type", ANY, compile_types, weir__apply_type, false, NULL},
+    {"enum", ANY, compile_enum, weir__apply_enum, false, NULL},
+    {"const", ANY, compile_const, weir__apply_const, false, NULL},
 
-    {"multipleOf", NUMBERS, take_divisor, weir__apply_multiple_of, false, NULL},
-    {"minimum", NUMBERS, take_number, weir__apply_minimum, false, NULL},
-    {"maximum", NUMBERS, take_number, weir__apply_maximum, false, NULL},
-    {"exclusiveMinimum", NUMBERS, take_number, weir__apply_exclusive_minimum, false, NULL},
-    {"exclusiveMaximum", NUMBERS, take_number, weir__apply_exclusive_maximum, false, NULL},
+    {"multipleOf", NUMBERS, compile_divisor, weir__apply_multiple_of, false, NULL},
+    {"minimum", NUMBERS, compile_number, weir__apply_bound, false, NULL},
+    {"maximum", NUMBERS, compile_number, weir__apply_bound, false, NULL},
+    {"exclusiveMinimum", NUMBERS, compile_number, weir__apply_bound, false, NULL},
+    {"exclusiveMaximum", NUMBERS, compile_number, weir__apply_bound, false, NULL},
 
-    {"minLength", STRINGS, take_length, weir__apply_min_length, false, NULL},
-    {"maxLength", STRINGS, take_length, weir__apply_max_length, false, NULL},
-    {"pattern", STRINGS, take_pattern, weir__apply_pattern, false, NULL},
-    {"x-version", STRINGS, take_range, weir__apply_version, false, NULL},
-    {"x-env-diff", ANY, take_env_diff, weir__apply_env_diff, false, NULL},
+    {"minLength", STRINGS, compile_length, weir__apply_size, false, NULL},
+    {"maxLength", STRINGS, compile_length, weir__apply_size, false, NULL},
+    {"pattern", STRINGS, compile_pattern, weir__apply_pattern, false, NULL},
+    {"x-version", STRINGS, compile_range, weir__apply_version, false, NULL},
+    {"x-env-diff", ANY, compile_env_diff, weir__apply_env_diff, false, NULL},
 
-    {"minItems", ARRAYS, take_length, weir__apply_min_items, false, NULL},
-    {"maxItems", ARRAYS, take_length, weir__apply_max_items, false, NULL},
-    {"uniqueItems", ARRAYS, take_flag, weir__apply_unique_items, false, NULL},
-    {"prefixItems", ARRAYS, take_schema_array, weir__apply_prefix_items, false, NULL},
-    {"items", ARRAYS, take_schema, weir__apply_items, false, NULL},
-    {"contains", ARRAYS, take_schema, weir__apply_contains, false, NULL},
-    {"minContains", ARRAYS, take_length, NULL, false, NULL},
-    {"maxContains", ARRAYS, take_length, NULL, false, NULL},
+    {"minItems", ARRAYS, compile_length, weir__apply_size, false, NULL},
+    {"maxItems", ARRAYS, compile_length, weir__apply_size, false, NULL},
+    {"uniqueItems", ARRAYS, compile_flag, weir__apply_unique_items, false, NULL},
+    {"prefixItems", ARRAYS, compile_schema_array, weir__apply_prefix_items, false, NULL},
+    {"items", ARRAYS, compile_schema, weir__apply_items, false, NULL},
+    {"contains", ARRAYS, compile_schema, weir__apply_contains, false, NULL},
+    {"minContains", ARRAYS, compile_length, NULL, false, NULL},
+    {"maxContains", ARRAYS, compile_length, NULL, false, NULL},
 
-    {"minProperties", OBJECTS, take_length, weir__apply_min_properties, false, NULL},
-    {"maxProperties", OBJECTS, take_length, weir__apply_max_properties, false, NULL},
-    {"required", OBJECTS, take_names, weir__apply_required, false, NULL},
-    {"dependentRequired", OBJECTS, take_names_by_name, weir__apply_dependent_required, false, NULL},
-    {"properties", OBJECTS, take_schemas, weir__apply_properties, false, NULL},
-    {"patternProperties", OBJECTS, take_schemas_by_pattern, weir__apply_pattern_properties, false, NULL},
-    {"additionalProperties", OBJECTS, take_schema, weir__apply_additional_properties, false, NULL},
-    {"propertyNames", OBJECTS, take_schema, weir__apply_property_names, false, NULL},
-    {"dependentSchemas", OBJECTS, take_schemas, weir__apply_dependent_schemas, true, NULL},
+    {"minProperties", OBJECTS, compile_length, weir__apply_size, false, NULL},
+    {"maxProperties", OBJECTS, compile_length, weir__apply_size, false, NULL},
+    {"required", OBJECTS, compile_names, weir__apply_required, false, NULL},
+    {"dependentRequired", OBJECTS, compile_dependent_names, weir__apply_dependent_required, false, NULL},
+    {"properties", OBJECTS, compile_schemas, weir__apply_properties, false, NULL},
+    {"patternProperties", OBJECTS, compile_pattern_schemas, weir__apply_pattern_properties, false, NULL},
+    {"additionalProperties", OBJECTS, compile_schema, weir__apply_additional_properties, false, NULL},
+    {"propertyNames", OBJECTS, compile_schema, weir__apply_property_names, false, NULL},
+    {"dependentSchemas", OBJECTS, compile_schemas, weir__apply_dependent_schemas, true, NULL},
 
-    {"allOf", ANY, take_schema_array, weir__apply_all_of, true, NULL},
-    {"anyOf", ANY, take_schema_array, weir__apply_any_of, true, NULL},
-    {"oneOf", ANY, take_schema_array, weir__apply_one_of, true, NULL},
-    {"not", ANY, take_schema, weir__apply_not_, true, NULL},
-    {"if", ANY, take_schema, weir__apply_if, true, NULL},
-    {"then", 0, take_schema, NULL, true, NULL},
-    {"else", 0, take_schema, NULL, true, NULL},
+    {"allOf", ANY, compile_schema_array, weir__apply_all_of, true, NULL},
+    {"anyOf", ANY, compile_schema_array, weir__apply_any_of, true, NULL},
+    {"oneOf", ANY, compile_schema_array, weir__apply_one_of, true, NULL},
+    {"not", ANY, compile_schema, weir__apply_not_, true, NULL},
+    {"if", ANY, compile_schema, weir__apply_if, true, NULL},
+    {"then", 0, compile_schema, NULL, true, NULL},
+    {"else", 0, compile_schema, NULL, true, NULL},
 
     {"unevaluatedItems", 0, NULL, NULL, false, NO_UNEVALUATED},
     {"unevaluatedProperties", 0, NULL, NULL, false, NO_UNEVALUATED},

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "schema/schema_link.h"
+#include "schema/schema_node.h"
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
@@ -54,7 +54,7 @@ static int hex_digit(char c)
 }
 
 /* Undoes %XX in place.  Returns -1 where it is ill-formed. */
-static int undo_percents(char *text)
+static int decode_percents(char *text)
 {
     char *to = text;
 
@@ -107,7 +107,7 @@ static struct node *find_sub(const struct check *check, const char *step)
 }
 
 /* The node that a JSON pointer leads to, one keyword after the other.  Spoils pointer. */
-static struct node *follow(const struct weir__schema *schema, char *pointer)
+static struct node *follow_pointer(const struct weir__schema *schema, char *pointer)
 {
     struct node *node = weir__node_at(schema, 0);
     char *rest = *pointer == '/' ? pointer + 1 : NULL;
@@ -131,13 +131,13 @@ static struct node *find_target(const struct weir__schema *schema, const char *f
     const json_t *index;
     struct node *node = NULL;
 
-    if (copy == NULL || undo_percents(copy) < 0) {
+    if (copy == NULL || decode_percents(copy) < 0) {
         free(copy);
         return NULL;
     }
     index = json_object_get(schema->anchors, copy);
     if (*copy == '\0' || *copy == '/')
-        node = follow(schema, copy);
+        node = follow_pointer(schema, copy);
     else if (index != NULL)
         node = weir__node_at(schema, (size_t)json_integer_value(index));
     free(copy);
@@ -145,7 +145,7 @@ static struct node *find_target(const struct weir__schema *schema, const char *f
 }
 
 /* Makes the node a $ref names the one schema below it. */
-static int resolve(struct compiler *compiler, struct check *check)
+static int resolve_ref(struct compiler *compiler, struct check *check)
 {
     const char *text = json_string_value(check->value);
     const char *id = json_string_value(json_object_get(compiler->schema->document, "$id"));
@@ -185,7 +185,7 @@ static int link_nodes(struct compiler *compiler, int resolving)
             const char *name = check->keyword->name;
 
             if (resolving && strcmp(name, "$ref") == 0)
-                status = resolve(compiler, check);
+                status = resolve_ref(compiler, check);
             else if (!resolving && strcmp(name, "$anchor") == 0)
                 status = add_anchor(compiler, check, i);
             else if (!resolving && (strcmp(name, "$id") == 0 || strcmp(name, "$schema") == 0))
@@ -249,7 +249,7 @@ static int search_from(struct compiler *compiler, struct node *start, struct wei
     return 0;
 }
 
-static int find_circles(struct compiler *compiler)
+static int check_circles(struct compiler *compiler)
 {
     struct weir__buffer stack = {0};
     int status = 0;
@@ -267,5 +267,5 @@ int weir__schema_link(struct compiler *compiler)
 
     if (status == 0)
         status = link_nodes(compiler, 1);
-    return status == 0 ? find_circles(compiler) : status;
+    return status == 0 ? check_circles(compiler) : status;
 }

@@ -15,6 +15,9 @@ struct compiler;
 struct run;
 struct place;
 
+typedef int weir__keyword_apply(struct run *run, const struct check *check, const json_t *value,
+                                const struct place *place);
+
 /* A keyword that is known. */
 struct keyword {
     const char *name;
@@ -23,8 +26,7 @@ struct keyword {
     int (*compile)(struct compiler *compiler, struct check *check);
     /* Applies it.  NULL: an annotation, or read by another keyword.  Returns -1
      * only on an error; what does not hold is a finding. */
-    int (*apply)(struct run *run, const struct check *check, const json_t *value,
-                 const struct place *place);
+    weir__keyword_apply *apply;
     bool in_place;       /* applies its schemas to the same value: they can go in circles */
     const char *refused; /* known and not supported: what to do instead */
 };
@@ -96,5 +98,11 @@ int weir__check_fail(struct compiler *compiler, const struct check *check, const
 /* The JSON pointer of a node, and of a keyword there unless it is NULL.  The caller
  * owns it.  Returns NULL when memory is short. */
 char *weir__node_pointer(const struct node *node, const char *keyword);
+
+/* schema_keywords.c: finds a keyword in the table.  NULL when there is no such keyword. */
+const struct keyword *weir__keyword_find(const char *name);
+
+/* schema_link.c: makes the schema below each $ref the one that it names.  All nodes exist. */
+int weir__schema_link(struct compiler *compiler);
 
 #endif

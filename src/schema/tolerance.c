@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "schema/version.h"
 
-int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
+int weir__tolerance_parse(const char *text, struct weir__tolerance *tolerance,
                           struct weir_error *error)
 {
     static const char *const words[] = {"exact", "patch", "minor", "any"};
@@ -18,7 +18,7 @@ int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i], text) == 0) {
-            *allowance = (struct weir__allowance){.kind = (enum weir__allowance_kind)i};
+            *tolerance = (struct weir__tolerance){.kind = (enum weir__tolerance_kind)i};
             return 0;
         }
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
@@ -31,12 +31,12 @@ int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
             digits += 1 + strspn(number + digits + 1, "0123456789");
         if (digits == 0 || digits > 20 || strcmp(number + digits, "%") != 0)
             break;
-        *allowance = (struct weir__allowance){WEIR__ALLOW_PERCENT, strtod(number, NULL)};
+        *tolerance = (struct weir__tolerance){WEIR__TOLERANCE_PERCENT, strtod(number, NULL)};
         return 0;
     }
     return weir__fail(error, WEIR_ERR_INVALID, 0,
                       "\"%.40s\" says not how far a value may differ: give %s", text,
-                      WEIR__ALLOWANCE_FORMS);
+                      WEIR__TOLERANCE_FORMS);
 }
 
 /* How many of a version's numbers have to be the same. */
@@ -49,25 +49,25 @@ static int same_numbers(const json_t *a, const json_t *b, int count)
     return memcmp(left.number, right.number, (size_t)count * sizeof left.number[0]) == 0;
 }
 
-bool weir__allowance_holds(const struct weir__allowance *allowance, const json_t *a,
+bool weir__tolerance_holds(const struct weir__tolerance *tolerance, const json_t *a,
                            const json_t *b)
 {
     if (json_equal(a, b))
         return true;
-    switch (allowance->kind) {
-    case WEIR__ALLOW_EXACT:
+    switch (tolerance->kind) {
+    case WEIR__TOLERANCE_EXACT:
         break;
-    case WEIR__ALLOW_PATCH:
+    case WEIR__TOLERANCE_PATCH:
         return same_numbers(a, b, 2);
-    case WEIR__ALLOW_MINOR:
+    case WEIR__TOLERANCE_MINOR:
         return same_numbers(a, b, 1);
-    case WEIR__ALLOW_ANY:
+    case WEIR__TOLERANCE_ANY:
         return true;
-    case WEIR__ALLOW_PERCENT:
+    case WEIR__TOLERANCE_PERCENT:
         /* A little more than said: 15 % of 100 is 15 in any binary fraction. */
         return json_is_number(a) && json_is_number(b)
                && fabs(json_number_value(b) - json_number_value(a))
-                      <= fabs(json_number_value(a)) * allowance->percent / 100 * (1 + 1e-12);
+                      <= fabs(json_number_value(a)) * tolerance->percent / 100 * (1 + 1e-12);
     }
     return false;
 }

@@ -9,30 +9,30 @@
 
 #include <weir/error.h>
 
-enum weir__allowance_kind {
-    WEIR__ALLOW_EXACT,   /* "exact": not at all */
-    WEIR__ALLOW_PATCH,   /* "patch": versions of the same major and minor */
-    WEIR__ALLOW_MINOR,   /* "minor": versions of the same major */
-    WEIR__ALLOW_ANY,     /* "any": however it likes */
-    WEIR__ALLOW_PERCENT, /* "±15%": numbers, of the first one's amount */
+enum weir__tolerance_kind {
+    WEIR__TOLERANCE_EXACT,   /* "exact": not at all */
+    WEIR__TOLERANCE_PATCH,   /* "patch": versions of the same major and minor */
+    WEIR__TOLERANCE_MINOR,   /* "minor": versions of the same major */
+    WEIR__TOLERANCE_ANY,     /* "any": however it likes */
+    WEIR__TOLERANCE_PERCENT, /* "±15%": numbers, of the first one's amount */
 };
 
-struct weir__allowance {
-    enum weir__allowance_kind kind;
+struct weir__tolerance {
+    enum weir__tolerance_kind kind;
     double percent;
 };
 
 /* What is accepted, to end a message with. */
-#define WEIR__ALLOWANCE_FORMS                                                                      \
+#define WEIR__TOLERANCE_FORMS                                                                      \
     "\"exact\", \"patch\", \"minor\" or \"any\" for versions, and \"±15%\" for numbers"
 
 /* "+-15%" is accepted too, for keyboards without ±.  Errors: INVALID. */
-int weir__allowance_parse(const char *text, struct weir__allowance *allowance,
+int weir__tolerance_parse(const char *text, struct weir__tolerance *tolerance,
                           struct weir_error *error);
 
 /* Whether b may stand where a stands.  Equal values always may; others than versions
  * and numbers only with "any".  Numbers: |b - a| is at most that part of |a|. */
-bool weir__allowance_holds(const struct weir__allowance *allowance, const json_t *a,
+bool weir__tolerance_holds(const struct weir__tolerance *tolerance, const json_t *a,
                            const json_t *b);
 
 #endif

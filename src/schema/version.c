@@ -44,16 +44,16 @@ static const char *read_number(const char *at, const char *end, uint64_t *number
 static const char *read_numbers(const char *at, const char *end, struct weir__version *version)
 {
     do {
-        if (version->said == WEIR__VERSION_NUMBERS)
+        if (version->count == WEIR__VERSION_NUMBERS)
             return NULL;
-        at = read_number(at + (version->said > 0), end, &version->number[version->said]);
-        version->said++;
+        at = read_number(at + (version->count > 0), end, &version->number[version->count]);
+        version->count++;
     } while (at != NULL && end - at >= 2 && at[0] == '.' && is_digit(at[1]));
     return at;
 }
 
 /* Whether a pre-release begins here, by its word.  OpenSSL's 1.0.2c is none. */
-static bool names_prerelease(const char *at, const char *end)
+static bool is_prerelease(const char *at, const char *end)
 {
     static const char *const words[] = {"a",  "alpha", "b",       "beta", "c",
                                         "rc", "pre",   "preview", "dev"};
@@ -67,7 +67,7 @@ static bool names_prerelease(const char *at, const char *end)
     return false;
 }
 
-static int keep_word(char word[WEIR__VERSION_WORD], const char *at, const char *end)
+static int copy_word(char word[WEIR__VERSION_WORD], const char *at, const char *end)
 {
     if (end - at >= WEIR__VERSION_WORD)
         return -1;
@@ -91,20 +91,20 @@ static int read_words(const char *at, const char *end, struct weir__version *ver
         return *at == '+' ? 0 : -1;
     if (!is_digit(*word) && !is_letter(*word))
         return -1;
-    if (*at == '+' || !((*at == '-' && is_letter(*word)) || names_prerelease(word, end)))
-        return keep_word(version->build, word, end);
+    if (*at == '+' || !((*at == '-' && is_letter(*word)) || is_prerelease(word, end)))
+        return copy_word(version->build, word, end);
     plus = memchr(word, '+', (size_t)(end - word));
-    if (plus != NULL && keep_word(version->build, plus + 1, end) < 0)
+    if (plus != NULL && copy_word(version->build, plus + 1, end) < 0)
         return -1;
     for (last = plus != NULL ? plus : end; strchr(".-_~", last[-1]) != NULL;) /* "rc1.+x" */
         last--;
-    return keep_word(version->prerelease, word, last);
+    return copy_word(version->prerelease, word, last);
 }
 
 /* Reads the version that begins at a digit.  Returns what is behind it, or NULL. */
 static const char *read_version(const char *at, const char *end, struct weir__version *version)
 {
-    struct weir__version read = {.said = 0};
+    struct weir__version read = {.count = 0};
     const char *words = read_numbers(at, end, &read), *stop = words;
 
     if (words == NULL)
@@ -165,7 +165,8 @@ int weir__version_find(const char *text, size_t length, struct weir__version *ve
         const char *digit = inside ? at : skip_prefix(at, end);
         struct weir__version read;
 
-        if (inside || !is_digit(*digit) || read_version(digit, end, &read) == NULL || read.said < 2)
+        if (inside || !is_digit(*digit) || read_version(digit, end, &read) == NULL
+            || read.count < 2)
             continue;
         *version = read;
         return 0;
@@ -250,7 +251,7 @@ int weir__version_compare(const struct weir__version *a, const struct weir__vers
 
 char *weir__version_text(const struct weir__version *version, char text[WEIR__VERSION_TEXT])
 {
-    int count = version->said < 3 ? 3 : version->said;
+    int count = version->count < 3 ? 3 : version->count;
     size_t length = 0;
 
     for (int i = 0; i < count; i++)

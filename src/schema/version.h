@@ -26,7 +26,7 @@ enum { WEIR__VERSION_NUMBERS = 4, WEIR__VERSION_WORD = 64, WEIR__VERSION_TEXT = 
 
 struct weir__version {
     uint64_t number[WEIR__VERSION_NUMBERS]; /* major, minor, patch, and what some add */
-    int said;                               /* how many of them were there: 1 to 4 */
+    int count;                              /* how many of them were there: 1 to 4 */
     char prerelease[WEIR__VERSION_WORD];    /* "rc1"; "" for a release */
     char build[WEIR__VERSION_WORD];         /* "14+deb12u1"; "" for none */
 };

@@ -171,7 +171,7 @@ static void a_contract_without_libraries_hashes_nothing(void)
 static void allowances_say_how_far(void)
 {
     static const struct {
-        const char *allowance, *a, *b;
+        const char *tolerance, *a, *b;
         int holds;
     } cases[] = {
         {"exact", "1", "1", 1},
@@ -199,20 +199,20 @@ static void allowances_say_how_far(void)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *a = json_of(cases[i].a), *b = json_of(cases[i].b);
-        struct weir__allowance allowance;
+        struct weir__tolerance tolerance;
 
-        CU_ASSERT_FATAL(weir__allowance_parse(cases[i].allowance, &allowance, NULL) == 0);
-        CU_ASSERT(weir__allowance_holds(&allowance, a, b) == (cases[i].holds != 0));
-        if (weir__allowance_holds(&allowance, a, b) != (cases[i].holds != 0))
-            printf("# %s: %s and %s\n", cases[i].allowance, cases[i].a, cases[i].b);
+        CU_ASSERT_FATAL(weir__tolerance_parse(cases[i].tolerance, &tolerance, NULL) == 0);
+        CU_ASSERT(weir__tolerance_holds(&tolerance, a, b) == (cases[i].holds != 0));
+        if (weir__tolerance_holds(&tolerance, a, b) != (cases[i].holds != 0))
+            printf("# %s: %s and %s\n", cases[i].tolerance, cases[i].a, cases[i].b);
         json_decref(a);
         json_decref(b);
     }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        struct weir__allowance allowance;
+        struct weir__tolerance tolerance;
         struct weir_error error = {0};
 
-        CU_ASSERT(weir__allowance_parse(refused[i], &allowance, &error) == WEIR_ERR_INVALID);
+        CU_ASSERT(weir__tolerance_parse(refused[i], &tolerance, &error) == WEIR_ERR_INVALID);
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "\"exact\""));
     }
 }

@@ -67,14 +67,14 @@ static void versions_are_read_as_tools_write_them(void)
 /* A word that does not fit is no version, rather than another one. */
 static void a_word_that_is_too_long_is_refused(void)
 {
-    struct weir__version version = {.said = 77};
+    struct weir__version version = {.count = 77};
     char text[WEIR__VERSION_WORD + 8];
 
     memset(text, 'x', sizeof text);
     memcpy(text, "1.2-", 4);
     text[4 + WEIR__VERSION_WORD] = '\0';
     CU_ASSERT(weir__version_parse(text, &version) == -1);
-    CU_ASSERT(version.said == 77);
+    CU_ASSERT(version.count == 77);
     text[4 + WEIR__VERSION_WORD - 1] = '\0';
     CU_ASSERT(weir__version_parse(text, &version) == 0);
     CU_ASSERT(strlen(version.prerelease) == WEIR__VERSION_WORD - 1);
