@@ -223,7 +223,7 @@ static int check_hash(const json_t *lib, size_t index, const json_t *report,
                  why != NULL ? why : "nobody says why");
     else if (wanted != NULL && strcmp(hash, wanted) != 0)
         snprintf(text, sizeof text,
-                 "%.300s is another file: its SHA-256 is %.64s, and has to be %s", path, hash,
+                 "%.300s is another file: its SHA-256 is %.64s but must be %s", path, hash,
                  wanted);
     return *text != '\0' ? weir__findings_add(findings, instance, schema, text, error) : 0;
 }

@@ -28,7 +28,7 @@ struct weir__contract;
  * failure.  Errors: SPEC, with the JSON pointer of what is wrong; NOMEM. */
 struct weir__contract *weir__contract_new(const json_t *document, struct weir_error *error);
 
-/* NULL is fine. */
+/* Accepts NULL. */
 void weir__contract_free(struct weir__contract *contract);
 
 /* Hashes the libraries the contract names: the "libs" of a report of this machine.

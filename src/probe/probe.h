@@ -50,7 +50,7 @@ int weir__probe_wait(struct weir__probe *probe, struct weir_error *error);
  * the probe is not over, or when memory is short. */
 json_t *weir__probe_report(const struct weir__probe *probe);
 
-/* Frees it; what still runs is killed.  NULL is fine. */
+/* Frees it; what still runs is killed.  Accepts NULL. */
 void weir__probe_free(struct weir__probe *probe);
 
 /* {"id": "debian", "version": "12"}, null for what is not told. */

@@ -14,7 +14,7 @@ static int compare_integers(json_int_t a, json_int_t b)
     return (a > b) - (a < b);
 }
 
-/* As a double an integer of 64 bits would be rounded. */
+/* Converting a 64-bit integer to double would round it. */
 static int compare_mixed(json_int_t integer, double real)
 {
     const double limit = 9223372036854775808.0; /* 2^63 */
@@ -51,8 +51,7 @@ struct decimal {
     int power;
 };
 
-/* A double as the shortest decimal that reads back as it: that is what was written,
- * unless more digits were than a double holds. */
+/* A double as the shortest decimal that reads back as it. */
 static struct decimal decimal_of(const json_t *number)
 {
     struct decimal decimal = {0};
@@ -68,7 +67,7 @@ static struct decimal decimal_of(const json_t *number)
             fraction = true;
         if (*at < '0' || *at > '9')
             continue;
-        /* 17 digits of a double, 19 of an integer; zeros behind them need no place. */
+        /* 17 digits of a double, 19 of an integer; zeros after them need no digits. */
         if (decimal.digits > (UINT64_MAX - 9) / 10) {
             decimal.power += !fraction;
             continue;
@@ -96,8 +95,8 @@ bool weir__decimal_is_multiple(const json_t *number, const json_t *divisor)
 
     if (a.digits == 0)
         return true;
-    /* With a divisor that has more places behind the point, or fewer zeros before
-     * it, a gets zeros; the other way round it would need zeros that it has not. */
+    /* If the divisor has more decimal places, or fewer trailing zeros, a is padded with zeros;
+     * the other way round it cannot be a multiple. */
     if (b.digits == 0)
         return false;
     if (a.power < b.power)

@@ -1,5 +1,4 @@
-/* schema/decimal.h - JSON numbers as the decimals that were written: compared and
- * divided without rounding. */
+/* schema/decimal.h - JSON numbers as decimals: compared and divided without rounding. */
 #ifndef WEIR_SCHEMA_DECIMAL_H
 #define WEIR_SCHEMA_DECIMAL_H
 

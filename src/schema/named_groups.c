@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* A badly written pattern must not hang its caller. */
+/* A badly written pattern must not hang the caller. */
 enum { MAX_TEXT = 1024 * 1024, MAX_STEPS = 1000000 };
 
 struct weir__named_groups {
@@ -35,8 +35,7 @@ struct weir__named_groups *weir__named_groups_new(const char *pattern, struct we
     } else {
         pcre2_pattern_info(groups->code, PCRE2_INFO_NAMECOUNT, &names);
         if (names == 0)
-            weir__fail(error, WEIR_ERR_INVALID, 0,
-                       "it names no group, so it tells nothing: write (?<version>...)");
+            weir__fail(error, WEIR_ERR_INVALID, 0, "it has no named group: write (?<version>...)");
     }
     if (names > 0)
         return groups;

@@ -1,4 +1,5 @@
-/* schema/named_groups.h - a regular expression of PCRE2 whose named groups are read from a text. */
+/* schema/named_groups.h - a PCRE2 regular expression whose named groups are extracted from a text.
+ */
 #ifndef WEIR_SCHEMA_NAMED_GROUPS_H
 #define WEIR_SCHEMA_NAMED_GROUPS_H
 
@@ -16,12 +17,12 @@ struct weir__named_groups *weir__named_groups_new(const char *pattern, struct we
 /* Accepts NULL. */
 void weir__named_groups_free(struct weir__named_groups *groups);
 
-/* Receives a group that matched; text is not NUL-terminated. */
+/* Receives a matched group; text is not NUL-terminated. */
 typedef void weir__named_group_sink(void *context, const char *name, const char *text,
                                     size_t length);
 
-/* Finds the first match in the first MiB of text, and gives sink its groups.
- * Returns 1; 0 without a match; -1 when the pattern takes too many steps or memory is short. */
+/* Finds the first match in the first MiB of text, and passes its groups to sink.
+ * Returns 1, 0 without a match, or -1 if the pattern takes too many steps or memory is short. */
 int weir__named_groups_find(const struct weir__named_groups *groups, const char *text,
                             size_t length, weir__named_group_sink *sink, void *context);
 

@@ -13,9 +13,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* Steps and kilobytes of one search: some tens of milliseconds at most.  Nearly all
- * are done in a hundredth of that, which is tried first: so who counts the work knows
- * the dear ones. */
+/* Steps and kilobytes of one search: tens of milliseconds at most. Nearly all finish in a
+ * hundredth of that, which is tried first, so that the caller can tell expensive searches. */
 enum { MATCH_STEPS = 500000, FEW_STEPS = 5000, MATCH_KIB = 20000 };
 
 struct weir__pattern {
@@ -52,7 +51,7 @@ static int copy_text(struct translator *translator, size_t length)
 static int fail_at(const struct translator *translator, const char *why)
 {
     return weir__fail(translator->error, WEIR_ERR_INVALID, 0,
-                      "is no regular expression of ECMAScript: at byte %zu, %s",
+                      "is not an ECMAScript regular expression: at byte %zu: %s",
                       (size_t)(translator->at - translator->text) + 1, why);
 }
 
@@ -184,7 +183,7 @@ static int read_property(struct translator *translator)
     name = word;
     if (strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=")
         != strlen(word))
-        return fail_at(translator, "there is no such property");
+        return fail_at(translator, "unknown property");
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strncmp(word, prefixes[i], strlen(prefixes[i])) == 0)
             name = word + strlen(prefixes[i]);
@@ -201,13 +200,13 @@ static int read_backreference(struct translator *translator)
     while (translator->at + 1 + digits < translator->end && is_digit(translator->at[1 + digits]))
         digits++;
     if (translator->in_class || digits > 4)
-        return fail_at(translator, "there is no such group");
+        return fail_at(translator, "unknown group");
     snprintf(made, sizeof made, "\\g{%.*s}", (int)digits, translator->at + 1);
     translator->at += 1 + digits;
     return add_text(translator, made);
 }
 
-/* What a backslash and one letter become; NULL: nothing so simple. */
+/* The translation of a backslash and one letter, or NULL if it is more complex. */
 static const char *simple_escape(char c, bool in_class)
 {
     switch (c) {
@@ -250,7 +249,7 @@ static int read_escape(struct translator *translator)
     const char *simple = simple_escape(c, translator->in_class);
 
     if (left < 2)
-        return fail_at(translator, "there is nothing behind the backslash");
+        return fail_at(translator, "nothing follows the backslash");
     if (simple != NULL) {
         translator->at += 2;
         return add_text(translator, simple);
@@ -276,7 +275,7 @@ static int read_escape(struct translator *translator)
         return copy_text(translator, 2);
     if (c != '\0' && strchr("^$\\.*+?()[]{}|/-", c) != NULL)
         return copy_text(translator, 2);
-    return fail_at(translator, "there is no such escape");
+    return fail_at(translator, "unknown escape");
 }
 
 /* At "(": only the groups of ECMAScript. */
@@ -286,13 +285,13 @@ static int read_group(struct translator *translator)
     size_t left = (size_t)(translator->end - translator->at);
 
     if (left > 1 && translator->at[1] == '*')
-        return fail_at(translator, "there is nothing to repeat");
+        return fail_at(translator, "nothing to repeat");
     if (left < 2 || translator->at[1] != '?')
         return copy_text(translator, 1);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (left > strlen(groups[i]) && memcmp(translator->at, groups[i], strlen(groups[i])) == 0)
             return copy_text(translator, strlen(groups[i]));
-    return fail_at(translator, "there is no such group");
+    return fail_at(translator, "unknown group");
 }
 
 /* At "{": {n}, {n,} or {n,m}. */
@@ -306,7 +305,7 @@ static int read_braces(struct translator *translator)
         for (at++; at < translator->end && is_digit(*at);)
             at++;
     if (at == digits || at == translator->end || *at != '}')
-        return fail_at(translator, "a brace is no quantifier: put a backslash before it");
+        return fail_at(translator, "a brace that is not a quantifier: put a backslash before it");
     return copy_text(translator, (size_t)(at + 1 - translator->at));
 }
 
@@ -317,7 +316,7 @@ static int read_plain(struct translator *translator)
     bool again = translator->repeats && c != '?';
 
     if (repeats && again)
-        return fail_at(translator, "what is repeated already cannot be repeated");
+        return fail_at(translator, "a quantifier cannot follow a quantifier");
     /* What makes a quantifier lazy ends it. */
     translator->repeats = repeats && !translator->repeats;
     switch (c) {
@@ -331,7 +330,7 @@ static int read_plain(struct translator *translator)
         return copy_text(translator, 1);
     case ']':
     case '}':
-        return fail_at(translator, "a bracket that closes nothing: put a backslash before it");
+        return fail_at(translator, "unmatched closing bracket: put a backslash before it");
     case '{':
         return read_braces(translator);
     case '(':
@@ -394,7 +393,7 @@ static pcre2_match_context *limits_of(uint32_t steps)
 static int compile_translated(struct weir__pattern *pattern, const struct weir__buffer *text,
                               struct weir_error *error)
 {
-    /* Here an offset is one of the translated text, so it is not told. */
+    /* The offset is one of the translated text: it is not reported. */
     PCRE2_SIZE offset;
     PCRE2_UCHAR message[160];
     int code;
@@ -406,7 +405,7 @@ static int compile_translated(struct weir__pattern *pattern, const struct weir__
                       &code, &offset, NULL);
     if (pattern->code == NULL) {
         pcre2_get_error_message(code, message, sizeof message);
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "is no regular expression: %s",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "is not a regular expression: %s",
                           (const char *)message);
     }
     pattern->limits = limits_of(MATCH_STEPS);
@@ -426,8 +425,7 @@ struct weir__pattern *weir__pattern_new(const char *text, size_t length, struct 
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a regular expression");
     else if (length > WEIR__PATTERN_MAX)
         status = weir__fail(error, WEIR_ERR_INVALID, 0,
-                            "is longer than the %d bytes a regular "
-                            "expression may have",
+                            "is longer than %d bytes, the limit for a regular expression",
                             WEIR__PATTERN_MAX);
     else
         status = translate(&translator);
@@ -471,7 +469,7 @@ int weir__pattern_found(const struct weir__pattern *pattern, const char *text, s
         return 1;
     if (found == PCRE2_ERROR_NOMATCH)
         return 0;
-    return weir__fail(error, found == PCRE2_ERROR_NOMEMORY ? WEIR_ERR_NOMEM : WEIR_ERR_TOO_LONG, 0,
-                      "the regular expression takes too long for this text: write it so that it "
-                      "need not try so many ways");
+    return weir__fail(
+        error, found == PCRE2_ERROR_NOMEMORY ? WEIR_ERR_NOMEM : WEIR_ERR_TOO_LONG, 0,
+        "the regular expression takes too long on this text: rewrite it to backtrack less");
 }

@@ -9,13 +9,13 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* What is asked of a version.  A pre-release of the bound is not BELOW it. */
+/* A condition on a version. A pre-release of the bound is not BELOW it. */
 enum relation { AT_LEAST, ABOVE, AT_MOST, BELOW, OUTSIDE, OR };
 
 struct bound {
     enum relation relation;
     struct weir__version version;
-    struct weir__version behind; /* OUTSIDE: the first one behind what is left out */
+    struct weir__version behind; /* OUTSIDE: the first version after the excluded ones */
 };
 
 struct weir__range {
@@ -30,7 +30,7 @@ struct condition {
     size_t length;
     enum sign sign;
     struct weir__version version;
-    bool whole; /* it is one version, not all that begin with it */
+    bool whole; /* a single version, not all that begin with it */
 };
 
 /* The longer spelling first. */
@@ -45,7 +45,7 @@ static const struct {
 static int fail_condition(const struct condition *condition, struct weir_error *error)
 {
     return weir__fail(error, WEIR_ERR_INVALID, 0,
-                      "\"%.*s\" is no condition on a version: give " WEIR__RANGE_FORMS,
+                      "invalid version condition \"%.*s\": use " WEIR__RANGE_FORMS,
                       condition->length < 40 ? (int)condition->length : 40, condition->text);
 }
 
@@ -54,7 +54,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == ',' || c == '\n';
 }
 
-/* Takes ".x" and ".*" off the end.  "x" alone leaves nothing. */
+/* Strips ".x" and ".*" from the end. "x" alone leaves nothing. */
 static size_t without_wildcards(const char *text, size_t length)
 {
     while (length > 0 && strchr("xX*", text[length - 1]) != NULL
@@ -63,7 +63,7 @@ static size_t without_wildcards(const char *text, size_t length)
     return length;
 }
 
-/* The version of a condition; one that is all wildcard has said == 0. */
+/* Reads the version of a condition; count is 0 if it is only a wildcard. */
 static int read_version(struct condition *condition, const char *text, size_t length,
                         struct weir_error *error)
 {
@@ -87,7 +87,7 @@ static int read_version(struct condition *condition, const char *text, size_t le
     return 0;
 }
 
-/* Reads one condition and moves *at behind it.  Blanks may follow the sign. */
+/* Reads one condition and moves *at past it. Blanks may follow the operator. */
 static int read_condition(const char **at, struct condition *condition, struct weir_error *error)
 {
     const char *text = *at;
@@ -108,7 +108,7 @@ static int read_condition(const char **at, struct condition *condition, struct w
     return read_version(condition, text, (size_t)(*at - text), error);
 }
 
-/* The first version behind all that begin with count numbers of version. */
+/* The first version after all that begin with the first count numbers of version. */
 static struct weir__version next_version(const struct weir__version *version, int count)
 {
     struct weir__version next = {.count = 3};
@@ -119,7 +119,7 @@ static struct weir__version next_version(const struct weir__version *version, in
     return next;
 }
 
-/* How many numbers a version has to share with the condition's: ^ and ~. */
+/* How many numbers a version must share with the condition's, for ^ and ~. */
 static int shared_numbers(const struct condition *condition)
 {
     const struct weir__version *version = &condition->version;

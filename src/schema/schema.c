@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "schema/schema_node.h"
 
-/* A keyword that there is none of. */
+/* Reports an unknown or unsupported keyword. */
 static int refuse_keyword(struct compiler *compiler, struct node *node, const char *name,
                           const struct keyword *known)
 {
@@ -19,8 +19,8 @@ static int refuse_keyword(struct compiler *compiler, struct node *node, const ch
         return weir__check_fail(compiler, &check, "the keyword %s is not supported: %s", name,
                                 known->refused);
     return weir__check_fail(compiler, &check,
-                            "there is no keyword \"%.60s\" in draft 2020-12: mend its spelling, or "
-                            "begin it with x- if it is a note",
+                            "unknown keyword \"%.60s\" in draft 2020-12: correct its spelling, or "
+                            "begin it with x- if it is an annotation",
                             name);
 }
 
@@ -53,7 +53,7 @@ static int compile_node(struct compiler *compiler, struct node *node)
     return 0;
 }
 
-/* --- The whole ---------------------------------------------------------------------------- */
+/* --- Compiling --- */
 
 static int compile(struct compiler *compiler)
 {
@@ -65,11 +65,11 @@ static int compile(struct compiler *compiler)
         return weir__compile_no_memory(compiler);
     if (!json_is_object(schema->document) && !json_is_boolean(schema->document))
         return weir__fail(compiler->error, WEIR_ERR_SPEC, 0,
-                          "a schema is an object or a boolean, and this is %s",
+                          "a schema must be an object or a boolean, not %s",
                           weir__kind_name(weir__value_kind(schema->document)));
     if (weir__node_add(compiler, schema->document) == NULL)
         return WEIR_ERR_NOMEM;
-    /* Nodes are added behind while one is compiled: no depth can hurt. */
+    /* Compiling a node appends nodes, so nesting needs no recursion. */
     for (size_t i = 0; i < weir__node_count(schema) && status == 0; i++)
         status = compile_node(compiler, weir__node_at(schema, i));
     return status == 0 ? weir__schema_link(compiler) : status;

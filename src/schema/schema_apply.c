@@ -1,4 +1,4 @@
-/* Keywords that apply other schemas: to parts of the value, or to it again. */
+/* Keywords that apply other schemas, to parts of the value or to the value itself. */
 #include "config.h"
 
 #include <stdio.h>
@@ -102,9 +102,7 @@ int weir__apply_property_names(struct run *run, const struct check *check, const
         json_decref(text);
         if (holds == 0)
             holds = weir__run_report(run, check, place,
-                                     "has a member \"%.100s\", and none may have "
-                                     "such a name",
-                                     name);
+                                     "has a member \"%.100s\", whose name is not allowed", name);
         if (holds < 0)
             return -1;
     }
@@ -162,15 +160,13 @@ int weir__apply_contains(struct run *run, const struct check *check, const json_
     if (count < (least != NULL ? least->number : 1))
         return weir__run_report(
             run, least != NULL ? least : check, place,
-            "has %zu elements that are as \"contains\" says, and has to have at "
-            "least %zu",
-            count, least != NULL ? least->number : 1);
+            "has %zu elements that match \"contains\" but must have at least %zu", count,
+            least != NULL ? least->number : 1);
     if (most != NULL && count > most->number)
-        return weir__run_report(
-            run, most, place,
-            "has %zu elements that are as \"contains\" says, and may have at most "
-            "%zu",
-            count, most->number);
+        return weir__run_report(run, most, place,
+                                "has %zu elements that match \"contains\" but may have at most "
+                                "%zu",
+                                count, most->number);
     return 0;
 }
 
@@ -191,14 +187,14 @@ int weir__apply_all_of(struct run *run, const struct check *check, const json_t 
     return 0;
 }
 
-/* Of alternatives that none holds, the one that got furthest: there lies what the
- * writer most likely meant. */
+/* Of alternatives that all fail, the one whose findings lie deepest is most likely the intended
+ * one. */
 static bool is_nearer(const struct found *a, const struct found *b)
 {
     return a->deepest != b->deepest ? a->deepest > b->deepest : a->count < b->count;
 }
 
-/* How many alternatives hold, and which was nearest.  Returns -1 on an error. */
+/* Counts the alternatives that match, and finds the nearest. Returns -1 on an error. */
 static int count_alternatives(struct run *run, const struct check *check, const json_t *value,
                               const struct place *place, size_t *nearest, struct found *best)
 {
@@ -226,7 +222,7 @@ static int report_no_alternative(struct run *run, const struct check *check, con
     if (check->sub_count > 1
         && weir__run_report(
                run, check, place,
-               "is as none of %zu alternatives says; what keeps it from number %zu follows",
+               "matches none of %zu alternatives; number %zu is the nearest and fails as follows",
                check->sub_count, nearest + 1)
                < 0)
         return -1;
@@ -261,8 +257,8 @@ int weir__apply_one_of(struct run *run, const struct check *check, const json_t 
         return report_no_alternative(run, check, value, place, nearest, &best);
     if (count > 1)
         return weir__run_report(run, check, place,
-                                "is as %d of %zu alternatives say, and has to be as one alone says",
-                                count, check->sub_count);
+                                "matches %d of %zu alternatives but must match exactly one", count,
+                                check->sub_count);
     return count < 0 ? -1 : 0;
 }
 
@@ -273,7 +269,7 @@ int weir__apply_not_(struct run *run, const struct check *check, const json_t *v
 
     if (holds <= 0)
         return holds;
-    return weir__run_report(run, check, place, "is what \"not\" forbids");
+    return weir__run_report(run, check, place, "matches what \"not\" forbids");
 }
 
 int weir__apply_if(struct run *run, const struct check *check, const json_t *value,

@@ -1,4 +1,4 @@
-/* Keywords that look at one value and no further. */
+/* Keywords that check one value by itself. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -32,13 +32,13 @@ int weir__apply_type(struct run *run, const struct check *check, const json_t *v
                      const struct place *place)
 {
     enum kinds kind = weir__value_kind(value), wanted = (enum kinds)check->number;
-    bool composed = (kind & (ARRAYS | OBJECTS)) != 0;
+    bool plain = (kind & (NULLS | ARRAYS | OBJECTS)) == 0;
 
     if ((kind & wanted) != 0)
         return 0;
-    return weir__run_report(run, check, place, "is %s%s%s, and has to be %s",
-                            composed || kind == NULLS ? "" : weir__kind_name(kind),
-                            composed || kind == NULLS ? "" : ", ", weir__value_shown(value).text,
+    return weir__run_report(run, check, place, "is %s%s%s%s but must be %s",
+                            weir__value_shown(value).text, plain ? " (" : "",
+                            plain ? weir__kind_name(kind) : "", plain ? ")" : "",
                             kinds_shown(wanted).text);
 }
 
@@ -70,7 +70,7 @@ int weir__apply_enum(struct run *run, const struct check *check, const json_t *v
         if (strlen(list) >= 300)
             strcat(list, ", ...");
     }
-    return weir__run_report(run, check, place, "is %s, and has to be %s",
+    return weir__run_report(run, check, place, "is %s but must be %s",
                             weir__value_shown(value).text, list);
 }
 
@@ -81,7 +81,7 @@ int weir__apply_const(struct run *run, const struct check *check, const json_t *
 
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return weir__run_report(run, check, place, "is %s, and has to be %s",
+    return weir__run_report(run, check, place, "is %s but must be %s",
                             weir__value_shown(value).text,
                             json_is_array(check->value) || json_is_object(check->value)
                                 ? "what \"const\" says"
@@ -95,7 +95,7 @@ int weir__apply_multiple_of(struct run *run, const struct check *check, const js
 {
     if (weir__decimal_is_multiple(value, check->value))
         return 0;
-    return weir__run_report(run, check, place, "is %s, and has to be a multiple of %s",
+    return weir__run_report(run, check, place, "is %s but must be a multiple of %s",
                             weir__value_shown(value).text, weir__value_shown(check->value).text);
 }
 
@@ -110,7 +110,7 @@ int weir__apply_bound(struct run *run, const struct check *check, const json_t *
     if (order == 0 ? !exclusive : (order > 0) == least)
         return 0;
     return weir__run_report(
-        run, check, place, "is %s, and has to be %s %s", weir__value_shown(value).text,
+        run, check, place, "is %s but must be %s %s", weir__value_shown(value).text,
         least ? (exclusive ? "more than" : "at least") : (exclusive ? "less than" : "at most"),
         weir__value_shown(check->value).text);
 }
@@ -138,7 +138,7 @@ int weir__apply_size(struct run *run, const struct check *check, const json_t *v
 
     if (least ? count >= check->number : count <= check->number)
         return 0;
-    return weir__run_report(run, check, place, "has %zu %s, and has to have at %s %zu", count,
+    return weir__run_report(run, check, place, "has %zu %s but must have at %s %zu", count,
                             json_is_string(value)  ? "characters"
                             : json_is_array(value) ? "elements"
                                                    : "members",
@@ -153,7 +153,7 @@ int weir__apply_pattern(struct run *run, const struct check *check, const json_t
 
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return weir__run_report(run, check, place, "is %s, and has to match the pattern %.200s",
+    return weir__run_report(run, check, place, "is %s but must match the pattern %.200s",
                             weir__value_shown(value).text, json_string_value(check->value));
 }
 
@@ -163,11 +163,11 @@ int weir__apply_version(struct run *run, const struct check *check, const json_t
     struct weir__version version;
 
     if (weir__version_of(value, &version) < 0)
-        return weir__run_report(run, check, place, "is %s, and has to be a version in %.200s",
+        return weir__run_report(run, check, place, "is %s but must be a version in %.200s",
                                 weir__value_shown(value).text, json_string_value(check->value));
     if (weir__range_holds(check->range, &version))
         return 0;
-    return weir__run_report(run, check, place, "is version %s, and has to be in %.200s",
+    return weir__run_report(run, check, place, "is version %s but must be in %.200s",
                             json_string_value(value), json_string_value(check->value));
 }
 
@@ -180,7 +180,7 @@ int weir__apply_env_diff(struct run *run, const struct check *check, const json_
 
 /* --- Arrays and objects ----------------------------------------------------------------- */
 
-/* Whether an element is among those seen, which it joins.  Returns -1 on an error. */
+/* Whether an equal element was seen; adds it to those seen. Returns -1 on an error. */
 static int find_duplicate(struct run *run, json_t *seen, const json_t *element, size_t index,
                           size_t *other)
 {
@@ -215,8 +215,8 @@ int weir__apply_unique_items(struct run *run, const struct check *check, const j
         if (status == 0)
             continue;
         if (status > 0)
-            status =
-                weir__run_report(run, check, place, "has the same at %zu and at %zu", other, index);
+            status = weir__run_report(run, check, place, "has equal elements at %zu and %zu", other,
+                                      index);
         break;
     }
     json_decref(seen);
@@ -234,7 +234,8 @@ static int report_missing(struct run *run, const struct check *check, const json
         if (json_object_get(value, json_string_value(name)) != NULL)
             continue;
         if (weir__run_report(run, check, place, "has no \"%.100s\"%s%.100s%s",
-                             json_string_value(name), because != NULL ? ", which goes with \"" : "",
+                             json_string_value(name),
+                             because != NULL ? ", which is required with \"" : "",
                              because != NULL ? because : "", because != NULL ? "\"" : "")
             < 0)
             return -1;

@@ -1,4 +1,4 @@
-/* A compiled schema applied to a value: nodes in nodes, and what is found. */
+/* Applies a compiled schema to a value, and collects the findings. */
 #include "config.h"
 
 #include <stdarg.h>
@@ -175,7 +175,7 @@ static int report_false(struct run *run, const struct node *node, const struct p
     struct check check = {.keyword = &whole, .node = (struct node *)node};
 
     return weir__run_report(run, node->above != NULL ? node->above : &check, place,
-                            "may not be there at all");
+                            "is not allowed");
 }
 
 static int apply_checks(struct run *run, const struct node *node, const json_t *value,
@@ -205,7 +205,7 @@ int weir__node_apply(struct run *run, const struct node *node, const json_t *val
         return -1;
     if (run->depth >= WEIR__SCHEMA_DEPTH)
         return weir__fail(run->error, WEIR_ERR_TOO_LONG, 0,
-                          "the value needs schemas within each other deeper than %d",
+                          "the value needs schemas nested more than %d levels deep",
                           WEIR__SCHEMA_DEPTH);
     run->depth++;
     status = apply_checks(run, node, value, place);
@@ -226,7 +226,7 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
         *found = (struct found){run->failed - failed, run->deepest};
     if (status == 0)
         status = run->failed == failed;
-    /* What an alternative says of a value that does not fit it, does not count. */
+    /* Differences noted by an alternative that does not match do not count. */
     if (run->failed > failed)
         drop_differences(run, noted);
     run->quiet--;
@@ -235,7 +235,7 @@ int weir__node_holds(struct run *run, const struct node *node, const json_t *val
     return status;
 }
 
-/* Hands the notes over: pointer -> all that apply there. */
+/* Copies the notes: JSON pointer -> array of all that apply there. */
 static int copy_differences(struct run *run, json_t *into)
 {
     const struct difference *notes =

@@ -1,14 +1,14 @@
-/* schema/schema_check.h - one run of a schema over a value, for the keywords. */
+/* schema/schema_check.h - one check of a value, as the functions of the keywords see it. */
 #ifndef WEIR_SCHEMA_SCHEMA_CHECK_H
 #define WEIR_SCHEMA_SCHEMA_CHECK_H
 
 #include "schema/schema.h"
 #include "schema/schema_node.h"
 
-/* Where in the value a run is. */
+/* The position of a run in the value. */
 struct place {
-    const struct place *above; /* NULL: the whole value */
-    const char *key;           /* NULL: an element */
+    const struct place *above; /* NULL: the root */
+    const char *key;           /* NULL: an array element */
     size_t index;
     int depth;
 };
@@ -18,11 +18,11 @@ struct run {
     struct weir__findings *findings;
     struct weir__buffer differences; /* struct difference */
     bool wants_differences;
-    int quiet;     /* findings are counted, and not kept */
+    int quiet;     /* findings are counted, not kept */
     int deepest;   /* the depth of the deepest place with a finding */
-    int depth;     /* of schemas applied within each other */
-    size_t work;   /* of what is allowed */
-    size_t failed; /* findings, quiet ones too */
+    int depth;     /* nesting of applied schemas */
+    size_t work;   /* what is left */
+    size_t failed; /* number of findings, quiet ones too */
     struct weir_error *error;
 };
 
@@ -30,8 +30,8 @@ struct run {
 int weir__node_apply(struct run *run, const struct node *node, const json_t *value,
                      const struct place *place);
 
-/* Applies a node without keeping what it finds.  Returns 1 when the value holds,
- * 0 when it does not; then *found, which may be NULL, says how much and how deep. */
+/* Applies a node without keeping findings. Returns 1 if the value is valid, or 0; then *found,
+ * which may be NULL, has the number of findings and their greatest depth. */
 struct found {
     size_t count;
     int deepest;
@@ -39,15 +39,14 @@ struct found {
 int weir__node_holds(struct run *run, const struct node *node, const json_t *value,
                      const struct place *place, struct found *found);
 
-/* Keeps a finding, or counts it in a quiet run. */
+/* Adds a finding, or only counts it in a quiet run. */
 int weir__run_report(struct run *run, const struct check *check, const struct place *place,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Takes from the work that is left. */
+/* Charges work. Fails when none is left. */
 int weir__run_spend(struct run *run, size_t work);
 
-/* Looks for a pattern, and takes from the work what that costs.  Returns 1 or 0, or -1
- * on an error. */
+/* Searches for a pattern and charges its cost. Returns 1 or 0, or -1 on an error. */
 int weir__run_search(struct run *run, const struct weir__pattern *pattern, const char *text,
                      size_t length);
 

@@ -1,5 +1,4 @@
-/* The table of keywords.  docs/contract.md says the same to people, and a test holds
- * the two together. */
+/* The table of keywords.  docs/contract.md documents them; a test compares the two. */
 #include "config.h"
 
 #include <math.h>
@@ -11,11 +10,11 @@
 #include "schema/schema_check.h"
 #include "schema/tolerance.h"
 
-/* --- What a keyword's value may be ------------------------------------------------ */
+/* --- Values of keywords ------------------------------------------------ */
 
 static int fail_type(struct compiler *compiler, const struct check *check, const char *what)
 {
-    return weir__check_fail(compiler, check, "has to be %s, and is %s", what,
+    return weir__check_fail(compiler, check, "must be %s, not %s", what,
                             weir__kind_name(weir__value_kind(check->value)));
 }
 
@@ -26,7 +25,7 @@ static int compile_any(struct compiler *compiler, struct check *check)
     return 0;
 }
 
-/* A string without NUL: what comes behind one would be lost. */
+/* A string without NUL: text after one would be lost. */
 static bool is_plain_string(const json_t *value)
 {
     return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
@@ -59,7 +58,7 @@ static int compile_divisor(struct compiler *compiler, struct check *check)
     return fail_type(compiler, check, "a number above 0");
 }
 
-/* A bound on a length; 2.0 is one too. */
+/* A bound on a length; 2.0 is valid too. */
 static int compile_length(struct compiler *compiler, struct check *check)
 {
     double number = json_number_value(check->value);
@@ -70,7 +69,7 @@ static int compile_length(struct compiler *compiler, struct check *check)
     return 0;
 }
 
-/* A failure of what a keyword's value is made into. */
+/* Reports that the value of a keyword cannot be compiled. */
 static int fail_compile(struct compiler *compiler, const struct check *check,
                         const struct weir_error *why)
 {
@@ -100,7 +99,7 @@ static int compile_range(struct compiler *compiler, struct check *check)
     return check->range != NULL ? 0 : fail_compile(compiler, check, &why);
 }
 
-/* What each means is for who compares: here, that each is a string. */
+/* Each tolerance must be valid; it is used when reports are compared. */
 static int compile_env_diff(struct compiler *compiler, struct check *check)
 {
     const char *name;
@@ -141,8 +140,7 @@ static int add_type(struct compiler *compiler, struct check *check, const json_t
         }
     return weir__check_fail(
         compiler, check,
-        "%s is no type: there are null, boolean, integer, number, string, array "
-        "and object",
+        "invalid type %s: use null, boolean, integer, number, string, array or object",
         weir__value_shown(value).text);
 }
 
@@ -190,7 +188,7 @@ static int compile_enum(struct compiler *compiler, struct check *check)
 
     if (!json_is_array(check->value))
         return fail_type(compiler, check, "an array");
-    check->canonical = json_object(); /* an empty one, which nothing is in, is allowed */
+    check->canonical = json_object(); /* an empty enum, which nothing matches, is allowed */
     json_array_foreach((json_t *)check->value, index, value)
     {
         status = add_canonical(compiler, check, value);
@@ -223,8 +221,7 @@ static int compile_dependent_names(struct compiler *compiler, struct check *chec
     json_object_foreach((json_t *)check->value, name, value)
     {
         if (!are_plain_strings(value))
-            return weir__check_fail(compiler, check, "\"%.60s\" has to be an array of strings",
-                                    name);
+            return weir__check_fail(compiler, check, "\"%.60s\" must be an array of strings", name);
     }
     return 0;
 }
@@ -288,9 +285,9 @@ static int compile_pattern_schemas(struct compiler *compiler, struct check *chec
 /* --- The table --------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define NO_UNEVALUATED "say what may be there with additionalProperties or items"
+#define NO_UNEVALUATED "use additionalProperties or items"
 #define NO_DYNAMIC     "use $ref"
-#define NO_CONTENT     "weir does not look into strings"
+#define NO_CONTENT     "weir does not decode strings"
 
 static const struct keyword keywords[] = {
     /* name, kinds it looks at, compile, apply, in place, refused */
@@ -358,7 +355,7 @@ static const struct keyword keywords[] = {
     {"$dynamicAnchor", 0, NULL, NULL, false, NO_DYNAMIC},
     {"$recursiveRef", 0, NULL, NULL, false, NO_DYNAMIC},
     {"$recursiveAnchor", 0, NULL, NULL, false, NO_DYNAMIC},
-    {"$vocabulary", 0, NULL, NULL, false, "there is one vocabulary, that of draft 2020-12"},
+    {"$vocabulary", 0, NULL, NULL, false, "weir supports only the vocabulary of draft 2020-12"},
     {"contentEncoding", 0, NULL, NULL, false, NO_CONTENT},
     {"contentMediaType", 0, NULL, NULL, false, NO_CONTENT},
     {"contentSchema", 0, NULL, NULL, false, NO_CONTENT},

@@ -1,5 +1,5 @@
-/* What leads from one schema of a document to another: $id, $anchor and $ref, and
- * whether it leads in a circle. */
+/* References between the schemas of a document ($id, $anchor, $ref), and the check that they are
+ * not circular. */
 #include "config.h"
 
 #include <stdio.h>
@@ -19,12 +19,13 @@ static int check_identity(struct compiler *compiler, const struct check *check)
 
     if (strcmp(name, "$schema") == 0 && strcmp(text, DIALECT) != 0
         && strcmp(text, DIALECT "#") != 0)
-        return weir__check_fail(compiler, check, "is %.100s, and weir knows only " DIALECT, text);
+        return weir__check_fail(compiler, check, "is %.100s, but weir supports only " DIALECT,
+                                text);
     if (strcmp(name, "$id") == 0 && check->node->above != NULL)
         return weir__check_fail(compiler, check,
-                                "only the whole schema may have an $id: use $anchor");
+                                "only the root schema may have an $id: use $anchor");
     if (strcmp(name, "$id") == 0 && strchr(text, '#') != NULL)
-        return weir__check_fail(compiler, check, "an $id has no fragment: take \"#\" off");
+        return weir__check_fail(compiler, check, "an $id must not have a fragment: remove \"#\"");
     return 0;
 }
 
@@ -37,9 +38,10 @@ static int add_anchor(struct compiler *compiler, const struct check *check, size
         || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.0123456789")]
                != '\0')
         return weir__check_fail(
-            compiler, check, "begins with a letter or _, and goes on with those, digits, - and .");
+            compiler, check,
+            "must begin with a letter or _, followed by letters, digits, _, - or .");
     if (json_object_get(compiler->schema->anchors, name) != NULL)
-        return weir__check_fail(compiler, check, "there is another $anchor \"%.60s\"", name);
+        return weir__check_fail(compiler, check, "duplicate $anchor \"%.60s\"", name);
     if (json_object_set_new(compiler->schema->anchors, name, json_integer((json_int_t)index)) < 0)
         return weir__fail(compiler->error, WEIR_ERR_NOMEM, 0, "no memory for a schema");
     return 0;
@@ -53,7 +55,7 @@ static int hex_digit(char c)
     return at != NULL ? (int)(at - digits) : -1;
 }
 
-/* Undoes %XX in place.  Returns -1 where it is ill-formed. */
+/* Decodes %XX in place. Returns -1 if it is malformed. */
 static int decode_percents(char *text)
 {
     char *to = text;
@@ -74,8 +76,8 @@ static int decode_percents(char *text)
     return 0;
 }
 
-/* Takes the first step off a JSON pointer whose first "/" is off already, and undoes
- * its escapes in place.  *rest is NULL behind the last. */
+/* Removes the first step from a JSON pointer whose first "/" is already removed, and decodes its
+ * escapes in place. *rest is NULL after the last. */
 static const char *take_step(char **rest)
 {
     char *step = *rest, *slash = strchr(step, '/'), *to = step;
@@ -106,7 +108,7 @@ static struct node *find_sub(const struct check *check, const char *step)
     return NULL;
 }
 
-/* The node that a JSON pointer leads to, one keyword after the other.  Spoils pointer. */
+/* The node at a JSON pointer. Modifies pointer. */
 static struct node *follow_pointer(const struct weir__schema *schema, char *pointer)
 {
     struct node *node = weir__node_at(schema, 0);
@@ -144,7 +146,7 @@ static struct node *find_target(const struct weir__schema *schema, const char *f
     return node;
 }
 
-/* Makes the node a $ref names the one schema below it. */
+/* Makes the node that a $ref names the only schema below it. */
 static int resolve_ref(struct compiler *compiler, struct check *check)
 {
     const char *text = json_string_value(check->value);
@@ -157,13 +159,13 @@ static int resolve_ref(struct compiler *compiler, struct check *check)
         fragment = text + strlen(id);
     if (*fragment != '#' && *fragment != '\0')
         return weir__check_fail(compiler, check,
-                                "\"%.100s\" is in another document, and weir fetches none: copy it "
-                                "into $defs, and refer to it with #/$defs/NAME",
+                                "\"%.100s\" is in another document, which weir does not fetch: "
+                                "copy it into $defs and refer to it with #/$defs/NAME",
                                 text);
     target = find_target(compiler->schema, *fragment == '#' ? fragment + 1 : fragment);
     if (target == NULL)
-        return weir__check_fail(compiler, check, "\"%.100s\" leads to no schema of this document",
-                                text);
+        return weir__check_fail(compiler, check,
+                                "\"%.100s\" does not refer to a schema in this document", text);
     if (weir__check_make_subs(compiler, check, 1) < 0)
         return WEIR_ERR_NOMEM;
     check->subs[0].node = target;
@@ -171,7 +173,7 @@ static int resolve_ref(struct compiler *compiler, struct check *check)
     return 0;
 }
 
-/* What can be done once all anchors and nodes are there, and what must come before. */
+/* Two passes: anchors and identities first, then references. */
 static int link_nodes(struct compiler *compiler, int resolving)
 {
     const struct weir__schema *schema = compiler->schema;
@@ -197,8 +199,8 @@ static int link_nodes(struct compiler *compiler, int resolving)
 
 /* --- Circles --------------------------------------------------------------------------- */
 
-/* A schema that applies itself to the same value never ends.  Every keyword that
- * stays in place is an arrow; a depth-first search over them, on a stack of its own. */
+/* A schema that applies itself to the same value never ends. A depth-first search, with a stack
+ * of its own, over the keywords that apply schemas in place. */
 enum { UNSEEN, OPEN, DONE };
 
 struct visit {
@@ -206,7 +208,7 @@ struct visit {
     size_t check, sub;
 };
 
-/* The next node that is applied in place; NULL when there is none left. */
+/* The next node that is applied in place, or NULL. */
 static struct node *next_in_place(struct visit *visit, const struct check **by)
 {
     while (visit->check < visit->node->check_count) {
@@ -239,7 +241,7 @@ static int search_from(struct compiler *compiler, struct node *start, struct wei
             stack->length -= sizeof *top;
         } else if (visit.node->mark == OPEN) {
             return weir__check_fail(compiler, by,
-                                    "leads back to itself for the same value, without end");
+                                    "refers back to itself for the same value: infinite recursion");
         } else if (visit.node->mark == UNSEEN) {
             visit.node->mark = OPEN;
             if (weir__buffer_add(stack, &visit, sizeof visit, compiler->error) < 0)

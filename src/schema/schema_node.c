@@ -113,7 +113,7 @@ int weir__check_add_sub(struct compiler *compiler, struct check *check, const ch
     check->sub_count++;
     if (json_is_object(value) || json_is_boolean(value))
         return 0;
-    return weir__check_fail(compiler, check, "has to be %s, and has %s at %s%s%.60s",
+    return weir__check_fail(compiler, check, "must be %s, but has %s at %s%s%.60s",
                             json_is_object(check->value) || json_is_array(check->value)
                                 ? "schemas, which are objects or booleans"
                                 : "a schema, which is an object or a boolean",

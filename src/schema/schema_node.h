@@ -18,17 +18,16 @@ struct place;
 typedef int weir__keyword_apply(struct run *run, const struct check *check, const json_t *value,
                                 const struct place *place);
 
-/* A keyword that is known. */
+/* A known keyword. */
 struct keyword {
     const char *name;
     enum kinds kinds;
-    /* Looks at the keyword's value and keeps in the check what applying it needs. */
+    /* Compiles the keyword's value into the check. */
     int (*compile)(struct compiler *compiler, struct check *check);
-    /* Applies it.  NULL: an annotation, or read by another keyword.  Returns -1
-     * only on an error; what does not hold is a finding. */
+    /* Applies it. NULL: an annotation, or read by another keyword. */
     weir__keyword_apply *apply;
     bool in_place;       /* applies its schemas to the same value: they can go in circles */
-    const char *refused; /* known and not supported: what to do instead */
+    const char *refused; /* not supported: what to use instead */
 };
 
 /* A schema below a keyword. */
@@ -39,15 +38,15 @@ struct sub {
     struct weir__pattern *pattern; /* patternProperties */
 };
 
-/* One keyword of one schema.  What of the last members it has is said by its keyword. */
+/* One keyword of one schema. The keyword determines which of the last members are set. */
 struct check {
     const struct keyword *keyword;
     const json_t *value; /* borrowed from the document */
-    struct node *node;   /* whose it is */
+    struct node *node;   /* that it belongs to */
     struct sub *subs;
     size_t sub_count;
     size_t number;     /* minLength...: the bound; type: the enum kinds */
-    json_t *canonical; /* enum, const: an object whose names are the canonical forms */
+    json_t *canonical; /* enum, const: an object whose keys are the canonical forms */
     struct weir__pattern *pattern;
     struct weir__range *range;
 };
@@ -55,7 +54,7 @@ struct check {
 /* One schema. */
 struct node {
     const json_t *value;       /* borrowed from the document */
-    const struct check *above; /* the keyword it stands below; NULL: the root */
+    const struct check *above; /* the keyword that contains it; NULL: the root */
     size_t above_index;        /* of its sub there */
     struct check *checks;
     size_t check_count;
@@ -76,11 +75,11 @@ struct compiler {
 size_t weir__node_count(const struct weir__schema *schema);
 struct node *weir__node_at(const struct weir__schema *schema, size_t index);
 
-/* The check of a node for a keyword; NULL when it has none. */
+/* The check of a node for a keyword, or NULL. */
 const struct check *weir__node_check(const struct node *node, const char *keyword);
 
-/* Makes the schemas below a check, one for each of its value's members; they are
- * compiled later.  Fails where one is neither an object nor a boolean. */
+/* Make the schemas below a check, one for each member of its value; they are compiled later. Fail
+ * if one is neither an object nor a boolean. */
 int weir__check_make_subs(struct compiler *compiler, struct check *check, size_t count);
 int weir__check_add_sub(struct compiler *compiler, struct check *check, const char *key,
                         const json_t *value);

@@ -1,4 +1,4 @@
-/* schema/schema_value.h - the kinds of JSON values, how messages show them, and where they are. */
+/* schema/schema_value.h - kinds of JSON values, values in messages, and JSON pointers. */
 #ifndef WEIR_SCHEMA_SCHEMA_VALUE_H
 #define WEIR_SCHEMA_SCHEMA_VALUE_H
 
@@ -8,11 +8,11 @@
 
 #include "base/buffer.h"
 
-/* Kinds of values that a keyword looks at; the others it passes over. */
+/* Kinds of values that a keyword applies to; it ignores others. */
 enum kinds {
     NULLS = 1,
     BOOLEANS = 2,
-    INTEGERS = 4, /* a real without a fraction is one too */
+    INTEGERS = 4, /* a real without a fraction counts too */
     REALS = 8,
     STRINGS = 16,
     ARRAYS = 32,
@@ -26,7 +26,7 @@ enum kinds weir__value_kind(const json_t *value);
 /* "a string", "an integer"... */
 const char *weir__kind_name(enum kinds kind);
 
-/* A value as a message shows it: short, in JSON. */
+/* A value for a message: short JSON. */
 struct shown {
     char text[64];
 };

@@ -34,12 +34,11 @@ int weir__tolerance_parse(const char *text, struct weir__tolerance *tolerance,
         *tolerance = (struct weir__tolerance){WEIR__TOLERANCE_PERCENT, strtod(number, NULL)};
         return 0;
     }
-    return weir__fail(error, WEIR_ERR_INVALID, 0,
-                      "\"%.40s\" says not how far a value may differ: give %s", text,
+    return weir__fail(error, WEIR_ERR_INVALID, 0, "invalid tolerance \"%.40s\": use %s", text,
                       WEIR__TOLERANCE_FORMS);
 }
 
-/* How many of a version's numbers have to be the same. */
+/* Whether the first count numbers of two versions are equal. */
 static int same_numbers(const json_t *a, const json_t *b, int count)
 {
     struct weir__version left, right;
@@ -64,7 +63,7 @@ bool weir__tolerance_holds(const struct weir__tolerance *tolerance, const json_t
     case WEIR__TOLERANCE_ANY:
         return true;
     case WEIR__TOLERANCE_PERCENT:
-        /* A little more than said: 15 % of 100 is 15 in any binary fraction. */
+        /* With a margin for rounding: 15 % of 100 is 15. */
         return json_is_number(a) && json_is_number(b)
                && fabs(json_number_value(b) - json_number_value(a))
                       <= fabs(json_number_value(a)) * tolerance->percent / 100 * (1 + 1e-12);

@@ -1,5 +1,4 @@
-/* schema/tolerance.h - how far a value may differ from one environment to the other:
- * what x-env-diff says. */
+/* schema/tolerance.h - how far a value may differ between environments: x-env-diff. */
 #ifndef WEIR_SCHEMA_TOLERANCE_H
 #define WEIR_SCHEMA_TOLERANCE_H
 
@@ -13,7 +12,7 @@ enum weir__tolerance_kind {
     WEIR__TOLERANCE_EXACT,   /* "exact": not at all */
     WEIR__TOLERANCE_PATCH,   /* "patch": versions of the same major and minor */
     WEIR__TOLERANCE_MINOR,   /* "minor": versions of the same major */
-    WEIR__TOLERANCE_ANY,     /* "any": however it likes */
+    WEIR__TOLERANCE_ANY,     /* "any": in any way */
     WEIR__TOLERANCE_PERCENT, /* "±15%": numbers, of the first one's amount */
 };
 
@@ -22,7 +21,7 @@ struct weir__tolerance {
     double percent;
 };
 
-/* What is accepted, to end a message with. */
+/* The accepted forms, for the end of a message. */
 #define WEIR__TOLERANCE_FORMS                                                                      \
     "\"exact\", \"patch\", \"minor\" or \"any\" for versions, and \"±15%\" for numbers"
 
@@ -30,8 +29,8 @@ struct weir__tolerance {
 int weir__tolerance_parse(const char *text, struct weir__tolerance *tolerance,
                           struct weir_error *error);
 
-/* Whether b may stand where a stands.  Equal values always may; others than versions
- * and numbers only with "any".  Numbers: |b - a| is at most that part of |a|. */
+/* Whether b is an allowed value in place of a. Equal values always are; values other than
+ * versions and numbers only with "any". Numbers: |b - a| is at most that part of |a|. */
 bool weir__tolerance_holds(const struct weir__tolerance *tolerance, const json_t *a,
                            const json_t *b);
 

@@ -23,7 +23,7 @@ static bool is_word(char c)
 
 /* --- Reading ---------------------------------------------------------------- */
 
-/* Returns what is behind the digits; NULL when there are none or too many. */
+/* Returns the end of the digits, or NULL if there are none or too many. */
 static const char *read_number(const char *at, const char *end, uint64_t *number)
 {
     uint64_t read = 0;
@@ -52,7 +52,7 @@ static const char *read_numbers(const char *at, const char *end, struct weir__ve
     return at;
 }
 
-/* Whether a pre-release begins here, by its word.  OpenSSL's 1.0.2c is none. */
+/* Whether a pre-release begins here, by its word. OpenSSL's 1.0.2c is not one. */
 static bool is_prerelease(const char *at, const char *end)
 {
     static const char *const words[] = {"a",  "alpha", "b",       "beta", "c",
@@ -76,7 +76,7 @@ static int copy_word(char word[WEIR__VERSION_WORD], const char *at, const char *
     return 0;
 }
 
-/* What stands behind the numbers, up to end. */
+/* Reads what follows the numbers, up to end. */
 static int read_words(const char *at, const char *end, struct weir__version *version)
 {
     const char *word = at, *plus, *last;
@@ -101,7 +101,7 @@ static int read_words(const char *at, const char *end, struct weir__version *ver
     return copy_word(version->prerelease, word, last);
 }
 
-/* Reads the version that begins at a digit.  Returns what is behind it, or NULL. */
+/* Reads the version that begins at a digit. Returns its end, or NULL. */
 static const char *read_version(const char *at, const char *end, struct weir__version *version)
 {
     struct weir__version read = {.count = 0};
@@ -120,7 +120,7 @@ static const char *read_version(const char *at, const char *end, struct weir__ve
     return stop;
 }
 
-/* Passes over "v" or "go" before a digit. */
+/* Skips "v" or "go" before a digit. */
 static const char *skip_prefix(const char *at, const char *end)
 {
     static const char *const prefixes[] = {"v", "go"};

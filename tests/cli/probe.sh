@@ -317,7 +317,7 @@ unusable() {
         refuses '{"name": "x", "argv": ["x"], "timeout": 3}' '/timeout: there is no such key' &&
         refuses '{"name": "go", "argv": ["x"]}' '/name: "go" is built in' &&
         refuses '{"name": "x", "argv": ["x"], "pattern": "(?<version>"}' '/pattern: at character' &&
-        refuses '{"name": "x", "argv": ["x"], "pattern": "1"}' '/pattern: it names no group' &&
+        refuses '{"name": "x", "argv": ["x"], "pattern": "1"}' '/pattern: it has no named group' &&
         refuses '{"name": "x", "argv": ["x", 1]}' '/argv/1: give a string' &&
         refuses '{"name": "x", "argv": ["x"], "json": {"version": "v"}}' '/json/version: give a JSON pointer' &&
         refuses '{"name": "x"' 'bad.json:1:' && refuses '[]' 'give an object' && refuses '{"name": "x"}' 'add "argv"' &&

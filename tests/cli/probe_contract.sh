@@ -57,12 +57,12 @@ broken() {
     run 1 probe --contract "$work/bad.json" &&
         member 'd["contract"]["findings"] == [{"instance": "/tools/frob/version",
             "schema": "/properties/tools/properties/frob/properties/version/x-version",
-            "text": "is version 1.22.3, and has to be in >=1.23"}] and not d["contract"]["ok"]'
+            "text": "is version 1.22.3 but must be in >=1.23"}] and not d["contract"]["ok"]'
 }
 check "one that is broken is 1, and says where and why" broken
 unusable() { run 2 probe --contract "$work/$1" && says "$2" && ! test -s "$work/out"; }
-check "a misspelt keyword is 2, by its place" unusable misspelt.json '/requird: there is no keyword'
-check "a range that is none is 2" unusable range.json 'x-version: "new" is no condition'
+check "a misspelt keyword is 2, by its place" unusable misspelt.json '/requird: unknown keyword'
+check "a range that is none is 2" unusable range.json 'x-version: invalid version condition "new"'
 check "a key twice is 2" unusable twice.json 'twice.json'
 check "no file is 2" unusable none.json 'none.json'
 

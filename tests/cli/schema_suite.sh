@@ -24,14 +24,14 @@ ref.json             \(only the whole schema may have an [$]id\|is in another do
 refRemote.json       \(is in another document\|only the whole schema may have an [$]id\)
 unevaluatedItems.json       the keyword \([$]dynamicAnchor\|unevaluatedItems\) is not supported
 unevaluatedProperties.json  the keyword \([$]dynamicAnchor\|unevaluatedProperties\) is not supported
-vocabulary.json      and weir knows only
+vocabulary.json      but weir supports only
 bignum.json          too big integer
 cross-draft.json     is in another document
 dependencies-compatibility.json  the keyword dependencies is not supported
-format-assertion.json  and weir knows only
+format-assertion.json  but weir supports only
 id.json              only the whole schema may have an [$]id
-refOfUnknownKeyword.json  \(there is no keyword\|leads to no schema\)
-unknownKeyword.json  there is no keyword
+refOfUnknownKeyword.json  \(unknown keyword\|does not refer to a schema\)
+unknownKeyword.json  unknown keyword
 '
 
 # run NAME FILE...: what comes of these files, in $work/NAME.

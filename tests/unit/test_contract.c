@@ -43,8 +43,8 @@ static void a_contract_that_cannot_be_is_refused_with_its_place(void)
         {"{\"libs\":[{\"path\":\"x.so\"}]}", "/libs/0: "},
         {"{\"libs\":[{\"path\":\"/x\"},{\"path\":\"/y\",\"sha256\":\"AB\"}]}", "/libs/1/sha256: "},
         {"{\"libs\":[{\"path\":\"/x\",\"sha1\":\"a\"}]}", "/libs/0: has \"sha1\""},
-        {"{\"properties\":{\"a\":{\"libs\":[]}}}", "/properties/a/libs: there is no keyword"},
-        {"[]", "a schema is an object"},
+        {"{\"properties\":{\"a\":{\"libs\":[]}}}", "/properties/a/libs: unknown keyword"},
+        {"[]", "a schema must be an object"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
