@@ -147,7 +147,7 @@ libweir_schema_la_SOURCES = \
 	src/schema/schema_apply.c \
 	src/schema/schema_assert.c \
 	src/schema/schema_check.c src/schema/schema_check.h \
-	src/schema/schema_keywords.c \
+	src/schema/schema_keywords.c src/schema/schema_keywords.h \
 	src/schema/schema_link.c \
 	src/schema/schema_node.c src/schema/schema_node.h \
 	src/schema/schema_value.c src/schema/schema_value.h \

@@ -61,6 +61,11 @@ static int execute(const struct cli_command *command, char **argv)
     return CLI_FAILED;
 }
 
+static int run_command(const struct cli_command *command, int argc, char **argv)
+{
+    return command->run != NULL ? command->run(argc, argv) : execute(command, argv);
+}
+
 static int run(int argc, char **argv)
 {
     const struct cli_command *command = &cli_weir;
@@ -81,10 +86,8 @@ static int run(int argc, char **argv)
         if (command == NULL || command == &cli_weir)
             status = unknown_subcommand(parsed.words.items[0]);
         else
-            status = startup_finish(
-                command, command->run != NULL
-                             ? command->run((int)parsed.words.count, (char **)parsed.words.items)
-                             : execute(command, (char **)parsed.words.items));
+            status = startup_finish(command, run_command(command, (int)parsed.words.count,
+                                                         (char **)parsed.words.items));
     }
     cli_parsed_clear(&parsed);
     return status;
@@ -92,6 +95,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    const struct cli_command *command = argc > 1 ? cli_find(argv[1]) : NULL;
+
+    /* A program of its own prepares the process itself. */
+    if (command != NULL && command != &cli_weir && command->run == NULL)
+        return execute(command, argv + 1);
     startup();
     return run(argc, argv);
 }

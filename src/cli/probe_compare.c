@@ -46,8 +46,8 @@ static int read_side(struct weir__compared *side, const char *path)
                 "--compare: %s is no report of weir probe: make one with weir probe --json", path);
         return CLI_USAGE;
     }
-    side->counted = weir__probe_essence(report);
-    if (side->counted != NULL)
+    side->essence = weir__probe_essence(report);
+    if (side->essence != NULL)
         return 0;
     cli_say(&cli_probe, "no memory for the reports");
     return CLI_FAILED;
@@ -195,7 +195,7 @@ int probe_compare(const struct probe_values *values, const struct cli_list *word
     weir__comparison_clear(&pair.comparison);
     for (int i = 0; i < 2; i++) {
         json_decref((json_t *)pair.sides[i].report);
-        json_decref((json_t *)pair.sides[i].counted);
+        json_decref((json_t *)pair.sides[i].essence);
     }
     weir__contract_free(pair.contract);
     return status;

@@ -75,7 +75,7 @@ static int read_detectors(struct probe_cmd *cmd)
 
     cmd->outside = calloc(files->count + 1, sizeof(struct weir__detector *));
     cmd->chosen = calloc(weir__detector_count + files->count + cmd->values.only.count + 1,
-                            sizeof(const struct weir__detector *));
+                         sizeof(const struct weir__detector *));
     if (cmd->outside == NULL || cmd->chosen == NULL) {
         cli_say(&cli_probe, "no memory for detectors");
         return CLI_FAILED;

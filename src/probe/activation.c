@@ -22,7 +22,7 @@ static const struct {
     {"conda activate", "eval \"$(\"${CONDA_EXE:-conda}\" shell.posix hook)\""},
 };
 
-static int add(struct weir__buffer *script, const char *text)
+static int add_text(struct weir__buffer *script, const char *text)
 {
     return weir__buffer_add(script, text, strlen(text), NULL);
 }
@@ -30,11 +30,12 @@ static int add(struct weir__buffer *script, const char *text)
 /* The command as one word of the shell. */
 static int add_quoted(struct weir__buffer *script, const char *text)
 {
-    int status = add(script, "'");
+    int status = add_text(script, "'");
 
     for (; *text != '\0' && status == 0; text++)
-        status = *text == '\'' ? add(script, "'\\''") : weir__buffer_add(script, text, 1, NULL);
-    return status < 0 ? status : add(script, "'");
+        status =
+            *text == '\'' ? add_text(script, "'\\''") : weir__buffer_add(script, text, 1, NULL);
+    return status < 0 ? status : add_text(script, "'");
 }
 
 /* The command may set any PATH: env is taken from where it is now. */
@@ -59,15 +60,15 @@ int weir__activation_begin(struct weir__activation *activation, const char *comm
              " || exit $?\n"
              "command printf '%%s\\0' %s >&9 && %s -0 >&9 9>&- && command printf '%%s\\0' %s >&9\n",
              activation->mark, env_program(), activation->mark);
-    status = add(&script, "exec 9>&1 1>&2\n");
+    status = add_text(&script, "exec 9>&1 1>&2\n");
     if (status == 0)
-        status = add(&script, hook);
+        status = add_text(&script, hook);
     if (status == 0)
-        status = add(&script, "\neval ");
+        status = add_text(&script, "\neval ");
     if (status == 0)
         status = add_quoted(&script, command);
     if (status == 0)
-        status = add(&script, epilogue);
+        status = add_text(&script, epilogue);
     if (status == 0)
         activation->script = weir__buffer_take(&script, NULL);
     weir__buffer_clear(&script);
@@ -90,7 +91,7 @@ static const char *find_mark(const char *at, const char *end, const char *mark)
     return NULL;
 }
 
-void weir__activation_take(struct weir__activation *activation, const struct weir_result *result)
+void weir__activation_read(struct weir__activation *activation, const struct weir_result *result)
 {
     size_t length = strlen(activation->mark) + 1;
     const char *end = result->out.bytes + result->out.kept;
@@ -99,7 +100,7 @@ void weir__activation_take(struct weir__activation *activation, const struct wei
     const char *stop = begin != NULL ? find_mark(begin + length, end, activation->mark) : NULL;
     char sentence[400], words[200];
 
-    activation->run = weir__tool_run("activate", result);
+    activation->run = weir__tool_report_run_json("activate", result);
     activation->no_memory = activation->run == NULL;
     json_object_del(activation->run, "stdout"); /* an environment, unmasked */
     if (stop != NULL && !result->out.truncated) {
@@ -108,7 +109,7 @@ void weir__activation_take(struct weir__activation *activation, const struct wei
         return;
     }
     weir_result_sentence(result, sentence, sizeof sentence);
-    weir__tool_telling_words(result, words, sizeof words);
+    weir__tool_report_error_line(result, words, sizeof words);
     snprintf(activation->problem, sizeof activation->problem,
              "the shell %s before it could tell its environment%s%s",
              result->end == WEIR_EXITED && result->code == 0 ? "was left" : sentence,

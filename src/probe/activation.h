@@ -28,7 +28,7 @@ struct weir__activation {
 int weir__activation_begin(struct weir__activation *activation, const char *command);
 
 /* Takes in what the shell printed: after is set, or problem. */
-void weir__activation_take(struct weir__activation *activation, const struct weir_result *result);
+void weir__activation_read(struct weir__activation *activation, const struct weir_result *result);
 
 /* {"command", "run", "problem", "changed"}; before is the environment it began with. */
 json_t *weir__activation_json(const struct weir__activation *activation, char *const *before);

@@ -42,24 +42,24 @@ static const struct {
     const char *name;
     const char *const *programs;
 } kinds[] = {
-    [WEIR__CHILD_PYTHON] = {"python", (const char *const[]){"python3", "python", NULL}},
-    [WEIR__CHILD_GO] = {"go", (const char *const[]){"go", NULL}},
+    [WEIR__CHILD_ENV_PYTHON] = {"python", (const char *const[]){"python3", "python", NULL}},
+    [WEIR__CHILD_ENV_GO] = {"go", (const char *const[]){"go", NULL}},
 };
 
-void weir__children_init(struct weir__children *children)
+void weir__child_envs_init(struct weir__child_envs *children)
 {
-    for (int i = 0; i < WEIR__CHILD_COUNT; i++)
+    for (int i = 0; i < WEIR__CHILD_ENV_COUNT; i++)
         children->list[i] =
-            (struct weir__child){.which = i, .candidates.winner = WEIR__NO_CANDIDATE};
+            (struct weir__child_env){.which = i, .candidates.winner = WEIR__PATH_SEARCH_NONE};
 }
 
-void weir__child_fail(struct weir__child *child, const char *why)
+void weir__child_env_fail(struct weir__child_env *child, const char *why)
 {
     snprintf(child->problem, sizeof child->problem, "%s", why);
 }
 
 /* Puts the Go program where it can be built.  Returns whether it could. */
-static int write_source(struct weir__child *child, char *const *environment)
+static int write_source(struct weir__child_env *child, char *const *environment)
 {
     const char *place = weir__environment_get(environment, "TMPDIR");
     int fd, failed;
@@ -69,7 +69,7 @@ static int write_source(struct weir__child *child, char *const *environment)
     snprintf(child->directory, sizeof child->directory, "%s/weir-probe.XXXXXX", place);
     if (mkdtemp(child->directory) == NULL) {
         child->directory[0] = '\0';
-        weir__child_fail(child, "no directory for the program to be built in");
+        weir__child_env_fail(child, "no directory for the program to be built in");
         return 0;
     }
     snprintf(child->source, sizeof child->source, "%s/main.go", child->directory);
@@ -78,34 +78,34 @@ static int write_source(struct weir__child *child, char *const *environment)
     failed = fd < 0 || weir__write_all(fd, go_source, strlen(go_source)) != 0;
     weir__close(&fd);
     if (failed)
-        weir__child_fail(child, "the program to be built cannot be written");
+        weir__child_env_fail(child, "the program to be built cannot be written");
     return !failed;
 }
 
-int weir__child_next(struct weir__child *child, char *const *environment,
-                     const char *argv[WEIR__CHILD_WORDS])
+int weir__child_env_next(struct weir__child_env *child, char *const *environment,
+                         const char *argv[WEIR__CHILD_ENV_WORDS])
 {
     const char *const *programs = kinds[child->which].programs;
     const char *winner;
 
     if (child->problem[0] != '\0' || child->sees != NULL)
         return 0;
-    memset(argv, 0, WEIR__CHILD_WORDS * sizeof *argv);
+    memset(argv, 0, WEIR__CHILD_ENV_WORDS * sizeof *argv);
     if (child->step++ > 0) {
         argv[0] = child->program;
         return 1;
     }
-    if (weir__candidates_find(&child->candidates, programs, NULL, environment) < 0) {
+    if (weir__path_search_run(&child->candidates, programs, NULL, environment) < 0) {
         child->no_memory = 1;
         return 0;
     }
-    if (child->candidates.winner == WEIR__NO_CANDIDATE) {
-        weir__child_fail(child, "there is none on the PATH");
+    if (child->candidates.winner == WEIR__PATH_SEARCH_NONE) {
+        weir__child_env_fail(child, "there is none on the PATH");
         return 0;
     }
     winner = child->candidates.items[child->candidates.winner].path;
     argv[0] = winner;
-    if (child->which == WEIR__CHILD_PYTHON) {
+    if (child->which == WEIR__CHILD_ENV_PYTHON) {
         argv[1] = "-c";
         argv[2] = python_script;
         return 1;
@@ -119,24 +119,24 @@ int weir__child_next(struct weir__child *child, char *const *environment,
     return 1;
 }
 
-void weir__child_take(struct weir__child *child, const struct weir_result *result,
-                      char *const *environment)
+void weir__child_env_read(struct weir__child_env *child, const struct weir_result *result,
+                          char *const *environment)
 {
     const char *bytes = result->out.bytes, *at;
     char **seen, sentence[300], words[150];
 
     if (result->end != WEIR_EXITED || result->code != 0) {
         weir_result_sentence(result, sentence, sizeof sentence);
-        weir__tool_telling_words(result, words, sizeof words);
+        weir__tool_report_error_line(result, words, sizeof words);
         snprintf(child->problem, sizeof child->problem, "%s%s%s", sentence,
                  *words != '\0' ? ": " : "", words);
         return;
     }
-    if (child->which == WEIR__CHILD_GO && child->step == 1)
+    if (child->which == WEIR__CHILD_ENV_GO && child->step == 1)
         return; /* it is built */
     at = bytes != NULL ? memmem(bytes, result->out.kept, MARK, sizeof MARK) : NULL;
     if (at == NULL) {
-        weir__child_fail(child, "it did not tell its environment");
+        weir__child_env_fail(child, "it did not tell its environment");
         return;
     }
     at += sizeof MARK;
@@ -150,17 +150,17 @@ void weir__child_take(struct weir__child *child, const struct weir_result *resul
         child->no_memory = 1;
 }
 
-json_t *weir__children_json(const struct weir__children *children)
+json_t *weir__child_envs_json(const struct weir__child_envs *children)
 {
     json_t *object = json_object();
 
-    for (int i = 0; i < WEIR__CHILD_COUNT; i++) {
-        const struct weir__child *child = &children->list[i];
-        const struct weir__candidates *list = &child->candidates;
+    for (int i = 0; i < WEIR__CHILD_ENV_COUNT; i++) {
+        const struct weir__child_env *child = &children->list[i];
+        const struct weir__path_search *list = &child->candidates;
         json_t *one = json_object();
 
         weir__tree_set(&one, "path",
-                       list->winner == WEIR__NO_CANDIDATE
+                       list->winner == WEIR__PATH_SEARCH_NONE
                            ? json_null()
                            : weir__text_value(list->items[list->winner].path));
         weir__tree_set(&one, "problem",
@@ -174,19 +174,19 @@ json_t *weir__children_json(const struct weir__children *children)
     return object;
 }
 
-void weir__children_clear(struct weir__children *children)
+void weir__child_envs_clear(struct weir__child_envs *children)
 {
-    for (int i = 0; i < WEIR__CHILD_COUNT; i++) {
-        struct weir__child *child = &children->list[i];
+    for (int i = 0; i < WEIR__CHILD_ENV_COUNT; i++) {
+        struct weir__child_env *child = &children->list[i];
 
         if (child->directory[0] != '\0') {
             unlink(child->program);
             unlink(child->source);
             rmdir(child->directory);
         }
-        weir__candidates_clear(&child->candidates);
+        weir__path_search_clear(&child->candidates);
         json_decref(child->sees);
         json_decref(child->changed);
     }
-    weir__children_init(children);
+    weir__child_envs_init(children);
 }

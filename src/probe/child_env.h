@@ -15,12 +15,12 @@
 
 #include "probe/path_search.h"
 
-enum { WEIR__CHILD_PYTHON, WEIR__CHILD_GO, WEIR__CHILD_COUNT };
-enum { WEIR__CHILD_WORDS = 6 };
+enum { WEIR__CHILD_ENV_PYTHON, WEIR__CHILD_ENV_GO, WEIR__CHILD_ENV_COUNT };
+enum { WEIR__CHILD_ENV_WORDS = 6 };
 
-struct weir__child {
+struct weir__child_env {
     int which, step;
-    struct weir__candidates candidates;
+    struct weir__path_search candidates;
     char directory[300]; /* of the Go program; "" none */
     char source[320], program[320];
     json_t *sees, *changed;
@@ -28,28 +28,28 @@ struct weir__child {
     int no_memory; /* sticky: something could not be taken in */
 };
 
-struct weir__children {
-    struct weir__child list[WEIR__CHILD_COUNT];
+struct weir__child_envs {
+    struct weir__child_env list[WEIR__CHILD_ENV_COUNT];
 };
 
-void weir__children_init(struct weir__children *children);
+void weir__child_envs_init(struct weir__child_envs *children);
 
 /* The next program to run for a child, its words borrowed from it; 0 when there is
  * none, or none any more. */
-int weir__child_next(struct weir__child *child, char *const *environment,
-                     const char *argv[WEIR__CHILD_WORDS]);
+int weir__child_env_next(struct weir__child_env *child, char *const *environment,
+                         const char *argv[WEIR__CHILD_ENV_WORDS]);
 
 /* Takes in how that ended. */
-void weir__child_take(struct weir__child *child, const struct weir_result *result,
-                      char *const *environment);
+void weir__child_env_read(struct weir__child_env *child, const struct weir_result *result,
+                          char *const *environment);
 
 /* It could not be run. */
-void weir__child_fail(struct weir__child *child, const char *why);
+void weir__child_env_fail(struct weir__child_env *child, const char *why);
 
 /* {"python": {"path", "problem", "environment", "changed"}, "go": ...} */
-json_t *weir__children_json(const struct weir__children *children);
+json_t *weir__child_envs_json(const struct weir__child_envs *children);
 
 /* Removes what was built, too. */
-void weir__children_clear(struct weir__children *children);
+void weir__child_envs_clear(struct weir__child_envs *children);
 
 #endif

@@ -63,11 +63,11 @@ static int out_of_memory(const struct comparer *comparer)
 
 static const json_t *notes_at(struct comparer *comparer, int side)
 {
-    return weir__notes_for(comparer->tolerances[side], weir__buffer_text(&comparer->pointers[side]),
-                           comparer->env);
+    return weir__compare_notes(comparer->tolerances[side],
+                               weir__buffer_text(&comparer->pointers[side]), comparer->env);
 }
 
-static struct allowed allowed_here(struct comparer *comparer, const json_t *a, struct allowed above)
+static struct allowed tolerance_at(struct comparer *comparer, const json_t *a, struct allowed above)
 {
     const json_t *notes = a != NULL ? notes_at(comparer, 0) : NULL;
 
@@ -296,7 +296,7 @@ static int compare_by_place(struct comparer *comparer, const json_t *a, const js
 
 /* --- Lists of plain values ---------------------------------------------------------------- */
 
-static bool are_plain(const json_t *array)
+static bool are_scalars(const json_t *array)
 {
     size_t i;
     json_t *element;
@@ -323,8 +323,8 @@ static int count_elements(json_t *counts, const json_t *array, int by)
 }
 
 /* Tells the elements of array that counts has left over; side 0 has positive ones. */
-static int tell_left(struct comparer *comparer, const json_t *array, json_t *counts, int side,
-                     struct allowed allowed)
+static int compare_remaining(struct comparer *comparer, const json_t *array, json_t *counts,
+                             int side, struct allowed allowed)
 {
     int status = 0;
 
@@ -357,9 +357,9 @@ static int compare_lists(struct comparer *comparer, const json_t *a, const json_
             : 0;
 
     if (status == 0)
-        status = tell_left(comparer, a, counts, 0, allowed);
+        status = compare_remaining(comparer, a, counts, 0, allowed);
     if (status == 0)
-        status = tell_left(comparer, b, counts, 1, allowed);
+        status = compare_remaining(comparer, b, counts, 1, allowed);
     if (status == 0 && before == comparer->comparison->differences.length && !json_equal(a, b))
         status = add_difference(comparer, a, b, WEIR__DIFFERS_ORDER, allowed);
     json_decref(counts);
@@ -371,7 +371,7 @@ static int compare_arrays(struct comparer *comparer, const json_t *a, const json
 {
     static const char *const members[] = {"name", "path", "executable"};
 
-    if (are_plain(a) && are_plain(b))
+    if (are_scalars(a) && are_scalars(b))
         return compare_lists(comparer, a, b, allowed);
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         json_t *const names[] = {index_by(a, members[i]), index_by(b, members[i])};
@@ -390,7 +390,7 @@ static int compare_arrays(struct comparer *comparer, const json_t *a, const json
 static int compare_values(struct comparer *comparer, const json_t *a, const json_t *b,
                           struct allowed above)
 {
-    struct allowed allowed = allowed_here(comparer, a, above);
+    struct allowed allowed = tolerance_at(comparer, a, above);
 
     if (json_is_object(a) && json_is_object(b))
         return compare_objects(comparer, a, b, allowed);
@@ -451,7 +451,7 @@ static int compare_sides(struct comparer *comparer, const struct weir__compared 
             if (comparer->tolerances[i] == NULL)
                 return -1;
         }
-        documents[i] = weir__counted_of(sides[i], comparer->tolerances[i], comparer->env);
+        documents[i] = weir__compare_filter(sides[i], comparer->tolerances[i], comparer->env);
         if (documents[i] == NULL)
             return out_of_memory(comparer);
     }

@@ -50,7 +50,7 @@ struct weir__compared {
     const json_t *report;
     /* What counts of it, at the same places, perhaps spelt so that machines can be
      * compared; NULL: all of it. */
-    const json_t *counted;
+    const json_t *essence;
 };
 
 /* All zero is empty. */

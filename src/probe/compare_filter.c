@@ -17,9 +17,9 @@ struct pruner {
     int failed; /* memory is short */
 };
 
-static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *counted);
+static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *essence);
 
-const json_t *weir__notes_for(const json_t *tolerances, const char *pointer, const char *env)
+const json_t *weir__compare_notes(const json_t *tolerances, const char *pointer, const char *env)
 {
     const json_t *notes = pointer != NULL ? json_object_get(tolerances, pointer) : NULL;
 
@@ -38,28 +38,28 @@ static bool holds_any(const json_t *pruned)
     return json_object_size(pruned) > 0;
 }
 
-static json_t *prune_below(struct pruner *pruner, const json_t *value, const json_t *counted,
+static json_t *prune_below(struct pruner *pruner, const json_t *value, const json_t *essence,
                            const char *step)
 {
     size_t length = pruner->pointer.length;
     json_t *pruned = NULL;
 
     if (weir__pointer_add(&pruner->pointer, step, NULL) == 0)
-        pruned = prune(pruner, value, counted);
+        pruned = prune(pruner, value, essence);
     else
         pruner->failed = 1;
     pruner->pointer.length = length;
     return pruned;
 }
 
-static json_t *prune_object(struct pruner *pruner, const json_t *value, const json_t *counted)
+static json_t *prune_object(struct pruner *pruner, const json_t *value, const json_t *essence)
 {
     json_t *pruned = json_object(), *member;
     const char *name;
 
     json_object_foreach((json_t *)value, name, member)
     {
-        json_t *kept = prune_below(pruner, member, json_object_get(counted, name), name);
+        json_t *kept = prune_below(pruner, member, json_object_get(essence, name), name);
 
         if (kept != NULL)
             weir__tree_set(&pruned, name, kept);
@@ -68,7 +68,7 @@ static json_t *prune_object(struct pruner *pruner, const json_t *value, const js
     return pruned;
 }
 
-static json_t *prune_array(struct pruner *pruner, const json_t *value, const json_t *counted)
+static json_t *prune_array(struct pruner *pruner, const json_t *value, const json_t *essence)
 {
     json_t *pruned = json_array(), *element;
     size_t index;
@@ -79,42 +79,42 @@ static json_t *prune_array(struct pruner *pruner, const json_t *value, const jso
         json_t *kept;
 
         snprintf(place, sizeof place, "%zu", index);
-        kept = prune_below(pruner, element, json_array_get(counted, index), place);
+        kept = prune_below(pruner, element, json_array_get(essence, index), place);
         weir__tree_append(&pruned, kept != NULL ? kept : json_null());
     }
     pruner->failed |= pruned == NULL;
     return pruned;
 }
 
-static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *counted)
+static json_t *prune(struct pruner *pruner, const json_t *value, const json_t *essence)
 {
     const char *pointer = weir__buffer_text(&pruner->pointer);
     json_t *pruned;
 
-    if (weir__notes_for(pruner->tolerances, pointer, pruner->env) != NULL)
-        return json_incref((json_t *)(counted != NULL ? counted : value));
-    if (json_is_object(value) && (counted == NULL || json_is_object(counted)))
-        pruned = prune_object(pruner, value, counted);
-    else if (json_is_array(value) && (counted == NULL || json_is_array(counted)))
-        pruned = prune_array(pruner, value, counted);
+    if (weir__compare_notes(pruner->tolerances, pointer, pruner->env) != NULL)
+        return json_incref((json_t *)(essence != NULL ? essence : value));
+    if (json_is_object(value) && (essence == NULL || json_is_object(essence)))
+        pruned = prune_object(pruner, value, essence);
+    else if (json_is_array(value) && (essence == NULL || json_is_array(essence)))
+        pruned = prune_array(pruner, value, essence);
     else
-        return json_incref((json_t *)counted);
+        return json_incref((json_t *)essence);
     pruner->failed |= pointer == NULL || pruned == NULL;
-    if (counted != NULL || holds_any(pruned))
+    if (essence != NULL || holds_any(pruned))
         return pruned;
     json_decref(pruned);
     return NULL;
 }
 
-json_t *weir__counted_of(const struct weir__compared *side, const json_t *tolerances,
-                         const char *env)
+json_t *weir__compare_filter(const struct weir__compared *side, const json_t *tolerances,
+                             const char *env)
 {
     struct pruner pruner = {.tolerances = tolerances, .env = env};
     json_t *pruned;
 
-    if (side->counted == NULL)
+    if (side->essence == NULL)
         return json_incref((json_t *)side->report);
-    pruned = prune(&pruner, side->report, side->counted);
+    pruned = prune(&pruner, side->report, side->essence);
     weir__buffer_clear(&pruner.pointer);
     if (!pruner.failed)
         return pruned;

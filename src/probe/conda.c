@@ -33,7 +33,7 @@ struct found {
 };
 
 /* Adds a prefix that has conda-meta, once.  Returns whether it has. */
-static int add(struct found *found, const char *prefix, size_t length)
+static int add_prefix(struct found *found, const char *prefix, size_t length)
 {
     size_t count = json_array_size(found->prefixes);
     char meta[PATH_MAX];
@@ -63,13 +63,13 @@ static void add_root(struct found *found, const char *root, size_t length)
     char pattern[PATH_MAX];
     glob_t list;
 
-    add(found, root, length);
+    add_prefix(found, root, length);
     if ((size_t)snprintf(pattern, sizeof pattern, "%.*s/envs/*", (int)length, root)
             >= sizeof pattern
         || glob(pattern, 0, NULL, &list) != 0)
         return;
     for (size_t i = 0; i < list.gl_pathc; i++)
-        add(found, list.gl_pathv[i], strlen(list.gl_pathv[i]));
+        add_prefix(found, list.gl_pathv[i], strlen(list.gl_pathv[i]));
     globfree(&list);
 }
 
@@ -80,7 +80,7 @@ static void add_path(struct found *found, const char *path)
         size_t length = strcspn(path, ":");
 
         if (length > 4 && memcmp(path + length - 4, "/bin", 4) == 0)
-            add(found, path, length - 4);
+            add_prefix(found, path, length - 4);
         path += length + (path[length] == ':');
     }
 }
@@ -103,7 +103,7 @@ static void add_listed(struct found *found, const char *home)
         size_t length = (size_t)((end != NULL ? end : text + count) - (text + at));
 
         if (length > 0 && memchr(text + at, '\0', length) == NULL)
-            add(found, text + at, length);
+            add_prefix(found, text + at, length);
         at += (ssize_t)length + 1;
     }
     if (fd >= 0)
@@ -183,7 +183,7 @@ static json_t *packages_of(const char *prefix)
     return packages;
 }
 
-json_t *weir__conda_without_program(char *const *environment)
+json_t *weir__conda_environments(char *const *environment)
 {
     const char *home = weir__environment_get(environment, "HOME");
     const char *active = weir__environment_get(environment, "CONDA_PREFIX");
@@ -192,7 +192,7 @@ json_t *weir__conda_without_program(char *const *environment)
     json_t *facts = json_object();
 
     if (active != NULL)
-        add(&found, active, strlen(active));
+        add_prefix(&found, active, strlen(active));
     add_path(&found, weir__environment_get(environment, "PATH"));
     active = json_string_value(json_array_get(found.prefixes, 0));
     if (active != NULL) {

@@ -222,9 +222,8 @@ static int check_hash(const json_t *lib, size_t index, const json_t *report,
         snprintf(text, sizeof text, "%.300s could not be read: %.40s", path,
                  why != NULL ? why : "nobody says why");
     else if (wanted != NULL && strcmp(hash, wanted) != 0)
-        snprintf(text, sizeof text,
-                 "%.300s is another file: its SHA-256 is %.64s but must be %s", path, hash,
-                 wanted);
+        snprintf(text, sizeof text, "%.300s is another file: its SHA-256 is %.64s but must be %s",
+                 path, hash, wanted);
     return *text != '\0' ? weir__findings_add(findings, instance, schema, text, error) : 0;
 }
 
@@ -239,19 +238,19 @@ int weir__contract_check(const struct weir__contract *contract, const json_t *re
 }
 
 /* An enum or an example may have such a member too: then a misspelt name goes unnoticed. */
-static bool speaks_of(const json_t *value, const char *env)
+static bool mentions_env(const json_t *value, const char *env)
 {
     const char *name;
     json_t *member;
 
     for (size_t i = 0; i < json_array_size(value); i++)
-        if (speaks_of(json_array_get(value, i), env))
+        if (mentions_env(json_array_get(value, i), env))
             return true;
     json_object_foreach((json_t *)value, name, member)
     {
         if (strcmp(name, "x-env-diff") == 0 && json_object_get(member, env) != NULL)
             return true;
-        if (speaks_of(member, env))
+        if (mentions_env(member, env))
             return true;
     }
     return false;
@@ -259,7 +258,7 @@ static bool speaks_of(const json_t *value, const char *env)
 
 bool weir__contract_has_env(const struct weir__contract *contract, const char *env)
 {
-    return speaks_of(contract->document, env);
+    return mentions_env(contract->document, env);
 }
 
 json_t *weir__contract_differences(const struct weir__contract *contract, const json_t *report,

@@ -31,7 +31,7 @@ struct reader {
 
 /* Reports what is wrong with the value at pointer.  Returns SPEC. */
 static int __attribute__((format(printf, 3, 4)))
-refuse(const struct reader *reader, const char *pointer, const char *format, ...)
+fail_at(const struct reader *reader, const char *pointer, const char *format, ...)
 {
     size_t line = 1, column = 1;
     char what[300];
@@ -56,10 +56,10 @@ static int read_name(const struct reader *reader, const json_t *value, struct ou
     if (name == NULL || *name == '\0' || strlen(name) > 60
         || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")]
                != '\0')
-        return refuse(reader, "/name",
-                      "give a string of up to 60 letters, digits, dots, dashes and underscores");
+        return fail_at(reader, "/name",
+                       "give a string of up to 60 letters, digits, dots, dashes and underscores");
     if (weir__detector_find(name) != NULL)
-        return refuse(reader, "/name", "\"%s\" is built in: give another name", name);
+        return fail_at(reader, "/name", "\"%s\" is built in: give another name", name);
     outside->row.name = name;
     return 0;
 }
@@ -70,14 +70,14 @@ static int read_argv(const struct reader *reader, const json_t *value, struct ou
     char pointer[32];
 
     if (!json_is_array(value) || count == 0 || count > WEIR__DETECTOR_WORDS - 1)
-        return refuse(reader, "/argv", "give an array of 1 to %d strings: a program and its words",
-                      WEIR__DETECTOR_WORDS - 1);
+        return fail_at(reader, "/argv", "give an array of 1 to %d strings: a program and its words",
+                       WEIR__DETECTOR_WORDS - 1);
     for (size_t i = 0; i < count; i++) {
         const char *word = json_string_value(json_array_get(value, i));
 
         snprintf(pointer, sizeof pointer, "/argv/%zu", i);
         if (word == NULL || (i == 0 && *word == '\0'))
-            return refuse(reader, pointer, "give a string%s", i == 0 ? ", the program" : "");
+            return fail_at(reader, pointer, "give a string%s", i == 0 ? ", the program" : "");
         if (i == 0)
             outside->programs[0] = word;
         else
@@ -92,7 +92,7 @@ static int read_timeout(const struct reader *reader, const json_t *value, struct
     if (!json_is_number(value)
         || weir__duration_seconds(json_number_value(value), &outside->row.timeout_ms) < 0
         || outside->row.timeout_ms == 0)
-        return refuse(reader, "/timeout_s", "give a number of seconds, more than 0");
+        return fail_at(reader, "/timeout_s", "give a number of seconds, more than 0");
     return 0;
 }
 
@@ -102,9 +102,9 @@ static int read_pattern(const struct reader *reader, const json_t *value, struct
     struct weir_error why = {0};
 
     if (pattern == NULL)
-        return refuse(reader, "/pattern", "give a string, a regular expression");
+        return fail_at(reader, "/pattern", "give a string, a regular expression");
     outside->row.groups = weir__named_groups_new(pattern, &why);
-    return outside->row.groups != NULL ? 0 : refuse(reader, "/pattern", "%s", why.text);
+    return outside->row.groups != NULL ? 0 : fail_at(reader, "/pattern", "%s", why.text);
 }
 
 static int read_pointers(const struct reader *reader, const json_t *value, struct outside *outside)
@@ -114,17 +114,17 @@ static int read_pointers(const struct reader *reader, const json_t *value, struc
     char place[100];
 
     if (!json_is_object(value) || json_object_size(value) == 0)
-        return refuse(reader, "/json",
-                      "give an object of JSON pointers: {\"version\": \"/version\"}");
+        return fail_at(reader, "/json",
+                       "give an object of JSON pointers: {\"version\": \"/version\"}");
     json_object_foreach((json_t *)value, name, pointer)
     {
         const char *text = json_string_value(pointer);
 
         snprintf(place, sizeof place, "/json/%.80s", name);
         if (text == NULL || (*text != '/' && *text != '\0'))
-            return refuse(reader, place, "give a JSON pointer: it begins with /");
+            return fail_at(reader, place, "give a JSON pointer: it begins with /");
     }
-    outside->row.runs[0].prints = WEIR__PRINTS_OBJECT;
+    outside->row.runs[0].format = WEIR__OUTPUT_OBJECT;
     return 0;
 }
 
@@ -133,7 +133,7 @@ static int read_weir(const struct reader *reader, const json_t *value, struct ou
     (void)outside;
     return json_is_integer(value) && json_integer_value(value) == 1
                ? 0
-               : refuse(reader, "/weir", "this weir knows version 1 only");
+               : fail_at(reader, "/weir", "this weir knows version 1 only");
 }
 
 static const struct {
@@ -151,7 +151,7 @@ static int read_document(const struct reader *reader, struct outside *outside)
     int status = 0;
 
     if (!json_is_object(outside->document))
-        return refuse(reader, "", "give an object");
+        return fail_at(reader, "", "give an object");
     json_object_foreach(outside->document, key, value)
     {
         size_t i = 0;
@@ -163,21 +163,21 @@ static int read_document(const struct reader *reader, struct outside *outside)
         status =
             i < sizeof keys / sizeof keys[0]
                 ? keys[i].read(reader, value, outside)
-                : refuse(reader, pointer,
-                         "there is no such key: use weir, name, argv, timeout_s, pattern, json");
+                : fail_at(reader, pointer,
+                          "there is no such key: use weir, name, argv, timeout_s, pattern, json");
         if (status < 0)
             return status;
     }
     if (outside->row.name == NULL || outside->row.programs == NULL)
-        return refuse(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
-    if (outside->row.groups != NULL && outside->row.runs[0].prints != WEIR__PRINTS_TEXT)
-        return refuse(reader, "/pattern", "either pattern or json, not both");
+        return fail_at(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
+    if (outside->row.groups != NULL && outside->row.runs[0].format != WEIR__OUTPUT_TEXT)
+        return fail_at(reader, "/pattern", "either pattern or json, not both");
     return 0;
 }
 
 /* --- Its output ------------------------------------------------------------------ */
 
-static void take_version(struct weir__reading *reading, const char *text, size_t length)
+static void set_version(struct weir__run_output *output, const char *text, size_t length)
 {
     struct weir__version version;
     char copy[WEIR__RAW_SIZE];
@@ -185,39 +185,37 @@ static void take_version(struct weir__reading *reading, const char *text, size_t
     snprintf(copy, sizeof copy, "%.*s", length < sizeof copy ? (int)length : (int)sizeof copy - 1,
              text);
     if (weir__version_parse(copy, &version) == 0) {
-        weir__version_text(&version, reading->version);
-        memcpy(reading->raw, copy, sizeof copy);
-    } else if (!weir__reading_version(reading, text, length)) {
-        snprintf(reading->problem, sizeof reading->problem, "\"%.100s\" is no version", copy);
+        weir__version_text(&version, output->version);
+        memcpy(output->raw, copy, sizeof copy);
+    } else if (!weir__output_find_version(output, text, length)) {
+        snprintf(output->problem, sizeof output->problem, "\"%.100s\" is no version", copy);
     }
 }
 
-static void take_group(void *context, const char *name, const char *text, size_t length)
+static void set_group(void *context, const char *name, const char *text, size_t length)
 {
-    struct weir__reading *reading = context;
+    struct weir__run_output *output = context;
     json_t *fact = json_stringn(text, length);
 
     if (strcmp(name, "version") == 0)
-        take_version(reading, text, length);
+        set_version(output, text, length);
     else if (fact != NULL)
-        weir__reading_fact(reading, name, fact);
+        weir__output_add_fact(output, name, fact);
     json_decref(fact);
 }
 
-static void read_by_pattern(struct weir__reading *reading)
+static void parse_by_pattern(struct weir__run_output *output)
 {
-    const struct weir__named_groups *groups = reading->detector->groups;
-    const struct weir_output *err = &reading->result->err;
-    int found =
-        weir__named_groups_find(groups, reading->text, reading->length, take_group, reading);
+    const struct weir__named_groups *groups = output->detector->groups;
+    const struct weir_output *err = &output->result->err;
+    int found = weir__named_groups_find(groups, output->text, output->length, set_group, output);
 
     if (found == 0 && err->text != NULL)
-        found = weir__named_groups_find(groups, err->text, err->text_length, take_group, reading);
+        found = weir__named_groups_find(groups, err->text, err->text_length, set_group, output);
     if (found == 0)
-        snprintf(reading->problem, sizeof reading->problem,
-                 "its output does not match the pattern");
+        snprintf(output->problem, sizeof output->problem, "its output does not match the pattern");
     else if (found < 0)
-        snprintf(reading->problem, sizeof reading->problem,
+        snprintf(output->problem, sizeof output->problem,
                  "the pattern takes too many steps on its output");
 }
 
@@ -248,23 +246,23 @@ static const json_t *value_at(const json_t *value, const char *pointer)
     return value;
 }
 
-static void read_by_pointers(struct weir__reading *reading)
+static void parse_by_pointers(struct weir__run_output *output)
 {
     const char *name;
     json_t *pointer;
 
-    json_object_foreach(json_object_get(reading->detector->outside, "json"), name, pointer)
+    json_object_foreach(json_object_get(output->detector->outside, "json"), name, pointer)
     {
-        const json_t *value = value_at(reading->json, json_string_value(pointer));
+        const json_t *value = value_at(output->json, json_string_value(pointer));
         const char *text = json_string_value(value);
 
         if (value == NULL)
-            snprintf(reading->problem, sizeof reading->problem, "its JSON has nothing at %.200s",
+            snprintf(output->problem, sizeof output->problem, "its JSON has nothing at %.200s",
                      json_string_value(pointer));
         else if (strcmp(name, "version") == 0 && text != NULL)
-            take_version(reading, text, strlen(text));
+            set_version(output, text, strlen(text));
         else
-            weir__reading_fact(reading, name, value);
+            weir__output_add_fact(output, name, value);
     }
 }
 
@@ -295,10 +293,10 @@ struct weir__detector *weir__detector_parse(const char *text, size_t length, con
     outside->row.outside = outside->document;
     outside->row.runs[0].label = "run";
     status = read_document(&reader, outside);
-    outside->row.runs[0].read = outside->row.groups != NULL ? read_by_pattern
-                                : outside->row.runs[0].prints != WEIR__PRINTS_TEXT
-                                    ? read_by_pointers
-                                    : weir__read_version;
+    outside->row.runs[0].parse = outside->row.groups != NULL ? parse_by_pattern
+                                 : outside->row.runs[0].format != WEIR__OUTPUT_TEXT
+                                     ? parse_by_pointers
+                                     : weir__parse_version;
     if (status == 0)
         return &outside->row;
     weir__detector_free(&outside->row);

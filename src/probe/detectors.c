@@ -31,16 +31,16 @@ static const char *const nothing_matters[] = {NULL};
     {                                                                                              \
         {.label = "info",                                                                          \
          .arguments = {"info", "--json"},                                                          \
-         .prints = WEIR__PRINTS_OBJECT,                                                            \
-         .read = weir__read_conda_info},                                                           \
+         .format = WEIR__OUTPUT_OBJECT,                                                            \
+         .parse = weir__parse_conda_info},                                                         \
             {.label = "environments",                                                              \
              .arguments = {"env", "list", "--json"},                                               \
-             .prints = WEIR__PRINTS_OBJECT,                                                        \
-             .read = weir__read_conda_envs},                                                       \
+             .format = WEIR__OUTPUT_OBJECT,                                                        \
+             .parse = weir__parse_conda_envs},                                                     \
             {.label = "packages",                                                                  \
              .arguments = {"list", "--json"},                                                      \
-             .prints = WEIR__PRINTS_ARRAY,                                                         \
-             .read = weir__read_conda_list},                                                       \
+             .format = WEIR__OUTPUT_ARRAY,                                                         \
+             .parse = weir__parse_conda_list},                                                     \
     }
 
 /* clang-format off */
@@ -48,68 +48,68 @@ const struct weir__detector weir__detectors[] = {
     {
         .name = "go", .programs = WORDS("go"), .matters = go_matters,
         .runs = {
-            {.label = "version", .arguments = {"version"}, .read = weir__read_version},
-            {.label = "env", .arguments = {"env", "-json"}, .prints = WEIR__PRINTS_OBJECT,
-             .read = weir__read_go_env},
+            {.label = "version", .arguments = {"version"}, .parse = weir__parse_version},
+            {.label = "env", .arguments = {"env", "-json"}, .format = WEIR__OUTPUT_OBJECT,
+             .parse = weir__parse_go_env},
             /* A toolchain that GOTOOLCHAIN or go.mod wants and that cannot be had. */
-            {.label = "installed", .arguments = {"version"}, .read = weir__read_version,
-             .is_second_try = 1, .variable = "GOTOOLCHAIN=local"},
+            {.label = "installed", .arguments = {"version"}, .parse = weir__parse_version,
+             .is_fallback = 1, .variable = "GOTOOLCHAIN=local"},
         },
-        .version_beside = weir__go_version_beside,
+        .version_from_file = weir__go_version_file,
     },
     {
         .name = "python", .programs = WORDS("python3", "python"), .matters = python_matters,
-        .is_candidate = is_python, .look_elsewhere = weir__candidates_look_for_pythons,
+        .is_candidate = is_python, .search_elsewhere = weir__path_search_pythons,
         .every_candidate = 1,
         .runs = {
-            {.label = "self", .arguments = {"-c", weir__python_script}, .prints = WEIR__PRINTS_OBJECT,
-             .read = weir__read_python},
-            {.label = "version", .arguments = {"--version"}, .read = weir__read_version,
-             .is_second_try = 1},
+            {.label = "self", .arguments = {"-c", weir__python_script}, .format = WEIR__OUTPUT_OBJECT,
+             .parse = weir__parse_python},
+            {.label = "version", .arguments = {"--version"}, .parse = weir__parse_version,
+             .is_fallback = 1},
         },
     },
     {
         .name = "pip", .programs = WORDS("python3", "python"), .matters = package_matters,
         .runs = {
             {.label = "version", .arguments = {"-m", "pip", "--version"},
-             .read = weir__read_version, .says_absent = "No module named pip"},
+             .parse = weir__parse_version, .absent_message = "No module named pip"},
             {.label = "packages",
              .arguments = {"-m", "pip", "list", "--format=json", "--disable-pip-version-check"},
-             .prints = WEIR__PRINTS_ARRAY, .read = weir__read_pip_list,
-             .says_absent = "No module named pip"},
+             .format = WEIR__OUTPUT_ARRAY, .parse = weir__parse_pip_list,
+             .absent_message = "No module named pip"},
         },
     },
     {.name = "conda", .programs = WORDS("conda"), .matters = conda_matters, .runs = CONDA_RUNS,
-     .without_program = weir__conda_without_program},
+     .facts_without_program = weir__conda_environments},
     {.name = "mamba", .programs = WORDS("mamba"), .matters = conda_matters, .runs = CONDA_RUNS},
     {.name = "micromamba", .programs = WORDS("micromamba"), .matters = conda_matters,
      .runs = CONDA_RUNS},
     {
         .name = "uv", .programs = WORDS("uv"), .matters = nothing_matters,
         .runs = {
-            {.label = "version", .arguments = {"--version"}, .read = weir__read_version},
-            {.label = "python_dir", .arguments = {"python", "dir"}, .read = weir__read_line},
+            {.label = "version", .arguments = {"--version"}, .parse = weir__parse_version},
+            {.label = "python_dir", .arguments = {"python", "dir"}, .parse = weir__parse_line},
         },
     },
     {
         .name = "cc", .programs = WORDS("cc", "gcc", "clang"), .matters = WORDS("target"),
         .runs = {
-            {.label = "version", .arguments = {"--version"}, .read = weir__read_version},
-            {.label = "target", .arguments = {"-dumpmachine"}, .read = weir__read_line},
+            {.label = "version", .arguments = {"--version"}, .parse = weir__parse_version},
+            {.label = "target", .arguments = {"-dumpmachine"}, .parse = weir__parse_line},
         },
     },
     {
         .name = "make", .programs = WORDS("make", "gmake"), .matters = nothing_matters,
-        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_version}},
+        .runs = {{.label = "version", .arguments = {"--version"}, .parse = weir__parse_version}},
     },
     {
         .name = "pkg-config", .programs = WORDS("pkg-config", "pkgconf"),
         .matters = nothing_matters,
-        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_version}},
+        .runs = {{.label = "version", .arguments = {"--version"}, .parse = weir__parse_version}},
     },
     {
         .name = "libc", .programs = WORDS("ldd"), .matters = libc_matters,
-        .runs = {{.label = "version", .arguments = {"--version"}, .read = weir__read_libc,
+        .runs = {{.label = "version", .arguments = {"--version"}, .parse = weir__parse_libc,
                   .any_status = 1}}, /* musl's ldd tells its version as an error */
     },
 };

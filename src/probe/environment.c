@@ -69,7 +69,7 @@ static int is_in(const char *const *patterns, size_t count, const char *name)
 
 /* Whether a variable decides which toolchain is found or how it behaves:
  * VIRTUAL_ENV, CONDA_*, GO*, PYTHON*, OTEL_*, PATH and their like. */
-static int matters(const char *name)
+static int is_relevant(const char *name)
 {
     return IS_IN(watched, name) && !IS_IN(unwatched, name);
 }
@@ -172,7 +172,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The environment sorted: a list whose strings are borrowed.  The caller frees it. */
-static char **sorted(char *const *environment, size_t *count)
+static char **sort_environment(char *const *environment, size_t *count)
 {
     char **list;
 
@@ -189,7 +189,7 @@ static char **sorted(char *const *environment, size_t *count)
 json_t *weir__environment_json(char *const *environment)
 {
     size_t count;
-    char **list = sorted(environment, &count);
+    char **list = sort_environment(environment, &count);
     json_t *object = list != NULL ? json_object() : NULL;
 
     for (size_t i = 0; list != NULL && i < count; i++) {
@@ -197,7 +197,7 @@ json_t *weir__environment_json(char *const *environment)
 
         if (name == NULL)
             weir__tree_set(&object, "", NULL);
-        else if (matters(name))
+        else if (is_relevant(name))
             weir__tree_set(&object, name, weir__masked(name, list[i] + strlen(name) + 1));
         free(name);
     }
@@ -220,7 +220,7 @@ static void add_change(json_t **changes, const char *name, const char *before, c
 static void add_changes(json_t **changes, char *const *these, char *const *others, int missing_only)
 {
     size_t count;
-    char **list = sorted(these, &count);
+    char **list = sort_environment(these, &count);
 
     if (list == NULL)
         weir__tree_append(changes, NULL);

@@ -62,7 +62,7 @@ static json_t *facts_of(const json_t *tool, const char *home)
     return counted;
 }
 
-static void copy(json_t **to, const json_t *from, const char *name)
+static void copy_member(json_t **to, const json_t *from, const char *name)
 {
     weir__tree_set(to, name, json_incref(json_object_get(from, name)));
 }
@@ -73,23 +73,23 @@ json_t *weir__probe_essence(const json_t *report)
     const char *home = json_string_value(json_object_get(host, "home")), *name;
     json_t *essence = json_object(), *machine = json_object(), *tools = json_object(), *tool;
 
-    copy(&machine, host, "system");
-    copy(&machine, host, "machine");
-    copy(&machine, host, "os");
+    copy_member(&machine, host, "system");
+    copy_member(&machine, host, "machine");
+    copy_member(&machine, host, "os");
     weir__tree_set(&essence, "host", machine);
     json_object_foreach(json_object_get(report, "tools"), name, tool)
     {
         json_t *counted = json_object();
 
-        copy(&counted, tool, "state");
-        copy(&counted, tool, "version");
-        copy(&counted, tool, "kind");
+        copy_member(&counted, tool, "state");
+        copy_member(&counted, tool, "version");
+        copy_member(&counted, tool, "kind");
         weir__tree_set(&counted, "facts", facts_of(tool, home));
         weir__tree_set(&tools, name, counted);
     }
     weir__tree_set(&essence, "tools", tools);
     if (json_object_get(report, "libs") != NULL)
-        copy(&essence, report, "libs");
+        copy_member(&essence, report, "libs");
     return essence;
 }
 

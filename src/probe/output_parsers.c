@@ -15,7 +15,7 @@
 
 /* --- For all ------------------------------------------------------------------ */
 
-int weir__reading_version(struct weir__reading *reading, const char *text, size_t length)
+int weir__output_find_version(struct weir__run_output *output, const char *text, size_t length)
 {
     const char *end = text + length, *line = text;
 
@@ -25,8 +25,8 @@ int weir__reading_version(struct weir__reading *reading, const char *text, size_
         struct weir__version version;
 
         if (weir__version_find(line, line_length, &version) == 0) {
-            weir__version_text(&version, reading->version);
-            snprintf(reading->raw, sizeof reading->raw, "%.*s", (int)line_length, line);
+            weir__version_text(&version, output->version);
+            snprintf(output->raw, sizeof output->raw, "%.*s", (int)line_length, line);
             return 1;
         }
         line += line_length + 1;
@@ -58,46 +58,46 @@ static json_t *masked_copy(const char *name, const json_t *value)
     return json_incref((json_t *)value);
 }
 
-void weir__reading_fact(struct weir__reading *reading, const char *name, const json_t *value)
+void weir__output_add_fact(struct weir__run_output *output, const char *name, const json_t *value)
 {
     if (value == NULL)
         return;
-    weir__tree_set(&reading->facts, name, masked_copy(name, value));
+    weir__tree_set(&output->facts, name, masked_copy(name, value));
 }
 
-void weir__read_version(struct weir__reading *reading)
+void weir__parse_version(struct weir__run_output *output)
 {
-    const struct weir_output *err = &reading->result->err;
+    const struct weir_output *err = &output->result->err;
 
-    if (!weir__reading_version(reading, reading->text, reading->length)
-        && (err->text == NULL || !weir__reading_version(reading, err->text, err->text_length)))
-        snprintf(reading->problem, sizeof reading->problem, "it names no version");
+    if (!weir__output_find_version(output, output->text, output->length)
+        && (err->text == NULL || !weir__output_find_version(output, err->text, err->text_length)))
+        snprintf(output->problem, sizeof output->problem, "it names no version");
 }
 
-void weir__read_line(struct weir__reading *reading)
+void weir__parse_line(struct weir__run_output *output)
 {
-    size_t length = strcspn(reading->text, "\r\n");
-    json_t *line = length > 0 ? json_stringn(reading->text, length) : NULL;
+    size_t length = strcspn(output->text, "\r\n");
+    json_t *line = length > 0 ? json_stringn(output->text, length) : NULL;
 
-    weir__reading_fact(reading, reading->run->label, line);
+    weir__output_add_fact(output, output->run->label, line);
     json_decref(line);
 }
 
 /* Copies the facts named, which may each have several names in the JSON. */
-static void copy_facts(struct weir__reading *reading, const char *const (*names)[4], size_t count)
+static void copy_facts(struct weir__run_output *output, const char *const (*names)[4], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const json_t *value = NULL;
 
         for (size_t j = 0; j < 4 && names[i][j] != NULL && value == NULL; j++)
-            value = json_object_get(reading->json, names[i][j]);
-        weir__reading_fact(reading, names[i][0], value);
+            value = json_object_get(output->json, names[i][j]);
+        weir__output_add_fact(output, names[i][0], value);
     }
 }
 
 /* --- Go ----------------------------------------------------------------------- */
 
-void weir__read_go_env(struct weir__reading *reading)
+void weir__parse_go_env(struct weir__run_output *output)
 {
     static const char *const names[][4] = {
         {"GOROOT"},      {"GOPATH"},      {"GOBIN"},       {"GOPROXY"},      {"GOENV"},
@@ -107,11 +107,11 @@ void weir__read_go_env(struct weir__reading *reading)
         {"GOWORK"},      {"CGO_ENABLED"},
     };
 
-    copy_facts(reading, names, sizeof names / sizeof names[0]);
+    copy_facts(output, names, sizeof names / sizeof names[0]);
 }
 
-int weir__go_version_beside(const struct weir__candidate *candidate, char *const *environment,
-                            struct weir__reading *reading)
+int weir__go_version_file(const struct weir__path_candidate *candidate, char *const *environment,
+                          struct weir__run_output *output)
 {
     const char *root = weir__environment_get(environment, "GOROOT");
     const char *slash = candidate->real != NULL ? strrchr(candidate->real, '/') : NULL;
@@ -133,7 +133,7 @@ int weir__go_version_beside(const struct weir__candidate *candidate, char *const
     if (fd >= 0)
         close(fd);
     return length > 2 && memcmp(text, "go", 2) == 0
-           && weir__reading_version(reading, text, (size_t)length);
+           && weir__output_find_version(output, text, (size_t)length);
 }
 
 /* --- Python ------------------------------------------------------------------- */
@@ -168,20 +168,20 @@ const char weir__python_script[] =
     "        'stdout': sys.stdout.encoding,\n"
     "        'utf8_mode': getattr(sys.flags, 'utf8_mode', 0)}}))\n";
 
-void weir__read_python(struct weir__reading *reading)
+void weir__parse_python(struct weir__run_output *output)
 {
     static const char *const names[][4] = {
         {"implementation"}, {"executable"},    {"base_executable"}, {"prefix"},   {"base_prefix"},
         {"venv"},           {"site_packages"}, {"user_site"},       {"platform"}, {"encoding"},
     };
-    const char *version = json_string_value(json_object_get(reading->json, "version"));
-    const char *build = json_string_value(json_object_get(reading->json, "build"));
+    const char *version = json_string_value(json_object_get(output->json, "version"));
+    const char *build = json_string_value(json_object_get(output->json, "build"));
 
-    if (version == NULL || !weir__reading_version(reading, version, strlen(version)))
-        snprintf(reading->problem, sizeof reading->problem, "it names no version");
+    if (version == NULL || !weir__output_find_version(output, version, strlen(version)))
+        snprintf(output->problem, sizeof output->problem, "it names no version");
     if (build != NULL)
-        snprintf(reading->raw, sizeof reading->raw, "%s", build);
-    copy_facts(reading, names, sizeof names / sizeof names[0]);
+        snprintf(output->raw, sizeof output->raw, "%s", build);
+    copy_facts(output, names, sizeof names / sizeof names[0]);
 }
 
 /* --- Packages ------------------------------------------------------------------ */
@@ -195,14 +195,14 @@ static int by_package(const void *a, const void *b)
     return left != NULL && right != NULL ? strcmp(left, right) : (left == NULL) - (right == NULL);
 }
 
-static void read_packages(struct weir__reading *reading, const char *const *keys)
+static void read_packages(struct weir__run_output *output, const char *const *keys)
 {
-    size_t count = json_array_size(reading->json), kept = 0;
+    size_t count = json_array_size(output->json), kept = 0;
     json_t **list = calloc(count + 1, sizeof(json_t *));
     json_t *packages = list != NULL ? json_array() : NULL;
 
     for (size_t i = 0; list != NULL && i < count; i++) {
-        const json_t *entry = json_array_get(reading->json, i);
+        const json_t *entry = json_array_get(output->json, i);
         json_t *package = json_object();
 
         for (size_t j = 0; keys[j] != NULL; j++) {
@@ -222,34 +222,34 @@ static void read_packages(struct weir__reading *reading, const char *const *keys
         weir__tree_append(&packages, list[i]);
     free(list);
     if (kept < count)
-        snprintf(reading->problem, sizeof reading->problem,
+        snprintf(output->problem, sizeof output->problem,
                  "%zu of %zu packages in its list have no name", count - kept, count);
-    weir__tree_set(&reading->facts, "packages", packages);
+    weir__tree_set(&output->facts, "packages", packages);
 }
 
-void weir__read_pip_list(struct weir__reading *reading)
+void weir__parse_pip_list(struct weir__run_output *output)
 {
     static const char *const keys[] = {"name", "version", "editable_project_location", NULL};
 
-    read_packages(reading, keys);
+    read_packages(output, keys);
 }
 
 /* --- conda, mamba, micromamba ---------------------------------------------------- */
 
 /* conda tells its failures as JSON too, with exit status 1. */
-static int is_conda_error(struct weir__reading *reading)
+static int is_conda_error(struct weir__run_output *output)
 {
-    const json_t *error = json_object_get(reading->json, "error");
-    const json_t *name = json_object_get(reading->json, "exception_name");
+    const json_t *error = json_object_get(output->json, "error");
+    const json_t *name = json_object_get(output->json, "exception_name");
 
     if (!json_is_string(error))
         return 0;
-    snprintf(reading->problem, sizeof reading->problem, "it answered with %s: %.240s",
+    snprintf(output->problem, sizeof output->problem, "it answered with %s: %.240s",
              json_is_string(name) ? json_string_value(name) : "an error", json_string_value(error));
     return 1;
 }
 
-void weir__read_conda_info(struct weir__reading *reading)
+void weir__parse_conda_info(struct weir__run_output *output)
 {
     static const char *const names[][4] = {
         {"active_prefix", "env location"},
@@ -267,39 +267,39 @@ void weir__read_conda_info(struct weir__reading *reading)
                                               {"mamba", "mamba version"},
                                               {"conda", "conda_version"}};
 
-    if (is_conda_error(reading))
+    if (is_conda_error(output))
         return;
-    copy_facts(reading, names, sizeof names / sizeof names[0]);
+    copy_facts(output, names, sizeof names / sizeof names[0]);
     /* mamba 1 tells conda's version too, mamba 2 only libmamba's: its own comes first. */
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
-        const char *text = json_string_value(json_object_get(reading->json, versions[i][1]));
+        const char *text = json_string_value(json_object_get(output->json, versions[i][1]));
 
-        if (strcmp(versions[i][0], reading->detector->name) == 0 && text != NULL
-            && weir__reading_version(reading, text, strlen(text)))
+        if (strcmp(versions[i][0], output->detector->name) == 0 && text != NULL
+            && weir__output_find_version(output, text, strlen(text)))
             return;
     }
-    snprintf(reading->problem, sizeof reading->problem, "its answer has no version");
+    snprintf(output->problem, sizeof output->problem, "its answer has no version");
 }
 
-void weir__read_conda_envs(struct weir__reading *reading)
+void weir__parse_conda_envs(struct weir__run_output *output)
 {
-    if (!is_conda_error(reading))
-        weir__reading_fact(reading, "environments", json_object_get(reading->json, "envs"));
+    if (!is_conda_error(output))
+        weir__output_add_fact(output, "environments", json_object_get(output->json, "envs"));
 }
 
-void weir__read_conda_list(struct weir__reading *reading)
+void weir__parse_conda_list(struct weir__run_output *output)
 {
     static const char *const keys[] = {"name", "version", "build_string", "channel", NULL};
 
-    read_packages(reading, keys);
+    read_packages(output, keys);
 }
 
 /* --- libc ---------------------------------------------------------------------- */
 
-void weir__read_libc(struct weir__reading *reading)
+void weir__parse_libc(struct weir__run_output *output)
 {
-    const struct weir_output *err = &reading->result->err;
-    const char *said = reading->length > 0 || err->text == NULL ? reading->text : err->text;
+    const struct weir_output *err = &output->result->err;
+    const char *said = output->length > 0 || err->text == NULL ? output->text : err->text;
     const char *family = NULL;
 
     if (strstr(said, "musl") != NULL)
@@ -307,8 +307,8 @@ void weir__read_libc(struct weir__reading *reading)
     else if (strstr(said, "GLIBC") != NULL || strstr(said, "GNU libc") != NULL)
         family = "glibc";
     /* "ldd (Debian GLIBC 2.36-9+deb12u14) 2.36": the last one of the line is libc's own. */
-    if (family == NULL || !weir__reading_version(reading, said, strlen(said)))
-        snprintf(reading->problem, sizeof reading->problem, "it names no C library");
+    if (family == NULL || !weir__output_find_version(output, said, strlen(said)))
+        snprintf(output->problem, sizeof output->problem, "it names no C library");
     else
-        weir__tree_set(&reading->facts, "family", json_string(family));
+        weir__tree_set(&output->facts, "family", json_string(family));
 }

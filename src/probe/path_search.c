@@ -40,7 +40,7 @@ static int has_beside(const char *path, const char *name)
     return length > 0 && (size_t)length < sizeof place && stat(place, &status) == 0;
 }
 
-static const char *shim_of(const struct weir__candidate *candidate)
+static const char *shim_of(const struct weir__path_candidate *candidate)
 {
     char head[2048] = "";
     const char *base = candidate->real != NULL ? strrchr(candidate->real, '/') : NULL;
@@ -63,7 +63,7 @@ static const char *shim_of(const struct weir__candidate *candidate)
     return NULL;
 }
 
-static const char *kind_of(const struct weir__candidate *candidate, char *const *environment)
+static const char *kind_of(const struct weir__path_candidate *candidate, char *const *environment)
 {
     const char *home = weir__environment_get(environment, "HOME");
     const char *real = candidate->real != NULL ? candidate->real : candidate->path;
@@ -83,7 +83,7 @@ static const char *kind_of(const struct weir__candidate *candidate, char *const 
 }
 
 /* Returns -1 when memory is short. */
-static int examine(struct weir__candidate *candidate, char *const *environment)
+static int examine_file(struct weir__path_candidate *candidate, char *const *environment)
 {
     struct stat status;
 
@@ -124,7 +124,7 @@ static char *real_directory(const char *path)
 
 /* The same file is the same program, unless its directory is another: there a link to
  * the interpreter is what makes a venv.  Returns -1 when memory is short. */
-static int is_same(const struct weir__candidate *a, const struct weir__candidate *b)
+static int is_same(const struct weir__path_candidate *a, const struct weir__path_candidate *b)
 {
     char *a_place, *b_place;
     int same;
@@ -143,10 +143,10 @@ static int is_same(const struct weir__candidate *a, const struct weir__candidate
     return same;
 }
 
-static int add(struct weir__candidates *list, const char *directory, const char *name,
-               const char *from, char *const *environment)
+static int add_candidate(struct weir__path_search *list, const char *directory, const char *name,
+                         const char *from, char *const *environment)
 {
-    struct weir__candidate *candidate;
+    struct weir__path_candidate *candidate;
     struct stat status;
     char path[PATH_MAX];
 
@@ -163,17 +163,17 @@ static int add(struct weir__candidates *list, const char *directory, const char 
         list->capacity = capacity;
     }
     candidate = &list->items[list->count];
-    *candidate = (struct weir__candidate){.from = from, .same_as = WEIR__NO_CANDIDATE};
+    *candidate = (struct weir__path_candidate){.from = from, .same_as = WEIR__PATH_SEARCH_NONE};
     candidate->name = strdup(name);
     candidate->path = strdup(path);
     candidate->facts = json_object();
     list->count++;
     if (candidate->name == NULL || candidate->path == NULL || candidate->facts == NULL)
         return -1;
-    if (examine(candidate, environment) < 0)
+    if (examine_file(candidate, environment) < 0)
         return -1;
-    for (size_t i = 0; i + 1 < list->count && candidate->same_as == WEIR__NO_CANDIDATE; i++) {
-        int same = list->items[i].same_as == WEIR__NO_CANDIDATE
+    for (size_t i = 0; i + 1 < list->count && candidate->same_as == WEIR__PATH_SEARCH_NONE; i++) {
+        int same = list->items[i].same_as == WEIR__PATH_SEARCH_NONE
                        ? is_same(&list->items[i], candidate)
                        : 0;
 
@@ -185,7 +185,7 @@ static int add(struct weir__candidates *list, const char *directory, const char 
     return 0;
 }
 
-static int is_one(const char *name, const char *const *programs)
+static int is_in_list(const char *name, const char *const *programs)
 {
     for (; programs != NULL && *programs != NULL; programs++)
         if (strcmp(name, *programs) == 0)
@@ -194,15 +194,15 @@ static int is_one(const char *name, const char *const *programs)
 }
 
 /* Adds the programs that are in the directory, then other candidates by name. */
-static int look(struct weir__candidates *list, const char *directory, const char *from,
-                weir__is_candidate *is_candidate, const char *const *programs,
-                char *const *environment)
+static int search_directory(struct weir__path_search *list, const char *directory, const char *from,
+                            weir__path_filter *is_candidate, const char *const *programs,
+                            char *const *environment)
 {
     struct dirent **entries;
     int count, status = 0;
 
     for (size_t i = 0; programs != NULL && programs[i] != NULL && status == 0; i++)
-        status = add(list, directory, programs[i], from, environment);
+        status = add_candidate(list, directory, programs[i], from, environment);
     if (is_candidate == NULL || status < 0)
         return status;
     count = scandir(directory, &entries, NULL, alphasort);
@@ -211,8 +211,8 @@ static int look(struct weir__candidates *list, const char *directory, const char
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
 
-        if (status == 0 && is_candidate(name) && !is_one(name, programs))
-            status = add(list, directory, name, from, environment);
+        if (status == 0 && is_candidate(name) && !is_in_list(name, programs))
+            status = add_candidate(list, directory, name, from, environment);
         free(entries[i]);
     }
     if (count >= 0)
@@ -220,23 +220,24 @@ static int look(struct weir__candidates *list, const char *directory, const char
     return status;
 }
 
-int weir__candidates_look(struct weir__candidates *list, const char *directory, const char *from,
-                          weir__is_candidate *is_candidate, char *const *environment)
+int weir__path_search_directory(struct weir__path_search *list, const char *directory,
+                                const char *from, weir__path_filter *is_candidate,
+                                char *const *environment)
 {
-    return look(list, directory, from, is_candidate, NULL, environment);
+    return search_directory(list, directory, from, is_candidate, NULL, environment);
 }
 
-static size_t winner_of(const struct weir__candidates *list, const char *const *programs)
+static size_t winner_of(const struct weir__path_search *list, const char *const *programs)
 {
     for (; *programs != NULL; programs++)
         for (size_t i = 0; i < list->count; i++)
             if (list->items[i].executable && strcmp(list->items[i].name, *programs) == 0)
                 return i;
-    return WEIR__NO_CANDIDATE;
+    return WEIR__PATH_SEARCH_NONE;
 }
 
 /* A program named by a path is looked up nowhere. */
-static int find_path(struct weir__candidates *list, const char *path, char *const *environment)
+static int find_by_path(struct weir__path_search *list, const char *path, char *const *environment)
 {
     char *directory = strdup(path), *slash;
     int status = -1;
@@ -244,7 +245,7 @@ static int find_path(struct weir__candidates *list, const char *path, char *cons
     if (directory != NULL) {
         slash = strrchr(directory, '/');
         *slash = '\0';
-        status = add(list, directory, slash + 1, "path", environment);
+        status = add_candidate(list, directory, slash + 1, "path", environment);
     }
     free(directory);
     if (status == 0 && list->count > 0 && list->items[0].executable)
@@ -252,22 +253,22 @@ static int find_path(struct weir__candidates *list, const char *path, char *cons
     return status;
 }
 
-int weir__candidates_find(struct weir__candidates *list, const char *const *programs,
-                          weir__is_candidate *is_candidate, char *const *environment)
+int weir__path_search_run(struct weir__path_search *list, const char *const *programs,
+                          weir__path_filter *is_candidate, char *const *environment)
 {
     const char *path = weir__environment_get(environment, "PATH");
     char *copy, *rest, *directory;
     int status = 0;
 
-    *list = (struct weir__candidates){.winner = WEIR__NO_CANDIDATE};
+    *list = (struct weir__path_search){.winner = WEIR__PATH_SEARCH_NONE};
     if (strchr(programs[0], '/') != NULL)
-        return find_path(list, programs[0], environment);
+        return find_by_path(list, programs[0], environment);
     copy = rest = strdup(path != NULL ? path : "/bin:/usr/bin");
     if (copy == NULL)
         return -1;
     while (status == 0 && (directory = strsep(&rest, ":")) != NULL)
-        status = look(list, *directory != '\0' ? directory : ".", "PATH", is_candidate, programs,
-                      environment);
+        status = search_directory(list, *directory != '\0' ? directory : ".", "PATH", is_candidate,
+                                  programs, environment);
     free(copy);
     list->winner = winner_of(list, programs);
     return status;
@@ -288,13 +289,13 @@ static const struct {
 };
 
 /* The plain name, behind those with a version: most often it is a link to one of them. */
-static int is_plain(const char *name)
+static int is_unversioned(const char *name)
 {
     return strcmp(name, "python") == 0;
 }
 
 /* Whether the candidates have looked into the directory already. */
-static int has_been(const struct weir__candidates *list, const char *directory)
+static int is_searched(const struct weir__path_search *list, const char *directory)
 {
     size_t length = strlen(directory);
 
@@ -306,8 +307,8 @@ static int has_been(const struct weir__candidates *list, const char *directory)
     return 0;
 }
 
-int weir__candidates_look_for_pythons(struct weir__candidates *list,
-                                      weir__is_candidate *is_candidate, char *const *environment)
+int weir__path_search_pythons(struct weir__path_search *list, weir__path_filter *is_candidate,
+                              char *const *environment)
 {
     const char *home = weir__environment_get(environment, "HOME");
     int status = 0;
@@ -334,20 +335,20 @@ int weir__candidates_look_for_pythons(struct weir__candidates *list,
         if (failed != 0)
             continue;
         for (size_t j = 0; j < found.gl_pathc && status == 0; j++) {
-            if (has_been(list, found.gl_pathv[j]))
+            if (is_searched(list, found.gl_pathv[j]))
                 continue;
-            status = weir__candidates_look(list, found.gl_pathv[j], python_places[i].from,
-                                           is_candidate, environment);
+            status = weir__path_search_directory(list, found.gl_pathv[j], python_places[i].from,
+                                                 is_candidate, environment);
             if (status == 0)
-                status = weir__candidates_look(list, found.gl_pathv[j], python_places[i].from,
-                                               is_plain, environment);
+                status = weir__path_search_directory(list, found.gl_pathv[j], python_places[i].from,
+                                                     is_unversioned, environment);
         }
         globfree(&found);
     }
     return status;
 }
 
-void weir__candidates_clear(struct weir__candidates *list)
+void weir__path_search_clear(struct weir__path_search *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].name);
@@ -356,5 +357,5 @@ void weir__candidates_clear(struct weir__candidates *list)
         json_decref(list->items[i].facts);
     }
     free(list->items);
-    *list = (struct weir__candidates){.winner = WEIR__NO_CANDIDATE};
+    *list = (struct weir__path_search){.winner = WEIR__PATH_SEARCH_NONE};
 }

@@ -14,11 +14,11 @@
 
 #include "schema/version.h"
 
-#define WEIR__NO_CANDIDATE ((size_t)-1)
+#define WEIR__PATH_SEARCH_NONE ((size_t)-1)
 
 enum { WEIR__RAW_SIZE = 256 };
 
-struct weir__candidate {
+struct weir__path_candidate {
     char *name, *path;
     char *real;       /* behind symbolic links, and behind a shim once that is known; may be NULL */
     const char *from; /* "PATH", or the place that it was found in */
@@ -27,7 +27,7 @@ struct weir__candidate {
     mode_t mode;
     int executable;
     int sys_errno;  /* why it cannot be looked at or executed; 0 */
-    size_t same_as; /* the candidate that it is the same program as; WEIR__NO_CANDIDATE */
+    size_t same_as; /* the candidate that it is the same program as; WEIR__PATH_SEARCH_NONE */
 
     size_t running; /* of its runs */
 
@@ -37,32 +37,32 @@ struct weir__candidate {
     char raw[WEIR__RAW_SIZE];         /* the line the version was read from */
 };
 
-struct weir__candidates {
-    struct weir__candidate *items;
+struct weir__path_search {
+    struct weir__path_candidate *items;
     size_t count, capacity;
-    size_t winner; /* WEIR__NO_CANDIDATE: none can be executed */
+    size_t winner; /* WEIR__PATH_SEARCH_NONE: none can be executed */
 };
 
 /* Which names in a directory are candidates; NULL: just the programs named. */
-typedef int weir__is_candidate(const char *name);
+typedef int weir__path_filter(const char *name);
 
 /* Finds candidates for programs (NULL-terminated, the preferred one first), and who
  * of them wins: the first executable one of the first program that has one, as
  * execvp(3) would choose.  Returns 0, or -1 when memory is short; to be cleared in
  * any case. */
-int weir__candidates_find(struct weir__candidates *candidates, const char *const *programs,
-                          weir__is_candidate *is_candidate, char *const *environment);
+int weir__path_search_run(struct weir__path_search *candidates, const char *const *programs,
+                          weir__path_filter *is_candidate, char *const *environment);
 
 /* Adds those in the directory, as found in the place "from".  Returns as above. */
-int weir__candidates_look(struct weir__candidates *candidates, const char *directory,
-                          const char *from, weir__is_candidate *is_candidate,
-                          char *const *environment);
+int weir__path_search_directory(struct weir__path_search *candidates, const char *directory,
+                                const char *from, weir__path_filter *is_candidate,
+                                char *const *environment);
 
 /* The interpreters of Python that are not on the PATH: the active venv and one in the
  * current directory, pyenv's versions, uv's, conda's environment. */
-int weir__candidates_look_for_pythons(struct weir__candidates *candidates,
-                                      weir__is_candidate *is_candidate, char *const *environment);
+int weir__path_search_pythons(struct weir__path_search *candidates, weir__path_filter *is_candidate,
+                              char *const *environment);
 
-void weir__candidates_clear(struct weir__candidates *candidates);
+void weir__path_search_clear(struct weir__path_search *candidates);
 
 #endif

@@ -30,9 +30,9 @@ struct weir__probe {
     void (*done)(void *context);
     void *context;
 
-    struct weir__tool *tools; /* one a detector */
+    struct weir__tool_report *tools; /* one a detector */
     struct weir__activation activation;
-    struct weir__children children;
+    struct weir__child_envs children;
     char *const *environment; /* that tools are looked for in */
     int64_t started_ns, started_wall_ns, ended_ns;
 
@@ -46,19 +46,19 @@ struct weir__probe {
 struct task {
     struct task *next, **link;
     struct weir__probe *probe;
-    struct weir__tool *tool; /* NULL: the activation's or a child's */
+    struct weir__tool_report *tool; /* NULL: the activation's or a child's */
     size_t candidate, position;
     const struct weir__detector_run *run; /* NULL: it tells what is behind a shim */
-    struct weir__child *child;
+    struct weir__child_env *child;
     weir_run_t *handle;
 };
 
 /* --- Tasks -------------------------------------------------------------------- */
 
-static void go_on(struct weir__probe *probe);
-static void start_child(struct weir__probe *probe, struct weir__child *child);
+static void start_all(struct weir__probe *probe);
+static void start_child(struct weir__probe *probe, struct weir__child_env *child);
 
-static void task_free(struct task *task)
+static void free_task(struct task *task)
 {
     *task->link = task->next;
     if (task->next != NULL)
@@ -68,7 +68,7 @@ static void task_free(struct task *task)
 }
 
 /* The last one out ends the probe. */
-static void leave(struct weir__probe *probe)
+static void release_probe(struct weir__probe *probe)
 {
     if (--probe->running > 0)
         return;
@@ -78,58 +78,58 @@ static void leave(struct weir__probe *probe)
         probe->done(probe->context);
 }
 
-static void take(struct task *task, const struct weir_result *result)
+static void read_result(struct task *task, const struct weir_result *result)
 {
     struct weir__probe *probe = task->probe;
 
     if (task->child != NULL) {
-        weir__child_take(task->child, result, probe->environment);
+        weir__child_env_read(task->child, result, probe->environment);
         if (!probe->cancelled)
             start_child(probe, task->child);
     } else if (task->tool == NULL) {
-        weir__activation_take(&probe->activation, result);
+        weir__activation_read(&probe->activation, result);
         if (probe->activation.after != NULL && !probe->cancelled) {
             probe->environment = probe->activation.after;
-            go_on(probe);
+            start_all(probe);
         }
     } else if (task->run != NULL) {
-        weir__tool_take(task->tool, task->candidate, task->run, task->position, result);
+        weir__tool_report_add_run(task->tool, task->candidate, task->run, task->position, result);
     } else {
-        weir__tool_take_real(task->tool, task->candidate, task->position, result);
+        weir__tool_report_set_real(task->tool, task->candidate, task->position, result);
     }
 }
 
-static void start_runs(struct weir__probe *probe, struct weir__tool *tool, size_t index,
+static void start_runs(struct weir__probe *probe, struct weir__tool_report *tool, size_t index,
                        int second_tries);
 
 /* One of a candidate's runs has ended.  When that was the last, it is tried again in another way
  * where it has told no version. */
 static void end_run(const struct task *task)
 {
-    struct weir__candidate *candidate = &task->tool->candidates.items[task->candidate];
+    struct weir__path_candidate *candidate = &task->tool->candidates.items[task->candidate];
 
     if (--candidate->running > 0 || task->probe->cancelled)
         return;
-    if (!task->run->is_second_try && !task->tool->absent && candidate->version[0] == '\0')
+    if (!task->run->is_fallback && !task->tool->absent && candidate->version[0] == '\0')
         start_runs(task->probe, task->tool, task->candidate, 1);
     if (candidate->running == 0)
-        weir__tool_take_end(task->tool, task->candidate, task->probe->environment);
+        weir__tool_report_end_runs(task->tool, task->candidate, task->probe->environment);
 }
 
-static void complain(struct task *task, const char *text, int is_memory)
+static void report_problem(struct task *task, const char *text, int is_memory)
 {
     task->probe->no_memory |= is_memory;
     if (task->tool != NULL)
-        weir__tool_problem(task->tool, task->candidate,
-                           task->run != NULL ? task->run->label : "which", "%s", text);
+        weir__tool_report_problem(task->tool, task->candidate,
+                                  task->run != NULL ? task->run->label : "which", "%s", text);
     else if (task->child != NULL)
-        weir__child_fail(task->child, text);
+        weir__child_env_fail(task->child, text);
     else
         snprintf(task->probe->activation.problem, sizeof task->probe->activation.problem, "%s",
                  text);
 }
 
-static void be_done(weir_run_t *run, const struct weir_result *result,
+static void on_done(weir_run_t *run, const struct weir_result *result,
                     const struct weir_error *error, void *context)
 {
     struct task *task = context;
@@ -137,13 +137,13 @@ static void be_done(weir_run_t *run, const struct weir_result *result,
 
     task->handle = run;
     if (error != NULL)
-        complain(task, error->text, error->status == WEIR_ERR_NOMEM);
+        report_problem(task, error->text, error->status == WEIR_ERR_NOMEM);
     else
-        take(task, result);
+        read_result(task, result);
     if (task->tool != NULL && task->run != NULL)
         end_run(task);
-    task_free(task);
-    leave(probe);
+    free_task(task);
+    release_probe(probe);
 }
 
 /* The environment with one variable set; the strings are borrowed.  NULL when memory is short. */
@@ -164,8 +164,8 @@ static char *const *with_variable(char *const *environment, const char *variable
 }
 
 /* Starts argv for a task whose place is what the given one has.  A failure is a tool. */
-static void start(struct weir__probe *probe, struct task given, const char *const *argv,
-                  int64_t timeout_ms)
+static void start_task(struct weir__probe *probe, struct task given, const char *const *argv,
+                       int64_t timeout_ms)
 {
     struct task *task = malloc(sizeof *task);
     struct weir_run_options options;
@@ -177,7 +177,7 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     if (given.run != NULL && given.run->variable != NULL)
         variables = with_variable(probe->environment, given.run->variable);
     if (task == NULL || variables == NULL) {
-        complain(&given, error.text, 1);
+        report_problem(&given, error.text, 1);
         free(task);
         return;
     }
@@ -197,15 +197,15 @@ static void start(struct weir__probe *probe, struct task given, const char *cons
     options.drain_ms = DRAIN_MS;
     options.max_output = MAX_OUTPUT;
     probe->running++;
-    task->handle = weir_run_start(probe->weir, &command, &options, be_done, task, &error);
+    task->handle = weir_run_start(probe->weir, &command, &options, on_done, task, &error);
     if (variables != probe->environment)
         free((void *)variables); /* the command was copied */
     if (task->handle != NULL && given.tool != NULL && given.run != NULL)
         given.tool->candidates.items[given.candidate].running++;
     if (task->handle != NULL)
         return;
-    complain(task, error.text, error.status == WEIR_ERR_NOMEM);
-    task_free(task);
+    report_problem(task, error.text, error.status == WEIR_ERR_NOMEM);
+    free_task(task);
     probe->running--; /* whoever starts something is still there */
 }
 
@@ -218,13 +218,13 @@ static int64_t timeout_of(const struct weir__probe *probe, const struct weir__de
     return own > 0 && own < probe->options.timeout_ms ? own : probe->options.timeout_ms;
 }
 
-static size_t reserve_run(struct weir__tool *tool)
+static size_t reserve_run(struct weir__tool_report *tool)
 {
     weir__tree_append(&tool->runs, json_null());
     return json_array_size(tool->runs) - 1;
 }
 
-static void start_runs(struct weir__probe *probe, struct weir__tool *tool, size_t index,
+static void start_runs(struct weir__probe *probe, struct weir__tool_report *tool, size_t index,
                        int second_tries)
 {
     const struct weir__detector *detector = tool->detector;
@@ -233,18 +233,18 @@ static void start_runs(struct weir__probe *probe, struct weir__tool *tool, size_
 
     for (size_t i = 0; i < WEIR__DETECTOR_RUNS && detector->runs[i].label != NULL; i++) {
         task.run = &detector->runs[i];
-        if (task.run->is_second_try != second_tries)
+        if (task.run->is_fallback != second_tries)
             continue;
         task.position = reserve_run(tool);
         memcpy(argv + 1, task.run->arguments, sizeof task.run->arguments);
-        start(probe, task, argv, timeout_of(probe, detector));
+        start_task(probe, task, argv, timeout_of(probe, detector));
     }
 }
 
-static void start_candidate(struct weir__probe *probe, struct weir__tool *tool, size_t index)
+static void start_candidate(struct weir__probe *probe, struct weir__tool_report *tool, size_t index)
 {
     const struct weir__detector *detector = tool->detector;
-    const struct weir__candidate *candidate = &tool->candidates.items[index];
+    const struct weir__path_candidate *candidate = &tool->candidates.items[index];
     struct task task = {.tool = tool, .candidate = index};
 
     start_runs(probe, tool, index, 0);
@@ -252,60 +252,60 @@ static void start_candidate(struct weir__probe *probe, struct weir__tool *tool, 
         const char *which[] = {candidate->shim, "which", candidate->name, NULL};
 
         task.position = reserve_run(tool);
-        start(probe, task, which, timeout_of(probe, detector));
+        start_task(probe, task, which, timeout_of(probe, detector));
     }
 }
 
-static void start_detector(struct weir__probe *probe, struct weir__tool *tool)
+static void start_detector(struct weir__probe *probe, struct weir__tool_report *tool)
 {
-    const struct weir__candidates *list = &tool->candidates;
+    const struct weir__path_search *list = &tool->candidates;
     size_t winner = list->winner;
 
     if (!tool->detector->every_candidate) {
-        if (winner != WEIR__NO_CANDIDATE)
+        if (winner != WEIR__PATH_SEARCH_NONE)
             start_candidate(probe, tool, winner);
         return;
     }
     for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].executable && list->items[i].same_as == WEIR__NO_CANDIDATE)
+        if (list->items[i].executable && list->items[i].same_as == WEIR__PATH_SEARCH_NONE)
             start_candidate(probe, tool, i);
 }
 
 /* What runs of which program a child is asked in the environment after the activation. */
-static void start_child(struct weir__probe *probe, struct weir__child *child)
+static void start_child(struct weir__probe *probe, struct weir__child_env *child)
 {
-    const char *argv[WEIR__CHILD_WORDS];
+    const char *argv[WEIR__CHILD_ENV_WORDS];
 
-    if (weir__child_next(child, probe->environment, argv))
-        start(probe, (struct task){.child = child}, argv, probe->options.timeout_ms);
+    if (weir__child_env_next(child, probe->environment, argv))
+        start_task(probe, (struct task){.child = child}, argv, probe->options.timeout_ms);
 }
 
 /* The environment is known: everything at once. */
-static void go_on(struct weir__probe *probe)
+static void start_all(struct weir__probe *probe)
 {
     for (size_t i = 0; i < probe->options.count; i++) {
-        struct weir__tool *tool = &probe->tools[i];
+        struct weir__tool_report *tool = &probe->tools[i];
 
-        if (weir__tool_begin(tool, probe->options.detectors[i], probe->environment) < 0)
+        if (weir__tool_report_begin(tool, probe->options.detectors[i], probe->environment) < 0)
             probe->no_memory = 1;
         else
             start_detector(probe, tool);
     }
     if (probe->options.activate != NULL)
-        for (size_t i = 0; i < WEIR__CHILD_COUNT; i++)
+        for (size_t i = 0; i < WEIR__CHILD_ENV_COUNT; i++)
             start_child(probe, &probe->children.list[i]);
 }
 
-static void begin(struct weir__probe *probe)
+static void start_probe(struct weir__probe *probe)
 {
     if (probe->options.activate != NULL) {
         const char *const argv[] = {"sh", "-c", probe->activation.script, NULL};
 
-        start(probe, (struct task){0}, argv, probe->options.timeout_ms);
+        start_task(probe, (struct task){0}, argv, probe->options.timeout_ms);
     } else {
-        go_on(probe);
+        start_all(probe);
     }
-    leave(probe);
+    release_probe(probe);
 }
 
 struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_options *options,
@@ -327,7 +327,7 @@ struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_opt
                                   .started_ns = weir__clock_ns(),
                                   .started_wall_ns = weir__clock_wall_ns()};
     probe->tools = calloc(options->count + 1, sizeof *probe->tools);
-    weir__children_init(&probe->children);
+    weir__child_envs_init(&probe->children);
     if (probe->tools == NULL
         || (options->activate != NULL
             && weir__activation_begin(&probe->activation, options->activate) < 0)) {
@@ -335,7 +335,7 @@ struct weir__probe *weir__probe_start(weir_t *weir, const struct weir__probe_opt
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a probe");
         return NULL;
     }
-    begin(probe);
+    start_probe(probe);
     return probe;
 }
 
@@ -363,11 +363,11 @@ void weir__probe_free(struct weir__probe *probe)
     if (probe == NULL)
         return;
     while (probe->tasks != NULL)
-        task_free(probe->tasks);
+        free_task(probe->tasks);
     for (size_t i = 0; probe->tools != NULL && i < probe->options.count; i++)
-        weir__tool_clear(&probe->tools[i]);
+        weir__tool_report_clear(&probe->tools[i]);
     free(probe->tools);
-    weir__children_clear(&probe->children);
+    weir__child_envs_clear(&probe->children);
     weir__activation_clear(&probe->activation);
     free(probe);
 }
@@ -395,16 +395,16 @@ static json_t *tools_json(const struct weir__probe *probe)
     for (size_t i = 0; i < probe->options.count; i++)
         if (probe->tools[i].detector != NULL)
             weir__tree_set(&tools, probe->options.detectors[i]->name,
-                           weir__tool_json(&probe->tools[i]));
+                           weir__tool_report_json(&probe->tools[i]));
     return tools;
 }
 
 /* Whether memory was short for something that was found. */
-static int lacks_something(const struct weir__probe *probe)
+static int is_incomplete(const struct weir__probe *probe)
 {
     int lacks = probe->no_memory || probe->activation.no_memory;
 
-    for (size_t i = 0; i < WEIR__CHILD_COUNT; i++)
+    for (size_t i = 0; i < WEIR__CHILD_ENV_COUNT; i++)
         lacks |= probe->children.list[i].no_memory;
     return lacks;
 }
@@ -414,14 +414,14 @@ json_t *weir__probe_report(const struct weir__probe *probe)
     json_t *report, *activation;
     char started_at[WEIR__TIME_SIZE];
 
-    if (!probe->over || lacks_something(probe))
+    if (!probe->over || is_incomplete(probe))
         return NULL;
     weir__clock_format(probe->started_wall_ns, started_at);
     activation = probe->options.activate != NULL
                      ? weir__activation_json(&probe->activation, probe->options.environment)
                      : json_null();
     if (json_is_object(activation))
-        weir__tree_set(&activation, "children", weir__children_json(&probe->children));
+        weir__tree_set(&activation, "children", weir__child_envs_json(&probe->children));
     report =
         json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:o,s:o,s:o,s:o}", "weir", 1, "kind", "probe",
                   "version", weir_version(), "fingerprint", "", "started_at", started_at, "wall_ms",

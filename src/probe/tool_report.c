@@ -19,41 +19,41 @@
 
 enum { OUTPUT_SHOWN = 2048, ARGUMENT_SHOWN = 60 };
 
-int weir__tool_begin(struct weir__tool *tool, const struct weir__detector *detector,
-                     char *const *environment)
+int weir__tool_report_begin(struct weir__tool_report *tool, const struct weir__detector *detector,
+                            char *const *environment)
 {
     int status;
 
-    *tool = (struct weir__tool){.detector = detector, .started_ns = weir__clock_ns()};
+    *tool = (struct weir__tool_report){.detector = detector, .started_ns = weir__clock_ns()};
     tool->ended_ns = tool->started_ns;
     tool->runs = json_array();
     tool->problems = json_array();
     if (tool->runs == NULL || tool->problems == NULL)
         return -1;
-    status = weir__candidates_find(&tool->candidates, detector->programs, detector->is_candidate,
+    status = weir__path_search_run(&tool->candidates, detector->programs, detector->is_candidate,
                                    environment);
-    if (status == 0 && detector->look_elsewhere != NULL)
-        status = detector->look_elsewhere(&tool->candidates, detector->is_candidate, environment);
-    if (status < 0 || tool->candidates.count > 0 || detector->without_program == NULL)
+    if (status == 0 && detector->search_elsewhere != NULL)
+        status = detector->search_elsewhere(&tool->candidates, detector->is_candidate, environment);
+    if (status < 0 || tool->candidates.count > 0 || detector->facts_without_program == NULL)
         return status;
-    tool->facts = detector->without_program(environment);
+    tool->facts = detector->facts_without_program(environment);
     return tool->facts != NULL ? 0 : -1;
 }
 
-void weir__tool_clear(struct weir__tool *tool)
+void weir__tool_report_clear(struct weir__tool_report *tool)
 {
     json_decref(tool->facts);
     tool->facts = NULL;
     json_decref(tool->runs);
     json_decref(tool->problems);
-    weir__candidates_clear(&tool->candidates);
+    weir__path_search_clear(&tool->candidates);
     tool->runs = tool->problems = NULL;
 }
 
 /* --- What a run printed -------------------------------------------------------- */
 
 /* The head or the tail of an output, cut between characters, masked. */
-static json_t *shown(const struct weir_output *output, int tail)
+static json_t *output_json(const struct weir_output *output, int tail)
 {
     size_t length = output->text != NULL ? output->text_length : 0;
     size_t begin = tail && length > OUTPUT_SHOWN ? length - OUTPUT_SHOWN : 0;
@@ -78,7 +78,7 @@ static json_t *shown(const struct weir_output *output, int tail)
                      (json_int_t)output->replaced);
 }
 
-json_t *weir__tool_run(const char *label, const struct weir_result *result)
+json_t *weir__tool_report_run_json(const char *label, const struct weir_result *result)
 {
     json_t *object = json_pack("{s:s}", "run", label), *fields = weir__result_value(result);
     const json_t *argv = json_object_get(fields, "argv"), *argument;
@@ -102,8 +102,8 @@ json_t *weir__tool_run(const char *label, const struct weir_result *result)
     }
     weir__tree_update(&object, fields);
     weir__tree_set(&object, "argv", shown_argv);
-    weir__tree_set(&object, "stdout", shown(&result->out, 0));
-    weir__tree_set(&object, "stderr", shown(&result->err, 1));
+    weir__tree_set(&object, "stdout", output_json(&result->out, 0));
+    weir__tree_set(&object, "stderr", output_json(&result->err, 1));
     return object;
 }
 
@@ -115,12 +115,12 @@ struct line {
 /* Lines of a failure. */
 struct lines {
     struct line first, last;  /* not blank */
-    struct line telling;      /* the first that says error */
+    struct line error_line;   /* the first that says error */
     struct line last_outdent; /* the last one that is not indented */
     int has_traceback;
 };
 
-static int says_error(struct line line)
+static int mentions_error(struct line line)
 {
     static const char *const words[] = {"error", "fatal", "panic"};
 
@@ -136,7 +136,7 @@ static int is_indented(struct line line)
     return line.length > 0 && (line.bytes[0] == ' ' || line.bytes[0] == '\t');
 }
 
-static void look_at_lines(const char *text, struct lines *lines)
+static void scan_lines(const char *text, struct lines *lines)
 {
     static const char traceback[] = "Traceback (most recent call last)";
 
@@ -154,15 +154,15 @@ static void look_at_lines(const char *text, struct lines *lines)
         if (is_indented(line))
             continue;
         lines->last_outdent = line;
-        if (lines->telling.bytes == NULL && says_error(line))
-            lines->telling = line;
+        if (lines->error_line.bytes == NULL && mentions_error(line))
+            lines->error_line = line;
         if (line.length >= sizeof traceback - 1
             && memcmp(line.bytes, traceback, sizeof traceback - 1) == 0)
             lines->has_traceback = 1;
     }
 }
 
-void weir__tool_telling_words(const struct weir_result *result, char *words, size_t size)
+void weir__tool_report_error_line(const struct weir_result *result, char *words, size_t size)
 {
     const struct weir_output *from = &result->err;
     struct lines lines = {0};
@@ -172,13 +172,13 @@ void weir__tool_telling_words(const struct weir_result *result, char *words, siz
 
     if (from->text == NULL || strspn(from->text, " \t\r\n") == from->text_length)
         from = &result->out;
-    output = shown(from, from == &result->err);
+    output = output_json(from, from == &result->err);
     text = json_string_value(json_object_get(output, "text"));
-    look_at_lines(text != NULL ? text : "", &lines);
-    one = lines.has_traceback           ? lines.last_outdent
-          : lines.telling.bytes != NULL ? lines.telling
-          : is_indented(lines.last)     ? lines.first
-                                        : (struct line){NULL, 0};
+    scan_lines(text != NULL ? text : "", &lines);
+    one = lines.has_traceback              ? lines.last_outdent
+          : lines.error_line.bytes != NULL ? lines.error_line
+          : is_indented(lines.last)        ? lines.first
+                                           : (struct line){NULL, 0};
     words[0] = '\0';
     if (one.bytes != NULL)
         weir__printable(words, size, one.bytes, one.length, WEIR__ONE_LINE);
@@ -193,10 +193,10 @@ void weir__tool_telling_words(const struct weir_result *result, char *words, siz
 
 /* --- Taking in ----------------------------------------------------------------- */
 
-void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *label,
-                        const char *format, ...)
+void weir__tool_report_problem(struct weir__tool_report *tool, size_t candidate, const char *label,
+                               const char *format, ...)
 {
-    const struct weir__candidates *list = &tool->candidates;
+    const struct weir__path_search *list = &tool->candidates;
     json_t *path =
         candidate < list->count ? weir__text_value(list->items[candidate].path) : json_null();
     char text[900];
@@ -208,88 +208,90 @@ void weir__tool_problem(struct weir__tool *tool, size_t candidate, const char *l
     weir__tree_append(&tool->problems, json_pack("{s:o,s:o,s:o}", "path", path, "run",
                                                  label != NULL ? json_string(label) : json_null(),
                                                  "text", weir__text_value(text)));
-    if (candidate == list->winner || list->winner == WEIR__NO_CANDIDATE)
+    if (candidate == list->winner || list->winner == WEIR__PATH_SEARCH_NONE)
         tool->failed = 1;
 }
 
-static int went_well(const struct weir_result *result)
+static int succeeded(const struct weir_result *result)
 {
     return result->end == WEIR_EXITED && result->code == 0 && result->why == WEIR_STOP_NONE;
 }
 
 /* Says how a run ended that did not end well. */
-static void tell_end(struct weir__tool *tool, size_t candidate, const char *label,
-                     const struct weir_result *result, int was_read)
+static void report_end(struct weir__tool_report *tool, size_t candidate, const char *label,
+                       const struct weir_result *result, int was_read)
 {
     char sentence[600], words[220];
 
     weir_result_sentence(result, sentence, sizeof sentence);
     words[0] = '\0';
     if (!was_read || result->err.total > 0) /* what it printed is no excuse, but its answer */
-        weir__tool_telling_words(result, words, sizeof words);
-    weir__tool_problem(tool, candidate, label, "%s%s%s%s", sentence,
-                       was_read ? ", but its answer is whole" : "", *words != '\0' ? ": " : "",
-                       words);
+        weir__tool_report_error_line(result, words, sizeof words);
+    weir__tool_report_problem(tool, candidate, label, "%s%s%s%s", sentence,
+                              was_read ? ", but its answer is whole" : "",
+                              *words != '\0' ? ": " : "", words);
 }
 
 /* What is looked for is not there: its program runs, and says so. */
-static void take_absence(struct weir__tool *tool, size_t candidate,
-                         const struct weir__detector_run *run)
+static void mark_absent(struct weir__tool_report *tool, size_t candidate,
+                        const struct weir__detector_run *run)
 {
     const char *kind = tool->candidates.items[candidate].kind;
 
     if (!tool->absent)
-        weir__tool_problem(tool, candidate, run->label, "none in this %s: %s",
-                           strcmp(kind, "venv") == 0    ? "venv"
-                           : strcmp(kind, "conda") == 0 ? "conda environment"
-                                                        : "Python",
-                           run->says_absent);
+        weir__tool_report_problem(tool, candidate, run->label, "none in this %s: %s",
+                                  strcmp(kind, "venv") == 0    ? "venv"
+                                  : strcmp(kind, "conda") == 0 ? "conda environment"
+                                                               : "Python",
+                                  run->absent_message);
     tool->absent = 1;
 }
 
-static int says(const struct weir_output *output, const char *words)
+static int contains(const struct weir_output *output, const char *words)
 {
     return output->text != NULL && strstr(output->text, words) != NULL;
 }
 
 /* Whether what was printed can be read.  Sets problem when that is the output's own fault. */
-static int find_json(struct weir__reading *reading, json_t **json)
+static int find_json(struct weir__run_output *output, json_t **json)
 {
-    const struct weir_output *out = &reading->result->out;
+    const struct weir_output *out = &output->result->out;
 
     *json = NULL;
-    if (reading->run->prints == WEIR__PRINTS_TEXT)
+    if (output->run->format == WEIR__OUTPUT_TEXT)
         return 1;
-    *json = weir__json_find(reading->text, reading->length,
-                            reading->run->prints == WEIR__PRINTS_OBJECT ? JSON_OBJECT : JSON_ARRAY);
-    reading->json = *json;
+    *json = weir__json_find(output->text, output->length,
+                            output->run->format == WEIR__OUTPUT_OBJECT ? JSON_OBJECT : JSON_ARRAY);
+    output->json = *json;
     if (*json != NULL)
         return 1;
     if (out->truncated)
         snprintf(
-            reading->problem, sizeof reading->problem,
+            output->problem, sizeof output->problem,
             "it printed %llu bytes, of which %zu were kept, and there is no whole JSON in them",
             (unsigned long long)out->total, out->kept);
-    else if (reading->length > 0 || went_well(reading->result))
-        snprintf(reading->problem, sizeof reading->problem,
+    else if (output->length > 0 || succeeded(output->result))
+        snprintf(output->problem, sizeof output->problem,
                  "there is no whole JSON in the %llu bytes that it printed",
                  (unsigned long long)out->total);
     return 0;
 }
 
-static void take_version(struct weir__candidate *candidate, const struct weir__reading *reading)
+static void set_version(struct weir__path_candidate *candidate,
+                        const struct weir__run_output *output)
 {
-    if (reading->version[0] == '\0' || candidate->version[0] != '\0')
+    if (output->version[0] == '\0' || candidate->version[0] != '\0')
         return;
-    memcpy(candidate->version, reading->version, sizeof candidate->version);
-    memcpy(candidate->raw, reading->raw, sizeof candidate->raw);
+    memcpy(candidate->version, output->version, sizeof candidate->version);
+    memcpy(candidate->raw, output->raw, sizeof candidate->raw);
 }
 
-void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__detector_run *run,
-                     size_t position, const struct weir_result *result)
+void weir__tool_report_add_run(struct weir__tool_report *tool, size_t index,
+                               const struct weir__detector_run *run, size_t position,
+                               const struct weir_result *result)
 {
-    struct weir__candidate *candidate = &tool->candidates.items[index];
-    struct weir__reading reading = {
+    struct weir__path_candidate *candidate = &tool->candidates.items[index];
+    struct weir__run_output output = {
         .detector = tool->detector,
         .run = run,
         .result = result,
@@ -297,48 +299,49 @@ void weir__tool_take(struct weir__tool *tool, size_t index, const struct weir__d
         .length = result->out.text != NULL ? result->out.text_length : 0,
         .facts = candidate->facts,
     };
-    int fine = run->any_status ? result->end == WEIR_EXITED : went_well(result), was_read = 0;
+    int fine = run->any_status ? result->end == WEIR_EXITED : succeeded(result), was_read = 0;
     json_t *json;
 
     tool->ended_ns = weir__clock_ns();
-    weir__tree_replace(&tool->runs, position, weir__tool_run(run->label, result));
+    weir__tree_replace(&tool->runs, position, weir__tool_report_run_json(run->label, result));
     /* Text of a program that failed is about its failure; whole JSON is an answer. */
-    if (find_json(&reading, &json) && (fine || json != NULL)) {
-        run->read(&reading);
-        was_read = reading.problem[0] == '\0';
+    if (find_json(&output, &json) && (fine || json != NULL)) {
+        run->parse(&output);
+        was_read = output.problem[0] == '\0';
     }
     json_decref(json);
-    candidate->facts = reading.facts; /* NULL: one of them could not be added */
-    if (!fine && run->says_absent != NULL && says(&result->err, run->says_absent))
-        take_absence(tool, index, run);
-    else if (!fine && !run->is_second_try)
-        tell_end(tool, index, run->label, result, was_read);
-    if (reading.problem[0] != '\0' && !run->is_second_try)
-        weir__tool_problem(tool, index, run->label, "%s", reading.problem);
-    take_version(candidate, &reading);
+    candidate->facts = output.facts; /* NULL: one of them could not be added */
+    if (!fine && run->absent_message != NULL && contains(&result->err, run->absent_message))
+        mark_absent(tool, index, run);
+    else if (!fine && !run->is_fallback)
+        report_end(tool, index, run->label, result, was_read);
+    if (output.problem[0] != '\0' && !run->is_fallback)
+        weir__tool_report_problem(tool, index, run->label, "%s", output.problem);
+    set_version(candidate, &output);
 }
 
-void weir__tool_take_end(struct weir__tool *tool, size_t index, char *const *environment)
+void weir__tool_report_end_runs(struct weir__tool_report *tool, size_t index,
+                                char *const *environment)
 {
-    struct weir__candidate *candidate = &tool->candidates.items[index];
-    struct weir__reading reading = {.detector = tool->detector, .facts = candidate->facts};
+    struct weir__path_candidate *candidate = &tool->candidates.items[index];
+    struct weir__run_output output = {.detector = tool->detector, .facts = candidate->facts};
 
-    if (candidate->version[0] == '\0' && tool->detector->version_beside != NULL
-        && tool->detector->version_beside(candidate, environment, &reading))
-        take_version(candidate, &reading);
+    if (candidate->version[0] == '\0' && tool->detector->version_from_file != NULL
+        && tool->detector->version_from_file(candidate, environment, &output))
+        set_version(candidate, &output);
 }
 
-void weir__tool_take_real(struct weir__tool *tool, size_t index, size_t position,
-                          const struct weir_result *result)
+void weir__tool_report_set_real(struct weir__tool_report *tool, size_t index, size_t position,
+                                const struct weir_result *result)
 {
-    struct weir__candidate *candidate = &tool->candidates.items[index];
+    struct weir__path_candidate *candidate = &tool->candidates.items[index];
     const char *text = result->out.text != NULL ? result->out.text : "";
     char *real;
 
     tool->ended_ns = weir__clock_ns();
-    weir__tree_replace(&tool->runs, position, weir__tool_run("which", result));
-    if (!went_well(result)) {
-        tell_end(tool, index, "which", result, 0);
+    weir__tree_replace(&tool->runs, position, weir__tool_report_run_json("which", result));
+    if (!succeeded(result)) {
+        report_end(tool, index, "which", result, 0);
         return;
     }
     if (*text != '/')
@@ -360,19 +363,19 @@ static json_t *text_or_null(const char *text)
 }
 
 /* A Python says itself what is behind its shim. */
-static const char *real_of(const struct weir__candidate *candidate)
+static const char *real_of(const struct weir__path_candidate *candidate)
 {
     const char *told = json_string_value(json_object_get(candidate->facts, "executable"));
 
     return candidate->shim != NULL && told != NULL ? told : candidate->real;
 }
 
-static json_t *candidate_json(const struct weir__tool *tool, size_t index)
+static json_t *candidate_json(const struct weir__tool_report *tool, size_t index)
 {
-    const struct weir__candidates *list = &tool->candidates;
-    const struct weir__candidate *candidate = &list->items[index];
-    const struct weir__candidate *told =
-        candidate->same_as != WEIR__NO_CANDIDATE ? &list->items[candidate->same_as] : candidate;
+    const struct weir__path_search *list = &tool->candidates;
+    const struct weir__path_candidate *candidate = &list->items[index];
+    const struct weir__path_candidate *told =
+        candidate->same_as != WEIR__PATH_SEARCH_NONE ? &list->items[candidate->same_as] : candidate;
     json_t *object = json_object();
     char mode[8];
 
@@ -397,10 +400,10 @@ static json_t *candidate_json(const struct weir__tool *tool, size_t index)
 }
 
 /* Why the winner wins, as a sentence. */
-static json_t *reason(const struct weir__tool *tool)
+static json_t *reason_json(const struct weir__tool_report *tool)
 {
-    const struct weir__candidates *list = &tool->candidates;
-    const struct weir__candidate *winner = &list->items[list->winner];
+    const struct weir__path_search *list = &tool->candidates;
+    const struct weir__path_candidate *winner = &list->items[list->winner];
     const char *preferred = tool->detector->programs[0];
     size_t passed = 0;
     char text[600], over[64] = "";
@@ -418,7 +421,7 @@ static json_t *reason(const struct weir__tool *tool)
     return weir__text_value(text);
 }
 
-static int any_on_path(const struct weir__candidates *list)
+static int any_on_path(const struct weir__path_search *list)
 {
     for (size_t i = 0; i < list->count; i++)
         if (strcasecmp(list->items[i].from, "PATH") == 0)
@@ -426,13 +429,13 @@ static int any_on_path(const struct weir__candidates *list)
     return 0;
 }
 
-static const char *state_of(const struct weir__tool *tool)
+static const char *state_of(const struct weir__tool_report *tool)
 {
-    const struct weir__candidates *list = &tool->candidates;
+    const struct weir__path_search *list = &tool->candidates;
 
     if (tool->absent)
         return "absent";
-    if (list->winner == WEIR__NO_CANDIDATE)
+    if (list->winner == WEIR__PATH_SEARCH_NONE)
         return any_on_path(list) ? "failed" : "absent";
     if (list->items[list->winner].version[0] == '\0')
         return "failed";
@@ -440,7 +443,7 @@ static const char *state_of(const struct weir__tool *tool)
 }
 
 /* Which facts belong to the fingerprint; null: all of them. */
-static json_t *matters_json(const char *const *names)
+static json_t *fingerprint_facts_json(const char *const *names)
 {
     json_t *list = names != NULL ? json_array() : json_null();
 
@@ -449,11 +452,11 @@ static json_t *matters_json(const char *const *names)
     return list;
 }
 
-json_t *weir__tool_json(const struct weir__tool *tool)
+json_t *weir__tool_report_json(const struct weir__tool_report *tool)
 {
-    const struct weir__candidates *list = &tool->candidates;
-    int found = list->winner != WEIR__NO_CANDIDATE && !tool->absent;
-    const struct weir__candidate *winner = found ? &list->items[list->winner] : NULL;
+    const struct weir__path_search *list = &tool->candidates;
+    int found = list->winner != WEIR__PATH_SEARCH_NONE && !tool->absent;
+    const struct weir__path_candidate *winner = found ? &list->items[list->winner] : NULL;
     json_t *object = json_object(), *candidates = json_array();
 
     for (size_t i = 0; i < list->count; i++)
@@ -464,12 +467,12 @@ json_t *weir__tool_json(const struct weir__tool *tool)
     weir__tree_set(&object, "winner", found ? text_or_null(winner->path) : json_null());
     weir__tree_set(&object, "real", found ? text_or_null(real_of(winner)) : json_null());
     weir__tree_set(&object, "kind", found ? json_string(winner->kind) : json_null());
-    weir__tree_set(&object, "reason", found ? reason(tool) : json_null());
+    weir__tree_set(&object, "reason", found ? reason_json(tool) : json_null());
     weir__tree_set(&object, "facts",
                    found                 ? json_incref(winner->facts)
                    : tool->facts != NULL ? json_incref(tool->facts)
                                          : json_object());
-    weir__tree_set(&object, "matters", matters_json(tool->detector->matters));
+    weir__tree_set(&object, "matters", fingerprint_facts_json(tool->detector->matters));
     weir__tree_set(&object, "candidates", candidates);
     weir__tree_set(&object, "problems", json_incref(tool->problems));
     weir__tree_set(&object, "runs", json_incref(tool->runs));

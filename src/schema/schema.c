@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "schema/schema_keywords.h"
 #include "schema/schema_node.h"
 
 /* Reports an unknown or unsupported keyword. */

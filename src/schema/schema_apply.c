@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "schema/schema_check.h"
+#include "schema/schema_keywords.h"
 
 static int apply_below(struct run *run, const struct node *node, const json_t *value,
                        const struct place *above, const char *key, size_t index)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "schema/decimal.h"
 #include "schema/schema_check.h"
+#include "schema/schema_keywords.h"
 
 /* "a string or null" */
 static struct shown kinds_shown(enum kinds kinds)

@@ -7,7 +7,7 @@
 
 #include "base/json_canonical.h"
 #include "base/error.h"
-#include "schema/schema_check.h"
+#include "schema/schema_keywords.h"
 #include "schema/tolerance.h"
 
 /* --- Values of keywords ------------------------------------------------ */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "schema/schema_keywords.h"
 #include "schema/schema_node.h"
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"

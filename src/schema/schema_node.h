@@ -98,10 +98,4 @@ int weir__check_fail(struct compiler *compiler, const struct check *check, const
  * owns it.  Returns NULL when memory is short. */
 char *weir__node_pointer(const struct node *node, const char *keyword);
 
-/* schema_keywords.c: finds a keyword in the table.  NULL when there is no such keyword. */
-const struct keyword *weir__keyword_find(const char *name);
-
-/* schema_link.c: makes the schema below each $ref the one that it names.  All nodes exist. */
-int weir__schema_link(struct compiler *compiler);
-
 #endif

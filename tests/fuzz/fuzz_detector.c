@@ -13,7 +13,7 @@
 static void read_with(const struct weir__detector *detector, const char *text, size_t length)
 {
     struct weir_result result = {.end = WEIR_EXITED};
-    struct weir__reading reading = {
+    struct weir__run_output output = {
         .detector = detector,
         .run = &detector->runs[0],
         .result = &result,
@@ -25,15 +25,15 @@ static void read_with(const struct weir__detector *detector, const char *text, s
     struct weir__version version;
     char *facts;
 
-    reading.json = json;
-    if (json != NULL || detector->runs[0].prints == WEIR__PRINTS_TEXT) {
-        reading.run->read(&reading);
-        HOLDS(reading.version[0] == '\0' || weir__version_parse(reading.version, &version) == 0);
+    output.json = json;
+    if (json != NULL || detector->runs[0].format == WEIR__OUTPUT_TEXT) {
+        output.run->parse(&output);
+        HOLDS(output.version[0] == '\0' || weir__version_parse(output.version, &version) == 0);
     }
-    facts = json_dumps(reading.facts, 0);
+    facts = json_dumps(output.facts, 0);
     HOLDS(facts != NULL);
     free(facts);
-    json_decref(reading.facts);
+    json_decref(output.facts);
     json_decref(json);
 }
 
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         HOLDS(error.status == WEIR_ERR_SPEC && strncmp(error.text, "detector.json:", 14) == 0);
     } else {
         HOLDS(detector->name != NULL && detector->programs[0] != NULL);
-        HOLDS(detector->runs[0].read != NULL);
+        HOLDS(detector->runs[0].parse != NULL);
         if (nul != NULL && weir__utf8_valid(printed, length - file - 1))
             read_with(detector, printed, length - file - 1);
     }

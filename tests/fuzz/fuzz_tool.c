@@ -43,18 +43,18 @@ static struct weir_result make_result(uint8_t how, const uint8_t *bytes, size_t 
     return result;
 }
 
-static void add_candidate(struct weir__tool *tool)
+static void add_candidate(struct weir__tool_report *tool)
 {
-    struct weir__candidates *list = &tool->candidates;
+    struct weir__path_search *list = &tool->candidates;
 
     list->items = calloc(1, sizeof *list->items);
-    list->items[0] = (struct weir__candidate){
+    list->items[0] = (struct weir__path_candidate){
         .name = strdup("tool"),
         .path = strdup("/bin/tool"),
         .from = "PATH",
         .kind = "system",
         .executable = 1,
-        .same_as = WEIR__NO_CANDIDATE,
+        .same_as = WEIR__PATH_SEARCH_NONE,
         .facts = json_object(),
     };
     list->count = list->capacity = 1;
@@ -63,7 +63,7 @@ static void add_candidate(struct weir__tool *tool)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     const struct weir__detector *detector;
-    struct weir__tool tool = {0};
+    struct weir__tool_report tool = {0};
     struct weir_result result;
     struct weir__version version;
     json_t *report;
@@ -79,17 +79,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     result = make_result(bytes[1], bytes + 2, length - 2);
     for (size_t i = 0; i < WEIR__DETECTOR_RUNS && detector->runs[i].label != NULL; i++) {
         json_array_append_new(tool.runs, json_null());
-        weir__tool_take(&tool, 0, &detector->runs[i], i, &result);
+        weir__tool_report_add_run(&tool, 0, &detector->runs[i], i, &result);
     }
-    weir__tool_take_real(&tool, 0, 0, &result);
+    weir__tool_report_set_real(&tool, 0, 0, &result);
     HOLDS(tool.candidates.items[0].version[0] == '\0'
           || weir__version_parse(tool.candidates.items[0].version, &version) == 0);
-    report = weir__tool_json(&tool);
+    report = weir__tool_report_json(&tool);
     text = json_dumps(report, JSON_COMPACT);
     HOLDS(text != NULL);
     free(text);
     json_decref(report);
     weir_result_clear(&result);
-    weir__tool_clear(&tool);
+    weir__tool_report_clear(&tool);
     return 0;
 }

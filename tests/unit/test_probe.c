@@ -117,7 +117,7 @@ static void an_environment_stands_between_marks(void)
     memcpy(bytes + 48, activation.mark, 33);
     memcpy(bytes + 81, "C=3", 4);
     result.out.kept = 85;
-    weir__activation_take(&activation, &result);
+    weir__activation_read(&activation, &result);
     CU_ASSERT_PTR_NOT_NULL_FATAL(activation.after);
     CU_ASSERT_PTR_NULL(weir__environment_get(activation.after, "EVIL"));
     CU_ASSERT_STRING_EQUAL(weir__environment_get(activation.after, "B"), "2");
@@ -128,11 +128,11 @@ static void an_environment_stands_between_marks(void)
 /* --- Readers --------------------------------------------------------------------- */
 
 /* Reads text as the run of a built-in detector; the facts are the caller's. */
-static struct weir__reading read_as(const char *name, size_t run, const char *text)
+static struct weir__run_output read_as(const char *name, size_t run, const char *text)
 {
     const struct weir__detector *detector = weir__detector_find(name);
     struct weir_result *result = calloc(1, sizeof *result);
-    struct weir__reading reading = {.detector = detector,
+    struct weir__run_output output = {.detector = detector,
                                     .run = &detector->runs[run],
                                     .result = result,
                                     .text = text,
@@ -140,16 +140,16 @@ static struct weir__reading read_as(const char *name, size_t run, const char *te
                                     .facts = json_object()};
     json_t *json = NULL;
 
-    if (reading.run->prints != WEIR__PRINTS_TEXT)
+    if (output.run->format != WEIR__OUTPUT_TEXT)
         json =
             weir__json_find(text, strlen(text),
-                            reading.run->prints == WEIR__PRINTS_OBJECT ? JSON_OBJECT : JSON_ARRAY);
-    reading.json = json;
-    reading.run->read(&reading);
+                            output.run->format == WEIR__OUTPUT_OBJECT ? JSON_OBJECT : JSON_ARRAY);
+    output.json = json;
+    output.run->parse(&output);
     json_decref(json);
     free(result);
-    reading.json = NULL;
-    return reading;
+    output.json = NULL;
+    return output;
 }
 
 static void versions_are_found(void)
@@ -169,46 +169,46 @@ static void versions_are_found(void)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct weir__reading reading = read_as(cases[i].name, 0, cases[i].text);
+        struct weir__run_output output = read_as(cases[i].name, 0, cases[i].text);
 
-        CU_ASSERT_EQUAL(strncmp(reading.version, cases[i].version, strlen(cases[i].version)), 0);
-        CU_ASSERT_STRING_EQUAL(reading.problem, "");
-        json_decref(reading.facts);
+        CU_ASSERT_EQUAL(strncmp(output.version, cases[i].version, strlen(cases[i].version)), 0);
+        CU_ASSERT_STRING_EQUAL(output.problem, "");
+        json_decref(output.facts);
     }
 }
 
 static void no_version_is_a_problem(void)
 {
-    struct weir__reading reading = read_as("make", 0, "hello\n");
+    struct weir__run_output output = read_as("make", 0, "hello\n");
 
-    CU_ASSERT_STRING_EQUAL(reading.version, "");
-    CU_ASSERT_STRING_EQUAL(reading.problem, "it names no version");
-    json_decref(reading.facts);
+    CU_ASSERT_STRING_EQUAL(output.version, "");
+    CU_ASSERT_STRING_EQUAL(output.problem, "it names no version");
+    json_decref(output.facts);
 }
 
 static void packages_are_sorted_and_the_nameless_told(void)
 {
-    struct weir__reading reading =
+    struct weir__run_output output =
         read_as("conda", 2,
                 "[{\"name\":\"b\",\"version\":\"2\",\"x\":1},{\"version\":\"3\"},7,"
                 "{\"name\":\"a\",\"version\":\"1\"}]");
-    char *text = json_dumps(reading.facts, JSON_COMPACT);
+    char *text = json_dumps(output.facts, JSON_COMPACT);
 
     CU_ASSERT_STRING_EQUAL(text, "{\"packages\":[{\"name\":\"a\",\"version\":\"1\"},"
                                  "{\"name\":\"b\",\"version\":\"2\"}]}");
-    CU_ASSERT_PTR_NOT_NULL(strstr(reading.problem, "2 of 4 packages"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output.problem, "2 of 4 packages"));
     free(text);
-    json_decref(reading.facts);
+    json_decref(output.facts);
 }
 
 static void a_failure_of_conda_told_as_json_is_no_fact(void)
 {
-    struct weir__reading reading =
+    struct weir__run_output output =
         read_as("conda", 0, "{\"error\":\"no lock\",\"exception_name\":\"LockError\"}");
 
-    CU_ASSERT_EQUAL(json_object_size(reading.facts), 0);
-    CU_ASSERT_STRING_EQUAL(reading.problem, "it answered with LockError: no lock");
-    json_decref(reading.facts);
+    CU_ASSERT_EQUAL(json_object_size(output.facts), 0);
+    CU_ASSERT_STRING_EQUAL(output.problem, "it answered with LockError: no lock");
+    json_decref(output.facts);
 }
 
 /* --- Detectors from files ---------------------------------------------------------- */
@@ -239,7 +239,7 @@ static void the_beginning_of_a_long_name_is_not_the_name(void)
 {
     char name[300], text[400], said[400];
     struct weir_result result = {.end = WEIR_EXITED};
-    struct weir__reading reading = {.result = &result, .facts = json_object()};
+    struct weir__run_output output = {.result = &result, .facts = json_object()};
     struct weir__detector *detector;
     json_t *json;
 
@@ -251,14 +251,14 @@ static void the_beginning_of_a_long_name_is_not_the_name(void)
     detector = weir__detector_parse(text, strlen(text), "f", NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(detector);
     json = json_loads(said, 0, NULL);
-    reading.detector = detector;
-    reading.run = &detector->runs[0];
-    reading.json = json;
-    reading.run->read(&reading);
-    CU_ASSERT_PTR_NULL(json_object_get(reading.facts, "fact"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(reading.problem, "nothing at"));
+    output.detector = detector;
+    output.run = &detector->runs[0];
+    output.json = json;
+    output.run->parse(&output);
+    CU_ASSERT_PTR_NULL(json_object_get(output.facts, "fact"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output.problem, "nothing at"));
     json_decref(json);
-    json_decref(reading.facts);
+    json_decref(output.facts);
     weir__detector_free(detector);
 }
 
