@@ -23,8 +23,8 @@ static const struct {
 };
 
 /* Fills in what the environment says.  Returns 0, or the status to exit with. */
-static int settle(const struct cli_command *command, const struct cli_parsed *parsed,
-                  struct cli_audit_values *values)
+static int read_environment(const struct cli_command *command, const struct cli_parsed *parsed,
+                            struct cli_audit_values *values)
 {
     uint64_t given = parsed->given[CLI_TABLE_AUDIT];
     struct weir_error error;
@@ -47,7 +47,7 @@ static int settle(const struct cli_command *command, const struct cli_parsed *pa
     return 0;
 }
 
-static void drop(struct audit *audit)
+static void clear_audit(struct audit *audit)
 {
     weir__audit_close(audit->log);
     json_decref(audit->started);
@@ -55,16 +55,16 @@ static void drop(struct audit *audit)
     *audit = (struct audit){0};
 }
 
-static int refuse(struct audit *audit, const struct weir_error *error)
+static int fail_before_start(struct audit *audit, const struct weir_error *error)
 {
     cli_say(audit->command, "%s: nothing was started", error->text);
-    drop(audit);
+    clear_audit(audit);
     return CLI_FAILED;
 }
 
 /* The record is in the file, but not where else it should be: then its command has
  * to end before it began. */
-static int take_back(struct audit *audit, const struct weir_error *error)
+static int end_unstarted(struct audit *audit, const struct weir_error *error)
 {
     struct weir__audit_end end = {.outcome = WEIR__AUDIT_ERROR,
                                   .status = CLI_FAILED,
@@ -75,20 +75,20 @@ static int take_back(struct audit *audit, const struct weir_error *error)
     if (ended != NULL)
         weir__audit_append(audit->log, ended, NULL);
     json_decref(ended);
-    return refuse(audit, error);
+    return fail_before_start(audit, error);
 }
 
 int audit_begin(struct audit *audit, const struct cli_command *command,
                 const struct cli_parsed *parsed, const char *target)
 {
-    struct weir__audit_command said = {.subcommand = command->name,
-                                       .argv = parsed->argv,
-                                       .target = target,
-                                       .traceparent = getenv("TRACEPARENT")};
+    struct weir__audit_command command_record = {.subcommand = command->name,
+                                                 .argv = parsed->argv,
+                                                 .target = target,
+                                                 .traceparent = getenv("TRACEPARENT")};
     struct weir__audit_options options = {.key_file = getenv(WEIR__AUDIT_KEY_VARIABLE)};
     struct cli_audit_values values;
     struct weir_error error;
-    int status = settle(command, parsed, &values);
+    int status = read_environment(command, parsed, &values);
 
     *audit = (struct audit){.command = command, .began_ns = weir__clock_ns()};
     if (status != 0 || values.file == NULL)
@@ -99,19 +99,19 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
     options.no_sync = values.fsync == AUDIT_FSYNC_NEVER;
     audit->log = weir__audit_open(&options, &error);
     if (audit->log == NULL)
-        return refuse(audit, &error);
+        return fail_before_start(audit, &error);
     audit->events = json_array();
-    audit->started = weir__audit_started(&said, &error);
+    audit->started = weir__audit_started(&command_record, &error);
     if (audit->started != NULL && audit->events == NULL)
-        return refuse(audit, &(struct weir_error){.text = "no memory for a record"});
+        return fail_before_start(audit, &(struct weir_error){.text = "no memory for a record"});
     if (audit->started == NULL || weir__audit_append(audit->log, audit->started, &error) < 0)
-        return refuse(audit, &error);
+        return fail_before_start(audit, &error);
     if (weir__audit_tell(audit->log, audit->started, &error) < 0)
-        return take_back(audit, &error);
+        return end_unstarted(audit, &error);
     return 0;
 }
 
-void audit_hear(struct audit *audit, const struct weir_event *event)
+void audit_add_event(struct audit *audit, const struct weir_event *event)
 {
     if (audit->log != NULL)
         weir__audit_hear(&audit->events, event);
@@ -134,6 +134,6 @@ int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
     if (failed)
         cli_say(audit->command, "%s: the audit log does not say how this ended", error.text);
     json_decref(ended);
-    drop(audit);
+    clear_audit(audit);
     return failed ? CLI_FAILED : status;
 }

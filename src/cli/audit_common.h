@@ -7,7 +7,7 @@
  *     status = audit_end(&watch.audit, outcome, status, sentence);   just before it leaves
  *
  * Where no log was asked for, both do nothing.  One without a struct watch keeps a
- * struct audit of its own, and may give it events by audit_hear().
+ * struct audit of its own, and may give it events by audit_add_event().
  */
 #ifndef WEIR_CLI_AUDIT_COMMON_H
 #define WEIR_CLI_AUDIT_COMMON_H
@@ -34,7 +34,7 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
                 const struct cli_parsed *parsed, const char *target);
 
 /* Keeps what an event has to say for the record "ended". */
-void audit_hear(struct audit *audit, const struct weir_event *event);
+void audit_add_event(struct audit *audit, const struct weir_event *event);
 
 /* Writes the record "ended" and closes the log.  detail: a sentence, "" or NULL for
  * none.  Returns status; or, having said why, CLI_FAILED when it cannot be written. */

@@ -13,7 +13,8 @@
 #include "base/error.h"
 
 /* Opens one and adds it.  Returns 1, or 0 where is_optional and it is not there. */
-static int add(struct audit_files *log, const char *name, int is_optional, struct weir_error *error)
+static int add_file(struct audit_files *log, const char *name, int is_optional,
+                    struct weir_error *error)
 {
     struct weir__audit_file *files = realloc(log->files, (log->count + 1) * sizeof *files);
     char *copy = strdup(name);
@@ -62,7 +63,7 @@ static int add_rotated(struct audit_files *log, const char *path, struct weir_er
         if (name == NULL)
             status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for file names");
         else
-            status = add(log, name, 1, error);
+            status = add_file(log, name, 1, error);
         free(name);
         if (status > 0 && log->count > 1
             && is_same_file(log->files[0].fd, log->files[log->count - 1].fd)) {
@@ -78,7 +79,7 @@ static int add_rotated(struct audit_files *log, const char *path, struct weir_er
 
 static int open_whole(struct audit_files *log, const char *path, struct weir_error *error)
 {
-    int there = add(log, path, 1, error), status;
+    int there = add_file(log, path, 1, error), status;
 
     if (there < 0)
         return there;
@@ -103,7 +104,7 @@ int audit_files_open(struct audit_files *log, const char *const *names, size_t c
     if (count == 1)
         return open_whole(log, names[0], error);
     for (size_t i = 0; i < count && status >= 0; i++)
-        status = add(log, names[i], 0, error);
+        status = add_file(log, names[i], 0, error);
     return status < 0 ? status : 0;
 }
 

@@ -91,7 +91,7 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-static void put(const char *text)
+static void print_text(const char *text)
 {
     weir__printable_put(stdout, text, strlen(text), WEIR__ONE_LINE);
 }
@@ -169,11 +169,11 @@ static void print_readable(const json_t *record)
     const char *detail = text_of(json_object_get(record, "status"), "detail");
     size_t index;
 
-    put(text_of(record, "time"));
+    print_text(text_of(record, "time"));
     printf(" %5" JSON_INTEGER_FORMAT " ", json_integer_value(json_object_get(record, "seq")));
-    put(text_of(who, "user"));
+    print_text(text_of(who, "user"));
     putchar('@');
-    put(text_of(who, "host"));
+    print_text(text_of(who, "host"));
     putchar(' ');
     print_outcome(record);
     json_array_foreach(argv, index, word)
@@ -185,7 +185,7 @@ static void print_readable(const json_t *record)
         fputs(" [cut]", stdout);
     if (*detail != '\0') {
         fputs("  # ", stdout);
-        put(detail);
+        print_text(detail);
     }
     putchar('\n');
 }
@@ -219,7 +219,7 @@ static void print_record(const struct show *show, const struct weir__audit_piece
     putchar('\n');
 }
 
-static int fail(struct show *show, const struct weir_error *error)
+static int report_error(struct show *show, const struct weir_error *error)
 {
     cli_say(&cli_audit, "%s", error->text);
     return show->status = error->status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
@@ -236,7 +236,7 @@ static void show_line(struct show *show, size_t file, const struct weir__audit_p
     if (piece->has_newline && !piece->is_too_long)
         found = weir__audit_entry_read(&entry, piece->text, piece->length, NULL);
     if (found == WEIR__AUDIT_LINE_NOMEM) {
-        fail(show, &no_memory);
+        report_error(show, &no_memory);
     } else if (found != WEIR__AUDIT_LINE_GOOD) {
         cli_say(&cli_audit, "%s:%" PRIu64 ": %s: weir audit verify says more",
                 show->log->files[file].name, piece->number,
@@ -262,7 +262,7 @@ static void show_file(struct show *show, size_t file)
     while ((status = weir__audit_lines_next(&lines, &piece, &error)) > 0)
         show_line(show, file, &piece);
     if (status < 0)
-        fail(show, &error);
+        report_error(show, &error);
     weir__audit_lines_clear(&lines);
 }
 
@@ -279,7 +279,7 @@ static void show_place(struct show *show, const struct weir__audit_place *place)
     weir__audit_lines_seek(&lines, place->offset, place->number);
     status = weir__audit_lines_next(&lines, &piece, &error);
     if (status < 0)
-        fail(show, &error);
+        report_error(show, &error);
     else if (status > 0)
         show_line(show, place->file, &piece);
     weir__audit_lines_clear(&lines);

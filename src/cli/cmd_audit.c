@@ -23,7 +23,7 @@ struct audit_cmd {
     struct weir__audit_verdict verdict;
 };
 
-static int fail(const struct weir_error *error)
+static int report_error(const struct weir_error *error)
 {
     cli_say(&cli_audit, "%s", error->text);
     return error->status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
@@ -40,7 +40,7 @@ static int read_key(struct audit_cmd *cmd)
         path = getenv(WEIR__AUDIT_KEY_VARIABLE);
     else if (strcmp(path, "none") == 0)
         path = NULL;
-    return weir__audit_key_open(&cmd->key, path, &error) < 0 ? fail(&error) : 0;
+    return weir__audit_key_open(&cmd->key, path, &error) < 0 ? report_error(&error) : 0;
 }
 
 static int check_hash(const char *option, const char *hash)
@@ -52,7 +52,7 @@ static int check_hash(const char *option, const char *hash)
     return CLI_USAGE;
 }
 
-static int verify(struct audit_cmd *cmd)
+static int verify_log(struct audit_cmd *cmd)
 {
     const struct weir__audit_expected expected = {.after = cmd->values.after,
                                                   .last = cmd->values.expect_last};
@@ -63,12 +63,12 @@ static int verify(struct audit_cmd *cmd)
     if (weir__audit_verify(cmd->log.files, cmd->log.count, &cmd->key, &expected, &cmd->verdict,
                            &error)
         < 0)
-        return fail(&error);
+        return report_error(&error);
     return 0;
 }
 
 /* Cuts a torn tail, if that is all that is wrong, and looks again. */
-static int repair(struct audit_cmd *cmd)
+static int repair_tail(struct audit_cmd *cmd)
 {
     const struct weir__audit_verdict *verdict = &cmd->verdict;
     const char *name = cmd->log.files[verdict->file].name;
@@ -86,11 +86,11 @@ static int repair(struct audit_cmd *cmd)
     length = weir__audit_repair(fd, name, verdict, &error);
     close(fd);
     if (length < 0)
-        return fail(&error);
+        return report_error(&error);
     cli_put(stdout, "%s: cut %" PRId64 " bytes behind record %" JSON_INTEGER_FORMAT, name, length,
             verdict->last.seq);
     putchar('\n');
-    return verify(cmd);
+    return verify_log(cmd);
 }
 
 static void print_sound(const struct audit_cmd *cmd)
@@ -122,7 +122,7 @@ static void print_fault(const struct audit_cmd *cmd)
             verdict->records == 1 ? " holds" : "s hold");
 }
 
-static int carry_out_verify(struct audit_cmd *cmd)
+static int run_verify(struct audit_cmd *cmd)
 {
     int status = check_hash("expect-last", cmd->values.expect_last);
 
@@ -131,9 +131,9 @@ static int carry_out_verify(struct audit_cmd *cmd)
     if (status == 0)
         status = read_key(cmd);
     if (status == 0)
-        status = verify(cmd);
+        status = verify_log(cmd);
     if (status == 0 && cmd->values.repair_tail)
-        status = repair(cmd);
+        status = repair_tail(cmd);
     if (status != 0)
         return status;
     if (cmd->verdict.fault == WEIR__AUDIT_SOUND)
@@ -174,10 +174,10 @@ static int check_files(const struct audit_cmd *cmd)
         weir__file_set_fd(&files, use, cmd->log.files[i].name, cmd->log.files[i].fd);
     if (values->key_file != NULL && strcmp(values->key_file, "none") != 0)
         weir__file_set_path(&files, WEIR__FILE_READ, "--key-file", values->key_file);
-    return weir__file_set_end(&files, &error) < 0 ? fail(&error) : 0;
+    return weir__file_set_end(&files, &error) < 0 ? report_error(&error) : 0;
 }
 
-static int work(struct audit_cmd *cmd)
+static int execute(struct audit_cmd *cmd)
 {
     const struct cli_list *words = &cmd->parsed.words;
     const char *verb = words->count > 0 ? words->items[0] : "";
@@ -197,11 +197,11 @@ static int work(struct audit_cmd *cmd)
     if (status != 0)
         return status;
     if (audit_files_open(&cmd->log, words->items + 1, words->count - 1, &error) < 0)
-        return fail(&error);
+        return report_error(&error);
     status = check_files(cmd);
     if (status != 0)
         return status;
-    return *verb == 'v' ? carry_out_verify(cmd) : audit_show(&cmd->values, &cmd->log);
+    return *verb == 'v' ? run_verify(cmd) : audit_show(&cmd->values, &cmd->log);
 }
 
 int cmd_audit(int argc, char **argv)
@@ -211,7 +211,7 @@ int cmd_audit(int argc, char **argv)
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&cmd);
+    status = execute(&cmd);
     audit_files_close(&cmd.log);
     weir__audit_key_clear(&cmd.key);
     cli_parsed_clear(&cmd.parsed);

@@ -51,38 +51,38 @@ struct call_cmd {
     int input_fd_open, called;
     struct weir__buffer out; /* for standard output */
     size_t written;          /* of it */
-    int64_t unsaid_credit;
+    int64_t pending_credit;
     int is_done;                     /* nothing more comes: out is to be written */
     int64_t deadline_ns, give_up_ns; /* CLOCK_MONOTONIC; 0: never */
     struct audit audit;
-    char said[600]; /* what went wrong, for the audit log */
+    char error_text[600]; /* what went wrong, for the audit log */
     int over, status;
     int ended_by; /* the first signal; 0: none */
     int by_terminal;
     int hurries; /* there was a second one */
 };
 
-static int say(struct call_cmd *cmd, int status, const char *sentence)
+static int fail(struct call_cmd *cmd, int status, const char *sentence)
 {
-    snprintf(cmd->said, sizeof cmd->said, "%s", sentence);
+    snprintf(cmd->error_text, sizeof cmd->error_text, "%s", sentence);
     cli_say(&cli_call, "%s", sentence);
     return status;
 }
 
 /* The loop ends: what is not written is dropped. */
-static void end(struct call_cmd *cmd, int status)
+static void end_loop(struct call_cmd *cmd, int status)
 {
     if (!cmd->over)
         cmd->status = status;
     cmd->over = 1;
 }
 
-static void be_done(struct call_cmd *cmd, int status);
+static void finish_call(struct call_cmd *cmd, int status);
 
 /* --- Signals --------------------------------------------------------------- */
 
 /* The first cancels the function, the second leaves. */
-static void heed_signals(struct call_cmd *cmd)
+static void handle_signals(struct call_cmd *cmd)
 {
     struct caught caught;
 
@@ -95,7 +95,7 @@ static void heed_signals(struct call_cmd *cmd)
             cmd->hurries = cmd->ended_by != 0;
             cmd->ended_by = caught.number;
             cmd->by_terminal = caught.by_kernel;
-            end(cmd, CLI_SIGNALED + caught.number);
+            end_loop(cmd, CLI_SIGNALED + caught.number);
             return;
         }
         cmd->ended_by = caught.number;
@@ -112,7 +112,7 @@ static void heed_signals(struct call_cmd *cmd)
 static void end_when_written(struct call_cmd *cmd)
 {
     if (cmd->is_done && cmd->out.length == 0)
-        end(cmd, cmd->status);
+        end_loop(cmd, cmd->status);
 }
 
 /* The function is stopped: the remote is freed in the end, which cancels its call. */
@@ -120,16 +120,16 @@ static void output_failed(struct call_cmd *cmd, int failed)
 {
     if (failed != EPIPE) {
         cli_say(&cli_call, "cannot write to standard output: %s", strerror(failed));
-        snprintf(cmd->said, sizeof cmd->said, "cannot write to standard output");
+        snprintf(cmd->error_text, sizeof cmd->error_text, "cannot write to standard output");
     }
     cmd->is_done = 0;
-    end(cmd, failed == EPIPE ? CLI_SIGNALED + SIGPIPE : CLI_FAILED);
+    end_loop(cmd, failed == EPIPE ? CLI_SIGNALED + SIGPIPE : CLI_FAILED);
 }
 
 static void write_output(struct call_cmd *cmd)
 {
     struct weir__buffer *out = &cmd->out;
-    int64_t n = cmd->unsaid_credit;
+    int64_t n = cmd->pending_credit;
 
     while (cmd->written < out->length && !cmd->over) {
         ssize_t count =
@@ -148,7 +148,7 @@ static void write_output(struct call_cmd *cmd)
     if (out->capacity > KEPT_ROOM)
         weir__buffer_clear(out);
     if (n > 0 && !cmd->is_done) {
-        cmd->unsaid_credit = 0;
+        cmd->pending_credit = 0;
         cmd->remote->kind->grant(cmd->remote, (unsigned)n);
     }
     end_when_written(cmd);
@@ -158,19 +158,19 @@ static void put_line(struct call_cmd *cmd, struct weir__slice text)
 {
     if (weir__buffer_add(&cmd->out, text.bytes, text.length, NULL) < 0
         || weir__buffer_add(&cmd->out, "\n", 1, NULL) < 0)
-        end(cmd, say(cmd, CLI_FAILED, "no memory for the output"));
+        end_loop(cmd, fail(cmd, CLI_FAILED, "no memory for the output"));
 }
 
 /* Nothing more comes of the call; what is not written yet has its time.  After a signal there
  * is none, and after the deadline a moment. */
-static void be_done(struct call_cmd *cmd, int status)
+static void finish_call(struct call_cmd *cmd, int status)
 {
     if (cmd->over)
         return;
     cmd->is_done = 1;
     cmd->status = status;
     if (cmd->ended_by != 0)
-        end(cmd, status);
+        end_loop(cmd, status);
     else if (status == DEADLINE)
         cmd->give_up_ns = weir__clock_ns() + (int64_t)LAST_WORDS_MS * 1000000;
     else if (cmd->deadline_ns != 0)
@@ -178,12 +178,12 @@ static void be_done(struct call_cmd *cmd, int status)
 }
 
 /* The output that is left is not taken. */
-static void look_at_clock(struct call_cmd *cmd)
+static void check_deadline(struct call_cmd *cmd)
 {
     if (cmd->give_up_ns != 0 && weir__clock_ns() >= cmd->give_up_ns && !cmd->over) {
         if (cmd->status != DEADLINE)
-            say(cmd, 0, "the deadline passed before the output was read");
-        end(cmd, DEADLINE);
+            fail(cmd, 0, "the deadline passed before the output was read");
+        end_loop(cmd, DEADLINE);
     }
 }
 
@@ -196,17 +196,17 @@ static int time_left_ms(const struct call_cmd *cmd)
     return left_ms < 0 ? 0 : left_ms < 60000 ? (int)left_ms : 60000;
 }
 
-static void hear_value(void *owner, struct weir__slice value)
+static void on_value(void *owner, struct weir__slice value)
 {
     struct call_cmd *cmd = owner;
 
     if (cmd->over || cmd->is_done)
         return;
     put_line(cmd, value);
-    cmd->unsaid_credit += weir__receiver_consume(&cmd->output);
+    cmd->pending_credit += weir__receiver_consume(&cmd->output);
 }
 
-static void tell_failure(struct call_cmd *cmd, const struct weir_reply *reply)
+static void report_failure(struct call_cmd *cmd, const struct weir_reply *reply)
 {
     json_t *error = reply->error != NULL
                         ? weir__json_parse(reply->error, strlen(reply->error), JSON_ALLOW_NUL, NULL)
@@ -216,7 +216,7 @@ static void tell_failure(struct call_cmd *cmd, const struct weir_reply *reply)
     const char *type = json_string_value(json_object_get(data, "type"));
     const char *message = reply->message != NULL ? reply->message : "";
 
-    snprintf(cmd->said, sizeof cmd->said, "%s", message);
+    snprintf(cmd->error_text, sizeof cmd->error_text, "%s", message);
     if (json_is_string(traceback))
         cli_say_lines(json_string_value(traceback), json_string_length(traceback));
     if (reply->outcome == WEIR_CALL_FAILED)
@@ -233,7 +233,7 @@ static void tell_failure(struct call_cmd *cmd, const struct weir_reply *reply)
     json_decref(error);
 }
 
-static int status_of(const struct call_cmd *cmd, const struct weir_reply *reply)
+static int status_of_reply(const struct call_cmd *cmd, const struct weir_reply *reply)
 {
     switch (reply->outcome) {
     case WEIR_CALL_RETURNED:
@@ -249,7 +249,7 @@ static int status_of(const struct call_cmd *cmd, const struct weir_reply *reply)
     }
 }
 
-static void hear_done(void *owner, const struct weir_reply *reply)
+static void on_done(void *owner, const struct weir_reply *reply)
 {
     struct call_cmd *cmd = owner;
     struct weir__slice result = {reply->result, reply->length};
@@ -257,25 +257,25 @@ static void hear_done(void *owner, const struct weir_reply *reply)
     if (cmd->over || cmd->is_done)
         return;
     if (reply->outcome != WEIR_CALL_RETURNED)
-        tell_failure(cmd, reply);
+        report_failure(cmd, reply);
     else if (!cmd->has_output_stream || weir__slice_type(result) != 'n')
         put_line(cmd, result);
-    be_done(cmd, status_of(cmd, reply));
+    finish_call(cmd, status_of_reply(cmd, reply));
 }
 
-static void hear_lost(void *owner, const char *sentence)
+static void on_lost(void *owner, const char *sentence)
 {
     struct call_cmd *cmd = owner;
 
     if (cmd->over || cmd->is_done)
         return;
-    say(cmd, 0, sentence);
-    be_done(cmd, cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED);
+    fail(cmd, 0, sentence);
+    finish_call(cmd, cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED);
 }
 
 /* --- The call -------------------------------------------------------------- */
 
-static void put_list(struct call_cmd *cmd, struct weir__slice methods)
+static void print_list(struct call_cmd *cmd, struct weir__slice methods)
 {
     size_t length = 0;
     char *text = NULL;
@@ -287,22 +287,22 @@ static void put_list(struct call_cmd *cmd, struct weir__slice methods)
     if (stream != NULL && fclose(stream) != 0)
         status = -1;
     if (status < 0 || text == NULL) /* NULL: glibc's fclose() does not say that memory is short */
-        end(cmd, say(cmd, CLI_FAILED, "the list of functions cannot be read"));
+        end_loop(cmd, fail(cmd, CLI_FAILED, "the list of functions cannot be read"));
     else if (length > 0) /* without its last line end */
         put_line(cmd, (struct weir__slice){text, length - 1});
     free(text);
 }
 
-static void list(struct call_cmd *cmd, struct weir__slice methods)
+static void list_methods(struct call_cmd *cmd, struct weir__slice methods)
 {
     if (cmd->values.json)
         put_line(cmd, methods);
     else
-        put_list(cmd, methods);
-    be_done(cmd, CLI_OK);
+        print_list(cmd, methods);
+    finish_call(cmd, CLI_OK);
 }
 
-/* Whether the function is said to have a stream of this direction: "in" or "out". */
+/* Whether the function is error_text to have a stream of this direction: "in" or "out". */
 static int has_stream(struct weir__slice methods, const char *method, const char *direction)
 {
     static const char *const names[] = {"stream"};
@@ -313,7 +313,7 @@ static int has_stream(struct weir__slice methods, const char *method, const char
     return weir__slice_is(stream, direction) || weir__slice_is(stream, "both");
 }
 
-static void hear_ready(void *owner, struct weir__slice methods)
+static void on_ready(void *owner, struct weir__slice methods)
 {
     struct call_cmd *cmd = owner;
     struct remote_call call = {
@@ -326,19 +326,20 @@ static void hear_ready(void *owner, struct weir__slice methods)
     if (cmd->over || cmd->is_done)
         return;
     if (cmd->values.list) {
-        list(cmd, methods);
+        list_methods(cmd, methods);
         return;
     }
     call.method = cmd->parsed.words.items[0];
     call.params = (struct weir__slice){cmd->params.bytes, cmd->params.length};
     if (!call.input && has_stream(methods, call.method, "in")) {
-        end(cmd, say(cmd, CLI_USAGE, "the function reads a stream: give --stdin"));
+        end_loop(cmd, fail(cmd, CLI_USAGE, "the function reads a stream: give --stdin"));
         return;
     }
     cmd->has_output_stream = has_stream(methods, call.method, "out");
     cmd->output = (struct weir__receiver){.window = OUTPUT_WINDOW, .granted = OUTPUT_WINDOW};
     if (cmd->remote->kind->call(cmd->remote, &call, &error) < 0)
-        end(cmd, say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
+        end_loop(cmd,
+                 fail(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text));
     else
         cmd->called = 1;
     if (cmd->deadline_ns == 0 && call.timeout_ms != WEIR_FOREVER)
@@ -384,7 +385,7 @@ static int send_line(struct call_cmd *cmd)
                     error.text);
         else
             cli_say(&cli_call, "--stdin: %s", error.text); /* which names the line */
-        end(cmd, CLI_USAGE); /* freeing the call cancels the function */
+        end_loop(cmd, CLI_USAGE); /* freeing the call cancels the function */
     }
     return status > 0;
 }
@@ -409,12 +410,12 @@ static void read_input(struct call_cmd *cmd)
 
     if (count > 0) {
         if (weir_lines_feed(cmd->input, bytes, (size_t)count, &error) < 0)
-            end(cmd, say(cmd, CLI_FAILED, error.text));
+            end_loop(cmd, fail(cmd, CLI_FAILED, error.text));
     } else if (count == 0) {
         cmd->input_fd_open = 0;
     } else if (errno != EAGAIN && errno != EINTR) {
         cli_say(&cli_call, "cannot read standard input: %s", strerror(errno));
-        end(cmd, CLI_FAILED);
+        end_loop(cmd, CLI_FAILED);
     }
 }
 
@@ -450,25 +451,25 @@ static void run_loop(struct call_cmd *cmd)
         }
         if (!cmd->is_done)
             remote->kind->dispatch(remote);
-        heed_signals(cmd);
-        look_at_clock(cmd);
+        handle_signals(cmd);
+        check_deadline(cmd);
         if (!cmd->over && has_input && fds[2].revents != 0)
             read_input(cmd);
     }
 }
 
-static void hear_event(const struct weir_event *event, void *context)
+static void on_event(const struct weir_event *event, void *context)
 {
     struct call_cmd *cmd = context;
 
-    audit_hear(&cmd->audit, event);
+    audit_add_event(&cmd->audit, event);
     if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
         cli_say_worker(&cli_call, event); /* its end is the call's to tell */
 }
 
 static int open_remote(struct call_cmd *cmd, struct weir_error *error)
 {
-    struct remote_owner owner = {hear_ready, hear_value, hear_done, hear_lost, cmd};
+    struct remote_owner owner = {on_ready, on_value, on_done, on_lost, cmd};
     struct remote_pool_options options = {
         .command = (const char *const *)cmd->worker,
         .launcher = (const char *const *)cmd->launcher,
@@ -489,7 +490,7 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
     }
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for nobody else */
-    context.on_event = hear_event;
+    context.on_event = on_event;
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
     if (cmd->weir != NULL)
@@ -499,7 +500,7 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
 
 /* --- What was asked -------------------------------------------------------- */
 
-static int split(const char *option, const char *text, char ***words)
+static int split_words(const char *option, const char *text, char ***words)
 {
     struct weir_error error;
     size_t count = 0;
@@ -517,7 +518,7 @@ static int split(const char *option, const char *text, char ***words)
 }
 
 /* Returns 0, or the status to exit with. */
-static int prepare(struct call_cmd *cmd)
+static int check_command_line(struct call_cmd *cmd)
 {
     const struct call_values *values = &cmd->values;
     size_t count = cmd->parsed.words.count;
@@ -525,30 +526,30 @@ static int prepare(struct call_cmd *cmd)
     int status;
 
     if (values->worker != NULL && values->socket != NULL)
-        return say(cmd, CLI_USAGE,
-                   "--worker starts one, --socket uses one that runs: leave one out");
+        return fail(cmd, CLI_USAGE,
+                    "--worker starts one, --socket uses one that runs: leave one out");
     if (values->launcher != NULL && values->worker == NULL)
-        return say(cmd, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
+        return fail(cmd, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
     if (values->any_server && values->worker != NULL)
-        return say(cmd, CLI_USAGE, "--any-server is for a --socket, and there is none");
+        return fail(cmd, CLI_USAGE, "--any-server is for a --socket, and there is none");
     if (values->list && count > 0)
-        return say(cmd, CLI_USAGE, "--list calls nothing: leave the method out");
+        return fail(cmd, CLI_USAGE, "--list calls nothing: leave the method out");
     if (!values->list && count == 0)
         return cli_bad_usage(&cli_call, "no method was given: --list shows those there are");
-    status = split("--worker", values->worker, &cmd->worker);
+    status = split_words("--worker", values->worker, &cmd->worker);
     if (status == 0)
-        status = split("--launcher", values->launcher, &cmd->launcher);
+        status = split_words("--launcher", values->launcher, &cmd->launcher);
     if (status == 0)
         status = cli_check_stdout(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1
         && arguments_params((char *const *)cmd->parsed.words.items + 1, count - 1, &cmd->params,
                             &error)
                < 0)
-        status = say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
+        status = fail(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     if (status == 0 && values->input) {
         cmd->input = weir_lines_new(WEIR_MAX_LINE);
         if (cmd->input == NULL)
-            return say(cmd, CLI_FAILED, "no memory for the input");
+            return fail(cmd, CLI_FAILED, "no memory for the input");
         cmd->input_fd_open = 1;
     }
     return status;
@@ -568,10 +569,10 @@ static enum weir__audit_outcome outcome_of(const struct call_cmd *cmd, int statu
     }
 }
 
-static int work(struct call_cmd *cmd)
+static int execute(struct call_cmd *cmd)
 {
     struct weir_error error;
-    int status = prepare(cmd), failed;
+    int status = check_command_line(cmd), failed;
 
     if (status == 0)
         status = files_check(&cli_call, &cmd->parsed, cmd->values.input, 1);
@@ -587,7 +588,7 @@ static int work(struct call_cmd *cmd)
     if (status != 0)
         return status;
     if (open_remote(cmd, &error) < 0)
-        status = say(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
+        status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     else
         run_loop(cmd);
     if (cmd->remote != NULL)
@@ -595,7 +596,7 @@ static int work(struct call_cmd *cmd)
     weir_close(cmd->weir);
     if (status == 0)
         status = cmd->status;
-    status = audit_end(&cmd->audit, outcome_of(cmd, status), status, cmd->said);
+    status = audit_end(&cmd->audit, outcome_of(cmd, status), status, cmd->error_text);
     if (cmd->ended_by == SIGINT && cmd->by_terminal && status == CLI_SIGNALED + SIGINT)
         signals_die(SIGINT); /* a shell's loop around it ends too */
     return status;
@@ -608,7 +609,7 @@ int cmd_call(int argc, char **argv)
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&cmd);
+    status = execute(&cmd);
     weir_lines_free(cmd.input);
     weir__buffer_clear(&cmd.params);
     weir__buffer_clear(&cmd.out);

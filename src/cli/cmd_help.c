@@ -43,7 +43,7 @@ static const struct cli_option options[] = {
     },
 };
 
-static const struct cli_command *find(const char *name)
+static const struct cli_command *find_command(const char *name)
 {
     const struct cli_command *command = cli_find(name);
     struct suggestion nearest = {.typed = name};
@@ -61,7 +61,7 @@ static const struct cli_command *find(const char *name)
     return NULL;
 }
 
-static int tell(const struct help_values *values, const struct cli_list *words)
+static int print_help(const struct help_values *values, const struct cli_list *words)
 {
     const char *name = values->man != NULL        ? values->man
                        : values->markdown != NULL ? values->markdown
@@ -79,7 +79,7 @@ static int tell(const struct help_values *values, const struct cli_list *words)
         return cli_bad_usage(&cli_help, "there are no completions for %.80s: give bash or zsh",
                              values->completion);
     }
-    command = find(name);
+    command = find_command(name);
     if (command == NULL)
         return CLI_USAGE;
     if (values->man != NULL)
@@ -99,7 +99,7 @@ static int run(int argc, char **argv)
 
     if (status != CLI_GO_ON)
         return status;
-    status = tell(&values, &parsed.words);
+    status = print_help(&values, &parsed.words);
     cli_parsed_clear(&parsed);
     return status;
 }

@@ -66,7 +66,7 @@ static void set_defaults(struct map_values *values)
 }
 
 /* "-" is weir's own: NULL. */
-static const char *file_or_own(const char *path)
+static const char *path_or_null(const char *path)
 {
     return path != NULL && strcmp(path, "-") != 0 ? path : NULL;
 }
@@ -126,7 +126,7 @@ static int check_report(struct map_cmd *cmd)
     struct weir_error error;
 
     if (report_check(values->report,
-                     file_or_own(values->output) == NULL
+                     path_or_null(values->output) == NULL
                          ? "would mix with the replies: give a file, or --output FILE"
                          : NULL,
                      &error)
@@ -137,7 +137,7 @@ static int check_report(struct map_cmd *cmd)
 }
 
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
-static int check(struct map_cmd *cmd)
+static int check_command_line(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
     int status;
@@ -154,13 +154,13 @@ static int check(struct map_cmd *cmd)
         status = check_failures(cmd);
     if (status == 0)
         status = check_report(cmd);
-    if (status == 0 && (file_or_own(values->output) == NULL || is_stdout(values->report)))
+    if (status == 0 && (path_or_null(values->output) == NULL || is_stdout(values->report)))
         status = cli_check_stdout(&cli_map, OWN_FILES_FAILED);
     return status;
 }
 
 /* Returns 0, or the status to exit with. */
-static int split(struct map_cmd *cmd, const char *option, const char *text, char ***words)
+static int split_words(struct map_cmd *cmd, const char *option, const char *text, char ***words)
 {
     struct weir_error error;
     size_t count = 0;
@@ -186,9 +186,10 @@ static int split_launcher(struct map_cmd *cmd)
         return voice_say(
             &cmd->voice, CLI_USAGE,
             "--launcher-stop is for what a launcher has started: give --launcher, too");
-    status = split(cmd, "launcher", values->launcher, &cmd->launcher);
-    return status == 0 ? split(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop)
-                       : status;
+    status = split_words(cmd, "launcher", values->launcher, &cmd->launcher);
+    return status == 0
+               ? split_words(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop)
+               : status;
 }
 
 static int begin_progress(struct map_cmd *cmd)
@@ -235,7 +236,7 @@ static int check_files(struct map_cmd *cmd)
 
 /* The input and the dead letters are waited for while the map runs; the output must be there.
  * Returns 0, or the status to exit with. */
-static int await_peer(struct map_cmd *cmd)
+static int open_output(struct map_cmd *cmd)
 {
     struct weir_map_options *options = &cmd->options;
     struct weir_error error;
@@ -253,11 +254,11 @@ static int await_peer(struct map_cmd *cmd)
 }
 
 /* Returns 0, or the status to exit with. */
-static int prepare(struct map_cmd *cmd)
+static int prepare_run(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
     struct weir_map_options *options = &cmd->options;
-    int status = check(cmd);
+    int status = check_command_line(cmd);
 
     if (status == 0)
         status = split_launcher(cmd);
@@ -287,28 +288,28 @@ static int prepare(struct map_cmd *cmd)
     options->key = values->key;
     options->drop_missing = values->drop_missing;
     options->line_buffered = values->line_buffered;
-    options->input = file_or_own(values->input);
-    options->output = file_or_own(values->output);
+    options->input = path_or_null(values->input);
+    options->output = path_or_null(values->output);
     options->checkpoint = values->checkpoint;
     options->window = (size_t)values->window;
     options->window_bytes = (size_t)values->window_bytes;
     options->reorder_bytes = (size_t)values->reorder_bytes;
     status = check_files(cmd);
     if (status == 0)
-        status = await_peer(cmd);
+        status = open_output(cmd);
     return status == 0 ? begin_progress(cmd) : status;
 }
 
 /* --- The run --------------------------------------------------------------- */
 
-static void cancel(void *job)
+static void cancel_map(void *job)
 {
     struct map_cmd *cmd = job;
 
     weir_map_cancel(cmd->map, cmd->watch.ended_by);
 }
 
-static void be_done(weir_map_t *map, const struct weir_map_report *report,
+static void on_done(weir_map_t *map, const struct weir_map_report *report,
                     const struct weir_error *error, void *context)
 {
     struct map_cmd *cmd = context;
@@ -319,7 +320,7 @@ static void be_done(weir_map_t *map, const struct weir_map_report *report,
     cmd->watch.over = 1;
 }
 
-static int status_of(const struct weir_error *error)
+static int status_of_error(const struct weir_error *error)
 {
     switch (error->status) {
     case WEIR_ERR_INVALID:
@@ -332,7 +333,7 @@ static int status_of(const struct weir_error *error)
 }
 
 /* Its progress is shown, or counted for Hadoop. */
-static void follow(struct map_cmd *cmd)
+static void show_progress(struct map_cmd *cmd)
 {
     if (cmd->voice.progress != NULL) {
         map_progress_follow(cmd->voice.progress, cmd->map);
@@ -344,7 +345,7 @@ static void follow(struct map_cmd *cmd)
 }
 
 /* Runs it to its end.  Returns 0 with the report, or the status to exit with. */
-static int carry_out(struct map_cmd *cmd)
+static int run_map(struct map_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
     struct weir_error error;
@@ -352,21 +353,21 @@ static int carry_out(struct map_cmd *cmd)
 
     progress_watch(cmd->voice.progress, watch);
     watch->job = cmd;
-    watch->cancel = cancel;
+    watch->cancel = cancel_map;
     watch->command = &cli_map;
     watch->has_no_group = 1;
     if (watch_open(watch, &error) < 0) {
         status = CLI_FAILED;
     } else {
-        cmd->map = weir_map_start(watch->weir, &cmd->options, be_done, cmd, &error);
+        cmd->map = weir_map_start(watch->weir, &cmd->options, on_done, cmd, &error);
         if (cmd->map == NULL)
-            status = status_of(&error);
+            status = status_of_error(&error);
     }
     if (status == 0) {
-        follow(cmd);
+        show_progress(cmd);
         watch_job(watch);
         if (weir_map_take(cmd->map, &cmd->report, &error) < 0)
-            status = status_of(&error);
+            status = status_of_error(&error);
         cmd->have_report = status == 0;
         weir_map_free(cmd->map);
     }
@@ -383,7 +384,7 @@ static int carry_out(struct map_cmd *cmd)
 
 /* --- What came of it ------------------------------------------------------- */
 
-static void explain(struct map_cmd *cmd)
+static void report_failure(struct map_cmd *cmd)
 {
     const struct weir_map_report *report = &cmd->report;
     const char *pattern = cmd->values.dead_letter;
@@ -405,7 +406,7 @@ static void explain(struct map_cmd *cmd)
 }
 
 /* Returns 0, or the status to exit with. */
-static int file_report(struct map_cmd *cmd)
+static int write_report(struct map_cmd *cmd)
 {
     const char *path = cmd->values.report;
     struct weir_error error;
@@ -420,7 +421,7 @@ static int file_report(struct map_cmd *cmd)
 }
 
 /* Everything after the command line was understood. */
-static int work(struct map_cmd *cmd)
+static int execute(struct map_cmd *cmd)
 {
     int status = 0, failed;
 
@@ -429,17 +430,17 @@ static int work(struct map_cmd *cmd)
         if (cmd->voice.progress == NULL)
             return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     }
-    status = prepare(cmd);
+    status = prepare_run(cmd);
     if (status == 0)
         status = audit_begin(&cmd->watch.audit, &cli_map, &cmd->parsed, cmd->parsed.words.items[0]);
     if (status == 0)
-        status = carry_out(cmd);
+        status = run_map(cmd);
     if (cmd->have_report) {
         status = cmd->report.status;
-        explain(cmd);
+        report_failure(cmd);
         if (cmd->values.hadoop_counters)
             hadoop_end(&cmd->hadoop, &cmd->report);
-        failed = file_report(cmd);
+        failed = write_report(cmd);
         if (failed != 0)
             status = failed;
         status = watch_status(&cmd->watch, status, cmd->report.why == WEIR_STOP_CANCELLED);
@@ -463,7 +464,7 @@ int cmd_map(int argc, char **argv)
     status = cli_parse(&cli_map, argc, argv, &cmd.values, &cmd.parsed);
     if (status != CLI_GO_ON)
         return status;
-    status = work(&cmd);
+    status = execute(&cmd);
     progress_free(cmd.voice.progress);
     weir__close(&cmd.output_fd);
     weir__words_free(cmd.launcher);

@@ -43,7 +43,7 @@ struct pipe_cmd {
 /* --- The pipeline ---------------------------------------------------------- */
 
 /* As compilers say it, for editors to jump to: without "weir pipe: ". */
-static void tell_fault(const struct weir_error *fault, void *context)
+static void report_fault(const struct weir_error *fault, void *context)
 {
     struct pipe_cmd *cmd = context;
     struct progress *progress = cmd->voice.progress;
@@ -65,7 +65,7 @@ static int read_spec(struct pipe_cmd *cmd)
     if (document_read(file, &text, &error) == 0)
         cmd->pipeline =
             weir_pipeline_parse(text.bytes, text.length, strcmp(file, "-") == 0 ? "<stdin>" : file,
-                                tell_fault, cmd, &error);
+                                report_fault, cmd, &error);
     weir__buffer_clear(&text);
     if (cmd->pipeline != NULL)
         return 0;
@@ -107,7 +107,7 @@ static int read_pipeline(struct pipe_cmd *cmd)
 }
 
 /* "-" is weir's own: NULL. */
-static const char *file_or_own(const char *path)
+static const char *path_or_null(const char *path)
 {
     return strcmp(path, "-") == 0 ? NULL : path;
 }
@@ -129,9 +129,9 @@ static void apply_options(struct pipe_cmd *cmd)
     if (cli_given(parsed, PIPE_PIPEFAIL))
         settings->pipefail = (enum weir_pipefail)values->pipefail;
     if (values->input != NULL)
-        settings->input = file_or_own(values->input);
+        settings->input = path_or_null(values->input);
     if (values->output != NULL)
-        settings->output = file_or_own(values->output);
+        settings->output = path_or_null(values->output);
     if (values->report != NULL)
         settings->report = values->report;
     settings->meter |= values->meter;
@@ -164,12 +164,12 @@ static int check_report(struct pipe_cmd *cmd)
 
 /* --- The run --------------------------------------------------------------- */
 
-static void cancel(void *job)
+static void cancel_pipeline(void *job)
 {
     weir_pipeline_run_cancel(job);
 }
 
-static void be_done(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
+static void on_done(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
                     const struct weir_error *error, void *context)
 {
     struct pipe_cmd *cmd = context;
@@ -181,7 +181,7 @@ static void be_done(weir_pipeline_run_t *pipe, const struct weir_pipeline_report
 }
 
 /* JSON is spoken from the first message on; what is drawn begins with the run. */
-static int begin_json(struct pipe_cmd *cmd)
+static int begin_json_progress(struct pipe_cmd *cmd)
 {
     if (cmd->values.progress != PROGRESS_JSON)
         return 0;
@@ -227,7 +227,7 @@ static int check_files(struct pipe_cmd *cmd)
 }
 
 /* Returns 0, or the status to exit with. */
-static int await_peers(struct pipe_cmd *cmd)
+static int open_fifos(struct pipe_cmd *cmd)
 {
     struct weir_error error;
     int status = output_open_fifo("--input", cmd->settings.input, O_RDONLY, &cmd->input_fd,
@@ -239,7 +239,7 @@ static int await_peers(struct pipe_cmd *cmd)
     return status == 0 ? 0 : voice_say(&cmd->voice, status, "%s", error.text);
 }
 
-static int prepare(struct pipe_cmd *cmd)
+static int prepare_run(struct pipe_cmd *cmd)
 {
     int status;
 
@@ -250,7 +250,7 @@ static int prepare(struct pipe_cmd *cmd)
     if (status == 0 && (cmd->settings.output == NULL || is_stdout(cmd->settings.report)))
         status = cli_check_stdout(&cli_pipe, CLI_FAILED);
     if (status == 0)
-        status = await_peers(cmd);
+        status = open_fifos(cmd);
     return status == 0 ? begin_progress(cmd) : status;
 }
 
@@ -264,7 +264,7 @@ static int any_signaled(const struct weir_pipeline_report *report, int number)
 }
 
 /* Runs it to its end.  Returns 0 with the report, or CLI_FAILED. */
-static int carry_out(struct pipe_cmd *cmd)
+static int run_pipeline(struct pipe_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
     struct weir_error error;
@@ -288,12 +288,12 @@ static int carry_out(struct pipe_cmd *cmd)
     }
     if (!failed) {
         weir_pipeline_get(cmd->pipeline, &cmd->settings); /* its strings, not the old ones */
-        cmd->pipe = weir_pipeline_start(watch->weir, cmd->pipeline, be_done, cmd, &error);
+        cmd->pipe = weir_pipeline_start(watch->weir, cmd->pipeline, on_done, cmd, &error);
         failed = cmd->pipe == NULL;
     }
     if (!failed) {
         watch->job = cmd->pipe;
-        watch->cancel = cancel;
+        watch->cancel = cancel_pipeline;
         watch_job(watch);
         failed = weir_pipeline_run_take(cmd->pipe, &cmd->report, &error) < 0;
         weir_pipeline_run_free(cmd->pipe);
@@ -311,7 +311,7 @@ static int carry_out(struct pipe_cmd *cmd)
 /* --- The verdict ----------------------------------------------------------- */
 
 /* A word of a stage that means something to a shell alone; NULL: there is none. */
-static const char *word_for_a_shell(const struct weir_stage_report *stage)
+static const char *find_shell_operator(const struct weir_stage_report *stage)
 {
     static const char *const words[] = {"|", "||", "&&", "&", ";", "<", ">", ">>", "2>&1"};
 
@@ -322,12 +322,12 @@ static const char *word_for_a_shell(const struct weir_stage_report *stage)
     return NULL;
 }
 
-static void explain(struct pipe_cmd *cmd)
+static void report_failure(struct pipe_cmd *cmd)
 {
     const struct weir_pipeline_report *report = &cmd->report;
     const struct weir_stage_report *stage =
         report->decided_by >= 0 ? &report->stages[report->decided_by] : NULL;
-    const char *word = stage != NULL ? word_for_a_shell(stage) : NULL;
+    const char *word = stage != NULL ? find_shell_operator(stage) : NULL;
 
     if (report->ok || cmd->watch.ended_by != 0)
         return;
@@ -342,7 +342,7 @@ static void explain(struct pipe_cmd *cmd)
 }
 
 /* Returns 0, or CLI_FAILED. */
-static int file_report(struct pipe_cmd *cmd)
+static int write_report(struct pipe_cmd *cmd)
 {
     const char *path = cmd->settings.report;
     struct weir_error error;
@@ -353,7 +353,7 @@ static int file_report(struct pipe_cmd *cmd)
 }
 
 /* What is started is the spec, or the stages by their names. */
-static int begin_record(struct pipe_cmd *cmd)
+static int begin_audit(struct pipe_cmd *cmd)
 {
     const struct cli_list *words = &cmd->parsed.words;
     struct weir__buffer target = {0};
@@ -374,7 +374,7 @@ static int begin_record(struct pipe_cmd *cmd)
 }
 
 /* Returns status, or CLI_FAILED. */
-static int end_record(struct pipe_cmd *cmd, int status)
+static int end_audit(struct pipe_cmd *cmd, int status)
 {
     const struct weir_pipeline_report *report = &cmd->report;
     int decided = report->decided_by;
@@ -385,28 +385,28 @@ static int end_record(struct pipe_cmd *cmd, int status)
 }
 
 /* Everything after the command line was understood. */
-static int work(struct pipe_cmd *cmd)
+static int execute(struct pipe_cmd *cmd)
 {
     const struct weir_pipeline_report *report = &cmd->report;
-    int status = begin_json(cmd);
+    int status = begin_json_progress(cmd);
 
     if (status == 0)
         status = read_pipeline(cmd);
     if (status == 0 && cmd->values.check)
         return 0;
     if (status == 0)
-        status = prepare(cmd);
+        status = prepare_run(cmd);
     if (status == 0)
-        status = begin_record(cmd);
+        status = begin_audit(cmd);
     if (status == 0)
-        status = carry_out(cmd);
+        status = run_pipeline(cmd);
     if (status == 0) {
-        explain(cmd);
-        status = file_report(cmd);
+        report_failure(cmd);
+        status = write_report(cmd);
         if (status == 0)
             status = report->status;
         status = watch_status(&cmd->watch, status, report->why == WEIR_STOP_CANCELLED);
-        status = end_record(cmd, status);
+        status = end_audit(cmd, status);
     }
     if (cmd->voice.progress != NULL)
         progress_end(cmd->voice.progress, status, report->why);
@@ -429,7 +429,7 @@ int cmd_pipe(int argc, char **argv)
 
     if (status != CLI_GO_ON)
         return status;
-    status = work(&cmd);
+    status = execute(&cmd);
     progress_free(cmd.voice.progress);
     weir__close(&cmd.input_fd);
     weir__close(&cmd.output_fd);

@@ -68,7 +68,7 @@ static int check_files(const struct run_values *values, const struct cli_parsed 
 }
 
 /* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
-static int check(const struct run_values *values, const struct cli_parsed *parsed)
+static int check_command_line(const struct run_values *values, const struct cli_parsed *parsed)
 {
     struct weir_error error;
 
@@ -135,7 +135,8 @@ static int choose_input(struct run_cmd *cmd)
 static void choose_outputs(const struct run_values *values, struct weir_run_options *options)
 {
     /* Untouched where nobody needs to know when the bytes came. */
-    enum weir_redirect live = values->idle_ms == WEIR_FOREVER ? WEIR_REDIRECT_FD : WEIR_REDIRECT_RELAY;
+    enum weir_redirect live =
+        values->idle_ms == WEIR_FOREVER ? WEIR_REDIRECT_FD : WEIR_REDIRECT_RELAY;
 
     options->out = options->err = values->json ? WEIR_REDIRECT_CAPTURE : live;
     options->out_fd = STDOUT_FILENO;
@@ -147,7 +148,7 @@ static void choose_outputs(const struct run_values *values, struct weir_run_opti
     options->on_error = (enum weir_on_error)values->on_error;
 }
 
-static int prepare(struct run_cmd *cmd, const struct cli_parsed *parsed)
+static int prepare_run(struct run_cmd *cmd, const struct cli_parsed *parsed)
 {
     const struct run_values *values = &cmd->values;
 
@@ -165,12 +166,12 @@ static int prepare(struct run_cmd *cmd, const struct cli_parsed *parsed)
     return choose_input(cmd);
 }
 
-static void cancel(void *job)
+static void cancel_run(void *job)
 {
     weir_run_cancel(job);
 }
 
-static void be_done(weir_run_t *run, const struct weir_result *result,
+static void on_done(weir_run_t *run, const struct weir_result *result,
                     const struct weir_error *error, void *context)
 {
     struct run_cmd *cmd = context;
@@ -182,7 +183,7 @@ static void be_done(weir_run_t *run, const struct weir_result *result,
 }
 
 /* Says what the program cannot say itself. */
-static void explain(const struct weir_result *result)
+static void report_failure(const struct weir_result *result)
 {
     char sentence[600];
     const char *program = result->argv[0];
@@ -199,7 +200,7 @@ static void explain(const struct weir_result *result)
 }
 
 /* Prints and files the document.  Returns 0, or the status to exit with. */
-static int tell(const struct run_values *values, const struct weir_result *result)
+static int write_document(const struct run_values *values, const struct weir_result *result)
 {
     struct weir_error error;
     char *document;
@@ -230,7 +231,7 @@ static int tell(const struct run_values *values, const struct weir_result *resul
 }
 
 /* Runs it to its end.  Returns 0 with the result, or CLI_FAILED. */
-static int carry_out(struct run_cmd *cmd)
+static int run_program(struct run_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
     struct weir_error error;
@@ -241,12 +242,12 @@ static int carry_out(struct run_cmd *cmd)
         cmd->options.timeout_ms = output_left_ms(cmd->options.timeout_ms);
         cmd->options.terminal_fd = watch_terminal_fd(watch);
         cmd->options.terminal_background = watch->terminal.shared;
-        cmd->run = weir_run_start(watch->weir, &cmd->command, &cmd->options, be_done, cmd, &error);
+        cmd->run = weir_run_start(watch->weir, &cmd->command, &cmd->options, on_done, cmd, &error);
         failed = cmd->run == NULL;
     }
     if (!failed) {
         watch->job = cmd->run;
-        watch->cancel = cancel;
+        watch->cancel = cancel_run;
         watch_job(watch);
         failed = weir_run_take(cmd->run, &cmd->result, &error) < 0;
         weir_run_free(cmd->run);
@@ -260,24 +261,24 @@ static int carry_out(struct run_cmd *cmd)
 }
 
 /* Tells what became of it, to all who are to know.  Returns the status to exit with. */
-static int conclude(struct run_cmd *cmd)
+static int finish(struct run_cmd *cmd)
 {
     const struct weir_result *result = &cmd->result;
     struct watch *watch = &cmd->watch;
     int cancelled = result->why == WEIR_STOP_CANCELLED;
     int interrupted = result->end == WEIR_SIGNALED && result->signal == SIGINT;
-    int status = watch_status(watch, weir_result_status(result), cancelled), told;
+    int status = watch_status(watch, weir_result_status(result), cancelled), failed;
     char sentence[600];
 
-    explain(result);
-    told = tell(&cmd->values, result);
-    if (told != 0)
-        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, told,
+    report_failure(result);
+    failed = write_document(&cmd->values, result);
+    if (failed != 0)
+        return audit_end(&watch->audit, WEIR__AUDIT_ERROR, failed,
                          "its document could not be written");
     weir_result_sentence(result, sentence, sizeof sentence);
-    told = audit_end(&watch->audit, weir__audit_outcome_of(result->end, result->why, status),
-                     status, sentence);
-    return told != status ? told : watch_end(watch, status, cancelled, interrupted);
+    failed = audit_end(&watch->audit, weir__audit_outcome_of(result->end, result->why, status),
+                       status, sentence);
+    return failed != status ? failed : watch_end(watch, status, cancelled, interrupted);
 }
 
 int cmd_run(int argc, char **argv)
@@ -290,15 +291,15 @@ int cmd_run(int argc, char **argv)
     status = cli_parse(&cli_run, argc, argv, &cmd.values, &parsed);
     if (status != CLI_GO_ON)
         return status;
-    status = check(&cmd.values, &parsed);
+    status = check_command_line(&cmd.values, &parsed);
     if (status == 0)
-        status = prepare(&cmd, &parsed);
+        status = prepare_run(&cmd, &parsed);
     if (status == 0)
         status = audit_begin(&cmd.watch.audit, &cli_run, &parsed, parsed.words.items[0]);
     if (status == 0)
-        status = carry_out(&cmd);
+        status = run_program(&cmd);
     if (status == 0)
-        status = conclude(&cmd);
+        status = finish(&cmd);
     if (cmd.input_fd >= 0)
         close(cmd.input_fd);
     weir_result_clear(&cmd.result);

@@ -48,20 +48,20 @@ struct serve_cmd {
     weir_pool_t *pool;
     struct weir__server server;
     struct audit audit;
-    char said[600]; /* what went wrong, for the audit log */
+    char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
     int status;
-    int hurries; /* there was a second signal */
+    int is_hurried; /* there was a second signal */
 };
 
-static int say(struct serve_cmd *cmd, int status, const char *sentence)
+static int fail(struct serve_cmd *cmd, int status, const char *sentence)
 {
-    snprintf(cmd->said, sizeof cmd->said, "%s", sentence);
+    snprintf(cmd->error_text, sizeof cmd->error_text, "%s", sentence);
     cli_say(&cli_serve, "%s", sentence);
     return status;
 }
 
-static void end(struct serve_cmd *cmd, int status)
+static void end_loop(struct serve_cmd *cmd, int status)
 {
     cmd->status = status;
     cmd->state = OVER;
@@ -69,7 +69,7 @@ static void end(struct serve_cmd *cmd, int status)
 
 /* --- What was asked -------------------------------------------------------- */
 
-static int split(const char *option, const char *text, char ***words)
+static int split_words(const char *option, const char *text, char ***words)
 {
     struct weir_error error;
     size_t count = 0;
@@ -99,11 +99,11 @@ static int read_command_line(struct serve_cmd *cmd)
         return cli_bad_usage(&cli_serve, "no worker was given");
     cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
     if (cmd->words == NULL)
-        return say(cmd, CLI_FAILED, "no memory");
+        return fail(cmd, CLI_FAILED, "no memory");
     for (size_t i = 0; status == 0 && i < values->workers.count; i++)
-        status = split("--worker", values->workers.items[i], &cmd->words[i]);
+        status = split_words("--worker", values->workers.items[i], &cmd->words[i]);
     if (status == 0 && values->launcher != NULL)
-        status = split("--launcher", values->launcher, &cmd->launcher);
+        status = split_words("--launcher", values->launcher, &cmd->launcher);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -147,7 +147,7 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
 
 /* --- Life ------------------------------------------------------------------ */
 
-static void be_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
+static void on_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
 {
     struct serve_cmd *cmd = context;
 
@@ -155,12 +155,13 @@ static void be_ready(weir_pool_t *pool, const struct weir_error *error, void *co
     if (cmd->state != STARTING)
         return;
     if (error != NULL)
-        end(cmd, say(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text));
+        end_loop(cmd, fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED,
+                           error->text));
     else
         cmd->state = SERVING;
 }
 
-static void be_drained(weir_pool_t *pool, void *context)
+static void on_drained(weir_pool_t *pool, void *context)
 {
     struct serve_cmd *cmd = context;
 
@@ -169,7 +170,7 @@ static void be_drained(weir_pool_t *pool, void *context)
         cmd->state = OVER;
 }
 
-static void leave_place(struct serve_cmd *cmd)
+static void remove_socket(struct serve_cmd *cmd)
 {
     if (cmd->path != NULL && cmd->server.weir != NULL)
         weir__socket_unbind(cmd->path, cmd->fd);
@@ -181,12 +182,12 @@ static void start_draining(struct serve_cmd *cmd)
 {
     notify_send("STOPPING=1");
     cmd->state = DRAINING;
-    leave_place(cmd);
+    remove_socket(cmd);
     weir__server_stop(&cmd->server);
-    weir_pool_drain(cmd->pool, cmd->values.drain_ms, be_drained, cmd);
+    weir_pool_drain(cmd->pool, cmd->values.drain_ms, on_drained, cmd);
 }
 
-static void heed_signals(struct serve_cmd *cmd)
+static void handle_signals(struct serve_cmd *cmd)
 {
     struct caught caught;
 
@@ -206,8 +207,8 @@ static void heed_signals(struct serve_cmd *cmd)
                 start_draining(cmd);
                 break;
             }
-            cmd->hurries = cmd->state == DRAINING;
-            end(cmd, CLI_SIGNALED + caught.number);
+            cmd->is_hurried = cmd->state == DRAINING;
+            end_loop(cmd, CLI_SIGNALED + caught.number);
         }
     }
 }
@@ -222,33 +223,33 @@ static void run_until(struct serve_cmd *cmd, enum state left)
     while (cmd->state == left) {
         poll(fds, 2, weir_timeout_ms(cmd->weir));
         weir_dispatch(cmd->weir, NULL);
-        heed_signals(cmd);
+        handle_signals(cmd);
     }
 }
 
 /* Returns 0, or the status to exit with. */
-static int take_place(struct serve_cmd *cmd)
+static int choose_socket(struct serve_cmd *cmd)
 {
     struct weir_error error;
 
     cmd->fd = notify_take_socket();
     if (cmd->fd == -2)
-        return say(cmd, CLI_FAILED,
-                   "LISTEN_FDS: exactly one listening stream socket can be served");
+        return fail(cmd, CLI_FAILED,
+                    "LISTEN_FDS: exactly one listening stream socket can be served");
     if (cmd->fd >= 0)
         return 0;
     cmd->path = socket_path(cmd->values.socket, &error);
     if (cmd->path == NULL)
-        return say(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
+        return fail(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     return 0;
 }
 
 /* What happens to workers is told as it happens: nobody sees a crash but us. */
-static void hear(const struct weir_event *event, void *context)
+static void on_event(const struct weir_event *event, void *context)
 {
     struct serve_cmd *cmd = context;
 
-    audit_hear(&cmd->audit, event);
+    audit_add_event(&cmd->audit, event);
     cli_say_worker(&cli_serve, event);
 }
 
@@ -264,7 +265,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     if (commands == NULL || list == NULL) {
         free(commands);
         free(list);
-        return say(cmd, CLI_FAILED, "no memory");
+        return fail(cmd, CLI_FAILED, "no memory");
     }
     fill_options(cmd, &options);
     for (size_t i = 0; i < count; i++) {
@@ -274,7 +275,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     options.commands = list;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for nobody else */
-    context.on_event = hear;
+    context.on_event = on_event;
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
     if (cmd->weir != NULL)
@@ -282,20 +283,20 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     free(commands);
     free(list);
     if (cmd->pool == NULL)
-        return say(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
-    weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, be_ready, cmd);
+        return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
+    weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, on_ready, cmd);
     return 0;
 }
 
 /* Returns 0, or the status to exit with.  Nobody is served yet: a signal ends us. */
-static int bind_place(struct serve_cmd *cmd)
+static int bind_socket(struct serve_cmd *cmd)
 {
     struct caught caught;
     struct weir_error error;
 
     while ((cmd->fd = weir__socket_bind(cmd->path, signals_fd(), &error)) < 0) {
         if (error.status != WEIR_ERR_TIMEOUT || !signals_take(&caught))
-            return say(cmd, CLI_FAILED, error.text);
+            return fail(cmd, CLI_FAILED, error.text);
         if (caught.number == SIGTSTP || caught.number == SIGTTIN || caught.number == SIGTTOU)
             signals_stop(caught.number);
         else if (caught.number != SIGHUP)
@@ -305,12 +306,12 @@ static int bind_place(struct serve_cmd *cmd)
 }
 
 /* The socket is there only when somebody can be served. */
-static int open_doors(struct serve_cmd *cmd)
+static int open_server(struct serve_cmd *cmd)
 {
     struct weir_error error;
 
     if (cmd->path != NULL) {
-        int status = bind_place(cmd);
+        int status = bind_socket(cmd);
 
         if (status != 0)
             return status;
@@ -322,7 +323,7 @@ static int open_doors(struct serve_cmd *cmd)
     };
     cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
     if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
-        return say(cmd, CLI_FAILED, error.text);
+        return fail(cmd, CLI_FAILED, error.text);
     output_say("ready\n", 6);
     notify_send("READY=1");
     return 0;
@@ -337,7 +338,7 @@ static void map_large_blocks(void)
 #endif
 }
 
-static int serve(struct serve_cmd *cmd)
+static int serve_calls(struct serve_cmd *cmd)
 {
     struct weir_error error;
     int status = read_command_line(cmd), failed;
@@ -345,7 +346,7 @@ static int serve(struct serve_cmd *cmd)
     if (status == 0)
         status = files_check(&cli_serve, &cmd->parsed, 0, 0);
     if (status == 0)
-        status = take_place(cmd);
+        status = choose_socket(cmd);
     if (status != 0)
         return status;
     failed = signals_catch();
@@ -357,13 +358,13 @@ static int serve(struct serve_cmd *cmd)
     if (status != 0)
         return status;
     if (cmd->path != NULL && weir__socket_check(cmd->path, &error) < 0)
-        return say(cmd, CLI_FAILED, error.text); /* before workers start */
+        return fail(cmd, CLI_FAILED, error.text); /* before workers start */
     status = start_workers(cmd, &error);
     if (status != 0)
         return status;
     run_until(cmd, STARTING);
     if (cmd->state == SERVING) {
-        status = open_doors(cmd);
+        status = open_server(cmd);
         if (status != 0)
             return status;
         run_until(cmd, SERVING);
@@ -399,10 +400,10 @@ int cmd_serve(int argc, char **argv)
         free(cmd.values.env.items);
         return status;
     }
-    status = serve(&cmd);
-    leave_place(&cmd);
+    status = serve_calls(&cmd);
+    remove_socket(&cmd);
     weir__server_close(&cmd.server, status == 0 ? FLUSH_MS : 0, signals_fd());
-    cut_by = pool_leave(cmd.weir, cmd.pool, cmd.hurries);
+    cut_by = pool_leave(cmd.weir, cmd.pool, cmd.is_hurried);
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;
     weir_close(cmd.weir);
@@ -410,7 +411,7 @@ int cmd_serve(int argc, char **argv)
                        status == 0             ? WEIR__AUDIT_OK
                        : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
                                                : WEIR__AUDIT_ERROR,
-                       status, cmd.said);
+                       status, cmd.error_text);
     for (char ***words = cmd.words; words != NULL && *words != NULL; words++)
         weir__words_free(*words);
     free(cmd.words);

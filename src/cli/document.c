@@ -127,7 +127,7 @@ int report_check(const char *path, const char *mixes, struct weir_error *error)
                       fault.text);
 }
 
-static int print(const char *document, struct weir_error *error)
+static int print_document(const char *document, struct weir_error *error)
 {
     int failed;
 
@@ -144,7 +144,7 @@ int report_file(const char *path, char *document, struct weir_error *error)
     if (document == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the report");
     if (strcmp(path, "-") == 0) {
-        status = print(document, error);
+        status = print_document(document, error);
     } else if (document_write(path, document, &fault) < 0) {
         status = weir__fail(error, fault.status, 0, "--report: %.400s", fault.text);
         error->sys_errno = fault.sys_errno;

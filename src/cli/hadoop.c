@@ -11,11 +11,11 @@
 enum { EVERY_MS = 1000 };
 
 /* Hadoop adds up what it is told: so it is told what came on top. */
-static void count(const char *name, uint64_t total, uint64_t *told)
+static void report_counter(const char *name, uint64_t total, uint64_t *told)
 {
     char line[128];
-    int length = snprintf(line, sizeof line, "reporter:counter:weir,%s,%" PRIu64 "\n", name,
-                          total - *told);
+    int length =
+        snprintf(line, sizeof line, "reporter:counter:weir,%s,%" PRIu64 "\n", name, total - *told);
 
     output_say(line, (size_t)length);
     *told = total;
@@ -33,8 +33,8 @@ int hadoop_tick(void *context)
         return (int)((hadoop->next_ns - now_ns) / 1000000) + 1;
     hadoop->next_ns = now_ns + (int64_t)EVERY_MS * 1000000;
     weir_map_look(hadoop->map, &seen);
-    count("records", seen.records, &hadoop->records);
-    count("dead", seen.dead, &hadoop->dead);
+    report_counter("records", seen.records, &hadoop->records);
+    report_counter("dead", seen.dead, &hadoop->dead);
     return EVERY_MS;
 }
 
@@ -50,8 +50,8 @@ void hadoop_end(struct hadoop *hadoop, const struct weir_map_report *report)
         {"desyncs", report->desyncs},
     };
 
-    count("records", report->records, &hadoop->records);
-    count("dead", report->dead, &hadoop->dead);
+    report_counter("records", report->records, &hadoop->records);
+    report_counter("dead", report->dead, &hadoop->dead);
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
-        count(rest[i].name, rest[i].total, &(uint64_t){0});
+        report_counter(rest[i].name, rest[i].total, &(uint64_t){0});
 }

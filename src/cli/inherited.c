@@ -18,7 +18,7 @@ struct found {
     size_t count, room;
 };
 
-static void look_at(struct found *found, int fd)
+static void add_if_inherited(struct found *found, int fd)
 {
     int flags = fcntl(fd, F_GETFD);
 
@@ -44,11 +44,11 @@ size_t inherited_list(struct weir_descriptor **list)
 
     if (dir != NULL) {
         while ((entry = readdir(dir)) != NULL)
-            look_at(&found, atoi(entry->d_name)); /* the list's own is close-on-exec */
+            add_if_inherited(&found, atoi(entry->d_name)); /* the list's own is close-on-exec */
         closedir(dir);
     } else {
         for (int fd = STDERR_FILENO + 1; fd < limit && fd < LOOKED_AT_MOST; fd++)
-            look_at(&found, fd);
+            add_if_inherited(&found, fd);
     }
     *list = found.list;
     return found.count;

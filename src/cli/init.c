@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 
 /* Takes the zombies that are there.  Does not return once weir is among them. */
-static void reap(pid_t weir)
+static void reap_zombies(pid_t weir)
 {
     pid_t pid;
     int status;
@@ -43,7 +43,7 @@ void init_if_first(void)
         return;
     }
     for (;;) {
-        reap(weir);
+        reap_zombies(weir);
         number = sigwaitinfo(&all, &info);
         if (number > 0 && is_for_weir(number, &info))
             kill(weir, number);

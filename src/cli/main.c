@@ -27,7 +27,7 @@ const struct cli_command *cli_find(const char *name)
     return strcmp(name, "weir") == 0 ? &cli_weir : NULL;
 }
 
-static int unknown_subcommand(const char *name)
+static int report_unknown_subcommand(const char *name)
 {
     struct suggestion nearest = {.typed = name};
 
@@ -84,7 +84,7 @@ static int run(int argc, char **argv)
     } else {
         command = cli_find(parsed.words.items[0]);
         if (command == NULL || command == &cli_weir)
-            status = unknown_subcommand(parsed.words.items[0]);
+            status = report_unknown_subcommand(parsed.words.items[0]);
         else
             status = startup_finish(command, run_command(command, (int)parsed.words.count,
                                                          (char **)parsed.words.items));

@@ -17,7 +17,7 @@ int cli_given(const struct cli_parsed *parsed, size_t option)
     return (parsed->given[CLI_TABLE_OWN] >> option & 1) != 0;
 }
 
-struct reading {
+struct parser {
     const struct cli_command *command;
     char **next; /* arguments still to come; NULL-terminated */
     void *values;
@@ -34,8 +34,8 @@ static int answer_common(const struct cli_command *command, const struct cli_opt
 }
 
 /* Finds by name (length bytes of it) or, with length 0, by letter. */
-static const struct cli_option *find(const struct cli_option *options, size_t count,
-                                     const char *name, size_t length)
+static const struct cli_option *find_in_table(const struct cli_option *options, size_t count,
+                                              const char *name, size_t length)
 {
     for (size_t i = 0; i < count; i++)
         if (length > 0
@@ -53,7 +53,7 @@ static const struct cli_option *find_option(const struct cli_command *command, c
     cli_tables(command, tables);
     for (*table = 0; *table < CLI_TABLES; (*table)++) {
         const struct cli_option *option =
-            find(tables[*table].options, tables[*table].count, name, length);
+            find_in_table(tables[*table].options, tables[*table].count, name, length);
 
         if (option != NULL)
             return option;
@@ -62,21 +62,22 @@ static const struct cli_option *find_option(const struct cli_command *command, c
 }
 
 /* Notes that the option was given.  Returns where its value belongs. */
-static void *place_of(const struct reading *reading, const struct cli_option *option, int table)
+static void *place_of_option(const struct parser *parser, const struct cli_option *option,
+                             int table)
 {
-    struct cli_parsed *parsed = reading->parsed;
-    void *const values[] = {[CLI_TABLE_OWN] = reading->values,
+    struct cli_parsed *parsed = parser->parsed;
+    void *const values[] = {[CLI_TABLE_OWN] = parser->values,
                             [CLI_TABLE_CHILD] = &parsed->child,
                             [CLI_TABLE_AUDIT] = &parsed->audit};
     struct cli_table tables[CLI_TABLES];
 
-    cli_tables(reading->command, tables);
+    cli_tables(parser->command, tables);
     parsed->given[table] |= UINT64_C(1) << (option - tables[table].options);
     return (char *)values[table] + option->offset;
 }
 
-static int unknown(const struct cli_command *command, const char *argument, const char *name,
-                   size_t length)
+static int report_unknown_option(const struct cli_command *command, const char *argument,
+                                 const char *name, size_t length)
 {
     char typed[64];
     struct suggestion nearest = {.typed = typed};
@@ -95,10 +96,10 @@ static int unknown(const struct cli_command *command, const char *argument, cons
 }
 
 /* Acts on an option whose value is what stands behind it, or else the next argument. */
-static int take(struct reading *reading, const struct cli_option *option, int table,
-                const char *attached)
+static int store_option(struct parser *parser, const struct cli_option *option, int table,
+                        const char *attached)
 {
-    const struct cli_command *command = reading->command;
+    const struct cli_command *command = parser->command;
     const char *value = attached;
     struct weir_error error;
     void *place;
@@ -108,18 +109,18 @@ static int take(struct reading *reading, const struct cli_option *option, int ta
                              attached);
     if (table == CLI_TABLE_COMMON)
         return answer_common(command, option);
-    place = place_of(reading, option, table);
+    place = place_of_option(parser, option, table);
     if (option->kind == CLI_FLAG) {
         *(int *)place = 1;
         return CLI_GO_ON;
     }
     if (value == NULL)
-        value = *reading->next;
+        value = *parser->next;
     if (value == NULL)
         return cli_bad_usage(command, "--%s needs a value: --%s %s", option->name, option->name,
                              option->metavar);
     if (attached == NULL)
-        reading->next++;
+        parser->next++;
     if (cli_store(option, value, place, &error) < 0) {
         cli_say(command, "%s", error.text);
         return command->usage_status;
@@ -127,36 +128,37 @@ static int take(struct reading *reading, const struct cli_option *option, int ta
     return CLI_GO_ON;
 }
 
-static int read_long(struct reading *reading, const char *argument)
+static int read_long(struct parser *parser, const char *argument)
 {
     const char *name = argument + 2;
     size_t length = strcspn(name, "=");
     int table;
     const struct cli_option *option =
-        length > 0 ? find_option(reading->command, name, length, &table) : NULL;
+        length > 0 ? find_option(parser->command, name, length, &table) : NULL;
 
     if (option == NULL)
-        return unknown(reading->command, argument, name, length);
-    return take(reading, option, table, name[length] == '=' ? name + length + 1 : NULL);
+        return report_unknown_option(parser->command, argument, name, length);
+    return store_option(parser, option, table, name[length] == '=' ? name + length + 1 : NULL);
 }
 
 /* "-f FILE", "-fFILE", and flags one behind the other. */
-static int read_letters(struct reading *reading, const char *argument)
+static int read_letters(struct parser *parser, const char *argument)
 {
     int status = CLI_GO_ON;
 
     for (const char *letter = argument + 1; *letter != '\0' && status == CLI_GO_ON; letter++) {
         int table;
-        const struct cli_option *option = find_option(reading->command, letter, 0, &table);
+        const struct cli_option *option = find_option(parser->command, letter, 0, &table);
 
         if (option == NULL)
             /* "-timeout" is meant as a name, "-x" as a letter. */
             return letter == argument + 1
-                       ? unknown(reading->command, argument, letter, strcspn(letter, "="))
-                       : unknown(reading->command, argument, letter, 1);
+                       ? report_unknown_option(parser->command, argument, letter,
+                                               strcspn(letter, "="))
+                       : report_unknown_option(parser->command, argument, letter, 1);
         if (option->kind != CLI_FLAG)
-            return take(reading, option, table, letter[1] != '\0' ? letter + 1 : NULL);
-        status = take(reading, option, table, NULL);
+            return store_option(parser, option, table, letter[1] != '\0' ? letter + 1 : NULL);
+        status = store_option(parser, option, table, NULL);
     }
     return status;
 }
@@ -164,15 +166,15 @@ static int read_letters(struct reading *reading, const char *argument)
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
               struct cli_parsed *parsed)
 {
-    struct reading reading = {
+    struct parser parser = {
         .command = command, .next = argv + (argc > 0), .values = values, .parsed = parsed};
     int options_ended = 0, status = CLI_GO_ON;
 
     *parsed = (struct cli_parsed){.argv = argv};
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         parsed->child.limits[i] = WEIR_NO_LIMIT;
-    while (status == CLI_GO_ON && *reading.next != NULL) {
-        const char *argument = *reading.next++;
+    while (status == CLI_GO_ON && *parser.next != NULL) {
+        const char *argument = *parser.next++;
 
         if (options_ended || argument[0] != '-' || argument[1] == '\0') {
             cli_list_add(&parsed->words, argument);
@@ -180,9 +182,9 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
         } else if (strcmp(argument, "--") == 0) {
             options_ended = 1;
         } else if (argument[1] == '-') {
-            status = read_long(&reading, argument);
+            status = read_long(&parser, argument);
         } else {
-            status = read_letters(&reading, argument);
+            status = read_letters(&parser, argument);
         }
     }
     if (status != CLI_GO_ON)

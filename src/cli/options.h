@@ -65,7 +65,13 @@ struct cli_audit_values {
 };
 
 /* The options of a subcommand, a table each; a subcommand lacks a table whose count is 0. */
-enum cli_table_name { CLI_TABLE_OWN, CLI_TABLE_CHILD, CLI_TABLE_AUDIT, CLI_TABLE_COMMON, CLI_TABLES };
+enum cli_table_name {
+    CLI_TABLE_OWN,
+    CLI_TABLE_CHILD,
+    CLI_TABLE_AUDIT,
+    CLI_TABLE_COMMON,
+    CLI_TABLES
+};
 struct cli_table {
     const struct cli_option *options;
     size_t count;

@@ -85,8 +85,7 @@ static int is_ended(void)
 
 int output_wait(int fd, short events)
 {
-    struct weir__patience patience =
-        events & POLLOUT ? patience_at_end() : output_patience();
+    struct weir__patience patience = events & POLLOUT ? patience_at_end() : output_patience();
     int failed;
 
     do

@@ -9,7 +9,7 @@
 #include "pool/pool.h"
 
 /* Returns a signal that asks weir to end, or 0. */
-static int take_end(void)
+static int take_end_signal(void)
 {
     struct caught caught;
 
@@ -34,7 +34,7 @@ int pool_leave(weir_t *weir, weir_pool_t *pool, int at_once)
     while (!at_once && !pool->gone) {
         poll(fds, 2, weir_timeout_ms(weir));
         weir_dispatch(weir, NULL);
-        number = take_end();
+        number = take_end_signal();
         at_once = number != 0;
     }
     if (at_once)

@@ -155,7 +155,7 @@ static int print_document(const struct pair *pair)
 }
 
 /* Returns the status to exit with. */
-static int tell(const struct pair *pair, const struct cli_list *words)
+static int print_result(const struct pair *pair, const struct cli_list *words)
 {
     int status = 0, failed;
 
@@ -171,7 +171,7 @@ static int tell(const struct pair *pair, const struct cli_list *words)
     return status != 0 ? status : pair->comparison.beyond > 0 ? BEYOND : 0;
 }
 
-static int compare(struct pair *pair, const struct cli_list *words)
+static int compare_reports(struct pair *pair, const struct cli_list *words)
 {
     struct weir_error error = {0};
 
@@ -181,7 +181,7 @@ static int compare(struct pair *pair, const struct cli_list *words)
         cli_say(&cli_probe, "--compare: %s", error.text);
         return CLI_FAILED;
     }
-    return tell(pair, words);
+    return print_result(pair, words);
 }
 
 int probe_compare(const struct probe_values *values, const struct cli_list *words)
@@ -191,7 +191,7 @@ int probe_compare(const struct probe_values *values, const struct cli_list *word
 
     output_set_deadline(0, WEIR_FOREVER);
     if (status == 0)
-        status = compare(&pair, words);
+        status = compare_reports(&pair, words);
     weir__comparison_clear(&pair.comparison);
     for (int i = 0; i < 2; i++) {
         json_decref((json_t *)pair.sides[i].report);

@@ -60,7 +60,7 @@ static struct weir__detector *read_detector(const char *path, int *status)
     return NULL;
 }
 
-static const struct weir__detector *find(const struct probe_cmd *cmd, const char *name)
+static const struct weir__detector *find_detector(const struct probe_cmd *cmd, const char *name)
 {
     for (size_t i = 0; i < cmd->outside_count; i++)
         if (strcmp(cmd->outside[i]->name, name) == 0)
@@ -86,7 +86,7 @@ static int read_detectors(struct probe_cmd *cmd)
 
         if (detector == NULL)
             return status;
-        if (find(cmd, detector->name) != NULL) {
+        if (find_detector(cmd, detector->name) != NULL) {
             cli_say(&cli_probe, "--detector: %s: there is a detector \"%s\" already: rename one",
                     files->items[i], detector->name);
             weir__detector_free(detector);
@@ -97,7 +97,7 @@ static int read_detectors(struct probe_cmd *cmd)
     return 0;
 }
 
-static void choose(struct probe_cmd *cmd, const struct weir__detector *detector)
+static void add_detector(struct probe_cmd *cmd, const struct weir__detector *detector)
 {
     for (size_t i = 0; i < cmd->chosen_count; i++)
         if (cmd->chosen[i] == detector)
@@ -111,22 +111,22 @@ static int choose_detectors(struct probe_cmd *cmd)
     const struct cli_list *only = &cmd->values.only;
 
     for (size_t i = 0; i < only->count; i++) {
-        const struct weir__detector *detector = find(cmd, only->items[i]);
+        const struct weir__detector *detector = find_detector(cmd, only->items[i]);
 
         if (detector == NULL)
             return cli_bad_usage(&cli_probe,
                                  "--only: there is no detector \"%.60s\": --list names them",
                                  only->items[i]);
-        choose(cmd, detector);
+        add_detector(cmd, detector);
     }
     for (size_t i = 0; i < weir__detector_count && only->count == 0; i++)
-        choose(cmd, &weir__detectors[i]);
+        add_detector(cmd, &weir__detectors[i]);
     for (size_t i = 0; i < cmd->outside_count && only->count == 0; i++)
-        choose(cmd, cmd->outside[i]);
+        add_detector(cmd, cmd->outside[i]);
     return 0;
 }
 
-static void list(const struct probe_cmd *cmd)
+static void list_detectors(const struct probe_cmd *cmd)
 {
     for (size_t i = 0; i < cmd->chosen_count; i++) {
         const struct weir__detector *detector = cmd->chosen[i];
@@ -141,20 +141,20 @@ static void list(const struct probe_cmd *cmd)
 
 /* --- The probe ------------------------------------------------------------------- */
 
-static void be_over(void *context)
+static void on_over(void *context)
 {
     struct probe_cmd *cmd = context;
 
     cmd->watch.over = 1;
 }
 
-static void cancel(void *job)
+static void cancel_probe(void *job)
 {
     weir__probe_cancel(job);
 }
 
 /* Returns 0 with the report, or CLI_FAILED. */
-static int carry_out(struct probe_cmd *cmd)
+static int run_probe(struct probe_cmd *cmd)
 {
     const struct weir__probe_options options = {
         .detectors = cmd->chosen,
@@ -167,10 +167,10 @@ static int carry_out(struct probe_cmd *cmd)
     struct weir_error error = {.text = "no memory for the report"};
 
     if (watch_open(watch, &error) == 0)
-        cmd->probe = weir__probe_start(watch->weir, &options, be_over, cmd, &error);
+        cmd->probe = weir__probe_start(watch->weir, &options, on_over, cmd, &error);
     if (cmd->probe != NULL) {
         watch->job = cmd->probe;
-        watch->cancel = cancel;
+        watch->cancel = cancel_probe;
         watch_job(watch);
         cmd->report = weir__probe_report(cmd->probe);
         weir__probe_free(cmd->probe);
@@ -198,7 +198,7 @@ static int hash_libraries(struct probe_cmd *cmd)
 }
 
 /* Holds the report against the contract.  Returns the status to exit with. */
-static int hold(struct probe_cmd *cmd)
+static int check_contract(struct probe_cmd *cmd)
 {
     int status = hash_libraries(cmd);
 
@@ -208,7 +208,7 @@ static int hold(struct probe_cmd *cmd)
 }
 
 /* Prints and files the report.  Returns 0, or CLI_FAILED. */
-static int tell(const struct probe_cmd *cmd)
+static int write_report(const struct probe_cmd *cmd)
 {
     const char *path = cmd->values.report;
     int json = cmd->values.json || (path == NULL && !isatty(STDOUT_FILENO)), status = 0, failed;
@@ -257,7 +257,7 @@ static int check_compare(const struct probe_cmd *cmd)
 }
 
 /* Returns 0, or the status to exit with. */
-static int check(const struct probe_cmd *cmd)
+static int check_command_line(const struct probe_cmd *cmd)
 {
     const char *path = cmd->values.report;
     struct weir_error error;
@@ -275,20 +275,20 @@ static int check(const struct probe_cmd *cmd)
     return CLI_FAILED;
 }
 
-static int probe(struct probe_cmd *cmd)
+static int probe_tools(struct probe_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
     int status = audit_begin(&watch->audit, &cli_probe, &cmd->parsed, "probe");
-    int cancelled, told;
+    int cancelled, failed;
 
     if (status != 0)
         return status;
-    if (carry_out(cmd) != 0)
+    if (run_probe(cmd) != 0)
         return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, "it could not be started");
     cancelled = watch->ended_by != 0;
-    status = cancelled ? 0 : hold(cmd);
-    told = tell(cmd);
-    status = watch_status(watch, told != 0 ? told : status, cancelled);
+    status = cancelled ? 0 : check_contract(cmd);
+    failed = write_report(cmd);
+    status = watch_status(watch, failed != 0 ? failed : status, cancelled);
     return audit_end(&watch->audit,
                      cancelled     ? WEIR__AUDIT_CANCELLED
                      : status == 0 ? WEIR__AUDIT_OK
@@ -296,7 +296,7 @@ static int probe(struct probe_cmd *cmd)
                      status, "");
 }
 
-static int compare(struct probe_cmd *cmd)
+static int compare_reports(struct probe_cmd *cmd)
 {
     struct audit *audit = &cmd->watch.audit;
     int status = audit_begin(audit, &cli_probe, &cmd->parsed, "probe");
@@ -338,7 +338,7 @@ static int run(int argc, char **argv)
         return status;
     status = check_files(&cmd);
     if (status == 0)
-        status = check(&cmd);
+        status = check_command_line(&cmd);
     if (status == 0)
         status = cli_check_stdout(&cli_probe, CLI_FAILED);
     /* Documents may come through a FIFO. */
@@ -354,9 +354,9 @@ static int run(int argc, char **argv)
     if (status == 0)
         status = choose_detectors(&cmd);
     if (status == 0 && cmd.values.list)
-        list(&cmd);
+        list_detectors(&cmd);
     else if (status == 0)
-        status = cmd.values.compare ? compare(&cmd) : probe(&cmd);
+        status = cmd.values.compare ? compare_reports(&cmd) : probe_tools(&cmd);
     weir__contract_free(cmd.contract);
     for (size_t i = 0; i < cmd.outside_count; i++)
         weir__detector_free(cmd.outside[i]);

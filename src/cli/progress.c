@@ -35,7 +35,7 @@ void progress_init(struct progress *progress, const struct progress_ops *ops,
     progress->next_ns = progress->started_ns + (int64_t)delay_ms * 1000000;
 }
 
-static void take_event(void *context, const struct weir_event *event)
+static void on_event(void *context, const struct weir_event *event)
 {
     struct progress *progress = context;
 
@@ -50,7 +50,7 @@ static void take_event(void *context, const struct weir_event *event)
 }
 
 /* Returns milliseconds until the next one, or -1 to wait for an event. */
-static int tick(void *context)
+static int on_tick(void *context)
 {
     struct progress *progress = context;
     int every_ms = progress->is_json ? progress->ops->json_ms : REDRAW_MS;
@@ -69,7 +69,7 @@ static int tick(void *context)
     return every_ms;
 }
 
-static void hide(void *context)
+static void on_pause(void *context)
 {
     progress_tty_erase(context);
 }
@@ -79,9 +79,9 @@ void progress_watch(struct progress *progress, struct watch *watch)
     if (progress == NULL)
         return;
     watch->context = progress;
-    watch->on_event = take_event;
-    watch->on_tick = tick;
-    watch->on_pause = hide;
+    watch->on_event = on_event;
+    watch->on_tick = on_tick;
+    watch->on_pause = on_pause;
 }
 
 void progress_settle(struct progress *progress)

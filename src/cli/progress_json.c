@@ -32,14 +32,14 @@
 #include "proc/result_json.h"
 #include "text/json_text.h"
 
-static json_t *begin(const struct progress *progress, const char *kind)
+static json_t *begin_line(const struct progress *progress, const char *kind)
 {
     return json_pack("{s:s,s:I}", "kind", kind, "elapsed_ms",
                      (json_int_t)((weir__clock_ns() - progress->started_ns) / 1000000));
 }
 
 /* Takes line.  One write a line, so that lines of several programs do not mix. */
-static void print(json_t *line)
+static void print_line(json_t *line)
 {
     static const char none[] =
         "{\"kind\":\"error\",\"text\":\"no memory for a line of progress\"}\n";
@@ -77,7 +77,7 @@ void progress_json_event(const struct progress *progress, const struct weir_even
 
     if (is_line && has_stage && event->number == 0) /* the spec: keep it, do not show it */
         return;
-    line = begin(progress, is_line ? "stderr" : weir_event_name(event->kind));
+    line = begin_line(progress, is_line ? "stderr" : weir_event_name(event->kind));
     if (has_stage) {
         weir__tree_set(&line, "stage", weir__json_text(event->name));
         add_number(&line, event);
@@ -91,32 +91,32 @@ void progress_json_event(const struct progress *progress, const struct weir_even
     } else if (event->length > 0 || is_line) {
         weir__tree_set(&line, "text", weir__json_textn(event->text, event->length));
     }
-    print(line);
+    print_line(line);
 }
 
 void progress_json_draw(struct progress *progress)
 {
-    json_t *line = begin(progress, "progress");
+    json_t *line = begin_line(progress, "progress");
 
     progress->ops->describe(progress, &line);
-    print(line);
+    print_line(line);
 }
 
 void progress_json_say(const struct progress *progress, const char *kind, const char *message)
 {
-    json_t *line = begin(progress, kind);
+    json_t *line = begin_line(progress, kind);
 
     weir__tree_set(&line, "text", weir__json_text(message));
-    print(line);
+    print_line(line);
 }
 
 void progress_json_end(struct progress *progress, int status, enum weir_stop_reason why)
 {
-    json_t *line = begin(progress, "end");
+    json_t *line = begin_line(progress, "end");
 
     weir__tree_set(&line, "ok", json_boolean(status == 0));
     weir__tree_set(&line, "status", json_integer(status));
     weir__tree_set(&line, "why", json_string(weir_stop_reason_name(why)));
     progress->ops->describe_end(progress, &line);
-    print(line);
+    print_line(line);
 }

@@ -34,7 +34,7 @@ struct map_progress {
 /* --- What is shown -------------------------------------------------------- */
 
 /* Records settled a second, of late. */
-static uint64_t rate(struct map_progress *progress, uint64_t settled)
+static uint64_t compute_rate(struct map_progress *progress, uint64_t settled)
 {
     struct sample now = {weir__clock_ns(), settled};
     struct sample *place = &progress->samples[progress->sample_count % SAMPLES];
@@ -97,18 +97,18 @@ static json_t *shares_json(const struct weir_map_progress *seen)
 }
 
 /* Looks at the map.  Returns its rate. */
-static uint64_t look(struct map_progress *progress)
+static uint64_t update_progress(struct map_progress *progress)
 {
     if (progress->map != NULL)
         weir_map_look(progress->map, &progress->seen);
-    return rate(progress, progress->seen.settled);
+    return compute_rate(progress, progress->seen.settled);
 }
 
 static int draw(struct progress *shown, struct weir__buffer *text, int columns, int rows)
 {
     struct map_progress *progress = (struct map_progress *)shown;
     const struct weir_map_progress *seen = &progress->seen;
-    uint64_t a_second = look(progress);
+    uint64_t a_second = update_progress(progress);
     int64_t elapsed_s = (weir__clock_ns() - shown->started_ns) / 1000000000;
     int64_t left_s = seconds_left(progress, seen);
     struct weir__buffer whole = {0}, *line = &whole;
@@ -137,7 +137,7 @@ static void describe(struct progress *shown, json_t **line)
 {
     struct map_progress *progress = (struct map_progress *)shown;
     const struct weir_map_progress *seen = &progress->seen;
-    uint64_t a_second = look(progress);
+    uint64_t a_second = update_progress(progress);
 
     weir__tree_set(line, "records", json_integer((json_int_t)seen->records));
     weir__tree_set(line, "bytes", json_integer((json_int_t)seen->bytes));

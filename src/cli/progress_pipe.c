@@ -20,7 +20,7 @@ struct stage {
     char name[80];
     enum stage_state state;
     enum weir_exit_kind end; /* of one that has ended */
-    int number;        /* exit code, signal, or errno, as end says */
+    int number;              /* exit code, signal, or errno, as end says */
     int metered;
     uint64_t bytes, shown_bytes;
     int64_t began_ns, ended_ns;
@@ -34,7 +34,7 @@ struct pipe_progress {
 
 /* --- What happens ---------------------------------------------------------------- */
 
-static void take_end(struct stage *stage, enum weir_exit_kind end, int64_t number)
+static void end_stage(struct stage *stage, enum weir_exit_kind end, int64_t number)
 {
     stage->state = ENDED;
     stage->end = end;
@@ -42,7 +42,7 @@ static void take_end(struct stage *stage, enum weir_exit_kind end, int64_t numbe
     stage->ended_ns = weir__clock_ns();
 }
 
-static void take_in(struct stage *stage, const struct weir_event *event)
+static void update_stage(struct stage *stage, const struct weir_event *event)
 {
     switch (event->kind) {
     case WEIR_EVENT_STARTED:
@@ -50,16 +50,16 @@ static void take_in(struct stage *stage, const struct weir_event *event)
         stage->began_ns = weir__clock_ns();
         break;
     case WEIR_EVENT_NOT_STARTED:
-        take_end(stage, WEIR_NOT_STARTED, event->number);
+        end_stage(stage, WEIR_NOT_STARTED, event->number);
         break;
     case WEIR_EVENT_EXITED:
-        take_end(stage, WEIR_EXITED, event->number);
+        end_stage(stage, WEIR_EXITED, event->number);
         break;
     case WEIR_EVENT_SIGNALED:
-        take_end(stage, WEIR_SIGNALED, event->number);
+        end_stage(stage, WEIR_SIGNALED, event->number);
         break;
     case WEIR_EVENT_STATUS_LOST:
-        take_end(stage, WEIR_STATUS_LOST, 0);
+        end_stage(stage, WEIR_STATUS_LOST, 0);
         break;
     case WEIR_EVENT_PROGRESS:
         stage->bytes = event->bytes;
@@ -75,13 +75,13 @@ static void take_event(struct progress *progress, const struct weir_event *event
     struct pipe_progress *pipe = (struct pipe_progress *)progress;
 
     if (event->stage >= 0 && (size_t)event->stage < pipe->count)
-        take_in(&pipe->stages[event->stage], event);
+        update_stage(&pipe->stages[event->stage], event);
 }
 
 /* --- On a terminal --------------------------------------------------------------- */
 
 /* Bytes of name that fill no more than width columns, and how many they fill. */
-static int fit(const char *name, int width, int *columns)
+static int fit_name(const char *name, int width, int *columns)
 {
     int length = 0;
 
@@ -95,7 +95,7 @@ static int fit(const char *name, int width, int *columns)
     return length;
 }
 
-static void say_bytes(char text[16], uint64_t bytes)
+static void format_bytes(char text[16], uint64_t bytes)
 {
     static const char units[] = "KMGTPE";
     double number = (double)bytes;
@@ -111,7 +111,7 @@ static void say_bytes(char text[16], uint64_t bytes)
         snprintf(text, 16, number < 10 ? "%.1f%c" : "%.0f%c", number, units[unit]);
 }
 
-static const char *colour(const struct stage *stage)
+static const char *color_of(const struct stage *stage)
 {
     const char *no_color = getenv("NO_COLOR");
 
@@ -122,7 +122,7 @@ static const char *colour(const struct stage *stage)
     return stage->end == WEIR_EXITED && stage->number == 0 ? "\033[32m" : "\033[31m";
 }
 
-static void say_end(const struct stage *stage, char *text, size_t size)
+static void format_end(const struct stage *stage, char *text, size_t size)
 {
     switch (stage->end) {
     case WEIR_EXITED:
@@ -140,10 +140,10 @@ static void say_end(const struct stage *stage, char *text, size_t size)
     }
 }
 
-static void say_state(const struct stage *stage, char *text, size_t size)
+static void format_state(const struct stage *stage, char *text, size_t size)
 {
     if (stage->state == ENDED)
-        say_end(stage, text, size);
+        format_end(stage, text, size);
     else
         snprintf(text, size, stage->state == RUNNING ? "running" : "waiting");
 }
@@ -154,12 +154,12 @@ static void add_stage(struct weir__buffer *text, const struct stage *stage, int 
     int64_t until_ns = stage->ended_ns != 0 ? stage->ended_ns : weir__clock_ns();
     int64_t seconds = stage->began_ns != 0 ? (until_ns - stage->began_ns) / 1000000000 : 0;
     char state[32], bytes[16] = "";
-    const char *paint = colour(stage);
-    int used, length = fit(stage->name, name_width, &used);
+    const char *paint = color_of(stage);
+    int used, length = fit_name(stage->name, name_width, &used);
 
-    say_state(stage, state, sizeof state);
+    format_state(stage, state, sizeof state);
     if (stage->metered)
-        say_bytes(bytes, stage->bytes);
+        format_bytes(bytes, stage->bytes);
     progress_add(text, "%.*s%*s", length, stage->name, name_width - used, "");
     if (columns > name_width + STATE_WIDTH + 2)
         progress_add(text, "  %s%-*.*s%s", paint, STATE_WIDTH, STATE_WIDTH, state,
@@ -184,7 +184,7 @@ static int draw(struct progress *progress, struct weir__buffer *text, int column
     for (size_t i = 0; i < pipe->count; i++) {
         int used;
 
-        fit(pipe->stages[i].name, NAME_MAX_WIDTH, &used);
+        fit_name(pipe->stages[i].name, NAME_MAX_WIDTH, &used);
         name_width = used > name_width ? used : name_width;
     }
     name_width = name_width < columns - 1 ? name_width : columns - 1;

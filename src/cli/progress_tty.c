@@ -14,7 +14,7 @@
 #include "cli/signals.h"
 
 /* Writes and empties text.  Writing from the background must not stop weir. */
-static void put(struct weir__buffer *text)
+static void write_text(struct weir__buffer *text)
 {
     if (text->length > 0) {
         signals_hold_ttou(1);
@@ -37,7 +37,7 @@ void progress_add(struct weir__buffer *text, const char *format, ...)
                      NULL);
 }
 
-static void erase(struct progress *progress, struct weir__buffer *text)
+static void add_erase(struct progress *progress, struct weir__buffer *text)
 {
     if (progress->lines > 0)
         progress_add(text, "\r\033[%dA\033[J", progress->lines);
@@ -48,8 +48,8 @@ void progress_tty_erase(struct progress *progress)
 {
     struct weir__buffer text = {0};
 
-    erase(progress, &text);
-    put(&text);
+    add_erase(progress, &text);
+    write_text(&text);
 }
 
 void progress_tty_draw(struct progress *progress)
@@ -62,10 +62,10 @@ void progress_tty_draw(struct progress *progress)
         columns = size.ws_col;
         rows = size.ws_row;
     }
-    erase(progress, &text);
+    add_erase(progress, &text);
     progress->lines = progress->ops->draw(progress, &text, columns, rows);
     progress->was_drawn = 1;
-    put(&text);
+    write_text(&text);
 }
 
 /* Prints a line above the block, which comes back with the next drawing. */
@@ -73,11 +73,11 @@ static void put_line(struct progress *progress, const char *prefix, const char *
 {
     struct weir__buffer text = {0};
 
-    erase(progress, &text);
+    add_erase(progress, &text);
     weir__buffer_add(&text, prefix, strlen(prefix), NULL);
     weir__buffer_add(&text, line, length, NULL);
     weir__buffer_add(&text, "\n", 1, NULL);
-    put(&text);
+    write_text(&text);
 }
 
 void progress_tty_event(struct progress *progress, const struct weir_event *event)

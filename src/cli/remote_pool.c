@@ -25,7 +25,7 @@ static struct pool_remote *from(struct remote *remote)
     return (struct pool_remote *)remote;
 }
 
-static void be_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
+static void on_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
 {
     struct pool_remote *mine = context;
     struct remote_owner *owner = &mine->remote.owner;
@@ -43,7 +43,7 @@ static void be_ready(weir_pool_t *pool, const struct weir_error *error, void *co
     free(methods);
 }
 
-static void value(weir_call_t *call, const char *bytes, size_t length, void *context)
+static void on_value(weir_call_t *call, const char *bytes, size_t length, void *context)
 {
     struct pool_remote *mine = context;
 
@@ -51,7 +51,7 @@ static void value(weir_call_t *call, const char *bytes, size_t length, void *con
     mine->remote.owner.on_value(mine->remote.owner.owner, (struct weir__slice){bytes, length});
 }
 
-static void be_done(weir_call_t *call, const struct weir_reply *reply, void *context)
+static void on_done(weir_call_t *call, const struct weir_reply *reply, void *context)
 {
     struct pool_remote *mine = context;
 
@@ -78,7 +78,8 @@ static int pool_call(struct remote *remote, const struct remote_call *call,
                      struct weir_error *error)
 {
     struct pool_remote *mine = from(remote);
-    struct weir_call_sink sink = {.size = sizeof sink, .on_value = value, .on_done = be_done, .context = mine};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = mine};
     struct weir_call_options options;
 
     weir_call_options_init(&options);
@@ -168,6 +169,6 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
         free(mine);
         return NULL;
     }
-    weir_pool_on_ready(mine->pool, 1, be_ready, mine);
+    weir_pool_on_ready(mine->pool, 1, on_ready, mine);
     return &mine->remote;
 }

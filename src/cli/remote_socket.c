@@ -27,8 +27,9 @@ enum {
     CONNECT_MS = 10000, /* a place among those that wait to be accepted */
     HELLO_MS = 10000,   /* the greeting */
     DEADLINE_MS = 2000, /* the outcome, after the deadline */
-    CANCEL_MS = 8000,   /* and after a cancellation: the server takes up to 6 s to end a stubborn one */
-    RETRY_MS = 20,      /* between two tries to connect */
+    CANCEL_MS =
+        8000,      /* and after a cancellation: the server takes up to 6 s to end a stubborn one */
+    RETRY_MS = 20, /* between two tries to connect */
 };
 
 struct socket_remote {
@@ -57,7 +58,7 @@ static struct weir__slice call_id(void)
     return weir__slice_of("2");
 }
 
-static void lose(struct socket_remote *mine, const char *sentence)
+static void fail_call(struct socket_remote *mine, const char *sentence)
 {
     if (mine->is_over)
         return;
@@ -89,7 +90,7 @@ static void exceed_deadline(struct socket_remote *mine)
     mine->remote.owner.on_done(mine->remote.owner.owner, &reply);
 }
 
-static void look_at_clock(struct socket_remote *mine)
+static void check_deadline(struct socket_remote *mine)
 {
     int64_t now_ns = weir__clock_ns();
     char sentence[300];
@@ -102,11 +103,11 @@ static void look_at_clock(struct socket_remote *mine)
         snprintf(sentence, sizeof sentence,
                  "the server does not answer: waited for %s: is it stopped, or overloaded?",
                  mine->waits_for);
-        lose(mine, sentence);
+        fail_call(mine, sentence);
     }
 }
 
-static void lower(int *timeout_ms, int64_t at_ns)
+static void lower_timeout(int *timeout_ms, int64_t at_ns)
 {
     int64_t left_ms = (at_ns - weir__clock_ns()) / 1000000 + 1;
 
@@ -125,8 +126,8 @@ static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
     *events = POLLIN;
     if (mine->sent < mine->sending.length)
         *events |= POLLOUT;
-    lower(timeout_ms, mine->deadline_ns);
-    lower(timeout_ms, mine->give_up_ns);
+    lower_timeout(timeout_ms, mine->deadline_ns);
+    lower_timeout(timeout_ms, mine->give_up_ns);
     if (mine->is_connected)
         return mine->fd;
     if (*timeout_ms < 0 || *timeout_ms > RETRY_MS)
@@ -134,7 +135,7 @@ static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
     return -1; /* no event tells of a place in the queue */
 }
 
-static void flush(struct socket_remote *mine)
+static void flush_output(struct socket_remote *mine)
 {
     while (mine->sent < mine->sending.length) {
         ssize_t count = weir__write_no_sigpipe(mine->fd, mine->sending.bytes + mine->sent,
@@ -195,7 +196,7 @@ static int try_connect(struct socket_remote *mine, struct weir_error *error)
 
 /* --- What comes ------------------------------------------------------------ */
 
-static void hear_hello(struct socket_remote *mine, const struct weir__message *message)
+static void on_hello(struct socket_remote *mine, const struct weir__message *message)
 {
     static const char *const names[] = {"methods"};
     struct weir__slice methods;
@@ -203,7 +204,7 @@ static void hear_hello(struct socket_remote *mine, const struct weir__message *m
     mine->give_up_ns = 0;
     weir__object_get(message->result, names, &methods, 1);
     if (weir__slice_type(methods) != 'o')
-        lose(mine, "the server's greeting has no methods: is it a weir serve?");
+        fail_call(mine, "the server's greeting has no methods: is it a weir serve?");
     else
         mine->remote.owner.on_ready(mine->remote.owner.owner, methods);
 }
@@ -228,7 +229,7 @@ static enum weir_outcome outcome_of(int64_t code)
     }
 }
 
-static char *copy(struct weir__slice slice)
+static char *copy_slice(struct weir__slice slice)
 {
     char *text = malloc(slice.length + 1);
 
@@ -251,18 +252,18 @@ static void fill_error(struct weir_reply *reply, struct weir__slice error)
     reply->code = strtoll(digits, NULL, 10);
     reply->outcome = outcome_of(reply->code);
     reply->message = weir__slice_string(values[1], NULL);
-    reply->error = copy(error);
+    reply->error = copy_slice(error);
 }
 
-static void hear_answer(struct socket_remote *mine, const struct weir__message *message)
+static void on_answer(struct socket_remote *mine, const struct weir__message *message)
 {
     struct weir_reply reply = {.outcome = WEIR_CALL_RETURNED, .attempts = 1};
 
     if (message->kind == WEIR__MESSAGE_RESULT) {
-        reply.result = copy(message->result);
+        reply.result = copy_slice(message->result);
         reply.length = message->result.length;
         if (reply.result == NULL) {
-            lose(mine, "the function returned, but there is no memory for its result");
+            fail_call(mine, "the function returned, but there is no memory for its result");
             return;
         }
     } else {
@@ -274,7 +275,7 @@ static void hear_answer(struct socket_remote *mine, const struct weir__message *
     weir_reply_clear(&reply);
 }
 
-static void hear_notification(struct socket_remote *mine, const struct weir__message *message)
+static void on_notification(struct socket_remote *mine, const struct weir__message *message)
 {
     static const char *const names[] = {"id", "value", "n"};
     struct weir__slice values[3];
@@ -288,7 +289,7 @@ static void hear_notification(struct socket_remote *mine, const struct weir__mes
         weir__sender_grant(&mine->input, weir__slice_number(values[2]));
 }
 
-static void hear_error_without_call(struct socket_remote *mine, const struct weir__message *message)
+static void on_error(struct socket_remote *mine, const struct weir__message *message)
 {
     struct weir_reply reply = {0};
     char sentence[600];
@@ -297,25 +298,25 @@ static void hear_error_without_call(struct socket_remote *mine, const struct wei
     snprintf(sentence, sizeof sentence, "the server refused: %.500s",
              reply.message != NULL ? reply.message : "no reason given");
     weir_reply_clear(&reply);
-    lose(mine, sentence);
+    fail_call(mine, sentence);
 }
 
-static void hear(struct socket_remote *mine, const struct weir_line *line)
+static void on_line(struct socket_remote *mine, const struct weir_line *line)
 {
     struct weir__message message;
 
     weir__message_scan(line->bytes, line->length, &message);
     if (message.kind == WEIR__MESSAGE_NOTIFICATION)
-        hear_notification(mine, &message);
+        on_notification(mine, &message);
     else if (message.kind == WEIR__MESSAGE_RESULT && message.number == HELLO_ID)
-        hear_hello(mine, &message);
+        on_hello(mine, &message);
     else if (message.number == CALL_ID
              && (message.kind == WEIR__MESSAGE_RESULT || message.kind == WEIR__MESSAGE_ERROR))
-        hear_answer(mine, &message);
+        on_answer(mine, &message);
     else if (message.kind == WEIR__MESSAGE_ERROR)
-        hear_error_without_call(mine, &message);
+        on_error(mine, &message);
     else if (message.kind != WEIR__MESSAGE_BLANK)
-        lose(mine, "what is behind the socket does not speak the protocol");
+        fail_call(mine, "what is behind the socket does not speak the protocol");
 }
 
 static void socket_dispatch(struct remote *remote)
@@ -329,23 +330,24 @@ static void socket_dispatch(struct remote *remote)
 
     if (!mine->is_connected) {
         if (try_connect(mine, &error) < 0)
-            lose(mine, error.text);
-        look_at_clock(mine);
+            fail_call(mine, error.text);
+        check_deadline(mine);
         return;
     }
-    flush(mine);
+    flush_output(mine);
     count = read(mine->fd, bytes, sizeof bytes);
     if (count > 0) {
         status = weir_lines_feed(mine->lines, bytes, (size_t)count, &error);
         while (status >= 0 && !mine->is_over
                && (status = weir_lines_next(mine->lines, &line, &error)) == 1)
-            hear(mine, &line);
+            on_line(mine, &line);
         if (status < 0)
-            lose(mine, error.text);
+            fail_call(mine, error.text);
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-        lose(mine, "the server has closed the connection: what became of the call is not known");
+        fail_call(mine,
+                  "the server has closed the connection: what became of the call is not known");
     }
-    look_at_clock(mine);
+    check_deadline(mine);
 }
 
 /* --- What is said ---------------------------------------------------------- */
@@ -376,7 +378,7 @@ static int socket_call(struct remote *remote, const struct remote_call *call,
     mine->waits_for = "the outcome of the call";
     if (mine->deadline_ns != 0) /* the server says so itself */
         mine->deadline_ns += (int64_t)DEADLINE_MS * 1000000;
-    flush(mine);
+    flush_output(mine);
     return 0;
 }
 
@@ -392,7 +394,7 @@ static int socket_send(struct remote *remote, const char *bytes, size_t length,
         return 0;
     if (weir__write_chunk(&mine->sending, call_id(), value) < 0)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
-    flush(mine);
+    flush_output(mine);
     return 1;
 }
 
@@ -410,7 +412,7 @@ static void socket_end(struct remote *remote)
 
     weir__write_end(&mine->sending, call_id(), (struct weir__slice){NULL, 0});
     mine->input.is_closed = true;
-    flush(mine);
+    flush_output(mine);
 }
 
 static void socket_grant(struct remote *remote, unsigned values)
@@ -419,7 +421,7 @@ static void socket_grant(struct remote *remote, unsigned values)
 
     if (!mine->is_over)
         weir__write_credit(&mine->sending, call_id(), values);
-    flush(mine);
+    flush_output(mine);
 }
 
 static void socket_cancel(struct remote *remote)
@@ -428,7 +430,7 @@ static void socket_cancel(struct remote *remote)
 
     weir__write_cancel(&mine->sending, call_id());
     wait_for(mine, "the end of the cancelled call", CANCEL_MS);
-    flush(mine);
+    flush_output(mine);
 }
 
 static void socket_free(struct remote *remote, int at_once)

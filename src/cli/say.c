@@ -18,7 +18,8 @@
 enum { LINES_MOST = 256 * 1024 }; /* bytes of a traceback, at most */
 
 /* One write a message, so that lines of several programs do not mix. */
-static void say(const struct cli_command *command, int waits, const char *format, va_list args)
+static void print_message(const struct cli_command *command, int waits, const char *format,
+                          va_list args)
 {
     char line[4096];
     size_t used =
@@ -37,7 +38,7 @@ void cli_say(const struct cli_command *command, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(command, 1, format, args);
+    print_message(command, 1, format, args);
     va_end(args);
 }
 
@@ -46,7 +47,7 @@ void cli_line(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(NULL, 1, format, args);
+    print_message(NULL, 1, format, args);
     va_end(args);
 }
 
@@ -55,7 +56,7 @@ void cli_note(const struct cli_command *command, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(command, 0, format, args);
+    print_message(command, 0, format, args);
     va_end(args);
 }
 
@@ -64,7 +65,7 @@ int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(command, 1, format, args);
+    print_message(command, 1, format, args);
     va_end(args);
     help_usage(command, stderr);
     return command->usage_status;

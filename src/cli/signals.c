@@ -27,10 +27,10 @@ static const int enders[] = {
 static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
 /* What a handler can reach is static. */
-static int ends[2] = {-1, -1};
+static int pipe_fds[2] = {-1, -1};
 static volatile sig_atomic_t continued;
 
-static void note(int number, siginfo_t *info, void *context)
+static void on_signal(int number, siginfo_t *info, void *context)
 {
     /* si_code is SI_USER, SI_QUEUE... (<= 0) for what a process sent. */
     const char bytes[2] = {(char)number, info != NULL && info->si_code > 0};
@@ -40,13 +40,13 @@ static void note(int number, siginfo_t *info, void *context)
     if (number == SIGCONT)
         continued = 1;
     else
-        (void)!write(ends[FD_WRITE_END], bytes, sizeof bytes); /* full: it is told already */
+        (void)!write(pipe_fds[FD_WRITE_END], bytes, sizeof bytes); /* full: it is told already */
     errno = saved_errno;
 }
 
-static void handle(int number)
+static void catch_signal(int number)
 {
-    struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     struct sigaction before;
 
     sigemptyset(&action.sa_mask);
@@ -68,36 +68,36 @@ static void set_default(int number)
 
 int signals_catch(void)
 {
-    if (ends[FD_READ_END] >= 0)
+    if (pipe_fds[FD_READ_END] >= 0)
         return 0; /* done */
-    if (weir__pipe(ends, NULL) < 0)
+    if (weir__pipe(pipe_fds, NULL) < 0)
         return errno;
-    weir__fd_set_nonblocking(ends[FD_READ_END]);
-    weir__fd_set_nonblocking(ends[FD_WRITE_END]);
+    weir__fd_set_nonblocking(pipe_fds[FD_READ_END]);
+    weir__fd_set_nonblocking(pipe_fds[FD_WRITE_END]);
     for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
-        handle(enders[i]);
+        catch_signal(enders[i]);
 #ifdef SIGRTMIN
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
-        handle(number);
+        catch_signal(number);
 #endif
     for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
-        handle(stoppers[i]);
-    handle(SIGCONT);
+        catch_signal(stoppers[i]);
+    catch_signal(SIGCONT);
     return 0;
 }
 
 int signals_fd(void)
 {
-    return ends[FD_READ_END];
+    return pipe_fds[FD_READ_END];
 }
 
 int signals_take(struct caught *caught)
 {
     char bytes[2];
 
-    if (ends[FD_READ_END] < 0)
+    if (pipe_fds[FD_READ_END] < 0)
         return 0;
-    if (read(ends[FD_READ_END], bytes, sizeof bytes) != sizeof bytes)
+    if (read(pipe_fds[FD_READ_END], bytes, sizeof bytes) != sizeof bytes)
         return 0;
     caught->number = bytes[0];
     caught->by_kernel = bytes[1];
@@ -108,7 +108,7 @@ void signals_put_back(const struct caught *caught)
 {
     const char bytes[2] = {(char)caught->number, (char)caught->by_kernel};
 
-    (void)!write(ends[FD_WRITE_END], bytes, sizeof bytes); /* there is room: it was taken out */
+    (void)!write(pipe_fds[FD_WRITE_END], bytes, sizeof bytes); /* there is room: it was taken out */
 }
 
 int signals_stop(int number)
@@ -121,7 +121,7 @@ int signals_stop(int number)
     continued = 0;
     set_default(number);
     kill(0, number); /* we stop right here */
-    handle(number);
+    catch_signal(number);
     return continued;
 }
 

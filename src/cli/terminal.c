@@ -77,7 +77,7 @@ static int job_has_it(const struct terminal *terminal)
 
 /* A job that failed at its start had the foreground for a moment: a group whose
  * name we never heard, and of which nothing is left. */
-static int nobody_has_it(const struct terminal *terminal)
+static int is_orphaned(const struct terminal *terminal)
 {
     return terminal->offered && terminal->job == 0 && !terminal_is_ours(terminal);
 }
@@ -110,7 +110,7 @@ void terminal_pause(struct terminal *terminal)
 
 void terminal_close(struct terminal *terminal, int killed)
 {
-    if (nobody_has_it(terminal))
+    if (is_orphaned(terminal))
         set_foreground(terminal, terminal->ours);
     if (job_has_it(terminal)) {
         set_foreground(terminal, terminal->ours);

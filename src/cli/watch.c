@@ -13,7 +13,7 @@
 #include "cli/output.h"
 #include "cli/signals.h"
 
-static void hear(const struct weir_event *event, void *context)
+static void on_event(const struct weir_event *event, void *context)
 {
     struct watch *watch = context;
 
@@ -23,7 +23,7 @@ static void hear(const struct weir_event *event, void *context)
         watch->paused = (int)event->number;
         watch->paused_pid = event->pid;
     }
-    audit_hear(&watch->audit, event);
+    audit_add_event(&watch->audit, event);
     if (watch->on_event != NULL)
         watch->on_event(watch->context, event);
     else if (event->kind == WEIR_EVENT_NOTICE && watch->command != NULL)
@@ -40,7 +40,7 @@ int watch_open(struct watch *watch, struct weir_error *error)
     terminal_open(&watch->terminal);
     weir_options_init(&options);
     options.spawner_stays_child = 1; /* weir waits for nobody else */
-    options.on_event = hear;
+    options.on_event = on_event;
     options.event_context = watch;
     watch->weir = weir_open(&options, error);
     return watch->weir != NULL ? 0 : error->status;
@@ -134,7 +134,7 @@ static int is_for_job(const struct watch *watch, int number)
     return (number == SIGUSR1 || number == SIGUSR2) && !watch->has_no_group;
 }
 
-static void heed_signals(struct watch *watch)
+static void handle_signals(struct watch *watch)
 {
     struct caught caught;
 
@@ -188,7 +188,7 @@ void watch_job(struct watch *watch)
 
         poll(fds, 2, sooner(weir_timeout_ms(watch->weir), tick_ms));
         weir_dispatch(watch->weir, NULL);
-        heed_signals(watch);
+        handle_signals(watch);
         if (!watch->over && watch->paused != 0)
             pause_with_job(watch);
     }

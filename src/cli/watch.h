@@ -23,7 +23,7 @@ struct watch {
     void *job;
     void (*cancel)(void *job);
     const struct cli_command *command; /* says a map's notices where no progress is shown */
-    int has_no_group; /* of processes that stop when weir stops */
+    int has_no_group;                  /* of processes that stop when weir stops */
 
     /* News on top of the watch's own business; may be NULL. */
     void *context;
