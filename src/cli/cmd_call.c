@@ -302,7 +302,7 @@ static void list_methods(struct call_cmd *cmd, struct weir__slice methods)
     finish_call(cmd, CLI_OK);
 }
 
-/* Whether the function is error_text to have a stream of this direction: "in" or "out". */
+/* Whether the function is described as having a stream of this direction: "in" or "out". */
 static int has_stream(struct weir__slice methods, const char *method, const char *direction)
 {
     static const char *const names[] = {"stream"};
