@@ -135,6 +135,7 @@ libweir_core_la_SOURCES = \
 	src/work/message_reader.c src/work/message_reader.h \
 	src/work/stderr_forwarder.c src/work/stderr_forwarder.h \
 	src/work/stop_command.c src/work/stop_command.h \
+	src/work/supervisor.c src/work/supervisor.h \
 	src/work/worker.c src/work/worker.h
 
 # JSON Schema.

@@ -10,8 +10,7 @@
 enum {
     RESTART_MS = 10, /* the next start where a record may have ended the worker; doubles up to */
     RESTART_MOST_MS = 640,
-    START_PATIENCE_MS = 2000,     /* no worker runs for so long, without a launcher: none can */
-    TELL_MS = 1000,               /* and is told of after */
+    NOTICE_MS = 1000,             /* no worker runs for this long: that is reported */
     KEPT_BYTES = 4 * 1024 * 1024, /* of records that a worker has left out, until it ends */
     CANNOT_EXECUTE = 126,         /* a launcher's status for a program that is not there, or 127 */
     WAS_KILLED = 128, /* above: a shell's status for one that died of a signal, ssh's of a
@@ -79,8 +78,9 @@ void weir__lane_vouch(struct weir__lane *lane)
 {
     struct weir__lanes *lanes = &lane->map->lanes;
 
-    lane->seat->backoff.failures = lanes->fruitless.failures = 0;
-    lanes->failing_since_ns = 0;
+    weir__seat_succeeded(lane->seat);
+    lanes->fruitless.failures = 0;
+    weir__supervisor_succeeded(&lanes->supervisor);
     lanes->has_answered = 1;
 }
 
@@ -159,44 +159,43 @@ static int cannot_be_executed(const struct weir__lane *lane)
                && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
 }
 
-/* No worker runs, for a second by now. */
-static void tell_of_failing(struct weir__lane *lane, const char *how, const char *tail,
-                            int64_t patience_ms)
+/* No worker has run for a second. */
+static void report_failing(struct weir__lane *lane, const char *how, const char *tail)
 {
     weir__map_notice(lane->map, WEIR__NOTICE_START,
                      "no worker can be started: %.300s%s%.200s: tried again for %g s", how,
-                     tail[0] != '\0' ? "; it said: " : "", tail, (double)patience_ms / 1000);
+                     tail[0] != '\0' ? "; it said: " : "", tail,
+                     (double)lane->map->lanes.supervisor.patience_ms / 1000);
 }
 
-/* A worker ended, or was given up, without a reply.  A record may have done that, where
- * workers run at all; else, when none runs for some time, none can. */
-static void count_fruitless(struct weir__lane *lane, const char *how, int blameless)
+/* A worker ended, or was given up.  Without a reply a record may have caused that, where
+ * workers run at all; otherwise, when none has run for some time, none can. */
+static void note_loss(struct weir__lane *lane, const char *how, int blameless)
 {
     struct weir_map *map = lane->map;
     struct weir__lanes *lanes = &map->lanes;
-    struct weir__backoff *backoff = &lane->seat->backoff;
+    struct weir__supervisor *supervisor = &lanes->supervisor;
     int64_t now_ns = weir__clock_ns(), until_ns;
-    int64_t patience_ms =
-        map->is_launched ? map->options.start_timeout_ms : (int64_t)START_PATIENCE_MS;
     char tail[200];
 
-    weir__backoff_failed(&lanes->fruitless, now_ns, RESTART_MS, RESTART_MOST_MS);
-    if (lanes->has_answered && !blameless) {
-        lanes->failing_since_ns = 0;
-        backoff->next_ns = lanes->fruitless.next_ns;
+    if (lane->answered > 0) {
+        weir__supervisor_put_off(supervisor, lane->seat, now_ns);
         return;
     }
-    if (lanes->failing_since_ns == 0)
-        lanes->failing_since_ns = now_ns;
-    until_ns = lanes->failing_since_ns + patience_ms * 1000000;
-    weir__backoff_failed(backoff, now_ns, WEIR__BACKOFF_FIRST_MS, WEIR__BACKOFF_MOST_MS);
-    if (now_ns < until_ns && backoff->next_ns > until_ns)
-        backoff->next_ns = until_ns; /* tried once more before all is given up */
+    weir__backoff_failed(&lanes->fruitless, now_ns, RESTART_MS, RESTART_MOST_MS);
+    if (lanes->has_answered && !blameless) {
+        weir__supervisor_succeeded(supervisor);
+        lane->seat->backoff.next_ns = lanes->fruitless.next_ns;
+        return;
+    }
+    weir__supervisor_put_off(supervisor, lane->seat, now_ns);
+    until_ns = weir__supervisor_failed(supervisor, now_ns,
+                                       !lanes->has_answered && cannot_be_executed(lane));
     weir__worker_tail(&lane->worker, tail, sizeof tail);
-    if ((lanes->has_answered || !cannot_be_executed(lane))
-        && (now_ns < until_ns || has_hope(lane, until_ns))) {
-        if (now_ns - lanes->failing_since_ns >= (int64_t)TELL_MS * 1000000 && !has_hope(lane, until_ns))
-            tell_of_failing(lane, how, tail, patience_ms);
+    if (!supervisor->is_hopeless && (now_ns < until_ns || has_hope(lane, until_ns))) {
+        if (now_ns - supervisor->failing_since_ns >= (int64_t)NOTICE_MS * 1000000
+            && !has_hope(lane, until_ns))
+            report_failing(lane, how, tail);
         return;
     }
     weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %s%s%s", how,
@@ -209,7 +208,7 @@ void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms)
 {
     if (lane->worker.state != WEIR__WORKER_DYING) {
         lane->map->lanes.count--;
-        lane->seat->is_taken = 0;
+        lane->seat->worker = NULL;
     }
     weir__worker_stop(&lane->worker, grace_ms);
 }
@@ -217,7 +216,7 @@ void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms)
 void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how)
 {
     weir__lane_stop(lane, lane->map->options.grace_ms);
-    count_fruitless(lane, how, 1);
+    note_loss(lane, how, 1);
     lane->map->report.retries++;
     suspect_all(lane);
 }
@@ -232,8 +231,7 @@ void weir__lane_retire(struct weir__lane *lane)
 void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char *how)
 {
     weir__lane_stop(lane, lane->map->options.grace_ms);
-    if (lane->answered == 0)
-        count_fruitless(lane, how, 0);
+    note_loss(lane, how, 0);
     if (!count_failure(lane, reason) && lane->flight.count > 0)
         lane->map->report.retries++;
     suspect_all(lane);
@@ -312,8 +310,8 @@ void weir__lane_died(struct weir__lane *lane)
     weir_result_sentence(result, how, sizeof how);
     if (left && !blameless && lane->flight.count == 1 && lane->is_alone)
         weir__lane_vouch(lane); /* it runs, and ends well: it is the record's */
-    else if (lane->answered == 0)
-        count_fruitless(lane, how, blameless);
+    else
+        note_loss(lane, how, blameless);
     if ((blameless || !count_failure(lane, left ? "no reply" : "crash")) && lane->flight.count > 0)
         lane->map->report.retries++;
 }
@@ -324,7 +322,7 @@ void weir__lane_ended(struct weir__lane *lane)
     if (lane->worker.state == WEIR__WORKER_DYING)
         return;
     lane->map->lanes.count--;
-    lane->seat->is_taken = 0;
+    lane->seat->worker = NULL;
     if (lane->flight.count > 0 && lane->speech->left_out != NULL && ended_with_its_input(lane))
         lane->speech->left_out(lane);
     else if (weir__lane_owes(lane))

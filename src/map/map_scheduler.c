@@ -8,6 +8,7 @@
 #include "map/map.h"
 
 enum {
+    START_PATIENCE_MS = 2000, /* no worker runs for this long, without a launcher: none can */
     TICK_MS = 25,
     FIRST_TICK_MS = 1, /* after the start of a worker */
     NAP_MS = 1,        /* the loop makes it between one and two */
@@ -38,7 +39,7 @@ static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
 }
 
 /* The seat for a new worker; NULL: there is to be none now. */
-static struct weir__lane_seat *free_seat(const struct weir_map *map)
+static struct weir__seat *free_seat(const struct weir_map *map)
 {
     int64_t now_ns;
 
@@ -48,7 +49,7 @@ static struct weir__lane_seat *free_seat(const struct weir_map *map)
     return has_enough_launches(map, now_ns) ? NULL : weir__lane_find_seat(map, now_ns);
 }
 
-static struct weir__lane *start_lane(struct weir_map *map, struct weir__lane_seat *seat)
+static struct weir__lane *start_lane(struct weir_map *map, struct weir__seat *seat)
 {
     struct weir_error error;
     struct weir__lane *lane = weir__lane_start(map, seat, &error);
@@ -78,7 +79,7 @@ static struct weir__lane *idlest(const struct weir_map *map)
 static void give_out_suspects(struct weir_map *map)
 {
     const struct weir__queue *suspects = &map->lanes.suspects;
-    struct weir__lane_seat *seat;
+    struct weir__seat *seat;
     struct weir__lane *lane;
 
     for (lane = map->lanes.first; lane != NULL && suspects->count > 0; lane = lane->next)
@@ -95,7 +96,7 @@ static void give_out(struct weir_map *map)
     while (map->lanes.suspects.count == 0) {
         struct weir__lane *lane = idlest(map);
         size_t ahead = lane != NULL ? weir__lane_ahead(lane) : 0;
-        struct weir__lane_seat *seat;
+        struct weir__seat *seat;
 
         if ((lane == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
             && weir__map_input_has(map) && start_lane(map, seat) != NULL)
@@ -298,8 +299,7 @@ void weir__map_close(struct weir_map *map)
     weir__checkpoint_close(map);
     weir__buffer_clear(&map->scratch);
     weir__order_clear(&map->order);
-    free(map->lanes.seats);
-    map->lanes.seats = NULL;
+    weir__supervisor_close(&map->lanes.supervisor);
 }
 
 /* Writes what there is to write, then the checkpoint.  Where something cannot be written yet the old
@@ -474,8 +474,12 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
         status = weir__timer_new(loop, nap_is_over, map, &map->run.nap, error);
     if (status == 0)
         status = weir__timer_new(loop, soon, map, &map->run.soon, error);
-    map->lanes.seats = calloc(options->workers, sizeof *map->lanes.seats);
-    if (map->lanes.seats == NULL && status == 0)
+    map->lanes.supervisor = (struct weir__supervisor){
+        .first_ms = WEIR__BACKOFF_FIRST_MS,
+        .most_ms = WEIR__BACKOFF_MOST_MS,
+        .patience_ms = map->is_launched ? options->start_timeout_ms : (int64_t)START_PATIENCE_MS,
+    };
+    if (status == 0 && weir__supervisor_open(&map->lanes.supervisor, options->workers) < 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for workers");
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
         status = weir__timer_new(loop, time_is_up, map, &map->run.deadline, error);

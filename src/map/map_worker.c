@@ -142,16 +142,14 @@ static const struct weir__worker_ops line_ops = {
 
 /* --- Its life ---------------------------------------------------------------- */
 
-/* The seat that may be taken now; NULL for none. */
-struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns)
+struct weir__seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns)
 {
-    for (unsigned i = 0; i < map->options.workers; i++)
-        if (!map->lanes.seats[i].is_taken && map->lanes.seats[i].backoff.next_ns <= now_ns)
-            return &map->lanes.seats[i];
-    return NULL;
+    struct weir__seat *seat = weir__supervisor_seat(&map->lanes.supervisor, NULL);
+
+    return seat != NULL && seat->backoff.next_ns <= now_ns ? seat : NULL;
 }
 
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *seat,
                                     struct weir_error *error)
 {
     struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
@@ -187,7 +185,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat
     if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
         ops = &line_ops;
     if (weir__worker_start(&lane->worker, map->life.weir, &options, ops, lane, error) < 0) {
-            free(lane);
+        free(lane);
         return NULL;
     }
     if (lane->speech->greet != NULL && lane->speech->greet(lane) < 0) {
@@ -199,7 +197,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat
         last = &(*last)->next;
     *last = lane;
     map->lanes.count++;
-    seat->is_taken = 1;
+    seat->worker = lane;
     return lane;
 }
 

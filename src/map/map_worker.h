@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "map/window.h"
 #include "map/record_queue.h"
-#include "work/backoff.h"
+#include "work/supervisor.h"
 #include "work/worker.h"
 
 struct weir_map;
@@ -56,19 +56,13 @@ enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe takes n
 
 extern const struct weir__speech weir__speech_lines, weir__speech_keyed, weir__speech_calls;
 
-/* A place for a worker: when the next one may be started there. */
-struct weir__lane_seat {
-    struct weir__backoff backoff;
-    int is_taken;
-};
-
 struct weir__lane {
     struct weir__lane *next;
     struct weir_map *map;
     const struct weir__speech *speech;
     struct weir__lane_call *call; /* what map_call.c keeps */
     struct weir__lane_keys *keys; /* with --key */
-    struct weir__lane_seat *seat;
+    struct weir__seat *seat;
     struct weir__worker worker;
     int is_over;      /* nothing of it is left */
     const char *node; /* the machine it runs on; NULL: it did not say.  Borrowed */
@@ -98,14 +92,13 @@ struct weir__lane {
 /* All of a map's, and what is known of them together. */
 struct weir__lanes {
     struct weir__lane *first;
-    size_t count;                   /* not over and not dying */
-    struct weir__queue suspects;    /* to go out again, each alone */
-    struct weir__lane_seat *seats;  /* as many as there may be workers */
-    struct weir__backoff fruitless; /* deaths since the last reply */
-    int64_t failing_since_ns;       /* the first of those that no record can have caused; 0: none */
-    int has_answered;               /* some worker has, in this run */
-    int answers_at_end;             /* some worker only has once its input was closed */
-    size_t start_window;            /* what a new lane begins with */
+    size_t count;                       /* not over and not dying */
+    struct weir__queue suspects;        /* to go out again, each alone */
+    struct weir__supervisor supervisor; /* of those whose end no record can have caused */
+    struct weir__backoff fruitless;     /* deaths since the last reply */
+    int has_answered;                   /* some worker has, in this run */
+    int answers_at_end;                 /* some worker only has once its input was closed */
+    size_t start_window;                /* what a new lane begins with */
 };
 
 /* --- inflight.c ---------------------------------------------------------------- */
@@ -155,10 +148,10 @@ int weir__lane_owes(const struct weir__lane *lane);
 /* --- map_worker.c ------------------------------------------------------------------ */
 
 /* A seat in which a worker may be started now; NULL for none. */
-struct weir__lane_seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns);
+struct weir__seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns);
 /* Starts a worker there, at the end of the map's lanes.  Returns NULL on failure.  Errors:
  * those of weir__worker_start(). */
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__lane_seat *seat,
+struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *seat,
                                     struct weir_error *error);
 
 /* Whether it must not have this record now: one with the same --key is in flight there.  NULL for
