@@ -113,18 +113,21 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     }
     if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
         ours->max_line = WEIR_MAX_LINE;
+    if (ours->start_attempts <= 1)
+        ours->start_patience_ms = 0;
+    else if (pool->is_launched && ours->start_patience_ms != WEIR_FOREVER
+             && ours->start_patience_ms < ours->start_timeout_ms)
+        ours->start_patience_ms = ours->start_timeout_ms; /* others may have to leave first */
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
-        pool->groups[i].seats = calloc(ours->workers, sizeof *pool->groups[i].seats);
-        if (pool->groups[i].seats == NULL)
+        struct weir__supervisor *supervisor = &pool->groups[i].supervisor;
+
+        supervisor->first_ms = ours->backoff_ms;
+        supervisor->most_ms = ours->backoff_max_ms;
+        supervisor->patience_ms = ours->start_patience_ms;
+        if (weir__supervisor_open(supervisor, ours->workers) < 0)
             status =
                 weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers", ours->workers);
     }
-    if (ours->start_attempts <= 1)
-        ours->start_patience_ms = 0;
-    else if (ours->start_patience_ms == WEIR_FOREVER)
-        ours->start_patience_ms = INT64_MAX;
-    else if (pool->is_launched && ours->start_patience_ms < ours->start_timeout_ms)
-        ours->start_patience_ms = ours->start_timeout_ms; /* others may have to leave first */
     return status;
 }
 
@@ -134,7 +137,7 @@ void weir__pool_options_clear(struct weir_pool *pool)
         weir__command_clear(&pool->groups[i].command);
         weir__command_clear(&pool->groups[i].stop);
         json_decref(pool->groups[i].methods);
-        free(pool->groups[i].seats);
+        weir__supervisor_close(&pool->groups[i].supervisor);
     }
     free(pool->groups);
 }

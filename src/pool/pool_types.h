@@ -48,12 +48,12 @@
 
 #include "base/histogram.h"
 #include "loop/timer_heap.h"
-#include "work/backoff.h"
 #include "work/dialect.h"
 #include "work/message_reader.h"
 #include "proc/operation.h"
 #include "rpc/credit.h"
 #include "work/stderr_forwarder.h"
+#include "work/supervisor.h"
 #include "work/worker.h"
 
 /* --- Calls ----------------------------------------------------------------- */
@@ -167,13 +167,6 @@ struct weir__pool_worker {
     char reason[300]; /* why it is unusable; "": see its exit */
 };
 
-/* The place of one worker and its successors. */
-struct weir__seat {
-    struct weir__pool_worker *worker; /* the latest; NULL: it is gone */
-    struct weir__backoff backoff;
-    int has_answered; /* a call, since the last failure */
-};
-
 struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
@@ -186,10 +179,8 @@ struct weir__worker_group {
     uint64_t own_turn;             /* of the last call of the pool's owner */
     struct weir__pool_worker *workers, *outgoing; /* outgoing: is being replaced */
 
-    struct weir__seat *seats; /* one for each worker that is wanted */
-    int is_hopeless;          /* the program cannot be executed */
-    int64_t failing_since_ns; /* starts fail, and no worker is up; 0: not so */
-    int is_down;              /* it has failed for too long */
+    struct weir__supervisor supervisor; /* a seat for each worker that is wanted */
+    int is_down;                        /* starts have failed for too long */
     struct weir__alarm restart;
     char last_failure[480]; /* of the last worker that failed */
 };

@@ -224,15 +224,6 @@ static void shake_hands(struct weir__pool_worker *worker, const struct weir__new
     }
 }
 
-/* It works: its place may be filled again at once. */
-static void mark_healthy(struct weir__pool_worker *worker)
-{
-    if (worker->seat->worker != worker)
-        return; /* a newer worker has its place */
-    worker->seat->backoff = (struct weir__backoff){0};
-    worker->seat->has_answered = 1;
-}
-
 /* Whether it has answered enough, or grown too large, and another is to replace it. */
 static void count_answer(struct weir__pool_worker *worker)
 {
@@ -260,7 +251,8 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__ne
             pool_of(worker)->late++;
             return;
         }
-        mark_healthy(worker);
+        if (worker->seat->worker == worker) /* no newer worker has its place */
+            weir__seat_succeeded(worker->seat);
         weir__call_answer(call, message);
         count_answer(worker);
         break;

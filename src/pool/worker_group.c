@@ -1,6 +1,5 @@
-/* Each worker has a seat, which waits with full jitter after a failure.  The group is down
- * when its starts have failed for start_patience_ms and no worker is up; even then one is
- * started from time to time. */
+/* Workers start and wait as work/supervisor.h says.  When starts are given up and no worker is
+ * up, the group is down; even then one is started from time to time. */
 #include "config.h"
 
 #include "pool/worker_group.h"
@@ -73,43 +72,21 @@ static unsigned count_serving(const struct weir__worker_group *group, unsigned *
     return count;
 }
 
-/* The free seat whose time comes first. */
-static struct weir__seat *find_seat(const struct weir__worker_group *group)
+static int is_free(const struct weir__seat *seat)
 {
-    struct weir__seat *first = NULL;
+    const struct weir__pool_worker *worker = seat->worker;
 
-    for (unsigned i = 0; i < group->pool->options.workers; i++) {
-        struct weir__seat *seat = &group->seats[i];
-
-        if ((seat->worker == NULL || !serves(group, seat->worker))
-            && (first == NULL || seat->backoff.next_ns < first->backoff.next_ns))
-            first = seat;
-    }
-    return first;
-}
-
-static int64_t give_up_ns(const struct weir__worker_group *group)
-{
-    const struct weir_pool_options *options = &group->pool->options;
-    int64_t patience_ms = options->start_patience_ms;
-
-    if (group->is_hopeless)
-        return 0;
-    if (group->failing_since_ns == 0
-        || patience_ms > (INT64_MAX - group->failing_since_ns) / 1000000)
-        return INT64_MAX;
-    return group->failing_since_ns + patience_ms * 1000000;
+    return !serves(worker->group, worker);
 }
 
 /* How many may be starting at a time. */
 static unsigned most_starting(const struct weir__worker_group *group)
 {
-    if (group->is_down || weir__clock_ns() >= give_up_ns(group))
+    if (group->is_down || weir__clock_ns() >= weir__supervisor_until_ns(&group->supervisor))
         return 1; /* enough to see whether they start again */
     return group->pool->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
 }
 
-static void put_off_start(const struct weir__worker_group *group, struct weir__seat *seat);
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,
                          int for_good);
 
@@ -126,7 +103,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
     if (group->outgoing == NULL)
         group->outgoing = find_old(group);
     while (count_serving(group, &starting) < pool->options.workers) {
-        struct weir__seat *seat = find_seat(group);
+        struct weir__seat *seat = weir__supervisor_seat(&group->supervisor, is_free);
         int status;
 
         if (starting >= most_starting(group))
@@ -141,7 +118,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
                 *error = why;
                 return status;
             }
-            put_off_start(group, seat);
+            weir__supervisor_put_off(&group->supervisor, seat, weir__clock_ns());
             start_failed(group, why.text, "", 0);
         }
     }
@@ -185,8 +162,7 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     worker->greeting.methods = NULL;
     group->is_known = 1;
     group->is_down = 0;
-    group->failing_since_ns = 0;
-    group->is_hopeless = 0;
+    weir__supervisor_succeeded(&group->supervisor);
     find_clash(group);
     weir__context_tell(
         group->pool->weir,
@@ -205,41 +181,22 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     group->pool->stale |= WEIR__STALE_WORKERS | WEIR__STALE_UNSORTED | WEIR__STALE_WAITS;
 }
 
-/* A worker that has answered calls is replaced at once, the first time. */
-static void put_off_start(const struct weir__worker_group *group, struct weir__seat *seat)
-{
-    const struct weir_pool_options *options = &group->pool->options;
-
-    if (!seat->has_answered)
-        weir__backoff_failed(&seat->backoff, weir__clock_ns(), options->backoff_ms,
-                             options->backoff_max_ms);
-    seat->has_answered = 0;
-}
-
 /* A start has failed; for_good: the next one would, too. */
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,
                          int for_good)
 {
     struct weir_pool *pool = group->pool;
-    int64_t now_ns = weir__clock_ns(), until_ns;
+    int64_t now_ns = weir__clock_ns();
     unsigned starting;
 
     snprintf(group->last_failure, sizeof group->last_failure, "%.60s %.200s%s%.200s",
              group->command.argv[0], how, tail[0] != '\0' ? "; it said: " : "", tail);
     if (weir__worker_group_ready(group) > 0) {
-        group->failing_since_ns = 0;
-    } else {
-        group->is_hopeless |= for_good;
-        if (group->failing_since_ns == 0)
-            group->failing_since_ns = now_ns;
-        until_ns = give_up_ns(group);
-        if (now_ns >= until_ns && count_serving(group, &starting) == 0) {
-            group->is_down = 1;
-            pool->stale |= WEIR__STALE_UNSORTED;
-        }
-        for (unsigned i = 0; now_ns < until_ns && i < pool->options.workers; i++)
-            if (group->seats[i].backoff.next_ns > until_ns)
-                group->seats[i].backoff.next_ns = until_ns; /* tried once more before it is down */
+        weir__supervisor_succeeded(&group->supervisor);
+    } else if (now_ns >= weir__supervisor_failed(&group->supervisor, now_ns, for_good)
+               && count_serving(group, &starting) == 0) {
+        group->is_down = 1;
+        pool->stale |= WEIR__STALE_UNSORTED;
     }
     pool->stale |= WEIR__STALE_WAITS;
 }
@@ -271,7 +228,7 @@ void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_start
     if (pool->state == WEIR__POOL_ENDING)
         return;
     if (!worker->is_our_end && worker->seat->worker == worker)
-        put_off_start(group, worker->seat);
+        weir__supervisor_put_off(&group->supervisor, worker->seat, weir__clock_ns());
     pool->restarts++;
     weir__worker_tail(&worker->child, tail, sizeof tail);
     weir__context_tell(pool->weir, (struct weir_event){
