@@ -89,14 +89,14 @@ static void overflow(struct weir__lane *lane, struct weir__record *record)
 }
 
 /* Names of its functions, as many as there is room for. */
-static void list_methods(const struct weir__greeting *greeting, char *text, size_t size)
+static void list_methods(const struct weir__handshake *handshake, char *text, size_t size)
 {
     size_t at = 0;
     const char *name;
     json_t *method;
 
     snprintf(text, size, "none");
-    json_object_foreach(greeting->methods, name, method)
+    json_object_foreach(handshake->methods, name, method)
     {
         int length = snprintf(text + at, size - at, "%s%s", at > 0 ? ", " : "", name);
 
@@ -110,12 +110,12 @@ static void list_methods(const struct weir__greeting *greeting, char *text, size
 
 void weir__call_no_such_method(struct weir__lane *lane)
 {
-    const struct weir__greeting *greeting = &lane->call->greeting;
+    const struct weir__handshake *handshake = &lane->call->handshake;
     const char *name = lane->map->options.call;
     char methods[300];
 
-    list_methods(greeting, methods, sizeof methods);
-    if (greeting->methods != NULL)
+    list_methods(handshake, methods, sizeof methods);
+    if (handshake->methods != NULL)
         weir__map_end(lane->map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it has no function \"%s\"; it has: %s", name,
                       methods);
@@ -135,12 +135,13 @@ static int is_final(struct weir__slice error)
 
 /* An error that names no call: the worker could not read a line of ours.  With one
  * in flight it is that one's; else nobody knows whose. */
-int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+int weir__call_error_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                          int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
-    struct weir__record *record = weir__call_find(lane, news->id);
+    struct weir__record *record = weir__call_find(lane, incoming->id);
 
-    if (record == NULL && news->id < 0 && lane->flight.count > 0) {
+    if (record == NULL && incoming->id < 0 && lane->flight.count > 0) {
         if (lane->flight.count > 1) {
             weir__lane_desync(lane);
             return 0;
@@ -148,17 +149,17 @@ int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news
         record = lane->flight.first;
     }
     if (record == NULL) {
-        weir__gather_drop(call, weir__gather_find(call, news->id));
+        weir__gather_drop(call, weir__gather_find(call, incoming->id));
         return 1;
     }
-    if (weir__error_code(news->value) == METHOD_NOT_FOUND) {
+    if (weir__error_code(incoming->value) == METHOD_NOT_FOUND) {
         weir__call_no_such_method(lane);
         return 1;
     }
     weir__gather_drop(call, weir__gather_find(call, record->call.id));
     weir__call_take_out(lane, record, now_ns);
     weir__lane_vouch(lane);
-    fail_record(lane, record, "error", news->value, is_final(news->value));
+    fail_record(lane, record, "error", incoming->value, is_final(incoming->value));
     return 1;
 }
 
@@ -204,47 +205,49 @@ static void answer(struct weir__lane *lane, struct weir__record *record,
     weir__gather_drop(call, gather);
 }
 
-int weir__call_chunk_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+int weir__call_chunk_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                          int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
-    struct weir__gather *gather = weir__gather_find(call, news->id);
-    struct weir__record *record = weir__call_find(lane, news->id);
+    struct weir__gather *gather = weir__gather_find(call, incoming->id);
+    struct weir__record *record = weir__call_find(lane, incoming->id);
     int64_t n;
 
     if (record == NULL) /* late, or cancelled */
         return 1;
-    if (gather == NULL && (gather = weir__gather_add(lane, news->id)) == NULL)
+    if (gather == NULL && (gather = weir__gather_add(lane, incoming->id)) == NULL)
         return 1;
     if (!call->is_stream || !weir__receiver_take(&gather->receiver)) {
         weir__call_take_out(lane, record, now_ns);
-        weir__call_cancel(lane, news->id, now_ns);
+        weir__call_cancel(lane, incoming->id, now_ns);
         fail_with(lane, record, "error", STREAM_RULE,
                   call->is_stream ? "it sent more values than it had credit for"
                                   : "it sent values of a stream, and has declared none");
         return 1;
     }
-    if (!(is_null(news->value) && lane->map->options.drop_null)
-        && !add_value(lane, &gather->values, news->value)) {
+    if (!(is_null(incoming->value) && lane->map->options.drop_null)
+        && !add_value(lane, &gather->values, incoming->value)) {
         weir__call_take_out(lane, record, now_ns);
-        weir__call_cancel(lane, news->id, now_ns);
+        weir__call_cancel(lane, incoming->id, now_ns);
         overflow(lane, record);
         return 1;
     }
     n = weir__receiver_consume(&gather->receiver);
     if (n > 0
-        && (call->ear.dialect->credit(&call->scratch, news->id, (uint64_t)n) < 0
+        && (call->reader.dialect->credit(&call->scratch, incoming->id, (uint64_t)n) < 0
             || weir__call_give(lane) < 0))
         weir__call_no_memory(lane);
     return 1;
 }
 
-int weir__call_result_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+int weir__call_result_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                           int64_t now_ns)
 {
-    struct weir__gather *gather = weir__gather_find(lane->call, news->id);
-    struct weir__record *record = weir__call_find(lane, news->id);
+    struct weir__gather *gather = weir__gather_find(lane->call, incoming->id);
+    struct weir__record *record = weir__call_find(lane, incoming->id);
 
     if (record != NULL)
-        answer(lane, record, gather, news->value, now_ns);
+        answer(lane, record, gather, incoming->value, now_ns);
     else
         weir__gather_drop(lane->call, gather); /* cancelled; anything else is late */
     return 1;

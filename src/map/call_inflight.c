@@ -52,8 +52,8 @@ static int write_call(struct weir__lane *lane, struct weir__record *record)
     }
     record->call.id = ++call->last_id;
     record->call.sent_at = lane->worker.all_sent;
-    if (call->ear.dialect->call(&call->scratch, record->call.id, lane->map->options.call, params,
-                                &terms)
+    if (call->reader.dialect->call(&call->scratch, record->call.id, lane->map->options.call, params,
+                                   &terms)
         < 0)
         return WEIR_ERR_NOMEM;
     return weir__call_give(lane);
@@ -64,7 +64,7 @@ static int give_turns(struct weir__lane *lane, int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
 
-    while (call->is_ready && call->waiting != NULL && call->running < call->greeting.concurrency) {
+    while (call->is_ready && call->waiting != NULL && call->running < call->handshake.concurrency) {
         struct weir__record *record = call->waiting;
 
         if (call->is_plain && write_call(lane, record) < 0)
@@ -172,7 +172,7 @@ void weir__call_cancel(struct weir__lane *lane, int64_t id, int64_t now_ns)
     weir__buffer_clear(&gather->values);
     gather->cancelled_ns = now_ns;
     gather->receiver.is_closed = true;
-    if (call->ear.dialect->cancel == NULL || call->ear.dialect->cancel(&call->scratch, id) < 0
+    if (call->reader.dialect->cancel == NULL || call->reader.dialect->cancel(&call->scratch, id) < 0
         || weir__call_give(lane) < 0)
         weir__call_no_memory(lane);
 }

@@ -26,8 +26,8 @@ int weir__lane_is_live(const struct weir__lane *lane)
 
 int weir__lane_has_begun(const struct weir__lane *lane)
 {
-    if (lane->speech->has_begun != NULL)
-        return lane->speech->has_begun(lane);
+    if (lane->protocol->has_begun != NULL)
+        return lane->protocol->has_begun(lane);
     return lane->answered > 0 || (!lane->map->is_launched && weir__worker_has_read(&lane->worker));
 }
 
@@ -40,7 +40,7 @@ int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record 
 
 size_t weir__lane_ahead(const struct weir__lane *lane)
 {
-    return lane->speech->ahead != NULL ? lane->speech->ahead(lane) : lane->flight.count;
+    return lane->protocol->ahead != NULL ? lane->protocol->ahead(lane) : lane->flight.count;
 }
 
 static int is_full(const struct weir__lane *lane)
@@ -66,7 +66,8 @@ int weir__lane_is_full(const struct weir__lane *lane)
 
 int weir__lane_has_room(const struct weir__lane *lane)
 {
-    size_t window = lane->speech->window != NULL ? lane->speech->window(lane) : lane->pace.window;
+    size_t window =
+        lane->protocol->window != NULL ? lane->protocol->window(lane) : lane->pace.window;
 
     return lane->worker.in_fd >= 0 && weir__lane_ahead(lane) < window && weir__lane_is_live(lane)
            && lane->ghosts == 0 && (lane->flight.count == 0 || !is_full(lane));
@@ -103,8 +104,8 @@ static void suspect_all(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
 
-    if (lane->speech->forget != NULL)
-        lane->speech->forget(lane);
+    if (lane->protocol->forget != NULL)
+        lane->protocol->forget(lane);
     map->report.redelivered += lane->flight.count;
     weir__queue_merge(&map->lanes.suspects, &lane->flight);
     weir__buffer_clear(&lane->partial);
@@ -133,8 +134,8 @@ static int never_had_them(const struct weir__lane *lane)
 {
     if (lane->worker.result.end == WEIR_NOT_STARTED)
         return 1;
-    if (lane->speech->never_had_them != NULL)
-        return lane->speech->never_had_them(lane);
+    if (lane->protocol->never_had_them != NULL)
+        return lane->protocol->never_had_them(lane);
     return lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes;
 }
 
@@ -263,8 +264,8 @@ void weir__lane_take_back(struct weir__lane *lane)
     struct weir_map *map = lane->map;
     int was_alone = lane->flight.first->attempts > 0;
 
-    if (lane->speech->forget != NULL)
-        lane->speech->forget(lane);
+    if (lane->protocol->forget != NULL)
+        lane->protocol->forget(lane);
     lane->ghosts += lane->flight.count;
     map->report.redelivered += lane->flight.count;
     weir__queue_merge(was_alone ? &map->lanes.suspects : &map->in.returned, &lane->flight);
@@ -323,8 +324,8 @@ void weir__lane_ended(struct weir__lane *lane)
         return;
     lane->map->lanes.count--;
     lane->seat->worker = NULL;
-    if (lane->flight.count > 0 && lane->speech->left_out != NULL && ended_with_its_input(lane))
-        lane->speech->left_out(lane);
+    if (lane->flight.count > 0 && lane->protocol->left_out != NULL && ended_with_its_input(lane))
+        lane->protocol->left_out(lane);
     else if (weir__lane_owes(lane))
         weir__lane_died(lane);
     suspect_all(lane);

@@ -57,7 +57,7 @@ static int speaks_rpc(struct weir__lane *lane, const struct weir__record *record
     return asked.bytes == NULL; /* the records may be requests themselves */
 }
 
-static int hear(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
 {
     struct weir_map *map = lane->map;
     struct weir__record *record = lane->flight.first;
@@ -223,9 +223,9 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
     return 1 + age_ns / 8000000;
 }
 
-const struct weir__speech weir__speech_lines = {
+const struct weir__protocol weir__protocol_lines = {
     .around = 1, /* its LF */
-    .hear = hear,
+    .take_line = take_line,
     .left_out = left_out,
     .nudge = weir__lines_nudge,
 };

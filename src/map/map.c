@@ -52,7 +52,7 @@ static const struct weir__life_ops life_ops = {"the map", abandon, tell_owner, d
 static void set_up(struct weir_map *map)
 {
     const struct weir_map_options *options = &map->options;
-    const size_t longest_call = WEIR_MAX_LINE - weir__speech_calls.around;
+    const size_t longest_call = WEIR_MAX_LINE - weir__protocol_calls.around;
     struct weir__records *records = &map->in.records;
 
     map->news.name = map->command.argv[0];

@@ -1,4 +1,4 @@
-/* A worker that is called: its greeting, what it says, and what its lane asks of it. */
+/* A worker that is called: its handshake, what it says, and what its lane asks of it. */
 #include "config.h"
 
 #include "map/map_call.h"
@@ -14,7 +14,7 @@ enum {
     START_TIMEOUT_MS = 10000, /* where nobody said: a worker that is never ready is a mistake */
 };
 
-/* --- The greeting ------------------------------------------------------------ */
+/* --- The handshake ------------------------------------------------------------ */
 
 /* Returns whether NAME is there, and is of a kind that records can be given to. */
 static int can_call(struct weir__lane *lane)
@@ -23,9 +23,9 @@ static int can_call(struct weir__lane *lane)
     const char *name = lane->map->options.call, *stream;
     const json_t *method;
 
-    if (call->greeting.methods == NULL)
+    if (call->handshake.methods == NULL)
         return 1; /* nobody knows before it is tried */
-    method = json_object_get(call->greeting.methods, name);
+    method = json_object_get(call->handshake.methods, name);
     if (method == NULL) {
         weir__call_no_such_method(lane);
         return 0;
@@ -46,40 +46,41 @@ static void be_ready(struct weir__lane *lane, int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
 
-    call->ear.dialect = call->greeting.dialect;
-    call->is_plain = call->ear.dialect->credit == NULL;
-    call->last_id = call->greeting.last_id;
+    call->reader.dialect = call->handshake.dialect;
+    call->is_plain = call->reader.dialect->credit == NULL;
+    call->last_id = call->handshake.last_id;
     if (!can_call(lane))
         return;
     call->is_ready = 1;
-    lane->worker.far_pid = call->greeting.pid;
-    lane->worker.far_node = call->greeting.node;
+    lane->worker.far_pid = call->handshake.pid;
+    lane->worker.far_node = call->handshake.node;
     lane->turn_since_ns = lane->moved_ns = now_ns;
     if (weir__call_send_all(lane, now_ns) < 0)
         weir__call_no_memory(lane);
 }
 
 /* Returns 0 when the lane is of no more use. */
-static int greeting_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns)
+static int take_hello(struct weir__lane *lane, const struct weir__incoming *incoming,
+                      int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
-    enum weir__greeted greeted;
+    enum weir__handshake_step step;
     char how[300];
 
-    if (news->id < 1 || news->id > call->greeting.last_id)
+    if (incoming->id < 1 || incoming->id > call->handshake.last_id)
         return 1;
-    greeted = call->ear.dialect->greet(&call->greeting, news, &call->scratch);
-    lane->node = call->greeting.node;
-    switch (greeted) {
-    case WEIR__GREETED_READY:
+    step = call->reader.dialect->handshake(&call->handshake, incoming, &call->scratch);
+    lane->node = call->handshake.node;
+    switch (step) {
+    case WEIR__HANDSHAKE_READY:
         be_ready(lane, now_ns);
         return 1;
-    case WEIR__GREETED_MORE:
+    case WEIR__HANDSHAKE_MORE:
         if (weir__call_give(lane) < 0)
             weir__call_no_memory(lane);
         return 1;
     default:
-        snprintf(how, sizeof how, "it has not started: %s", call->greeting.reason);
+        snprintf(how, sizeof how, "it has not started: %s", call->handshake.reason);
         weir__lane_give_up_unheard(lane, how);
         return 0;
     }
@@ -87,19 +88,20 @@ static int greeting_came(struct weir__lane *lane, const struct weir__news *news,
 
 /* --- What it says ------------------------------------------------------------ */
 
-static int news_came(void *owner, const struct weir__news *news)
+static int news_came(void *owner, const struct weir__incoming *incoming)
 {
     struct weir__lane *lane = owner;
     struct weir__lane_call *call = lane->call;
 
-    switch (news->kind) {
-    case WEIR__NEWS_RESULT:
-        return (call->is_ready ? weir__call_result_came : greeting_came)(lane, news,
-                                                                         call->heard_ns);
-    case WEIR__NEWS_ERROR:
-        return (call->is_ready ? weir__call_error_came : greeting_came)(lane, news, call->heard_ns);
-    case WEIR__NEWS_CHUNK:
-        return call->is_ready ? weir__call_chunk_came(lane, news, call->heard_ns) : 1;
+    switch (incoming->kind) {
+    case WEIR__INCOMING_RESULT:
+        return (call->is_ready ? weir__call_result_came : take_hello)(lane, incoming,
+                                                                      call->heard_ns);
+    case WEIR__INCOMING_ERROR:
+        return (call->is_ready ? weir__call_error_came : take_hello)(lane, incoming,
+                                                                     call->heard_ns);
+    case WEIR__INCOMING_CHUNK:
+        return call->is_ready ? weir__call_chunk_came(lane, incoming, call->heard_ns) : 1;
     default:
         return 1;
     }
@@ -113,38 +115,39 @@ static void line_is_broken(void *owner, const char *line, size_t length, const c
     weir__lane_desync(owner);
 }
 
-static int hear(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns)
+static int take_line(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
 
     call->heard_ns = now_ns;
-    call->ear.pid = lane->worker.result.pid;
-    return weir__ear_hear(&call->ear, line, length - 1);
+    call->reader.pid = lane->worker.result.pid;
+    return weir__message_reader_take(&call->reader, line, length - 1);
 }
 
-static int greet(struct weir__lane *lane)
+static int begin(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
     struct weir__lane_call *call = lane->call = calloc(1, sizeof *call);
 
     if (call == NULL)
         return WEIR_ERR_NOMEM;
-    call->greeting = (struct weir__greeting){
+    call->handshake = (struct weir__handshake){
         .dialect = &weir__dialect_native,
         .may_be_plain = 1,
         .concurrency = 1,
     };
-    call->ear = (struct weir__ear){
+    call->reader = (struct weir__message_reader){
         .weir = map->life.weir,
         .dialect = &weir__dialect_native,
         .stage = map->news.stage,
         .name = map->news.name,
         .noise = &map->report.noise,
         .owner = lane,
-        .on_news = news_came,
+        .on_message = news_came,
         .on_broken = line_is_broken,
     };
-    if (call->ear.dialect->greet(&call->greeting, NULL, &call->scratch) == WEIR__GREETED_FAILED)
+    if (call->reader.dialect->handshake(&call->handshake, NULL, &call->scratch)
+        == WEIR__HANDSHAKE_FAILED)
         return WEIR_ERR_NOMEM;
     return weir__call_give(lane);
 }
@@ -202,8 +205,8 @@ static size_t window(const struct weir__lane *lane)
         return records; /* who has killed a worker is found out with few in flight */
     if (call->is_plain)
         return 1;
-    if (records < call->greeting.concurrency)
-        records = call->greeting.concurrency;
+    if (records < call->handshake.concurrency)
+        records = call->handshake.concurrency;
     return records < lane->map->options.window ? records : lane->map->options.window;
 }
 
@@ -241,17 +244,17 @@ static void free_call(struct weir__lane *lane)
     if (lane->call == NULL)
         return;
     forget(lane);
-    weir__greeting_clear(&lane->call->greeting);
+    weir__handshake_clear(&lane->call->handshake);
     weir__buffer_clear(&lane->call->scratch);
     free(lane->call);
     lane->call = NULL;
 }
 
-const struct weir__speech weir__speech_calls = {
+const struct weir__protocol weir__protocol_calls = {
     .around = ENVELOPE,
-    .greet = greet,
+    .begin = begin,
     .send = weir__call_send,
-    .hear = hear,
+    .take_line = take_line,
     .tick = tick,
     .turn_ns = turn_ns,
     .window = window,

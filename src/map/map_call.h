@@ -10,7 +10,7 @@
  * Calls are answered in any order; the lane keeps them in the order they were sent
  * in.  As many as the worker runs at a time have their turn; the others wait there.
  *
- * map_call.c has the greeting, the clock and what the lane asks; call_answer.c what an
+ * map_call.c has the handshake, the clock and what the lane asks; call_answer.c what an
  * answer does to its record; call_inflight.c the calls themselves.
  */
 #ifndef WEIR_MAP_MAP_CALL_H
@@ -35,9 +35,9 @@ struct weir__gather {
 };
 
 struct weir__lane_call {
-    struct weir__greeting greeting;
-    struct weir__ear ear; /* its dialect is what the worker speaks */
-    int64_t heard_ns;     /* when what it hears now came */
+    struct weir__handshake handshake;
+    struct weir__message_reader reader; /* its dialect is what the worker speaks */
+    int64_t heard_ns;                   /* when what it hears now came */
     int is_ready;
     int is_plain;   /* it gets a call when its turn comes; ours keep what they cannot do yet */
     int is_stream;  /* the function has an output stream */
@@ -80,9 +80,12 @@ void weir__gather_drop(struct weir__lane_call *call, struct weir__gather *gather
 
 /* --- call_answer.c: each returns 0 when the lane is of no more use ----------- */
 
-int weir__call_result_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
-int weir__call_error_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
-int weir__call_chunk_came(struct weir__lane *lane, const struct weir__news *news, int64_t now_ns);
+int weir__call_result_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                           int64_t now_ns);
+int weir__call_error_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                          int64_t now_ns);
+int weir__call_chunk_came(struct weir__lane *lane, const struct weir__incoming *incoming,
+                          int64_t now_ns);
 
 /* The worker does not have the function: ends the map. */
 void weir__call_no_such_method(struct weir__lane *lane);

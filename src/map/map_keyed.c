@@ -15,7 +15,7 @@ enum {
     START_WINDOW = 64,
 };
 
-static int greet(struct weir__lane *lane)
+static int begin(struct weir__lane *lane)
 {
     lane->keys = calloc(1, sizeof *lane->keys);
     return lane->keys != NULL ? 0 : WEIR_ERR_NOMEM;
@@ -51,7 +51,7 @@ static int mismatch(struct weir__lane *lane, struct weir__slice value)
     return 0;
 }
 
-static int hear(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
 {
     struct weir_map *map = lane->map;
     struct weir__slice value = {NULL, 0};
@@ -124,11 +124,11 @@ static void free_keys(struct weir__lane *lane)
     lane->keys = NULL;
 }
 
-const struct weir__speech weir__speech_keyed = {
+const struct weir__protocol weir__protocol_keyed = {
     .around = 1, /* its LF */
-    .greet = greet,
+    .begin = begin,
     .send = send,
-    .hear = hear,
+    .take_line = take_line,
     .ahead = ahead,
     .left_out = left_out,
     .nudge = weir__lines_nudge,

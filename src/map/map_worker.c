@@ -27,7 +27,7 @@ enum {
 static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
 {
     if (length <= lane->longest_line)
-        return lane->speech->hear(lane, bytes, length, now_ns);
+        return lane->protocol->take_line(lane, bytes, length, now_ns);
     weir__lane_desync(lane);
     return 0;
 }
@@ -171,11 +171,11 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
     }
     lane->map = map;
     lane->seat = seat;
-    lane->speech = map->options.call != NULL  ? &weir__speech_calls
-                   : map->options.key != NULL ? &weir__speech_keyed
-                                              : &weir__speech_lines;
-    lane->longest_line = map->options.max_record + lane->speech->around;
-    if (lane->longest_line < lane->speech->around || lane->longest_line > MAX_REPLY)
+    lane->protocol = map->options.call != NULL  ? &weir__protocol_calls
+                     : map->options.key != NULL ? &weir__protocol_keyed
+                                                : &weir__protocol_lines;
+    lane->longest_line = map->options.max_record + lane->protocol->around;
+    if (lane->longest_line < lane->protocol->around || lane->longest_line > MAX_REPLY)
         lane->longest_line = MAX_REPLY;
     lane->pace.window = map->lanes.start_window;
     /* One that is called says so; of others nobody may want to know. */
@@ -188,7 +188,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
         free(lane);
         return NULL;
     }
-    if (lane->speech->greet != NULL && lane->speech->greet(lane) < 0) {
+    if (lane->protocol->begin != NULL && lane->protocol->begin(lane) < 0) {
         weir__lane_free(lane);
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
@@ -205,15 +205,15 @@ void weir__lane_free(struct weir__lane *lane)
 {
     weir__queue_clear(&lane->flight);
     weir__buffer_clear(&lane->partial);
-    if (lane->speech->free != NULL)
-        lane->speech->free(lane);
+    if (lane->protocol->free != NULL)
+        lane->protocol->free(lane);
     weir__worker_clear(&lane->worker);
     free(lane);
 }
 
 void weir__lane_close_input(struct weir__lane *lane)
 {
-    if (lane->speech->is_busy != NULL && lane->speech->is_busy(lane))
+    if (lane->protocol->is_busy != NULL && lane->protocol->is_busy(lane))
         return; /* a stream may need credit yet */
     if (weir__lane_is_live(lane))
         weir__worker_close_input(&lane->worker);
@@ -221,7 +221,7 @@ void weir__lane_close_input(struct weir__lane *lane)
 
 void weir__lane_finish(struct weir__lane *lane)
 {
-    if (lane->flight.count == 0 || lane->speech->nudge == NULL) {
+    if (lane->flight.count == 0 || lane->protocol->nudge == NULL) {
         weir__lane_close_input(lane);
     } else if (weir__lane_is_live(lane) && !lane->is_ending) {
         lane->is_ending = 1;
@@ -251,8 +251,8 @@ static void send(struct weir__lane *lane, struct weir__record *record)
         weir__queue_push_linked(&lane->flight, record);
     else
         weir__queue_push(&lane->flight, record);
-    if ((lane->speech->send != NULL
-             ? lane->speech->send(lane, record)
+    if ((lane->protocol->send != NULL
+             ? lane->protocol->send(lane, record)
              : weir__worker_send(&lane->worker, record->bytes, record->length))
         < 0) {
         weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to send records");
@@ -358,7 +358,7 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
 static int64_t be_late(struct weir__lane *lane, int64_t now_ns)
 {
     int may_lack_one =
-        lane->speech->left_out != NULL && !(lane->flight.count == 1 && lane->is_alone);
+        lane->protocol->left_out != NULL && !(lane->flight.count == 1 && lane->is_alone);
 
     if (may_lack_one && lane->late_ns == 0) {
         lane->late_ns = now_ns;
@@ -375,7 +375,7 @@ static int is_late(const struct weir__lane *lane, int64_t now_ns)
 {
     int64_t timeout_ms = lane->map->options.record_timeout_ms;
     int64_t turn_ns =
-        lane->speech->turn_ns != NULL ? lane->speech->turn_ns(lane) : lane->turn_since_ns;
+        lane->protocol->turn_ns != NULL ? lane->protocol->turn_ns(lane) : lane->turn_since_ns;
 
     if (timeout_ms == WEIR_FOREVER || weir__lane_ahead(lane) == 0)
         return 0;
@@ -386,11 +386,11 @@ static int is_late(const struct weir__lane *lane, int64_t now_ns)
 
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
 {
-    const struct weir__speech *speech = lane->speech;
+    const struct weir__protocol *protocol = lane->protocol;
 
     if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
         return TICK_MS;
-    if (speech->tick != NULL && !speech->tick(lane, now_ns))
+    if (protocol->tick != NULL && !protocol->tick(lane, now_ns))
         return TICK_MS;
     if (lane->flight.count == 0 && lane->ghosts == 0)
         return TICK_MS;
@@ -401,10 +401,10 @@ int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
     if (is_late(lane, now_ns))
         return be_late(lane, now_ns);
     if (is_cut_off_too_long(lane, now_ns)) {
-        if (speech->left_out != NULL && lane->keys == NULL
+        if (protocol->left_out != NULL && lane->keys == NULL
             && lane->worker.state == WEIR__WORKER_CLOSING
             && lane->worker.out_watch == NULL) { /* it can answer no more */
-            speech->left_out(lane);
+            protocol->left_out(lane);
             weir__lane_retire(lane);
             return TICK_MS;
         }
@@ -412,7 +412,7 @@ int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
         weir__lane_give_up(lane, "crash", "it closed its input or output");
         return TICK_MS;
     }
-    if (speech->nudge == NULL || lane->worker.state != WEIR__WORKER_ALIVE)
+    if (protocol->nudge == NULL || lane->worker.state != WEIR__WORKER_ALIVE)
         return TICK_MS;
-    return speech->nudge(lane, now_ns);
+    return protocol->nudge(lane, now_ns);
 }

@@ -18,14 +18,14 @@ struct weir__lane_call;
 struct weir__lane_keys;
 
 /* How records go to a worker and come back.  NULL: there is nothing to do. */
-struct weir__speech {
+struct weir__protocol {
     size_t around; /* bytes of a reply's line beside the reply */
     /* Its worker has been started.  Errors: NOMEM. */
-    int (*greet)(struct weir__lane *lane);
+    int (*begin)(struct weir__lane *lane);
     /* A record has come to the end of its flight.  NULL: it is sent as it is.  Errors: NOMEM. */
     int (*send)(struct weir__lane *lane, struct weir__record *record);
     /* A line from the worker, with its LF.  Returns 0 when the lane is of no more use. */
-    int (*hear)(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
+    int (*take_line)(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
     /* Looks what has become late.  Returns 0 when there is nothing else to look at. */
     int (*tick)(struct weir__lane *lane, int64_t now_ns);
     /* Nothing is late: gives the worker more, or the end of its input, where it seems to
@@ -54,12 +54,12 @@ struct weir__speech {
 
 enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe takes no more */
 
-extern const struct weir__speech weir__speech_lines, weir__speech_keyed, weir__speech_calls;
+extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls;
 
 struct weir__lane {
     struct weir__lane *next;
     struct weir_map *map;
-    const struct weir__speech *speech;
+    const struct weir__protocol *protocol;
     struct weir__lane_call *call; /* what map_call.c keeps */
     struct weir__lane_keys *keys; /* with --key */
     struct weir__seat *seat;
@@ -171,7 +171,7 @@ void weir__lane_close_input(struct weir__lane *lane);
 /* No more records will come: its input is closed, once it has had the time to fail of what
  * it has. */
 void weir__lane_finish(struct weir__lane *lane);
-/* line_protocol.c: as the speech's nudge. */
+/* line_protocol.c: as the protocol's nudge. */
 int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns);
 int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length);
 /* Its replies have no place just now, or have again. */

@@ -135,23 +135,23 @@ static void take_error(struct weir_call *call, struct weir__slice error)
         reply->outcome = WEIR_CALL_CANCELLED;
 }
 
-void weir__call_answer(struct weir_call *call, const struct weir__news *news)
+void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming)
 {
     struct weir_reply *reply = &call->reply;
 
     weir__latency_count(&call->pool->latency, weir__clock_ns() - call->started_ns);
     if (!call->life.over) {
-        if (news->kind == WEIR__NEWS_ERROR) {
-            take_error(call, news->value);
+        if (incoming->kind == WEIR__INCOMING_ERROR) {
+            take_error(call, incoming->value);
         } else {
             reply->outcome = WEIR_CALL_RETURNED;
-            reply->result = malloc(news->value.length + 1);
+            reply->result = malloc(incoming->value.length + 1);
             if (reply->result == NULL) {
                 set_outcome(call, WEIR_CALL_UNKNOWN, -33006, "no memory for the result");
             } else {
-                memcpy(reply->result, news->value.bytes, news->value.length);
-                reply->result[news->value.length] = '\0';
-                reply->length = news->value.length;
+                memcpy(reply->result, incoming->value.bytes, incoming->value.length);
+                reply->result[incoming->value.length] = '\0';
+                reply->length = incoming->value.length;
             }
         }
     }
@@ -194,13 +194,13 @@ static void ask_worker(struct weir_call *call)
 
     call->state = WEIR__CALL_CANCELLING;
     call->sender.is_closed = true;
-    if (worker->ear.dialect->cancel == NULL) {
+    if (worker->reader.dialect->cancel == NULL) {
         worker->is_our_end = 1;
         weir__pool_worker_break(worker,
                                 "was ended, which is how a plain JSON-RPC worker is cancelled");
         return;
     }
-    if (worker->ear.dialect->cancel(&call->pool->scratch, call->id) == 0)
+    if (worker->reader.dialect->cancel(&call->pool->scratch, call->id) == 0)
         weir__pool_worker_give(worker);
     weir__alarm_set(&call->pool->alarms, &call->stop_alarm, in_ms(options->cancel_grace_ms));
 }
@@ -338,8 +338,8 @@ struct weir__slice weir__call_input_error(const struct weir_call *call)
 
 static void write_credit(struct weir_call *call, int64_t n)
 {
-    if (call->state == WEIR__CALL_SENT && call->worker->ear.dialect->credit != NULL
-        && call->worker->ear.dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
+    if (call->state == WEIR__CALL_SENT && call->worker->reader.dialect->credit != NULL
+        && call->worker->reader.dialect->credit(&call->pool->scratch, call->id, (uint64_t)n) == 0)
         weir__pool_worker_give(call->worker);
 }
 

@@ -5,7 +5,7 @@
 #include "pool/pool_types.h"
 
 /* What its worker sent: a response, a value of its output, credit for its input. */
-void weir__call_answer(struct weir_call *call, const struct weir__news *news);
+void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming);
 void weir__call_value(struct weir_call *call, struct weir__slice value);
 void weir__call_credit(struct weir_call *call, int64_t n);
 

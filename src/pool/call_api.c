@@ -409,7 +409,7 @@ static void do_send(void *data)
     }
     weir__pool_enter(pool);
     call->has_streamed = 1;
-    if (call->worker->ear.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
+    if (call->worker->reader.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
         weir__pool_worker_give(call->worker);
     weir__pool_leave(pool);
     sending->status = 1;
@@ -477,7 +477,8 @@ static void do_end(void *data)
         return; /* it goes out after the call, if that is sent */
     call->sender.is_closed = true;
     weir__pool_enter(pool);
-    if (call->worker->ear.dialect->end(&pool->scratch, call->id, weir__call_input_error(call)) == 0)
+    if (call->worker->reader.dialect->end(&pool->scratch, call->id, weir__call_input_error(call))
+        == 0)
         weir__pool_worker_give(call->worker);
     weir__pool_leave(pool);
 }

@@ -247,14 +247,14 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
     struct weir__call_terms terms;
     int64_t now_ns = weir__clock_ns();
 
-    if (call->input && worker->ear.dialect->chunk == NULL) {
+    if (call->input && worker->reader.dialect->chunk == NULL) {
         weir__call_decide(call, WEIR_CALL_FAILED, -32602,
                           "this worker speaks plain JSON-RPC: it takes no stream");
         return;
     }
     set_terms(call, now_ns, &terms);
     if (weir__pool_worker_add(worker, call) < 0
-        || worker->ear.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
+        || worker->reader.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {
         weir__call_decide(call, WEIR_CALL_REFUSED, -32603, "no memory for the call");
         return;
     }
@@ -271,11 +271,11 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
     call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->all_granted};
     call->reply.attempts++;
     call->reply.queued_ns = now_ns - call->started_ns;
-    call->reply.pid = worker->greeting.pid > 0 ? worker->greeting.pid : worker->child.result.pid;
+    call->reply.pid = worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid;
     if (call->kills > 0)
         worker->quarantined = call;
     if (call->input_is_over)
-        worker->ear.dialect->end(to, call->id, weir__call_input_error(call));
+        worker->reader.dialect->end(to, call->id, weir__call_input_error(call));
     weir__pool_worker_give(worker);
 }
 

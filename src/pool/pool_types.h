@@ -147,8 +147,8 @@ struct weir__pool_worker {
     struct weir__pool_worker *next, *next_dirty;
     struct weir__worker_group *group;
     enum weir__pool_worker_state state;
-    struct weir__ear ear; /* has its dialect */
-    struct weir__greeting greeting;
+    struct weir__message_reader reader; /* has its dialect */
+    struct weir__handshake handshake;
     unsigned window;
 
     struct weir_call **slots; /* by id; their number is a power of two */

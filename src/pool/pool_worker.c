@@ -27,7 +27,7 @@ static struct weir_pool *pool_of(const struct weir__pool_worker *worker)
 
 pid_t weir__pool_worker_pid(const struct weir__pool_worker *worker)
 {
-    return worker->greeting.pid > 0 ? worker->greeting.pid : worker->child.result.pid;
+    return worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid;
 }
 
 uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker)
@@ -146,7 +146,7 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
     weir__alarms_leave(&pool_of(worker)->alarms, &worker->alarm);
     weir__worker_clear(&worker->child);
     weir__buffer_clear(&worker->partial);
-    weir__greeting_clear(&worker->greeting);
+    weir__handshake_clear(&worker->handshake);
     free(worker->slots);
     free(worker);
 }
@@ -195,11 +195,11 @@ static void be_ready(struct weir__pool_worker *worker)
 {
     const struct weir_pool_options *options = &pool_of(worker)->options;
 
-    worker->child.far_pid = worker->greeting.pid;
-    worker->child.far_node = worker->greeting.node;
-    worker->ear.dialect = worker->greeting.dialect;
-    worker->last_id = worker->greeting.last_id;
-    worker->window = options->window > 0 ? options->window : worker->greeting.concurrency;
+    worker->child.far_pid = worker->handshake.pid;
+    worker->child.far_node = worker->handshake.node;
+    worker->reader.dialect = worker->handshake.dialect;
+    worker->last_id = worker->handshake.last_id;
+    worker->window = options->window > 0 ? options->window : worker->handshake.concurrency;
     worker->state = WEIR__POOL_WORKER_READY;
     weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
     if (options->recycle_age_ms != WEIR_FOREVER)
@@ -208,18 +208,19 @@ static void be_ready(struct weir__pool_worker *worker)
 }
 
 /* message NULL: the handshake begins. */
-static void shake_hands(struct weir__pool_worker *worker, const struct weir__news *message)
+static void shake_hands(struct weir__pool_worker *worker, const struct weir__incoming *message)
 {
-    switch (worker->ear.dialect->greet(&worker->greeting, message, &pool_of(worker)->scratch)) {
-    case WEIR__GREETED_READY:
+    switch (
+        worker->reader.dialect->handshake(&worker->handshake, message, &pool_of(worker)->scratch)) {
+    case WEIR__HANDSHAKE_READY:
         be_ready(worker);
         break;
-    case WEIR__GREETED_MORE:
+    case WEIR__HANDSHAKE_MORE:
         weir__pool_worker_give(worker);
         break;
-    case WEIR__GREETED_FAILED:
+    case WEIR__HANDSHAKE_FAILED:
         weir__pool_worker_break(worker, message != NULL ? "has not started: %s" : "%s",
-                                worker->greeting.reason);
+                                worker->handshake.reason);
         break;
     }
 }
@@ -240,13 +241,13 @@ static void count_answer(struct weir__pool_worker *worker)
     }
 }
 
-static void take_message(struct weir__pool_worker *worker, const struct weir__news *message)
+static void take_message(struct weir__pool_worker *worker, const struct weir__incoming *message)
 {
     struct weir_call *call = weir__pool_worker_find(worker, message->id);
 
     switch (message->kind) {
-    case WEIR__NEWS_RESULT:
-    case WEIR__NEWS_ERROR:
+    case WEIR__INCOMING_RESULT:
+    case WEIR__INCOMING_ERROR:
         if (call == NULL) {
             pool_of(worker)->late++;
             return;
@@ -256,11 +257,11 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__ne
         weir__call_answer(call, message);
         count_answer(worker);
         break;
-    case WEIR__NEWS_CHUNK:
+    case WEIR__INCOMING_CHUNK:
         if (call != NULL)
             weir__call_value(call, message->value);
         break;
-    case WEIR__NEWS_CREDIT:
+    case WEIR__INCOMING_CREDIT:
         if (call != NULL)
             weir__call_credit(call, message->n);
         break;
@@ -269,13 +270,13 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__ne
     }
 }
 
-static int on_message(void *owner, const struct weir__news *message)
+static int on_message(void *owner, const struct weir__incoming *message)
 {
     struct weir__pool_worker *worker = owner;
 
     if (worker->state != WEIR__POOL_WORKER_STARTING)
         take_message(worker, message);
-    else if (message->id < 1 || message->id > worker->greeting.last_id)
+    else if (message->id < 1 || message->id > worker->handshake.last_id)
         pool_of(worker)->late++;
     else
         shake_hands(worker, message);
@@ -295,7 +296,7 @@ static void read_lines(struct weir__pool_worker *worker, const char *bytes, size
     struct weir__buffer *partial = &worker->partial;
     size_t max_line = pool_of(worker)->options.max_line;
 
-    worker->ear.pid = weir__pool_worker_pid(worker);
+    worker->reader.pid = weir__pool_worker_pid(worker);
     while (weir__pool_worker_listens(worker)
            && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
         size_t line = (size_t)(lf - bytes);
@@ -303,14 +304,14 @@ static void read_lines(struct weir__pool_worker *worker, const char *bytes, size
         if (partial->length + line > max_line + 1) { /* 1: a CR */
             break_length(worker);
         } else if (partial->length == 0) {
-            weir__ear_hear(&worker->ear, bytes, line);
+            weir__message_reader_take(&worker->reader, bytes, line);
         } else if (weir__buffer_add(partial, bytes, line, NULL) < 0) {
             weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
         } else {
             struct weir__buffer whole = *partial;
 
             *partial = (struct weir__buffer){0};
-            weir__ear_hear(&worker->ear, whole.bytes, whole.length);
+            weir__message_reader_take(&worker->reader, whole.bytes, whole.length);
             weir__buffer_clear(&whole);
         }
         bytes = lf + 1;
@@ -453,22 +454,22 @@ static void begin_handshake(struct weir__pool_worker *worker)
     struct weir_pool *pool = group->pool;
     enum weir_dialect wanted = pool->options.dialect;
 
-    worker->greeting = (struct weir__greeting){
+    worker->handshake = (struct weir__handshake){
         .dialect = wanted == WEIR_DIALECT_PLAIN ? &weir__dialect_plain : &weir__dialect_native,
         .may_be_plain = wanted == WEIR_DIALECT_AUTO,
         .concurrency = 1,
     };
-    worker->ear = (struct weir__ear){
+    worker->reader = (struct weir__message_reader){
         .weir = pool->weir,
-        .dialect = worker->greeting.dialect,
+        .dialect = worker->handshake.dialect,
         .stage = (int)group->number,
         .name = group->command.argv[0],
         .noise = &pool->noise,
         .owner = worker,
-        .on_news = on_message,
+        .on_message = on_message,
         .on_broken = break_protocol,
     };
-    if (worker->ear.dialect->greet == NULL) {
+    if (worker->reader.dialect->handshake == NULL) {
         be_ready(worker);
         return;
     }

@@ -83,7 +83,7 @@ static json_t *make_workers(struct weir_pool *pool)
                                                (json_int_t)weir__pool_worker_pid(worker), "state",
                                                state_name(worker), "calls", number(worker->calls),
                                                "rss_kb", number(weir__pool_worker_rss_kb(worker)),
-                                               "node", worker->greeting.node));
+                                               "node", worker->handshake.node));
     return list;
 }
 

@@ -158,8 +158,8 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     struct weir__pool_worker *outgoing = group->outgoing;
 
     json_decref(group->methods);
-    group->methods = worker->greeting.methods; /* one copy, of the newest */
-    worker->greeting.methods = NULL;
+    group->methods = worker->handshake.methods; /* one copy, of the newest */
+    worker->handshake.methods = NULL;
     group->is_known = 1;
     group->is_down = 0;
     weir__supervisor_succeeded(&group->supervisor);
@@ -171,8 +171,8 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
             .stage = (int)group->number,
             .name = group->command.argv[0],
             .pid = weir__pool_worker_pid(worker),
-            .text = worker->greeting.node,
-            .length = worker->greeting.node != NULL ? strlen(worker->greeting.node) : 0,
+            .text = worker->handshake.node,
+            .length = worker->handshake.node != NULL ? strlen(worker->handshake.node) : 0,
         });
     if (outgoing != NULL && outgoing != worker) {
         group->outgoing = NULL;

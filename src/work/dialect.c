@@ -29,39 +29,39 @@ int64_t weir__error_code(struct weir__slice error)
     return digits.bytes == code.bytes ? number : -number;
 }
 
-void weir__greeting_clear(struct weir__greeting *greeting)
+void weir__handshake_clear(struct weir__handshake *handshake)
 {
-    json_decref(greeting->methods);
-    free(greeting->node);
-    greeting->methods = NULL;
-    greeting->node = NULL;
+    json_decref(handshake->methods);
+    free(handshake->node);
+    handshake->methods = NULL;
+    handshake->node = NULL;
 }
 
 /* --- What both rows do alike ---------------------------------------------- */
 
-static void classify(const struct weir__message *message, struct weir__news *news)
+static void classify(const struct weir__message *message, struct weir__incoming *incoming)
 {
-    *news = (struct weir__news){.id = message->number};
+    *incoming = (struct weir__incoming){.id = message->number};
     switch (message->kind) {
     case WEIR__MESSAGE_RESULT:
-        news->kind = WEIR__NEWS_RESULT;
-        news->value = message->result;
+        incoming->kind = WEIR__INCOMING_RESULT;
+        incoming->value = message->result;
         break;
     case WEIR__MESSAGE_ERROR:
-        news->kind = WEIR__NEWS_ERROR;
-        news->value = message->error;
+        incoming->kind = WEIR__INCOMING_ERROR;
+        incoming->value = message->error;
         break;
     case WEIR__MESSAGE_NOISE:
-        news->kind = WEIR__NEWS_NOISE;
+        incoming->kind = WEIR__INCOMING_NOISE;
         break;
     case WEIR__MESSAGE_NOT_JSON:
     case WEIR__MESSAGE_NOT_RPC:
-        news->kind = WEIR__NEWS_BROKEN;
-        news->reason = message->reason;
+        incoming->kind = WEIR__INCOMING_BROKEN;
+        incoming->reason = message->reason;
         break;
     case WEIR__MESSAGE_BATCH:
-        news->kind = WEIR__NEWS_MANY;
-        news->value = message->params;
+        incoming->kind = WEIR__INCOMING_BATCH;
+        incoming->value = message->params;
         break;
     case WEIR__MESSAGE_BLANK:
     case WEIR__MESSAGE_REQUEST:
@@ -70,12 +70,12 @@ static void classify(const struct weir__message *message, struct weir__news *new
     }
 }
 
-static void decode_plain(const char *line, size_t length, struct weir__news *news)
+static void decode_plain(const char *line, size_t length, struct weir__incoming *incoming)
 {
     struct weir__message message;
 
     weir__message_scan(line, length, &message);
-    classify(&message, news);
+    classify(&message, incoming);
 }
 
 static int write_call(struct weir__buffer *to, int64_t id, const char *method,
@@ -88,48 +88,50 @@ static int write_call(struct weir__buffer *to, int64_t id, const char *method,
 
 /* --- The worker protocol, docs/protocol.md -------------------------------- */
 
-static void decode_notification(const struct weir__message *message, struct weir__news *news)
+static void decode_notification(const struct weir__message *message,
+                                struct weir__incoming *incoming)
 {
     enum { ID, VALUE, N, LEVEL, TEXT, COUNT };
     static const char *const names[COUNT] = {"id", "value", "n", "level", "message"};
     struct weir__slice found[COUNT];
 
     weir__object_get(message->params, names, found, COUNT);
-    news->id = weir__slice_number(found[ID]);
+    incoming->id = weir__slice_number(found[ID]);
     if (weir__slice_is(message->method, "weir/chunk")) {
-        news->kind = WEIR__NEWS_CHUNK;
-        news->value = found[VALUE];
-        if (news->value.bytes == NULL) {
-            news->kind = WEIR__NEWS_BROKEN;
-            news->reason = "a chunk without a value";
+        incoming->kind = WEIR__INCOMING_CHUNK;
+        incoming->value = found[VALUE];
+        if (incoming->value.bytes == NULL) {
+            incoming->kind = WEIR__INCOMING_BROKEN;
+            incoming->reason = "a chunk without a value";
         }
     } else if (weir__slice_is(message->method, "weir/credit")) {
-        news->kind = WEIR__NEWS_CREDIT;
-        news->n = weir__slice_number(found[N]);
+        incoming->kind = WEIR__INCOMING_CREDIT;
+        incoming->n = weir__slice_number(found[N]);
     } else if (weir__slice_is(message->method, "weir/log")) {
-        news->kind = WEIR__NEWS_LOG;
-        news->value = found[TEXT];
-        news->level = found[LEVEL];
+        incoming->kind = WEIR__INCOMING_LOG;
+        incoming->value = found[TEXT];
+        incoming->level = found[LEVEL];
     }
 }
 
-static void decode_native(const char *line, size_t length, struct weir__news *news)
+static void decode_native(const char *line, size_t length, struct weir__incoming *incoming)
 {
     struct weir__message message;
 
     weir__message_scan(line, length, &message);
-    classify(&message, news);
+    classify(&message, incoming);
     if (message.kind == WEIR__MESSAGE_NOTIFICATION)
-        decode_notification(&message, news);
+        decode_notification(&message, incoming);
 }
 
-static enum weir__greeted refuse(struct weir__greeting *greeting, const char *reason)
+static enum weir__handshake_step refuse(struct weir__handshake *handshake, const char *reason)
 {
-    snprintf(greeting->reason, sizeof greeting->reason, "its answer to weir/hello %s", reason);
-    return WEIR__GREETED_FAILED;
+    snprintf(handshake->reason, sizeof handshake->reason, "its answer to weir/hello %s", reason);
+    return WEIR__HANDSHAKE_FAILED;
 }
 
-static enum weir__greeted read_hello(struct weir__greeting *greeting, struct weir__slice result)
+static enum weir__handshake_step read_hello(struct weir__handshake *handshake,
+                                            struct weir__slice result)
 {
     enum { VERSION_MEMBER, METHODS, CONCURRENCY, PID, NODE, COUNT };
     static const char *const names[COUNT] = {"version", "methods", "concurrency", "pid", "node"};
@@ -139,44 +141,45 @@ static enum weir__greeted read_hello(struct weir__greeting *greeting, struct wei
 
     weir__object_get(result, names, found, COUNT);
     if (weir__slice_number(found[VERSION_MEMBER]) != PROTOCOL)
-        return refuse(greeting, "has no version that weir speaks: 1");
+        return refuse(handshake, "has no version that weir speaks: 1");
     if (weir__slice_type(found[METHODS]) != 'o')
-        return refuse(greeting, "has no \"methods\"");
+        return refuse(handshake, "has no \"methods\"");
     concurrency = weir__slice_number(found[CONCURRENCY]);
     if (found[CONCURRENCY].bytes != NULL && (concurrency < 1 || concurrency > INT_MAX))
-        return refuse(greeting, "has a \"concurrency\" that is no integer from 1");
-    greeting->concurrency = concurrency > 0 ? (unsigned)concurrency : 1;
-    greeting->methods = weir__json_parse(found[METHODS].bytes, found[METHODS].length, 0, &fault);
-    if (greeting->methods == NULL)
-        return refuse(greeting, fault.text);
+        return refuse(handshake, "has a \"concurrency\" that is no integer from 1");
+    handshake->concurrency = concurrency > 0 ? (unsigned)concurrency : 1;
+    handshake->methods = weir__json_parse(found[METHODS].bytes, found[METHODS].length, 0, &fault);
+    if (handshake->methods == NULL)
+        return refuse(handshake, fault.text);
     if (weir__slice_number(found[PID]) > 0)
-        greeting->pid = (pid_t)weir__slice_number(found[PID]);
-    greeting->node = weir__slice_string(found[NODE], NULL);
-    return WEIR__GREETED_READY;
+        handshake->pid = (pid_t)weir__slice_number(found[PID]);
+    handshake->node = weir__slice_string(found[NODE], NULL);
+    return WEIR__HANDSHAKE_READY;
 }
 
-static enum weir__greeted greet_native(struct weir__greeting *greeting,
-                                       const struct weir__news *answer, struct weir__buffer *to)
+static enum weir__handshake_step handshake_native(struct weir__handshake *handshake,
+                                                  const struct weir__incoming *answer,
+                                                  struct weir__buffer *to)
 {
     if (answer == NULL) {
         static const char params[] = "{\"version\":1}";
 
-        greeting->last_id = 1;
+        handshake->last_id = 1;
         if (write_call(to, 1, "weir/hello", weir__slice_of(params), NULL) < 0)
-            return refuse(greeting, "was not asked for: no memory");
-        return WEIR__GREETED_MORE;
+            return refuse(handshake, "was not asked for: no memory");
+        return WEIR__HANDSHAKE_MORE;
     }
-    if (answer->kind == WEIR__NEWS_RESULT)
-        return read_hello(greeting, answer->value);
-    if (weir__error_code(answer->value) != METHOD_NOT_FOUND || !greeting->may_be_plain) {
-        snprintf(greeting->reason, sizeof greeting->reason, "it answered weir/hello with %.*s",
+    if (answer->kind == WEIR__INCOMING_RESULT)
+        return read_hello(handshake, answer->value);
+    if (weir__error_code(answer->value) != METHOD_NOT_FOUND || !handshake->may_be_plain) {
+        snprintf(handshake->reason, sizeof handshake->reason, "it answered weir/hello with %.*s",
                  (int)(answer->value.length < 150 ? answer->value.length : 150),
                  answer->value.bytes);
-        return WEIR__GREETED_FAILED;
+        return WEIR__HANDSHAKE_FAILED;
     }
-    greeting->dialect = &weir__dialect_plain;
-    greeting->concurrency = 1;
-    return WEIR__GREETED_READY;
+    handshake->dialect = &weir__dialect_plain;
+    handshake->concurrency = 1;
+    return WEIR__HANDSHAKE_READY;
 }
 
 static int cancel_native(struct weir__buffer *to, int64_t id)
@@ -209,7 +212,7 @@ static int credit_native(struct weir__buffer *to, int64_t id, uint64_t n)
 
 const struct weir__dialect weir__dialect_native = {
     .name = "native",
-    .greet = greet_native,
+    .handshake = handshake_native,
     .decode = decode_native,
     .call = write_call,
     .cancel = cancel_native,

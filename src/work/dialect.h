@@ -13,20 +13,20 @@
 #include "rpc/rpc_parse.h"
 #include "rpc/rpc_write.h"
 
-enum weir__news_kind {
-    WEIR__NEWS_NOTHING, /* blank, or of no interest */
-    WEIR__NEWS_NOISE,   /* a program's stray print */
-    WEIR__NEWS_BROKEN,  /* reason: this worker cannot be trusted any more */
-    WEIR__NEWS_MANY,    /* value: messages in an array */
-    WEIR__NEWS_RESULT,  /* id, value */
-    WEIR__NEWS_ERROR,   /* id, value: an object with code and message */
-    WEIR__NEWS_CHUNK,   /* id, value */
-    WEIR__NEWS_CREDIT,  /* id, n; -1: it is none */
-    WEIR__NEWS_LOG,     /* level, value: strings */
+enum weir__incoming_kind {
+    WEIR__INCOMING_NOTHING, /* blank, or of no interest */
+    WEIR__INCOMING_NOISE,   /* a program's stray print */
+    WEIR__INCOMING_BROKEN,  /* reason: this worker cannot be trusted any more */
+    WEIR__INCOMING_BATCH,   /* value: messages in an array */
+    WEIR__INCOMING_RESULT,  /* id, value */
+    WEIR__INCOMING_ERROR,   /* id, value: an object with code and message */
+    WEIR__INCOMING_CHUNK,   /* id, value */
+    WEIR__INCOMING_CREDIT,  /* id, n; -1: it is none */
+    WEIR__INCOMING_LOG,     /* level, value: strings */
 };
 
-struct weir__news {
-    enum weir__news_kind kind;
+struct weir__incoming {
+    enum weir__incoming_kind kind;
     int64_t id; /* -1: none that we ever gave out */
     int64_t n;
     struct weir__slice value, level;
@@ -34,10 +34,10 @@ struct weir__news {
 };
 
 /* What is found out about a worker before it is ready. */
-struct weir__greeting {
-    const struct weir__dialect *dialect; /* that it speaks: the greeting may change it */
+struct weir__handshake {
+    const struct weir__dialect *dialect; /* that it speaks: the handshake may change it */
     int may_be_plain;
-    int64_t last_id; /* that the greeting used */
+    int64_t last_id; /* that the handshake used */
     unsigned concurrency;
     pid_t pid;
     json_t *methods;  /* an object; NULL: nobody knows, any name may be called */
@@ -45,16 +45,21 @@ struct weir__greeting {
     char reason[200]; /* why it has not started */
 };
 
-enum weir__greeted { WEIR__GREETED_FAILED = -1, WEIR__GREETED_MORE, WEIR__GREETED_READY };
+enum weir__handshake_step {
+    WEIR__HANDSHAKE_FAILED = -1,
+    WEIR__HANDSHAKE_MORE,
+    WEIR__HANDSHAKE_READY
+};
 
 /* All that write append whole lines and return 0 or NOMEM.  NULL: there is no such
  * thing in this dialect. */
 struct weir__dialect {
     const char *name;
-    /* One step of the greeting: answer is NULL for the first.  NULL: ready at once. */
-    enum weir__greeted (*greet)(struct weir__greeting *greeting, const struct weir__news *answer,
-                                struct weir__buffer *to);
-    void (*decode)(const char *line, size_t length, struct weir__news *news);
+    /* One step of the handshake: answer is NULL for the first.  NULL: ready at once. */
+    enum weir__handshake_step (*handshake)(struct weir__handshake *handshake,
+                                           const struct weir__incoming *answer,
+                                           struct weir__buffer *to);
+    void (*decode)(const char *line, size_t length, struct weir__incoming *incoming);
     int (*call)(struct weir__buffer *to, int64_t id, const char *method, struct weir__slice params,
                 const struct weir__call_terms *terms);
     int (*cancel)(struct weir__buffer *to, int64_t id);
@@ -65,7 +70,7 @@ struct weir__dialect {
 
 extern const struct weir__dialect weir__dialect_native, weir__dialect_plain;
 
-void weir__greeting_clear(struct weir__greeting *greeting);
+void weir__handshake_clear(struct weir__handshake *handshake);
 
 /* The code of an error object; -32603 where it has none. */
 int64_t weir__error_code(struct weir__slice error);

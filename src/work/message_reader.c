@@ -8,77 +8,81 @@
 
 enum { LONGEST_NOISE = 200 };
 
-static void tell(const struct weir__ear *ear, enum weir_event_kind kind, const char *name,
-                 const char *text, size_t length)
+static void tell(const struct weir__message_reader *reader, enum weir_event_kind kind,
+                 const char *name, const char *text, size_t length)
 {
-    weir__context_tell(ear->weir, (struct weir_event){
-                                      .kind = kind,
-                                      .stage = ear->stage,
-                                      .name = name,
-                                      .pid = ear->pid,
-                                      .text = text,
-                                      .length = length,
-                                  });
+    weir__context_tell(reader->weir, (struct weir_event){
+                                         .kind = kind,
+                                         .stage = reader->stage,
+                                         .name = name,
+                                         .pid = reader->pid,
+                                         .text = text,
+                                         .length = length,
+                                     });
 }
 
-static void noise_came(const struct weir__ear *ear, const char *line, size_t length)
+static void noise_came(const struct weir__message_reader *reader, const char *line, size_t length)
 {
-    ++*ear->noise;
-    tell(ear, WEIR_EVENT_NOISE, ear->name, line, length < LONGEST_NOISE ? length : LONGEST_NOISE);
+    ++*reader->noise;
+    tell(reader, WEIR_EVENT_NOISE, reader->name, line,
+         length < LONGEST_NOISE ? length : LONGEST_NOISE);
 }
 
-static void log_came(const struct weir__ear *ear, const struct weir__news *news)
+static void log_came(const struct weir__message_reader *reader,
+                     const struct weir__incoming *incoming)
 {
     size_t length;
-    char *text = weir__slice_string(news->value, &length);
-    char *level = weir__slice_string(news->level, NULL);
+    char *text = weir__slice_string(incoming->value, &length);
+    char *level = weir__slice_string(incoming->level, NULL);
 
     if (text != NULL)
-        tell(ear, WEIR_EVENT_LOG, level != NULL ? level : "info", text, length);
+        tell(reader, WEIR_EVENT_LOG, level != NULL ? level : "info", text, length);
     free(text);
     free(level);
 }
 
-static int broken(const struct weir__ear *ear, struct weir__slice line, const char *reason)
+static int broken(const struct weir__message_reader *reader, struct weir__slice line,
+                  const char *reason)
 {
-    ear->on_broken(ear->owner, line.bytes, line.length, reason);
+    reader->on_broken(reader->owner, line.bytes, line.length, reason);
     return 0;
 }
 
 /* Each element stands for itself; all of them must be messages. */
-static int hear_many(const struct weir__ear *ear, struct weir__slice whole)
+static int hear_many(const struct weir__message_reader *reader, struct weir__slice whole)
 {
     struct weir__slice rest = whole, element;
     int count = 0;
 
     for (; weir__message_next(&rest, &element); count++) {
         if (weir__slice_type(element) != 'o')
-            return broken(ear, whole, "an element is no object");
-        if (!weir__ear_hear(ear, element.bytes, element.length))
+            return broken(reader, whole, "an element is no object");
+        if (!weir__message_reader_take(reader, element.bytes, element.length))
             return 0;
     }
-    return count > 0 ? 1 : broken(ear, whole, "an empty array");
+    return count > 0 ? 1 : broken(reader, whole, "an empty array");
 }
 
-int weir__ear_hear(const struct weir__ear *ear, const char *line, size_t length)
+int weir__message_reader_take(const struct weir__message_reader *reader, const char *line,
+                              size_t length)
 {
-    struct weir__news news;
+    struct weir__incoming incoming;
 
-    ear->dialect->decode(line, length, &news);
-    switch (news.kind) {
-    case WEIR__NEWS_NOTHING:
+    reader->dialect->decode(line, length, &incoming);
+    switch (incoming.kind) {
+    case WEIR__INCOMING_NOTHING:
         return 1;
-    case WEIR__NEWS_NOISE:
-        noise_came(ear, line, length);
+    case WEIR__INCOMING_NOISE:
+        noise_came(reader, line, length);
         return 1;
-    case WEIR__NEWS_LOG:
-        log_came(ear, &news);
+    case WEIR__INCOMING_LOG:
+        log_came(reader, &incoming);
         return 1;
-    case WEIR__NEWS_MANY:
-        return hear_many(ear, news.value);
-    case WEIR__NEWS_BROKEN:
-        return broken(ear, (struct weir__slice){line, length}, news.reason);
+    case WEIR__INCOMING_BATCH:
+        return hear_many(reader, incoming.value);
+    case WEIR__INCOMING_BROKEN:
+        return broken(reader, (struct weir__slice){line, length}, incoming.reason);
     default:
-        return ear->on_news(ear->owner, &news);
+        return reader->on_message(reader->owner, &incoming);
     }
 }

@@ -14,9 +14,9 @@
 
 #include "work/dialect.h"
 
-struct weir__ear {
+struct weir__message_reader {
     weir_t *weir;
-    const struct weir__dialect *dialect; /* the greeting may change it */
+    const struct weir__dialect *dialect; /* the handshake may change it */
     /* Of the events: */
     int stage;
     const char *name;
@@ -24,13 +24,14 @@ struct weir__ear {
     uint64_t *noise; /* how many lines were no messages */
 
     void *owner;
-    /* News of a call, or of the greeting.  Returns 0 when nothing more is to be heard. */
-    int (*on_news)(void *owner, const struct weir__news *news);
+    /* News of a call, or of the handshake.  Returns 0 when nothing more is to be heard. */
+    int (*on_message)(void *owner, const struct weir__incoming *incoming);
     /* A line that is no message, and should be; reason is a few words, static. */
     void (*on_broken)(void *owner, const char *line, size_t length, const char *reason);
 };
 
 /* Takes a line, its end not included.  Returns 0 when nothing more is to be heard. */
-int weir__ear_hear(const struct weir__ear *ear, const char *line, size_t length);
+int weir__message_reader_take(const struct weir__message_reader *reader, const char *line,
+                              size_t length);
 
 #endif

@@ -25,7 +25,7 @@ struct surroundings {
 };
 
 static int surround(struct surroundings *made, const struct weir_command *command,
-                    const struct weir__stopped *whom)
+                    const struct weir__stop_target *whom)
 {
     size_t count = 0;
     int known = 0;
@@ -49,70 +49,70 @@ static int surround(struct surroundings *made, const struct weir_command *comman
 
 static void patience_is_over(void *data)
 {
-    struct weir__stopper *stopper = data;
+    struct weir__stop_command *stop_command = data;
 
-    snprintf(stopper->fault, sizeof stopper->fault, "it took too long");
-    weir__stopper_hurry(stopper);
+    snprintf(stop_command->fault, sizeof stop_command->fault, "it took too long");
+    weir__stop_command_hurry(stop_command);
 }
 
 static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
                        const char *detail)
 {
-    struct weir__stopper *stopper = owner;
+    struct weir__stop_command *stop_command = owner;
 
     (void)stage;
     (void)detail;
-    snprintf(stopper->fault, sizeof stopper->fault, "%s: %s", step, strerror(sys_errno));
+    snprintf(stop_command->fault, sizeof stop_command->fault, "%s: %s", step, strerror(sys_errno));
 }
 
 static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
 {
-    struct weir__stopper *stopper = owner;
+    struct weir__stop_command *stop_command = owner;
 
     (void)stage;
-    if (stopper->fault[0] != '\0' || (how->code == 0 && how->signal == 0))
+    if (stop_command->fault[0] != '\0' || (how->code == 0 && how->signal == 0))
         return;
-    snprintf(stopper->fault, sizeof stopper->fault,
+    snprintf(stop_command->fault, sizeof stop_command->fault,
              how->signal != 0 ? "killed by signal %d" : "exited with %d",
              how->signal != 0 ? how->signal : how->code);
 }
 
-static void close_errors(struct weir__stopper *stopper)
+static void close_errors(struct weir__stop_command *stop_command)
 {
-    if (stopper->errors_watch == NULL)
+    if (stop_command->errors_watch == NULL)
         return;
-    weir__watch_close(&stopper->errors_watch);
-    weir__close(&stopper->errors_fd);
+    weir__watch_close(&stop_command->errors_watch);
+    weir__close(&stop_command->errors_fd);
 }
 
 /* Keeps the last bytes. */
-static void keep(struct weir__stopper *stopper, const char *bytes, size_t length)
+static void keep(struct weir__stop_command *stop_command, const char *bytes, size_t length)
 {
-    size_t room = sizeof stopper->said, left;
+    size_t room = sizeof stop_command->said, left;
 
     if (length > room) {
         bytes += length - room;
         length = room;
     }
-    left = stopper->said_length;
+    left = stop_command->said_length;
     if (left > room - length) {
-        memmove(stopper->said, stopper->said + left - (room - length), room - length);
+        memmove(stop_command->said, stop_command->said + left - (room - length), room - length);
         left = room - length;
     }
-    memcpy(stopper->said + left, bytes, length);
-    stopper->said_length = left + length;
+    memcpy(stop_command->said + left, bytes, length);
+    stop_command->said_length = left + length;
 }
 
 /* Returns whether there may be more. */
-static int read_errors(struct weir__stopper *stopper)
+static int read_errors(struct weir__stop_command *stop_command)
 {
     char bytes[4096];
-    ssize_t count = read(stopper->errors_fd, bytes, sizeof bytes);
+    ssize_t count = read(stop_command->errors_fd, bytes, sizeof bytes);
 
     if (count > 0)
-        keep(stopper, bytes, (size_t)count);
+        keep(stop_command, bytes, (size_t)count);
     else if (count == 0 || (errno != EAGAIN && errno != EINTR))
-        close_errors(stopper);
+        close_errors(stop_command);
     return count > 0;
 }
 
@@ -125,14 +125,16 @@ static void errors_came(void *data, int bits)
 /* What it has written is read; what others that it left behind write is not waited for. */
 static void job_ended(void *owner)
 {
-    struct weir__stopper *stopper = owner;
+    struct weir__stop_command *stop_command = owner;
 
-    for (int i = 0; i < LAST_READS && stopper->errors_watch != NULL && read_errors(stopper); i++)
+    for (int i = 0;
+         i < LAST_READS && stop_command->errors_watch != NULL && read_errors(stop_command); i++)
         continue;
-    close_errors(stopper);
-    stopper->is_running = 0;
-    weir__timer_close(&stopper->patience);
-    stopper->on_over(stopper->owner, stopper->fault[0] != '\0' ? stopper->fault : NULL);
+    close_errors(stop_command);
+    stop_command->is_running = 0;
+    weir__timer_close(&stop_command->patience);
+    stop_command->on_over(stop_command->owner,
+                          stop_command->fault[0] != '\0' ? stop_command->fault : NULL);
 }
 
 static const struct weir__job_ops job_ops = {
@@ -142,35 +144,37 @@ static const struct weir__job_ops job_ops = {
     .lost = job_ended,
 };
 
-static int open_errors(struct weir__stopper *stopper, int ends[2], struct weir_error *error)
+static int open_errors(struct weir__stop_command *stop_command, int ends[2],
+                       struct weir_error *error)
 {
     int status = weir__pipe(ends, error);
 
     if (status < 0)
         return status;
     weir__fd_set_nonblocking(ends[FD_READ_END]);
-    status = weir__watch_new(stopper->weir->loop, ends[FD_READ_END], WEIR__READABLE, errors_came,
-                             stopper, &stopper->errors_watch, error);
-    stopper->errors_fd = ends[FD_READ_END];
+    status = weir__watch_new(stop_command->weir->loop, ends[FD_READ_END], WEIR__READABLE,
+                             errors_came, stop_command, &stop_command->errors_watch, error);
+    stop_command->errors_fd = ends[FD_READ_END];
     if (status < 0)
-        weir__close(&stopper->errors_fd);
+        weir__close(&stop_command->errors_fd);
     return status;
 }
 
-int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
-                        const struct weir_command *command, const struct weir__stopped *whom,
-                        int64_t patience_ms, struct weir_error *error)
+int weir__stop_command_start(struct weir__stop_command *stop_command, weir_t *weir,
+                             const struct weir_command *command,
+                             const struct weir__stop_target *whom, int64_t patience_ms,
+                             struct weir_error *error)
 {
     struct surroundings surroundings = {0};
     struct weir_command filled = *command;
     struct weir__stage_start stage = {.command = &filled, .stdio = {-1, -1, -1}};
     int status = surround(&surroundings, command, whom), ends[2] = {-1, -1};
 
-    stopper->weir = weir;
-    stopper->was_started = 1;
-    stopper->job.ops = &job_ops;
-    stopper->job.owner = stopper;
-    stopper->job.quiet = 1;
+    stop_command->weir = weir;
+    stop_command->was_started = 1;
+    stop_command->job.ops = &job_ops;
+    stop_command->job.owner = stop_command;
+    stop_command->job.quiet = 1;
     filled.env = surroundings.env;
     stage.cwd = weir__client_open_cwd(&weir->client, command);
     if (status < 0)
@@ -179,37 +183,38 @@ int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
         status = weir__fail(error, WEIR_ERR_SYSTEM, -stage.cwd, "cannot start in %s",
                             command->cwd != NULL ? command->cwd : ".");
     if (status == 0)
-        status = weir__timer_new(weir->loop, patience_is_over, stopper, &stopper->patience, error);
+        status = weir__timer_new(weir->loop, patience_is_over, stop_command,
+                                 &stop_command->patience, error);
     if (status == 0)
-        status = open_errors(stopper, ends, error);
+        status = open_errors(stop_command, ends, error);
     stage.stdio[2] = ends[FD_WRITE_END];
     if (status == 0)
-        status = weir__job_start(&weir->client, &stopper->job, &stage, 1, 0, -1, error);
+        status = weir__job_start(&weir->client, &stop_command->job, &stage, 1, 0, -1, error);
     weir__close(&ends[FD_WRITE_END]);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     free(surroundings.env);
     if (status < 0) {
-        close_errors(stopper);
-        weir__timer_close(&stopper->patience);
+        close_errors(stop_command);
+        weir__timer_close(&stop_command->patience);
         return status;
     }
-    stopper->is_running = 1;
-    weir__timer_start(stopper->patience, patience_ms);
+    stop_command->is_running = 1;
+    weir__timer_start(stop_command->patience, patience_ms);
     return 0;
 }
 
-void weir__stopper_hurry(struct weir__stopper *stopper)
+void weir__stop_command_hurry(struct weir__stop_command *stop_command)
 {
-    if (stopper->is_running)
-        weir__job_stop(&stopper->weir->client, &stopper->job, 0);
+    if (stop_command->is_running)
+        weir__job_stop(&stop_command->weir->client, &stop_command->job, 0);
 }
 
-void weir__stopper_clear(struct weir__stopper *stopper)
+void weir__stop_command_clear(struct weir__stop_command *stop_command)
 {
-    if (stopper->is_running)
-        weir__job_abandon(&stopper->weir->client, &stopper->job);
-    stopper->is_running = 0;
-    close_errors(stopper);
-    weir__timer_close(&stopper->patience);
+    if (stop_command->is_running)
+        weir__job_abandon(&stop_command->weir->client, &stop_command->job);
+    stop_command->is_running = 0;
+    close_errors(stop_command);
+    weir__timer_close(&stop_command->patience);
 }

@@ -16,13 +16,13 @@
 #include "proc/spawner_client.h"
 
 /* Whom it is to end. */
-struct weir__stopped {
+struct weir__stop_target {
     const char *cookie; /* of the launcher's job */
     long pid;           /* 0: not known */
     const char *node;   /* NULL: not known */
 };
 
-struct weir__stopper {
+struct weir__stop_command {
     weir_t *weir;
     struct weir__job job;
     weir__timer *patience;
@@ -39,16 +39,17 @@ struct weir__stopper {
     size_t said_length;
 };
 
-/* Starts it; all of *stopper but on_over and owner is zero before.  It has patience_ms.
+/* Starts it; all of *stop_command but on_over and owner is zero before.  It has patience_ms.
  * Errors: SYSTEM, NOMEM, SPAWNER; then it is not running, and on_over is not called. */
-int weir__stopper_start(struct weir__stopper *stopper, weir_t *weir,
-                        const struct weir_command *command, const struct weir__stopped *whom,
-                        int64_t patience_ms, struct weir_error *error);
+int weir__stop_command_start(struct weir__stop_command *stop_command, weir_t *weir,
+                             const struct weir_command *command,
+                             const struct weir__stop_target *whom, int64_t patience_ms,
+                             struct weir_error *error);
 
 /* Has no more patience: kills it; on_over comes later. */
-void weir__stopper_hurry(struct weir__stopper *stopper);
+void weir__stop_command_hurry(struct weir__stop_command *stop_command);
 
 /* Releases everything; its owner hears nothing. */
-void weir__stopper_clear(struct weir__stopper *stopper);
+void weir__stop_command_clear(struct weir__stop_command *stop_command);
 
 #endif

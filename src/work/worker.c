@@ -57,16 +57,16 @@ static void close_output(struct weir__worker *worker)
 /* Among what the worker says: nobody else would.  fault: NULL when there was none. */
 static void say_of_stop(struct weir__worker *worker, const char *fault)
 {
-    const struct weir__stopper *stopper = &worker->stopper;
-    size_t said = stopper->said_length;
+    const struct weir__stop_command *stop_command = &worker->stop_command;
+    size_t said = stop_command->said_length;
     char text[3000], shown[2000] = "";
     int length;
 
-    while (said > 0 && strchr(" \t\r\n", stopper->said[said - 1]) != NULL)
+    while (said > 0 && strchr(" \t\r\n", stop_command->said[said - 1]) != NULL)
         said--;
     if (said == 0 && fault == NULL)
         return;
-    weir__printable(shown, sizeof shown, stopper->said, said, WEIR__ONE_LINE);
+    weir__printable(shown, sizeof shown, stop_command->said, said, WEIR__ONE_LINE);
     length = snprintf(text, sizeof text, "weir: the launcher's stop command %.200s: %s%s%s\n",
                       worker->stop->argv[0], fault != NULL ? fault : "",
                       fault == NULL   ? "it said: "
@@ -85,16 +85,16 @@ static int is_open(const struct weir__worker *worker)
 /* Whether what it launched may live, and nobody has tried to end it. */
 static int may_be_left(const struct weir__worker *worker)
 {
-    return worker->stop != NULL && !worker->stopper.was_started && worker->result.pid > 0;
+    return worker->stop != NULL && !worker->stop_command.was_started && worker->result.pid > 0;
 }
 
 static int run_stop(struct weir__worker *worker)
 {
-    struct weir__stopped whom = {worker->job.cookie, worker->far_pid, worker->far_node};
+    struct weir__stop_target whom = {worker->job.cookie, worker->far_pid, worker->far_node};
     struct weir_error error;
 
-    if (weir__stopper_start(&worker->stopper, worker->weir, worker->stop, &whom, worker->grace_ms,
-                            &error)
+    if (weir__stop_command_start(&worker->stop_command, worker->weir, worker->stop, &whom,
+                                 worker->grace_ms, &error)
         == 0)
         return 1;
     say_of_stop(worker, error.text);
@@ -104,7 +104,8 @@ static int run_stop(struct weir__worker *worker)
 /* The last thing that a callback does: the owner may free the worker here. */
 static void tell_if_over(struct weir__worker *worker)
 {
-    if (worker->told_over || !worker->job_over || is_open(worker) || worker->stopper.is_running)
+    if (worker->told_over || !worker->job_over || is_open(worker)
+        || worker->stop_command.is_running)
         return;
     if (may_be_left(worker) && worker->ops->owes(worker->owner) && run_stop(worker))
         return;
@@ -517,8 +518,8 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.owner = worker;
     worker->job.leaders = options->is_launched;
     worker->stop = options->stop;
-    worker->stopper.on_over = stop_is_over;
-    worker->stopper.owner = worker;
+    worker->stop_command.on_over = stop_is_over;
+    worker->stop_command.owner = worker;
     memcpy(worker->limits, options->command->limits, sizeof worker->limits);
     worker->chunk = malloc(READ_SIZE);
     status = weir__result_begin(&worker->result, options->command, error);
@@ -556,9 +557,9 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
     if (worker->stop_grace_ms > grace_ms)
         worker->stop_grace_ms = grace_ms;
     if (grace_ms == 0) {
-        weir__stopper_hurry(&worker->stopper);
+        weir__stop_command_hurry(&worker->stop_command);
         worker->stop = NULL; /* there is no time for it */
-    } else if (worker->stopper.is_running || (may_be_left(worker) && run_stop(worker))) {
+    } else if (worker->stop_command.is_running || (may_be_left(worker) && run_stop(worker))) {
         return; /* the ladder comes after it */
     }
     weir__job_stop(&worker->weir->client, &worker->job, grace_ms);
@@ -574,7 +575,7 @@ void weir__worker_clear(struct weir__worker *worker)
     weir__close(&worker->peek_fd);
     close_output(worker);
     weir__timer_close(&worker->drain);
-    weir__stopper_clear(&worker->stopper);
+    weir__stop_command_clear(&worker->stop_command);
     weir__stderr_source_remove(&worker->stderr_source);
     weir__capture_clear(&worker->errors);
     free(worker->chunk);

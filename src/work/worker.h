@@ -43,10 +43,10 @@ struct weir__worker_ops {
 struct weir__worker_options {
     const struct weir_command *command; /* borrowed for the start */
     int64_t grace_ms, drain_ms;
-    size_t stderr_kept; /* bytes of its stderr kept, head and tail */
+    size_t stderr_kept;                       /* bytes of its stderr kept, head and tail */
     struct weir__stderr_forwarder *forwarder; /* where its stderr goes; outlives the worker */
-    size_t pipe_size;   /* of its stdin and stdout, where the kernel lets us; 0: as they come */
-    int is_launched;    /* there is a launcher in front */
+    size_t pipe_size; /* of its stdin and stdout, where the kernel lets us; 0: as they come */
+    int is_launched;  /* there is a launcher in front */
     const struct weir_command *stop; /* ends what it launched; NULL: none.  Borrowed until the
                                         worker is cleared */
 };
@@ -79,7 +79,7 @@ struct weir__worker {
     struct weir__stderr_source stderr_source;
     weir__timer *drain;
     const struct weir_command *stop;
-    struct weir__stopper stopper;
+    struct weir__stop_command stop_command;
     long far_pid;         /* what the worker behind the launcher says of itself; 0, NULL: nothing */
     const char *far_node; /* borrowed */
     int64_t stop_grace_ms; /* what is left for the launcher after it */
