@@ -132,6 +132,7 @@ libweir_core_la_SOURCES = \
 	src/work/attention.c src/work/attention.h \
 	src/work/backoff.c src/work/backoff.h \
 	src/work/dialect.c src/work/dialect.h \
+	src/work/handshake.c src/work/handshake.h \
 	src/work/message_reader.c src/work/message_reader.h \
 	src/work/stderr_forwarder.c src/work/stderr_forwarder.h \
 	src/work/stop_command.c src/work/stop_command.h \

@@ -46,62 +46,62 @@ static void be_ready(struct weir__lane *lane, int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;
 
-    call->reader.dialect = call->handshake.dialect;
     call->is_plain = call->reader.dialect->credit == NULL;
     call->last_id = call->handshake.last_id;
     if (!can_call(lane))
         return;
     call->is_ready = 1;
-    lane->worker.far_pid = call->handshake.pid;
-    lane->worker.far_node = call->handshake.node;
     lane->turn_since_ns = lane->moved_ns = now_ns;
     if (weir__call_send_all(lane, now_ns) < 0)
         weir__call_no_memory(lane);
 }
 
-/* Returns 0 when the lane is of no more use. */
-static int take_hello(struct weir__lane *lane, const struct weir__incoming *incoming,
-                      int64_t now_ns)
+static void fail_handshake(struct weir__lane *lane)
 {
-    struct weir__lane_call *call = lane->call;
-    enum weir__handshake_step step;
     char how[300];
 
-    if (incoming->id < 1 || incoming->id > call->handshake.last_id)
-        return 1;
-    step = call->reader.dialect->handshake(&call->handshake, incoming, &call->scratch);
-    lane->node = call->handshake.node;
-    switch (step) {
+    snprintf(how, sizeof how, "it %s", lane->call->handshake.reason);
+    weir__lane_give_up_unheard(lane, how);
+}
+
+/* Returns 0 when the lane is of no more use. */
+static int shake_hands(struct weir__lane *lane, const struct weir__incoming *answer)
+{
+    struct weir__lane_call *call = lane->call;
+
+    switch (weir__handshake_take(&call->handshake, answer, &call->scratch)) {
     case WEIR__HANDSHAKE_READY:
-        be_ready(lane, now_ns);
+        be_ready(lane, call->heard_ns);
         return 1;
     case WEIR__HANDSHAKE_MORE:
         if (weir__call_give(lane) < 0)
             weir__call_no_memory(lane);
         return 1;
-    default:
-        snprintf(how, sizeof how, "it has not started: %s", call->handshake.reason);
-        weir__lane_give_up_unheard(lane, how);
-        return 0;
+    case WEIR__HANDSHAKE_UNRELATED:
+        return 1;
+    case WEIR__HANDSHAKE_FAILED:
+        break;
     }
+    fail_handshake(lane);
+    return 0;
 }
 
 /* --- What it says ------------------------------------------------------------ */
 
-static int news_came(void *owner, const struct weir__incoming *incoming)
+static int take_message(void *owner, const struct weir__incoming *message)
 {
     struct weir__lane *lane = owner;
     struct weir__lane_call *call = lane->call;
 
-    switch (incoming->kind) {
+    if (!call->is_ready)
+        return shake_hands(lane, message);
+    switch (message->kind) {
     case WEIR__INCOMING_RESULT:
-        return (call->is_ready ? weir__call_result_came : take_hello)(lane, incoming,
-                                                                      call->heard_ns);
+        return weir__call_result_came(lane, message, call->heard_ns);
     case WEIR__INCOMING_ERROR:
-        return (call->is_ready ? weir__call_error_came : take_hello)(lane, incoming,
-                                                                     call->heard_ns);
+        return weir__call_error_came(lane, message, call->heard_ns);
     case WEIR__INCOMING_CHUNK:
-        return call->is_ready ? weir__call_chunk_came(lane, incoming, call->heard_ns) : 1;
+        return weir__call_chunk_came(lane, message, call->heard_ns);
     default:
         return 1;
     }
@@ -131,22 +131,17 @@ static int begin(struct weir__lane *lane)
 
     if (call == NULL)
         return WEIR_ERR_NOMEM;
-    call->handshake = (struct weir__handshake){
-        .dialect = &weir__dialect_native,
-        .may_be_plain = 1,
-        .concurrency = 1,
-    };
     call->reader = (struct weir__message_reader){
         .weir = map->life.weir,
-        .dialect = &weir__dialect_native,
         .stage = map->news.stage,
         .name = map->news.name,
         .noise = &map->report.noise,
         .owner = lane,
-        .on_message = news_came,
+        .on_message = take_message,
         .on_broken = line_is_broken,
     };
-    if (call->reader.dialect->handshake(&call->handshake, NULL, &call->scratch)
+    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, &call->reader, &lane->worker,
+                              &call->scratch)
         == WEIR__HANDSHAKE_FAILED)
         return WEIR_ERR_NOMEM;
     return weir__call_give(lane);
@@ -176,8 +171,8 @@ static int tick(struct weir__lane *lane, int64_t now_ns)
         if (now_ns - lane->started_ns < start_ms * 1000000)
             return 0;
         lane->map->report.timeouts++;
-        weir__lane_give_up_unheard(lane, "it did not answer weir/hello in time: is it a "
-                                         "worker with functions, as docs/protocol.md has them?");
+        weir__handshake_time_out(&lane->call->handshake, start_ms);
+        fail_handshake(lane);
         return 0;
     }
     cancelled = longest_cancelled(lane->call);

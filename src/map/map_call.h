@@ -22,8 +22,7 @@
 #include "base/buffer.h"
 #include "map/map_worker.h"
 #include "rpc/credit.h"
-#include "work/dialect.h"
-#include "work/message_reader.h"
+#include "work/handshake.h"
 
 /* The values of one call so far. */
 struct weir__gather {

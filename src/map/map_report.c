@@ -87,8 +87,8 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
     }
     worker = &report->workers[report->worker_count - 1];
     *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
-    if (lane->node != NULL)
-        worker->node = strdup(lane->node);
+    if (lane->worker.far_node != NULL)
+        worker->node = strdup(lane->worker.far_node);
     worker->result.argv = NULL; /* they stay the lane's */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};

@@ -64,8 +64,7 @@ struct weir__lane {
     struct weir__lane_keys *keys; /* with --key */
     struct weir__seat *seat;
     struct weir__worker worker;
-    int is_over;      /* nothing of it is left */
-    const char *node; /* the machine it runs on; NULL: it did not say.  Borrowed */
+    int is_over; /* nothing of it is left */
 
     struct weir__queue flight;   /* sent, not answered */
     int is_alone;                /* the last record sent had no other beside it */

@@ -48,10 +48,9 @@
 
 #include "base/histogram.h"
 #include "loop/timer_heap.h"
-#include "work/dialect.h"
-#include "work/message_reader.h"
 #include "proc/operation.h"
 #include "rpc/credit.h"
+#include "work/handshake.h"
 #include "work/stderr_forwarder.h"
 #include "work/supervisor.h"
 #include "work/worker.h"

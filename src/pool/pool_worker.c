@@ -158,11 +158,8 @@ static void time_is_up(void *owner)
 
     switch (worker->state) {
     case WEIR__POOL_WORKER_STARTING:
-        weir__pool_worker_break(
-            worker,
-            "did not answer weir/hello within %g s: is it a worker with functions, "
-            "as docs/protocol.md has them?",
-            (double)pool_of(worker)->options.start_timeout_ms / 1000);
+        weir__handshake_time_out(&worker->handshake, pool_of(worker)->options.start_timeout_ms);
+        weir__pool_worker_break(worker, "%s", worker->handshake.reason);
         break;
     case WEIR__POOL_WORKER_READY:
         worker->is_old = 1;
@@ -195,9 +192,6 @@ static void be_ready(struct weir__pool_worker *worker)
 {
     const struct weir_pool_options *options = &pool_of(worker)->options;
 
-    worker->child.far_pid = worker->handshake.pid;
-    worker->child.far_node = worker->handshake.node;
-    worker->reader.dialect = worker->handshake.dialect;
     worker->last_id = worker->handshake.last_id;
     worker->window = options->window > 0 ? options->window : worker->handshake.concurrency;
     worker->state = WEIR__POOL_WORKER_READY;
@@ -207,20 +201,20 @@ static void be_ready(struct weir__pool_worker *worker)
     pool_of(worker)->worker_ops->on_ready(worker);
 }
 
-/* message NULL: the handshake begins. */
-static void shake_hands(struct weir__pool_worker *worker, const struct weir__incoming *message)
+static void go_on(struct weir__pool_worker *worker, enum weir__handshake_step step)
 {
-    switch (
-        worker->reader.dialect->handshake(&worker->handshake, message, &pool_of(worker)->scratch)) {
+    switch (step) {
     case WEIR__HANDSHAKE_READY:
         be_ready(worker);
         break;
     case WEIR__HANDSHAKE_MORE:
         weir__pool_worker_give(worker);
         break;
+    case WEIR__HANDSHAKE_UNRELATED:
+        pool_of(worker)->late++;
+        break;
     case WEIR__HANDSHAKE_FAILED:
-        weir__pool_worker_break(worker, message != NULL ? "has not started: %s" : "%s",
-                                worker->handshake.reason);
+        weir__pool_worker_break(worker, "%s", worker->handshake.reason);
         break;
     }
 }
@@ -276,10 +270,8 @@ static int on_message(void *owner, const struct weir__incoming *message)
 
     if (worker->state != WEIR__POOL_WORKER_STARTING)
         take_message(worker, message);
-    else if (message->id < 1 || message->id > worker->handshake.last_id)
-        pool_of(worker)->late++;
     else
-        shake_hands(worker, message);
+        go_on(worker, weir__handshake_take(&worker->handshake, message, &pool_of(worker)->scratch));
     return weir__pool_worker_listens(worker);
 }
 
@@ -452,16 +444,9 @@ static void begin_handshake(struct weir__pool_worker *worker)
 {
     struct weir__worker_group *group = worker->group;
     struct weir_pool *pool = group->pool;
-    enum weir_dialect wanted = pool->options.dialect;
 
-    worker->handshake = (struct weir__handshake){
-        .dialect = wanted == WEIR_DIALECT_PLAIN ? &weir__dialect_plain : &weir__dialect_native,
-        .may_be_plain = wanted == WEIR_DIALECT_AUTO,
-        .concurrency = 1,
-    };
     worker->reader = (struct weir__message_reader){
         .weir = pool->weir,
-        .dialect = worker->handshake.dialect,
         .stage = (int)group->number,
         .name = group->command.argv[0],
         .noise = &pool->noise,
@@ -469,12 +454,9 @@ static void begin_handshake(struct weir__pool_worker *worker)
         .on_message = on_message,
         .on_broken = break_protocol,
     };
-    if (worker->reader.dialect->handshake == NULL) {
-        be_ready(worker);
-        return;
-    }
     set_alarm(worker, pool->options.start_timeout_ms);
-    shake_hands(worker, NULL);
+    go_on(worker, weir__handshake_begin(&worker->handshake, pool->options.dialect, &worker->reader,
+                                        &worker->child, &pool->scratch));
 }
 
 int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,

@@ -29,14 +29,6 @@ int64_t weir__error_code(struct weir__slice error)
     return digits.bytes == code.bytes ? number : -number;
 }
 
-void weir__handshake_clear(struct weir__handshake *handshake)
-{
-    json_decref(handshake->methods);
-    free(handshake->node);
-    handshake->methods = NULL;
-    handshake->node = NULL;
-}
-
 /* --- What both rows do alike ---------------------------------------------- */
 
 static void classify(const struct weir__message *message, struct weir__incoming *incoming)
@@ -126,7 +118,8 @@ static void decode_native(const char *line, size_t length, struct weir__incoming
 
 static enum weir__handshake_step refuse(struct weir__handshake *handshake, const char *reason)
 {
-    snprintf(handshake->reason, sizeof handshake->reason, "its answer to weir/hello %s", reason);
+    snprintf(handshake->reason, sizeof handshake->reason,
+             "has not started: its answer to weir/hello %s", reason);
     return WEIR__HANDSHAKE_FAILED;
 }
 
@@ -166,13 +159,14 @@ static enum weir__handshake_step handshake_native(struct weir__handshake *handsh
 
         handshake->last_id = 1;
         if (write_call(to, 1, "weir/hello", weir__slice_of(params), NULL) < 0)
-            return refuse(handshake, "was not asked for: no memory");
+            return refuse(handshake, "could not be asked for: no memory");
         return WEIR__HANDSHAKE_MORE;
     }
     if (answer->kind == WEIR__INCOMING_RESULT)
         return read_hello(handshake, answer->value);
     if (weir__error_code(answer->value) != METHOD_NOT_FOUND || !handshake->may_be_plain) {
-        snprintf(handshake->reason, sizeof handshake->reason, "it answered weir/hello with %.*s",
+        snprintf(handshake->reason, sizeof handshake->reason,
+                 "has not started: it answered weir/hello with %.*s",
                  (int)(answer->value.length < 150 ? answer->value.length : 150),
                  answer->value.bytes);
         return WEIR__HANDSHAKE_FAILED;

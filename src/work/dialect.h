@@ -1,7 +1,7 @@
-/* work/dialect.h - how a worker is spoken to: a table of functions for each way.
+/* work/dialect.h - the protocols that a worker with functions may speak, a table each.
  *
- * The pool knows calls, streams and cancellation; what they are on the wire is here
- * alone.  Another protocol over lines (MCP, say) is another row.
+ * Pool and map know calls, streams and cancellation; their form on the wire is known here
+ * alone.  Another protocol over lines (MCP, for example) is another table.
  */
 #ifndef WEIR_WORK_DIALECT_H
 #define WEIR_WORK_DIALECT_H
@@ -12,6 +12,9 @@
 #include "base/buffer.h"
 #include "rpc/rpc_parse.h"
 #include "rpc/rpc_write.h"
+
+struct weir__message_reader;
+struct weir__worker;
 
 enum weir__incoming_kind {
     WEIR__INCOMING_NOTHING, /* blank, or of no interest */
@@ -27,32 +30,36 @@ enum weir__incoming_kind {
 
 struct weir__incoming {
     enum weir__incoming_kind kind;
-    int64_t id; /* -1: none that we ever gave out */
+    int64_t id; /* -1: not one of ours */
     int64_t n;
     struct weir__slice value, level;
     const char *reason;
 };
 
-/* What is found out about a worker before it is ready. */
+/* What a worker says of itself before it is ready: work/handshake.h. */
 struct weir__handshake {
-    const struct weir__dialect *dialect; /* that it speaks: the handshake may change it */
+    const struct weir__dialect *dialect; /* the handshake may change it */
     int may_be_plain;
     int64_t last_id; /* that the handshake used */
     unsigned concurrency;
     pid_t pid;
-    json_t *methods;  /* an object; NULL: nobody knows, any name may be called */
-    char *node;       /* NULL: it did not say */
-    char reason[200]; /* why it has not started */
+    json_t *methods;  /* an object; NULL: not known, any name may be called */
+    char *node;       /* NULL: not known */
+    char reason[240]; /* why it failed, as the end of "the worker ..." */
+    struct weir__message_reader *reader;
+    struct weir__worker *worker;
+    int is_over;
 };
 
 enum weir__handshake_step {
-    WEIR__HANDSHAKE_FAILED = -1,
+    WEIR__HANDSHAKE_FAILED,
     WEIR__HANDSHAKE_MORE,
-    WEIR__HANDSHAKE_READY
+    WEIR__HANDSHAKE_READY,
+    WEIR__HANDSHAKE_UNRELATED,
 };
 
-/* All that write append whole lines and return 0 or NOMEM.  NULL: there is no such
- * thing in this dialect. */
+/* Functions that write append whole lines and return 0 or NOMEM.  NULL: the dialect does not
+ * have that. */
 struct weir__dialect {
     const char *name;
     /* One step of the handshake: answer is NULL for the first.  NULL: ready at once. */
@@ -69,8 +76,6 @@ struct weir__dialect {
 };
 
 extern const struct weir__dialect weir__dialect_native, weir__dialect_plain;
-
-void weir__handshake_clear(struct weir__handshake *handshake);
 
 /* The code of an error object; -32603 where it has none. */
 int64_t weir__error_code(struct weir__slice error);
