@@ -133,6 +133,7 @@ libweir_core_la_SOURCES = \
 	src/work/backoff.c src/work/backoff.h \
 	src/work/dialect.c src/work/dialect.h \
 	src/work/handshake.c src/work/handshake.h \
+	src/work/line_splitter.c src/work/line_splitter.h \
 	src/work/message_reader.c src/work/message_reader.h \
 	src/work/stderr_forwarder.c src/work/stderr_forwarder.h \
 	src/work/stop_command.c src/work/stop_command.h \

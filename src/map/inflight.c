@@ -108,7 +108,7 @@ static void suspect_all(struct weir__lane *lane)
         lane->protocol->forget(lane);
     map->report.redelivered += lane->flight.count;
     weir__queue_merge(&map->lanes.suspects, &lane->flight);
-    weir__buffer_clear(&lane->partial);
+    weir__line_splitter_clear(&lane->lines);
 }
 
 /* The only record that the worker had since it was sent, and the worker died of it

@@ -23,15 +23,6 @@ enum {
 
 /* --- What its worker says ---------------------------------------------------- */
 
-/* Takes one line, with its LF.  Returns 0 when the lane is of no more use. */
-static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
-{
-    if (length <= lane->longest_line)
-        return lane->protocol->take_line(lane, bytes, length, now_ns);
-    weir__lane_desync(lane);
-    return 0;
-}
-
 /* Replies came, so many: how many it may have in flight follows from that. */
 static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies,
                       int is_first)
@@ -55,30 +46,21 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
     int64_t now_ns = weir__clock_ns();
     int64_t waited_ns = now_ns - lane->turn_since_ns;
     uint64_t answered = lane->answered, done = lane->done;
-    const char *end = bytes + length, *lf;
-    struct weir_error error;
-    int useful = 1;
+    const char *end = bytes + length, *line;
+    ssize_t got = 0;
+    int is_useful = 1;
 
-    while (useful && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
-        size_t line = (size_t)(lf - bytes) + 1;
+    while (is_useful && (got = weir__line_splitter_next(&lane->lines, &bytes, end, &line)) > 0)
+        is_useful = lane->protocol->take_line(lane, line, (size_t)got, now_ns);
+    if (got == WEIR_ERR_NOMEM) {
+        struct weir_error error;
 
-        if (lane->partial.length > 0) {
-            if (weir__buffer_add(&lane->partial, bytes, line, &error) < 0) {
-                weir__map_fail(map, &error);
-                return;
-            }
-            useful = take_line(lane, lane->partial.bytes, lane->partial.length, now_ns);
-            lane->partial.length = 0;
-        } else {
-            useful = take_line(lane, bytes, line, now_ns);
-        }
-        bytes = lf + 1;
+        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a reply");
+        weir__map_fail(map, &error);
+        return;
     }
-    if (useful && bytes < end) {
-        weir__buffer_add(&lane->partial, bytes, (size_t)(end - bytes), NULL);
-        if (lane->partial.length > lane->longest_line)
-            weir__lane_desync(lane);
-    }
+    if (got < 0)
+        weir__lane_desync(lane);
     if (map->out.replies.length >= FLUSH_SIZE)
         weir__map_output_flush(map); /* what is written needs no memory */
     if (lane->answered > answered)
@@ -174,9 +156,9 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
     lane->protocol = map->options.call != NULL  ? &weir__protocol_calls
                      : map->options.key != NULL ? &weir__protocol_keyed
                                                 : &weir__protocol_lines;
-    lane->longest_line = map->options.max_record + lane->protocol->around;
-    if (lane->longest_line < lane->protocol->around || lane->longest_line > MAX_REPLY)
-        lane->longest_line = MAX_REPLY;
+    lane->lines.longest = map->options.max_record + lane->protocol->around;
+    if (lane->lines.longest < lane->protocol->around || lane->lines.longest > MAX_REPLY)
+        lane->lines.longest = MAX_REPLY;
     lane->pace.window = map->lanes.start_window;
     /* One that is called says so; of others nobody may want to know. */
     lane->has_started = map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
@@ -204,7 +186,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
 void weir__lane_free(struct weir__lane *lane)
 {
     weir__queue_clear(&lane->flight);
-    weir__buffer_clear(&lane->partial);
+    weir__line_splitter_clear(&lane->lines);
     if (lane->protocol->free != NULL)
         lane->protocol->free(lane);
     weir__worker_clear(&lane->worker);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "map/window.h"
 #include "map/record_queue.h"
+#include "work/line_splitter.h"
 #include "work/supervisor.h"
 #include "work/worker.h"
 
@@ -66,12 +67,11 @@ struct weir__lane {
     struct weir__worker worker;
     int is_over; /* nothing of it is left */
 
-    struct weir__queue flight;   /* sent, not answered */
-    int is_alone;                /* the last record sent had no other beside it */
-    struct weir__pace pace;      /* and how many may be in flight */
-    struct weir__buffer partial; /* the beginning of a reply */
-    size_t longest_line;         /* that a reply may be */
-    size_t reply_size;           /* of its longest lately */
+    struct weir__queue flight;        /* sent, not answered */
+    int is_alone;                     /* the last record sent had no other beside it */
+    struct weir__pace pace;           /* and how many may be in flight */
+    struct weir__line_splitter lines; /* of its output */
+    size_t reply_size;                /* of its longest lately */
     uint64_t answered;
     uint64_t done;       /* records it has come past: those answered, and those left out before */
     uint64_t since_line; /* of the first record sent since nothing was in flight */

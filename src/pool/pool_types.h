@@ -51,6 +51,7 @@
 #include "proc/operation.h"
 #include "rpc/credit.h"
 #include "work/handshake.h"
+#include "work/line_splitter.h"
 #include "work/stderr_forwarder.h"
 #include "work/supervisor.h"
 #include "work/worker.h"
@@ -155,9 +156,9 @@ struct weir__pool_worker {
     int64_t last_id;
     struct weir_call *quarantined; /* has killed a worker before: it runs here alone */
 
-    struct weir__buffer partial; /* the beginning of a line */
-    int is_dirty;                /* has bytes that are not written yet */
-    struct weir__alarm alarm;    /* to start, to grow old, to end */
+    struct weir__line_splitter lines; /* of its output */
+    int is_dirty;                     /* has bytes that are not written yet */
+    struct weir__alarm alarm;         /* to start, to grow old, to end */
     struct weir__seat *seat;
     int was_starting; /* when it was lost */
     int is_old;       /* to be replaced */

@@ -145,7 +145,7 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
         worker->seat->worker = NULL;
     weir__alarms_leave(&pool_of(worker)->alarms, &worker->alarm);
     weir__worker_clear(&worker->child);
-    weir__buffer_clear(&worker->partial);
+    weir__line_splitter_clear(&worker->lines);
     weir__handshake_clear(&worker->handshake);
     free(worker->slots);
     free(worker);
@@ -275,45 +275,20 @@ static int on_message(void *owner, const struct weir__incoming *message)
     return weir__pool_worker_listens(worker);
 }
 
-static void break_length(struct weir__pool_worker *worker)
-{
-    weir__pool_worker_break(worker, "printed a line of more than %zu bytes",
-                            pool_of(worker)->options.max_line);
-}
-
-/* Cuts bytes into lines. */
 static void read_lines(struct weir__pool_worker *worker, const char *bytes, size_t length)
 {
-    const char *end = bytes + length, *lf;
-    struct weir__buffer *partial = &worker->partial;
-    size_t max_line = pool_of(worker)->options.max_line;
+    const char *end = bytes + length, *line;
+    ssize_t got = 0;
 
     worker->reader.pid = weir__pool_worker_pid(worker);
     while (weir__pool_worker_listens(worker)
-           && (lf = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
-        size_t line = (size_t)(lf - bytes);
-
-        if (partial->length + line > max_line + 1) { /* 1: a CR */
-            break_length(worker);
-        } else if (partial->length == 0) {
-            weir__message_reader_take(&worker->reader, bytes, line);
-        } else if (weir__buffer_add(partial, bytes, line, NULL) < 0) {
-            weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
-        } else {
-            struct weir__buffer whole = *partial;
-
-            *partial = (struct weir__buffer){0};
-            weir__message_reader_take(&worker->reader, whole.bytes, whole.length);
-            weir__buffer_clear(&whole);
-        }
-        bytes = lf + 1;
-    }
-    if (bytes == end || !weir__pool_worker_listens(worker))
-        return;
-    if (weir__buffer_add(partial, bytes, (size_t)(end - bytes), NULL) < 0)
+           && (got = weir__line_splitter_next(&worker->lines, &bytes, end, &line)) > 0)
+        weir__message_reader_take(&worker->reader, line, (size_t)got - 1);
+    if (got == WEIR_ERR_NOMEM)
         weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
-    else if (partial->length > max_line + 1)
-        break_length(worker);
+    else if (got < 0)
+        weir__pool_worker_break(worker, "printed a line of more than %zu bytes",
+                                pool_of(worker)->options.max_line);
 }
 
 /* --- What its process does -------------------------------------------------- */
@@ -445,6 +420,7 @@ static void begin_handshake(struct weir__pool_worker *worker)
     struct weir__worker_group *group = worker->group;
     struct weir_pool *pool = group->pool;
 
+    worker->lines.longest = pool->options.max_line + 2; /* CR LF */
     worker->reader = (struct weir__message_reader){
         .weir = pool->weir,
         .stage = (int)group->number,
