@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Functions in the four modes: value or stream in, value or stream out."""
 import time
-from typing import Iterator
+from collections.abc import Iterator
 
 from weir_worker import function, run
 

@@ -2,7 +2,8 @@
 import json
 import sys
 
-before, after = (json.load(open(path)) for path in sys.argv[1:])
+with open(sys.argv[1]) as first, open(sys.argv[2]) as second:
+    before, after = json.load(first), json.load(second)
 print("changed:", *sorted(c["name"] for c in after["activation"]["changed"] if c["name"] in ("PATH", "VIRTUAL_ENV")))
 print("a Python child sees VIRTUAL_ENV:",
       "VIRTUAL_ENV" in after["activation"]["children"]["python"]["environment"])

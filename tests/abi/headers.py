@@ -16,14 +16,14 @@ HANDED_OUT = ["event", "decode_counts"]
 
 
 def change_struct(text, name, age):
-    start = text.index("struct %s {\n" % name)
+    start = text.index(f"struct {name} {{\n")
     end = text.index("\n};", start)
     body = text[start:end]
     if age == "newer":
         body += "\n    unsigned long long from_the_future;"
     else:
         # The last statement outside of comments.
-        bare = re.sub(r"/\*.*?\*/", lambda comment: " " * len(comment.group()), body, flags=re.S)
+        bare = re.sub(r"/\*.*?\*/", lambda comment: " " * len(comment.group()), body, flags=re.DOTALL)
         last = bare.rindex(";")
         before = max(bare.rfind(";", 0, last), bare.index("{"))
         body = body[:before + 1]
@@ -37,14 +37,14 @@ def change(age, source, target):
         with open(os.path.join(source, "weir", name)) as file:
             text = file.read()
         for struct in OPTIONS + HANDED_OUT:
-            if "struct weir_%s {\n" % struct in text:
+            if f"struct weir_{struct} {{\n" in text:
                 text = change_struct(text, "weir_" + struct, age)
                 changed.add(struct)
         with open(os.path.join(target, "weir", name), "w") as file:
             file.write(text)
     missing = set(OPTIONS + HANDED_OUT) - changed
     if missing:
-        sys.exit("no such struct: %s" % ", ".join(sorted(missing)))
+        sys.exit("no such struct: {}".format(", ".join(sorted(missing))))
 
 
 def members(body):
@@ -63,21 +63,20 @@ def layout(cc, include):
     text = subprocess.run(cc.split() + ["-E", "-P", "-I", include, "-"], check=True, text=True,
                           input="#include <weir/weir.h>\n", stdout=subprocess.PIPE).stdout
     print("#include <stddef.h>\n#include <stdio.h>\n#include <weir/weir.h>\nint main(void)\n{")
-    for name, body in re.findall(r"struct (weir_\w+)\s*\{(.*?)\}\s*;", text, flags=re.S):
-        print('    printf("struct %s %%zu\\n", sizeof(struct %s));' % (name, name))
+    for name, body in re.findall(r"struct (weir_\w+)\s*\{(.*?)\}\s*;", text, flags=re.DOTALL):
+        print(f'    printf("struct {name} %zu\\n", sizeof(struct {name}));')
         names = list(members(body))
         for member in names:
-            print('    printf("    %s %%zu\\n", offsetof(struct %s, %s));' % (member, name, member))
+            print(f'    printf("    {member} %zu\\n", offsetof(struct {name}, {member}));')
         if name[len("weir_"):] in OPTIONS:
-            print('    _Static_assert(sizeof(struct %s) == offsetof(struct %s, %s)\n'
-                  '                   + sizeof((struct %s){0}.%s), "padding at the end of %s");'
-                  % (name, name, names[-1], name, names[-1], name))
-    for name, body in re.findall(r"enum (weir_\w+)?\s*\{(.*?)\}\s*;", text, flags=re.S):
+            print(f'    _Static_assert(sizeof(struct {name}) == offsetof(struct {name}, {names[-1]})\n'
+                  f'                   + sizeof((struct {name}){{0}}.{names[-1]}), "padding at the end of {name}");')
+    for name, body in re.findall(r"enum (weir_\w+)?\s*\{(.*?)\}\s*;", text, flags=re.DOTALL):
         values = re.findall(r"\b(WEIR_\w+)\b", body)
         if values:
-            print('    puts("enum %s");' % name)
+            print(f'    puts("enum {name}");')
         for value in values:
-            print('    printf("    %s %%d\\n", (int)%s);' % (value, value))
+            print(f'    printf("    {value} %d\\n", (int){value});')
     print("    return 0;\n}")
 
 

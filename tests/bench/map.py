@@ -27,9 +27,8 @@ def make_records(path, count, seed):
     chance = random.Random(seed)
     words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(500)]
     with open(path, "w") as file:
-        for number in range(count):
-            file.write(f'{{"id":{number},"a":{chance.randrange(10000)},"b":{chance.randrange(10000)},'
-                       f'"name":"{chance.choice(words)}","text":"{" ".join(chance.choices(words, k=6))}"}}\n')
+        file.writelines(f'{{"id":{number},"a":{chance.randrange(10000)},"b":{chance.randrange(10000)},'
+                       f'"name":"{chance.choice(words)}","text":"{" ".join(chance.choices(words, k=6))}"}}\n' for number in range(count))
     return os.path.getsize(path)
 
 

@@ -171,7 +171,7 @@ def a_stopped_writer_is_not_waited_for(log):
 
 SYSLOG = re.compile(
     rb'^<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) weir (\d+) (started|ended) '
-    rb'\[weir@32473 seq="(\d+)" hash="([0-9a-f]{64})"\] (\{.*\})$', re.S)
+    rb'\[weir@32473 seq="(\d+)" hash="([0-9a-f]{64})"\] (\{.*\})$', re.DOTALL)
 
 
 def check_message(message, line):

@@ -9,7 +9,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, os.path.join(SRCDIR, "tests", "support"))
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, run_cases
 
 SPAWNER = '''#!{python}
 import os, socket, struct

@@ -12,7 +12,7 @@ import time
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_file, await_gone, run_cases, until_gone  # noqa: E402
+from tap_cases import PATIENCE_S, await_file, await_gone, run_cases, until_gone
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
 ENVIRONMENT = dict(os.environ, PYTHONPATH=f"{SRCDIR}/sdk/python", PYTHONDONTWRITEBYTECODE="1")

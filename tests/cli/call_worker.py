@@ -3,7 +3,8 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from weir_worker import Cancelled, Error, function, log, run
 

@@ -12,7 +12,7 @@ import sys
 
 WEIR, SRCDIR = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_that, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, await_that, run_cases
 
 BAD = "1\n{\n3\n"  # the second is not JSON
 

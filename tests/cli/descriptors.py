@@ -10,7 +10,7 @@ import sys
 weir, builddir, srcdir = sys.argv[1:4]
 sys.path.insert(0, os.path.join(srcdir, "tests", "support"))
 
-from tap_cases import PATIENCE_S, Skip, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, run_cases
 
 # Each descriptor is open on a file that holds its number: prints those for which that is so, and
 # then those that are open without.

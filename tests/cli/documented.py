@@ -172,7 +172,7 @@ def help_document(topic):
     """The examples of weir help TOPIC: that "7" follows a command says what it prints."""
     said = subprocess.run(["weir", "help", *topic], stdout=subprocess.PIPE, text=True, check=True).stdout
     document = Document(" ".join(["weir", "help", *topic]))
-    examples = re.search(r"^Examples:\n((?:  .*\n)+)", said, re.M)
+    examples = re.search(r"^Examples:\n((?:  .*\n)+)", said, re.MULTILINE)
     for line in examples[1].splitlines():
         if line.startswith("      "):
             if re.fullmatch(r"[0-9]+", line.strip()):
@@ -196,7 +196,7 @@ def documents(sources):
             document.read(file.read())
         yield document
     said = subprocess.run(["weir", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    subcommands = re.findall(r"^  (\w+) +\S", said.partition("Examples:")[0], re.M)
+    subcommands = re.findall(r"^  (\w+) +\S", said.partition("Examples:")[0], re.MULTILINE)
     for topic in [[]] + [[name] for name in subcommands if name != "help"]:
         yield help_document(topic)
 

@@ -11,7 +11,7 @@ import threading
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, run_cases
 
 # Colour, a title, a new line that looks like weir's, C1 as UTF-8 and as a byte, right-to-left
 # override, isolate, line separator, zero-width space, what is not UTF-8.
@@ -24,8 +24,7 @@ PYTHON = sys.executable
 
 def told(*words, lines=1, status=None, given=b"", **how):
     """What weir says on stderr; it must be printable UTF-8 in so many lines."""
-    run = subprocess.run([WEIR, *words], input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         timeout=PATIENCE_S, **how)
+    run = subprocess.run([WEIR, *words], input=given, capture_output=True, timeout=PATIENCE_S, **how)
     check(run.stderr, lines)
     assert status is None or run.returncode == status, (run.returncode, run.stderr)
     return run.stderr.decode(), run.stdout
@@ -157,7 +156,7 @@ def an_audit_log(directory):
     with open(log, "ab") as file:
         file.write(b"{\"\x1b[31m" + ODD)
     for words in (("show", log), ("verify", log)):
-        run = subprocess.run([WEIR, "audit", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+        run = subprocess.run([WEIR, "audit", *words], capture_output=True, timeout=PATIENCE_S)
         assert run.returncode == 1
         check(run.stdout + run.stderr)
 

@@ -13,7 +13,7 @@ import sys
 
 WEIR, SRCDIR = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, Skip, await_that, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_that, needs, run_cases
 
 RECORDS = b"1\n2\n{\n"
 KEY = "0123456789abcdef0123456789abcdef\n"
@@ -65,7 +65,7 @@ def refused(directory, status, command, *says, env=None):
 
 def two_names_of_one_file_are_refused_and_nothing_is_touched(directory):
     prepare(directory)
-    options = "input output dead-letter report checkpoint audit".split()
+    options = ["input", "output", "dead-letter", "report", "checkpoint", "audit"]
     for first in options:
         for second in options:
             if first < second:
@@ -162,8 +162,8 @@ def files_of_a_spec_count_too(directory):
 def what_may_be_used_twice_still_may(directory):
     prepare(directory)
     for command in ("weir map --input /dev/null --output /dev/null -- cat",
-                    "weir map --output /dev/null --report /dev/null --input f --on-error skip "
-                    "--max-dead 1 -- cat",
+                    ("weir map --output /dev/null --report /dev/null --input f --on-error skip "
+                    "--max-dead 1 -- cat"),
                     "weir map --check none --input f -- sed s/.*/1/ >log1 2>&1",
                     "weir run --report - --json -- true",
                     "weir run --json -- cat f >both 2>&1",

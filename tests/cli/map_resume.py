@@ -14,7 +14,7 @@ import time
 
 BUILD, SRCDIR = map(os.path.abspath, sys.argv[1:3])
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import Skip, run_cases  # noqa: E402
+from tap_cases import Skip, run_cases
 
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
 KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 100
@@ -386,8 +386,7 @@ def with_a_pipe_on_either_side_nothing_is_begun(directory):
              job.words(letters=fifo), job.words(checkpoint=fifo), job.words(checkpoint="/dev/full"))
     for words in cases:
         process = subprocess.run(words,
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 timeout=PATIENCE_S, check=False)
+                                 stdin=subprocess.PIPE, capture_output=True, timeout=PATIENCE_S, check=False)
         fail_with(process.returncode, process.stderr.decode(), 2, "regular file")
         assert look(job.checkpoint) is None and size(job.output) == 0, words
         remove(job.output)

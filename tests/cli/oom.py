@@ -17,7 +17,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, os.path.join(SRCDIR, "tests", "support"))
-from tap_cases import PATIENCE_S, Skip, await_that, is_sanitized, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_that, is_sanitized, run_cases
 
 BUILDDIR = os.environ["builddir"]
 FAILER = os.path.join(BUILDDIR, "tests", "support", ".libs", "failing_memory.so")
@@ -40,7 +40,7 @@ def why_not():
 
 class Trial:
     """A command that is run again and again, in a directory that is new each time."""
-    errors = {125}
+    errors = frozenset({125})
     given = b""
     prepare = None
 

@@ -10,7 +10,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_that, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, await_that, run_cases
 
 RECORDS = b"".join(b"%d\n" % n for n in range(200000))
 

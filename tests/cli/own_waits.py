@@ -11,7 +11,7 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, run_cases
 
 WORKER = ("import json, sys\n"
           "for line in sys.stdin:\n"
@@ -22,8 +22,8 @@ WORKER = ("import json, sys\n"
 
 
 def run(*words, **how):
-    return subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=PATIENCE_S, **how)
+    return subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=PATIENCE_S, **how)
 
 
 def a_document_in_a_fifo_that_nobody_writes_has_a_clock(directory):

@@ -9,7 +9,7 @@ import time
 weir, builddir, srcdir = sys.argv[1:4]
 sys.path.insert(0, os.path.join(srcdir, "tests", "support"))
 
-from tap_cases import PATIENCE_S, Skip, is_sanitized, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, is_sanitized, needs, run_cases
 
 CHILDREN = os.path.join(builddir, "tests", "children")
 MEMORY_KIB = 64 * 1024

@@ -13,9 +13,9 @@ import time
 
 WEIR, RPC_HOST, SRCDIR = sys.argv[1:4]
 sys.path[:0] = [f"{SRCDIR}/tests/support", f"{SRCDIR}/sdk/python/tests"]
-import vectors  # noqa: E402
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
-from vectors import Failed, matches, short  # noqa: E402
+import vectors
+from tap_cases import PATIENCE_S, run_cases
+from vectors import Failed, matches, short
 
 RELAY = f"{SRCDIR}/tests/support/pipe_to_socket.py"
 FOLDER = f"{SRCDIR}/tests/data/rpc"

@@ -10,7 +10,7 @@ import tempfile
 weir, builddir, srcdir = sys.argv[1:4]
 sys.path.insert(0, os.path.join(srcdir, "tests", "support"))
 
-from tap_cases import PATIENCE_S, Skip, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, needs, run_cases
 
 REFUSE = os.path.join(builddir, "tests", "support", "refuse_call")
 RPC_WORKER = os.path.join(builddir, "tests", "children", "rpc_worker")

@@ -18,7 +18,7 @@ import threading
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, Skip, await_file, await_gone, await_that, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_file, await_gone, await_that, run_cases
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
 ENVIRONMENT = dict(os.environ, PYTHONPATH=f"{SRCDIR}/sdk/python", PYTHONDONTWRITEBYTECODE="1")
@@ -63,7 +63,7 @@ def serving(directory, *words, **how):
 def call(path, *words, given=None):
     done = subprocess.run([WEIR, "call", "-s", path, *words], input=given, env=ENVIRONMENT,
                           stdin=subprocess.DEVNULL if given is None else None,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+                          capture_output=True, timeout=PATIENCE_S)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -276,7 +276,7 @@ def whatever_is_sent_harms_nobody_else(directory):
         b'{"jsonrpc":"2.0","id":10,"result":[]}', b'[]', b'{}', b'null', b'',
     ]
     chance = random.Random(20261121)
-    with serving(directory, "-j2", "--max-queue", "50") as (server, path):
+    with serving(directory, "-j2", "--max-queue", "50") as (_server, path):
         for _ in range(60):
             client = Client(path)
             sent = bytearray()
@@ -555,7 +555,7 @@ def a_passed_socket_is_served_and_the_manager_told(directory):
     shell = 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"'
     server = subprocess.Popen(["sh", "-c", shell, "sh", WEIR, "serve", "-j1", "-w", WORKER],
                               env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              preexec_fn=pass_socket, pass_fds=(3,))
+                              preexec_fn=pass_socket, pass_fds=(3,))  # noqa: PLW1509 - no threads here
     await_ready(server)
     assert news.recv(100) == b"READY=1"
     assert call(path, "add", "3", "4") == (0, "7\n", "")

@@ -13,8 +13,18 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from serve import (Client, SRCDIR, WEIR, await_file, await_that, call, memory_kb,
-                   serving, start, stats)
+from serve import (
+    SRCDIR,
+    WEIR,
+    Client,
+    await_file,
+    await_that,
+    call,
+    memory_kb,
+    serving,
+    start,
+    stats,
+)
 from tap_cases import PATIENCE_S, Skip, is_sanitized, run_cases
 
 MIB = 1 << 20
@@ -218,7 +228,7 @@ def many_open_streams_are_each_given_credit(directory):
         client = Client(path)
         for number in range(count):
             client.ask("count", [1, 3], number, weir={"credit": 1})
-            client.say('{"jsonrpc":"2.0","method":"weir/credit","params":{"id":%d,"n":5}}' % number)
+            client.say(f'{{"jsonrpc":"2.0","method":"weir/credit","params":{{"id":{number},"n":5}}}}')
         values, done = {}, 0
         while done < count:
             message = client.hear()
@@ -450,7 +460,7 @@ def a_batch_whose_client_goes_away_leaves_nothing(directory):
 
 def an_id_is_one_however_it_is_spelt(directory):
     def text(number, method, params):
-        return '{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}' % (number, method, params)
+        return f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{params}}}'
 
     with serving(directory, "-j2") as (_, path):
         for first, second in (('"dup"', '"dup"'), ('"dup"', '"du\\u0070"'), ('"\\u0064up"', '"dup"'),
@@ -462,9 +472,9 @@ def an_id_is_one_however_it_is_spelt(directory):
             client.say(text(second, "add", "[1,2]"))
             answer = client.hear()
             assert answer["id"] is None and answer["error"]["code"] == -32600, (first, second, answer)
-            client.say('{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":%s}}' % second)
+            client.say(f'{{"jsonrpc":"2.0","method":"weir/cancel","params":{{"id":{second}}}}}')
             line = client.file.readline().decode()
-            assert line.startswith('{"jsonrpc":"2.0","id":%s,"error":{"code":-32800' % first), line
+            assert line.startswith(f'{{"jsonrpc":"2.0","id":{first},"error":{{"code":-32800'), line
             client.close()
         for first, second in (('1', '"1"'), ('"a"', '"a\\u0000"'), ('"\\ud800"', '"\\ud801"'),
                               ('"\\ud800"', '"\\ufffd"'), ('"a"', '"\\"a\\""'), ('10', '1')):
@@ -472,7 +482,7 @@ def an_id_is_one_however_it_is_spelt(directory):
             client.say(text(first, "wait_for", json.dumps([go])))
             client.say(text(second, "add", "[1,2]"))
             line = client.file.readline().decode()
-            assert line == '{"jsonrpc":"2.0","id":%s,"result":3}\n' % second, (first, second, line)
+            assert line == f'{{"jsonrpc":"2.0","id":{second},"result":3}}\n', (first, second, line)
             client.close()
         client = Client(path)
         for number in ("1.0", "1e0", "true", "[]", "null"):

@@ -3,12 +3,11 @@
 serve_starts.py WEIR SRCDIR
 """
 import os
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from serve import SRCDIR, call, serving, start, stats
+from serve import call, serving, start, stats
 from tap_cases import PATIENCE_S, run_cases
 
 # Speaks plain JSON-RPC: it answers each request with its params.  A shell starts faster

@@ -12,7 +12,7 @@ import tempfile
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, needs, run_cases
 
 
 def start(*words, **how):

@@ -6,8 +6,8 @@ import sys
 weir, srcdir = sys.argv[1:3]
 sys.path[:0] = [os.path.join(srcdir, "tests", "support"), os.path.join(srcdir, "sdk", "python")]
 
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
-from weir_worker.client import connect  # noqa: E402
+from tap_cases import PATIENCE_S, run_cases
+from weir_worker.client import connect
 
 LIMIT = 107  # sun_path less its NUL
 WORKER = "false"  # is never started

@@ -12,13 +12,13 @@ import sys
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, Skip, await_file, await_that, is_gone, needs, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, await_file, await_that, is_gone, needs, run_cases
 
 
 def weir(*words, **how):
     """Runs weir to its end; returns its status, its stdout and its stderr."""
-    ended = subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False, **how)
+    ended = subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=PATIENCE_S, check=False, **how)
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
 
@@ -265,8 +265,8 @@ def weir_with_a_child_that_became_root(directory, *words):
     program = (up, "--reuid", "0", "--regid", "0", "--clear-groups", "sleep", "1000")
     try:
         run = subprocess.run([WEIR, *words, "--timeout", "500ms", "--grace", "100ms", "--", *program],
-                             check=False, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, timeout=PATIENCE_S, preexec_fn=as_nobody)
+                             check=False, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
+                             timeout=PATIENCE_S, preexec_fn=as_nobody)
     except PermissionError:
         raise Skip("another user cannot run weir here") from None
     if run.returncode in (125, 126):

@@ -16,7 +16,7 @@ import traceback
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, run_cases
 
 CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 

@@ -26,8 +26,8 @@ BUILD, SOURCES = (os.path.abspath(path) for path in sys.argv[1:3])
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 3
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 sys.path[:0] = [f"{SOURCES}/tests/support", f"{SOURCES}/sdk/python"]
-from tap_cases import PATIENCE_S, await_gone, await_that, is_gone  # noqa: E402
-from weir_worker import client as weir  # noqa: E402
+from tap_cases import PATIENCE_S, await_gone, await_that, is_gone
+from weir_worker import client as weir
 
 WEIR = f"{BUILD}/weir"
 WORKER = f"{BUILD}/tests/children/map_worker"
@@ -272,8 +272,8 @@ class Clients:
     def run_a_command(self, chance):
         a, b = chance.randrange(1000), chance.randrange(1000)
         done = subprocess.run([WEIR, "call", "-s", self.path, "--timeout", "2s", "add", str(a), str(b)],
-                              env=environment(self.mark), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+                              env=environment(self.mark), capture_output=True,
+                              stdin=subprocess.DEVNULL, check=False)
         right = done.returncode in (1, 124, 125) or (done.returncode, done.stdout) == (0, b"%d\n" % (a + b))
         self.note(f"command {done.returncode}" if right else f"wrong: {done}")
 

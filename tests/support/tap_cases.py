@@ -42,7 +42,7 @@ def needs(facility):
 def is_sanitized():
     """Whether weir is built with a sanitizer, which keeps memory of its own."""
     with open(os.path.join(os.environ["builddir"], "Makefile"), encoding="utf-8") as makefile:
-        return re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.M) is not None
+        return re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.MULTILINE) is not None
 
 
 def run_cases(cases):
