@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Many small calls, one by one, under way together, and in one message: batch.py SOCKET [COUNT]"""
+
 import sys
 import time
 
@@ -19,8 +20,17 @@ def measured(what, work):
 
 with connect(sys.argv[1]) as weir:
     alone = measured("one by one", lambda: [weir.call("distance", *point) for point in points])
-    pending = measured("under way together", lambda: [
-        answer.result() for chunk in range(0, count, 500)
-        for answer in [weir.submit("distance", *point) for point in points[chunk:chunk + 500]]])
+    pending = measured(
+        "under way together",
+        lambda: [
+            answer.result()
+            for chunk in range(0, count, 500)
+            for answer in [weir.submit("distance", *point) for point in points[chunk : chunk + 500]]
+        ],
+    )
     mapped = measured("in one message", lambda: weir.map("distance", points))
-    print(len(mapped), "distances,", "the same three times" if alone == pending == mapped else "different")
+    print(
+        len(mapped),
+        "distances,",
+        "the same three times" if alone == pending == mapped else "different",
+    )

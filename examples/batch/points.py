@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A function that is called often and does little: a worker for `weir call` and `weir serve`."""
+
 from weir_worker import function, run
 
 

@@ -1,4 +1,5 @@
 """Prints the gist of a document of `weir run --json`; the argument is the exit status."""
+
 import json
 import sys
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A program with bad manners: it writes GBK, leaves a process behind that holds its
 outputs open, ignores SIGTERM and never ends.  --exits makes it end, and only that."""
+
 import os
 import signal
 import sys

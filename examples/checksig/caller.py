@@ -4,6 +4,7 @@
 Asks the worker behind `weir serve`.  Exits 0 when all are right, 1 when one is not, 2 when that
 cannot be said.
 """
+
 import os
 import sys
 

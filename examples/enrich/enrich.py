@@ -8,6 +8,7 @@ It knows nothing of weir, and does not even flush its output.  On purpose:
     Atlantic/Azores    it prints something else first
     the 40th record    it gives up, whichever that is, as a worker that leaks memory would
 """
+
 import json
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The rows of a zone1970.tab as records: one JSON object a line.  records.py <TABLE"""
+
 import json
 import sys
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Functions in the four modes: value or stream in, value or stream out."""
+
 import time
 from collections.abc import Iterator
 

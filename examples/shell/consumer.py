@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Reads the readings and prints each station's number of them and their mean."""
+
 import collections
 import json
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes readings of three weather stations, one JSON object a line."""
+
 import argparse
 import json
 import signal

@@ -15,6 +15,7 @@ left to that package.  Two optional members tell the reader more:
 On a machine without dpkg, or with --tree DIR, the files of a tree are hashed
 here and listed in the same form.
 """
+
 import argparse
 import base64
 import fnmatch
@@ -174,9 +175,15 @@ def main():
     # A reader that leaves early ends us the way it ends any filter: by SIGPIPE.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="List files and the MD5 sums they ought to have.")
-    parser.add_argument("--admindir", metavar="DIR", help="dpkg's database (default: /var/lib/dpkg)")
-    parser.add_argument("--confdir", metavar="DIR", default="/etc/dpkg",
-                        help="dpkg's configuration (default: %(default)s)")
+    parser.add_argument(
+        "--admindir", metavar="DIR", help="dpkg's database (default: /var/lib/dpkg)"
+    )
+    parser.add_argument(
+        "--confdir",
+        metavar="DIR",
+        default="/etc/dpkg",
+        help="dpkg's configuration (default: %(default)s)",
+    )
     parser.add_argument("--tree", metavar="DIR", help="list the files of DIR instead of packages")
     options = parser.parse_args()
 

@@ -5,6 +5,7 @@ Files that differ are data, not a failure of this program: it exits 0, or with
 --strict 1 when a file differs, is missing or cannot be read.  What the
 administrator or dpkg.cfg allowed is told but never counts against a machine.
 """
+
 import argparse
 import base64
 import heapq
@@ -83,7 +84,7 @@ def shorten(name, width):
     if len(name) <= width:
         return name
     head = (width - 3) // 3
-    return name[:head] + "..." + name[-(width - 3 - head):]
+    return name[:head] + "..." + name[-(width - 3 - head) :]
 
 
 def size_of(count):
@@ -128,8 +129,11 @@ def report(tally, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description="Sum up the results of verify-hash.")
-    parser.add_argument("--strict", action="store_true",
-                        help="exit 1 when a file differs, is missing or cannot be read")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit 1 when a file differs, is missing or cannot be read",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a pager that is left early is no error
     sys.stdout.reconfigure(errors="backslashreplace")

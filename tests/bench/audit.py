@@ -7,6 +7,7 @@ In each round every contestant writes, in turn, a fresh log of its own under a k
 1 process and from 10, with and without waiting for the disk; after it the log of weir is
 verified.  Printed: medians, and the best and worst round.
 """
+
 import argparse
 import os
 import shutil
@@ -35,8 +36,10 @@ class Contest:
             if os.path.exists(log):
                 os.unlink(log)
             began = time.perf_counter()
-            running = [subprocess.Popen(argv(log, self.count), stdout=subprocess.DEVNULL)
-                       for _ in range(self.processes)]
+            running = [
+                subprocess.Popen(argv(log, self.count), stdout=subprocess.DEVNULL)
+                for _ in range(self.processes)
+            ]
             if any(process.wait() != 0 for process in running):
                 sys.exit(f"audit.py: {name} failed")
             took = time.perf_counter() - began
@@ -49,8 +52,10 @@ class Contest:
         base = statistics.median(self.rates["weir"])
         for name, rates in self.rates.items():
             middle = statistics.median(rates)
-            print(f"| {self.title} | {self.processes} | {name} | {middle:,.0f} | "
-                  f"{min(rates):,.0f} to {max(rates):,.0f} | {base / middle:.2f} |")
+            print(
+                f"| {self.title} | {self.processes} | {name} | {middle:,.0f} | "
+                f"{min(rates):,.0f} to {max(rates):,.0f} | {base / middle:.2f} |"
+            )
 
 
 def in_a_loop(count, *argv):
@@ -67,17 +72,51 @@ def contests(build, key):
         for processes in (1, 10):
             title = f"append, fsync {sync}"
             count = (10000 if sync == "never" else 1000) // processes
-            made.append(Contest(title, 1, {
-                "weir": lambda log, n, s=sync: [writer, log, str(n), str(BYTES), "0", s, key],
-                "Python": lambda log, n, s=sync: [python, PEER, "append", log, str(n), str(BYTES),
-                                                  s, key],
-            }, processes, count))
-            made.append(Contest(f"run /bin/true, fsync {sync}", 2, {
-                "weir": lambda log, n, s=sync: in_a_loop(n, weir, "run", "--audit", log,
-                                                         "--audit-fsync", s, "--", "/bin/true"),
-                "Python": lambda log, n, s=sync: in_a_loop(n, python, PEER, "run", log, s, key,
-                                                           "--", "/bin/true"),
-            }, processes, 40 // processes))
+            made.append(
+                Contest(
+                    title,
+                    1,
+                    {
+                        "weir": lambda log, n, s=sync: [
+                            writer,
+                            log,
+                            str(n),
+                            str(BYTES),
+                            "0",
+                            s,
+                            key,
+                        ],
+                        "Python": lambda log, n, s=sync: [
+                            python,
+                            PEER,
+                            "append",
+                            log,
+                            str(n),
+                            str(BYTES),
+                            s,
+                            key,
+                        ],
+                    },
+                    processes,
+                    count,
+                )
+            )
+            made.append(
+                Contest(
+                    f"run /bin/true, fsync {sync}",
+                    2,
+                    {
+                        "weir": lambda log, n, s=sync: in_a_loop(
+                            n, weir, "run", "--audit", log, "--audit-fsync", s, "--", "/bin/true"
+                        ),
+                        "Python": lambda log, n, s=sync: in_a_loop(
+                            n, python, PEER, "run", log, s, key, "--", "/bin/true"
+                        ),
+                    },
+                    processes,
+                    40 // processes,
+                )
+            )
     return made
 
 
@@ -96,8 +135,9 @@ def main():
     os.environ["WEIR_AUDIT_KEY_FILE"] = key
 
     def verify(log, records):
-        done = subprocess.run([os.path.join(build, "weir"), "audit", "verify", log],
-                              stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [os.path.join(build, "weir"), "audit", "verify", log], stdout=subprocess.PIPE, text=True
+        )
         if done.returncode != 0 or f"OK: {records} records" not in done.stdout:
             sys.exit(f"audit.py: {done.stdout}")
 
@@ -106,7 +146,9 @@ def main():
         for _ in range(options.rounds):
             for contest in everything:
                 contest.round(directory, verify)
-        print("| what | processes | by | records a second | worst to best | weir is times as fast |")
+        print(
+            "| what | processes | by | records a second | worst to best | weir is times as fast |"
+        )
         print("|---|---|---|---|---|---|")
         for contest in everything:
             contest.show()

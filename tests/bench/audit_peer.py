@@ -6,6 +6,7 @@
 
 Each record is tied to the last one in the file, which is read again under the lock.
 """
+
 import fcntl
 import getpass
 import hashlib
@@ -24,8 +25,12 @@ class Log:
         self.path = path
         self.sync = sync == "always"
         self.key = open(key_file, "rb").read().rstrip(b"\n") if key_file else None
-        self.who = {"uid": os.getuid(), "user": getpass.getuser(), "host": socket.gethostname(),
-                    "pid": os.getpid()}
+        self.who = {
+            "uid": os.getuid(),
+            "user": getpass.getuser(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+        }
 
     def digest(self, text):
         if self.key:
@@ -38,14 +43,19 @@ class Log:
             return {"seq": 0, "hash": "0" * 64}
         tail = os.pread(fd, 65536, max(0, size - 65536))
         assert tail.endswith(b"\n"), "torn"
-        return json.loads(tail[tail.rfind(b"\n", 0, -1) + 1:])
+        return json.loads(tail[tail.rfind(b"\n", 0, -1) + 1 :])
 
     def append(self, record):
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX)
         last = self.last(fd)
-        record = dict(record, who=self.who, seq=last["seq"] + 1, prev=last["hash"],
-                      time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        record = dict(
+            record,
+            who=self.who,
+            seq=last["seq"] + 1,
+            prev=last["hash"],
+            time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
         text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         record["hash"] = self.digest(text.encode())
         text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -57,9 +67,15 @@ class Log:
 
 
 def common(argv):
-    return {"weir": 1, "kind": "audit", "job": uuid.uuid4().hex, "cwd": os.getcwd(),
-            "target": argv[0], "what": {"subcommand": "run", "argv": ["run", "--", *argv]},
-            "traceparent": os.environ.get("TRACEPARENT")}
+    return {
+        "weir": 1,
+        "kind": "audit",
+        "job": uuid.uuid4().hex,
+        "cwd": os.getcwd(),
+        "target": argv[0],
+        "what": {"subcommand": "run", "argv": ["run", "--", *argv]},
+        "traceparent": os.environ.get("TRACEPARENT"),
+    }
 
 
 def append(path, count, size, sync, key_file=None):
@@ -74,12 +90,13 @@ def append(path, count, size, sync, key_file=None):
 def run(path, sync, *rest):
     at = rest.index("--")
     log = Log(path, sync, rest[0] if at > 0 else None)
-    argv = list(rest[at + 1:])
+    argv = list(rest[at + 1 :])
     record = common(argv)
     log.append(dict(record, event="started", outcome=None, status=None))
     status = subprocess.Popen(argv).wait()
-    log.append(dict(record, event="ended", outcome="failed" if status else "ok",
-                    status={"code": status}))
+    log.append(
+        dict(record, event="ended", outcome="failed" if status else "ok", status={"code": status})
+    )
     sys.exit(status)
 
 

@@ -1,4 +1,5 @@
 """multiprocessing.Pool(1).apply for call.py: for each line "N", P50 and P99 of N calls in us."""
+
 import multiprocessing
 import sys
 import time

@@ -7,6 +7,7 @@ Two children offer add(a, b): one is the SDK, the other is the least that can be
 (read, C scanner, format, write; no checks, no cancellation).  In each round each child, in turn, answers single calls
 (round trip) and blocks of calls (pipelined), so a noisy moment hits both alike.
 """
+
 import argparse
 import json
 import os
@@ -50,9 +51,13 @@ CALLS = {
 class Child:
     def __init__(self, name, code):
         self.name = name
-        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, bufsize=0,
-                                        env={**os.environ, "PYTHONPATH": SDK})
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": SDK},
+        )
         self.fd_in, self.fd_out = self.process.stdin.fileno(), self.process.stdout.fileno()
 
     def round_trips(self, line, count):
@@ -96,9 +101,14 @@ def measure(rounds):
             for child in children if number % 2 else children[::-1]:
                 half, most = child.round_trips(line, 500)
                 cost = child.pipelined(block, 20)
-                for measure_name, value in (("round trip P50", half), ("round trip P99", most),
-                                            (f"pipelined, window {WINDOW}", cost)):
-                    results.setdefault((measure_name, kind), {}).setdefault(child.name, []).append(value)
+                for measure_name, value in (
+                    ("round trip P50", half),
+                    ("round trip P99", most),
+                    (f"pipelined, window {WINDOW}", cost),
+                ):
+                    results.setdefault((measure_name, kind), {}).setdefault(child.name, []).append(
+                        value
+                    )
     for child in children:
         child.close()
     return results
@@ -108,7 +118,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--free", action="store_true", help="do not keep everything on one processor")
+    parser.add_argument(
+        "--free", action="store_true", help="do not keep everything on one processor"
+    )
     arguments = parser.parse_args()
     if not arguments.free and hasattr(os, "sched_setaffinity"):
         # Where the scheduler puts a child decides more than what the child does: a round trip between
@@ -118,15 +130,24 @@ def main():
     for (name, kind), by_child in measure(arguments.rounds).items():
         bare, sdk = (statistics.median(by_child[child]) for child in ("bare", "sdk"))
         ratio = statistics.median(b / a for a, b in zip(by_child["bare"], by_child["sdk"]))
-        rows.append({"measure": name, "calls": kind, "bare_us": round(bare, 2), "sdk_us": round(sdk, 2),
-                     "ratio": round(ratio, 2)})
+        rows.append(
+            {
+                "measure": name,
+                "calls": kind,
+                "bare_us": round(bare, 2),
+                "sdk_us": round(sdk, 2),
+                "ratio": round(ratio, 2),
+            }
+        )
     if arguments.json:
         print(json.dumps(rows))
         return
     print(f"Python {sys.version.split()[0]}; us a call; ratio: median of the rounds' ratios")
     for row in rows:
-        print(f"{row['measure']:24} {row['calls']:14} bare {row['bare_us']:7.2f}  "
-              f"sdk {row['sdk_us']:7.2f}  ratio {row['ratio']:.2f}")
+        print(
+            f"{row['measure']:24} {row['calls']:14} bare {row['bare_us']:7.2f}  "
+            f"sdk {row['sdk_us']:7.2f}  ratio {row['ratio']:.2f}"
+        )
 
 
 if __name__ == "__main__":

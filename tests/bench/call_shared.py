@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """ctypes into a Go c-shared library, for call.py: call_shared.py LIBRARY; for each line "N", us a call."""
+
 import ctypes
 import sys
 import time

@@ -1,4 +1,5 @@
 """The worker of call_uds_pool.go: a Unix socket, a thread a connection, 4 bytes of length and JSON."""
+
 import json
 import socket
 import struct

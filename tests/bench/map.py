@@ -7,6 +7,7 @@ In each round each contestant, in turn, maps the same file once, so a noisy
 moment hits all alike.  Numbers are medians over the rounds; ratios are medians
 of each round's ratio.  "rate" is the worker's own `<in >out` as 1.00.
 """
+
 import argparse
 import json
 import os
@@ -25,10 +26,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def make_records(path, count, seed):
     """Records of about 100 bytes."""
     chance = random.Random(seed)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(500)]
+    words = [
+        "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9)))
+        for _ in range(500)
+    ]
     with open(path, "w") as file:
-        file.writelines(f'{{"id":{number},"a":{chance.randrange(10000)},"b":{chance.randrange(10000)},'
-                       f'"name":"{chance.choice(words)}","text":"{" ".join(chance.choices(words, k=6))}"}}\n' for number in range(count))
+        file.writelines(
+            f'{{"id":{number},"a":{chance.randrange(10000)},"b":{chance.randrange(10000)},'
+            f'"name":"{chance.choice(words)}","text":"{" ".join(chance.choices(words, k=6))}"}}\n'
+            for number in range(count)
+        )
     return os.path.getsize(path)
 
 
@@ -89,20 +96,62 @@ def contestants(build, directory, worker, with_pool):
     words = " ".join(worker)
     made = [Contestant("the worker alone", worker)]
     for count in 1, 2:
-        made.append(Contestant(f"weir map -j{count}", [weir, "map", f"-j{count}", "--progress", "none",
-                               "--report", report, "--", *worker], report=report))
-    made.append(Contestant("weir map -j2 --unordered", [weir, "map", "-j2", "--unordered", "--progress", "none",
-                           "--report", report, "--", *worker], ordered=False, report=report))
+        made.append(
+            Contestant(
+                f"weir map -j{count}",
+                [
+                    weir,
+                    "map",
+                    f"-j{count}",
+                    "--progress",
+                    "none",
+                    "--report",
+                    report,
+                    "--",
+                    *worker,
+                ],
+                report=report,
+            )
+        )
+    made.append(
+        Contestant(
+            "weir map -j2 --unordered",
+            [
+                weir,
+                "map",
+                "-j2",
+                "--unordered",
+                "--progress",
+                "none",
+                "--report",
+                report,
+                "--",
+                *worker,
+            ],
+            ordered=False,
+            report=report,
+        )
+    )
     parallel = shutil.which("parallel")
     if parallel:
-        made.append(Contestant("parallel --pipe -j2", [parallel, "--pipe", "-j2", words], ordered=False))
+        made.append(
+            Contestant("parallel --pipe -j2", [parallel, "--pipe", "-j2", words], ordered=False)
+        )
         made.append(Contestant("parallel --pipe -k -j2", [parallel, "--pipe", "-k", "-j2", words]))
     if shutil.which("split"):
-        made.append(Contestant("split -n r/2 --filter", ["split", "-n", "r/2", f"--filter={words}"], ordered=False))
+        made.append(
+            Contestant(
+                "split -n r/2 --filter", ["split", "-n", "r/2", f"--filter={words}"], ordered=False
+            )
+        )
     if with_pool:
         for size in 1, 100:
-            made.append(Contestant(f"Pool(2).imap, chunk {size}",
-                                   [sys.executable, os.path.join(HERE, "map_peer.py"), str(size)]))
+            made.append(
+                Contestant(
+                    f"Pool(2).imap, chunk {size}",
+                    [sys.executable, os.path.join(HERE, "map_peer.py"), str(size)],
+                )
+            )
     return made
 
 
@@ -123,9 +172,13 @@ def show(title, field):
         line = f"{one.name:26}{statistics.median(one.wall):9.2f}{rate:7.2f}"
         if one.own_cpu:
             share = statistics.median(a / b for a, b in zip(one.own_cpu, one.worker_cpu))
-            peak = {name: max(rss.get(name, 0) for rss in one.rss) for name in ("weir", "weir-spawner")}
-            line += (f"{statistics.median(one.own_cpu):8.2f}s{share:10.0%}  weir {peak['weir'] / 1024:.1f} MiB,"
-                     f" spawner {peak['weir-spawner'] / 1024:.1f} MiB")
+            peak = {
+                name: max(rss.get(name, 0) for rss in one.rss) for name in ("weir", "weir-spawner")
+            }
+            line += (
+                f"{statistics.median(one.own_cpu):8.2f}s{share:10.0%}  weir {peak['weir'] / 1024:.1f} MiB,"
+                f" spawner {peak['weir-spawner'] / 1024:.1f} MiB"
+            )
         if one.is_wrong:
             line += "  lines torn or lost"
         print(line)
@@ -137,21 +190,34 @@ def main():
     parser.add_argument("--records", type=int, default=1000000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--no-pool", action="store_true", help="without multiprocessing, which takes long")
+    parser.add_argument(
+        "--no-pool", action="store_true", help="without multiprocessing, which takes long"
+    )
     args = parser.parse_args()
     env = dict(os.environ, WEIR_SPAWNER=os.path.join(os.path.abspath(args.build), "weir-spawner"))
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as directory:
         source, wanted, got = (os.path.join(directory, name) for name in ("in", "wanted", "got"))
         size = make_records(source, args.records, args.seed)
-        print(f"{args.records} records of {size / args.records:.0f} bytes, {args.rounds} rounds, interleaved;"
-              f" load at the start {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
-        groups = [("A Python worker", [sys.executable, os.path.join(HERE, "map_worker.py")], not args.no_pool)]
+        print(
+            f"{args.records} records of {size / args.records:.0f} bytes, {args.rounds} rounds, interleaved;"
+            f" load at the start {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors"
+        )
+        groups = [
+            (
+                "A Python worker",
+                [sys.executable, os.path.join(HERE, "map_worker.py")],
+                not args.no_pool,
+            )
+        ]
         go = shutil.which(os.environ.get("GO") or "go")
         if go:
             binary = os.path.join(directory, "map_worker")
-            subprocess.run([go, "build", "-o", binary, os.path.join(HERE, "map_worker.go")],
-                           check=True, env={**env, "GO111MODULE": "off"})
+            subprocess.run(
+                [go, "build", "-o", binary, os.path.join(HERE, "map_worker.go")],
+                check=True,
+                env={**env, "GO111MODULE": "off"},
+            )
             groups.append(("A Go worker", [binary], False))
         groups.append(("cat, the lightest worker there is", ["cat"], False))
         for title, worker, with_pool in groups:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What people write without weir: map_peer.py CHUNKSIZE <in >out, by multiprocessing.Pool.imap."""
+
 import multiprocessing
 import sys
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A worker that knows nothing of weir: a JSON line in, the same record with a sum out."""
+
 import json
 import sys
 

@@ -6,6 +6,7 @@
 The contestants stay, and take turns: a noisy moment hits all alike.  "raw" is
 the tool alone: posix_spawn, one pipe, wait.
 """
+
 import argparse
 import os
 import statistics
@@ -19,7 +20,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 class Contestant:
     def __init__(self, argv, env):
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+        )
 
     def run(self, count, at_a_time):
         self.process.stdin.write(f"{count} {at_a_time}\n")
@@ -39,7 +42,9 @@ class Contestant:
 def raw(program):
     began = time.monotonic_ns()
     read, write = os.pipe()
-    pid = os.posix_spawn(program, [program], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)])
+    pid = os.posix_spawn(
+        program, [program], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)]
+    )
     os.close(write)
     while os.read(read, 4096):
         pass
@@ -63,12 +68,21 @@ def main():
             with open(os.path.join(work, name), "w") as file:
                 file.write(f"#!/bin/sh\n{wait}echo 'tool 1.2.3'\n")
             os.chmod(os.path.join(work, name), 0o755)
-        env = {**os.environ, "PATH": f"{work}:/usr/local/bin:/usr/bin:/bin",
-               "WEIR_SPAWNER": os.path.join(build, "weir-spawner")}
+        env = {
+            **os.environ,
+            "PATH": f"{work}:/usr/local/bin:/usr/bin:/bin",
+            "WEIR_SPAWNER": os.path.join(build, "weir-spawner"),
+        }
 
         def contestants(tool):
-            return {"weir": Contestant([os.path.join(build, "tests/bench/probe_contestant"), tool], env),
-                    "Python": Contestant([sys.executable, os.path.join(HERE, "probe_peer.py"), tool], env)}
+            return {
+                "weir": Contestant(
+                    [os.path.join(build, "tests/bench/probe_contestant"), tool], env
+                ),
+                "Python": Contestant(
+                    [sys.executable, os.path.join(HERE, "probe_peer.py"), tool], env
+                ),
+            }
 
         quick, slow = contestants("tool"), contestants("slow")
         alone, times, storms = [], {"weir": [], "Python": []}, {"weir": [], "Python": []}
@@ -106,10 +120,22 @@ def main():
 
     row("one probe, median, ms", f"{base:.2f}", lambda n: f"{statistics.median(times[n]):.2f}")
     row("one probe, P99, ms", f"{p99(alone):.2f}", lambda n: f"{p99(times[n]):.2f}")
-    row("beyond the run of the tool, median, ms", "", lambda n: f"{statistics.median(beyond[n]):.2f}")
+    row(
+        "beyond the run of the tool, median, ms",
+        "",
+        lambda n: f"{statistics.median(beyond[n]):.2f}",
+    )
     row("beyond the run of the tool, P99, ms", "", lambda n: f"{p99(beyond[n]):.2f}")
-    row("200 at once, the last has answered after, ms", "", lambda n: f"{statistics.median(storms[n]):.0f}")
-    row("of a processor while 200 run for 2 s, %", "", lambda n: f"{statistics.median(shares[n]):.1f}")
+    row(
+        "200 at once, the last has answered after, ms",
+        "",
+        lambda n: f"{statistics.median(storms[n]):.0f}",
+    )
+    row(
+        "of a processor while 200 run for 2 s, %",
+        "",
+        lambda n: f"{statistics.median(shares[n]):.1f}",
+    )
     row("memory growth over 1,000 probes, MiB", "", lambda n: f"{growth[n]:.2f}")
     row("errors", "", lambda n: errors[n])
 

@@ -2,6 +2,7 @@
 
 Looks the tool up as probe does, runs it with a time limit, decodes, finds the version.
 """
+
 import concurrent.futures
 import json
 import os
@@ -22,15 +23,28 @@ def probe():
             candidates.append({"path": path, "real": os.path.realpath(path), "executable": fine})
             winner = winner or (fine and path)
     began = time.monotonic()
-    process = subprocess.Popen([winner, *argv[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [winner, *argv[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     out, err = process.communicate(timeout=60)
     text = out.decode("utf-8", "replace")
     version = re.search(r"\d+(\.\d+)+", text)
     own = time.monotonic() - began
-    return own * 1e9, json.dumps({"candidates": candidates, "winner": winner, "version": version and version[0],
-                       "stdout": text, "stderr": err.decode("utf-8", "replace"),
-                       "code": process.returncode, "wall_ms": own * 1000}) and version
+    return own * 1e9, json.dumps(
+        {
+            "candidates": candidates,
+            "winner": winner,
+            "version": version and version[0],
+            "stdout": text,
+            "stderr": err.decode("utf-8", "replace"),
+            "code": process.returncode,
+            "wall_ms": own * 1000,
+        }
+    ) and version
 
 
 def timed(began):

@@ -6,6 +6,7 @@
 Every contestant is a process that stays; in each round each of them, in turn,
 runs the program a few times.  So a noisy moment hits all alike.
 """
+
 import argparse
 import os
 import shutil
@@ -21,8 +22,9 @@ class Contestant:
     def __init__(self, name, argv, env):
         self.name = name
         self.rounds = []
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=env)
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+        )
 
     def run(self, count):
         self.process.stdin.write(f"{count}\n")
@@ -42,19 +44,29 @@ class Contestant:
 
 def contestants(build, program, env, big, with_peers):
     own = os.path.join(build, "tests/bench/spawn_contestant")
-    made = [Contestant("raw vfork + pipes", [own, "raw", "0", program], env),
-            Contestant("weir", [own, "weir", "0", program], env)]
+    made = [
+        Contestant("raw vfork + pipes", [own, "raw", "0", program], env),
+        Contestant("weir", [own, "weir", "0", program], env),
+    ]
     if big:
         made.append(Contestant(f"weir, host of {big} MiB", [own, "weir", str(big), program], env))
     if with_peers:
         made.append(Contestant("libpipeline in the host", [own, "libpipeline", "0", program], env))
-        made.append(Contestant("Python subprocess.run", [sys.executable,
-                    os.path.join(HERE, "spawn_peer.py"), program], env))
+        made.append(
+            Contestant(
+                "Python subprocess.run",
+                [sys.executable, os.path.join(HERE, "spawn_peer.py"), program],
+                env,
+            )
+        )
         go = shutil.which(os.environ.get("GO") or "go")
         if go:
             binary = os.path.join(tempfile.mkdtemp(prefix="weir-bench-"), "spawn_peer")
-            subprocess.run([go, "build", "-o", binary, os.path.join(HERE, "spawn_peer.go")],
-                           check=True, env={**env, "GO111MODULE": "off"})
+            subprocess.run(
+                [go, "build", "-o", binary, os.path.join(HERE, "spawn_peer.go")],
+                check=True,
+                env={**env, "GO111MODULE": "off"},
+            )
             made.append(Contestant("Go os/exec", [binary, program], env))
     return made
 
@@ -77,7 +89,9 @@ def main():
         start = number % len(field)
         for one in field[start:] + field[:start]:
             one.measure(args.count)
-    print(f"{args.program}: start, capture, reap; {args.rounds} rounds of {args.count}, interleaved")
+    print(
+        f"{args.program}: start, capture, reap; {args.rounds} rounds of {args.count}, interleaved"
+    )
     print(f"{'':28}{'median us':>10}{'of raw':>9}{'of weir':>9}")
     raw, weir = field[0].rounds, field[1].rounds
     for one in field:

@@ -1,4 +1,5 @@
 """A Python host that spawns, captures and reaps when told: see spawn_contestant.c."""
+
 import subprocess
 import sys
 import time

@@ -6,6 +6,7 @@
 Each contestant is started anew for each run, as a shell would; in each round each of them
 runs once, in turn.  So a noisy moment hits all alike.
 """
+
 import argparse
 import os
 import statistics
@@ -33,8 +34,9 @@ def contestants(build):
 def run(words, env):
     """Returns us to the first byte and to the end."""
     begin = time.perf_counter_ns()
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,
-                          bufsize=0) as process:
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env, bufsize=0
+    ) as process:
         first = process.stdout.read(1)
         first_ns = time.perf_counter_ns() - begin
         process.stdout.read()
@@ -64,8 +66,10 @@ def main():
     for name, each in times.items():
         ends = [end for _, end in each]
         beyond = statistics.median(end - by_itself for end, by_itself in zip(ends, alone))
-        print(f"{name:28}{statistics.median(first for first, _ in each):16.0f}"
-              f"{statistics.median(ends):10.0f}{beyond:20.0f}")
+        print(
+            f"{name:28}{statistics.median(first for first, _ in each):16.0f}"
+            f"{statistics.median(ends):10.0f}{beyond:20.0f}"
+        )
 
 
 if __name__ == "__main__":

@@ -11,17 +11,19 @@ this process, or its whole group, is killed, but its stdin ends then.  The statu
     --late SECONDS  nothing is begun before
     --never FILE  the first of its kind, which makes FILE, never begins
 """
+
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 HELPER = "trap 'echo helper term >>\"$0\"; exit' TERM; echo up; while :; do sleep 0.05; done"
 
 
-def is_first(path):
+def is_first(path: Any) -> bool:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         return True
@@ -29,7 +31,7 @@ def is_first(path):
         return False
 
 
-def copy(from_fd, to_fd, lose_at=0):
+def copy(from_fd: Any, to_fd: Any, lose_at: int = 0) -> None:
     lines = 0
     while True:
         data = os.read(from_fd, 65536)
@@ -41,13 +43,13 @@ def copy(from_fd, to_fd, lose_at=0):
             os._exit(255)
         try:
             while data:
-                data = data[os.write(to_fd, data):]
+                data = data[os.write(to_fd, data) :]
         except OSError:
             break
     os.close(to_fd)
 
 
-def main():
+def main() -> None:
     words = sys.argv[1:]
     options = {}
     while words[0].startswith("--"):
@@ -55,13 +57,13 @@ def main():
         words = words[2:]
     log = options.get("--log", os.devnull)
 
-    def note(text):
+    def note(text: Any) -> None:
         with open(log, "a", encoding="utf-8") as file:
             file.write(text + "\n")
 
     helper = None
 
-    def end(*_):
+    def end(*_: Any) -> None:
         note("term")
         if helper is not None:
             helper.kill()
@@ -69,15 +71,21 @@ def main():
 
     signal.signal(signal.SIGTERM, end)
     note(f"job {os.environ['WEIR_JOB']}")
-    helper = subprocess.Popen(["sh", "-c", HELPER, log], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    helper = subprocess.Popen(
+        ["sh", "-c", HELPER, log],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     helper.stdout.readline()
     print(f"Warning: added '{words[0]}' to the list of known hosts.", file=sys.stderr, flush=True)
     if "--never" in options and is_first(options["--never"]):
         while True:
             signal.pause()
     time.sleep(float(options.get("--late", "0")))
-    remote = subprocess.Popen(words[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    remote = subprocess.Popen(
+        words[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
     note(f"remote {remote.pid}")
     lose_at = 2 if "--lose" in options and is_first(options["--lose"]) else 0
     threading.Thread(target=copy, args=(0, remote.stdin.fileno(), lose_at), daemon=True).start()

@@ -3,6 +3,7 @@
 and it sends nothing to a server of another user.  Prints TAP.
 call_waits.py WEIR SRCDIR
 """
+
 import contextlib
 import fcntl
 import json
@@ -12,6 +13,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import ENVIRONMENT, WEIR, WORKER, as_root, await_file, await_that, call, serving
@@ -20,41 +23,49 @@ from tap_cases import PATIENCE_S, run_cases
 PROMPTLY_S = 20  # far below what an unbounded wait takes, far above what is needed
 
 
-def begin(where, *words, **how):
+def begin(where: Any, *words: Any, **how: Any) -> Any:
     """A call whose output is a pipe: the process and the read end."""
     ours, theirs = os.pipe()
-    process = subprocess.Popen([WEIR, "call", *where, *words], stdin=subprocess.DEVNULL,
-                               stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT, **how)
+    process = subprocess.Popen(
+        [WEIR, "call", *where, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        **how,
+    )
     os.close(theirs)
     return process, ours
 
 
-def end(process):
+def end(process: Any) -> Any:
     """Its status and what it said."""
     err = process.communicate(timeout=PATIENCE_S)[1]
     return process.returncode, err.decode()
 
 
 @contextlib.contextmanager
-def both_ways(directory):
+def both_ways(directory: Any) -> Iterator[Any]:
     """Where the function may live: a worker of the call's own, and behind a server."""
     with serving(directory, "-j1") as (_, path):
         yield [["-w", WORKER], ["-s", path]]
 
 
-def await_full(fd):
+def await_full(fd: Any) -> None:
     """Until a pipe has been full for a while."""
     held = []
 
-    def is_full():
+    def is_full() -> bool:
         held.append(int.from_bytes(fcntl.ioctl(fd, 0x541B, b"\0" * 4), sys.byteorder))  # FIONREAD
         return held[-1] > 30000 and len(held) > 30 and len(set(held[-30:])) == 1
+
     await_that(is_full, "the pipe is full")
 
 
 # --- The reader leaves ---
 
-def a_reader_that_leaves_a_stream_closes_the_generator(directory):
+
+def a_reader_that_leaves_a_stream_closes_the_generator(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             closed = os.path.join(directory, f"closed{number}")
@@ -65,7 +76,7 @@ def a_reader_that_leaves_a_stream_closes_the_generator(directory):
             assert await_file(closed) == "closed\n"
 
 
-def a_reader_that_leaves_before_a_value_cancels_the_call(directory):
+def a_reader_that_leaves_before_a_value_cancels_the_call(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             path = os.path.join(directory, f"hang{number}")
@@ -76,12 +87,16 @@ def a_reader_that_leaves_before_a_value_cancels_the_call(directory):
             await_file(path + ".cancelled")
 
 
-def a_reader_that_leaves_between_values_is_noticed(directory):
+def a_reader_that_leaves_between_values_is_noticed(directory: Any) -> None:
     with both_ways(directory) as places:
         for where in places:
-            process = subprocess.Popen([WEIR, "call", *where, "--stdin", "running"],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, env=ENVIRONMENT)
+            process = subprocess.Popen(
+                [WEIR, "call", *where, "--stdin", "running"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=ENVIRONMENT,
+            )
             process.stdin.write(b"5\n")
             process.stdin.flush()
             assert json.loads(process.stdout.readline()) == 5
@@ -91,11 +106,16 @@ def a_reader_that_leaves_between_values_is_noticed(directory):
             process.stderr.close()
 
 
-def a_reader_that_is_a_socket_may_leave_too(directory):
+def a_reader_that_is_a_socket_may_leave_too(directory: Any) -> None:
     ours, theirs = socket.socketpair()
     path = os.path.join(directory, "hang")
-    process = subprocess.Popen([WEIR, "call", "-w", WORKER, "hang", path], stdin=subprocess.DEVNULL,
-                               stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        [WEIR, "call", "-w", WORKER, "hang", path],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs.fileno(),
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
     theirs.close()
     await_file(path + ".begun")
     ours.close()
@@ -103,7 +123,7 @@ def a_reader_that_is_a_socket_may_leave_too(directory):
     await_file(path + ".cancelled")
 
 
-def a_list_that_nobody_reads_is_141(directory):
+def a_list_that_nobody_reads_is_141(directory: Any) -> None:
     for words in (["--list"], ["--list", "--json"]):
         process, ours = begin(["-w", WORKER], *words)
         os.close(ours)
@@ -112,7 +132,8 @@ def a_list_that_nobody_reads_is_141(directory):
 
 # --- The reader stands still ---
 
-def a_signal_ends_a_call_that_nobody_reads(directory):
+
+def a_signal_ends_a_call_that_nobody_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             for name in (signal.SIGTERM, signal.SIGINT):
@@ -125,7 +146,7 @@ def a_signal_ends_a_call_that_nobody_reads(directory):
                 os.close(ours)
 
 
-def a_deadline_ends_a_call_that_nobody_reads(directory):
+def a_deadline_ends_a_call_that_nobody_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             closed = os.path.join(directory, f"closed{number}")
@@ -138,7 +159,7 @@ def a_deadline_ends_a_call_that_nobody_reads(directory):
             os.close(ours)
 
 
-def a_signal_ends_a_value_that_nobody_reads(directory):
+def a_signal_ends_a_value_that_nobody_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for where in places:
             process, ours = begin(where, "big", "1000000")
@@ -148,7 +169,7 @@ def a_signal_ends_a_value_that_nobody_reads(directory):
             os.close(ours)
 
 
-def a_slow_reader_gets_everything(directory):
+def a_slow_reader_gets_everything(directory: Any) -> None:
     with both_ways(directory) as places:
         for where in places:
             for flags in (0, os.O_NONBLOCK):
@@ -168,7 +189,8 @@ def a_slow_reader_gets_everything(directory):
 
 # --- The server ---
 
-def a_stopped_server_does_not_hold_a_call(directory):
+
+def a_stopped_server_does_not_hold_a_call(directory: Any) -> None:
     with serving(directory, "-j1") as (server, path):
         os.kill(server.pid, signal.SIGSTOP)
         try:
@@ -184,17 +206,20 @@ def a_stopped_server_does_not_hold_a_call(directory):
         assert call(path, "add", "3", "4") == (0, "7\n", "")
 
 
-def await_connected(process):
-    def is_connected():
+def await_connected(process: Any) -> None:
+    def is_connected() -> Any:
         try:
-            return any(os.readlink(f"/proc/{process.pid}/fd/{name}").startswith("socket:")
-                       for name in os.listdir(f"/proc/{process.pid}/fd"))
+            return any(
+                os.readlink(f"/proc/{process.pid}/fd/{name}").startswith("socket:")
+                for name in os.listdir(f"/proc/{process.pid}/fd")
+            )
         except OSError:
             return False
+
     await_that(is_connected, "it has connected")
 
 
-def a_server_that_is_stopped_in_a_call_does_not_hold_it(directory):
+def a_server_that_is_stopped_in_a_call_does_not_hold_it(directory: Any) -> None:
     with serving(directory, "-j1") as (server, path):
         for number, how in enumerate((["--timeout", "1s"], [])):
             begun = os.path.join(directory, f"hang{number}")
@@ -212,7 +237,7 @@ def a_server_that_is_stopped_in_a_call_does_not_hold_it(directory):
             await_file(begun + ".cancelled")
 
 
-def a_server_that_does_not_accept_does_not_hold_a_call(directory):
+def a_server_that_does_not_accept_does_not_hold_a_call(directory: Any) -> None:
     path = os.path.join(directory, "s")
     with socket.socket(socket.AF_UNIX) as server, contextlib.ExitStack() as stack:
         server.bind(path)
@@ -231,7 +256,7 @@ def a_server_that_does_not_accept_does_not_hold_a_call(directory):
         os.close(ours)
 
 
-def a_call_waits_for_its_turn_to_connect(directory):
+def a_call_waits_for_its_turn_to_connect(directory: Any) -> None:
     path = os.path.join(directory, "s")
     with socket.socket(socket.AF_UNIX) as server, contextlib.ExitStack() as stack:
         server.bind(path)
@@ -255,21 +280,23 @@ def a_call_waits_for_its_turn_to_connect(directory):
         assert end(process) == (0, "")
 
 
-def answer(connection):
+def answer(connection: Any) -> None:
     """Says hello and answers one call."""
     lines = connection.makefile("rwb")
     for line in lines:
         request = json.loads(line)
         hello = request["method"] == "weir/hello"
         result = {"version": 1, "methods": {"greet": {}}} if hello else "welcome"
-        lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode() + b"\n")
+        lines.write(
+            json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode() + b"\n"
+        )
         lines.flush()
         if not hello:
             break
     lines.close()
 
 
-def a_greeting_that_does_not_come_is_not_waited_for(directory):
+def a_greeting_that_does_not_come_is_not_waited_for(directory: Any) -> None:
     path = os.path.join(directory, "s")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
@@ -284,7 +311,8 @@ def a_greeting_that_does_not_come_is_not_waited_for(directory):
 
 # --- Who serves ---
 
-def a_server_of_another_user_is_sent_nothing(directory):
+
+def a_server_of_another_user_is_sent_nothing(directory: Any) -> None:
     as_root()
     os.chmod(directory, 0o1777)
     path, seen = os.path.join(directory, "s"), os.path.join(directory, "seen")
@@ -320,28 +348,33 @@ def a_server_of_another_user_is_sent_nothing(directory):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def any_server_needs_a_server():
-    done = subprocess.run([WEIR, "call", "--any-server", "-w", "true", "add"],
-                          stderr=subprocess.PIPE, timeout=PATIENCE_S)
+def any_server_needs_a_server() -> None:
+    done = subprocess.run(
+        [WEIR, "call", "--any-server", "-w", "true", "add"],
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE_S,
+    )
     assert done.returncode == 2 and b"--any-server" in done.stderr, done
 
 
 if __name__ == "__main__":
-    run_cases([
-        a_reader_that_leaves_a_stream_closes_the_generator,
-        a_reader_that_leaves_before_a_value_cancels_the_call,
-        a_reader_that_leaves_between_values_is_noticed,
-        a_reader_that_is_a_socket_may_leave_too,
-        a_list_that_nobody_reads_is_141,
-        a_signal_ends_a_call_that_nobody_reads,
-        a_deadline_ends_a_call_that_nobody_reads,
-        a_signal_ends_a_value_that_nobody_reads,
-        a_slow_reader_gets_everything,
-        a_stopped_server_does_not_hold_a_call,
-        a_server_that_is_stopped_in_a_call_does_not_hold_it,
-        a_server_that_does_not_accept_does_not_hold_a_call,
-        a_call_waits_for_its_turn_to_connect,
-        a_greeting_that_does_not_come_is_not_waited_for,
-        a_server_of_another_user_is_sent_nothing,
-        any_server_needs_a_server,
-    ])
+    run_cases(
+        [
+            a_reader_that_leaves_a_stream_closes_the_generator,
+            a_reader_that_leaves_before_a_value_cancels_the_call,
+            a_reader_that_leaves_between_values_is_noticed,
+            a_reader_that_is_a_socket_may_leave_too,
+            a_list_that_nobody_reads_is_141,
+            a_signal_ends_a_call_that_nobody_reads,
+            a_deadline_ends_a_call_that_nobody_reads,
+            a_signal_ends_a_value_that_nobody_reads,
+            a_slow_reader_gets_everything,
+            a_stopped_server_does_not_hold_a_call,
+            a_server_that_is_stopped_in_a_call_does_not_hold_it,
+            a_server_that_does_not_accept_does_not_hold_a_call,
+            a_call_waits_for_its_turn_to_connect,
+            a_greeting_that_does_not_come_is_not_waited_for,
+            a_server_of_another_user_is_sent_nothing,
+            any_server_needs_a_server,
+        ]
+    )

@@ -1,4 +1,5 @@
 """Functions for the tests of weir call and weir serve, in a worker of the Python SDK."""
+
 import os
 import signal
 import sys
@@ -33,7 +34,7 @@ def total(values: Iterator[float]) -> float:
 
 @function
 def running(values: Iterator[float]) -> Iterator[float]:
-    so_far = 0
+    so_far: float = 0
     for value in values:
         so_far += value
         yield so_far

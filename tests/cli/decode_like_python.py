@@ -13,6 +13,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 REPLACE, BACKSLASHREPLACE, STRICT = range(3)
 HANDLERS = ("replace", "backslashreplace", "strict")
@@ -26,39 +28,75 @@ ERR_DECODE = -6
 GB18030_EXCEPTIONS = {
     # Python has the tables of GB 18030-2000, glibc those of 2005 and later: since
     # then U+1E3F is the two-byte A8BC...
-    "8135f437": (0x1E3F, 0xE7C7), "a8bc": (0xE7C7, 0x1E3F),
+    "8135f437": (0x1E3F, 0xE7C7),
+    "a8bc": (0xE7C7, 0x1E3F),
     # ...and these have Unicode characters of their own, no longer private ones...
-    "a6d9": (0xE78D, 0xFE10), "a6da": (0xE78E, 0xFE12), "a6db": (0xE78F, 0xFE11),
-    "a6dc": (0xE790, 0xFE13), "a6dd": (0xE791, 0xFE14), "a6de": (0xE792, 0xFE15),
-    "a6df": (0xE793, 0xFE16), "a6ec": (0xE794, 0xFE17), "a6ed": (0xE795, 0xFE18),
-    "a6f3": (0xE796, 0xFE19), "fe51": (0xE816, 0x20087), "fe52": (0xE817, 0x20089),
-    "fe53": (0xE818, 0x200CC), "fe59": (0xE81E, 0x9FB4), "fe61": (0xE826, 0x9FB5),
-    "fe66": (0xE82B, 0x9FB6), "fe67": (0xE82C, 0x9FB7), "fe6c": (0xE831, 0x215D7),
-    "fe6d": (0xE832, 0x9FB8), "fe76": (0xE83B, 0x2298F), "fe7e": (0xE843, 0x9FB9),
-    "fe90": (0xE854, 0x9FBA), "fe91": (0xE855, 0x241FE), "fea0": (0xE864, 0x9FBB),
+    "a6d9": (0xE78D, 0xFE10),
+    "a6da": (0xE78E, 0xFE12),
+    "a6db": (0xE78F, 0xFE11),
+    "a6dc": (0xE790, 0xFE13),
+    "a6dd": (0xE791, 0xFE14),
+    "a6de": (0xE792, 0xFE15),
+    "a6df": (0xE793, 0xFE16),
+    "a6ec": (0xE794, 0xFE17),
+    "a6ed": (0xE795, 0xFE18),
+    "a6f3": (0xE796, 0xFE19),
+    "fe51": (0xE816, 0x20087),
+    "fe52": (0xE817, 0x20089),
+    "fe53": (0xE818, 0x200CC),
+    "fe59": (0xE81E, 0x9FB4),
+    "fe61": (0xE826, 0x9FB5),
+    "fe66": (0xE82B, 0x9FB6),
+    "fe67": (0xE82C, 0x9FB7),
+    "fe6c": (0xE831, 0x215D7),
+    "fe6d": (0xE832, 0x9FB8),
+    "fe76": (0xE83B, 0x2298F),
+    "fe7e": (0xE843, 0x9FB9),
+    "fe90": (0xE854, 0x9FBA),
+    "fe91": (0xE855, 0x241FE),
+    "fea0": (0xE864, 0x9FBB),
     # ...whose four-byte forms glibc therefore refuses.
-    "82359037": (0x9FB4, None), "82359038": (0x9FB5, None), "82359039": (0x9FB6, None),
-    "82359130": (0x9FB7, None), "82359131": (0x9FB8, None), "82359132": (0x9FB9, None),
-    "82359133": (0x9FBA, None), "82359134": (0x9FBB, None),
-    "84318236": (0xFE10, None), "84318237": (0xFE11, None), "84318238": (0xFE12, None),
-    "84318239": (0xFE13, None), "84318330": (0xFE14, None), "84318331": (0xFE15, None),
-    "84318332": (0xFE16, None), "84318333": (0xFE17, None), "84318334": (0xFE18, None),
+    "82359037": (0x9FB4, None),
+    "82359038": (0x9FB5, None),
+    "82359039": (0x9FB6, None),
+    "82359130": (0x9FB7, None),
+    "82359131": (0x9FB8, None),
+    "82359132": (0x9FB9, None),
+    "82359133": (0x9FBA, None),
+    "82359134": (0x9FBB, None),
+    "84318236": (0xFE10, None),
+    "84318237": (0xFE11, None),
+    "84318238": (0xFE12, None),
+    "84318239": (0xFE13, None),
+    "84318330": (0xFE14, None),
+    "84318331": (0xFE15, None),
+    "84318332": (0xFE16, None),
+    "84318333": (0xFE17, None),
+    "84318334": (0xFE18, None),
     "84318335": (0xFE19, None),
 }
 
 SHIFT_JIS_EXCEPTIONS = {
     # JIS X 0201 has a yen sign and an overline where ASCII has these two; glibc
     # follows it, Python follows ASCII.
-    "5c": (0x5C, 0xA5), "7e": (0x7E, 0x203E),
+    "5c": (0x5C, 0xA5),
+    "7e": (0x7E, 0x203E),
 }
 
 BIG5_EXCEPTIONS = {
     # Symbols that the Unicode Consortium's old table and Microsoft's pair with
     # different look-alikes; Python has the former, glibc the latter.
-    "a145": (0x2022, 0x2027), "a14e": (0xFF64, 0xFE51), "a1c2": (0x203E, 0x00AF),
-    "a1e3": (0x223C, 0xFF5E), "a1f2": (0x2641, 0x2295), "a1f3": (0x2609, 0x2299),
-    "a241": (0xFF0F, 0x2215), "a242": (0xFF3C, 0xFE68), "a244": (0x00A5, 0xFFE5),
-    "a246": (0x00A2, 0xFFE0), "a247": (0x00A3, 0xFFE1),
+    "a145": (0x2022, 0x2027),
+    "a14e": (0xFF64, 0xFE51),
+    "a1c2": (0x203E, 0x00AF),
+    "a1e3": (0x223C, 0xFF5E),
+    "a1f2": (0x2641, 0x2295),
+    "a1f3": (0x2609, 0x2299),
+    "a241": (0xFF0F, 0x2215),
+    "a242": (0xFF3C, 0xFE68),
+    "a244": (0x00A5, 0xFFE5),
+    "a246": (0x00A2, 0xFFE0),
+    "a247": (0x00A3, 0xFFE1),
 }
 for _lead in (0xC6, 0xC7):
     # The ETEN extension (Cyrillic, kana, circled digits): Big5 itself leaves these
@@ -86,18 +124,62 @@ LEGACY = {  # charset: (Python's name, exceptions)
 # --- Texts ---------------------------------------------------------------------
 
 # Bytes at the edges of the ranges in table 3-7 of the Unicode Standard.
-EDGES = bytes((0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,
-               0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF, 0x0A))
-SAMPLES = ("plain ascii, a whole sentence of it, longer than one machine word. ", "é", "ñü", "Привет",
-           "日本語", "你好，世界", "\ufeff", "\0", "\n", "😀", "𠀀", "\U0010ffff", "\ud7ff\ue000",
-           "\uffff", "a", "\r\n", "\x7f\x80\u07ff\u0800")
+EDGES = bytes(
+    (
+        0x00,
+        0x41,
+        0x7F,
+        0x80,
+        0x8F,
+        0x90,
+        0x9F,
+        0xA0,
+        0xBF,
+        0xC0,
+        0xC1,
+        0xC2,
+        0xDF,
+        0xE0,
+        0xE1,
+        0xEC,
+        0xED,
+        0xEE,
+        0xEF,
+        0xF0,
+        0xF1,
+        0xF3,
+        0xF4,
+        0xF5,
+        0xFF,
+        0x0A,
+    )
+)
+SAMPLES = (
+    "plain ascii, a whole sentence of it, longer than one machine word. ",
+    "é",
+    "ñü",
+    "Привет",
+    "日本語",
+    "你好，世界",
+    "\ufeff",
+    "\0",
+    "\n",
+    "😀",
+    "𠀀",
+    "\U0010ffff",
+    "\ud7ff\ue000",
+    "\uffff",
+    "a",
+    "\r\n",
+    "\x7f\x80\u07ff\u0800",
+)
 
 
-def random_text(rng, most=12):
+def random_text(rng: Any, most: int = 12) -> Any:
     return "".join(rng.choice(SAMPLES) for _ in range(rng.randrange(most)))
 
 
-def mutate(rng, data):
+def mutate(rng: Any, data: Any) -> Any:
     """Cuts, drops, doubles and overwrites bytes of data."""
     data = bytearray(data)
     for _ in range(rng.randrange(1, 4)):
@@ -118,7 +200,7 @@ def mutate(rng, data):
     return bytes(data)
 
 
-def random_splits(rng, length):
+def random_splits(rng: Any, length: Any) -> Any:
     if rng.randrange(4) == 0:
         return ()
     if length <= 40 and rng.randrange(4) == 0:
@@ -131,7 +213,7 @@ def random_splits(rng, length):
 errors_seen = []
 
 
-def note_error(error):
+def note_error(error: Any) -> Any:
     errors_seen.append((error.start, error.end))
     return ("\ufffd", error.end)
 
@@ -139,7 +221,7 @@ def note_error(error):
 codecs.register_error("note", note_error)
 
 
-def python_says(codec, mode, data, shift=0):
+def python_says(codec: Any, mode: Any, data: Any, shift: int = 0) -> Any:
     """(status, invalid_at, replaced, utf8); shift is what a byte-order mark took."""
     del errors_seen[:]
     data.decode(codec, "note")
@@ -156,12 +238,22 @@ def python_says(codec, mode, data, shift=0):
 # --- What weir says ------------------------------------------------------------
 
 
-def frame(charset, mode, splits, data):
-    return struct.pack(f"<B{len(charset)}sBH{len(splits)}II", len(charset), charset.encode(), mode,
-                       len(splits), *splits, len(data)) + data
+def frame(charset: Any, mode: Any, splits: Any, data: Any) -> Any:
+    return (
+        struct.pack(
+            f"<B{len(charset)}sBH{len(splits)}II",
+            len(charset),
+            charset.encode(),
+            mode,
+            len(splits),
+            *splits,
+            len(data),
+        )
+        + data
+    )
 
 
-def weir_says(cases):
+def weir_says(cases: Any) -> Iterator[Any]:
     """Yields (case, answer) for each (charset, mode, splits, data, ...)."""
     with tempfile.TemporaryFile() as frames, tempfile.TemporaryFile() as answers:
         for case in cases:
@@ -178,28 +270,30 @@ class Mismatch(Exception):
     pass
 
 
-def compare(cases):
+def compare(cases: Any) -> Any:
     """Each case: (charset, mode, splits, data, codec, bytes of byte-order mark)."""
     for case, said in weir_says(cases):
         charset, mode, splits, data, codec, mark = case
         expected = python_says(codec, mode, data[mark:], mark)
         if said != expected:
-            raise Mismatch(f"{charset} {HANDLERS[mode]} split at {list(splits)}\n"
-                           f"bytes    {data.hex()}\n"
-                           f"expected {expected[:3]} {expected[3].hex()}\n"
-                           f"got      {said[:3]} {said[3].hex()}")
+            raise Mismatch(
+                f"{charset} {HANDLERS[mode]} split at {list(splits)}\n"
+                f"bytes    {data.hex()}\n"
+                f"expected {expected[:3]} {expected[3].hex()}\n"
+                f"got      {said[:3]} {said[3].hex()}"
+            )
     return len(cases)
 
 
 # --- Tests ---------------------------------------------------------------------
 
 
-def every_sequence_of_two_bytes_in_utf_8(rng):
+def every_sequence_of_two_bytes_in_utf_8(rng: Any) -> Any:
     pairs = [bytes((a, b)) for a in range(256) for b in range(256)]
     return compare([("utf-8", REPLACE, (), pair, "utf-8", 0) for pair in pairs])
 
 
-def every_three_and_four_bytes_at_the_edges_in_utf_8(rng):
+def every_three_and_four_bytes_at_the_edges_in_utf_8(rng: Any) -> Any:
     cases = []
     for lead in (0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF3, 0xF4, 0xF5):
         for a in EDGES:
@@ -211,7 +305,7 @@ def every_three_and_four_bytes_at_the_edges_in_utf_8(rng):
     return compare(cases)
 
 
-def random_bytes_in_utf_8(rng):
+def random_bytes_in_utf_8(rng: Any) -> Any:
     cases = []
     for i in range(90000):
         length = rng.randrange(24)
@@ -220,7 +314,7 @@ def random_bytes_in_utf_8(rng):
     return compare(cases)
 
 
-def mutated_text_in_utf_8(rng):
+def mutated_text_in_utf_8(rng: Any) -> Any:
     cases = []
     for i in range(90000):
         data = mutate(rng, random_text(rng).encode())
@@ -228,7 +322,7 @@ def mutated_text_in_utf_8(rng):
     return compare(cases)
 
 
-def valid_text_in_utf_8(rng):
+def valid_text_in_utf_8(rng: Any) -> Any:
     cases = []
     for i in range(30000):
         data = random_text(rng, 20).encode()
@@ -239,14 +333,15 @@ def valid_text_in_utf_8(rng):
 MARKS = (b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 
 
-def compare_wide(rng, family, surrogates, boms):
+def compare_wide(rng: Any, family: Any, surrogates: Any, boms: Any) -> Any:
     cases = []
     for i in range(24000):
         charset, codec, mark = rng.choice(boms)
         data = random_text(rng, 8).encode(codec)
         if i % 2:
-            data += rng.choice(surrogates).to_bytes(len("a".encode(codec)),
-                                                    "big" if codec.endswith("be") else "little")
+            data += rng.choice(surrogates).to_bytes(
+                len("a".encode(codec)), "big" if codec.endswith("be") else "little"
+            )
             data += random_text(rng, 4).encode(codec)
             data = mutate(rng, data) if i % 4 == 1 else data
         if not mark and charset == family and data.startswith(MARKS):
@@ -256,21 +351,37 @@ def compare_wide(rng, family, surrogates, boms):
     return compare(cases)
 
 
-def utf_16_with_and_without_a_mark_and_with_lone_surrogates(rng):
-    return compare_wide(rng, "utf-16", (0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0x41), (
-        ("utf-16", "utf-16-le", b""), ("utf-16", "utf-16-le", b"\xff\xfe"),
-        ("utf-16", "utf-16-be", b"\xfe\xff"), ("utf-16le", "utf-16-le", b""),
-        ("UTF-16BE", "utf-16-be", b"")))
+def utf_16_with_and_without_a_mark_and_with_lone_surrogates(rng: Any) -> Any:
+    return compare_wide(
+        rng,
+        "utf-16",
+        (0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0x41),
+        (
+            ("utf-16", "utf-16-le", b""),
+            ("utf-16", "utf-16-le", b"\xff\xfe"),
+            ("utf-16", "utf-16-be", b"\xfe\xff"),
+            ("utf-16le", "utf-16-le", b""),
+            ("UTF-16BE", "utf-16-be", b""),
+        ),
+    )
 
 
-def utf_32_with_and_without_a_mark_and_out_of_range(rng):
-    return compare_wide(rng, "utf-32", (0xD800, 0xDFFF, 0x110000, 0x7FFFFFFF, 0x41), (
-        ("utf-32", "utf-32-le", b""), ("utf-32", "utf-32-le", b"\xff\xfe\0\0"),
-        ("utf-32", "utf-32-be", b"\0\0\xfe\xff"), ("utf-32le", "utf-32-le", b""),
-        ("UTF-32BE", "utf-32-be", b"")))
+def utf_32_with_and_without_a_mark_and_out_of_range(rng: Any) -> Any:
+    return compare_wide(
+        rng,
+        "utf-32",
+        (0xD800, 0xDFFF, 0x110000, 0x7FFFFFFF, 0x41),
+        (
+            ("utf-32", "utf-32-le", b""),
+            ("utf-32", "utf-32-le", b"\xff\xfe\0\0"),
+            ("utf-32", "utf-32-be", b"\0\0\xfe\xff"),
+            ("utf-32le", "utf-32-le", b""),
+            ("UTF-32BE", "utf-32-be", b""),
+        ),
+    )
 
 
-def characters_of(codec, exceptions):
+def characters_of(codec: Any, exceptions: Any) -> Iterator[Any]:
     """Every character that the codec has, as bytes, but the exceptions."""
     for number in (*range(0xD800), *range(0xE000, 0x110000)):
         try:
@@ -281,12 +392,12 @@ def characters_of(codec, exceptions):
             yield data
 
 
-def compare_legacy(rng, charset):
+def compare_legacy(rng: Any, charset: Any) -> Any:
     codec, exceptions = LEGACY[charset]
     characters = list(characters_of(codec, exceptions))
     cases = []
     for at in range(0, len(characters), 500):  # each character once
-        data = b"".join(characters[at:at + 500])
+        data = b"".join(characters[at : at + 500])
         cases.append((charset, STRICT, random_splits(rng, len(data)), data, codec, 0))
     for _ in range(3000):  # any of them beside any other, split anywhere
         data = b"".join(rng.choices(characters, k=rng.randrange(20)))
@@ -295,10 +406,12 @@ def compare_legacy(rng, charset):
     return len(characters) + 3000
 
 
-def the_listed_exceptions_and_nothing_else(rng):
-    cases = [(charset, STRICT, (), bytes.fromhex(data), allowed)
-             for charset, (_, exceptions) in LEGACY.items()
-             for data, allowed in exceptions.items()]
+def the_listed_exceptions_and_nothing_else(rng: Any) -> Any:
+    cases = [
+        (charset, STRICT, (), bytes.fromhex(data), allowed)
+        for charset, (_, exceptions) in LEGACY.items()
+        for data, allowed in exceptions.items()
+    ]
     for (charset, _, _, data, allowed), (status, _, _, utf8) in weir_says(cases):
         if data.decode(LEGACY[charset][0]) != chr(allowed[0]):
             raise Mismatch(f"Python has changed its mind about {charset} {data.hex()}")
@@ -321,11 +434,12 @@ TESTS = [
 ]
 
 
-def main():
+def main() -> Any:
     seed = int(os.environ.get("SEED", "1"))
     failed = False
     print(f"1..{len(TESTS)}")
     print(f"# SEED={seed}")
+    test: Any
     for number, test in enumerate(TESTS, 1):
         rng = random.Random(seed * 1000 + number)
         name = test[0] if isinstance(test, tuple) else test.__name__.replace("_", " ")

@@ -15,6 +15,7 @@ A block of a document is one of five things, and what is none of them is a fault
 The examples of `weir help` are run too, in SCENE. "..." stands for anything.
 WEIR_TEST=WORD: only documents with WORD in their name.
 """
+
 import glob
 import json
 import os
@@ -24,6 +25,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 TIMEOUT_S = 240
 
@@ -32,8 +35,14 @@ NOT_RUN = [
     (r"scripts/(demo|check)\b", "they build and test weir: what runs this was built by them"),
     (r"scripts/install-deps .*scripts/bootstrap\b", "the same, by hand"),
     (r"make bench-|tests/bench/", "a measure of minutes; nothing is measured while tests run"),
-    (r".*\b(ssh|srun|sbatch|salloc|kubectl|docker) ", "needs another machine, a cluster or a daemon"),
-    (r"weir pipe -f examples/verify/", "reads all of the machine; example_verify.sh runs it on less"),
+    (
+        r".*\b(ssh|srun|sbatch|salloc|kubectl|docker) ",
+        "needs another machine, a cluster or a daemon",
+    ),
+    (
+        r"weir pipe -f examples/verify/",
+        "reads all of the machine; example_verify.sh runs it on less",
+    ),
 ]
 
 needed = set()  # of these
@@ -66,7 +75,11 @@ SCENE = {
     "contract.json": '{"properties": {"tools": {"required": ["libc"], "x-env-diff": {"prod": "patch"}}}}',
     "node.json": '{"name": "node", "argv": ["echo", "v20.1.0"]}',
 }
-SCENE_FILES = ["examples/enrich/enrich.py", "examples/math/math_worker.py", "examples/checksig/data"]
+SCENE_FILES = [
+    "examples/enrich/enrich.py",
+    "examples/math/math_worker.py",
+    "examples/checksig/data",
+]
 SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its examples)
     ("math_worker.py", "export PYTHONPATH=$PWD/sdk/python"),
     ("log.gz", "echo error | gzip -c >log.gz"),
@@ -78,39 +91,39 @@ SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its e
 
 
 class Command:
-    def __init__(self, line, number):
+    def __init__(self, line: Any, number: Any) -> None:
         self.line, self.number, self.shown = line, number, []
 
-    def is_run(self):
+    def is_run(self) -> bool:
         found = [pattern for pattern, _ in NOT_RUN if re.match(pattern, self.line)]
         needed.update(found)
         return not found
 
 
 class File:
-    def __init__(self, name, text, number):
+    def __init__(self, name: Any, text: Any, number: Any) -> None:
         self.name, self.text, self.number = name, text, number
 
 
 class Document:
     """Its steps, in order: each a Command or a File."""
 
-    def __init__(self, name):
+    def __init__(self, name: Any) -> None:
         self.name, self.folder = name, os.path.dirname(name)
         if name.startswith("docs/"):
             self.folder = ""
         self.steps, self.faults = [], []
 
-    def commands(self):
+    def commands(self) -> Any:
         return [step for step in self.steps if isinstance(step, Command)]
 
-    def files(self):
+    def files(self) -> Any:
         return [step for step in self.steps if isinstance(step, File)]
 
-    def fault(self, number, what):
+    def fault(self, number: Any, what: Any) -> None:
         self.faults.append(f"{self.name}:{number}: {what}")
 
-    def read(self, text):
+    def read(self, text: Any) -> None:
         for number, before, language, lines in blocks(text):
             named = re.search(r"`([\w./-]+)`:$", before)
             if lines[0].startswith("$ ") and language != "text":
@@ -119,8 +132,17 @@ class Document:
                 if any(line.startswith("$ ") for line in lines):
                     self.fault(number, "a command within ```text: it would not be run")
             elif language == "wire":
-                worker = next(file.name for file in reversed(self.files()) if file.name.endswith(".py"))
-                words = ["python3", os.path.abspath(__file__), "--converse", "\n".join(lines), "python3", worker]
+                worker = next(
+                    file.name for file in reversed(self.files()) if file.name.endswith(".py")
+                )
+                words = [
+                    "python3",
+                    os.path.abspath(__file__),
+                    "--converse",
+                    "\n".join(lines),
+                    "python3",
+                    worker,
+                ]
                 self.steps.append(Command(" ".join(map(shlex.quote, words)), number))
             elif named:
                 self.steps.append(File(named[1], "\n".join(lines) + "\n", number))
@@ -130,9 +152,11 @@ class Document:
                 except ValueError as error:
                     self.fault(number, f"no JSON: {error}")
             elif language or any(Command(line, number).is_run() for line in lines if line):
-                self.fault(number, "neither commands ($ ...), a file (`NAME`: before it), JSON nor ```text")
+                self.fault(
+                    number, "neither commands ($ ...), a file (`NAME`: before it), JSON nor ```text"
+                )
 
-    def add_commands(self, number, lines):
+    def add_commands(self, number: Any, lines: Any) -> None:
         for offset, line in enumerate(lines):
             commands = self.commands()
             if line.startswith("$ "):
@@ -143,7 +167,7 @@ class Document:
                 commands[-1].shown.append(line)
 
 
-def blocks(text):
+def blocks(text: Any) -> Iterator[Any]:
     """Yields (line number, line before it, language or None, lines) of each block of code."""
     lines = text.split("\n")
     at, before, after_blank = 0, "", True
@@ -153,14 +177,24 @@ def blocks(text):
         if fence:
             start = at + 1
             at = lines.index(fence[1] + "```", start)
-            yield start + 1, before, fence[2] or None, [inner[len(fence[1]):] for inner in lines[start:at]]
+            yield (
+                start + 1,
+                before,
+                fence[2] or None,
+                [inner[len(fence[1]) :] for inner in lines[start:at]],
+            )
             before = ""
         elif after_blank and line.startswith("    "):
             start = at
             while at < len(lines) and (not lines[at] or lines[at].startswith("    ")):
                 at += 1
             at -= 1
-            yield start + 1, before, None, [inner[4:] for inner in "\n".join(lines[start:at + 1]).rstrip().split("\n")]
+            yield (
+                start + 1,
+                before,
+                None,
+                [inner[4:] for inner in "\n".join(lines[start : at + 1]).rstrip().split("\n")],
+            )
             before = ""
         elif line:
             before = line
@@ -168,9 +202,11 @@ def blocks(text):
         at += 1
 
 
-def help_document(topic):
+def help_document(topic: Any) -> Any:
     """The examples of weir help TOPIC: that "7" follows a command says what it prints."""
-    said = subprocess.run(["weir", "help", *topic], stdout=subprocess.PIPE, text=True, check=True).stdout
+    said = subprocess.run(
+        ["weir", "help", *topic], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
     document = Document(" ".join(["weir", "help", *topic]))
     examples = re.search(r"^Examples:\n((?:  .*\n)+)", said, re.MULTILINE)
     for line in examples[1].splitlines():
@@ -186,10 +222,12 @@ def help_document(topic):
     return document
 
 
-def documents(sources):
+def documents(sources: Any) -> Iterator[Any]:
     paths = ["README.md"]
     for pattern in "docs/*.md", "sdk/*/README.md", "examples/*/README.md":
-        paths += sorted(os.path.relpath(path, sources) for path in glob.glob(os.path.join(sources, pattern)))
+        paths += sorted(
+            os.path.relpath(path, sources) for path in glob.glob(os.path.join(sources, pattern))
+        )
     for path in paths:
         document = Document(path)
         with open(os.path.join(sources, path), encoding="utf-8") as file:
@@ -212,7 +250,7 @@ await() { until grep -qF -- "$2" "$out/$1"; do sleep 0.05; done; }
 """
 
 
-def script(document, out):
+def script(document: Any, out: Any) -> Any:
     """Everything that a document does, in bash, each command's output in a file of its own."""
     lines = [f"out={shlex.quote(out)}", SHELL]
     for index, step in enumerate(document.steps):
@@ -230,18 +268,18 @@ def script(document, out):
     return "\n".join(lines) + "\n"
 
 
-def masked(text):
+def masked(text: Any) -> Any:
     for pattern, word in MASKS:
         text = re.sub(pattern, word, text)
     return re.sub(r"[ \t]+", " ", re.sub(r"[ \t]+\n", "\n", text)).strip("\n")
 
 
-def fits(shown, got):
+def fits(shown: Any, got: Any) -> bool:
     parts = re.split(r"\s*\.\.\.\s*", masked("\n".join(shown)))
     return re.fullmatch(r"(?s:.*)".join(map(re.escape, parts)), masked(got)) is not None
 
 
-def judge(document, out, index, command):
+def judge(document: Any, out: Any, index: Any, command: Any) -> Any:
     """Returns what is wrong with a command that was run, or None."""
     where = f"{document.name}:{command.number}: $ {command.line}"
     try:
@@ -254,11 +292,17 @@ def judge(document, out, index, command):
     if status != "0":
         return f"{where}\nhas failed with {status}:\n{got}"
     if command.shown and not fits(command.shown, got):
-        return where + "\nthe document shows:\n" + "\n".join(command.shown) + "\nand it prints:\n" + got
+        return (
+            where
+            + "\nthe document shows:\n"
+            + "\n".join(command.shown)
+            + "\nand it prints:\n"
+            + got
+        )
     return None
 
 
-def unused(document):
+def unused(document: Any) -> None:
     """Files that no command behind them has in its line, nor any other file in its text."""
     for index, step in enumerate(document.steps):
         if isinstance(step, File):
@@ -269,14 +313,18 @@ def unused(document):
                 document.fault(step.number, f"no command uses {step.name}")
 
 
-def run(document, sources, scratch):
+def run(document: Any, sources: Any, scratch: Any) -> None:
     tree = os.path.join(scratch, "tree")
     out = os.path.join(scratch, "out")
     for folder in tree, out:
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
     for folder in "examples", "sdk", "docs":
-        shutil.copytree(os.path.join(sources, folder), os.path.join(tree, folder), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            os.path.join(sources, folder),
+            os.path.join(tree, folder),
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     subprocess.run(["chmod", "-R", "u+w", tree], check=True)
     if document.name.startswith("weir help"):
         for name, text in SCENE.items():
@@ -285,8 +333,12 @@ def run(document, sources, scratch):
             os.chmod(file.name, 0o755)
         for name in SCENE_FILES:
             os.symlink(name, os.path.join(tree, os.path.basename(name)))
-    shell = subprocess.Popen(["bash", "-c", script(document, out)], cwd=os.path.join(tree, document.folder),
-                             stdin=subprocess.DEVNULL, start_new_session=True)
+    shell = subprocess.Popen(
+        ["bash", "-c", script(document, out)],
+        cwd=os.path.join(tree, document.folder),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         shell.wait(TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -299,11 +351,17 @@ def run(document, sources, scratch):
                 document.faults.append(wrong)
 
 
-def converse(lines, worker):
+def converse(lines: Any, worker: Any) -> Any:
     """Speaks with a worker as the lines say.  Returns what is wrong, or None."""
     sdk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sdk/python")
-    with subprocess.Popen(worker, env={**os.environ, "PYTHONPATH": sdk}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True, bufsize=1) as child:
+    with subprocess.Popen(
+        worker,
+        env={**os.environ, "PYTHONPATH": sdk},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as child:
         for line in lines:
             if line.startswith("> "):
                 child.stdin.write(line[2:] + "\n")
@@ -316,7 +374,7 @@ def converse(lines, worker):
         return None
 
 
-def main(sources, scratch):
+def main(sources: Any, scratch: Any) -> None:
     wanted = os.environ.get("WEIR_TEST", "")
     chosen = [document for document in documents(sources) if wanted in document.name]
     print(f"1..{len(chosen) + 1}", flush=True)

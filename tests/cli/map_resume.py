@@ -2,6 +2,7 @@
 """weir map --checkpoint: killed, refused, with full disks, and gone on with.  Prints TAP.
 map_resume.py BUILDDIR SRCDIR [SEED [KILLS]]
 """
+
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 BUILD, SRCDIR = map(os.path.abspath, sys.argv[1:3])
 sys.path.insert(0, f"{SRCDIR}/tests/support")
@@ -27,7 +29,7 @@ MOMENT_S = 0.0002  # between two looks at a file
 class Job:
     """One command with its files, to be run again and again."""
 
-    def __init__(self, directory, records, *options, places=None):
+    def __init__(self, directory: Any, records: Any, *options: Any, places: Any = None) -> None:
         places = places or {}
         self.directory = directory
         self.input = os.path.join(directory, "in")
@@ -39,29 +41,54 @@ class Job:
         with open(self.input, "wb") as file:
             file.write(b"".join(records))
 
-    def words(self, *more, worker=(WORKER,), **paths):
-        path = {"input": self.input, "output": self.output, "letters": self.letters,
-                "checkpoint": self.checkpoint, **paths}
-        return [WEIR, "map", "--input", path["input"], "--output", path["output"], "--checkpoint",
-                path["checkpoint"], "--dead-letter", path["letters"], "--retries", "1",
-                *self.options, *more, "--", *worker]
+    def words(self, *more: Any, worker: Any = (WORKER,), **paths: Any) -> Any:
+        path = {
+            "input": self.input,
+            "output": self.output,
+            "letters": self.letters,
+            "checkpoint": self.checkpoint,
+            **paths,
+        }
+        return [
+            WEIR,
+            "map",
+            "--input",
+            path["input"],
+            "--output",
+            path["output"],
+            "--checkpoint",
+            path["checkpoint"],
+            "--dead-letter",
+            path["letters"],
+            "--retries",
+            "1",
+            *self.options,
+            *more,
+            "--",
+            *worker,
+        ]
 
-    def start(self, *words, can_be_killed=True, **how):
+    def start(self, *words: Any, can_be_killed: bool = True, **how: Any) -> Any:
         """The command's words where none are given.  Its number is in $MARKS.pid as soon as it runs,
         for a worker that is to kill it."""
         script = 'exec "$@"'
         if can_be_killed:
             script = 'echo $$ >"$MARKS.pid.new"; mv "$MARKS.pid.new" "$MARKS.pid"; ' + script
-        return subprocess.Popen(["sh", "-c", script, "sh", *(words or self.words())],
-                                env={**os.environ, "MARKS": self.marks}, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+        return subprocess.Popen(
+            ["sh", "-c", script, "sh", *(words or self.words())],
+            env={**os.environ, "MARKS": self.marks},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **how,
+        )
 
-    def run(self, *words, **how):
+    def run(self, *words: Any, **how: Any) -> Any:
         """Returns (status, what it said)."""
         process = self.start(*words, **how)
         return self.end(process)
 
-    def end(self, process):
+    def end(self, process: Any) -> Any:
         try:
             said = process.communicate(timeout=PATIENCE_S)[1].decode()
         finally:
@@ -70,11 +97,11 @@ class Job:
             remove(self.marks + ".pid")  # whoever has not read it by now kills nobody
         return process.returncode, said
 
-    def files(self):
+    def files(self) -> Any:
         """All there is to see of what it wrote."""
         return {path: look(path) for path in (self.output, self.letters, self.checkpoint)}
 
-    def offset(self):
+    def offset(self) -> Any:
         """How far the checkpoint says that the input is settled."""
         try:
             with open(self.checkpoint, encoding="utf-8") as file:
@@ -84,14 +111,14 @@ class Job:
         return json.loads(text)["offset"] if text else 0
 
 
-def remove(path):
+def remove(path: Any) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:
         pass
 
 
-def look(path):
+def look(path: Any) -> Any:
     """Bytes and time of change of a file; None where there is none."""
     try:
         with open(path, "rb") as file:
@@ -100,19 +127,19 @@ def look(path):
         return None
 
 
-def content(path):
+def content(path: Any) -> Any:
     with open(path, "rb") as file:
         return file.read()
 
 
-def size(path):
+def size(path: Any) -> Any:
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
 
 
-def until(condition, process):
+def until(condition: Any, process: Any) -> bool:
     """Waits for an event; says whether it came before the process ended."""
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None:
@@ -123,14 +150,14 @@ def until(condition, process):
     return False
 
 
-def fail_with(status, said, wanted, text):
+def fail_with(status: Any, said: Any, wanted: Any, text: Any) -> None:
     assert status == wanted and text in said, (status, said)
 
 
 # --- Killed ------------------------------------------------------------------
 
 
-def make_records(chance, count):
+def make_records(chance: Any, count: Any) -> Any:
     """Returns records, the replies to them, and the positions of those that die."""
     records, replies, dead = [], [], []
     seq = 0
@@ -166,13 +193,14 @@ def make_records(chance, count):
     return records, replies, dead
 
 
-def moment_to_kill(chance, job):
+def moment_to_kill(chance: Any, job: Any) -> Any:
     """Returns a condition that a killer waits for, or None: a worker may do it."""
     kind = chance.choice(["worker", "saved", "saved", "saving", "output", "start"])
     if kind == "saved":  # some checkpoints later, and a little after the last one of them
-        changes, seen, left = chance.randrange(1, 4), [None], [chance.randrange(4)]
+        changes, left = chance.randrange(1, 4), [chance.randrange(4)]
+        seen: list[Any] = [None]
 
-        def saved():
+        def saved() -> bool:
             try:
                 now = os.stat(job.checkpoint).st_ino
             except FileNotFoundError:
@@ -193,7 +221,7 @@ def moment_to_kill(chance, job):
     if kind == "start":
         looks = [chance.randrange(100)]
 
-        def counted():
+        def counted() -> bool:
             looks[0] -= 1
             return looks[0] < 0
 
@@ -201,12 +229,12 @@ def moment_to_kill(chance, job):
     return None
 
 
-def seen_once(path):
+def seen_once(path: Any) -> Any:
     with open(path, encoding="utf-8") as file:
         return [json.loads(line)["seq"] for line in file]
 
 
-def check_result(job, replies, dead, ordered):
+def check_result(job: Any, replies: Any, dead: Any, ordered: Any) -> None:
     out = content(job.output)
     letters = seen_once(job.letters)
     if ordered:
@@ -217,7 +245,7 @@ def check_result(job, replies, dead, ordered):
         assert sorted(letters) == dead, (sorted(letters), dead)
 
 
-def killed_round(chance, directory, ordered, kills_wanted):
+def killed_round(chance: Any, directory: Any, ordered: Any, kills_wanted: Any) -> Any:
     """One job, killed up to so many times, then let go to its end.  Returns how often it was
     killed, and how many runs went on from a checkpoint."""
     records, replies, dead = make_records(chance, 2500)
@@ -243,7 +271,7 @@ def killed_round(chance, directory, ordered, kills_wanted):
     return kills, resumed
 
 
-def kills(directory, ordered, wanted):
+def kills(directory: Any, ordered: Any, wanted: Any) -> None:
     chance = random.Random(f"{SEED}/{ordered}")
     killed = resumed = rounds = 0
     while killed < wanted:
@@ -258,15 +286,15 @@ def kills(directory, ordered, wanted):
     assert resumed > 0, "none ever went on from a checkpoint"
 
 
-def killed_in_order_the_output_is_the_same_to_the_byte(directory):
+def killed_in_order_the_output_is_the_same_to_the_byte(directory: Any) -> None:
     kills(directory, True, KILLS - KILLS // 3)
 
 
-def killed_out_of_order_each_record_is_there_once(directory):
+def killed_out_of_order_each_record_is_there_once(directory: Any) -> None:
     kills(directory, False, KILLS // 3)
 
 
-def the_model_of_the_above_is_what_a_run_without_kills_gives(directory):
+def the_model_of_the_above_is_what_a_run_without_kills_gives(directory: Any) -> None:
     records, replies, dead = make_records(random.Random(SEED), 2500)
     job = Job(directory, records, "--drop-null")
     words = [word for word in job.words() if word not in ("--checkpoint", job.checkpoint)]
@@ -278,7 +306,7 @@ def the_model_of_the_above_is_what_a_run_without_kills_gives(directory):
 # --- Refused -----------------------------------------------------------------
 
 
-def half_done(directory, *options):
+def half_done(directory: Any, *options: Any) -> Any:
     """A job that was ended in the middle, with a checkpoint there that knows of replies and of the
     dead letter.  The first checkpoint may be earlier: a slow worker has answered a record or two."""
     records = [b'{"n":%d}\n' % n for n in range(2000)]
@@ -292,23 +320,24 @@ def half_done(directory, *options):
     return job
 
 
-def goes_on_well(job):
+def goes_on_well(job: Any) -> None:
     with open(job.marks + ".go", "wb"):
         pass
     status, said = job.run()
-    assert status == 1 and content(job.output) == \
-        b"".join(b'{"r":%d}\n' % n for n in range(2000) if n != 10), (status, said)
+    assert status == 1 and content(job.output) == b"".join(
+        b'{"r":%d}\n' % n for n in range(2000) if n != 10
+    ), (status, said)
     assert seen_once(job.letters) == [10]
 
 
-def refused(job, text, *words):
+def refused(job: Any, text: Any, *words: Any) -> None:
     before = job.files()
     status, said = job.run(*words)
     fail_with(status, said, 6, text)
     assert job.files() == before, "a file was touched"
 
 
-def a_changed_input_is_refused_and_no_file_is_touched(directory):
+def a_changed_input_is_refused_and_no_file_is_touched(directory: Any) -> None:
     job = half_done(directory)
     original = look(job.input)
     for change in (original[0] + b"1\n", original[0].replace(b'{"n":7}', b'{"n":8}')):
@@ -321,18 +350,26 @@ def a_changed_input_is_refused_and_no_file_is_touched(directory):
     goes_on_well(job)
 
 
-def a_changed_command_is_refused_and_no_file_is_touched(directory):
+def a_changed_command_is_refused_and_no_file_is_touched(directory: Any) -> None:
     job = half_done(directory)
     other = os.path.join(directory, "other")
-    for words in (job.words(worker=(WORKER, "-b")), job.words("--env", "A=1"), job.words("--env-clear"),
-                  job.words("--retries", "5"), job.words("--unordered"), job.words("--cwd", "/"),
-                  job.words(output=other), job.words(letters=other), job.words("--drop-null")):
+    for words in (
+        job.words(worker=(WORKER, "-b")),
+        job.words("--env", "A=1"),
+        job.words("--env-clear"),
+        job.words("--retries", "5"),
+        job.words("--unordered"),
+        job.words("--cwd", "/"),
+        job.words(output=other),
+        job.words(letters=other),
+        job.words("--drop-null"),
+    ):
         refused(job, "the command has changed", *words)
         assert not os.path.exists(other), words
     goes_on_well(job)
 
 
-def changed_outputs_are_refused_and_nothing_is_cut(directory):
+def changed_outputs_are_refused_and_nothing_is_cut(directory: Any) -> None:
     job = half_done(directory)
     for path, what in ((job.output, "the output"), (job.letters, "the dead-letter file")):
         kept = content(path)
@@ -346,7 +383,7 @@ def changed_outputs_are_refused_and_nothing_is_cut(directory):
     goes_on_well(job)
 
 
-def what_is_no_checkpoint_is_refused(directory):
+def what_is_no_checkpoint_is_refused(directory: Any) -> None:
     job = Job(directory, [b"1\n"])
     with open(job.checkpoint, "w", encoding="utf-8") as file:
         file.write('{"weir":1,"kind":"map"}\n')
@@ -359,14 +396,18 @@ def what_is_no_checkpoint_is_refused(directory):
     assert job.files() == before
 
 
-def the_second_of_two_at_once_is_refused(directory):
+def the_second_of_two_at_once_is_refused(directory: Any) -> None:
     job = Job(directory, [b'{"n":0}\n', b'{"n":1,"do":"wait"}\n'])
     other = os.path.join(directory, "other")
     first = job.start()
     assert until(lambda: job.offset() > 0, first), first.communicate()
     before = job.files()
-    for words in (job.words(), job.words(output=other), job.words(checkpoint=other),
-                  job.words(worker=("cat",))):
+    for words in (
+        job.words(),
+        job.words(output=other),
+        job.words(checkpoint=other),
+        job.words(worker=("cat",)),
+    ):
         status, said = job.run(*words)
         fail_with(status, said, 6, "another weir map is at work")
         assert job.files() == before, "a file was touched"
@@ -377,16 +418,24 @@ def the_second_of_two_at_once_is_refused(directory):
     assert status == 0 and content(job.output) == b'{"r":0}\n{"r":1}\n', (status, said)
 
 
-def with_a_pipe_on_either_side_nothing_is_begun(directory):
+def with_a_pipe_on_either_side_nothing_is_begun(directory: Any) -> None:
     job = Job(directory, [b"1\n"])
     fifo = os.path.join(directory, "fifo")
     os.mkfifo(fifo)
     held = os.open(fifo, os.O_RDWR)  # nobody waits for the other end
-    cases = (job.words(input="-"), job.words(output="-"), job.words(input=fifo), job.words(output=fifo),
-             job.words(letters=fifo), job.words(checkpoint=fifo), job.words(checkpoint="/dev/full"))
+    cases = (
+        job.words(input="-"),
+        job.words(output="-"),
+        job.words(input=fifo),
+        job.words(output=fifo),
+        job.words(letters=fifo),
+        job.words(checkpoint=fifo),
+        job.words(checkpoint="/dev/full"),
+    )
     for words in cases:
-        process = subprocess.run(words,
-                                 stdin=subprocess.PIPE, capture_output=True, timeout=PATIENCE_S, check=False)
+        process = subprocess.run(
+            words, stdin=subprocess.PIPE, capture_output=True, timeout=PATIENCE_S, check=False
+        )
         fail_with(process.returncode, process.stderr.decode(), 2, "regular file")
         assert look(job.checkpoint) is None and size(job.output) == 0, words
         remove(job.output)
@@ -394,18 +443,24 @@ def with_a_pipe_on_either_side_nothing_is_begun(directory):
     os.close(held)
 
 
-def what_is_in_the_output_already_is_not_cut(directory):
+def what_is_in_the_output_already_is_not_cut(directory: Any) -> None:
     job = Job(directory, [b"1\n"])
     with open(job.output, "wb") as out:
         out.write(b"before\n")
     with open(job.output, "ab") as out:
-        process = subprocess.run(job.words(output="-"), stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+        process = subprocess.run(
+            job.words(output="-"),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_S,
+            check=False,
+        )
     fail_with(process.returncode, process.stderr.decode(), 2, "give --output FILE")
     assert content(job.output) == b"before\n" and look(job.checkpoint) is None
 
 
-def a_finished_run_gives_its_status_again_and_touches_nothing(directory):
+def a_finished_run_gives_its_status_again_and_touches_nothing(directory: Any) -> None:
     for wanted, records in ((0, [b"1\n"]), (1, [b"1\n", b"no\n"])):
         place = os.path.join(directory, str(wanted))
         os.mkdir(place)
@@ -421,7 +476,7 @@ def a_finished_run_gives_its_status_again_and_touches_nothing(directory):
 # --- A disk that is full -----------------------------------------------------
 
 
-def full_job(directory, which, places=None):
+def full_job(directory: Any, which: Any, places: Any = None) -> Any:
     """A job that fills just this file most, and its result."""
     records = [b'{"n":%d,"do":"big","x":400}\n' % n for n in range(1500)]
     options = []
@@ -435,7 +490,7 @@ def full_job(directory, which, places=None):
     return job, (1 if which == "letters" else 0)
 
 
-def is_whole(job, which):
+def is_whole(job: Any, which: Any) -> None:
     if which == "letters":
         assert seen_once(job.letters) == list(range(1500)) and content(job.output) == b""
         return
@@ -446,14 +501,15 @@ def is_whole(job, which):
     assert content(job.letters) == b""
 
 
-def under_a_limit(bytes_a_file):
-    def limit():
+def under_a_limit(bytes_a_file: Any) -> Any:
+    def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, resource.RLIM_INFINITY))
+
     return limit
 
 
-def a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later(directory):
+def a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later(directory: Any) -> None:
     for which, limit in (("output", 100000), ("letters", 100000), ("checkpoint", 200)):
         place = os.path.join(directory, which)
         os.mkdir(place)
@@ -465,7 +521,7 @@ def a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later(directory):
         is_whole(job, which)
 
 
-def fill_up(path):
+def fill_up(path: Any) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:
         while True:
@@ -474,11 +530,15 @@ def fill_up(path):
         os.close(file)
 
 
-def full_disk(directory, which):
+def full_disk(directory: Any, which: Any) -> None:
     disk = os.path.join(directory, "disk")
     os.mkdir(disk)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk],
-                             stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode != 0:
         raise Skip("no file system can be mounted here")
     try:
@@ -495,32 +555,34 @@ def full_disk(directory, which):
         subprocess.run(["umount", disk], check=True)
 
 
-def a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later(directory):
+def a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later(directory: Any) -> None:
     full_disk(directory, "output")
 
 
-def a_full_disk_under_the_dead_letters_ends_the_run_and_it_goes_on_later(directory):
+def a_full_disk_under_the_dead_letters_ends_the_run_and_it_goes_on_later(directory: Any) -> None:
     full_disk(directory, "letters")
 
 
-def a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later(directory):
+def a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later(directory: Any) -> None:
     full_disk(directory, "checkpoint")
 
 
-run_cases([
-    the_model_of_the_above_is_what_a_run_without_kills_gives,
-    killed_in_order_the_output_is_the_same_to_the_byte,
-    killed_out_of_order_each_record_is_there_once,
-    a_changed_input_is_refused_and_no_file_is_touched,
-    a_changed_command_is_refused_and_no_file_is_touched,
-    changed_outputs_are_refused_and_nothing_is_cut,
-    what_is_no_checkpoint_is_refused,
-    the_second_of_two_at_once_is_refused,
-    with_a_pipe_on_either_side_nothing_is_begun,
-    what_is_in_the_output_already_is_not_cut,
-    a_finished_run_gives_its_status_again_and_touches_nothing,
-    a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later,
-    a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later,
-    a_full_disk_under_the_dead_letters_ends_the_run_and_it_goes_on_later,
-    a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later,
-])
+run_cases(
+    [
+        the_model_of_the_above_is_what_a_run_without_kills_gives,
+        killed_in_order_the_output_is_the_same_to_the_byte,
+        killed_out_of_order_each_record_is_there_once,
+        a_changed_input_is_refused_and_no_file_is_touched,
+        a_changed_command_is_refused_and_no_file_is_touched,
+        changed_outputs_are_refused_and_nothing_is_cut,
+        what_is_no_checkpoint_is_refused,
+        the_second_of_two_at_once_is_refused,
+        with_a_pipe_on_either_side_nothing_is_begun,
+        what_is_in_the_output_already_is_not_cut,
+        a_finished_run_gives_its_status_again_and_touches_nothing,
+        a_file_that_may_not_grow_ends_the_run_and_it_goes_on_later,
+        a_full_disk_under_the_output_ends_the_run_and_it_goes_on_later,
+        a_full_disk_under_the_dead_letters_ends_the_run_and_it_goes_on_later,
+        a_full_disk_under_the_checkpoint_ends_the_run_and_it_goes_on_later,
+    ]
+)

@@ -3,6 +3,7 @@
 `weir serve` as the worker, with the Python SDK's vector worker behind it.  Prints TAP.
 rpc_vectors.py WEIR RPC_HOST SRCDIR
 """
+
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 WEIR, RPC_HOST, SRCDIR = sys.argv[1:4]
 sys.path[:0] = [f"{SRCDIR}/tests/support", f"{SRCDIR}/sdk/python/tests"]
@@ -20,10 +22,19 @@ from vectors import Failed, matches, short
 RELAY = f"{SRCDIR}/tests/support/pipe_to_socket.py"
 FOLDER = f"{SRCDIR}/tests/data/rpc"
 ENVIRONMENT = dict(os.environ, PYTHONPATH=f"{SRCDIR}/sdk/python", PYTHONDONTWRITEBYTECODE="1")
-STREAMS = {"count": "out", "endless": "out", "breaks": "out", "sum": "in", "first": "in",
-           "stall": "in", "running": "both"}
-METHODS = {name: {"stream": STREAMS[name]} if name in STREAMS else {}
-           for name in ("add", "echo", "fail", "sleep", "nan", "big", "note", "say", "about", *STREAMS)}
+STREAMS = {
+    "count": "out",
+    "endless": "out",
+    "breaks": "out",
+    "sum": "in",
+    "first": "in",
+    "stall": "in",
+    "running": "both",
+}
+METHODS = {
+    name: {"stream": STREAMS[name]} if name in STREAMS else {}
+    for name in ("add", "echo", "fail", "sleep", "nan", "big", "note", "say", "about", *STREAMS)
+}
 # A server that a client leaves cancels its calls (section 11), where a worker finishes them (section 1);
 # logs are for the server's host; and a line over the limit costs the connection (section 11).
 NOT_OF_A_SERVER = ("end of file", "logs", "log line", "stalled", "closed", "a line over 64 MiB")
@@ -32,28 +43,33 @@ NOT_OF_A_SERVER = ("end of file", "logs", "log line", "stalled", "closed", "a li
 class HostCase:
     """The runner is the worker: the host's relay connects to a socket of ours."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: Any) -> None:
         path = os.path.join(directory, "worker")
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(path)
         self.listening.listen()
         self.listening.settimeout(PATIENCE_S)
-        self.host = subprocess.Popen([RPC_HOST, sys.executable, RELAY, path], bufsize=0,
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT)
+        self.host = subprocess.Popen(
+            [RPC_HOST, sys.executable, RELAY, path],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=ENVIRONMENT,
+        )
         self.told = vectors.Lines(os.dup(self.host.stdin.fileno()), self.host.stdout.fileno())
         self.values, self.done, self.started, self.stats = {}, {}, None, None
         self.granted, self.names = {}, {}
         self.plain = False
         self.connect()
 
-    def connect(self):
+    def connect(self) -> None:
         self.worker = self.listening.accept()[0]
         self.lines = vectors.Lines(os.dup(self.worker.fileno()), self.worker.fileno())
 
-    def say(self, step):
+    def say(self, step: Any) -> None:
         self.told.write(json.dumps(step).encode() + b"\n")
 
-    def hear(self):
+    def hear(self) -> None:
         """What the host tells next."""
         line = self.told.read()
         if line is None:
@@ -68,7 +84,7 @@ class HostCase:
         else:
             self.stats = vectors.plain(rest[0])
 
-    def next(self, also_credit=False):
+    def next(self, also_credit: bool = False) -> Any:
         while True:
             line = self.lines.read()
             if line is None:
@@ -84,7 +100,7 @@ class HostCase:
                 continue
             return message
 
-    def bound(self, value):
+    def bound(self, value: Any) -> Any:
         """With what $id stands for."""
         if isinstance(value, dict):
             if len(value) == 1 and "$id" in value:
@@ -92,18 +108,26 @@ class HostCase:
             return {name: self.bound(one) for name, one in value.items()}
         return [self.bound(one) for one in value] if isinstance(value, list) else value
 
-    def expect(self, pattern):
+    def expect(self, pattern: Any) -> None:
         message = self.next()
         if message is None or not matches(pattern, message, self.names):
             raise Failed(f"wanted {short(pattern)}\n     got {short(message)}")
 
-    def run(self, case):
+    def run(self, case: Any) -> None:
         if case.get("hello", True):
             hello = self.next()
             if not matches({"method": "weir/hello", "params": {"version": 1}}, hello):
                 raise Failed(f"no hello: {short(hello)}")
-            result = {"version": 1, "name": "vectors", "concurrency": 8, "pid": 1, "methods": METHODS}
-            self.lines.write(vectors.line_of({"in": {"id": vectors.plain(hello["id"]), "result": result}}))
+            result = {
+                "version": 1,
+                "name": "vectors",
+                "concurrency": 8,
+                "pid": 1,
+                "methods": METHODS,
+            }
+            self.lines.write(
+                vectors.line_of({"in": {"id": vectors.plain(hello["id"]), "result": result}})
+            )
             self.step({"started": True})
         for number, step in enumerate(case["steps"], 1):
             try:
@@ -111,8 +135,8 @@ class HostCase:
             except Failed as failed:
                 raise Failed(f"step {number}: {failed}") from None
 
-    def step(self, step):
-        (kind, value), = step.items()
+    def step(self, step: Any) -> None:
+        ((kind, value),) = step.items()
         data = vectors.line_of({kind: self.bound(value)} if kind == "in" else step)
         if data is not None:
             self.lines.write(data)
@@ -152,7 +176,7 @@ class HostCase:
         else:  # call, feed, finish, fail_input, cancel
             self.say(step)
 
-    def outcome(self, value):
+    def outcome(self, value: Any) -> None:
         while value["call"] not in self.done:
             self.hear()
         outcome, got = self.done[value["call"]]
@@ -165,23 +189,26 @@ class HostCase:
         if not good:
             raise Failed(f"wanted {short(value)}\n     got {outcome}: {short(got)}")
 
-    def state(self, wanted):
+    def state(self, wanted: Any) -> None:
         until = time.monotonic() + PATIENCE_S
         while True:
             self.stats = None
             self.say({"stats": True})
             while self.stats is None:
                 self.hear()
-            seen = {"noise": self.stats["noise"], "late": self.stats["late"],
-                    "broken": self.stats["restarts"] > 0
-                    or any(worker["state"] == "ending" for worker in self.stats["workers"])}
+            seen = {
+                "noise": self.stats["noise"],
+                "late": self.stats["late"],
+                "broken": self.stats["restarts"] > 0
+                or any(worker["state"] == "ending" for worker in self.stats["workers"]),
+            }
             if all(seen.get(name, value) == value for name, value in wanted.items()):
                 return
             if time.monotonic() > until:
                 raise Failed(f"wanted {wanted}, got {seen}")
             time.sleep(0.01)
 
-    def close(self):
+    def close(self) -> None:
         os.close(self.told.fd_in)
         os.close(self.lines.fd_in)
         self.worker.close()
@@ -192,13 +219,14 @@ class HostCase:
         self.host.stdout.close()
 
 
-def host_case(file, case):
-    def run(directory):
+def host_case(file: Any, case: Any) -> Any:
+    def run(directory: Any) -> None:
         side = HostCase(directory)
         try:
             side.run(case)
         finally:
             side.close()
+
     run.__name__ = f"host, {file}: {case['name']}"
     return run
 
@@ -206,44 +234,57 @@ def host_case(file, case):
 class Server:
     """One for all cases; each is a connection."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.directory.name, "s")
         worker = f"{sys.executable} {SRCDIR}/sdk/python/tests/vector_worker.py"
-        self.process = subprocess.Popen([WEIR, "serve", "-j2", "-s", self.path, "-w", worker],
-                                        env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [WEIR, "serve", "-j2", "-s", self.path, "-w", worker],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         for line in self.process.stderr:
             if line == b"ready\n":
                 break
         os.set_blocking(self.process.stderr.fileno(), False)
 
-    def close(self):
+    def close(self) -> None:
         self.process.terminate()
         self.process.wait()
         self.process.stderr.close()
         self.directory.cleanup()
 
 
-def worker_case(server, file, case):
-    def run():
+def worker_case(server: Any, file: Any, case: Any) -> Any:
+    def run() -> None:
         wrong = vectors.run_worker_case(case, [sys.executable, RELAY, server.path])
         if wrong is not None:
             raise Failed(wrong)
+
     run.__name__ = f"serve, {file}: {case['name']}"
     return run
 
 
-def is_of_a_server(case):
+def is_of_a_server(case: Any) -> bool:
     text = json.dumps(case)
-    return not any(word in case["name"] for word in NOT_OF_A_SERVER) \
-        and '"weir/log"' not in text and '"in_end"' not in text
+    return (
+        not any(word in case["name"] for word in NOT_OF_A_SERVER)
+        and '"weir/log"' not in text
+        and '"in_end"' not in text
+    )
 
 
 server = Server()
 try:
-    run_cases([host_case(file, case) for file, case in vectors.cases_of(FOLDER, "host")]
-              + [worker_case(server, file, case) for file, case in vectors.cases_of(FOLDER, "worker")
-                 if is_of_a_server(case)])
+    run_cases(
+        [host_case(file, case) for file, case in vectors.cases_of(FOLDER, "host")]
+        + [
+            worker_case(server, file, case)
+            for file, case in vectors.cases_of(FOLDER, "worker")
+            if is_of_a_server(case)
+        ]
+    )
 finally:
     server.close()

@@ -3,17 +3,19 @@
 is waited for.  Prints TAP.
 second_signal.py WEIR SRCDIR
 """
+
 import os
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import ENVIRONMENT, WEIR, await_ready, call, start
 from tap_cases import PATIENCE_S, await_file, await_gone, run_cases
 
-SOON_S = 4 # much less than any grace below
+SOON_S = 4  # much less than any grace below
 
 STUBBORN = """#!/bin/sh
 trap '' INT TERM HUP QUIT
@@ -50,7 +52,7 @@ while True:
 """
 
 
-def stubborn(directory, before=""):
+def stubborn(directory: Any, before: str = "") -> Any:
     path = os.path.join(directory, "stubborn")
     with open(path, "w", encoding="utf-8") as file:
         file.write(STUBBORN % before)
@@ -58,7 +60,7 @@ def stubborn(directory, before=""):
     return path, path + ".pid"
 
 
-def worker(directory):
+def worker(directory: Any) -> Any:
     path, pid = os.path.join(directory, "worker"), os.path.join(directory, "pid")
     with open(path, "w", encoding="utf-8") as file:
         file.write(WORKER.format(python=sys.executable, sdk=ENVIRONMENT["PYTHONPATH"], pid=pid))
@@ -66,12 +68,13 @@ def worker(directory):
     return path, pid
 
 
-def begin(*words, **how):
-    return subprocess.Popen([WEIR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            env=ENVIRONMENT, **how)
+def begin(*words: Any, **how: Any) -> Any:
+    return subprocess.Popen(
+        [WEIR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT, **how
+    )
 
 
-def stop(path):
+def stop(path: Any) -> Any:
     await_file(path)
     with open(path, encoding="utf-8") as file:
         pid = int(file.read())
@@ -79,7 +82,9 @@ def stop(path):
     return pid
 
 
-def leaves_at_the_second(weir, pid, statuses=(130, 143), first=True):
+def leaves_at_the_second(
+    weir: Any, pid: Any, statuses: Any = (130, 143), first: bool = True
+) -> None:
     """Sends one signal, which ends nothing yet, and another."""
     if first:
         weir.send_signal(signal.SIGINT)
@@ -97,19 +102,19 @@ def leaves_at_the_second(weir, pid, statuses=(130, 143), first=True):
     await_gone(pid)
 
 
-def run(directory):
+def run(directory: Any) -> None:
     program, pid = stubborn(directory)
     weir = begin("run", "--grace", "100s", "--", program)
     leaves_at_the_second(weir, stop(pid))
 
 
-def pipe(directory):
+def pipe(directory: Any) -> None:
     program, pid = stubborn(directory)
     weir = begin("pipe", "--grace", "100s", "cat", program, "cat", stdin=subprocess.PIPE)
     leaves_at_the_second(weir, stop(pid))
 
 
-def map_records(directory):
+def map_records(directory: Any) -> None:
     program, pid = stubborn(directory, "read -r line")
     weir = begin("map", "-j1", "--grace", "100s", "--", program, stdin=subprocess.PIPE)
     weir.stdin.write(b"1\n2\n")
@@ -117,26 +122,26 @@ def map_records(directory):
     leaves_at_the_second(weir, stop(pid))
 
 
-def call_under_way(directory):
+def call_under_way(directory: Any) -> None:
     program, pid = worker(directory)
     weir = begin("call", "-w", program, "wait")
     leaves_at_the_second(weir, stop(pid))
 
 
-def call_whose_worker_starts(directory):
+def call_whose_worker_starts(directory: Any) -> None:
     program, pid = stubborn(directory)
     weir = begin("call", "-w", program, "wait")
     leaves_at_the_second(weir, stop(pid))
 
 
-def call_that_has_returned(directory):
+def call_that_has_returned(directory: Any) -> None:
     """The first signal is enough: there is nothing left to cancel."""
     program, pid = worker(directory)
     weir = begin("call", "-w", program, "told")
     leaves_at_the_second(weir, stop(pid), (0, 143), first=False)
 
 
-def serve_with_a_call(directory):
+def serve_with_a_call(directory: Any) -> None:
     program, pid = worker(directory)
     path = os.path.join(directory, "s")
     server = start(path, "-j1", "--grace", "100s", worker=program)
@@ -146,7 +151,7 @@ def serve_with_a_call(directory):
     client.communicate(timeout=PATIENCE_S)
 
 
-def serve_without_a_call(directory):
+def serve_without_a_call(directory: Any) -> None:
     program, pid = worker(directory)
     path = os.path.join(directory, "s")
     server = start(path, "-j1", "--grace", "100s", worker=program)
@@ -155,13 +160,23 @@ def serve_without_a_call(directory):
     leaves_at_the_second(server, stop(pid))
 
 
-def serve_whose_workers_start(directory):
+def serve_whose_workers_start(directory: Any) -> None:
     program, pid = stubborn(directory)
     server = start(os.path.join(directory, "s"), "-j1", "--grace", "100s", worker=program)
     leaves_at_the_second(server, stop(pid))
 
 
 if __name__ == "__main__":
-    run_cases([run, pipe, map_records, call_under_way, call_whose_worker_starts,
-               call_that_has_returned, serve_with_a_call, serve_without_a_call,
-               serve_whose_workers_start])
+    run_cases(
+        [
+            run,
+            pipe,
+            map_records,
+            call_under_way,
+            call_whose_worker_starts,
+            call_that_has_returned,
+            serve_with_a_call,
+            serve_without_a_call,
+            serve_whose_workers_start,
+        ]
+    )

@@ -3,6 +3,7 @@
 ids, names and locks.  Prints TAP.
 serve_limits.py WEIR SRCDIR
 """
+
 import contextlib
 import fcntl
 import json
@@ -11,6 +12,8 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import (
@@ -33,23 +36,23 @@ MIB = 1 << 20
 SLACK_KB = (600 if is_sanitized() else 150) * 1024
 
 
-def figures(path):
+def figures(path: Any) -> Any:
     return stats(path)["server"]
 
 
-def send_what_is_taken(client, data, seconds=0.3):
+def send_what_is_taken(client: Any, data: Any, seconds: float = 0.3) -> Any:
     """Sends until all is sent, or nothing more is taken for a while; returns how much that was."""
     sent = 0
     client.socket.setblocking(False)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         while sent < len(data) and select.select([], [client.socket], [], seconds)[1]:
             with contextlib.suppress(BlockingIOError):
-                sent += client.socket.send(data[sent:sent + MIB])
+                sent += client.socket.send(data[sent : sent + MIB])
     client.socket.settimeout(PATIENCE_S)
     return sent
 
 
-def is_closed(client):
+def is_closed(client: Any) -> bool:
     """Reads what there is; whether that has an end."""
     with contextlib.suppress(ConnectionResetError):
         while client.socket.recv(MIB):
@@ -57,13 +60,14 @@ def is_closed(client):
     return True
 
 
-def request(number, method, params, **more):
+def request(number: Any, method: Any, params: Any, **more: Any) -> Any:
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": params, **more}
 
 
 # --- Memory ---
 
-def half_lines_of_many_clients_are_bounded_together(directory):
+
+def half_lines_of_many_clients_are_bounded_together(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "32M") as (server, path):
         half = b'{"jsonrpc":"2.0","id":1,"method":"echo","params":["' + b"x" * (10 * MIB)
         clients = [Client(path) for _ in range(12)]
@@ -79,7 +83,7 @@ def half_lines_of_many_clients_are_bounded_together(directory):
         await_that(lambda: figures(path)["memory"] < MIB, lambda: f"kept: {figures(path)}")
 
 
-def a_client_stuck_in_half_a_line_is_dropped_and_told_why(directory):
+def a_client_stuck_in_half_a_line_is_dropped_and_told_why(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "8M") as (_, path):
         client = Client(path)
         send_what_is_taken(client, b'["' + b"x" * (12 * MIB))
@@ -94,7 +98,7 @@ def a_client_stuck_in_half_a_line_is_dropped_and_told_why(directory):
         assert figures(path)["dropped"] == 1
 
 
-def a_held_client_that_goes_away_is_missed_at_once(directory):
+def a_held_client_that_goes_away_is_missed_at_once(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "8M") as (_, path):
         client = Client(path)
         send_what_is_taken(client, b'["' + b"x" * (12 * MIB))
@@ -104,7 +108,7 @@ def a_held_client_that_goes_away_is_missed_at_once(directory):
         assert figures(path)["dropped"] == 0
 
 
-def answers_that_nobody_reads_cost_their_client_the_connection(directory):
+def answers_that_nobody_reads_cost_their_client_the_connection(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "32M") as (server, path):
         client = Client(path)
         for number in range(60):
@@ -117,7 +121,7 @@ def answers_that_nobody_reads_cost_their_client_the_connection(directory):
         await_that(lambda: figures(path)["open_calls"] == 0, "its calls are cancelled")
 
 
-def answers_to_a_batch_are_bounded_too(directory):
+def answers_to_a_batch_are_bounded_too(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "32M") as (server, path):
         client = Client(path)
         client.say(json.dumps([request(number, "big", [2 * MIB]) for number in range(60)]))
@@ -127,20 +131,26 @@ def answers_to_a_batch_are_bounded_too(directory):
         client.close()
 
 
-def floods_of_large_messages(path, directory):
+def floods_of_large_messages(path: Any, directory: Any) -> Iterator[Any]:
     """Each is what one client sends without reading: of sizes that leave holes everywhere."""
     text = [b"x" * (size * MIB // 4) for size in range(1, 13)]
-    calls = [b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}' % (number, one)
-             for number, one in enumerate(text, 1)]
-    hang = json.dumps(request(100, "wait_for", [os.path.join(directory, "flooded")])).encode() + b"\n"
+    calls = [
+        b'{"jsonrpc":"2.0","id":%d,"method":"echo","params":["%s"]}' % (number, one)
+        for number, one in enumerate(text, 1)
+    ]
+    hang = (
+        json.dumps(request(100, "wait_for", [os.path.join(directory, "flooded")])).encode() + b"\n"
+    )
     yield b"\n".join(calls) + b"\n"
     yield b"[" + b",".join(calls) + b"]\n"
     yield hang + b"\n".join(calls)
-    yield b"".join(json.dumps(request(number, "big", [len(one)])).encode() + b"\n"
-                   for number, one in enumerate(text * 2))
+    yield b"".join(
+        json.dumps(request(number, "big", [len(one)])).encode() + b"\n"
+        for number, one in enumerate(text * 2)
+    )
 
 
-def floods_of_large_messages_stay_within_the_limit(directory):
+def floods_of_large_messages_stay_within_the_limit(directory: Any) -> None:
     limit = 48 * MIB
     if is_sanitized():
         raise Skip("a sanitizer keeps what was freed")
@@ -162,7 +172,7 @@ def floods_of_large_messages_stay_within_the_limit(directory):
         assert left < 16, f"{left:.0f} MiB are left"
 
 
-def a_held_client_that_reads_is_read_again(directory):
+def a_held_client_that_reads_is_read_again(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "32M") as (_, path):
         client = Client(path)
         for number in range(14):
@@ -177,7 +187,7 @@ def a_held_client_that_reads_is_read_again(directory):
         client.close()
 
 
-def idle_connections_keep_no_buffers(directory):
+def idle_connections_keep_no_buffers(directory: Any) -> None:
     with serving(directory, "-j1") as (_, path):
         clients = [Client(path) for _ in range(20)]
         for client in clients:
@@ -190,7 +200,8 @@ def idle_connections_keep_no_buffers(directory):
 
 # --- Turns ---
 
-def a_batch_of_many_elements_lets_others_have_their_turn(directory):
+
+def a_batch_of_many_elements_lets_others_have_their_turn(directory: Any) -> None:
     count = 200000
     element = b'{"jsonrpc":"2.0","id":%d,"method":"nosuch"}'
     with serving(directory, "-j1") as (_, path):
@@ -208,11 +219,16 @@ def a_batch_of_many_elements_lets_others_have_their_turn(directory):
         other.close()
 
 
-def requests_behind_a_large_batch_keep_their_order(directory):
+def requests_behind_a_large_batch_keep_their_order(directory: Any) -> None:
     with serving(directory, "-j1") as (_, path):
         client = Client(path)
-        lines = [json.dumps([1] * 1000), json.dumps(request(1, "weir/methods", [])), "[]",
-                 json.dumps([2] * 2000), json.dumps(request(2, "weir/methods", []))]
+        lines = [
+            json.dumps([1] * 1000),
+            json.dumps(request(1, "weir/methods", [])),
+            "[]",
+            json.dumps([2] * 2000),
+            json.dumps(request(2, "weir/methods", [])),
+        ]
         client.say("\n".join(lines))
         assert len(client.hear()) == 1000
         assert client.hear()["id"] == 1
@@ -222,13 +238,15 @@ def requests_behind_a_large_batch_keep_their_order(directory):
         client.close()
 
 
-def many_open_streams_are_each_given_credit(directory):
+def many_open_streams_are_each_given_credit(directory: Any) -> None:
     count = 300
     with serving(directory, "-j2", "--window", "4") as (_, path):
         client = Client(path)
         for number in range(count):
             client.ask("count", [1, 3], number, weir={"credit": 1})
-            client.say(f'{{"jsonrpc":"2.0","method":"weir/credit","params":{{"id":{number},"n":5}}}}')
+            client.say(
+                f'{{"jsonrpc":"2.0","method":"weir/credit","params":{{"id":{number},"n":5}}}}'
+            )
         values, done = {}, 0
         while done < count:
             message = client.hear()
@@ -243,7 +261,8 @@ def many_open_streams_are_each_given_credit(directory):
 
 # --- Numbers ---
 
-def calls_beyond_the_limit_are_refused(directory):
+
+def calls_beyond_the_limit_are_refused(directory: Any) -> None:
     with serving(directory, "-j1", "--max-calls", "3") as (_, path):
         client, go = Client(path), os.path.join(directory, "go")
         for number in range(5):
@@ -265,7 +284,7 @@ def calls_beyond_the_limit_are_refused(directory):
         client.close()
 
 
-def connections_beyond_the_limit_are_refused_with_a_message(directory):
+def connections_beyond_the_limit_are_refused_with_a_message(directory: Any) -> None:
     with serving(directory, "-j1", "--max-connections", "2") as (_, path):
         clients = [Client(path), Client(path)]
         for client in clients:
@@ -287,23 +306,35 @@ def connections_beyond_the_limit_are_refused_with_a_message(directory):
         clients.pop().close()
 
 
-def limits_that_cannot_be_are_named():
-    for option, value in (("--max-calls", "0"), ("--max-calls", "many"), ("--max-connections", "0"),
-                          ("--max-connections", "-1"), ("--max-memory", "0"), ("--max-memory", "1K"),
-                          ("--max-memory", "large")):
-        done = subprocess.run([WEIR, "serve", "-s", "unused", "-w", "true", option, value],
-                              stderr=subprocess.PIPE, timeout=PATIENCE_S)
+def limits_that_cannot_be_are_named() -> None:
+    for option, value in (
+        ("--max-calls", "0"),
+        ("--max-calls", "many"),
+        ("--max-connections", "0"),
+        ("--max-connections", "-1"),
+        ("--max-memory", "0"),
+        ("--max-memory", "1K"),
+        ("--max-memory", "large"),
+    ):
+        done = subprocess.run(
+            [WEIR, "serve", "-s", "unused", "-w", "true", option, value],
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_S,
+        )
         assert done.returncode == 2 and option.encode() in done.stderr, (option, value, done)
 
 
-def the_figures_are_as_their_schema_says(directory):
+def the_figures_are_as_their_schema_says(directory: Any) -> None:
     with serving(directory, "-j2") as (_, path):
         document = os.path.join(directory, "stats.json")
         with open(document, "w", encoding="utf-8") as file:
             json.dump(stats(path), file)
         schema = f"{SRCDIR}/docs/schemas/serve-stats.schema.json"
-        subprocess.run([sys.executable, f"{SRCDIR}/tests/cli/validate.py", schema, document],
-                       check=True, timeout=PATIENCE_S)
+        subprocess.run(
+            [sys.executable, f"{SRCDIR}/tests/cli/validate.py", schema, document],
+            check=True,
+            timeout=PATIENCE_S,
+        )
         with open(schema, encoding="utf-8") as file:
             known = json.load(file)["properties"]
         assert known.keys() == stats(path).keys()
@@ -312,7 +343,8 @@ def the_figures_are_as_their_schema_says(directory):
 
 # --- Batches ---
 
-def batch(path, elements, *between):
+
+def batch(path: Any, elements: Any, *between: Any) -> Any:
     """The answers to a batch by id, with what a client says when it is under way."""
     client = Client(path)
     client.say(json.dumps(elements))
@@ -324,25 +356,31 @@ def batch(path, elements, *between):
     assert client.hear() == {"jsonrpc": "2.0", "id": "after", "result": 7}
     client.close()
     assert len(answers) == sum(1 for element in elements if "id" in element), answers
-    return {json.dumps(answer["id"]): answer["error"]["code"] if "error" in answer
-            else answer["result"] for answer in answers}
+    return {
+        json.dumps(answer["id"]): answer["error"]["code"] if "error" in answer else answer["result"]
+        for answer in answers
+    }
 
 
-def notice(method, **params):
+def notice(method: Any, **params: Any) -> Any:
     return {"jsonrpc": "2.0", "method": method, "params": params}
 
 
-def a_batch_is_answered_whatever_becomes_of_its_calls(directory):
+def a_batch_is_answered_whatever_becomes_of_its_calls(directory: Any) -> None:
     go = os.path.join(directory, "go")
     open(go, "w", encoding="utf-8").close()
     hang, add = request(1, "hang", [os.path.join(directory, "hang")]), request(2, "add", [1, 2])
     with serving(directory, "-j1") as (_, path):
         assert batch(path, [hang, add], notice("weir/credit", id=1, n=0)) == {"1": -33004, "2": 3}
-        assert batch(path, [hang, add], notice("weir/chunk", id=1, value=1)) == {"1": -33004, "2": 3}
+        assert batch(path, [hang, add], notice("weir/chunk", id=1, value=1)) == {
+            "1": -33004,
+            "2": 3,
+        }
         assert batch(path, [hang, add], notice("weir/end", id=1)) == {"1": -33004, "2": 3}
         assert batch(path, [hang, add], notice("weir/cancel", id=1)) == {"1": -32800, "2": 3}
-        assert batch(path, [hang, add], notice("weir/cancel", id=2), notice("weir/cancel", id=1)) \
-            == {"1": -32800, "2": -32800}
+        assert batch(
+            path, [hang, add], notice("weir/cancel", id=2), notice("weir/cancel", id=1)
+        ) == {"1": -32800, "2": -32800}
         assert batch(path, [dict(hang, weir={"deadline_ms": 50}), add]) == {"1": -33001, "2": 3}
         assert batch(path, [request(1, "die", []), add]) == {"1": -33006, "2": 3}
         assert batch(path, [add, dict(add, id=3), notice("nosuch")]) == {"2": 3, "3": 3}
@@ -350,8 +388,10 @@ def a_batch_is_answered_whatever_becomes_of_its_calls(directory):
         assert batch(path, [request(1, "nosuch", []), add]) == {"1": -32601, "2": 3}
         assert batch(path, [request(1, "add", ["x"]), add]) == {"1": -32602, "2": 3}
         assert batch(path, [request(1, "count", [1, 3]), add]) == {"1": -33004, "2": 3}
-        assert batch(path, [request(1, "count", [1, 3], weir={"credit": 5}), add]) \
-            == {"1": -33004, "2": 3}
+        assert batch(path, [request(1, "count", [1, 3], weir={"credit": 5}), add]) == {
+            "1": -33004,
+            "2": 3,
+        }
         assert batch(path, [request(1, "total", []), add]) == {"1": -33004, "2": 3}
         assert batch(path, [add, {"id": 7}]) == {"2": 3, "7": -32600}
         now = stats(path)
@@ -359,7 +399,7 @@ def a_batch_is_answered_whatever_becomes_of_its_calls(directory):
         assert now["server"]["memory"] < MIB, now
 
 
-def a_batch_of_which_calls_are_refused_is_answered(directory):
+def a_batch_of_which_calls_are_refused_is_answered(directory: Any) -> None:
     with serving(directory, "-j1", "--max-queue", "2") as (_, path):
         go = os.path.join(directory, "go")
         client = Client(path)
@@ -368,16 +408,18 @@ def a_batch_of_which_calls_are_refused_is_answered(directory):
         open(go, "w", encoding="utf-8").close()
         answers = client.hear()
         assert len(answers) == 6
-        assert sum(answer.get("error", {}).get("code") == -33005 for answer in answers) == 3, answers
+        assert sum(answer.get("error", {}).get("code") == -33005 for answer in answers) == 3, (
+            answers
+        )
         client.close()
 
 
-def let(directory, *numbers):
+def let(directory: Any, *numbers: Any) -> None:
     for number in numbers:
         open(os.path.join(directory, f"go{number}"), "w", encoding="utf-8").close()
 
 
-def greedy(path, directory, calls):
+def greedy(path: Any, directory: Any, calls: Any) -> Any:
     """A client with so many calls, each of which waits for a file of its own."""
     client = Client(path)
     for number in range(calls):
@@ -385,18 +427,18 @@ def greedy(path, directory, calls):
     return client
 
 
-def a_client_that_fills_the_queue_holds_up_nobody_else(directory):
+def a_client_that_fills_the_queue_holds_up_nobody_else(directory: Any) -> None:
     with serving(directory, "-j1", "--max-queue", "8") as (_, path):
         greediest = greedy(path, directory, 12)
         refused = {greediest.hear()["id"] for _ in range(3)}
         assert refused == {9, 10, 11}, refused
         other = Client(path)
         other.ask("add", [1, 2])
-        answer = greediest.hear() # its newest call made room
+        answer = greediest.hear()  # its newest call made room
         assert (answer["id"], answer["error"]["code"]) == (8, -33005), answer
         assert "this connection has most of it" in answer["error"]["message"], answer
         let(directory, 0, 1)
-        assert other.hear()["result"] == 3 # two to seven still wait
+        assert other.hear()["result"] == 3  # two to seven still wait
         let(directory, *range(2, 8))
         assert [greediest.hear()["id"] for _ in range(8)] == list(range(8))
         now = stats(path)
@@ -405,23 +447,26 @@ def a_client_that_fills_the_queue_holds_up_nobody_else(directory):
         other.close()
 
 
-def several_clients_share_a_full_queue(directory):
+def several_clients_share_a_full_queue(directory: Any) -> None:
     with serving(directory, "-j1", "--max-queue", "6") as (_, path):
         clients = [greedy(path, directory, 7)]
         await_that(lambda: stats(path)["queued"] == 6, lambda: stats(path))
         clients += [greedy(path, directory, 7) for _ in range(2)]
         # One of the first client's runs; of the six that wait each has two.
-        refused = [sum("error" in client.hear() for _ in range(count))
-                   for client, count in zip(clients, (4, 5, 5))]
+        refused = [
+            sum("error" in client.hear() for _ in range(count))
+            for client, count in zip(clients, (4, 5, 5))
+        ]
         assert refused == [4, 5, 5], refused
         let(directory, *range(7))
-        assert [[client.hear()["id"] for _ in range(count)]
-                for client, count in zip(clients, (3, 2, 2))] == [[0, 1, 2], [0, 1], [0, 1]]
+        assert [
+            [client.hear()["id"] for _ in range(count)] for client, count in zip(clients, (3, 2, 2))
+        ] == [[0, 1, 2], [0, 1], [0, 1]]
         for client in clients:
             client.close()
 
 
-def without_others_a_client_may_have_the_whole_queue(directory):
+def without_others_a_client_may_have_the_whole_queue(directory: Any) -> None:
     with serving(directory, "-j1", "--max-queue", "8") as (_, path):
         client = greedy(path, directory, 9)
         await_that(lambda: stats(path)["queued"] == 8, lambda: stats(path))
@@ -430,7 +475,7 @@ def without_others_a_client_may_have_the_whole_queue(directory):
         assert call(path, "add", "3", "4") == (0, "7\n", "")
 
 
-def a_batch_is_answered_when_the_server_drains(directory):
+def a_batch_is_answered_when_the_server_drains(directory: Any) -> None:
     begun = os.path.join(directory, "hang")
     with serving(directory, "-j1", "--drain", "300ms") as (server, path):
         client = Client(path)
@@ -444,7 +489,7 @@ def a_batch_is_answered_when_the_server_drains(directory):
         assert server.wait(timeout=PATIENCE_S) == 0
 
 
-def a_batch_whose_client_goes_away_leaves_nothing(directory):
+def a_batch_whose_client_goes_away_leaves_nothing(directory: Any) -> None:
     begun = os.path.join(directory, "hang")
     with serving(directory, "-j1") as (_, path):
         client = Client(path)
@@ -452,32 +497,53 @@ def a_batch_whose_client_goes_away_leaves_nothing(directory):
         await_file(begun + ".begun")
         client.close()
         await_file(begun + ".cancelled")
-        await_that(lambda: figures(path)["open_calls"] == 0 and figures(path)["memory"] < MIB,
-                   lambda: f"kept: {figures(path)}")
+        await_that(
+            lambda: figures(path)["open_calls"] == 0 and figures(path)["memory"] < MIB,
+            lambda: f"kept: {figures(path)}",
+        )
 
 
 # --- Ids and names ---
 
-def an_id_is_one_however_it_is_spelt(directory):
-    def text(number, method, params):
+
+def an_id_is_one_however_it_is_spelt(directory: Any) -> None:
+    def text(number: Any, method: Any, params: Any) -> str:
         return f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{params}}}'
 
     with serving(directory, "-j2") as (_, path):
-        for first, second in (('"dup"', '"dup"'), ('"dup"', '"du\\u0070"'), ('"\\u0064up"', '"dup"'),
-                              ('"\\/"', '"/"'), ('"\\n"', '"\\u000a"'), ('0', '-0'),
-                              ('"\\u00e9"', '"é"'), ('"\\ud83d\\ude00"', '"\U0001f600"'),
-                              ('"\\u0000"', '"\\u0000"'), ("7", "7")):
+        for first, second in (
+            ('"dup"', '"dup"'),
+            ('"dup"', '"du\\u0070"'),
+            ('"\\u0064up"', '"dup"'),
+            ('"\\/"', '"/"'),
+            ('"\\n"', '"\\u000a"'),
+            ("0", "-0"),
+            ('"\\u00e9"', '"é"'),
+            ('"\\ud83d\\ude00"', '"\U0001f600"'),
+            ('"\\u0000"', '"\\u0000"'),
+            ("7", "7"),
+        ):
             client, go = Client(path), os.path.join(directory, "go")
             client.say(text(first, "wait_for", json.dumps([go])))
             client.say(text(second, "add", "[1,2]"))
             answer = client.hear()
-            assert answer["id"] is None and answer["error"]["code"] == -32600, (first, second, answer)
+            assert answer["id"] is None and answer["error"]["code"] == -32600, (
+                first,
+                second,
+                answer,
+            )
             client.say(f'{{"jsonrpc":"2.0","method":"weir/cancel","params":{{"id":{second}}}}}')
             line = client.file.readline().decode()
             assert line.startswith(f'{{"jsonrpc":"2.0","id":{first},"error":{{"code":-32800'), line
             client.close()
-        for first, second in (('1', '"1"'), ('"a"', '"a\\u0000"'), ('"\\ud800"', '"\\ud801"'),
-                              ('"\\ud800"', '"\\ufffd"'), ('"a"', '"\\"a\\""'), ('10', '1')):
+        for first, second in (
+            ("1", '"1"'),
+            ('"a"', '"a\\u0000"'),
+            ('"\\ud800"', '"\\ud801"'),
+            ('"\\ud800"', '"\\ufffd"'),
+            ('"a"', '"\\"a\\""'),
+            ("10", "1"),
+        ):
             client, go = Client(path), os.path.join(directory, "go")
             client.say(text(first, "wait_for", json.dumps([go])))
             client.say(text(second, "add", "[1,2]"))
@@ -492,7 +558,7 @@ def an_id_is_one_however_it_is_spelt(directory):
         client.close()
 
 
-def a_name_is_not_cut_at_a_nul_character(directory):
+def a_name_is_not_cut_at_a_nul_character(directory: Any) -> None:
     with serving(directory, "-j1") as (_, path):
         client = Client(path)
         for method in ("add\0", "add\0x", "\0", "", "add\n", "a" * 129, "weir/stats\0"):
@@ -514,7 +580,8 @@ def a_name_is_not_cut_at_a_nul_character(directory):
 
 # --- The lock of the socket's directory ---
 
-def a_lock_that_another_process_holds_does_not_hold_the_server(directory):
+
+def a_lock_that_another_process_holds_does_not_hold_the_server(directory: Any) -> None:
     path = os.path.join(directory, "s")
     holder = os.open(directory, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
@@ -534,7 +601,7 @@ def a_lock_that_another_process_holds_does_not_hold_the_server(directory):
     os.close(holder)
 
 
-def waits(server):
+def waits(server: Any) -> bool:
     """Whether it has opened the directory of its socket: only to lock it."""
     directory = os.path.dirname(server.args[3])
     with contextlib.suppress(OSError):
@@ -545,30 +612,32 @@ def waits(server):
 
 
 if __name__ == "__main__":
-    run_cases([
-        half_lines_of_many_clients_are_bounded_together,
-        a_client_stuck_in_half_a_line_is_dropped_and_told_why,
-        a_held_client_that_goes_away_is_missed_at_once,
-        answers_that_nobody_reads_cost_their_client_the_connection,
-        answers_to_a_batch_are_bounded_too,
-        floods_of_large_messages_stay_within_the_limit,
-        a_held_client_that_reads_is_read_again,
-        idle_connections_keep_no_buffers,
-        a_batch_of_many_elements_lets_others_have_their_turn,
-        requests_behind_a_large_batch_keep_their_order,
-        many_open_streams_are_each_given_credit,
-        calls_beyond_the_limit_are_refused,
-        connections_beyond_the_limit_are_refused_with_a_message,
-        limits_that_cannot_be_are_named,
-        the_figures_are_as_their_schema_says,
-        a_batch_is_answered_whatever_becomes_of_its_calls,
-        a_batch_of_which_calls_are_refused_is_answered,
-        a_client_that_fills_the_queue_holds_up_nobody_else,
-        several_clients_share_a_full_queue,
-        without_others_a_client_may_have_the_whole_queue,
-        a_batch_is_answered_when_the_server_drains,
-        a_batch_whose_client_goes_away_leaves_nothing,
-        an_id_is_one_however_it_is_spelt,
-        a_name_is_not_cut_at_a_nul_character,
-        a_lock_that_another_process_holds_does_not_hold_the_server,
-    ])
+    run_cases(
+        [
+            half_lines_of_many_clients_are_bounded_together,
+            a_client_stuck_in_half_a_line_is_dropped_and_told_why,
+            a_held_client_that_goes_away_is_missed_at_once,
+            answers_that_nobody_reads_cost_their_client_the_connection,
+            answers_to_a_batch_are_bounded_too,
+            floods_of_large_messages_stay_within_the_limit,
+            a_held_client_that_reads_is_read_again,
+            idle_connections_keep_no_buffers,
+            a_batch_of_many_elements_lets_others_have_their_turn,
+            requests_behind_a_large_batch_keep_their_order,
+            many_open_streams_are_each_given_credit,
+            calls_beyond_the_limit_are_refused,
+            connections_beyond_the_limit_are_refused_with_a_message,
+            limits_that_cannot_be_are_named,
+            the_figures_are_as_their_schema_says,
+            a_batch_is_answered_whatever_becomes_of_its_calls,
+            a_batch_of_which_calls_are_refused_is_answered,
+            a_client_that_fills_the_queue_holds_up_nobody_else,
+            several_clients_share_a_full_queue,
+            without_others_a_client_may_have_the_whole_queue,
+            a_batch_is_answered_when_the_server_drains,
+            a_batch_whose_client_goes_away_leaves_nothing,
+            an_id_is_one_however_it_is_spelt,
+            a_name_is_not_cut_at_a_nul_character,
+            a_lock_that_another_process_holds_does_not_hold_the_server,
+        ]
+    )

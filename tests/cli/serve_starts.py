@@ -2,9 +2,11 @@
 """How the workers of weir serve are started, and when that is given up.  Prints TAP.
 serve_starts.py WEIR SRCDIR
 """
+
 import os
 import sys
 import time
+from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import call, serving, start, stats
@@ -23,7 +25,7 @@ done
 """
 
 
-def script(directory, name, text):
+def script(directory: Any, name: Any, text: Any) -> Any:
     path = os.path.join(directory, name)
     with open(path, "w", encoding="utf-8") as file:
         file.write("#!/bin/sh\n" + text)
@@ -31,7 +33,7 @@ def script(directory, name, text):
     return path
 
 
-def refused(worker, *words):
+def refused(worker: Any, *words: Any) -> Any:
     """Serves with workers that do not start; returns what was said, and how long it took."""
     began = time.monotonic()
     server = start(os.path.join(os.path.dirname(worker), "s"), *words, worker=worker)
@@ -40,50 +42,66 @@ def refused(worker, *words):
     return said, time.monotonic() - began
 
 
-def a_server_that_takes_ten_at_a_time_gets_thirty_workers(directory):
+def a_server_that_takes_ten_at_a_time_gets_thirty_workers(directory: Any) -> None:
     os.mkdir(os.path.join(directory, "now"))
-    worker = script(directory, "worker", f"""
+    worker = script(
+        directory,
+        "worker",
+        f"""
 cd {directory} || exit 1
 [ "$(ls now | wc -l)" -ge 10 ] && {{ echo "too many at a time" >&2; exit 255; }}
 : >now/$$; sleep 0.2; rm now/$$
-""" + ECHO)
+"""
+        + ECHO,
+    )
     with serving(directory, "-j30", "--min-ready", "30", worker=worker) as (_, path):
         assert len(stats(path)["workers"]) == 30
         assert call(path, "any")[:2] == (0, "7\n")
 
 
-def behind_a_launcher_eight_start_at_a_time(directory):
+def behind_a_launcher_eight_start_at_a_time(directory: Any) -> None:
     os.mkdir(os.path.join(directory, "now"))
-    launcher = script(directory, "launcher", f"""
+    launcher = script(
+        directory,
+        "launcher",
+        f"""
 : >{directory}/now/$$
 [ "$(ls {directory}/now | wc -l)" -gt 8 ] && : >{directory}/more
 sleep 0.1; rm {directory}/now/$$
 exec "$@"
-""")
+""",
+    )
     worker = script(directory, "worker", ECHO)
-    with serving(directory, "-j30", "--min-ready", "30", "--launcher", launcher,
-                 worker=worker) as (_, path):
+    with serving(directory, "-j30", "--min-ready", "30", "--launcher", launcher, worker=worker) as (
+        _,
+        path,
+    ):
         assert call(path, "any")[:2] == (0, "7\n")
     assert not os.path.exists(os.path.join(directory, "more"))
 
 
-def many_failures_within_a_moment_end_nothing(directory):
-    worker = script(directory, "worker", f"""
+def many_failures_within_a_moment_end_nothing(directory: Any) -> None:
+    worker = script(
+        directory,
+        "worker",
+        f"""
 echo x >>{directory}/tries
 [ "$(wc -l <{directory}/tries)" -le 10 ] && exit 255
-""" + ECHO)
+"""
+        + ECHO,
+    )
     with serving(directory, "-j4", "--min-ready", "4", worker=worker) as (_, path):
         assert call(path, "any")[:2] == (0, "7\n")
 
 
-def workers_that_never_come_up_are_given_up_by_time(directory):
+def workers_that_never_come_up_are_given_up_by_time(directory: Any) -> None:
     worker = script(directory, "worker", "echo no licence >&2; exit 3\n")
     said, took = refused(worker, "-j8")
     assert "no licence" in said and "exited with 3" in said, said
     assert took >= 1.5, took
 
 
-def what_cannot_be_executed_is_said_at_once(directory):
+def what_cannot_be_executed_is_said_at_once(directory: Any) -> None:
     tries = os.path.join(directory, "tries")
     for last in "exec /nonexistent/program", "exit 126":
         said, _ = refused(script(directory, "worker", f"echo x >>{tries}; {last}\n"), "-j8")
@@ -94,16 +112,20 @@ def what_cannot_be_executed_is_said_at_once(directory):
     assert "does not start" in refused(os.path.join(directory, "nothing"), "-j8")[0]
 
 
-def a_socket_that_cannot_be_made_is_refused_before_workers_start(directory):
+def a_socket_that_cannot_be_made_is_refused_before_workers_start(directory: Any) -> None:
     tries = os.path.join(directory, "tries")
     worker = script(directory, "worker", f"echo x >>{tries}\n{ECHO}")
     for name in "file", "locked/":
         path = os.path.join(directory, name)
         os.mkdir(path) if name.endswith("/") else open(path, "w").close()
     os.chmod(os.path.join(directory, "locked"), 0o500)
-    places = [("missing/sock", 125, ["missing/sock", "create it"]), ("file/sock", 125, ["file/sock"]),
-              ("file", 125, ["not a socket", "another path"]), ("locked", 125, ["not a socket"]),
-              ("x" * 120, 2, ["too long"])]
+    places = [
+        ("missing/sock", 125, ["missing/sock", "create it"]),
+        ("file/sock", 125, ["file/sock"]),
+        ("file", 125, ["not a socket", "another path"]),
+        ("locked", 125, ["not a socket"]),
+        ("x" * 120, 2, ["too long"]),
+    ]
     if os.geteuid() != 0:
         places.append(("locked/sock", 125, ["cannot write", "locked/sock"]))
     for name, status, words in places:
@@ -116,11 +138,13 @@ def a_socket_that_cannot_be_made_is_refused_before_workers_start(directory):
 
 
 if __name__ == "__main__":
-    run_cases([
-        a_server_that_takes_ten_at_a_time_gets_thirty_workers,
-        behind_a_launcher_eight_start_at_a_time,
-        many_failures_within_a_moment_end_nothing,
-        workers_that_never_come_up_are_given_up_by_time,
-        what_cannot_be_executed_is_said_at_once,
-        a_socket_that_cannot_be_made_is_refused_before_workers_start,
-    ])
+    run_cases(
+        [
+            a_server_that_takes_ten_at_a_time_gets_thirty_workers,
+            behind_a_launcher_eight_start_at_a_time,
+            many_failures_within_a_moment_end_nothing,
+            workers_that_never_come_up_are_given_up_by_time,
+            what_cannot_be_executed_is_said_at_once,
+            a_socket_that_cannot_be_made_is_refused_before_workers_start,
+        ]
+    )

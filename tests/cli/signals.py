@@ -2,6 +2,7 @@
 """Signals to weir itself, and descriptors it was started without.  Prints TAP.
 signals.py WEIR SRCDIR
 """
+
 import ctypes
 import json
 import os
@@ -9,29 +10,30 @@ import signal
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
 from tap_cases import PATIENCE_S, needs, run_cases
 
 
-def start(*words, **how):
+def start(*words: Any, **how: Any) -> Any:
     return subprocess.Popen([WEIR, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
 
 
-def until_ready(stream):
+def until_ready(stream: Any) -> None:
     line = stream.readline()
     assert line == b"ready\n", line
 
 
-def run_live(code, *options, **how):
+def run_live(code: Any, *options: Any, **how: Any) -> Any:
     """Starts weir run; returns once the program in it has said "ready"."""
     weir = start("run", *options, "--", "sh", "-c", code, **how)
     until_ready(weir.stdout)
     return weir
 
 
-def pipe_live(code):
+def pipe_live(code: Any) -> Any:
     """The same with weir pipe."""
     quoted = code.replace('"', '\\"').replace("$", "\\$")
     weir = start("pipe", f'sh -c "{quoted}"')
@@ -39,12 +41,12 @@ def pipe_live(code):
     return weir
 
 
-def end(weir):
+def end(weir: Any) -> Any:
     out, err = weir.communicate(timeout=PATIENCE_S)
     return weir.returncode, out, err
 
 
-def each_ending_signal_stops_the_job_and_is_the_status():
+def each_ending_signal_stops_the_job_and_is_the_status() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
         weir.send_signal(number)
@@ -55,7 +57,7 @@ def each_ending_signal_stops_the_job_and_is_the_status():
 OTHERS = ["SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGPIPE", "SIGIO", "SIGPWR", "SIGSTKFLT"]
 
 
-def other_signals_end_weir_in_order_too():
+def other_signals_end_weir_in_order_too() -> None:
     numbers = [getattr(signal, name) for name in OTHERS if hasattr(signal, name)]
     numbers += [signal.SIGRTMIN, signal.SIGRTMIN + 7, signal.SIGRTMAX]
     for number in numbers:
@@ -65,7 +67,7 @@ def other_signals_end_weir_in_order_too():
         assert (status, out) == (128 + number, b"told\n"), (number, status, out)
 
 
-def usr1_and_usr2_are_passed_on():
+def usr1_and_usr2_are_passed_on() -> None:
     code = "trap 'echo one' USR1; trap 'echo two; exit 4' USR2; echo ready; while :; do sleep 0.01; done"
     for start_it in (run_live, pipe_live):
         weir = start_it(code)
@@ -76,15 +78,20 @@ def usr1_and_usr2_are_passed_on():
         assert (status, out) == (4, b"two\n"), (status, out)
 
 
-def a_program_that_signals_weir_itself_does_not_end_it():
-    weir = start("run", "--", "sh", "-c",
-                 "trap 'echo mine' USR1; read pid; kill -USR1 $pid; sleep 0.2; echo on",
-                 stdin=subprocess.PIPE)
+def a_program_that_signals_weir_itself_does_not_end_it() -> None:
+    weir = start(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "trap 'echo mine' USR1; read pid; kill -USR1 $pid; sleep 0.2; echo on",
+        stdin=subprocess.PIPE,
+    )
     out, _ = weir.communicate(f"{weir.pid}\n".encode(), timeout=PATIENCE_S)
     assert (weir.returncode, out) == (0, b"mine\non\n"), (weir.returncode, out)
 
 
-def usr1_ends_a_map_in_order():
+def usr1_ends_a_map_in_order() -> None:
     weir = start("map", "-j1", "--", "cat", stdin=subprocess.PIPE)
     weir.stdin.write(b"1\n")
     weir.stdin.flush()
@@ -94,7 +101,7 @@ def usr1_ends_a_map_in_order():
     assert status == 128 + signal.SIGUSR1 and b"stopped as asked" in err, (status, err)
 
 
-def a_document_says_cancelled():
+def a_document_says_cancelled() -> None:
     with tempfile.TemporaryDirectory() as directory:
         fifo = os.path.join(directory, "fifo")
         os.mkfifo(fifo)
@@ -108,16 +115,17 @@ def a_document_says_cancelled():
     assert document["why"] == "cancelled" and document["signal"] == "SIGTERM", document
 
 
-def a_second_signal_does_not_wait_for_the_grace():
-    weir = run_live("trap 'echo stubborn' TERM; echo ready; while :; do sleep 0.01; done",
-                    "--grace", "1000")
+def a_second_signal_does_not_wait_for_the_grace() -> None:
+    weir = run_live(
+        "trap 'echo stubborn' TERM; echo ready; while :; do sleep 0.01; done", "--grace", "1000"
+    )
     weir.terminate()
     assert weir.stdout.readline() == b"stubborn\n"
     weir.terminate()
     assert end(weir)[0] == 143
 
 
-def what_was_ignored_stays_ignored():
+def what_was_ignored_stays_ignored() -> None:
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     weir = run_live("echo ready; read line; exit 6", preexec_fn=ignore, stdin=subprocess.PIPE)
     weir.send_signal(signal.SIGHUP)
@@ -127,14 +135,14 @@ def what_was_ignored_stays_ignored():
     assert end(weir)[0] == 6
 
 
-def a_pipeline_is_stopped_whole():
+def a_pipeline_is_stopped_whole() -> None:
     weir = start("pipe", "sh -c 'echo ready; exec sleep 1000'", "cat", "sh -c 'cat; sleep 1000'")
     until_ready(weir.stdout)
     weir.terminate()
     assert end(weir)[0] == 143
 
 
-def kill_9_takes_the_job_along():
+def kill_9_takes_the_job_along() -> None:
     weir = run_live("echo ready; exec sleep 1000")
     weir.kill()
     # The job has the other end of the pipe: it ends when the job has.
@@ -143,7 +151,7 @@ def kill_9_takes_the_job_along():
 
 
 @needs("a subreaper")
-def no_zombie_is_left_to_init():
+def no_zombie_is_left_to_init() -> None:
     """In a container init may never look.  Here this process is init: see prctl(2)."""
     prctl = ctypes.CDLL(None).prctl
     prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -157,35 +165,39 @@ def no_zombie_is_left_to_init():
     prctl(36, 0, 0, 0, 0)
 
 
-def closed_descriptors_are_closed_for_the_program_too():
+def closed_descriptors_are_closed_for_the_program_too() -> None:
     for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
         words = [WEIR, "run", "--", "sh", "-c", "exit 4"]
         shell = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words])
         assert shell.returncode == 4, (closed, shell.returncode)
-    shell = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", WEIR, "run", "--json", "--", "true"],
-                           stderr=subprocess.PIPE)
+    shell = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", WEIR, "run", "--json", "--", "true"],
+        stderr=subprocess.PIPE,
+    )
     assert shell.returncode == 125 and b"cannot write" in shell.stderr, shell
 
 
-def sigpipe_is_at_its_default_in_the_program():
+def sigpipe_is_at_its_default_in_the_program() -> None:
     ignore = lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     weir = start("run", "--json", "--", "sh", "-c", "yes | head -1", preexec_fn=ignore)
     status, out, _ = end(weir)
     assert status == 0 and json.loads(out)["stderr"]["text"] == "", out
 
 
-run_cases([
-    each_ending_signal_stops_the_job_and_is_the_status,
-    other_signals_end_weir_in_order_too,
-    usr1_and_usr2_are_passed_on,
-    a_program_that_signals_weir_itself_does_not_end_it,
-    usr1_ends_a_map_in_order,
-    a_document_says_cancelled,
-    a_second_signal_does_not_wait_for_the_grace,
-    what_was_ignored_stays_ignored,
-    a_pipeline_is_stopped_whole,
-    kill_9_takes_the_job_along,
-    no_zombie_is_left_to_init,
-    closed_descriptors_are_closed_for_the_program_too,
-    sigpipe_is_at_its_default_in_the_program,
-])
+run_cases(
+    [
+        each_ending_signal_stops_the_job_and_is_the_status,
+        other_signals_end_weir_in_order_too,
+        usr1_and_usr2_are_passed_on,
+        a_program_that_signals_weir_itself_does_not_end_it,
+        usr1_ends_a_map_in_order,
+        a_document_says_cancelled,
+        a_second_signal_does_not_wait_for_the_grace,
+        what_was_ignored_stays_ignored,
+        a_pipeline_is_stopped_whole,
+        kill_9_takes_the_job_along,
+        no_zombie_is_left_to_init,
+        closed_descriptors_are_closed_for_the_program_too,
+        sigpipe_is_at_its_default_in_the_program,
+    ]
+)

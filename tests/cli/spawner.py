@@ -2,6 +2,7 @@
 """What children do to the spawner, and what it owes them.  Prints TAP.
 spawner.py WEIR SRCDIR
 """
+
 import glob
 import json
 import os
@@ -9,20 +10,27 @@ import shutil
 import signal
 import subprocess
 import sys
+from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
 from tap_cases import PATIENCE_S, Skip, await_file, await_that, is_gone, needs, run_cases
 
 
-def weir(*words, **how):
+def weir(*words: Any, **how: Any) -> Any:
     """Runs weir to its end; returns its status, its stdout and its stderr."""
-    ended = subprocess.run([WEIR, *words], stdin=subprocess.DEVNULL, capture_output=True,
-                           timeout=PATIENCE_S, check=False, **how)
+    ended = subprocess.run(
+        [WEIR, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+        **how,
+    )
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
 
-def document(*words, **how):
+def document(*words: Any, **how: Any) -> Any:
     """The document that `weir run --json` prints."""
     status, out, err = weir("run", "--json", *words, **how)
     assert out, (status, err)
@@ -41,41 +49,43 @@ print("sent", flush=True)
 """
 
 
-def catchable():
+def catchable() -> Any:
     numbers = range(1, int(signal.SIGRTMAX) + 1) if hasattr(signal, "SIGRTMAX") else range(1, 32)
     return [str(n) for n in numbers if n not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
-def no_signal_from_a_child_ends_or_stops_the_spawner():
+def no_signal_from_a_child_ends_or_stops_the_spawner() -> None:
     told = document("--timeout", "30", "--", sys.executable, "-c", SEND_ALL, *catchable())
     assert told["stdout"]["text"] == "sent\n", told
     assert told["end"] == "exited" and told["code"] == 0, told
 
 
-def a_second_job_starts_after_the_spawner_was_signalled():
+def a_second_job_starts_after_the_spawner_was_signalled() -> None:
     send = f"for n in {' '.join(catchable())}; do kill -$n $PPID; done; cat"
     status, out, err = weir("pipe", "--timeout", "30", f"sh -c '{send}'", "sh -c 'cat; echo end'")
     assert (status, out) == (0, "end\n"), (status, out, err)
 
 
 @needs("/proc/self/status")
-def a_child_ignores_and_blocks_no_signal():
-    ignore = lambda: [signal.signal(n, signal.SIG_IGN)
-                      for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGPIPE, signal.SIGTTIN)]
+def a_child_ignores_and_blocks_no_signal() -> None:
+    ignore = lambda: [
+        signal.signal(n, signal.SIG_IGN)
+        for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGPIPE, signal.SIGTTIN)
+    ]
     told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
     lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
     assert int(lines["SigIgn"], 16) == 0 and int(lines["SigBlk"], 16) == 0, lines
 
 
 @needs("/proc/self/status")
-def a_nohups_hangup_stays_ignored():
+def a_nohups_hangup_stays_ignored() -> None:
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
     lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
     assert int(lines["SigIgn"], 16) == 1, lines
 
 
-def a_stopped_child_is_woken_to_heed_its_sigterm():
+def a_stopped_child_is_woken_to_heed_its_sigterm() -> None:
     code = "trap 'echo cleaned; exit 0' TERM; kill -STOP $$; exec sleep 1000"
     told = document("--timeout", "500ms", "--grace", "30s", "--", "sh", "-c", code)
     assert told["stdout"]["text"] == "cleaned\n", told
@@ -83,7 +93,7 @@ def a_stopped_child_is_woken_to_heed_its_sigterm():
 
 
 @needs("a subreaper")
-def so_are_stopped_grandchildren_that_left_the_group():
+def so_are_stopped_grandchildren_that_left_the_group() -> None:
     code = """
 (exec setsid sh -c 'trap "echo cleaned; exit 0" TERM; kill -STOP $$; exec sleep 1000') &
 exec sleep 1000
@@ -92,7 +102,7 @@ exec sleep 1000
     assert told["stdout"]["text"] == "cleaned\n", told
 
 
-def so_is_a_stopped_stage_of_a_pipeline():
+def so_is_a_stopped_stage_of_a_pipeline() -> None:
     code = 'trap "echo cleaned >&2; exit 0" TERM; kill -STOP $$; exec sleep 1000'
     status, _, err = weir("pipe", "--timeout", "500ms", "--grace", "30s", f"sh -c '{code}'", "cat")
     assert status == 124 and "cleaned" in err, (status, err)
@@ -107,7 +117,7 @@ exec sleep 1000
 """
 
 
-def children(pid, name):
+def children(pid: Any, name: Any) -> Any:
     """The pids of a process's children of this name."""
     found = []
     for directory in glob.glob("/proc/[0-9]*"):
@@ -122,12 +132,17 @@ def children(pid, name):
     return found
 
 
-def start(directory, *words):
-    return subprocess.Popen([WEIR, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, cwd=directory)
+def start(directory: Any, *words: Any) -> Any:
+    return subprocess.Popen(
+        [WEIR, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=directory,
+    )
 
 
-def until_watched(process):
+def until_watched(process: Any) -> Any:
     """Returns the pids of its spawner and the watcher."""
     await_that(lambda: children(process.pid, "weir-spawner"), "no spawner")
     spawner = children(process.pid, "weir-spawner")[0]
@@ -136,7 +151,7 @@ def until_watched(process):
 
 
 @needs("PR_SET_PDEATHSIG")
-def what_is_left_ends_when_weir_and_its_spawner_are_killed_together(directory):
+def what_is_left_ends_when_weir_and_its_spawner_are_killed_together(directory: Any) -> None:
     with open(f"{directory}/program", "w", encoding="utf-8") as program:
         program.write(LEAVES_TWO)
     for words in (["run", "--", "sh", "program"], ["pipe", "sh program", "cat"]):
@@ -154,7 +169,7 @@ def what_is_left_ends_when_weir_and_its_spawner_are_killed_together(directory):
 
 
 @needs("PR_SET_PDEATHSIG")
-def a_stopped_watcher_goes_on_when_the_spawner_is_gone(directory):
+def a_stopped_watcher_goes_on_when_the_spawner_is_gone(directory: Any) -> None:
     with open(f"{directory}/program", "w", encoding="utf-8") as program:
         program.write(LEAVES_TWO)
     process = start(directory, "run", "--", "sh", "program")
@@ -169,7 +184,7 @@ def a_stopped_watcher_goes_on_when_the_spawner_is_gone(directory):
 
 
 @needs("PR_SET_PDEATHSIG")
-def no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner(directory):
+def no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner(directory: Any) -> None:
     process = start(directory, "run", "--", "sleep", "1000")
     _, watcher = until_watched(process)
     for number in catchable():
@@ -181,7 +196,7 @@ def no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner(direct
 
 
 @needs("PR_SET_PDEATHSIG")
-def a_watcher_that_was_killed_is_replaced(directory):
+def a_watcher_that_was_killed_is_replaced(directory: Any) -> None:
     process = start(directory, "run", "--", "sleep", "1000")
     spawner, watcher = until_watched(process)
     os.kill(watcher, signal.SIGKILL)
@@ -196,7 +211,7 @@ def a_watcher_that_was_killed_is_replaced(directory):
 STOPS_IT = "echo $$ >child.new; mv child.new child; kill -STOP $PPID; exec sleep 1000"
 
 
-def until_ended(process, directory, *statuses):
+def until_ended(process: Any, directory: Any, *statuses: Any) -> None:
     """Waits for weir, and for the child that it had."""
     assert process.wait(PATIENCE_S) in statuses, process.returncode
     child = int(await_file(f"{directory}/child"))
@@ -204,17 +219,23 @@ def until_ended(process, directory, *statuses):
     os.unlink(f"{directory}/child")
 
 
-def write_program(directory):
+def write_program(directory: Any) -> None:
     with open(f"{directory}/program", "w", encoding="utf-8") as program:
         program.write(STOPS_IT)
 
 
 @needs("PR_SET_PDEATHSIG")
-def a_deadline_holds_though_the_spawner_is_stopped(directory):
+def a_deadline_holds_though_the_spawner_is_stopped(directory: Any) -> None:
     write_program(directory)
     limits = ("--timeout", "500ms", "--grace", "100ms")
-    run = subprocess.run([WEIR, "run", "--json", *limits, "--", "sh", "program"], check=False, cwd=directory,
-                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
+    run = subprocess.run(
+        [WEIR, "run", "--json", *limits, "--", "sh", "program"],
+        check=False,
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
+    )
     told = json.loads(run.stdout)
     assert run.returncode == 124 and told["end"] == "status_lost" and told["why"] == "timeout", told
     child = int(await_file(f"{directory}/child"))
@@ -223,15 +244,28 @@ def a_deadline_holds_though_the_spawner_is_stopped(directory):
     until_ended(start(directory, "pipe", *limits, "sh program", "cat"), directory, 124)
     with open(f"{directory}/in", "w", encoding="utf-8") as records:
         records.write("1\n2\n")
-    until_ended(start(directory, "map", "-j1", *limits, "--input", "in", "--", "sh", "program"), directory, 124)
-    until_ended(start(directory, "call", "--timeout", "500ms", "-w", "sh program", "any"), directory, 124, 125)
+    until_ended(
+        start(directory, "map", "-j1", *limits, "--input", "in", "--", "sh", "program"),
+        directory,
+        124,
+    )
+    until_ended(
+        start(directory, "call", "--timeout", "500ms", "-w", "sh program", "any"),
+        directory,
+        124,
+        125,
+    )
 
 
 @needs("PR_SET_PDEATHSIG")
-def so_do_sigterm_and_sigint(directory):
+def so_do_sigterm_and_sigint(directory: Any) -> None:
     write_program(directory)
-    for words in (["run", "--", "sh", "program"], ["pipe", "sh program", "cat"],
-                  ["call", "-w", "sh program", "any"], ["serve", "-s", "socket", "-j1", "-w", "sh program"]):
+    for words in (
+        ["run", "--", "sh", "program"],
+        ["pipe", "sh program", "cat"],
+        ["call", "-w", "sh program", "any"],
+        ["serve", "-s", "socket", "-j1", "-w", "sh program"],
+    ):
         for number in (signal.SIGTERM, signal.SIGINT):
             process = start(directory, *words)
             await_file(f"{directory}/child")
@@ -240,20 +274,21 @@ def so_do_sigterm_and_sigint(directory):
 
 
 @needs("PR_SET_PDEATHSIG")
-def a_program_that_ends_is_missed_though_the_spawner_is_stopped(directory):
+def a_program_that_ends_is_missed_though_the_spawner_is_stopped(directory: Any) -> None:
     process = start(directory, "run", "--", "sh", "-c", "kill -STOP $PPID; exit 3")
     assert process.wait(PATIENCE_S) == 125, process.returncode
 
 
 # --- What cannot be ended, or set -------------------------------------------------
 
-def as_nobody():
+
+def as_nobody() -> None:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
 
 
-def weir_with_a_child_that_became_root(directory, *words):
+def weir_with_a_child_that_became_root(directory: Any, *words: Any) -> Any:
     """Runs weir WORDS -- PROGRAM as another user; PROGRAM becomes root and cannot be ended."""
     setpriv = shutil.which("setpriv")
     if os.getuid() != 0 or setpriv is None:
@@ -264,9 +299,15 @@ def weir_with_a_child_that_became_root(directory, *words):
     os.chmod(directory, 0o755)
     program = (up, "--reuid", "0", "--regid", "0", "--clear-groups", "sleep", "1000")
     try:
-        run = subprocess.run([WEIR, *words, "--timeout", "500ms", "--grace", "100ms", "--", *program],
-                             check=False, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
-                             timeout=PATIENCE_S, preexec_fn=as_nobody)
+        run = subprocess.run(
+            [WEIR, *words, "--timeout", "500ms", "--grace", "100ms", "--", *program],
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            preexec_fn=as_nobody,
+        )
     except PermissionError:
         raise Skip("another user cannot run weir here") from None
     if run.returncode in (125, 126):
@@ -274,12 +315,14 @@ def weir_with_a_child_that_became_root(directory, *words):
     return run
 
 
-def check_survivor(told):
+def check_survivor(told: Any) -> None:
     if told["end"] != "status_lost":
         raise Skip("programs are not set-user-ID here")
     try:
         assert told["stopped_with"] == [] and told["refused"] == ["SIGTERM", "SIGKILL"], told
-        assert [(s["pid"], s["reason"]) for s in told["survivors"]] == [(told["pid"], "not permitted")], told
+        assert [(s["pid"], s["reason"]) for s in told["survivors"]] == [
+            (told["pid"], "not permitted")
+        ], told
         # /proc may be hidden from the other user
         assert told["survivors"][0]["command"] in ("sleep 1000", "[sleep]", "[?]"), told
     finally:
@@ -287,7 +330,7 @@ def check_survivor(told):
 
 
 @needs("set-user-ID programs")
-def a_child_that_became_root_is_told_as_a_survivor(directory):
+def a_child_that_became_root_is_told_as_a_survivor(directory: Any) -> None:
     run = weir_with_a_child_that_became_root(directory, "run", "--json")
     told = json.loads(run.stdout)
     check_survivor(told)
@@ -296,21 +339,22 @@ def a_child_that_became_root_is_told_as_a_survivor(directory):
 
 
 @needs("set-user-ID programs")
-def so_is_a_worker_of_map(directory):
+def so_is_a_worker_of_map(directory: Any) -> None:
     with open(f"{directory}/records", "w", encoding="utf-8") as records:
         records.write("1\n")
     os.mkdir(f"{directory}/open")
     os.chmod(f"{directory}/open", 0o777)
     report = f"{directory}/open/report"
-    run = weir_with_a_child_that_became_root(directory, "map", "-j1", "--report", report,
-                                             "--input", f"{directory}/records")
+    run = weir_with_a_child_that_became_root(
+        directory, "map", "-j1", "--report", report, "--input", f"{directory}/records"
+    )
     with open(report, encoding="utf-8") as file:
         workers = json.load(file)["workers"]
     check_survivor(workers[0])
     assert run.returncode == 124 and len(workers) == 1, (run.returncode, workers)
 
 
-def a_limit_that_cannot_be_set_is_named():
+def a_limit_that_cannot_be_set_is_named() -> None:
     for words in (["run", "--limit", "files=99999999999", "--", "true"],):
         status, _, err = weir(*words)
         assert status == 125 and "files=99999999999 (the hard limit is " in err, (status, err)
@@ -321,7 +365,7 @@ def a_limit_that_cannot_be_set_is_named():
 FIRST = ["unshare", "-pf", "--mount-proc"]
 
 
-def needs_a_pid_namespace():
+def needs_a_pid_namespace() -> None:
     for program in ("unshare", "nsenter"):
         if shutil.which(program) is None:
             raise Skip(f"no {program} here")
@@ -329,53 +373,65 @@ def needs_a_pid_namespace():
         raise Skip("no pid namespace can be made here")
 
 
-def start_first(*words):
+def start_first(*words: Any) -> Any:
     """Starts weir as process 1; returns unshare's process and weir's pid as it is seen here."""
-    process = subprocess.Popen([*FIRST, WEIR, *words], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*FIRST, WEIR, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     await_that(lambda: children(process.pid, "weir"), "weir did not start")
     return process, children(process.pid, "weir")[0]
 
 
 @needs("pid namespaces")
-def as_process_1_weir_reaps_what_it_adopts():
+def as_process_1_weir_reaps_what_it_adopts() -> None:
     needs_a_pid_namespace()
     process, first = start_first("run", "--", "sh", "-c", "echo ready; exec sleep 1000")
     assert process.stdout.readline() == b"ready\n"
     for _ in range(3):
-        subprocess.run(["nsenter", "-t", str(first), "-p", "sh", "-c", "(sleep 0.01 &)"], check=True)
+        subprocess.run(
+            ["nsenter", "-t", str(first), "-p", "sh", "-c", "(sleep 0.01 &)"], check=True
+        )
     await_that(lambda: not children(first, "sleep"), "zombies stay")
     os.kill(first, signal.SIGTERM)
     assert process.communicate(timeout=PATIENCE_S) and process.returncode == 143, process.returncode
 
 
 @needs("pid namespaces")
-def as_process_1_weir_has_the_programs_status():
+def as_process_1_weir_has_the_programs_status() -> None:
     needs_a_pid_namespace()
     for code, wanted in (("exit 7", 7), ("kill -9 $$", 137)):
-        process = subprocess.run([*FIRST, WEIR, "run", "--", "sh", "-c", code], check=False,
-                                 stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
+        process = subprocess.run(
+            [*FIRST, WEIR, "run", "--", "sh", "-c", code],
+            check=False,
+            stderr=subprocess.DEVNULL,
+            timeout=PATIENCE_S,
+        )
         assert process.returncode == wanted, (code, process.returncode)
 
 
-run_cases([
-    a_child_that_became_root_is_told_as_a_survivor,
-    so_is_a_worker_of_map,
-    a_limit_that_cannot_be_set_is_named,
-    a_deadline_holds_though_the_spawner_is_stopped,
-    so_do_sigterm_and_sigint,
-    a_program_that_ends_is_missed_though_the_spawner_is_stopped,
-    as_process_1_weir_reaps_what_it_adopts,
-    as_process_1_weir_has_the_programs_status,
-    what_is_left_ends_when_weir_and_its_spawner_are_killed_together,
-    a_stopped_watcher_goes_on_when_the_spawner_is_gone,
-    no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner,
-    a_watcher_that_was_killed_is_replaced,
-    no_signal_from_a_child_ends_or_stops_the_spawner,
-    a_second_job_starts_after_the_spawner_was_signalled,
-    a_child_ignores_and_blocks_no_signal,
-    a_nohups_hangup_stays_ignored,
-    a_stopped_child_is_woken_to_heed_its_sigterm,
-    so_are_stopped_grandchildren_that_left_the_group,
-    so_is_a_stopped_stage_of_a_pipeline,
-])
+run_cases(
+    [
+        a_child_that_became_root_is_told_as_a_survivor,
+        so_is_a_worker_of_map,
+        a_limit_that_cannot_be_set_is_named,
+        a_deadline_holds_though_the_spawner_is_stopped,
+        so_do_sigterm_and_sigint,
+        a_program_that_ends_is_missed_though_the_spawner_is_stopped,
+        as_process_1_weir_reaps_what_it_adopts,
+        as_process_1_weir_has_the_programs_status,
+        what_is_left_ends_when_weir_and_its_spawner_are_killed_together,
+        a_stopped_watcher_goes_on_when_the_spawner_is_gone,
+        no_signal_but_sigkill_ends_the_watcher_and_it_leaves_with_the_spawner,
+        a_watcher_that_was_killed_is_replaced,
+        no_signal_from_a_child_ends_or_stops_the_spawner,
+        a_second_job_starts_after_the_spawner_was_signalled,
+        a_child_ignores_and_blocks_no_signal,
+        a_nohups_hangup_stays_ignored,
+        a_stopped_child_is_woken_to_heed_its_sigterm,
+        so_are_stopped_grandchildren_that_left_the_group,
+        so_is_a_stopped_stage_of_a_pipeline,
+    ]
+)

@@ -5,6 +5,7 @@ Each scenario runs in a process that leads a session on a pseudo-terminal of its
 own and does what a shell with job control does; it also holds the other end of
 the terminal, where it types and reads.  Prints TAP.  terminal.py WEIR SRCDIR
 """
+
 import os
 import pty
 import select
@@ -13,6 +14,7 @@ import sys
 import termios
 import time
 import traceback
+from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
@@ -24,7 +26,7 @@ CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 class Shell:
     """A shell's side of job control, and the person at the keyboard."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.person, terminal = pty.openpty()
         os.setsid()
         self.terminal = os.open(os.ttyname(terminal), os.O_RDWR)  # now the controlling one
@@ -32,13 +34,21 @@ class Shell:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         self.seen = b""
 
-    def foreground(self):
+    def foreground(self) -> Any:
         return os.tcgetpgrp(self.terminal)
 
-    def give(self, group):
+    def give(self, group: Any) -> None:
         os.tcsetpgrp(self.terminal, group)
 
-    def start(self, *words, background=False, group=0, stdin=None, stdout=None, stderr=None):
+    def start(
+        self,
+        *words: Any,
+        background: bool = False,
+        group: int = 0,
+        stdin: Any = None,
+        stdout: Any = None,
+        stderr: Any = None,
+    ) -> Any:
         """Starts a program in a process group (0: its own); returns its pid."""
         pid = os.fork()
         if pid == 0:
@@ -60,10 +70,10 @@ class Shell:
             self.give(group or pid)
         return pid
 
-    def type(self, keys):
+    def type(self, keys: Any) -> None:
         os.write(self.person, keys)
 
-    def until(self, text):
+    def until(self, text: Any) -> Any:
         """Reads what the terminal shows until text is there; returns all up to it."""
         while text not in self.seen:
             ready = select.select([self.person], [], [], PATIENCE_S)[0]
@@ -72,20 +82,20 @@ class Shell:
         before, _, self.seen = self.seen.partition(text)
         return before
 
-    def wait(self, pid, flags=0):
+    def wait(self, pid: Any, flags: int = 0) -> Any:
         return os.waitpid(pid, flags)[1]
 
-    def wait_stopped(self, pid):
+    def wait_stopped(self, pid: Any) -> Any:
         status = self.wait(pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), f"not stopped: {status:#x}; seen: {self.seen!r}"
         self.give(os.getpgrp())
         return os.WSTOPSIG(status)
 
-    def fg(self, pid):
+    def fg(self, pid: Any) -> None:
         self.give(pid)
         os.kill(-pid, signal.SIGCONT)
 
-    def wait_foreground(self, wanted):
+    def wait_foreground(self, wanted: Any) -> None:
         """For what is announced by nobody: the foreground becomes wanted()."""
         deadline = time.monotonic() + PATIENCE_S
         while not wanted(self.foreground()):
@@ -93,7 +103,7 @@ class Shell:
             time.sleep(0.005)
 
 
-def wait_state(pid, wanted):
+def wait_state(pid: Any, wanted: Any) -> None:
     """For the state of a process that is no child of ours."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -105,15 +115,15 @@ def wait_state(pid, wanted):
         time.sleep(0.005)
 
 
-def exited(status, code=0):
+def exited(status: Any, code: int = 0) -> None:
     assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == code, f"status {status:#x}"
 
 
-def signaled(status, number):
+def signaled(status: Any, number: Any) -> None:
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, f"status {status:#x}"
 
 
-def python(code):
+def python(code: Any) -> Any:
     return [sys.executable, "-c", code]
 
 
@@ -132,14 +142,14 @@ print("in all", count)
 """
 
 
-def the_job_gets_the_foreground_and_gives_it_back(shell):
+def the_job_gets_the_foreground_and_gives_it_back(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", *python(SHOW_PLACE))
     shell.until(b"foreground")
     exited(shell.wait(weir))
     assert shell.foreground() == weir, "the terminal was not taken back"
 
 
-def what_is_typed_reaches_the_job(shell):
+def what_is_typed_reaches_the_job(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", "cat")
     shell.type(b"hello\n")
     shell.until(b"hello\r\n")  # the echo
@@ -148,7 +158,7 @@ def what_is_typed_reaches_the_job(shell):
     exited(shell.wait(weir))
 
 
-def ctrl_c_reaches_the_job_once(shell):
+def ctrl_c_reaches_the_job_once(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", *python(COUNT_INTERRUPTS))
     shell.until(b"ready")
     shell.type(CTRL_C)
@@ -158,14 +168,14 @@ def ctrl_c_reaches_the_job_once(shell):
     exited(shell.wait(weir))
 
 
-def a_job_that_dies_of_ctrl_c_takes_weir_with_it(shell):
+def a_job_that_dies_of_ctrl_c_takes_weir_with_it(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec cat")
     shell.until(b"ready")
     shell.type(CTRL_C)
     signaled(shell.wait(weir), signal.SIGINT)
 
 
-def ctrl_z_stops_weir_too_and_fg_goes_on(shell):
+def ctrl_z_stops_weir_too_and_fg_goes_on(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec cat")
     shell.until(b"ready")
     for word in (b"one\n", b"two\n"):
@@ -180,7 +190,7 @@ def ctrl_z_stops_weir_too_and_fg_goes_on(shell):
     exited(shell.wait(weir))
 
 
-def a_stopped_job_gets_its_modes_back(shell):
+def a_stopped_job_gets_its_modes_back(shell: Any) -> None:
     code = """
 import signal, sys, termios
 modes = termios.tcgetattr(0)
@@ -202,7 +212,7 @@ print("echo is", bool(termios.tcgetattr(0)[3] & termios.ECHO))
     exited(shell.wait(weir))
 
 
-def a_job_in_the_background_leaves_the_terminal_alone(shell):
+def a_job_in_the_background_leaves_the_terminal_alone(shell: Any) -> None:
     shell.give(os.getpgrp())
     weir = shell.start(WEIR, "run", "--", *python(SHOW_PLACE), background=True)
     shell.until(b"background")
@@ -210,7 +220,7 @@ def a_job_in_the_background_leaves_the_terminal_alone(shell):
     assert shell.foreground() == os.getpgrp(), "the terminal was stolen"
 
 
-def a_background_job_that_reads_stops_and_fg_lets_it_read(shell):
+def a_background_job_that_reads_stops_and_fg_lets_it_read(shell: Any) -> None:
     shell.give(os.getpgrp())
     weir = shell.start(WEIR, "run", "--", "cat", background=True)
     assert shell.wait_stopped(weir) == signal.SIGTTIN
@@ -222,7 +232,7 @@ def a_background_job_that_reads_stops_and_fg_lets_it_read(shell):
     exited(shell.wait(weir))
 
 
-def a_job_that_cannot_start_leaves_the_terminal_to_weir(shell):
+def a_job_that_cannot_start_leaves_the_terminal_to_weir(shell: Any) -> None:
     weir = shell.start(WEIR, "run", "--", "no-such-program")
     exited(shell.wait(weir), 127)
     assert shell.foreground() == weir, "the terminal is lost"
@@ -231,7 +241,7 @@ def a_job_that_cannot_start_leaves_the_terminal_to_weir(shell):
     assert shell.foreground() == weir, "the terminal is lost"
 
 
-def a_neighbour_in_the_pipeline_gets_to_the_keyboard(shell):
+def a_neighbour_in_the_pipeline_gets_to_the_keyboard(shell: Any) -> None:
     """weir run -- job | less: less reads the terminal that the job has."""
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; sleep 1000")
     shell.until(b"ready")
@@ -243,14 +253,14 @@ def a_neighbour_in_the_pipeline_gets_to_the_keyboard(shell):
     signaled(shell.wait(weir), signal.SIGINT)
 
 
-def pipe_to_neighbour(shell, *reader):
+def pipe_to_neighbour(shell: Any, *reader: Any) -> Any:
     """The end of a pipe for weir, and its reader in the process group to come."""
     ours, theirs = os.pipe()
     leader = shell.start(*reader, stdin=ours)
     return leader, theirs
 
 
-def beside_a_neighbour_the_job_waits_for_the_terminal_until_it_reads(shell):
+def beside_a_neighbour_the_job_waits_for_the_terminal_until_it_reads(shell: Any) -> None:
     """job | less: less has the terminal from the shell, and no stop disturbs it."""
     leader, pipe = pipe_to_neighbour(shell, "cat")
     code = SHOW_PLACE + "; print('got', input(), flush=True)"
@@ -264,7 +274,7 @@ def beside_a_neighbour_the_job_waits_for_the_terminal_until_it_reads(shell):
     assert shell.foreground() == leader
 
 
-def a_neighbour_that_reads_the_terminal_is_not_disturbed(shell):
+def a_neighbour_that_reads_the_terminal_is_not_disturbed(shell: Any) -> None:
     code = "import os; os.dup2(os.open('/dev/tty', os.O_RDWR), 0); print('>', input())"
     leader, pipe = pipe_to_neighbour(shell, *python(code))
     weir = shell.start(WEIR, "run", "--", "echo", group=leader, stdout=pipe)
@@ -275,18 +285,20 @@ def a_neighbour_that_reads_the_terminal_is_not_disturbed(shell):
     exited(shell.wait(leader, os.WUNTRACED))
 
 
-def a_neighbour_is_never_left_stopped_when_the_job_ends(shell):
+def a_neighbour_is_never_left_stopped_when_the_job_ends(shell: Any) -> None:
     """It may want the terminal at any moment of a job: some of these are the last one."""
     for pause in range(30):
         weir = shell.start(WEIR, "run", "--", "sleep", str(pause / 1000))
-        neighbour = shell.start("sh", "-c", "read line; echo got $line", group=weir, background=True)
+        neighbour = shell.start(
+            "sh", "-c", "read line; echo got $line", group=weir, background=True
+        )
         exited(shell.wait(weir))
         shell.type(b"%d\n" % pause)
         shell.until(b"got %d" % pause)
         exited(shell.wait(neighbour))
 
 
-def modes_are_mended_after_a_job_that_was_killed(shell):
+def modes_are_mended_after_a_job_that_was_killed(shell: Any) -> None:
     code = """
 import os, termios
 modes = termios.tcgetattr(0)
@@ -300,13 +312,15 @@ os.kill(os.getpid(), 9)
     assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
 
 
-def modes_that_a_job_meant_to_set_stay(shell):
+def modes_that_a_job_meant_to_set_stay(shell: Any) -> None:
     exited(shell.wait(shell.start(WEIR, "run", "--", "stty", "-echo")))
     assert not termios.tcgetattr(shell.terminal)[3] & termios.ECHO
 
 
-def a_pipeline_has_the_terminal_as_one(shell):
-    weir = shell.start(WEIR, "pipe", "cat", f"'{sys.executable}' -uc '{SHOW_PLACE_OF_GROUP}'", "cat")
+def a_pipeline_has_the_terminal_as_one(shell: Any) -> None:
+    weir = shell.start(
+        WEIR, "pipe", "cat", f"'{sys.executable}' -uc '{SHOW_PLACE_OF_GROUP}'", "cat"
+    )
     shell.until(b"foreground")
     shell.type(CTRL_Z)
     assert shell.wait_stopped(weir) == signal.SIGTSTP
@@ -328,7 +342,7 @@ os.execvp("cat", ["cat"])
 """
 
 
-def ctrl_c_ends_weir_whose_input_is_no_terminal(shell):
+def ctrl_c_ends_weir_whose_input_is_no_terminal(shell: Any) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready; exec sleep 1000", stdin=null)
     shell.until(b"ready")
@@ -336,7 +350,7 @@ def ctrl_c_ends_weir_whose_input_is_no_terminal(shell):
     signaled(shell.wait(weir), signal.SIGINT)
 
 
-def ctrl_z_stops_a_job_whose_input_is_no_terminal(shell):
+def ctrl_z_stops_a_job_whose_input_is_no_terminal(shell: Any) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     weir = shell.start(WEIR, "run", "--", "sh", "-c", "echo ready $$; exec sleep 1000", stdin=null)
     shell.until(b"ready ")
@@ -352,10 +366,14 @@ def ctrl_z_stops_a_job_whose_input_is_no_terminal(shell):
 ASK = "read answer </dev/tty; echo got $answer"
 
 
-def what_asks_on_dev_tty_is_answered_whatever_its_input_is(shell):
+def what_asks_on_dev_tty_is_answered_whatever_its_input_is(shell: Any) -> None:
     """So do ssh, sudo, gpg, less and fzf."""
-    for words in (["run", "--", "sh", "-c", ASK], ["run", "--json", "--", "sh", "-c", ASK],
-                  ["pipe", f"sh -c '{ASK}'", "cat"], ["pipe", "true", f"sh -c '{ASK}'"]):
+    for words in (
+        ["run", "--", "sh", "-c", ASK],
+        ["run", "--json", "--", "sh", "-c", ASK],
+        ["pipe", f"sh -c '{ASK}'", "cat"],
+        ["pipe", "true", f"sh -c '{ASK}'"],
+    ):
         null = os.open("/dev/null", os.O_RDONLY)
         ours, theirs = os.pipe()
         for stdin in (null, ours):
@@ -368,14 +386,23 @@ def what_asks_on_dev_tty_is_answered_whatever_its_input_is(shell):
             os.close(fd)
 
 
-def beside_a_producer_a_job_gets_the_terminal_when_it_asks(shell):
+def beside_a_producer_a_job_gets_the_terminal_when_it_asks(shell: Any) -> None:
     """producer | weir run -- job: Ctrl-C is for both until then."""
     ours, theirs = os.pipe()
-    producer = shell.start("sh", "-c", "trap 'exit 3' INT; echo data; while :; do sleep 0.01; done",
-                           stdout=theirs)
+    producer = shell.start(
+        "sh", "-c", "trap 'exit 3' INT; echo data; while :; do sleep 0.01; done", stdout=theirs
+    )
     os.close(theirs)
-    weir = shell.start(WEIR, "run", "--", "sh", "-c", f"echo ready; {ASK}; exec sleep 1000", group=producer,
-                       stdin=ours)
+    weir = shell.start(
+        WEIR,
+        "run",
+        "--",
+        "sh",
+        "-c",
+        f"echo ready; {ASK}; exec sleep 1000",
+        group=producer,
+        stdin=ours,
+    )
     shell.until(b"ready")
     shell.type(b"yes\n")
     shell.until(b"got yes")
@@ -385,7 +412,7 @@ def beside_a_producer_a_job_gets_the_terminal_when_it_asks(shell):
     exited(shell.wait(producer), 3)
 
 
-def a_worker_has_no_terminal_to_be_stopped_for(shell):
+def a_worker_has_no_terminal_to_be_stopped_for(shell: Any) -> None:
     """/dev/tty cannot be opened there, as under setsid(1)."""
     ours, theirs = os.pipe()
     os.write(theirs, b"1\n")
@@ -396,11 +423,18 @@ def a_worker_has_no_terminal_to_be_stopped_for(shell):
     exited(shell.wait(weir))
 
 
-def progress_is_drawn_and_lines_stand_above_it(shell):
+def progress_is_drawn_and_lines_stand_above_it(shell: Any) -> None:
     null = os.open("/dev/null", os.O_WRONLY)
     os.environ["TERM"] = "xterm"
-    weir = shell.start(WEIR, "pipe", "--progress", "tty",
-                       "sh -c 'echo first >&2; read line; echo second >&2; exit 3'", "cat", stdout=null)
+    weir = shell.start(
+        WEIR,
+        "pipe",
+        "--progress",
+        "tty",
+        "sh -c 'echo first >&2; read line; echo second >&2; exit 3'",
+        "cat",
+        stdout=null,
+    )
     shell.until(b"sh: first\r\n")
     shell.until(b"running")
     shell.type(b"\n")
@@ -410,7 +444,7 @@ def progress_is_drawn_and_lines_stand_above_it(shell):
     exited(shell.wait(weir), 3)
 
 
-def no_color_is_heeded(shell):
+def no_color_is_heeded(shell: Any) -> None:
     null = os.open("/dev/null", os.O_WRONLY)
     os.environ["TERM"] = "xterm"
     words = (WEIR, "pipe", "--progress", "tty", "false")
@@ -448,9 +482,10 @@ SCENARIOS = [
 ]
 
 
-def in_a_session(scenario):
+def in_a_session(scenario: Any) -> Any:
     """The case that runs it in a process of its own."""
-    def case():
+
+    def case() -> None:
         pid = os.fork()
         if pid == 0:
             signal.alarm(2 * PATIENCE_S)

@@ -5,14 +5,16 @@ The validator is python3-jsonschema, which knows nothing of weir.  DOCUMENT may
 be "-" for stdin.  Exit: 0 all hold, 1 something does not (said on stderr).
 Stricter than json.load: a key twice in one object, NaN and Infinity are errors.
 """
+
 import json
 import sys
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 
-def unique(pairs):
+def unique(pairs: Any) -> Any:
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
@@ -20,21 +22,21 @@ def unique(pairs):
     return dict(pairs)
 
 
-def no_constant(word):
+def no_constant(word: Any) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def load(path):
+def load(path: Any) -> Any:
     with sys.stdin.buffer if path == "-" else open(path, "rb") as file:
         text = file.read().decode("utf-8")
     return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
 
 
-def pointer(path):
+def pointer(path: Any) -> Any:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def main(schema_path, *documents):
+def main(schema_path: Any, *documents: Any) -> Any:
     faults = 0
     try:
         schema = load(schema_path)
@@ -47,13 +49,13 @@ def main(schema_path, *documents):
     for document in documents:
         try:
             value = load(document)
-        except (OSError, ValueError) as error:
-            print(f"{document}: {error}", file=sys.stderr)
+        except (OSError, ValueError) as failure:
+            print(f"{document}: {failure}", file=sys.stderr)
             faults += 1
             continue
-        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path))):
-            message = error.message if len(error.message) < 300 else error.message[:300] + "..."
-            print(f"{document}: {pointer(error.path) or '/'}: {message}", file=sys.stderr)
+        for fault in sorted(validator.iter_errors(value), key=lambda one: list(map(str, one.path))):
+            message = fault.message if len(fault.message) < 300 else fault.message[:300] + "..."
+            print(f"{document}: {pointer(fault.path) or '/'}: {message}", file=sys.stderr)
             faults += 1
     return 1 if faults else 0
 

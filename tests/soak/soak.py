@@ -9,6 +9,7 @@ descriptors of what lived through it are where they were, and no process is left
 Memory: VmRSS, looked at whenever something has been done.  Its peak in the last quarter of the time
 may be so much above the peak in the second (GROWTH_KB): the first is for warming up.
 """
+
 import contextlib
 import json
 import os
@@ -21,6 +22,8 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from typing import Any
 
 BUILD, SOURCES = (os.path.abspath(path) for path in sys.argv[1:3])
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 3
@@ -42,7 +45,7 @@ with open(WEIR, "rb") as program:
 IS_SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE  # then memory says nothing
 
 
-def passed():
+def passed() -> Any:
     """How much of the time has passed: 1 at its end."""
     return (time.monotonic() - BEGAN) / SECONDS
 
@@ -50,7 +53,7 @@ def passed():
 # --- Processes ---------------------------------------------------------------------
 
 
-def read(path, mode="r"):
+def read(path: Any, mode: str = "r") -> Any:
     try:
         with open(path, mode) as file:
             return file.read()
@@ -58,15 +61,17 @@ def read(path, mode="r"):
         return "" if mode == "r" else b""
 
 
-def environment(mark, **more):
+def environment(mark: Any, **more: Any) -> Any:
     return dict(os.environ, SOAK=f"{os.getpid()} {mark}", **more)
 
 
-def marked(mark, *programs):
+def marked(mark: Any, *programs: Any) -> Any:
     """The living processes with the mark in their environment that run one of the programs."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        if b"SOAK=%d %s" % (os.getpid(), mark.encode()) not in read(f"/proc/{pid}/environ", "rb").split(b"\0"):
+        if b"SOAK=%d %s" % (os.getpid(), mark.encode()) not in read(
+            f"/proc/{pid}/environ", "rb"
+        ).split(b"\0"):
             continue
         words = read(f"/proc/{pid}/cmdline", "rb").decode(errors="replace").split("\0")
         if not programs or any(word.endswith(programs) for word in words[:2]):
@@ -74,7 +79,7 @@ def marked(mark, *programs):
     return [pid for pid in found if not is_gone(pid)]
 
 
-def strike(chance, mark, *programs):
+def strike(chance: Any, mark: Any, *programs: Any) -> Any:
     """Strikes one of them.  Returns what with, or None where there is nobody."""
     pids = marked(mark, *programs)
     if not pids:
@@ -86,7 +91,7 @@ def strike(chance, mark, *programs):
 
 
 @contextlib.contextmanager
-def ended_in_time(process):
+def ended_in_time(process: Any) -> Iterator[Any]:
     """Whoever hangs is ended, and then does not do what is expected."""
     watchdog = threading.Timer(PATIENCE_S, process.kill)
     watchdog.start()
@@ -99,16 +104,16 @@ def ended_in_time(process):
 class Watched:
     """Processes that live through it all: what they hold is looked at."""
 
-    def __init__(self, mark, process):
+    def __init__(self, mark: Any, process: Any) -> None:
         await_that(lambda: marked(mark, "weir-spawner"), "there is a spawner")
         self.pids = {"weir": process.pid, "weir-spawner": marked(mark, "weir-spawner")[0]}
         self.peaks = {name: [0, 0, 0, 0] for name in self.pids}
-        self.descriptors = None
+        self.descriptors: Any = None
 
-    def count(self):
+    def count(self) -> Any:
         return {name: len(os.listdir(f"/proc/{pid}/fd")) for name, pid in self.pids.items()}
 
-    def look(self):
+    def look(self) -> None:
         quarter = min(3, int(4 * passed()))
         for name, pid in self.pids.items():
             for line in read(f"/proc/{pid}/status").splitlines():
@@ -116,7 +121,7 @@ class Watched:
                     peaks = self.peaks[name]
                     peaks[quarter] = max(peaks[quarter], int(line.split()[1]))
 
-    def check(self):
+    def check(self) -> None:
         """With all at rest again, and as many workers as in the beginning."""
         try:
             await_that(lambda: self.count() == self.descriptors, "as many descriptors")
@@ -126,25 +131,46 @@ class Watched:
             if peaks[1] and peaks[3] and not IS_SANITIZED:
                 assert peaks[3] <= peaks[1] + GROWTH_KB, f"{name} has grown: {peaks} KiB"
 
-    def say(self):
-        return ", ".join(f"{name} {peaks} KiB, {self.descriptors[name]} descriptors"
-                         for name, peaks in self.peaks.items())
+    def say(self) -> Any:
+        return ", ".join(
+            f"{name} {peaks} KiB, {self.descriptors[name]} descriptors"
+            for name, peaks in self.peaks.items()
+        )
 
 
 # --- A map that lives through it -----------------------------------------------------
 
 
-def soak_map(mark, directory, chance, options, worker):
+def soak_map(mark: Any, directory: Any, chance: Any, options: Any, worker: Any) -> str:
     """Bursts of records, a blow in the middle of most of them, and each reply in its place."""
     report = f"{directory}/report"
     process = subprocess.Popen(
-        [WEIR, "map", "-j3", "--retries", "1000", "--record-timeout", "1s", "--grace", "100ms",
-         "--report", report, "--progress", "none", *options, "--", *worker],
-        env=environment(mark), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        [
+            WEIR,
+            "map",
+            "-j3",
+            "--retries",
+            "1000",
+            "--record-timeout",
+            "1s",
+            "--grace",
+            "100ms",
+            "--report",
+            report,
+            "--progress",
+            "none",
+            *options,
+            "--",
+            *worker,
+        ],
+        env=environment(mark),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     watched = Watched(mark, process)
     records = blows = 0
 
-    def burst(blow):
+    def burst(blow: Any) -> None:
         nonlocal records, blows
         for last in (records + BURST // 2, records + BURST):
             first, records = records, last
@@ -173,28 +199,43 @@ def soak_map(mark, directory, chance, options, worker):
         process.wait()
     told = json.loads(read(report))
     assert told["in"]["records"] == told["answered"] == records and told["dead"] == 0, told
-    return (f"{records} records, {blows} blows, {told['crashes']} crashes, {told['timeouts']} "
-            f"timeouts, {told['redelivered']} sent again; {watched.say()}")
+    return (
+        f"{records} records, {blows} blows, {told['crashes']} crashes, {told['timeouts']} "
+        f"timeouts, {told['redelivered']} sent again; {watched.say()}"
+    )
 
 
-def a_map_by_lines(directory, chance):
+def a_map_by_lines(directory: Any, chance: Any) -> Any:
     return soak_map("lines", directory, chance, [], [WORKER])
 
 
-def a_map_by_calls(directory, chance):
+def a_map_by_calls(directory: Any, chance: Any) -> Any:
     return soak_map("calls", directory, chance, ["--call", "do"], [WORKER, "-r", "4"])
 
 
 # --- A map that is killed itself -------------------------------------------------------
 
 
-def a_map_with_checkpoints(directory, chance):
+def a_map_with_checkpoints(directory: Any, chance: Any) -> str:
     """Maps that are killed and go on, until all is there, again and again."""
     mark, rounds, starts, blows = "checkpoint", 0, 0, 0
     files = {name: f"{directory}/{name}" for name in ("input", "output", "checkpoint")}
-    words = [WEIR, "map", "-j2", "--retries", "1000", "--record-timeout", "1s", "--grace", "100ms",
-             *(word for name, path in files.items() for word in (f"--{name}", path)),
-             "--progress", "none", "--", WORKER]
+    words = [
+        WEIR,
+        "map",
+        "-j2",
+        "--retries",
+        "1000",
+        "--record-timeout",
+        "1s",
+        "--grace",
+        "100ms",
+        *(word for name, path in files.items() for word in (f"--{name}", path)),
+        "--progress",
+        "none",
+        "--",
+        WORKER,
+    ]
     while passed() < 1 or not rounds:
         count = chance.randrange(1, 2000)
         with open(files["input"], "w", encoding="utf-8") as file:
@@ -226,17 +267,17 @@ def a_map_with_checkpoints(directory, chance):
 class Clients:
     """Who comes, calls and goes, in one way or another."""
 
-    def __init__(self, path, mark):
+    def __init__(self, path: Any, mark: Any) -> None:
         self.path, self.mark = path, mark
         self.lock = threading.Lock()
         self.outcomes = {}
         self.wrong = []
 
-    def note(self, outcome):
+    def note(self, outcome: Any) -> None:
         with self.lock:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
-    def judge(self, call):
+    def judge(self, call: Any) -> None:
         """One call: its value is right, or it says why there is none."""
         try:
             self.note("right" if call() else "wrong")
@@ -245,67 +286,99 @@ class Clients:
         except weir.CallError as error:
             self.note(type(error).__name__)
 
-    def call_some(self, chance):
+    def call_some(self, chance: Any) -> None:
         with weir.connect(self.path) as there:
             for _ in range(chance.randrange(1, 9)):
                 a, b = chance.randrange(1000), chance.randrange(1, 300)
-                self.judge(chance.choice([
-                    lambda: there.call("add", a, b, timeout=2) == a + b,
-                    lambda: there.call("echo", "x" * 100 * b, timeout=2) == "x" * 100 * b,
-                    lambda: list(there.stream("count", a, a + b, timeout=2)) == [*range(a, a + b + 1)],
-                    lambda: there.call("total", input=range(b), timeout=2) == sum(range(b)),
-                    lambda: next(iter(there.stream("count", a, a + b, timeout=2))) == a,
-                ]))
+                self.judge(
+                    chance.choice(
+                        [
+                            lambda: there.call("add", a, b, timeout=2) == a + b,
+                            lambda: there.call("echo", "x" * 100 * b, timeout=2) == "x" * 100 * b,
+                            lambda: (
+                                list(there.stream("count", a, a + b, timeout=2))
+                                == [*range(a, a + b + 1)]
+                            ),
+                            lambda: there.call("total", input=range(b), timeout=2) == sum(range(b)),
+                            lambda: next(iter(there.stream("count", a, a + b, timeout=2))) == a,
+                        ]
+                    )
+                )
 
-    def leave_in_the_middle(self, chance):
+    def leave_in_the_middle(self, chance: Any) -> None:
         """A client of our own: it asks, and is gone."""
         with socket.socket(socket.AF_UNIX) as there:
             there.connect(self.path)
-            asked = (b'{"jsonrpc":"2.0","id":1,"method":"count","params":[1,1000000],"weir":{"credit":9}}\n'
-                     b'{"jsonrpc":"2.0","id":2,"method":"total","params":[],"weir":{"stream":"in"}}\n')
-            there.sendall(asked[:chance.randrange(1, len(asked) + 1)])
+            asked = (
+                b'{"jsonrpc":"2.0","id":1,"method":"count","params":[1,1000000],"weir":{"credit":9}}\n'
+                b'{"jsonrpc":"2.0","id":2,"method":"total","params":[],"weir":{"stream":"in"}}\n'
+            )
+            there.sendall(asked[: chance.randrange(1, len(asked) + 1)])
             if chance.random() < 0.3:
                 there.shutdown(socket.SHUT_WR)
                 there.recv(100)
         self.note("left")
 
-    def run_a_command(self, chance):
+    def run_a_command(self, chance: Any) -> None:
         a, b = chance.randrange(1000), chance.randrange(1000)
-        done = subprocess.run([WEIR, "call", "-s", self.path, "--timeout", "2s", "add", str(a), str(b)],
-                              env=environment(self.mark), capture_output=True,
-                              stdin=subprocess.DEVNULL, check=False)
-        right = done.returncode in (1, 124, 125) or (done.returncode, done.stdout) == (0, b"%d\n" % (a + b))
+        done = subprocess.run(
+            [WEIR, "call", "-s", self.path, "--timeout", "2s", "add", str(a), str(b)],
+            env=environment(self.mark),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        right = done.returncode in (1, 124, 125) or (done.returncode, done.stdout) == (
+            0,
+            b"%d\n" % (a + b),
+        )
         self.note(f"command {done.returncode}" if right else f"wrong: {done}")
 
-    def come_and_go(self, seed):
+    def come_and_go(self, seed: Any) -> None:
         chance = random.Random(seed)
         try:
             while passed() < 1:
-                chance.choice([self.call_some] * 4 + [self.leave_in_the_middle] * 2
-                              + [self.run_a_command])(chance)
+                chance.choice(
+                    [self.call_some] * 4 + [self.leave_in_the_middle] * 2 + [self.run_a_command]
+                )(chance)
         except Exception:
             self.wrong.append(traceback.format_exc())
 
 
-def a_server(directory, chance):
+def a_server(directory: Any, chance: Any) -> str:
     mark, path, blows, hangups = "server", f"{directory}/weir.sock", 0, 0
     process = subprocess.Popen(
-        [WEIR, "serve", "-s", path, "-j2", "--grace", "200ms", "--recycle-calls", "500",
-         "-w", FUNCTIONS],
-        env=environment(mark, PYTHONPATH=f"{SOURCES}/sdk/python",
-                 PYTHONDONTWRITEBYTECODE="1"),
-        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        [
+            WEIR,
+            "serve",
+            "-s",
+            path,
+            "-j2",
+            "--grace",
+            "200ms",
+            "--recycle-calls",
+            "500",
+            "-w",
+            FUNCTIONS,
+        ],
+        env=environment(mark, PYTHONPATH=f"{SOURCES}/sdk/python", PYTHONDONTWRITEBYTECODE="1"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     said = threading.Thread(target=process.stderr.read, daemon=True)
     clients, stats = Clients(path, mark), None
-    threads = [threading.Thread(target=clients.come_and_go, args=(chance.random(),))
-               for _ in range(4)]
+    threads = [
+        threading.Thread(target=clients.come_and_go, args=(chance.random(),)) for _ in range(4)
+    ]
 
-    def at_rest():
+    def at_rest() -> bool:
         nonlocal stats
         with weir.connect(path) as there:
             stats = there.call("weir/stats", timeout=PATIENCE_S)
-        return (stats["running"] == stats["queued"] == 0
-                and [worker["state"] for worker in stats["workers"]] == ["ready"] * 2)
+        return (
+            stats["running"] == stats["queued"] == 0
+            and [worker["state"] for worker in stats["workers"]] == ["ready"] * 2
+        )
 
     try:
         assert process.stderr.readline() == b"ready\n"
@@ -335,8 +408,9 @@ def a_server(directory, chance):
     finally:
         process.kill()
         process.wait()
-    assert clients.outcomes.get("right") and not any("wrong" in name for name in clients.outcomes), \
-        clients.outcomes
+    assert clients.outcomes.get("right") and not any(
+        "wrong" in name for name in clients.outcomes
+    ), clients.outcomes
     told = ", ".join(f"{name}: {count}" for name, count in sorted(clients.outcomes.items()))
     return f"{blows} blows, {hangups} hangups; {told}; {watched.say()}"
 
@@ -344,7 +418,7 @@ def a_server(directory, chance):
 # --- All of them, beside each other --------------------------------------------------------
 
 
-def soak(number, name, case, told):
+def soak(number: Any, name: Any, case: Any, told: Any) -> None:
     try:
         with tempfile.TemporaryDirectory() as directory:
             figures = case(directory, random.Random(f"{SEED} {name}"))
@@ -354,7 +428,7 @@ def soak(number, name, case, told):
         told[number] = f"{lines}not ok {number} - {name}"
 
 
-def main():
+def main() -> Any:
     cases = [a_map_by_lines, a_map_by_calls, a_map_with_checkpoints, a_server]
     marks = ["lines", "calls", "checkpoint", "server"]
     named = {case.__name__.replace("_", " "): case for case in cases}
@@ -362,8 +436,10 @@ def main():
     told = {}
     named = {name: case for name, case in named.items() if wanted in name}
     print(f"1..{len(named) + 1}", flush=True)
-    threads = [threading.Thread(target=soak, args=(number, name, case, told))
-               for number, (name, case) in enumerate(named.items(), 1)]
+    threads = [
+        threading.Thread(target=soak, args=(number, name, case, told))
+        for number, (name, case) in enumerate(named.items(), 1)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

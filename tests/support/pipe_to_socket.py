@@ -2,15 +2,21 @@
 
 Whole reads are passed on at once.  The end of the input ends that direction; the end of the socket ends it all.
 """
+
 import os
 import select
 import socket
 import sys
+from typing import Callable
 
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
-ends = {0: lambda data: connection.sendall(data),
-        connection.fileno(): lambda data: [data := data[os.write(1, data):] for _ in iter(lambda: data, b"")]}
+ends: dict[int, Callable[[bytes], object]] = {
+    0: lambda data: connection.sendall(data),
+    connection.fileno(): lambda data: [
+        data := data[os.write(1, data) :] for _ in iter(lambda: data, b"")
+    ],
+}
 while connection.fileno() in ends:
     for fd in select.select(list(ends), [], [])[0]:
         try:

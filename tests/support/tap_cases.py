@@ -3,6 +3,7 @@
 A case that takes an argument gets the path of a directory of its own.  A case fails, too,
 if it leaves a process, a zombie, an open descriptor or a changed signal handler.
 """
+
 import functools
 import gc
 import glob
@@ -13,6 +14,7 @@ import signal
 import tempfile
 import time
 import traceback
+from typing import Any
 
 PATIENCE_S = 60  # how long an event may take that must come
 
@@ -25,27 +27,31 @@ class Skip(Exception):
     """What a case needs and is not here."""
 
 
-def needs(facility):
+def needs(facility: Any) -> Any:
     """For a case of what weir can do only with this facility of Linux: it is skipped where
     weir is built without (configure --disable-linux)."""
     with open(os.path.join(os.environ["builddir"], "config.h"), encoding="utf-8") as file:
         missing = "#define WEIR_LINUX" not in file.read()
 
-    def mark(case):
+    def mark(case: Any) -> Any:
         @functools.wraps(case)
-        def skip(*_):
+        def skip(*_: Any) -> None:
             raise Skip(f"weir is built without {facility}")
+
         return skip if missing else case
+
     return mark
 
 
-def is_sanitized():
+def is_sanitized() -> bool:
     """Whether weir is built with a sanitizer, which keeps memory of its own."""
     with open(os.path.join(os.environ["builddir"], "Makefile"), encoding="utf-8") as makefile:
-        return re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.MULTILINE) is not None
+        return (
+            re.search(r"^SANITIZER_FLAGS = .*-fsanitize", makefile.read(), re.MULTILINE) is not None
+        )
 
 
-def run_cases(cases):
+def run_cases(cases: Any) -> None:
     wanted = os.environ.get("WEIR_TEST")
     if wanted:
         cases = [case for case in cases if wanted in case.__name__]
@@ -65,7 +71,7 @@ def run_cases(cases):
         print(f"{word} {number} - {case.__name__.replace('_', ' ')}{skipped}", flush=True)
 
 
-def run_case(case):
+def run_case(case: Any) -> None:
     if inspect.signature(case).parameters:
         with tempfile.TemporaryDirectory() as directory:
             case(directory)
@@ -73,30 +79,37 @@ def run_case(case):
         case()
 
 
-def open_descriptors():
-    return {fd: os.readlink(path) for fd, path in
-            ((name.rpartition("/")[2], name) for name in glob.glob("/proc/self/fd/*"))
-            if os.path.lexists(path)}
+def open_descriptors() -> Any:
+    return {
+        fd: os.readlink(path)
+        for fd, path in ((name.rpartition("/")[2], name) for name in glob.glob("/proc/self/fd/*"))
+        if os.path.lexists(path)
+    }
 
 
-def handlers():
+def handlers() -> Any:
     return {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
-def marked():
+def marked() -> Any:
     """The living processes below this one, each with its command."""
     found = {}
     for directory in glob.glob("/proc/[0-9]*"):
         try:
-            with open(directory + "/environ", "rb") as environ, open(directory + "/cmdline", "rb") as line:
+            with (
+                open(directory + "/environ", "rb") as environ,
+                open(directory + "/cmdline", "rb") as line,
+            ):
                 if MARKER.encode() in environ.read():
-                    found[int(directory[6:])] = line.read().replace(b"\0", b" ").decode(errors="replace")
+                    found[int(directory[6:])] = (
+                        line.read().replace(b"\0", b" ").decode(errors="replace")
+                    )
         except OSError:
             pass  # it is gone, or another user's
     return found
 
 
-def zombies():
+def zombies() -> Any:
     """Children of this process that have ended, and were not waited for."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return None
@@ -106,16 +119,20 @@ def zombies():
         return None
 
 
-def check_nothing_stays(descriptors, old_handlers, old_processes):
-    await_that(lambda: not marked().keys() - old_processes.keys(), lambda: f"left behind: {marked()}")
+def check_nothing_stays(descriptors: Any, old_handlers: Any, old_processes: Any) -> None:
+    await_that(
+        lambda: not marked().keys() - old_processes.keys(), lambda: f"left behind: {marked()}"
+    )
     gc.collect()  # what nobody refers to is closed
-    await_that(lambda: open_descriptors() == descriptors,
-               lambda: f"descriptors: {descriptors}, and then: {open_descriptors()}")
+    await_that(
+        lambda: open_descriptors() == descriptors,
+        lambda: f"descriptors: {descriptors}, and then: {open_descriptors()}",
+    )
     assert handlers() == old_handlers, "a signal's handler is not what it was"
     assert not zombies(), f"zombies: {zombies()}"
 
 
-def await_that(holds, what):
+def await_that(holds: Any, what: Any) -> None:
     """Waits until holds() is true; what is said when it is not, or a function that says it."""
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
@@ -123,14 +140,14 @@ def await_that(holds, what):
         time.sleep(0.01)
 
 
-def await_file(path):
+def await_file(path: Any) -> Any:
     """Waits for a file with something in it, and reads it."""
     await_that(lambda: os.path.exists(path) and os.path.getsize(path) > 0, path)
     with open(path, encoding="utf-8") as file:
         return file.read()
 
 
-def is_gone(pid):
+def is_gone(pid: Any) -> bool:
     """Whether a process is no more, or dead and not yet reaped."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
@@ -139,14 +156,15 @@ def is_gone(pid):
         return True
 
 
-def until_gone(process):
+def until_gone(process: Any) -> None:
     """Tells it to end until it has: two signals that come at once are one."""
-    def told():
+
+    def told() -> bool:
         process.terminate()
         return process.poll() is not None
 
     await_that(told, "it stays")
 
 
-def await_gone(pid):
+def await_gone(pid: Any) -> None:
     await_that(lambda: is_gone(pid), f"process {pid} is gone")

@@ -1,4 +1,5 @@
 """Crashes, as a broken C extension does."""
+
 import os
 import signal
 

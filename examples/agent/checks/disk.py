@@ -1,4 +1,5 @@
 """How full the disk is."""
+
 import os
 
 from weir_worker import function

@@ -1,4 +1,5 @@
 """Hangs, and does not let itself be cancelled."""
+
 import time
 
 from weir_worker import function

@@ -1,4 +1,5 @@
 """Leaks 40 MB a call."""
+
 import os
 
 from weir_worker import function

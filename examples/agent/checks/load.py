@@ -1,4 +1,5 @@
 """How busy the machine is."""
+
 from weir_worker import function
 
 
