@@ -148,7 +148,7 @@ func isGoodID(id []byte) bool {
 	case c == '"':
 		return true
 	case c == '-' || '0' <= c && c <= '9':
-		return bytes.IndexAny(id, ".eE") < 0
+		return !bytes.ContainsAny(id, ".eE")
 	}
 	return false
 }
@@ -251,18 +251,18 @@ func findID(object []byte) (id []byte) {
 // skipAny goes behind what may be a value, however deep and wrong it is inside.
 func skipAny(b []byte, at int) int {
 	for depth := 0; at < len(b); {
-		switch c := b[at]; {
-		case c == '"':
+		switch b[at] {
+		case '"':
 			for at++; at < len(b) && b[at] != '"'; at++ {
 				if b[at] == '\\' {
 					at++
 				}
 			}
 			at++
-		case c == '{' || c == '[':
+		case '{', '[':
 			depth++
 			at++
-		case c == '}' || c == ']':
+		case '}', ']':
 			if depth == 0 {
 				return at
 			}

@@ -174,7 +174,7 @@ func (h *host) call(raw json.RawMessage) {
 	<-h.started
 	c := h.client
 	before := c.sent()
-	atOnce := c.plain == nil || len(c.plain) == 0
+	atOnce := len(c.plain) == 0
 	go func() {
 		defer close(call.over)
 		stream := h.client.Methods()[arg.Method].Stream

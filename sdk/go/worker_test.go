@@ -72,9 +72,12 @@ func blocked(name string, let <-chan struct{}) *Function {
 	})
 }
 
+// putIn panics with a nil map.
+func putIn(m map[string]int) error { m["x"] = 1; return nil }
+
 func TestAPanicIsAnErrorAndTheWorkerLives(t *testing.T) {
 	w := serveWire(t,
-		Func("panics", func(context.Context, None) (int, error) { var m map[string]int; m["x"] = 1; return 0, nil }),
+		Func("panics", func(context.Context, None) (int, error) { return 0, putIn(nil) }),
 		Func("nils", func(context.Context, None) (int, error) { panic(nil) }),
 		Func("exits", func(context.Context, None) (int, error) { runtime.Goexit(); return 0, nil }),
 		Func("ok", func(context.Context, None) (int, error) { return 1, nil }))
