@@ -108,6 +108,11 @@ func connect(ctx context.Context, path string) (net.Conn, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
 		conn, err := dialer.DialContext(ctx, "unix", path)
 		if err == nil || !errors.Is(err, syscall.EAGAIN) {
+			// The dialer's clock may be the first to see the deadline.
+			var late net.Error
+			if errors.As(err, &late) && late.Timeout() {
+				err = fmt.Errorf("the server at %q takes no connection in time: %w", path, ErrDeadline)
+			}
 			return conn, err
 		}
 		if pause > longest {
