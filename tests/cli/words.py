@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 sys.path.insert(0, os.path.join(os.environ["srcdir"], "tests", "support"))
 from tap_cases import run_cases
@@ -49,7 +51,7 @@ PATTERN = re.compile(
 )
 
 
-def found(name, text):
+def found(name: Any, text: Any) -> Iterator[Any]:
     """Yields a sentence about each phrase in the text."""
     for exempt, words in EXCEPTIONS:
         if exempt in name:
@@ -60,16 +62,16 @@ def found(name, text):
             yield f'{name}:{number}: "{match[0].strip()}" in "{line.strip()[:90]}": write {better}'
 
 
-def check(texts):
+def check(texts: Any) -> None:
     faults = [fault for name, text in texts for fault in found(name, text)]
     assert not faults, "\n" + "\n".join(faults)
 
 
-def output_of(*words):
+def output_of(*words: Any) -> Any:
     return subprocess.run([WEIR, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def files(*patterns):
+def files(*patterns: Any) -> Iterator[Any]:
     for pattern in patterns:
         paths = sorted(glob.glob(os.path.join(SOURCES, pattern), recursive=True))
         assert paths, pattern
@@ -78,7 +80,7 @@ def files(*patterns):
                 yield os.path.relpath(path, SOURCES), file.read()
 
 
-def descriptions(value):
+def descriptions(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in ("title", "description") and isinstance(inner, str):
@@ -90,7 +92,7 @@ def descriptions(value):
             yield from descriptions(inner)
 
 
-def messages():
+def messages() -> Iterator[Any]:
     """Yields the string literals in src/ that have a space, each with its place."""
     for name, text in files("src/**/*.[ch]"):
         text = re.sub(
@@ -102,39 +104,39 @@ def messages():
                 yield f"{name}:{text.count(chr(10), 0, match.start()) + 1}", literal
 
 
-def the_help_of_every_subcommand_is_plain_english():
+def the_help_of_every_subcommand_is_plain_english() -> None:
     check([("weir --help", output_of("--help"))])
     check((f"weir help {name}", output_of("help", name)) for name in SUBCOMMANDS)
 
 
-def the_man_pages_are_plain_english():
+def the_man_pages_are_plain_english() -> None:
     check((f"weir-{name}(1)", output_of("help", "--man", name)) for name in ["weir", *SUBCOMMANDS])
 
 
-def readme_changelog_and_architecture_are_plain_english():
+def readme_changelog_and_architecture_are_plain_english() -> None:
     check(files("README.md", "CHANGELOG.md", "ARCHITECTURE.md"))
 
 
-def the_documents_are_plain_english():
+def the_documents_are_plain_english() -> None:
     check(files("docs/**/*.md"))
 
 
-def the_pages_of_sdks_and_examples_are_plain_english():
+def the_pages_of_sdks_and_examples_are_plain_english() -> None:
     check(files("sdk/*/README.md", "examples/*/README.md"))
 
 
-def the_descriptions_in_schemas_are_plain_english():
+def the_descriptions_in_schemas_are_plain_english() -> None:
     check(
         (name, "\n".join(descriptions(json.loads(text))))
         for name, text in files("docs/schemas/*.json")
     )
 
 
-def the_messages_in_the_sources_are_plain_english():
+def the_messages_in_the_sources_are_plain_english() -> None:
     check(messages())
 
 
-def a_phrase_of_the_list_is_found():
+def a_phrase_of_the_list_is_found() -> None:
     assert list(found("x", "hear what became of it")) != []
     assert list(found("x", "This is no length of time.")) != []
     assert (
