@@ -36,7 +36,7 @@ enum weir_event_kind {
     WEIR_EVENT_WORKER_READY,   /* pid; text: its node, when it says so; pools only, as the next */
     WEIR_EVENT_WORKER_RESTART, /* pid; text: why another one takes its place */
     WEIR_EVENT_LOG,            /* pid; name: the level; text: what a worker has for the log */
-    WEIR_EVENT_NOISE,          /* pid; text: the beginning of a line that is no message */
+    WEIR_EVENT_NOISE,          /* pid; text: the beginning of a line that is not a message */
     WEIR_EVENT_SPAWNER_LOST,   /* the helper program died; a new one starts when needed */
     WEIR_EVENT_NOTICE,         /* text: what a map waits for, or may be helped by: a sentence, told
                                   once a run; maps only */

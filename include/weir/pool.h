@@ -143,7 +143,7 @@ enum weir_outcome {
     WEIR_CALL_RETURNED,  /* result */
     WEIR_CALL_FAILED,    /* the function, or the worker on its behalf, said: code, message, data */
     WEIR_CALL_CANCELLED, /* somebody asked */
-    WEIR_CALL_DEADLINE,  /* its time was over, in the queue or in the worker: told at once */
+    WEIR_CALL_DEADLINE,  /* deadline exceeded, in the queue or in the worker: told at once */
     WEIR_CALL_UNKNOWN,   /* the worker died when it had read the call: it may have been done */
     WEIR_CALL_POISON,    /* idempotent, tried again, and ended a second worker */
     WEIR_CALL_REFUSED,   /* the queue is full, or the pool is closing: it was not done */

@@ -143,7 +143,7 @@ void cli_say_worker(const struct cli_command *command, const struct weir_event *
         before = "";
         break;
     case WEIR_EVENT_NOISE:
-        before = "it printed a line that is no message: ";
+        before = "it printed a line that is not a message: ";
         break;
     default:
         return;

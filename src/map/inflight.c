@@ -165,7 +165,7 @@ static void report_failing(struct weir__lane *lane, const char *how, const char 
 {
     weir__map_notice(lane->map, WEIR__NOTICE_START,
                      "no worker can be started: %.300s%s%.200s: tried again for %g s", how,
-                     tail[0] != '\0' ? "; it said: " : "", tail,
+                     tail[0] != '\0' ? "; stderr: " : "", tail,
                      (double)lane->map->lanes.supervisor.patience_ms / 1000);
 }
 
@@ -200,7 +200,7 @@ static void note_loss(struct weir__lane *lane, const char *how, int blameless)
         return;
     }
     weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %s%s%s", how,
-                  tail[0] != '\0' ? "; it said: " : "", tail);
+                  tail[0] != '\0' ? "; stderr: " : "", tail);
 }
 
 /* --- The worker goes --------------------------------------------------------- */

@@ -3,7 +3,7 @@
  *
  *   started --hello asked--> GREETING --its answer--> READY: records go out as calls
  *                               |                       |
- *                               | none in time,         | a line that is no message,
+ *                               | none in time,         | a line that is not a message,
  *                               v a bad one             v a cancelled call that stays
  *                            given up                 given up
  *

@@ -1,13 +1,13 @@
-/* The limits of a server for all its connections together.
+/* Limits of a server over all its connections.
  *
- * Each connection has a weight: the bytes held for it, as half a line, requests whose calls
- * are open, and answers that the client has not read.  Of the limit for all of them
+ * The weight of a connection is the memory held for it: a partial line, requests with open
+ * calls, and answers that the client has not read.  By the sum of all weights:
  *
- *   up to 3/4    nothing happens
- *   beyond       the heaviest connection is held: what it sends is not read
- *   held 5 s     it is dropped if it cannot get lighter: it has no call open, and its client
- *                has read nothing
- *   beyond all   the heaviest is dropped at once, until the rest fits
+ *   up to 3/4 of the limit   nothing happens
+ *   above                    the heaviest connection is held: its requests are not read
+ *   held for 5 s             it is dropped if it cannot get lighter: it has no open call, and
+ *                            its client has read nothing
+ *   above the limit          the heaviest connection is dropped at once, until the rest fits
  */
 #include "config.h"
 
@@ -21,7 +21,7 @@
 #include "proc/context.h"
 
 enum {
-    LOOK_MS = 250, /* how often the one that is held is looked at */
+    LOOK_MS = 250, /* interval for checking a held connection */
     PATIENCE_LOOKS = 20,
 };
 
@@ -100,7 +100,7 @@ static void look_at_held(void *data)
 
     if (connection == NULL)
         return;
-    weir__server_call_weigh(connection); /* workers may have read what was held for them */
+    weir__server_call_weigh(connection); /* workers may have read some of it */
     weigh(server, connection);
     if (server->held != connection)
         return;
@@ -128,14 +128,14 @@ static void weigh(struct weir__server *server, struct weir__connection *connecti
     }
     heaviest = find_heaviest(server);
     if (server->memory > server->limits.max_memory && heaviest != NULL)
-        drop(server, heaviest); /* comes back here, with less */
+        drop(server, heaviest); /* re-enters here with a smaller total */
     else
         hold(server, heaviest);
 }
 
 /* --- Figures ---------------------------------------------------------------- */
 
-/* Those of the pool, and a member "server". */
+/* The pool's statistics plus a member "server". */
 char *weir__server_stats(struct weir__server *server)
 {
     char *text = weir_pool_stats(server->pool), figures[640];
@@ -152,7 +152,8 @@ char *weir__server_stats(struct weir__server *server)
              server->held != NULL, server->refused_users, server->refused_connections,
              server->refused_calls, server->dropped);
     if (status >= 0)
-        status = weir__buffer_add(&all, text, strlen(text) - 1, NULL); /* without its brace */
+        status = weir__buffer_add(&all, text, strlen(text) - 1, NULL); /* without the closing
+                                                                        * brace */
     if (status >= 0)
         status = weir__buffer_add(&all, figures, strlen(figures) + 1, NULL);
     free(text);

@@ -47,7 +47,7 @@ static void report_outcome(struct weir_call *call)
     weir__life_end(&call->life);
 }
 
-/* The pool lets go of it: it may be freed here. */
+/* Releases the pool's reference: the call may be freed here. */
 static void end(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
@@ -73,7 +73,7 @@ static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code
     char message[600];
 
     if (call->life.over)
-        return; /* its owner has one already */
+        return; /* its owner already has an outcome */
     weir__sentence_list(message, sizeof message, format, args);
     reply->outcome = outcome;
     reply->code = code;
@@ -108,7 +108,7 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
         end(call);
         return;
     }
-    /* Its owner does not have it yet: the loop reports it. */
+    /* The owner does not have it yet: the loop reports it. */
     weir__queue_remove(call);
     weir__pool_worker_remove(call);
     call->is_decided = 1;
@@ -127,7 +127,7 @@ static void take_error(struct weir_call *call, struct weir__slice error)
     reply->message = weir__slice_string(message, NULL);
     reply->error = strndup(error.bytes, error.length);
     if (reply->message == NULL)
-        reply->message = strdup("it failed, and does not say why");
+        reply->message = strdup("failed without a message");
     reply->outcome = WEIR_CALL_FAILED;
     if (reply->code == -33001 && call->deadline_ns != INT64_MAX)
         reply->outcome = WEIR_CALL_DEADLINE;
@@ -166,7 +166,7 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
     }
     call->kills += !unread && !call->worker->is_our_end;
     if (!unread && (call->idempotent < 0 || call->has_streamed)) {
-        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006, "the worker %s while it had the call",
+        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006, "the worker %s while running the call",
                           how);
     } else if (call->kills >= KILLS_OF_POISON) {
         weir__call_decide(call, WEIR_CALL_POISON, -33008,
@@ -186,7 +186,7 @@ static int64_t in_ms(int64_t ms)
     return weir__clock_ns() + ms * 1000000;
 }
 
-/* Asks its worker to let go of it. */
+/* Asks the worker to stop the call. */
 static void ask_worker(struct weir_call *call)
 {
     struct weir__pool_worker *worker = call->worker;
@@ -196,8 +196,7 @@ static void ask_worker(struct weir_call *call)
     call->sender.is_closed = true;
     if (worker->reader.dialect->cancel == NULL) {
         worker->is_our_end = 1;
-        weir__pool_worker_break(worker,
-                                "was ended, which is how a plain JSON-RPC worker is cancelled");
+        weir__pool_worker_break(worker, "was stopped, as plain JSON-RPC has no cancellation");
         return;
     }
     if (worker->reader.dialect->cancel(&call->pool->scratch, call->id) == 0)
@@ -205,7 +204,7 @@ static void ask_worker(struct weir_call *call)
     weir__alarm_set(&call->pool->alarms, &call->stop_alarm, in_ms(options->cancel_grace_ms));
 }
 
-/* The worker has not let go of it. */
+/* The worker has not stopped the call in time. */
 void weir__call_stop_step(void *owner)
 {
     struct weir_call *call = owner;
@@ -219,7 +218,7 @@ void weir__call_stop_step(void *owner)
         return;
     }
     worker->is_our_end = 1;
-    weir__pool_worker_break(worker, "did not stop when asked, and was ended");
+    weir__pool_worker_break(worker, "ignored the cancellation and was stopped");
 }
 
 void weir__call_ask(struct weir_call *call, enum weir__asked asked)
@@ -230,8 +229,7 @@ void weir__call_ask(struct weir_call *call, enum weir__asked asked)
         return;
     if (call->state == WEIR__CALL_QUEUED) {
         if (asked == WEIR__ASKED_DEADLINE)
-            weir__call_decide(call, WEIR_CALL_DEADLINE, -33001,
-                              "its time was over before a worker had it");
+            weir__call_decide(call, WEIR_CALL_DEADLINE, -33001, "deadline exceeded while queued");
         else
             weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled");
         return;
@@ -239,7 +237,7 @@ void weir__call_ask(struct weir_call *call, enum weir__asked asked)
     if (was_sent)
         call->asked = asked;
     if (asked == WEIR__ASKED_DEADLINE)
-        set_outcome(call, WEIR_CALL_DEADLINE, -33001, "its time was over");
+        set_outcome(call, WEIR_CALL_DEADLINE, -33001, "deadline exceeded");
     atomic_fetch_add(&call->refs, 1);
     if (asked != WEIR__ASKED_CANCEL)
         report_outcome(call);
@@ -267,7 +265,8 @@ size_t weir__call_unsent(const struct weir_call *call)
 
 static void broke_rule(struct weir_call *call, const char *rule)
 {
-    set_outcome(call, WEIR_CALL_FAILED, -33004, "the worker broke a rule of streams: %s", rule);
+    set_outcome(call, WEIR_CALL_FAILED, -33004, "the worker violated the stream protocol: %s",
+                rule);
     weir__call_ask(call, WEIR__ASKED_BROKEN);
 }
 
@@ -292,9 +291,9 @@ static void keep(struct weir_call *call, struct weir__slice bytes)
 void weir__call_value(struct weir_call *call, struct weir__slice value)
 {
     if (call->state != WEIR__CALL_SENT || call->life.over)
-        return; /* its owner has the outcome already */
+        return; /* the owner already has the outcome */
     if (!call->has_output) {
-        broke_rule(call, "a value, and the function has no output stream");
+        broke_rule(call, "a value for a function without an output stream");
         return;
     }
     if (!weir__receiver_take(&call->receiver)) {
@@ -318,7 +317,7 @@ void weir__call_credit(struct weir_call *call, int64_t n)
     if (call->state != WEIR__CALL_SENT || call->life.over || !call->input)
         return;
     if (!weir__sender_grant(&call->sender, n)) {
-        broke_rule(call, "credit that is no integer from 1");
+        broke_rule(call, "credit that is not a positive integer");
         return;
     }
     weir__context_done(call->pool->weir, &call->wakeup);
@@ -348,7 +347,7 @@ static int64_t sum(int64_t credit, int64_t n)
     return credit > WEIR__CREDIT_MAX - n ? WEIR__CREDIT_MAX : credit + n;
 }
 
-/* One that waits for a worker has it from its start. */
+/* A queued call includes it in its start. */
 void weir__call_grant(struct weir_call *call, int64_t n)
 {
     call->all_granted = sum(call->all_granted, n);

@@ -1,4 +1,4 @@
-/* The owner's side of a call: start it, send and take values, wait, free. */
+/* The owner's functions for a call: start, send, receive, wait, free. */
 #include "config.h"
 
 #include "pool/call_api.h"
@@ -60,12 +60,12 @@ static int check_method(const char *method, struct weir_error *error)
     size_t length = strlen(method);
 
     if (length == 0 || length > LONGEST_METHOD || !weir__utf8_valid(method, length))
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "a function's name is 1 to %d bytes of UTF-8",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "a function name is 1 to %d bytes of UTF-8",
                           LONGEST_METHOD);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)method[i] < ' ')
             return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "a function's name has no control characters");
+                              "a function name cannot contain control characters");
     return 0;
 }
 
@@ -152,7 +152,7 @@ static int begin(void *data)
             weir__alarms_leave(&pool->alarms, &call->deadline);
     }
     if (status < 0) {
-        atomic_fetch_sub(&call->refs, 1); /* the pool never had it */
+        atomic_fetch_sub(&call->refs, 1); /* the pool never took it */
         return status;
     }
     weir__pool_enter(pool);
@@ -306,7 +306,7 @@ void weir_call_free(weir_call_t *call)
 
 struct taking {
     struct weir_call *call;
-    int status; /* 1: taken; 0: no more; -1: wait */
+    int status; /* 1: received; 0: end of stream; -1: wait */
 };
 
 static void do_take(void *data)
@@ -388,7 +388,7 @@ void weir_call_grant(weir_call_t *call, unsigned values)
 struct sending {
     struct weir_call *call;
     struct weir__slice value;
-    int status; /* 1: sent; 0: no more; -1: wait */
+    int status; /* 1: sent; 0: stream closed; -1: wait */
 };
 
 static void do_send(void *data)
@@ -474,7 +474,7 @@ static void do_end(void *data)
     call->input_error = ending->error;
     ending->error = NULL;
     if (call->state != WEIR__CALL_SENT)
-        return; /* it goes out after the call, if that is sent */
+        return; /* sent after the call, once that is sent */
     call->sender.is_closed = true;
     weir__pool_enter(pool);
     if (call->worker->reader.dialect->end(&pool->scratch, call->id, weir__call_input_error(call))

@@ -17,10 +17,10 @@
 #include "text/lines.h"
 
 enum {
-    /* What one connection may send in a turn of the loop, so that others have theirs. */
+    /* Messages that a connection may send in one turn of the loop, so that others get theirs. */
     TURN_MESSAGES = 256,
     TURN_BYTES = 1 << 20,
-    BUILT_IN_COST = 16, /* messages; the answer is made here and now */
+    BUILT_IN_COST = 16, /* in messages: the answer is made at once */
 };
 
 /* --- Requests -------------------------------------------------------------- */
@@ -59,7 +59,7 @@ static char *hello(struct weir__connection *connection)
     if (status >= 0)
         status = weir__buffer_add(&text, methods, strlen(methods), NULL);
     if (status >= 0)
-        status = weir__buffer_add(&text, "}", 2, NULL); /* with its NUL byte */
+        status = weir__buffer_add(&text, "}", 2, NULL); /* including its NUL byte */
     free(methods);
     if (status < 0)
         weir__buffer_clear(&text);
@@ -80,7 +80,7 @@ static void hear_hello(struct weir__connection *connection, struct weir__batch *
                                 "version must be an integer, 1 or more");
 }
 
-/* Returns what it cost, in messages. */
+/* Returns the cost in messages. */
 static int hear_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
@@ -97,9 +97,9 @@ static int hear_request(struct weir__connection *connection, struct weir__batch 
     return BUILT_IN_COST;
 }
 
-/* --- Lines ----------------------------------------------------------------- */
+/* Returns the cost. */
 
-/* Returns what it cost. */
+/* Returns the cost. */
 static int hear_message(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
@@ -125,7 +125,7 @@ static int hear_message(struct weir__connection *connection, struct weir__batch 
     return 1;
 }
 
-/* What is left of a turn. */
+/* The rest of a turn. */
 struct turn {
     int messages;
     ptrdiff_t bytes;
@@ -144,7 +144,7 @@ static void begin_batch(struct weir__connection *connection, struct weir__slice 
         weir__connection_end(connection);
         return;
     }
-    connection->batch->open = 1; /* ourselves, until all are heard */
+    connection->batch->open = 1; /* for the reader, until all elements are read */
     connection->rest = elements;
 }
 
@@ -186,7 +186,7 @@ static void hear_line(struct weir__connection *connection, const struct weir_lin
     weir__message_scan(line->bytes, line->length, &message);
     if (message.kind == WEIR__MESSAGE_NOISE
         && weir__json_syntax_utf8(line->bytes, line->length, NULL))
-        message.kind = WEIR__MESSAGE_NOT_RPC; /* a number, a string */
+        message.kind = WEIR__MESSAGE_NOT_RPC; /* a number or a string */
     if (message.kind == WEIR__MESSAGE_BATCH) {
         begin_batch(connection, message.params);
         return;
@@ -195,7 +195,7 @@ static void hear_line(struct weir__connection *connection, const struct weir_lin
     turn->bytes -= (ptrdiff_t)line->length;
 }
 
-/* Hears what was read, for one turn of the loop: what is left then waits in lines. */
+/* Processes what was read for one turn of the loop; the rest waits in lines. */
 static void hear_lines(struct weir__connection *connection)
 {
     struct turn turn = {TURN_MESSAGES, TURN_BYTES};
@@ -231,7 +231,7 @@ static void read_some(struct weir__connection *connection)
         hear_lines(connection);
 }
 
-/* After anything that may have ended it. */
+/* Runs after everything that may have ended the connection. */
 static void settle(struct weir__connection *connection)
 {
     connection->hearing = 0;
@@ -250,7 +250,8 @@ static void on_socket(void *data, int bits)
         if (weir__connection_is_read(connection))
             read_some(connection);
         else if (!connection->ending)
-            connection->is_over = 1; /* not read, and told all the same: the client has gone */
+            connection->is_over = 1; /* reported although it is not read: the client has
+                                      * disconnected */
     } else if (connection->is_paused && !connection->is_over) {
         hear_lines(connection);
     }
@@ -308,7 +309,7 @@ void weir__connection_close(struct weir__connection *connection)
     while (connection->calls != NULL)
         weir__server_call_drop(connection->calls);
     weir__connection_leave_batch(connection, connection->batch);
-    weir__connection_weigh(connection); /* nothing now; it is held no more */
+    weir__connection_weigh(connection); /* now zero; it is no longer held */
     connection->server->connection_count--;
     *connection->link = connection->next;
     if (connection->next != NULL)

@@ -1,4 +1,4 @@
-/* pool/connection.h - one connection to a server: its requests, its start and end. */
+/* pool/connection.h - a connection to a server: requests, start and end. */
 #ifndef WEIR_POOL_CONNECTION_H
 #define WEIR_POOL_CONNECTION_H
 

@@ -14,9 +14,10 @@
 #include "text/lines.h"
 
 enum {
-    /* A client that does not read its answers is not read from, nor is its credit passed on. */
+    /* A client that leaves more than this unread is not read from, and its credit is not passed
+     * on. */
     OWED_MAX = 1 << 20,
-    BASE_WEIGHT = 1024, /* of a connection: itself, and its watch */
+    BASE_WEIGHT = 1024, /* of a connection and its watch */
 };
 
 static const struct weir__slice nothing = {NULL, 0};
@@ -60,12 +61,12 @@ int weir__connection_is_read(const struct weir__connection *connection)
 
 static void set_watch(struct weir__connection *connection)
 {
-    /* What is paused goes on in the next turn in which the client could be written to. */
+    /* A paused connection continues in the next turn in which the client can be written to. */
     int bits = weir__connection_owed(connection) > 0 || connection->is_paused ? WEIR__WRITABLE : 0;
 
     if (weir__connection_is_read(connection))
         bits |= WEIR__READABLE;
-    else if (!connection->ending) /* only whether the client has gone */
+    else if (!connection->ending) /* only whether the client has disconnected */
         bits |= WEIR__GONE;
     if (connection->watch != NULL && !connection->is_over)
         weir__watch_set(connection->watch, bits);
@@ -77,7 +78,7 @@ void weir__connection_hold(struct weir__connection *connection, int hold)
     set_watch(connection);
 }
 
-/* The loop sees a descriptor that was shut down as readable. */
+/* The loop reports a shut-down descriptor as readable. */
 void weir__connection_end(struct weir__connection *connection)
 {
     connection->is_over = 1;
@@ -100,7 +101,7 @@ void weir__connection_drop(struct weir__connection *connection, const char *why)
     weir__connection_end(connection);
 }
 
-/* Even for a client that is always a little behind, bytes that were sent are dropped. */
+/* Drops sent bytes, even if the client always lags behind a little. */
 static void forget_sent(struct weir__connection *connection)
 {
     struct weir__buffer *sending = &connection->sending;
@@ -135,7 +136,7 @@ void weir__connection_forget_credit(struct weir__server_call *call)
     call->due_link = NULL;
 }
 
-/* How much credit to pass on now: all of little, half a window of much. */
+/* The credit to pass on now: all if it is little, otherwise once it is half a window. */
 static int64_t credit_due(const struct weir__server_call *call)
 {
     int64_t room = WEIR__OUTPUT_WINDOW - call->under_way;
@@ -165,7 +166,7 @@ static void pass_credit(struct weir__connection *connection)
     call->promised -= n;
     call->under_way += n;
     if (n > 0)
-        weir_call_grant(call->pool_call, (unsigned)n); /* it may end here */
+        weir_call_grant(call->pool_call, (unsigned)n); /* the call may end here */
 }
 
 /* --- Bytes ----------------------------------------------------------------- */
@@ -205,7 +206,7 @@ void weir__connection_sent(struct weir__connection *connection, int status)
 {
     if (connection->is_over)
         return;
-    if (status < 0) /* no memory: the client would wait for ever */
+    if (status < 0) /* out of memory: the client would wait forever */
         weir__connection_end(connection);
     else if (!connection->hearing)
         weir__connection_flush(connection);
@@ -232,7 +233,7 @@ void weir__connection_answer(struct weir__connection *connection, struct weir__b
     else if (status >= 0)
         status = weir__write_error(to, id, code, message, nothing);
     if (status >= 0 && batch != NULL)
-        to->bytes[to->length - 1] = ','; /* where the line end was */
+        to->bytes[to->length - 1] = ','; /* in place of the end of line */
     if (batch != NULL)
         connection->calls_weight += to->capacity - before;
     if (batch == NULL || status < 0)
@@ -241,7 +242,7 @@ void weir__connection_answer(struct weir__connection *connection, struct weir__b
         weir__connection_weigh(connection);
 }
 
-/* The answers may be large: they are moved where possible. */
+/* Moves the answers instead of copying them where possible; they may be large. */
 static int send_answers(struct weir__connection *connection, struct weir__buffer *answers)
 {
     struct weir__buffer *sending = &connection->sending;

@@ -1,6 +1,6 @@
-/* A worker that has room pulls the first call of its group's queue.  A call that has killed a
- * worker goes to a worker that has no other call, and nothing else goes there meanwhile: a
- * second death is then its own. */
+/* A worker with room takes the first call of its group's queue. A call that has killed a worker
+ * is quarantined: it gets a worker with no other call, and the worker gets no other meanwhile,
+ * so that a second death is certainly its fault. */
 #include "config.h"
 
 #include "pool/dispatch.h"
@@ -17,11 +17,12 @@
 #include "pool/worker_group.h"
 #include "pool/worker_calls.h"
 
-enum { LOOKED_AT = 4096 }; /* calls, to find one that makes room */
+enum { LOOKED_AT = 4096 }; /* calls examined to find one to evict */
 
 /* --- Room in the queues ---------------------------------------------------- */
 
-/* The newest call of the connection that has most in a queue, and more than this one's will. */
+/* The newest call of the connection with the most calls in a queue, if that is more than this
+ * call's connection would have. */
 static struct weir_call *find_greedier(const struct weir__call_queue *queue,
                                        const struct weir__flow *than)
 {
@@ -36,8 +37,8 @@ static struct weir_call *find_greedier(const struct weir__call_queue *queue,
     return found;
 }
 
-/* Whether there is room in the queues for one more call.  Calls that workers have room for
- * leave first; then a call of the connection that has most of a queue makes way. */
+/* Whether the queues have room for one more call. Calls that workers have room for are sent
+ * first; then a call of the connection with the most queued calls is evicted. */
 static int has_room(const struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
@@ -66,12 +67,12 @@ static void refuse_closing(struct weir_call *call)
     weir__call_decide(call, WEIR_CALL_REFUSED, -33005, "the pool is closing");
 }
 
-/* Puts a call into its group's queue, or among those whose group is not known. */
+/* Puts a call into its group's queue, or into the unsorted one if its group is not known. */
 static void wait_in_queue(struct weir_call *call)
 {
     int room = has_room(call);
 
-    if (call->pool->state != WEIR__POOL_OPEN) /* the owner of one that made room has closed it */
+    if (call->pool->state != WEIR__POOL_OPEN) /* the owner of an evicted call has closed it */
         refuse_closing(call);
     else if (!room)
         weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
@@ -84,8 +85,8 @@ static void wait_in_queue(struct weir_call *call)
 
 /* --- Which group? ------------------------------------------------------------ */
 
-/* The function that is meant: a batch of calls names it in its params.  NULL: it is
- * of the protocol, and not to be called. */
+/* The function to be called: a batch of calls names it in its params. NULL: it is reserved by
+ * the protocol and cannot be called. */
 static const char *function_of(const struct weir_call *call, char **owned)
 {
     static const char *const names[] = {"method"};
@@ -128,7 +129,7 @@ static struct weir__worker_group *find_group(const struct weir_call *call, const
     return *unknown ? NULL : plain;
 }
 
-/* The first group that keeps a call waiting and cannot come; NULL: there is hope. */
+/* The first group that keeps a call waiting and cannot start; NULL: none. */
 static struct weir__worker_group *hopeless(const struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
@@ -176,7 +177,7 @@ static void learn(struct weir_call *call, struct weir__worker_group *group, cons
         call->idempotent = json_is_true(json_object_get(about, "idempotent")) ? 1 : -1;
 }
 
-/* Finds the group of a call.  Returns 1; 0: it must wait; -1: it is decided. */
+/* Finds the group of a call. Returns 1; 0: it must wait; -1: its outcome is decided. */
 static int sort(struct weir_call *call)
 {
     struct weir__worker_group *group, *down;

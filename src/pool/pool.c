@@ -57,7 +57,7 @@ static void destroy(struct weir_pool *pool)
     free(pool);
 }
 
-/* There are no calls any more: all workers end. */
+/* No calls are left: ends all workers. */
 static void end_workers(struct weir_pool *pool)
 {
     pool->state = WEIR__POOL_ENDING;
@@ -82,7 +82,7 @@ static void look_at_end(struct weir_pool *pool)
         weir__context_done(pool->weir, &pool->gone);
 }
 
-/* Does what follows from all that has changed.  Callbacks change more meanwhile. */
+/* Applies the consequences of all changes. Callbacks may cause more. */
 static void settle(struct weir_pool *pool)
 {
     unsigned stale;
@@ -308,7 +308,7 @@ void weir__pool_start_close(struct weir_pool *pool)
     weir__context_do(pool->weir, do_close, &drain);
 }
 
-/* Ends all calls, whatever their workers do. */
+/* Ends all calls regardless of their workers. */
 static void end_calls(struct weir_pool *pool)
 {
     if (pool->state == WEIR__POOL_OPEN)
@@ -325,8 +325,7 @@ static void end_calls(struct weir_pool *pool)
     pool->state = WEIR__POOL_ENDING;
 }
 
-/* Inside a callback nothing can be waited for: everything ends at once.  The pool itself is
- * freed when the last of its workers is gone. */
+/* A callback must not wait: everything ends at once. The pool is freed with its last worker. */
 static void end_at_once(void *data)
 {
     struct weir_pool *pool = data;
@@ -371,7 +370,7 @@ void weir_pool_close(weir_pool_t *pool, int64_t drain_ms)
     weir__context_do(pool->weir, do_destroy, pool);
 }
 
-/* The context is closed: the spawner stops what runs in it. */
+/* The context is closed: the spawner stops everything that it runs. */
 static void free_member(struct weir__member *member)
 {
     struct weir_pool *pool = (struct weir_pool *)member;

@@ -60,7 +60,7 @@ static int check(const struct weir_pool_options *options, struct weir_error *err
     return 0;
 }
 
-/* It runs where the launcher does, as the launcher; the limits are the worker's. */
+/* Runs where and as the launcher does, with the worker's limits. */
 static int copy_stop(struct weir__worker_group *group, const char *const *argv,
                      struct weir_error *error)
 {
@@ -117,7 +117,7 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
         ours->start_patience_ms = 0;
     else if (pool->is_launched && ours->start_patience_ms != WEIR_FOREVER
              && ours->start_patience_ms < ours->start_timeout_ms)
-        ours->start_patience_ms = ours->start_timeout_ms; /* others may have to leave first */
+        ours->start_patience_ms = ours->start_timeout_ms; /* old workers may have to leave first */
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
         struct weir__supervisor *supervisor = &pool->groups[i].supervisor;
 

@@ -1,13 +1,13 @@
-/* pool/pool_types.h - the inside of a pool, as its files share it.
+/* pool/pool_types.h - the internals of a pool, as its files share them.
  *
- * From the bottom up: call_queue.c has the places where calls wait, worker_calls.c the calls
- * that a worker has and the bytes for it, call.c one call, pool_worker.c one worker,
- * worker_group.c the workers that run one command, wait_ready.c waits for workers, dispatch.c
- * gives calls to workers, pool.c opens, settles and closes the whole, call_api.c is the owner's
- * side of a call.
+ * From the bottom up: call_queue.c queues waiting calls, worker_calls.c has the calls of a
+ * worker and the bytes to send it, call.c is one call, pool_worker.c one worker, worker_group.c
+ * the workers that run one command, wait_ready.c waits for workers, dispatch.c assigns calls to
+ * workers, pool.c opens, settles and closes the whole, call_api.c has the owner's functions for
+ * a call.
  *
- * A file acts only on what is below it.  What concerns a file above is marked as stale, and
- * the outermost weir__pool_leave() settles it.
+ * A file acts only on those below it.  What concerns a file above is marked as stale, and the
+ * outermost weir__pool_leave() settles it.
  *
  * One worker:
  *
@@ -20,8 +20,8 @@
  *                 v                 v                               v
  *               ENDING <------ its calls are settled            ENDING --> gone
  *
- *   A line that is not a message, a call that does not stop: any --> BROKEN, and ENDING as
- *   soon as the pool is settled.
+ *   A line that is not a message, or a call that does not stop: any state --> BROKEN, then
+ *   ENDING once the pool is settled.
  *
  * One call:
  *
@@ -33,10 +33,10 @@
  *                  or idempotent, once ------+--> OVER (unknown)         v
  *                                                                      OVER
  *
- *   At a deadline the call's owner gets the outcome at once; the call itself stays
- *   CANCELLING until the worker has let go of it.
+ *   At a deadline the owner gets the outcome at once; the call remains CANCELLING until the
+ *   worker stops it.
  *
- * Threads: only the thread that runs the context's loop touches any of this.
+ * Threads: only the thread that runs the context's loop uses any of this.
  */
 #ifndef WEIR_POOL_POOL_TYPES_H
 #define WEIR_POOL_POOL_TYPES_H
@@ -72,13 +72,13 @@ struct weir__call_queue {
     struct weir_call *first, *last;
 };
 
-/* The calls of one connection, where several share a pool: each flow gets its turn. */
+/* The calls of one connection. Flows that share a pool take turns. */
 struct weir__flow {
     size_t queued;
-    uint64_t turns[]; /* of the last call, for each group */
+    uint64_t turns[]; /* of the last call, per group */
 };
 
-/* A value of an output stream that the owner has not taken yet. */
+/* A value of an output stream that the owner has not received yet. */
 struct weir__value {
     struct weir__value *next;
     size_t length;
@@ -87,13 +87,13 @@ struct weir__value {
 
 struct weir_call {
     struct weir__life life; /* first; over: its owner has the outcome */
-    atomic_int refs;        /* its owner, and the pool until it is OVER */
+    atomic_int refs;        /* by its owner, and by the pool until OVER */
     struct weir_pool *pool; /* NULL once OVER */
     enum weir__call_state state;
-    struct weir__call_queue *queue; /* NULL: in none */
+    struct weir__call_queue *queue; /* NULL: not queued */
     struct weir_call *next, *previous;
     struct weir__flow *flow; /* NULL: started by the pool's owner */
-    uint64_t turn;           /* in the queue of its group; 0: none yet */
+    uint64_t turn;           /* in its group's queue; 0: none yet */
 
     /* The request, in one block of memory with the call. */
     const char *method;
@@ -101,16 +101,16 @@ struct weir_call {
     const char *traceparent, *tracestate;
     int64_t deadline_ns; /* INT64_MAX: none */
     int idempotent, input;
-    unsigned credit;     /* at its start */
-    int64_t all_granted; /* in total: what a worker that gets the call again may send */
+    unsigned credit;     /* initial credit */
+    int64_t all_granted; /* the total: a worker that gets the call again may send as much */
     int only_group;      /* -1: any */
 
     struct weir__worker_group *group; /* NULL: not known yet */
-    struct weir__pool_worker *worker; /* the worker that has it */
-    int64_t id;                       /* there */
-    uint64_t offset;                  /* of its first byte in everything sent to that worker */
-    unsigned kills;                   /* workers that died while they had it */
-    int has_streamed; /* a value was delivered or sent: the call cannot be repeated */
+    struct weir__pool_worker *worker; /* where it runs */
+    int64_t id;                       /* with this worker */
+    uint64_t offset;                  /* of its first byte in the bytes sent to this worker */
+    unsigned kills;                   /* workers that died while running it */
+    int has_streamed;                 /* a value was delivered or sent: it cannot be retried */
     enum weir__asked asked;
     int step; /* of the stop sequence */
     struct weir__alarm deadline, stop_alarm;
@@ -118,15 +118,15 @@ struct weir_call {
     struct weir__sender sender;
     struct weir__receiver receiver;
     int has_output, input_is_over;
-    char *input_error; /* an error object, when the input ended with one */
+    char *input_error; /* the error object that ended the input, if any */
     struct weir__value *values, **last_value, *taken;
-    int wakeup; /* wakes a waiting thread: a value, credit, the end */
+    int wakeup; /* wakes a waiting thread: value, credit, end */
 
     struct weir_call_sink sink;
     int has_sink;
     int is_starting;  /* weir_call_start() has not returned yet */
-    int is_decided;   /* its outcome is known; the loop reports it */
-    int drops_values; /* the owner takes none */
+    int is_decided;   /* the outcome is known; the loop reports it */
+    int drops_values; /* the owner takes no values */
     struct weir_reply reply;
     int64_t started_ns;
 };
@@ -138,7 +138,7 @@ enum weir__pool_worker_state {
     WEIR__POOL_WORKER_READY,
     WEIR__POOL_WORKER_RETIRING,
     WEIR__POOL_WORKER_LOST,
-    WEIR__POOL_WORKER_BROKEN, /* must not be used; ends when the pool is settled */
+    WEIR__POOL_WORKER_BROKEN, /* unusable; ends once the pool is settled */
     WEIR__POOL_WORKER_ENDING,
 };
 
@@ -151,18 +151,18 @@ struct weir__pool_worker {
     struct weir__handshake handshake;
     unsigned window;
 
-    struct weir_call **slots; /* by id; their number is a power of two */
+    struct weir_call **slots; /* by id; the number is a power of two */
     size_t slot_count, flights;
     int64_t last_id;
-    struct weir_call *quarantined; /* has killed a worker before: it runs here alone */
+    struct weir_call *quarantined; /* a call that has killed a worker: it runs alone */
 
     struct weir__line_splitter lines; /* of its output */
-    int is_dirty;                     /* has bytes that are not written yet */
-    struct weir__alarm alarm;         /* to start, to grow old, to end */
+    int is_dirty;                     /* has unwritten bytes */
+    struct weir__alarm alarm;         /* for start, age and end */
     struct weir__seat *seat;
     int was_starting; /* when it was lost */
     int is_old;       /* to be replaced */
-    int is_our_end;   /* we ended it; no call is to blame */
+    int is_our_end;   /* ended by the pool: no call is to blame */
     uint64_t calls;
     char reason[300]; /* why it is unusable; "": see its exit */
 };
@@ -170,13 +170,13 @@ struct weir__pool_worker {
 struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
-    struct weir_command command;   /* the launcher's words before its own */
-    struct weir_command stop;      /* ends what the launcher leaves behind; argv NULL: none */
-    json_t *methods;               /* of the latest hello; NULL: not known, any may be tried */
-    int is_known;                  /* some worker has been ready */
-    struct weir__call_queue queue; /* by turn */
-    uint64_t turn;                 /* of the last call that was sent */
-    uint64_t own_turn;             /* of the last call of the pool's owner */
+    struct weir_command command;   /* with the launcher's words first */
+    struct weir_command stop;      /* stops what the launcher leaves behind; argv NULL: none */
+    json_t *methods;               /* of the latest hello; NULL: unknown, any may be called */
+    int is_known;                  /* a worker has been ready */
+    struct weir__call_queue queue; /* sorted by turn */
+    uint64_t turn;                 /* of the last call sent */
+    uint64_t own_turn;             /* of the last call by the pool's owner */
     struct weir__pool_worker *workers, *outgoing; /* outgoing: is being replaced */
 
     struct weir__supervisor supervisor; /* a seat for each worker that is wanted */
@@ -189,25 +189,25 @@ struct weir__worker_group {
 
 enum weir__pool_state {
     WEIR__POOL_OPEN,
-    WEIR__POOL_DRAINING, /* takes no calls */
-    WEIR__POOL_ENDING,   /* has no calls; its workers end */
+    WEIR__POOL_DRAINING, /* accepts no calls */
+    WEIR__POOL_ENDING,   /* no calls left; workers end */
 };
 
-/* What has changed since the pool was settled. */
+/* What has changed since the pool was last settled. */
 enum weir__stale {
-    WEIR__STALE_WORKERS = 1,  /* some must end, be replaced or be started */
+    WEIR__STALE_WORKERS = 1,  /* some must end, be replaced or started */
     WEIR__STALE_CALLS = 2,    /* a worker has room */
-    WEIR__STALE_UNSORTED = 4, /* a group is known, up or down; calls look for a worker again */
+    WEIR__STALE_UNSORTED = 4, /* a group is known, up or down: look again for workers */
     WEIR__STALE_WAITS = 8,    /* a wait for workers may be over */
 };
 
-/* How a worker reports to what is above it. */
+/* How a worker reports to the files above. */
 struct weir__pool_worker_ops {
-    /* Around everything that happens in it. */
+    /* Called around everything that happens in a worker. */
     void (*begin)(struct weir_pool *pool);
     void (*end)(struct weir_pool *pool);
     void (*on_ready)(struct weir__pool_worker *worker);
-    /* It takes no more calls.  reason is set. */
+    /* The worker accepts no more calls. reason is set. */
     void (*on_lost)(struct weir__pool_worker *worker, int was_starting);
 };
 
@@ -219,27 +219,27 @@ struct weir__ready_wait {
     struct weir__alarm alarm;
     int done, status;
     struct weir_error error;
-    weir_pool_ready ready; /* NULL: a thread sleeps */
+    weir_pool_ready ready; /* NULL: a thread waits */
     void *context;
 };
 
 struct weir_pool {
-    struct weir__member member; /* first: the context hands it back */
+    struct weir__member member; /* first: the context passes it back */
     weir_t *weir;
     const struct weir__pool_worker_ops *worker_ops;
     struct weir_pool_options options;
     enum weir__pool_state state;
     struct weir__worker_group *groups;
     size_t group_count;
-    int is_launched; /* there is a launcher in front */
+    int is_launched; /* some group has a launcher */
     struct weir__alarms alarms;
     struct weir__stderr_forwarder forwarder;
     struct weir__buffer scratch;
-    struct weir_error clash; /* two groups have a method of the same name */
+    struct weir_error clash; /* two groups have a method with the same name */
 
-    struct weir__call_queue unsorted; /* calls whose group is not known yet */
-    struct weir__call_queue sorting;  /* those of them that are being looked at again */
-    struct weir__call_queue decided;  /* calls whose outcome the loop reports */
+    struct weir__call_queue unsorted; /* calls whose group is unknown */
+    struct weir__call_queue sorting;  /* those being examined again */
+    struct weir__call_queue decided;  /* calls whose outcome the loop will report */
     size_t queued, running, alive;
     uint64_t calls, errors, restarts, noise, late;
     struct weir__latency latency;
@@ -249,7 +249,7 @@ struct weir_pool {
     struct weir__alarm drain;
     void (*drained)(weir_pool_t *pool, void *context);
     void *drained_context;
-    int is_closing; /* its owner waits for its end, or has gone */
+    int is_closing; /* its owner waits for the end, or has abandoned it */
     unsigned stale; /* enum weir__stale */
     int holds, freed, gone;
 };

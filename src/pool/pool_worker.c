@@ -14,8 +14,8 @@
 #include "pool/worker_calls.h"
 
 enum {
-    LOST_MS = 50,   /* how long to wait for the exit of one that closed its output */
-    DRAIN_MS = 100, /* how long others may hold the outputs of one that is gone */
+    LOST_MS = 50,   /* time to wait for the exit of one that closed its output */
+    DRAIN_MS = 100, /* how long other processes may hold the outputs open afterwards */
     STDERR_KEPT = 4096,
     KEPT_ROOM = 4096, /* of an empty output buffer */
 };
@@ -43,7 +43,7 @@ static void set_alarm(struct weir__pool_worker *worker, int64_t ms)
     weir__alarm_set(&pool_of(worker)->alarms, &worker->alarm, weir__clock_ns() + ms * 1000000);
 }
 
-/* A buffer that was large once does not stay large. */
+/* Shrinks a buffer that was large once. */
 static void shrink(struct weir__pool_worker *worker)
 {
     if (worker->child.sending.length == 0 && worker->child.sending.capacity > KEPT_ROOM)
@@ -65,7 +65,7 @@ void weir__pool_worker_flush(struct weir__pool_worker *worker)
 
 /* --- The end --------------------------------------------------------------- */
 
-/* Calls whose first byte is among the last unread ones were not read. */
+/* Calls whose first byte is among the last unread bytes were not read. */
 static void settle_calls(struct weir__pool_worker *worker, uint64_t unread)
 {
     uint64_t all = worker->child.all_sent, read_up_to = unread < all ? all - unread : 0;
@@ -76,7 +76,7 @@ static void settle_calls(struct weir__pool_worker *worker, uint64_t unread)
                             worker->reason);
 }
 
-/* It is out of service, whether or not its process still runs. */
+/* Takes the worker out of service, whether or not its process still runs. */
 static void be_lost(struct weir__pool_worker *worker, uint64_t unread)
 {
     pool_of(worker)->worker_ops->on_lost(worker, worker->was_starting);
@@ -84,7 +84,7 @@ static void be_lost(struct weir__pool_worker *worker, uint64_t unread)
     pool_of(worker)->stale |= WEIR__STALE_WAITS;
 }
 
-/* Its input ends; it finishes what it has read, and exits. */
+/* Closes the input: the worker finishes what it has read, and exits. */
 static void say_goodbye(struct weir__pool_worker *worker)
 {
     worker->state = WEIR__POOL_WORKER_ENDING;
@@ -102,7 +102,7 @@ void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms)
 
 void weir__pool_worker_settle(struct weir__pool_worker *worker)
 {
-    /* Where it has closed its end of the pipe, that tells how much it has read. */
+    /* If it has closed its end of the pipe, this shows how much it has read. */
     uint64_t unread =
         worker->child.has_refused ? worker->child.left_unread : weir__worker_unsent(&worker->child);
 
@@ -151,7 +151,7 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
     free(worker);
 }
 
-/* The alarm of its state. */
+/* Called when the time allowed for its state is over. */
 static void time_is_up(void *owner)
 {
     struct weir__pool_worker *worker = owner;
@@ -184,7 +184,7 @@ static void break_protocol(void *owner, const char *line, size_t length, const c
 {
     struct weir__pool_worker *worker = owner;
 
-    weir__pool_worker_break(worker, "printed a line that is no message (%s): %.*s", reason,
+    weir__pool_worker_break(worker, "printed a line that is not a message (%s): %.*s", reason,
                             (int)(length < 80 ? length : 80), line);
 }
 
@@ -219,7 +219,7 @@ static void go_on(struct weir__pool_worker *worker, enum weir__handshake_step st
     }
 }
 
-/* Whether it has answered enough, or grown too large, and another is to replace it. */
+/* Marks the worker for replacement once it has answered enough calls or grown too large. */
 static void count_answer(struct weir__pool_worker *worker)
 {
     const struct weir_pool_options *options = &pool_of(worker)->options;
@@ -285,7 +285,7 @@ static void read_lines(struct weir__pool_worker *worker, const char *bytes, size
            && (got = weir__line_splitter_next(&worker->lines, &bytes, end, &line)) > 0)
         weir__message_reader_take(&worker->reader, line, (size_t)got - 1);
     if (got == WEIR_ERR_NOMEM)
-        weir__pool_worker_break(worker, "printed a line, and there is no memory for it");
+        weir__pool_worker_break(worker, "printed a line that did not fit into memory");
     else if (got < 0)
         weir__pool_worker_break(worker, "printed a line of more than %zu bytes",
                                 pool_of(worker)->options.max_line);
@@ -303,7 +303,7 @@ static void on_bytes(void *owner, const char *bytes, size_t length)
     pool->worker_ops->end(pool);
 }
 
-/* A worker that ended by itself may have left something where it was. */
+/* A worker that ended by itself may have left processes behind its launcher. */
 static int owes(void *owner)
 {
     const struct weir__pool_worker *worker = owner;
@@ -322,7 +322,7 @@ static void on_room(void *owner)
     pool->worker_ops->end(pool);
 }
 
-/* Its exit is likely on its way, and explains more. */
+/* The exit status is probably on its way, and explains more. */
 static void on_cut_off(void *owner)
 {
     struct weir__pool_worker *worker = owner;
@@ -362,7 +362,7 @@ static void report_exit(const struct weir__pool_worker *worker)
     weir__context_tell(pool_of(worker)->weir, event);
 }
 
-/* The reason, as the end of "the worker ...". */
+/* Sets reason from the exit; completes "the worker ...". */
 static void describe_exit(struct weir__pool_worker *worker)
 {
     const struct weir_result *result = &worker->child.result;
@@ -377,7 +377,7 @@ static void describe_exit(struct weir__pool_worker *worker)
     weir_result_sentence(result, worker->reason + at, sizeof worker->reason - at);
 }
 
-/* Its process is gone, and all its output has been read. */
+/* The process is gone and all its output has been read. */
 static void on_over(void *owner)
 {
     struct weir__pool_worker *worker = owner;

@@ -1,4 +1,4 @@
-/* pool/pool_worker.h - one worker: from its start to its end.  Its states: pool_types.h. */
+/* pool/pool_worker.h - one worker, from start to end. Its states: see pool_types.h. */
 #ifndef WEIR_POOL_POOL_WORKER_H
 #define WEIR_POOL_POOL_WORKER_H
 
@@ -8,24 +8,24 @@
 int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,
                             struct weir_error *error);
 
-/* Writes what it was given. */
+/* Writes the bytes queued for the worker. */
 void weir__pool_worker_flush(struct weir__pool_worker *worker);
 
-/* It takes no more calls, and ends when it has none. */
+/* The worker gets no more calls, and ends once it has none. */
 void weir__pool_worker_retire(struct weir__pool_worker *worker);
 
-/* Does what has become due: ends it when it is broken, or retires and has no call left. */
+/* Does what is due: ends the worker if it is broken, or retiring without calls. */
 void weir__pool_worker_settle(struct weir__pool_worker *worker);
 
-/* Starts its stop sequence. */
+/* Starts the stop sequence. */
 void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms);
 
 void weir__pool_worker_free(struct weir__pool_worker *worker);
 
-/* Resident memory in KiB; 0: not known. */
+/* Resident memory in KiB; 0: unknown. */
 uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker);
 
-/* Where the worker itself says so, its own: a launcher may be in front. */
+/* The worker's own pid if it announced one (a launcher may be in front). */
 pid_t weir__pool_worker_pid(const struct weir__pool_worker *worker);
 
 #endif

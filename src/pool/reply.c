@@ -1,4 +1,4 @@
-/* What came of a call, as its owner holds it. */
+/* The outcome of a call, as its owner holds it. */
 #include "config.h"
 
 #include <stdlib.h>

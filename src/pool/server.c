@@ -28,18 +28,17 @@
 
 enum {
     BACKLOG = 128,
-    RETRY_MS = 200, /* when no descriptor is to be had */
+    RETRY_MS = 200, /* when out of descriptors */
     LOCK_MS = 5000,
-    UNLOCK_MS = 500, /* the lock spares a race in the end, no more */
+    UNLOCK_MS = 500, /* the lock only prevents a race at the end */
     LOCK_RETRY_MS = 20,
-    NAME_TRIES = 100, /* for a name beside the socket's that is not taken */
+    NAME_TRIES = 100, /* for an unused name next to the socket's */
     NAME_DIGITS = 16,
 };
 
 /* --- The socket's place ---------------------------------------------------- */
 
-/* What stands at path may be replaced when it is a socket of ours that nobody
- * listens to. */
+/* Whether path is free, or a socket of this user that no process listens on. */
 static int check_place(const char *path, struct weir_error *error)
 {
     struct sockaddr_un address;
@@ -49,14 +48,13 @@ static int check_place(const char *path, struct weir_error *error)
     if (lstat(path, &there) < 0)
         return errno == ENOENT
                    ? 0
-                   : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot look at %.200s", path);
+                   : weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot stat %.200s", path);
     if (!S_ISSOCK(there.st_mode))
-        return weir__fail(
-            error, WEIR_ERR_SYSTEM, EEXIST,
-            "%.200s exists and is not a socket, so it is left alone: give another path", path);
+        return weir__fail(error, WEIR_ERR_SYSTEM, EEXIST,
+                          "%.200s exists and is not a socket: choose another path", path);
     if (there.st_uid != geteuid())
         return weir__fail(error, WEIR_ERR_SYSTEM, EPERM,
-                          "%.200s belongs to another user (%lu): it is left alone", path,
+                          "%.200s belongs to another user (%lu): choose another path", path,
                           (unsigned long)there.st_uid);
     if (weir__socket_address(&address, path, error) < 0)
         return WEIR_ERR_INVALID;
@@ -68,12 +66,12 @@ static int check_place(const char *path, struct weir_error *error)
     if (refused)
         return 0;
     return weir__fail(error, WEIR_ERR_BUSY, 0,
-                      "somebody serves at %.200s already: end it first, or choose another --socket",
+                      "another server listens at %.200s: stop it first, or choose another --socket",
                       path);
 }
 
-/* Writes a random name in path's directory that is no longer than an address holds:
- * where path's own name is short and its directory long there is room for few digits. */
+/* Writes a random name in path's directory that fits into an address. If path's own name is
+ * short and its directory long, there is room for few digits only. */
 static void make_name_beside(char beside[WEIR__SOCKET_PATH_MAX + 1], const char *path)
 {
     static const char prefix[] = ".weir-";
@@ -88,8 +86,9 @@ static void make_name_beside(char beside[WEIR__SOCKET_PATH_MAX + 1], const char 
              room >= digits + (int)strlen(prefix) ? prefix : "", digits, cookie);
 }
 
-/* Whoever may write to the directory could put a link in the socket's place: on Linux a socket
- * is made with the mode that it has before, and no path is given another one. */
+/* Makes the socket private without naming it: others with write access to the directory could
+ * replace it by a link. On Linux a socket file gets the mode that the descriptor has before
+ * bind(). */
 static int make_private(const char *beside)
 {
     struct stat made;
@@ -99,8 +98,8 @@ static int make_private(const char *beside)
     return chmod(beside, 0600);
 }
 
-/* Bound beside its place and renamed there, so that nobody ever sees it with
- * another mode, or the place empty. */
+/* Binds the socket next to its place and renames it, so that it never appears with another mode,
+ * and the place is never empty. */
 static int bind_beside(int fd, const char *path, struct weir_error *error)
 {
     char beside[WEIR__SOCKET_PATH_MAX + 1];
@@ -124,8 +123,7 @@ static int bind_beside(int fd, const char *path, struct weir_error *error)
     return 0;
 }
 
-/* Waits for a lock that others may hold, who may never let go of it: anyone who may read
- * the directory. */
+/* Waits for a lock. Any process that may read the directory can hold it, even forever. */
 static int take_lock(int fd, int wake_fd, int64_t patience_ms, const char *path,
                      struct weir_error *error)
 {
@@ -187,8 +185,8 @@ int weir__socket_check(const char *path, struct weir_error *error)
     return status < 0 ? status : check_place(path, error);
 }
 
-/* The directory, held against others who want the same place.  Returns a
- * descriptor, or a negative status. */
+/* Locks the directory against others that want the same place. Returns a descriptor, or a
+ * negative status. */
 static int lock_directory(const char *path, int wake_fd, int64_t patience_ms,
                           struct weir_error *error)
 {
@@ -233,8 +231,8 @@ void weir__socket_unbind(const char *path, int fd)
     struct stat now;
     int directory = lock_directory(path, -1, UNLOCK_MS, NULL);
 
-    /* A socket and its file have different numbers: the file is still ours if it
-     * reaches nobody once we listen no more. */
+    /* A socket and its file have different inode numbers. The file is still ours if nothing
+     * answers there once we no longer listen. */
     if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 && shutdown(fd, SHUT_RDWR) == 0
         && lstat(path, &now) == 0 && S_ISSOCK(now.st_mode)
         && weir__socket_address(&there, path, NULL) == 0 && check_place(path, NULL) == 0)
@@ -253,7 +251,7 @@ static int is_welcome(int fd)
     return weir__socket_peer(fd, &user) == 0 && (user == geteuid() || user == 0);
 }
 
-/* Says why to a client that is not served, if it can be said at once; takes fd. */
+/* Tells a client why it is not served, if it can be written at once; takes fd. */
 static void __attribute__((format(printf, 2, 3))) send_away(int fd, const char *format, ...)
 {
     struct weir__buffer line = {0};
@@ -316,8 +314,8 @@ static void accept_some(void *data, int bits)
         admit(server, fd);
     }
     if (fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-        return; /* those that are left wake us again */
-    /* EMFILE, ENFILE, ENOMEM: the connection waits, and would wake us again at once. */
+        return; /* those left wake us again */
+    /* EMFILE, ENFILE, ENOMEM: the connection stays pending and would wake us again at once. */
     weir__watch_set(server->watch, 0);
     weir__timer_start(server->retry, RETRY_MS);
 }

@@ -15,7 +15,7 @@
 
 enum {
     LONGEST_METHOD = 128,
-    CALL_WEIGHT = 1024, /* of a call, besides its texts */
+    CALL_WEIGHT = 1024, /* of a call, besides its strings */
     FIRST_PLACES = 8,
 };
 
@@ -72,7 +72,7 @@ static int grow_table(struct weir__connection *connection)
     return 0;
 }
 
-/* Nothing finds it any more. */
+/* Removes the call from all lists. */
 static void unlink_all(struct weir__server_call *call)
 {
     struct weir__connection *connection = call->connection;
@@ -98,15 +98,15 @@ static void free_call(struct weir__server_call *call)
 
 /* --- Its end ----------------------------------------------------------------- */
 
-/* Whatever ends a call comes through here, so that its batch is never a call short.
- * reply: what came of it; NULL: code and message, and the call is cancelled. */
+/* Every end of a call passes through here, so that its batch stays complete. reply: the outcome;
+ * NULL: code and message, and the call is cancelled. */
 static void end(struct weir__server_call *call, const struct weir_reply *reply, int64_t code,
                 const char *message)
 {
     struct weir__connection *connection = call->connection;
     struct weir__batch *batch = call->batch;
 
-    /* Answering may end other calls, and must not find this one. */
+    /* The answer may end other calls, which must not find this one. */
     unlink_all(call);
     if (reply == NULL) {
         weir_call_free(call->pool_call);
@@ -119,7 +119,7 @@ static void end(struct weir__server_call *call, const struct weir_reply *reply, 
 
 void weir__server_call_drop(struct weir__server_call *call)
 {
-    end(call, NULL, -32800, "cancelled"); /* said to nobody: the connection is over */
+    end(call, NULL, -32800, "cancelled"); /* not sent: the connection is over */
 }
 
 /* --- What its call has to say ----------------------------------------------- */
@@ -143,7 +143,7 @@ static void on_value(weir_call_t *pool_call, const char *bytes, size_t length, v
                                                               (struct weir__slice){bytes, length}));
 }
 
-/* Passes on what the worker has granted. */
+/* Passes on credit from the worker. */
 static void pass_credit(struct weir__server_call *call)
 {
     uint64_t credit = call->pool_call != NULL ? weir_call_credit(call->pool_call) : 0;
@@ -168,7 +168,7 @@ static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void
     end(context, reply, -32603, "no memory for the outcome of the call");
 }
 
-/* What the worker has not read of the input stream is held for it, here. */
+/* Counts the input that is held here because the worker has not read it. */
 static void count_unsent(struct weir__server_call *call)
 {
     size_t all = call->pool_call != NULL ? weir__call_unsent(call->pool_call) : 0;
@@ -187,7 +187,7 @@ void weir__server_call_weigh(struct weir__connection *connection)
 
 /* --- Its start --------------------------------------------------------------- */
 
-/* A text of W3C Trace Context.  Returns 0; -1: it is not one.  The caller frees *text. */
+/* Reads a W3C Trace Context string. Returns 0, or -1 if invalid. The caller frees *text. */
 static int read_trace(struct weir__slice value, char **text)
 {
     size_t length;
@@ -204,8 +204,8 @@ static int read_trace(struct weir__slice value, char **text)
     return 0;
 }
 
-/* The terms of the request's "weir" member, or -1 where they mean nothing.  The
- * caller frees both texts. */
+/* Reads the options in the request's "weir" member, or returns -1 if they are invalid. The
+ * caller frees both strings. */
 static int read_terms(struct weir__slice weir, struct weir_call_options *options,
                       char **traceparent, char **tracestate)
 {
@@ -233,16 +233,16 @@ static int read_terms(struct weir__slice weir, struct weir_call_options *options
     return good && (values[2].bytes == NULL || options->input) ? 0 : -1;
 }
 
-/* A name as docs/protocol.md, section 4 has it. */
+/* A method name as defined in docs/protocol.md section 4. */
 static int is_name(const char *method, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if ((unsigned char)method[i] < ' ') /* NUL, too: it would cut the name */
+        if ((unsigned char)method[i] < ' ') /* including NUL, which would cut the name */
             return 0;
     return length > 0 && length <= LONGEST_METHOD;
 }
 
-/* Returns 0, or what went wrong as an error code with its sentence. */
+/* Returns 0, or an error code with its message. */
 static int64_t start(struct weir__server_call *call, const struct weir__message *message,
                      struct weir_error *error)
 {
@@ -261,7 +261,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
         code = -32603;
     } else if (!is_name(method, length)) {
-        weir__fail(error, WEIR_ERR_INVALID, 0, "no function has such a name");
+        weir__fail(error, WEIR_ERR_INVALID, 0, "not a valid function name");
         code = -32601;
     } else if (call->batch != NULL
                && (options.input || options.credit > 0 || weir__pool_streams(pool, method))) {
@@ -285,7 +285,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
     return code;
 }
 
-/* Makes it, and puts it where it is found.  Returns NULL where memory is short. */
+/* Creates the call and inserts it into the table. Returns NULL if out of memory. */
 static struct weir__server_call *make(struct weir__connection *connection,
                                       struct weir__batch *batch,
                                       const struct weir__message *message, struct weir__slice key,
@@ -302,7 +302,7 @@ static struct weir__server_call *make(struct weir__connection *connection,
     memcpy(id, message->id.bytes, message->id.length);
     call->id = (struct weir__slice){id, message->id.length};
     call->owned_key = *owned_key;
-    /* A key of static memory stays; one that is the id itself becomes our copy of it. */
+    /* A key in static memory stays; one that is the id becomes our copy of it. */
     call->key = key.bytes == message->id.bytes ? call->id : key;
     *owned_key = NULL;
     call->hash = hash_of(key);
@@ -345,7 +345,7 @@ void weir__server_call_start(struct weir__connection *connection, struct weir__b
     int64_t code;
 
     if (key.bytes != NULL && find_key(connection, key) != NULL)
-        /* Not with its id: the client would take it for the answer to the call that has it. */
+        /* Without the id: the client would take it for the answer to the call that has it. */
         weir__connection_answer(connection, batch, weir__slice_of("null"), NULL, -32600,
                                 "this id is in use");
     else if (connection->call_count >= connection->server->limits.max_calls)
@@ -366,7 +366,7 @@ void weir__server_call_start(struct weir__connection *connection, struct weir__b
 
 /* --- What the client says of it ---------------------------------------------- */
 
-/* The client broke a rule of streams: its call ends, the connection lives. */
+/* The client violated a rule of streams: its call ends, the connection continues. */
 static void break_stream(struct weir__server_call *call, const char *rule)
 {
     end(call, NULL, -33004, rule);
@@ -379,7 +379,7 @@ static void hear_chunk(struct weir__server_call *call, struct weir__slice value)
 
     if (!call->input || call->granted == 0) {
         break_stream(call, call->input ? "a chunk without credit"
-                                       : "a chunk, and no input stream is open");
+                                       : "a chunk without an open input stream");
         return;
     }
     call->granted--;
@@ -402,14 +402,14 @@ static void hear_end(struct weir__server_call *call, struct weir__slice error)
     char *message = NULL;
 
     if (!call->input) {
-        break_stream(call, "an end, and no input stream is open");
+        break_stream(call, "an end without an open input stream");
         return;
     }
     call->input = 0;
     if (error.bytes != NULL) {
         weir__object_get(error, names, &text, 1);
         message = weir__slice_string(text, NULL);
-        weir_call_end(call->pool_call, message != NULL ? message : "the input is broken");
+        weir_call_end(call->pool_call, message != NULL ? message : "the input failed");
         free(message);
         return;
     }
@@ -433,7 +433,7 @@ void weir__server_call_notice(struct weir__connection *connection,
         free(owned);
     }
     if (call == NULL)
-        return; /* it is over, and the client did not know yet */
+        return; /* the call is over, and the client did not know yet */
     if (weir__slice_is(message->method, "weir/cancel")) {
         weir_call_cancel(call->pool_call);
     } else if (weir__slice_is(message->method, "weir/chunk")) {
@@ -443,7 +443,7 @@ void weir__server_call_notice(struct weir__connection *connection,
     } else if (weir__slice_is(message->method, "weir/credit")) {
         n = weir__slice_number(values[2]);
         if (n >= 1 && n <= INT32_MAX)
-            promise(call, n); /* passed on when this burst of lines is over */
+            promise(call, n); /* passed on after this burst of lines */
         else
             break_stream(call, "a credit that is not from 1 to 2147483647");
     }

@@ -1,4 +1,4 @@
-/* What a pool reports of itself: its methods and figures. */
+/* A pool's description of its methods, and its statistics. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -17,7 +17,7 @@ static int judge_kind(const struct weir__worker_group *group, const struct weir_
     return weir__worker_group_ready(group) >= wait->workers;
 }
 
-/* Returns 1: ready; 0: not yet; or why it never will be. */
+/* Returns 1: ready; 0: not yet; or why it will never be. */
 static int judge(const struct weir_pool *pool, const struct weir__ready_wait *wait,
                  struct weir_error *error)
 {
@@ -70,11 +70,11 @@ static void wait_is_over(void *owner)
     struct weir__ready_wait *wait = owner;
     struct weir_pool *pool = wait->pool;
     int status =
-        judge(pool, wait, &wait->error); /* from weir_pool_on_ready(): it may be so already */
+        judge(pool, wait, &wait->error); /* for weir_pool_on_ready(): it may already be ready */
 
     if (status == 0 && wait->ready == NULL)
-        status = weir__fail(&wait->error, WEIR_ERR_TIMEOUT, 0,
-                            "the workers are not ready: the time is over");
+        status =
+            weir__fail(&wait->error, WEIR_ERR_TIMEOUT, 0, "the workers are not ready: timed out");
     if (status != 0)
         end_wait(pool, wait, status);
 }
@@ -130,7 +130,7 @@ int weir_pool_wait_ready(weir_pool_t *pool, unsigned workers, int64_t timeout_ms
 void weir_pool_on_ready(weir_pool_t *pool, unsigned workers, weir_pool_ready ready, void *context)
 {
     struct weir__ready_wait *wait = calloc(1, sizeof *wait);
-    struct beginning beginning = {wait, 0, 0}; /* the loop looks first, then whoever changes it */
+    struct beginning beginning = {wait, 0, 0}; /* the loop checks first, then on every change */
     struct weir_error error;
 
     if (wait == NULL) {

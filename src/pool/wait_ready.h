@@ -1,4 +1,4 @@
-/* pool/wait_ready.h - waits until workers are ready, or never will be. */
+/* pool/wait_ready.h - waits until workers are ready or known never to be. */
 #ifndef WEIR_POOL_WAIT_READY_H
 #define WEIR_POOL_WAIT_READY_H
 

@@ -9,7 +9,7 @@
 
 enum {
     FIRST_SLOTS = 8,
-    KEPT_ROOM = 4096, /* of the scratch buffer, between uses */
+    KEPT_ROOM = 4096, /* of the idle scratch buffer */
     UNSENT_MAX = 1 << 20,
 };
 
@@ -30,7 +30,7 @@ static int grow_slots(struct weir__pool_worker *worker)
     if (slots == NULL)
         return WEIR_ERR_NOMEM;
     for (size_t i = 0; i < worker->slot_count; i++)
-        if (worker->slots[i] != NULL) /* no two collide: they did not in half the room */
+        if (worker->slots[i] != NULL) /* no collisions: there were none with half the slots */
             slots[(size_t)worker->slots[i]->id & (count - 1)] = worker->slots[i];
     free(worker->slots);
     worker->slots = slots;
@@ -38,7 +38,7 @@ static int grow_slots(struct weir__pool_worker *worker)
     return 0;
 }
 
-/* Skips ids whose slot is taken: a stream may keep its own for days. */
+/* Skips ids with an occupied slot: a stream may keep its id for days. */
 int weir__pool_worker_add(struct weir__pool_worker *worker, struct weir_call *call)
 {
     if (worker->flights * 2 >= worker->slot_count && grow_slots(worker) < 0)

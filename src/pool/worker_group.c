@@ -15,8 +15,8 @@
 #include "pool/pool_worker.h"
 
 enum {
-    LAUNCHED_AT_ONCE = 8, /* sshd, for one, drops connections beyond 10 */
-    CANNOT_EXECUTE = 126, /* 127: not found; the shell's, env's and the launchers' statuses */
+    LAUNCHED_AT_ONCE = 8, /* sshd, for example, drops connections beyond 10 */
+    CANNOT_EXECUTE = 126, /* 127: not found; statuses of the shell, env and launchers */
 };
 
 unsigned weir__worker_group_ready(const struct weir__worker_group *group)
@@ -52,7 +52,7 @@ static struct weir__pool_worker *find_old(const struct weir__worker_group *group
     return NULL;
 }
 
-/* Whether it is ready or will be; the one that is being replaced does not count. */
+/* Whether it is ready or will be; one that is being replaced does not count. */
 static int serves(const struct weir__worker_group *group, const struct weir__pool_worker *worker)
 {
     return (worker->state == WEIR__POOL_WORKER_STARTING || worker->state == WEIR__POOL_WORKER_READY)
@@ -79,11 +79,11 @@ static int is_free(const struct weir__seat *seat)
     return !serves(worker->group, worker);
 }
 
-/* How many may be starting at a time. */
+/* How many may be starting at once. */
 static unsigned most_starting(const struct weir__worker_group *group)
 {
     if (group->is_down || weir__clock_ns() >= weir__supervisor_until_ns(&group->supervisor))
-        return 1; /* enough to see whether they start again */
+        return 1; /* enough to see whether starts succeed again */
     return group->pool->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
 }
 
@@ -127,7 +127,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
 
 /* --- What they report -------------------------------------------------- */
 
-/* Two groups with a function of the same name: it would not be clear which is meant. */
+/* Finds functions with the same name in two groups: a call to it would be ambiguous. */
 static void find_clash(struct weir__worker_group *group)
 {
     struct weir_pool *pool = group->pool;
@@ -158,7 +158,7 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     struct weir__pool_worker *outgoing = group->outgoing;
 
     json_decref(group->methods);
-    group->methods = worker->handshake.methods; /* one copy, of the newest */
+    group->methods = worker->handshake.methods; /* one copy, the newest */
     worker->handshake.methods = NULL;
     group->is_known = 1;
     group->is_down = 0;
@@ -181,7 +181,7 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     group->pool->stale |= WEIR__STALE_WORKERS | WEIR__STALE_UNSORTED | WEIR__STALE_WAITS;
 }
 
-/* A start has failed; for_good: the next one would, too. */
+/* Records a failed start; for_good: the next would fail, too. */
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,
                          int for_good)
 {
@@ -190,7 +190,7 @@ static void start_failed(struct weir__worker_group *group, const char *how, cons
     unsigned starting;
 
     snprintf(group->last_failure, sizeof group->last_failure, "%.60s %.200s%s%.200s",
-             group->command.argv[0], how, tail[0] != '\0' ? "; it said: " : "", tail);
+             group->command.argv[0], how, tail[0] != '\0' ? "; stderr: " : "", tail);
     if (weir__worker_group_ready(group) > 0) {
         weir__supervisor_succeeded(&group->supervisor);
     } else if (now_ns >= weir__supervisor_failed(&group->supervisor, now_ns, for_good)
@@ -207,7 +207,7 @@ static int is_shortage(int error)
            || error == ETXTBSY;
 }
 
-/* The program, or one before it in the launcher's line, is missing or not executable. */
+/* The program, or a launcher before it, is missing or not executable. */
 static int cannot_be_executed(const struct weir__worker_group *group,
                               const struct weir_result *result)
 {

@@ -139,7 +139,7 @@ static enum weir__handshake_step read_hello(struct weir__handshake *handshake,
         return refuse(handshake, "has no \"methods\"");
     concurrency = weir__slice_number(found[CONCURRENCY]);
     if (found[CONCURRENCY].bytes != NULL && (concurrency < 1 || concurrency > INT_MAX))
-        return refuse(handshake, "has a \"concurrency\" that is no integer from 1");
+        return refuse(handshake, "has a \"concurrency\" that is not a positive integer");
     handshake->concurrency = concurrency > 0 ? (unsigned)concurrency : 1;
     handshake->methods = weir__json_parse(found[METHODS].bytes, found[METHODS].length, 0, &fault);
     if (handshake->methods == NULL)

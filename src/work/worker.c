@@ -69,8 +69,8 @@ static void say_of_stop(struct weir__worker *worker, const char *fault)
     weir__printable(shown, sizeof shown, stop_command->said, said, WEIR__ONE_LINE);
     length = snprintf(text, sizeof text, "weir: the launcher's stop command %.200s: %s%s%s\n",
                       worker->stop->argv[0], fault != NULL ? fault : "",
-                      fault == NULL   ? "it said: "
-                      : shown[0] != 0 ? "; it said: "
+                      fault == NULL   ? "stderr: "
+                      : shown[0] != 0 ? "; stderr: "
                                       : "",
                       shown);
     if (length > 0 && (size_t)length < sizeof text)

@@ -88,12 +88,12 @@ check "a stop command that fails is told among what the worker says" eval '
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "false" -- cat && has "exited with 1" "$err"'
 check "what a stop command says on stderr is shown, whether it fails or not" eval '
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"echo no such job >&2; exit 3\"" -- cat &&
-    cmp "$work/ten" "$out" && has "stop command sh: exited with 3; it said: no such job" "$err" &&
+    cmp "$work/ten" "$out" && has "stop command sh: exited with 3; stderr: no such job" "$err" &&
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"echo job ended >&2\"" -- cat &&
-    cmp "$work/ten" "$out" && has "stop command sh: it said: job ended" "$err"'
+    cmp "$work/ten" "$out" && has "stop command sh: stderr: job ended" "$err"'
 check "a stop command may say much" eval '
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "sh -c \"yes no | head -c 300000 >&2; echo the end >&2; exit 4\"" -- cat &&
-    cmp "$work/ten" "$out" && has "stop command sh: exited with 4; it said: " "$err" && has "\\nthe end" "$err"'
+    cmp "$work/ten" "$out" && has "stop command sh: exited with 4; stderr: " "$err" && has "\\nthe end" "$err"'
 check "one that does not end has as long as the grace" eval '
     rm -f "$work/lost" && map 0 -j1 --grace 300ms --launcher "$far --lose $work/lost node7" --launcher-stop "sleep 1000" -- cat &&
     cmp "$work/ten" "$out" && has "it took too long" "$err"'
