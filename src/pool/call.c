@@ -52,7 +52,7 @@ static void end(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
 
-    weir__queue_remove(call);
+    weir__call_queue_remove(call);
     weir__pool_worker_remove(call);
     call->state = WEIR__CALL_OVER;
     pool->calls++;
@@ -109,10 +109,10 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
         return;
     }
     /* The owner does not have it yet: the loop reports it. */
-    weir__queue_remove(call);
+    weir__call_queue_remove(call);
     weir__pool_worker_remove(call);
     call->is_decided = 1;
-    weir__queue_append(&call->pool->decided, call);
+    weir__call_queue_append(&call->pool->decided, call);
     weir__alarm_set(&call->pool->alarms, &call->deadline, 0);
 }
 
@@ -174,7 +174,7 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
     } else {
         weir__pool_worker_remove(call);
         call->state = WEIR__CALL_QUEUED;
-        weir__queue_line_up(call);
+        weir__call_queue_insert(call);
         call->pool->stale |= WEIR__STALE_UNSORTED;
     }
 }
@@ -263,7 +263,7 @@ size_t weir__call_unsent(const struct weir_call *call)
 
 /* --- Streams --------------------------------------------------------------- */
 
-static void broke_rule(struct weir_call *call, const char *rule)
+static void fail_stream(struct weir_call *call, const char *rule)
 {
     set_outcome(call, WEIR_CALL_FAILED, -33004, "the worker violated the stream protocol: %s",
                 rule);
@@ -293,11 +293,11 @@ void weir__call_value(struct weir_call *call, struct weir__slice value)
     if (call->state != WEIR__CALL_SENT || call->life.over)
         return; /* the owner already has the outcome */
     if (!call->has_output) {
-        broke_rule(call, "a value for a function without an output stream");
+        fail_stream(call, "a value for a function without an output stream");
         return;
     }
     if (!weir__receiver_take(&call->receiver)) {
-        broke_rule(call, "a value without credit");
+        fail_stream(call, "a value without credit");
         return;
     }
     call->has_streamed = 1;
@@ -317,7 +317,7 @@ void weir__call_credit(struct weir_call *call, int64_t n)
     if (call->state != WEIR__CALL_SENT || call->life.over || !call->input)
         return;
     if (!weir__sender_grant(&call->sender, n)) {
-        broke_rule(call, "credit that is not a positive integer");
+        fail_stream(call, "credit that is not a positive integer");
         return;
     }
     weir__context_done(call->pool->weir, &call->wakeup);

@@ -34,12 +34,12 @@ static void insert(struct weir__call_queue *queue, struct weir_call *call, struc
     count(call, 1);
 }
 
-void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call)
+void weir__call_queue_append(struct weir__call_queue *queue, struct weir_call *call)
 {
     insert(queue, call, NULL);
 }
 
-void weir__queue_remove(struct weir_call *call)
+void weir__call_queue_remove(struct weir_call *call)
 {
     struct weir__call_queue *queue = call->queue;
 
@@ -58,7 +58,7 @@ void weir__queue_remove(struct weir_call *call)
     call->next = call->previous = NULL;
 }
 
-void weir__queue_take_turn(struct weir_call *call)
+void weir__call_queue_take_turn(struct weir_call *call)
 {
     struct weir__worker_group *group = call->group;
     uint64_t *last = call->flow != NULL ? &call->flow->turns[group->number] : &group->own_turn;
@@ -67,7 +67,7 @@ void weir__queue_take_turn(struct weir_call *call)
         call->turn = *last = (*last > group->turn ? *last : group->turn) + 1;
 }
 
-void weir__queue_line_up(struct weir_call *call)
+void weir__call_queue_insert(struct weir_call *call)
 {
     struct weir__call_queue *queue = &call->group->queue;
     struct weir_call *before = queue->first;

@@ -12,15 +12,15 @@
 struct weir__flow *weir__flow_new(const struct weir_pool *pool);
 
 /* Appends a call, regardless of its turn. */
-void weir__queue_append(struct weir__call_queue *queue, struct weir_call *call);
+void weir__call_queue_append(struct weir__call_queue *queue, struct weir_call *call);
 
 /* Removes a call from its queue, if it is in one. */
-void weir__queue_remove(struct weir_call *call);
+void weir__call_queue_remove(struct weir_call *call);
 
 /* Assigns a turn to a call with a known group, unless it has one. */
-void weir__queue_take_turn(struct weir_call *call);
+void weir__call_queue_take_turn(struct weir_call *call);
 
 /* Inserts a call with a turn into its group's queue, by turn. */
-void weir__queue_line_up(struct weir_call *call);
+void weir__call_queue_insert(struct weir_call *call);
 
 #endif

@@ -66,7 +66,7 @@ static char *hello(struct weir__connection *connection)
     return text.bytes;
 }
 
-static void hear_hello(struct weir__connection *connection, struct weir__batch *batch,
+static void read_hello(struct weir__connection *connection, struct weir__batch *batch,
                        const struct weir__message *message)
 {
     static const char *const names[] = {"version"};
@@ -81,11 +81,11 @@ static void hear_hello(struct weir__connection *connection, struct weir__batch *
 }
 
 /* Returns the cost in messages. */
-static int hear_request(struct weir__connection *connection, struct weir__batch *batch,
+static int read_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
     if (weir__slice_is(message->method, "weir/hello")) {
-        hear_hello(connection, batch, message);
+        read_hello(connection, batch, message);
     } else if (weir__slice_is(message->method, "weir/methods")) {
         answer_result(connection, batch, message->id, weir_pool_methods(connection->server->pool));
     } else if (weir__slice_is(message->method, "weir/stats")) {
@@ -100,14 +100,14 @@ static int hear_request(struct weir__connection *connection, struct weir__batch 
 /* Returns the cost. */
 
 /* Returns the cost. */
-static int hear_message(struct weir__connection *connection, struct weir__batch *batch,
+static int read_message(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
     struct weir__slice id = message->id.bytes != NULL ? message->id : weir__slice_of("null");
 
     switch (message->kind) {
     case WEIR__MESSAGE_REQUEST:
-        return hear_request(connection, batch, message);
+        return read_request(connection, batch, message);
     case WEIR__MESSAGE_NOTIFICATION:
         weir__server_call_notice(connection, message);
         break;
@@ -153,13 +153,13 @@ static void end_batch(struct weir__connection *connection)
     struct weir__batch *batch = connection->batch;
 
     connection->batch = NULL;
-    if (batch->heard == 0)
+    if (batch->read == 0)
         weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32600,
                                 "the batch is empty");
     weir__connection_leave_batch(connection, batch);
 }
 
-static void hear_elements(struct weir__connection *connection, struct turn *turn)
+static void read_elements(struct weir__connection *connection, struct turn *turn)
 {
     struct weir__slice element;
     struct weir__message message;
@@ -169,16 +169,16 @@ static void hear_elements(struct weir__connection *connection, struct turn *turn
             end_batch(connection);
             return;
         }
-        connection->batch->heard++;
+        connection->batch->read++;
         weir__message_scan(element.bytes, element.length, &message);
         if (message.kind == WEIR__MESSAGE_NOISE || message.kind == WEIR__MESSAGE_BATCH)
             message.kind = WEIR__MESSAGE_NOT_RPC;
-        turn->messages -= hear_message(connection, connection->batch, &message);
+        turn->messages -= read_message(connection, connection->batch, &message);
         turn->bytes -= (ptrdiff_t)element.length;
     }
 }
 
-static void hear_line(struct weir__connection *connection, const struct weir_line *line,
+static void read_line(struct weir__connection *connection, const struct weir_line *line,
                       struct turn *turn)
 {
     struct weir__message message;
@@ -191,12 +191,12 @@ static void hear_line(struct weir__connection *connection, const struct weir_lin
         begin_batch(connection, message.params);
         return;
     }
-    turn->messages -= hear_message(connection, NULL, &message);
+    turn->messages -= read_message(connection, NULL, &message);
     turn->bytes -= (ptrdiff_t)line->length;
 }
 
 /* Processes what was read for one turn of the loop; the rest waits in lines. */
-static void hear_lines(struct weir__connection *connection)
+static void read_lines(struct weir__connection *connection)
 {
     struct turn turn = {TURN_MESSAGES, TURN_BYTES};
     struct weir_error error;
@@ -205,9 +205,9 @@ static void hear_lines(struct weir__connection *connection)
 
     while (status == 1 && has_turn(connection, &turn)) {
         if (connection->batch != NULL)
-            hear_elements(connection, &turn);
+            read_elements(connection, &turn);
         else if ((status = weir_lines_next(connection->lines, &line, &error)) == 1)
-            hear_line(connection, &line, &turn);
+            read_line(connection, &line, &turn);
     }
     if (status < 0 && !connection->is_over) {
         weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32700, error.text);
@@ -228,13 +228,13 @@ static void read_some(struct weir__connection *connection)
     if (count <= 0 || weir_lines_feed(connection->lines, bytes, (size_t)count, NULL) < 0)
         connection->is_over = 1;
     else
-        hear_lines(connection);
+        read_lines(connection);
 }
 
 /* Runs after everything that may have ended the connection. */
 static void settle(struct weir__connection *connection)
 {
-    connection->hearing = 0;
+    connection->is_reading = 0;
     if (connection->is_over)
         weir__connection_close(connection);
     else
@@ -245,7 +245,7 @@ static void on_socket(void *data, int bits)
 {
     struct weir__connection *connection = data;
 
-    connection->hearing = 1;
+    connection->is_reading = 1;
     if (bits & WEIR__READABLE && !connection->is_over) {
         if (weir__connection_is_read(connection))
             read_some(connection);
@@ -253,7 +253,7 @@ static void on_socket(void *data, int bits)
             connection->is_over = 1; /* reported although it is not read: the client has
                                       * disconnected */
     } else if (connection->is_paused && !connection->is_over) {
-        hear_lines(connection);
+        read_lines(connection);
     }
     settle(connection);
 }

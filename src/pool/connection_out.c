@@ -208,7 +208,7 @@ void weir__connection_sent(struct weir__connection *connection, int status)
         return;
     if (status < 0) /* out of memory: the client would wait forever */
         weir__connection_end(connection);
-    else if (!connection->hearing)
+    else if (!connection->is_reading)
         weir__connection_flush(connection);
     else
         weir__connection_weigh(connection);

@@ -42,8 +42,8 @@ struct weir__server_call {
 /* Requests that came in one line and are answered in one line. */
 struct weir__batch {
     struct weir__buffer answers;
-    size_t open;  /* calls, plus one until all elements are read */
-    size_t heard; /* elements read so far */
+    size_t open; /* calls, plus one until all elements are read */
+    size_t read; /* elements read so far */
 };
 
 struct weir__connection {
@@ -66,7 +66,7 @@ struct weir__connection {
 
     size_t weight;       /* as counted by the server */
     size_t calls_weight; /* of its calls and batches */
-    int hearing;         /* lines are being read: answers are sent after the burst */
+    int is_reading;      /* lines are being read: answers are sent after the burst */
     int is_paused;       /* more to read in a later turn */
     int is_held;         /* not read: the server is short of memory */
     int has_taken;       /* the client has read something since then */

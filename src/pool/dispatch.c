@@ -78,9 +78,9 @@ static void wait_in_queue(struct weir_call *call)
         weir__call_decide(call, WEIR_CALL_REFUSED, -33005,
                           "the queue is full: %zu calls wait for a worker", call->pool->queued);
     else if (call->group != NULL)
-        weir__queue_line_up(call);
+        weir__call_queue_insert(call);
     else
-        weir__queue_append(&call->pool->unsorted, call);
+        weir__call_queue_append(&call->pool->unsorted, call);
 }
 
 /* --- Which group? ------------------------------------------------------------ */
@@ -284,7 +284,7 @@ static void send_or_queue(struct weir_call *call)
 {
     struct weir__pool_worker *worker = pick(call->group, call);
 
-    weir__queue_take_turn(call);
+    weir__call_queue_take_turn(call);
     if (call->group->queue.first == NULL && worker != NULL)
         send(worker, call);
     else if (call->group->is_down)
@@ -319,7 +319,7 @@ void weir__dispatch(struct weir_pool *pool)
         struct weir__pool_worker *worker;
 
         while ((call = group->queue.first) != NULL && (worker = pick(group, call)) != NULL) {
-            weir__queue_remove(call);
+            weir__call_queue_remove(call);
             send(worker, call);
         }
     }
@@ -334,14 +334,14 @@ void weir__dispatch_sort(struct weir_pool *pool)
     for (call = pool->sorting.first; call != NULL; call = call->next)
         call->queue = &pool->sorting;
     while ((call = pool->sorting.first) != NULL) {
-        weir__queue_remove(call);
+        weir__call_queue_remove(call);
         switch (sort(call)) {
         case 1:
-            weir__queue_take_turn(call);
-            weir__queue_line_up(call);
+            weir__call_queue_take_turn(call);
+            weir__call_queue_insert(call);
             break;
         case 0:
-            weir__queue_append(&pool->unsorted, call);
+            weir__call_queue_append(&pool->unsorted, call);
             break;
         default:
             break;

@@ -96,7 +96,7 @@ static void settle(struct weir_pool *pool)
         else if (stale & WEIR__STALE_CALLS)
             weir__dispatch(pool);
         if (stale & WEIR__STALE_WAITS)
-            weir__pool_look(pool);
+            weir__pool_check_waits(pool);
     }
     flush_all(pool);
 }

@@ -77,7 +77,7 @@ static void settle_calls(struct weir__pool_worker *worker, uint64_t unread)
 }
 
 /* Takes the worker out of service, whether or not its process still runs. */
-static void be_lost(struct weir__pool_worker *worker, uint64_t unread)
+static void mark_lost(struct weir__pool_worker *worker, uint64_t unread)
 {
     pool_of(worker)->worker_ops->on_lost(worker, worker->was_starting);
     settle_calls(worker, unread);
@@ -85,7 +85,7 @@ static void be_lost(struct weir__pool_worker *worker, uint64_t unread)
 }
 
 /* Closes the input: the worker finishes what it has read, and exits. */
-static void say_goodbye(struct weir__pool_worker *worker)
+static void close_input(struct weir__pool_worker *worker)
 {
     worker->state = WEIR__POOL_WORKER_ENDING;
     worker->is_our_end = 1;
@@ -108,9 +108,9 @@ void weir__pool_worker_settle(struct weir__pool_worker *worker)
 
     if (worker->state == WEIR__POOL_WORKER_BROKEN) {
         weir__pool_worker_stop(worker, pool_of(worker)->options.grace_ms);
-        be_lost(worker, unread);
+        mark_lost(worker, unread);
     } else if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0) {
-        say_goodbye(worker);
+        close_input(worker);
     }
 }
 
@@ -152,7 +152,7 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
 }
 
 /* Called when the time allowed for its state is over. */
-static void time_is_up(void *owner)
+static void on_alarm(void *owner)
 {
     struct weir__pool_worker *worker = owner;
 
@@ -392,8 +392,8 @@ static void on_over(void *owner)
         if (worker->state != WEIR__POOL_WORKER_BROKEN)
             describe_exit(worker);
         worker->state = WEIR__POOL_WORKER_ENDING;
-        be_lost(worker, worker->child.result.end == WEIR_NOT_STARTED ? UINT64_MAX
-                                                                     : worker->child.left_unread);
+        mark_lost(worker, worker->child.result.end == WEIR_NOT_STARTED ? UINT64_MAX
+                                                                       : worker->child.left_unread);
     }
     while (*at != worker)
         at = &(*at)->next;
@@ -454,7 +454,7 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     if (worker == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     worker->group = group;
-    worker->alarm.ring = time_is_up;
+    worker->alarm.ring = on_alarm;
     worker->alarm.owner = worker;
     status = weir__alarms_join(&pool->alarms, error);
     if (status == 0) {

@@ -244,7 +244,7 @@ void weir__socket_unbind(const char *path, int fd)
 /* --- Connections ----------------------------------------------------------- */
 
 /* Only this user and root are served. */
-static int is_welcome(int fd)
+static int is_allowed(int fd)
 {
     uid_t user;
 
@@ -252,7 +252,7 @@ static int is_welcome(int fd)
 }
 
 /* Tells a client why it is not served, if it can be written at once; takes fd. */
-static void __attribute__((format(printf, 2, 3))) send_away(int fd, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) refuse_client(int fd, const char *format, ...)
 {
     struct weir__buffer line = {0};
     char sentence[200];
@@ -271,13 +271,14 @@ static void __attribute__((format(printf, 2, 3))) send_away(int fd, const char *
 
 static void admit(struct weir__server *server, int fd)
 {
-    if (!is_welcome(fd)) {
+    if (!is_allowed(fd)) {
         server->refused_users++;
-        send_away(fd, "only user %lu and root are served here", (unsigned long)geteuid());
+        refuse_client(fd, "only user %lu and root are served here", (unsigned long)geteuid());
     } else if (server->connection_count >= server->limits.max_connections) {
         server->refused_connections++;
-        send_away(fd, "the server has %zu connections, the limit (--max-connections): try later",
-                  server->connection_count);
+        refuse_client(fd,
+                      "the server has %zu connections, the limit (--max-connections): try later",
+                      server->connection_count);
     } else {
         weir__connection_open(server, fd, NULL);
     }

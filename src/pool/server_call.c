@@ -372,7 +372,7 @@ static void break_stream(struct weir__server_call *call, const char *rule)
     end(call, NULL, -33004, rule);
 }
 
-static void hear_chunk(struct weir__server_call *call, struct weir__slice value)
+static void read_chunk(struct weir__server_call *call, struct weir__slice value)
 {
     struct weir_error error;
     int status;
@@ -395,7 +395,7 @@ static void hear_chunk(struct weir__server_call *call, struct weir__slice value)
         break_stream(call, error.text);
 }
 
-static void hear_end(struct weir__server_call *call, struct weir__slice error)
+static void read_end(struct weir__server_call *call, struct weir__slice error)
 {
     static const char *const names[] = {"message"};
     struct weir__slice text;
@@ -437,9 +437,9 @@ void weir__server_call_notice(struct weir__connection *connection,
     if (weir__slice_is(message->method, "weir/cancel")) {
         weir_call_cancel(call->pool_call);
     } else if (weir__slice_is(message->method, "weir/chunk")) {
-        hear_chunk(call, values[1]);
+        read_chunk(call, values[1]);
     } else if (weir__slice_is(message->method, "weir/end")) {
-        hear_end(call, values[3]);
+        read_end(call, values[3]);
     } else if (weir__slice_is(message->method, "weir/credit")) {
         n = weir__slice_number(values[2]);
         if (n >= 1 && n <= INT32_MAX)

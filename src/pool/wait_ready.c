@@ -51,7 +51,7 @@ static void end_wait(struct weir_pool *pool, struct weir__ready_wait *wait, int 
     free(wait);
 }
 
-void weir__pool_look(struct weir_pool *pool)
+void weir__pool_check_waits(struct weir_pool *pool)
 {
     for (struct weir__ready_wait *wait = pool->waits; wait != NULL;) {
         int status = judge(pool, wait, &wait->error);
@@ -103,7 +103,7 @@ static void do_begin_wait(void *data)
         weir__alarm_set(&pool->alarms, &wait->alarm,
                         weir__clock_ns() + beginning->timeout_ms * 1000000);
     if (wait->ready == NULL)
-        weir__pool_look(pool);
+        weir__pool_check_waits(pool);
 }
 
 int weir_pool_wait_ready(weir_pool_t *pool, unsigned workers, int64_t timeout_ms,

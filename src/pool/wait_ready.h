@@ -5,7 +5,7 @@
 #include "pool/pool_types.h"
 
 /* Ends the waits that are over. */
-void weir__pool_look(struct weir_pool *pool);
+void weir__pool_check_waits(struct weir_pool *pool);
 
 /* Ends all waits: the pool is closed. */
 void weir__pool_end_waits(struct weir_pool *pool);
