@@ -1,8 +1,7 @@
-/* weir/map.h - push a stream of records through long-lived workers, every record accounted for.
+/* weir/map.h - map a stream of records through long-lived workers, accounting for every record.
  *
- * A record is one JSON text on a line (NDJSON).  A worker is a program that
- * reads lines and answers each with exactly one line, in order.  Records and
- * replies pass byte for byte.
+ * A record is one line of JSON (NDJSON).  A worker is a program that reads lines and answers
+ * each with exactly one line, in order.  Records and replies pass unchanged.
  *
  *     struct weir_map_options options;
  *
@@ -13,16 +12,15 @@
  *         ...                               // stdin was mapped to stdout, in order
  *     weir_map_report_clear(&report);
  *
- * Of every record one of four things becomes, and the report counts them:
+ * Every record has one of four outcomes, and the report counts them:
  *
  *     records = answered + dropped + dead + unsettled
  *
- * When a worker dies, what it had not answered goes out again, each record
- * alone: only a record that is alone with a worker when that dies, or is too
- * slow, counts as failed; after the retries it is dead.  No record dies for its
- * neighbour, and a worker may see a record more than once.
+ * When a worker dies, its unanswered records are sent again, each alone.  Only a record that
+ * was alone when its worker died or timed out counts as failed; after the retries it is dead.
+ * So no record dies because of another one.  A worker may get a record more than once.
  *
- * Threads: as weir/context.h says.
+ * Threads: see weir/context.h.
  */
 #ifndef WEIR_MAP_H
 #define WEIR_MAP_H
@@ -39,95 +37,96 @@
 extern "C" {
 #endif
 
-/* What becomes of the run when a record is dead. */
+/* What happens when a record is dead. */
 enum weir_map_on_error {
-    WEIR_MAP_FAIL,        /* it ends, with status 3 */
-    WEIR_MAP_SKIP,        /* it goes on; status 1 at the end, but see max_dead */
+    WEIR_MAP_FAIL,        /* the run ends with status 3 */
+    WEIR_MAP_SKIP,        /* the run continues; status 1 at the end, but see max_dead */
     WEIR_MAP_DEAD_LETTER, /* the same, and the record is written to dead_letter */
 };
 
-/* What becomes of a record with bytes that are not UTF-8. */
+/* What happens to a record with bytes that are not UTF-8. */
 enum weir_map_encoding {
     WEIR_MAP_STRICT,  /* it is dead */
-    WEIR_MAP_REPLACE, /* U+FFFD takes their place */
-    WEIR_MAP_RAW,     /* it passes as it is */
+    WEIR_MAP_REPLACE, /* these bytes become U+FFFD */
+    WEIR_MAP_RAW,     /* it passes unchanged */
 };
 
 /* All strings are copied. */
 struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
     const struct weir_command *command; /* the worker */
-    const char *const *launcher;      /* argv put in front of it (ssh, srun); NULL: none */
-    const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
-                                         behind, with WEIR_WORKER_JOB set to what the launcher had
-                                         as WEIR_JOB; NULL: none */
+    const char *const *launcher;        /* argv prepended to the worker's (ssh, srun); NULL: none */
+    const char *const *launcher_stop;   /* command that stops a worker which outlives its launcher;
+                                         * WEIR_WORKER_JOB is set to the launcher's WEIR_JOB; NULL:
+                                         * none */
     const char *call; /* the worker speaks docs/protocol.md, and each record is a call of this
-                         function: an array its parameters by position, an object by name,
-                         anything else the one.  What it gives is written, a line for each value
-                         of an output stream; an error is a failure of that record.  NULL: the
-                         worker answers each line with a line */
-    unsigned workers; /* how many; 0: one for each processor */
-    int unordered;    /* replies are written as they come */
+                       * function: an array gives the parameters by position, an object by name,
+                       * any other value is the only parameter. The result is written, or one
+                       * line for each value of an output stream; an error is a failure of that
+                       * record. NULL: the worker answers each line with a line */
+    unsigned workers; /* 0: one per processor */
+    int unordered;    /* write replies as they arrive */
 
-    int64_t start_timeout_ms;  /* from a worker's start until it has read something of what it was
-                                  sent, or answered; a record's time begins only then.  Of one
-                                  that is called: until it has answered weir/hello.  WEIR_FOREVER:
-                                  60 s behind a launcher, 10 s for one that is called */
+    int64_t start_timeout_ms;  /* from the start of a worker until it has read some input or
+                                * answered; a record's time begins only then. With call: until it
+                                * has answered weir/hello. WEIR_FOREVER: 60 s with a launcher, 10
+                                * s with call */
     int64_t record_timeout_ms; /* from a record's turn to its reply; WEIR_FOREVER */
-    int64_t timeout_ms;        /* of the whole run; WEIR_FOREVER */
+    int64_t timeout_ms;        /* for the whole run; WEIR_FOREVER */
     int64_t grace_ms;          /* 5000 */
     unsigned retries;          /* 2: dead after the third failure */
     enum weir_map_on_error on_error;
-    const char *dead_letter; /* file; NULL: none.  Letters are appended, each whole, under the
-                                file's lock: many maps may have the same one.  With a checkpoint it
-                                is this map's alone.  In its name %p stands for the process's
-                                number, %h for the host, %n for the task's number (the first set
-                                of SLURM_ARRAY_TASK_ID, SPARK_PARTITION_ID,
-                                mapreduce_task_partition, PBS_ARRAY_INDEX, LSB_JOBINDEX and
-                                SLURM_PROCID; else 0), %% for a percent sign */
+    const char *dead_letter; /* file; NULL: none. Dead letters are appended whole, under the
+                              * file's lock, so several maps may share it; not with a checkpoint.
+                              * In its name %p stands for the process id, %h for the host name,
+                              * %n for the task number (the first one set of SLURM_ARRAY_TASK_ID,
+                              * SPARK_PARTITION_ID, mapreduce_task_partition, PBS_ARRAY_INDEX,
+                              * LSB_JOBINDEX and SLURM_PROCID; otherwise 0), %% for a percent
+                              * sign */
 
     size_t max_record; /* bytes; 16 MiB */
-    int unchecked;     /* input is not checked for being JSON; replies always are */
+    int unchecked;     /* do not check that input is JSON; replies always are checked */
     enum weir_map_encoding encoding;
-    int drop_null; /* a reply of null drops the record; not with key */
+    int drop_null; /* a null reply drops the record; not with key */
 
     const char *input;      /* file; NULL: input_fd */
     int input_fd;           /* borrowed; 0 */
     const char *output;     /* file; NULL: output_fd */
     int output_fd;          /* borrowed; 1 */
-    int stderr_fd;          /* where the workers' stderr goes; borrowed; -1: nowhere.  2 */
-    const char *checkpoint; /* file to resume from, with regular files on both sides; NULL: none */
+    int stderr_fd;          /* for the workers' stderr; borrowed; -1: none. 2 */
+    const char *checkpoint; /* file to resume from; needs regular files for input and output;
+                             * NULL: none */
 
-    size_t window;        /* records in flight per worker at most; 4096 */
-    size_t window_bytes;  /* bytes of them; 1 MiB */
-    size_t reorder_bytes; /* replies waiting for an earlier one; 64 MiB */
+    size_t window;        /* records in flight per worker; 4096 */
+    size_t window_bytes;  /* bytes in flight per worker; 1 MiB */
+    size_t reorder_bytes; /* replies that wait for an earlier one; 64 MiB */
 
-    uint64_t
-        max_dead;     /* up to this many dead records the status is 0; not with WEIR_MAP_FAIL.  0 */
-    const char *key;  /* JSON Pointer, such as "/id": each reply has the same value there as its
-                         record, or the run ends; replies may come in any order, and records may
-                         be left out.  A worker never has two records with the same
-                         value at a time.  Strings are compared by their characters, anything
-                         else byte for byte.  Not with call.  NULL: none */
-    int drop_missing; /* a record that is left out is dropped, not dead; with key */
-    int line_buffered; /* the worker is started under stdbuf -oL, with PYTHONUNBUFFERED=1 */
+    uint64_t max_dead; /* the status is 0 with up to this many dead records; not with
+                        * WEIR_MAP_FAIL. 0 */
+    const char *key;   /* JSON Pointer, such as "/id": a reply has the same value there as its
+                        * record, otherwise the run ends. Replies may come in any order, and
+                        * records may be left out. A worker never has two records with the same
+                        * value at a time. Strings are compared by characters, other values by
+                        * bytes. Not with call. NULL: none */
+    int drop_missing;  /* a record without a reply is dropped, not dead; with key */
+    int line_buffered; /* start the worker with stdbuf -oL and PYTHONUNBUFFERED=1 */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
 #define weir_map_options_init(options) weir_map_options_init_sized((options), sizeof *(options))
 
-/* These have a fixed size, as a result has. */
+/* Has a fixed size, like a result. */
 struct weir_map_worker {
-    struct weir_result result; /* its outputs are empty; of its launcher where it has one */
+    struct weir_result result; /* without outputs; of the launcher if there is one */
     uint64_t records;          /* answered by it */
-    char *node;                /* the machine it ran on, where it told; NULL */
-    uint64_t reserved[4]; /* 0; new members take this room */
+    char *node;                /* its machine, if the worker reported it; NULL */
+    uint64_t reserved[4];      /* 0; for future members */
 };
 
 struct weir_map_report {
-    int status; /* the exit status of `weir map`: 0 all settled well, 1 dead records, 3 stopped on
-                   data, 4 worker cannot run, 5 own input or output failed, 6 resume refused,
-                   124 deadline, 141 reader gone, 128+n cancelled */
+    int status; /* exit status of `weir map`: 0 all records settled, 1 dead records, 3 stopped by
+                 * a record, 4 worker cannot run, 5 own input or output failed, 6 resume refused,
+                 * 124 deadline, 141 reader gone, 128+n cancelled */
     char reason[600]; /* one sentence when status is not 0 */
     enum weir_stop_reason why;
     int64_t started_at_ns, wall_ns;
@@ -135,8 +134,7 @@ struct weir_map_report {
     uint64_t records_out, bytes_out;
     uint64_t answered, dropped, dead, unsettled;
     uint64_t retries, redelivered, crashes, timeouts, desyncs;
-    uint64_t errors, noise; /* of workers that are called: answers that are errors, and lines
-                               that are no messages */
+    uint64_t errors, noise; /* with call: error replies, and lines that are not messages */
     uint64_t reorder_peak_records, reorder_peak_bytes;
     int64_t reorder_stall_ns;
     int64_t latency_p50_ns, latency_p95_ns, latency_p99_ns, latency_max_ns;
@@ -144,50 +142,50 @@ struct weir_map_report {
     size_t worker_count;
     char *checkpoint;
     uint64_t max_dead;
-    uint64_t missing; /* records that their workers left out, with a key: dropped, or dead */
-    char *key;        /* NULL: none */
-    uint64_t reserved[16]; /* 0; new members take this room */
+    uint64_t missing;      /* with key: records without a reply (dropped or dead) */
+    char *key;             /* NULL: none */
+    uint64_t reserved[16]; /* 0; for future members */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);
 
-/* The JSON document of docs/schemas/map-report.schema.json.  Returns NULL when
- * memory is short.  The caller owns it: free(). */
+/* The JSON document of docs/schemas/map-report.schema.json. The caller owns it: free(). Returns
+ * NULL if out of memory. */
 char *weir_map_report_json(const struct weir_map_report *report);
 
 enum { WEIR_MAP_SHARES = 64 };
 
-/* One worker that lives.  This struct never changes. */
+/* One live worker. This struct never changes. */
 struct weir_map_share {
-    long pid;         /* its launcher's where it has one; 0: not yet known */
+    long pid;         /* of the launcher if there is one; 0: not yet known */
     uint64_t records; /* answered by it */
     uint64_t in_flight;
 };
 
-/* What can be seen of a map that runs.  Grows at its end. */
+/* Progress of a running map. Grows at its end. */
 struct weir_map_progress {
     size_t size; /* sizeof (struct weir_map_progress); set by weir_map_look() */
     uint64_t records, bytes, settled, dead, in_flight;
-    int64_t input_size;    /* bytes, where the input is a regular file; -1 */
-    uint64_t input_offset; /* bytes of the input settled */
-    struct weir_map_share shares[WEIR_MAP_SHARES]; /* the longest-lived ones */
-    size_t worker_count; /* that live; of more than WEIR_MAP_SHARES no more are in shares */
+    int64_t input_size;                            /* in bytes if the input is a regular file; -1 */
+    uint64_t input_offset;                         /* bytes of the input settled */
+    struct weir_map_share shares[WEIR_MAP_SHARES]; /* the oldest ones */
+    size_t worker_count; /* of live workers; shares holds at most WEIR_MAP_SHARES */
 };
 
-/* Maps to the end.  *report is written only when 0 is returned; the caller owns
- * it.  Failing workers and dead records are in the report, not errors.
- * Errors: INVALID, SYSTEM (a file that cannot be opened, named), SPAWNER, NOMEM. */
+/* Runs a map to its end. *report is only written if 0 is returned; the caller owns it. Failed
+ * workers and dead records are in the report; they are not errors. Errors: INVALID, SYSTEM (a
+ * file that cannot be opened, named), SPAWNER, NOMEM. */
 int weir_map_run(weir_t *weir, const struct weir_map_options *options,
                  struct weir_map_report *report, struct weir_error *error);
 
-typedef struct weir_map weir_map_t; /* a map that runs */
+typedef struct weir_map weir_map_t; /* a running map */
 
 typedef void (*weir_map_done)(weir_map_t *map, const struct weir_map_report *report,
                               const struct weir_error *error, void *context);
 
-/* As weir_run_start() and its companions, for a map.  Cancelled once, it takes
- * no more input, waits for the replies under way and saves its checkpoint; twice,
- * it leaves at once. */
+/* Like weir_run_start() and its companions, for a map. The first cancellation stops reading
+ * input, waits for the replies in flight and saves the checkpoint; the second ends the map at
+ * once. */
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
                            void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
