@@ -229,7 +229,7 @@ static void a_line_that_is_no_message_costs_its_worker(void)
 {
     weir_pool_t *pool = one_worker(NULL);
 
-    CU_ASSERT(ended_saying(call(pool, "desync", NULL, NULL), WEIR_CALL_UNKNOWN, "no message"));
+    CU_ASSERT(ended_saying(call(pool, "desync", NULL, NULL), WEIR_CALL_UNKNOWN, "not a message"));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 1);
     close_all(pool);
@@ -249,7 +249,7 @@ static void a_result_that_is_no_json_costs_its_worker_and_no_other_call(void)
         weir_call_t *other = start_call(pool, "sleep", "[100]", NULL);
 
         CU_ASSERT(
-            ended_saying(call(pool, methods[i], NULL, NULL), WEIR_CALL_UNKNOWN, "no message"));
+            ended_saying(call(pool, methods[i], NULL, NULL), WEIR_CALL_UNKNOWN, "not a message"));
         CU_ASSERT(returned(finish_call(other), "\"slept\""));
         CU_ASSERT(await_workers(weir, pool, "ready", 2));
     }
@@ -552,7 +552,7 @@ static void a_deadline_holds_in_the_queue(void)
     weir_call_t *running = start_call(pool, "sleep", "[500]", NULL);
 
     options.timeout_ms = 20;
-    CU_ASSERT(ended_saying(call(pool, "add", "[1,1]", &options), WEIR_CALL_DEADLINE, "before"));
+    CU_ASSERT(ended_saying(call(pool, "add", "[1,1]", &options), WEIR_CALL_DEADLINE, "queued"));
     options.timeout_ms = 0;
     CU_ASSERT(ended(call(pool, "add", "[1,1]", &options), WEIR_CALL_DEADLINE));
     CU_ASSERT(returned(finish_call(running), "\"slept\""));
