@@ -21,8 +21,8 @@
 #include "map/map.h"
 
 enum {
-    SAVE_MS = 500,   /* from one checkpoint to the next */
-    SAVE_SHARE = 30, /* or so many times what the last one took, where that is less */
+    SAVE_MS = 500,   /* time between two checkpoints */
+    SAVE_SHARE = 30, /* or this many times the duration of the last save, if less */
 };
 
 /* --- The file ------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static int take_numbers(struct weir_map *map, const json_t *root)
     return 0;
 }
 
-/* Opens the checkpoint, or makes an empty one.  Returns a descriptor, or -1 with errno. */
+/* Opens the checkpoint or creates an empty one. Returns a descriptor, or -1 with errno. */
 static int open_or_make(struct weir_map *map)
 {
     const char *path = map->options.checkpoint;
@@ -90,8 +90,7 @@ static int open_or_make(struct weir_map *map)
     return map->checkpoint.is_new ? open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666) : fd;
 }
 
-/* Whoever saves puts another file in its place: what is locked must still be the
- * one that has the name. */
+/* A save replaces the file: the locked file must still be the one with the name. */
 static int has_the_name(int fd, const char *path)
 {
     struct stat locked, named;
@@ -100,7 +99,7 @@ static int has_the_name(int fd, const char *path)
            && locked.st_ino == named.st_ino;
 }
 
-/* Returns 0 also where somebody else has it: then the map ends with status 6. */
+/* Also returns 0 if another process holds the lock: the map then ends with status 6. */
 static int lock(struct weir_map *map, struct weir_error *error)
 {
     const char *path = map->options.checkpoint;
@@ -142,7 +141,7 @@ void weir__checkpoint_close(struct weir_map *map)
     map->checkpoint.ahead_count = 0;
 }
 
-/* Returns 0, or an errno. */
+/* Returns 0 or an errno value. */
 static int read_bytes(int fd, struct weir__buffer *text)
 {
     struct stat file;
@@ -235,7 +234,7 @@ int weir__checkpoint_open(struct weir_map *map, const char *path)
     return fd;
 }
 
-/* Whether a file has what the checkpoint speaks of; else the map ends with 6. */
+/* Whether a file is as long as the checkpoint says; otherwise the map ends with status 6. */
 static int is_long_enough(struct weir_map *map, int fd, uint64_t length, const char *what)
 {
     struct stat file;
@@ -256,7 +255,7 @@ static int cut(int fd, uint64_t length, const char *what, struct weir_error *err
     return 0;
 }
 
-/* What has settled before what comes next. */
+/* Writes the records that settled ahead of the next one. */
 static void write_ahead(struct weir__json_writer *json, const struct weir_map *map)
 {
     if (map->order.ordered)
@@ -264,7 +263,7 @@ static void write_ahead(struct weir__json_writer *json, const struct weir_map *m
     for (uint64_t seq = map->order.next; seq < map->in.records.seq; seq++)
         if (weir__order_has(&map->order, seq))
             weir__json_integer(json, NULL, (int64_t)seq);
-    /* What an earlier run had settled, and this one has not come to again. */
+    /* Records that an earlier run settled and this one has not reached yet. */
     for (size_t i = 0; i < map->checkpoint.ahead_count; i++)
         if (map->checkpoint.ahead[i] >= map->in.records.seq)
             weir__json_integer(json, NULL, (int64_t)map->checkpoint.ahead[i]);
@@ -311,7 +310,7 @@ static char *make_text(const struct weir_map *map, int finished, int status, siz
     return weir__json_take(&json, length);
 }
 
-/* What is to be saved before the first letter is written: how long their file was. */
+/* Prepares what to save before the first dead letter: the length of the file. */
 static int keep_first(struct weir_map *map, struct weir_error *error)
 {
     size_t length;
@@ -340,12 +339,12 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
         refuse(map, "another weir map is at work on the same output");
         return 0;
     }
-    if (!map->checkpoint.resumes) /* what is there stays */
+    if (!map->checkpoint.resumes) /* existing contents stay */
         map->checkpoint.letters_length = map->out.letters.length;
     if (!is_long_enough(map, map->out.fd, map->checkpoint.output_length, output)
         || (map->out.letters.fd >= 0
             && !is_long_enough(map, map->out.letters.fd, map->checkpoint.letters_length, letters)))
-        return 0; /* before either is cut */
+        return 0; /* before either file is cut */
     status = cut(map->out.fd, map->checkpoint.output_length, output, error);
     if (status == 0 && map->out.letters.fd >= 0)
         status = cut(map->out.letters.fd, map->checkpoint.letters_length, letters, error);
@@ -361,15 +360,15 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
     return map->checkpoint.resumes || map->out.letters.fd < 0 ? 0 : keep_first(map, error);
 }
 
-/* Locks the file that is to be the checkpoint, on a descriptor that stays.
- * Returns 0, or an errno. */
+/* Locks the file that will become the checkpoint, on a descriptor that stays open. Returns 0 or
+ * an errno value. */
 static int lock_next(const struct weir__outfile *file, int *fd)
 {
     *fd = fcntl(file->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
 }
 
-/* Returns 0, or an errno. */
+/* Returns 0 or an errno value. */
 static int write_text(struct weir_map *map, const char *text, size_t length)
 {
     struct weir__patience at_once = weir__patience_of(0); /* it is a regular file */
@@ -394,7 +393,7 @@ static int write_text(struct weir_map *map, const char *text, size_t length)
         weir__close(&new_fd);
         return failed;
     }
-    weir__close(&map->checkpoint.fd); /* its name is another file's by now */
+    weir__close(&map->checkpoint.fd); /* the name now belongs to another file */
     map->checkpoint.fd = new_fd;
     map->checkpoint.is_new = 0;
     free(map->checkpoint.first);
@@ -402,7 +401,7 @@ static int write_text(struct weir_map *map, const char *text, size_t length)
     return 0;
 }
 
-/* Returns 0, or an errno. */
+/* Returns 0 or an errno value. */
 static int write_file(struct weir_map *map, int finished, int status)
 {
     size_t length;

@@ -1,4 +1,4 @@
-/* What a checkpoint is of: the input and the work, so that a changed one is seen. */
+/* Identifies the input and the work of a checkpoint, to detect changes. */
 #include "config.h"
 
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "map/checkpoint.h"
 #include "map/map.h"
 
-enum { LOOKED_AT = 64 * 1024 }; /* bytes of head and tail that go into an identity */
+enum { LOOKED_AT = 64 * 1024 }; /* bytes of head and tail that are part of an identity */
 
-/* FNV-1a, 64 bits: against mistakes, not against malice. */
+/* 64-bit FNV-1a: detects mistakes, not attacks. */
 static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
 {
     const unsigned char *next = bytes;
@@ -50,13 +50,13 @@ static void identify_input(const struct weir_map *map, const struct stat *file, 
              (long long)file->st_mtim.tv_sec, file->st_mtim.tv_nsec, (unsigned long long)hash);
 }
 
-/* All that decides what becomes of a record, and where. */
+/* Everything that affects a record's outcome and destination. */
 static void identify_work(const struct weir_map *map, char *text, size_t size)
 {
     const struct weir_map_options *options = &map->options;
-    const int choices[] = {options->unordered,        (int)options->retries,
-                           (int)options->on_error,    options->unchecked,
-                           (int)options->encoding,    options->drop_null,
+    const int choices[] = {options->unordered,         (int)options->retries,
+                           (int)options->on_error,     options->unchecked,
+                           (int)options->encoding,     options->drop_null,
                            options->command->env_clear};
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 

@@ -1,4 +1,4 @@
-/* The line that says what became of a dead record. */
+/* Writes the line for a dead record. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 enum { TAIL = 2048 };
 
-/* The end of what the worker said on stderr, as text. */
+/* The end of the worker's stderr, as text. */
 static void write_stderr_tail(struct weir__json_writer *json, const struct weir__worker *worker)
 {
     const struct weir__capture *errors = &worker->errors;
@@ -34,7 +34,7 @@ static void write_stderr_tail(struct weir__json_writer *json, const struct weir_
     free(bytes);
 }
 
-/* The record itself, byte for byte where it is JSON. */
+/* The record, unchanged if it is JSON. */
 static void write_record(struct weir__json_writer *json, const struct weir__record *record)
 {
     size_t length = record->length - 1;

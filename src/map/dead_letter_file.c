@@ -18,13 +18,13 @@
 #include "map/map.h"
 
 enum {
-    LOCK_MS = 10000,     /* others hold the lock for one write */
-    LOCK_FIRST_MS = 2000 /* at the start nothing else goes on meanwhile */
+    LOCK_MS = 10000,     /* others hold the lock for one write only */
+    LOCK_FIRST_MS = 2000 /* at the start the map waits for it */
 };
 
 /* --- Its name ---------------------------------------------------------------- */
 
-/* The number of this task among those that have the same command, as its engine says. */
+/* The number of this task among those with the same command, from its engine. */
 static const char *task_number(void)
 {
     static const char *const names[] = {
@@ -41,7 +41,7 @@ static const char *task_number(void)
     return "0";
 }
 
-/* From outside: it must not lead to another directory. */
+/* The value comes from outside: it must not lead to another directory. */
 static int add_safely(struct weir__buffer *path, const char *text)
 {
     int status = 0;
@@ -91,7 +91,7 @@ int weir__letter_path(const char *pattern, char **path, struct weir_error *error
 
 /* --- Opening ----------------------------------------------------------------- */
 
-/* Returns 0, EWOULDBLOCK, or 0 also where files cannot be locked. */
+/* Returns 0 or EWOULDBLOCK; also 0 if files cannot be locked. */
 static int lock_now(int fd)
 {
     int failed;
@@ -102,7 +102,7 @@ static int lock_now(int fd)
     return failed == EWOULDBLOCK ? EWOULDBLOCK : 0;
 }
 
-/* A map with a checkpoint keeps the lock: better known now than at the first dead record. */
+/* A map with a checkpoint keeps the lock: better to find out now than at the first dead record. */
 static int is_kept(int fd)
 {
     int64_t deadline_ns = weir__clock_ns() + (int64_t)LOCK_FIRST_MS * 1000000;
@@ -117,7 +117,7 @@ static int is_kept(int fd)
     return 0;
 }
 
-/* To be read, too: its last byte is looked at. */
+/* Readable, too, to check the last byte. */
 static int open_to_append(const char *path)
 {
     int flags = O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -161,7 +161,7 @@ static int open_shared(struct weir_map *map, struct weir_error *error)
     return 0;
 }
 
-/* As it stands, with what an earlier run wrote. */
+/* Opens the file with what an earlier run wrote. */
 static int open_alone(struct weir_map *map, struct weir_error *error)
 {
     struct weir__letter_file *letters = &map->out.letters;
@@ -177,7 +177,7 @@ static int open_alone(struct weir_map *map, struct weir_error *error)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a checkpoint needs a regular file for dead letters");
     letters->is_regular = 1;
-    letters->length = (uint64_t)file.st_size; /* behind it, where nothing is resumed */
+    letters->length = (uint64_t)file.st_size; /* appends unless the run is resumed */
     if (lock_now(letters->fd) != 0)
         weir__map_end(map, 6, WEIR_STOP_NONE,
                       "another weir map is at work on the same dead-letter file, %s: with a "
@@ -217,7 +217,7 @@ static void fail(struct weir_map *map, int failed)
                       strerror(failed));
 }
 
-/* Behind half a letter, which a killed process left, a line begins. */
+/* Starts a new line after a partial letter left by a killed process. */
 static int end_torn_line(int fd, off_t size)
 {
     char last = '\n';
@@ -227,7 +227,7 @@ static int end_torn_line(int fd, off_t size)
     return 0;
 }
 
-/* All of the letters, or none. */
+/* Appends all letters or none. */
 static int append(struct weir__letter_file *letters)
 {
     struct stat file;
@@ -238,7 +238,7 @@ static int append(struct weir__letter_file *letters)
     if (failed == 0)
         failed = weir__write_all(letters->fd, letters->waiting.bytes, letters->waiting.length);
     if (failed != 0 && ftruncate(letters->fd, file.st_size) < 0)
-        return failed; /* the next one begins a line of its own */
+        return failed; /* the next one starts a new line */
     letters->waiting.length = 0;
     return failed;
 }
@@ -249,7 +249,7 @@ static void flush_shared(struct weir_map *map)
     int64_t now_ns = weir__clock_ns();
     int failed;
 
-    if (lock_now(letters->fd) == EWOULDBLOCK) { /* once more at the next tick */
+    if (lock_now(letters->fd) == EWOULDBLOCK) { /* retried at the next tick */
         if (letters->locked_since_ns == 0)
             letters->locked_since_ns = now_ns;
         else if (now_ns - letters->locked_since_ns > (int64_t)LOCK_MS * 1000000)
@@ -276,7 +276,7 @@ static void flush_alone(struct weir_map *map)
         fail(map, failed);
 }
 
-/* To a FIFO or a terminal: what there is room for. */
+/* Writes what a FIFO or a terminal has room for. */
 static void flush_stream(struct weir_map *map)
 {
     struct weir__letter_file *letters = &map->out.letters;
@@ -290,7 +290,7 @@ static void flush_stream(struct weir_map *map)
         if (count < 0 && errno != EAGAIN)
             fail(map, errno);
         if (count < 0)
-            return; /* once more at the next tick */
+            return; /* retried at the next tick */
         memmove(letters->waiting.bytes, letters->waiting.bytes + count,
                 letters->waiting.length - (size_t)count);
         letters->waiting.length -= (size_t)count;
@@ -324,7 +324,7 @@ int weir__letters_are_written(const struct weir_map *map)
 {
     const struct weir__letter_file *letters = &map->out.letters;
 
-    /* A map that ends early does not wait for a reader that has not come by then. */
+    /* A map that ends early does not wait for a reader that has not come yet. */
     if (letters->is_awaited)
         return map->end.status != 0;
     return letters->fd < 0 || letters->waiting.length == 0;

@@ -1,11 +1,11 @@
-/* map/dead_letter_file.h - the file that a map's dead letters go to.
+/* map/dead_letter_file.h - the file for a map's dead letters.
  *
- * Many maps may have the same one: every partition of a Spark job, every task of an array has
- * the same command.  So letters are appended, each whole, under the file's lock, and nothing
- * that is there is ever removed.  A FIFO is waited for, and written to, while the map runs.
+ * Several maps may share it: every partition of a Spark job and every task of an array has the
+ * same command.  So letters are appended, each whole, under the file's lock, and existing
+ * contents are never removed.  A FIFO is opened and written while the map runs.
  *
- * With a checkpoint the file is the map's alone: it is locked for the whole run, and what lies
- * behind the checkpoint is cut off and done again.
+ * With a checkpoint the file belongs to one map: it is locked for the whole run, and what
+ * follows the checkpoint is cut off and redone.
  */
 #ifndef WEIR_MAP_DEAD_LETTER_FILE_H
 #define WEIR_MAP_DEAD_LETTER_FILE_H
@@ -17,26 +17,26 @@
 struct weir_map;
 
 struct weir__letter_file {
-    struct weir__buffer waiting; /* whole letters, to be written */
+    struct weir__buffer waiting; /* whole letters to write */
     int fd;                      /* -1: not open */
     int is_regular, failed;
-    int is_awaited; /* it is a FIFO that nobody reads yet */
-    int64_t locked_since_ns; /* another process has the lock; 0: none has */
-    uint64_t length;         /* with a checkpoint: of the file */
+    int is_awaited;          /* a FIFO without a reader yet */
+    int64_t locked_since_ns; /* another process holds the lock; 0: none */
+    uint64_t length;         /* of the file; with a checkpoint */
 };
 
-/* Fills in the name's %p (process), %h (host), %n (task) and %%.  The caller owns *path.
- * Errors: INVALID, NOMEM. */
+/* Expands %p (process), %h (host), %n (task) and %% in the name. The caller owns *path. Errors:
+ * INVALID, NOMEM. */
 int weir__letter_path(const char *pattern, char **path, struct weir_error *error);
 
-/* Opens the file, where there is to be one; and locks it, with a checkpoint.  Where that ends the
- * map with status 6, it returns 0.  Errors: SYSTEM, INVALID (another map has it). */
+/* Opens the file, if there is to be one, and locks it with a checkpoint. Also returns 0 if that
+ * ends the map with status 6. Errors: SYSTEM, INVALID (another map has it). */
 int weir__letters_open(struct weir_map *map, struct weir_error *error);
 
-/* Writes what can be written now; what fails ends the map. */
+/* Writes what can be written now; a failure ends the map. */
 void weir__letters_flush(struct weir_map *map);
 
-/* Whether nothing waits: neither letters, nor a reader of a FIFO for its end. */
+/* Whether no letters are pending, and no FIFO still waits for a reader. */
 int weir__letters_are_written(const struct weir_map *map);
 
 void weir__letters_close(struct weir_map *map);

@@ -19,7 +19,7 @@ enum {
     READ_SIZE = 128 * 1024,
     TURN_SIZE = 32 * READ_SIZE,
     AHEAD_SIZE = 512 * 1024,
-    AHEAD_MS = 100, /* then twice as much */
+    AHEAD_MS = 100, /* initially, then doubled */
     AHEAD_STEPS = 9,
 };
 
@@ -36,7 +36,7 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
     const char *path = map->options.input;
     struct stat file;
 
-    /* Non-blocking: a FIFO that nobody writes to yet would hold us up, and our deadlines. */
+    /* Non-blocking: a FIFO without a writer would block the map and its deadlines. */
     if (path == NULL && !weir__fd_may(map->options.input_fd, O_RDONLY))
         return weir__fail(error, WEIR_ERR_SYSTEM, EBADF, "cannot read the input");
     map->in.fd = path != NULL ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -64,9 +64,8 @@ void weir__map_input_close(struct weir_map *map)
     weir__queue_clear(&map->in.returned);
 }
 
-/* A file always is.  A pipe or terminal is asked anew before each read: its description may
- * be shared and is never made non-blocking, and by the time that the loop tells of it another
- * callback may have read what was there. */
+/* A file is always ready. A pipe or terminal is polled before each read: its description may be
+ * shared and is never made non-blocking, and another callback may have read the data meanwhile. */
 static int is_ready(const struct weir_map *map)
 {
     struct pollfd input = {.fd = map->in.fd, .events = POLLIN};
@@ -80,7 +79,7 @@ void weir__map_input_await(struct weir_map *map, int asleep)
         weir__watch_set(map->in.watch, map->in.is_wanted && !asleep ? WEIR__READABLE : 0);
 }
 
-/* Reads once.  Returns 1 when something came, the end too; 0 for later. */
+/* Reads once. Returns 1 if data or the end came; 0: later. */
 static int read_some(struct weir_map *map)
 {
     size_t room;
@@ -118,8 +117,8 @@ void weir__map_input_turn(struct weir_map *map)
     map->in.is_behind = 0;
 }
 
-/* So much may wait for a record: little at first, as most are only a moment behind others,
- * and soon as much as was asked for. */
+/* How much may wait for a record: little at first, as most are only a moment behind others, and
+ * soon as much as the options allow. */
 static int is_far_ahead(const struct weir_map *map)
 {
     size_t waiting = weir__order_waiting(&map->order);

@@ -1,4 +1,4 @@
-/* map/map_input.h - where a map's records come from. */
+/* map/map_input.h - the source of a map's records. */
 #ifndef WEIR_MAP_MAP_INPUT_H
 #define WEIR_MAP_MAP_INPUT_H
 
@@ -11,36 +11,36 @@ struct weir_map;
 
 struct weir__map_input {
     int fd;
-    int64_t size;       /* of a regular file; -1: it is none */
+    int64_t size;       /* of a regular file; otherwise -1 */
     weir__watch *watch; /* NULL: a file, always ready */
-    int is_wanted;      /* there was nothing to read, and records were wanted */
+    int is_wanted;      /* records were wanted, but there was nothing to read */
     struct weir__records records;
-    struct weir__record *unsent; /* taken out, and no lane had room */
-    struct weir__queue returned; /* given to a worker that did not begin: they go out first */
+    struct weir__record *unsent; /* taken out, but no worker had room */
+    struct weir__queue returned; /* given to a worker that did not begin: sent first */
     size_t turn_bytes;           /* read in this turn of the loop */
-    int is_behind;               /* that was enough for a turn: there may be more */
+    int is_behind;               /* the limit for this turn was reached: there may be more */
 };
 
 /* Errors: SYSTEM. */
 int weir__map_input_open(struct weir_map *map, struct weir_error *error);
 void weir__map_input_close(struct weir_map *map);
 
-/* The next record for a worker: 1, or 0 when there is none now.  What no worker may see
- * is buried here, and what an earlier run has settled is passed over.  While the output
- * or what waits in order is full there is none. */
+/* Takes the next record for a worker: 1, or 0 if there is none now. Records that no worker may
+ * get become dead letters here; those settled by an earlier run are skipped. None while the
+ * output or the reorder buffer is full. */
 int weir__map_input_take(struct weir_map *map, struct weir__record **record);
 
 /* Whether there is one now. */
 int weir__map_input_has(struct weir_map *map);
 
-/* Whether there never will be. */
+/* Whether there will never be another. */
 int weir__map_input_is_over(const struct weir_map *map);
 
-/* A turn of the loop begins: so much may be read in it and no more, or input without end and
- * without a record would leave no time for anything else. */
+/* Starts a turn of the loop, which limits how much is read: endless input without a record would
+ * leave no time for anything else. */
 void weir__map_input_turn(struct weir_map *map);
 
-/* Waits for more where it is wanted; not while asleep, so that there is more of it. */
+/* Waits for more if it is wanted; not while asleep, so that more arrives at once. */
 void weir__map_input_await(struct weir_map *map, int asleep);
 
 #endif

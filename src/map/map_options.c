@@ -1,4 +1,4 @@
-/* A map's own copy of what it was asked. */
+/* A map's copy of its options. */
 #include "config.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "text/pointer.h"
 
-enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to a worker's */
+enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to its worker's */
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size)
 {
@@ -44,7 +44,7 @@ static const char *copy(const char *text, int *failed)
     return made;
 }
 
-/* Names that belong to the protocols are no functions. */
+/* Names reserved by the protocols are not functions. */
 int weir__map_call_is_name(const char *name)
 {
     size_t length = strlen(name);
@@ -56,7 +56,7 @@ int weir__map_call_is_name(const char *name)
            && strncmp(name, "weir/", 5) != 0 && strncmp(name, "rpc.", 4) != 0;
 }
 
-/* A call is a line of JSON in UTF-8, so what it holds must be. */
+/* A call is a line of JSON in UTF-8, so the record must be, too. */
 static int check_call(const struct weir_map_options *options, struct weir_error *error)
 {
     const char *name = options->call;
@@ -114,10 +114,10 @@ static int check_key(const struct weir_map_options *options, struct weir_error *
     return 0;
 }
 
-/* In front of the worker's words, behind the launcher's. */
+/* Goes between the launcher and the worker's words. */
 static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-oL", NULL};
 
-/* All that stands in front of the worker's words.  NULL: nothing; *failed: no memory. */
+/* Everything in front of the worker's words. NULL: nothing; *failed: out of memory. */
 static const char **prefix_words(const char *const *launcher, int line_buffered, int *failed)
 {
     const char **words;
@@ -213,13 +213,13 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     map->stop_command = map->command;
     map->stop_command.argv = ours->launcher_stop;
     for (int i = 0; i < WEIR_LIMITS; i++)
-        map->stop_command.limits[i] = WEIR_NO_LIMIT; /* those are the worker's */
+        map->stop_command.limits[i] = WEIR_NO_LIMIT; /* limits are for the worker */
     if (ours->workers == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
         ours->workers = processors > 0 ? (unsigned)processors : 1;
     }
-    /* One record is always let through, however long: 0 would stop the flow. */
+    /* One record is always allowed, however long: 0 would stop the flow. */
     if (ours->window == 0)
         ours->window = 1;
     if (ours->window_bytes == 0)

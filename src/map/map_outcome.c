@@ -12,7 +12,8 @@
 #include "map/map.h"
 #include "rpc/rpc_parse.h"
 
-void weir__map_end(struct weir_map *map, int status, enum weir_stop_reason why, const char *format, ...)
+void weir__map_end(struct weir_map *map, int status, enum weir_stop_reason why, const char *format,
+                   ...)
 {
     va_list args;
 
@@ -65,7 +66,7 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record, enum we
     weir__records_give_back(&map->in.records, record);
 }
 
-/* "error -32602: there is no x" */
+/* Writes "error -32602: there is no x". */
 static void say_error(const struct weir__slice *error, const char *reason, char *text, size_t size)
 {
     static const char *const names[] = {"code", "message"};
@@ -82,7 +83,7 @@ static void say_error(const struct weir__slice *error, const char *reason, char 
     free(message);
 }
 
-/* The beginning of what to do; its end is "it with --on-error skip". */
+/* The beginning of the advice; "it with --on-error skip" follows. */
 static const char *advice_for(const char *reason)
 {
     if (strcmp(reason, "no reply") == 0)

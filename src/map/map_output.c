@@ -15,7 +15,7 @@
 #include "map/map.h"
 
 enum {
-    GENTLE = 4096,     /* see proc/relay.c */
+    GENTLE = 4096, /* see proc/relay.c */
 };
 
 /* --- Opening -------------------------------------------------------------- */
@@ -45,16 +45,15 @@ static int open_output(struct weir_map *map, struct weir_error *error)
 
         if (status < 0)
             return status;
-        if (map->out.file.dir < 0) /* a FIFO, a terminal: the description is ours */
+        if (map->out.file.dir < 0) /* a FIFO or terminal: the description is ours */
             weir__fd_set_nonblocking(map->out.file.fd);
         map->out.fd = fcntl(map->out.file.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     } else if (!weir__fd_may(map->options.output_fd, O_WRONLY)) {
-        errno = EBADF; /* closed when weir began, or open for reading only */
+        errno = EBADF; /* closed when weir started, or read-only */
     } else {
         if (fstat(map->options.output_fd, &file) == 0 && !S_ISREG(file.st_mode)
             && !S_ISSOCK(file.st_mode))
-            /* A description of our own, which may be non-blocking without anybody
-             * else's becoming so. */
+            /* An own description, which may be non-blocking without affecting others. */
             map->out.fd = weir__fd_reopen(map->options.output_fd, O_WRONLY | O_NONBLOCK);
         map->out.is_shared = map->out.fd < 0;
         if (map->out.is_shared)
@@ -112,7 +111,7 @@ static ssize_t write_once(struct weir_map *map, const char *bytes, size_t length
     return weir__write_no_sigpipe(map->out.fd, bytes, length);
 }
 
-/* The rest moves to the front, or the buffer grows as long as it is never empty. */
+/* Moves the rest to the front; otherwise a buffer that is never empty would grow forever. */
 static void drop_written(struct weir_map *map)
 {
     size_t rest = map->out.replies.length - map->out.written;
@@ -124,7 +123,7 @@ static void drop_written(struct weir_map *map)
     map->out.written = 0;
 }
 
-/* Writes the replies.  Returns 0 if some are left. */
+/* Writes the replies. Returns 0 if some are left. */
 static int write_replies(struct weir_map *map)
 {
     while (map->out.written < map->out.replies.length) {

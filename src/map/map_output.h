@@ -1,5 +1,5 @@
-/* map/map_output.h - where a map's outcomes go: replies to the output, dead letters to
- * their file. */
+/* map/map_output.h - the destination of a map's outcomes: replies go to the output, dead letters
+ * to their file. */
 #ifndef WEIR_MAP_MAP_OUTPUT_H
 #define WEIR_MAP_MAP_OUTPUT_H
 
@@ -12,27 +12,30 @@
 
 struct weir_map;
 
-enum { WEIR__OUTPUT_FULL = 256 * 1024 }; /* with this many bytes unwritten, no more are taken */
+enum {
+    WEIR__OUTPUT_FULL = 256 * 1024
+}; /* no more replies are taken with this many bytes
+    * unwritten */
 
 struct weir__map_output {
-    struct weir__buffer replies;          /* to be written */
-    size_t written;                       /* of replies */
-    uint64_t sent;                        /* bytes of both that were written */
-    int fd, is_shared, failed; /* is_shared: others have the description, it stays blocking */
-    weir__watch *watch;        /* NULL: a file, always ready */
-    struct weir__outfile file; /* what is there whole at the end, or not at all; fd -1: none */
+    struct weir__buffer replies; /* to write */
+    size_t written;              /* of replies */
+    uint64_t sent;               /* bytes of both written */
+    int fd, is_shared, failed;   /* is_shared: others have the description, it stays blocking */
+    weir__watch *watch;          /* NULL: a file, always ready */
+    struct weir__outfile file;   /* replaced as a whole at the end, or not at all; fd -1: none */
     struct weir__letter_file letters;
 };
 
-/* Opens both; files that an earlier run wrote as they stand, and one of these that is
- * gone ends the map with status 6.  Errors: SYSTEM. */
+/* Opens both. Files written by an earlier run keep their contents; a missing one ends the map
+ * with status 6. Errors: SYSTEM. */
 int weir__map_output_open(struct weir_map *map, struct weir_error *error);
 void weir__map_output_close(struct weir_map *map);
 
-/* Writes what can be written now; what fails ends the map. */
+/* Writes what can be written now; a failure ends the map. */
 void weir__map_output_flush(struct weir_map *map);
 
-/* So much waits for a slow reader that no more is to come. */
+/* Whether so much waits for a slow reader that no more may come. */
 int weir__map_output_is_full(const struct weir_map *map);
 int weir__map_output_is_empty(const struct weir_map *map);
 

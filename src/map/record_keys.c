@@ -67,8 +67,8 @@ struct weir__slice weir__key_of(const struct weir__record *record)
     return (struct weir__slice){record->bytes + record->key.at, record->key.length};
 }
 
-/* Returns what points at the oldest record whose key is this value, or at NULL.  before: the one
- * before it in its bucket. */
+/* Returns the link to the oldest record with this key, or to NULL. before: the previous one in
+ * its bucket. */
 static struct weir__record **find(const struct weir__keys *keys, struct weir__slice value,
                                   uint64_t hash, struct weir__record **before)
 {

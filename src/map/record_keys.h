@@ -1,4 +1,4 @@
-/* map/record_keys.h - the records in flight to a worker, by the value of their --key. */
+/* map/record_keys.h - the records in flight to a worker, indexed by the value at --key. */
 #ifndef WEIR_MAP_RECORD_KEYS_H
 #define WEIR_MAP_RECORD_KEYS_H
 
@@ -8,7 +8,7 @@
 #include "map/record_reader.h"
 #include "rpc/rpc_parse.h"
 
-/* Of records with the same key the oldest is found first.  All zero at first. */
+/* Of records with the same key the oldest is found first. Initially all zero. */
 struct weir__keys {
     struct weir__key_bucket *buckets;
     size_t room, count;
@@ -24,16 +24,16 @@ struct weir__lane_keys {
 /* Errors: NOMEM. */
 int weir__keys_add(struct weir__keys *keys, struct weir__record *record);
 
-/* Whether there is a record with the same key as this one. */
+/* Whether another record has the same key. */
 int weir__keys_have(const struct weir__keys *keys, const struct weir__record *record);
 
-/* Takes out the oldest record whose key is this value.  NULL: there is none. */
+/* Removes the oldest record with this key. NULL: none. */
 struct weir__record *weir__keys_take(struct weir__keys *keys, struct weir__slice value);
 
-/* The record's own value. */
+/* The record's key value. */
 struct weir__slice weir__key_of(const struct weir__record *record);
 
-/* Forgets them all; the records are their queue's. */
+/* Forgets all records; the queue owns them. */
 void weir__keys_clear(struct weir__keys *keys);
 
 #endif

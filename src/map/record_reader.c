@@ -12,11 +12,11 @@
 #include "text/json_validate.h"
 #include "base/utf8.h"
 
-enum { SPARE_STEP = 16 }; /* a spare record's size is a multiple */
+enum { SPARE_STEP = 16 }; /* sizes of spare records are multiples of this */
 
 static const char bom[] = {'\xef', '\xbb', '\xbf'};
 
-/* Which spares a record of so many bytes is one of: WEIR__SPARE_SIZES for none. */
+/* The list of spares for a record of this length; WEIR__SPARE_SIZES: none. */
 static size_t spares_of(size_t length)
 {
     size_t steps = (sizeof(struct weir__record) + length) / SPARE_STEP;
@@ -138,7 +138,7 @@ static const char *find_fault(const struct weir__records *records, const char *b
     return records->check_syntax ? "invalid: not JSON" : NULL;
 }
 
-/* Notes where its key is; a record without one is dead. */
+/* Notes the position of its key; a record without one is dead. */
 static void find_key(const struct weir__records *records, struct weir__record *record)
 {
     size_t at, size;
@@ -178,7 +178,7 @@ static int is_blank(const char *bytes, size_t length)
     return 1;
 }
 
-/* Takes a line of length bytes, and advance bytes with its end, off the input. */
+/* Takes a line of length bytes off the input, and advance bytes with its end. */
 static void consume(struct weir__records *records, size_t advance)
 {
     records->start += advance;
@@ -188,8 +188,8 @@ static void consume(struct weir__records *records, size_t advance)
         records->start = records->scanned = records->end = 0;
 }
 
-/* Forgets the inside of an oversize line.  Returns 1 with its record once the
- * line has ended, 0 for more, or a negative status. */
+/* Discards the contents of an oversize line. Returns 1 with its record once the line has ended,
+ * 0 for more input, or a negative status. */
 static int skip(struct weir__records *records, struct weir__record **record,
                 struct weir_error *error)
 {
@@ -215,7 +215,7 @@ int weir__records_next(struct weir__records *records, struct weir__record **reco
         size_t length, advance;
         uint64_t offset;
 
-        if (records->bytes == NULL) /* nothing was ever read: no place to count from */
+        if (records->bytes == NULL) /* nothing was ever read: no base for the offset */
             return 0;
         if (records->offset == 0 && records->end - records->start >= sizeof bom
             && memcmp(records->bytes + records->start, bom, sizeof bom) == 0)

@@ -1,8 +1,8 @@
-/* map/record_reader.h - cut an input into records, one JSON text a line.
+/* map/record_reader.h - cuts an input into records, one JSON text per line.
  *
- * LF ends a record, CR before it is taken off, blank lines are counted and
- * skipped, an unterminated tail is a record, a byte-order mark at the start is
- * skipped.  A line over max_record is skipped in constant memory.
+ * LF ends a record, a CR before it is removed, blank lines are counted and skipped, an
+ * unterminated last line is a record, a byte-order mark at the start is skipped.  A line over
+ * max_record is skipped in constant memory.
  */
 #ifndef WEIR_MAP_RECORD_READER_H
 #define WEIR_MAP_RECORD_READER_H
@@ -14,37 +14,37 @@
 
 enum weir__record_encoding { WEIR__ENCODING_STRICT, WEIR__ENCODING_REPLACE, WEIR__ENCODING_RAW };
 
-/* What a worker that is called knows of a record: see map/call_inflight.c. */
+/* State of a record sent as a call: see map/call_inflight.c. */
 struct weir__call_mark {
-    int64_t id;       /* 0: it has not been written */
-    int64_t turn_ns;  /* since when it has its turn; 0: it has not */
+    int64_t id;       /* 0: not written yet */
+    int64_t turn_ns;  /* start of its turn; 0: it waits */
     uint64_t sent_at; /* bytes sent before it */
 };
 
-/* Where the value of its --key is, and its place among the records of a lane: see
+/* The position of its --key value, and its place among the records of a worker: see
  * map/map_keyed.c. */
 struct weir__key_mark {
-    uint64_t hash, number;      /* number: which record of its worker it is, from 1 */
+    uint64_t hash, number;      /* number: its position among its worker's records, from 1 */
     struct weir__record *alike; /* the next in its bucket */
-    struct weir__record **link; /* what points at it in the lane's flight */
-    uint32_t at, length;        /* of the value, in the record's bytes */
+    struct weir__record **link; /* the pointer to it in the worker's queue */
+    uint32_t at, length;        /* of the value within the record's bytes */
 };
 
-/* One record: its place in the input, and its bytes with a final LF. */
+/* A record: its position in the input, and its bytes with a final newline. */
 struct weir__record {
     struct weir__record *next;
-    uint64_t seq;      /* non-blank records, from 0 */
-    uint64_t line;     /* lines, from 1 */
+    uint64_t seq;      /* count of non-blank records, from 0 */
+    uint64_t line;     /* from 1 */
     uint64_t offset;   /* of its first byte in the input */
     uint64_t end;      /* of the first byte after its line */
-    unsigned attempts; /* how often it failed while alone */
-    const char *fault; /* why it is dead before any worker has seen it, or was left out by one;
-                          NULL: it is good */
+    unsigned attempts; /* failures while alone on a worker */
+    const char *fault; /* why it is dead without a worker, or was left out by one; NULL: it is
+                        * good */
     union {
         struct weir__call_mark call;
         struct weir__key_mark key;
     };
-    size_t length;     /* of bytes, with the LF; 0 for an oversize record */
+    size_t length; /* of bytes, including the newline; 0 for an oversize record */
     char bytes[];
 };
 
@@ -54,28 +54,28 @@ struct weir__records {
     size_t max_record;
     int check_syntax;
     enum weir__record_encoding encoding;
-    const char *key; /* JSON Pointer to a member that each must have; NULL: none.  Borrowed */
+    const char *key; /* JSON Pointer to a required member; NULL: none. Borrowed */
 
-    char *bytes; /* [start, end) is unread; [start, scanned) holds no LF */
+    char *bytes; /* [start, end) is unread; [start, scanned) has no newline */
     size_t start, scanned, end, capacity;
-    uint64_t seq, line, offset; /* of what comes next */
+    uint64_t seq, line, offset; /* of the next record */
     uint64_t blank, bytes_in;
     int ended, skipping; /* no more input; in an oversize line */
     uint64_t skip_from;
-    struct weir__record *spares[WEIR__SPARE_SIZES]; /* small ones, to be used again */
+    struct weir__record *spares[WEIR__SPARE_SIZES]; /* small ones, for reuse */
 };
 
 void weir__records_clear(struct weir__records *records);
 
-/* Where to read the next bytes to: returns room, at least wanted.  0: no memory. */
+/* Returns where to read the next bytes to; room is set to at least wanted, or 0 if out of
+ * memory. */
 size_t weir__records_room(struct weir__records *records, size_t wanted, char **to);
 
-/* That many have been read there; 0 is the end of the input. */
+/* Notes that length bytes were read there; 0 is the end of the input. */
 void weir__records_came(struct weir__records *records, size_t length);
 
-/* Takes out the next record.  Returns 1 with *record, which the caller frees, or
- * gives back to be used again;
- * 0 when more input is needed, or there is none.  Errors: NOMEM. */
+/* Takes the next record. Returns 1 with *record, which the caller frees or gives back for reuse;
+ * 0 if more input is needed or there is none. Errors: NOMEM. */
 int weir__records_next(struct weir__records *records, struct weir__record **record,
                        struct weir_error *error);
 

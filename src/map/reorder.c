@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 struct weir__slot {
-    char *bytes;        /* NULL: it has been written, or there are none */
+    char *bytes;        /* NULL: written already, or none */
     uint64_t line, end; /* of the record */
     uint64_t length : 48, outcome : 8, fault : 8;
 };
@@ -65,7 +65,7 @@ static int emit(struct weir__order *order, enum weir__outcome outcome, enum faul
     return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
 }
 
-/* A record that an earlier run has settled: it takes its slot, and that is all. */
+/* A record settled by an earlier run only takes its slot. */
 int weir__order_pass(struct weir__order *order, const struct weir__record *record,
                      struct weir_error *error)
 {
@@ -77,7 +77,7 @@ int weir__order_pass(struct weir__order *order, const struct weir__record *recor
     return status;
 }
 
-/* Makes the ring hold seq. */
+/* Makes room for seq in the ring. */
 static int make_room(struct weir__order *order, uint64_t seq, struct weir_error *error)
 {
     size_t needed = (size_t)(seq - order->next) + 1, room = order->room;
@@ -142,7 +142,7 @@ static void advance(struct weir__order *order, uint64_t line, uint64_t end)
     order->next++;
     order->next_line = line;
     order->next_offset = end;
-    order->tally.blank = line - order->next; /* each other line was a record */
+    order->tally.blank = line - order->next; /* every other line was a record */
 }
 
 int weir__order_release(struct weir__order *order, struct weir_error *error)

@@ -1,8 +1,8 @@
-/* map/reorder.h - settle records as they come, write their outcomes in order.
+/* map/reorder.h - settles records as their replies come, and writes the outcomes in order.
  *
- * Each record settles once: with a reply, as dead with a letter, or as dropped.
- * In input order what settles early waits in its slot; out of order nothing
- * waits, and the slots only remember what has settled.
+ * Each record settles once: with a reply, as dead with a letter, or as dropped.  In input order
+ * an early outcome waits in its slot; unordered nothing waits, and the slots only remember which
+ * records have settled.
  */
 #ifndef WEIR_MAP_REORDER_H
 #define WEIR_MAP_REORDER_H
@@ -17,45 +17,45 @@ enum weir__outcome { WEIR__OPEN, WEIR__ANSWERED, WEIR__DROPPED, WEIR__DEAD };
 
 struct weir__slot;
 
-/* What the outcomes written so far come to. */
+/* Totals of the outcomes written so far. */
 struct weir__tally {
     uint64_t records_out, bytes_out, answered, dropped, dead, invalid, oversize, missing, blank;
 };
 
 struct weir__order {
     int ordered;
-    int is_flat; /* of one record there may be any number of lines; else there is one */
-    struct weir__buffer *replies, *letters; /* where outcomes go; borrowed */
-    size_t most_unwritten; /* replies holds no more than this and one reply; 0: no limit */
-    uint64_t next;         /* the first record that has not settled, or is not in replies yet */
-    uint64_t next_line, next_offset; /* its place: what comes before is settled */
-    struct weir__slot *slots;               /* a ring: record seq is at seq & mask */
+    int is_flat; /* a record may have any number of lines; otherwise exactly one */
+    struct weir__buffer *replies, *letters; /* destinations; borrowed */
+    size_t most_unwritten; /* replies holds at most this much and one reply; 0: no limit */
+    uint64_t next;         /* the first record that has not settled or is not in replies yet */
+    uint64_t next_line, next_offset; /* its position: everything before is settled */
+    struct weir__slot *slots;        /* a ring: record seq is at seq & mask */
     size_t mask, room, held_records, held_bytes;
     uint64_t peak_records, peak_bytes;
     struct weir__tally tally;
 };
 
-/* Settles a record; bytes (with their LF, or none) are copied.  Errors: NOMEM. */
+/* Settles a record; bytes (with a newline, or none) are copied. Errors: NOMEM. */
 int weir__order_settle(struct weir__order *order, const struct weir__record *record,
                        enum weir__outcome outcome, const char *bytes, size_t length,
                        struct weir_error *error);
 
-/* Moves replies that wait for no other record to where they go, up to most_unwritten.  Returns 1
- * if there were any, 0 if not.  Errors: NOMEM. */
+/* Moves replies that wait for no other record to replies, up to most_unwritten. Returns 1 if
+ * there were any, otherwise 0. Errors: NOMEM. */
 int weir__order_release(struct weir__order *order, struct weir_error *error);
 
-/* Lets a record pass that an earlier run has settled out of order. */
+/* Skips a record that an earlier run settled out of order. */
 int weir__order_pass(struct weir__order *order, const struct weir__record *record,
                      struct weir_error *error);
 
-/* Memory that waits for an earlier record. */
+/* Memory of outcomes that wait for an earlier record. */
 size_t weir__order_waiting(const struct weir__order *order);
 
-/* Whether no more may come before the first open record settles: bytes wait, or,
- * out of order, the slots alone have come to 64 MiB. */
+/* Whether no more records may come before the first open one settles: bytes wait, or, unordered,
+ * the slots alone take 64 MiB. */
 int weir__order_is_full(const struct weir__order *order, size_t bytes);
 
-/* Whether a record behind the first open one has settled already. */
+/* Whether a record after the first open one has settled. */
 int weir__order_has(const struct weir__order *order, uint64_t seq);
 
 void weir__order_clear(struct weir__order *order);

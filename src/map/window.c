@@ -5,11 +5,11 @@
 enum {
     MS = 1000000,   /* in nanoseconds */
     QUEUE_MS = 100, /* how much work may wait for a worker */
-    MEASURE_MS = 1, /* how long its pace is measured for, at least */
-    SURE = 16,      /* so many replies tell the pace, fewer only where it tends to */
+    MEASURE_MS = 1, /* the minimum time to measure the rate */
+    SURE = 16,      /* this many replies determine the rate; fewer only its trend */
 };
 
-/* A time too short says nothing: what is read at once came one by one. */
+/* A very short time is meaningless: replies read at once came one by one. */
 void weir__pace_note(struct weir__pace *pace, int64_t waited_ns, size_t replies)
 {
     int64_t fresh;

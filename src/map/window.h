@@ -1,14 +1,14 @@
-/* map/window.h - how fast a worker is, and what follows from that.
+/* map/window.h - a worker's rate, and how many records it may have in flight.
  *
- *                 +--- nothing moves: twice as much, each few milliseconds ---+
+ *                 +--- nothing moves: doubled every few milliseconds ---------+
  *                 v                                                           |
  *   start: 1 -> window -- replies --> grows with each, up to 100 ms of work --+
  *                 ^                       |
- *                 +--- a quarter less ----+ more than 200 ms of work wait, and
- *                                           twice what it keeps back at a time
+ *                 +--- a quarter less ----+ more than 200 ms of work wait, and twice what the
+ *                                           worker holds back at a time
  *
- * A worker that has enough to do may be left alone for a nap: nobody looks what it
- * has done, and then there is the more of it.
+ * A worker with enough to do may be left alone for a while: its replies are coalesced, and then
+ * read together.
  */
 #ifndef WEIR_MAP_WINDOW_H
 #define WEIR_MAP_WINDOW_H
@@ -16,26 +16,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEIR__NAP_MS = 2 }; /* the longest nap */
+enum { WEIR__NAP_MS = 2 }; /* the longest such pause */
 
-/* All zero but the window at first. */
+/* Initially all zero except the window. */
 struct weir__pace {
-    size_t window;    /* records it may have in flight */
-    size_t burst;     /* replies that came at once, the most lately */
-    int64_t reply_ns; /* from one reply to the next, lately; 0: not known */
-    int64_t busy_ns;  /* not yet in that: so long for */
-    size_t counted;   /* so many replies */
+    size_t window;    /* records that may be in flight */
+    size_t burst;     /* recent maximum of replies that came at once */
+    int64_t reply_ns; /* recent time per reply; 0: unknown */
+    int64_t busy_ns;  /* not yet included: time */
+    size_t counted;   /* and replies */
     int flows;        /* replies came since this was last cleared */
 };
 
 /* Replies have come, one or more, after waited_ns in which they were due. */
 void weir__pace_note(struct weir__pace *pace, int64_t waited_ns, size_t replies);
 
-/* Makes the window fit after that; never above most. */
+/* Adjusts the window to that; at most most. */
 void weir__pace_fit(struct weir__pace *pace, size_t replies, size_t most);
 
-/* Whether count records of about size bytes in flight last for two naps, and pipes
- * that hold so many bytes for one and some time more. */
+/* Whether count records of about size bytes in flight last for two pauses, and pipes of this
+ * size for one and some more. */
 int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size, size_t pipe_size);
 
 #endif
