@@ -117,7 +117,7 @@ static int lock(struct weir_map *map, struct weir_error *error)
         }
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
             weir__close(&fd);
-            refuse(map, "another weir map is at work with it");
+            refuse(map, "another weir map uses it");
             return 0;
         }
         if (has_the_name(fd, path)) {
@@ -184,15 +184,15 @@ static int read_file(struct weir_map *map, struct weir_error *error)
                                                                               : WEIR_ERR_SYSTEM,
                           0, "cannot read the checkpoint %s: %s", path, fault.text);
     if (!json_is_integer(json_object_get(root, "weir")) || !same(root, "kind", "map-checkpoint"))
-        refuse(map, "it is no checkpoint: give another name");
+        refuse(map, "it is not a checkpoint: choose another name");
     else if (!same(root, "input", map->checkpoint.input_identity))
-        refuse(map, "the input has changed since: remove the checkpoint to begin again");
+        refuse(map, "the input has changed: remove the checkpoint to start over");
     else if (!same(root, "work", map->checkpoint.work_identity))
-        refuse(map, "the command has changed since: remove the checkpoint to begin again");
+        refuse(map, "the command has changed: remove the checkpoint to start over");
     else if (number(root, "untrusted_line") > 0)
         weir__map_end(map, 6, WEIR_STOP_NONE,
                       "%s: a worker got out of step: the output from the record in line %llu on "
-                      "cannot be trusted: remove the checkpoint to begin again",
+                      "cannot be trusted: remove the checkpoint to start over",
                       path, (unsigned long long)number(root, "untrusted_line"));
     else
         status = take_numbers(map, root);
@@ -227,10 +227,10 @@ int weir__checkpoint_open(struct weir_map *map, const char *path)
     int fd = open(path, O_RDWR | O_CLOEXEC | (resumes ? 0 : O_CREAT), 0666);
 
     if (fd < 0 && errno == ENOENT && resumes)
-        weir__map_end(map, 6, WEIR_STOP_NONE,
-                      "%s is gone, and the checkpoint speaks of it: remove the checkpoint to begin "
-                      "again",
-                      path);
+        weir__map_end(
+            map, 6, WEIR_STOP_NONE,
+            "%s is missing, but the checkpoint refers to it: remove the checkpoint to start over",
+            path);
     return fd;
 }
 
@@ -243,7 +243,7 @@ static int is_long_enough(struct weir_map *map, int fd, uint64_t length, const c
         return 1;
     weir__map_end(map, 6, WEIR_STOP_NONE,
                   "%s is shorter than the checkpoint says: it has been changed, or emptied by "
-                  "the shell's \">\": use --output, and remove the checkpoint to begin again",
+                  "the shell's \">\": use --output, and remove the checkpoint to start over",
                   what);
     return 0;
 }
@@ -251,7 +251,7 @@ static int is_long_enough(struct weir_map *map, int fd, uint64_t length, const c
 static int cut(int fd, uint64_t length, const char *what, struct weir_error *error)
 {
     if (ftruncate(fd, (off_t)length) < 0 || lseek(fd, (off_t)length, SEEK_SET) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot go on in %s", what);
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot resume in %s", what);
     return 0;
 }
 
@@ -333,10 +333,10 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
                           "a checkpoint needs a regular file as output: give --output FILE");
     if (!map->checkpoint.resumes && map->options.output == NULL && file.st_size > 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the output has something in it already, which would be lost: give "
+                          "the output is not empty, and its contents would be lost: give "
                           "--output FILE");
     if (flock(map->out.fd, LOCK_EX | LOCK_NB) < 0) {
-        refuse(map, "another weir map is at work on the same output");
+        refuse(map, "another weir map uses the same output");
         return 0;
     }
     if (!map->checkpoint.resumes) /* existing contents stay */
@@ -351,7 +351,7 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
     if (status < 0)
         return status;
     if (lseek(map->in.fd, (off_t)order->next_offset, SEEK_SET) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot go on in the input");
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot resume in the input");
     map->in.records.seq = order->next;
     map->in.records.line = order->next_line;
     map->in.records.offset = map->in.records.bytes_in = order->next_offset;

@@ -83,8 +83,8 @@ int weir__letter_path(const char *pattern, char **path, struct weir_error *error
     weir__buffer_clear(&made);
     if (status == WEIR_ERR_INVALID)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the dead-letter file \"%.300s\" has a %% that stands for nothing: there "
-                          "are %%p (process), %%h (host), %%n (task number) and %%%%",
+                          "the dead-letter file \"%.300s\" has an invalid %% sequence: use %%p "
+                          "(process), %%h (host), %%n (task number) and %%%%",
                           pattern);
     return *path != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a file name");
 }
@@ -156,7 +156,7 @@ static int open_shared(struct weir_map *map, struct weir_error *error)
     if (letters->is_regular && is_kept(letters->fd))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "another process keeps the dead-letter file %s locked, as a map with a "
-                          "checkpoint does: give another name, such as one with %%p or %%n",
+                          "checkpoint does: choose another name, such as one with %%p or %%n",
                           path);
     return 0;
 }
@@ -180,7 +180,7 @@ static int open_alone(struct weir_map *map, struct weir_error *error)
     letters->length = (uint64_t)file.st_size; /* appends unless the run is resumed */
     if (lock_now(letters->fd) != 0)
         weir__map_end(map, 6, WEIR_STOP_NONE,
-                      "another weir map is at work on the same dead-letter file, %s: with a "
+                      "another weir map uses the same dead-letter file, %s: with a "
                       "checkpoint each map needs its own",
                       path);
     return 0;
@@ -209,7 +209,7 @@ static void fail(struct weir_map *map, int failed)
     letters->waiting.length = 0;
     if (failed == EWOULDBLOCK)
         weir__map_end(map, 5, WEIR_STOP_NONE,
-                      "another process has had the lock of %s for %d s: see which with lslocks or "
+                      "another process has held the lock on %s for %d s: find it with lslocks or "
                       "fuser",
                       map->options.dead_letter, LOCK_MS / 1000);
     else

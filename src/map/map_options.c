@@ -65,12 +65,12 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
         return 0;
     if (!weir__map_call_is_name(name))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "\"%.128s\" cannot be a function's name: give one that the worker has",
+                          "\"%.128s\" is not a function name: name a function of the worker",
                           weir__utf8_valid(name, strlen(name)) ? name : "?");
     if (options->unchecked || options->encoding == WEIR_MAP_RAW)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "records that are called with must be JSON in UTF-8: they cannot go "
-                          "unchecked or raw");
+        return weir__fail(
+            error, WEIR_ERR_INVALID, 0,
+            "records of a call must be JSON in UTF-8: they cannot be unchecked or raw");
     return 0;
 }
 
@@ -79,14 +79,14 @@ static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map
 {
     if (ours->max_dead > 0 && ours->on_error == WEIR_MAP_FAIL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "dead records cannot be allowed where the first one ends the run: skip "
+                          "dead records cannot be allowed if the first one ends the run: skip "
                           "them, or give a dead-letter file");
     if (options->dead_letter == NULL)
         return 0;
     if (options->checkpoint != NULL && strstr(options->dead_letter, "%p") != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "the dead-letter file of a run that may be resumed needs a name that "
-                          "stays: %%p changes each time");
+                          "the dead-letter file of a run with a checkpoint needs a fixed name: %%p "
+                          "changes each time");
     return weir__letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
 }
 
@@ -100,17 +100,17 @@ static int check_key(const struct weir_map_options *options, struct weir_error *
             weir__utf8_valid(options->key, strlen(options->key)) ? options->key : "?", fault);
     if (options->key != NULL && options->call != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "a worker that is called needs no key: its answers name their calls");
+                          "a worker that is called needs no key: its answers have ids");
     if (options->key != NULL && options->drop_null)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "a reply of null has no member that --key could name: have the worker "
-                          "leave the record out, with --drop-missing instead of --drop-null");
+                          "a null reply has no member for --key: have the worker leave the record "
+                          "out, with --drop-missing instead of --drop-null");
     if (options->key != NULL && options->unchecked)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "records that have a key must be JSON: they cannot go unchecked");
+                          "records with a key must be JSON: they cannot be unchecked");
     if (options->drop_missing && options->key == NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "which records are missing is known by a key only: give one, too");
+                          "missing records are only known with a key: give one");
     return 0;
 }
 

@@ -88,12 +88,12 @@ static const char *advice_for(const char *reason)
 {
     if (strcmp(reason, "no reply") == 0)
         return "have the worker print null with --drop-null, or name a member that replies keep "
-               "with --key /id --drop-missing, or go on without";
+               "with --key /id --drop-missing, or continue without";
     if (strcmp(reason, "missing") == 0)
-        return "drop what the worker leaves out with --drop-missing, or go on without";
+        return "drop what the worker leaves out with --drop-missing, or continue without";
     if (strcmp(reason, "key") == 0)
-        return "give it the member that --key names, or go on without";
-    return "mend it, or go on without";
+        return "add the member that --key names, or continue without";
+    return "fix it, or continue without";
 }
 
 void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,

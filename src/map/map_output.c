@@ -89,7 +89,7 @@ void weir__map_output_close(struct weir_map *map)
 static void say_failed(struct weir_map *map, int failed)
 {
     if (failed == EPIPE)
-        weir__map_end(map, 141, WEIR_STOP_NONE, "the reader of the output went away");
+        weir__map_end(map, 141, WEIR_STOP_NONE, "the reader closed the output");
     else
         weir__map_end(map, 5, WEIR_STOP_NONE, "cannot write the output: %s", strerror(failed));
     map->out.failed = 1;

@@ -90,7 +90,7 @@ static int make_room(struct weir__order *order, uint64_t seq, struct weir_error 
         room *= 2;
     slots = calloc(room, sizeof *slots);
     if (slots == NULL)
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to keep %zu replies in order", room);
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to reorder %zu replies", room);
     for (size_t i = 0; i < order->room; i++) {
         uint64_t at = order->next + i;
 
@@ -124,7 +124,7 @@ static int hold(struct weir__order *order, const struct weir__record *record,
     if (order->ordered && length > 0) {
         slot->bytes = malloc(length);
         if (slot->bytes == NULL)
-            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to keep a reply in order");
+            return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to reorder a reply");
         memcpy(slot->bytes, bytes, length);
         slot->length = length;
         order->held_bytes += length;

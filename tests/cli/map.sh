@@ -460,6 +460,6 @@ bad_usage() {
         refused "no word" --launcher " " && refused "--launcher" --launcher "'ssh" && refused "leave one out" --hadoop-counters --progress json &&
         refused "skip" --on-error ignore && refused "replace" --encoding latin1 && refused "no length of time" --record-timeout soon &&
         refused "unchecked or raw" --call f --check none &&
-        refused "cannot be a function" --call weir/hello
+        refused "is not a function name" --call weir/hello
 }
 check "2: options that make no sense, each told" bad_usage

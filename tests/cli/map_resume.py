@@ -377,7 +377,7 @@ def changed_outputs_are_refused_and_nothing_is_cut(directory: Any) -> None:
             file.write(kept[:5])
         refused(job, what + " is shorter", *job.words())
         os.unlink(path)
-        refused(job, "is gone", *job.words())
+        refused(job, "is missing", *job.words())
         with open(path, "wb") as file:
             file.write(kept)
     goes_on_well(job)
@@ -387,7 +387,7 @@ def what_is_no_checkpoint_is_refused(directory: Any) -> None:
     job = Job(directory, [b"1\n"])
     with open(job.checkpoint, "w", encoding="utf-8") as file:
         file.write('{"weir":1,"kind":"map"}\n')
-    refused(job, "it is no checkpoint")
+    refused(job, "it is not a checkpoint")
     with open(job.checkpoint, "w", encoding="utf-8") as file:
         file.write('{"weir":1,"kind":"map-chec')
     before = job.files()
@@ -409,7 +409,7 @@ def the_second_of_two_at_once_is_refused(directory: Any) -> None:
         job.words(worker=("cat",)),
     ):
         status, said = job.run(*words)
-        fail_with(status, said, 6, "another weir map is at work")
+        fail_with(status, said, 6, "another weir map uses")
         assert job.files() == before, "a file was touched"
         assert not os.path.exists(other), words
     with open(job.marks + ".go", "wb"):
