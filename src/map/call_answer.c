@@ -1,4 +1,4 @@
-/* What a worker answers: values, errors, and what becomes of the record then. */
+/* Answers of a worker: values, errors, and their effect on the record. */
 #include "config.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "text/json_validate.h"
 
 enum {
-    LONGEST_MESSAGE = 2048, /* of an error, in a dead letter */
+    LONGEST_MESSAGE = 2048, /* of an error message in a dead letter */
     LONGEST_DATA = 8192,
     INVALID_REQUEST = -32600,
     METHOD_NOT_FOUND = -32601,
@@ -20,7 +20,7 @@ enum {
 
 /* --- It fails ---------------------------------------------------------------- */
 
-/* The error as a dead letter has it: what is long in it is cut, or left out. */
+/* Writes the error for a dead letter: long parts are cut or left out. */
 static int shorten(struct weir__slice error, struct weir__buffer *to)
 {
     static const char *const names[] = {"message", "data"};
@@ -45,8 +45,7 @@ static int shorten(struct weir__slice error, struct weir__buffer *to)
     return status;
 }
 
-/* A failure of this record alone, whoever else was in flight.  final: it would
- * fail again. */
+/* A failure of this record alone, whatever else is in flight. final: it would fail again. */
 static void fail_record(struct weir__lane *lane, struct weir__record *record, const char *reason,
                         struct weir__slice error, int final)
 {
@@ -83,12 +82,12 @@ static void overflow(struct weir__lane *lane, struct weir__record *record)
 {
     char message[100];
 
-    snprintf(message, sizeof message, "what the call gives is longer than %zu bytes",
+    snprintf(message, sizeof message, "the result is longer than %zu bytes",
              lane->map->options.max_record);
     fail_with(lane, record, "overflow", STREAM_RULE, message);
 }
 
-/* Names of its functions, as many as there is room for. */
+/* Lists the names of its functions, as many as fit. */
 static void list_methods(const struct weir__handshake *handshake, char *text, size_t size)
 {
     size_t at = 0;
@@ -124,8 +123,8 @@ void weir__call_no_such_method(struct weir__lane *lane)
                       "the worker cannot run: it has no function \"%s\"", name);
 }
 
-/* Whether it is in what was sent, and would be again: a worker that cannot read a record's
- * line will not read the same line the next time. */
+/* Whether the cause is in what was sent: a worker that cannot read a record's line cannot read
+ * it the next time. */
 static int is_final(struct weir__slice error)
 {
     int64_t code = weir__error_code(error);
@@ -133,8 +132,8 @@ static int is_final(struct weir__slice error)
     return code == INVALID_PARAMS || code == INVALID_REQUEST;
 }
 
-/* An error that names no call: the worker could not read a line of ours.  With one
- * in flight it is that one's; else nobody knows whose. */
+/* An error without an id: the worker could not read a line from us. It belongs to the call in
+ * flight if there is only one; otherwise it is ambiguous. */
 int weir__call_error_came(struct weir__lane *lane, const struct weir__incoming *incoming,
                           int64_t now_ns)
 {
@@ -165,7 +164,7 @@ int weir__call_error_came(struct weir__lane *lane, const struct weir__incoming *
 
 /* --- It gives values --------------------------------------------------------- */
 
-/* Adds a value and its LF.  Returns 0 when they would be too long. */
+/* Appends a value and a newline. Returns 0 if they would be too long. */
 static int add_value(struct weir__lane *lane, struct weir__buffer *values, struct weir__slice value)
 {
     if (values->length + value.length > lane->map->options.max_record)
@@ -190,7 +189,7 @@ static void answer(struct weir__lane *lane, struct weir__record *record,
     int64_t turn_ns = record->call.turn_ns;
     int fits = 1;
 
-    weir__call_take_out(lane, record, now_ns); /* what it writes is sent before scratch is used */
+    weir__call_take_out(lane, record, now_ns); /* what this writes is sent before scratch is used */
     if (!is_null(value) || (!call->is_stream && !map->options.drop_null))
         fits = add_value(lane, values, value);
     if (fits)
@@ -213,7 +212,7 @@ int weir__call_chunk_came(struct weir__lane *lane, const struct weir__incoming *
     struct weir__record *record = weir__call_find(lane, incoming->id);
     int64_t n;
 
-    if (record == NULL) /* late, or cancelled */
+    if (record == NULL) /* late or cancelled */
         return 1;
     if (gather == NULL && (gather = weir__gather_add(lane, incoming->id)) == NULL)
         return 1;
@@ -222,7 +221,7 @@ int weir__call_chunk_came(struct weir__lane *lane, const struct weir__incoming *
         weir__call_cancel(lane, incoming->id, now_ns);
         fail_with(lane, record, "error", STREAM_RULE,
                   call->is_stream ? "it sent more values than it had credit for"
-                                  : "it sent values of a stream, and has declared none");
+                                  : "it sent stream values without declaring a stream");
         return 1;
     }
     if (!(is_null(incoming->value) && lane->map->options.drop_null)

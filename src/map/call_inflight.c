@@ -1,4 +1,4 @@
-/* Calls in flight: how records go out as calls, and how a call is over. */
+/* Calls in flight: sends records as calls, and ends calls. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "map/map_call.h"
 #include "map/map.h"
 
-enum { CREDIT = 64 }; /* chunks of a call that may be under way */
+enum { CREDIT = 64 }; /* chunks of a call in flight */
 
 void weir__call_no_memory(struct weir__lane *lane)
 {
@@ -30,7 +30,7 @@ int weir__call_give(struct weir__lane *lane)
     return status;
 }
 
-/* An array is parameters by position, an object by name, anything else the one. */
+/* An array is the parameters by position, an object by name, anything else the only one. */
 static int write_call(struct weir__lane *lane, struct weir__record *record)
 {
     struct weir__lane_call *call = lane->call;
@@ -59,7 +59,7 @@ static int write_call(struct weir__lane *lane, struct weir__record *record)
     return weir__call_give(lane);
 }
 
-/* Each worker runs so many calls at a time: their time counts. */
+/* Each worker runs this many calls at a time: only their time counts. */
 static int give_turns(struct weir__lane *lane, int64_t now_ns)
 {
     struct weir__lane_call *call = lane->call;

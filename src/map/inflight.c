@@ -1,4 +1,4 @@
-/* What a lane has in flight, and how it leaves: answered, as a suspect, or dead. */
+/* A worker's records in flight, and how they leave: answered, quarantined or dead. */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,13 +8,13 @@
 #include "map/record_keys.h"
 
 enum {
-    RESTART_MS = 10, /* the next start where a record may have ended the worker; doubles up to */
+    RESTART_MS = 10, /* delay if a record may have killed the worker; doubles up to */
     RESTART_MOST_MS = 640,
     NOTICE_MS = 1000,             /* no worker runs for this long: that is reported */
     KEPT_BYTES = 4 * 1024 * 1024, /* of records that a worker has left out, until it ends */
-    CANNOT_EXECUTE = 126,         /* a launcher's status for a program that is not there, or 127 */
-    WAS_KILLED = 128, /* above: a shell's status for one that died of a signal, ssh's of a
-                         link that is lost */
+    CANNOT_EXECUTE = 126,         /* a launcher's status if the program cannot be executed; 127:
+                                   * not found */
+    WAS_KILLED = 128, /* above: a shell's status after a signal, or ssh's after a lost link */
 };
 
 /* --- How much it may have ---------------------------------------------------- */
@@ -48,7 +48,7 @@ static int is_full(const struct weir__lane *lane)
     const struct weir_map_options *options = &lane->map->options;
     size_t count = weir__lane_ahead(lane), bytes = lane->flight.bytes;
 
-    if (count < lane->flight.count) { /* the others it has left out, so far */
+    if (count < lane->flight.count) { /* the others have been left out, so far */
         if (bytes + lane->flight.count * sizeof *lane->flight.first >= KEPT_BYTES)
             return 1;
         bytes = bytes / lane->flight.count * count;
@@ -99,7 +99,7 @@ void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_
 
 /* --- Not answered ------------------------------------------------------------ */
 
-/* What it had goes out again, each alone. */
+/* Quarantines its records: each is sent again, alone. */
 static void suspect_all(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
@@ -111,8 +111,8 @@ static void suspect_all(struct weir__lane *lane)
     weir__line_splitter_clear(&lane->lines);
 }
 
-/* The only record that the worker had since it was sent, and the worker died of it
- * or was too slow: one failure more.  Returns 1 when that was the last one. */
+/* The only record that the worker had since it was sent caused its death or a timeout. Counts a
+ * failure; returns 1 if that was the last allowed one. */
 static int count_failure(struct weir__lane *lane, const char *reason)
 {
     struct weir_map *map = lane->map;
@@ -128,8 +128,8 @@ static int count_failure(struct weir__lane *lane, const char *reason)
     return 1;
 }
 
-/* Whether the worker never had what was sent: it did not start, or died with all
- * of it unread.  Then no record can have caused that. */
+/* Whether the worker never got its records: it did not start, or died with all of them unread.
+ * Then no record can have caused it. */
 static int never_had_them(const struct weir__lane *lane)
 {
     if (lane->worker.result.end == WEIR_NOT_STARTED)
@@ -139,8 +139,8 @@ static int never_had_them(const struct weir__lane *lane)
     return lane->flight.count > 0 && lane->worker.left_unread >= lane->flight.bytes;
 }
 
-/* Whether there is a worker that works, or one started before until_ns that may yet begin:
- * those that were started later would prolong the wait for ever, one by one. */
+/* Whether there is a worker that works, or one started before until_ns that may yet begin: those
+ * started later would prolong the wait forever. */
 static int has_hope(const struct weir__lane *but, int64_t until_ns)
 {
     for (const struct weir__lane *lane = but->map->lanes.first; lane != NULL; lane = lane->next)
@@ -150,7 +150,7 @@ static int has_hope(const struct weir__lane *but, int64_t until_ns)
     return 0;
 }
 
-/* Nobody need wait for the next one to fail like that. */
+/* No need to wait for the next one to fail like that. */
 static int cannot_be_executed(const struct weir__lane *lane)
 {
     const struct weir_result *result = &lane->worker.result;
@@ -164,7 +164,7 @@ static int cannot_be_executed(const struct weir__lane *lane)
 static void report_failing(struct weir__lane *lane, const char *how, const char *tail)
 {
     weir__map_notice(lane->map, WEIR__NOTICE_START,
-                     "no worker can be started: %.300s%s%.200s: tried again for %g s", how,
+                     "no worker can be started: %.300s%s%.200s: retried for %g s", how,
                      tail[0] != '\0' ? "; stderr: " : "", tail,
                      (double)lane->map->lanes.supervisor.patience_ms / 1000);
 }
@@ -242,11 +242,11 @@ void weir__lane_desync(struct weir__lane *lane)
 {
     lane->map->report.desyncs++;
     weir__lane_give_up(lane, "desync",
-                       "it printed a line that is no reply: one line of JSON is "
-                       "due for each record, and nothing else");
+                       "it printed a line that is not a reply: it must print one line of JSON for "
+                       "each record, and nothing else");
 }
 
-/* Nobody knows which record it has no reply for, or two. */
+/* It is unknown which record has no reply, or two. */
 void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *advice)
 {
     struct weir_map *map = lane->map;
@@ -276,8 +276,8 @@ int weir__lane_owes(const struct weir__lane *lane)
     return lane->flight.count > 0 || lane->worker.state == WEIR__WORKER_ALIVE;
 }
 
-/* Whether it ended because its input did, and of its own accord.  What has answered
- * nothing and failed is not known to have begun. */
+/* Whether it ended by itself because its input did. One that answered nothing and failed may
+ * never have begun. */
 static int ended_with_its_input(const struct weir__lane *lane)
 {
     const struct weir_result *result = &lane->worker.result;
@@ -287,7 +287,7 @@ static int ended_with_its_input(const struct weir__lane *lane)
            && (weir__lane_ended_well(lane) || lane->answered > 0);
 }
 
-/* grep ends with 1 where it has found nothing, and says nothing. */
+/* grep exits with 1 and prints nothing if it finds nothing. */
 int weir__lane_ended_well(const struct weir__lane *lane)
 {
     const struct weir_result *result = &lane->worker.result;
@@ -310,7 +310,7 @@ void weir__lane_died(struct weir__lane *lane)
         lane->map->report.crashes++;
     weir_result_sentence(result, how, sizeof how);
     if (left && !blameless && lane->flight.count == 1 && lane->is_alone)
-        weir__lane_vouch(lane); /* it runs, and ends well: it is the record's */
+        weir__lane_vouch(lane); /* it runs and ends well: the record is to blame */
     else
         note_loss(lane, how, blameless);
     if ((blameless || !count_failure(lane, left ? "no reply" : "crash")) && lane->flight.count > 0)

@@ -12,20 +12,20 @@ enum {
     PATIENCE_MS = 50,        /* nothing moves: the worker may be buffering its output */
     CLOSE_MS = 300,          /* the same before its input is closed */
     START_CLOSE_MS = 2000,   /* the same before the first reply */
-    LAUNCH_CLOSE_MS = 10000, /* and behind a launcher, which reads ahead */
-    END_MS = 50,             /* the same when there is no more input */
-    STEADY_END_MS = 10,      /* and it has answered enough for its pace to be known */
+    LAUNCH_CLOSE_MS = 10000, /* the same with a launcher, which reads ahead */
+    END_MS = 50,             /* the same at the end of the input */
+    STEADY_END_MS = 10,      /* and its rate is known from enough replies */
     STEADY_REPLIES = 16,
     KEYED_MS = 2,        /* one that may leave records out: before it gets more */
-    KEYED_CLOSE_MS = 10, /* or its end */
-    BYTES_A_MS = 8192,   /* for so much more it has a millisecond more */
-    STEADY_MS = 25,      /* how often it is looked at once its pace is known */
-    LAUNCH_WINDOW = 64,  /* behind a launcher it has no more before its first reply */
-    HINT_MS = 1000,      /* it has read all and says nothing: that is told */
-    UNSURE_MS = 1000,    /* nobody can tell whether it waits for its input: before its end */
-    UNSURE_REPLIES = 10, /* the same in times that a reply takes */
-    BUSY_MS = 30000,     /* it is at work: before its end, or one that asks without waiting hangs */
-    LOOKS = 8,           /* it is looked at so often in the time that it has been silent */
+    KEYED_CLOSE_MS = 10, /* or the end of its input */
+    BYTES_A_MS = 8192,   /* one more millisecond for this many bytes */
+    STEADY_MS = 25,      /* interval of checks once its rate is known */
+    LAUNCH_WINDOW = 64,  /* the maximum before the first reply with a launcher */
+    HINT_MS = 1000,      /* report a worker that has read everything and is silent */
+    UNSURE_MS = 1000,    /* unknown whether it waits for input: time before its end */
+    UNSURE_REPLIES = 10, /* the same in multiples of the time per reply */
+    BUSY_MS = 30000,     /* it is busy: time before its end, or one that polls would hang */
+    LOOKS = 8,           /* checks in the time that it has been silent */
 };
 
 static const char advice[] =
@@ -73,7 +73,7 @@ static int take_line(struct weir__lane *lane, const char *bytes, size_t length, 
         weir__lane_vouch(lane);
         return 1;
     }
-    if (lane->late_ns > 0) { /* too late, and nobody's: only their number counts */
+    if (lane->late_ns > 0) { /* too late and ignored: only their number counts */
         lane->late_replies++;
         return 1;
     }
@@ -97,7 +97,7 @@ static int take_line(struct weir__lane *lane, const char *bytes, size_t length, 
     return 1;
 }
 
-/* Unless there was only one record nobody can say which has no reply. */
+/* Unless there was only one record, it is unknown which has no reply. */
 static void left_out(struct weir__lane *lane)
 {
     unsigned long long replies = lane->answered + lane->late_replies;
@@ -119,12 +119,11 @@ static void left_out(struct weir__lane *lane)
 
 /* --- One that keeps its replies back ----------------------------------------- */
 
-/* How long nothing may move before the lane gets more, or its end.  A worker's
- * first window grows fast: what it keeps back at a time is not known yet, and one
- * that is slow has more unread before it has much.  One that reads ahead all it can
- * get, as ssh does, has the time to start.  Where there is no more input its end comes
- * soon, and yet not before it could fail of a record: it is then known to have failed of
- * that, and not to have left others out. */
+/* How long nothing may move before the worker gets more records, or the end of its input. A
+ * worker's first window grows fast: what it holds back at a time is not known yet, and a slow
+ * one has more unread before it has much. One that reads ahead all it can get, like ssh, has the
+ * time to start. At the end of the input its end comes soon, but not before it could fail on a
+ * record: then it is known to have failed on that one, and not to have left others out. */
 static int64_t patience_ms(const struct weir__lane *lane, int must_end, int has_enough)
 {
     if (lane->is_ending && lane->map->lanes.suspects.count == 0)
@@ -138,7 +137,7 @@ static int64_t patience_ms(const struct weir__lane *lane, int must_end, int has_
     return 1 + (int64_t)(lane->flight.bytes / BYTES_A_MS);
 }
 
-/* It has read all there is for it, and has not answered for a second. */
+/* It has read everything and has not answered for a second. */
 static void give_hint(const struct weir__lane *lane)
 {
     if (!lane->has_kept_up && !lane->map->options.line_buffered)
@@ -148,9 +147,9 @@ static void give_hint(const struct weir__lane *lane)
                          "line, or try --line-buffered");
 }
 
-/* Whether its input may be closed.  What fails after that has left replies out, as far as
- * anybody can tell: so one that is at work on a record, and may yet fail of it, keeps its
- * input.  With keys, or one record alone, there is no doubt whose failure it is. */
+/* Whether its input may be closed. A failure after that counts as replies left out, so a worker
+ * that is busy with a record, and may yet fail on it, keeps its input. With keys, or with one
+ * record alone, it is clear whose failure it is. */
 static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms, int is_awaited)
 {
     int64_t unsure_ms = lane->pace.reply_ns / 1000000 * UNSURE_REPLIES;
@@ -170,10 +169,9 @@ static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_
     return quiet_ms >= (unsure_ms < BUSY_MS ? unsure_ms : BUSY_MS);
 }
 
-/* Many programs keep their output back until they have a buffer full, or their
- * input ends: where nothing moves they are given more, or the end.  One that has
- * not yet read what it was given is at work, or still starting, and waits for
- * nothing.  Behind a launcher nobody knows whether it has started. */
+/* Many programs hold back their output until a buffer is full or their input ends: if nothing
+ * moves they get more records, or the end. One with unread input is busy or still starting, and
+ * waits for nothing. With a launcher it is unknown whether it has started. */
 int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
 {
     const struct weir_map *map = lane->map;
@@ -193,17 +191,17 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
         patience_ns = (int64_t)(map->lanes.answers_at_end ? CLOSE_MS : LAUNCH_CLOSE_MS) * 1000000;
     }
     if (weir__worker_unread(&lane->worker) > 0
-        || weir__worker_has_output(&lane->worker)) { /* it is we who were late */
+        || weir__worker_has_output(&lane->worker)) { /* we were late */
         lane->moved_ns = now_ns;
     } else {
         if (age_ns >= (int64_t)HINT_MS * 1000000 && !must_end)
             give_hint(lane);
         if (lane->is_ending && lane->flight.count == 1 && lane->is_alone)
-            patience_ns = 0; /* whatever becomes of it, it is this record's */
+            patience_ns = 0; /* whatever happens, this record is the cause */
         quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
         if (quiet_ns >= patience_ns) {
             if (must_end && lane->worker.out_watch == NULL)
-                ; /* it has closed its output, and is looked at for that */
+                ; /* it has closed its output, which is checked elsewhere */
             else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000, is_awaited))
                 return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000
                            ? 1 + quiet_ns / (LOOKS * 1000000)
@@ -224,7 +222,7 @@ int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
 }
 
 const struct weir__protocol weir__protocol_lines = {
-    .around = 1, /* its LF */
+    .around = 1, /* its newline */
     .take_line = take_line,
     .left_out = left_out,
     .nudge = weir__lines_nudge,

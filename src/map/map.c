@@ -1,4 +1,4 @@
-/* A map: its start, and its owner's side. */
+/* Starts a map; the functions its owner calls. */
 #include "config.h"
 
 #include "map/map.h"
@@ -48,7 +48,7 @@ static void destroy(struct weir__life *life)
 
 static const struct weir__life_ops life_ops = {"the map", abandon, tell_owner, destroy};
 
-/* The parts that know nothing of a map are told what they need of its options. */
+/* Gives the parts that do not know a map what they need of its options. */
 static void set_up(struct weir_map *map)
 {
     const struct weir_map_options *options = &map->options;

@@ -10,13 +10,13 @@
 #include "map/map.h"
 
 enum {
-    ENVELOPE = 64 * 1024,     /* room in a line for what is around a value */
-    START_TIMEOUT_MS = 10000, /* where nobody said: a worker that is never ready is a mistake */
+    ENVELOPE = 64 * 1024,     /* room in a line for the text around a value */
+    START_TIMEOUT_MS = 10000, /* the default: a worker that never gets ready is a mistake */
 };
 
 /* --- The handshake ------------------------------------------------------------ */
 
-/* Returns whether NAME is there, and is of a kind that records can be given to. */
+/* Whether the function exists and accepts records. */
 static int can_call(struct weir__lane *lane)
 {
     struct weir__lane_call *call = lane->call;
@@ -24,7 +24,7 @@ static int can_call(struct weir__lane *lane)
     const json_t *method;
 
     if (call->handshake.methods == NULL)
-        return 1; /* nobody knows before it is tried */
+        return 1; /* unknown before it is tried */
     method = json_object_get(call->handshake.methods, name);
     if (method == NULL) {
         weir__call_no_such_method(lane);
@@ -64,7 +64,7 @@ static void fail_handshake(struct weir__lane *lane)
     weir__lane_give_up_unheard(lane, how);
 }
 
-/* Returns 0 when the lane is of no more use. */
+/* Returns 0 if the worker is no longer usable. */
 static int shake_hands(struct weir__lane *lane, const struct weir__incoming *answer)
 {
     struct weir__lane_call *call = lane->call;
@@ -197,7 +197,7 @@ static size_t window(const struct weir__lane *lane)
     size_t records = lane->pace.window;
 
     if (!call->is_ready || !lane->map->lanes.has_answered)
-        return records; /* who has killed a worker is found out with few in flight */
+        return records; /* few in flight make it easy to find the record that kills workers */
     if (call->is_plain)
         return 1;
     if (records < call->handshake.concurrency)
@@ -205,7 +205,7 @@ static size_t window(const struct weir__lane *lane)
     return records < lane->map->options.window ? records : lane->map->options.window;
 }
 
-/* Calls are read in the order they were written in. */
+/* Calls are read in the order in which they were written. */
 static int never_had_them(const struct weir__lane *lane)
 {
     const struct weir__worker *worker = &lane->worker;

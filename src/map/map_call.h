@@ -30,49 +30,49 @@ struct weir__gather {
     int64_t id;
     int64_t cancelled_ns; /* 0: its record waits for it */
     struct weir__receiver receiver;
-    struct weir__buffer values; /* each with its LF */
+    struct weir__buffer values; /* each with a newline */
 };
 
 struct weir__lane_call {
     struct weir__handshake handshake;
-    struct weir__message_reader reader; /* its dialect is what the worker speaks */
-    int64_t heard_ns;                   /* when what it hears now came */
+    struct weir__message_reader reader; /* its dialect is the worker's */
+    int64_t heard_ns;                   /* arrival time of the message being processed */
     int is_ready;
-    int is_plain;   /* it gets a call when its turn comes; ours keep what they cannot do yet */
+    int is_plain;   /* gets a call at its turn; workers with weir's protocol queue calls */
     int is_stream;  /* the function has an output stream */
     size_t running; /* calls in flight that have their turn */
     int64_t last_id;
-    struct weir__record *waiting; /* the first in flight that has not; NULL: all have */
-    struct weir__gather *gathers; /* of calls that gave values, and of cancelled ones */
+    struct weir__record *waiting; /* the first in flight without its turn; NULL: none */
+    struct weir__gather *gathers; /* of calls with values, and of cancelled ones */
     struct weir__buffer scratch;  /* lines for the worker */
 };
 
 /* --- call_inflight.c ----------------------------------------------------------- */
 
-/* There is no memory to go on: ends the map. */
+/* Ends the map: out of memory. */
 void weir__call_no_memory(struct weir__lane *lane);
 
-/* Sends what was written into scratch.  Errors: NOMEM. */
+/* Sends the contents of scratch. Errors: NOMEM. */
 int weir__call_give(struct weir__lane *lane);
 
-/* Sends all that is in flight, of which nothing was sent before.  Errors: NOMEM. */
+/* Sends everything in flight, of which nothing has been sent before. Errors: NOMEM. */
 int weir__call_send_all(struct weir__lane *lane, int64_t now_ns);
 
-/* A record has come to the end of the lane's flight.  Errors: NOMEM. */
+/* Handles a record added to those in flight. Errors: NOMEM. */
 int weir__call_send(struct weir__lane *lane, struct weir__record *record);
 
-/* The record whose call this is; NULL: it is answered, or needs no answer any more. */
+/* The record of this call; NULL: answered, or no longer needs an answer. */
 struct weir__record *weir__call_find(const struct weir__lane *lane, int64_t id);
 
-/* It needs no answer any more; what waited has its turn. */
+/* Removes a call that needs no answer any more; a waiting one gets its turn. */
 void weir__call_take_out(struct weir__lane *lane, struct weir__record *record, int64_t now_ns);
 
-/* Ends a call whose record was taken out: its answer is still to come. */
+/* Ends a call whose record was removed: its answer is still to come. */
 void weir__call_cancel(struct weir__lane *lane, int64_t id, int64_t now_ns);
 
-/* NULL: there is none. */
+/* NULL: none. */
 struct weir__gather *weir__gather_find(const struct weir__lane_call *call, int64_t id);
-/* NULL: there is no memory, and the map ends. */
+/* NULL: out of memory, and the map ends. */
 struct weir__gather *weir__gather_add(struct weir__lane *lane, int64_t id);
 /* Accepts NULL. */
 void weir__gather_drop(struct weir__lane_call *call, struct weir__gather *gather);
@@ -86,7 +86,7 @@ int weir__call_error_came(struct weir__lane *lane, const struct weir__incoming *
 int weir__call_chunk_came(struct weir__lane *lane, const struct weir__incoming *incoming,
                           int64_t now_ns);
 
-/* The worker does not have the function: ends the map. */
+/* The worker lacks the function: ends the map. */
 void weir__call_no_such_method(struct weir__lane *lane);
 
 #endif

@@ -1,5 +1,5 @@
-/* A worker whose replies name their records: each has the same value at --key as its record.
- * It may answer in any order, and leave records out: which, is known when it has ended. */
+/* A worker whose replies identify their records: each has the same value at --key as its record.
+ * It may answer in any order and leave records out; which ones is known when it has ended. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static int send(struct weir__lane *lane, struct weir__record *record)
     return weir__worker_send(&lane->worker, record->bytes, record->length);
 }
 
-/* Returns 0: the lane is of no more use. */
+/* Returns 0: the worker is no longer usable. */
 static int mismatch(struct weir__lane *lane, struct weir__slice value)
 {
     const char *key = lane->map->options.key;
@@ -86,7 +86,7 @@ static size_t ahead(const struct weir__lane *lane)
     return (size_t)(lane->keys->sent - lane->keys->front);
 }
 
-/* One that failed at its end may not have come to all of them: each goes out again. */
+/* A worker that failed at its end may not have reached all of them: each is sent again. */
 static void left_out(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
@@ -97,7 +97,8 @@ static void left_out(struct weir__lane *lane)
     }
     weir__lane_vouch(lane);
     if (map->lanes.start_window < START_WINDOW)
-        map->lanes.start_window = START_WINDOW; /* one that drops all has no reply to grow by */
+        map->lanes.start_window = START_WINDOW; /* one that drops everything has no replies to
+                                                 * grow by */
     while (lane->flight.count > 0 && (map->end.status == 0 || map->end.drains)) {
         struct weir__record *record = weir__queue_pop(&lane->flight);
 
@@ -125,7 +126,7 @@ static void free_keys(struct weir__lane *lane)
 }
 
 const struct weir__protocol weir__protocol_keyed = {
-    .around = 1, /* its LF */
+    .around = 1, /* its newline */
     .begin = begin,
     .send = send,
     .take_line = take_line,

@@ -1,4 +1,4 @@
-/* What a map has to say: how far it is, what came of it, and its document. */
+/* A map's progress, its report, and the JSON document. */
 #include "config.h"
 
 #include <jansson.h>
@@ -14,7 +14,7 @@
 #include "proc/result_json.h"
 #include "text/json_text.h"
 
-enum { WORKERS_TOLD = 1000 }; /* of more, only the last one's place is overwritten */
+enum { WORKERS_TOLD = 1000 }; /* of more, only the last entry is replaced */
 
 /* --- While it runs --------------------------------------------------------- */
 
@@ -89,7 +89,7 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
     *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
     if (lane->worker.far_node != NULL)
         worker->node = strdup(lane->worker.far_node);
-    worker->result.argv = NULL; /* they stay the lane's */
+    worker->result.argv = NULL; /* the worker keeps them */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};
 }

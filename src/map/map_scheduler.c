@@ -1,4 +1,4 @@
-/* What goes on in a map, from its begin to its end. */
+/* Runs a map, from its start to its end. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -11,11 +11,11 @@ enum {
     START_PATIENCE_MS = 2000, /* no worker runs for this long, without a launcher: none can */
     TICK_MS = 25,
     FIRST_TICK_MS = 1, /* after the start of a worker */
-    NAP_MS = 1,        /* the loop makes it between one and two */
-    STALL_MS = 1000,   /* a worker that holds the others up so long is told of */
-    WAIT_MS = 3000,    /* and launchers of which none has begun */
-    LAUNCHES = 8,      /* so many are begun at once: an sshd takes ten */
-    LAUNCH_MS = 2000,  /* and one that takes longer does not hold up the next */
+    NAP_MS = 1,        /* the loop makes it one to two */
+    STALL_MS = 1000,   /* report a worker that holds up the others for this long */
+    WAIT_MS = 3000,    /* and launchers if none has begun */
+    LAUNCHES = 8,      /* started at once: sshd accepts ten */
+    LAUNCH_MS = 2000,  /* one that takes longer does not delay the next */
 };
 
 /* --- Who gets what ----------------------------------------------------------- */
@@ -25,7 +25,7 @@ static int input_is_over(const struct weir_map *map)
     return map->end.status != 0 || weir__map_input_is_over(map);
 }
 
-/* Launchers are started a few at a time: what is at their other end may take no more. */
+/* Launchers are started a few at a time: the remote end may accept no more. */
 static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
 {
     size_t fresh = 0;
@@ -38,7 +38,7 @@ static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
     return fresh >= LAUNCHES;
 }
 
-/* The seat for a new worker; NULL: there is to be none now. */
+/* The seat for a new worker; NULL: none now. */
 static struct weir__seat *free_seat(const struct weir_map *map)
 {
     int64_t now_ns;
@@ -56,14 +56,14 @@ static struct weir__lane *start_lane(struct weir_map *map, struct weir__seat *se
 
     if (lane != NULL)
         weir__timer_start(map->run.tick, FIRST_TICK_MS);
-    else if (error.status == WEIR_ERR_SYSTEM) /* its directory, say */
+    else if (error.status == WEIR_ERR_SYSTEM) /* for example, its directory */
         weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %.500s", error.text);
     else
         weir__map_fail(map, &error);
     return lane;
 }
 
-/* Of the lanes that have room, the one with the least to do; NULL for none. */
+/* The worker with room that has the least to do; NULL: none. */
 static struct weir__lane *idlest(const struct weir_map *map)
 {
     struct weir__lane *found = NULL;
@@ -75,7 +75,7 @@ static struct weir__lane *idlest(const struct weir_map *map)
     return found;
 }
 
-/* Each suspect to a worker of its own; nothing else goes out meanwhile. */
+/* Sends each quarantined record to a worker of its own; nothing else is sent meanwhile. */
 static void give_out_suspects(struct weir_map *map)
 {
     const struct weir__queue *suspects = &map->lanes.suspects;
@@ -89,8 +89,8 @@ static void give_out_suspects(struct weir_map *map)
         weir__lane_fill_alone(lane);
 }
 
-/* Gives out what there is: to a worker that has nothing to do, else to a new one,
- * else by and by to those that have the least, so that few records are spread. */
+/* Assigns available records: to an idle worker, else to a new one, else gradually to those with
+ * the least, so that few records are spread out. */
 static void give_out(struct weir_map *map)
 {
     while (map->lanes.suspects.count == 0) {
@@ -114,7 +114,7 @@ static void give_out(struct weir_map *map)
 
 /* --- A worker that does not begin ----------------------------------------------- */
 
-/* Whether it has records, and has not begun. */
+/* Whether it has records and has not begun. */
 static int holds_back(const struct weir__lane *lane)
 {
     return weir__lane_is_live(lane) && lane->flight.count > 0 && !weir__lane_has_begun(lane);
@@ -135,7 +135,7 @@ static int is_idle(const struct weir__lane *lane)
            && weir__lane_has_begun(lane);
 }
 
-/* One waits for a slot, say, and another has nothing to do: it gets the records. */
+/* If a worker waits, for example for a slot, and another is idle, that one gets the records. */
 static void take_back(struct weir_map *map, int64_t now_ns)
 {
     const struct weir__lane *idle = map->lanes.first;
@@ -148,13 +148,14 @@ static void take_back(struct weir_map *map, int64_t now_ns)
         if (!holds_back(lane) || now_ns - lane->started_ns < (int64_t)STALL_MS * 1000000)
             continue;
         weir__map_notice(map, WEIR__NOTICE_STALL,
-                         "a worker (pid %ld) has not begun for a second: its records go to others",
+                         "a worker (pid %ld) has not started reading for a second: its records go "
+                         "to other workers",
                          (long)lane->worker.result.pid);
         weir__lane_take_back(lane);
     }
 }
 
-/* What holds everything up for a second is told. */
+/* Reports what has held up everything for a second. */
 static void tell_stall(struct weir_map *map, int64_t now_ns)
 {
     const struct weir__lane *lane = map->lanes.first;
@@ -162,7 +163,7 @@ static void tell_stall(struct weir_map *map, int64_t now_ns)
     if (map->is_launched && !map->lanes.has_answered && lane != NULL && holds_back(lane)
         && now_ns - lane->started_ns >= (int64_t)WAIT_MS * 1000000)
         weir__map_notice(map, WEIR__NOTICE_STALL,
-                         "no worker has begun: the launcher has run for "
+                         "no worker has started: the launcher has run for "
                          "%d seconds",
                          WAIT_MS / 1000);
     if (!map->run.is_stalled || now_ns - map->run.stalled_since_ns < (int64_t)STALL_MS * 1000000)
@@ -182,8 +183,8 @@ static void tell_stall(struct weir_map *map, int64_t now_ns)
 
 /* --- Goodbye ---------------------------------------------------------------- */
 
-/* Says goodbye to workers that have nothing to wait for.  One that is idle stays for what
- * another may not begin to do. */
+/* Closes the input of workers that have nothing to wait for. An idle one stays for records that
+ * another may not begin. */
 static void close_lanes(struct weir_map *map)
 {
     int stop = map->end.status != 0 && !map->end.drains;
@@ -232,7 +233,7 @@ static int is_done(const struct weir_map *map)
     return input_is_over(map) && map->lanes.suspects.count == 0 && weir__map_output_is_empty(map);
 }
 
-/* Where output or memory holds the input back, that is time lost. */
+/* Counts the time in which output or memory holds back the input. */
 static void watch_stall(struct weir_map *map)
 {
     int held = weir__order_is_full(&map->order, map->options.reorder_bytes);
@@ -244,7 +245,7 @@ static void watch_stall(struct weir_map *map)
     map->run.is_stalled = held;
 }
 
-/* Since when the same record has held the output back. */
+/* Notes since when the same record has held back the output. */
 static void watch_next(struct weir_map *map)
 {
     if (map->run.next == map->order.next && map->run.next_since_ns > 0)
@@ -253,7 +254,7 @@ static void watch_next(struct weir_map *map)
     map->run.next_since_ns = weir__clock_ns();
 }
 
-/* A paused reader of ours pauses the workers: their replies have no place. */
+/* If our reader pauses, so do the workers: there is no room for their replies. */
 static void pause_lanes(struct weir_map *map)
 {
     int full = weir__map_output_is_full(map);
@@ -265,8 +266,8 @@ static void pause_lanes(struct weir_map *map)
         weir__lane_pause(lane, full);
 }
 
-/* Where the workers have enough to do, what they have done waits until there is
- * more of it: that costs them and us far less than to look after each reply. */
+/* If the workers have enough to do, their replies are left to accumulate: that is much cheaper
+ * for both sides than handling each one. */
 static void rest(struct weir_map *map)
 {
     int any = 0;
@@ -302,8 +303,8 @@ void weir__map_close(struct weir_map *map)
     weir__supervisor_close(&map->lanes.supervisor);
 }
 
-/* Writes what there is to write, then the checkpoint.  Where something cannot be written yet the old
- * checkpoint holds. */
+/* Writes what there is to write, then the checkpoint.  Where something cannot be written yet the
+ * old checkpoint holds. */
 static void save_checkpoint(struct weir_map *map, int finished)
 {
     if (!weir__checkpoint_is_stale(map, finished))
@@ -313,7 +314,7 @@ static void save_checkpoint(struct weir_map *map, int finished)
         weir__checkpoint_save(map, finished);
 }
 
-/* The last thing that a callback does: the owner may free the map here. */
+/* Must be the last call of a callback: the owner may free the map in it. */
 static void finish(struct weir_map *map)
 {
     struct weir_error error;
@@ -369,7 +370,7 @@ static void nap_is_over(void *data)
     pump(map);
 }
 
-/* A map that ends waits for its reader, but not for one that stands still. */
+/* A map that ends waits for its reader, but not for a stalled one. */
 static void watch_reader(struct weir_map *map, int64_t now_ns)
 {
     if (map->end.status == 0 || map->lanes.first != NULL || map->out.sent != map->run.sent) {
@@ -381,7 +382,7 @@ static void watch_reader(struct weir_map *map, int64_t now_ns)
     }
 }
 
-/* A drain lasts as long as replies come: workers that are silent for the grace are stopped. */
+/* A drain lasts while replies come: workers that are silent for the grace are stopped. */
 static void watch_drain(struct weir_map *map, int64_t now_ns)
 {
     const struct weir_map_report *report = &map->report;
@@ -424,12 +425,12 @@ static void time_is_up(void *data)
 {
     struct weir_map *map = data;
 
-    weir__map_end(map, 124, WEIR_STOP_TIMEOUT, "the time is up");
-    map->end.drains = 0; /* also when it was ending already */
+    weir__map_end(map, 124, WEIR_STOP_TIMEOUT, "timed out");
+    map->end.drains = 0; /* also if it was ending already */
     if (map->run.is_late)
         map->end.leaves = 1;
     else
-        weir__timer_start(map->run.deadline, map->end.grace_ms); /* for whoever reads us */
+        weir__timer_start(map->run.deadline, map->end.grace_ms); /* for the reader of our output */
     map->run.is_late = 1;
     pump(map);
 }
@@ -487,7 +488,7 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
             weir__timer_start(map->run.deadline, options->timeout_ms);
     }
     if (status == 0)
-        weir__map_wake(map); /* all begins from the loop */
+        weir__map_wake(map); /* everything starts from the loop */
     return status;
 }
 

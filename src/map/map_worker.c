@@ -1,4 +1,4 @@
-/* A lane's life: its worker starts, is given records, is heard, is looked at, and ends. */
+/* A worker of a map: start, records, replies, checks and end. */
 #include "config.h"
 
 #include "map/map_worker.h"
@@ -11,11 +11,12 @@
 #include "map/map.h"
 
 enum {
-    TICK_MS = 25,           /* how often it is looked at */
-    PIPE_SIZE = 256 * 1024, /* a fast worker's naps, and still a small part of a user's share */
-    CUT_OFF_MS = 1000,      /* it has closed stdin or stdout: so long until it must have ended */
-    SURE_WINDOW = 64,       /* a new lane begins with no more, however fast others are */
-    LAST_WORD_MS = 500,     /* a late worker whose input has ended has so long to end, too */
+    TICK_MS = 25,           /* interval of checks */
+    PIPE_SIZE = 256 * 1024, /* enough for a fast worker's coalesced replies, and a small part of
+                             * a user's limit */
+    CUT_OFF_MS = 1000,      /* time to exit after it has closed stdin or stdout */
+    SURE_WINDOW = 64,       /* the maximum for a new worker, however fast others are */
+    LAST_WORD_MS = 500,     /* time to exit for a late worker whose input has been closed */
     STDERR_KEPT = 4096,
     FLUSH_SIZE = 128 * 1024,
     MAX_REPLY = 64 * 1024 * 1024,
@@ -23,14 +24,14 @@ enum {
 
 /* --- What its worker says ---------------------------------------------------- */
 
-/* Replies came, so many: how many it may have in flight follows from that. */
+/* Replies have come: adjusts the number of records in flight. */
 static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies,
                       int is_first)
 {
     struct weir_map *map = lane->map;
 
     lane->turn_since_ns = lane->moved_ns = now_ns;
-    lane->cut_off_ns = 0; /* what it has read it still answers */
+    lane->cut_off_ns = 0; /* it still answers what it has read */
     if (is_first && lane->worker.state == WEIR__WORKER_CLOSING)
         map->lanes.answers_at_end = 1;
     weir__pace_note(&lane->pace, waited_ns, replies);
@@ -62,14 +63,14 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
     if (got < 0)
         weir__lane_desync(lane);
     if (map->out.replies.length >= FLUSH_SIZE)
-        weir__map_output_flush(map); /* what is written needs no memory */
+        weir__map_output_flush(map); /* frees memory for what is written */
     if (lane->answered > answered)
         note_pace(lane, now_ns, waited_ns, lane->done > done ? (size_t)(lane->done - done) : 1,
                   answered == 0);
     map->changed(map);
 }
 
-/* A line of its stderr, for whoever shows it among other news. */
+/* Emits a line of its stderr as an event. */
 static void tell_line(void *owner, const struct weir_line *line)
 {
     const struct weir__lane *lane = owner;
@@ -113,7 +114,7 @@ static const struct weir__worker_ops worker_ops = {
     .on_over = is_over,
 };
 
-/* The same, where lines of stderr are events. */
+/* The same, with lines of stderr as events. */
 static const struct weir__worker_ops line_ops = {
     .on_bytes = bytes_came,
     .on_stderr_line = tell_line,
@@ -160,7 +161,7 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
     if (lane->lines.longest < lane->protocol->around || lane->lines.longest > MAX_REPLY)
         lane->lines.longest = MAX_REPLY;
     lane->pace.window = map->lanes.start_window;
-    /* One that is called says so; of others nobody may want to know. */
+    /* With call it reports its start; for others it may not matter. */
     lane->has_started = map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
     lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
     weir__queue_init(&lane->flight);
@@ -196,7 +197,7 @@ void weir__lane_free(struct weir__lane *lane)
 void weir__lane_close_input(struct weir__lane *lane)
 {
     if (lane->protocol->is_busy != NULL && lane->protocol->is_busy(lane))
-        return; /* a stream may need credit yet */
+        return; /* a stream may still need credit */
     if (weir__lane_is_live(lane))
         weir__worker_close_input(&lane->worker);
 }
@@ -262,8 +263,8 @@ size_t weir__lane_fill(struct weir__lane *lane, size_t count)
     return sent;
 }
 
-/* Only until some worker has answered, other records are tried before: the suspect
- * may well be the one that kills them. */
+/* Only until some worker has answered, other records are tried first: the quarantined one may be
+ * the one that kills workers. */
 void weir__lane_fill_alone(struct weir__lane *lane)
 {
     struct weir_map *map = lane->map;
@@ -301,7 +302,7 @@ void weir__lane_wake(struct weir__lane *lane)
     weir__worker_read(&lane->worker);
 }
 
-/* It can answer no more, or read no more, and has had the time to end. */
+/* It can no longer answer or read, and has had time to exit. */
 static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
 {
     if (!weir__worker_is_cut_off(&lane->worker))
@@ -311,9 +312,8 @@ static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
     return now_ns - lane->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
 }
 
-/* A launcher may be long at it.  Its worker has started when it has read something
- * of what was sent, or answered; the first record's time begins then.  Returns 0
- * as long as it has not. */
+/* A launcher may take long. Its worker has started once it has read some input or answered; the
+ * time of the first record begins then. Returns 0 until then. */
 static int has_started(struct weir__lane *lane, int64_t now_ns)
 {
     if (lane->answered > 0 || weir__worker_has_read(&lane->worker)
@@ -334,9 +334,8 @@ static int has_started(struct weir__lane *lane, int64_t now_ns)
     return 0;
 }
 
-/* Its first record is late.  Where it may have left one out before, that is looked into
- * first: with its input at its end, it ends too and has no more replies.  Returns when to
- * look again. */
+/* Its first record is late. If the worker may have left one out before, its input is closed
+ * first: then it ends without further replies. Returns when to check again. */
 static int64_t be_late(struct weir__lane *lane, int64_t now_ns)
 {
     int may_lack_one =
@@ -385,7 +384,7 @@ int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
     if (is_cut_off_too_long(lane, now_ns)) {
         if (protocol->left_out != NULL && lane->keys == NULL
             && lane->worker.state == WEIR__WORKER_CLOSING
-            && lane->worker.out_watch == NULL) { /* it can answer no more */
+            && lane->worker.out_watch == NULL) { /* it cannot answer any more */
             protocol->left_out(lane);
             weir__lane_retire(lane);
             return TICK_MS;

@@ -1,7 +1,7 @@
-/* map/map_worker.h - a worker of a map, and the records it has.
+/* map/map_worker.h - a worker of a map, and its records.
  *
- * inflight.c knows what a lane has in flight and how that leaves it, line_protocol.c and
- * map_call.c the two ways to speak with a worker, map_worker.c all that they have in common.
+ * inflight.c handles the records in flight and how they leave, line_protocol.c and map_call.c
+ * are the two protocols, map_worker.c is what they share.
  */
 #ifndef WEIR_MAP_MAP_WORKER_H
 #define WEIR_MAP_MAP_WORKER_H
@@ -18,42 +18,42 @@ struct weir__lane;
 struct weir__lane_call;
 struct weir__lane_keys;
 
-/* How records go to a worker and come back.  NULL: there is nothing to do. */
+/* A protocol for records and replies. NULL members: nothing to do. */
 struct weir__protocol {
-    size_t around; /* bytes of a reply's line beside the reply */
-    /* Its worker has been started.  Errors: NOMEM. */
+    size_t around; /* bytes of a reply's line besides the reply */
+    /* The worker has been started. Errors: NOMEM. */
     int (*begin)(struct weir__lane *lane);
-    /* A record has come to the end of its flight.  NULL: it is sent as it is.  Errors: NOMEM. */
+    /* A record was added to those in flight. NULL: it is sent unchanged. Errors: NOMEM. */
     int (*send)(struct weir__lane *lane, struct weir__record *record);
-    /* A line from the worker, with its LF.  Returns 0 when the lane is of no more use. */
+    /* A line from the worker, with its newline. Returns 0 if the worker is no longer usable. */
     int (*take_line)(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
-    /* Looks what has become late.  Returns 0 when there is nothing else to look at. */
+    /* Checks for timeouts. Returns 0 if there is nothing else to check. */
     int (*tick)(struct weir__lane *lane, int64_t now_ns);
-    /* Nothing is late: gives the worker more, or the end of its input, where it seems to
-     * wait for that.  Returns in how many ms to look again. */
+    /* Nothing is late: sends more, or closes the input, if the worker seems to wait for that.
+     * Returns the milliseconds to the next check. */
     int64_t (*nudge)(struct weir__lane *lane, int64_t now_ns);
-    /* Since when the first in flight has its turn.  NULL: it is the lane's turn_since_ns. */
+    /* Start of the turn of the first record in flight. NULL: turn_since_ns. */
     int64_t (*turn_ns)(const struct weir__lane *lane);
-    /* How many records it may have in flight.  NULL: as its pace says. */
+    /* How many records may be in flight. NULL: by its rate. */
     size_t (*window)(const struct weir__lane *lane);
-    /* Whether the worker, which is gone, never had any of what it was to do.  NULL: as the
-     * bytes say that it left unread. */
+    /* Whether a worker that is gone never got any of its records. NULL: by the bytes that it
+     * left unread. */
     int (*never_had_them)(const struct weir__lane *lane);
-    /* Whether its worker is at work.  NULL: as what it has read or answered says. */
+    /* Whether the worker has begun its work. NULL: by what it has read or answered. */
     int (*has_begun)(const struct weir__lane *lane);
-    /* How many records in flight the worker has yet to come to.  NULL: all. */
+    /* Number of records in flight that the worker has not reached yet. NULL: all. */
     size_t (*ahead)(const struct weir__lane *lane);
-    /* Its worker ended well after its input was closed, and has read all of it: what is in
-     * flight was left out.  NULL: that is a crash. */
+    /* The worker ended well after its input was closed and read: records in flight were left
+     * out. NULL: that is a crash. */
     void (*left_out)(struct weir__lane *lane);
-    /* Whether more is under way than records in flight. */
+    /* Whether it is busy with more than the records in flight. */
     int (*is_busy)(const struct weir__lane *lane);
-    /* What was in flight goes elsewhere. */
+    /* The records in flight are reassigned. */
     void (*forget)(struct weir__lane *lane);
     void (*free)(struct weir__lane *lane);
 };
 
-enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe takes no more */
+enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe is full */
 
 extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls;
 
@@ -61,119 +61,117 @@ struct weir__lane {
     struct weir__lane *next;
     struct weir_map *map;
     const struct weir__protocol *protocol;
-    struct weir__lane_call *call; /* what map_call.c keeps */
+    struct weir__lane_call *call; /* state of map_call.c */
     struct weir__lane_keys *keys; /* with --key */
     struct weir__seat *seat;
     struct weir__worker worker;
     int is_over; /* nothing of it is left */
 
     struct weir__queue flight;        /* sent, not answered */
-    int is_alone;                     /* the last record sent had no other beside it */
+    int is_alone;                     /* the last record was sent alone */
     struct weir__pace pace;           /* and how many may be in flight */
     struct weir__line_splitter lines; /* of its output */
-    size_t reply_size;                /* of its longest lately */
+    size_t reply_size;                /* recent maximum */
     uint64_t answered;
-    uint64_t done;       /* records it has come past: those answered, and those left out before */
+    uint64_t done;       /* records passed: answered, or left out before those */
     uint64_t since_line; /* of the first record sent since nothing was in flight */
-    size_t ghosts;       /* records taken back before it began: their replies are nobody's */
-    int has_kept_up;     /* once all it had was answered, with its input open */
-    int is_ending;       /* no more records will come for it */
-    int64_t late_ns;     /* since when its first record is late, and its input closed; 0: no */
-    size_t late_replies; /* that came since */
+    size_t ghosts;       /* records taken back before it began: their replies are ignored */
+    int has_kept_up;     /* once everything was answered, with its input open */
+    int is_ending;       /* it gets no more records */
+    int64_t late_ns;     /* since when its first record is late and its input closed; 0: not */
+    size_t late_replies; /* replies since then */
 
     int has_started; /* it has read or answered something */
     int64_t started_ns;
-    int64_t turn_since_ns; /* since when the first in flight is */
-    int64_t moved_ns;      /* the last reply, or the start */
-    int64_t cut_off_ns;    /* since when its stdin or stdout is closed, and it lives; 0: no */
+    int64_t turn_since_ns; /* start of the turn of the first in flight */
+    int64_t moved_ns;      /* of the last reply, or the start */
+    int64_t cut_off_ns;    /* since when its stdin or stdout is closed while it lives; 0: not */
 };
 
-/* All of a map's, and what is known of them together. */
+/* All workers of a map, and what they have in common. */
 struct weir__lanes {
     struct weir__lane *first;
-    size_t count;                       /* not over and not dying */
-    struct weir__queue suspects;        /* to go out again, each alone */
+    size_t count;                       /* neither over nor dying */
+    struct weir__queue suspects;        /* to be sent again, each alone */
     struct weir__supervisor supervisor; /* of those whose end no record can have caused */
     struct weir__backoff fruitless;     /* deaths since the last reply */
     int has_answered;                   /* some worker has, in this run */
-    int answers_at_end;                 /* some worker only has once its input was closed */
-    size_t start_window;                /* what a new lane begins with */
+    int answers_at_end;                 /* some worker did so only after its input was closed */
+    size_t start_window;                /* initial window of new workers */
 };
 
 /* --- inflight.c ---------------------------------------------------------------- */
 
 int weir__lane_is_live(const struct weir__lane *lane);
 
-/* Whether its worker is at work: behind a launcher it is once it has answered. */
+/* Whether its worker is at work: with a launcher, once it has answered. */
 int weir__lane_has_begun(const struct weir__lane *lane);
 
-/* Records in flight that its worker has yet to come to. */
+/* Number of records in flight that it has not reached yet. */
 size_t weir__lane_ahead(const struct weir__lane *lane);
 
-/* All that it may have in flight, in records or in bytes that go in or come out. */
+/* Whether it has the maximum in flight, in records or in bytes in either direction. */
 int weir__lane_is_full(const struct weir__lane *lane);
 int weir__lane_has_room(const struct weir__lane *lane);
 
 /* Its worker answers: so workers can run. */
 void weir__lane_vouch(struct weir__lane *lane);
-/* The same, and a record has been answered, with so many bytes. */
+/* The same, and a record has been answered with length bytes. */
 void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns);
 
-/* The worker is sent down the ladder, with this grace; what it has stays its own. */
+/* Starts the stop sequence with this grace; the worker keeps its records. */
 void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms);
 
-/* The worker is of no more use, though it may live on for its grace. */
+/* Gives up the worker, which may live on for its grace. */
 void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char *how);
-/* It is out of step. */
+/* Its replies are out of step. */
 void weir__lane_desync(struct weir__lane *lane);
-/* It is out of step from an unknown point on: the run ends.  what: why, a clause. */
+/* Its replies are out of step from an unknown point on: the run ends. what: why, a clause. */
 void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *advice);
-/* What it has goes to others; what it says of that is not heard. */
+/* Reassigns its records; its replies to them are ignored. */
 void weir__lane_take_back(struct weir__lane *lane);
-/* It never had what was sent to it: no record can be to blame. */
+/* It never got its records: none can be to blame. */
 void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how);
-/* It goes, and nobody is to blame. */
+/* Ends the worker without blame. */
 void weir__lane_retire(struct weir__lane *lane);
 
 /* Nothing of the worker is left. */
 void weir__lane_ended(struct weir__lane *lane);
-/* Whether it ended as one does that has done what it was to do. */
+/* Whether it ended like a worker that has finished its work. */
 int weir__lane_ended_well(const struct weir__lane *lane);
-/* It ended before it had answered all, and not because its input did. */
+/* It ended before it had answered everything, and not because its input did. */
 void weir__lane_died(struct weir__lane *lane);
-/* Whether it has not done all that it was to do. */
+/* Whether it has unfinished work. */
 int weir__lane_owes(const struct weir__lane *lane);
 
 /* --- map_worker.c ------------------------------------------------------------------ */
 
-/* A seat in which a worker may be started now; NULL for none. */
+/* A seat in which a worker can be started now; NULL: none. */
 struct weir__seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns);
-/* Starts a worker there, at the end of the map's lanes.  Returns NULL on failure.  Errors:
- * those of weir__worker_start(). */
+/* Starts a worker in a seat, at the end of the list. Returns NULL on failure. Errors: as
+ * weir__worker_start(). */
 struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *seat,
                                     struct weir_error *error);
 
-/* Whether it must not have this record now: one with the same --key is in flight there.  NULL for
- * none: no. */
+/* Whether it must not get this record now: one with the same --key is in flight there. NULL: no. */
 int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record);
-/* Sends it so many records at most, as its window allows; returns how many. */
+/* Sends up to count records, as its window allows; returns how many. */
 size_t weir__lane_fill(struct weir__lane *lane, size_t count);
-/* A suspect goes out alone: to a worker that has nothing else. */
+/* Sends a quarantined record alone, to a worker without any other. */
 void weir__lane_fill_alone(struct weir__lane *lane);
-/* Leaves it alone for a while if that costs nothing; returns whether it does. */
+/* Coalesces its replies for a while if that costs nothing; returns whether it does. */
 int weir__lane_nap(struct weir__lane *lane);
-/* Takes what has come while it was left alone. */
+/* Handles what has arrived meanwhile. */
 void weir__lane_wake(struct weir__lane *lane);
-/* Looks what has become late.  Returns in how many ms to look again. */
+/* Checks for timeouts. Returns the milliseconds to the next check. */
 int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
 void weir__lane_close_input(struct weir__lane *lane);
-/* No more records will come: its input is closed, once it has had the time to fail of what
- * it has. */
+/* No more records will come: closes its input, once it has had the time to fail on its records. */
 void weir__lane_finish(struct weir__lane *lane);
 /* line_protocol.c: as the protocol's nudge. */
 int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns);
 int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length);
-/* Its replies have no place just now, or have again. */
+/* Pauses or resumes reading its replies. */
 void weir__lane_pause(struct weir__lane *lane, int pause);
 void weir__lane_free(struct weir__lane *lane);
 

@@ -18,7 +18,7 @@ enum {
 };
 
 struct look {
-    pid_t pids[MOST_PROCESSES]; /* to look at; those before next have been */
+    pid_t pids[MOST_PROCESSES]; /* to check; those before next are done */
     size_t next, count, threads;
     int reads, idles, polls, sleeps, works, runs, is_cut; /* what threads were seen to do */
 };
@@ -39,10 +39,10 @@ static const long polls[] = {
 #ifdef SYS_io_uring_enter
     SYS_io_uring_enter,
 #endif
-    SYS_ppoll,       SYS_pselect6, SYS_readv, SYS_splice, SYS_restart_syscall,
+    SYS_ppoll,          SYS_pselect6, SYS_readv, SYS_splice, SYS_restart_syscall,
 };
 
-/* In these a thread waits for another thread or process, which is looked at, too. */
+/* In these a thread waits for another thread or process, which is checked, too. */
 static const long waits[] = {
     SYS_futex, SYS_wait4, SYS_waitid, SYS_rt_sigtimedwait, SYS_rt_sigsuspend,
 };
@@ -62,7 +62,7 @@ static int is_one_of(const long *numbers, size_t count, long number)
     return 0;
 }
 
-/* "running", "-1 SP PC" outside of a system call, else "NUMBER ARGUMENT..." */
+/* "running", "-1 SP PC" outside of a system call, otherwise "NUMBER ARGUMENT..." */
 static void note_call(struct look *look, const char *text)
 {
     char *end;
@@ -108,7 +108,7 @@ static void look_at_thread(struct look *look, pid_t pid, const char *thread)
     if (weir__proc_read(pid, name, text, sizeof text) > 0)
         note_call(look, text);
     else
-        look->is_cut = 1; /* not ours to see, or gone */
+        look->is_cut = 1; /* no permission, or gone */
     snprintf(name, sizeof name, "task/%.20s/children", thread);
     length = weir__proc_read(pid, name, text, sizeof text);
     if (length < 0 || (size_t)length >= sizeof text - 1)
@@ -142,7 +142,7 @@ enum weir__attention weir__attention_of(pid_t pid)
         return WEIR__BUSY;
     if (look.is_cut || look.polls)
         return WEIR__UNSURE;
-    /* Beside a thread that reads, Go's runtime has others that sleep or poll by themselves. */
+    /* Besides a thread that reads, Go's runtime has others that sleep or poll. */
     if (look.reads)
         return look.works ? WEIR__UNSURE : WEIR__WAITING;
     if (look.idles)

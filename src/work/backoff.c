@@ -2,13 +2,13 @@
 
 #include "work/backoff.h"
 
-/* Beyond this a wait in nanoseconds would not fit. */
+/* A longer wait in nanoseconds would overflow. */
 #define LONGEST_MS (INT64_MAX / 4 / 1000000)
 
 void weir__backoff_failed(struct weir__backoff *backoff, int64_t now_ns, int64_t first_ms,
                           int64_t most_ms)
 {
-    /* The clock's low bits, and whose backoff it is: no two wait alike. */
+    /* The low bits of the clock and the address: no two waits are alike. */
     uint64_t mixed =
         ((uint64_t)now_ns ^ (uint64_t)(uintptr_t)backoff) * UINT64_C(0x9e3779b97f4a7c15);
     double share;

@@ -134,7 +134,7 @@ static enum weir__handshake_step read_hello(struct weir__handshake *handshake,
 
     weir__object_get(result, names, found, COUNT);
     if (weir__slice_number(found[VERSION_MEMBER]) != PROTOCOL)
-        return refuse(handshake, "has no version that weir speaks: 1");
+        return refuse(handshake, "has an unsupported version: weir speaks 1");
     if (weir__slice_type(found[METHODS]) != 'o')
         return refuse(handshake, "has no \"methods\"");
     concurrency = weir__slice_number(found[CONCURRENCY]);

@@ -17,14 +17,14 @@ struct weir__message_reader;
 struct weir__worker;
 
 enum weir__incoming_kind {
-    WEIR__INCOMING_NOTHING, /* blank, or of no interest */
-    WEIR__INCOMING_NOISE,   /* a program's stray print */
-    WEIR__INCOMING_BROKEN,  /* reason: this worker cannot be trusted any more */
-    WEIR__INCOMING_BATCH,   /* value: messages in an array */
+    WEIR__INCOMING_NOTHING, /* blank or irrelevant */
+    WEIR__INCOMING_NOISE,   /* stray output of a program */
+    WEIR__INCOMING_BROKEN,  /* reason: this worker is no longer usable */
+    WEIR__INCOMING_BATCH,   /* value: an array of messages */
     WEIR__INCOMING_RESULT,  /* id, value */
     WEIR__INCOMING_ERROR,   /* id, value: an object with code and message */
     WEIR__INCOMING_CHUNK,   /* id, value */
-    WEIR__INCOMING_CREDIT,  /* id, n; -1: it is none */
+    WEIR__INCOMING_CREDIT,  /* id, n; -1: invalid */
     WEIR__INCOMING_LOG,     /* level, value: strings */
 };
 
@@ -77,7 +77,7 @@ struct weir__dialect {
 
 extern const struct weir__dialect weir__dialect_native, weir__dialect_plain;
 
-/* The code of an error object; -32603 where it has none. */
+/* The code of an error object; -32603 if it has none. */
 int64_t weir__error_code(struct weir__slice error);
 
 #endif

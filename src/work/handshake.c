@@ -52,7 +52,8 @@ enum weir__handshake_step weir__handshake_take(struct weir__handshake *handshake
 void weir__handshake_time_out(struct weir__handshake *handshake, int64_t timeout_ms)
 {
     snprintf(handshake->reason, sizeof handshake->reason,
-             "did not answer weir/hello in time (within %g s): is it a worker as described in docs/protocol.md?",
+             "did not answer weir/hello in time (within %g s): is it a worker as described in "
+             "docs/protocol.md?",
              (double)timeout_ms / 1000);
 }
 

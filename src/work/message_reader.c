@@ -48,7 +48,7 @@ static int broken(const struct weir__message_reader *reader, struct weir__slice 
     return 0;
 }
 
-/* Each element stands for itself; all of them must be messages. */
+/* Processes each element of an array; all must be messages. */
 static int hear_many(const struct weir__message_reader *reader, struct weir__slice whole)
 {
     struct weir__slice rest = whole, element;
@@ -56,7 +56,7 @@ static int hear_many(const struct weir__message_reader *reader, struct weir__sli
 
     for (; weir__message_next(&rest, &element); count++) {
         if (weir__slice_type(element) != 'o')
-            return broken(reader, whole, "an element is no object");
+            return broken(reader, whole, "an element is not an object");
         if (!weir__message_reader_take(reader, element.bytes, element.length))
             return 0;
     }

@@ -77,7 +77,7 @@ int weir__stderr_forwarder_open(struct weir__stderr_forwarder *forwarder, weir__
         return 0;
     forwarder->is_terminal = isatty(fd);
     if (weir__watch_new(loop, forwarder->fd, 0, room_came, forwarder, &forwarder->watch, &why) == 0
-        || why.sys_errno == EPERM) /* a regular file takes all at once */
+        || why.sys_errno == EPERM) /* a regular file takes everything at once */
         return 0;
     weir__close(&forwarder->fd);
     if (error != NULL)
@@ -133,7 +133,7 @@ void weir__stderr_forwarder_add_line(struct weir__stderr_forwarder *forwarder, c
 
 /* --- One source --------------------------------------------------------------- */
 
-/* Reports one line: to the terminal where lines are named there, and to its owner. */
+/* Reports a line: to a terminal with its name, and to its owner. */
 static void put_line(struct weir__stderr_source *source, const struct weir_line *line)
 {
     if (source->on_line != NULL)

@@ -1,8 +1,8 @@
-/* work/stderr_forwarder.h - forward the stderr of children live, without ever waiting for it.
+/* work/stderr_forwarder.h - forwards the stderr of children live, without ever blocking.
  *
  * What the descriptor does not take at once waits in a bounded buffer; while that is full, no
- * source is read.  Of a source that has a name, whole lines are forwarded on a terminal, the
- * name before each.
+ * source is read.  On a terminal, a named source is forwarded in whole lines, each with its
+ * name.
  */
 #ifndef WEIR_WORK_STDERR_FORWARDER_H
 #define WEIR_WORK_STDERR_FORWARDER_H
@@ -16,18 +16,18 @@
 struct weir__stderr_source;
 
 struct weir__stderr_forwarder {
-    int fd; /* our own, for a description that others share; -1: nowhere */
+    int fd; /* own one if others share the description; -1: none */
     int is_terminal;
-    int is_held;        /* no source is read yet */
+    int is_held;        /* sources are not read yet */
     weir__watch *watch; /* NULL: a file, always ready */
     struct weir__buffer waiting;
     size_t written;
     struct weir__stderr_source *sources;
-    void (*on_empty)(void *owner); /* all is forwarded; from the loop.  NULL: nobody waits */
+    void (*on_empty)(void *owner); /* everything is forwarded; from the loop. NULL: ignored */
     void *owner;
 };
 
-/* Borrows fd.  on_empty and owner are set before.  Errors: SYSTEM, NOMEM. */
+/* Borrows fd. on_empty and owner must be set. Errors: SYSTEM, NOMEM. */
 int weir__stderr_forwarder_open(struct weir__stderr_forwarder *forwarder, weir__loop *loop, int fd,
                                 struct weir_error *error);
 void weir__stderr_forwarder_close(struct weir__stderr_forwarder *forwarder);
@@ -35,7 +35,7 @@ void weir__stderr_forwarder_close(struct weir__stderr_forwarder *forwarder);
 int weir__stderr_forwarder_is_full(const struct weir__stderr_forwarder *forwarder);
 int weir__stderr_forwarder_is_empty(const struct weir__stderr_forwarder *forwarder);
 
-/* Ends is_held: the sources are read. */
+/* Ends is_held: sources are read. */
 void weir__stderr_forwarder_release(struct weir__stderr_forwarder *forwarder);
 
 /* Forwards one line: name, colon, space, line, newline. */
@@ -45,10 +45,10 @@ void weir__stderr_forwarder_add_line(struct weir__stderr_forwarder *forwarder, c
 /* The stderr of one child. */
 struct weir__stderr_source {
     struct weir__stderr_forwarder *forwarder; /* NULL until it is added */
-    struct weir__capture *capture;            /* where its bytes come from */
-    const char *name;                         /* before its lines on a terminal; NULL: none */
+    struct weir__capture *capture;            /* source of its bytes */
+    const char *name;                         /* prefix of its lines on a terminal; NULL: none */
     int is_quiet;                             /* kept, not forwarded */
-    void (*on_line)(void *owner, const struct weir_line *line); /* NULL: nobody wants lines */
+    void (*on_line)(void *owner, const struct weir_line *line); /* NULL: ignored */
     void *owner;
     weir_lines_t *lines;
     struct weir__stderr_source *next;
@@ -58,8 +58,8 @@ struct weir__stderr_source {
 void weir__stderr_source_add(struct weir__stderr_source *source,
                              struct weir__stderr_forwarder *forwarder);
 
-/* Takes what the capture has read: forwards it, and reports complete lines; a line over 64 KiB
- * is left out, and that is reported in its place. */
+/* Handles what the capture has read: forwards it and reports complete lines. A line over 64 KiB
+ * is left out, and that is reported instead. */
 void weir__stderr_source_take(struct weir__stderr_source *source, const char *bytes, size_t length);
 
 /* The capture has ended: reports the last line. */

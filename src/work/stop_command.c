@@ -15,10 +15,10 @@
 enum {
     VALUE_SIZE = 300,
     MOST = 3,
-    LAST_READS = 256, /* 1 MiB: as much as a pipe may hold */
+    LAST_READS = 256, /* 1 MiB: the capacity of a pipe */
 };
 
-/* The command's environment with what is known of the worker. */
+/* The command's environment, with what is known of the worker. */
 struct surroundings {
     const char **env;
     char values[MOST][VALUE_SIZE];
@@ -122,7 +122,7 @@ static void errors_came(void *data, int bits)
     read_errors(data);
 }
 
-/* What it has written is read; what others that it left behind write is not waited for. */
+/* What it has written is read; output of processes that it left behind is not waited for. */
 static void job_ended(void *owner)
 {
     struct weir__stop_command *stop_command = owner;

@@ -1,10 +1,9 @@
-/* work/stop_command.h - the command that ends a worker which its launcher may leave behind.
+/* work/stop_command.h - the command that stops a worker which may outlive its launcher.
  *
- * With a launcher in front (ssh, srun, docker exec) the worker itself is out of
- * reach: its owner may name a command that ends it there.  It is run once for
- * each worker that is given up, with these in its environment where they are
- * known: WEIR_WORKER_JOB, which is what the launcher had as WEIR_JOB;
- * WEIR_WORKER_PID and WEIR_WORKER_NODE, from the worker's hello.
+ * With a launcher (ssh, srun, docker exec) the worker is out of reach: its owner may give a
+ * command that stops it there.  It runs once for each worker that is given up, with these
+ * environment variables where known: WEIR_WORKER_JOB, the launcher's WEIR_JOB; WEIR_WORKER_PID
+ * and WEIR_WORKER_NODE, from the worker's hello.
  */
 #ifndef WEIR_WORK_STOP_COMMAND_H
 #define WEIR_WORK_STOP_COMMAND_H
@@ -15,11 +14,11 @@
 #include "proc/context.h"
 #include "proc/spawner_client.h"
 
-/* Whom it is to end. */
+/* The worker to stop. */
 struct weir__stop_target {
     const char *cookie; /* of the launcher's job */
-    long pid;           /* 0: not known */
-    const char *node;   /* NULL: not known */
+    long pid;           /* 0: unknown */
+    const char *node;   /* NULL: unknown */
 };
 
 struct weir__stop_command {
@@ -27,13 +26,12 @@ struct weir__stop_command {
     struct weir__job job;
     weir__timer *patience;
     int was_started, is_running;
-    /* It has ended, however; fault says what was wrong with it, or is NULL; in said is the
-     * end of what it wrote to stderr.  The last thing that a callback does: the owner may be
-     * freed. */
+    /* It has ended; fault says what went wrong, or is NULL; said is the end of its stderr. Must
+     * be the last call of a callback: the owner may be freed in it. */
     void (*on_over)(void *owner, const char *fault);
     void *owner;
     char fault[200];
-    int errors_fd; /* its stderr, while errors_watch is there */
+    int errors_fd; /* its stderr, while errors_watch is set */
     weir__watch *errors_watch;
     char said[400];
     size_t said_length;
@@ -46,10 +44,10 @@ int weir__stop_command_start(struct weir__stop_command *stop_command, weir_t *we
                              const struct weir__stop_target *whom, int64_t patience_ms,
                              struct weir_error *error);
 
-/* Has no more patience: kills it; on_over comes later. */
+/* Kills it; on_over follows later. */
 void weir__stop_command_hurry(struct weir__stop_command *stop_command);
 
-/* Releases everything; its owner hears nothing. */
+/* Releases everything, without calling on_over. */
 void weir__stop_command_clear(struct weir__stop_command *stop_command);
 
 #endif

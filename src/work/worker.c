@@ -21,7 +21,7 @@
 enum {
     READ_SIZE = 64 * 1024,
     READS_A_TURN = 4,
-    PIPE_SIZE = 64 * 1024, /* what a pipe holds if nobody says otherwise */
+    PIPE_SIZE = 64 * 1024, /* the default capacity of a pipe */
 };
 
 static void close_input(struct weir__worker *worker)
@@ -32,7 +32,7 @@ static void close_input(struct weir__worker *worker)
     worker->sent = 0;
 }
 
-/* Watches what there is to wait for, now that something has changed. */
+/* Watches what there is to wait for, after a change. */
 static void watch_input(struct weir__worker *worker)
 {
     int bits = (worker->is_deaf ? 0 : WEIR__GONE)
@@ -54,7 +54,7 @@ static void close_output(struct weir__worker *worker)
     weir__close(&worker->out_fd);
 }
 
-/* Among what the worker says: nobody else would.  fault: NULL when there was none. */
+/* Adds a report of the stop command to the worker's stderr. fault: NULL if none. */
 static void say_of_stop(struct weir__worker *worker, const char *fault)
 {
     const struct weir__stop_command *stop_command = &worker->stop_command;
@@ -82,7 +82,7 @@ static int is_open(const struct weir__worker *worker)
     return worker->out_watch != NULL || weir__capture_is_open(&worker->errors);
 }
 
-/* Whether what it launched may live, and nobody has tried to end it. */
+/* Whether the launched worker may still live, and no stop was tried. */
 static int may_be_left(const struct weir__worker *worker)
 {
     return worker->stop != NULL && !worker->stop_command.was_started && worker->result.pid > 0;
@@ -101,7 +101,7 @@ static int run_stop(struct weir__worker *worker)
     return 0;
 }
 
-/* The last thing that a callback does: the owner may free the worker here. */
+/* Must be the last call of a callback: the owner may free the worker in it. */
 static void tell_if_over(struct weir__worker *worker)
 {
     if (worker->told_over || !worker->job_over || is_open(worker)
@@ -145,7 +145,7 @@ size_t weir__worker_unread(const struct weir__worker *worker)
     return worker->sending.length - worker->sent + (size_t)piped;
 }
 
-/* What is in the pipe goes with its last descriptor: this one keeps it. */
+/* The contents of the pipe are lost with its last descriptor: this one keeps them. */
 static void keep_peeking(struct weir__worker *worker)
 {
     worker->peek_fd = weir__fd_reopen(worker->in_fd, O_RDONLY | O_NONBLOCK);
@@ -161,7 +161,7 @@ static void end_input(struct weir__worker *worker)
     weir__close(&worker->peek_fd);
 }
 
-/* Nobody will read what is for it. */
+/* No process will read its input any more. */
 static void refuse(struct weir__worker *worker)
 {
     worker->has_refused = 1;
@@ -170,7 +170,7 @@ static void refuse(struct weir__worker *worker)
         worker->ops->on_cut_off(worker->owner);
 }
 
-/* Whether nobody has the other end of its stdin any more. */
+/* Whether no process has the other end of its stdin any more. */
 static int is_deaf(const struct weir__worker *worker)
 {
     struct pollfd input = {.fd = worker->in_fd};
@@ -208,8 +208,8 @@ static void can_write(void *data, int bits)
 
     (void)bits;
     if (weir__worker_unsent(worker) == 0 && is_deaf(worker)) {
-        /* What it has read it may still answer.  The rest was written before it closed
-         * its end, or while whoever started it had that, too. */
+        /* It may still answer what it has read. The rest was written before it closed its end,
+         * or while its parent had that open, too. */
         worker->is_deaf = 1;
         if (weir__worker_unread(worker) > 0)
             refuse(worker);
@@ -227,7 +227,8 @@ int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t len
     if (worker->in_fd < 0)
         return 0; /* it reads no more */
     if (worker->sent > 0 && worker->sent >= weir__worker_unsent(worker)) {
-        worker->sending.length -= worker->sent; /* or it would grow as long as it is never empty */
+        worker->sending.length -= worker->sent; /* otherwise a buffer that is never empty would
+                                                 * grow forever */
         memmove(worker->sending.bytes, worker->sending.bytes + worker->sent,
                 worker->sending.length);
         worker->sent = 0;
@@ -268,9 +269,9 @@ static void can_read(void *data, int bits)
             if (worker->state != WEIR__WORKER_DYING)
                 worker->ops->on_bytes(worker->owner, worker->chunk, (size_t)count);
             if (worker->out_watch == NULL)
-                return; /* its owner has stopped listening */
+                return; /* its owner has stopped reading */
             if (count < READ_SIZE)
-                return; /* likely empty: the loop tells when there is more */
+                return; /* probably empty: the loop reports more */
         } else if (count < 0 && errno == EAGAIN) {
             return;
         } else if (count == 0 || errno != EINTR) {
@@ -336,7 +337,7 @@ static void drain_is_over(void *data)
 {
     struct weir__worker *worker = data;
 
-    if (worker->paused && weir__worker_has_output(worker)) { /* that is ours to read, later */
+    if (worker->paused && weir__worker_has_output(worker)) { /* output to be read later */
         weir__timer_start(worker->drain, worker->drain_ms);
         return;
     }
@@ -364,7 +365,7 @@ void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t siz
     while (length > 0 && kept[length - 1] == '\n')
         length--;
     from = length > size - 1 ? length - (size - 1) : 0;
-    if (from > 0 && kept[from - 1] != '\n') { /* a line is told whole, where one is */
+    if (from > 0 && kept[from - 1] != '\n') { /* whole lines are reported where possible */
         const char *next = memchr(kept + from, '\n', length - from);
 
         from = next != NULL ? (size_t)(next + 1 - kept) : from;
@@ -410,7 +411,7 @@ static void job_sent(void *owner, int signal)
 {
     struct weir__worker *worker = owner;
 
-    if (signal != SIGCONT) /* it only goes with others */
+    if (signal != SIGCONT) /* the launcher only dies with others */
         weir__result_sent(&worker->result, signal);
 }
 
@@ -448,8 +449,7 @@ static const struct weir__job_ops job_ops = {
 
 /* --- Start and end -------------------------------------------------------- */
 
-/* A larger pipe means fewer wake-ups.  The kernel may refuse: it counts what a user
- * has in all. */
+/* A larger pipe means fewer wake-ups. The kernel may refuse: it limits the total of a user. */
 static void size_pipes(struct weir__worker *worker, size_t size)
 {
     worker->pipe_size = PIPE_SIZE;
@@ -553,14 +553,14 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
     worker->state = WEIR__WORKER_DYING;
     close_input(worker);
     worker->napping = 0;
-    weir__worker_pause(worker, 0); /* to its end, unheard */
+    weir__worker_pause(worker, 0); /* reads to the end, ignoring it */
     if (worker->stop_grace_ms > grace_ms)
         worker->stop_grace_ms = grace_ms;
     if (grace_ms == 0) {
         weir__stop_command_hurry(&worker->stop_command);
         worker->stop = NULL; /* there is no time for it */
     } else if (worker->stop_command.is_running || (may_be_left(worker) && run_stop(worker))) {
-        return; /* the ladder comes after it */
+        return; /* the stop sequence follows */
     }
     weir__job_stop(&worker->weir->client, &worker->job, grace_ms);
 }

@@ -80,7 +80,7 @@ plan 21
 # --- Input without end ---
 
 check "--timeout holds with input that is always ready and has no line" eval \
-    'map 124 --timeout 500ms -- cat </dev/zero && has "the time is up" "$err"'
+    'map 124 --timeout 500ms -- cat </dev/zero && has "timed out" "$err"'
 check "... or blank lines only" eval 'yes "" | map 124 --timeout 500ms -- cat'
 check "... or records that are dead" eval 'yes no | map 124 --timeout 500ms --on-error skip -- cat'
 term() { # a record first: its worker says that weir is at work
@@ -126,7 +126,7 @@ check "so does it a drain in which no worker says anything" silent
 blocked() {
     slots && : >"$SLOTS/1" && : >"$SLOTS/2" &&
         map 0 -j3 --reorder-bytes 1K --window 16 --launcher "$work/slot" --input "$work/in" -- "$work/slow" &&
-        cmp "$work/in" "$out" && has "has not begun for a second" "$err"
+        cmp "$work/in" "$out" && has "has not started reading for a second" "$err"
 }
 check "a launcher that waits for a slot holds nobody up, and is told of" blocked
 program blocks <<'END'
