@@ -217,7 +217,7 @@ static int check_files(struct map_cmd *cmd)
     int status = 0;
 
     if (options->dead_letter != NULL)
-        status = weir__letter_path(options->dead_letter, &letters, &error);
+        status = weir__dead_letter_path(options->dead_letter, &letters, &error);
     files_begin(&files, &cmd->parsed);
     weir__map_files(&files, options, letters, "--");
     files_add(&files, WEIR__FILE_WRITTEN, "--report", cmd->values.report);
@@ -393,7 +393,7 @@ static void report_failure(struct map_cmd *cmd)
     if (report->status == READER_GONE || (report->status == 0 && report->dead == 0))
         return;
     if (report->status <= 1 && pattern != NULL)
-        weir__letter_path(pattern, &letters, NULL);
+        weir__dead_letter_path(pattern, &letters, NULL);
     if (report->status == 0)
         voice_say(&cmd->voice, 0, "%llu of %llu records %s dead, which --max-dead allows%s%s",
                   (unsigned long long)report->dead, (unsigned long long)report->records,

@@ -46,7 +46,7 @@ static int same(const json_t *object, const char *key, const char *text)
 
 static int take_numbers(struct weir_map *map, const json_t *root)
 {
-    struct weir__order *order = &map->order;
+    struct weir__reorder *order = &map->reorder;
     const json_t *ahead = json_object_get(root, "ahead");
 
     order->next = number(root, "seq");
@@ -258,20 +258,20 @@ static int cut(int fd, uint64_t length, const char *what, struct weir_error *err
 /* Writes the records that settled ahead of the next one. */
 static void write_ahead(struct weir__json_writer *json, const struct weir_map *map)
 {
-    if (map->order.ordered)
+    if (map->reorder.ordered)
         return;
-    for (uint64_t seq = map->order.next; seq < map->in.records.seq; seq++)
-        if (weir__order_has(&map->order, seq))
+    for (uint64_t seq = map->reorder.next; seq < map->in.reader.seq; seq++)
+        if (weir__reorder_has(&map->reorder, seq))
             weir__json_integer(json, NULL, (int64_t)seq);
     /* Records that an earlier run settled and this one has not reached yet. */
     for (size_t i = 0; i < map->checkpoint.ahead_count; i++)
-        if (map->checkpoint.ahead[i] >= map->in.records.seq)
+        if (map->checkpoint.ahead[i] >= map->in.reader.seq)
             weir__json_integer(json, NULL, (int64_t)map->checkpoint.ahead[i]);
 }
 
 static char *make_text(const struct weir_map *map, int finished, int status, size_t *length)
 {
-    const struct weir__order *order = &map->order;
+    const struct weir__reorder *order = &map->reorder;
     const struct weir__tally *tally = &order->tally;
     const struct {
         const char *key;
@@ -324,7 +324,7 @@ static int keep_first(struct weir_map *map, struct weir_error *error)
 int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
 {
     static const char output[] = "the output", letters[] = "the dead-letter file";
-    struct weir__order *order = &map->order;
+    struct weir__reorder *order = &map->reorder;
     struct stat file;
     int status;
 
@@ -352,10 +352,10 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
         return status;
     if (lseek(map->in.fd, (off_t)order->next_offset, SEEK_SET) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot resume in the input");
-    map->in.records.seq = order->next;
-    map->in.records.line = order->next_line;
-    map->in.records.offset = map->in.records.bytes_in = order->next_offset;
-    map->in.records.blank = order->tally.blank;
+    map->in.reader.seq = order->next;
+    map->in.reader.line = order->next_line;
+    map->in.reader.offset = map->in.reader.bytes_in = order->next_offset;
+    map->in.reader.blank = order->tally.blank;
     map->out.letters.length = map->checkpoint.letters_length;
     return map->checkpoint.resumes || map->out.letters.fd < 0 ? 0 : keep_first(map, error);
 }
@@ -418,7 +418,7 @@ static int write_file(struct weir_map *map, int finished, int status)
     return failed;
 }
 
-int weir__checkpoint_vouch(struct weir_map *map)
+int weir__checkpoint_save_first(struct weir_map *map)
 {
     const char *first = map->checkpoint.first;
 

@@ -59,7 +59,7 @@ void weir__checkpoint_save(struct weir_map *map, int finished);
 
 /* Called before the first dead letter is written: saves the length of their file. Returns 0 or
  * an errno value. */
-int weir__checkpoint_vouch(struct weir_map *map);
+int weir__checkpoint_save_first(struct weir_map *map);
 
 /* Whether an earlier run settled the record out of order. */
 int weir__checkpoint_has(const struct weir_map *map, uint64_t seq);

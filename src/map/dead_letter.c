@@ -54,9 +54,9 @@ static void write_record(struct weir__json_writer *json, const struct weir__reco
     free(text);
 }
 
-int weir__letter_make(const struct weir__record *record, const char *reason,
-                      struct weir__worker *exit_of, const struct weir__slice *error,
-                      struct weir__buffer *letter)
+int weir__dead_letter_write(const struct weir__record *record, const char *reason,
+                            struct weir__worker *exit_of, const struct weir__slice *error,
+                            struct weir__buffer *letter)
 {
     const struct weir_result *result = exit_of != NULL && exit_of->exited ? &exit_of->result : NULL;
     int exited = result != NULL && result->end == WEIR_EXITED;

@@ -72,7 +72,7 @@ static int add_field(struct weir__buffer *path, char field)
     }
 }
 
-int weir__letter_path(const char *pattern, char **path, struct weir_error *error)
+int weir__dead_letter_path(const char *pattern, char **path, struct weir_error *error)
 {
     struct weir__buffer made = {0};
     int status = 0;
@@ -142,7 +142,7 @@ static int is_fifo(const char *path)
 
 static int open_shared(struct weir_map *map, struct weir_error *error)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
     const char *path = map->options.dead_letter;
     struct stat file;
 
@@ -164,7 +164,7 @@ static int open_shared(struct weir_map *map, struct weir_error *error)
 /* Opens the file with what an earlier run wrote. */
 static int open_alone(struct weir_map *map, struct weir_error *error)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
     const char *path = map->options.dead_letter;
     struct stat file;
 
@@ -186,14 +186,14 @@ static int open_alone(struct weir_map *map, struct weir_error *error)
     return 0;
 }
 
-int weir__letters_open(struct weir_map *map, struct weir_error *error)
+int weir__dead_letters_open(struct weir_map *map, struct weir_error *error)
 {
     if (map->options.dead_letter == NULL)
         return 0;
     return map->options.checkpoint != NULL ? open_alone(map, error) : open_shared(map, error);
 }
 
-void weir__letters_close(struct weir_map *map)
+void weir__dead_letters_close(struct weir_map *map)
 {
     weir__close(&map->out.letters.fd);
     weir__buffer_clear(&map->out.letters.waiting);
@@ -203,7 +203,7 @@ void weir__letters_close(struct weir_map *map)
 
 static void fail(struct weir_map *map, int failed)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
 
     letters->failed = 1;
     letters->waiting.length = 0;
@@ -228,7 +228,7 @@ static int end_torn_line(int fd, off_t size)
 }
 
 /* Appends all letters or none. */
-static int append(struct weir__letter_file *letters)
+static int append(struct weir__dead_letter_file *letters)
 {
     struct stat file;
     int failed = fstat(letters->fd, &file) < 0 ? errno : 0;
@@ -245,7 +245,7 @@ static int append(struct weir__letter_file *letters)
 
 static void flush_shared(struct weir_map *map)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
     int64_t now_ns = weir__clock_ns();
     int failed;
 
@@ -265,8 +265,8 @@ static void flush_shared(struct weir_map *map)
 
 static void flush_alone(struct weir_map *map)
 {
-    struct weir__letter_file *letters = &map->out.letters;
-    int failed = weir__checkpoint_vouch(map);
+    struct weir__dead_letter_file *letters = &map->out.letters;
+    int failed = weir__checkpoint_save_first(map);
 
     if (failed == 0)
         failed = weir__write_all(letters->fd, letters->waiting.bytes, letters->waiting.length);
@@ -279,7 +279,7 @@ static void flush_alone(struct weir_map *map)
 /* Writes what a FIFO or a terminal has room for. */
 static void flush_stream(struct weir_map *map)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
 
     while (letters->waiting.length > 0) {
         ssize_t count =
@@ -298,9 +298,9 @@ static void flush_stream(struct weir_map *map)
     }
 }
 
-void weir__letters_flush(struct weir_map *map)
+void weir__dead_letters_flush(struct weir_map *map)
 {
-    struct weir__letter_file *letters = &map->out.letters;
+    struct weir__dead_letter_file *letters = &map->out.letters;
 
     if (letters->failed)
         return;
@@ -320,9 +320,9 @@ void weir__letters_flush(struct weir_map *map)
         flush_shared(map);
 }
 
-int weir__letters_are_written(const struct weir_map *map)
+int weir__dead_letters_are_written(const struct weir_map *map)
 {
-    const struct weir__letter_file *letters = &map->out.letters;
+    const struct weir__dead_letter_file *letters = &map->out.letters;
 
     /* A map that ends early does not wait for a reader that has not come yet. */
     if (letters->is_awaited)

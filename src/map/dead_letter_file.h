@@ -16,7 +16,7 @@
 
 struct weir_map;
 
-struct weir__letter_file {
+struct weir__dead_letter_file {
     struct weir__buffer waiting; /* whole letters to write */
     int fd;                      /* -1: not open */
     int is_regular, failed;
@@ -27,18 +27,18 @@ struct weir__letter_file {
 
 /* Expands %p (process), %h (host), %n (task) and %% in the name. The caller owns *path. Errors:
  * INVALID, NOMEM. */
-int weir__letter_path(const char *pattern, char **path, struct weir_error *error);
+int weir__dead_letter_path(const char *pattern, char **path, struct weir_error *error);
 
 /* Opens the file, if there is to be one, and locks it with a checkpoint. Also returns 0 if that
  * ends the map with status 6. Errors: SYSTEM, INVALID (another map has it). */
-int weir__letters_open(struct weir_map *map, struct weir_error *error);
+int weir__dead_letters_open(struct weir_map *map, struct weir_error *error);
 
 /* Writes what can be written now; a failure ends the map. */
-void weir__letters_flush(struct weir_map *map);
+void weir__dead_letters_flush(struct weir_map *map);
 
 /* Whether no letters are pending, and no FIFO still waits for a reader. */
-int weir__letters_are_written(const struct weir_map *map);
+int weir__dead_letters_are_written(const struct weir_map *map);
 
-void weir__letters_close(struct weir_map *map);
+void weir__dead_letters_close(struct weir_map *map);
 
 #endif

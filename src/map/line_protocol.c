@@ -40,8 +40,8 @@ int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t le
 }
 
 /* A worker with functions that is not called answers each line with an error. */
-static int speaks_rpc(struct weir__lane *lane, const struct weir__record *record, const char *bytes,
-                      size_t length)
+static int speaks_rpc(struct weir__map_worker *worker, const struct weir__record *record,
+                      const char *bytes, size_t length)
 {
     static const char *const names[] = {"jsonrpc", "error"};
     struct weir__slice reply = {bytes, length}, sent = {record->bytes, record->length - 1};
@@ -52,45 +52,46 @@ static int speaks_rpc(struct weir__lane *lane, const struct weir__record *record
     weir__object_get(reply, names, found, 2);
     if (!weir__slice_is(found[0], "2.0") || weir__slice_type(found[1]) != 'o')
         return 0;
-    if (!lane->map->options.unchecked && weir__slice_type(sent) == 'o')
+    if (!worker->map->options.unchecked && weir__slice_type(sent) == 'o')
         weir__object_get(sent, names, &asked, 1);
     return asked.bytes == NULL; /* the records may be requests themselves */
 }
 
-static int take_line(struct weir__lane *lane, const char *bytes, size_t length, int64_t now_ns)
+static int take_line(struct weir__map_worker *worker, const char *bytes, size_t length,
+                     int64_t now_ns)
 {
-    struct weir_map *map = lane->map;
-    struct weir__record *record = lane->flight.first;
+    struct weir_map *map = worker->map;
+    struct weir__record *record = worker->inflight.first;
     enum weir__outcome outcome = WEIR__ANSWERED;
 
     if (!weir__lines_is_good(map, bytes, length - 1)) {
-        weir__lane_desync(lane);
+        weir__map_worker_desync(worker);
         return 0;
     }
-    if (lane->ghosts > 0) {
-        lane->ghosts--;
-        lane->answered++;
-        weir__lane_vouch(lane);
+    if (worker->ghosts > 0) {
+        worker->ghosts--;
+        worker->answered++;
+        weir__map_worker_mark_healthy(worker);
         return 1;
     }
-    if (lane->late_ns > 0) { /* too late and ignored: only their number counts */
-        lane->late_replies++;
+    if (worker->late_ns > 0) { /* too late and ignored: only their number counts */
+        worker->late_replies++;
         return 1;
     }
     if (record == NULL) {
-        weir__lane_distrust(lane, "a worker gave more replies than it had records",
-                            "make it print one line for each record");
-        weir__lane_retire(lane);
+        weir__map_worker_end_untrusted(worker, "a worker gave more replies than it had records",
+                                       "make it print one line for each record");
+        weir__map_worker_retire(worker);
         return 0;
     }
-    if (lane->answered == 0 && speaks_rpc(lane, record, bytes, length - 1)) {
+    if (worker->answered == 0 && speaks_rpc(worker, record, bytes, length - 1)) {
         weir__map_end(map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it answers with a JSON-RPC error, as a worker with "
                       "functions does: name the function to call with --call NAME");
         return 0;
     }
-    weir__queue_pop(&lane->flight);
-    weir__lane_note_reply(lane, length, now_ns - lane->turn_since_ns);
+    weir__record_queue_pop(&worker->inflight);
+    weir__map_worker_note_reply(worker, length, now_ns - worker->turn_since_ns);
     if (map->options.drop_null && weir__json_is_null(bytes, length - 1))
         outcome = WEIR__DROPPED;
     weir__map_settle(map, record, outcome, bytes, outcome == WEIR__ANSWERED ? length : 0);
@@ -98,23 +99,24 @@ static int take_line(struct weir__lane *lane, const char *bytes, size_t length, 
 }
 
 /* Unless there was only one record, it is unknown which has no reply. */
-static void left_out(struct weir__lane *lane)
+static void left_out(struct weir__map_worker *worker)
 {
-    unsigned long long replies = lane->answered + lane->late_replies;
+    unsigned long long replies = worker->answered + worker->late_replies;
     char what[200];
 
-    if (lane->late_replies >= lane->flight.count) { /* all of them, late */
-        lane->map->report.timeouts++;
-        lane->map->report.retries++;
+    if (worker->late_replies >= worker->inflight.count) { /* all of them, late */
+        worker->map->report.timeouts++;
+        worker->map->report.retries++;
         return;
     }
-    if (lane->flight.count == 1 && lane->is_alone) { /* it is known which */
-        weir__lane_died(lane);
+    if (worker->inflight.count == 1 && worker->is_alone) { /* it is known which */
+        weir__map_worker_died(worker);
         return;
     }
     snprintf(what, sizeof what, "a worker gave %llu repl%s to %llu records and ended", replies,
-             replies == 1 ? "y" : "ies", (unsigned long long)(lane->answered + lane->flight.count));
-    weir__lane_distrust(lane, what, advice);
+             replies == 1 ? "y" : "ies",
+             (unsigned long long)(worker->answered + worker->inflight.count));
+    weir__map_worker_end_untrusted(worker, what, advice);
 }
 
 /* --- One that keeps its replies back ----------------------------------------- */
@@ -124,24 +126,24 @@ static void left_out(struct weir__lane *lane)
  * one has more unread before it has much. One that reads ahead all it can get, like ssh, has the
  * time to start. At the end of the input its end comes soon, but not before it could fail on a
  * record: then it is known to have failed on that one, and not to have left others out. */
-static int64_t patience_ms(const struct weir__lane *lane, int must_end, int has_enough)
+static int64_t patience_ms(const struct weir__map_worker *worker, int must_end, int has_enough)
 {
-    if (lane->is_ending && lane->map->lanes.suspects.count == 0)
-        return lane->answered < STEADY_REPLIES ? END_MS : STEADY_END_MS;
-    if (lane->keys != NULL && lane->map->lanes.suspects.count == 0)
+    if (worker->is_ending && worker->map->workers.quarantined.count == 0)
+        return worker->answered < STEADY_REPLIES ? END_MS : STEADY_END_MS;
+    if (worker->keys != NULL && worker->map->workers.quarantined.count == 0)
         return has_enough ? KEYED_CLOSE_MS : KEYED_MS;
-    if (lane->answered > 0)
+    if (worker->answered > 0)
         return has_enough ? CLOSE_MS : PATIENCE_MS;
     if (must_end)
-        return has_enough && !lane->map->lanes.answers_at_end ? START_CLOSE_MS : CLOSE_MS;
-    return 1 + (int64_t)(lane->flight.bytes / BYTES_A_MS);
+        return has_enough && !worker->map->workers.answers_at_end ? START_CLOSE_MS : CLOSE_MS;
+    return 1 + (int64_t)(worker->inflight.bytes / BYTES_A_MS);
 }
 
 /* It has read everything and has not answered for a second. */
-static void give_hint(const struct weir__lane *lane)
+static void give_hint(const struct weir__map_worker *worker)
 {
-    if (!lane->has_kept_up && !lane->map->options.line_buffered)
-        weir__map_notice(lane->map, WEIR__NOTICE_BUFFERS,
+    if (!worker->has_kept_up && !worker->map->options.line_buffered)
+        weir__map_notice(worker->map, WEIR__NOTICE_BUFFERS,
                          "a worker has read its records and has not answered for a second: if it "
                          "is not just slow, it keeps its output in a buffer: have it flush each "
                          "line, or try --line-buffered");
@@ -150,13 +152,14 @@ static void give_hint(const struct weir__lane *lane)
 /* Whether its input may be closed. A failure after that counts as replies left out, so a worker
  * that is busy with a record, and may yet fail on it, keeps its input. With keys, or with one
  * record alone, it is clear whose failure it is. */
-static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_ms, int is_awaited)
+static int may_end(const struct weir__map_worker *worker, int64_t age_ms, int64_t quiet_ms,
+                   int is_awaited)
 {
-    int64_t unsure_ms = lane->pace.reply_ns / 1000000 * UNSURE_REPLIES;
+    int64_t unsure_ms = worker->window.reply_ns / 1000000 * UNSURE_REPLIES;
 
-    if ((lane->keys != NULL && !is_awaited) || (lane->flight.count == 1 && lane->is_alone))
+    if ((worker->keys != NULL && !is_awaited) || (worker->inflight.count == 1 && worker->is_alone))
         return 1;
-    switch (weir__attention_of(lane->worker.result.pid)) {
+    switch (weir__attention_of(worker->process.result.pid)) {
     case WEIR__WAITING:
         return 1;
     case WEIR__BUSY:
@@ -172,51 +175,51 @@ static int may_end(const struct weir__lane *lane, int64_t age_ms, int64_t quiet_
 /* Many programs hold back their output until a buffer is full or their input ends: if nothing
  * moves they get more records, or the end. One with unread input is busy or still starting, and
  * waits for nothing. With a launcher it is unknown whether it has started. */
-int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns)
+int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns)
 {
-    const struct weir_map *map = lane->map;
-    int is_silent = map->is_launched && lane->answered == 0;
-    int has_enough =
-        weir__lane_is_full(lane) || weir__order_is_full(&map->order, map->options.reorder_bytes);
-    int is_awaited = !has_enough && weir__lane_refuses(lane, map->in.returned.first);
-    int must_end = map->lanes.suspects.count > 0 || lane->flight.first->attempts > 0 || has_enough
-                   || lane->is_ending || is_awaited;
+    const struct weir_map *map = worker->map;
+    int is_silent = map->is_launched && worker->answered == 0;
+    int has_enough = weir__map_worker_is_full(worker)
+                     || weir__reorder_is_full(&map->reorder, map->options.reorder_bytes);
+    int is_awaited = !has_enough && weir__map_worker_refuses(worker, map->in.returned.first);
+    int must_end = map->workers.quarantined.count > 0 || worker->inflight.first->attempts > 0
+                   || has_enough || worker->is_ending || is_awaited;
     int64_t patience_ns =
-        (is_awaited ? CLOSE_MS : patience_ms(lane, must_end, has_enough)) * (int64_t)1000000;
-    int64_t age_ns = now_ns - lane->turn_since_ns, quiet_ns;
+        (is_awaited ? CLOSE_MS : patience_ms(worker, must_end, has_enough)) * (int64_t)1000000;
+    int64_t age_ns = now_ns - worker->turn_since_ns, quiet_ns;
 
     if (is_silent && !must_end
-        && lane->pace.window >= (map->lanes.answers_at_end ? LAUNCH_WINDOW : 1)) {
+        && worker->window.records >= (map->workers.answers_at_end ? LAUNCH_WINDOW : 1)) {
         must_end = 1;
-        patience_ns = (int64_t)(map->lanes.answers_at_end ? CLOSE_MS : LAUNCH_CLOSE_MS) * 1000000;
+        patience_ns = (int64_t)(map->workers.answers_at_end ? CLOSE_MS : LAUNCH_CLOSE_MS) * 1000000;
     }
-    if (weir__worker_unread(&lane->worker) > 0
-        || weir__worker_has_output(&lane->worker)) { /* we were late */
-        lane->moved_ns = now_ns;
+    if (weir__worker_unread(&worker->process) > 0
+        || weir__worker_has_output(&worker->process)) { /* we were late */
+        worker->moved_ns = now_ns;
     } else {
         if (age_ns >= (int64_t)HINT_MS * 1000000 && !must_end)
-            give_hint(lane);
-        if (lane->is_ending && lane->flight.count == 1 && lane->is_alone)
+            give_hint(worker);
+        if (worker->is_ending && worker->inflight.count == 1 && worker->is_alone)
             patience_ns = 0; /* whatever happens, this record is the cause */
-        quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
+        quiet_ns = now_ns - worker->moved_ns < age_ns ? now_ns - worker->moved_ns : age_ns;
         if (quiet_ns >= patience_ns) {
-            if (must_end && lane->worker.out_watch == NULL)
+            if (must_end && worker->process.out_watch == NULL)
                 ; /* it has closed its output, which is checked elsewhere */
-            else if (must_end && !may_end(lane, age_ns / 1000000, quiet_ns / 1000000, is_awaited))
+            else if (must_end && !may_end(worker, age_ns / 1000000, quiet_ns / 1000000, is_awaited))
                 return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000
                            ? 1 + quiet_ns / (LOOKS * 1000000)
                            : STEADY_MS;
             else if (must_end)
-                weir__worker_close_input(&lane->worker);
-            else if (weir__lane_ahead(lane) >= lane->pace.window)
-                lane->pace.window *= 2;
-            lane->moved_ns = now_ns;
+                weir__worker_close_input(&worker->process);
+            else if (weir__map_worker_ahead(worker) >= worker->window.records)
+                worker->window.records *= 2;
+            worker->moved_ns = now_ns;
         }
     }
-    quiet_ns = now_ns - lane->moved_ns < age_ns ? now_ns - lane->moved_ns : age_ns;
-    if (lane->is_ending || lane->keys != NULL)
+    quiet_ns = now_ns - worker->moved_ns < age_ns ? now_ns - worker->moved_ns : age_ns;
+    if (worker->is_ending || worker->keys != NULL)
         return patience_ns > quiet_ns ? (patience_ns - quiet_ns) / 1000000 + 1 : 1;
-    if (lane->answered > 0 || must_end || age_ns >= (int64_t)8 * STEADY_MS * 1000000)
+    if (worker->answered > 0 || must_end || age_ns >= (int64_t)8 * STEADY_MS * 1000000)
         return STEADY_MS;
     return 1 + age_ns / 8000000;
 }
@@ -225,5 +228,5 @@ const struct weir__protocol weir__protocol_lines = {
     .around = 1, /* its newline */
     .take_line = take_line,
     .left_out = left_out,
-    .nudge = weir__lines_nudge,
+    .unstick = weir__lines_unstick,
 };

@@ -27,7 +27,7 @@ static void abandon(struct weir__life *life)
     weir__map_close((struct weir_map *)life);
 }
 
-static void tell_owner(struct weir__life *life)
+static void notify_owner(struct weir__life *life)
 {
     struct weir_map *map = (struct weir_map *)life;
 
@@ -40,33 +40,33 @@ static void destroy(struct weir__life *life)
 {
     struct weir_map *map = (struct weir_map *)life;
 
-    weir__queue_clear(&map->lanes.suspects);
+    weir__record_queue_clear(&map->workers.quarantined);
     weir_map_report_clear(&map->report);
     weir__map_options_clear(map);
     free(map);
 }
 
-static const struct weir__life_ops life_ops = {"the map", abandon, tell_owner, destroy};
+static const struct weir__life_ops life_ops = {"the map", abandon, notify_owner, destroy};
 
 /* Gives the parts that do not know a map what they need of its options. */
 static void set_up(struct weir_map *map)
 {
     const struct weir_map_options *options = &map->options;
     const size_t longest_call = WEIR_MAX_LINE - weir__protocol_calls.around;
-    struct weir__records *records = &map->in.records;
+    struct weir__record_reader *records = &map->in.reader;
 
-    map->news.name = map->command.argv[0];
+    map->label.name = map->command.argv[0];
     records->max_record = options->max_record;
     records->check_syntax = !options->unchecked;
     records->encoding = (enum weir__record_encoding)options->encoding;
     records->key = options->key;
     if (options->call != NULL && records->max_record > longest_call)
         records->max_record = longest_call;
-    map->order.is_flat = options->call != NULL;
-    map->order.ordered = !options->unordered;
-    map->order.most_unwritten = WEIR__OUTPUT_FULL;
-    map->order.replies = &map->out.replies;
-    map->order.letters = &map->out.letters.waiting;
+    map->reorder.is_flat = options->call != NULL;
+    map->reorder.ordered = !options->unordered;
+    map->reorder.most_unwritten = WEIR__OUTPUT_FULL;
+    map->reorder.replies = &map->out.replies;
+    map->reorder.letters = &map->out.letters.waiting;
 }
 
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
@@ -87,9 +87,9 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->checkpoint.fd = map->forwarder.fd = -1;
     map->report.started_at_ns = weir__clock_wall_ns();
     map->started_ns = weir__clock_ns();
-    map->lanes.start_window = 1;
-    weir__queue_init(&map->lanes.suspects);
-    weir__queue_init(&map->in.returned);
+    map->workers.start_window = 1;
+    weir__record_queue_init(&map->workers.quarantined);
+    weir__record_queue_init(&map->in.returned);
     status = weir__map_options_copy(map, options, &map->life.error);
     if (status == 0)
         set_up(map);
@@ -156,9 +156,10 @@ static void do_cancel(void *data)
         map->end.drains = 0;
         map->end.leaves = 1;
         map->end.grace_ms = 0;
-        for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-            if (!lane->is_over)
-                weir__lane_stop(lane, 0);
+        for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+             worker = worker->next)
+            if (!worker->is_over)
+                weir__map_worker_stop(worker, 0);
     }
     weir__map_wake(map);
 }

@@ -57,10 +57,10 @@
 
 /* State of map_scheduler.c. */
 struct weir__map_run {
-    weir__timer *tick, *nap, *deadline;
+    weir__timer *tick, *coalesce, *deadline;
     weir__timer *soon;     /* more input can be read at once, after others had their turn */
     int is_pumping, again; /* records are being assigned; once more */
-    int naps;              /* replies of some worker are being coalesced, timed */
+    int is_coalescing;     /* replies of some worker are being coalesced, timed */
     int is_late;           /* the deadline has passed */
     int is_paused;         /* the output is full: workers' output is not read */
     int is_stalled;        /* too much waits for an earlier reply: no new records */
@@ -72,7 +72,7 @@ struct weir__map_run {
 };
 
 /* Identifies the map in its events. */
-struct weir__map_news {
+struct weir__map_label {
     const char *name; /* of the program or stage; borrowed */
     int stage;        /* index in a pipeline; 0 for a map alone */
     int is_quiet;     /* do not forward the workers' stderr */
@@ -83,15 +83,15 @@ struct weir_map {
     struct weir__life life; /* first */
     weir_map_done done;
     void *context;
-    struct weir__map_news news;
+    struct weir__map_label label;
     struct weir_command command;      /* includes the launcher */
     struct weir_map_options options;  /* owns its strings; the launcher is in its command */
     int is_launched;                  /* there is a launcher */
     struct weir_command stop_command; /* argv NULL: none */
 
     struct weir__map_input in;
-    struct weir__lanes lanes;
-    struct weir__order order;
+    struct weir__map_workers workers;
+    struct weir__reorder reorder;
     struct weir__map_output out;
     struct weir__checkpoint checkpoint;
     struct weir__stderr_forwarder forwarder; /* for the workers' stderr */
@@ -139,7 +139,7 @@ int weir__map_call_is_name(const char *name);
 /* --- map_report.c ------------------------------------------------------------ */
 
 /* Adds a worker's result to the report. */
-void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane);
+void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *worker);
 void weir__map_report_fill(struct weir_map *map);
 json_t *weir__map_report_object(const struct weir_map_report *report);
 

@@ -1,4 +1,4 @@
-/* A worker that is called: its handshake, what it says, and what its lane asks of it. */
+/* A worker that is called: its handshake, what it says, and what its worker asks of it. */
 #include "config.h"
 
 #include "map/map_call.h"
@@ -17,22 +17,22 @@ enum {
 /* --- The handshake ------------------------------------------------------------ */
 
 /* Whether the function exists and accepts records. */
-static int can_call(struct weir__lane *lane)
+static int can_call(struct weir__map_worker *worker)
 {
-    struct weir__lane_call *call = lane->call;
-    const char *name = lane->map->options.call, *stream;
+    struct weir__map_worker_call *call = worker->call;
+    const char *name = worker->map->options.call, *stream;
     const json_t *method;
 
     if (call->handshake.methods == NULL)
         return 1; /* unknown before it is tried */
     method = json_object_get(call->handshake.methods, name);
     if (method == NULL) {
-        weir__call_no_such_method(lane);
+        weir__call_no_such_method(worker);
         return 0;
     }
     stream = json_string_value(json_object_get(method, "stream"));
     if (stream != NULL && strcmp(stream, "out") != 0) {
-        weir__map_end(lane->map, 4, WEIR_STOP_NONE,
+        weir__map_end(worker->map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: its function \"%s\" takes a stream, and a record is "
                       "one value: name another function",
                       name);
@@ -42,47 +42,47 @@ static int can_call(struct weir__lane *lane)
     return 1;
 }
 
-static void be_ready(struct weir__lane *lane, int64_t now_ns)
+static void mark_ready(struct weir__map_worker *worker, int64_t now_ns)
 {
-    struct weir__lane_call *call = lane->call;
+    struct weir__map_worker_call *call = worker->call;
 
     call->is_plain = call->reader.dialect->credit == NULL;
     call->last_id = call->handshake.last_id;
-    if (!can_call(lane))
+    if (!can_call(worker))
         return;
     call->is_ready = 1;
-    lane->turn_since_ns = lane->moved_ns = now_ns;
-    if (weir__call_send_all(lane, now_ns) < 0)
-        weir__call_no_memory(lane);
+    worker->turn_since_ns = worker->moved_ns = now_ns;
+    if (weir__call_send_all(worker, now_ns) < 0)
+        weir__call_no_memory(worker);
 }
 
-static void fail_handshake(struct weir__lane *lane)
+static void fail_handshake(struct weir__map_worker *worker)
 {
     char how[300];
 
-    snprintf(how, sizeof how, "it %s", lane->call->handshake.reason);
-    weir__lane_give_up_unheard(lane, how);
+    snprintf(how, sizeof how, "it %s", worker->call->handshake.reason);
+    weir__map_worker_give_up_blameless(worker, how);
 }
 
 /* Returns 0 if the worker is no longer usable. */
-static int shake_hands(struct weir__lane *lane, const struct weir__incoming *answer)
+static int shake_hands(struct weir__map_worker *worker, const struct weir__incoming *answer)
 {
-    struct weir__lane_call *call = lane->call;
+    struct weir__map_worker_call *call = worker->call;
 
     switch (weir__handshake_take(&call->handshake, answer, &call->scratch)) {
     case WEIR__HANDSHAKE_READY:
-        be_ready(lane, call->heard_ns);
+        mark_ready(worker, call->now_ns);
         return 1;
     case WEIR__HANDSHAKE_MORE:
-        if (weir__call_give(lane) < 0)
-            weir__call_no_memory(lane);
+        if (weir__call_give(worker) < 0)
+            weir__call_no_memory(worker);
         return 1;
     case WEIR__HANDSHAKE_UNRELATED:
         return 1;
     case WEIR__HANDSHAKE_FAILED:
         break;
     }
-    fail_handshake(lane);
+    fail_handshake(worker);
     return 0;
 }
 
@@ -90,18 +90,18 @@ static int shake_hands(struct weir__lane *lane, const struct weir__incoming *ans
 
 static int take_message(void *owner, const struct weir__incoming *message)
 {
-    struct weir__lane *lane = owner;
-    struct weir__lane_call *call = lane->call;
+    struct weir__map_worker *worker = owner;
+    struct weir__map_worker_call *call = worker->call;
 
     if (!call->is_ready)
-        return shake_hands(lane, message);
+        return shake_hands(worker, message);
     switch (message->kind) {
     case WEIR__INCOMING_RESULT:
-        return weir__call_result_came(lane, message, call->heard_ns);
+        return weir__call_result_came(worker, message, call->now_ns);
     case WEIR__INCOMING_ERROR:
-        return weir__call_error_came(lane, message, call->heard_ns);
+        return weir__call_error_came(worker, message, call->now_ns);
     case WEIR__INCOMING_CHUNK:
-        return weir__call_chunk_came(lane, message, call->heard_ns);
+        return weir__call_chunk_came(worker, message, call->now_ns);
     default:
         return 1;
     }
@@ -112,44 +112,45 @@ static void line_is_broken(void *owner, const char *line, size_t length, const c
     (void)line;
     (void)length;
     (void)reason;
-    weir__lane_desync(owner);
+    weir__map_worker_desync(owner);
 }
 
-static int take_line(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns)
+static int take_line(struct weir__map_worker *worker, const char *line, size_t length,
+                     int64_t now_ns)
 {
-    struct weir__lane_call *call = lane->call;
+    struct weir__map_worker_call *call = worker->call;
 
-    call->heard_ns = now_ns;
-    call->reader.pid = lane->worker.result.pid;
+    call->now_ns = now_ns;
+    call->reader.pid = worker->process.result.pid;
     return weir__message_reader_take(&call->reader, line, length - 1);
 }
 
-static int begin(struct weir__lane *lane)
+static int begin(struct weir__map_worker *worker)
 {
-    struct weir_map *map = lane->map;
-    struct weir__lane_call *call = lane->call = calloc(1, sizeof *call);
+    struct weir_map *map = worker->map;
+    struct weir__map_worker_call *call = worker->call = calloc(1, sizeof *call);
 
     if (call == NULL)
         return WEIR_ERR_NOMEM;
     call->reader = (struct weir__message_reader){
         .weir = map->life.weir,
-        .stage = map->news.stage,
-        .name = map->news.name,
+        .stage = map->label.stage,
+        .name = map->label.name,
         .noise = &map->report.noise,
-        .owner = lane,
+        .owner = worker,
         .on_message = take_message,
         .on_broken = line_is_broken,
     };
-    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, &call->reader, &lane->worker,
+    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, &call->reader, &worker->process,
                               &call->scratch)
         == WEIR__HANDSHAKE_FAILED)
         return WEIR_ERR_NOMEM;
-    return weir__call_give(lane);
+    return weir__call_give(worker);
 }
 
 /* --- Its clock --------------------------------------------------------------- */
 
-static const struct weir__gather *longest_cancelled(const struct weir__lane_call *call)
+static const struct weir__gather *longest_cancelled(const struct weir__map_worker_call *call)
 {
     const struct weir__gather *longest = NULL;
 
@@ -160,89 +161,89 @@ static const struct weir__gather *longest_cancelled(const struct weir__lane_call
     return longest;
 }
 
-static int tick(struct weir__lane *lane, int64_t now_ns)
+static int tick(struct weir__map_worker *worker, int64_t now_ns)
 {
-    const struct weir_map_options *options = &lane->map->options;
+    const struct weir_map_options *options = &worker->map->options;
     int64_t start_ms =
         options->start_timeout_ms != WEIR_FOREVER ? options->start_timeout_ms : START_TIMEOUT_MS;
     const struct weir__gather *cancelled;
 
-    if (!lane->call->is_ready) {
-        if (now_ns - lane->started_ns < start_ms * 1000000)
+    if (!worker->call->is_ready) {
+        if (now_ns - worker->started_ns < start_ms * 1000000)
             return 0;
-        lane->map->report.timeouts++;
-        weir__handshake_time_out(&lane->call->handshake, start_ms);
-        fail_handshake(lane);
+        worker->map->report.timeouts++;
+        weir__handshake_time_out(&worker->call->handshake, start_ms);
+        fail_handshake(worker);
         return 0;
     }
-    cancelled = longest_cancelled(lane->call);
+    cancelled = longest_cancelled(worker->call);
     if (cancelled == NULL || now_ns - cancelled->cancelled_ns < options->grace_ms * 1000000)
         return 1;
-    weir__lane_retire(lane);
+    weir__map_worker_retire(worker);
     return 0;
 }
 
-static int64_t turn_ns(const struct weir__lane *lane)
+static int64_t turn_ns(const struct weir__map_worker *worker)
 {
-    const struct weir__record *first = lane->flight.first;
+    const struct weir__record *first = worker->inflight.first;
 
-    return first != NULL && first->call.turn_ns > 0 ? first->call.turn_ns : lane->turn_since_ns;
+    return first != NULL && first->call.turn_ns > 0 ? first->call.turn_ns : worker->turn_since_ns;
 }
 
-/* --- What the lane asks ------------------------------------------------------ */
+/* --- What the worker asks ------------------------------------------------------ */
 
-static size_t window(const struct weir__lane *lane)
+static size_t window(const struct weir__map_worker *worker)
 {
-    const struct weir__lane_call *call = lane->call;
-    size_t records = lane->pace.window;
+    const struct weir__map_worker_call *call = worker->call;
+    size_t records = worker->window.records;
 
-    if (!call->is_ready || !lane->map->lanes.has_answered)
+    if (!call->is_ready || !worker->map->workers.has_answered)
         return records; /* few in flight make it easy to find the record that kills workers */
     if (call->is_plain)
         return 1;
     if (records < call->handshake.concurrency)
         records = call->handshake.concurrency;
-    return records < lane->map->options.window ? records : lane->map->options.window;
+    return records < worker->map->options.window ? records : worker->map->options.window;
 }
 
 /* Calls are read in the order in which they were written. */
-static int never_had_them(const struct weir__lane *lane)
+static int never_had_them(const struct weir__map_worker *worker)
 {
-    const struct weir__worker *worker = &lane->worker;
-    const struct weir__record *first = lane->flight.first;
+    const struct weir__worker *process = &worker->process;
+    const struct weir__record *first = worker->inflight.first;
 
-    if (!lane->call->is_ready)
+    if (!worker->call->is_ready)
         return 1;
-    return first != NULL && worker->all_sent - worker->left_unread <= first->call.sent_at;
+    return first != NULL && process->all_sent - process->left_unread <= first->call.sent_at;
 }
 
-static int has_begun(const struct weir__lane *lane)
+static int has_begun(const struct weir__map_worker *worker)
 {
-    return lane->call->is_ready;
+    return worker->call->is_ready;
 }
 
-static int is_busy(const struct weir__lane *lane)
+static int is_busy(const struct weir__map_worker *worker)
 {
-    return lane->flight.count > 0 || longest_cancelled(lane->call) != NULL;
+    return worker->inflight.count > 0 || longest_cancelled(worker->call) != NULL;
 }
 
-static void forget(struct weir__lane *lane)
+static void forget(struct weir__map_worker *worker)
 {
-    while (lane->call->gathers != NULL)
-        weir__gather_drop(lane->call, lane->call->gathers);
-    lane->call->waiting = NULL;
-    lane->call->running = 0;
+    while (worker->call->gathers != NULL)
+        weir__gather_drop(worker->call, worker->call->gathers);
+    worker->call->waiting = NULL;
+    worker->call->running = 0;
 }
 
-static void free_call(struct weir__lane *lane)
+static void free_call(struct weir__map_worker *worker)
 {
-    if (lane->call == NULL)
+    if (worker->call == NULL)
         return;
-    forget(lane);
-    weir__handshake_clear(&lane->call->handshake);
-    weir__buffer_clear(&lane->call->scratch);
-    free(lane->call);
-    lane->call = NULL;
+    forget(worker);
+    weir__handshake_clear(&worker->call->handshake);
+    weir__buffer_clear(&worker->call->scratch);
+    free(worker->call);
+    worker->call = NULL;
 }
 
 const struct weir__protocol weir__protocol_calls = {

@@ -58,10 +58,10 @@ void weir__map_input_close(struct weir_map *map)
 {
     weir__watch_close(&map->in.watch);
     weir__close(&map->in.fd);
-    weir__records_clear(&map->in.records);
+    weir__record_reader_clear(&map->in.reader);
     free(map->in.unsent);
     map->in.unsent = NULL;
-    weir__queue_clear(&map->in.returned);
+    weir__record_queue_clear(&map->in.returned);
 }
 
 /* A file is always ready. A pipe or terminal is polled before each read: its description may be
@@ -92,7 +92,7 @@ static int read_some(struct weir_map *map)
     map->in.is_behind = map->in.turn_bytes >= TURN_SIZE;
     if (map->in.is_behind)
         return 0;
-    room = weir__records_room(&map->in.records, READ_SIZE, &to);
+    room = weir__record_reader_room(&map->in.reader, READ_SIZE, &to);
     if (room == 0) {
         weir__map_end(map, 5, WEIR_STOP_NONE, "no memory to read the input");
         return 0;
@@ -106,7 +106,7 @@ static int read_some(struct weir_map *map)
         weir__map_end(map, 5, WEIR_STOP_NONE, "cannot read the input: %s", strerror(errno));
         return 0;
     }
-    weir__records_came(&map->in.records, (size_t)count);
+    weir__record_reader_advance(&map->in.reader, (size_t)count);
     map->in.turn_bytes += (size_t)count;
     return 1;
 }
@@ -121,7 +121,7 @@ void weir__map_input_turn(struct weir_map *map)
  * soon as much as the options allow. */
 static int is_far_ahead(const struct weir_map *map)
 {
-    size_t waiting = weir__order_waiting(&map->order);
+    size_t waiting = weir__reorder_waiting(&map->reorder);
     int64_t held_ms;
 
     if (waiting < AHEAD_SIZE)
@@ -139,19 +139,19 @@ static int next(struct weir_map *map, struct weir__record **record)
     while (map->end.status == 0) {
         int status;
 
-        if (weir__order_is_full(&map->order, map->options.reorder_bytes) || is_far_ahead(map)
+        if (weir__reorder_is_full(&map->reorder, map->options.reorder_bytes) || is_far_ahead(map)
             || weir__map_output_is_full(map))
             return 0;
-        status = weir__records_next(&map->in.records, &found, &error);
+        status = weir__record_reader_next(&map->in.reader, &found, &error);
         if (status < 0) {
             weir__map_fail(map, &error);
             return 0;
         }
         if (status == 1 && map->checkpoint.ahead_count > 0
             && weir__checkpoint_has(map, found->seq)) {
-            if (weir__order_pass(&map->order, found, &error) < 0)
+            if (weir__reorder_pass(&map->reorder, found, &error) < 0)
                 weir__map_fail(map, &error);
-            weir__records_give_back(&map->in.records, found);
+            weir__record_reader_give_back(&map->in.reader, found);
             continue;
         }
         if (status == 1 && found->fault == NULL) {
@@ -159,8 +159,8 @@ static int next(struct weir_map *map, struct weir__record **record)
             return 1;
         }
         if (status == 1)
-            weir__map_bury(map, found, found->fault, NULL, NULL);
-        else if (map->in.records.ended || !read_some(map))
+            weir__map_dead_letter(map, found, found->fault, NULL, NULL);
+        else if (map->in.reader.ended || !read_some(map))
             return 0;
     }
     return 0;
@@ -169,7 +169,7 @@ static int next(struct weir_map *map, struct weir__record **record)
 int weir__map_input_take(struct weir_map *map, struct weir__record **record)
 {
     if (map->in.returned.count > 0) {
-        *record = weir__queue_pop(&map->in.returned);
+        *record = weir__record_queue_pop(&map->in.returned);
         return 1;
     }
     if (map->in.unsent == NULL)
@@ -186,6 +186,6 @@ int weir__map_input_has(struct weir_map *map)
 
 int weir__map_input_is_over(const struct weir_map *map)
 {
-    return weir__records_over(&map->in.records) && map->in.unsent == NULL
+    return weir__record_reader_is_over(&map->in.reader) && map->in.unsent == NULL
            && map->in.returned.count == 0;
 }

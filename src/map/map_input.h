@@ -14,11 +14,11 @@ struct weir__map_input {
     int64_t size;       /* of a regular file; otherwise -1 */
     weir__watch *watch; /* NULL: a file, always ready */
     int is_wanted;      /* records were wanted, but there was nothing to read */
-    struct weir__records records;
-    struct weir__record *unsent; /* taken out, but no worker had room */
-    struct weir__queue returned; /* given to a worker that did not begin: sent first */
-    size_t turn_bytes;           /* read in this turn of the loop */
-    int is_behind;               /* the limit for this turn was reached: there may be more */
+    struct weir__record_reader reader;
+    struct weir__record *unsent;        /* taken out, but no worker had room */
+    struct weir__record_queue returned; /* given to a worker that did not begin: sent first */
+    size_t turn_bytes;                  /* read in this turn of the loop */
+    int is_behind;                      /* the limit for this turn was reached: there may be more */
 };
 
 /* Errors: SYSTEM. */

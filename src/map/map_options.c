@@ -87,7 +87,7 @@ static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "the dead-letter file of a run with a checkpoint needs a fixed name: %%p "
                           "changes each time");
-    return weir__letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
+    return weir__dead_letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
 }
 
 static int check_key(const struct weir_map_options *options, struct weir_error *error)

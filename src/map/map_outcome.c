@@ -32,16 +32,16 @@ void weir__map_notice(struct weir_map *map, enum weir__notice which, const char 
     char text[600];
     va_list args;
 
-    if (map->news.noticed & 1U << which)
+    if (map->label.noticed & 1U << which)
         return;
-    map->news.noticed |= 1U << which;
+    map->label.noticed |= 1U << which;
     va_start(args, format);
     weir__sentence_list(text, sizeof text, format, args);
     va_end(args);
     weir__context_tell(map->life.weir, (struct weir_event){
                                            .kind = WEIR_EVENT_NOTICE,
-                                           .stage = map->news.stage,
-                                           .name = map->news.name,
+                                           .stage = map->label.stage,
+                                           .name = map->label.name,
                                            .text = text,
                                            .length = strlen(text),
                                        });
@@ -58,16 +58,17 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record, enum we
 {
     struct weir_error error;
 
-    if (weir__order_settle(&map->order, record, outcome, bytes, length, &error) < 0)
+    if (weir__reorder_settle(&map->reorder, record, outcome, bytes, length, &error) < 0)
         weir__map_fail(map, &error);
     map->report.answered += outcome == WEIR__ANSWERED;
     map->report.dropped += outcome == WEIR__DROPPED;
     map->report.dead += outcome == WEIR__DEAD;
-    weir__records_give_back(&map->in.records, record);
+    weir__record_reader_give_back(&map->in.reader, record);
 }
 
 /* Writes "error -32602: there is no x". */
-static void say_error(const struct weir__slice *error, const char *reason, char *text, size_t size)
+static void format_error(const struct weir__slice *error, const char *reason, char *text,
+                         size_t size)
 {
     static const char *const names[] = {"code", "message"};
     struct weir__slice found[2];
@@ -96,21 +97,21 @@ static const char *advice_for(const char *reason)
     return "fix it, or continue without";
 }
 
-void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
-                    struct weir__worker *exit_of, const struct weir__slice *error)
+void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, const char *reason,
+                           struct weir__worker *exit_of, const struct weir__slice *error)
 {
     char why[300];
     struct weir__buffer letter = {0};
     struct weir_error failure;
     int is_invalid = strncmp(reason, "invalid", 7) == 0;
 
-    say_error(error, reason, why, sizeof why);
+    format_error(error, reason, why, sizeof why);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;
     weir__context_tell(map->life.weir, (struct weir_event){
                                            .kind = WEIR_EVENT_RECORD_FAILED,
-                                           .stage = map->news.stage,
-                                           .name = map->news.name,
+                                           .stage = map->label.stage,
+                                           .name = map->label.name,
                                            .number = (int64_t)record->line,
                                            .bytes = record->offset,
                                            .text = why,
@@ -127,7 +128,7 @@ void weir__map_bury(struct weir_map *map, struct weir__record *record, const cha
         return;
     }
     if (map->options.dead_letter != NULL
-        && weir__letter_make(record, is_invalid ? "invalid" : reason, exit_of, error, &letter)
+        && weir__dead_letter_write(record, is_invalid ? "invalid" : reason, exit_of, error, &letter)
                < 0) {
         weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
         weir__map_fail(map, &failure);

@@ -59,12 +59,12 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record, enum we
 
 /* A record is dead. exit_of may be NULL, and so may error, an error object of the protocol that
  * fits into a letter. */
-void weir__map_bury(struct weir_map *map, struct weir__record *record, const char *reason,
-                    struct weir__worker *exit_of, const struct weir__slice *error);
+void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, const char *reason,
+                           struct weir__worker *exit_of, const struct weir__slice *error);
 
 /* dead_letter.c: appends the line for a dead record. Errors: NOMEM. */
-int weir__letter_make(const struct weir__record *record, const char *reason,
-                      struct weir__worker *exit_of, const struct weir__slice *error,
-                      struct weir__buffer *letter);
+int weir__dead_letter_write(const struct weir__record *record, const char *reason,
+                            struct weir__worker *exit_of, const struct weir__slice *error,
+                            struct weir__buffer *letter);
 
 #endif

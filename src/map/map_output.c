@@ -71,7 +71,7 @@ int weir__map_output_open(struct weir_map *map, struct weir_error *error)
     int status = open_output(map, error);
 
     if (status == 0 && map->end.status == 0)
-        status = weir__letters_open(map, error);
+        status = weir__dead_letters_open(map, error);
     return status;
 }
 
@@ -81,12 +81,12 @@ void weir__map_output_close(struct weir_map *map)
     weir__close(&map->out.fd);
     weir__outfile_discard(&map->out.file);
     weir__buffer_clear(&map->out.replies);
-    weir__letters_close(map);
+    weir__dead_letters_close(map);
 }
 
 /* --- Writing -------------------------------------------------------------- */
 
-static void say_failed(struct weir_map *map, int failed)
+static void report_failure(struct weir_map *map, int failed)
 {
     if (failed == EPIPE)
         weir__map_end(map, 141, WEIR_STOP_NONE, "the reader closed the output");
@@ -139,7 +139,7 @@ static int write_replies(struct weir_map *map)
             drop_written(map);
             return 0;
         } else if (errno != EINTR) {
-            say_failed(map, errno);
+            report_failure(map, errno);
             return 0;
         }
     }
@@ -153,10 +153,10 @@ void weir__map_output_flush(struct weir_map *map)
     int status;
 
     do {
-        weir__letters_flush(map);
+        weir__dead_letters_flush(map);
         if (!write_replies(map))
             return;
-        status = weir__order_release(&map->order, &error);
+        status = weir__reorder_release(&map->reorder, &error);
     } while (status == 1);
     if (status < 0)
         weir__map_fail(map, &error);
@@ -172,5 +172,5 @@ int weir__map_output_is_full(const struct weir_map *map)
 
 int weir__map_output_is_empty(const struct weir_map *map)
 {
-    return map->out.replies.length == map->out.written && weir__letters_are_written(map);
+    return map->out.replies.length == map->out.written && weir__dead_letters_are_written(map);
 }

@@ -24,7 +24,7 @@ struct weir__map_output {
     int fd, is_shared, failed;   /* is_shared: others have the description, it stays blocking */
     weir__watch *watch;          /* NULL: a file, always ready */
     struct weir__outfile file;   /* replaced as a whole at the end, or not at all; fd -1: none */
-    struct weir__letter_file letters;
+    struct weir__dead_letter_file letters;
 };
 
 /* Opens both. Files written by an earlier run keep their contents; a missing one ends the map

@@ -14,7 +14,7 @@
 #include "proc/result_json.h"
 #include "text/json_text.h"
 
-enum { WORKERS_TOLD = 1000 }; /* of more, only the last entry is replaced */
+enum { WORKERS_REPORTED = 1000 }; /* of more, only the last entry is replaced */
 
 /* --- While it runs --------------------------------------------------------- */
 
@@ -30,25 +30,26 @@ static void do_look(void *data)
 
     look->progress = (struct weir_map_progress){
         .size = sizeof look->progress,
-        .records = map->in.records.seq,
-        .bytes = map->in.records.bytes_in,
+        .records = map->in.reader.seq,
+        .bytes = map->in.reader.bytes_in,
         .settled = map->report.answered + map->report.dropped + map->report.dead,
         .dead = map->report.dead,
         .input_size = map->in.size,
-        .input_offset = map->order.next_offset,
+        .input_offset = map->reorder.next_offset,
     };
-    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
+    for (const struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next) {
         size_t place = look->progress.worker_count;
 
-        if (lane->is_over)
+        if (worker->is_over)
             continue;
-        look->progress.in_flight += lane->flight.count;
+        look->progress.in_flight += worker->inflight.count;
         look->progress.worker_count++;
         if (place < WEIR_MAP_SHARES)
             look->progress.shares[place] = (struct weir_map_share){
-                .pid = lane->worker.result.pid,
-                .records = lane->answered,
-                .in_flight = lane->flight.count,
+                .pid = worker->process.result.pid,
+                .records = worker->answered,
+                .in_flight = worker->inflight.count,
             };
     }
 }
@@ -69,12 +70,12 @@ static void worker_clear(struct weir_map_worker *worker)
     free(worker->node);
 }
 
-void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
+void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *from)
 {
     struct weir_map_report *report = &map->report;
     struct weir_map_worker *worker;
 
-    if (report->worker_count < WORKERS_TOLD) {
+    if (report->worker_count < WORKERS_REPORTED) {
         struct weir_map_worker *workers =
             realloc(report->workers, (report->worker_count + 1) * sizeof *workers);
 
@@ -83,12 +84,12 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__lane *lane)
         report->workers = workers;
         report->worker_count++;
     } else {
-        worker_clear(&report->workers[WORKERS_TOLD - 1]);
+        worker_clear(&report->workers[WORKERS_REPORTED - 1]);
     }
     worker = &report->workers[report->worker_count - 1];
-    *worker = (struct weir_map_worker){.result = lane->worker.result, .records = lane->answered};
-    if (lane->worker.far_node != NULL)
-        worker->node = strdup(lane->worker.far_node);
+    *worker = (struct weir_map_worker){.result = from->process.result, .records = from->answered};
+    if (from->process.far_node != NULL)
+        worker->node = strdup(from->process.far_node);
     worker->result.argv = NULL; /* the worker keeps them */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};
@@ -98,19 +99,19 @@ void weir__map_report_fill(struct weir_map *map)
 {
     struct weir_map_report *report = &map->report;
 
-    report->records = map->checkpoint.was_finished ? map->order.next : map->in.records.seq;
+    report->records = map->checkpoint.was_finished ? map->reorder.next : map->in.reader.seq;
     report->bytes_in =
-        map->checkpoint.was_finished ? map->order.next_offset : map->in.records.bytes_in;
-    report->blank = map->checkpoint.was_finished ? map->order.tally.blank : map->in.records.blank;
+        map->checkpoint.was_finished ? map->reorder.next_offset : map->in.reader.bytes_in;
+    report->blank = map->checkpoint.was_finished ? map->reorder.tally.blank : map->in.reader.blank;
     if (map->options.checkpoint != NULL)
         report->checkpoint = strdup(map->options.checkpoint);
     if (map->options.key != NULL)
         report->key = strdup(map->options.key);
-    report->records_out = map->order.tally.records_out;
-    report->bytes_out = map->order.tally.bytes_out;
+    report->records_out = map->reorder.tally.records_out;
+    report->bytes_out = map->reorder.tally.bytes_out;
     report->unsettled = report->records - report->answered - report->dropped - report->dead;
-    report->reorder_peak_records = map->order.peak_records;
-    report->reorder_peak_bytes = map->order.peak_bytes;
+    report->reorder_peak_records = map->reorder.peak_records;
+    report->reorder_peak_bytes = map->reorder.peak_bytes;
     report->latency_p50_ns = weir__latency_percentile(&map->latency, 50);
     report->latency_p95_ns = weir__latency_percentile(&map->latency, 95);
     report->latency_p99_ns = weir__latency_percentile(&map->latency, 99);

@@ -11,7 +11,7 @@ enum {
     START_PATIENCE_MS = 2000, /* no worker runs for this long, without a launcher: none can */
     TICK_MS = 25,
     FIRST_TICK_MS = 1, /* after the start of a worker */
-    NAP_MS = 1,        /* the loop makes it one to two */
+    COALESCE_MS = 1,   /* the loop makes it one to two */
     STALL_MS = 1000,   /* report a worker that holds up the others for this long */
     WAIT_MS = 3000,    /* and launchers if none has begun */
     LAUNCHES = 8,      /* started at once: sshd accepts ten */
@@ -32,9 +32,10 @@ static int has_enough_launches(const struct weir_map *map, int64_t now_ns)
 
     if (!map->is_launched)
         return 0;
-    for (const struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        fresh += weir__lane_is_live(lane) && !weir__lane_has_begun(lane)
-                 && now_ns - lane->started_ns < (int64_t)LAUNCH_MS * 1000000;
+    for (const struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        fresh += weir__map_worker_is_live(worker) && !weir__map_worker_has_begun(worker)
+                 && now_ns - worker->started_ns < (int64_t)LAUNCH_MS * 1000000;
     return fresh >= LAUNCHES;
 }
 
@@ -43,180 +44,187 @@ static struct weir__seat *free_seat(const struct weir_map *map)
 {
     int64_t now_ns;
 
-    if (map->end.status != 0 || map->lanes.count >= map->options.workers)
+    if (map->end.status != 0 || map->workers.count >= map->options.workers)
         return NULL;
     now_ns = weir__clock_ns();
-    return has_enough_launches(map, now_ns) ? NULL : weir__lane_find_seat(map, now_ns);
+    return has_enough_launches(map, now_ns) ? NULL : weir__map_worker_find_seat(map, now_ns);
 }
 
-static struct weir__lane *start_lane(struct weir_map *map, struct weir__seat *seat)
+static struct weir__map_worker *start_lane(struct weir_map *map, struct weir__seat *seat)
 {
     struct weir_error error;
-    struct weir__lane *lane = weir__lane_start(map, seat, &error);
+    struct weir__map_worker *worker = weir__map_worker_start(map, seat, &error);
 
-    if (lane != NULL)
+    if (worker != NULL)
         weir__timer_start(map->run.tick, FIRST_TICK_MS);
     else if (error.status == WEIR_ERR_SYSTEM) /* for example, its directory */
         weir__map_end(map, 4, WEIR_STOP_NONE, "the worker cannot run: %.500s", error.text);
     else
         weir__map_fail(map, &error);
-    return lane;
+    return worker;
 }
 
 /* The worker with room that has the least to do; NULL: none. */
-static struct weir__lane *idlest(const struct weir_map *map)
+static struct weir__map_worker *idlest(const struct weir_map *map)
 {
-    struct weir__lane *found = NULL;
+    struct weir__map_worker *found = NULL;
 
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        if (weir__lane_has_room(lane) && !weir__lane_refuses(lane, map->in.returned.first)
-            && (found == NULL || weir__lane_ahead(lane) < weir__lane_ahead(found)))
-            found = lane;
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        if (weir__map_worker_has_room(worker)
+            && !weir__map_worker_refuses(worker, map->in.returned.first)
+            && (found == NULL || weir__map_worker_ahead(worker) < weir__map_worker_ahead(found)))
+            found = worker;
     return found;
 }
 
 /* Sends each quarantined record to a worker of its own; nothing else is sent meanwhile. */
-static void give_out_suspects(struct weir_map *map)
+static void give_out_quarantined(struct weir_map *map)
 {
-    const struct weir__queue *suspects = &map->lanes.suspects;
+    const struct weir__record_queue *quarantined = &map->workers.quarantined;
     struct weir__seat *seat;
-    struct weir__lane *lane;
+    struct weir__map_worker *worker;
 
-    for (lane = map->lanes.first; lane != NULL && suspects->count > 0; lane = lane->next)
-        weir__lane_fill_alone(lane);
-    while (suspects->count > 0 && (seat = free_seat(map)) != NULL
-           && (lane = start_lane(map, seat)) != NULL)
-        weir__lane_fill_alone(lane);
+    for (worker = map->workers.first; worker != NULL && quarantined->count > 0;
+         worker = worker->next)
+        weir__map_worker_fill_alone(worker);
+    while (quarantined->count > 0 && (seat = free_seat(map)) != NULL
+           && (worker = start_lane(map, seat)) != NULL)
+        weir__map_worker_fill_alone(worker);
 }
 
 /* Assigns available records: to an idle worker, else to a new one, else gradually to those with
  * the least, so that few records are spread out. */
 static void give_out(struct weir_map *map)
 {
-    while (map->lanes.suspects.count == 0) {
-        struct weir__lane *lane = idlest(map);
-        size_t ahead = lane != NULL ? weir__lane_ahead(lane) : 0;
+    while (map->workers.quarantined.count == 0) {
+        struct weir__map_worker *worker = idlest(map);
+        size_t ahead = worker != NULL ? weir__map_worker_ahead(worker) : 0;
         struct weir__seat *seat;
 
-        if ((lane == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
+        if ((worker == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
             && weir__map_input_has(map) && start_lane(map, seat) != NULL)
             continue;
-        if (lane == NULL
-            || (weir__lane_fill(lane, ahead / 2 + 1) == 0
-                && !weir__lane_refuses(lane, map->in.returned.first)))
+        if (worker == NULL
+            || (weir__map_worker_fill(worker, ahead / 2 + 1) == 0
+                && !weir__map_worker_refuses(worker, map->in.returned.first)))
             break;
     }
-    give_out_suspects(map);
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        if (!lane->is_over)
-            weir__worker_flush(&lane->worker);
+    give_out_quarantined(map);
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        if (!worker->is_over)
+            weir__worker_flush(&worker->process);
 }
 
 /* --- A worker that does not begin ----------------------------------------------- */
 
 /* Whether it has records and has not begun. */
-static int holds_back(const struct weir__lane *lane)
+static int holds_back(const struct weir__map_worker *worker)
 {
-    return weir__lane_is_live(lane) && lane->flight.count > 0 && !weir__lane_has_begun(lane);
+    return weir__map_worker_is_live(worker) && worker->inflight.count > 0
+           && !weir__map_worker_has_begun(worker);
 }
 
-static const struct weir__lane *find_holder(const struct weir_map *map)
+static const struct weir__map_worker *find_holder(const struct weir_map *map)
 {
-    const struct weir__lane *lane = map->lanes.first;
+    const struct weir__map_worker *worker = map->workers.first;
 
-    while (lane != NULL && !holds_back(lane))
-        lane = lane->next;
-    return lane;
+    while (worker != NULL && !holds_back(worker))
+        worker = worker->next;
+    return worker;
 }
 
-static int is_idle(const struct weir__lane *lane)
+static int is_idle(const struct weir__map_worker *worker)
 {
-    return weir__lane_is_live(lane) && lane->flight.count == 0 && weir__lane_has_room(lane)
-           && weir__lane_has_begun(lane);
+    return weir__map_worker_is_live(worker) && worker->inflight.count == 0
+           && weir__map_worker_has_room(worker) && weir__map_worker_has_begun(worker);
 }
 
 /* If a worker waits, for example for a slot, and another is idle, that one gets the records. */
 static void take_back(struct weir_map *map, int64_t now_ns)
 {
-    const struct weir__lane *idle = map->lanes.first;
+    const struct weir__map_worker *idle = map->workers.first;
 
     while (idle != NULL && !is_idle(idle))
         idle = idle->next;
-    if (idle == NULL || map->lanes.suspects.count > 0 || map->end.status != 0)
+    if (idle == NULL || map->workers.quarantined.count > 0 || map->end.status != 0)
         return;
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
-        if (!holds_back(lane) || now_ns - lane->started_ns < (int64_t)STALL_MS * 1000000)
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next) {
+        if (!holds_back(worker) || now_ns - worker->started_ns < (int64_t)STALL_MS * 1000000)
             continue;
         weir__map_notice(map, WEIR__NOTICE_STALL,
                          "a worker (pid %ld) has not started reading for a second: its records go "
                          "to other workers",
-                         (long)lane->worker.result.pid);
-        weir__lane_take_back(lane);
+                         (long)worker->process.result.pid);
+        weir__map_worker_take_back(worker);
     }
 }
 
 /* Reports what has held up everything for a second. */
-static void tell_stall(struct weir_map *map, int64_t now_ns)
+static void report_stall(struct weir_map *map, int64_t now_ns)
 {
-    const struct weir__lane *lane = map->lanes.first;
+    const struct weir__map_worker *worker = map->workers.first;
 
-    if (map->is_launched && !map->lanes.has_answered && lane != NULL && holds_back(lane)
-        && now_ns - lane->started_ns >= (int64_t)WAIT_MS * 1000000)
+    if (map->is_launched && !map->workers.has_answered && worker != NULL && holds_back(worker)
+        && now_ns - worker->started_ns >= (int64_t)WAIT_MS * 1000000)
         weir__map_notice(map, WEIR__NOTICE_STALL,
                          "no worker has started: the launcher has run for "
                          "%d seconds",
                          WAIT_MS / 1000);
     if (!map->run.is_stalled || now_ns - map->run.stalled_since_ns < (int64_t)STALL_MS * 1000000)
         return;
-    while (lane != NULL
-           && (lane->is_over || lane->flight.first == NULL
-               || lane->flight.first->seq != map->order.next))
-        lane = lane->next;
-    if (lane != NULL)
+    while (worker != NULL
+           && (worker->is_over || worker->inflight.first == NULL
+               || worker->inflight.first->seq != map->reorder.next))
+        worker = worker->next;
+    if (worker != NULL)
         weir__map_notice(map, WEIR__NOTICE_STALL,
                          "%llu replies wait for that of the record in line %llu, which a worker "
                          "(pid %ld) has had for more than a second",
-                         (unsigned long long)map->order.held_records,
-                         (unsigned long long)lane->flight.first->line,
-                         (long)lane->worker.result.pid);
+                         (unsigned long long)map->reorder.held_records,
+                         (unsigned long long)worker->inflight.first->line,
+                         (long)worker->process.result.pid);
 }
 
 /* --- Goodbye ---------------------------------------------------------------- */
 
 /* Closes the input of workers that have nothing to wait for. An idle one stays for records that
  * another may not begin. */
-static void close_lanes(struct weir_map *map)
+static void close_workers(struct weir_map *map)
 {
     int stop = map->end.status != 0 && !map->end.drains;
-    const struct weir__lane *holder;
+    const struct weir__map_worker *holder;
 
-    if (!stop && !(input_is_over(map) && (map->lanes.suspects.count == 0 || map->end.drains)))
+    if (!stop && !(input_is_over(map) && (map->workers.quarantined.count == 0 || map->end.drains)))
         return;
     holder = !stop && !map->end.drains ? find_holder(map) : NULL;
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
-        if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next) {
+        if (worker->is_over || worker->process.state == WEIR__WORKER_DYING)
             continue;
         if (stop)
-            weir__lane_stop(lane, map->end.grace_ms);
-        else if (lane->ghosts > 0 && lane->flight.count == 0)
-            weir__lane_retire(lane); /* it has not begun, and may never */
-        else if (holder == NULL || !is_idle(lane))
-            weir__lane_finish(lane);
+            weir__map_worker_stop(worker, map->end.grace_ms);
+        else if (worker->ghosts > 0 && worker->inflight.count == 0)
+            weir__map_worker_retire(worker); /* it has not begun, and may never */
+        else if (holder == NULL || !is_idle(worker))
+            weir__map_worker_finish(worker);
     }
 }
 
 static void free_gone_lanes(struct weir_map *map)
 {
-    for (struct weir__lane **at = &map->lanes.first; *at != NULL;) {
-        struct weir__lane *lane = *at;
+    for (struct weir__map_worker **at = &map->workers.first; *at != NULL;) {
+        struct weir__map_worker *worker = *at;
 
-        if (!lane->is_over) {
-            at = &lane->next;
+        if (!worker->is_over) {
+            at = &worker->next;
             continue;
         }
-        weir__map_note_worker(map, lane);
-        *at = lane->next;
-        weir__lane_free(lane);
+        weir__map_note_worker(map, worker);
+        *at = worker->next;
+        weir__map_worker_free(worker);
     }
 }
 
@@ -224,19 +232,20 @@ static int is_done(const struct weir_map *map)
 {
     if (map->checkpoint.was_finished)
         return 1;
-    if (map->end.leaves && map->lanes.first == NULL)
+    if (map->end.leaves && map->workers.first == NULL)
         return 1;
-    if (map->lanes.first != NULL || !weir__stderr_forwarder_is_empty(&map->forwarder))
+    if (map->workers.first != NULL || !weir__stderr_forwarder_is_empty(&map->forwarder))
         return 0;
     if (map->end.status != 0)
         return map->out.failed || weir__map_output_is_empty(map);
-    return input_is_over(map) && map->lanes.suspects.count == 0 && weir__map_output_is_empty(map);
+    return input_is_over(map) && map->workers.quarantined.count == 0
+           && weir__map_output_is_empty(map);
 }
 
 /* Counts the time in which output or memory holds back the input. */
 static void watch_stall(struct weir_map *map)
 {
-    int held = weir__order_is_full(&map->order, map->options.reorder_bytes);
+    int held = weir__reorder_is_full(&map->reorder, map->options.reorder_bytes);
 
     if (held && !map->run.is_stalled)
         map->run.stalled_since_ns = weir__clock_ns();
@@ -248,22 +257,23 @@ static void watch_stall(struct weir_map *map)
 /* Notes since when the same record has held back the output. */
 static void watch_next(struct weir_map *map)
 {
-    if (map->run.next == map->order.next && map->run.next_since_ns > 0)
+    if (map->run.next == map->reorder.next && map->run.next_since_ns > 0)
         return;
-    map->run.next = map->order.next;
+    map->run.next = map->reorder.next;
     map->run.next_since_ns = weir__clock_ns();
 }
 
 /* If our reader pauses, so do the workers: there is no room for their replies. */
-static void pause_lanes(struct weir_map *map)
+static void pause_workers(struct weir_map *map)
 {
     int full = weir__map_output_is_full(map);
 
     if (full == map->run.is_paused)
         return;
     map->run.is_paused = full;
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        weir__lane_pause(lane, full);
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        weir__map_worker_pause(worker, full);
 }
 
 /* If the workers have enough to do, their replies are left to accumulate: that is much cheaper
@@ -272,12 +282,13 @@ static void rest(struct weir_map *map)
 {
     int any = 0;
 
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        any |= weir__lane_nap(lane);
-    if (any && !map->run.naps)
-        weir__timer_start(map->run.nap, NAP_MS);
-    map->run.naps |= any;
-    weir__map_input_await(map, map->run.naps);
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        any |= weir__map_worker_coalesce(worker);
+    if (any && !map->run.is_coalescing)
+        weir__timer_start(map->run.coalesce, COALESCE_MS);
+    map->run.is_coalescing |= any;
+    weir__map_input_await(map, map->run.is_coalescing);
 }
 
 /* --- The end -------------------------------------------------------------- */
@@ -285,22 +296,22 @@ static void rest(struct weir_map *map)
 void weir__map_close(struct weir_map *map)
 {
     weir__timer_close(&map->run.tick);
-    weir__timer_close(&map->run.nap);
+    weir__timer_close(&map->run.coalesce);
     weir__timer_close(&map->run.soon);
     weir__timer_close(&map->run.deadline);
-    while (map->lanes.first != NULL) {
-        struct weir__lane *lane = map->lanes.first;
+    while (map->workers.first != NULL) {
+        struct weir__map_worker *worker = map->workers.first;
 
-        map->lanes.first = lane->next;
-        weir__lane_free(lane);
+        map->workers.first = worker->next;
+        weir__map_worker_free(worker);
     }
     weir__stderr_forwarder_close(&map->forwarder);
     weir__map_input_close(map);
     weir__map_output_close(map);
     weir__checkpoint_close(map);
     weir__buffer_clear(&map->scratch);
-    weir__order_clear(&map->order);
-    weir__supervisor_close(&map->lanes.supervisor);
+    weir__reorder_clear(&map->reorder);
+    weir__supervisor_close(&map->workers.supervisor);
 }
 
 /* Writes what there is to write, then the checkpoint.  Where something cannot be written yet the
@@ -343,9 +354,9 @@ static void pump(struct weir_map *map)
         free_gone_lanes(map);
         if (map->end.status == 0 && !map->checkpoint.was_finished)
             give_out(map);
-        close_lanes(map);
+        close_workers(map);
         weir__map_output_flush(map);
-        pause_lanes(map);
+        pause_workers(map);
         watch_stall(map);
     }
     map->run.is_pumping = 0;
@@ -358,14 +369,15 @@ static void pump(struct weir_map *map)
 
 /* --- Time ----------------------------------------------------------------- */
 
-static void nap_is_over(void *data)
+static void coalesce_is_over(void *data)
 {
     struct weir_map *map = data;
 
-    map->run.naps = 0;
+    map->run.is_coalescing = 0;
     map->run.is_pumping = 1; /* once for all of them */
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next)
-        weir__lane_wake(lane);
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        weir__map_worker_wake(worker);
     map->run.is_pumping = 0;
     pump(map);
 }
@@ -373,7 +385,7 @@ static void nap_is_over(void *data)
 /* A map that ends waits for its reader, but not for a stalled one. */
 static void watch_reader(struct weir_map *map, int64_t now_ns)
 {
-    if (map->end.status == 0 || map->lanes.first != NULL || map->out.sent != map->run.sent) {
+    if (map->end.status == 0 || map->workers.first != NULL || map->out.sent != map->run.sent) {
         map->run.sent = map->out.sent;
         map->run.sent_since_ns = now_ns;
     } else if (map->end.why != WEIR_STOP_NONE
@@ -401,8 +413,9 @@ static void tick(void *data)
     struct weir_map *map = data;
     int64_t now_ns = weir__clock_ns(), next_ms = TICK_MS;
 
-    for (struct weir__lane *lane = map->lanes.first; lane != NULL; lane = lane->next) {
-        int64_t ms = weir__lane_tick(lane, now_ns);
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next) {
+        int64_t ms = weir__map_worker_tick(worker, now_ns);
 
         next_ms = ms < next_ms ? ms : next_ms;
     }
@@ -410,7 +423,7 @@ static void tick(void *data)
     watch_drain(map, now_ns);
     watch_reader(map, now_ns);
     take_back(map, now_ns);
-    tell_stall(map, now_ns);
+    report_stall(map, now_ns);
     if (weir__checkpoint_is_due(map, now_ns))
         save_checkpoint(map, 0);
     pump(map);
@@ -472,15 +485,15 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
     if (status == 0)
         status = weir__timer_new(loop, tick, map, &map->run.tick, error);
     if (status == 0)
-        status = weir__timer_new(loop, nap_is_over, map, &map->run.nap, error);
+        status = weir__timer_new(loop, coalesce_is_over, map, &map->run.coalesce, error);
     if (status == 0)
         status = weir__timer_new(loop, soon, map, &map->run.soon, error);
-    map->lanes.supervisor = (struct weir__supervisor){
+    map->workers.supervisor = (struct weir__supervisor){
         .first_ms = WEIR__BACKOFF_FIRST_MS,
         .most_ms = WEIR__BACKOFF_MOST_MS,
         .patience_ms = map->is_launched ? options->start_timeout_ms : (int64_t)START_PATIENCE_MS,
     };
-    if (status == 0 && weir__supervisor_open(&map->lanes.supervisor, options->workers) < 0)
+    if (status == 0 && weir__supervisor_open(&map->workers.supervisor, options->workers) < 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for workers");
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
         status = weir__timer_new(loop, time_is_up, map, &map->run.deadline, error);

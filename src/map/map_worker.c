@@ -25,34 +25,35 @@ enum {
 /* --- What its worker says ---------------------------------------------------- */
 
 /* Replies have come: adjusts the number of records in flight. */
-static void note_pace(struct weir__lane *lane, int64_t now_ns, int64_t waited_ns, size_t replies,
-                      int is_first)
+static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t waited_ns,
+                        size_t replies, int is_first)
 {
-    struct weir_map *map = lane->map;
+    struct weir_map *map = worker->map;
 
-    lane->turn_since_ns = lane->moved_ns = now_ns;
-    lane->cut_off_ns = 0; /* it still answers what it has read */
-    if (is_first && lane->worker.state == WEIR__WORKER_CLOSING)
-        map->lanes.answers_at_end = 1;
-    weir__pace_note(&lane->pace, waited_ns, replies);
-    weir__pace_fit(&lane->pace, replies, map->options.window);
-    if (lane->pace.window > map->lanes.start_window && replies > 1)
-        map->lanes.start_window = lane->pace.window < SURE_WINDOW ? lane->pace.window : SURE_WINDOW;
+    worker->turn_since_ns = worker->moved_ns = now_ns;
+    worker->cut_off_ns = 0; /* it still answers what it has read */
+    if (is_first && worker->process.state == WEIR__WORKER_CLOSING)
+        map->workers.answers_at_end = 1;
+    weir__window_note(&worker->window, waited_ns, replies);
+    weir__window_fit(&worker->window, replies, map->options.window);
+    if (worker->window.records > map->workers.start_window && replies > 1)
+        map->workers.start_window =
+            worker->window.records < SURE_WINDOW ? worker->window.records : SURE_WINDOW;
 }
 
 static void bytes_came(void *owner, const char *bytes, size_t length)
 {
-    struct weir__lane *lane = owner;
-    struct weir_map *map = lane->map;
+    struct weir__map_worker *worker = owner;
+    struct weir_map *map = worker->map;
     int64_t now_ns = weir__clock_ns();
-    int64_t waited_ns = now_ns - lane->turn_since_ns;
-    uint64_t answered = lane->answered, done = lane->done;
+    int64_t waited_ns = now_ns - worker->turn_since_ns;
+    uint64_t answered = worker->answered, done = worker->done;
     const char *end = bytes + length, *line;
     ssize_t got = 0;
     int is_useful = 1;
 
-    while (is_useful && (got = weir__line_splitter_next(&lane->lines, &bytes, end, &line)) > 0)
-        is_useful = lane->protocol->take_line(lane, line, (size_t)got, now_ns);
+    while (is_useful && (got = weir__line_splitter_next(&worker->lines, &bytes, end, &line)) > 0)
+        is_useful = worker->protocol->take_line(worker, line, (size_t)got, now_ns);
     if (got == WEIR_ERR_NOMEM) {
         struct weir_error error;
 
@@ -61,27 +62,27 @@ static void bytes_came(void *owner, const char *bytes, size_t length)
         return;
     }
     if (got < 0)
-        weir__lane_desync(lane);
+        weir__map_worker_desync(worker);
     if (map->out.replies.length >= FLUSH_SIZE)
         weir__map_output_flush(map); /* frees memory for what is written */
-    if (lane->answered > answered)
-        note_pace(lane, now_ns, waited_ns, lane->done > done ? (size_t)(lane->done - done) : 1,
-                  answered == 0);
+    if (worker->answered > answered)
+        note_window(worker, now_ns, waited_ns,
+                    worker->done > done ? (size_t)(worker->done - done) : 1, answered == 0);
     map->changed(map);
 }
 
 /* Emits a line of its stderr as an event. */
-static void tell_line(void *owner, const struct weir_line *line)
+static void emit_line(void *owner, const struct weir_line *line)
 {
-    const struct weir__lane *lane = owner;
-    const struct weir_map *map = lane->map;
+    const struct weir__map_worker *worker = owner;
+    const struct weir_map *map = worker->map;
 
     weir__context_tell(map->life.weir, (struct weir_event){
                                            .kind = WEIR_EVENT_STDERR_LINE,
-                                           .stage = map->news.stage,
-                                           .name = map->news.name,
-                                           .pid = lane->worker.result.pid,
-                                           .number = !map->news.is_quiet,
+                                           .stage = map->label.stage,
+                                           .name = map->label.name,
+                                           .pid = worker->process.result.pid,
+                                           .number = !map->label.is_quiet,
                                            .text = line->bytes,
                                            .length = line->length,
                                        });
@@ -89,22 +90,22 @@ static void tell_line(void *owner, const struct weir_line *line)
 
 static void has_room(void *owner)
 {
-    struct weir__lane *lane = owner;
+    struct weir__map_worker *worker = owner;
 
-    lane->map->changed(lane->map);
+    worker->map->changed(worker->map);
 }
 
 static int owes(void *owner)
 {
-    return weir__lane_owes(owner);
+    return weir__map_worker_owes(owner);
 }
 
 static void is_over(void *owner)
 {
-    struct weir__lane *lane = owner;
+    struct weir__map_worker *worker = owner;
 
-    weir__lane_ended(lane);
-    lane->map->changed(lane->map);
+    weir__map_worker_ended(worker);
+    worker->map->changed(worker->map);
 }
 
 static const struct weir__worker_ops worker_ops = {
@@ -117,7 +118,7 @@ static const struct weir__worker_ops worker_ops = {
 /* The same, with lines of stderr as events. */
 static const struct weir__worker_ops line_ops = {
     .on_bytes = bytes_came,
-    .on_stderr_line = tell_line,
+    .on_stderr_line = emit_line,
     .on_room = has_room,
     .owes = owes,
     .on_over = is_over,
@@ -125,17 +126,17 @@ static const struct weir__worker_ops line_ops = {
 
 /* --- Its life ---------------------------------------------------------------- */
 
-struct weir__seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns)
+struct weir__seat *weir__map_worker_find_seat(const struct weir_map *map, int64_t now_ns)
 {
-    struct weir__seat *seat = weir__supervisor_seat(&map->lanes.supervisor, NULL);
+    struct weir__seat *seat = weir__supervisor_seat(&map->workers.supervisor, NULL);
 
     return seat != NULL && seat->backoff.next_ns <= now_ns ? seat : NULL;
 }
 
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *seat,
-                                    struct weir_error *error)
+struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct weir__seat *seat,
+                                                struct weir_error *error)
 {
-    struct weir__lane *lane = calloc(1, sizeof *lane), **last = &map->lanes.first;
+    struct weir__map_worker *worker = calloc(1, sizeof *worker), **last = &map->workers.first;
     const struct weir__worker_ops *ops = &worker_ops;
     struct weir__worker_options options = {
         .command = &map->command,
@@ -148,116 +149,117 @@ struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *sea
         .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
     };
 
-    if (lane == NULL) {
+    if (worker == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
     }
-    lane->map = map;
-    lane->seat = seat;
-    lane->protocol = map->options.call != NULL  ? &weir__protocol_calls
-                     : map->options.key != NULL ? &weir__protocol_keyed
-                                                : &weir__protocol_lines;
-    lane->lines.longest = map->options.max_record + lane->protocol->around;
-    if (lane->lines.longest < lane->protocol->around || lane->lines.longest > MAX_REPLY)
-        lane->lines.longest = MAX_REPLY;
-    lane->pace.window = map->lanes.start_window;
+    worker->map = map;
+    worker->seat = seat;
+    worker->protocol = map->options.call != NULL  ? &weir__protocol_calls
+                       : map->options.key != NULL ? &weir__protocol_keyed
+                                                  : &weir__protocol_lines;
+    worker->lines.longest = map->options.max_record + worker->protocol->around;
+    if (worker->lines.longest < worker->protocol->around || worker->lines.longest > MAX_REPLY)
+        worker->lines.longest = MAX_REPLY;
+    worker->window.records = map->workers.start_window;
     /* With call it reports its start; for others it may not matter. */
-    lane->has_started = map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
-    lane->started_ns = lane->moved_ns = lane->turn_since_ns = weir__clock_ns();
-    weir__queue_init(&lane->flight);
+    worker->has_started =
+        map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
+    worker->started_ns = worker->moved_ns = worker->turn_since_ns = weir__clock_ns();
+    weir__record_queue_init(&worker->inflight);
     if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
         ops = &line_ops;
-    if (weir__worker_start(&lane->worker, map->life.weir, &options, ops, lane, error) < 0) {
-        free(lane);
+    if (weir__worker_start(&worker->process, map->life.weir, &options, ops, worker, error) < 0) {
+        free(worker);
         return NULL;
     }
-    if (lane->protocol->begin != NULL && lane->protocol->begin(lane) < 0) {
-        weir__lane_free(lane);
+    if (worker->protocol->begin != NULL && worker->protocol->begin(worker) < 0) {
+        weir__map_worker_free(worker);
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
     }
     while (*last != NULL)
         last = &(*last)->next;
-    *last = lane;
-    map->lanes.count++;
-    seat->worker = lane;
-    return lane;
+    *last = worker;
+    map->workers.count++;
+    seat->worker = worker;
+    return worker;
 }
 
-void weir__lane_free(struct weir__lane *lane)
+void weir__map_worker_free(struct weir__map_worker *worker)
 {
-    weir__queue_clear(&lane->flight);
-    weir__line_splitter_clear(&lane->lines);
-    if (lane->protocol->free != NULL)
-        lane->protocol->free(lane);
-    weir__worker_clear(&lane->worker);
-    free(lane);
+    weir__record_queue_clear(&worker->inflight);
+    weir__line_splitter_clear(&worker->lines);
+    if (worker->protocol->free != NULL)
+        worker->protocol->free(worker);
+    weir__worker_clear(&worker->process);
+    free(worker);
 }
 
-void weir__lane_close_input(struct weir__lane *lane)
+void weir__map_worker_close_input(struct weir__map_worker *worker)
 {
-    if (lane->protocol->is_busy != NULL && lane->protocol->is_busy(lane))
+    if (worker->protocol->is_busy != NULL && worker->protocol->is_busy(worker))
         return; /* a stream may still need credit */
-    if (weir__lane_is_live(lane))
-        weir__worker_close_input(&lane->worker);
+    if (weir__map_worker_is_live(worker))
+        weir__worker_close_input(&worker->process);
 }
 
-void weir__lane_finish(struct weir__lane *lane)
+void weir__map_worker_finish(struct weir__map_worker *worker)
 {
-    if (lane->flight.count == 0 || lane->protocol->nudge == NULL) {
-        weir__lane_close_input(lane);
-    } else if (weir__lane_is_live(lane) && !lane->is_ending) {
-        lane->is_ending = 1;
-        weir__timer_start(lane->map->run.tick, 1);
+    if (worker->inflight.count == 0 || worker->protocol->unstick == NULL) {
+        weir__map_worker_close_input(worker);
+    } else if (weir__map_worker_is_live(worker) && !worker->is_ending) {
+        worker->is_ending = 1;
+        weir__timer_start(worker->map->run.tick, 1);
     }
 }
 
-void weir__lane_pause(struct weir__lane *lane, int pause)
+void weir__map_worker_pause(struct weir__map_worker *worker, int pause)
 {
-    if (!lane->is_over)
-        weir__worker_pause(&lane->worker, pause && lane->worker.state != WEIR__WORKER_DYING);
+    if (!worker->is_over)
+        weir__worker_pause(&worker->process, pause && worker->process.state != WEIR__WORKER_DYING);
 }
 
 /* --- Records for it ---------------------------------------------------------- */
 
-static void send(struct weir__lane *lane, struct weir__record *record)
+static void send(struct weir__map_worker *worker, struct weir__record *record)
 {
-    struct weir_map *map = lane->map;
+    struct weir_map *map = worker->map;
     struct weir_error error;
 
-    lane->is_alone = lane->flight.count == 0;
-    if (weir__lane_ahead(lane) == 0)
-        lane->turn_since_ns = weir__clock_ns();
-    if (lane->is_alone)
-        lane->since_line = record->line;
-    if (lane->keys != NULL)
-        weir__queue_push_linked(&lane->flight, record);
+    worker->is_alone = worker->inflight.count == 0;
+    if (weir__map_worker_ahead(worker) == 0)
+        worker->turn_since_ns = weir__clock_ns();
+    if (worker->is_alone)
+        worker->since_line = record->line;
+    if (worker->keys != NULL)
+        weir__record_queue_push_linked(&worker->inflight, record);
     else
-        weir__queue_push(&lane->flight, record);
-    if ((lane->protocol->send != NULL
-             ? lane->protocol->send(lane, record)
-             : weir__worker_send(&lane->worker, record->bytes, record->length))
+        weir__record_queue_push(&worker->inflight, record);
+    if ((worker->protocol->send != NULL
+             ? worker->protocol->send(worker, record)
+             : weir__worker_send(&worker->process, record->bytes, record->length))
         < 0) {
         weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to send records");
         weir__map_fail(map, &error);
     }
-    if (weir__worker_unsent(&lane->worker) >= WEIR__LANE_UNSENT)
-        weir__worker_flush(&lane->worker);
+    if (weir__worker_unsent(&worker->process) >= WEIR__MAP_WORKER_UNSENT)
+        weir__worker_flush(&worker->process);
 }
 
-size_t weir__lane_fill(struct weir__lane *lane, size_t count)
+size_t weir__map_worker_fill(struct weir__map_worker *worker, size_t count)
 {
-    struct weir_map *map = lane->map;
+    struct weir_map *map = worker->map;
     struct weir__record *record;
     size_t sent = 0;
 
-    while (sent < count && map->end.status == 0 && weir__lane_has_room(lane)
+    while (sent < count && map->end.status == 0 && weir__map_worker_has_room(worker)
            && weir__map_input_take(map, &record) == 1) {
-        if (weir__lane_refuses(lane, record)) {
-            weir__queue_put(&map->in.returned, record);
+        if (weir__map_worker_refuses(worker, record)) {
+            weir__record_queue_put(&map->in.returned, record);
             break;
         }
-        send(lane, record);
+        send(worker, record);
         sent++;
     }
     return sent;
@@ -265,135 +267,136 @@ size_t weir__lane_fill(struct weir__lane *lane, size_t count)
 
 /* Only until some worker has answered, other records are tried first: the quarantined one may be
  * the one that kills workers. */
-void weir__lane_fill_alone(struct weir__lane *lane)
+void weir__map_worker_fill_alone(struct weir__map_worker *worker)
 {
-    struct weir_map *map = lane->map;
+    struct weir_map *map = worker->map;
     struct weir__record *record;
 
-    if (!weir__lane_is_live(lane) || lane->worker.in_fd < 0 || lane->flight.count > 0
-        || (lane->keys != NULL && lane->ghosts > 0))
+    if (!weir__map_worker_is_live(worker) || worker->process.in_fd < 0 || worker->inflight.count > 0
+        || (worker->keys != NULL && worker->ghosts > 0))
         return;
-    if (map->lanes.has_answered || weir__map_input_take(map, &record) != 1)
-        record = weir__queue_pop(&map->lanes.suspects);
-    send(lane, record);
+    if (map->workers.has_answered || weir__map_input_take(map, &record) != 1)
+        record = weir__record_queue_pop(&map->workers.quarantined);
+    send(worker, record);
 }
 
 /* --- Time -------------------------------------------------------------------- */
 
-int weir__lane_nap(struct weir__lane *lane)
+int weir__map_worker_coalesce(struct weir__map_worker *worker)
 {
-    size_t count = weir__lane_ahead(lane);
-    size_t size = count > 0 ? lane->flight.bytes / lane->flight.count : 0;
-    int nap =
-        weir__lane_is_live(lane)
-        && weir__pace_may_nap(&lane->pace, count, size > lane->reply_size ? size : lane->reply_size,
-                              lane->worker.pipe_size);
+    size_t count = weir__map_worker_ahead(worker);
+    size_t size = count > 0 ? worker->inflight.bytes / worker->inflight.count : 0;
+    int coalesce =
+        weir__map_worker_is_live(worker)
+        && weir__window_may_coalesce(&worker->window, count,
+                                     size > worker->reply_size ? size : worker->reply_size,
+                                     worker->process.pipe_size);
 
-    if (!lane->is_over)
-        weir__worker_nap(&lane->worker, nap);
-    return nap;
+    if (!worker->is_over)
+        weir__worker_coalesce(&worker->process, coalesce);
+    return coalesce;
 }
 
-void weir__lane_wake(struct weir__lane *lane)
+void weir__map_worker_wake(struct weir__map_worker *worker)
 {
-    if (lane->is_over || !lane->worker.napping)
+    if (worker->is_over || !worker->process.is_coalescing)
         return;
-    lane->pace.flows = 0;
-    weir__worker_read(&lane->worker);
+    worker->window.flows = 0;
+    weir__worker_read(&worker->process);
 }
 
 /* It can no longer answer or read, and has had time to exit. */
-static int is_cut_off_too_long(struct weir__lane *lane, int64_t now_ns)
+static int is_cut_off_too_long(struct weir__map_worker *worker, int64_t now_ns)
 {
-    if (!weir__worker_is_cut_off(&lane->worker))
+    if (!weir__worker_is_cut_off(&worker->process))
         return 0;
-    if (lane->cut_off_ns == 0)
-        lane->cut_off_ns = now_ns;
-    return now_ns - lane->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
+    if (worker->cut_off_ns == 0)
+        worker->cut_off_ns = now_ns;
+    return now_ns - worker->cut_off_ns >= (int64_t)CUT_OFF_MS * 1000000;
 }
 
 /* A launcher may take long. Its worker has started once it has read some input or answered; the
  * time of the first record begins then. Returns 0 until then. */
-static int has_started(struct weir__lane *lane, int64_t now_ns)
+static int has_started(struct weir__map_worker *worker, int64_t now_ns)
 {
-    if (lane->answered > 0 || weir__worker_has_read(&lane->worker)
-        || weir__worker_has_output(&lane->worker)) {
-        lane->has_started = 1;
-        lane->turn_since_ns = now_ns;
+    if (worker->answered > 0 || weir__worker_has_read(&worker->process)
+        || weir__worker_has_output(&worker->process)) {
+        worker->has_started = 1;
+        worker->turn_since_ns = now_ns;
         return 1;
     }
-    if (now_ns - lane->started_ns >= lane->map->options.start_timeout_ms * 1000000) {
-        lane->map->report.timeouts++;
-        weir__map_notice(lane->map, WEIR__NOTICE_LATE_START,
+    if (now_ns - worker->started_ns >= worker->map->options.start_timeout_ms * 1000000) {
+        worker->map->report.timeouts++;
+        weir__map_notice(worker->map, WEIR__NOTICE_LATE_START,
                          "a worker (pid %ld) did not start within %g s: it is stopped, and another "
                          "is started",
-                         (long)lane->worker.result.pid,
-                         (double)lane->map->options.start_timeout_ms / 1000);
-        weir__lane_give_up_unheard(lane, "it did not start in time");
+                         (long)worker->process.result.pid,
+                         (double)worker->map->options.start_timeout_ms / 1000);
+        weir__map_worker_give_up_blameless(worker, "it did not start in time");
     }
     return 0;
 }
 
 /* Its first record is late. If the worker may have left one out before, its input is closed
  * first: then it ends without further replies. Returns when to check again. */
-static int64_t be_late(struct weir__lane *lane, int64_t now_ns)
+static int64_t handle_late(struct weir__map_worker *worker, int64_t now_ns)
 {
     int may_lack_one =
-        lane->protocol->left_out != NULL && !(lane->flight.count == 1 && lane->is_alone);
+        worker->protocol->left_out != NULL && !(worker->inflight.count == 1 && worker->is_alone);
 
-    if (may_lack_one && lane->late_ns == 0) {
-        lane->late_ns = now_ns;
-        weir__lane_close_input(lane);
+    if (may_lack_one && worker->late_ns == 0) {
+        worker->late_ns = now_ns;
+        weir__map_worker_close_input(worker);
     }
-    if (may_lack_one && now_ns - lane->late_ns < (int64_t)LAST_WORD_MS * 1000000)
+    if (may_lack_one && now_ns - worker->late_ns < (int64_t)LAST_WORD_MS * 1000000)
         return TICK_MS;
-    lane->map->report.timeouts++;
-    weir__lane_give_up(lane, "timeout", "it did not answer in time");
+    worker->map->report.timeouts++;
+    weir__map_worker_give_up(worker, "timeout", "it did not answer in time");
     return TICK_MS;
 }
 
-static int is_late(const struct weir__lane *lane, int64_t now_ns)
+static int is_late(const struct weir__map_worker *worker, int64_t now_ns)
 {
-    int64_t timeout_ms = lane->map->options.record_timeout_ms;
-    int64_t turn_ns =
-        lane->protocol->turn_ns != NULL ? lane->protocol->turn_ns(lane) : lane->turn_since_ns;
+    int64_t timeout_ms = worker->map->options.record_timeout_ms;
+    int64_t turn_ns = worker->protocol->turn_ns != NULL ? worker->protocol->turn_ns(worker)
+                                                        : worker->turn_since_ns;
 
-    if (timeout_ms == WEIR_FOREVER || weir__lane_ahead(lane) == 0)
+    if (timeout_ms == WEIR_FOREVER || weir__map_worker_ahead(worker) == 0)
         return 0;
-    return lane->late_ns > 0
+    return worker->late_ns > 0
            || (now_ns - turn_ns >= timeout_ms * 1000000
-               && !weir__worker_has_output(&lane->worker)); /* unread is not late */
+               && !weir__worker_has_output(&worker->process)); /* unread is not late */
 }
 
-int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns)
+int64_t weir__map_worker_tick(struct weir__map_worker *worker, int64_t now_ns)
 {
-    const struct weir__protocol *protocol = lane->protocol;
+    const struct weir__protocol *protocol = worker->protocol;
 
-    if (lane->is_over || lane->worker.state == WEIR__WORKER_DYING)
+    if (worker->is_over || worker->process.state == WEIR__WORKER_DYING)
         return TICK_MS;
-    if (protocol->tick != NULL && !protocol->tick(lane, now_ns))
+    if (protocol->tick != NULL && !protocol->tick(worker, now_ns))
         return TICK_MS;
-    if (lane->flight.count == 0 && lane->ghosts == 0)
+    if (worker->inflight.count == 0 && worker->ghosts == 0)
         return TICK_MS;
-    if (!lane->has_started && !has_started(lane, now_ns))
+    if (!worker->has_started && !has_started(worker, now_ns))
         return TICK_MS;
-    if (lane->flight.count == 0)
+    if (worker->inflight.count == 0)
         return TICK_MS;
-    if (is_late(lane, now_ns))
-        return be_late(lane, now_ns);
-    if (is_cut_off_too_long(lane, now_ns)) {
-        if (protocol->left_out != NULL && lane->keys == NULL
-            && lane->worker.state == WEIR__WORKER_CLOSING
-            && lane->worker.out_watch == NULL) { /* it cannot answer any more */
-            protocol->left_out(lane);
-            weir__lane_retire(lane);
+    if (is_late(worker, now_ns))
+        return handle_late(worker, now_ns);
+    if (is_cut_off_too_long(worker, now_ns)) {
+        if (protocol->left_out != NULL && worker->keys == NULL
+            && worker->process.state == WEIR__WORKER_CLOSING
+            && worker->process.out_watch == NULL) { /* it cannot answer any more */
+            protocol->left_out(worker);
+            weir__map_worker_retire(worker);
             return TICK_MS;
         }
-        lane->map->report.crashes++;
-        weir__lane_give_up(lane, "crash", "it closed its input or output");
+        worker->map->report.crashes++;
+        weir__map_worker_give_up(worker, "crash", "it closed its input or output");
         return TICK_MS;
     }
-    if (protocol->nudge == NULL || lane->worker.state != WEIR__WORKER_ALIVE)
+    if (protocol->unstick == NULL || worker->process.state != WEIR__WORKER_ALIVE)
         return TICK_MS;
-    return protocol->nudge(lane, now_ns);
+    return protocol->unstick(worker, now_ns);
 }

@@ -14,64 +14,65 @@
 #include "work/worker.h"
 
 struct weir_map;
-struct weir__lane;
-struct weir__lane_call;
-struct weir__lane_keys;
+struct weir__map_worker;
+struct weir__map_worker_call;
+struct weir__map_worker_keys;
 
 /* A protocol for records and replies. NULL members: nothing to do. */
 struct weir__protocol {
     size_t around; /* bytes of a reply's line besides the reply */
     /* The worker has been started. Errors: NOMEM. */
-    int (*begin)(struct weir__lane *lane);
+    int (*begin)(struct weir__map_worker *worker);
     /* A record was added to those in flight. NULL: it is sent unchanged. Errors: NOMEM. */
-    int (*send)(struct weir__lane *lane, struct weir__record *record);
+    int (*send)(struct weir__map_worker *worker, struct weir__record *record);
     /* A line from the worker, with its newline. Returns 0 if the worker is no longer usable. */
-    int (*take_line)(struct weir__lane *lane, const char *line, size_t length, int64_t now_ns);
+    int (*take_line)(struct weir__map_worker *worker, const char *line, size_t length,
+                     int64_t now_ns);
     /* Checks for timeouts. Returns 0 if there is nothing else to check. */
-    int (*tick)(struct weir__lane *lane, int64_t now_ns);
+    int (*tick)(struct weir__map_worker *worker, int64_t now_ns);
     /* Nothing is late: sends more, or closes the input, if the worker seems to wait for that.
      * Returns the milliseconds to the next check. */
-    int64_t (*nudge)(struct weir__lane *lane, int64_t now_ns);
+    int64_t (*unstick)(struct weir__map_worker *worker, int64_t now_ns);
     /* Start of the turn of the first record in flight. NULL: turn_since_ns. */
-    int64_t (*turn_ns)(const struct weir__lane *lane);
+    int64_t (*turn_ns)(const struct weir__map_worker *worker);
     /* How many records may be in flight. NULL: by its rate. */
-    size_t (*window)(const struct weir__lane *lane);
+    size_t (*window)(const struct weir__map_worker *worker);
     /* Whether a worker that is gone never got any of its records. NULL: by the bytes that it
      * left unread. */
-    int (*never_had_them)(const struct weir__lane *lane);
+    int (*never_had_them)(const struct weir__map_worker *worker);
     /* Whether the worker has begun its work. NULL: by what it has read or answered. */
-    int (*has_begun)(const struct weir__lane *lane);
+    int (*has_begun)(const struct weir__map_worker *worker);
     /* Number of records in flight that the worker has not reached yet. NULL: all. */
-    size_t (*ahead)(const struct weir__lane *lane);
+    size_t (*ahead)(const struct weir__map_worker *worker);
     /* The worker ended well after its input was closed and read: records in flight were left
      * out. NULL: that is a crash. */
-    void (*left_out)(struct weir__lane *lane);
+    void (*left_out)(struct weir__map_worker *worker);
     /* Whether it is busy with more than the records in flight. */
-    int (*is_busy)(const struct weir__lane *lane);
+    int (*is_busy)(const struct weir__map_worker *worker);
     /* The records in flight are reassigned. */
-    void (*forget)(struct weir__lane *lane);
-    void (*free)(struct weir__lane *lane);
+    void (*forget)(struct weir__map_worker *worker);
+    void (*free)(struct weir__map_worker *worker);
 };
 
-enum { WEIR__LANE_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe is full */
+enum { WEIR__MAP_WORKER_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe is full */
 
 extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls;
 
-struct weir__lane {
-    struct weir__lane *next;
+struct weir__map_worker {
+    struct weir__map_worker *next;
     struct weir_map *map;
     const struct weir__protocol *protocol;
-    struct weir__lane_call *call; /* state of map_call.c */
-    struct weir__lane_keys *keys; /* with --key */
+    struct weir__map_worker_call *call; /* state of map_call.c */
+    struct weir__map_worker_keys *keys; /* with --key */
     struct weir__seat *seat;
-    struct weir__worker worker;
+    struct weir__worker process;
     int is_over; /* nothing of it is left */
 
-    struct weir__queue flight;        /* sent, not answered */
-    int is_alone;                     /* the last record was sent alone */
-    struct weir__pace pace;           /* and how many may be in flight */
-    struct weir__line_splitter lines; /* of its output */
-    size_t reply_size;                /* recent maximum */
+    struct weir__record_queue inflight; /* sent, not answered */
+    int is_alone;                       /* the last record was sent alone */
+    struct weir__window window;         /* and how many may be in flight */
+    struct weir__line_splitter lines;   /* of its output */
+    size_t reply_size;                  /* recent maximum */
     uint64_t answered;
     uint64_t done;       /* records passed: answered, or left out before those */
     uint64_t since_line; /* of the first record sent since nothing was in flight */
@@ -89,90 +90,92 @@ struct weir__lane {
 };
 
 /* All workers of a map, and what they have in common. */
-struct weir__lanes {
-    struct weir__lane *first;
-    size_t count;                       /* neither over nor dying */
-    struct weir__queue suspects;        /* to be sent again, each alone */
-    struct weir__supervisor supervisor; /* of those whose end no record can have caused */
-    struct weir__backoff fruitless;     /* deaths since the last reply */
-    int has_answered;                   /* some worker has, in this run */
-    int answers_at_end;                 /* some worker did so only after its input was closed */
-    size_t start_window;                /* initial window of new workers */
+struct weir__map_workers {
+    struct weir__map_worker *first;
+    size_t count;                          /* neither over nor dying */
+    struct weir__record_queue quarantined; /* to be sent again, each alone */
+    struct weir__supervisor supervisor;    /* of those whose end no record can have caused */
+    struct weir__backoff fruitless;        /* deaths since the last reply */
+    int has_answered;                      /* some worker has, in this run */
+    int answers_at_end;                    /* some worker did so only after its input was closed */
+    size_t start_window;                   /* initial window of new workers */
 };
 
 /* --- inflight.c ---------------------------------------------------------------- */
 
-int weir__lane_is_live(const struct weir__lane *lane);
+int weir__map_worker_is_live(const struct weir__map_worker *worker);
 
 /* Whether its worker is at work: with a launcher, once it has answered. */
-int weir__lane_has_begun(const struct weir__lane *lane);
+int weir__map_worker_has_begun(const struct weir__map_worker *worker);
 
 /* Number of records in flight that it has not reached yet. */
-size_t weir__lane_ahead(const struct weir__lane *lane);
+size_t weir__map_worker_ahead(const struct weir__map_worker *worker);
 
 /* Whether it has the maximum in flight, in records or in bytes in either direction. */
-int weir__lane_is_full(const struct weir__lane *lane);
-int weir__lane_has_room(const struct weir__lane *lane);
+int weir__map_worker_is_full(const struct weir__map_worker *worker);
+int weir__map_worker_has_room(const struct weir__map_worker *worker);
 
 /* Its worker answers: so workers can run. */
-void weir__lane_vouch(struct weir__lane *lane);
+void weir__map_worker_mark_healthy(struct weir__map_worker *worker);
 /* The same, and a record has been answered with length bytes. */
-void weir__lane_note_reply(struct weir__lane *lane, size_t length, int64_t took_ns);
+void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns);
 
 /* Starts the stop sequence with this grace; the worker keeps its records. */
-void weir__lane_stop(struct weir__lane *lane, int64_t grace_ms);
+void weir__map_worker_stop(struct weir__map_worker *worker, int64_t grace_ms);
 
 /* Gives up the worker, which may live on for its grace. */
-void weir__lane_give_up(struct weir__lane *lane, const char *reason, const char *how);
+void weir__map_worker_give_up(struct weir__map_worker *worker, const char *reason, const char *how);
 /* Its replies are out of step. */
-void weir__lane_desync(struct weir__lane *lane);
+void weir__map_worker_desync(struct weir__map_worker *worker);
 /* Its replies are out of step from an unknown point on: the run ends. what: why, a clause. */
-void weir__lane_distrust(struct weir__lane *lane, const char *what, const char *advice);
+void weir__map_worker_end_untrusted(struct weir__map_worker *worker, const char *what,
+                                    const char *advice);
 /* Reassigns its records; its replies to them are ignored. */
-void weir__lane_take_back(struct weir__lane *lane);
+void weir__map_worker_take_back(struct weir__map_worker *worker);
 /* It never got its records: none can be to blame. */
-void weir__lane_give_up_unheard(struct weir__lane *lane, const char *how);
+void weir__map_worker_give_up_blameless(struct weir__map_worker *worker, const char *how);
 /* Ends the worker without blame. */
-void weir__lane_retire(struct weir__lane *lane);
+void weir__map_worker_retire(struct weir__map_worker *worker);
 
 /* Nothing of the worker is left. */
-void weir__lane_ended(struct weir__lane *lane);
+void weir__map_worker_ended(struct weir__map_worker *worker);
 /* Whether it ended like a worker that has finished its work. */
-int weir__lane_ended_well(const struct weir__lane *lane);
+int weir__map_worker_ended_well(const struct weir__map_worker *worker);
 /* It ended before it had answered everything, and not because its input did. */
-void weir__lane_died(struct weir__lane *lane);
+void weir__map_worker_died(struct weir__map_worker *worker);
 /* Whether it has unfinished work. */
-int weir__lane_owes(const struct weir__lane *lane);
+int weir__map_worker_owes(const struct weir__map_worker *worker);
 
 /* --- map_worker.c ------------------------------------------------------------------ */
 
 /* A seat in which a worker can be started now; NULL: none. */
-struct weir__seat *weir__lane_find_seat(const struct weir_map *map, int64_t now_ns);
+struct weir__seat *weir__map_worker_find_seat(const struct weir_map *map, int64_t now_ns);
 /* Starts a worker in a seat, at the end of the list. Returns NULL on failure. Errors: as
  * weir__worker_start(). */
-struct weir__lane *weir__lane_start(struct weir_map *map, struct weir__seat *seat,
-                                    struct weir_error *error);
+struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct weir__seat *seat,
+                                                struct weir_error *error);
 
 /* Whether it must not get this record now: one with the same --key is in flight there. NULL: no. */
-int weir__lane_refuses(const struct weir__lane *lane, const struct weir__record *record);
+int weir__map_worker_refuses(const struct weir__map_worker *worker,
+                             const struct weir__record *record);
 /* Sends up to count records, as its window allows; returns how many. */
-size_t weir__lane_fill(struct weir__lane *lane, size_t count);
+size_t weir__map_worker_fill(struct weir__map_worker *worker, size_t count);
 /* Sends a quarantined record alone, to a worker without any other. */
-void weir__lane_fill_alone(struct weir__lane *lane);
+void weir__map_worker_fill_alone(struct weir__map_worker *worker);
 /* Coalesces its replies for a while if that costs nothing; returns whether it does. */
-int weir__lane_nap(struct weir__lane *lane);
+int weir__map_worker_coalesce(struct weir__map_worker *worker);
 /* Handles what has arrived meanwhile. */
-void weir__lane_wake(struct weir__lane *lane);
+void weir__map_worker_wake(struct weir__map_worker *worker);
 /* Checks for timeouts. Returns the milliseconds to the next check. */
-int64_t weir__lane_tick(struct weir__lane *lane, int64_t now_ns);
-void weir__lane_close_input(struct weir__lane *lane);
+int64_t weir__map_worker_tick(struct weir__map_worker *worker, int64_t now_ns);
+void weir__map_worker_close_input(struct weir__map_worker *worker);
 /* No more records will come: closes its input, once it has had the time to fail on its records. */
-void weir__lane_finish(struct weir__lane *lane);
-/* line_protocol.c: as the protocol's nudge. */
-int64_t weir__lines_nudge(struct weir__lane *lane, int64_t now_ns);
+void weir__map_worker_finish(struct weir__map_worker *worker);
+/* line_protocol.c: as the protocol's unstick. */
+int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns);
 int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length);
 /* Pauses or resumes reading its replies. */
-void weir__lane_pause(struct weir__lane *lane, int pause);
-void weir__lane_free(struct weir__lane *lane);
+void weir__map_worker_pause(struct weir__map_worker *worker, int pause);
+void weir__map_worker_free(struct weir__map_worker *worker);
 
 #endif

@@ -15,7 +15,7 @@ struct weir__keys {
 };
 
 /* The records that a worker has. */
-struct weir__lane_keys {
+struct weir__map_worker_keys {
     struct weir__keys table;
     uint64_t sent;  /* records */
     uint64_t front; /* the last of them that was answered: earlier ones may be left out */

@@ -4,13 +4,13 @@
 
 #include <stdlib.h>
 
-void weir__queue_init(struct weir__queue *queue)
+void weir__record_queue_init(struct weir__record_queue *queue)
 {
-    *queue = (struct weir__queue){0};
+    *queue = (struct weir__record_queue){0};
     queue->last = &queue->first;
 }
 
-void weir__queue_push(struct weir__queue *queue, struct weir__record *record)
+void weir__record_queue_push(struct weir__record_queue *queue, struct weir__record *record)
 {
     record->next = NULL;
     *queue->last = record;
@@ -19,7 +19,7 @@ void weir__queue_push(struct weir__queue *queue, struct weir__record *record)
     queue->bytes += record->length;
 }
 
-struct weir__record *weir__queue_pop(struct weir__queue *queue)
+struct weir__record *weir__record_queue_pop(struct weir__record_queue *queue)
 {
     struct weir__record *record = queue->first;
 
@@ -33,7 +33,7 @@ struct weir__record *weir__queue_pop(struct weir__queue *queue)
     return record;
 }
 
-void weir__queue_take(struct weir__queue *queue, struct weir__record *record)
+void weir__record_queue_take(struct weir__record_queue *queue, struct weir__record *record)
 {
     struct weir__record **at = &queue->first;
 
@@ -46,13 +46,13 @@ void weir__queue_take(struct weir__queue *queue, struct weir__record *record)
     queue->bytes -= record->length;
 }
 
-void weir__queue_push_linked(struct weir__queue *queue, struct weir__record *record)
+void weir__record_queue_push_linked(struct weir__record_queue *queue, struct weir__record *record)
 {
     record->key.link = queue->last;
-    weir__queue_push(queue, record);
+    weir__record_queue_push(queue, record);
 }
 
-void weir__queue_take_linked(struct weir__queue *queue, struct weir__record *record)
+void weir__record_queue_take_linked(struct weir__record_queue *queue, struct weir__record *record)
 {
     *record->key.link = record->next;
     if (record->next != NULL)
@@ -63,37 +63,37 @@ void weir__queue_take_linked(struct weir__queue *queue, struct weir__record *rec
     queue->bytes -= record->length;
 }
 
-void weir__queue_put(struct weir__queue *queue, struct weir__record *record)
+void weir__record_queue_put(struct weir__record_queue *queue, struct weir__record *record)
 {
-    struct weir__queue one;
+    struct weir__record_queue one;
 
-    weir__queue_init(&one);
-    weir__queue_push(&one, record);
-    weir__queue_merge(queue, &one);
+    weir__record_queue_init(&one);
+    weir__record_queue_push(&one, record);
+    weir__record_queue_merge(queue, &one);
 }
 
-void weir__queue_merge(struct weir__queue *queue, struct weir__queue *from)
+void weir__record_queue_merge(struct weir__record_queue *queue, struct weir__record_queue *from)
 {
-    struct weir__queue merged;
+    struct weir__record_queue merged;
 
-    weir__queue_init(&merged);
+    weir__record_queue_init(&merged);
     while (queue->first != NULL || from->first != NULL) {
-        struct weir__queue *next = queue;
+        struct weir__record_queue *next = queue;
 
         if (queue->first == NULL || (from->first != NULL && from->first->seq < queue->first->seq))
             next = from;
-        weir__queue_push(&merged, weir__queue_pop(next));
+        weir__record_queue_push(&merged, weir__record_queue_pop(next));
     }
     *queue = merged;
     if (queue->first == NULL)
         queue->last = &queue->first;
-    weir__queue_init(from);
+    weir__record_queue_init(from);
 }
 
-void weir__queue_clear(struct weir__queue *queue)
+void weir__record_queue_clear(struct weir__record_queue *queue)
 {
     struct weir__record *record;
 
-    while ((record = weir__queue_pop(queue)) != NULL)
+    while ((record = weir__record_queue_pop(queue)) != NULL)
         free(record);
 }

@@ -24,21 +24,21 @@ static size_t spares_of(size_t length)
     return steps < WEIR__SPARE_SIZES ? steps : WEIR__SPARE_SIZES;
 }
 
-static struct weir__record *allocate(struct weir__records *records, size_t length)
+static struct weir__record *allocate(struct weir__record_reader *reader, size_t length)
 {
     size_t which = spares_of(length);
     struct weir__record *spare;
 
     if (which == WEIR__SPARE_SIZES)
         return malloc(sizeof *spare + length);
-    spare = records->spares[which];
+    spare = reader->spares[which];
     if (spare == NULL)
         return malloc((which + 1) * SPARE_STEP);
-    records->spares[which] = spare->next;
+    reader->spares[which] = spare->next;
     return spare;
 }
 
-void weir__records_give_back(struct weir__records *records, struct weir__record *record)
+void weir__record_reader_give_back(struct weir__record_reader *reader, struct weir__record *record)
 {
     size_t which = spares_of(record->length);
 
@@ -46,72 +46,72 @@ void weir__records_give_back(struct weir__records *records, struct weir__record 
         free(record);
         return;
     }
-    record->next = records->spares[which];
-    records->spares[which] = record;
+    record->next = reader->spares[which];
+    reader->spares[which] = record;
 }
 
-void weir__records_clear(struct weir__records *records)
+void weir__record_reader_clear(struct weir__record_reader *reader)
 {
     for (size_t i = 0; i < WEIR__SPARE_SIZES; i++) {
-        while (records->spares[i] != NULL) {
-            struct weir__record *spare = records->spares[i];
+        while (reader->spares[i] != NULL) {
+            struct weir__record *spare = reader->spares[i];
 
-            records->spares[i] = spare->next;
+            reader->spares[i] = spare->next;
             free(spare);
         }
     }
-    free(records->bytes);
-    records->bytes = NULL;
-    records->start = records->scanned = records->end = records->capacity = 0;
+    free(reader->bytes);
+    reader->bytes = NULL;
+    reader->start = reader->scanned = reader->end = reader->capacity = 0;
 }
 
-size_t weir__records_room(struct weir__records *records, size_t wanted, char **to)
+size_t weir__record_reader_room(struct weir__record_reader *reader, size_t wanted, char **to)
 {
-    size_t unread = records->end - records->start;
+    size_t unread = reader->end - reader->start;
 
-    if (records->capacity - records->end < wanted && records->start > 0) {
-        memmove(records->bytes, records->bytes + records->start, unread);
-        records->scanned -= records->start;
-        records->start = 0;
-        records->end = unread;
+    if (reader->capacity - reader->end < wanted && reader->start > 0) {
+        memmove(reader->bytes, reader->bytes + reader->start, unread);
+        reader->scanned -= reader->start;
+        reader->start = 0;
+        reader->end = unread;
     }
-    if (records->capacity - records->end < wanted) {
+    if (reader->capacity - reader->end < wanted) {
         size_t capacity =
-            records->capacity * 2 > unread + wanted ? records->capacity * 2 : unread + wanted;
-        char *bytes = realloc(records->bytes, capacity);
+            reader->capacity * 2 > unread + wanted ? reader->capacity * 2 : unread + wanted;
+        char *bytes = realloc(reader->bytes, capacity);
 
         if (bytes == NULL)
             return 0;
-        records->bytes = bytes;
-        records->capacity = capacity;
+        reader->bytes = bytes;
+        reader->capacity = capacity;
     }
-    *to = records->bytes + records->end;
-    return records->capacity - records->end;
+    *to = reader->bytes + reader->end;
+    return reader->capacity - reader->end;
 }
 
-void weir__records_came(struct weir__records *records, size_t length)
+void weir__record_reader_advance(struct weir__record_reader *reader, size_t length)
 {
-    records->end += length;
-    records->bytes_in += length;
+    reader->end += length;
+    reader->bytes_in += length;
     if (length == 0)
-        records->ended = 1;
+        reader->ended = 1;
 }
 
-int weir__records_over(const struct weir__records *records)
+int weir__record_reader_is_over(const struct weir__record_reader *reader)
 {
-    return records->ended && records->start == records->end && !records->skipping;
+    return reader->ended && reader->start == reader->end && !reader->skipping;
 }
 
-static struct weir__record *make(struct weir__records *records, const char *bytes, size_t length,
-                                 uint64_t offset, uint64_t end, const char *fault)
+static struct weir__record *make(struct weir__record_reader *reader, const char *bytes,
+                                 size_t length, uint64_t offset, uint64_t end, const char *fault)
 {
-    struct weir__record *record = allocate(records, bytes != NULL ? length + 1 : 0);
+    struct weir__record *record = allocate(reader, bytes != NULL ? length + 1 : 0);
 
     if (record == NULL)
         return NULL;
     *record = (struct weir__record){
-        .seq = records->seq++,
-        .line = records->line,
+        .seq = reader->seq++,
+        .line = reader->line,
         .offset = offset,
         .end = end,
         .fault = fault,
@@ -125,27 +125,28 @@ static struct weir__record *make(struct weir__records *records, const char *byte
 }
 
 /* What is wrong with a line, or NULL. */
-static const char *find_fault(const struct weir__records *records, const char *bytes, size_t length)
+static const char *find_fault(const struct weir__record_reader *reader, const char *bytes,
+                              size_t length)
 {
-    int strict = records->encoding == WEIR__ENCODING_STRICT;
+    int strict = reader->encoding == WEIR__ENCODING_STRICT;
 
-    if (records->check_syntax
+    if (reader->check_syntax
         && (strict ? weir__json_syntax_utf8(bytes, length, NULL)
                    : weir__json_syntax(bytes, length, NULL)))
         return NULL;
     if (strict && !weir__utf8_valid(bytes, length))
         return "invalid: not UTF-8";
-    return records->check_syntax ? "invalid: not JSON" : NULL;
+    return reader->check_syntax ? "invalid: not JSON" : NULL;
 }
 
 /* Notes the position of its key; a record without one is dead. */
-static void find_key(const struct weir__records *records, struct weir__record *record)
+static void find_key(const struct weir__record_reader *reader, struct weir__record *record)
 {
     size_t at, size;
 
-    if (records->key == NULL || record == NULL || record->fault != NULL)
+    if (reader->key == NULL || record == NULL || record->fault != NULL)
         return;
-    if (!weir__pointer_find(records->key, record->bytes, record->length - 1, &at, &size)) {
+    if (!weir__pointer_find(reader->key, record->bytes, record->length - 1, &at, &size)) {
         record->fault = "key";
         return;
     }
@@ -154,18 +155,18 @@ static void find_key(const struct weir__records *records, struct weir__record *r
     record->key.hash = weir__json_hash(record->bytes + at, size, 0);
 }
 
-static struct weir__record *make_good(struct weir__records *records, const char *bytes,
+static struct weir__record *make_good(struct weir__record_reader *reader, const char *bytes,
                                       size_t length, uint64_t offset, uint64_t end)
 {
     struct weir__record *record;
     struct weir_text text;
 
-    if (records->encoding != WEIR__ENCODING_REPLACE || weir__utf8_valid(bytes, length))
-        return make(records, bytes, length, offset, end, find_fault(records, bytes, length));
+    if (reader->encoding != WEIR__ENCODING_REPLACE || weir__utf8_valid(bytes, length))
+        return make(reader, bytes, length, offset, end, find_fault(reader, bytes, length));
     if (weir_decode(bytes, length, NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
         return NULL;
-    record = make(records, text.bytes, text.length, offset, end,
-                  find_fault(records, text.bytes, text.length));
+    record = make(reader, text.bytes, text.length, offset, end,
+                  find_fault(reader, text.bytes, text.length));
     weir_text_clear(&text);
     return record;
 }
@@ -179,75 +180,75 @@ static int is_blank(const char *bytes, size_t length)
 }
 
 /* Takes a line of length bytes off the input, and advance bytes with its end. */
-static void consume(struct weir__records *records, size_t advance)
+static void consume(struct weir__record_reader *reader, size_t advance)
 {
-    records->start += advance;
-    records->scanned = records->start;
-    records->offset += advance;
-    if (records->start == records->end)
-        records->start = records->scanned = records->end = 0;
+    reader->start += advance;
+    reader->scanned = reader->start;
+    reader->offset += advance;
+    if (reader->start == reader->end)
+        reader->start = reader->scanned = reader->end = 0;
 }
 
 /* Discards the contents of an oversize line. Returns 1 with its record once the line has ended,
  * 0 for more input, or a negative status. */
-static int skip(struct weir__records *records, struct weir__record **record,
+static int skip(struct weir__record_reader *reader, struct weir__record **record,
                 struct weir_error *error)
 {
-    char *lf = records->end > records->start
-                   ? memchr(records->bytes + records->start, '\n', records->end - records->start)
+    char *lf = reader->end > reader->start
+                   ? memchr(reader->bytes + reader->start, '\n', reader->end - reader->start)
                    : NULL;
-    size_t advance = lf != NULL ? (size_t)(lf - records->bytes) - records->start + 1
-                                : records->end - records->start;
+    size_t advance =
+        lf != NULL ? (size_t)(lf - reader->bytes) - reader->start + 1 : reader->end - reader->start;
 
-    consume(records, advance);
-    if (lf == NULL && !records->ended)
+    consume(reader, advance);
+    if (lf == NULL && !reader->ended)
         return 0;
-    records->skipping = 0;
-    *record = make(records, NULL, 0, records->skip_from, records->offset, "oversize");
+    reader->skipping = 0;
+    *record = make(reader, NULL, 0, reader->skip_from, reader->offset, "oversize");
     return *record != NULL ? 1 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
 }
 
-int weir__records_next(struct weir__records *records, struct weir__record **record,
-                       struct weir_error *error)
+int weir__record_reader_next(struct weir__record_reader *reader, struct weir__record **record,
+                             struct weir_error *error)
 {
-    while (!records->skipping) {
+    while (!reader->skipping) {
         char *from, *lf = NULL;
         size_t length, advance;
         uint64_t offset;
 
-        if (records->bytes == NULL) /* nothing was ever read: no base for the offset */
+        if (reader->bytes == NULL) /* nothing was ever read: no base for the offset */
             return 0;
-        if (records->offset == 0 && records->end - records->start >= sizeof bom
-            && memcmp(records->bytes + records->start, bom, sizeof bom) == 0)
-            consume(records, sizeof bom);
-        if (records->scanned < records->end)
-            lf = memchr(records->bytes + records->scanned, '\n', records->end - records->scanned);
-        from = records->bytes + records->start;
-        length = lf != NULL ? (size_t)(lf - from) : records->end - records->start;
+        if (reader->offset == 0 && reader->end - reader->start >= sizeof bom
+            && memcmp(reader->bytes + reader->start, bom, sizeof bom) == 0)
+            consume(reader, sizeof bom);
+        if (reader->scanned < reader->end)
+            lf = memchr(reader->bytes + reader->scanned, '\n', reader->end - reader->scanned);
+        from = reader->bytes + reader->start;
+        length = lf != NULL ? (size_t)(lf - from) : reader->end - reader->start;
         if (lf == NULL) {
-            records->scanned = records->end;
-            if (length <= records->max_record + 1 && (!records->ended || length == 0))
+            reader->scanned = reader->end;
+            if (length <= reader->max_record + 1 && (!reader->ended || length == 0))
                 return 0;
         }
         advance = length + (lf != NULL);
-        offset = records->offset;
-        records->line++;
+        offset = reader->offset;
+        reader->line++;
         if (length > 0 && from[length - 1] == '\r')
             length--;
-        if (length > records->max_record) {
-            records->skipping = 1;
-            records->skip_from = offset;
+        if (length > reader->max_record) {
+            reader->skipping = 1;
+            reader->skip_from = offset;
             break;
         }
         if (is_blank(from, length)) {
-            records->blank++;
-            consume(records, advance);
+            reader->blank++;
+            consume(reader, advance);
             continue;
         }
-        *record = make_good(records, from, length, offset, offset + advance);
-        find_key(records, *record);
-        consume(records, advance);
+        *record = make_good(reader, from, length, offset, offset + advance);
+        find_key(reader, *record);
+        consume(reader, advance);
         return *record != NULL ? 1 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
     }
-    return skip(records, record, error);
+    return skip(reader, record, error);
 }

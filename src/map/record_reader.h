@@ -50,7 +50,7 @@ struct weir__record {
 
 enum { WEIR__SPARE_SIZES = 64 };
 
-struct weir__records {
+struct weir__record_reader {
     size_t max_record;
     int check_syntax;
     enum weir__record_encoding encoding;
@@ -65,23 +65,23 @@ struct weir__records {
     struct weir__record *spares[WEIR__SPARE_SIZES]; /* small ones, for reuse */
 };
 
-void weir__records_clear(struct weir__records *records);
+void weir__record_reader_clear(struct weir__record_reader *reader);
 
 /* Returns where to read the next bytes to; room is set to at least wanted, or 0 if out of
  * memory. */
-size_t weir__records_room(struct weir__records *records, size_t wanted, char **to);
+size_t weir__record_reader_room(struct weir__record_reader *reader, size_t wanted, char **to);
 
 /* Notes that length bytes were read there; 0 is the end of the input. */
-void weir__records_came(struct weir__records *records, size_t length);
+void weir__record_reader_advance(struct weir__record_reader *reader, size_t length);
 
 /* Takes the next record. Returns 1 with *record, which the caller frees or gives back for reuse;
  * 0 if more input is needed or there is none. Errors: NOMEM. */
-int weir__records_next(struct weir__records *records, struct weir__record **record,
-                       struct weir_error *error);
+int weir__record_reader_next(struct weir__record_reader *reader, struct weir__record **record,
+                             struct weir_error *error);
 
-void weir__records_give_back(struct weir__records *records, struct weir__record *record);
+void weir__record_reader_give_back(struct weir__record_reader *reader, struct weir__record *record);
 
 /* Whether everything has been taken out and nothing more comes. */
-int weir__records_over(const struct weir__records *records);
+int weir__record_reader_is_over(const struct weir__record_reader *reader);
 
 #endif

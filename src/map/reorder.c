@@ -56,31 +56,32 @@ static size_t count_lines(const char *bytes, size_t length)
     return lines;
 }
 
-static int emit(struct weir__order *order, enum weir__outcome outcome, enum fault fault,
+static int emit(struct weir__reorder *reorder, enum weir__outcome outcome, enum fault fault,
                 const char *bytes, size_t length, struct weir_error *error)
 {
-    struct weir__buffer *to = outcome == WEIR__ANSWERED ? order->replies : order->letters;
+    struct weir__buffer *to = outcome == WEIR__ANSWERED ? reorder->replies : reorder->letters;
 
-    count(&order->tally, outcome, fault, order->is_flat ? count_lines(bytes, length) : 1, length);
+    count(&reorder->tally, outcome, fault, reorder->is_flat ? count_lines(bytes, length) : 1,
+          length);
     return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
 }
 
 /* A record settled by an earlier run only takes its slot. */
-int weir__order_pass(struct weir__order *order, const struct weir__record *record,
-                     struct weir_error *error)
+int weir__reorder_pass(struct weir__reorder *reorder, const struct weir__record *record,
+                       struct weir_error *error)
 {
-    struct weir__tally before = order->tally;
-    int status = weir__order_settle(order, record, WEIR__DROPPED, NULL, 0, error);
+    struct weir__tally before = reorder->tally;
+    int status = weir__reorder_settle(reorder, record, WEIR__DROPPED, NULL, 0, error);
 
-    before.blank = order->tally.blank;
-    order->tally = before;
+    before.blank = reorder->tally.blank;
+    reorder->tally = before;
     return status;
 }
 
 /* Makes room for seq in the ring. */
-static int make_room(struct weir__order *order, uint64_t seq, struct weir_error *error)
+static int make_room(struct weir__reorder *reorder, uint64_t seq, struct weir_error *error)
 {
-    size_t needed = (size_t)(seq - order->next) + 1, room = order->room;
+    size_t needed = (size_t)(seq - reorder->next) + 1, room = reorder->room;
     struct weir__slot *slots;
 
     if (needed <= room)
@@ -91,122 +92,123 @@ static int make_room(struct weir__order *order, uint64_t seq, struct weir_error 
     slots = calloc(room, sizeof *slots);
     if (slots == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to reorder %zu replies", room);
-    for (size_t i = 0; i < order->room; i++) {
-        uint64_t at = order->next + i;
+    for (size_t i = 0; i < reorder->room; i++) {
+        uint64_t at = reorder->next + i;
 
-        slots[at & (room - 1)] = order->slots[at & order->mask];
+        slots[at & (room - 1)] = reorder->slots[at & reorder->mask];
     }
-    free(order->slots);
-    order->slots = slots;
-    order->room = room;
-    order->mask = room - 1;
+    free(reorder->slots);
+    reorder->slots = slots;
+    reorder->room = room;
+    reorder->mask = room - 1;
     return 0;
 }
 
-static int hold(struct weir__order *order, const struct weir__record *record,
+static int hold(struct weir__reorder *reorder, const struct weir__record *record,
                 enum weir__outcome outcome, const char *bytes, size_t length,
                 struct weir_error *error)
 {
     struct weir__slot *slot;
-    int status = make_room(order, record->seq, error);
+    int status = make_room(reorder, record->seq, error);
 
-    if (status == 0 && !order->ordered)
-        status = emit(order, outcome, fault_of(record), bytes, length, error);
+    if (status == 0 && !reorder->ordered)
+        status = emit(reorder, outcome, fault_of(record), bytes, length, error);
     if (status < 0)
         return status;
-    slot = &order->slots[record->seq & order->mask];
+    slot = &reorder->slots[record->seq & reorder->mask];
     *slot = (struct weir__slot){
         .line = record->line,
         .end = record->end,
         .outcome = outcome,
         .fault = fault_of(record),
     };
-    if (order->ordered && length > 0) {
+    if (reorder->ordered && length > 0) {
         slot->bytes = malloc(length);
         if (slot->bytes == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to reorder a reply");
         memcpy(slot->bytes, bytes, length);
         slot->length = length;
-        order->held_bytes += length;
+        reorder->held_bytes += length;
     }
-    order->held_records++;
-    if (order->ordered && order->held_records > order->peak_records)
-        order->peak_records = order->held_records;
-    if (weir__order_waiting(order) > order->peak_bytes)
-        order->peak_bytes = weir__order_waiting(order);
+    reorder->held_records++;
+    if (reorder->ordered && reorder->held_records > reorder->peak_records)
+        reorder->peak_records = reorder->held_records;
+    if (weir__reorder_waiting(reorder) > reorder->peak_bytes)
+        reorder->peak_bytes = weir__reorder_waiting(reorder);
     return 0;
 }
 
-static void advance(struct weir__order *order, uint64_t line, uint64_t end)
+static void advance(struct weir__reorder *reorder, uint64_t line, uint64_t end)
 {
-    order->next++;
-    order->next_line = line;
-    order->next_offset = end;
-    order->tally.blank = line - order->next; /* every other line was a record */
+    reorder->next++;
+    reorder->next_line = line;
+    reorder->next_offset = end;
+    reorder->tally.blank = line - reorder->next; /* every other line was a record */
 }
 
-int weir__order_release(struct weir__order *order, struct weir_error *error)
+int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *error)
 {
-    uint64_t first = order->next;
+    uint64_t first = reorder->next;
 
-    while (order->held_records > 0
-           && (order->most_unwritten == 0 || order->replies->length < order->most_unwritten)) {
-        struct weir__slot *slot = &order->slots[order->next & order->mask];
+    while (
+        reorder->held_records > 0
+        && (reorder->most_unwritten == 0 || reorder->replies->length < reorder->most_unwritten)) {
+        struct weir__slot *slot = &reorder->slots[reorder->next & reorder->mask];
 
         if (slot->outcome == WEIR__OPEN)
             break;
-        if (order->ordered
-            && emit(order, slot->outcome, slot->fault, slot->bytes, slot->length, error) < 0)
+        if (reorder->ordered
+            && emit(reorder, slot->outcome, slot->fault, slot->bytes, slot->length, error) < 0)
             return WEIR_ERR_NOMEM;
-        order->held_bytes -= slot->length;
-        order->held_records--;
-        advance(order, slot->line, slot->end);
+        reorder->held_bytes -= slot->length;
+        reorder->held_records--;
+        advance(reorder, slot->line, slot->end);
         free(slot->bytes);
         *slot = (struct weir__slot){0};
     }
-    return order->next > first;
+    return reorder->next > first;
 }
 
-int weir__order_settle(struct weir__order *order, const struct weir__record *record,
-                       enum weir__outcome outcome, const char *bytes, size_t length,
-                       struct weir_error *error)
+int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__record *record,
+                         enum weir__outcome outcome, const char *bytes, size_t length,
+                         struct weir_error *error)
 {
     int status;
 
-    if (record->seq != order->next)
-        return hold(order, record, outcome, bytes, length, error);
-    status = emit(order, outcome, fault_of(record), bytes, length, error);
+    if (record->seq != reorder->next)
+        return hold(reorder, record, outcome, bytes, length, error);
+    status = emit(reorder, outcome, fault_of(record), bytes, length, error);
     if (status < 0)
         return status;
-    advance(order, record->line, record->end);
-    status = weir__order_release(order, error);
+    advance(reorder, record->line, record->end);
+    status = weir__reorder_release(reorder, error);
     return status < 0 ? status : 0;
 }
 
-size_t weir__order_waiting(const struct weir__order *order)
+size_t weir__reorder_waiting(const struct weir__reorder *reorder)
 {
-    return order->held_bytes
-           + (order->ordered ? order->held_records * sizeof(struct weir__slot) : 0);
+    return reorder->held_bytes
+           + (reorder->ordered ? reorder->held_records * sizeof(struct weir__slot) : 0);
 }
 
-int weir__order_is_full(const struct weir__order *order, size_t bytes)
+int weir__reorder_is_full(const struct weir__reorder *reorder, size_t bytes)
 {
-    return order->ordered ? weir__order_waiting(order) >= bytes
-                          : order->held_records >= SLOTS_AT_MOST;
+    return reorder->ordered ? weir__reorder_waiting(reorder) >= bytes
+                            : reorder->held_records >= SLOTS_AT_MOST;
 }
 
-int weir__order_has(const struct weir__order *order, uint64_t seq)
+int weir__reorder_has(const struct weir__reorder *reorder, uint64_t seq)
 {
-    return seq < order->next
-           || (seq - order->next < order->room
-               && order->slots[seq & order->mask].outcome != WEIR__OPEN);
+    return seq < reorder->next
+           || (seq - reorder->next < reorder->room
+               && reorder->slots[seq & reorder->mask].outcome != WEIR__OPEN);
 }
 
-void weir__order_clear(struct weir__order *order)
+void weir__reorder_clear(struct weir__reorder *reorder)
 {
-    for (size_t i = 0; i < order->room; i++)
-        free(order->slots[i].bytes);
-    free(order->slots);
-    order->slots = NULL;
-    order->room = order->held_records = order->held_bytes = 0;
+    for (size_t i = 0; i < reorder->room; i++)
+        free(reorder->slots[i].bytes);
+    free(reorder->slots);
+    reorder->slots = NULL;
+    reorder->room = reorder->held_records = reorder->held_bytes = 0;
 }

@@ -22,7 +22,7 @@ struct weir__tally {
     uint64_t records_out, bytes_out, answered, dropped, dead, invalid, oversize, missing, blank;
 };
 
-struct weir__order {
+struct weir__reorder {
     int ordered;
     int is_flat; /* a record may have any number of lines; otherwise exactly one */
     struct weir__buffer *replies, *letters; /* destinations; borrowed */
@@ -36,28 +36,28 @@ struct weir__order {
 };
 
 /* Settles a record; bytes (with a newline, or none) are copied. Errors: NOMEM. */
-int weir__order_settle(struct weir__order *order, const struct weir__record *record,
-                       enum weir__outcome outcome, const char *bytes, size_t length,
-                       struct weir_error *error);
+int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__record *record,
+                         enum weir__outcome outcome, const char *bytes, size_t length,
+                         struct weir_error *error);
 
 /* Moves replies that wait for no other record to replies, up to most_unwritten. Returns 1 if
  * there were any, otherwise 0. Errors: NOMEM. */
-int weir__order_release(struct weir__order *order, struct weir_error *error);
+int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *error);
 
 /* Skips a record that an earlier run settled out of order. */
-int weir__order_pass(struct weir__order *order, const struct weir__record *record,
-                     struct weir_error *error);
+int weir__reorder_pass(struct weir__reorder *reorder, const struct weir__record *record,
+                       struct weir_error *error);
 
 /* Memory of outcomes that wait for an earlier record. */
-size_t weir__order_waiting(const struct weir__order *order);
+size_t weir__reorder_waiting(const struct weir__reorder *reorder);
 
 /* Whether no more records may come before the first open one settles: bytes wait, or, unordered,
  * the slots alone take 64 MiB. */
-int weir__order_is_full(const struct weir__order *order, size_t bytes);
+int weir__reorder_is_full(const struct weir__reorder *reorder, size_t bytes);
 
 /* Whether a record after the first open one has settled. */
-int weir__order_has(const struct weir__order *order, uint64_t seq);
+int weir__reorder_has(const struct weir__reorder *reorder, uint64_t seq);
 
-void weir__order_clear(struct weir__order *order);
+void weir__reorder_clear(struct weir__reorder *reorder);
 
 #endif

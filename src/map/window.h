@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEIR__NAP_MS = 2 }; /* the longest such pause */
+enum { WEIR__COALESCE_MS = 2 }; /* the longest such pause */
 
 /* Initially all zero except the window. */
-struct weir__pace {
-    size_t window;    /* records that may be in flight */
+struct weir__window {
+    size_t records;   /* records that may be in flight */
     size_t burst;     /* recent maximum of replies that came at once */
     int64_t reply_ns; /* recent time per reply; 0: unknown */
     int64_t busy_ns;  /* not yet included: time */
@@ -29,13 +29,14 @@ struct weir__pace {
 };
 
 /* Replies have come, one or more, after waited_ns in which they were due. */
-void weir__pace_note(struct weir__pace *pace, int64_t waited_ns, size_t replies);
+void weir__window_note(struct weir__window *window, int64_t waited_ns, size_t replies);
 
 /* Adjusts the window to that; at most most. */
-void weir__pace_fit(struct weir__pace *pace, size_t replies, size_t most);
+void weir__window_fit(struct weir__window *window, size_t replies, size_t most);
 
 /* Whether count records of about size bytes in flight last for two pauses, and pipes of this
  * size for one and some more. */
-int weir__pace_may_nap(const struct weir__pace *pace, size_t count, size_t size, size_t pipe_size);
+int weir__window_may_coalesce(const struct weir__window *window, size_t count, size_t size,
+                              size_t pipe_size);
 
 #endif

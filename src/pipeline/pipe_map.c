@@ -65,7 +65,7 @@ static int start_map(struct weir_pipeline_run *pipe, size_t i, const struct weir
     stage->map = weir_map_start(pipe->life.weir, &options, map_ended, stage, &pipe->life.error);
     if (stage->map == NULL)
         return pipe->life.error.status;
-    stage->map->news = (struct weir__map_news){
+    stage->map->label = (struct weir__map_label){
         .name = stage->report.name,
         .stage = (int)i,
         .is_quiet = !stage->passes_errors,

@@ -456,8 +456,8 @@ static void add_dead_letters(struct weir__file_set *set, const struct weir__stag
     char name[80], *path = NULL;
 
     snprintf(name, sizeof name, "dead_letter of stage %.40s", stage->name);
-    if (weir__letter_path(stage->map.dead_letter, &path, NULL) == 0) /* otherwise the start
-                                                                      * reports it */
+    if (weir__dead_letter_path(stage->map.dead_letter, &path, NULL) == 0) /* otherwise the start
+                                                                           * reports it */
         weir__file_set_path(set, WEIR__FILE_WRITTEN, name, path);
     free(path);
 }

@@ -8,7 +8,7 @@
 
 enum { LONGEST_NOISE = 200 };
 
-static void tell(const struct weir__message_reader *reader, enum weir_event_kind kind,
+static void emit(const struct weir__message_reader *reader, enum weir_event_kind kind,
                  const char *name, const char *text, size_t length)
 {
     weir__context_tell(reader->weir, (struct weir_event){
@@ -24,7 +24,7 @@ static void tell(const struct weir__message_reader *reader, enum weir_event_kind
 static void noise_came(const struct weir__message_reader *reader, const char *line, size_t length)
 {
     ++*reader->noise;
-    tell(reader, WEIR_EVENT_NOISE, reader->name, line,
+    emit(reader, WEIR_EVENT_NOISE, reader->name, line,
          length < LONGEST_NOISE ? length : LONGEST_NOISE);
 }
 
@@ -36,7 +36,7 @@ static void log_came(const struct weir__message_reader *reader,
     char *level = weir__slice_string(incoming->level, NULL);
 
     if (text != NULL)
-        tell(reader, WEIR_EVENT_LOG, level != NULL ? level : "info", text, length);
+        emit(reader, WEIR_EVENT_LOG, level != NULL ? level : "info", text, length);
     free(text);
     free(level);
 }
@@ -49,7 +49,7 @@ static int broken(const struct weir__message_reader *reader, struct weir__slice 
 }
 
 /* Processes each element of an array; all must be messages. */
-static int hear_many(const struct weir__message_reader *reader, struct weir__slice whole)
+static int read_many(const struct weir__message_reader *reader, struct weir__slice whole)
 {
     struct weir__slice rest = whole, element;
     int count = 0;
@@ -79,7 +79,7 @@ int weir__message_reader_take(const struct weir__message_reader *reader, const c
         log_came(reader, &incoming);
         return 1;
     case WEIR__INCOMING_BATCH:
-        return hear_many(reader, incoming.value);
+        return read_many(reader, incoming.value);
     case WEIR__INCOMING_BROKEN:
         return broken(reader, (struct weir__slice){line, length}, incoming.reason);
     default:

@@ -24,7 +24,7 @@ struct weir__message_reader {
     uint64_t *noise; /* number of lines that were not messages */
 
     void *owner;
-    /* News of a call, or of the handshake.  Returns 0 when nothing more is to be heard. */
+    /* A message about a call or the handshake. Returns 0 to stop reading. */
     int (*on_message)(void *owner, const struct weir__incoming *incoming);
     /* A line that is not a message but should be; reason is a static phrase. */
     void (*on_broken)(void *owner, const char *line, size_t length, const char *reason);

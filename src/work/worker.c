@@ -39,13 +39,14 @@ static void watch_input(struct weir__worker *worker)
                | (worker->sent < worker->sending.length ? WEIR__WRITABLE : 0);
 
     if (worker->in_watch != NULL)
-        weir__watch_set(worker->in_watch, worker->napping ? 0 : bits);
+        weir__watch_set(worker->in_watch, worker->is_coalescing ? 0 : bits);
 }
 
 static void watch_output(struct weir__worker *worker)
 {
     if (worker->out_watch != NULL)
-        weir__watch_set(worker->out_watch, worker->paused || worker->napping ? 0 : WEIR__READABLE);
+        weir__watch_set(worker->out_watch,
+                        worker->paused || worker->is_coalescing ? 0 : WEIR__READABLE);
 }
 
 static void close_output(struct weir__worker *worker)
@@ -55,7 +56,7 @@ static void close_output(struct weir__worker *worker)
 }
 
 /* Adds a report of the stop command to the worker's stderr. fault: NULL if none. */
-static void say_of_stop(struct weir__worker *worker, const char *fault)
+static void report_stop(struct weir__worker *worker, const char *fault)
 {
     const struct weir__stop_command *stop_command = &worker->stop_command;
     size_t said = stop_command->said_length;
@@ -97,19 +98,19 @@ static int run_stop(struct weir__worker *worker)
                                  worker->grace_ms, &error)
         == 0)
         return 1;
-    say_of_stop(worker, error.text);
+    report_stop(worker, error.text);
     return 0;
 }
 
 /* Must be the last call of a callback: the owner may free the worker in it. */
-static void tell_if_over(struct weir__worker *worker)
+static void notify_if_over(struct weir__worker *worker)
 {
-    if (worker->told_over || !worker->job_over || is_open(worker)
+    if (worker->has_reported_over || !worker->job_over || is_open(worker)
         || worker->stop_command.is_running)
         return;
     if (may_be_left(worker) && worker->ops->owes(worker->owner) && run_stop(worker))
         return;
-    worker->told_over = 1;
+    worker->has_reported_over = 1;
     weir__stderr_source_end(&worker->stderr_source);
     close_input(worker);
     weir__close(&worker->peek_fd);
@@ -122,10 +123,10 @@ static void stop_is_over(void *owner, const char *fault)
     struct weir__worker *worker = owner;
 
     if (worker->stop != NULL)
-        say_of_stop(worker, fault);
+        report_stop(worker, fault);
     if (!worker->job_over)
         weir__job_stop(&worker->weir->client, &worker->job, worker->stop_grace_ms);
-    tell_if_over(worker);
+    notify_if_over(worker);
 }
 
 static void stop_rest(struct weir__worker *worker)
@@ -279,7 +280,7 @@ static void can_read(void *data, int bits)
             if (worker->ops->on_cut_off != NULL)
                 worker->ops->on_cut_off(worker->owner);
             stop_rest(worker);
-            tell_if_over(worker);
+            notify_if_over(worker);
             return;
         }
     }
@@ -298,11 +299,11 @@ void weir__worker_pause(struct weir__worker *worker, int pause)
     watch_output(worker);
 }
 
-void weir__worker_nap(struct weir__worker *worker, int nap)
+void weir__worker_coalesce(struct weir__worker *worker, int coalesce)
 {
-    if (worker->napping == nap)
+    if (worker->is_coalescing == coalesce)
         return;
-    worker->napping = nap;
+    worker->is_coalescing = coalesce;
     watch_input(worker);
     watch_output(worker);
 }
@@ -330,7 +331,7 @@ static void errors_came(void *owner, const char *bytes, size_t length)
 static void errors_ended(void *owner)
 {
     stop_rest(owner);
-    tell_if_over(owner);
+    notify_if_over(owner);
 }
 
 static void drain_is_over(void *data)
@@ -346,7 +347,7 @@ static void drain_is_over(void *data)
     close_output(worker);
     weir__capture_abandon(&worker->errors);
     stop_rest(worker);
-    tell_if_over(worker);
+    notify_if_over(worker);
 }
 
 static void drain(struct weir__worker *worker)
@@ -434,7 +435,7 @@ static void job_ended(void *owner)
         weir__result_lost(&worker->result);
     }
     drain(worker);
-    tell_if_over(worker);
+    notify_if_over(worker);
 }
 
 static const struct weir__job_ops job_ops = {
@@ -552,7 +553,7 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
 {
     worker->state = WEIR__WORKER_DYING;
     close_input(worker);
-    worker->napping = 0;
+    worker->is_coalescing = 0;
     weir__worker_pause(worker, 0); /* reads to the end, ignoring it */
     if (worker->stop_grace_ms > grace_ms)
         worker->stop_grace_ms = grace_ms;

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     pattern = text_of(lf + 1, length - (size_t)(lf + 1 - bytes));
     setenv("SLURM_ARRAY_TASK_ID", task, 1);
     percents = count_percents(pattern);
-    status = weir__letter_path(pattern, &path, &error);
+    status = weir__dead_letter_path(pattern, &path, &error);
     if (*pattern != '\0') {
         HOLDS(status == (percents < 0 ? WEIR_ERR_INVALID : 0));
         HOLDS((path != NULL) == (status == 0));

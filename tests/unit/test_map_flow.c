@@ -236,9 +236,9 @@ static void news_of_input_that_was_read_meanwhile_is_not_waited_for(void)
     alarm(PATIENCE_MS / 1000);
     for (int n = 2; n < 50; n++) { /* a timer may read the input first, and spoil it */
         weir_dispatch(weir, NULL);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(map->lanes.first);
-        CU_ASSERT(map->lanes.first->flight.count == 0
-                  || await_readable(map->lanes.first->worker.out_fd));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(map->workers.first);
+        CU_ASSERT(map->workers.first->inflight.count == 0
+                  || await_readable(map->workers.first->process.out_fd));
         dprintf(in[FD_WRITE_END], "{\"n\":%d}\n", n);
     }
     alarm(SUITE_DEADLINE_S);

@@ -18,25 +18,25 @@ struct expected {
     const char *fault;
 };
 
-static struct weir__records cutter(void)
+static struct weir__record_reader cutter(void)
 {
-    return (struct weir__records){.max_record = MAX_RECORD, .check_syntax = 1};
+    return (struct weir__record_reader){.max_record = MAX_RECORD, .check_syntax = 1};
 }
 
-static void feed(struct weir__records *records, const char *bytes, size_t length)
+static void feed(struct weir__record_reader *records, const char *bytes, size_t length)
 {
     char *to;
 
-    CU_ASSERT_FATAL(weir__records_room(records, length + 1, &to) > length);
+    CU_ASSERT_FATAL(weir__record_reader_room(records, length + 1, &to) > length);
     memcpy(to, bytes, length);
-    weir__records_came(records, length);
+    weir__record_reader_advance(records, length);
 }
 
-static struct weir__record *next(struct weir__records *records)
+static struct weir__record *next(struct weir__record_reader *records)
 {
     struct weir__record *record = NULL;
     struct weir_error error = {0};
-    int status = weir__records_next(records, &record, &error);
+    int status = weir__record_reader_next(records, &record, &error);
 
     CU_ASSERT_FATAL(status >= 0);
     return status == 1 ? record : NULL;
@@ -59,7 +59,7 @@ static int is_like(const struct weir__record *record, uint64_t seq, const struct
 }
 
 /* Takes out what can be taken now; returns how many records that were. */
-static size_t take(struct weir__records *records, const struct expected *wanted)
+static size_t take(struct weir__record_reader *records, const struct expected *wanted)
 {
     struct weir__record *record;
     size_t count = 0;
@@ -79,27 +79,27 @@ static size_t take(struct weir__records *records, const struct expected *wanted)
 }
 
 /* The records of text are the wanted ones, into whatever pieces it comes. */
-static void check(struct weir__records as, const char *text, size_t length, uint64_t blank,
+static void check(struct weir__record_reader as, const char *text, size_t length, uint64_t blank,
                   const struct expected *wanted)
 {
     static const size_t steps[] = {1, 2, 3, 7, 4096};
 
     for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
-        struct weir__records records = as;
+        struct weir__record_reader records = as;
         const struct expected *rest = wanted;
 
         for (size_t at = 0; at < length; at += steps[s]) {
             feed(&records, text + at, length - at < steps[s] ? length - at : steps[s]);
             rest += take(&records, rest);
         }
-        CU_ASSERT(!weir__records_over(&records));
-        weir__records_came(&records, 0);
+        CU_ASSERT(!weir__record_reader_is_over(&records));
+        weir__record_reader_advance(&records, 0);
         rest += take(&records, rest);
         CU_ASSERT_EQUAL(rest->line, 0);
-        CU_ASSERT(weir__records_over(&records));
+        CU_ASSERT(weir__record_reader_is_over(&records));
         CU_ASSERT_EQUAL(records.blank, blank);
         CU_ASSERT_EQUAL(records.bytes_in, length);
-        weir__records_clear(&records);
+        weir__record_reader_clear(&records);
     }
 }
 
@@ -134,13 +134,13 @@ static void blank_lines_are_counted_and_no_records(void)
 
 static void nothing_at_all_has_no_records(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
 
-    weir__records_came(&records, 0);
+    weir__record_reader_advance(&records, 0);
     CU_ASSERT_PTR_NULL(next(&records));
-    CU_ASSERT(weir__records_over(&records));
+    CU_ASSERT(weir__record_reader_is_over(&records));
     CU_ASSERT_EQUAL(records.seq + records.blank + records.line, 0);
-    weir__records_clear(&records);
+    weir__record_reader_clear(&records);
 }
 
 static void a_byte_order_mark_is_skipped_at_the_start_only(void)
@@ -175,7 +175,7 @@ static void what_is_not_json_is_told_with_its_bytes(void)
 
 static void unchecked_input_may_be_anything(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
 
     records.check_syntax = 0;
     CHECK(records, "{\"a\":}\n\n x\n", 1, {"{\"a\":}", 1, 0, 7, NULL}, {" x", 3, 8, 11, NULL});
@@ -183,7 +183,7 @@ static void unchecked_input_may_be_anything(void)
 
 static void bytes_that_are_not_utf8_are_refused_replaced_or_passed(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
 
     CHECK(records, "\"a\xff\"\n1\n", 0, {"\"a\xff\"", 1, 0, 5, "invalid: not UTF-8"},
           {"1", 2, 5, 7, NULL});
@@ -196,7 +196,7 @@ static void bytes_that_are_not_utf8_are_refused_replaced_or_passed(void)
 
 static void a_nul_byte_stays_in_its_line(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
     struct weir__record *record;
 
     records.check_syntax = 0;
@@ -205,7 +205,7 @@ static void a_nul_byte_stays_in_its_line(void)
     CU_ASSERT_FATAL(record != NULL && record->length == 4);
     CU_ASSERT_EQUAL(memcmp(record->bytes, "a\0b\n", 4), 0);
     free(record);
-    weir__records_clear(&records);
+    weir__record_reader_clear(&records);
 }
 
 /* --- Long lines ------------------------------------------------------------ */
@@ -259,34 +259,34 @@ static void a_longer_one_may_be_the_last(void)
 
 static void a_line_that_never_ends_takes_constant_memory_and_linear_time(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
     struct weir__record *record;
     int64_t begin_ns = weir__clock_ns();
     char *to;
 
     records.max_record = MB;
     for (int i = 0; i < 4000; i++) { /* 1 GB */
-        size_t room = weir__records_room(&records, MB / 4, &to);
+        size_t room = weir__record_reader_room(&records, MB / 4, &to);
 
         CU_ASSERT_FATAL(room >= MB / 4);
         memset(to, 'x', MB / 4);
-        weir__records_came(&records, MB / 4);
+        weir__record_reader_advance(&records, MB / 4);
         CU_ASSERT_PTR_NULL_FATAL(next(&records));
         CU_ASSERT_FATAL(records.capacity <= 4 * MB);
     }
-    weir__records_came(&records, 0);
+    weir__record_reader_advance(&records, 0);
     record = next(&records);
     CU_ASSERT_FATAL(record != NULL && record->length == 0);
     CU_ASSERT_EQUAL(record->end, UINT64_C(1000) * MB);
     CU_ASSERT(weir__clock_ns() - begin_ns
               < INT64_C(20000000000) * (is_under_valgrind() ? 10 : 1));
     free(record);
-    weir__records_clear(&records);
+    weir__record_reader_clear(&records);
 }
 
 static void many_lines_take_the_room_of_one_read(void)
 {
-    struct weir__records records = cutter();
+    struct weir__record_reader records = cutter();
     struct weir__record *record;
     uint64_t seen = 0;
 
@@ -300,7 +300,7 @@ static void many_lines_take_the_room_of_one_read(void)
     }
     CU_ASSERT_EQUAL(seen, 200000);
     CU_ASSERT(records.capacity < 4096);
-    weir__records_clear(&records);
+    weir__record_reader_clear(&records);
 }
 
 int main(void)

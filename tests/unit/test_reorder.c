@@ -10,7 +10,7 @@
 
 struct sinks {
     struct weir__buffer replies, letters;
-    struct weir__order order;
+    struct weir__reorder order;
 };
 
 static struct sinks *sinks_new(int ordered)
@@ -18,14 +18,14 @@ static struct sinks *sinks_new(int ordered)
     struct sinks *sinks = calloc(1, sizeof *sinks);
 
     CU_ASSERT_FATAL(sinks != NULL);
-    sinks->order = (struct weir__order){
+    sinks->order = (struct weir__reorder){
         .ordered = ordered, .replies = &sinks->replies, .letters = &sinks->letters};
     return sinks;
 }
 
 static void sinks_free(struct sinks *sinks)
 {
-    weir__order_clear(&sinks->order);
+    weir__reorder_clear(&sinks->order);
     weir__buffer_clear(&sinks->replies);
     weir__buffer_clear(&sinks->letters);
     free(sinks);
@@ -40,8 +40,8 @@ static void settle(struct sinks *sinks, uint64_t seq, enum weir__outcome outcome
 
     if (outcome != WEIR__DROPPED)
         snprintf(text, sizeof text, "%llu\n", (unsigned long long)seq);
-    CU_ASSERT_EQUAL(
-        weir__order_settle(&sinks->order, &record, outcome, text, strlen(text), NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &record, outcome, text, strlen(text), NULL),
+                    0);
 }
 
 static int holds(const struct weir__buffer *buffer, const char *text)
@@ -60,10 +60,10 @@ static void replies_wait_for_the_earlier_ones(void)
     settle(sinks, 2, WEIR__ANSWERED);
     settle(sinks, 1, WEIR__ANSWERED);
     CU_ASSERT(holds(&sinks->replies, ""));
-    CU_ASSERT(weir__order_waiting(&sinks->order) >= 4);
+    CU_ASSERT(weir__reorder_waiting(&sinks->order) >= 4);
     settle(sinks, 0, WEIR__ANSWERED);
     CU_ASSERT(holds(&sinks->replies, "0\n1\n2\n"));
-    CU_ASSERT_EQUAL(weir__order_waiting(&sinks->order), 0);
+    CU_ASSERT_EQUAL(weir__reorder_waiting(&sinks->order), 0);
     CU_ASSERT_EQUAL(sinks->order.tally.records_out, 3);
     CU_ASSERT_EQUAL(sinks->order.tally.bytes_out, 6);
     CU_ASSERT_EQUAL(sinks->order.peak_records, 2);
@@ -109,7 +109,7 @@ static void a_dead_record_without_a_letter_writes_nothing(void)
     struct sinks *sinks = sinks_new(1);
     const struct weir__record record = {.seq = 0, .line = 1, .end = 10};
 
-    CU_ASSERT_EQUAL(weir__order_settle(&sinks->order, &record, WEIR__DEAD, NULL, 0, NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &record, WEIR__DEAD, NULL, 0, NULL), 0);
     settle(sinks, 1, WEIR__ANSWERED);
     CU_ASSERT(holds(&sinks->replies, "1\n"));
     CU_ASSERT(holds(&sinks->letters, ""));
@@ -138,7 +138,7 @@ static void a_record_of_an_earlier_run_passes(void)
     const struct weir__record passing = {.seq = 1, .line = 2, .end = 20};
 
     settle(sinks, 2, WEIR__ANSWERED);
-    CU_ASSERT_EQUAL(weir__order_pass(&sinks->order, &passing, NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_pass(&sinks->order, &passing, NULL), 0);
     settle(sinks, 0, WEIR__ANSWERED);
     CU_ASSERT(holds(&sinks->replies, "2\n0\n"));
     CU_ASSERT_EQUAL(sinks->order.next, 3);
@@ -155,12 +155,12 @@ static void it_knows_what_has_settled_and_where_the_first_gap_is(void)
         settle(sinks, 0, WEIR__ANSWERED);
         settle(sinks, 3, WEIR__DROPPED);
         settle(sinks, 2, WEIR__DEAD);
-        CU_ASSERT(weir__order_has(&sinks->order, 0));
-        CU_ASSERT(!weir__order_has(&sinks->order, 1));
-        CU_ASSERT(weir__order_has(&sinks->order, 2));
-        CU_ASSERT(weir__order_has(&sinks->order, 3));
-        CU_ASSERT(!weir__order_has(&sinks->order, 4));
-        CU_ASSERT(!weir__order_has(&sinks->order, 1000000));
+        CU_ASSERT(weir__reorder_has(&sinks->order, 0));
+        CU_ASSERT(!weir__reorder_has(&sinks->order, 1));
+        CU_ASSERT(weir__reorder_has(&sinks->order, 2));
+        CU_ASSERT(weir__reorder_has(&sinks->order, 3));
+        CU_ASSERT(!weir__reorder_has(&sinks->order, 4));
+        CU_ASSERT(!weir__reorder_has(&sinks->order, 1000000));
         CU_ASSERT_EQUAL(sinks->order.next, 1);
         CU_ASSERT_EQUAL(sinks->order.next_line, 1);
         CU_ASSERT_EQUAL(sinks->order.next_offset, 10);
@@ -186,13 +186,13 @@ static void the_ring_grows_with_all_that_it_holds(void)
             settle(sinks, start + ahead, WEIR__ANSWERED);
         CU_ASSERT_EQUAL(sinks->replies.length, 0);
         for (uint64_t ahead = 0; ahead < 2000; ahead++)
-            if (!weir__order_has(&sinks->order, start + ahead))
+            if (!weir__reorder_has(&sinks->order, start + ahead))
                 settle(sinks, start + ahead, WEIR__ANSWERED);
         snprintf(wanted, sizeof wanted, "%llu\n", (unsigned long long)start);
         CU_ASSERT_EQUAL(memcmp(sinks->replies.bytes, wanted, strlen(wanted)), 0);
         CU_ASSERT_EQUAL(sinks->order.tally.records_out, start + 2000);
         CU_ASSERT_EQUAL(sinks->order.next, start + 2000);
-        CU_ASSERT_EQUAL(weir__order_waiting(&sinks->order), 0);
+        CU_ASSERT_EQUAL(weir__reorder_waiting(&sinks->order), 0);
         sinks_free(sinks);
     }
 }
@@ -234,14 +234,14 @@ static void what_waits_is_bounded(void)
         struct sinks *sinks = sinks_new(ordered);
         uint64_t seq = 1;
 
-        for (; seq < 3000000 && !weir__order_is_full(&sinks->order, 1000000); seq++) {
+        for (; seq < 3000000 && !weir__reorder_is_full(&sinks->order, 1000000); seq++) {
             settle(sinks, seq, WEIR__ANSWERED);
             sinks->replies.length = 0;
         }
         CU_ASSERT(ordered ? seq < 100000 : seq > 500000 && seq < 3000000);
-        CU_ASSERT(!ordered || sinks->order.peak_bytes == weir__order_waiting(&sinks->order));
+        CU_ASSERT(!ordered || sinks->order.peak_bytes == weir__reorder_waiting(&sinks->order));
         settle(sinks, 0, WEIR__ANSWERED);
-        CU_ASSERT(!weir__order_is_full(&sinks->order, 1000000));
+        CU_ASSERT(!weir__reorder_is_full(&sinks->order, 1000000));
         CU_ASSERT_EQUAL(sinks->order.next, seq);
         sinks_free(sinks);
     }
@@ -258,16 +258,16 @@ static void what_is_released_at_once_is_bounded(void)
     settle(sinks, 0, WEIR__ANSWERED);
     CU_ASSERT(holds(&sinks->replies, "0\n1\n"));
     CU_ASSERT_EQUAL(sinks->order.next, 2);
-    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_release(&sinks->order, NULL), 0);
     sinks->replies.length = 0;
-    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 1);
+    CU_ASSERT_EQUAL(weir__reorder_release(&sinks->order, NULL), 1);
     CU_ASSERT(holds(&sinks->replies, "2\n3\n"));
     settle(sinks, 5, WEIR__ANSWERED);
     sinks->replies.length = 0;
-    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 1);
-    CU_ASSERT_EQUAL(weir__order_release(&sinks->order, NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_release(&sinks->order, NULL), 1);
+    CU_ASSERT_EQUAL(weir__reorder_release(&sinks->order, NULL), 0);
     CU_ASSERT(holds(&sinks->replies, "4\n5\n"));
-    CU_ASSERT_EQUAL(weir__order_waiting(&sinks->order), 0);
+    CU_ASSERT_EQUAL(weir__reorder_waiting(&sinks->order), 0);
     CU_ASSERT_EQUAL(sinks->order.tally.records_out, 6);
     sinks_free(sinks);
 }
