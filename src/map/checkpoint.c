@@ -425,7 +425,7 @@ int weir__checkpoint_save_first(struct weir_map *map)
     return first == NULL ? 0 : write_text(map, first, strlen(first));
 }
 
-/* Records settled, and one. */
+/* Records settled, plus one. */
 static uint64_t count_settled(const struct weir_map *map)
 {
     return map->report.answered + map->report.dropped + map->report.dead + 1;

@@ -37,7 +37,7 @@ struct weir__checkpoint {
  * (the input or the checkpoint is not a regular file), SYSTEM, NOMEM. */
 int weir__checkpoint_load(struct weir_map *map, struct weir_error *error);
 
-/* Opens a file of a run with a checkpoint, with what an earlier run wrote.  Returns a descriptor,
+/* Opens a file of a run with a checkpoint, with what an earlier run wrote. Returns a descriptor,
  * or -1 with errno; a missing file that the checkpoint names ends the map with status 6. */
 int weir__checkpoint_open(struct weir_map *map, const char *path);
 
@@ -48,13 +48,13 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error);
 /* Releases the lock, and removes an empty file created by this map. */
 void weir__checkpoint_close(struct weir_map *map);
 
-/* Whether the last save is some time ago; if so, the next one is due later. */
+/* Whether the last save is some time ago; if so, moves the time of the next one. */
 int weir__checkpoint_is_due(struct weir_map *map, int64_t now_ns);
 
-/* Whether there is something to save.  finished: nothing is left to do. */
+/* Whether there is something to save. finished: nothing is left to do. */
 int weir__checkpoint_is_stale(const struct weir_map *map, int finished);
 
-/* Saves what is done, which is written out.  What fails ends the map. */
+/* Saves the state; all outputs must have been flushed. A failure ends the map. */
 void weir__checkpoint_save(struct weir_map *map, int finished);
 
 /* Called before the first dead letter is written: saves the length of their file. Returns 0 or

@@ -10,7 +10,7 @@
 enum {
     RESTART_MS = 10, /* delay if a record may have killed the worker; doubles up to */
     RESTART_MOST_MS = 640,
-    NOTICE_MS = 1000,             /* no worker runs for this long: that is reported */
+    NOTICE_MS = 1000,             /* report it if no worker runs for this long */
     KEPT_BYTES = 4 * 1024 * 1024, /* of records that a worker has left out, until it ends */
     CANNOT_EXECUTE = 126,         /* a launcher's status if the program cannot be executed; 127:
                                    * not found */
@@ -32,8 +32,8 @@ int weir__map_worker_has_begun(const struct weir__map_worker *worker)
            || (!worker->map->is_launched && weir__worker_has_read(&worker->process));
 }
 
-/* A worker may answer in any order: of two records with the same key it would be unknown which
- * reply is whose. */
+/* A worker may answer in any order: with two records of the same key, replies would be
+ * ambiguous. */
 int weir__map_worker_refuses(const struct weir__map_worker *worker,
                              const struct weir__record *record)
 {
@@ -175,8 +175,8 @@ static void report_failing(struct weir__map_worker *worker, const char *how, con
                      (double)worker->map->workers.supervisor.patience_ms / 1000);
 }
 
-/* A worker ended, or was given up.  Without a reply a record may have caused that, where
- * workers run at all; otherwise, when none has run for some time, none can. */
+/* A worker ended or was given up. If workers run at all, a record may have caused an end without
+ * a reply; if none has run for some time, none can. */
 static void note_loss(struct weir__map_worker *worker, const char *how, int blameless)
 {
     struct weir_map *map = worker->map;

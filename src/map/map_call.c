@@ -1,4 +1,4 @@
-/* A worker that is called: its handshake, what it says, and what its worker asks of it. */
+/* A worker that is called: handshake, messages and scheduling. */
 #include "config.h"
 
 #include "map/map_call.h"

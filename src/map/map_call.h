@@ -1,17 +1,17 @@
-/* map/map_call.h - a worker whose worker is called: each record is a call of one
- * function, as docs/protocol.md has it.
+/* map/map_call.h - a worker that is called: each record is a call of one function, as in
+ * docs/protocol.md.
  *
- *   started --hello asked--> GREETING --its answer--> READY: records go out as calls
+ *   started --hello sent--> HANDSHAKE --its answer--> READY: records are sent as calls
  *                               |                       |
  *                               | none in time,         | a line that is not a message,
  *                               v a bad one             v a cancelled call that stays
  *                            given up                 given up
  *
- * Calls are answered in any order; the worker keeps them in the order they were sent
- * in.  As many as the worker runs at a time have their turn; the others wait there.
+ * Calls may be answered in any order; the worker's queue keeps the order in which they were
+ * sent.  As many as the worker runs at a time have their turn; the others wait there.
  *
- * map_call.c has the handshake, the clock and what the worker asks; call_answer.c what an
- * answer does to its record; call_inflight.c the calls themselves.
+ * map_call.c has the handshake, timeouts and scheduling; call_answer.c the effect of an answer
+ * on its record; call_inflight.c the calls themselves.
  */
 #ifndef WEIR_MAP_MAP_CALL_H
 #define WEIR_MAP_MAP_CALL_H

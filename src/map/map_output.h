@@ -35,7 +35,7 @@ void weir__map_output_close(struct weir_map *map);
 /* Writes what can be written now; a failure ends the map. */
 void weir__map_output_flush(struct weir_map *map);
 
-/* Whether so much waits for a slow reader that no more may come. */
+/* Whether too much waits for a slow reader to take more. */
 int weir__map_output_is_full(const struct weir_map *map);
 int weir__map_output_is_empty(const struct weir_map *map);
 

@@ -105,7 +105,7 @@ struct weir__map_workers {
 
 int weir__map_worker_is_live(const struct weir__map_worker *worker);
 
-/* Whether its worker is at work: with a launcher, once it has answered. */
+/* Whether it is at work: with a launcher, once it has answered. */
 int weir__map_worker_has_begun(const struct weir__map_worker *worker);
 
 /* Number of records in flight that it has not reached yet. */
@@ -115,7 +115,7 @@ size_t weir__map_worker_ahead(const struct weir__map_worker *worker);
 int weir__map_worker_is_full(const struct weir__map_worker *worker);
 int weir__map_worker_has_room(const struct weir__map_worker *worker);
 
-/* Its worker answers: so workers can run. */
+/* The worker answers: so workers can run. */
 void weir__map_worker_mark_healthy(struct weir__map_worker *worker);
 /* The same, and a record has been answered with length bytes. */
 void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns);
@@ -171,7 +171,7 @@ int64_t weir__map_worker_tick(struct weir__map_worker *worker, int64_t now_ns);
 void weir__map_worker_close_input(struct weir__map_worker *worker);
 /* No more records will come: closes its input, once it has had the time to fail on its records. */
 void weir__map_worker_finish(struct weir__map_worker *worker);
-/* line_protocol.c: as the protocol's unstick. */
+/* line_protocol.c: implements unstick. */
 int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns);
 int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length);
 /* Pauses or resumes reading its replies. */

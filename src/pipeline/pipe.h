@@ -102,7 +102,7 @@ void weir__pipe_finish(struct weir_pipeline_run *pipe);
 void weir__pipe_begin_events(struct weir_pipeline_run *pipe);
 void weir__pipe_report_progress(struct weir__pipe_stage *stage);
 
-/* --- pipe_output.c: what stages put out ------------------------------------ */
+/* --- pipe_output.c: output of the stages ------------------------------------ */
 
 /* Sets up the relay of a stage's output and the capture of its stderr as given in ends, and
  * takes those descriptors. Errors: those of both. */

@@ -23,7 +23,7 @@ void weir__pool_worker_give(struct weir__pool_worker *worker);
 /* Whether the worker lags behind with reading: further calls stay queued. */
 int weir__pool_worker_is_behind(const struct weir__pool_worker *worker);
 
-/* Takes the worker out of use; settling the pool stops it and settles its calls. format: the
+/* Retires the broken worker: settling the pool stops it and settles its calls. format: the
  * reason, completes "the worker ...". */
 void weir__pool_worker_break(struct weir__pool_worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,5 @@
-/* Workers start and wait as work/supervisor.h says.  When starts are given up and no worker is
- * up, the group is down; even then one is started from time to time. */
+/* Workers start and wait as in work/supervisor.h. Once starts are given up and no worker is up,
+ * the group is down; even then it tries a start from time to time. */
 #include "config.h"
 
 #include "pool/worker_group.h"

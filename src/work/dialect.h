@@ -1,7 +1,7 @@
-/* work/dialect.h - the protocols that a worker with functions may speak, a table each.
+/* work/dialect.h - the protocols that a worker with functions may speak, each a table.
  *
- * Pool and map know calls, streams and cancellation; their form on the wire is known here
- * alone.  Another protocol over lines (MCP, for example) is another table.
+ * Pool and map know calls, streams and cancellation; only this knows their form on the wire.
+ * Another line protocol (MCP, for example) is another table.
  */
 #ifndef WEIR_WORK_DIALECT_H
 #define WEIR_WORK_DIALECT_H
@@ -36,16 +36,16 @@ struct weir__incoming {
     const char *reason;
 };
 
-/* What a worker says of itself before it is ready: work/handshake.h. */
+/* What is learned about a worker before it is ready: see work/handshake.h. */
 struct weir__handshake {
     const struct weir__dialect *dialect; /* the handshake may change it */
     int may_be_plain;
-    int64_t last_id; /* that the handshake used */
+    int64_t last_id; /* used by the handshake */
     unsigned concurrency;
     pid_t pid;
-    json_t *methods;  /* an object; NULL: not known, any name may be called */
-    char *node;       /* NULL: not known */
-    char reason[240]; /* why it failed, as the end of "the worker ..." */
+    json_t *methods;  /* an object; NULL: unknown, any name may be called */
+    char *node;       /* NULL: unknown */
+    char reason[240]; /* why it failed; completes "the worker ..." */
     struct weir__message_reader *reader;
     struct weir__worker *worker;
     int is_over;
@@ -58,8 +58,7 @@ enum weir__handshake_step {
     WEIR__HANDSHAKE_UNRELATED,
 };
 
-/* Functions that write append whole lines and return 0 or NOMEM.  NULL: the dialect does not
- * have that. */
+/* Functions that write append whole lines and return 0 or NOMEM. NULL: not in this dialect. */
 struct weir__dialect {
     const char *name;
     /* One step of the handshake: answer is NULL for the first.  NULL: ready at once. */

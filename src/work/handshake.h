@@ -2,7 +2,7 @@
  *
  *   begin --> MORE --its answers--> READY
  *               |
- *               +--a bad answer, none in time--> FAILED: reason says why
+ *               +--a bad answer, or a timeout--> FAILED, with a reason
  *
  * The owner sends what a step writes, and watches the time.
  */
@@ -23,7 +23,7 @@ enum weir__handshake_step weir__handshake_begin(struct weir__handshake *handshak
                                                 struct weir__worker *worker,
                                                 struct weir__buffer *to);
 
-/* A message came before the worker was ready.  UNRELATED: it does not belong to the handshake. */
+/* A message came before the worker was ready. UNRELATED: it is not part of the handshake. */
 enum weir__handshake_step weir__handshake_take(struct weir__handshake *handshake,
                                                const struct weir__incoming *answer,
                                                struct weir__buffer *to);

@@ -1,4 +1,4 @@
-/* work/line_splitter.h - cuts what a worker writes into lines, without copying whole ones. */
+/* work/line_splitter.h - splits a worker's output into lines, without copying complete ones. */
 #ifndef WEIR_WORK_LINE_SPLITTER_H
 #define WEIR_WORK_LINE_SPLITTER_H
 
@@ -6,16 +6,16 @@
 
 #include "base/buffer.h"
 
-/* All but longest is zero at first. */
+/* Initially all zero except longest. */
 struct weir__line_splitter {
-    size_t longest; /* bytes of a line, with its LF */
+    size_t longest; /* limit for a line, including its newline */
     struct weir__buffer partial;
     int is_whole; /* the last line was in partial */
 };
 
-/* Takes the next line, with its LF, from the bytes at *fresh; *line is valid until the next call
- * or until those bytes go.  Returns its length; or 0 when no whole line is left: the rest is
- * kept.  Errors: TOO_LONG, NOMEM. */
+/* Takes the next line, including its newline, from the bytes at *fresh; *line is valid until the
+ * next call or until those bytes are released. Returns its length, or 0 if no complete line is
+ * left: the rest is kept. Errors: TOO_LONG, NOMEM. */
 ssize_t weir__line_splitter_next(struct weir__line_splitter *splitter, const char **fresh,
                                  const char *end, const char **line);
 

@@ -25,7 +25,7 @@ struct surroundings {
 };
 
 static int surround(struct surroundings *made, const struct weir_command *command,
-                    const struct weir__stop_target *whom)
+                    const struct weir__stop_target *target)
 {
     size_t count = 0;
     int known = 0;
@@ -37,11 +37,11 @@ static int surround(struct surroundings *made, const struct weir_command *comman
         return WEIR_ERR_NOMEM;
     if (count > 0)
         memcpy(made->env, command->env, count * sizeof *made->env);
-    snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_JOB=%s", whom->cookie);
-    if (whom->pid > 0)
-        snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_PID=%ld", whom->pid);
-    if (whom->node != NULL)
-        snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_NODE=%s", whom->node);
+    snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_JOB=%s", target->cookie);
+    if (target->pid > 0)
+        snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_PID=%ld", target->pid);
+    if (target->node != NULL)
+        snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_NODE=%s", target->node);
     for (int i = 0; i < known; i++)
         made->env[count + (size_t)i] = made->values[i];
     return 0;
@@ -162,13 +162,13 @@ static int open_errors(struct weir__stop_command *stop_command, int ends[2],
 
 int weir__stop_command_start(struct weir__stop_command *stop_command, weir_t *weir,
                              const struct weir_command *command,
-                             const struct weir__stop_target *whom, int64_t patience_ms,
+                             const struct weir__stop_target *target, int64_t patience_ms,
                              struct weir_error *error)
 {
     struct surroundings surroundings = {0};
     struct weir_command filled = *command;
     struct weir__stage_start stage = {.command = &filled, .stdio = {-1, -1, -1}};
-    int status = surround(&surroundings, command, whom), ends[2] = {-1, -1};
+    int status = surround(&surroundings, command, target), ends[2] = {-1, -1};
 
     stop_command->weir = weir;
     stop_command->was_started = 1;

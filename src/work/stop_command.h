@@ -37,11 +37,12 @@ struct weir__stop_command {
     size_t said_length;
 };
 
-/* Starts it; all of *stop_command but on_over and owner is zero before.  It has patience_ms.
- * Errors: SYSTEM, NOMEM, SPAWNER; then it is not running, and on_over is not called. */
+/* Starts the command; all of *stop_command except on_over and owner must be zero. It is killed
+ * after patience_ms. Errors: SYSTEM, NOMEM, SPAWNER; then it does not run, and on_over is not
+ * called. */
 int weir__stop_command_start(struct weir__stop_command *stop_command, weir_t *weir,
                              const struct weir_command *command,
-                             const struct weir__stop_target *whom, int64_t patience_ms,
+                             const struct weir__stop_target *target, int64_t patience_ms,
                              struct weir_error *error);
 
 /* Kills it; on_over follows later. */
