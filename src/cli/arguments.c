@@ -69,8 +69,8 @@ int arguments_params(char *const *words, size_t count, struct weir__buffer *para
 
         if ((length > 0) != by_name)
             return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "\"%.100s\" is %s: give all arguments by name or none; "
-                              "a string with = in it: '\"%.100s\"'",
+                              "\"%.100s\" is %s: pass all arguments by name or none; for a string "
+                              "that contains =: '\"%.100s\"'",
                               words[i],
                               length > 0 ? "by name, others are not" : "not by name, others are",
                               words[i]);

@@ -37,13 +37,12 @@ static int read_environment(const struct cli_command *command, const struct cli_
         if ((given >> variables[i].option & 1) || value == NULL || *value == '\0')
             continue;
         if (cli_store(option, value, (char *)values + option->offset, &error) < 0) {
-            cli_say(command, "%s in the environment: %s", variables[i].variable, error.text);
+            cli_say(command, "environment variable %s: %s", variables[i].variable, error.text);
             return CLI_FAILED;
         }
     }
     if (values->file == NULL && given != 0)
-        return cli_bad_usage(command, "there is no audit log to which that could apply: give "
-                                      "--audit FILE");
+        return cli_bad_usage(command, "this option requires --audit FILE");
     return 0;
 }
 
@@ -132,7 +131,7 @@ int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
     failed = ended == NULL || weir__audit_append(audit->log, ended, &error) < 0
              || weir__audit_tell(audit->log, ended, &error) < 0;
     if (failed)
-        cli_say(audit->command, "%s: the audit log does not say how this ended", error.text);
+        cli_say(audit->command, "%s: the end of this run is not in the audit log", error.text);
     json_decref(ended);
     clear_audit(audit);
     return failed ? CLI_FAILED : status;

@@ -38,7 +38,7 @@ static int add_file(struct audit_files *log, const char *name, int is_optional,
     if (fd < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %.300s", name);
     close(fd);
-    return weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s is no regular file", name);
+    return weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s is not a regular file", name);
 }
 
 static int is_same_file(int a, int b)

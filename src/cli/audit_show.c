@@ -54,8 +54,8 @@ static int read_time(const char *text, char time[TIME_SIZE])
 static int bad_time(const char *option, const char *value)
 {
     cli_say(&cli_audit,
-            "--%s: \"%.80s\" is no time: give it in UTC, such as 2026-01-02 or "
-            "2026-01-02T03:04:05Z, or a length of time ago, such as 90m or 24h",
+            "--%s: invalid time \"%.80s\": use UTC, such as 2026-01-02 or 2026-01-02T03:04:05Z, or "
+            "a duration before now, such as 90m or 24h",
             option, value);
     return CLI_USAGE;
 }
@@ -72,12 +72,12 @@ static int read_values(struct show *show)
     if (values->outcome != NULL && !show->wants_unfinished
         && weir__audit_outcome_find(values->outcome) < 0)
         return cli_bad_usage(&cli_audit,
-                             "--outcome: there is no outcome %.40s: give ok, failed, signaled, "
+                             "--outcome: unknown outcome %.40s: use ok, failed, signaled, "
                              "timed_out, idle, cancelled, overflow, not_started, status_lost, "
                              "error or unfinished",
                              values->outcome);
     if (values->subcommand != NULL && cli_find(values->subcommand) == NULL)
-        return cli_bad_usage(&cli_audit, "--subcommand: there is no subcommand %.40s",
+        return cli_bad_usage(&cli_audit, "--subcommand: unknown subcommand %.40s",
                              values->subcommand);
     return 0;
 }
@@ -238,9 +238,9 @@ static void show_line(struct show *show, size_t file, const struct weir__audit_p
     if (found == WEIR__AUDIT_LINE_NOMEM) {
         report_error(show, &no_memory);
     } else if (found != WEIR__AUDIT_LINE_GOOD) {
-        cli_say(&cli_audit, "%s:%" PRIu64 ": %s: weir audit verify says more",
+        cli_say(&cli_audit, "%s:%" PRIu64 ": %s: run weir audit verify for details",
                 show->log->files[file].name, piece->number,
-                piece->has_newline ? entry.why : "the last record was not written whole");
+                piece->has_newline ? entry.why : "the last record is incomplete");
         show->status = 1;
     } else if (show->jobs != NULL) {
         weir__audit_unfinished_note(show->jobs, &entry, &place);
@@ -297,8 +297,8 @@ static void show_unfinished(struct show *show)
     for (size_t i = 0; i < count; i++)
         show_place(show, &list[i]);
     if (more > 0)
-        cli_say(&cli_audit, "%" PRIu64 " more have not ended: only %d are told apart at a time",
-                more, WEIR__AUDIT_UNFINISHED);
+        cli_say(&cli_audit, "%" PRIu64 " more are unfinished: only %d are listed", more,
+                WEIR__AUDIT_UNFINISHED);
     weir__audit_unfinished_free(jobs);
 }
 

@@ -47,8 +47,8 @@ static int check_hash(const char *option, const char *hash)
 {
     if (hash == NULL || weir__audit_is_hash(hash))
         return 0;
-    cli_say(&cli_audit, "--%s: \"%.80s\" is no hash: give the 64 digits that verify prints", option,
-            hash);
+    cli_say(&cli_audit, "--%s: invalid hash \"%.80s\": use the 64 digits that verify prints",
+            option, hash);
     return CLI_USAGE;
 }
 
@@ -142,7 +142,7 @@ static int run_verify(struct audit_cmd *cmd)
         print_fault(cmd);
     cli_put(stdout, "last: %s\n", cmd->verdict.last.hash);
     if (cmd->verdict.is_tail && cmd->verdict.file + 1 == cmd->log.count)
-        cli_say(&cli_audit, "nothing is appended until --repair-tail has cut that");
+        cli_say(&cli_audit, "nothing can be appended until --repair-tail removes it");
     return cmd->verdict.fault == WEIR__AUDIT_SOUND ? CLI_OK : 1;
 }
 
@@ -155,7 +155,7 @@ static int check_options(const struct audit_cmd *cmd, const char *verb)
 
     for (int i = 0; i < AUDIT_OPTION_COUNT; i++)
         if (cli_given(&cmd->parsed, (size_t)i) && (i >= AUDIT_SINCE) != is_show)
-            return cli_bad_usage(&cli_audit, "--%s means nothing to %s", audit_options[i].name,
+            return cli_bad_usage(&cli_audit, "--%s cannot be used with %s", audit_options[i].name,
                                  verb);
     return 0;
 }
@@ -186,11 +186,11 @@ static int execute(struct audit_cmd *cmd)
 
     if (strcmp(verb, "verify") != 0 && strcmp(verb, "show") != 0)
         return cli_bad_usage(&cli_audit,
-                             *verb == '\0' ? "nothing was asked for%.0s: give verify or show"
-                                           : "it cannot %.40s: give verify or show",
+                             *verb == '\0' ? "no verb given%.0s: use verify or show"
+                                           : "unknown verb %.40s: use verify or show",
                              verb);
     if (words->count < 2)
-        return cli_bad_usage(&cli_audit, "no file was given");
+        return cli_bad_usage(&cli_audit, "no file given");
     status = check_options(cmd, verb);
     if (status == 0)
         status = cli_check_stdout(&cli_audit, CLI_FAILED);

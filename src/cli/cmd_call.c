@@ -223,7 +223,7 @@ static void report_failure(struct call_cmd *cmd, const struct weir_reply *reply)
         cli_say(&cli_call, "%s%s%s%s%s", type != NULL ? type : "", type != NULL ? ": " : "",
                 message, *message == '\0' ? "the function failed" : "",
                 json_integer_value(json_object_get(error, "code")) == NO_METHOD
-                    ? ": --list shows those there are"
+                    ? ": --list shows what is available"
                     : "");
     else
         cli_say(&cli_call, "%s%s%s", weir_outcome_name(reply->outcome),
@@ -287,7 +287,7 @@ static void print_list(struct call_cmd *cmd, struct weir__slice methods)
     if (stream != NULL && fclose(stream) != 0)
         status = -1;
     if (status < 0 || text == NULL) /* NULL: glibc's fclose() does not say that memory is short */
-        end_loop(cmd, fail(cmd, CLI_FAILED, "the list of functions cannot be read"));
+        end_loop(cmd, fail(cmd, CLI_FAILED, "cannot read the list of functions"));
     else if (length > 0) /* without its last line end */
         put_line(cmd, (struct weir__slice){text, length - 1});
     free(text);
@@ -332,7 +332,7 @@ static void on_ready(void *owner, struct weir__slice methods)
     call.method = cmd->parsed.words.items[0];
     call.params = (struct weir__slice){cmd->params.bytes, cmd->params.length};
     if (!call.input && has_stream(methods, call.method, "in")) {
-        end_loop(cmd, fail(cmd, CLI_USAGE, "the function reads a stream: give --stdin"));
+        end_loop(cmd, fail(cmd, CLI_USAGE, "the function reads a stream: use --stdin"));
         return;
     }
     cmd->has_output_stream = has_stream(methods, call.method, "out");
@@ -513,7 +513,7 @@ static int split_words(const char *option, const char *text, char ***words)
     }
     if (count > 0)
         return 0;
-    cli_say(&cli_call, "%s has no word in it: give a program", option);
+    cli_say(&cli_call, "%s is empty: use a program", option);
     return CLI_USAGE;
 }
 
@@ -526,16 +526,15 @@ static int check_command_line(struct call_cmd *cmd)
     int status;
 
     if (values->worker != NULL && values->socket != NULL)
-        return fail(cmd, CLI_USAGE,
-                    "--worker starts one, --socket uses one that runs: leave one out");
+        return fail(cmd, CLI_USAGE, "--worker and --socket exclude each other: remove one");
     if (values->launcher != NULL && values->worker == NULL)
-        return fail(cmd, CLI_USAGE, "--launcher goes in front of a --worker, and there is none");
+        return fail(cmd, CLI_USAGE, "--launcher requires --worker");
     if (values->any_server && values->worker != NULL)
-        return fail(cmd, CLI_USAGE, "--any-server is for a --socket, and there is none");
+        return fail(cmd, CLI_USAGE, "--any-server requires --socket");
     if (values->list && count > 0)
-        return fail(cmd, CLI_USAGE, "--list calls nothing: leave the method out");
+        return fail(cmd, CLI_USAGE, "--list makes no call: remove the method");
     if (!values->list && count == 0)
-        return cli_bad_usage(&cli_call, "no method was given: --list shows those there are");
+        return cli_bad_usage(&cli_call, "no method given: --list shows what is available");
     status = split_words("--worker", values->worker, &cmd->worker);
     if (status == 0)
         status = split_words("--launcher", values->launcher, &cmd->launcher);

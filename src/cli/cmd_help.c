@@ -53,11 +53,9 @@ static const struct cli_command *find_command(const char *name)
     for (const struct cli_command *const *other = cli_commands; *other != NULL; other++)
         suggest(&nearest, (*other)->name);
     if (nearest.name != NULL)
-        cli_bad_usage(&cli_help, "there is no subcommand %.80s: did you mean %s?", name,
-                      nearest.name);
+        cli_bad_usage(&cli_help, "unknown subcommand %.80s: did you mean %s?", name, nearest.name);
     else
-        cli_bad_usage(&cli_help, "there is no subcommand %.80s: weir --help lists those there are",
-                      name);
+        cli_bad_usage(&cli_help, "unknown subcommand %.80s: see weir --help", name);
     return NULL;
 }
 
@@ -71,12 +69,12 @@ static int print_help(const struct help_values *values, const struct cli_list *w
 
     if (words->count
         > (values->man == NULL && values->markdown == NULL && values->completion == NULL))
-        return cli_bad_usage(&cli_help, "one thing at a time: \"%.80s\" is too much",
+        return cli_bad_usage(&cli_help, "unexpected argument \"%.80s\"",
                              words->items[words->count - 1]);
     if (values->completion != NULL) {
         if (completion_print(values->completion, stdout) == 0)
             return CLI_OK;
-        return cli_bad_usage(&cli_help, "there are no completions for %.80s: give bash or zsh",
+        return cli_bad_usage(&cli_help, "no completions for %.80s: use bash or zsh",
                              values->completion);
     }
     command = find_command(name);

@@ -80,15 +80,15 @@ static int check_failures(struct map_cmd *cmd)
         values->on_error = WEIR_MAP_DEAD_LETTER;
     if (values->on_error == WEIR_MAP_DEAD_LETTER && values->dead_letter == NULL)
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--on-error dead-letter needs a place for them: give --dead-letter FILE");
+                         "--on-error dead-letter requires --dead-letter FILE");
     if (values->on_error != WEIR_MAP_DEAD_LETTER && values->dead_letter != NULL)
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--on-error %s writes no dead letters: leave it or --dead-letter out",
+                         "--on-error %s writes no dead letters: remove it or --dead-letter",
                          values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
     if (values->on_error == WEIR_MAP_FAIL && cli_given(&cmd->parsed, MAP_MAX_DEAD))
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--max-dead allows dead records, but the first one ends the run: give "
-                         "--dead-letter FILE or --on-error skip, too");
+                         "--max-dead has no effect, because the first dead record ends the run: "
+                         "add --dead-letter FILE or --on-error skip");
     return 0;
 }
 
@@ -104,19 +104,18 @@ static int check_key(struct map_cmd *cmd)
 
     if (fault != NULL)
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--key \"%.100s\" %s: give a JSON Pointer, such as /id", values->key,
+                         "--key \"%.100s\" %s: use a JSON Pointer, such as /id", values->key,
                          fault);
     if (values->key != NULL && values->call != NULL)
-        return voice_say(&cmd->voice, CLI_USAGE,
-                         "--key and --call: a worker that is called needs no key, its answers name "
-                         "their calls: leave --key out");
+        return voice_say(
+            &cmd->voice, CLI_USAGE,
+            "--key and --call exclude each other: responses to calls have ids: remove --key");
     if (values->key != NULL && values->check)
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--key is found in JSON only: leave --check none out");
+                         "--key requires JSON records: remove --check none");
     if (values->drop_missing && values->key == NULL)
         return voice_say(&cmd->voice, CLI_USAGE,
-                         "--drop-missing needs to know which records are missing: give --key "
-                         "POINTER, such as --key /id");
+                         "--drop-missing requires --key POINTER, such as --key /id");
     return 0;
 }
 
@@ -127,7 +126,7 @@ static int check_report(struct map_cmd *cmd)
 
     if (report_check(values->report,
                      path_or_null(values->output) == NULL
-                         ? "would mix with the replies: give a file, or --output FILE"
+                         ? "would mix with the replies: use a file, or --output FILE"
                          : NULL,
                      &error)
         == 0)
@@ -143,12 +142,11 @@ static int check_command_line(struct map_cmd *cmd)
     int status;
 
     if (cmd->parsed.words.count == 0)
-        return cli_bad_usage(&cli_map, "no program was given");
+        return cli_bad_usage(&cli_map, "no program given");
     if (values->hadoop_counters && values->progress == PROGRESS_JSON)
         return voice_say(
             &cmd->voice, CLI_USAGE,
-            "--hadoop-counters and --progress json both want standard error: leave one "
-            "out");
+            "--hadoop-counters and --progress json both write to standard error: remove one");
     status = check_key(cmd);
     if (status == 0)
         status = check_failures(cmd);
@@ -171,8 +169,8 @@ static int split_words(struct map_cmd *cmd, const char *option, const char *text
         return voice_say(&cmd->voice, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE,
                          "--%s: %s", option, error.text);
     if (count == 0)
-        return voice_say(&cmd->voice, CLI_USAGE,
-                         "--%s has no word in it: give a program, such as ssh", option);
+        return voice_say(&cmd->voice, CLI_USAGE, "--%s is empty: use a program, such as ssh",
+                         option);
     return 0;
 }
 
@@ -183,9 +181,7 @@ static int split_launcher(struct map_cmd *cmd)
     int status;
 
     if (values->launcher_stop != NULL && values->launcher == NULL)
-        return voice_say(
-            &cmd->voice, CLI_USAGE,
-            "--launcher-stop is for what a launcher has started: give --launcher, too");
+        return voice_say(&cmd->voice, CLI_USAGE, "--launcher-stop requires --launcher");
     status = split_words(cmd, "launcher", values->launcher, &cmd->launcher);
     return status == 0
                ? split_words(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop)

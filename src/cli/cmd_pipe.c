@@ -95,14 +95,14 @@ static int read_pipeline(struct pipe_cmd *cmd)
     size_t words = cmd->parsed.words.count;
 
     if (cmd->values.file != NULL && words > 0)
-        return cli_bad_usage(&cli_pipe, "either -f or stages, not both: \"%.80s\" is too much",
+        return cli_bad_usage(&cli_pipe, "use either -f or stages, not both: unexpected \"%.80s\"",
                              cmd->parsed.words.items[0]);
     if (cmd->values.file != NULL)
         return read_spec(cmd);
     if (cmd->values.check)
-        return cli_bad_usage(&cli_pipe, "--check needs -f SPEC.json");
+        return cli_bad_usage(&cli_pipe, "--check requires -f SPEC.json");
     if (words == 0)
-        return cli_bad_usage(&cli_pipe, "no stage was given");
+        return cli_bad_usage(&cli_pipe, "no stage given");
     return read_stages(cmd);
 }
 
@@ -153,7 +153,7 @@ static int check_report(struct pipe_cmd *cmd)
 
     if (report_check(settings->report,
                      settings->output == NULL
-                         ? "would mix with the data: give a file, or --output FILE"
+                         ? "would mix with the data: use a file, or --output FILE"
                          : NULL,
                      &error)
         == 0)
@@ -334,11 +334,10 @@ static void report_failure(struct pipe_cmd *cmd)
     voice_say(&cmd->voice, 0, "%s%s%s", stage != NULL ? stage->name : "", stage != NULL ? ": " : "",
               report->reason);
     if (word != NULL)
-        voice_say(
-            &cmd->voice, 0,
-            "%s: no shell has read it, and %s was a word like any other: give each program as a "
-            "stage, and files by --input and --output",
-            stage->name, word);
+        voice_say(&cmd->voice, 0,
+                  "%s: %s was passed to the program as an argument, because no shell reads the "
+                  "stages: use one stage for each program, and --input and --output for files",
+                  stage->name, word);
 }
 
 /* Returns 0, or CLI_FAILED. */

@@ -73,10 +73,10 @@ static int check_command_line(const struct run_values *values, const struct cli_
     struct weir_error error;
 
     if (parsed->words.count == 0)
-        return cli_bad_usage(&cli_run, "no program was given");
+        return cli_bad_usage(&cli_run, "no program given");
     for (size_t i = 0; i < sizeof need_json / sizeof need_json[0] && !values->json; i++)
         if (cli_given(parsed, need_json[i])) {
-            cli_say(&cli_run, "--%s needs --json: without it the outputs pass through untouched",
+            cli_say(&cli_run, "--%s requires --json: without it the outputs pass through unchanged",
                     run_options[need_json[i]].name);
             return CLI_FAILED;
         }
@@ -92,7 +92,7 @@ static int check_command_line(const struct run_values *values, const struct cli_
     }
     if (report_check(values->report,
                      values->json ? NULL
-                                  : "would mix with the program's output: give a file, or --json",
+                                  : "would mix with the program's output: use a file, or --json",
                      &error)
         == 0)
         return 0;

@@ -80,7 +80,7 @@ static int split_words(const char *option, const char *text, char ***words)
     }
     if (count > 0)
         return 0;
-    cli_say(&cli_serve, "%s has no word in it: give a program", option);
+    cli_say(&cli_serve, "%s is empty: use a program", option);
     return CLI_USAGE;
 }
 
@@ -91,12 +91,12 @@ static int read_command_line(struct serve_cmd *cmd)
     int status = 0;
 
     if (cmd->parsed.words.count > 0)
-        return cli_bad_usage(&cli_serve,
-                             "\"%.100s\" has no meaning here: a worker's program goes "
-                             "behind -w, as one word",
-                             cmd->parsed.words.items[0]);
+        return cli_bad_usage(
+            &cli_serve,
+            "unexpected argument \"%.100s\": pass the worker's program as one argument of -w",
+            cmd->parsed.words.items[0]);
     if (values->workers.count == 0)
-        return cli_bad_usage(&cli_serve, "no worker was given");
+        return cli_bad_usage(&cli_serve, "no worker given");
     cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
     if (cmd->words == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
@@ -234,8 +234,7 @@ static int choose_socket(struct serve_cmd *cmd)
 
     cmd->fd = notify_take_socket();
     if (cmd->fd == -2)
-        return fail(cmd, CLI_FAILED,
-                    "LISTEN_FDS: exactly one listening stream socket can be served");
+        return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
     if (cmd->fd >= 0)
         return 0;
     cmd->path = socket_path(cmd->values.socket, &error);

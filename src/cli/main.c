@@ -34,12 +34,12 @@ static int report_unknown_subcommand(const char *name)
     for (const struct cli_command *const *command = cli_commands; *command != NULL; command++)
         suggest(&nearest, (*command)->name);
     if (nearest.name != NULL)
-        return cli_bad_usage(&cli_weir, "there is no subcommand %.80s: did you mean weir %s?", name,
+        return cli_bad_usage(&cli_weir, "unknown subcommand %.80s: did you mean weir %s?", name,
                              nearest.name);
-    return cli_bad_usage(&cli_weir,
-                         "there is no subcommand %.80s: weir --help lists those there "
-                         "are; to run a program: weir run -- %.80s",
-                         name, name);
+    return cli_bad_usage(
+        &cli_weir,
+        "unknown subcommand %.80s: see weir --help; to run a program, use weir run -- %.80s", name,
+        name);
 }
 
 /* Runs a subcommand that is a program of its own in place of this one.  Returns the status to exit
@@ -52,7 +52,7 @@ static int execute(const struct cli_command *command, char **argv)
 
     if (path != NULL) {
         execv(path, argv);
-        cli_say(command, "cannot execute %s (%s): %s: install weir again, or set %s", path, from,
+        cli_say(command, "cannot execute %s (%s): %s: reinstall weir or set %s", path, from,
                 strerror(errno), weir__probe_program.variable);
     } else {
         cli_say(command, "%s", error.text);
@@ -80,7 +80,7 @@ static int run(int argc, char **argv)
     if (status != CLI_GO_ON)
         return startup_finish(command, status);
     if (parsed.words.count == 0) {
-        status = cli_bad_usage(command, "no subcommand was given");
+        status = cli_bad_usage(command, "no subcommand given");
     } else {
         command = cli_find(parsed.words.items[0]);
         if (command == NULL || command == &cli_weir)

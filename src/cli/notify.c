@@ -70,8 +70,8 @@ char *socket_path(const char *given, struct weir_error *error)
 
     if (given == NULL && (directory == NULL || *directory == '\0')) {
         weir__fail(error, WEIR_ERR_INVALID, 0,
-                   "no --socket was given, and its usual place is in XDG_RUNTIME_DIR, which is not "
-                   "set: give one");
+                   "no --socket given, and XDG_RUNTIME_DIR, which holds the default one, is not "
+                   "set: use --socket PATH");
         return NULL;
     }
     length = strlen(directory) + sizeof name;

@@ -89,9 +89,9 @@ static int report_unknown_option(const struct cli_command *command, const char *
         for (size_t i = 0; i < tables[table].count; i++)
             suggest(&nearest, tables[table].options[i].name);
     if (nearest.name != NULL)
-        return cli_bad_usage(command, "there is no option %s%s: did you mean --%s?",
+        return cli_bad_usage(command, "unknown option %s%s: did you mean --%s?",
                              argument[1] == '-' ? "--" : "-", typed, nearest.name);
-    return cli_bad_usage(command, "there is no option %s%s: %s --help lists those there are",
+    return cli_bad_usage(command, "unknown option %s%s: see %s --help",
                          argument[1] == '-' ? "--" : "-", typed, help_words(command).text);
 }
 
@@ -105,8 +105,7 @@ static int store_option(struct parser *parser, const struct cli_option *option, 
     void *place;
 
     if (option->kind == CLI_FLAG && attached != NULL)
-        return cli_bad_usage(command, "--%s takes no value: leave \"%s\" out", option->name,
-                             attached);
+        return cli_bad_usage(command, "--%s takes no value: remove \"%s\"", option->name, attached);
     if (table == CLI_TABLE_COMMON)
         return answer_common(command, option);
     place = place_of_option(parser, option, table);
@@ -117,7 +116,7 @@ static int store_option(struct parser *parser, const struct cli_option *option, 
     if (value == NULL)
         value = *parser->next;
     if (value == NULL)
-        return cli_bad_usage(command, "--%s needs a value: --%s %s", option->name, option->name,
+        return cli_bad_usage(command, "--%s requires a value: --%s %s", option->name, option->name,
                              option->metavar);
     if (attached == NULL)
         parser->next++;

@@ -280,7 +280,7 @@ int output_status(int failed, int otherwise)
 
 const char *output_error(int failed)
 {
-    return failed == ETIMEDOUT   ? "nobody took it before the deadline"
+    return failed == ETIMEDOUT   ? "not read before the deadline"
            : failed == ECANCELED ? "stopped by a signal while waiting for its reader"
                                  : strerror(failed);
 }

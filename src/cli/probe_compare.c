@@ -43,7 +43,8 @@ static int read_side(struct weir__compared *side, const char *path)
     if (json_integer_value(json_object_get(report, "weir")) != 1 || kind == NULL
         || strcmp(kind, "probe") != 0) {
         cli_say(&cli_probe,
-                "--compare: %s is no report of weir probe: make one with weir probe --json", path);
+                "--compare: %s is not a report of weir probe: create one with weir probe --json",
+                path);
         return CLI_USAGE;
     }
     side->essence = weir__probe_essence(report);
@@ -62,8 +63,8 @@ static int read_pair(struct pair *pair, const struct cli_list *words)
         status = probe_contract_read(pair->values->contract, &pair->contract);
     if (status == 0 && pair->values->env != NULL
         && !weir__contract_has_env(pair->contract, pair->values->env)) {
-        cli_say(&cli_probe, "--env: no x-env-diff in %s speaks of \"%.60s\"",
-                pair->values->contract, pair->values->env);
+        cli_say(&cli_probe, "--env: no x-env-diff in %s mentions \"%.60s\"", pair->values->contract,
+                pair->values->env);
         status = CLI_USAGE;
     }
     for (int i = 0; i < 2 && status == 0; i++)
@@ -107,7 +108,7 @@ static void print_difference(const struct weir__difference *difference, int widt
     print_value(difference->b);
     cli_put(stdout, "  (%s", weir__difference_name(difference->kind));
     if (difference->allowed != NULL)
-        cli_put(stdout, "; %s is allowed", difference->allowed);
+        cli_put(stdout, "; allowed: %s", difference->allowed);
     puts(")");
 }
 
@@ -130,7 +131,7 @@ static void print_table(const struct pair *pair, const struct cli_list *words)
     fputs(" and ", stdout);
     probe_print_safe(words->items[1], stdout);
     if (weir__comparison_count(comparison) == 0)
-        fputs(" have no difference that counts", stdout);
+        fputs(" have no significant differences", stdout);
     else
         cli_put(stdout, ": %zu difference%s beyond what is allowed%s%s, %zu within",
                 comparison->beyond, comparison->beyond == 1 ? "" : "s",

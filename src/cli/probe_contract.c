@@ -44,7 +44,7 @@ static json_t *findings_json(const struct weir__findings *findings)
 int probe_contract_hold(const struct weir__contract *contract, const char *path, json_t *report)
 {
     struct weir__findings findings = {0};
-    struct weir_error error = {.text = "no memory for what was found"};
+    struct weir_error error = {.text = "no memory for the findings"};
     int status = weir__contract_check(contract, report, &findings, &error);
     json_t *file = weir__tree_bytes(path), *member;
 
@@ -78,8 +78,7 @@ void probe_contract_print(const json_t *report, FILE *out)
     if (count == 0)
         fputs(" holds\n", out);
     else
-        cli_put(out, " is broken in %" JSON_INTEGER_FORMAT " place%s\n", count,
-                count == 1 ? "" : "s");
+        cli_put(out, " has %" JSON_INTEGER_FORMAT " violation%s\n", count, count == 1 ? "" : "s");
     json_array_foreach(findings, index, finding)
     {
         const char *instance = json_string_value(json_object_get(finding, "instance"));

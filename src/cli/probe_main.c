@@ -87,7 +87,7 @@ static int read_detectors(struct probe_cmd *cmd)
         if (detector == NULL)
             return status;
         if (find_detector(cmd, detector->name) != NULL) {
-            cli_say(&cli_probe, "--detector: %s: there is a detector \"%s\" already: rename one",
+            cli_say(&cli_probe, "--detector: %s: duplicate detector \"%s\": rename one",
                     files->items[i], detector->name);
             weir__detector_free(detector);
             return CLI_USAGE;
@@ -115,7 +115,7 @@ static int choose_detectors(struct probe_cmd *cmd)
 
         if (detector == NULL)
             return cli_bad_usage(&cli_probe,
-                                 "--only: there is no detector \"%.60s\": --list names them",
+                                 "--only: unknown detector \"%.60s\": --list shows the names",
                                  only->items[i]);
         add_detector(cmd, detector);
     }
@@ -246,12 +246,13 @@ static int check_compare(const struct probe_cmd *cmd)
     const struct probe_values *values = &cmd->values;
 
     if (cmd->parsed.words.count != 2)
-        return cli_bad_usage(&cli_probe, "--compare needs two reports, A.json and B.json");
+        return cli_bad_usage(&cli_probe, "--compare requires two reports, A.json and B.json");
     if ((values->env != NULL) != (values->contract != NULL))
-        return cli_bad_usage(&cli_probe, "--compare needs --contract and --env both, or neither");
+        return cli_bad_usage(&cli_probe,
+                             "--compare requires both --contract and --env, or neither");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (cli_given(&cmd->parsed, others[i]))
-            return cli_bad_usage(&cli_probe, "--compare runs nothing: it has no use for --%s",
+            return cli_bad_usage(&cli_probe, "--compare cannot be combined with --%s",
                                  probe_options[others[i]].name);
     return 0;
 }
@@ -263,11 +264,11 @@ static int check_command_line(const struct probe_cmd *cmd)
     struct weir_error error;
 
     if (cmd->values.env != NULL && !cmd->values.compare)
-        return cli_bad_usage(&cli_probe, "--env is for --compare, with a --contract");
+        return cli_bad_usage(&cli_probe, "--env requires --compare and --contract");
     if (cmd->values.compare)
         return check_compare(cmd);
     if (cmd->parsed.words.count > 0)
-        return cli_bad_usage(&cli_probe, "\"%.80s\" is too much: tools are chosen by --only",
+        return cli_bad_usage(&cli_probe, "unexpected argument \"%.80s\": select tools with --only",
                              cmd->parsed.words.items[0]);
     if (path == NULL || strcmp(path, "-") == 0 || document_check(path, &error) == 0)
         return 0;

@@ -110,12 +110,12 @@ static void print_child(const char *name, const json_t *child, FILE *out)
 
     cli_put(out, "  a %s child ", name);
     if (*problem != '\0') {
-        fputs("could not be asked: ", out);
+        fputs("could not be run: ", out);
         probe_print_safe(problem, out);
     } else if (count == 0) {
-        fputs("sees all of it", out);
+        fputs("sees the same environment", out);
     } else {
-        cli_put(out, "sees %zu variable%s otherwise:", count, count == 1 ? "" : "s");
+        cli_put(out, "sees %zu variable%s differently:", count, count == 1 ? "" : "s");
         for (size_t i = 0; i < count; i++) {
             fputc(' ', out);
             probe_print_safe(text_of(json_array_get(json_object_get(child, "changed"), i), "name"),

@@ -84,7 +84,7 @@ static void exceed_deadline(struct socket_remote *mine)
     char sentence[200];
     struct weir_reply reply = {.outcome = WEIR_CALL_DEADLINE, .code = -33001, .message = sentence};
 
-    snprintf(sentence, sizeof sentence, "the server has not answered: waited for %s",
+    snprintf(sentence, sizeof sentence, "no response from the server: waited for %s",
              mine->waits_for);
     mine->is_over = 1;
     mine->remote.owner.on_done(mine->remote.owner.owner, &reply);
@@ -101,7 +101,7 @@ static void check_deadline(struct socket_remote *mine)
         exceed_deadline(mine);
     } else if (mine->give_up_ns != 0 && now_ns >= mine->give_up_ns) {
         snprintf(sentence, sizeof sentence,
-                 "the server does not answer: waited for %s: is it stopped, or overloaded?",
+                 "the server does not respond: waited for %s: is it stopped or overloaded?",
                  mine->waits_for);
         fail_call(mine, sentence);
     }
@@ -162,14 +162,14 @@ static int check_peer(const struct socket_remote *mine, struct weir_error *error
         return 0;
     if (weir__socket_peer(mine->fd, &user) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno,
-                          "cannot find out who serves at %.200s (nothing was sent; --any-server "
-                          "goes on all the same)",
+                          "cannot determine the user of the server at %.200s (nothing was sent; "
+                          "--any-server skips this check)",
                           mine->address.sun_path);
     if (user == geteuid() || user == 0)
         return 0;
     return weir__fail(error, WEIR_ERR_SYSTEM, 0,
                       "%.200s is served by user %lu, not by you (%lu) or root: nothing was sent: "
-                      "give another --socket, or --any-server if you trust that user",
+                      "use another --socket, or --any-server if you trust that user",
                       mine->address.sun_path, (unsigned long)user, (unsigned long)geteuid());
 }
 
@@ -263,7 +263,7 @@ static void on_answer(struct socket_remote *mine, const struct weir__message *me
         reply.result = copy_slice(message->result);
         reply.length = message->result.length;
         if (reply.result == NULL) {
-            fail_call(mine, "the function returned, but there is no memory for its result");
+            fail_call(mine, "the function returned, but there is not enough memory for its result");
             return;
         }
     } else {
@@ -316,7 +316,7 @@ static void on_line(struct socket_remote *mine, const struct weir_line *line)
     else if (message.kind == WEIR__MESSAGE_ERROR)
         on_error(mine, &message);
     else if (message.kind != WEIR__MESSAGE_BLANK)
-        fail_call(mine, "what is behind the socket does not speak the protocol");
+        fail_call(mine, "the server at the socket does not speak the protocol");
 }
 
 static void socket_dispatch(struct remote *remote)
@@ -344,8 +344,7 @@ static void socket_dispatch(struct remote *remote)
         if (status < 0)
             fail_call(mine, error.text);
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-        fail_call(mine,
-                  "the server has closed the connection: what became of the call is not known");
+        fail_call(mine, "the server closed the connection: the outcome of the call is unknown");
     }
     check_deadline(mine);
 }

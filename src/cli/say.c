@@ -116,7 +116,7 @@ int cli_check_stdout(const struct cli_command *command, int status)
 {
     if (weir__fd_may(STDOUT_FILENO, O_WRONLY))
         return 0;
-    cli_say(command, "cannot write to standard output: it is closed, or not open for writing: "
+    cli_say(command, "cannot write to standard output: it is closed or not open for writing: "
                      "nothing was started");
     return status;
 }

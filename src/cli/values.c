@@ -36,7 +36,7 @@ static int store_text(const struct cli_option *option, const char *value, void *
                       struct weir_error *error)
 {
     if (*value == '\0')
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s is empty: give %s", option->name,
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s requires a non-empty %s", option->name,
                           option->metavar);
     *(const char **)place = value;
     return 0;
@@ -51,11 +51,11 @@ static int store_charset(const struct cli_option *option, const char *value, voi
     if (strcmp(value, "binary") != 0) {
         decoder = weir_decoder_new(value, WEIR_REPLACE, NULL, &why);
         if (decoder == NULL)
-            return weir__fail(error, why.status, 0,
-                              "--%s: there is no character set \"%.40s\": give auto, binary, "
-                              "utf-8, or a name that iconv -l lists, such as gb18030, shift_jis, "
-                              "utf-16 or latin1",
-                              option->name, value);
+            return weir__fail(
+                error, why.status, 0,
+                "--%s: unknown character set \"%.40s\": use auto, binary, utf-8, or a name listed "
+                "by iconv -l, such as gb18030, shift_jis, utf-16 or latin1",
+                option->name, value);
         weir_decoder_free(decoder);
     }
     *(const char **)place = value;
@@ -69,13 +69,13 @@ static int store_time(const struct cli_option *option, const char *value, void *
 
     if (weir__duration_parse(value, &ms) < 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no length of time: give " WEIR__DURATION_FORMS,
+                          "--%s: invalid duration \"%.80s\": use " WEIR__DURATION_FORMS,
                           option->name, value);
     if (ms == 0 && option->kind == CLI_DURATION)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s %.80s would be over before it began: give more than 0, or leave "
-                          "it out for no bound",
-                          option->name, value);
+        return weir__fail(
+            error, WEIR_ERR_INVALID, 0,
+            "--%s: invalid duration \"%.80s\": use more than 0, or omit the option for no limit",
+            option->name, value);
     *(int64_t *)place = ms;
     return 0;
 }
@@ -87,7 +87,7 @@ static int store_size(const struct cli_option *option, const char *value, void *
 
     if (weir__size_parse(value, &bytes) < 0 || bytes > SIZE_MAX / 2)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no size: give " WEIR__SIZE_FORMS, option->name,
+                          "--%s: invalid size \"%.80s\": use " WEIR__SIZE_FORMS, option->name,
                           value);
     *(uint64_t *)place = bytes;
     return 0;
@@ -101,7 +101,7 @@ static int store_count(const struct cli_option *option, const char *value, void 
     if (value[strspn(value, "0123456789")] != '\0' || weir__size_parse(value, &number) < 0
         || number < least || number > CLI_COUNT_MAX)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s cannot be \"%.80s\": give a number from %d to %d", option->name,
+                          "--%s: invalid value \"%.80s\": use a number from %d to %d", option->name,
                           value, (int)least, CLI_COUNT_MAX);
     *(uint64_t *)place = number;
     return 0;
@@ -125,8 +125,8 @@ static int store_choice(const struct cli_option *option, const char *value, void
                                                   : ", ",
                  option->choices[i]);
     }
-    return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s cannot be \"%.80s\": give %s", option->name,
-                      value, list);
+    return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s: invalid value \"%.80s\": use %s",
+                      option->name, value, list);
 }
 
 static int store_variable(const struct cli_option *option, const char *value, void *place,
@@ -136,7 +136,7 @@ static int store_variable(const struct cli_option *option, const char *value, vo
 
     if (equals == NULL || equals == value)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no variable: give NAME=VALUE", option->name, value);
+                          "--%s: invalid variable \"%.80s\": use NAME=VALUE", option->name, value);
     cli_list_add(place, value);
     return 0;
 }
@@ -146,8 +146,7 @@ static int store_name(const struct cli_option *option, const char *value, void *
 {
     if (*value == '\0' || strchr(value, '=') != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no variable's name: give the name alone, such as "
-                          "HOME",
+                          "--%s: invalid variable name \"%.80s\": use the name alone, such as HOME",
                           option->name, value);
     cli_list_add(place, value);
     return 0;
@@ -197,15 +196,16 @@ static int store_limit(const struct cli_option *option, const char *value, void 
 
     if (equals == NULL || equals == value)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "--%s: \"%.80s\" is no limit: give NAME=VALUE, such as memory=512M",
+                          "--%s: invalid limit \"%.80s\": use NAME=VALUE, such as memory=512M",
                           option->name, value);
     snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
     limit = weir_limit_find(name, &why);
     if (limit < 0)
         return weir__fail(error, why.status, 0, "--%s: %.400s", option->name, why.text);
     if (read_limit(limit, equals + 1, &number) < 0)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "--%s: \"%.80s\" is no value for %s: give %s",
-                          option->name, equals + 1, name,
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "--%s: invalid value \"%.80s\" for %s: use %s", option->name, equals + 1,
+                          name,
                           limit == WEIR_LIMIT_CPU ? WEIR__DURATION_FORMS
                                                   : "a number, or one with K, M, G or T (powers "
                                                     "of 1024): 64, 512M");

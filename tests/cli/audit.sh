@@ -213,7 +213,7 @@ audited pipe 'echo x' cat >/dev/null
 check "show: who did what, and what came of it" eval '"$weir" audit show "$log" >"$out" && same 6 "$(wc -l <"$out")" &&
     has "failed 3 " "$out" && has "\\x1b[31mred" "$out" && has "# exited with 3" "$out"'
 check "show: a subcommand that is none is not looked for" eval \
-    'exits 2 "$weir" audit show --subcommand piep "$log" 2>"$err" && has "there is no subcommand piep" "$err"'
+    'exits 2 "$weir" audit show --subcommand piep "$log" 2>"$err" && has "unknown subcommand piep" "$err"'
 check "show: by outcome, subcommand and time; --json passes lines" eval '
     "$weir" audit show --json --outcome failed "$log" >"$out" && same "$(sed -n 4p "$log")" "$(cat "$out")" &&
     same 2 "$("$weir" audit show --subcommand pipe "$log" | wc -l)" &&

@@ -142,7 +142,7 @@ def json_prints_the_bare_error() -> None:
 
 def an_unknown_function_is_told() -> None:
     status, out, err = call("multiply", "3", "4")
-    assert (status, out) == (1, "") and '"multiply": --list shows those there are' in err, err
+    assert (status, out) == (1, "") and '"multiply": --list shows what is available' in err, err
 
 
 def a_deadline_is_124_and_stops_the_function(directory: Any) -> None:

@@ -105,7 +105,7 @@ check "--start-timeout: none that begins is status 4" eval \
 check "--record-timeout begins when the worker has" eval '
     map 0 -j1 --start-timeout 60s --record-timeout 2s --launcher "$far --late 2.5 node7" -- cat && cmp "$work/ten" "$out" && json "d[\"timeouts\"] == 0"'
 check "2: --launcher-stop without a launcher" eval \
-    'exits 2 "$weir" map --launcher-stop true -- cat </dev/null 2>"$err" && has "give --launcher, too" "$err"'
+    'exits 2 "$weir" map --launcher-stop true -- cat </dev/null 2>"$err" && has "requires --launcher" "$err"'
 
 # --- A real sshd, on loopback, of whoever runs this ---
 

@@ -180,7 +180,7 @@ check "an unknown option, and the one that was meant" eval \
 check "a bad duration" refused 2 "250ms" --timeout soon
 check "a bad choice" refused 2 "smart, strict or last" --pipefail never
 check "a stage with a word for a shell fails: why is said" eval \
-    'pipe 1 "cat | sort" </dev/null && has "no shell has read it, and | was a word" "$err"'
+    'pipe 1 "cat | sort" </dev/null && has "| was passed to the program as an argument" "$err"'
 check "a quote that is not closed" refused 2 "stage 1" "echo 'open"
 
 # --- Progress ---

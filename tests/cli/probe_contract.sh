@@ -122,7 +122,7 @@ check "an environment that no contract speaks of is 2" usage '"deb"' compare "$w
 check "--env without a contract is 2" usage '--contract' compare "$work/a.json" "$work/b.json" --env dev
 check "--env without --compare is 2" usage '--compare' probe --contract "$work/good.json" --env dev
 check "one report is 2" usage 'two reports' compare "$work/a.json"
-check "what is no report is 2" usage 'is no report of weir probe' compare "$work/a.json" "$work/good.json"
+check "what is no report is 2" usage 'is not a report of weir probe' compare "$work/a.json" "$work/good.json"
 check "a document that is broken is 2" usage 'broken.json' sh -c 'echo "{" >"$1/broken.json"; exec "$2" probe --compare "$1/a.json" "$1/broken.json"' sh "$work" "$weir"
 
 # The schema of comparisons, by a validator that knows nothing of weir.

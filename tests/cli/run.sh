@@ -195,7 +195,7 @@ check "--report: the outputs pass through, the document is valid" eval \
 check "--report with --json: the same document twice" eval \
     'run 0 --json --report "$doc" -- echo && cmp "$out" "$doc"'
 check "--json --report -: once" eval 'run 0 --json --report - -- echo && valid'
-check "--report -: refused where standard output is the program's" refused "give a file" --report -
+check "--report -: refused where standard output is the program's" refused "use a file" --report -
 check "--report: a place that cannot be is found before anything starts" refused "/no/such/place" \
     --report /no/such/place
 check "--report: a full disk is an error" eval \
@@ -211,7 +211,7 @@ check "no program" eval 'run 125 && has "usage: weir run" "$err"'
 check "an unknown option, and the one that was meant" eval \
     'refused "did you mean --timeout?" --timout 5 && has "usage: weir run" "$err"'
 check "an option without its value" eval \
-    'run 125 --timeout && has "--timeout needs a value: --timeout D" "$err"'
+    'run 125 --timeout && has "--timeout requires a value: --timeout D" "$err"'
 check "a flag with a value" refused "--json takes no value" --json=yes
 check "a bad duration" eval 'refused "250ms" --timeout 5x && refused "more than 0" --idle 0'
 check "a bad size" refused "64K" --json --max-output lots
@@ -220,7 +220,7 @@ check "a bad limit" eval 'refused "file-size" --limit disk=1 && refused "no valu
 check "a bad choice" eval 'refused "replace, backslashreplace or strict" --json --on-error ignore'
 check "a bad variable" eval 'refused "NAME=VALUE" --env NOVALUE && refused "HOME" --env-pass A=1'
 check "captured text is asked for, but nothing is captured" eval \
-    'refused "--encoding needs --json" --encoding latin1 &&
-     refused "--max-output needs --json" --max-output 1K'
+    'refused "--encoding requires --json" --encoding latin1 &&
+     refused "--max-output requires --json" --max-output 1K'
 check "a spawner that is not there: the path that was tried" eval \
     'WEIR_SPAWNER=/no/such/spawner refused "/no/such/spawner"'
