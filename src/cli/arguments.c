@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 
-/* The bytes before "=" where the word is NAME=ARGUMENT, else 0. */
+/* The length of NAME if the word is NAME=ARGUMENT, else 0. */
 static size_t name_length(const char *word)
 {
     size_t length = 0;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "cli/opts_audit.h"
 
-/* What stands for an option that is not given. */
+/* Environment variables for options that are not given. */
 static const struct {
     enum audit_shared option;
     const char *variable;
@@ -22,7 +22,7 @@ static const struct {
     {AUDIT_SYSLOG, "WEIR_AUDIT_SYSLOG"},
 };
 
-/* Fills in what the environment says.  Returns 0, or the status to exit with. */
+/* Applies the environment. Returns 0, or the exit status. */
 static int read_environment(const struct cli_command *command, const struct cli_parsed *parsed,
                             struct cli_audit_values *values)
 {
@@ -61,8 +61,7 @@ static int fail_before_start(struct audit *audit, const struct weir_error *error
     return CLI_FAILED;
 }
 
-/* The record is in the file, but not where else it should be: then its command has
- * to end before it began. */
+/* The record is in the file but could not be sent to syslog: the command ends before it starts. */
 static int end_unstarted(struct audit *audit, const struct weir_error *error)
 {
     struct weir__audit_end end = {.outcome = WEIR__AUDIT_ERROR,

@@ -12,7 +12,7 @@
 #include "audit/rotation.h"
 #include "base/error.h"
 
-/* Opens one and adds it.  Returns 1, or 0 where is_optional and it is not there. */
+/* Opens a file and adds it. Returns 1, or 0 if is_optional and it does not exist. */
 static int add_file(struct audit_files *log, const char *name, int is_optional,
                     struct weir_error *error)
 {
@@ -49,8 +49,8 @@ static int is_same_file(int a, int b)
            && first.st_ino == second.st_ino;
 }
 
-/* The rotated ones come behind the file here, and before it at the end: it was opened
- * first, so that one rotated out meanwhile is seen once and none is missed. */
+/* Rotated files are added after the current file, and moved before it at the end: it is opened
+ * first, so that a file rotated meanwhile is seen exactly once. */
 static int add_rotated(struct audit_files *log, const char *path, struct weir_error *error)
 {
     uint64_t *numbers = NULL;

@@ -1,4 +1,4 @@
-/* cli/audit_files.h - the files of an audit log, open to be read in order. */
+/* cli/audit_files.h - the files of an audit log, opened in order. */
 #ifndef WEIR_CLI_AUDIT_FILES_H
 #define WEIR_CLI_AUDIT_FILES_H
 
@@ -13,8 +13,8 @@ struct audit_files {
     size_t count;
 };
 
-/* Opens the files named; one alone stands for its whole log, and those rotated out of
- * it come before it.  Errors: SYSTEM, INVALID, NOMEM.  To be closed in any case. */
+/* Opens the named files; a single file stands for its whole log, with its rotated files before
+ * it. Errors: SYSTEM, INVALID, NOMEM. Must be closed in any case. */
 int audit_files_open(struct audit_files *log, const char *const *names, size_t count,
                      struct weir_error *error);
 

@@ -28,8 +28,8 @@ struct show {
 
 /* --- What is asked for --------------------------------------------------------- */
 
-/* A length of time ago, or the beginning of an RFC 3339 time in UTC: they sort as
- * their characters do.  Returns 0, or -1. */
+/* A duration before now, or the beginning of an RFC 3339 time in UTC: times sort like their text.
+ * Returns 0, or -1. */
 static int read_time(const char *text, char time[TIME_SIZE])
 {
     static const char shape[] = "dddd-dd-ddTdd:dd:dd.ddd";
@@ -96,7 +96,7 @@ static void print_text(const char *text)
     weir__printable_put(stdout, text, strlen(text), WEIR__ONE_LINE);
 }
 
-/* A word as a shell would take it. */
+/* A word quoted for a shell. */
 static void print_word(const char *text, size_t length)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -126,7 +126,7 @@ static void print_word(const char *text, size_t length)
     putchar('\'');
 }
 
-/* What is no UTF-8 is in the record as base64. */
+/* Text that is not UTF-8 is recorded as base64. */
 static void print_value(const json_t *value)
 {
     const char *base64 = text_of(value, "base64");
@@ -266,7 +266,7 @@ static void show_file(struct show *show, size_t file)
     weir__audit_lines_clear(&lines);
 }
 
-/* Goes back to where a job started. */
+/* Shows the record of a job's start. */
 static void show_place(struct show *show, const struct weir__audit_place *place)
 {
     const struct weir__audit_file *from = &show->log->files[place->file];

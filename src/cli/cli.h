@@ -1,8 +1,8 @@
-/* cli/cli.h - what every subcommand is made of, and the statuses they share.
+/* cli/cli.h - the parts of a subcommand, and the exit statuses they share.
  *
  * A subcommand is a struct cli_command.  The parser, --help, the man page and
  * the completions are all made from it, so that each fact stands in one place:
- * opts_NAME.c says what people are told, cmd_NAME.c does it.
+ * opts_NAME.c has the options and help, cmd_NAME.c the implementation.
  */
 #ifndef WEIR_CLI_CLI_H
 #define WEIR_CLI_CLI_H
@@ -11,17 +11,17 @@
 #include <stdio.h>
 #include <weir/event.h>
 
-/* Statuses of weir's own; a program's is passed through. */
+/* weir's own statuses; a program's status is passed through. */
 enum {
     CLI_OK = 0,
-    CLI_USAGE = 2,      /* what was asked for means nothing; for run it is CLI_FAILED */
+    CLI_USAGE = 2,      /* invalid command line; for run it is CLI_FAILED */
     CLI_FAILED = 125,   /* weir could not do its part */
     CLI_SIGNALED = 128, /* plus the number of the signal that ended weir */
 };
 
 /* Where options may stand. */
 enum cli_words {
-    CLI_WORDS_END_OPTIONS, /* the first word that is no option: the rest belongs to PROGRAM */
+    CLI_WORDS_END_OPTIONS, /* the first non-option: the rest belongs to PROGRAM */
     CLI_WORDS_MIX,         /* before, between and after the words, until "--" */
 };
 
@@ -35,7 +35,7 @@ struct cli_exit {
     const char *meaning;
 };
 
-/* Tables of text end with an entry that is NULL.  In prose `x` marks a word to be typed. */
+/* Tables of text end with NULL. In prose `x` marks literal text. */
 struct cli_command {
     const char *name;
     const char *summary;              /* one line, no full stop */
@@ -48,7 +48,7 @@ struct cli_command {
     enum cli_words words;
     int starts_program;                /* it has the options of cli/opts_child.c */
     int audited;                       /* it has the options of cli/audit_common.h */
-    int usage_status;                  /* what a bad command line exits with */
+    int usage_status;                  /* exit status for an invalid command line */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; NULL: weir-NAME,
                                           a program of its own, is executed */
 };
@@ -70,34 +70,33 @@ void cli_say(const struct cli_command *command, const char *format, ...)
 /* Prints the message alone, as a line of its own. */
 void cli_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* As cli_say() for news while a job goes on: dropped where standard error has no room, so that
- * the loop is never held up. */
+/* Like cli_say(), while a job is running: dropped if standard error has no room, so that it never
+ * blocks the loop. */
 void cli_note(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* As cli_say() for a command line that cannot be, with the usage after it.  Returns
- * the command's usage_status. */
+/* Like cli_say() for an invalid command line, followed by the usage. Returns the command's
+ * usage_status. */
 int cli_bad_usage(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Prints lines that others wrote, such as a traceback, on stderr: line feeds stay, all other
- * characters that are not printable are escaped, and none looks like a message of weir's. */
+/* Prints foreign lines, such as a traceback, on stderr: other unprintable characters are escaped,
+ * and no line looks like a message of weir. */
 void cli_say_lines(const char *text, size_t length);
 
-/* Prints a piece of a line, escaped as a message is; a line feed at the end of format is one.  What
- * people read on stdout goes this way wherever others have a word in it. */
+/* Prints part of a line, escaped like a message; a line feed at the end of format is kept. Used
+ * for text on stdout that contains foreign words. */
 void cli_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Refuses a standard output that is closed or cannot be written to, with a message.  Returns 0 or
  * status. */
 int cli_check_stdout(const struct cli_command *command, int status);
 
-/* Writes out what stands in stdout's buffer.  Returns 0, or the errno with which
- * it did not arrive. */
+/* Flushes stdout. Returns 0 or an errno. */
 int cli_flush(void);
 
-/* Tells of a worker's end, what it has for the log, and lines of it that are no
- * messages; of other events nothing. */
+/* Reports a worker's end, its log messages, and lines that are not messages; ignores other
+ * events. */
 void cli_say_worker(const struct cli_command *command, const struct weir_event *event);
 
 #endif

@@ -67,7 +67,7 @@ static int verify_log(struct audit_cmd *cmd)
     return 0;
 }
 
-/* Cuts a torn tail, if that is all that is wrong, and looks again. */
+/* Cuts a torn tail, if that is the only fault, and verifies again. */
 static int repair_tail(struct audit_cmd *cmd)
 {
     const struct weir__audit_verdict *verdict = &cmd->verdict;
@@ -148,7 +148,7 @@ static int run_verify(struct audit_cmd *cmd)
 
 /* --- The command line ---------------------------------------------------------- */
 
-/* Refuses options of the other verb.  Returns 0, or the status to exit with. */
+/* Rejects options of the other verb. Returns 0, or the exit status. */
 static int check_options(const struct audit_cmd *cmd, const char *verb)
 {
     int is_show = strcmp(verb, "show") == 0;
@@ -160,7 +160,7 @@ static int check_options(const struct audit_cmd *cmd, const char *verb)
     return 0;
 }
 
-/* What is printed must not go into what is read.  Returns 0, or the status to exit with. */
+/* Output must not go into a file that is read. Returns 0, or the exit status. */
 static int check_files(const struct audit_cmd *cmd)
 {
     const struct audit_values *values = &cmd->values;

@@ -31,10 +31,10 @@
 enum {
     FUNCTION_FAILED = 1,
     DEADLINE = 124,
-    OUTPUT_WINDOW = 64, /* values under way */
+    OUTPUT_WINDOW = 64, /* values in flight */
     NO_METHOD = -32601, /* of docs/protocol.md */
     KEPT_ROOM = 65536,
-    LAST_WORDS_MS = 1000, /* for the reader of the output, when the time is up */
+    LAST_WORDS_MS = 1000, /* for the reader of the output after the deadline */
 };
 
 struct call_cmd {
@@ -52,14 +52,14 @@ struct call_cmd {
     struct weir__buffer out; /* for standard output */
     size_t written;          /* of it */
     int64_t pending_credit;
-    int is_done;                     /* nothing more comes: out is to be written */
+    int is_done;                     /* the call has ended: out is being written */
     int64_t deadline_ns, give_up_ns; /* CLOCK_MONOTONIC; 0: never */
     struct audit audit;
     char error_text[600]; /* what went wrong, for the audit log */
     int over, status;
     int ended_by; /* the first signal; 0: none */
     int by_terminal;
-    int hurries; /* there was a second one */
+    int hurries; /* there was a second signal */
 };
 
 static int fail(struct call_cmd *cmd, int status, const char *sentence)
@@ -69,7 +69,7 @@ static int fail(struct call_cmd *cmd, int status, const char *sentence)
     return status;
 }
 
-/* The loop ends: what is not written is dropped. */
+/* Ends the loop: unwritten output is dropped. */
 static void end_loop(struct call_cmd *cmd, int status)
 {
     if (!cmd->over)
@@ -106,8 +106,8 @@ static void handle_signals(struct call_cmd *cmd)
 
 /* --- Output ---------------------------------------------------------------- */
 
-/* What is printed waits here for its reader, and the loop goes on: signals, the deadline and
- * the worker are heard meanwhile.  Credit for more goes out when all of it is written. */
+/* Output is buffered here, so that the loop goes on handling signals, the deadline and the
+ * worker. Credit for more is granted when all of it is written. */
 
 static void end_when_written(struct call_cmd *cmd)
 {
@@ -115,7 +115,7 @@ static void end_when_written(struct call_cmd *cmd)
         end_loop(cmd, cmd->status);
 }
 
-/* The function is stopped: the remote is freed in the end, which cancels its call. */
+/* Stops the function: freeing the remote cancels its call. */
 static void output_failed(struct call_cmd *cmd, int failed)
 {
     if (failed != EPIPE) {
@@ -161,8 +161,8 @@ static void put_line(struct call_cmd *cmd, struct weir__slice text)
         end_loop(cmd, fail(cmd, CLI_FAILED, "no memory for the output"));
 }
 
-/* Nothing more comes of the call; what is not written yet has its time.  After a signal there
- * is none, and after the deadline a moment. */
+/* The call has ended; unwritten output gets time, except after a signal, and only a moment after
+ * the deadline. */
 static void finish_call(struct call_cmd *cmd, int status)
 {
     if (cmd->over)
@@ -177,7 +177,7 @@ static void finish_call(struct call_cmd *cmd, int status)
         cmd->give_up_ns = cmd->deadline_ns + (int64_t)LAST_WORDS_MS * 1000000;
 }
 
-/* The output that is left is not taken. */
+/* Gives up on output that is not read. */
 static void check_deadline(struct call_cmd *cmd)
 {
     if (cmd->give_up_ns != 0 && weir__clock_ns() >= cmd->give_up_ns && !cmd->over) {
@@ -302,7 +302,7 @@ static void list_methods(struct call_cmd *cmd, struct weir__slice methods)
     finish_call(cmd, CLI_OK);
 }
 
-/* Whether the function is described as having a stream of this direction: "in" or "out". */
+/* Whether the function has a stream in this direction: "in" or "out". */
 static int has_stream(struct weir__slice methods, const char *method, const char *direction)
 {
     static const char *const names[] = {"stream"};
@@ -384,8 +384,8 @@ static int send_line(struct call_cmd *cmd)
             cli_say(&cli_call, "--stdin: line %llu: %s", (unsigned long long)line.number,
                     error.text);
         else
-            cli_say(&cli_call, "--stdin: %s", error.text); /* which names the line */
-        end_loop(cmd, CLI_USAGE); /* freeing the call cancels the function */
+            cli_say(&cli_call, "--stdin: %s", error.text); /* the text names the line */
+        end_loop(cmd, CLI_USAGE);                          /* freeing the remote cancels the call */
     }
     return status > 0;
 }
@@ -427,7 +427,7 @@ static void run_loop(struct call_cmd *cmd)
         struct pollfd fds[] = {{.fd = -1},
                                {.fd = signals_fd(), .events = POLLIN},
                                {.fd = -1, .events = POLLIN},
-                               {.fd = STDOUT_FILENO}}; /* an error: its reader has gone */
+                               {.fd = STDOUT_FILENO}}; /* an error: its reader has closed it */
         struct remote *remote = cmd->remote;
         int timeout_ms, has_input;
 
@@ -464,7 +464,7 @@ static void on_event(const struct weir_event *event, void *context)
 
     audit_add_event(&cmd->audit, event);
     if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
-        cli_say_worker(&cli_call, event); /* its end is the call's to tell */
+        cli_say_worker(&cli_call, event); /* the call reports its end */
 }
 
 static int open_remote(struct call_cmd *cmd, struct weir_error *error)
@@ -489,7 +489,7 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
         return cmd->remote != NULL ? 0 : error->status;
     }
     weir_options_init(&context);
-    context.spawner_stays_child = 1; /* weir waits for nobody else */
+    context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
@@ -517,7 +517,7 @@ static int split_words(const char *option, const char *text, char ***words)
     return CLI_USAGE;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_command_line(struct call_cmd *cmd)
 {
     const struct call_values *values = &cmd->values;
@@ -597,7 +597,7 @@ static int execute(struct call_cmd *cmd)
         status = cmd->status;
     status = audit_end(&cmd->audit, outcome_of(cmd, status), status, cmd->error_text);
     if (cmd->ended_by == SIGINT && cmd->by_terminal && status == CLI_SIGNALED + SIGINT)
-        signals_die(SIGINT); /* a shell's loop around it ends too */
+        signals_die(SIGINT); /* so that a shell's loop around it ends too */
     return status;
 }
 

@@ -65,13 +65,13 @@ static void set_defaults(struct map_values *values)
     };
 }
 
-/* "-" is weir's own: NULL. */
+/* NULL for "-", weir's own stdin or stdout. */
 static const char *path_or_null(const char *path)
 {
     return path != NULL && strcmp(path, "-") != 0 ? path : NULL;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_failures(struct map_cmd *cmd)
 {
     struct map_values *values = &cmd->values;
@@ -135,7 +135,7 @@ static int check_report(struct map_cmd *cmd)
                      "%s", error.text);
 }
 
-/* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
+/* Checks the command line. Returns 0, or the exit status. */
 static int check_command_line(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
@@ -157,7 +157,7 @@ static int check_command_line(struct map_cmd *cmd)
     return status;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int split_words(struct map_cmd *cmd, const char *option, const char *text, char ***words)
 {
     struct weir_error error;
@@ -174,7 +174,7 @@ static int split_words(struct map_cmd *cmd, const char *option, const char *text
     return 0;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int split_launcher(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
@@ -199,11 +199,11 @@ static int begin_progress(struct map_cmd *cmd)
         cmd->voice.progress = map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
     if (cmd->voice.progress == NULL)
         return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
-    cmd->options.stderr_fd = -1; /* workers' lines come as events, to be shown among ours */
+    cmd->options.stderr_fd = -1; /* lines of workers come as events and are shown with ours */
     return 0;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_files(struct map_cmd *cmd)
 {
     const struct weir_map_options *options = &cmd->options;
@@ -230,8 +230,8 @@ static int check_files(struct map_cmd *cmd)
                      "%s: nothing was started", error.text);
 }
 
-/* The input and the dead letters are waited for while the map runs; the output must be there.
- * Returns 0, or the status to exit with. */
+/* The map itself waits for the input and the dead letters; the output must be open. Returns 0, or
+ * the exit status. */
 static int open_output(struct map_cmd *cmd)
 {
     struct weir_map_options *options = &cmd->options;
@@ -249,7 +249,7 @@ static int open_output(struct map_cmd *cmd)
     return 0;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int prepare_run(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
@@ -328,7 +328,7 @@ static int status_of_error(const struct weir_error *error)
     }
 }
 
-/* Its progress is shown, or counted for Hadoop. */
+/* Shows its progress, or counts for Hadoop. */
 static void show_progress(struct map_cmd *cmd)
 {
     if (cmd->voice.progress != NULL) {
@@ -401,7 +401,7 @@ static void report_failure(struct map_cmd *cmd)
     free(letters);
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int write_report(struct map_cmd *cmd)
 {
     const char *path = cmd->values.report;
@@ -416,12 +416,12 @@ static int write_report(struct map_cmd *cmd)
                      "%s", error.text);
 }
 
-/* Everything after the command line was understood. */
+/* Everything after the command line is parsed. */
 static int execute(struct map_cmd *cmd)
 {
     int status = 0, failed;
 
-    if (cmd->values.progress == PROGRESS_JSON) { /* from the first message on */
+    if (cmd->values.progress == PROGRESS_JSON) { /* from the first message */
         cmd->voice.progress = map_progress_new(PROGRESS_JSON, 0);
         if (cmd->voice.progress == NULL)
             return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");

@@ -42,7 +42,7 @@ struct pipe_cmd {
 
 /* --- The pipeline ---------------------------------------------------------- */
 
-/* As compilers say it, for editors to jump to: without "weir pipe: ". */
+/* In the format of compilers, for editors: without "weir pipe: ". */
 static void report_fault(const struct weir_error *fault, void *context)
 {
     struct pipe_cmd *cmd = context;
@@ -54,7 +54,7 @@ static void report_fault(const struct weir_error *fault, void *context)
         cli_line("%s", fault->text); /* escaped where it was made */
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int read_spec(struct pipe_cmd *cmd)
 {
     const char *file = cmd->values.file;
@@ -106,13 +106,13 @@ static int read_pipeline(struct pipe_cmd *cmd)
     return read_stages(cmd);
 }
 
-/* "-" is weir's own: NULL. */
+/* NULL for "-", weir's own stdin or stdout. */
 static const char *path_or_null(const char *path)
 {
     return strcmp(path, "-") == 0 ? NULL : path;
 }
 
-/* Options count more than the spec. */
+/* Options override the spec. */
 static void apply_options(struct pipe_cmd *cmd)
 {
     const struct pipe_values *values = &cmd->values;
@@ -180,7 +180,7 @@ static void on_done(weir_pipeline_run_t *pipe, const struct weir_pipeline_report
     cmd->watch.over = 1;
 }
 
-/* JSON is spoken from the first message on; what is drawn begins with the run. */
+/* JSON progress begins with the first message; drawn progress begins with the run. */
 static int begin_json_progress(struct pipe_cmd *cmd)
 {
     if (cmd->values.progress != PROGRESS_JSON)
@@ -200,13 +200,13 @@ static int begin_progress(struct pipe_cmd *cmd)
         return 0;
     if (cmd->voice.progress == NULL)
         cmd->voice.progress = pipe_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
-    cmd->settings.stderr_fd = -1; /* stages' lines come as events, to be shown among ours */
+    cmd->settings.stderr_fd = -1; /* lines of stages come as events and are shown with ours */
     if (cmd->voice.progress == NULL || pipe_progress_follow(cmd->voice.progress, cmd->pipeline) < 0)
         return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     return 0;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_files(struct pipe_cmd *cmd)
 {
     const struct pipe_values *values = &cmd->values;
@@ -226,7 +226,7 @@ static int check_files(struct pipe_cmd *cmd)
                      error.text);
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int open_fifos(struct pipe_cmd *cmd)
 {
     struct weir_error error;
@@ -263,7 +263,7 @@ static int any_signaled(const struct weir_pipeline_report *report, int number)
     return 0;
 }
 
-/* Runs it to its end.  Returns 0 with the report, or CLI_FAILED. */
+/* Runs it to its end.  Returns 0 and sets the report, or CLI_FAILED. */
 static int run_pipeline(struct pipe_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
@@ -310,7 +310,7 @@ static int run_pipeline(struct pipe_cmd *cmd)
 
 /* --- The verdict ----------------------------------------------------------- */
 
-/* A word of a stage that means something to a shell alone; NULL: there is none. */
+/* A shell operator among the arguments of a stage, or NULL. */
 static const char *find_shell_operator(const struct weir_stage_report *stage)
 {
     static const char *const words[] = {"|", "||", "&&", "&", ";", "<", ">", ">>", "2>&1"};
@@ -351,7 +351,7 @@ static int write_report(struct pipe_cmd *cmd)
     return voice_say(&cmd->voice, output_status(error.sys_errno, CLI_FAILED), "%s", error.text);
 }
 
-/* What is started is the spec, or the stages by their names. */
+/* The target is the spec, or the programs of the stages. */
 static int begin_audit(struct pipe_cmd *cmd)
 {
     const struct cli_list *words = &cmd->parsed.words;
@@ -383,7 +383,7 @@ static int end_audit(struct pipe_cmd *cmd, int status)
                      report->reason);
 }
 
-/* Everything after the command line was understood. */
+/* Everything after the command line is parsed. */
 static int execute(struct pipe_cmd *cmd)
 {
     const struct weir_pipeline_report *report = &cmd->report;

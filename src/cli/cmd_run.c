@@ -20,7 +20,7 @@
 #include "cli/output.h"
 #include "cli/watch.h"
 
-/* What only makes sense of captured output. */
+/* Options that apply to captured output only. */
 static const enum run_option need_json[] = {RUN_ENCODING, RUN_ON_ERROR, RUN_MAX_OUTPUT,
                                             RUN_OVERFLOW};
 
@@ -49,7 +49,7 @@ static void set_defaults(struct run_values *values)
     };
 }
 
-/* What the program gets as it is, stdin to the outputs, is its own business. */
+/* Descriptors that the program inherits are not checked. */
 static int check_files(const struct run_values *values, const struct cli_parsed *parsed,
                        struct weir_error *error)
 {
@@ -67,7 +67,7 @@ static int check_files(const struct run_values *values, const struct cli_parsed 
     return weir__file_set_end(&files, error);
 }
 
-/* Refuses what cannot be meant.  Returns 0, or the status to exit with. */
+/* Checks the command line. Returns 0, or the exit status. */
 static int check_command_line(const struct run_values *values, const struct cli_parsed *parsed)
 {
     struct weir_error error;
@@ -80,7 +80,7 @@ static int check_command_line(const struct run_values *values, const struct cli_
                     run_options[need_json[i]].name);
             return CLI_FAILED;
         }
-    if (values->json || values->idle_ms != WEIR_FOREVER) { /* else the program has it as it is */
+    if (values->json || values->idle_ms != WEIR_FOREVER) { /* else the program inherits it */
         int status = cli_check_stdout(&cli_run, CLI_FAILED);
 
         if (status != 0)
@@ -100,7 +100,7 @@ static int check_command_line(const struct run_values *values, const struct cli_
     return CLI_FAILED;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int choose_input(struct run_cmd *cmd)
 {
     const char *input = cmd->values.input;
@@ -134,7 +134,7 @@ static int choose_input(struct run_cmd *cmd)
 
 static void choose_outputs(const struct run_values *values, struct weir_run_options *options)
 {
-    /* Untouched where nobody needs to know when the bytes came. */
+    /* Inherited unless the idle timeout needs to see the output. */
     enum weir_redirect live =
         values->idle_ms == WEIR_FOREVER ? WEIR_REDIRECT_FD : WEIR_REDIRECT_RELAY;
 
@@ -182,13 +182,13 @@ static void on_done(weir_run_t *run, const struct weir_result *result,
     cmd->watch.over = 1;
 }
 
-/* Says what the program cannot say itself. */
+/* Reports what the program cannot report itself. */
 static void report_failure(const struct weir_result *result)
 {
     char sentence[600];
     const char *program = result->argv[0];
     int stopped = result->why != WEIR_STOP_NONE && result->why != WEIR_STOP_CANCELLED;
-    /* As under a shell: Ctrl-C and a reader that left are no news. */
+    /* As in a shell, Ctrl-C and SIGPIPE are not reported. */
     int died = result->end == WEIR_SIGNALED && result->why == WEIR_STOP_NONE
                && result->signal != SIGINT && result->signal != SIGPIPE;
 
@@ -199,7 +199,7 @@ static void report_failure(const struct weir_result *result)
         cli_say(&cli_run, "%s: %s", program, sentence);
 }
 
-/* Prints and files the document.  Returns 0, or the status to exit with. */
+/* Prints and writes the document. Returns 0, or the exit status. */
 static int write_document(const struct run_values *values, const struct weir_result *result)
 {
     struct weir_error error;
@@ -230,7 +230,7 @@ static int write_document(const struct run_values *values, const struct weir_res
     return status;
 }
 
-/* Runs it to its end.  Returns 0 with the result, or CLI_FAILED. */
+/* Runs it to its end. Returns 0 and sets the result, or CLI_FAILED. */
 static int run_program(struct run_cmd *cmd)
 {
     struct watch *watch = &cmd->watch;
@@ -260,7 +260,7 @@ static int run_program(struct run_cmd *cmd)
     return audit_end(&watch->audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
 }
 
-/* Tells what became of it, to all who are to know.  Returns the status to exit with. */
+/* Reports the result. Returns the exit status. */
 static int finish(struct run_cmd *cmd)
 {
     const struct weir_result *result = &cmd->result;

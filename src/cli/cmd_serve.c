@@ -28,7 +28,7 @@
 #include "text/shell_words.h"
 
 enum {
-    FLUSH_MS = 2000, /* for the last answers to slow clients */
+    FLUSH_MS = 2000, /* for the last responses to slow clients */
     LARGE_BLOCK = 256 * 1024,
 };
 
@@ -42,7 +42,7 @@ struct serve_cmd {
     struct cli_parsed parsed;
     char ***words; /* of each worker */
     char **launcher;
-    char *path; /* NULL: the socket was passed to us */
+    char *path; /* NULL: the socket was passed by the service manager */
     int fd;
     weir_t *weir;
     weir_pool_t *pool;
@@ -84,7 +84,7 @@ static int split_words(const char *option, const char *text, char ***words)
     return CLI_USAGE;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int read_command_line(struct serve_cmd *cmd)
 {
     const struct serve_values *values = &cmd->values;
@@ -227,7 +227,7 @@ static void run_until(struct serve_cmd *cmd, enum state left)
     }
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int choose_socket(struct serve_cmd *cmd)
 {
     struct weir_error error;
@@ -243,7 +243,7 @@ static int choose_socket(struct serve_cmd *cmd)
     return 0;
 }
 
-/* What happens to workers is told as it happens: nobody sees a crash but us. */
+/* Worker events are printed as they happen: no one else sees a crash. */
 static void on_event(const struct weir_event *event, void *context)
 {
     struct serve_cmd *cmd = context;
@@ -252,7 +252,7 @@ static void on_event(const struct weir_event *event, void *context)
     cli_say_worker(&cli_serve, event);
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 {
     size_t count = cmd->values.workers.count;
@@ -273,7 +273,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     }
     options.commands = list;
     weir_options_init(&context);
-    context.spawner_stays_child = 1; /* weir waits for nobody else */
+    context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
@@ -287,7 +287,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     return 0;
 }
 
-/* Returns 0, or the status to exit with.  Nobody is served yet: a signal ends us. */
+/* Returns 0, or the exit status.  No client is served yet: a signal ends weir. */
 static int bind_socket(struct serve_cmd *cmd)
 {
     struct caught caught;
@@ -304,7 +304,7 @@ static int bind_socket(struct serve_cmd *cmd)
     return 0;
 }
 
-/* The socket is there only when somebody can be served. */
+/* The socket exists only when clients can be served. */
 static int open_server(struct serve_cmd *cmd)
 {
     struct weir_error error;
@@ -328,8 +328,8 @@ static int open_server(struct serve_cmd *cmd)
     return 0;
 }
 
-/* glibc raises its threshold for mapped blocks as large ones are freed; later ones then leave
- * holes in the heap, and memory that was counted as free stays with the process. */
+/* glibc raises its mmap threshold when large blocks are freed; later large blocks then fragment
+ * the heap, and freed memory stays with the process. */
 static void map_large_blocks(void)
 {
 #ifdef M_MMAP_THRESHOLD

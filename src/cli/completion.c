@@ -10,7 +10,7 @@
 
 /* --- bash ------------------------------------------------------------------- */
 
-/* Prints the words that a value can begin with; "" for a value that is free. */
+/* Prints the possible beginnings of a value; nothing for a free value. */
 static void print_value_words(const struct cli_option *option, FILE *out)
 {
     const char *space = "";
@@ -60,7 +60,7 @@ static void print_bash_names(const struct cli_option *options, size_t count, FIL
     }
 }
 
-/* How to step over options that take a value. */
+/* Code to skip options that take a value. */
 static void print_bash_steps(const struct cli_table *table, FILE *out)
 {
     for (size_t i = 0; i < table->count; i++)

@@ -85,7 +85,7 @@ int document_check(const char *path, struct weir_error *error)
     struct stat old;
     int status;
 
-    /* Opening a FIFO would wait for its reader, who may come when the document does. */
+    /* Opening a FIFO would wait for its reader, which may open it later. */
     if (stat(path, &old) == 0 && !S_ISREG(old.st_mode)) {
         if (S_ISDIR(old.st_mode))
             errno = EISDIR;

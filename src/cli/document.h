@@ -1,5 +1,5 @@
-/* cli/document.h - documents: files that weir reads, and those it writes: there whole,
- * or not at all. */
+/* cli/document.h - documents: files that weir reads, and files that it writes completely or not
+ * at all. */
 #ifndef WEIR_CLI_DOCUMENT_H
 #define WEIR_CLI_DOCUMENT_H
 
@@ -13,26 +13,25 @@
  * Errors: SYSTEM, naming the path; NOMEM. */
 int document_read(const char *path, struct weir__buffer *text, struct weir_error *error);
 
-/* The same of a JSON document, of which no object may have a name twice.  The caller
- * owns it.  Returns NULL on failure.  Errors: as above; SPEC, naming path and line. */
+/* The same for a JSON document; duplicate names are an error. The caller owns it.  Returns NULL on
+ * failure.  Errors: as above; SPEC, naming path and line. */
 json_t *document_read_json(const char *path, struct weir_error *error);
 
-/* Finds out, before anything is begun, whether a document can be put at path.
- * Leaves no trace.  Errors: SYSTEM, naming the path. */
+/* Checks, before anything starts, whether a document can be written to path. Leaves no trace.
+ * Errors: SYSTEM, naming the path. */
 int document_check(const char *path, struct weir_error *error);
 
-/* Writes text beside path and renames it there.  What is no regular file (a
- * pipe, /dev/stderr) is written to as it is.  On failure what was at path stays.
+/* Writes text to a temporary file and renames it to path. Anything but a regular file (a pipe,
+ * /dev/stderr) is written directly. On failure path is unchanged.
  * Errors: SYSTEM, naming the path. */
 int document_write(const char *path, const char *text, struct weir_error *error);
 
-/* Refuses, before anything is begun, a place where it cannot be put.  path NULL: none is
- * wanted.  mixes: what is wrong with "-", standard output; NULL: nothing.
- * Errors: INVALID (it would mix), SYSTEM. */
+/* Checks, before anything starts, that the report can be written. path may be NULL. mixes: why
+ * "-", standard output, is not allowed, or NULL. Errors: INVALID (it would mix), SYSTEM. */
 int report_check(const char *path, const char *mixes, struct weir_error *error);
 
-/* Puts it there, or to standard output, and takes it.  document NULL: there is no memory
- * for one.  Errors: NOMEM, and those of weir__peer_fail(). */
+/* Writes the document there, or to standard output, and frees it. document NULL: out of memory.
+ * Errors: NOMEM, and those of weir__peer_fail(). */
 int report_file(const char *path, char *document, struct weir_error *error);
 
 #endif

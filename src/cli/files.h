@@ -1,4 +1,4 @@
-/* cli/files.h - all the files of a command line, compared before any is opened.
+/* cli/files.h - all files of a command line, compared before any is opened.
  *
  *     struct weir__file_set files = {0};
  *
@@ -18,12 +18,12 @@ void files_begin(struct weir__file_set *files, const struct cli_parsed *parsed);
 /* Adds a file of an option, for which "-" is standard input or output. */
 void files_add(struct weir__file_set *files, int use, const char *option, const char *path);
 
-/* All of it for a command that has no files but what --audit needs.  Returns 0 or, having said
- * why, the status to exit with. */
-int files_check(const struct cli_command *command, const struct cli_parsed *parsed,
-                int reads_stdin, int writes_stdout);
+/* The whole check for a command without other files than --audit needs. Returns 0, or reports the
+ * error and returns the exit status. */
+int files_check(const struct cli_command *command, const struct cli_parsed *parsed, int reads_stdin,
+                int writes_stdout);
 
-/* What the command exits with. */
+/* The exit status for an error. */
 int files_status(const struct cli_command *command, const struct weir_error *error);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum { EVERY_MS = 1000 };
 
-/* Hadoop adds up what it is told: so it is told what came on top. */
+/* Hadoop sums the values, so only the increase is reported. */
 static void report_counter(const char *name, uint64_t total, uint64_t *told)
 {
     char line[128];

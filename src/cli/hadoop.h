@@ -7,15 +7,15 @@
 #include <weir/weir.h>
 
 struct hadoop {
-    weir_map_t *map;        /* what is counted */
-    uint64_t records, dead; /* told so far */
+    weir_map_t *map;        /* the map */
+    uint64_t records, dead; /* reported so far */
     int64_t next_ns;
 };
 
-/* Tells what is due; a watch's on_tick.  Returns milliseconds until the next time. */
+/* Reports counters when due; a watch's on_tick. Returns milliseconds until the next time. */
 int hadoop_tick(void *hadoop);
 
-/* Tells what is left, and the counters that are told once. */
+/* Reports the rest, and the counters that are reported once. */
 void hadoop_end(struct hadoop *hadoop, const struct weir_map_report *report);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/procfs.h"
 #include "cli/cli.h"
 
-enum { LOOKED_AT_MOST = 65536 }; /* where the system has no list of what is open */
+enum { LOOKED_AT_MOST = 65536 }; /* if the system has no list of open descriptors */
 
 struct found {
     struct weir_descriptor *list;
@@ -44,7 +44,8 @@ size_t inherited_list(struct weir_descriptor **list)
 
     if (dir != NULL) {
         while ((entry = readdir(dir)) != NULL)
-            add_if_inherited(&found, atoi(entry->d_name)); /* the list's own is close-on-exec */
+            add_if_inherited(
+                &found, atoi(entry->d_name)); /* the directory's own descriptor is close-on-exec */
         closedir(dir);
     } else {
         for (int fd = STDERR_FILENO + 1; fd < limit && fd < LOOKED_AT_MOST; fd++)

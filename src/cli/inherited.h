@@ -6,9 +6,9 @@
 
 #include <weir/command.h>
 
-/* Lists those without close-on-exec, under their own numbers: process substitutions, what a
- * redirection opened, make's jobserver.  What weir opens itself is close-on-exec.  Ends the
- * program when memory is short.  The caller frees *list. */
+/* Lists descriptors without close-on-exec, under their own numbers: process substitutions,
+ * redirections, make's jobserver. weir's own descriptors are close-on-exec. Exits if memory is
+ * short. The caller frees *list. */
 size_t inherited_list(struct weir_descriptor **list);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 
-/* Takes the zombies that are there.  Does not return once weir is among them. */
+/* Reaps zombies. Exits when weir is among them. */
 static void reap_zombies(pid_t weir)
 {
     pid_t pid;
@@ -19,8 +19,7 @@ static void reap_zombies(pid_t weir)
             _exit(WIFEXITED(status) ? WEXITSTATUS(status) : CLI_SIGNALED + WTERMSIG(status));
 }
 
-/* What the terminal sends reaches weir by itself, but for a hangup: that is for the
- * session's leader alone. */
+/* weir gets terminal signals itself, except a hangup, which only the session leader gets. */
 static int is_for_weir(int number, const siginfo_t *info)
 {
     return number != SIGCHLD && (info->si_code <= 0 || number == SIGHUP);
@@ -38,7 +37,7 @@ void init_if_first(void)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     weir = fork();
-    if (weir <= 0) { /* without a process for it, weir is the first */
+    if (weir <= 0) { /* without a child, weir stays process 1 */
         sigprocmask(SIG_SETMASK, &before, NULL);
         return;
     }

@@ -1,4 +1,4 @@
-/* weir - the program: finds the subcommand and lets it work. */
+/* weir - the program: finds the subcommand and runs it. */
 #include "config.h"
 
 #include <errno.h>

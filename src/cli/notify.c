@@ -51,7 +51,7 @@ void notify_send(const char *state)
     if (path[0] == '@')
         address.sun_path[0] = '\0'; /* the abstract namespace */
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    /* A manager that does not read its socket must not keep us. */
+    /* A manager that does not read its socket must not block us. */
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     if (fd >= 0)
@@ -63,7 +63,7 @@ void notify_send(const char *state)
 char *socket_path(const char *given, struct weir_error *error)
 {
     static const char name[] = "/weir.sock";
-    struct sockaddr_un address; /* only asked whether it would hold the path */
+    struct sockaddr_un address; /* only used to check that the path fits */
     const char *directory = given != NULL ? given : getenv("XDG_RUNTIME_DIR");
     size_t length;
     char *path;

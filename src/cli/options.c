@@ -1,4 +1,4 @@
-/* The parser: reads a command line by the tables. */
+/* The parser: reads a command line using the option tables. */
 #include "config.h"
 
 #include "cli/options.h"
@@ -61,7 +61,7 @@ static const struct cli_option *find_option(const struct cli_command *command, c
     return NULL;
 }
 
-/* Notes that the option was given.  Returns where its value belongs. */
+/* Records that the option was given. Returns the place of its value. */
 static void *place_of_option(const struct parser *parser, const struct cli_option *option,
                              int table)
 {
@@ -95,7 +95,7 @@ static int report_unknown_option(const struct cli_command *command, const char *
                          argument[1] == '-' ? "--" : "-", typed, help_words(command).text);
 }
 
-/* Acts on an option whose value is what stands behind it, or else the next argument. */
+/* Handles an option whose value is attached, or else the next argument. */
 static int store_option(struct parser *parser, const struct cli_option *option, int table,
                         const char *attached)
 {
@@ -140,7 +140,7 @@ static int read_long(struct parser *parser, const char *argument)
     return store_option(parser, option, table, name[length] == '=' ? name + length + 1 : NULL);
 }
 
-/* "-f FILE", "-fFILE", and flags one behind the other. */
+/* "-f FILE", "-fFILE", and combined flags. */
 static int read_letters(struct parser *parser, const char *argument)
 {
     int status = CLI_GO_ON;
@@ -150,7 +150,7 @@ static int read_letters(struct parser *parser, const char *argument)
         const struct cli_option *option = find_option(parser->command, letter, 0, &table);
 
         if (option == NULL)
-            /* "-timeout" is meant as a name, "-x" as a letter. */
+            /* "-timeout" is probably a name, "-x" a letter. */
             return letter == argument + 1
                        ? report_unknown_option(parser->command, argument, letter,
                                                strcspn(letter, "="))

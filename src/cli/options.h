@@ -1,4 +1,4 @@
-/* cli/options.h - the option tables, and the parser that reads by them. */
+/* cli/options.h - the option tables and the parser. */
 #ifndef WEIR_CLI_OPTIONS_H
 #define WEIR_CLI_OPTIONS_H
 
@@ -10,13 +10,13 @@
 
 #include "cli/cli.h"
 
-/* What a value must look like, and what stands at the option's place. */
+/* The format of a value, and the type of its place. */
 enum cli_kind {
     CLI_FLAG,      /* no value; int, set to 1 */
     CLI_TEXT,      /* const char * */
     CLI_FILE,      /* const char *; completions offer files */
     CLI_DIRECTORY, /* const char * */
-    CLI_CHARSET,   /* const char *, the name of one that there is, or "binary" */
+    CLI_CHARSET,   /* const char *, a known character set, or "binary" */
     CLI_DURATION,  /* int64_t milliseconds, more than 0 */
     CLI_GRACE,     /* int64_t milliseconds, 0 too */
     CLI_SIZE,      /* uint64_t bytes */
@@ -64,7 +64,7 @@ struct cli_audit_values {
     int fsync;                 /* enum audit_fsync */
 };
 
-/* The options of a subcommand, a table each; a subcommand lacks a table whose count is 0. */
+/* The option tables of a subcommand; count is 0 for a table it does not have. */
 enum cli_table_name {
     CLI_TABLE_OWN,
     CLI_TABLE_CHILD,
@@ -94,16 +94,16 @@ struct cli_child_values {
     uint64_t limits[WEIR_LIMIT_COUNT];
 };
 
-/* What a command line held. */
+/* A parsed command line. */
 struct cli_parsed {
     struct cli_list words;
     uint64_t given[CLI_TABLES]; /* bits 1 << index into the table */
-    char *const *argv;          /* all of it, from the subcommand on; borrowed */
+    char *const *argv;          /* from the subcommand on; borrowed */
     struct cli_child_values child;
     struct cli_audit_values audit;
 };
 
-/* Makes the command of the child options and the words; it borrows both. */
+/* Fills the command from the child options and the words; it borrows both. */
 void cli_child_command(const struct cli_parsed *parsed, struct weir_command *command);
 
 /* Whether an option of the command's own table was given. */
@@ -111,14 +111,13 @@ int cli_given(const struct cli_parsed *parsed, size_t option);
 
 enum { CLI_GO_ON = -1 };
 
-/* Reads argv (argv[0] is the subcommand) into values.  Returns CLI_GO_ON, or
- * the status to exit with: --help and --version were answered, or what is wrong
- * was said. */
+/* Reads argv (argv[0] is the subcommand) into values. Returns CLI_GO_ON, or the exit status after
+ * --help, --version or an error. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
               struct cli_parsed *parsed);
 
-/* values.c: reads value into the option's place, as the parser does.  Returns 0, or a negative
- * status with error saying what is wrong and what is accepted. */
+/* values.c: parses value into the option's place. Returns 0, or a negative status and sets error.
+ */
 int cli_store(const struct cli_option *option, const char *value, void *place,
               struct weir_error *error);
 

@@ -23,15 +23,15 @@ enum {
     TIMED_OUT = 124,
     /* POLLOUT promises room for this much without waiting: see proc/relay.c. */
     GENTLE = 4096,
-    MOMENT_MS = 1000, /* for a reader to take something, when the time is up; and for room on
-                         standard error */
+    MOMENT_MS = 1000, /* extra time for a reader after the deadline, and for room on standard
+                         error */
 };
 
 static int64_t start_ns, deadline_ns; /* 0: none */
 static int hurried_by;                /* a signal; 0: none */
 
-/* A descriptor that others share stays as they want it, blocking or not.  A description of
- * our own on the same pipe or terminal is non-blocking. */
+/* The O_NONBLOCK flag of a shared descriptor is left alone. A separate open file description of
+ * the same pipe or terminal is non-blocking. */
 static struct own {
     int is_known, fd; /* -1: there is none */
     mode_t type;
@@ -56,7 +56,7 @@ struct weir__patience output_patience(void)
     return (struct weir__patience){.deadline_ns = deadline_ns, .cancel_fd = signals_fd()};
 }
 
-/* What is told at the end has a moment even when the time is up: its reader is there. */
+/* The final output gets extra time even after the deadline: its reader is probably there. */
 static struct weir__patience patience_at_end(void)
 {
     struct weir__patience patience = output_patience();
@@ -67,7 +67,7 @@ static struct weir__patience patience_at_end(void)
     return patience;
 }
 
-/* Whether a signal that was caught ends weir.  One that asks weir to stop does so here. */
+/* Whether a caught signal ends weir. Stops here for a job-control signal. */
 static int is_ended(void)
 {
     struct caught caught;
@@ -169,7 +169,7 @@ static struct own *find_own(int fd)
     return own;
 }
 
-/* Writes what there is room for, and may block only where no way to avoid it is known. */
+/* Writes what fits, and blocks only where that cannot be avoided. */
 ssize_t output_write_some(int fd, const char *bytes, size_t length)
 {
     const struct own *own;
@@ -250,7 +250,7 @@ static ssize_t write_stdout(void *cookie, const char *bytes, size_t length)
     (void)cookie;
     if (failed == 0)
         return (ssize_t)length;
-    if (failed == EPIPE && !is_ignored(SIGPIPE)) /* as any filter ends */
+    if (failed == EPIPE && !is_ignored(SIGPIPE)) /* like any filter */
         signals_die(SIGPIPE);
     errno = failed;
     return 0;

@@ -26,7 +26,7 @@ int pool_leave(weir_t *weir, weir_pool_t *pool, int at_once)
     struct pollfd fds[] = {{.events = POLLIN}, {.fd = signals_fd(), .events = POLLIN}};
     int number = 0;
 
-    if (pool == NULL) /* it was never opened, nor weir, perhaps */
+    if (pool == NULL) /* neither it nor weir may have been opened */
         return 0;
     fds[0].fd = weir_fd(weir);
     if (!at_once)

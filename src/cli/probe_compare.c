@@ -28,7 +28,7 @@ struct pair {
 
 /* --- Reading --------------------------------------------------------------------- */
 
-/* Reads a report and finds out what counts of it.  Returns 0, or the status to exit with. */
+/* Reads a report and extracts its essence. Returns 0, or the exit status. */
 static int read_side(struct weir__compared *side, const char *path)
 {
     struct weir_error error = {0};
@@ -54,7 +54,7 @@ static int read_side(struct weir__compared *side, const char *path)
     return CLI_FAILED;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int read_pair(struct pair *pair, const struct cli_list *words)
 {
     int status = 0;
@@ -155,7 +155,7 @@ static int print_document(const struct pair *pair)
     return 0;
 }
 
-/* Returns the status to exit with. */
+/* Returns the exit status. */
 static int print_result(const struct pair *pair, const struct cli_list *words)
 {
     int status = 0, failed;

@@ -1,4 +1,4 @@
-/* weir-probe, the program behind "weir probe": looks for tools and reports. */
+/* weir-probe, the program behind "weir probe": finds tools and reports them. */
 #include "config.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ extern char **environ;
 
 const struct cli_command *const cli_commands[] = {&cli_probe, NULL};
 
-enum { DOCUMENTS_MS = 60000 }; /* for reading all of them, where no --timeout is given */
+enum { DOCUMENTS_MS = 60000 }; /* to read all of them, without --timeout */
 
 struct probe_cmd {
     struct probe_values values;
@@ -43,7 +43,7 @@ struct probe_cmd {
 
 /* --- Detectors ------------------------------------------------------------------ */
 
-/* Returns NULL with the status to exit with. */
+/* Returns NULL and sets *status to the exit status. */
 static struct weir__detector *read_detector(const char *path, int *status)
 {
     struct weir__detector *detector = NULL;
@@ -68,7 +68,7 @@ static const struct weir__detector *find_detector(const struct probe_cmd *cmd, c
     return weir__detector_find(name);
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int read_detectors(struct probe_cmd *cmd)
 {
     const struct cli_list *files = &cmd->values.detectors;
@@ -105,7 +105,7 @@ static void add_detector(struct probe_cmd *cmd, const struct weir__detector *det
     cmd->chosen[cmd->chosen_count++] = detector;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int choose_detectors(struct probe_cmd *cmd)
 {
     const struct cli_list *only = &cmd->values.only;
@@ -153,7 +153,7 @@ static void cancel_probe(void *job)
     weir__probe_cancel(job);
 }
 
-/* Returns 0 with the report, or CLI_FAILED. */
+/* Returns 0 and sets the report, or CLI_FAILED. */
 static int run_probe(struct probe_cmd *cmd)
 {
     const struct weir__probe_options options = {
@@ -182,7 +182,7 @@ static int run_probe(struct probe_cmd *cmd)
     return CLI_FAILED;
 }
 
-/* Hashes the contract's libraries: they belong to what was found.  Returns 0, or CLI_FAILED. */
+/* Hashes the contract's libraries, which become part of the report. Returns 0, or CLI_FAILED. */
 static int hash_libraries(struct probe_cmd *cmd)
 {
     struct weir_error error = {0};
@@ -197,7 +197,7 @@ static int hash_libraries(struct probe_cmd *cmd)
     return CLI_FAILED;
 }
 
-/* Holds the report against the contract.  Returns the status to exit with. */
+/* Holds the report against the contract.  Returns the exit status. */
 static int check_contract(struct probe_cmd *cmd)
 {
     int status = hash_libraries(cmd);
@@ -207,7 +207,7 @@ static int check_contract(struct probe_cmd *cmd)
     return probe_contract_hold(cmd->contract, cmd->values.contract, cmd->report);
 }
 
-/* Prints and files the report.  Returns 0, or CLI_FAILED. */
+/* Prints and writes the report. Returns 0, or CLI_FAILED. */
 static int write_report(const struct probe_cmd *cmd)
 {
     const char *path = cmd->values.report;
@@ -238,7 +238,7 @@ static int write_report(const struct probe_cmd *cmd)
     return status;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_compare(const struct probe_cmd *cmd)
 {
     static const enum probe_option others[] = {PROBE_ONLY,    PROBE_DETECTOR, PROBE_LIST,
@@ -257,7 +257,7 @@ static int check_compare(const struct probe_cmd *cmd)
     return 0;
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_command_line(const struct probe_cmd *cmd)
 {
     const char *path = cmd->values.report;
@@ -308,7 +308,7 @@ static int compare_reports(struct probe_cmd *cmd)
     return audit_end(audit, status <= 1 ? WEIR__AUDIT_OK : WEIR__AUDIT_ERROR, status, "");
 }
 
-/* Returns 0, or the status to exit with. */
+/* Returns 0, or the exit status. */
 static int check_files(const struct probe_cmd *cmd)
 {
     const struct probe_values *values = &cmd->values;
@@ -350,7 +350,7 @@ static int run(int argc, char **argv)
         status = probe_contract_read(cmd.values.contract, &cmd.contract);
     if (status == 0)
         status = read_detectors(&cmd);
-    if (!cmd.values.compare) /* which reads more */
+    if (!cmd.values.compare) /* --compare reads more later */
         output_set_deadline(0, WEIR_FOREVER);
     if (status == 0)
         status = choose_detectors(&cmd);
@@ -376,6 +376,6 @@ int main(int argc, char **argv)
 
     startup();
     if (argc > 0)
-        argv[0] = name; /* as help and audit log say it */
+        argv[0] = name; /* the name in help and audit log */
     return startup_finish(&cli_probe, run(argc, argv));
 }

@@ -44,7 +44,7 @@ static void print_candidate(const json_t *candidate, FILE *out)
     fputc('\n', out);
 }
 
-/* Those that are there without a program. */
+/* Environments found without a program. */
 static void print_environments(const json_t *facts, FILE *out)
 {
     const json_t *list = json_object_get(facts, "environments"), *item;

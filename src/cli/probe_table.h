@@ -1,4 +1,4 @@
-/* cli/probe_table.h - a probe's report for people to read. */
+/* cli/probe_table.h - the report of a probe as text. */
 #ifndef WEIR_CLI_PROBE_TABLE_H
 #define WEIR_CLI_PROBE_TABLE_H
 
@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-/* Prints text that came from elsewhere: what a terminal would obey becomes "?". */
+/* Prints foreign text with unprintable characters escaped. */
 void probe_print_safe(const char *text, FILE *out);
 
 void probe_table_print(const json_t *report, FILE *out);

@@ -41,7 +41,7 @@ static void on_event(void *context, const struct weir_event *event)
 
     if (progress->ops->take_event != NULL)
         progress->ops->take_event(progress, event);
-    if (event->kind == WEIR_EVENT_PROGRESS) /* bytes: too frequent for a line each */
+    if (event->kind == WEIR_EVENT_PROGRESS) /* bytes: too frequent for lines of their own */
         return;
     if (progress->is_json)
         progress_json_event(progress, event);

@@ -1,4 +1,4 @@
-/* cli/progress.h - what a job is doing, on standard error, while it runs.
+/* cli/progress.h - progress of a running job on standard error.
  *
  * One model: progress.c takes events and decides when to show, progress_pipe.c and
  * progress_map.c know what there is to show, and there are two renderers: progress_tty.c draws
@@ -16,13 +16,13 @@
 
 enum progress_style { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_NONE };
 
-/* What auto means here: tty, or none.  to_terminal: the data goes to standard
- * output, which may be the same terminal. */
+/* Resolves auto to tty or none. to_terminal: the data goes to standard output, which may be the
+ * same terminal. */
 enum progress_style progress_choose(enum progress_style asked, int to_terminal);
 
 struct progress;
 
-/* What a subcommand shows.  Functions may be NULL where marked. */
+/* The progress of a subcommand. Functions may be NULL where marked. */
 struct progress_ops {
     const struct cli_command *command;
     int json_ms;    /* time between two JSON lines */
@@ -50,10 +50,10 @@ struct progress {
 void progress_init(struct progress *progress, const struct progress_ops *ops,
                    enum progress_style style, int delay_ms);
 
-/* The watch passes events on, and calls when it is time to draw.  NULL: nothing is shown. */
+/* Connects the progress to a watch's events and ticks. Accepts NULL. */
 void progress_watch(struct progress *progress, struct watch *watch);
 
-/* The run is over: the last drawing stays, and messages come below it. */
+/* The run is over: the last drawing stays, and messages follow below. */
 void progress_settle(struct progress *progress);
 
 /* Prints the last JSON line. */
@@ -62,10 +62,10 @@ void progress_end(struct progress *progress, int status, enum weir_stop_reason w
 /* Accepts NULL. */
 void progress_free(struct progress *progress);
 
-/* Prints a message of weir's; kind is that of the JSON line. */
+/* Prints a message of weir; kind is that of the JSON line. */
 void progress_say(struct progress *progress, const char *kind, const char *message);
 
-/* Messages go through the progress where one is shown. */
+/* Messages go through the progress if it is shown. */
 struct voice {
     const struct cli_command *command;
     struct progress *progress; /* NULL: none is shown */
@@ -82,7 +82,7 @@ void progress_tty_erase(struct progress *progress);
 void progress_tty_event(struct progress *progress, const struct weir_event *event);
 void progress_tty_say(struct progress *progress, const char *message);
 
-/* Formats numbers and words of weir's own.  Drops what does not fit in memory. */
+/* Formats numbers and trusted text. Drops text if memory is short. */
 void progress_add(struct weir__buffer *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -10,12 +10,12 @@
 
 enum {
     JSON_MS = 1000,
-    RATE_MS = 2000, /* the rate is that of this time */
+    RATE_MS = 2000, /* the period of the rate */
     SAMPLES = RATE_MS / 100,
-    SHARES_DRAWN = 8, /* of more workers a line has no room for each */
+    SHARES_DRAWN = 8, /* more shares do not fit on the line */
 };
 
-/* How much was settled when. */
+/* The number of settled records at a time. */
 struct sample {
     int64_t at_ns;
     uint64_t settled;
@@ -28,12 +28,12 @@ struct map_progress {
     const struct weir_map_report *report; /* NULL: it still runs */
     struct sample samples[SAMPLES];       /* a ring: the oldest is where the next one goes */
     size_t sample_count;
-    uint64_t first_offset; /* where the input began: later than 0 in a run that was resumed */
+    uint64_t first_offset; /* where the input began: more than 0 in a resumed run */
 };
 
 /* --- What is shown -------------------------------------------------------- */
 
-/* Records settled a second, of late. */
+/* The recent number of records settled per second. */
 static uint64_t compute_rate(struct map_progress *progress, uint64_t settled)
 {
     struct sample now = {weir__clock_ns(), settled};
@@ -50,7 +50,7 @@ static uint64_t compute_rate(struct map_progress *progress, uint64_t settled)
                       / (double)(now.at_ns - before.at_ns));
 }
 
-/* Seconds until the end if it goes on as until now; -1 where nobody can know. */
+/* Estimated seconds left, or -1 if unknown. */
 static int64_t seconds_left(const struct map_progress *progress,
                             const struct weir_map_progress *seen)
 {
@@ -65,7 +65,7 @@ static int64_t seconds_left(const struct map_progress *progress,
                      * (double)((uint64_t)seen->input_size - seen->input_offset));
 }
 
-/* "  share 52/48%": of what the workers that live have answered. */
+/* "  share 52/48%": the shares of the live workers. */
 static void add_shares(struct weir__buffer *line, const struct weir_map_progress *seen)
 {
     uint64_t sum = 0;
@@ -96,7 +96,7 @@ static json_t *shares_json(const struct weir_map_progress *seen)
     return list;
 }
 
-/* Looks at the map.  Returns its rate. */
+/* Updates what is shown. Returns the rate. */
 static uint64_t update_progress(struct map_progress *progress)
 {
     if (progress->map != NULL)

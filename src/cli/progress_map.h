@@ -1,4 +1,4 @@
-/* cli/progress_map.h - progress of a map: one line of counts. */
+/* cli/progress_map.h - progress of a map: a line of counts. */
 #ifndef WEIR_CLI_PROGRESS_MAP_H
 #define WEIR_CLI_PROGRESS_MAP_H
 
@@ -6,14 +6,14 @@
 
 #include "cli/progress.h"
 
-/* Begins a show, drawn first after delay_ms.  style is tty or json.  Returns NULL
- * when memory is short.  The caller owns it: progress_free(). */
+/* Creates a progress, first drawn after delay_ms. style is tty or json. Returns NULL if memory is
+ * short. The caller owns it: progress_free(). */
 struct progress *map_progress_new(enum progress_style style, int delay_ms);
 
-/* Which map to show.  Call it once the map has started. */
+/* Sets the map to show, after it has started. */
 void map_progress_follow(struct progress *progress, weir_map_t *map);
 
-/* The map is over: from now on the report is shown. */
+/* The map is over: shows the report from now on. */
 void map_progress_report(struct progress *progress, const struct weir_map_report *report);
 
 #endif

@@ -19,8 +19,8 @@ enum stage_state { WAITING, RUNNING, ENDED };
 struct stage {
     char name[80];
     enum stage_state state;
-    enum weir_exit_kind end; /* of one that has ended */
-    int number;              /* exit code, signal, or errno, as end says */
+    enum weir_exit_kind end; /* if it has ended */
+    int number;              /* exit code, signal, or errno, according to end */
     int metered;
     uint64_t bytes, shown_bytes;
     int64_t began_ns, ended_ns;
@@ -80,7 +80,7 @@ static void take_event(struct progress *progress, const struct weir_event *event
 
 /* --- On a terminal --------------------------------------------------------------- */
 
-/* Bytes of name that fill no more than width columns, and how many they fill. */
+/* The number of bytes of name that fit in width columns, and the columns they fill. */
 static int fit_name(const char *name, int width, int *columns)
 {
     int length = 0;

@@ -6,11 +6,11 @@
 
 #include "cli/progress.h"
 
-/* Begins a show, drawn first after delay_ms.  style is tty or json.  Returns NULL
- * when memory is short.  The caller owns it: progress_free(). */
+/* Creates a progress, first drawn after delay_ms. style is tty or json. Returns NULL if memory is
+ * short. The caller owns it: progress_free(). */
 struct progress *pipe_progress_new(enum progress_style style, int delay_ms);
 
-/* Whose stages are to be shown.  Returns 0, or -1 when memory is short. */
+/* Sets the pipeline to show. Returns 0, or -1 if memory is short. */
 int pipe_progress_follow(struct progress *progress, const weir_pipeline_t *pipeline);
 
 #endif

@@ -13,7 +13,7 @@
 #include "cli/progress.h"
 #include "cli/signals.h"
 
-/* Writes and empties text.  Writing from the background must not stop weir. */
+/* Writes and clears text. Writing from the background must not stop weir. */
 static void write_text(struct weir__buffer *text)
 {
     if (text->length > 0) {
@@ -68,7 +68,7 @@ void progress_tty_draw(struct progress *progress)
     write_text(&text);
 }
 
-/* Prints a line above the block, which comes back with the next drawing. */
+/* Prints a line above the block, which is redrawn later. */
 static void put_line(struct progress *progress, const char *prefix, const char *line, size_t length)
 {
     struct weir__buffer text = {0};

@@ -1,8 +1,8 @@
-/* cli/remote.h - one call, wherever its function lives: in a worker started for it,
- * or behind the socket of a `weir serve`.
+/* cli/remote.h - one call to a function in a worker started for it, or behind the socket of a
+ * `weir serve`.
  *
- * Two rows of the same table: remote_pool.c and remote_socket.c.  A remote is
- * driven by its owner's poll loop: poll fd for events, then dispatch.
+ * Two implementations: remote_pool.c and remote_socket.c. A remote is driven by its owner's poll
+ * loop: poll fd for events, then dispatch.
  */
 #ifndef WEIR_CLI_REMOTE_H
 #define WEIR_CLI_REMOTE_H
@@ -16,13 +16,13 @@
 
 struct remote;
 
-/* What the owner hears, from dispatch. */
+/* Callbacks of the owner, called by dispatch. */
 struct remote_owner {
     /* The functions are known: a JSON object as in docs/protocol.md, section 4. */
     void (*on_ready)(void *owner, struct weir__slice methods);
     void (*on_value)(void *owner, struct weir__slice value);
     void (*on_done)(void *owner, const struct weir_reply *reply);
-    /* Nothing can come of it: the worker does not start, nobody is behind the socket. */
+    /* The call cannot be made: the worker does not start, or there is no server. */
     void (*on_lost)(void *owner, const char *sentence);
     void *owner;
 };
@@ -41,13 +41,13 @@ struct remote_kind {
     void (*dispatch)(struct remote *remote);
     /* Errors: INVALID, TOO_LONG, NOMEM. */
     int (*call)(struct remote *remote, const struct remote_call *call, struct weir_error *error);
-    /* A value of the input; only with credit. */
+    /* Sends a value of the input; requires credit. */
     int (*send)(struct remote *remote, const char *value, size_t length, struct weir_error *error);
     uint64_t (*credit)(struct remote *remote);
     void (*end)(struct remote *remote);
     void (*grant)(struct remote *remote, unsigned values);
     void (*cancel)(struct remote *remote);
-    void (*free)(struct remote *remote, int at_once); /* at_once: nobody is waited for */
+    void (*free)(struct remote *remote, int at_once); /* at_once: waits for nothing */
 };
 
 struct remote {
@@ -67,13 +67,13 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
 
 struct remote_socket_options {
     const char *path;
-    int64_t timeout_ms; /* for all: connecting, the greeting, the call; WEIR_FOREVER */
-    int any_server;     /* whoever serves there: not only this user and root */
+    int64_t timeout_ms; /* for connecting, the handshake and the call; or WEIR_FOREVER */
+    int any_server;     /* accepts a server of any user, not only this user and root */
 };
 
-/* Connects without waiting; nothing is sent before it is known who serves.  on_ready or
- * on_lost follows, or on_done when the time is up.  Errors: SYSTEM: nobody listens there, or
- * another user does; INVALID. */
+/* Connects without waiting; nothing is sent before the server's user is checked. on_ready or
+ * on_lost follows, or on_done after the timeout. Errors: SYSTEM if no server listens there, or
+ * one of another user; INVALID. */
 struct remote *remote_socket_open(const struct remote_socket_options *options,
                                   const struct remote_owner *owner, struct weir_error *error);
 

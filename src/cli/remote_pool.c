@@ -162,7 +162,7 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
     asked.command_count = 1;
     asked.launcher = options->launcher;
     asked.workers = 1;
-    asked.start_attempts = 1; /* a person waits: the first failure is told */
+    asked.start_attempts = 1; /* a person waits: the first failure is reported */
     asked.start_timeout_ms = options->start_timeout_ms;
     mine->pool = weir_pool_open(weir, &asked, error);
     if (mine->pool == NULL) {

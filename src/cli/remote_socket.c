@@ -23,13 +23,12 @@
 enum {
     HELLO_ID = 1,
     CALL_ID = 2,
-    /* How long an answer may take: */
-    CONNECT_MS = 10000, /* a place among those that wait to be accepted */
-    HELLO_MS = 10000,   /* the greeting */
-    DEADLINE_MS = 2000, /* the outcome, after the deadline */
-    CANCEL_MS =
-        8000,      /* and after a cancellation: the server takes up to 6 s to end a stubborn one */
-    RETRY_MS = 20, /* between two tries to connect */
+    /* Timeouts: */
+    CONNECT_MS = 10000, /* to be accepted */
+    HELLO_MS = 10000,   /* the handshake */
+    DEADLINE_MS = 2000, /* the outcome after the deadline */
+    CANCEL_MS = 8000,   /* the outcome after a cancellation, which may take the server 6 s */
+    RETRY_MS = 20,      /* between two tries to connect */
 };
 
 struct socket_remote {
@@ -40,7 +39,7 @@ struct socket_remote {
     weir_lines_t *lines;
     struct weir__buffer sending;
     size_t sent;
-    struct weir__buffer flat; /* what a value was made to fit a line in */
+    struct weir__buffer flat; /* a value without line breaks */
     struct weir__sender input;
     int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: never */
     int64_t give_up_ns;  /* the same */
@@ -71,14 +70,14 @@ static int64_t in_ms(int64_t ms)
     return weir__clock_ns() + ms * 1000000;
 }
 
-/* From now on it waits for this, and not for ever. */
+/* Sets what is being waited for, and until when. */
 static void wait_for(struct socket_remote *mine, const char *what, int64_t ms)
 {
     mine->waits_for = what;
     mine->give_up_ns = in_ms(ms);
 }
 
-/* The time is up, and the server has not said so. */
+/* The deadline has passed without a response. */
 static void exceed_deadline(struct socket_remote *mine)
 {
     char sentence[200];
@@ -132,7 +131,7 @@ static int socket_fd(struct remote *remote, short *events, int *timeout_ms)
         return mine->fd;
     if (*timeout_ms < 0 || *timeout_ms > RETRY_MS)
         *timeout_ms = RETRY_MS;
-    return -1; /* no event tells of a place in the queue */
+    return -1; /* no event reports room in the queue */
 }
 
 static void flush_output(struct socket_remote *mine)
@@ -143,7 +142,7 @@ static void flush_output(struct socket_remote *mine)
 
         if (count < 0 && errno == EINTR)
             continue;
-        if (count < 0) /* EAGAIN: later; all else is seen by reading */
+        if (count < 0) /* EAGAIN: later; other errors appear when reading */
             return;
         mine->sent += (size_t)count;
     }
@@ -152,8 +151,8 @@ static void flush_output(struct socket_remote *mine)
 
 /* --- The connection ---------------------------------------------------------- */
 
-/* The call's arguments are for this user's server or root's, not for whoever was first to
- * bind a path that we may have guessed. */
+/* The arguments of the call are for a server of this user or root, not for any user who bound a
+ * guessed path first. */
 static int check_peer(const struct socket_remote *mine, struct weir_error *error)
 {
     uid_t user;
@@ -173,7 +172,7 @@ static int check_peer(const struct socket_remote *mine, struct weir_error *error
                       mine->address.sun_path, (unsigned long)user, (unsigned long)geteuid());
 }
 
-/* A server whose queue is full has to be asked again. */
+/* Retries while the queue of the server is full. */
 static int try_connect(struct socket_remote *mine, struct weir_error *error)
 {
     if (connect(mine->fd, (struct sockaddr *)&mine->address, sizeof mine->address) < 0) {
@@ -375,7 +374,7 @@ static int socket_call(struct remote *remote, const struct remote_call *call,
     if (weir__write_request(&mine->sending, call_id(), call->method, params, &terms) < 0)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     mine->waits_for = "the outcome of the call";
-    if (mine->deadline_ns != 0) /* the server says so itself */
+    if (mine->deadline_ns != 0) /* the server reports it itself */
         mine->deadline_ns += (int64_t)DEADLINE_MS * 1000000;
     flush_output(mine);
     return 0;
@@ -401,7 +400,7 @@ static uint64_t socket_credit(struct remote *remote)
 {
     const struct socket_remote *mine = from(remote);
 
-    /* What the server has not taken yet is not added to. */
+    /* Wait until the server has read what was sent. */
     return mine->input.is_closed || mine->sending.length > 0 ? 0 : (uint64_t)mine->input.credit;
 }
 

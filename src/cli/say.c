@@ -1,4 +1,4 @@
-/* What weir itself has to say goes to stderr, a line a message. */
+/* weir's messages go to stderr, one line each. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,9 +15,9 @@
 #include "cli/help.h"
 #include "cli/output.h"
 
-enum { LINES_MOST = 256 * 1024 }; /* bytes of a traceback, at most */
+enum { LINES_MOST = 256 * 1024 }; /* maximum bytes of a traceback */
 
-/* One write a message, so that lines of several programs do not mix. */
+/* One write for each message, so that lines of several programs do not mix. */
 static void print_message(const struct cli_command *command, int waits, const char *format,
                           va_list args)
 {

@@ -9,8 +9,8 @@
 
 #include "base/fd.h"
 
-/* Every signal whose default is to end a process, but for those of its own faults.  Writes of
- * weir's own raise no SIGPIPE: one that arrives was sent by a process. */
+/* Every signal that ends a process by default, except those for its own faults. weir's own writes
+ * raise no SIGPIPE, so one that arrives was sent by a process. */
 static const int enders[] = {
     SIGINT,    SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
     SIGALRM,   SIGVTALRM, SIGPROF, SIGXCPU, SIGPIPE,
@@ -26,7 +26,7 @@ static const int enders[] = {
 };
 static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
-/* What a handler can reach is static. */
+/* Static, for the handler. */
 static int pipe_fds[2] = {-1, -1};
 static volatile sig_atomic_t continued;
 
@@ -40,7 +40,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (number == SIGCONT)
         continued = 1;
     else
-        (void)!write(pipe_fds[FD_WRITE_END], bytes, sizeof bytes); /* full: it is told already */
+        (void)!write(pipe_fds[FD_WRITE_END], bytes,
+                     sizeof bytes); /* full: signals are already pending */
     errno = saved_errno;
 }
 
@@ -116,11 +117,11 @@ int signals_stop(int number)
     struct sigaction before;
 
     sigaction(number, NULL, &before);
-    if (before.sa_handler == SIG_IGN) /* whoever started weir wants no stopping */
+    if (before.sa_handler == SIG_IGN) /* the parent of weir ignores stops */
         return 0;
     continued = 0;
     set_default(number);
-    kill(0, number); /* we stop right here */
+    kill(0, number); /* the process stops here */
     catch_signal(number);
     return continued;
 }

@@ -9,8 +9,8 @@
 #include "cli/output.h"
 #include "loop/loop.h"
 
-/* A closed stdin, stdout or stderr would become the number of whatever is opened next.  Each is
- * filled with one that fails as a closed one would: /dev/null, opened the wrong way round. */
+/* If stdin, stdout or stderr is closed, the next opened file would get its number. Each is
+ * replaced by /dev/null opened in the wrong direction, which fails like a closed one. */
 static void fill_stdio(void)
 {
     for (int fd = 0; fd < 3; fd++)

@@ -1,14 +1,13 @@
-/* cli/startup.h - how each program of the command line begins and ends. */
+/* cli/startup.h - startup and exit of the command-line programs. */
 #ifndef WEIR_CLI_STARTUP_H
 #define WEIR_CLI_STARTUP_H
 
 #include "cli/cli.h"
 
-/* Prepares the process: memory, standard descriptors, the duties of process 1, stdout.  main()
- * calls it first. */
+/* Prepares the process: memory, standard descriptors, PID 1, stdout. */
 void startup(void);
 
-/* Flushes stdout.  Returns status or, having reported it, a failure when output was lost. */
+/* Flushes stdout. Returns status, or reports lost output and returns its status. */
 int startup_finish(const struct cli_command *command, int status);
 
 #endif

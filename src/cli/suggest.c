@@ -11,7 +11,7 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Letters to insert, drop, change or swap with their neighbour, until a is b. */
+/* The edit distance: insertions, deletions, changes and swaps of neighbours. */
 static int distance(const char *a, const char *b)
 {
     int rows[3][LONGEST + 1];

@@ -1,4 +1,4 @@
-/* cli/suggest.h - "did you mean": the name that is nearest to a mistyped one. */
+/* cli/suggest.h - "did you mean": the nearest name to a mistyped one. */
 #ifndef WEIR_CLI_SUGGEST_H
 #define WEIR_CLI_SUGGEST_H
 
@@ -8,7 +8,7 @@ struct suggestion {
     int distance;
 };
 
-/* Looks at one more name there is.  Begin with {.typed = ...}. */
+/* Considers one more name. Start with {.typed = ...}. */
 void suggest(struct suggestion *suggestion, const char *name);
 
 #endif

@@ -17,11 +17,11 @@ static int is_pipe(int fd)
     return fstat(fd, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode));
 }
 
-/* Whether anybody else is in weir's process group, or may be: who has none loses little. */
+/* Whether other processes are, or may be, in weir's process group. */
 static int have_neighbours(void)
 {
     if (getpgrp() != getpid() && kill(getpgrp(), 0) == 0)
-        return 1; /* who leads it, to begin with */
+        return 1; /* its leader */
     return weir__strays_signal(NULL, getpgrp(), 0) != 0;
 }
 
@@ -30,7 +30,7 @@ void terminal_open(struct terminal *terminal)
     int fd = STDIN_FILENO, is_input = tcgetpgrp(STDIN_FILENO) >= 0;
 
     *terminal = (struct terminal){.fd = -1, .ours = getpgrp()};
-    /* A program whose input is something else may still ask on the terminal. */
+    /* A program with other input may still use the terminal. */
     if (!is_input)
         fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
@@ -75,8 +75,8 @@ static int job_has_it(const struct terminal *terminal)
     return terminal->fd >= 0 && terminal->job > 0 && tcgetpgrp(terminal->fd) == terminal->job;
 }
 
-/* A job that failed at its start had the foreground for a moment: a group whose
- * name we never heard, and of which nothing is left. */
+/* A job that failed to start may have been given the foreground: an unknown process group that no
+ * longer exists. */
 static int is_orphaned(const struct terminal *terminal)
 {
     return terminal->offered && terminal->job == 0 && !terminal_is_ours(terminal);

@@ -1,4 +1,4 @@
-/* What an option's value must look like: one function a kind. */
+/* Parses the values of options: one function for each kind. */
 #include "config.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 void cli_list_add(struct cli_list *list, const char *item)
 {
-    /* The room, with the NULL at the end, is the next power of two. */
+    /* The capacity, with the NULL at the end, is the next power of two. */
     if ((list->count & (list->count + 1)) == 0) {
         const char **items = realloc(list->items, (list->count + 1) * 2 * sizeof *items);
 
@@ -27,8 +27,7 @@ void cli_list_add(struct cli_list *list, const char *item)
     list->items[list->count] = NULL;
 }
 
-/* Each reads value into the option's place.  Returns 0, or a negative status
- * with error saying what is wrong and what is accepted. */
+/* Each parses value into the option's place. Returns 0, or a negative status and sets error. */
 typedef int store(const struct cli_option *option, const char *value, void *place,
                   struct weir_error *error);
 
@@ -172,7 +171,7 @@ static int store_item(const struct cli_option *option, const char *value, void *
     return status;
 }
 
-/* A limit's value: processor time is a length of time, the others are numbers. */
+/* The value of a limit: a duration for processor time, otherwise a number. */
 static int read_limit(int limit, const char *value, uint64_t *number)
 {
     int64_t ms;

@@ -18,7 +18,7 @@ static void on_event(const struct weir_event *event, void *context)
     struct watch *watch = context;
 
     if (event->kind == WEIR_EVENT_STARTED && event->stage == 0)
-        watch->terminal.job = event->pid; /* the first stage leads the group */
+        watch->terminal.job = event->pid; /* the first stage is the group leader */
     if (event->kind == WEIR_EVENT_PAUSED) {
         watch->paused = (int)event->number;
         watch->paused_pid = event->pid;
@@ -39,7 +39,7 @@ int watch_open(struct watch *watch, struct weir_error *error)
         return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot catch signals");
     terminal_open(&watch->terminal);
     weir_options_init(&options);
-    options.spawner_stays_child = 1; /* weir waits for nobody else */
+    options.spawner_stays_child = 1; /* weir waits for no other children */
     options.on_event = on_event;
     options.event_context = watch;
     watch->weir = weir_open(&options, error);
@@ -51,7 +51,7 @@ int watch_terminal_fd(struct watch *watch)
     return terminal_offer(&watch->terminal);
 }
 
-/* A stop that has been taken back meanwhile is no stop. */
+/* Whether it is still stopped: it may have been continued meanwhile. */
 static int is_stopped(pid_t pid)
 {
     struct weir__process_stat stat;
@@ -59,20 +59,20 @@ static int is_stopped(pid_t pid)
     return weir__process_stat(pid, &stat) < 0 || stat.state == 'T';
 }
 
-/* Signals the job here and now.  Not by weir_run_signal(), which asks the spawner
- * to: news of a stop may come before the spawner has woken the job, and must be
- * told from news of the next one.  While the job is not over the spawner holds
- * its leader, at least as a zombie, so the group's number is nobody else's. */
+/* Signals the job directly, not with weir_run_signal(), which asks the spawner: a stop event may
+ * arrive before the spawner has continued the job, and must be distinguished from the next stop.
+ * Until the job is over the spawner keeps its leader, at least as a zombie, so the group's number
+ * is not reused. */
 static void signal_job(const struct watch *watch, int number)
 {
     if (watch->terminal.job > 0)
         kill(-watch->terminal.job, number);
 }
 
-/* Wakes the job: in the foreground if we are there. */
+/* Continues the job, in the foreground if we have it. */
 static void resume(struct watch *watch)
 {
-    /* What the spawner told while we were stopped is old by now. */
+    /* Events that arrived while we were stopped are outdated. */
     weir_dispatch(watch->weir, NULL);
     watch->paused = 0;
     if (watch->over)
@@ -81,7 +81,7 @@ static void resume(struct watch *watch)
     signal_job(watch, SIGCONT);
 }
 
-/* The job has stopped: so does weir, for its shell to see. */
+/* The job has stopped: weir stops too, so that its shell sees it. */
 static void pause_with_job(struct watch *watch)
 {
     int number = watch->paused;
@@ -94,17 +94,17 @@ static void pause_with_job(struct watch *watch)
         watch->on_pause(watch->context);
     terminal_pause(&watch->terminal);
     if (wants_terminal && terminal_is_ours(&watch->terminal)) {
-        resume(watch); /* we have been brought to the foreground since */
+        resume(watch); /* we have since been brought to the foreground */
         return;
     }
     if (!signals_stop(number == SIGSTOP ? SIGTSTP : number) && wants_terminal
         && !terminal_is_ours(&watch->terminal))
-        signal_job(watch, SIGHUP); /* nobody can ever give it the terminal */
+        signal_job(watch, SIGHUP); /* it can never get the terminal */
     resume(watch);
 }
 
-/* A process of weir's own group was stopped for using the terminal, or somebody
- * wants the group to stop. */
+/* A process of weir's own group was stopped for using the terminal, or the group was asked to
+ * stop. */
 static void stop_together(struct watch *watch, int number)
 {
     if (number != SIGTSTP && watch->terminal.job > 0 && !terminal_is_ours(&watch->terminal)) {
@@ -128,7 +128,7 @@ static int is_stop(int number)
 
 enum { PASS_USR1 = 1, PASS_USR2 = 2 }; /* watch.to_pass */
 
-/* What programs give a meaning of their own.  A map's workers have none of these from weir. */
+/* Signals that programs define themselves. weir does not send them to a map's workers. */
 static int is_for_job(const struct watch *watch, int number)
 {
     return (number == SIGUSR1 || number == SIGUSR2) && !watch->has_no_group;
@@ -161,7 +161,7 @@ static void handle_signals(struct watch *watch)
             signal_job(watch, SIGUSR2);
         watch->to_pass = 0;
     }
-    /* Not before we know whom to stop with us. */
+    /* Not before the job's group is known. */
     if (!watch->over && watch->stop_asked != 0
         && (watch->terminal.job > 0 || watch->has_no_group)) {
         int number = watch->stop_asked;
@@ -194,8 +194,8 @@ void watch_job(struct watch *watch)
     }
 }
 
-/* Who of weir's own group was stopped for using the terminal while the job had
- * it: weir was told too, and is the only one to wake them. */
+/* Continues processes of weir's own group that were stopped for using the terminal while the job
+ * had it: only weir can. */
 static void wake_neighbours(const struct watch *watch)
 {
     struct caught caught;
@@ -223,8 +223,7 @@ int watch_status(const struct watch *watch, int status, int cancelled)
 
 int watch_end(const struct watch *watch, int status, int cancelled, int interrupted)
 {
-    /* A shell ends its loop when the program died of SIGINT, not when it exits
-     * with 130. */
+    /* A shell ends its loop if the program died of SIGINT, not if it exited with 130. */
     int by_terminal = watch->ended_by != 0 ? watch->ended_by == SIGINT && watch->by_terminal
                                            : interrupted && watch->terminal.fd >= 0;
 

@@ -1,7 +1,7 @@
-/* cli/watch.h - run the context's loop until a job is over, minding signals and
- * the terminal meanwhile.  Shared by the subcommands that start a job.
+/* cli/watch.h - runs the context's loop until a job is over, and handles signals and the
+ * terminal. Shared by the subcommands that start a job.
  *
- *   signal that ends    job down the ladder; a second one: at once
+ *   signal that ends    the job's stop sequence; a second one kills it
  *   SIGUSR1, SIGUSR2    passed on to the job (run, pipe)
  *   job stopped         terminal back, weir stops too; woken: the job is woken
  *   terminal wanted     by a process of weir's own group: it gets the terminal
@@ -22,27 +22,27 @@ struct watch {
     /* The job's own; set before watch_job(). */
     void *job;
     void (*cancel)(void *job);
-    const struct cli_command *command; /* says a map's notices where no progress is shown */
-    int has_no_group;                  /* of processes that stop when weir stops */
+    const struct cli_command *command; /* prints notices if no progress is shown */
+    int has_no_group;                  /* its processes are in no common group */
 
-    /* News on top of the watch's own business; may be NULL. */
+    /* Callbacks beside the watch's own work; may be NULL. */
     void *context;
     void (*on_event)(void *context, const struct weir_event *event);
     int (*on_tick)(void *context); /* returns milliseconds until the next one, -1: none */
     void (*on_pause)(void *context);
 
-    struct audit audit; /* hears of the job's events */
+    struct audit audit; /* receives the job's events */
 
-    int over;        /* set by whoever hears that the job is over */
+    int over;        /* set by the callback that the job is over */
     int ended_by;    /* the first signal that asked weir to end; 0: none */
     int by_terminal; /* it came from the terminal */
-    int to_pass;     /* signals for the job that came before it did; bits, 0: none */
+    int to_pass;     /* signals that arrived before the job started; bits, 0: none */
     int stop_asked;  /* a signal that asks weir's group to stop; 0: none */
     int paused;      /* the signal that stopped the job; 0: it runs */
     pid_t paused_pid;
 };
 
-/* Catches signals, looks at the terminal and opens a context.  Errors: SYSTEM,
+/* Catches signals, finds the terminal and opens a context.  Errors: SYSTEM,
  * and those of weir_open(). */
 int watch_open(struct watch *watch, struct weir_error *error);
 
@@ -56,11 +56,12 @@ void watch_job(struct watch *watch);
  * it, was ended by a signal. */
 void watch_close(struct watch *watch, int killed);
 
-/* What weir exits with when a job that would exit with status was cancelled, or not. */
+/* The exit status for a job with this status, cancelled or not. */
 int watch_status(const struct watch *watch, int status, int cancelled);
 
-/* The same, for one that may have been interrupted.  interrupted: the job died of SIGINT.  Does not
- * return when weir must end by SIGINT itself, so that a shell's loop around it ends too. */
+/* The same for a job that may have been interrupted. interrupted: the job died of SIGINT. Does
+ * not return if weir must end by SIGINT itself, so that so that a shell's loop around it ends too.
+ */
 int watch_end(const struct watch *watch, int status, int cancelled, int interrupted);
 
 #endif

@@ -111,8 +111,8 @@ void weir__activation_read(struct weir__activation *activation, const struct wei
     weir_result_sentence(result, sentence, sizeof sentence);
     weir__tool_report_error_line(result, words, sizeof words);
     snprintf(activation->problem, sizeof activation->problem,
-             "the shell %s before it could tell its environment%s%s",
-             result->end == WEIR_EXITED && result->code == 0 ? "was left" : sentence,
+             "the shell %s before printing its environment%s%s",
+             result->end == WEIR_EXITED && result->code == 0 ? "exited" : sentence,
              *words != '\0' ? ": " : "", words);
 }
 

@@ -69,7 +69,7 @@ static int write_source(struct weir__child_env *child, char *const *environment)
     snprintf(child->directory, sizeof child->directory, "%s/weir-probe.XXXXXX", place);
     if (mkdtemp(child->directory) == NULL) {
         child->directory[0] = '\0';
-        weir__child_env_fail(child, "no directory for the program to be built in");
+        weir__child_env_fail(child, "cannot create a directory to build the program in");
         return 0;
     }
     snprintf(child->source, sizeof child->source, "%s/main.go", child->directory);
@@ -78,7 +78,7 @@ static int write_source(struct weir__child_env *child, char *const *environment)
     failed = fd < 0 || weir__write_all(fd, go_source, strlen(go_source)) != 0;
     weir__close(&fd);
     if (failed)
-        weir__child_env_fail(child, "the program to be built cannot be written");
+        weir__child_env_fail(child, "cannot write the source of the program");
     return !failed;
 }
 
@@ -100,7 +100,7 @@ int weir__child_env_next(struct weir__child_env *child, char *const *environment
         return 0;
     }
     if (child->candidates.winner == WEIR__PATH_SEARCH_NONE) {
-        weir__child_env_fail(child, "there is none on the PATH");
+        weir__child_env_fail(child, "not found on the PATH");
         return 0;
     }
     winner = child->candidates.items[child->candidates.winner].path;
@@ -136,7 +136,7 @@ void weir__child_env_read(struct weir__child_env *child, const struct weir_resul
         return; /* it is built */
     at = bytes != NULL ? memmem(bytes, result->out.kept, MARK, sizeof MARK) : NULL;
     if (at == NULL) {
-        weir__child_env_fail(child, "it did not tell its environment");
+        weir__child_env_fail(child, "it did not print its environment");
         return;
     }
     at += sizeof MARK;

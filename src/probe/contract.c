@@ -39,19 +39,18 @@ static int check_lib(const json_t *lib, size_t index, struct weir_error *error)
     if (path == NULL || *path != '/'
         || strlen(path) != json_string_length(json_object_get(lib, "path")))
         return weir__fail(error, WEIR_ERR_SPEC, 0,
-                          "/libs/%zu: give {\"path\": \"/...\", \"sha256\": \"...\"}, with an "
+                          "/libs/%zu: use {\"path\": \"/...\", \"sha256\": \"...\"}, with an "
                           "absolute path",
                           index);
     if (hash != NULL && (!json_is_string(hash) || !is_sha256(json_string_value(hash))))
         return weir__fail(error, WEIR_ERR_SPEC, 0,
-                          "/libs/%zu/sha256: give 64 hex digits in lower case, as sha256sum prints "
-                          "them",
+                          "/libs/%zu/sha256: use 64 lower-case hex digits, as printed by sha256sum",
                           index);
     json_object_foreach((json_t *)lib, name, value)
     {
         if (value != hash && strcmp(name, "path") != 0)
             return weir__fail(error, WEIR_ERR_SPEC, 0,
-                              "/libs/%zu: has \"%.60s\", and may have path and sha256 alone", index,
+                              "/libs/%zu: unknown member \"%.60s\": use path and sha256", index,
                               name);
     }
     return 0;
@@ -63,7 +62,7 @@ static int check_libs(const json_t *libs, struct weir_error *error)
 
     if (libs != NULL && !json_is_array(libs))
         return weir__fail(error, WEIR_ERR_SPEC, 0,
-                          "/libs: give an array of {\"path\": \"/...\", \"sha256\": \"...\"}");
+                          "/libs: use an array of {\"path\": \"/...\", \"sha256\": \"...\"}");
     for (size_t i = 0; i < json_array_size(libs) && status == 0; i++)
         status = check_lib(json_array_get(libs, i), i, error);
     return status;
@@ -217,12 +216,12 @@ static int check_hash(const json_t *lib, size_t index, const json_t *report,
     snprintf(schema, sizeof schema, "/libs/%zu", index);
     if (found == NULL)
         snprintf(text, sizeof text,
-                 "%.300s was not hashed for this report: probe with this contract", path);
+                 "%.300s was not hashed for this report: run weir probe with this contract", path);
     else if (hash == NULL)
         snprintf(text, sizeof text, "%.300s could not be read: %.40s", path,
-                 why != NULL ? why : "nobody says why");
+                 why != NULL ? why : "unknown reason");
     else if (wanted != NULL && strcmp(hash, wanted) != 0)
-        snprintf(text, sizeof text, "%.300s is another file: its SHA-256 is %.64s but must be %s",
+        snprintf(text, sizeof text, "%.300s is a different file: its SHA-256 is %.64s but must be %s",
                  path, hash, wanted);
     return *text != '\0' ? weir__findings_add(findings, instance, schema, text, error) : 0;
 }

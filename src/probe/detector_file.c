@@ -57,9 +57,9 @@ static int read_name(const struct reader *reader, const json_t *value, struct ou
         || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")]
                != '\0')
         return fail_at(reader, "/name",
-                       "give a string of up to 60 letters, digits, dots, dashes and underscores");
+                       "use up to 60 letters, digits, dots, dashes and underscores");
     if (weir__detector_find(name) != NULL)
-        return fail_at(reader, "/name", "\"%s\" is built in: give another name", name);
+        return fail_at(reader, "/name", "\"%s\" is built in: use another name", name);
     outside->row.name = name;
     return 0;
 }
@@ -70,14 +70,14 @@ static int read_argv(const struct reader *reader, const json_t *value, struct ou
     char pointer[32];
 
     if (!json_is_array(value) || count == 0 || count > WEIR__DETECTOR_WORDS - 1)
-        return fail_at(reader, "/argv", "give an array of 1 to %d strings: a program and its words",
+        return fail_at(reader, "/argv", "use an array of 1 to %d strings: a program and its arguments",
                        WEIR__DETECTOR_WORDS - 1);
     for (size_t i = 0; i < count; i++) {
         const char *word = json_string_value(json_array_get(value, i));
 
         snprintf(pointer, sizeof pointer, "/argv/%zu", i);
         if (word == NULL || (i == 0 && *word == '\0'))
-            return fail_at(reader, pointer, "give a string%s", i == 0 ? ", the program" : "");
+            return fail_at(reader, pointer, "use a string%s", i == 0 ? ", the program" : "");
         if (i == 0)
             outside->programs[0] = word;
         else
@@ -92,7 +92,7 @@ static int read_timeout(const struct reader *reader, const json_t *value, struct
     if (!json_is_number(value)
         || weir__duration_seconds(json_number_value(value), &outside->row.timeout_ms) < 0
         || outside->row.timeout_ms == 0)
-        return fail_at(reader, "/timeout_s", "give a number of seconds, more than 0");
+        return fail_at(reader, "/timeout_s", "use a number of seconds greater than 0");
     return 0;
 }
 
@@ -102,7 +102,7 @@ static int read_pattern(const struct reader *reader, const json_t *value, struct
     struct weir_error why = {0};
 
     if (pattern == NULL)
-        return fail_at(reader, "/pattern", "give a string, a regular expression");
+        return fail_at(reader, "/pattern", "use a string with a regular expression");
     outside->row.groups = weir__named_groups_new(pattern, &why);
     return outside->row.groups != NULL ? 0 : fail_at(reader, "/pattern", "%s", why.text);
 }
@@ -115,14 +115,14 @@ static int read_pointers(const struct reader *reader, const json_t *value, struc
 
     if (!json_is_object(value) || json_object_size(value) == 0)
         return fail_at(reader, "/json",
-                       "give an object of JSON pointers: {\"version\": \"/version\"}");
+                       "use an object of JSON pointers: {\"version\": \"/version\"}");
     json_object_foreach((json_t *)value, name, pointer)
     {
         const char *text = json_string_value(pointer);
 
         snprintf(place, sizeof place, "/json/%.80s", name);
         if (text == NULL || (*text != '/' && *text != '\0'))
-            return fail_at(reader, place, "give a JSON pointer: it begins with /");
+            return fail_at(reader, place, "use a JSON pointer, which begins with /");
     }
     outside->row.runs[0].format = WEIR__OUTPUT_OBJECT;
     return 0;
@@ -133,7 +133,7 @@ static int read_weir(const struct reader *reader, const json_t *value, struct ou
     (void)outside;
     return json_is_integer(value) && json_integer_value(value) == 1
                ? 0
-               : fail_at(reader, "/weir", "this weir knows version 1 only");
+               : fail_at(reader, "/weir", "unsupported version: use 1");
 }
 
 static const struct {
@@ -151,7 +151,7 @@ static int read_document(const struct reader *reader, struct outside *outside)
     int status = 0;
 
     if (!json_is_object(outside->document))
-        return fail_at(reader, "", "give an object");
+        return fail_at(reader, "", "use an object");
     json_object_foreach(outside->document, key, value)
     {
         size_t i = 0;
@@ -164,14 +164,14 @@ static int read_document(const struct reader *reader, struct outside *outside)
             i < sizeof keys / sizeof keys[0]
                 ? keys[i].read(reader, value, outside)
                 : fail_at(reader, pointer,
-                          "there is no such key: use weir, name, argv, timeout_s, pattern, json");
+                          "unknown key: use weir, name, argv, timeout_s, pattern or json");
         if (status < 0)
             return status;
     }
     if (outside->row.name == NULL || outside->row.programs == NULL)
         return fail_at(reader, "", "add \"%s\"", outside->row.name == NULL ? "name" : "argv");
     if (outside->row.groups != NULL && outside->row.runs[0].format != WEIR__OUTPUT_TEXT)
-        return fail_at(reader, "/pattern", "either pattern or json, not both");
+        return fail_at(reader, "/pattern", "use either pattern or json, not both");
     return 0;
 }
 
@@ -188,7 +188,7 @@ static void set_version(struct weir__run_output *output, const char *text, size_
         weir__version_text(&version, output->version);
         memcpy(output->raw, copy, sizeof copy);
     } else if (!weir__output_find_version(output, text, length)) {
-        snprintf(output->problem, sizeof output->problem, "\"%.100s\" is no version", copy);
+        snprintf(output->problem, sizeof output->problem, "invalid version \"%.100s\"", copy);
     }
 }
 
@@ -257,7 +257,7 @@ static void parse_by_pointers(struct weir__run_output *output)
         const char *text = json_string_value(value);
 
         if (value == NULL)
-            snprintf(output->problem, sizeof output->problem, "its JSON has nothing at %.200s",
+            snprintf(output->problem, sizeof output->problem, "its JSON has no value at %.200s",
                      json_string_value(pointer));
         else if (strcmp(name, "version") == 0 && text != NULL)
             set_version(output, text, strlen(text));

@@ -71,7 +71,7 @@ void weir__parse_version(struct weir__run_output *output)
 
     if (!weir__output_find_version(output, output->text, output->length)
         && (err->text == NULL || !weir__output_find_version(output, err->text, err->text_length)))
-        snprintf(output->problem, sizeof output->problem, "it names no version");
+        snprintf(output->problem, sizeof output->problem, "it prints no version");
 }
 
 void weir__parse_line(struct weir__run_output *output)
@@ -178,7 +178,7 @@ void weir__parse_python(struct weir__run_output *output)
     const char *build = json_string_value(json_object_get(output->json, "build"));
 
     if (version == NULL || !weir__output_find_version(output, version, strlen(version)))
-        snprintf(output->problem, sizeof output->problem, "it names no version");
+        snprintf(output->problem, sizeof output->problem, "it prints no version");
     if (build != NULL)
         snprintf(output->raw, sizeof output->raw, "%s", build);
     copy_facts(output, names, sizeof names / sizeof names[0]);
@@ -244,7 +244,7 @@ static int is_conda_error(struct weir__run_output *output)
 
     if (!json_is_string(error))
         return 0;
-    snprintf(output->problem, sizeof output->problem, "it answered with %s: %.240s",
+    snprintf(output->problem, sizeof output->problem, "it reported %s: %.240s",
              json_is_string(name) ? json_string_value(name) : "an error", json_string_value(error));
     return 1;
 }
@@ -278,7 +278,7 @@ void weir__parse_conda_info(struct weir__run_output *output)
             && weir__output_find_version(output, text, strlen(text)))
             return;
     }
-    snprintf(output->problem, sizeof output->problem, "its answer has no version");
+    snprintf(output->problem, sizeof output->problem, "its output has no version");
 }
 
 void weir__parse_conda_envs(struct weir__run_output *output)
@@ -308,7 +308,7 @@ void weir__parse_libc(struct weir__run_output *output)
         family = "glibc";
     /* "ldd (Debian GLIBC 2.36-9+deb12u14) 2.36": the last one of the line is libc's own. */
     if (family == NULL || !weir__output_find_version(output, said, strlen(said)))
-        snprintf(output->problem, sizeof output->problem, "it names no C library");
+        snprintf(output->problem, sizeof output->problem, "it does not name a C library");
     else
         weir__tree_set(&output->facts, "family", json_string(family));
 }

@@ -228,7 +228,7 @@ static void report_end(struct weir__tool_report *tool, size_t candidate, const c
     if (!was_read || result->err.total > 0) /* what it printed is no excuse, but its answer */
         weir__tool_report_error_line(result, words, sizeof words);
     weir__tool_report_problem(tool, candidate, label, "%s%s%s%s", sentence,
-                              was_read ? ", but its answer is whole" : "",
+                              was_read ? ", but its output is complete" : "",
                               *words != '\0' ? ": " : "", words);
 }
 
@@ -239,7 +239,7 @@ static void mark_absent(struct weir__tool_report *tool, size_t candidate,
     const char *kind = tool->candidates.items[candidate].kind;
 
     if (!tool->absent)
-        weir__tool_report_problem(tool, candidate, run->label, "none in this %s: %s",
+        weir__tool_report_problem(tool, candidate, run->label, "not in this %s: %s",
                                   strcmp(kind, "venv") == 0    ? "venv"
                                   : strcmp(kind, "conda") == 0 ? "conda environment"
                                                                : "Python",
@@ -268,11 +268,11 @@ static int find_json(struct weir__run_output *output, json_t **json)
     if (out->truncated)
         snprintf(
             output->problem, sizeof output->problem,
-            "it printed %llu bytes, of which %zu were kept, and there is no whole JSON in them",
+            "it printed %llu bytes, of which %zu were kept, without complete JSON",
             (unsigned long long)out->total, out->kept);
     else if (output->length > 0 || succeeded(output->result))
         snprintf(output->problem, sizeof output->problem,
-                 "there is no whole JSON in the %llu bytes that it printed",
+                 "its output of %llu bytes has no complete JSON",
                  (unsigned long long)out->total);
     return 0;
 }
@@ -409,15 +409,15 @@ static json_t *reason_json(const struct weir__tool_report *tool)
     char text[600], over[64] = "";
 
     if (strcmp(winner->from, "path") == 0)
-        return json_string("it was named by its path");
+        return json_string("it was given by its path");
     for (size_t i = 0; i < list->winner; i++)
         passed += strcmp(list->items[i].name, winner->name) == 0;
     if (passed > 0)
-        snprintf(over, sizeof over, ", behind %zu that cannot be executed", passed);
+        snprintf(over, sizeof over, ", after %zu that cannot be executed", passed);
     snprintf(text, sizeof text, "the first executable %.100s on PATH%s%s%.100s%s", winner->name,
              over, strcmp(winner->name, preferred) == 0 ? "" : "; there is no ",
              strcmp(winner->name, preferred) == 0 ? "" : preferred,
-             winner->shim != NULL ? "; a shim, which chooses by its own rules" : "");
+             winner->shim != NULL ? "; a shim, which selects by its own rules" : "");
     return weir__text_value(text);
 }
 

@@ -76,7 +76,7 @@ def arguments_that_cannot_be_meant_are_refused() -> None:
     status, _, err = call(worker=None)
     assert status == 2 and "no method" in err
     status, _, err = call("-s", "/nowhere", "add")
-    assert status == 2 and "leave one out" in err
+    assert status == 2 and "remove one" in err
     status, _, err = call("-s", "/nowhere/at/all", "add", worker=None)
     assert status == 125 and "/nowhere/at/all" in err and "weir serve" in err, err
 
@@ -105,7 +105,7 @@ def standard_input_is_the_input_stream() -> None:
 
 def a_function_that_reads_a_stream_wants_stdin() -> None:
     status, out, err = call("total")
-    assert (status, out) == (2, "") and "give --stdin" in err, err
+    assert (status, out) == (2, "") and "use --stdin" in err, err
 
 
 def a_line_that_is_not_json_is_named() -> None:

@@ -70,7 +70,7 @@ a_venv() {
             'd["activation"]["children"]["python"]["environment"]["VIRTUAL_ENV"].endswith("/venv")' \
             'd["activation"]["children"]["go"]["environment"]["VIRTUAL_ENV"].endswith("/venv")' \
             't["pip"]["state"] == "absent" and t["pip"]["winner"] is None and len(t["pip"]["problems"]) == 1' \
-            't["pip"]["problems"][0]["text"] == "none in this venv: No module named pip"'
+            't["pip"]["problems"][0]["text"] == "not in this venv: No module named pip"'
 }
 no_traces() {
     mkdir "$work/tmp" && path=$(dirname "$GO"):$tools TMPDIR=$work/tmp probe traces --only make --activate : --timeout 60s &&
@@ -222,7 +222,7 @@ END
 printf 'Traceback (most recent call last):\n  File "x"\nImportError: broken\n' >&2; exit 1
 END
     path=$work/pip-none:$tools probe pip-none --only pip &&
-        holds 't["pip"]["state"] == "absent" and t["pip"]["problems"][0]["text"] == "none in this Python: No module named pip"' &&
+        holds 't["pip"]["state"] == "absent" and t["pip"]["problems"][0]["text"] == "not in this Python: No module named pip"' &&
         path=$work/pip-bad:$tools probe pip-bad --only pip &&
         holds 't["pip"]["state"] == "failed" and "ImportError: broken" in t["pip"]["problems"][0]["text"]'
 }
@@ -265,7 +265,7 @@ noise() {
 exits_whole() {
     with_conda exits &&
         holds "$as_good" 't["conda"]["state"] == "partial"' \
-            'all("exited with 1, but its answer is whole: CondaVerificationError" in p["text"] for p in t["conda"]["problems"])'
+            'all("exited with 1, but its output is complete: CondaVerificationError" in p["text"] for p in t["conda"]["problems"])'
 }
 error() {
     with_conda error &&
@@ -313,14 +313,14 @@ refuses() { # refuses TEXT MESSAGE
 }
 unusable() {
     refuses '{"name": "x",
- "argv": []}' 'bad.json:2:10: /argv: give an array' &&
-        refuses '{"name": "x", "argv": ["x"], "timeout": 3}' '/timeout: there is no such key' &&
+ "argv": []}' 'bad.json:2:10: /argv: use an array' &&
+        refuses '{"name": "x", "argv": ["x"], "timeout": 3}' '/timeout: unknown key' &&
         refuses '{"name": "go", "argv": ["x"]}' '/name: "go" is built in' &&
         refuses '{"name": "x", "argv": ["x"], "pattern": "(?<version>"}' '/pattern: at character' &&
         refuses '{"name": "x", "argv": ["x"], "pattern": "1"}' '/pattern: it has no named group' &&
-        refuses '{"name": "x", "argv": ["x", 1]}' '/argv/1: give a string' &&
-        refuses '{"name": "x", "argv": ["x"], "json": {"version": "v"}}' '/json/version: give a JSON pointer' &&
-        refuses '{"name": "x"' 'bad.json:1:' && refuses '[]' 'give an object' && refuses '{"name": "x"}' 'add "argv"' &&
+        refuses '{"name": "x", "argv": ["x", 1]}' '/argv/1: use a string' &&
+        refuses '{"name": "x", "argv": ["x"], "json": {"version": "v"}}' '/json/version: use a JSON pointer' &&
+        refuses '{"name": "x"' 'bad.json:1:' && refuses '[]' 'use an object' && refuses '{"name": "x"}' 'add "argv"' &&
         exits 2 "$weir" probe --detector "$work/no-such.json" 2>/dev/null &&
         exits 2 "$weir" probe --only no-such 2>/dev/null && exits 2 "$weir" probe go 2>/dev/null
 }

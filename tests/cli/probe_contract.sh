@@ -78,7 +78,7 @@ library() {
 check "a library that is as the contract says" library
 other_library() {
     printf abd >"$work/libx.so"
-    run 1 probe --contract "$work/libs.json" && says 'is another file: its SHA-256 is a52d159f' || return 1
+    run 1 probe --contract "$work/libs.json" && says 'is a different file: its SHA-256 is a52d159f' || return 1
     run 0 probe --contract "$work/named.json" && cp "$work/out" "$work/lib-b.json"
 }
 check "another copy of it is found" other_library

@@ -102,7 +102,7 @@ static void an_unequal_or_missing_library_is_found(void)
 
     found = found_in(contract, report);
     snprintf(wanted, sizeof wanted,
-             "/libs /libs/0: %s was not hashed for this report: probe with this contract\n", lib);
+             "/libs /libs/0: %s was not hashed for this report: run weir probe with this contract\n", lib);
     CU_ASSERT_STRING_EQUAL(found, wanted);
     free(found);
 
@@ -122,7 +122,7 @@ static void an_unequal_or_missing_library_is_found(void)
     libs = weir__contract_hash(contract, NULL);
     json_object_set(report, "libs", libs);
     found = found_in(contract, report);
-    CU_ASSERT_PTR_NOT_NULL(strstr(found, "is another file: its SHA-256 is a52d159f"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(found, "is a different file: its SHA-256 is a52d159f"));
     CU_ASSERT_PTR_NOT_NULL(strstr(found, abc));
     free(found);
 

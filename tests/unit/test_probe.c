@@ -182,7 +182,7 @@ static void no_version_is_a_problem(void)
     struct weir__run_output output = read_as("make", 0, "hello\n");
 
     CU_ASSERT_STRING_EQUAL(output.version, "");
-    CU_ASSERT_STRING_EQUAL(output.problem, "it names no version");
+    CU_ASSERT_STRING_EQUAL(output.problem, "it prints no version");
     json_decref(output.facts);
 }
 
@@ -207,7 +207,7 @@ static void a_failure_of_conda_told_as_json_is_no_fact(void)
         read_as("conda", 0, "{\"error\":\"no lock\",\"exception_name\":\"LockError\"}");
 
     CU_ASSERT_EQUAL(json_object_size(output.facts), 0);
-    CU_ASSERT_STRING_EQUAL(output.problem, "it answered with LockError: no lock");
+    CU_ASSERT_STRING_EQUAL(output.problem, "it reported LockError: no lock");
     json_decref(output.facts);
 }
 
@@ -256,7 +256,7 @@ static void the_beginning_of_a_long_name_is_not_the_name(void)
     output.json = json;
     output.run->parse(&output);
     CU_ASSERT_PTR_NULL(json_object_get(output.facts, "fact"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(output.problem, "nothing at"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output.problem, "no value at"));
     json_decref(json);
     json_decref(output.facts);
     weir__detector_free(detector);
