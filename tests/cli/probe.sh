@@ -260,7 +260,7 @@ flood() {
 }
 noise() {
     with_conda noise --timeout 60s &&
-        holds 't["conda"]["state"] == "failed"' 'any("no whole JSON" in p["text"] for p in t["conda"]["problems"])'
+        holds 't["conda"]["state"] == "failed"' 'any("complete JSON" in p["text"] for p in t["conda"]["problems"])'
 }
 exits_whole() {
     with_conda exits &&
