@@ -458,7 +458,7 @@ bad_usage() {
         refused "--dead-letter FILE" --on-error dead-letter && refused "remove it or" --on-error skip --dead-letter "$dead" &&
         refused "from 1 to" -j 0 && refused "from 1 to" --window 0 && refused "from 0 to" --retries -1 && refused "from 1 to" --workers 1K &&
         refused "is empty" --launcher " " && refused "--launcher" --launcher "'ssh" && refused "remove one" --hadoop-counters --progress json &&
-        refused "skip" --on-error ignore && refused "replace" --encoding latin1 && refused "no length of time" --record-timeout soon &&
+        refused "skip" --on-error ignore && refused "replace" --encoding latin1 && refused "invalid duration" --record-timeout soon &&
         refused "unchecked or raw" --call f --check none &&
         refused "is not a function name" --call weir/hello
 }
