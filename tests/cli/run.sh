@@ -216,7 +216,7 @@ check "a flag with a value" refused "--json takes no value" --json=yes
 check "a bad duration" eval 'refused "250ms" --timeout 5x && refused "more than 0" --idle 0'
 check "a bad size" refused "64K" --json --max-output lots
 check "a bad character set" refused "iconv -l" --json --encoding klingon
-check "a bad limit" eval 'refused "file-size" --limit disk=1 && refused "no value for memory" --limit memory=x'
+check "a bad limit" eval 'refused "file-size" --limit disk=1 && refused "for memory: use a number" --limit memory=x'
 check "a bad choice" eval 'refused "replace, backslashreplace or strict" --json --on-error ignore'
 check "a bad variable" eval 'refused "NAME=VALUE" --env NOVALUE && refused "HOME" --env-pass A=1'
 check "captured text is asked for, but nothing is captured" eval \

@@ -42,7 +42,7 @@ static void a_contract_that_cannot_be_is_refused_with_its_place(void)
         {"{\"libs\":[1]}", "/libs/0: "},
         {"{\"libs\":[{\"path\":\"x.so\"}]}", "/libs/0: "},
         {"{\"libs\":[{\"path\":\"/x\"},{\"path\":\"/y\",\"sha256\":\"AB\"}]}", "/libs/1/sha256: "},
-        {"{\"libs\":[{\"path\":\"/x\",\"sha1\":\"a\"}]}", "/libs/0: has \"sha1\""},
+        {"{\"libs\":[{\"path\":\"/x\",\"sha1\":\"a\"}]}", "/libs/0: unknown member \"sha1\""},
         {"{\"properties\":{\"a\":{\"libs\":[]}}}", "/properties/a/libs: unknown keyword"},
         {"[]", "a schema must be an object"},
     };
