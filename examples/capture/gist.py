@@ -9,7 +9,7 @@ how = {
     "exited": f"exited with {run['code']}",
     "signaled": f"killed by {run['signal']}",
     "not_started": f"not started: {run['step']}: {run['errno']}",
-    "status_lost": "nobody knows how it ended",
+    "status_lost": "unknown",
 }[run["end"]]
 
 print(" ".join(run["argv"]))

@@ -8,7 +8,7 @@ kept=${1:-$(mktemp -d)}
 [ $# -gt 0 ] || trap 'rm -rf "$kept"' EXIT
 
 # capture NAME OPTION... -- PROGRAM...: one run, its document in NAME.json, and the gist of it.
-# weir's exit status is the program's own, or 124 after a timeout: here that is no reason to stop.
+# weir's exit status is the program's own, or 124 after a timeout: here that is not a reason to stop.
 capture() {
     document=$kept/$1.json
     shift

@@ -27,7 +27,7 @@ import (
 // The errors of our own, as callers know them.
 const (
 	codeNoList  = 1001 // there is no sha1sum.txt, or it cannot be read
-	codeBadLine = 1002 // a line of it is none
+	codeBadLine = 1002 // an invalid line in it
 )
 
 const readSize = 256 << 10 // bytes between two looks at the context
@@ -150,7 +150,7 @@ func compare(ctx context.Context, path, want string) result {
 
 // hash returns the sum of a regular file, or stops when ctx is done.
 func hash(ctx context.Context, path string) (string, error) {
-	// Nonblocking, or opening a FIFO that took a file's place would wait for ever.
+	// Nonblocking, or opening a FIFO that took a file's place would wait forever.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Files of a directory that are not what they were, told by a worker in Go: run.sh [DIRECTORY]
+# Prints the changed files of a directory, found by a worker in Go: run.sh [DIRECTORY]
 # Exits 0 when all are right, 1 when one is not, 2 when that cannot be said.
 set -u
 cd "$(dirname "$0")" || exit 2

@@ -22,7 +22,7 @@ enrich() {
 
 python3 records.py <"$table" >"$files/in.ndjson"
 
-# 1 says that there are dead records: here that is no reason to stop.
+# 1 says that there are dead records: this example continues.
 echo "One run:"
 (enrich whole) || [ $? -eq 1 ]
 python3 tell.py "$files/whole.json" "$files/whole.dead"

@@ -1,4 +1,4 @@
-// Command verify-hash checks files against the MD5 sums they ought to have.
+// Command verify-hash checks files against their MD5 sums.
 //
 // It reads one JSON object a line, as list.py writes them, and answers each with
 // one line in the same order:
@@ -144,7 +144,7 @@ func work(todo <-chan *job) {
 
 // hashFile returns the MD5 sum of a regular file and how many bytes it read.
 func hashFile(name string, buffer []byte) (string, int64, error) {
-	// Nonblocking, or opening a FIFO that took a file's place would wait for ever.
+	// Nonblocking, or opening a FIFO that took a file's place would wait forever.
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", 0, err

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists files and the MD5 sums they ought to have, one JSON object a line.
+"""Lists files and their expected MD5 sums, one JSON object a line.
 
     {"path":"/usr/bin/env","md5":"d41d...","package":"coreutils"}
 
@@ -10,7 +10,7 @@ left to that package.  Two optional members tell the reader more:
     "path_base64"   the exact bytes of a name that is not UTF-8 ("path" is then
                     only fit for reading, with U+FFFD for each bad byte)
     "note"          "conffile": the administrator may change this file
-                    "excluded by dpkg.cfg": dpkg was told not to unpack it
+                    "excluded by dpkg.cfg": dpkg was configured not to unpack it
 
 On a machine without dpkg, or with --tree DIR, the files of a tree are hashed
 here and listed in the same form.
@@ -174,7 +174,7 @@ def to_line(path, md5, package, note):
 def main():
     # A reader that leaves early ends us the way it ends any filter: by SIGPIPE.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    parser = argparse.ArgumentParser(description="List files and the MD5 sums they ought to have.")
+    parser = argparse.ArgumentParser(description="List files and their expected MD5 sums.")
     parser.add_argument(
         "--admindir", metavar="DIR", help="dpkg's database (default: /var/lib/dpkg)"
     )

@@ -3,7 +3,7 @@
 
 Files that differ are data, not a failure of this program: it exits 0, or with
 --strict 1 when a file differs, is missing or cannot be read.  What the
-administrator or dpkg.cfg allowed is told but never counts against a machine.
+administrator or dpkg.cfg allowed is reported but is never a fault.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def main():
         help="exit 1 when a file differs, is missing or cannot be read",
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a pager that is left early is no error
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a pager that exits early is not an error
     sys.stdout.reconfigure(errors="backslashreplace")
 
     start = time.monotonic()

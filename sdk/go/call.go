@@ -54,7 +54,7 @@ type terms struct {
 	input                   bool
 }
 
-// parseTerms returns false for a member that is no value of its kind.
+// parseTerms returns false for a member with an invalid value.
 func parseTerms(raw []byte) (t terms, ok bool) {
 	ok = true
 	members(raw, func(key string, value []byte) {

@@ -36,7 +36,7 @@ type Client struct {
 	last  int64 // id
 	lost  error // why there is no connection any more
 
-	noise, late atomic.Int64 // lines that are no message; responses that nobody waits for
+	noise, late atomic.Int64 // lines that are not messages; responses without a call
 }
 
 // pending is a call that has been sent.
@@ -127,12 +127,12 @@ func connect(ctx context.Context, path string) (net.Conn, error) {
 	}
 }
 
-// checkServer: whoever may write to the folder may serve at a name in it, and would
-// be told all that is called.
+// checkServer: any user that can write to the directory can create a socket in it, and
+// would receive the arguments of all calls.
 func checkServer(conn net.Conn, path string) error {
 	uid, err := peerUID(conn)
 	if err != nil {
-		return fmt.Errorf("weir: nobody can tell who runs the server at %q (%v): nothing was sent; "+
+		return fmt.Errorf("weir: cannot determine the user of the server at %q (%v): nothing was sent; "+
 			"weir.AnyServer() allows it: %w", path, err, os.ErrPermission)
 	}
 	if own := os.Geteuid(); uid != 0 && int64(uid) != int64(own) {
@@ -478,7 +478,7 @@ func (p *pending) grant(n int) {
 	})
 }
 
-// abandon ends a call that nobody waits for any more, and tells the server.
+// abandon ends a call whose caller has stopped waiting, and cancels it on the server.
 func (p *pending) abandon(why error) {
 	if p.client.plain != nil {
 		// It cannot be told; its answer makes room for the next call.
@@ -547,7 +547,7 @@ func (c *Client) handle(line []byte) error {
 		if m.reason == "" {
 			m.reason = "it is for a worker"
 		}
-		return fmt.Errorf("a line that is no message came: %s: %.80q", m.reason, line)
+		return fmt.Errorf("received a line that is not a message: %s: %.80q", m.reason, line)
 	}
 	return nil
 }

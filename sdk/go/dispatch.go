@@ -54,7 +54,7 @@ func (s *server) handleMessage(m *message, line []byte, reply *batchReply) bool 
 	case noise:
 		from := skipSpace(line, 0)
 		if end := scanValue(line, from, 0); end >= 0 && skipSpace(line, end) == len(line) {
-			m.kind, m.reason = notRPC, "the line is no request"
+			m.kind, m.reason = notRPC, "the line is not a request"
 			s.refuse(nil, reply, fault(CodeNotRequest, "%s", m.reason))
 			return true
 		}
@@ -62,7 +62,7 @@ func (s *server) handleMessage(m *message, line []byte, reply *batchReply) bool 
 	case notJSON:
 		s.refuse(m.id, reply, fault(CodeNotJSON, "%s", m.reason))
 	case answer:
-		s.refuse(m.id, reply, fault(CodeNotRequest, "a response is no request"))
+		s.refuse(m.id, reply, fault(CodeNotRequest, "a response is not a request"))
 	case batch:
 		s.refuse(nil, reply, fault(CodeNotRequest, "a batch in a batch"))
 	default:

@@ -41,7 +41,7 @@ var (
 	ErrStreamRule     = &Error{Code: CodeStreamRule, Message: "a rule of streams was broken"}
 	ErrQueueFull      = &Error{Code: CodeQueueFull, Message: "the queue is full"}
 	ErrOutcomeUnknown = &Error{Code: CodeOutcomeUnknown, Message: "outcome unknown"}
-	ErrNoWorker       = &Error{Code: CodeNoWorker, Message: "no worker can be had"}
+	ErrNoWorker       = &Error{Code: CodeNoWorker, Message: "no worker is available"}
 	ErrPoison         = &Error{Code: CodePoison, Message: "the call has ended two workers"}
 )
 

@@ -61,7 +61,7 @@ func (r *lineReader) next() ([]byte, error) {
 	}
 }
 
-// rest gives what stands behind the last line end, once, and then the end.
+// rest returns the text after the last line end, once, and then the end.
 func (r *lineReader) rest() ([]byte, error) {
 	line := r.buffer[r.from:r.to]
 	r.from, r.seen = r.to, 0

@@ -19,7 +19,7 @@ type outbox struct {
 	waiting []byte
 	spare   []byte
 	failed  error         // the first error of to; nothing is written any more
-	room    chan struct{} // closed when there is room; nil: nobody waits for it
+	room    chan struct{} // closed when there is room; nil: no goroutine waits for it
 
 	writing sync.Mutex // held while to.Write runs
 
@@ -97,7 +97,7 @@ func (o *outbox) write() error {
 }
 
 // send adds a message that flusher will write, together with what others add until
-// then. Whoever has added too much writes it.
+// then. The goroutine that has added too much writes it.
 func (o *outbox) send(put func(buffer []byte) []byte) error {
 	if o.add(put) >= outboxFull {
 		return o.flush()

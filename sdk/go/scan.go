@@ -24,7 +24,7 @@ const (
 	notification
 	answer  // with result or failure
 	batch   // an array; params is all of it
-	notJSON // begins with { or [, and is no JSON or ill-formed UTF-8
+	notJSON // begins with { or [, and is not JSON or has ill-formed UTF-8
 	notRPC  // JSON, but no message
 	noise   // begins with anything else
 )
@@ -108,13 +108,13 @@ func (m *message) classify(version []byte) {
 			m.kind = notification
 		}
 		if m.method[0] != '"' {
-			refuse(`"method" is no string`)
+			refuse(`"method" is not a string`)
 		}
 		if m.params != nil && m.params[0] != '[' && m.params[0] != '{' {
 			refuse(`"params" is neither an array nor an object`)
 		}
 		if m.weir != nil && m.weir[0] != '{' {
-			refuse(`"weir" is no object`)
+			refuse(`"weir" is not an object`)
 		}
 	} else {
 		m.kind = answer
@@ -124,7 +124,7 @@ func (m *message) classify(version []byte) {
 		case m.failure != nil && m.result != nil:
 			refuse(`it has a "result" and an "error"`)
 		case m.failure != nil && m.failure[0] != '{':
-			refuse(`"error" is no object`)
+			refuse(`"error" is not an object`)
 		case m.id == nil:
 			refuse(`it answers, and has no "id"`)
 		}
@@ -289,7 +289,7 @@ func skipAny(b []byte, at int) int {
 // structure is what a word or number ends at; brackets first.
 var structure = []byte("{}[]:, \t\r\n")
 
-// validPrefix is what comes before the first byte that is no UTF-8.
+// validPrefix is the part before the first byte that is not UTF-8.
 func validPrefix(line []byte) []byte {
 	for at := 0; at < len(line); {
 		r, size := utf8.DecodeRune(line[at:])

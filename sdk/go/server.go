@@ -71,7 +71,7 @@ func (s *server) serve() error {
 	return s.failed
 }
 
-// fail ends all calls: nobody can be answered any more.
+// fail ends all calls: responses can no longer be sent.
 func (s *server) fail(err error) {
 	s.mutex.Lock()
 	if s.failed == nil {
@@ -103,7 +103,7 @@ func (s *server) lead() {
 }
 
 // flush writes what waits. It returns whether we still lead. Where the host does
-// not read we read on, but not for ever.
+// not read we read on, but not forever.
 func (s *server) flush() bool {
 	switch waiting := s.out.size(); {
 	case waiting == 0:
@@ -217,7 +217,7 @@ func (s *server) endInput(c *call) {
 }
 
 // errDry: the host has gone, so no credit will come.
-var errDry = errors.New("nobody reads the stream any more")
+var errDry = errors.New("the reader of the stream has gone")
 
 // interruptRunning cancels what runs.
 func (s *server) interruptRunning() {

@@ -214,12 +214,12 @@ func (s *sender) take(ctx context.Context) error {
 type Values[T any] struct {
 	ctx    context.Context
 	inbox  *inbox
-	stop   func() // nobody wants more; nil: no matter
+	stop   func() // no more values are wanted; may be nil
 	closed atomic.Bool
 	value  T
 	err    error
 	over   bool
-	minded bool // somebody asked for Err
+	minded bool // Err has been called
 }
 
 // Next waits for the next value. It returns false at the end, which Err explains.

@@ -113,8 +113,10 @@ def the_man_pages_are_plain_english() -> None:
     check((f"weir-{name}(1)", output_of("help", "--man", name)) for name in ["weir", *SUBCOMMANDS])
 
 
-def readme_changelog_and_architecture_are_plain_english() -> None:
-    check(files("README.md", "CHANGELOG.md", "ARCHITECTURE.md"))
+def readme_and_its_companions_are_plain_english() -> None:
+    check(files("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "SECURITY.md"))
+    for name, text in files("CONTRIBUTING.md"):
+        check([(name, re.sub(r"\|[^|\n]*\|$", "|", text, flags=re.M))])  # without names of tests
 
 
 def the_documents_are_plain_english() -> None:
@@ -150,7 +152,7 @@ if __name__ == "__main__":
         [
             the_help_of_every_subcommand_is_plain_english,
             the_man_pages_are_plain_english,
-            readme_changelog_and_architecture_are_plain_english,
+            readme_and_its_companions_are_plain_english,
             the_documents_are_plain_english,
             the_pages_of_sdks_and_examples_are_plain_english,
             the_descriptions_in_schemas_are_plain_english,

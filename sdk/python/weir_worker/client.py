@@ -40,7 +40,7 @@ VERSION = 1
 # Chunks that may come before they are read; half of them again when half are read.
 CREDIT = 64
 HELLO_TIMEOUT_S = 30.0
-# After a deadline the server has this long to say what became of the call.
+# After a deadline the server has this long to report the outcome of the call.
 GRACE_S = 1.0
 # A longer timeout is as good as none: a month.
 FOREVER_S = 31 * 24 * 3600.0
@@ -478,7 +478,7 @@ class Client:
             ready = lambda: call.over
 
     def _turn(self, until: Optional[float], ready: Any, sends: bool = False) -> bool:
-        """Waits, reading for everybody whenever nobody else does.  False when the time is over.
+        """Wait, and read for all threads if no other thread does.  False when the time has expired.
 
         sends: what is waited for is room to send, so that is done here too.
         """
@@ -577,12 +577,12 @@ class Client:
 
     def _take_message(self, message: Any) -> None:
         if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-            raise _Broken("an object that is no message")
+            raise _Broken("an object that is not a message")
         if "method" in message:
             self._take_notification(message["method"], message.get("params"))
             return
         if "id" not in message or ("result" in message) == ("error" in message):
-            raise _Broken("an object that is no response")
+            raise _Broken("an object that is not a response")
         ident = message["id"]
         error = _error_of(message["error"]) if "error" in message else None
         call = self._calls.pop(ident, None) if type(ident) is int else None

@@ -104,7 +104,7 @@ def parse(text: str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if end != len(text):
-        raise ValueError(f"something stands behind the value, at character {end}")
+        raise ValueError(f"unexpected text after the value, at character {end}")
     return value
 
 

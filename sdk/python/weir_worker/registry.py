@@ -56,7 +56,7 @@ class Entry:
 
     def __init__(self, target: Callable[..., Any], name: str, idempotent: bool = False) -> None:
         if not callable(target):
-            raise TypeError(f"{target!r} is no function")
+            raise TypeError(f"{target!r} is not a function")
         _check_name(name)
         self.target = target
         self.name = name

@@ -31,9 +31,9 @@ TICK_S = 0.01
 QUIET_TICKS = 10
 # One function over a tick is looked after at once, many quick ones after so many.
 BUSY_TICKS = 4
-# So much may wait in the queue before the wire is left unread.
+# Stop reading the wire when this much waits in the queue.
 MAX_QUEUED = 64 << 20
-# Ignored where nobody handles it: a late one can do no harm, not even in a child.
+# Ignored by default: a late one does no harm, not even in a child.
 INTERRUPT = signal.SIGURG
 
 
@@ -142,7 +142,7 @@ class Watcher:
                     last_message = message
                 last = epoch
         except BrokenPipeError:
-            # Nobody is there to answer to: the function that runs is for nobody.
+            # The host is gone, so the running function is useless.
             os._exit(1)
 
     def _park(self, epoch: int) -> None:

@@ -40,7 +40,7 @@ def take() -> tuple[int, int]:
 
 
 def _duplicate(fd: int, nothing: int) -> int:
-    """One that is closed is as good as /dev/null: no calls, and nobody to answer."""
+    """A closed descriptor counts as /dev/null: no calls, and no reader of responses."""
     try:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
     except OSError:
@@ -107,7 +107,7 @@ class Cutter:
         return [line if line is None or len(line) <= codec.MAX_LINE + 1 else None for line in lines]
 
     def rest(self) -> Optional[bytes]:
-        """What stands behind the last LF at the end of file."""
+        """Return the text after the last LF at the end of file."""
         return self._finish(b"")
 
     def _keep(self, part: bytes) -> None:
