@@ -1,4 +1,4 @@
-/* weir/command.h - what to execute, and in which surroundings.
+/* weir/command.h - what to execute, and in which environment.
  *
  *     struct weir_command command;
  *     const char *argv[] = {"sort", "-u", NULL};
@@ -18,12 +18,12 @@
 extern "C" {
 #endif
 
-/* Limits of setrlimit(2), under the names that the command line gives them. */
+/* Limits of setrlimit(2), with their names on the command line. */
 enum weir_limit {
     WEIR_LIMIT_CPU,       /* "cpu": seconds of processor time, then SIGXCPU */
     WEIR_LIMIT_MEMORY,    /* "memory": bytes of address space */
     WEIR_LIMIT_FILES,     /* "files": open descriptors */
-    WEIR_LIMIT_FILE_SIZE, /* "file-size": bytes in a file it writes, then SIGXFSZ */
+    WEIR_LIMIT_FILE_SIZE, /* "file-size": bytes in a file that it writes, then SIGXFSZ */
     WEIR_LIMIT_PROCESSES, /* "processes": of this user */
     WEIR_LIMIT_CORE,      /* "core": bytes of a core dump */
     WEIR_LIMIT_COUNT      /* grows with the list: use it for loops, not for storage */
@@ -33,8 +33,9 @@ enum { WEIR_LIMITS = 16 }; /* room for limits in a command */
 
 #define WEIR_NO_LIMIT UINT64_MAX
 
-/* One more descriptor for a program: fd in the host, number, above 2, in the program.  Each
- * number is given once.  Nothing else above 2 reaches it.  This struct never changes. */
+/* An additional descriptor for a program: fd in the host, number (above 2) in the program.  Each
+ * number may occur once.  The program inherits no other descriptor above 2.  This struct never
+ * changes. */
 struct weir_descriptor {
     int fd, number;
 };
@@ -44,31 +45,31 @@ struct weir_command {
     size_t size; /* sizeof (struct weir_command); set by weir_command_init() */
 
     /* The program and its arguments, NULL-terminated.  A name without "/" is
-     * looked up on the PATH of the child's environment; a relative path is
-     * found after the change to cwd.  Never a shell. */
+     * searched on the PATH of the child's environment; a relative path is
+     * resolved from cwd.  weir never runs a shell. */
     const char *const *argv;
 
     const char *cwd; /* directory to start in; NULL: the host's */
 
-    /* Environment: the host's, or with env_clear none of it, or with env_pass
-     * (NULL-terminated names; implies env_clear) only these of it; then env
-     * (NULL-terminated "NAME=VALUE") on top. */
+    /* Environment: the host's; or with env_clear an empty one; or with env_pass (NULL-terminated
+     * names; implies env_clear) only these variables of the host's.  Then env (NULL-terminated
+     * "NAME=VALUE") is added. */
     int env_clear;
     const char *const *env_pass;
     const char *const *env;
 
     int nice;                          /* added to the nice value */
-    uint64_t limits[WEIR_LIMITS]; /* WEIR_NO_LIMIT: as the host has it */
+    uint64_t limits[WEIR_LIMITS]; /* WEIR_NO_LIMIT: the host's limit */
 };
 
 void weir_command_init_sized(struct weir_command *command, size_t size);
 #define weir_command_init(command) weir_command_init_sized((command), sizeof *(command))
 
-/* "file-size" and the like; NULL for a number that is no limit. */
+/* A name such as "file-size"; NULL for a number that is not a limit. */
 const char *weir_limit_name(enum weir_limit limit);
 
 /* Finds a limit by name.  Returns it, or a negative status.
- * Errors: INVALID, with the names there are. */
+ * Errors: INVALID, with the valid names. */
 int weir_limit_find(const char *name, struct weir_error *error);
 
 #ifdef __cplusplus

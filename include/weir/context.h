@@ -1,29 +1,26 @@
-/* weir/context.h - a place to run programs from.
+/* weir/context.h - a context for running programs.
  *
- * A context holds a small helper program, weir-spawner, that starts and watches
- * the children, and the loop that listens to both.  The host stays as it was:
- * no signal handler, no child of its own taken, no descriptor without
- * close-on-exec.  wait(2) in the host never sees a child of weir.
+ * A context has a small helper program, weir-spawner, that starts and watches the children, and
+ * an event loop for both.  It does not change the host: it installs no signal handler, reaps none
+ * of the host's children, and opens every descriptor with close-on-exec.  wait(2) in the host
+ * never sees a child of weir.
  *
- * When the host dies, even by SIGKILL, the spawner ends all that was started:
- * SIGTERM, the grace, SIGKILL.
+ * When the host dies, even by SIGKILL, the spawner stops everything it started: SIGTERM, grace
+ * period, SIGKILL.
  *
- * A job's processes are found by Linux's means (a subreaper, /proc), wherever they
- * went.  Without them a job is its process group: who leaves that is not ended with
- * it, who holds a pipe open is not named, and a host that was killed is not missed
- * as long as a copy that it forked lives.
+ * On Linux weir finds all processes of a job with a subreaper and /proc.  Without these, a job is
+ * its process group: weir does not stop a process that leaves the group, cannot name the process
+ * that holds a pipe open, and does not notice the death of a host while a forked copy of it lives.
  *
- * The spawner starts one program after the other.  A program whose execution hangs in the
- * kernel, such as one on a network file system that does not answer, keeps the spawner from
- * everything else.  The host gives up on such a spawner after 4 seconds when a job has to
- * stop, else after 15: then every job of the context ends as WEIR_STATUS_LOST, and the next
- * start gets a new spawner.
+ * The spawner starts one program after another.  A program whose exec hangs in the kernel, such
+ * as one on a network file system that does not respond, blocks the spawner.  The host gives up
+ * on a blocked spawner after 4 seconds if a job has to stop, otherwise after 15.  Then every job
+ * of the context ends with WEIR_STATUS_LOST, and the next start gets a new spawner.
  *
- * Threads: a context may be used by many threads at once.  A thread that waits
- * runs the loop for all of them; a lone caller pays nothing for it.  After
- * fork(2) a child process must not use its parent's context: starting something or
- * waiting fails with INVALID there, and weir_close() does nothing.  The child may
- * open a context of its own.
+ * Threads: many threads may use a context at once.  A waiting thread runs the loop for all of
+ * them; a single caller pays nothing for it.  After fork(2) a child process must not use its
+ * parent's context: there, starting a job or waiting fails with INVALID, and weir_close() does
+ * nothing.  The child may open a context of its own.
  */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H
@@ -40,22 +37,22 @@ extern "C" {
 
 typedef struct weir weir_t;
 
-/* "No limit of time". */
+/* No time limit. */
 #define WEIR_FOREVER INT64_C(-1)
 
 struct weir_options {
     size_t size;         /* sizeof (struct weir_options); set by weir_options_init() */
-    /* Path of weir-spawner.  NULL: $WEIR_SPAWNER; else the one beside the program or shared
-     * library that has this code, or at ../libexec/weir/ from there; else where it was installed.
-     * A set-user-ID program looks at the last alone. */
+    /* Path of weir-spawner.  NULL: $WEIR_SPAWNER; otherwise in the directory of the program or
+     * shared library that contains this code, in ../libexec/weir/ relative to it, or where it was
+     * installed.  A set-user-ID program only looks at the last of these. */
     const char *spawner;
-    /* By default the spawner leaves at once for init's care, so that wait(-1) in
-     * the host sees no child but its own.  Set this in a program that never
-     * waits for just any child: weir_close() then waits for the spawner, and
-     * nothing is left to init, which in some containers never looks. */
+    /* By default the spawner becomes a child of init at once, so that wait(-1) in the host sees
+     * only the host's own children.  Set this in a program that never waits for any child:
+     * weir_close() then waits for the spawner, which is useful in containers whose init does not
+     * reap. */
     int spawner_stays_child;
-    weir_event_sink on_event; /* NULL: nobody listens */
-    void *event_context;      /* given to on_event */
+    weir_event_sink on_event; /* NULL: no events */
+    void *event_context;      /* passed to on_event */
 };
 
 void weir_options_init_sized(struct weir_options *options, size_t size);
@@ -66,39 +63,39 @@ void weir_options_init_sized(struct weir_options *options, size_t size);
  * Errors: SPAWNER, SYSTEM, NOMEM. */
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error);
 
-/* Programs are children of the spawner, which has from its host what a child has from its
- * parent: as it was when the spawner started.  What the host changes later:
+/* Programs are children of the spawner, which inherits the state of its host at the time the
+ * spawner starts.  Later changes in the host:
  *
- *   environment, directory    each program starts with the host's at that time
- *   users, groups             the same: a host that has become somebody else (setuid(2),
- *                             setgroups(2)) gets a new spawner at its next start
+ *   environment, directory    each program starts with the host's current ones
+ *   users, groups             the same: after setuid(2) or setgroups(2) the host gets a new
+ *                             spawner at its next start
  *   resource limits           the same
- *   terminal                  as the options of the start say
- *   umask, nice, affinity,    not seen: call weir_refresh() after a change
+ *   terminal                  see the options of the start
+ *   umask, nice, affinity,    not detected: call weir_refresh() after a change
  *   root, namespaces, no_new_privs, capabilities, cgroup, ...
  *
- * What runs is not touched by any of this. */
+ * None of this affects running programs. */
 
-/* Starts a new spawner for what starts from now on: it has everything from the host as it
- * is.  The earlier one goes on until its jobs have ended.  Errors: SPAWNER, SYSTEM, NOMEM. */
+/* Starts a new spawner, with the current state of the host, for future starts.  The earlier
+ * spawner continues until its jobs have ended.  Errors: SPAWNER, SYSTEM, NOMEM. */
 int weir_refresh(weir_t *weir, struct weir_error *error);
 
-/* Ends what still runs in the context, each job with its grace, frees runs,
- * pipelines and maps that were started in it and never freed, then the context.
- * Accepts NULL.  No other thread may use the context any more. */
+/* Stops every running job of the context, each with its grace period, frees runs, pipelines and
+ * maps that were started in it and not freed, and then the context.  Accepts NULL.  No other
+ * thread may use the context after that. */
 void weir_close(weir_t *weir);
 
-/* For a host with a poll loop of its own: the descriptor becomes readable when
- * weir_dispatch() has something to do, deadlines among it.  It stays the same
- * for the life of the context, which owns it. */
+/* For a host with its own event loop: the descriptor becomes readable when weir_dispatch() has
+ * work to do, including deadlines.  It stays the same for the life of the context, which owns
+ * it. */
 int weir_fd(const weir_t *weir);
 
-/* Milliseconds until the next deadline, -1 for none.  Only systems without
- * timerfd(2), and sandboxes that refuse it, need it: poll for no longer than this there. */
+/* Milliseconds until the next deadline, or -1.  Only needed on systems without timerfd(2) and in
+ * sandboxes that refuse it: poll for at most this time there. */
 int weir_timeout_ms(weir_t *weir);
 
-/* Does what there is to do, without waiting: callbacks and events come from
- * here.  Errors: SYSTEM. */
+/* Does all pending work without waiting; callbacks and events are called from here.
+ * Errors: SYSTEM. */
 int weir_dispatch(weir_t *weir, struct weir_error *error);
 
 /* The version of the library, "0.1.0". */

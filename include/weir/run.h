@@ -1,4 +1,4 @@
-/* weir/run.h - run one program: captured, bounded, timed out, cleaned up after.
+/* weir/run.h - run one program with time limits, captured output and full cleanup.
  *
  *     struct weir_run_options options;
  *     struct weir_result result = {0};
@@ -11,14 +11,14 @@
  *         use(result.out.text);
  *     weir_result_clear(&result);
  *
- * Both outputs are read while the input is fed, whatever their sizes.  When the
- * time is up the job goes down the ladder: stdin is closed, SIGTERM to its
- * process group, the grace, SIGKILL, and the same for descendants that left the
- * group.  When the program has exited, what it left behind may hold its outputs
- * open for the drain time; then it goes down the ladder too.
+ * Both outputs are read while the input is written, whatever their sizes.  When the time limit
+ * expires, weir runs the stop sequence: it closes stdin, sends SIGTERM to the process group,
+ * waits for the grace period and sends SIGKILL, and does the same for descendants that left the
+ * group.  When the program has exited, processes that it left behind may hold its outputs open
+ * for the drain time; then weir stops them in the same way.
  *
- * Threads: as weir/context.h says.  A weir_run belongs to the threads that
- * share its context; freeing it belongs to one.
+ * Threads: as in weir/context.h.  All threads that share the context may use a weir_run; only
+ * one may free it.
  */
 #ifndef WEIR_RUN_H
 #define WEIR_RUN_H
@@ -39,21 +39,21 @@ extern "C" {
 enum weir_input {
     WEIR_INPUT_NONE,  /* /dev/null */
     WEIR_INPUT_BYTES, /* input_bytes, input_length: borrowed until the run is over */
-    WEIR_INPUT_FD,    /* input_fd itself becomes the child's stdin: borrowed */
+    WEIR_INPUT_FD,    /* input_fd becomes the child's stdin: borrowed */
 };
 
 enum weir_redirect {
     WEIR_REDIRECT_CAPTURE, /* into the result */
-    WEIR_REDIRECT_FD,      /* out_fd or err_fd itself becomes the child's: borrowed */
+    WEIR_REDIRECT_FD,      /* out_fd or err_fd becomes the child's: borrowed */
     WEIR_REDIRECT_NONE,    /* /dev/null */
-    WEIR_REDIRECT_RELAY,   /* through weir to out_fd or err_fd, so that it is counted: idle_ms */
+    WEIR_REDIRECT_RELAY,   /* through weir to out_fd or err_fd, which idle_ms needs */
 };
 
-/* What happens beyond max_output. */
+/* What weir does beyond max_output. */
 enum weir_overflow {
-    WEIR_OVERFLOW_KEEP,  /* head and tail are kept, the child goes on */
-    WEIR_OVERFLOW_STOP,  /* the run is stopped: why is WEIR_STOP_OVERFLOW */
-    WEIR_OVERFLOW_SPOOL, /* all of it also goes to a file in $TMPDIR */
+    WEIR_OVERFLOW_KEEP,  /* keep head and tail; the child continues */
+    WEIR_OVERFLOW_STOP,  /* stop the run: why is WEIR_STOP_OVERFLOW */
+    WEIR_OVERFLOW_SPOOL, /* also write everything to a file in $TMPDIR */
 };
 
 enum { WEIR_DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024 };
@@ -61,10 +61,10 @@ enum { WEIR_DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024 };
 struct weir_run_options {
     size_t size; /* sizeof (struct weir_run_options); set by weir_run_options_init() */
 
-    int64_t timeout_ms; /* whole time; WEIR_FOREVER */
+    int64_t timeout_ms; /* time limit of the run; WEIR_FOREVER */
     int64_t idle_ms;    /* time without output that is captured or relayed; WEIR_FOREVER */
-    int64_t grace_ms;   /* from SIGTERM to SIGKILL; 5000 */
-    int64_t drain_ms;   /* how long others may hold the outputs after the exit; 1000 */
+    int64_t grace_ms;   /* between SIGTERM and SIGKILL; 5000 */
+    int64_t drain_ms;   /* how long to wait for other processes that hold an output; 1000 */
 
     enum weir_input input;
     const void *input_bytes;
@@ -73,22 +73,22 @@ struct weir_run_options {
 
     enum weir_redirect out, err;
     int out_fd, err_fd;
-    int merge_stderr; /* stderr goes where stdout goes */
+    int merge_stderr; /* send stderr to the same place as stdout */
 
     size_t max_output; /* bytes kept of each output; 16 MiB */
     enum weir_overflow overflow;
 
-    const char *charset;          /* as weir_decoder_new(), or "binary"; NULL: utf-8 */
+    const char *charset;          /* as in weir_decoder_new(), or "binary"; NULL: utf-8 */
     enum weir_on_error on_error;  /* WEIR_REPLACE */
     const char *charset_fallback; /* for "auto" */
 
     int terminal_fd; /* a terminal: the job gets its foreground if the host's process group has
-                        it, and WEIR_EVENT_PAUSED tells when the job was stopped; -1: none:
-                        the program has no controlling terminal, and /dev/tty is ENXIO */
-    int terminal_background; /* it starts in the background there; who hears that it was
-                                PAUSED by SIGTTIN or SIGTTOU can give it the foreground */
+                        it, and WEIR_EVENT_PAUSED is sent when the job is suspended.  -1: the
+                        program has no controlling terminal, and /dev/tty is ENXIO */
+    int terminal_background; /* start it in the background there; on PAUSED by SIGTTIN or
+                                SIGTTOU the host can give it the foreground */
 
-    /* What the program has open above 2; NULL: nothing.  Borrowed until the start returns. */
+    /* Descriptors above 2 for the program; NULL: none.  Borrowed until the start returns. */
     const struct weir_descriptor *descriptors;
     size_t descriptor_count;
 };
@@ -96,34 +96,34 @@ struct weir_run_options {
 void weir_run_options_init_sized(struct weir_run_options *options, size_t size);
 #define weir_run_options_init(options) weir_run_options_init_sized((options), sizeof *(options))
 
-/* Runs a program to its end.  options may be NULL.  *result is written only
- * when 0 is returned; the caller owns it: weir_result_clear().
+/* Runs a program to its end.  options may be NULL.  *result is written only if the function
+ * returns 0; the caller owns it: weir_result_clear().
  * A program that cannot be started is a result, not an error.
- * Errors: INVALID, CHARSET, SPAWNER, SYSTEM, NOMEM, BUSY (inside a callback of
- * the same context: nothing can wait there). */
+ * Errors: INVALID, CHARSET, SPAWNER, SYSTEM, NOMEM, BUSY (inside a callback of the same context,
+ * which must not wait). */
 int weir_run(weir_t *weir, const struct weir_command *command,
              const struct weir_run_options *options, struct weir_result *result,
              struct weir_error *error);
 
 typedef struct weir_run weir_run_t;
 
-/* Called once, when the run is over.  The result is borrowed from the run; take
+/* Called once, when the run has ended.  The result is borrowed from the run; take
  * it with weir_run_take().  error is NULL unless weir itself failed. */
 typedef void (*weir_run_done)(weir_run_t *run, const struct weir_result *result,
                               const struct weir_error *error, void *context);
 
-/* Starts a program and returns at once; done comes from weir_dispatch(), or
- * from a thread that waits in the same context.  Returns NULL on failure.
+/* Starts a program and returns at once.  weir_dispatch() calls done, or a thread that waits in
+ * the same context.  Returns NULL on failure.
  * The caller owns the run: weir_run_free().  Errors: as weir_run(). */
 weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
                            const struct weir_run_options *options, weir_run_done done,
                            void *context, struct weir_error *error);
 
-/* Waits until the run is over.  Moves its result to *result.
+/* Waits for the end of the run and moves its result to *result.
  * Errors: as weir_run(). */
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error);
 
-/* Stops the run down the ladder, with why WEIR_STOP_CANCELLED.  Again: at once. */
+/* Starts the stop sequence, with why WEIR_STOP_CANCELLED.  A second call kills at once. */
 void weir_run_cancel(weir_run_t *run);
 
 /* Sends a signal to the whole job. */
@@ -132,10 +132,10 @@ void weir_run_signal(weir_run_t *run, int number);
 /* The run's number in the context's events. */
 int64_t weir_run_job(const weir_run_t *run);
 
-/* Moves the result of a run that is over.  Returns 0, or BUSY. */
+/* Moves the result of a run that has ended.  Returns 0, or BUSY. */
 int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error *error);
 
-/* Frees a run.  One that is not over is killed, and nobody is told.  Accepts NULL.
+/* Frees a run.  Kills one that has not ended, without calling done.  Accepts NULL.
  * May be called from done. */
 void weir_run_free(weir_run_t *run);
 
