@@ -116,7 +116,9 @@ def the_man_pages_are_plain_english() -> None:
 def readme_and_its_companions_are_plain_english() -> None:
     check(files("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "SECURITY.md"))
     for name, text in files("CONTRIBUTING.md"):
-        check([(name, re.sub(r"\|[^|\n]*\|$", "|", text, flags=re.M))])  # without names of tests
+        check(
+            [(name, re.sub(r"\|[^|\n]*\|$", "|", text, flags=re.MULTILINE))]
+        )  # without names of tests
 
 
 def the_documents_are_plain_english() -> None:
