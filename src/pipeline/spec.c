@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ static void read_path(const struct weir__spot *spot, void *into)
 static void read_endpoint(const struct weir__spot *spot, const char **file)
 {
     static const struct weir__spec_key keys[] = {
-        {"path", read_path, "give a file path, or \"-\""},
+        {"path", read_path, "give a file path, or \"-\"", 0},
     };
     const char *path = "-";
 
@@ -102,30 +103,6 @@ static void read_pipefail(const struct weir__spot *spot, void *into)
         reading->settings.pipefail = (enum weir_pipefail)choice;
 }
 
-static void read_deadline(const struct weir__spot *spot, void *into)
-{
-    struct reading *reading = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &reading->settings.timeout_ms);
-}
-
-static void read_grace(const struct weir__spot *spot, void *into)
-{
-    struct reading *reading = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &reading->settings.grace_ms);
-}
-
-static void read_drain(const struct weir__spot *spot, void *into)
-{
-    struct reading *reading = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &reading->settings.drain_ms);
-}
-
 static void read_checkpoint(const struct weir__spot *spot, void *into)
 {
     (void)into;
@@ -147,16 +124,16 @@ static void read_report(const struct weir__spot *spot, void *into)
 }
 
 static const struct weir__spec_key spec_keys[] = {
-    {"weir", read_version, "begin with \"weir\": 1"},
-    {"in", read_in, NULL},
-    {"stages", read_stages, "give at least one, such as [{\"cmd\": [\"sort\", \"-u\"]}]"},
-    {"out", read_out, NULL},
-    {"pipefail", read_pipefail, NULL},
-    {"deadline_s", read_deadline, NULL},
-    {"grace_s", read_grace, NULL},
-    {"drain_s", read_drain, NULL},
-    {"checkpoint", read_checkpoint, NULL},
-    {"report", read_report, NULL},
+    {"weir", read_version, "begin with \"weir\": 1", 0},
+    {"in", read_in, NULL, 0},
+    {"stages", read_stages, "give at least one, such as [{\"cmd\": [\"sort\", \"-u\"]}]", 0},
+    {"out", read_out, NULL, 0},
+    {"pipefail", read_pipefail, NULL, 0},
+    {"deadline_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.timeout_ms)},
+    {"grace_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.grace_ms)},
+    {"drain_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.drain_ms)},
+    {"checkpoint", read_checkpoint, NULL, 0},
+    {"report", read_report, NULL, 0},
 };
 
 /* Reads the document into a new pipeline; errors go to *errors. Returns NULL if out of memory. */

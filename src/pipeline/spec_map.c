@@ -2,6 +2,7 @@
 
 #include "pipeline/spec_map.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "map/map.h"
@@ -46,13 +47,6 @@ static void read_order(const struct weir__spot *spot, void *into)
     weir__spec_choice(spot, words, sizeof words / sizeof words[0], &map->options.unordered);
 }
 
-static void read_drop_null(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    weir__spec_flag(spot, &map->options.drop_null);
-}
-
 static void read_key(const struct weir__spot *spot, void *into)
 {
     struct weir__spec_map *map = into;
@@ -64,20 +58,6 @@ static void read_key(const struct weir__spot *spot, void *into)
     problem = weir__pointer_fault(map->options.key);
     if (problem != NULL)
         weir__spot_error(spot, "%s: give a JSON Pointer, such as \"/id\", or null", problem);
-}
-
-static void read_drop_missing(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    weir__spec_flag(spot, &map->options.drop_missing);
-}
-
-static void read_line_buffered(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    weir__spec_flag(spot, &map->options.line_buffered);
 }
 
 static void read_check(const struct weir__spot *spot, void *into)
@@ -102,19 +82,13 @@ static void read_encoding(const struct weir__spot *spot, void *into)
         map->options.encoding = (enum weir_map_encoding)choice;
 }
 
-static void read_size(const struct weir__spot *spot, size_t *size)
+static void read_size(const struct weir__spot *spot, void *into)
 {
+    size_t *size = into;
     uint64_t read;
 
     if (weir__spec_size(spot, &read))
         *size = (size_t)read;
-}
-
-static void read_max_record(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    read_size(spot, &map->options.max_record);
 }
 
 static void read_window(const struct weir__spot *spot, void *into)
@@ -124,36 +98,6 @@ static void read_window(const struct weir__spot *spot, void *into)
 
     if (weir__spec_integer(spot, 1, WINDOW_MAX, &window))
         map->options.window = (size_t)window;
-}
-
-static void read_window_bytes(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    read_size(spot, &map->options.window_bytes);
-}
-
-static void read_reorder_bytes(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    read_size(spot, &map->options.reorder_bytes);
-}
-
-static void read_start_timeout(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &map->options.start_timeout_ms);
-}
-
-static void read_record_timeout(const struct weir__spot *spot, void *into)
-{
-    struct weir__spec_map *map = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &map->options.record_timeout_ms);
 }
 
 static void read_retries(const struct weir__spot *spot, void *into)
@@ -234,29 +178,31 @@ static void read_launcher_stop(const struct weir__spot *spot, void *into)
                &map->options.launcher_stop);
 }
 
+#define OPTION(member) offsetof(struct weir__spec_map, options.member)
+
 static const struct weir__spec_key keys[] = {
-    {"workers", read_workers, NULL},
-    {"protocol", read_protocol, NULL},
-    {"call", read_call, NULL},
-    {"order", read_order, NULL},
-    {"drop_null", read_drop_null, NULL},
-    {"key", read_key, NULL},
-    {"drop_missing", read_drop_missing, NULL},
-    {"line_buffered", read_line_buffered, NULL},
-    {"check", read_check, NULL},
-    {"encoding", read_encoding, NULL},
-    {"max_record", read_max_record, NULL},
-    {"record_timeout_s", read_record_timeout, NULL},
-    {"retries", read_retries, NULL},
-    {"on_error", read_on_error, NULL},
-    {"dead_letter", read_dead_letter, NULL},
-    {"max_dead", read_max_dead, NULL},
-    {"launcher", read_launcher, NULL},
-    {"launcher_stop", read_launcher_stop, NULL},
-    {"start_timeout_s", read_start_timeout, NULL},
-    {"window", read_window, NULL},
-    {"window_bytes", read_window_bytes, NULL},
-    {"reorder_bytes", read_reorder_bytes, NULL},
+    {"workers", read_workers, NULL, 0},
+    {"protocol", read_protocol, NULL, 0},
+    {"call", read_call, NULL, 0},
+    {"order", read_order, NULL, 0},
+    {"drop_null", weir__spec_flag, NULL, OPTION(drop_null)},
+    {"key", read_key, NULL, 0},
+    {"drop_missing", weir__spec_flag, NULL, OPTION(drop_missing)},
+    {"line_buffered", weir__spec_flag, NULL, OPTION(line_buffered)},
+    {"check", read_check, NULL, 0},
+    {"encoding", read_encoding, NULL, 0},
+    {"max_record", read_size, NULL, OPTION(max_record)},
+    {"record_timeout_s", weir__spec_seconds, NULL, OPTION(record_timeout_ms)},
+    {"retries", read_retries, NULL, 0},
+    {"on_error", read_on_error, NULL, 0},
+    {"dead_letter", read_dead_letter, NULL, 0},
+    {"max_dead", read_max_dead, NULL, 0},
+    {"launcher", read_launcher, NULL, 0},
+    {"launcher_stop", read_launcher_stop, NULL, 0},
+    {"start_timeout_s", weir__spec_seconds, NULL, OPTION(start_timeout_ms)},
+    {"window", read_window, NULL, 0},
+    {"window_bytes", read_size, NULL, OPTION(window_bytes)},
+    {"reorder_bytes", read_size, NULL, OPTION(reorder_bytes)},
 };
 
 void weir__spec_map_init(struct weir__spec_map *map)

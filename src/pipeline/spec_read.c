@@ -118,7 +118,7 @@ static void read_member(const struct weir__spot *spot, void *into)
     const struct weir__spec_key *key = find_key(object->keys, object->count, spot->key);
 
     if (key != NULL)
-        key->read(spot, object->into);
+        key->read(spot, (char *)object->into + key->offset);
     else
         report_unknown(spot, object->keys, object->count);
 }
@@ -229,14 +229,14 @@ int weir__spec_string(const struct weir__spot *spot, const char *hint, const cha
     return 1;
 }
 
-int weir__spec_flag(const struct weir__spot *spot, int *result)
+void weir__spec_flag(const struct weir__spot *spot, void *into)
 {
-    if (!json_is_boolean(spot->value)) {
+    int *flag = into;
+
+    if (json_is_boolean(spot->value))
+        *flag = json_is_true(spot->value);
+    else
         weir__spot_error(spot, "is %s: give true or false", weir__spec_kind(spot->value));
-        return 0;
-    }
-    *result = json_is_true(spot->value);
-    return 1;
 }
 
 int weir__spec_integer(const struct weir__spot *spot, int64_t least, int64_t most, int64_t *result)
@@ -259,26 +259,22 @@ int weir__spec_integer(const struct weir__spot *spot, int64_t least, int64_t mos
     return 1;
 }
 
-int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms)
+void weir__spec_seconds(const struct weir__spot *spot, void *into)
 {
     double seconds = json_number_value(spot->value);
-    int64_t read = 0;
+    int64_t *ms = into, read = 0;
 
-    if (!json_is_number(spot->value)) {
+    if (json_is_null(spot->value))
+        return;
+    if (!json_is_number(spot->value))
         weir__spot_error(spot, "is %s: give seconds as a number, such as 10 or 0.5",
                          weir__spec_kind(spot->value));
-        return 0;
-    }
-    if (seconds <= 0) {
+    else if (seconds <= 0)
         weir__spot_error(spot, "is %g: give more than 0 seconds, or null for the default", seconds);
-        return 0;
-    }
-    if (weir__duration_seconds(seconds, &read) < 0) {
+    else if (weir__duration_seconds(seconds, &read) < 0)
         weir__spot_error(spot, "is %g seconds, which is too long: give null for no limit", seconds);
-        return 0;
-    }
-    *ms = read;
-    return 1;
+    else
+        *ms = read;
 }
 
 int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_word *words,

@@ -30,6 +30,7 @@ struct weir__spec_key {
     const char *name;
     void (*read)(const struct weir__spot *spot, void *into);
     const char *required; /* the advice if it is missing; NULL: optional */
+    size_t offset;        /* of what read gets in that struct */
 };
 
 /* A word and the number it stands for. */
@@ -51,11 +52,13 @@ int64_t weir__spec_each(const struct weir__spot *spot, json_type wanted, const c
 /* These return whether the value is valid; otherwise they add an error and leave *result alone.
  * Strings are borrowed from the document. */
 int weir__spec_string(const struct weir__spot *spot, const char *hint, const char **result);
-int weir__spec_flag(const struct weir__spot *spot, int *result);
 int weir__spec_integer(const struct weir__spot *spot, int64_t least, int64_t most, int64_t *result);
-int weir__spec_seconds(const struct weir__spot *spot, int64_t *ms); /* greater than 0 */
 int weir__spec_choice(const struct weir__spot *spot, const struct weir__spec_word *words,
                       size_t count, int *result);
+
+/* Readers of a key: into is an int, or an int64_t in milliseconds, which null leaves alone. */
+void weir__spec_flag(const struct weir__spot *spot, void *into);
+void weir__spec_seconds(const struct weir__spot *spot, void *into);
 
 /* A whole number from 0, or a size such as "64M". */
 int weir__spec_size(const struct weir__spot *spot, uint64_t *result);

@@ -137,13 +137,6 @@ static void read_env(const struct weir__spot *spot, void *into)
     draft->command.env = draft->env.strings;
 }
 
-static void read_env_clear(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    weir__spec_flag(spot, &draft->command.env_clear);
-}
-
 static void add_passed(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
@@ -228,30 +221,6 @@ static void read_early_close(const struct weir__spot *spot, void *into)
     weir__spec_choice(spot, words, sizeof words / sizeof words[0], &draft->stage.early_close_ok);
 }
 
-static void read_timeout(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &draft->stage.timeout_ms);
-}
-
-static void read_idle(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &draft->stage.idle_ms);
-}
-
-static void read_grace(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    if (!json_is_null(spot->value))
-        weir__spec_seconds(spot, &draft->stage.grace_ms);
-}
-
 static void add_limit(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
@@ -291,13 +260,6 @@ static void read_ok_exit(const struct weir__spot *spot, void *into)
     draft->stage.ok_exit = draft->ok_exit;
 }
 
-static void read_meter(const struct weir__spot *spot, void *into)
-{
-    struct draft *draft = into;
-
-    weir__spec_flag(spot, &draft->stage.meter);
-}
-
 static void read_nice(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
@@ -318,23 +280,23 @@ static void read_map(const struct weir__spot *spot, void *into)
 }
 
 static const struct weir__spec_key stage_keys[] = {
-    {"name", read_name, NULL},
-    {"cmd", read_cmd, "give the program and its arguments, such as [\"sort\", \"-u\"]"},
-    {"env", read_env, NULL},
-    {"env_clear", read_env_clear, NULL},
-    {"env_pass", read_env_pass, NULL},
-    {"cwd", read_cwd, NULL},
-    {"encoding", read_encoding, NULL},
-    {"stderr", read_stderr, NULL},
-    {"timeout_s", read_timeout, NULL},
-    {"idle_s", read_idle, NULL},
-    {"grace_s", read_grace, NULL},
-    {"limits", read_limits, NULL},
-    {"ok_exit", read_ok_exit, NULL},
-    {"early_close", read_early_close, NULL},
-    {"meter", read_meter, NULL},
-    {"nice", read_nice, NULL},
-    {"map", read_map, NULL},
+    {"name", read_name, NULL, 0},
+    {"cmd", read_cmd, "give the program and its arguments, such as [\"sort\", \"-u\"]", 0},
+    {"env", read_env, NULL, 0},
+    {"env_clear", weir__spec_flag, NULL, offsetof(struct draft, command.env_clear)},
+    {"env_pass", read_env_pass, NULL, 0},
+    {"cwd", read_cwd, NULL, 0},
+    {"encoding", read_encoding, NULL, 0},
+    {"stderr", read_stderr, NULL, 0},
+    {"timeout_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.timeout_ms)},
+    {"idle_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.idle_ms)},
+    {"grace_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.grace_ms)},
+    {"limits", read_limits, NULL, 0},
+    {"ok_exit", read_ok_exit, NULL, 0},
+    {"early_close", read_early_close, NULL, 0},
+    {"meter", weir__spec_flag, NULL, offsetof(struct draft, stage.meter)},
+    {"nice", read_nice, NULL, 0},
+    {"map", read_map, NULL, 0},
 };
 
 static void add_to_pipeline(const struct weir__spot *spot, weir_pipeline_t *pipeline,
