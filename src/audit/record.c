@@ -99,7 +99,7 @@ struct words {
     size_t count, bytes; /* seen, cut or not */
     size_t kept;         /* bytes in the array */
     int is_cut;
-    struct weir__digest *digest; /* of the masked words, a NUL byte behind each */
+    struct weir__digest *digest; /* of the redacted words, a NUL byte behind each */
 };
 
 static int add_word(struct words *words, const char *word, const char *before,
@@ -107,7 +107,7 @@ static int add_word(struct words *words, const char *word, const char *before,
 {
     struct weir__buffer text = {0};
     size_t room = WEIR__AUDIT_ARGUMENTS_BYTES - words->kept;
-    int status = weir__mask_add(&text, word, before, error);
+    int status = weir__redact_add(&text, word, before, error);
 
     if (status == 0)
         status = weir__buffer_reserve(&text, 8, error);
@@ -168,14 +168,14 @@ static json_t *directory(void)
     return getcwd(path, sizeof path) != NULL ? weir__tree_bytes(path) : json_null();
 }
 
-static json_t *masked(const char *text)
+static json_t *redacted(const char *text)
 {
     struct weir__buffer out = {0};
     json_t *value;
 
     if (text == NULL || *text == '\0')
         return json_null();
-    if (weir__mask_add(&out, text, NULL, NULL) < 0 || weir__buffer_reserve(&out, 8, NULL) < 0) {
+    if (weir__redact_add(&out, text, NULL, NULL) < 0 || weir__buffer_reserve(&out, 8, NULL) < 0) {
         weir__buffer_clear(&out);
         return NULL;
     }
@@ -205,14 +205,14 @@ static json_t *traceparent(const char *text)
 
 json_t *weir__audit_started(const struct weir__audit_command *command, struct weir_error *error)
 {
-    char job[WEIR__COOKIE_SIZE];
+    char job[WEIR__JOB_TAG_SIZE];
     json_t *said = what(command, error), *record = NULL;
 
-    weir__cookie_make(job);
+    weir__job_tag_make(job);
     if (said != NULL)
         record = json_pack("{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:n,s:n,s:o}", "weir", 1, "kind",
                            "audit", "event", "started", "job", job, "who", who(), "what", said,
-                           "cwd", directory(), "target", masked(command->target), "outcome",
+                           "cwd", directory(), "target", redacted(command->target), "outcome",
                            "status", "traceparent", traceparent(command->traceparent));
     if (record == NULL)
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
@@ -229,7 +229,7 @@ static json_t *status_of(const struct weir__audit_end *end)
     for (char *at = type; *at != '\0'; at++)
         *at = *at == '_' ? '-' : *at;
     return json_pack("{s:i,s:s,s:s,s:o}", "code", end->status, "type", type, "title",
-                     weir__audit_outcome_title(end->outcome), "detail", masked(end->detail));
+                     weir__audit_outcome_title(end->outcome), "detail", redacted(end->detail));
 }
 
 json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,

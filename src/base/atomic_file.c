@@ -20,19 +20,19 @@
 #include "base/process_tree.h"
 
 enum {
-    RANDOM_DIGITS = WEIR__COOKIE_SIZE - 1,
+    RANDOM_DIGITS = WEIR__JOB_TAG_SIZE - 1,
     TRIES = 100,
     AROUND = sizeof ".." - 1 + RANDOM_DIGITS + sizeof ".part" - 1, /* .NAME.RANDOM.part */
 };
 
-static void release(struct weir__outfile *file)
+static void release(struct weir__atomic_file *file)
 {
     weir__close(&file->fd);
     weir__close(&file->dir);
     free(file->name);
     free(file->temporary);
     free(file->shown);
-    *file = (struct weir__outfile){.fd = -1, .dir = -1};
+    *file = (struct weir__atomic_file){.fd = -1, .dir = -1};
 }
 
 /* How much of a name goes into that of the file beside it. */
@@ -44,7 +44,7 @@ static int kept_of(const char *name)
 }
 
 /* Returns 0 or an errno. */
-static int open_directory(struct weir__outfile *file, const char *place)
+static int open_directory(struct weir__atomic_file *file, const char *place)
 {
     const char *slash = strrchr(place, '/');
     char *path = slash == NULL    ? strdup(".")
@@ -72,7 +72,7 @@ static mode_t without_group(mode_t mode)
 
 /* Opens a new file in the place's directory.  old: the file it will replace; NULL: none.  Not
  * mkstemp(3): that takes a path.  Returns 0 or an errno. */
-static int open_beside(struct weir__outfile *file, const struct stat *old)
+static int open_beside(struct weir__atomic_file *file, const struct stat *old)
 {
     /* Until it is known to be as the old one it is not more open than that. */
     mode_t mode = old == NULL                  ? 0666
@@ -80,9 +80,9 @@ static int open_beside(struct weir__outfile *file, const struct stat *old)
                                              : without_group(old->st_mode & 0666);
 
     for (int tries = 0; tries < TRIES; tries++) {
-        char random[WEIR__COOKIE_SIZE];
+        char random[WEIR__JOB_TAG_SIZE];
 
-        weir__cookie_make(random);
+        weir__job_tag_make(random);
         snprintf(file->temporary, NAME_MAX + 1, ".%.*s.%s.part", kept_of(file->name), file->name,
                  random);
         file->fd = openat(file->dir, file->temporary,
@@ -130,14 +130,14 @@ static void copy_mode(int fd, const struct stat *old, const char *path)
     fchmod(fd, mode);
 }
 
-int weir__outfile_open(struct weir__outfile *file, const char *path,
-                       const struct weir__patience *patience, struct weir_error *error)
+int weir__atomic_file_open(struct weir__atomic_file *file, const char *path,
+                           const struct weir__patience *patience, struct weir_error *error)
 {
     struct stat old;
     char place[PATH_MAX];
     int exists = stat(path, &old) == 0, failed;
 
-    *file = (struct weir__outfile){.fd = -1, .dir = -1, .shown = strdup(path)};
+    *file = (struct weir__atomic_file){.fd = -1, .dir = -1, .shown = strdup(path)};
     if (file->shown == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a file name");
     if (exists && !S_ISREG(old.st_mode)) {
@@ -154,7 +154,7 @@ int weir__outfile_open(struct weir__outfile *file, const char *path,
     if (failed == 0 && weir__fd_above_stdio(&file->fd, NULL) < 0)
         failed = errno;
     if (failed != 0) {
-        weir__outfile_discard(file);
+        weir__atomic_file_discard(file);
         return weir__peer_fail(error, failed, "write", path);
     }
     return 0;
@@ -202,7 +202,7 @@ static int is_ours(int dir, const char *name)
            && file.st_uid == geteuid();
 }
 
-void weir__outfile_sweep(const char *path)
+void weir__atomic_file_sweep(const char *path)
 {
     char place[PATH_MAX], *slash;
     struct dirent *entry;
@@ -221,7 +221,7 @@ void weir__outfile_sweep(const char *path)
     closedir(dir);
 }
 
-int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)
+int weir__atomic_file_commit(struct weir__atomic_file *file, struct weir_error *error)
 {
     int status = 0;
 
@@ -240,7 +240,7 @@ int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error)
     return status;
 }
 
-void weir__outfile_discard(struct weir__outfile *file)
+void weir__atomic_file_discard(struct weir__atomic_file *file)
 {
     if (file->fd >= 0 && file->dir >= 0)
         unlinkat(file->dir, file->temporary, 0);

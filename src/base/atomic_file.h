@@ -17,7 +17,7 @@
 
 #include "base/peer.h"
 
-struct weir__outfile {
+struct weir__atomic_file {
     int fd;          /* to write to; -1: not open */
     int dir;         /* the place's directory; -1: fd is the place itself */
     char *name;      /* the name it is to have there */
@@ -27,22 +27,22 @@ struct weir__outfile {
 
 /* Opens a file for the place path; a FIFO is waited for with patience.  On failure nothing is
  * left.  Errors: SYSTEM, NOMEM, and those of weir__peer_fail(). */
-int weir__outfile_open(struct weir__outfile *file, const char *path,
-                       const struct weir__patience *patience, struct weir_error *error);
+int weir__atomic_file_open(struct weir__atomic_file *file, const char *path,
+                           const struct weir__patience *patience, struct weir_error *error);
 
 /* Makes it the file at its place: written to disk, then renamed.  Closes it in
  * any case; on failure the old file is untouched.  Errors: SYSTEM. */
-int weir__outfile_commit(struct weir__outfile *file, struct weir_error *error);
+int weir__atomic_file_commit(struct weir__atomic_file *file, struct weir_error *error);
 
 /* Removes files of ours that killed processes have left beside a place.  Only for a caller that
  * knows that nobody else is writing it. */
-void weir__outfile_sweep(const char *path);
+void weir__atomic_file_sweep(const char *path);
 
 /* Writes the directory that path is in to disk, as far as it can: a new name is only
  * as safe as its directory. */
 void weir__directory_sync(const char *path);
 
 /* Throws it away.  Accepts one that is not open. */
-void weir__outfile_discard(struct weir__outfile *file);
+void weir__atomic_file_discard(struct weir__atomic_file *file);
 
 #endif

@@ -18,7 +18,7 @@
 /* What stands for a text in a memory file: a mark, and the text's beginning. */
 enum { LARGE_MARK = 'M', LARGE_BEGINNING = 96 };
 
-int weir__message_socketpair(int ends[2], struct weir_error *error)
+int weir__datagram_socketpair(int ends[2], struct weir_error *error)
 {
     int status;
 
@@ -41,7 +41,7 @@ static int send_datagram(int socket, const void *bytes, size_t length, const int
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__MESSAGE_FDS + 1))];
+        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__DATAGRAM_FDS + 1))];
     } control;
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
@@ -74,17 +74,17 @@ static int send_datagram(int socket, const void *bytes, size_t length, const int
     }
 }
 
-int weir__message_send(int socket, const char *text, size_t length, const int *fds, size_t fd_count,
-                       int flags)
+int weir__datagram_send(int socket, const char *text, size_t length, const int *fds,
+                        size_t fd_count, int flags)
 {
-    int with_file[WEIR__MESSAGE_FDS + 1];
+    int with_file[WEIR__DATAGRAM_FDS + 1];
     char stand_in[1 + LARGE_BEGINNING] = {LARGE_MARK};
     struct weir_error error;
     int status;
 
-    if (fd_count > WEIR__MESSAGE_FDS)
+    if (fd_count > WEIR__DATAGRAM_FDS)
         return EMSGSIZE;
-    if (length <= WEIR__DATAGRAM)
+    if (length <= WEIR__DATAGRAM_SIZE)
         return send_datagram(socket, text, length, fds, fd_count, flags);
     with_file[0] = weir__fd_of_bytes(text, length, &error);
     if (with_file[0] < 0)
@@ -97,7 +97,7 @@ int weir__message_send(int socket, const char *text, size_t length, const int *f
     return status;
 }
 
-static void take_fds(struct msghdr *header, struct weir__message *message)
+static void take_fds(struct msghdr *header, struct weir__datagram *message)
 {
     struct cmsghdr *rights;
 
@@ -110,7 +110,7 @@ static void take_fds(struct msghdr *header, struct weir__message *message)
 }
 
 /* Replaces the text by what the first descriptor holds.  Returns 0, or an errno. */
-static int read_large(struct weir__message *message)
+static int read_large(struct weir__datagram *message)
 {
     struct stat file;
     size_t length;
@@ -142,13 +142,13 @@ static int read_large(struct weir__message *message)
     return 0;
 }
 
-int weir__message_receive(int socket, struct weir__message *message, int flags)
+int weir__datagram_receive(int socket, struct weir__datagram *message, int flags)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__MESSAGE_FDS + 1))];
+        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__DATAGRAM_FDS + 1))];
     } control;
-    struct iovec part = {.iov_base = message->datagram, .iov_len = WEIR__DATAGRAM};
+    struct iovec part = {.iov_base = message->datagram, .iov_len = WEIR__DATAGRAM_SIZE};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
@@ -175,7 +175,7 @@ int weir__message_receive(int socket, struct weir__message *message, int flags)
     return 1;
 }
 
-void weir__message_clear(struct weir__message *message)
+void weir__datagram_clear(struct weir__datagram *message)
 {
     if (message->text < message->datagram || message->text > message->datagram + 1)
         free(message->text);

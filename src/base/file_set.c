@@ -137,7 +137,7 @@ static int may_be_same(const struct weir__file *a, const struct weir__file *b)
            || (a->use & b->use & WEIR__FILE_STANDARD) != 0;
 }
 
-static void add(struct weir__file_set *set, const struct weir__file *file)
+static void add_file(struct weir__file_set *set, const struct weir__file *file)
 {
     struct weir__file *files;
 
@@ -177,7 +177,7 @@ void weir__file_set_path(struct weir__file_set *set, int use, const char *name, 
         take_stat(&file, &info);
     else if (errno == ENOENT)
         take_place(&file, path);
-    add(set, &file);
+    add_file(set, &file);
 }
 
 void weir__file_set_fd(struct weir__file_set *set, int use, const char *name, int fd)
@@ -195,7 +195,7 @@ void weir__file_set_fd(struct weir__file_set *set, int use, const char *name, in
     else
         snprintf(file.name, sizeof file.name, "descriptor %d", fd);
     take_stat(&file, &info);
-    add(set, &file);
+    add_file(set, &file);
 }
 
 int weir__file_set_end(struct weir__file_set *set, struct weir_error *error)

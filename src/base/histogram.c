@@ -4,19 +4,19 @@
 
 #include <stddef.h>
 
-void weir__latency_count(struct weir__latency *latency, int64_t ns)
+void weir__histogram_add(struct weir__histogram *histogram, int64_t ns)
 {
     size_t bucket = ns > 0 ? (size_t)ns : 0;
 
-    latency->count++;
-    if (ns > latency->max_ns)
-        latency->max_ns = ns;
+    histogram->count++;
+    if (ns > histogram->max_ns)
+        histogram->max_ns = ns;
     if (ns >= 16) {
         unsigned bits = 63 - (unsigned)__builtin_clzll((unsigned long long)ns);
 
         bucket = (size_t)(bits - 3) * 16 + (size_t)((ns >> (bits - 4)) & 15);
     }
-    latency->buckets[bucket]++;
+    histogram->buckets[bucket]++;
 }
 
 /* The upper border of a bucket. */
@@ -29,14 +29,14 @@ static int64_t border(size_t bucket)
     return ((int64_t)(16 + bucket % 16) + 1) << (bits - 4);
 }
 
-int64_t weir__latency_percentile(const struct weir__latency *latency, unsigned percent)
+int64_t weir__histogram_percentile(const struct weir__histogram *histogram, unsigned percent)
 {
-    uint64_t wanted = (latency->count * percent + 99) / 100, seen = 0;
+    uint64_t wanted = (histogram->count * percent + 99) / 100, seen = 0;
 
-    for (size_t i = 0; i < WEIR__LATENCY_BUCKETS && latency->count > 0; i++) {
-        seen += latency->buckets[i];
+    for (size_t i = 0; i < WEIR__HISTOGRAM_BUCKETS && histogram->count > 0; i++) {
+        seen += histogram->buckets[i];
         if (seen >= wanted)
-            return border(i) < latency->max_ns ? border(i) : latency->max_ns;
+            return border(i) < histogram->max_ns ? border(i) : histogram->max_ns;
     }
     return 0;
 }

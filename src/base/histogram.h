@@ -5,18 +5,18 @@
 
 #include <stdint.h>
 
-enum { WEIR__LATENCY_BUCKETS = 64 * 16 };
+enum { WEIR__HISTOGRAM_BUCKETS = 64 * 16 };
 
 /* All zero is empty. */
-struct weir__latency {
-    uint32_t buckets[WEIR__LATENCY_BUCKETS];
+struct weir__histogram {
+    uint32_t buckets[WEIR__HISTOGRAM_BUCKETS];
     uint64_t count;
     int64_t max_ns;
 };
 
-void weir__latency_count(struct weir__latency *latency, int64_t ns);
+void weir__histogram_add(struct weir__histogram *histogram, int64_t ns);
 
 /* In nanoseconds; 0 where nothing was counted. */
-int64_t weir__latency_percentile(const struct weir__latency *latency, unsigned percent);
+int64_t weir__histogram_percentile(const struct weir__histogram *histogram, unsigned percent);
 
 #endif

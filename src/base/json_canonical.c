@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-static int add(struct weir__buffer *out, const char *text, struct weir_error *error)
+static int add_text(struct weir__buffer *out, const char *text, struct weir_error *error)
 {
     return weir__buffer_add(out, text, strlen(text), error);
 }
@@ -57,7 +57,7 @@ static int add_string(struct weir__buffer *out, const char *text, size_t length,
                       struct weir_error *error)
 {
     size_t done = 0;
-    int status = add(out, "\"", error);
+    int status = add_text(out, "\"", error);
 
     for (size_t i = 0; i <= length && status == 0; i++) {
         unsigned char byte = i < length ? (unsigned char)text[i] : 0;
@@ -68,7 +68,7 @@ static int add_string(struct weir__buffer *out, const char *text, size_t length,
         status = weir__buffer_add(out, text + done, i - done, error);
         done = i + 1;
         if (status == 0)
-            status = add(out, i < length ? escape(byte, place) : "\"", error);
+            status = add_text(out, i < length ? escape(byte, place) : "\"", error);
     }
     return status;
 }
@@ -99,8 +99,8 @@ static int add_real(struct weir__buffer *out, double number, struct weir_error *
     int power, count;
 
     if (number == 0)
-        return add(out, "0", error);
-    if (number < 0 && add(out, "-", error) < 0)
+        return add_text(out, "0", error);
+    if (number < 0 && add_text(out, "-", error) < 0)
         return WEIR_ERR_NOMEM;
     power = shortest(number < 0 ? -number : number, digits);
     count = (int)strlen(digits);
@@ -113,7 +113,7 @@ static int add_real(struct weir__buffer *out, double number, struct weir_error *
     else
         snprintf(text, sizeof text, "%c%s%se%+d", digits[0], count > 1 ? "." : "", digits + 1,
                  power);
-    return add(out, text, error);
+    return add_text(out, text, error);
 }
 
 static int add_integer(struct weir__buffer *out, json_int_t number, struct weir_error *error)
@@ -121,7 +121,7 @@ static int add_integer(struct weir__buffer *out, json_int_t number, struct weir_
     char text[32];
 
     snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, number);
-    return add(out, text, error);
+    return add_text(out, text, error);
 }
 
 /* --- The whole -------------------------------------------------------------- */
@@ -130,15 +130,15 @@ static int add_value(struct weir__buffer *out, const json_t *value, struct weir_
 
 static int add_array(struct weir__buffer *out, const json_t *array, struct weir_error *error)
 {
-    int status = add(out, "[", error);
+    int status = add_text(out, "[", error);
 
     for (size_t i = 0; i < json_array_size(array) && status == 0; i++) {
         if (i > 0)
-            status = add(out, ",", error);
+            status = add_text(out, ",", error);
         if (status == 0)
             status = add_value(out, json_array_get(array, i), error);
     }
-    return status == 0 ? add(out, "]", error) : status;
+    return status == 0 ? add_text(out, "]", error) : status;
 }
 
 static int add_member(struct weir__buffer *out, const json_t *object, const char *name,
@@ -147,7 +147,7 @@ static int add_member(struct weir__buffer *out, const json_t *object, const char
     int status = add_string(out, name, strlen(name), error);
 
     if (status == 0)
-        status = add(out, ":", error);
+        status = add_text(out, ":", error);
     return status == 0 ? add_value(out, json_object_get(object, name), error) : status;
 }
 
@@ -162,15 +162,15 @@ static int add_object(struct weir__buffer *out, const json_t *object, struct wei
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu names", count);
     json_object_foreach((json_t *)object, name, value) names[used++] = name;
     qsort(names, used, sizeof *names, by_name);
-    status = add(out, "{", error);
+    status = add_text(out, "{", error);
     for (size_t i = 0; i < used && status == 0; i++) {
         if (i > 0)
-            status = add(out, ",", error);
+            status = add_text(out, ",", error);
         if (status == 0)
             status = add_member(out, object, names[i], error);
     }
     free(names);
-    return status == 0 ? add(out, "}", error) : status;
+    return status == 0 ? add_text(out, "}", error) : status;
 }
 
 static int add_value(struct weir__buffer *out, const json_t *value, struct weir_error *error)
@@ -187,13 +187,13 @@ static int add_value(struct weir__buffer *out, const json_t *value, struct weir_
     case JSON_REAL:
         return add_real(out, json_real_value(value), error);
     case JSON_TRUE:
-        return add(out, "true", error);
+        return add_text(out, "true", error);
     case JSON_FALSE:
-        return add(out, "false", error);
+        return add_text(out, "false", error);
     case JSON_NULL:
         break;
     }
-    return add(out, "null", error);
+    return add_text(out, "null", error);
 }
 
 int weir__canonical_add(struct weir__buffer *out, const json_t *value, struct weir_error *error)

@@ -11,7 +11,7 @@
 
 enum { FIRST_SIZE = 256 };
 
-static void add(struct weir__json_writer *json, const char *bytes, size_t length)
+static void add_bytes(struct weir__json_writer *json, const char *bytes, size_t length)
 {
     if (!json->failed && json->text.capacity == 0)
         json->failed = weir__buffer_reserve(&json->text, FIRST_SIZE, NULL) < 0;
@@ -39,36 +39,36 @@ static void add_escaped(struct weir__json_writer *json, const char *text, size_t
             size = snprintf(escape, sizeof escape, "\\%c", short_forms[byte]);
         else
             size = snprintf(escape, sizeof escape, "\\u%04X", byte);
-        add(json, text + plain, i - plain);
-        add(json, escape, (size_t)size);
+        add_bytes(json, text + plain, i - plain);
+        add_bytes(json, escape, (size_t)size);
         plain = i + 1;
     }
-    add(json, text + plain, length - plain);
+    add_bytes(json, text + plain, length - plain);
 }
 
 /* What stands before a value. */
 static void begin_value(struct weir__json_writer *json, const char *key)
 {
     if (json->follows)
-        add(json, ",", 1);
+        add_bytes(json, ",", 1);
     json->follows = 1;
     if (key == NULL)
         return;
-    add(json, "\"", 1);
+    add_bytes(json, "\"", 1);
     add_escaped(json, key, strlen(key));
-    add(json, "\":", 2);
+    add_bytes(json, "\":", 2);
 }
 
 void weir__json_open(struct weir__json_writer *json, const char *key, char bracket)
 {
     begin_value(json, key);
-    add(json, &bracket, 1);
+    add_bytes(json, &bracket, 1);
     json->follows = 0;
 }
 
 void weir__json_close(struct weir__json_writer *json, char bracket)
 {
-    add(json, &bracket, 1);
+    add_bytes(json, &bracket, 1);
     json->follows = 1;
 }
 
@@ -76,7 +76,7 @@ void weir__json_raw(struct weir__json_writer *json, const char *key, const char 
                     size_t length)
 {
     begin_value(json, key);
-    add(json, text, length);
+    add_bytes(json, text, length);
 }
 
 void weir__json_integer(struct weir__json_writer *json, const char *key, int64_t value)
@@ -117,9 +117,9 @@ void weir__json_stringn(struct weir__json_writer *json, const char *key, const c
         return;
     }
     begin_value(json, key);
-    add(json, "\"", 1);
+    add_bytes(json, "\"", 1);
     add_escaped(json, text, length);
-    add(json, "\"", 1);
+    add_bytes(json, "\"", 1);
 }
 
 void weir__json_string(struct weir__json_writer *json, const char *key, const char *text)

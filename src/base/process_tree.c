@@ -24,7 +24,7 @@
 /* A process may have a million descriptors, and there may be many such. */
 enum { HOLDER_SEARCH_MS = 300 };
 
-void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE])
+void weir__job_tag_make(char tag[WEIR__JOB_TAG_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bits[16];
@@ -36,10 +36,10 @@ void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE])
         memcpy(bits, seed, sizeof bits);
     }
     for (size_t i = 0; i < sizeof bits; i++) {
-        cookie[2 * i] = digits[bits[i] >> 4];
-        cookie[2 * i + 1] = digits[bits[i] & 15];
+        tag[2 * i] = digits[bits[i] >> 4];
+        tag[2 * i + 1] = digits[bits[i] & 15];
     }
-    cookie[2 * sizeof bits] = '\0';
+    tag[2 * sizeof bits] = '\0';
 }
 
 int weir__process_watch(pid_t pid)
@@ -55,15 +55,15 @@ int weir__process_watch(pid_t pid)
 
 /* The variable's value as it is cut out of an environment that comes in pieces. */
 struct tag_reader {
-    char *tag;
-    size_t length, matched; /* of the tag so far; of NAME= in the variable at hand */
+    char *tags;
+    size_t length, matched; /* of the tags so far; of NAME= in the variable at hand */
     int found;
 };
 
 /* Returns 1 when the value is complete. */
 static int read_piece(struct tag_reader *reader, const char *bytes, size_t count)
 {
-    static const char name[] = WEIR__COOKIE_NAME "=";
+    static const char name[] = WEIR__JOB_TAG_NAME "=";
     enum { NAME_LENGTH = sizeof name - 1, OTHER = sizeof name };
 
     for (size_t i = 0; i < count; i++) {
@@ -79,18 +79,18 @@ static int read_piece(struct tag_reader *reader, const char *bytes, size_t count
                 reader->found = ++reader->matched == NAME_LENGTH;
             else
                 reader->matched = bytes[i] == '\0' ? 0 : OTHER;
-        } else if (bytes[i] == '\0' || reader->length == WEIR__TAG_SIZE - 1) {
+        } else if (bytes[i] == '\0' || reader->length == WEIR__JOB_TAGS_SIZE - 1) {
             return 1;
         } else {
-            reader->tag[reader->length++] = bytes[i];
+            reader->tags[reader->length++] = bytes[i];
         }
     }
     return 0;
 }
 
-int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE])
+int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE])
 {
-    struct tag_reader reader = {.tag = tag};
+    struct tag_reader reader = {.tags = tags};
     int fd = weir__proc_open(pid, "environ");
     char piece[16 * 1024];
     size_t total = 0;
@@ -107,18 +107,18 @@ int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE])
         total += (size_t)count;
     } while (!read_piece(&reader, piece, (size_t)count) && total < WEIR__PROC_READ_MAX);
     close(fd);
-    tag[reader.length] = '\0';
+    tags[reader.length] = '\0';
     if (reader.found)
         return 1;
     return count == 0 && total > 0 ? 0 : -1;
 }
 
-int weir__process_has_cookie(pid_t pid, const char *cookie)
+int weir__process_has_tag(pid_t pid, const char *tag)
 {
-    char tag[WEIR__TAG_SIZE];
-    int answer = weir__process_tag(pid, tag);
+    char tags[WEIR__JOB_TAGS_SIZE];
+    int answer = weir__process_tags(pid, tags);
 
-    return answer == 1 ? strstr(tag, cookie) != NULL : answer;
+    return answer == 1 ? strstr(tags, tag) != NULL : answer;
 }
 
 int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
@@ -144,11 +144,11 @@ int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
 
 /* Signals a process that is nobody's child of ours: a pidfd pins it while it is
  * looked at again, so that the signal cannot hit a successor of its pid. */
-static void signal_pinned(pid_t pid, int signal, const char *cookie)
+static void signal_pinned(pid_t pid, int signal, const char *tag)
 {
     int pidfd = weir__process_watch(pid), failed = 1;
 
-    if (weir__process_has_cookie(pid, cookie) == 1) {
+    if (weir__process_has_tag(pid, tag) == 1) {
 #if defined WEIR_LINUX && defined SYS_pidfd_send_signal
         if (pidfd >= 0)
             failed = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 && errno != ESRCH;
@@ -167,12 +167,12 @@ static int is_in_group(pid_t pid, pid_t group)
            && stat.state != 'Z' && stat.state != 'X';
 }
 
-int weir__strays_are_found(void)
+int weir__process_tree_is_readable(void)
 {
     return weir__proc_is_ours();
 }
 
-int weir__strays_signal(const char *cookie, pid_t group, int signal)
+int weir__process_tree_signal(const char *tag, pid_t group, int signal)
 {
     DIR *dir = weir__proc_list();
     struct dirent *entry;
@@ -189,24 +189,24 @@ int weir__strays_signal(const char *cookie, pid_t group, int signal)
             continue;
         if (is_in_group(pid, group)) {
             found++;
-        } else if (cookie != NULL && weir__process_has_cookie(pid, cookie) == 1) {
+        } else if (tag != NULL && weir__process_has_tag(pid, tag) == 1) {
             found++;
             if (signal != 0)
-                signal_pinned(pid, signal, cookie);
+                signal_pinned(pid, signal, tag);
         }
     }
     closedir(dir);
     return found;
 }
 
-void weir__strays_end(const char *cookie, pid_t group)
+void weir__process_tree_kill(const char *tag, pid_t group)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
 
     if (group > 0)
         kill(-group, SIGKILL);
     for (int tries = 0; tries < 200; tries++) {
-        if (weir__strays_signal(cookie, 0, SIGKILL) <= 0)
+        if (weir__process_tree_signal(tag, 0, SIGKILL) <= 0)
             return;
         nanosleep(&moment, NULL);
     }

@@ -1,6 +1,6 @@
-/* base/process_tree.h - find a job's processes by its cookie, wherever they went.
+/* base/process_tree.h - find a job's processes by its tag, wherever they went.
  *
- * Every process of a job has WEIR_JOB in its environment: the cookies of the
+ * Every process of a job has WEIR_JOB in its environment: the tags of the
  * jobs around it and its own, joined by dots.  A descendant that left its
  * process group or lost its parent still has it.
  *
@@ -14,21 +14,21 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define WEIR__COOKIE_NAME "WEIR_JOB"
-enum { WEIR__COOKIE_SIZE = 33 }; /* 32 hex digits and NUL */
+#define WEIR__JOB_TAG_NAME "WEIR_JOB"
+enum { WEIR__JOB_TAG_SIZE = 33 }; /* 32 hex digits and NUL */
 
 /* Writes 128 random bits as hex. */
-void weir__cookie_make(char cookie[WEIR__COOKIE_SIZE]);
+void weir__job_tag_make(char tag[WEIR__JOB_TAG_SIZE]);
 
-/* Reads a process's cookies from the environment it was started with, as far as
- * WEIR__TAG_SIZE goes.  Returns 1, 0 when it has none, or -1 when that cannot be known:
+/* Reads a process's tags from the environment it was started with, as far as
+ * WEIR__JOB_TAGS_SIZE goes.  Returns 1, 0 when it has none, or -1 when that cannot be known:
  * it is gone, a zombie, another user's, or claims an environment of a length that no
  * program is started with. */
-enum { WEIR__TAG_SIZE = 4096 };
-int weir__process_tag(pid_t pid, char tag[WEIR__TAG_SIZE]);
+enum { WEIR__JOB_TAGS_SIZE = 4096 };
+int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE]);
 
-/* Says whether the process carries the cookie: 1, 0, or -1 as above. */
-int weir__process_has_cookie(pid_t pid, const char *cookie);
+/* Says whether the process carries the tag: 1, 0, or -1 as above. */
+int weir__process_has_tag(pid_t pid, const char *tag);
 
 /* What /proc/PID/stat says of a process.  Returns 0, or -1 when it is gone or
  * there is no /proc.  One on its way out gives up its memory first, and its
@@ -41,22 +41,22 @@ struct weir__process_stat {
 };
 int weir__process_stat(pid_t pid, struct weir__process_stat *stat);
 
-/* Whether processes can be found by their cookies here. */
-int weir__strays_are_found(void);
+/* Whether processes can be found by their tags here. */
+int weir__process_tree_is_readable(void);
 
 /* Returns a descriptor that becomes readable when the process ends, or -1 where
  * the system has none. */
 int weir__process_watch(pid_t pid);
 
-/* Returns how many living processes carry the cookie (NULL: none) or are in the
+/* Returns how many living processes carry the tag (NULL: none) or are in the
  * group (0: none), the caller apart; those outside the group are sent signal (0:
  * none): a group has kill(2).  Without /proc, 1 or 0 for whether the group has
  * members, zombies among them, and -1 for no group or the caller's own. */
-int weir__strays_signal(const char *cookie, pid_t group, int signal);
+int weir__process_tree_signal(const char *tag, pid_t group, int signal);
 
 /* Ends by SIGKILL, at once, all of a job that has lost its spawner: its group, and who
- * carries its cookie.  Gives up on who does not end within a moment. */
-void weir__strays_end(const char *cookie, pid_t group);
+ * carries its tag.  Gives up on who does not end within a moment. */
+void weir__process_tree_kill(const char *tag, pid_t group);
 
 /* The process's command line as people write it, cut to size.  For a kernel thread, a zombie
  * or a process that cleared it, its name in brackets as ps(1) has it; "[?]" when neither can be

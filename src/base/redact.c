@@ -136,7 +136,7 @@ static void hide(struct scan *scan, size_t begin, size_t end)
 {
     if (end > begin) {
         put(scan, scan->word + scan->copied, begin - scan->copied);
-        put(scan, WEIR__MASK, strlen(WEIR__MASK));
+        put(scan, WEIR__REDACTED, strlen(WEIR__REDACTED));
         scan->copied = end;
     }
     scan->at = end;
@@ -373,8 +373,8 @@ static int is_announced(const char *before)
            && is_secret_name(before, length);
 }
 
-int weir__mask_add(struct weir__buffer *out, const char *word, const char *before,
-                   struct weir_error *error)
+int weir__redact_add(struct weir__buffer *out, const char *word, const char *before,
+                     struct weir_error *error)
 {
     struct scan scan = {.word = word, .length = strlen(word), .out = out, .error = error};
 

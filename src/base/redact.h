@@ -22,11 +22,11 @@
 #include "base/buffer.h"
 
 /* What stands in a secret's place. */
-#define WEIR__MASK "***"
+#define WEIR__REDACTED "***"
 
 /* Appends word as it may be recorded.  before is the argument in front of it, which
  * may say what it is; NULL: none.  Errors: NOMEM. */
-int weir__mask_add(struct weir__buffer *out, const char *word, const char *before,
-                   struct weir_error *error);
+int weir__redact_add(struct weir__buffer *out, const char *word, const char *before,
+                     struct weir_error *error);
 
 #endif

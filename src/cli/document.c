@@ -81,7 +81,7 @@ json_t *document_read_json(const char *path, struct weir_error *error)
 int document_check(const char *path, struct weir_error *error)
 {
     struct weir__patience patience = output_patience();
-    struct weir__outfile file;
+    struct weir__atomic_file file;
     struct stat old;
     int status;
 
@@ -93,23 +93,23 @@ int document_check(const char *path, struct weir_error *error)
             return 0;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %.300s", path);
     }
-    status = weir__outfile_open(&file, path, &patience, error);
+    status = weir__atomic_file_open(&file, path, &patience, error);
     if (status == 0)
-        weir__outfile_discard(&file);
+        weir__atomic_file_discard(&file);
     return status;
 }
 
 int document_write(const char *path, const char *text, struct weir_error *error)
 {
-    struct weir__outfile file;
+    struct weir__atomic_file file;
     int status = output_open_file(&file, path, error), failed;
 
     if (status < 0)
         return status;
     failed = output_write(file.fd, text, strlen(text));
     if (failed == 0)
-        return weir__outfile_commit(&file, error);
-    weir__outfile_discard(&file);
+        return weir__atomic_file_commit(&file, error);
+    weir__atomic_file_discard(&file);
     return weir__peer_fail(error, failed, "write", path);
 }
 

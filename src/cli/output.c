@@ -105,13 +105,13 @@ int output_open_peer(const char *path, int flags)
     return fd;
 }
 
-int output_open_file(struct weir__outfile *file, const char *path, struct weir_error *error)
+int output_open_file(struct weir__atomic_file *file, const char *path, struct weir_error *error)
 {
     struct weir__patience patience = patience_at_end();
     int status;
 
     do
-        status = weir__outfile_open(file, path, &patience, error);
+        status = weir__atomic_file_open(file, path, &patience, error);
     while (status < 0 && error->sys_errno == ECANCELED && !is_ended());
     return status;
 }

@@ -32,9 +32,9 @@ struct weir__patience output_patience(void);
  * signals_take() returns the signal. Returns 0, ETIMEDOUT or ECANCELED. */
 int output_wait(int fd, short events);
 
-/* weir__peer_open() and weir__outfile_open(), with the same waits. */
+/* weir__peer_open() and weir__atomic_file_open(), with the same waits. */
 int output_open_peer(const char *path, int flags);
-int output_open_file(struct weir__outfile *file, const char *path, struct weir_error *error);
+int output_open_file(struct weir__atomic_file *file, const char *path, struct weir_error *error);
 
 /* If path (may be NULL) is a FIFO, opens it and waits for its other end before the job begins,
  * with signals caught. Else *fd is -1 and the job opens it. option is for error. Returns 0 or the

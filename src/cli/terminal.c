@@ -22,7 +22,7 @@ static int have_neighbours(void)
 {
     if (getpgrp() != getpid() && kill(getpgrp(), 0) == 0)
         return 1; /* its leader */
-    return weir__strays_signal(NULL, getpgrp(), 0) != 0;
+    return weir__process_tree_signal(NULL, getpgrp(), 0) != 0;
 }
 
 void terminal_open(struct terminal *terminal)

@@ -7,130 +7,132 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-static void put(struct weir__alarms *alarms, size_t place, struct weir__alarm *alarm)
+static void put(struct weir__timer_heap *heap, size_t place, struct weir__heap_timer *timer)
 {
-    alarms->heap[place - 1] = alarm;
-    alarm->place = place;
+    heap->timers[place - 1] = timer;
+    timer->place = place;
 }
 
-static void rise(struct weir__alarms *alarms, struct weir__alarm *alarm)
+static void rise(struct weir__timer_heap *heap, struct weir__heap_timer *timer)
 {
-    size_t place = alarm->place;
+    size_t place = timer->place;
 
-    while (place > 1 && alarms->heap[place / 2 - 1]->at_ns > alarm->at_ns) {
-        put(alarms, place, alarms->heap[place / 2 - 1]);
+    while (place > 1 && heap->timers[place / 2 - 1]->at_ns > timer->at_ns) {
+        put(heap, place, heap->timers[place / 2 - 1]);
         place /= 2;
     }
-    put(alarms, place, alarm);
+    put(heap, place, timer);
 }
 
-static void sink(struct weir__alarms *alarms, struct weir__alarm *alarm)
+static void sink(struct weir__timer_heap *heap, struct weir__heap_timer *timer)
 {
-    size_t place = alarm->place;
+    size_t place = timer->place;
 
     for (;;) {
         size_t child = place * 2;
 
-        if (child < alarms->count && alarms->heap[child]->at_ns < alarms->heap[child - 1]->at_ns)
+        if (child < heap->count && heap->timers[child]->at_ns < heap->timers[child - 1]->at_ns)
             child++;
-        if (child > alarms->count || alarms->heap[child - 1]->at_ns >= alarm->at_ns)
+        if (child > heap->count || heap->timers[child - 1]->at_ns >= timer->at_ns)
             break;
-        put(alarms, place, alarms->heap[child - 1]);
+        put(heap, place, heap->timers[child - 1]);
         place = child;
     }
-    put(alarms, place, alarm);
+    put(heap, place, timer);
 }
 
 /* The timer is only ever moved to an earlier time: one that fires for nothing is
  * cheaper than one that is moved with each call. */
-static void arm(struct weir__alarms *alarms)
+static void arm(struct weir__timer_heap *heap)
 {
     int64_t at_ns, wait_ns;
 
-    if (alarms->count == 0 || alarms->heap[0]->at_ns >= alarms->armed_ns)
+    if (heap->count == 0 || heap->timers[0]->at_ns >= heap->armed_ns)
         return;
-    at_ns = alarms->heap[0]->at_ns;
+    at_ns = heap->timers[0]->at_ns;
     wait_ns = at_ns - weir__clock_ns();
-    alarms->armed_ns = at_ns;
-    weir__timer_start(alarms->timer, wait_ns > 0 ? (wait_ns + 999999) / 1000000 : 0);
+    heap->armed_ns = at_ns;
+    weir__timer_start(heap->timer, wait_ns > 0 ? (wait_ns + 999999) / 1000000 : 0);
 }
 
 static void fired(void *data)
 {
-    struct weir__alarms *alarms = data;
+    struct weir__timer_heap *heap = data;
     int64_t now_ns = weir__clock_ns();
 
-    alarms->armed_ns = INT64_MAX;
-    if (alarms->begin != NULL)
-        alarms->begin(alarms->context);
-    while (alarms->count > 0 && alarms->heap[0]->at_ns <= now_ns) {
-        struct weir__alarm *alarm = alarms->heap[0];
+    heap->armed_ns = INT64_MAX;
+    if (heap->begin != NULL)
+        heap->begin(heap->context);
+    while (heap->count > 0 && heap->timers[0]->at_ns <= now_ns) {
+        struct weir__heap_timer *timer = heap->timers[0];
 
-        weir__alarm_clear(alarms, alarm);
-        alarm->ring(alarm->owner);
+        weir__timer_heap_clear(heap, timer);
+        timer->ring(timer->owner);
     }
-    arm(alarms);
-    if (alarms->end != NULL)
-        alarms->end(alarms->context); /* its owner may be gone then */
+    arm(heap);
+    if (heap->end != NULL)
+        heap->end(heap->context); /* its owner may be gone then */
 }
 
-int weir__alarms_open(struct weir__alarms *alarms, weir__loop *loop, struct weir_error *error)
+int weir__timer_heap_open(struct weir__timer_heap *heap, weir__loop *loop, struct weir_error *error)
 {
-    alarms->armed_ns = INT64_MAX;
-    return weir__timer_new(loop, fired, alarms, &alarms->timer, error);
+    heap->armed_ns = INT64_MAX;
+    return weir__timer_new(loop, fired, heap, &heap->timer, error);
 }
 
-void weir__alarms_close(struct weir__alarms *alarms)
+void weir__timer_heap_close(struct weir__timer_heap *heap)
 {
-    weir__timer_close(&alarms->timer);
-    free(alarms->heap);
-    alarms->heap = NULL;
-    alarms->count = alarms->capacity = alarms->owners = 0;
+    weir__timer_close(&heap->timer);
+    free(heap->timers);
+    heap->timers = NULL;
+    heap->count = heap->capacity = heap->owners = 0;
 }
 
-int weir__alarms_join(struct weir__alarms *alarms, struct weir_error *error)
+int weir__timer_heap_join(struct weir__timer_heap *heap, struct weir_error *error)
 {
-    if (alarms->owners == alarms->capacity) {
-        size_t capacity = alarms->capacity > 0 ? alarms->capacity * 2 : 16;
-        struct weir__alarm **heap = realloc(alarms->heap, capacity * sizeof(struct weir__alarm *));
+    if (heap->owners == heap->capacity) {
+        size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : 16;
+        struct weir__heap_timer **timers =
+            realloc(heap->timers, capacity * sizeof(struct weir__heap_timer *));
 
-        if (heap == NULL)
+        if (timers == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a deadline");
-        alarms->heap = heap;
-        alarms->capacity = capacity;
+        heap->timers = timers;
+        heap->capacity = capacity;
     }
-    alarms->owners++;
+    heap->owners++;
     return 0;
 }
 
-void weir__alarms_leave(struct weir__alarms *alarms, struct weir__alarm *alarm)
+void weir__timer_heap_leave(struct weir__timer_heap *heap, struct weir__heap_timer *timer)
 {
-    weir__alarm_clear(alarms, alarm);
-    alarms->owners--;
+    weir__timer_heap_clear(heap, timer);
+    heap->owners--;
 }
 
-void weir__alarm_set(struct weir__alarms *alarms, struct weir__alarm *alarm, int64_t at_ns)
+void weir__timer_heap_set(struct weir__timer_heap *heap, struct weir__heap_timer *timer,
+                          int64_t at_ns)
 {
-    weir__alarm_clear(alarms, alarm);
-    alarm->at_ns = at_ns;
-    alarms->count++;
-    put(alarms, alarms->count, alarm);
-    rise(alarms, alarm);
-    arm(alarms);
+    weir__timer_heap_clear(heap, timer);
+    timer->at_ns = at_ns;
+    heap->count++;
+    put(heap, heap->count, timer);
+    rise(heap, timer);
+    arm(heap);
 }
 
-void weir__alarm_clear(struct weir__alarms *alarms, struct weir__alarm *alarm)
+void weir__timer_heap_clear(struct weir__timer_heap *heap, struct weir__heap_timer *timer)
 {
-    size_t place = alarm->place;
-    struct weir__alarm *last;
+    size_t place = timer->place;
+    struct weir__heap_timer *last;
 
     if (place == 0)
         return;
-    alarm->place = 0;
-    last = alarms->heap[--alarms->count];
-    if (last == alarm)
+    timer->place = 0;
+    last = heap->timers[--heap->count];
+    if (last == timer)
         return;
-    put(alarms, place, last);
-    rise(alarms, last);
-    sink(alarms, last);
+    put(heap, place, last);
+    rise(heap, last);
+    sink(heap, last);
 }

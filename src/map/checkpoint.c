@@ -122,7 +122,7 @@ static int lock(struct weir_map *map, struct weir_error *error)
         }
         if (has_the_name(fd, path)) {
             map->checkpoint.fd = fd;
-            weir__outfile_sweep(path);
+            weir__atomic_file_sweep(path);
             return 0;
         }
         weir__close(&fd);
@@ -362,7 +362,7 @@ int weir__checkpoint_resume(struct weir_map *map, struct weir_error *error)
 
 /* Locks the file that will become the checkpoint, on a descriptor that stays open. Returns 0 or
  * an errno value. */
-static int lock_next(const struct weir__outfile *file, int *fd)
+static int lock_next(const struct weir__atomic_file *file, int *fd)
 {
     *fd = fcntl(file->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
@@ -372,11 +372,11 @@ static int lock_next(const struct weir__outfile *file, int *fd)
 static int write_text(struct weir_map *map, const char *text, size_t length)
 {
     struct weir__patience at_once = weir__patience_of(0); /* it is a regular file */
-    struct weir__outfile file;
+    struct weir__atomic_file file;
     struct weir_error error;
     int failed = 0, new_fd = -1;
 
-    if (weir__outfile_open(&file, map->options.checkpoint, &at_once, &error) < 0) {
+    if (weir__atomic_file_open(&file, map->options.checkpoint, &at_once, &error) < 0) {
         failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     } else {
         failed = weir__write_all(file.fd, text, length);
@@ -385,8 +385,8 @@ static int write_text(struct weir_map *map, const char *text, size_t length)
         if (failed == 0)
             failed = lock_next(&file, &new_fd);
         if (failed != 0)
-            weir__outfile_discard(&file);
-        else if (weir__outfile_commit(&file, &error) < 0)
+            weir__atomic_file_discard(&file);
+        else if (weir__atomic_file_commit(&file, &error) < 0)
             failed = error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     }
     if (failed != 0) {

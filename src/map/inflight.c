@@ -99,7 +99,7 @@ void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length,
     worker->reply_size -= worker->reply_size / 64;
     if (length > worker->reply_size)
         worker->reply_size = length;
-    weir__latency_count(&worker->map->latency, took_ns);
+    weir__histogram_add(&worker->map->latency, took_ns);
 }
 
 /* --- Not answered ------------------------------------------------------------ */

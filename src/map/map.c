@@ -15,30 +15,30 @@
 static int begin_or_close(void *data)
 {
     struct weir_map *map = data;
-    int status = weir__map_begin(map, &map->life.error);
+    int status = weir__map_begin(map, &map->operation.error);
 
     if (status < 0)
         weir__map_close(map);
     return status;
 }
 
-static void abandon(struct weir__life *life)
+static void abandon(struct weir__operation *operation)
 {
-    weir__map_close((struct weir_map *)life);
+    weir__map_close((struct weir_map *)operation);
 }
 
-static void notify_owner(struct weir__life *life)
+static void notify_owner(struct weir__operation *operation)
 {
-    struct weir_map *map = (struct weir_map *)life;
+    struct weir_map *map = (struct weir_map *)operation;
 
     if (map->done != NULL)
-        map->done(map, life->failed == 0 ? &map->report : NULL,
-                  life->failed == 0 ? NULL : &life->error, map->context);
+        map->done(map, operation->failed == 0 ? &map->report : NULL,
+                  operation->failed == 0 ? NULL : &operation->error, map->context);
 }
 
-static void destroy(struct weir__life *life)
+static void destroy(struct weir__operation *operation)
 {
-    struct weir_map *map = (struct weir_map *)life;
+    struct weir_map *map = (struct weir_map *)operation;
 
     weir__record_queue_clear(&map->workers.quarantined);
     weir_map_report_clear(&map->report);
@@ -46,7 +46,7 @@ static void destroy(struct weir__life *life)
     free(map);
 }
 
-static const struct weir__life_ops life_ops = {"the map", abandon, notify_owner, destroy};
+static const struct weir__operation_ops operation_ops = {"the map", abandon, notify_owner, destroy};
 
 /* Gives the parts that do not know a map what they need of its options. */
 static void set_up(struct weir_map *map)
@@ -79,8 +79,8 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
         return NULL;
     }
-    map->life.weir = weir;
-    map->life.ops = &life_ops;
+    map->operation.weir = weir;
+    map->operation.ops = &operation_ops;
     map->done = done;
     map->context = context;
     map->in.fd = map->out.fd = map->out.letters.fd = map->out.file.fd = map->out.file.dir = -1;
@@ -90,23 +90,23 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->workers.start_window = 1;
     weir__record_queue_init(&map->workers.quarantined);
     weir__record_queue_init(&map->in.returned);
-    status = weir__map_options_copy(map, options, &map->life.error);
+    status = weir__map_options_copy(map, options, &map->operation.error);
     if (status == 0)
         set_up(map);
     if (status < 0) {
         if (error != NULL)
-            *error = map->life.error;
-        destroy(&map->life);
+            *error = map->operation.error;
+        destroy(&map->operation);
         return NULL;
     }
-    return weir__life_begin(&map->life, begin_or_close, map, 0, error) == 0 ? map : NULL;
+    return weir__operation_begin(&map->operation, begin_or_close, map, 0, error) == 0 ? map : NULL;
 }
 
 /* --- The owner's side ----------------------------------------------------- */
 
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    int status = weir__life_check(&map->life, error);
+    int status = weir__operation_check(&map->operation, error);
 
     if (status < 0)
         return status;
@@ -117,7 +117,7 @@ int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_e
 
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    int status = weir__life_wait(&map->life, error);
+    int status = weir__operation_wait(&map->operation, error);
 
     return status < 0 ? status : weir_map_take(map, report, error);
 }
@@ -145,7 +145,7 @@ static void do_cancel(void *data)
     struct order *order = data;
     struct weir_map *map = order->map;
 
-    if (map->life.over)
+    if (map->operation.over)
         return;
     if (map->end.status == 0) {
         weir__map_end(map, 128 + order->signal, WEIR_STOP_CANCELLED, "stopped as asked");
@@ -166,7 +166,7 @@ static void do_cancel(void *data)
 
 void weir__map_stop(struct weir_map *map, int status, enum weir_stop_reason why, int64_t grace_ms)
 {
-    if (map->life.over)
+    if (map->operation.over)
         return;
     weir__map_end(map, status, why, "stopped with its pipeline");
     map->end.drains = 0;
@@ -178,11 +178,11 @@ void weir_map_cancel(weir_map_t *map, int signal)
 {
     struct order order = {map, signal};
 
-    weir__context_do(map->life.weir, do_cancel, &order);
+    weir__context_do(map->operation.weir, do_cancel, &order);
 }
 
 void weir_map_free(weir_map_t *map)
 {
     if (map != NULL)
-        weir__life_free(&map->life);
+        weir__operation_free(&map->operation);
 }

@@ -80,7 +80,7 @@ struct weir__map_label {
 };
 
 struct weir_map {
-    struct weir__life life; /* first */
+    struct weir__operation operation; /* first */
     weir_map_done done;
     void *context;
     struct weir__map_label label;
@@ -100,7 +100,7 @@ struct weir_map {
     struct weir__map_end end;
 
     struct weir__buffer scratch; /* for short-lived use */
-    struct weir__latency latency;
+    struct weir__histogram latency;
     struct weir_map_report report;
     int64_t started_ns;
 };

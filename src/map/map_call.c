@@ -133,7 +133,7 @@ static int begin(struct weir__map_worker *worker)
     if (call == NULL)
         return WEIR_ERR_NOMEM;
     call->reader = (struct weir__message_reader){
-        .weir = map->life.weir,
+        .weir = map->operation.weir,
         .stage = map->label.stage,
         .name = map->label.name,
         .noise = &map->report.noise,

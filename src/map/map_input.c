@@ -50,7 +50,7 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
                           path != NULL ? path : "the input");
     if (fstat(map->in.fd, &file) == 0 && S_ISREG(file.st_mode))
         map->in.size = file.st_size;
-    weir__watch_new(map->life.weir->loop, map->in.fd, 0, can_read, map, &map->in.watch, NULL);
+    weir__watch_new(map->operation.weir->loop, map->in.fd, 0, can_read, map, &map->in.watch, NULL);
     return 0;
 }
 

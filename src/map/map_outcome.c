@@ -38,18 +38,18 @@ void weir__map_notice(struct weir_map *map, enum weir__notice which, const char 
     va_start(args, format);
     weir__sentence_list(text, sizeof text, format, args);
     va_end(args);
-    weir__context_tell(map->life.weir, (struct weir_event){
-                                           .kind = WEIR_EVENT_NOTICE,
-                                           .stage = map->label.stage,
-                                           .name = map->label.name,
-                                           .text = text,
-                                           .length = strlen(text),
-                                       });
+    weir__context_tell(map->operation.weir, (struct weir_event){
+                                                .kind = WEIR_EVENT_NOTICE,
+                                                .stage = map->label.stage,
+                                                .name = map->label.name,
+                                                .text = text,
+                                                .length = strlen(text),
+                                            });
 }
 
 void weir__map_fail(struct weir_map *map, const struct weir_error *error)
 {
-    weir__life_fail(&map->life, error);
+    weir__operation_fail(&map->operation, error);
     weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error->text);
 }
 
@@ -108,15 +108,15 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
     format_error(error, reason, why, sizeof why);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;
-    weir__context_tell(map->life.weir, (struct weir_event){
-                                           .kind = WEIR_EVENT_RECORD_FAILED,
-                                           .stage = map->label.stage,
-                                           .name = map->label.name,
-                                           .number = (int64_t)record->line,
-                                           .bytes = record->offset,
-                                           .text = why,
-                                           .length = strlen(why),
-                                       });
+    weir__context_tell(map->operation.weir, (struct weir_event){
+                                                .kind = WEIR_EVENT_RECORD_FAILED,
+                                                .stage = map->label.stage,
+                                                .name = map->label.name,
+                                                .number = (int64_t)record->line,
+                                                .bytes = record->offset,
+                                                .text = why,
+                                                .length = strlen(why),
+                                            });
     if (map->options.on_error == WEIR_MAP_FAIL)
         weir__map_end(map, 3, WEIR_STOP_NONE,
                       "the record in line %llu is dead: %s: %s it with --on-error skip or "

@@ -41,7 +41,7 @@ static int open_output(struct weir_map *map, struct weir_error *error)
             return 0;
     } else if (path != NULL) {
         struct weir__patience patience = weir__patience_of(map->options.timeout_ms);
-        int status = weir__outfile_open(&map->out.file, path, &patience, error);
+        int status = weir__atomic_file_open(&map->out.file, path, &patience, error);
 
         if (status < 0)
             return status;
@@ -62,7 +62,8 @@ static int open_output(struct weir_map *map, struct weir_error *error)
     if (map->out.fd < 0 || weir__fd_above_stdio(&map->out.fd, NULL) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot write %s",
                           path != NULL ? path : "the output");
-    weir__watch_new(map->life.weir->loop, map->out.fd, 0, can_write, map, &map->out.watch, NULL);
+    weir__watch_new(map->operation.weir->loop, map->out.fd, 0, can_write, map, &map->out.watch,
+                    NULL);
     return 0;
 }
 
@@ -79,7 +80,7 @@ void weir__map_output_close(struct weir_map *map)
 {
     weir__watch_close(&map->out.watch);
     weir__close(&map->out.fd);
-    weir__outfile_discard(&map->out.file);
+    weir__atomic_file_discard(&map->out.file);
     weir__buffer_clear(&map->out.replies);
     weir__dead_letters_close(map);
 }

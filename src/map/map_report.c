@@ -58,7 +58,7 @@ void weir_map_look_sized(weir_map_t *map, struct weir_map_progress *progress, si
 {
     struct look look = {.map = map};
 
-    weir__context_do(map->life.weir, do_look, &look);
+    weir__context_do(map->operation.weir, do_look, &look);
     weir__options_init(progress, size, &look.progress, sizeof look.progress);
 }
 
@@ -112,9 +112,9 @@ void weir__map_report_fill(struct weir_map *map)
     report->unsettled = report->records - report->answered - report->dropped - report->dead;
     report->reorder_peak_records = map->reorder.peak_records;
     report->reorder_peak_bytes = map->reorder.peak_bytes;
-    report->latency_p50_ns = weir__latency_percentile(&map->latency, 50);
-    report->latency_p95_ns = weir__latency_percentile(&map->latency, 95);
-    report->latency_p99_ns = weir__latency_percentile(&map->latency, 99);
+    report->latency_p50_ns = weir__histogram_percentile(&map->latency, 50);
+    report->latency_p95_ns = weir__histogram_percentile(&map->latency, 95);
+    report->latency_p99_ns = weir__histogram_percentile(&map->latency, 99);
     report->latency_max_ns = map->latency.max_ns;
     report->wall_ns = weir__clock_ns() - map->started_ns;
     report->why = map->end.why;

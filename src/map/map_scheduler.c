@@ -332,11 +332,11 @@ static void finish(struct weir_map *map)
 
     save_checkpoint(map, map->end.status == 0 && !map->checkpoint.was_finished);
     if (map->end.status == 0 && map->out.file.fd >= 0
-        && weir__outfile_commit(&map->out.file, &error) < 0)
+        && weir__atomic_file_commit(&map->out.file, &error) < 0)
         weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error.text);
     weir__map_report_fill(map);
     weir__map_close(map);
-    weir__life_end(&map->life);
+    weir__operation_end(&map->operation);
 }
 
 /* --- Round and round -------------------------------------------------------- */
@@ -344,7 +344,7 @@ static void finish(struct weir_map *map)
 static void pump(struct weir_map *map)
 {
     map->run.again = 1;
-    if (map->run.is_pumping || map->life.over)
+    if (map->run.is_pumping || map->operation.over)
         return;
     map->run.is_pumping = 1;
     weir__map_input_turn(map);
@@ -473,7 +473,7 @@ static int open_files(struct weir_map *map, struct weir_error *error)
 int weir__map_begin(struct weir_map *map, struct weir_error *error)
 {
     const struct weir_map_options *options = &map->options;
-    weir__loop *loop = map->life.weir->loop;
+    weir__loop *loop = map->operation.weir->loop;
     int status;
 
     map->changed = pump;

@@ -77,15 +77,15 @@ static void emit_line(void *owner, const struct weir_line *line)
     const struct weir__map_worker *worker = owner;
     const struct weir_map *map = worker->map;
 
-    weir__context_tell(map->life.weir, (struct weir_event){
-                                           .kind = WEIR_EVENT_STDERR_LINE,
-                                           .stage = map->label.stage,
-                                           .name = map->label.name,
-                                           .pid = worker->process.result.pid,
-                                           .number = !map->label.is_quiet,
-                                           .text = line->bytes,
-                                           .length = line->length,
-                                       });
+    weir__context_tell(map->operation.weir, (struct weir_event){
+                                                .kind = WEIR_EVENT_STDERR_LINE,
+                                                .stage = map->label.stage,
+                                                .name = map->label.name,
+                                                .pid = worker->process.result.pid,
+                                                .number = !map->label.is_quiet,
+                                                .text = line->bytes,
+                                                .length = line->length,
+                                            });
 }
 
 static void has_room(void *owner)
@@ -167,9 +167,10 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
     worker->started_ns = worker->moved_ns = worker->turn_since_ns = weir__clock_ns();
     weir__record_queue_init(&worker->inflight);
-    if (map->options.stderr_fd < 0 && map->life.weir->on_event != NULL)
+    if (map->options.stderr_fd < 0 && map->operation.weir->on_event != NULL)
         ops = &line_ops;
-    if (weir__worker_start(&worker->process, map->life.weir, &options, ops, worker, error) < 0) {
+    if (weir__worker_start(&worker->process, map->operation.weir, &options, ops, worker, error)
+        < 0) {
         free(worker);
         return NULL;
     }

@@ -21,7 +21,8 @@ static int open_timer(struct weir_pipeline_run *pipe, int64_t ms, void (*callbac
 
     if (ms == WEIR_FOREVER)
         return 0;
-    status = weir__timer_new(pipe->life.weir->loop, callback, data, timer, &pipe->life.error);
+    status =
+        weir__timer_new(pipe->operation.weir->loop, callback, data, timer, &pipe->operation.error);
     if (status == 0)
         weir__timer_start(*timer, ms);
     return status;
@@ -58,15 +59,15 @@ static int copy_stage(struct weir_pipeline_run *pipe, struct weir__pipe_stage *s
     stage->report.name = strdup(view->name);
     memcpy(stage->limits, given->command.limits, sizeof stage->limits);
     if (stage->report.name == NULL)
-        return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+        return weir__fail(&pipe->operation.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
     if (view->ok_exit != NULL) {
         stage->ok_exit = malloc(view->ok_exit_count + 1);
         if (stage->ok_exit == NULL)
-            return weir__fail(&pipe->life.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
+            return weir__fail(&pipe->operation.error, WEIR_ERR_NOMEM, 0, "no memory for a stage");
         memcpy(stage->ok_exit, view->ok_exit, view->ok_exit_count);
         stage->ok_exit_count = view->ok_exit_count;
     }
-    return weir__result_begin(&stage->report.result, &given->command, &pipe->life.error);
+    return weir__result_begin(&stage->report.result, &given->command, &pipe->operation.error);
 }
 
 static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline,
@@ -77,7 +78,8 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
     for (size_t nth = 0; nth < pipe->plain_count; nth++) {
         size_t i = pipe->plain[nth];
 
-        ends[i].cwd = weir__client_open_cwd(&pipe->life.weir->client, &pipeline->stages[i].command);
+        ends[i].cwd =
+            weir__client_open_cwd(&pipe->operation.weir->client, &pipeline->stages[i].command);
         if (ends[i].cwd < WEIR__CWD_INHERITED) { /* cannot enter the directory: start nothing */
             weir__pipe_job_failed(pipe, nth, "chdir", -ends[i].cwd, "");
             ends[i].cwd = -1;
@@ -101,21 +103,22 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
     pipe->job.in_background = pipe->settings.terminal_background;
     pipe->job.descriptors = pipe->settings.descriptors;
     pipe->job.descriptor_count = pipe->settings.descriptor_count;
-    return weir__job_start(&pipe->life.weir->client, &pipe->job, starts, pipe->plain_count,
-                           pipe->settings.grace_ms, pipe->settings.terminal_fd, &pipe->life.error);
+    return weir__job_start(&pipe->operation.weir->client, &pipe->job, starts, pipe->plain_count,
+                           pipe->settings.grace_ms, pipe->settings.terminal_fd,
+                           &pipe->operation.error);
 }
 
 static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline)
 {
     struct weir__ends ends[WEIR__STAGES_MAX];
-    int status = weir__pipe_fds_open(pipeline, ends, &pipe->output, &pipe->life.error);
+    int status = weir__pipe_fds_open(pipeline, ends, &pipe->output, &pipe->operation.error);
 
     if (status < 0)
         return status;
     status = weir__pipe_open_forwarder(pipe);
     if (status == 0)
-        status = weir__timer_new(pipe->life.weir->loop, weir__pipe_drained, pipe, &pipe->drain,
-                                 &pipe->life.error);
+        status = weir__timer_new(pipe->operation.weir->loop, weir__pipe_drained, pipe, &pipe->drain,
+                                 &pipe->operation.error);
     for (size_t i = 0; i < pipe->count && status == 0; i++)
         status = open_stage(&pipe->stages[i], &pipeline->stages[i].view, &ends[i]);
     if (status == 0)
@@ -129,7 +132,7 @@ static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline
     if (status == 0)
         status = weir__pipe_start_maps(pipe, pipeline, ends);
     if (status < 0 && !pipe->job_over && pipe->job.owner != NULL && pipe->plain_count > 0)
-        weir__job_abandon(&pipe->life.weir->client, &pipe->job);
+        weir__job_abandon(&pipe->operation.weir->client, &pipe->job);
     weir__pipe_fds_close(ends, pipe->count);
     return status;
 }
@@ -154,27 +157,27 @@ static int begin_or_close(void *data)
     return status;
 }
 
-static void abandon(struct weir__life *life)
+static void abandon(struct weir__operation *operation)
 {
-    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)operation;
 
     if (!pipe->job_over)
-        weir__job_abandon(&pipe->life.weir->client, &pipe->job);
+        weir__job_abandon(&pipe->operation.weir->client, &pipe->job);
     weir__pipe_close(pipe);
 }
 
-static void notify_owner(struct weir__life *life)
+static void notify_owner(struct weir__operation *operation)
 {
-    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)operation;
 
     if (pipe->done != NULL)
-        pipe->done(pipe, life->failed == 0 ? &pipe->report : NULL,
-                   life->failed == 0 ? NULL : &life->error, pipe->context);
+        pipe->done(pipe, operation->failed == 0 ? &pipe->report : NULL,
+                   operation->failed == 0 ? NULL : &operation->error, pipe->context);
 }
 
-static void destroy(struct weir__life *life)
+static void destroy(struct weir__operation *operation)
 {
-    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)life;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)operation;
 
     for (size_t i = 0; i < pipe->count; i++) {
         free(pipe->stages[i].report.name);
@@ -188,7 +191,8 @@ static void destroy(struct weir__life *life)
     free(pipe);
 }
 
-static const struct weir__life_ops life_ops = {"the pipeline", abandon, notify_owner, destroy};
+static const struct weir__operation_ops operation_ops = {"the pipeline", abandon, notify_owner,
+                                                         destroy};
 
 weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline,
                                          weir_pipeline_run_done done, void *context,
@@ -216,8 +220,8 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pipeline");
         return NULL;
     }
-    pipe->life.weir = weir;
-    pipe->life.ops = &life_ops;
+    pipe->operation.weir = weir;
+    pipe->operation.ops = &operation_ops;
     pipe->settings = pipeline->settings;
     pipe->count = pipe->living = pipeline->count;
     pipe->output.fd = pipe->output.dir = pipe->forwarder.fd = -1;
@@ -229,17 +233,17 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
         status = copy_stage(pipe, &pipe->stages[i], &pipeline->stages[i]);
     if (status < 0) {
         if (error != NULL)
-            *error = pipe->life.error;
-        destroy(&pipe->life);
+            *error = pipe->operation.error;
+        destroy(&pipe->operation);
         return NULL;
     }
     weir__pipeline_files(&files, pipeline, &pipeline->settings, 7);
     if (weir__file_set_end(&files, error) < 0) {
-        destroy(&pipe->life);
+        destroy(&pipe->operation);
         return NULL;
     }
     beginning.pipe = pipe;
-    if (weir__life_begin(&pipe->life, begin_or_close, &beginning, 0, error) < 0)
+    if (weir__operation_begin(&pipe->operation, begin_or_close, &beginning, 0, error) < 0)
         return NULL;
     return pipe;
 }
@@ -249,7 +253,7 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
 int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
                            struct weir_error *error)
 {
-    int status = weir__life_check(&pipe->life, error);
+    int status = weir__operation_check(&pipe->operation, error);
 
     if (status < 0)
         return status;
@@ -261,7 +265,7 @@ int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_repor
 int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
                            struct weir_error *error)
 {
-    int status = weir__life_wait(&pipe->life, error);
+    int status = weir__operation_wait(&pipe->operation, error);
 
     return status < 0 ? status : weir_pipeline_run_take(pipe, report, error);
 }
@@ -284,20 +288,20 @@ static void do_cancel(void *data)
     struct weir_pipeline_run *pipe = data;
     int64_t grace_ms = pipe->cancelled ? 0 : pipe->settings.grace_ms;
 
-    if (pipe->life.over)
+    if (pipe->operation.over)
         return;
     pipe->hurried = pipe->cancelled = 1;
     if (pipe->living > 0) {
         weir__pipe_stop(pipe, -1, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->operation.weir->client, &pipe->job, grace_ms);
     weir__pipe_drained(pipe);
 }
 
 void weir_pipeline_run_cancel(weir_pipeline_run_t *pipe)
 {
-    weir__context_do(pipe->life.weir, do_cancel, pipe);
+    weir__context_do(pipe->operation.weir, do_cancel, pipe);
 }
 
 struct order {
@@ -309,15 +313,15 @@ static void do_signal(void *data)
 {
     struct order *order = data;
 
-    if (!order->pipe->life.over)
-        weir__job_signal(&order->pipe->life.weir->client, &order->pipe->job, order->signal);
+    if (!order->pipe->operation.over)
+        weir__job_signal(&order->pipe->operation.weir->client, &order->pipe->job, order->signal);
 }
 
 void weir_pipeline_run_signal(weir_pipeline_run_t *pipe, int number)
 {
     struct order order = {pipe, number};
 
-    weir__context_do(pipe->life.weir, do_signal, &order);
+    weir__context_do(pipe->operation.weir, do_signal, &order);
 }
 
 int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe)
@@ -328,5 +332,5 @@ int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe)
 void weir_pipeline_run_free(weir_pipeline_run_t *pipe)
 {
     if (pipe != NULL)
-        weir__life_free(&pipe->life);
+        weir__operation_free(&pipe->operation);
 }

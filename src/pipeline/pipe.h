@@ -42,7 +42,7 @@ struct weir__pipe_stage {
 };
 
 struct weir_pipeline_run {
-    struct weir__life life;                 /* first */
+    struct weir__operation operation;       /* first */
     struct weir_pipeline_settings settings; /* its strings are borrowed and not used */
     struct weir__pipe_stage *stages;
     size_t count, living;
@@ -50,7 +50,7 @@ struct weir_pipeline_run {
     size_t plain_count;
 
     struct weir__job job;
-    struct weir__outfile output;
+    struct weir__atomic_file output;
     struct weir__stderr_forwarder forwarder;
     weir__timer *deadline, *drain;
     int job_over, draining;

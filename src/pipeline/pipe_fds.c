@@ -55,8 +55,8 @@ static int open_input(const struct weir_pipeline_settings *settings, struct weir
     return 0;
 }
 
-static int open_output(const struct weir_pipeline_settings *settings, struct weir__outfile *output,
-                       int *fd, struct weir_error *error)
+static int open_output(const struct weir_pipeline_settings *settings,
+                       struct weir__atomic_file *output, int *fd, struct weir_error *error)
 {
     struct weir__patience patience = weir__patience_of(settings->timeout_ms);
     int status;
@@ -64,7 +64,7 @@ static int open_output(const struct weir_pipeline_settings *settings, struct wei
     *fd = settings->output_fd;
     if (settings->output == NULL)
         return 0;
-    status = weir__outfile_open(output, settings->output, &patience, error);
+    status = weir__atomic_file_open(output, settings->output, &patience, error);
     *fd = output->fd;
     return status;
 }
@@ -132,11 +132,11 @@ static int open_stages(const weir_pipeline_t *pipeline, struct weir__ends *ends,
 }
 
 int weir__pipe_fds_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
-                        struct weir__outfile *output, struct weir_error *error)
+                        struct weir__atomic_file *output, struct weir_error *error)
 {
     int output_fd, status;
 
-    *output = (struct weir__outfile){.fd = -1, .dir = -1};
+    *output = (struct weir__atomic_file){.fd = -1, .dir = -1};
     for (size_t i = 0; i < pipeline->count; i++)
         ends[i] = (struct weir__ends){
             .cwd = -1, .stdio = {-1, -1, -1}, .relay_from = -1, .relay_to = -1, .errors = -1};
@@ -147,7 +147,7 @@ int weir__pipe_fds_open(const weir_pipeline_t *pipeline, struct weir__ends *ends
         status = open_stages(pipeline, ends, output_fd, error);
     if (status < 0) {
         weir__pipe_fds_close(ends, pipeline->count);
-        weir__outfile_discard(output);
+        weir__atomic_file_discard(output);
     }
     return status;
 }

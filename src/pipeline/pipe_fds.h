@@ -18,7 +18,7 @@ struct weir__ends {
 /* Opens all descriptors of pipeline. ends has room for one entry per stage; *output gets the
  * output file, if any. Leaves nothing open on failure. Errors: SYSTEM, NOMEM. */
 int weir__pipe_fds_open(const weir_pipeline_t *pipeline, struct weir__ends *ends,
-                        struct weir__outfile *output, struct weir_error *error);
+                        struct weir__atomic_file *output, struct weir_error *error);
 
 /* Closes the children's descriptors, and the parent's that have not been taken (set to -1). */
 void weir__pipe_fds_close(struct weir__ends *ends, size_t count);

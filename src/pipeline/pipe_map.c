@@ -19,7 +19,7 @@ static void map_ended(weir_map_t *map, const struct weir_map_report *report,
     struct weir__exit how = {.at_ns = weir__clock_ns()};
 
     if (error != NULL)
-        weir__life_fail(&pipe->life, error);
+        weir__operation_fail(&pipe->operation, error);
     if (report != NULL) {
         how.code = report->status;
         for (size_t i = 0; i < report->worker_count; i++) {
@@ -62,9 +62,10 @@ static int start_map(struct weir_pipeline_run *pipe, size_t i, const struct weir
     options.output = ends->stdio[1] < 0 ? "/dev/null" : NULL;
     options.grace_ms = stage->grace_ms;
     options.stderr_fd = stage->passes_errors ? pipe->settings.stderr_fd : -1;
-    stage->map = weir_map_start(pipe->life.weir, &options, map_ended, stage, &pipe->life.error);
+    stage->map =
+        weir_map_start(pipe->operation.weir, &options, map_ended, stage, &pipe->operation.error);
     if (stage->map == NULL)
-        return pipe->life.error.status;
+        return pipe->operation.error.status;
     stage->map->label = (struct weir__map_label){
         .name = stage->report.name,
         .stage = (int)i,

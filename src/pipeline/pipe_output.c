@@ -31,7 +31,7 @@ static void output_ended(void *owner, int failed)
     if (failed != 0 && failed != EPIPE) {
         weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass on the output of %s",
                    stage->report.name);
-        weir__life_fail(&pipe->life, &error);
+        weir__operation_fail(&pipe->operation, &error);
         weir__pipe_stop(pipe, (int)(stage - pipe->stages), WEIR_STOP_CANCELLED,
                         pipe->settings.grace_ms);
     }
@@ -80,20 +80,20 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
         stage->errors.owner = stage;
         stage->errors.on_bytes = stderr_came;
         stage->errors.on_end = stderr_ended;
-        status = weir__capture_start(&stage->errors, pipe->life.weir->loop, errors,
-                                     pipe->settings.max_stderr, 0, &pipe->life.error);
+        status = weir__capture_start(&stage->errors, pipe->operation.weir->loop, errors,
+                                     pipe->settings.max_stderr, 0, &pipe->operation.error);
         stage->stderr_source = (struct weir__stderr_source){
             .capture = &stage->errors,
             .name = stage->report.name,
             .is_quiet = !stage->passes_errors,
-            .on_line = pipe->life.weir->on_event != NULL ? stderr_line_came : NULL,
+            .on_line = pipe->operation.weir->on_event != NULL ? stderr_line_came : NULL,
             .owner = stage,
         };
         if (status == 0) /* held until the start has been reported */
             weir__stderr_source_add(&stage->stderr_source, &pipe->forwarder);
     }
     if (from >= 0 && view->charset != NULL) {
-        decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->life.error);
+        decoder = weir_decoder_new(view->charset, WEIR_REPLACE, NULL, &pipe->operation.error);
         if (decoder == NULL && status == 0)
             status = WEIR_ERR_CHARSET;
     }
@@ -102,8 +102,8 @@ int weir__pipe_open_outputs(struct weir__pipe_stage *stage, const struct weir_st
         stage->relay.on_bytes = output_passed;
         stage->relay.on_end = output_ended;
         stage->last_output_ns = weir__clock_ns();
-        status = weir__relay_start(&stage->relay, pipe->life.weir->loop, from, to,
-                                   ends->relay_to_is_ours, decoder, &pipe->life.error);
+        status = weir__relay_start(&stage->relay, pipe->operation.weir->loop, from, to,
+                                   ends->relay_to_is_ours, decoder, &pipe->operation.error);
     } else if (from >= 0) {
         weir__close(&from);
         if (ends->relay_to_is_ours)
@@ -118,6 +118,6 @@ int weir__pipe_open_forwarder(struct weir_pipeline_run *pipe)
     pipe->forwarder.owner = pipe;
     pipe->forwarder.on_empty = stderr_is_forwarded;
     pipe->forwarder.is_held = 1;
-    return weir__stderr_forwarder_open(&pipe->forwarder, pipe->life.weir->loop,
-                                       pipe->settings.stderr_fd, &pipe->life.error);
+    return weir__stderr_forwarder_open(&pipe->forwarder, pipe->operation.weir->loop,
+                                       pipe->settings.stderr_fd, &pipe->operation.error);
 }

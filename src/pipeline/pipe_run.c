@@ -33,7 +33,7 @@ void weir__pipe_close(struct weir_pipeline_run *pipe)
         weir__capture_clear(&stage->errors);
     }
     weir__stderr_forwarder_close(&pipe->forwarder);
-    weir__outfile_discard(&pipe->output);
+    weir__atomic_file_discard(&pipe->output);
 }
 
 static void take_errors(struct weir_pipeline_run *pipe, struct weir__pipe_stage *stage)
@@ -48,7 +48,7 @@ static void take_errors(struct weir_pipeline_run *pipe, struct weir__pipe_stage 
     if (status == 0)
         status = weir__output_decode(output, NULL, WEIR_REPLACE, NULL, &error);
     if (status < 0)
-        weir__life_fail(&pipe->life, &error);
+        weir__operation_fail(&pipe->operation, &error);
 }
 
 static void judge(struct weir_pipeline_run *pipe)
@@ -61,7 +61,7 @@ static void judge(struct weir_pipeline_run *pipe)
     report->stages = calloc(pipe->count, sizeof *report->stages);
     if (views == NULL || report->stages == NULL) {
         weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a report");
-        weir__life_fail(&pipe->life, &error);
+        weir__operation_fail(&pipe->operation, &error);
         free(views);
         return;
     }
@@ -116,18 +116,18 @@ void weir__pipe_finish(struct weir_pipeline_run *pipe)
 {
     struct weir_error error;
 
-    if (pipe->life.over || !pipe->job_over || pipe->living > 0 || weir__pipe_is_busy(pipe)
+    if (pipe->operation.over || !pipe->job_over || pipe->living > 0 || weir__pipe_is_busy(pipe)
         || !weir__stderr_forwarder_is_empty(&pipe->forwarder))
         return;
     for (size_t i = 0; i < pipe->count; i++)
         take_errors(pipe, &pipe->stages[i]);
-    if (pipe->life.failed == 0)
+    if (pipe->operation.failed == 0)
         judge(pipe);
-    if (pipe->life.failed == 0 && pipe->report.ok && pipe->output.fd >= 0
-        && weir__outfile_commit(&pipe->output, &error) < 0)
-        weir__life_fail(&pipe->life, &error);
+    if (pipe->operation.failed == 0 && pipe->report.ok && pipe->output.fd >= 0
+        && weir__atomic_file_commit(&pipe->output, &error) < 0)
+        weir__operation_fail(&pipe->operation, &error);
     weir__pipe_close(pipe);
-    weir__life_end(&pipe->life);
+    weir__operation_end(&pipe->operation);
 }
 
 void weir__pipe_emit(struct weir_pipeline_run *pipe, int which, enum weir_event_kind kind,
@@ -135,17 +135,18 @@ void weir__pipe_emit(struct weir_pipeline_run *pipe, int which, enum weir_event_
 {
     const struct weir__pipe_stage *stage = which >= 0 ? &pipe->stages[which] : NULL;
 
-    weir__context_tell(pipe->life.weir, (struct weir_event){
-                                            .kind = kind,
-                                            .job = pipe->job.id,
-                                            .stage = which,
-                                            .name = stage != NULL ? stage->report.name : NULL,
-                                            .pid = stage != NULL ? stage->report.result.pid : 0,
-                                            .number = number,
-                                            .bytes = stage != NULL ? stage->relay.total : 0,
-                                            .text = text,
-                                            .length = length,
-                                        });
+    weir__context_tell(pipe->operation.weir,
+                       (struct weir_event){
+                           .kind = kind,
+                           .job = pipe->job.id,
+                           .stage = which,
+                           .name = stage != NULL ? stage->report.name : NULL,
+                           .pid = stage != NULL ? stage->report.result.pid : 0,
+                           .number = number,
+                           .bytes = stage != NULL ? stage->relay.total : 0,
+                           .text = text,
+                           .length = length,
+                       });
 }
 
 static void stop_maps(struct weir_pipeline_run *pipe, int status, int64_t grace_ms)
@@ -162,7 +163,7 @@ void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_r
         if (pipe->stages[i].stopping == WEIR_STOP_NONE)
             pipe->stages[i].stopping =
                 cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
-    weir__job_stop(&pipe->life.weir->client, &pipe->job, grace_ms);
+    weir__job_stop(&pipe->operation.weir->client, &pipe->job, grace_ms);
     stop_maps(pipe, why == WEIR_STOP_TIMEOUT || why == WEIR_STOP_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
 }
@@ -170,7 +171,7 @@ void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_r
 void weir__pipe_stop_rest(struct weir_pipeline_run *pipe)
 {
     if (pipe->living == 0 && !pipe->job_over && !weir__pipe_is_busy(pipe))
-        weir__job_stop(&pipe->life.weir->client, &pipe->job, pipe->settings.grace_ms);
+        weir__job_stop(&pipe->operation.weir->client, &pipe->job, pipe->settings.grace_ms);
 }
 
 static void drain(struct weir_pipeline_run *pipe)
@@ -219,9 +220,9 @@ void weir__pipe_timed_out(void *data)
 {
     struct weir_pipeline_run *pipe = data;
 
-    weir__life_hold(&pipe->life);
-    weir__client_catch_up(&pipe->life.weir->client); /* it may just have ended */
-    if (weir__life_release(&pipe->life) || pipe->life.over)
+    weir__operation_hold(&pipe->operation);
+    weir__client_catch_up(&pipe->operation.weir->client); /* it may just have ended */
+    if (weir__operation_release(&pipe->operation) || pipe->operation.over)
         return;
     pipe->hurried = 1;
     if (pipe->living == 0) {
@@ -238,9 +239,9 @@ void weir__pipe_stage_timed_out(void *data)
     struct weir_pipeline_run *pipe = stage->pipe;
     int which = (int)(stage - pipe->stages);
 
-    weir__life_hold(&pipe->life);
-    weir__client_catch_up(&pipe->life.weir->client);
-    if (weir__life_release(&pipe->life) || pipe->life.over || stage->exited)
+    weir__operation_hold(&pipe->operation);
+    weir__client_catch_up(&pipe->operation.weir->client);
+    if (weir__operation_release(&pipe->operation) || pipe->operation.over || stage->exited)
         return;
     weir__pipe_emit(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
     weir__pipe_stop(pipe, which, WEIR_STOP_TIMEOUT, stage->grace_ms);
@@ -253,7 +254,7 @@ void weir__pipe_check_idle(void *data)
     int64_t quiet_ms = (weir__clock_ns() - stage->last_output_ns) / 1000000;
     int which = (int)(stage - pipe->stages);
 
-    if (stage->exited || pipe->life.over || stage->stopping != WEIR_STOP_NONE
+    if (stage->exited || pipe->operation.over || stage->stopping != WEIR_STOP_NONE
         || !weir__relay_is_open(&stage->relay))
         return;
     /* A stage with a slow reader is blocked, not idle. */

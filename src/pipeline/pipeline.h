@@ -11,7 +11,7 @@
 
 /* A start is one datagram to the spawner with up to four descriptors per stage (stdin, stdout,
  * stderr, directory), plus one for the terminal. */
-enum { WEIR__STAGES_MAX = (WEIR__MESSAGE_FDS - 1) / 4 };
+enum { WEIR__STAGES_MAX = (WEIR__DATAGRAM_FDS - 1) / 4 };
 
 struct weir__stage {
     struct weir_stage view; /* the public view; points into the fields below */

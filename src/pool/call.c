@@ -37,14 +37,14 @@ static void report_outcome(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
 
-    if (call->life.over)
+    if (call->operation.over)
         return;
-    weir__alarm_clear(&pool->alarms, &call->deadline);
+    weir__timer_heap_clear(&pool->timers, &call->deadline);
     call->reply.wall_ns = weir__clock_ns() - call->started_ns;
     if (call->reply.outcome != WEIR_CALL_RETURNED)
         pool->errors++;
     weir__context_done(pool->weir, &call->wakeup);
-    weir__life_end(&call->life);
+    weir__operation_end(&call->operation);
 }
 
 /* Releases the pool's reference: the call may be freed here. */
@@ -58,8 +58,8 @@ static void end(struct weir_call *call)
     pool->calls++;
     pool->alive--;
     pool->stale |= WEIR__STALE_CALLS;
-    weir__alarms_leave(&pool->alarms, &call->deadline);
-    weir__alarms_leave(&pool->alarms, &call->stop_alarm);
+    weir__timer_heap_leave(&pool->timers, &call->deadline);
+    weir__timer_heap_leave(&pool->timers, &call->stop_timer);
     report_outcome(call);
     call->pool = NULL;
     weir__call_unref(call);
@@ -72,7 +72,7 @@ static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code
     struct weir_reply *reply = &call->reply;
     char message[600];
 
-    if (call->life.over)
+    if (call->operation.over)
         return; /* its owner already has an outcome */
     weir__sentence_list(message, sizeof message, format, args);
     reply->outcome = outcome;
@@ -113,7 +113,7 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
     weir__pool_worker_remove(call);
     call->is_decided = 1;
     weir__call_queue_append(&call->pool->decided, call);
-    weir__alarm_set(&call->pool->alarms, &call->deadline, 0);
+    weir__timer_heap_set(&call->pool->timers, &call->deadline, 0);
 }
 
 static void take_error(struct weir_call *call, struct weir__slice error)
@@ -139,8 +139,8 @@ void weir__call_answer(struct weir_call *call, const struct weir__incoming *inco
 {
     struct weir_reply *reply = &call->reply;
 
-    weir__latency_count(&call->pool->latency, weir__clock_ns() - call->started_ns);
-    if (!call->life.over) {
+    weir__histogram_add(&call->pool->latency, weir__clock_ns() - call->started_ns);
+    if (!call->operation.over) {
         if (incoming->kind == WEIR__INCOMING_ERROR) {
             take_error(call, incoming->value);
         } else {
@@ -160,7 +160,7 @@ void weir__call_answer(struct weir_call *call, const struct weir__incoming *inco
 
 void weir__call_lost(struct weir_call *call, int unread, const char *how)
 {
-    if (call->asked == WEIR__ASKED_CANCEL || call->life.over) {
+    if (call->asked == WEIR__ASKED_CANCEL || call->operation.over) {
         weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the worker %s", how);
         return;
     }
@@ -201,7 +201,7 @@ static void ask_worker(struct weir_call *call)
     }
     if (worker->reader.dialect->cancel(&call->pool->scratch, call->id) == 0)
         weir__pool_worker_give(worker);
-    weir__alarm_set(&call->pool->alarms, &call->stop_alarm, in_ms(options->cancel_grace_ms));
+    weir__timer_heap_set(&call->pool->timers, &call->stop_timer, in_ms(options->cancel_grace_ms));
 }
 
 /* The worker has not stopped the call in time. */
@@ -213,8 +213,8 @@ void weir__call_stop_step(void *owner)
     if (call->step++ == 0) {
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGINT);
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGCONT);
-        weir__alarm_set(&call->pool->alarms, &call->stop_alarm,
-                        in_ms(call->pool->options.interrupt_grace_ms));
+        weir__timer_heap_set(&call->pool->timers, &call->stop_timer,
+                             in_ms(call->pool->options.interrupt_grace_ms));
         return;
     }
     worker->is_our_end = 1;
@@ -290,7 +290,7 @@ static void keep(struct weir_call *call, struct weir__slice bytes)
 
 void weir__call_value(struct weir_call *call, struct weir__slice value)
 {
-    if (call->state != WEIR__CALL_SENT || call->life.over)
+    if (call->state != WEIR__CALL_SENT || call->operation.over)
         return; /* the owner already has the outcome */
     if (!call->has_output) {
         fail_stream(call, "a value for a function without an output stream");
@@ -302,9 +302,9 @@ void weir__call_value(struct weir_call *call, struct weir__slice value)
     }
     call->has_streamed = 1;
     if (call->has_sink && call->sink.on_value != NULL) {
-        weir__life_hold(&call->life);
+        weir__operation_hold(&call->operation);
         call->sink.on_value(call, value.bytes, value.length, call->sink.context);
-        weir__life_release(&call->life);
+        weir__operation_release(&call->operation);
     } else if (call->drops_values) {
         weir__call_consumed(call);
     } else {
@@ -314,7 +314,7 @@ void weir__call_value(struct weir_call *call, struct weir__slice value)
 
 void weir__call_credit(struct weir_call *call, int64_t n)
 {
-    if (call->state != WEIR__CALL_SENT || call->life.over || !call->input)
+    if (call->state != WEIR__CALL_SENT || call->operation.over || !call->input)
         return;
     if (!weir__sender_grant(&call->sender, n)) {
         fail_stream(call, "credit that is not a positive integer");
@@ -322,9 +322,9 @@ void weir__call_credit(struct weir_call *call, int64_t n)
     }
     weir__context_done(call->pool->weir, &call->wakeup);
     if (call->has_sink && call->sink.on_credit != NULL) {
-        weir__life_hold(&call->life);
+        weir__operation_hold(&call->operation);
         call->sink.on_credit(call, call->sink.context);
-        weir__life_release(&call->life);
+        weir__operation_release(&call->operation);
     }
 }
 

@@ -20,9 +20,9 @@ enum { LONGEST_METHOD = 128 };
 
 /* --- Operations -------------------------------------------------- */
 
-static void abandon(struct weir__life *life)
+static void abandon(struct weir__operation *operation)
 {
-    struct weir_call *call = (struct weir_call *)life;
+    struct weir_call *call = (struct weir_call *)operation;
     struct weir_pool *pool = call->pool;
 
     weir__pool_enter(pool);
@@ -33,20 +33,20 @@ static void abandon(struct weir__life *life)
     weir__pool_leave(pool);
 }
 
-static void call_done(struct weir__life *life)
+static void call_done(struct weir__operation *operation)
 {
-    struct weir_call *call = (struct weir_call *)life;
+    struct weir_call *call = (struct weir_call *)operation;
 
     if (call->has_sink && call->sink.on_done != NULL)
         call->sink.on_done(call, &call->reply, call->sink.context);
 }
 
-static void destroy(struct weir__life *life)
+static void destroy(struct weir__operation *operation)
 {
-    weir__call_unref((struct weir_call *)life);
+    weir__call_unref((struct weir_call *)operation);
 }
 
-static const struct weir__life_ops life_ops = {
+static const struct weir__operation_ops operation_ops = {
     .noun = "the call",
     .abandon = abandon,
     .tell = call_done,
@@ -119,8 +119,8 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->params = (struct weir__slice){put(&to, params.bytes, params.length), params.length};
     call->traceparent = put(&to, options->traceparent, parent);
     call->tracestate = put(&to, options->tracestate, state);
-    call->life.weir = pool->weir;
-    call->life.ops = &life_ops;
+    call->operation.weir = pool->weir;
+    call->operation.ops = &operation_ops;
     call->pool = pool;
     atomic_init(&call->refs, 2);
     call->last_value = &call->values;
@@ -129,8 +129,8 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->credit = options->credit;
     call->all_granted = options->credit;
     call->only_group = options->kind;
-    call->deadline = (struct weir__alarm){.ring = weir__call_deadline, .owner = call};
-    call->stop_alarm = (struct weir__alarm){.ring = weir__call_stop_step, .owner = call};
+    call->deadline = (struct weir__heap_timer){.ring = weir__call_deadline, .owner = call};
+    call->stop_timer = (struct weir__heap_timer){.ring = weir__call_stop_step, .owner = call};
     call->started_ns = weir__clock_ns();
     call->deadline_ns = INT64_MAX;
     if (options->timeout_ms != WEIR_FOREVER
@@ -144,12 +144,12 @@ static int begin(void *data)
 {
     struct weir_call *call = data;
     struct weir_pool *pool = call->pool;
-    int status = weir__alarms_join(&pool->alarms, &call->life.error);
+    int status = weir__timer_heap_join(&pool->timers, &call->operation.error);
 
     if (status == 0) {
-        status = weir__alarms_join(&pool->alarms, &call->life.error);
+        status = weir__timer_heap_join(&pool->timers, &call->operation.error);
         if (status < 0)
-            weir__alarms_leave(&pool->alarms, &call->deadline);
+            weir__timer_heap_leave(&pool->timers, &call->deadline);
     }
     if (status < 0) {
         atomic_fetch_sub(&call->refs, 1); /* the pool never took it */
@@ -158,7 +158,7 @@ static int begin(void *data)
     weir__pool_enter(pool);
     pool->alive++;
     if (call->deadline_ns != INT64_MAX)
-        weir__alarm_set(&pool->alarms, &call->deadline, call->deadline_ns);
+        weir__timer_heap_set(&pool->timers, &call->deadline, call->deadline_ns);
     weir__dispatch_call(call);
     weir__pool_leave(pool);
     call->is_starting = 0;
@@ -200,7 +200,7 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
     }
     call->is_starting = !waits;
     call->drops_values = waits;
-    if (weir__life_begin(&call->life, begin, call, waits, error) < 0)
+    if (weir__operation_begin(&call->operation, begin, call, waits, error) < 0)
         return NULL;
     return call;
 }
@@ -270,8 +270,8 @@ int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_erro
     int status;
 
     if (!call->drops_values)
-        weir__context_do_then_wait(call->life.weir, do_drop_values, call);
-    status = weir__life_wait(&call->life, error);
+        weir__context_do_then_wait(call->operation.weir, do_drop_values, call);
+    status = weir__operation_wait(&call->operation, error);
     if (status < 0)
         return status;
     *reply = call->reply;
@@ -293,13 +293,13 @@ static void do_cancel(void *data)
 
 void weir_call_cancel(weir_call_t *call)
 {
-    weir__context_do(call->life.weir, do_cancel, call);
+    weir__context_do(call->operation.weir, do_cancel, call);
 }
 
 void weir_call_free(weir_call_t *call)
 {
     if (call != NULL)
-        weir__life_free(&call->life);
+        weir__operation_free(&call->operation);
 }
 
 /* --- Its output stream ----------------------------------------------------- */
@@ -319,7 +319,7 @@ static void do_take(void *data)
     free(call->taken);
     call->taken = value;
     if (value == NULL) {
-        taking->status = call->life.over ? 0 : -1;
+        taking->status = call->operation.over ? 0 : -1;
         call->wakeup = 0;
         return;
     }
@@ -343,10 +343,10 @@ int weir_call_next(weir_call_t *call, const char **bytes, size_t *length, struct
     for (;;) {
         int status;
 
-        weir__context_do_then_wait(call->life.weir, do_take, &taking);
+        weir__context_do_then_wait(call->operation.weir, do_take, &taking);
         if (taking.status >= 0)
             break;
-        status = weir__context_wait(call->life.weir, &call->wakeup, error);
+        status = weir__context_wait(call->operation.weir, &call->wakeup, error);
         if (status < 0)
             return status;
     }
@@ -380,7 +380,7 @@ void weir_call_grant(weir_call_t *call, unsigned values)
     struct granting granting = {call, values};
 
     if (values > 0)
-        weir__context_do(call->life.weir, do_grant, &granting);
+        weir__context_do(call->operation.weir, do_grant, &granting);
 }
 
 /* --- Its input stream ------------------------------------------------------ */
@@ -397,7 +397,7 @@ static void do_send(void *data)
     struct weir_call *call = sending->call;
     struct weir_pool *pool = call->pool;
 
-    if (call->life.over || call->is_decided || call->input_is_over
+    if (call->operation.over || call->is_decided || call->input_is_over
         || call->state == WEIR__CALL_CANCELLING) {
         sending->status = 0;
         return;
@@ -426,10 +426,10 @@ int weir_call_send(weir_call_t *call, const char *value, size_t length, struct w
                           "the call has no input stream: set input in its options");
     status = weir__value_check(value, length, "the value", &made, &sending.value, error);
     while (status == 0) {
-        weir__context_do(call->life.weir, do_send, &sending);
+        weir__context_do(call->operation.weir, do_send, &sending);
         if (sending.status >= 0)
             break;
-        status = weir__context_wait(call->life.weir, &call->wakeup, error);
+        status = weir__context_wait(call->operation.weir, &call->wakeup, error);
     }
     weir__buffer_clear(&made);
     return status < 0 ? status : sending.status;
@@ -453,7 +453,7 @@ uint64_t weir_call_credit(const weir_call_t *call)
 {
     struct looking looking = {call, 0};
 
-    weir__context_do_then_wait(call->life.weir, do_look, &looking);
+    weir__context_do_then_wait(call->operation.weir, do_look, &looking);
     return looking.credit;
 }
 
@@ -492,6 +492,6 @@ void weir_call_end(weir_call_t *call, const char *message)
         && weir__write_error_value(&error, 1000, message, (struct weir__slice){NULL, 0}) == 0)
         ending.error = weir__buffer_take(&error, NULL);
     weir__buffer_clear(&error);
-    weir__context_do(call->life.weir, do_end, &ending);
+    weir__context_do(call->operation.weir, do_end, &ending);
     free(ending.error);
 }

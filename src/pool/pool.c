@@ -51,7 +51,7 @@ static void destroy(struct weir_pool *pool)
         }
     }
     weir__stderr_forwarder_close(&pool->forwarder);
-    weir__alarms_close(&pool->alarms);
+    weir__timer_heap_close(&pool->timers);
     weir__buffer_clear(&pool->scratch);
     weir__pool_options_clear(pool);
     free(pool);
@@ -124,12 +124,12 @@ static const struct weir__pool_worker_ops worker_ops = {
     .on_lost = weir__worker_group_has_lost,
 };
 
-static void alarms_begin(void *context)
+static void timers_begin(void *context)
 {
     weir__pool_enter(context);
 }
 
-static void alarms_end(void *context)
+static void timers_end(void *context)
 {
     weir__pool_leave(context);
 }
@@ -150,22 +150,22 @@ static void drain_is_over(void *owner);
 static int begin(struct weir_pool *pool, struct weir_error *error)
 {
     weir__loop *loop = pool->weir->loop;
-    int status = weir__alarms_open(&pool->alarms, loop, error);
+    int status = weir__timer_heap_open(&pool->timers, loop, error);
 
-    pool->alarms.begin = alarms_begin;
-    pool->alarms.end = alarms_end;
-    pool->alarms.context = pool;
-    pool->drain = (struct weir__alarm){.ring = drain_is_over, .owner = pool};
+    pool->timers.begin = timers_begin;
+    pool->timers.end = timers_end;
+    pool->timers.context = pool;
+    pool->drain = (struct weir__heap_timer){.ring = drain_is_over, .owner = pool};
     if (status == 0)
-        status = weir__alarms_join(&pool->alarms, error);
+        status = weir__timer_heap_join(&pool->timers, error);
     if (status == 0)
         status =
             weir__stderr_forwarder_open(&pool->forwarder, loop, pool->options.stderr_fd, error);
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
         struct weir__worker_group *group = &pool->groups[i];
 
-        group->restart = (struct weir__alarm){.ring = restart_is_due, .owner = pool};
-        status = weir__alarms_join(&pool->alarms, error);
+        group->restart = (struct weir__heap_timer){.ring = restart_is_due, .owner = pool};
+        status = weir__timer_heap_join(&pool->timers, error);
         if (status == 0)
             status = weir__worker_group_tend(group, error);
     }
@@ -259,7 +259,7 @@ static void start_drain(struct weir_pool *pool, int64_t drain_ms)
     if (drain_ms == 0)
         cancel_all(pool);
     else if (drain_ms != WEIR_FOREVER)
-        weir__alarm_set(&pool->alarms, &pool->drain, weir__clock_ns() + drain_ms * 1000000);
+        weir__timer_heap_set(&pool->timers, &pool->drain, weir__clock_ns() + drain_ms * 1000000);
 }
 
 struct drain {

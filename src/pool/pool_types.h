@@ -86,7 +86,7 @@ struct weir__value {
 };
 
 struct weir_call {
-    struct weir__life life; /* first; over: its owner has the outcome */
+    struct weir__operation operation; /* first; over: its owner has the outcome */
     atomic_int refs;        /* by its owner, and by the pool until OVER */
     struct weir_pool *pool; /* NULL once OVER */
     enum weir__call_state state;
@@ -113,7 +113,7 @@ struct weir_call {
     int has_streamed;                 /* a value was delivered or sent: it cannot be retried */
     enum weir__asked asked;
     int step; /* of the stop sequence */
-    struct weir__alarm deadline, stop_alarm;
+    struct weir__heap_timer deadline, stop_timer;
 
     struct weir__sender sender;
     struct weir__receiver receiver;
@@ -158,7 +158,7 @@ struct weir__pool_worker {
 
     struct weir__line_splitter lines; /* of its output */
     int is_dirty;                     /* has unwritten bytes */
-    struct weir__alarm alarm;         /* for start, age and end */
+    struct weir__heap_timer timer;    /* for start, age and end */
     struct weir__seat *seat;
     int was_starting; /* when it was lost */
     int is_old;       /* to be replaced */
@@ -181,7 +181,7 @@ struct weir__worker_group {
 
     struct weir__supervisor supervisor; /* a seat for each worker that is wanted */
     int is_down;                        /* starts have failed for too long */
-    struct weir__alarm restart;
+    struct weir__heap_timer restart;
     char last_failure[480]; /* of the last worker that failed */
 };
 
@@ -216,7 +216,7 @@ struct weir__ready_wait {
     struct weir__ready_wait *next;
     struct weir_pool *pool;
     unsigned workers;
-    struct weir__alarm alarm;
+    struct weir__heap_timer timer;
     int done, status;
     struct weir_error error;
     weir_pool_ready ready; /* NULL: a thread waits */
@@ -232,7 +232,7 @@ struct weir_pool {
     struct weir__worker_group *groups;
     size_t group_count;
     int is_launched; /* some group has a launcher */
-    struct weir__alarms alarms;
+    struct weir__timer_heap timers;
     struct weir__stderr_forwarder forwarder;
     struct weir__buffer scratch;
     struct weir_error clash; /* two groups have a method with the same name */
@@ -242,11 +242,11 @@ struct weir_pool {
     struct weir__call_queue decided;  /* calls whose outcome the loop will report */
     size_t queued, running, alive;
     uint64_t calls, errors, restarts, noise, late;
-    struct weir__latency latency;
+    struct weir__histogram latency;
 
     struct weir__ready_wait *waits;
     struct weir__pool_worker *dirty;
-    struct weir__alarm drain;
+    struct weir__heap_timer drain;
     void (*drained)(weir_pool_t *pool, void *context);
     void *drained_context;
     int is_closing; /* its owner waits for the end, or has abandoned it */

@@ -40,7 +40,7 @@ uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker)
 
 static void set_alarm(struct weir__pool_worker *worker, int64_t ms)
 {
-    weir__alarm_set(&pool_of(worker)->alarms, &worker->alarm, weir__clock_ns() + ms * 1000000);
+    weir__timer_heap_set(&pool_of(worker)->timers, &worker->timer, weir__clock_ns() + ms * 1000000);
 }
 
 /* Shrinks a buffer that was large once. */
@@ -95,7 +95,7 @@ static void close_input(struct weir__pool_worker *worker)
 
 void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms)
 {
-    weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
+    weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
     worker->state = WEIR__POOL_WORKER_ENDING;
     weir__worker_stop(&worker->child, grace_ms);
 }
@@ -120,7 +120,7 @@ void weir__pool_worker_retire(struct weir__pool_worker *worker)
         worker->is_our_end = 1;
         weir__pool_worker_stop(worker, pool_of(worker)->options.grace_ms);
     } else if (worker->state == WEIR__POOL_WORKER_READY) {
-        weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
+        weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
         worker->state = WEIR__POOL_WORKER_RETIRING;
         weir__pool_worker_settle(worker);
     }
@@ -143,7 +143,7 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
         unlink_dirty(worker);
     if (worker->seat->worker == worker)
         worker->seat->worker = NULL;
-    weir__alarms_leave(&pool_of(worker)->alarms, &worker->alarm);
+    weir__timer_heap_leave(&pool_of(worker)->timers, &worker->timer);
     weir__worker_clear(&worker->child);
     weir__line_splitter_clear(&worker->lines);
     weir__handshake_clear(&worker->handshake);
@@ -195,7 +195,7 @@ static void be_ready(struct weir__pool_worker *worker)
     worker->last_id = worker->handshake.last_id;
     worker->window = options->window > 0 ? options->window : worker->handshake.concurrency;
     worker->state = WEIR__POOL_WORKER_READY;
-    weir__alarm_clear(&pool_of(worker)->alarms, &worker->alarm);
+    weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
     if (options->recycle_age_ms != WEIR_FOREVER)
         set_alarm(worker, options->recycle_age_ms);
     pool_of(worker)->worker_ops->on_ready(worker);
@@ -454,14 +454,14 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     if (worker == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     worker->group = group;
-    worker->alarm.ring = on_alarm;
-    worker->alarm.owner = worker;
-    status = weir__alarms_join(&pool->alarms, error);
+    worker->timer.ring = on_alarm;
+    worker->timer.owner = worker;
+    status = weir__timer_heap_join(&pool->timers, error);
     if (status == 0) {
         status =
             weir__worker_start(&worker->child, pool->weir, &options, &worker_ops, worker, error);
         if (status < 0)
-            weir__alarms_leave(&pool->alarms, &worker->alarm);
+            weir__timer_heap_leave(&pool->timers, &worker->timer);
     }
     if (status < 0) {
         free(worker);

@@ -79,11 +79,11 @@ static void make_name_beside(char beside[WEIR__SOCKET_PATH_MAX + 1], const char 
     int directory = slash != NULL ? (int)(slash + 1 - path) : 0;
     int room = WEIR__SOCKET_PATH_MAX - directory;
     int digits = room < NAME_DIGITS ? room : NAME_DIGITS;
-    char cookie[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE];
 
-    weir__cookie_make(cookie);
+    weir__job_tag_make(tag);
     snprintf(beside, WEIR__SOCKET_PATH_MAX + 1, "%.*s%s%.*s", directory, path,
-             room >= digits + (int)strlen(prefix) ? prefix : "", digits, cookie);
+             room >= digits + (int)strlen(prefix) ? prefix : "", digits, tag);
 }
 
 /* Makes the socket private without naming it: others with write access to the directory could

@@ -89,11 +89,12 @@ static json_t *make_workers(struct weir_pool *pool)
 
 static json_t *make_stats(struct weir_pool *pool)
 {
-    const struct weir__latency *latency = &pool->latency;
-    json_t *times = json_pack(
-        "{s:o,s:o,s:o,s:o}", "p50", milliseconds(weir__latency_percentile(latency, 50)), "p95",
-        milliseconds(weir__latency_percentile(latency, 95)), "p99",
-        milliseconds(weir__latency_percentile(latency, 99)), "max", milliseconds(latency->max_ns));
+    const struct weir__histogram *latency = &pool->latency;
+    json_t *times =
+        json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(weir__histogram_percentile(latency, 50)),
+                  "p95", milliseconds(weir__histogram_percentile(latency, 95)), "p99",
+                  milliseconds(weir__histogram_percentile(latency, 99)), "max",
+                  milliseconds(latency->max_ns));
 
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(pool->calls),
                      "errors", number(pool->errors), "queued", number(pool->queued), "running",

@@ -41,7 +41,7 @@ static void end_wait(struct weir_pool *pool, struct weir__ready_wait *wait, int 
     while (*at != wait)
         at = &(*at)->next;
     *at = wait->next;
-    weir__alarms_leave(&pool->alarms, &wait->alarm);
+    weir__timer_heap_leave(&pool->timers, &wait->timer);
     wait->status = status > 0 ? 0 : status;
     if (wait->ready == NULL) {
         weir__context_done(pool->weir, &wait->done);
@@ -93,15 +93,15 @@ static void do_begin_wait(void *data)
 
     if (wait->workers == 0 || wait->workers > pool->options.workers)
         wait->workers = pool->options.workers;
-    wait->alarm = (struct weir__alarm){.ring = wait_is_over, .owner = wait};
-    beginning->status = weir__alarms_join(&pool->alarms, &wait->error);
+    wait->timer = (struct weir__heap_timer){.ring = wait_is_over, .owner = wait};
+    beginning->status = weir__timer_heap_join(&pool->timers, &wait->error);
     if (beginning->status < 0)
         return;
     wait->next = pool->waits;
     pool->waits = wait;
     if (beginning->timeout_ms != WEIR_FOREVER)
-        weir__alarm_set(&pool->alarms, &wait->alarm,
-                        weir__clock_ns() + beginning->timeout_ms * 1000000);
+        weir__timer_heap_set(&pool->timers, &wait->timer,
+                             weir__clock_ns() + beginning->timeout_ms * 1000000);
     if (wait->ready == NULL)
         weir__pool_check_waits(pool);
 }

@@ -67,7 +67,7 @@ void weir__pool_worker_remove(struct weir_call *call)
     if (worker->quarantined == call)
         worker->quarantined = NULL;
     call->worker = NULL;
-    weir__alarm_clear(&pool->alarms, &call->stop_alarm);
+    weir__timer_heap_clear(&pool->timers, &call->stop_timer);
     if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0)
         pool->stale |= WEIR__STALE_WORKERS;
 }

@@ -109,7 +109,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
         if (starting >= most_starting(group))
             return 0; /* the next is due when one is ready or fails */
         if (weir__clock_ns() < seat->backoff.next_ns) {
-            weir__alarm_set(&pool->alarms, &group->restart, seat->backoff.next_ns);
+            weir__timer_heap_set(&pool->timers, &group->restart, seat->backoff.next_ns);
             return 0;
         }
         status = weir__pool_worker_start(group, seat, &why);

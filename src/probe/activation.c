@@ -52,7 +52,7 @@ int weir__activation_begin(struct weir__activation *activation, const char *comm
     int status;
 
     *activation = (struct weir__activation){.command = command};
-    weir__cookie_make(activation->mark);
+    weir__job_tag_make(activation->mark);
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0] && *hook == '\0'; i++)
         if (strstr(command, hooks[i].command) != NULL)
             hook = hooks[i].hook;

@@ -16,7 +16,7 @@
 
 struct weir__activation {
     const char *command;          /* borrowed */
-    char mark[WEIR__COOKIE_SIZE]; /* random */
+    char mark[WEIR__JOB_TAG_SIZE]; /* random */
     char *script;                 /* for sh -c */
     char **after;                 /* the environment then; NULL: there is none */
     json_t *run;                  /* how it went; NULL: it was not run */

@@ -51,7 +51,7 @@ static const char *const watched[] = {
 static const char *const unwatched[] = {"GOOGLE_*", "GOPASS_*"};
 
 /* Differ from process to process. */
-static const char *const volatile_names[] = {"_", "SHLVL", "PWD", "OLDPWD", WEIR__COOKIE_NAME};
+static const char *const volatile_names[] = {"_", "SHLVL", "PWD", "OLDPWD", WEIR__JOB_TAG_NAME};
 
 static int is_in(const char *const *patterns, size_t count, const char *name)
 {
@@ -139,24 +139,24 @@ static int ends_with(const char *text, const char *end)
 
 json_t *weir__masked(const char *name, const char *value)
 {
-    struct weir__buffer word = {0}, masked = {0};
+    struct weir__buffer word = {0}, redacted = {0};
     size_t prefix = name != NULL ? strlen(name) + 1 : 0;
     json_t *text = NULL;
 
     /* What OTEL_EXPORTER_OTLP_HEADERS holds is credentials, under any name. */
     if (name != NULL && ends_with(name, "_HEADERS"))
-        return json_string(WEIR__MASK);
+        return json_string(WEIR__REDACTED);
     if (name != NULL
         && (weir__buffer_add(&word, name, prefix - 1, NULL) < 0
             || weir__buffer_add(&word, "=", 1, NULL) < 0))
         goto done;
     if (weir__buffer_add(&word, value, strlen(value) + 1, NULL) == 0
-        && weir__mask_add(&masked, word.bytes, NULL, NULL) == 0 && masked.length >= prefix)
-        text = weir__textn_value(masked.length > prefix ? masked.bytes + prefix : "",
-                                 masked.length - prefix);
+        && weir__redact_add(&redacted, word.bytes, NULL, NULL) == 0 && redacted.length >= prefix)
+        text = weir__textn_value(redacted.length > prefix ? redacted.bytes + prefix : "",
+                                 redacted.length - prefix);
 done:
     weir__buffer_clear(&word);
-    weir__buffer_clear(&masked);
+    weir__buffer_clear(&redacted);
     return text;
 }
 

@@ -22,14 +22,14 @@ char **weir__environment_read(const char *bytes, size_t length);
 
 void weir__environment_free(char **environment);
 
-/* {"NAME": "value"} of those that matter, sorted by name, secrets masked. */
+/* {"NAME": "value"} of those that matter, sorted by name, secrets redacted. */
 json_t *weir__environment_json(char *const *environment);
 
 /* [{"name", "before", "after"}] of all variables that differ, sorted by name,
- * secrets masked; null stands for one that is not set. */
+ * secrets redacted; null stands for one that is not set. */
 json_t *weir__environment_changes(char *const *before, char *const *after);
 
-/* Text with the secrets in it masked, as a JSON string.  name says what it is the
+/* Text with the secrets in it redacted, as a JSON string.  name says what it is the
  * value of; NULL: of nothing. */
 json_t *weir__masked(const char *name, const char *value);
 

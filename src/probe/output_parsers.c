@@ -34,7 +34,7 @@ int weir__output_find_version(struct weir__run_output *output, const char *text,
     return 0;
 }
 
-/* A copy with the secrets in its strings masked. */
+/* A copy with the secrets in its strings redacted. */
 static json_t *masked_copy(const char *name, const json_t *value)
 {
     const char *key;

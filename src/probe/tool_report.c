@@ -52,7 +52,7 @@ void weir__tool_report_clear(struct weir__tool_report *tool)
 
 /* --- What a run printed -------------------------------------------------------- */
 
-/* The head or the tail of an output, cut between characters, masked. */
+/* The head or the tail of an output, cut between characters, redacted. */
 static json_t *output_json(const struct weir_output *output, int tail)
 {
     size_t length = output->text != NULL ? output->text_length : 0;

@@ -42,10 +42,10 @@ json_t *weir__tool_report_json(const struct weir__tool_report *tool);
 void weir__tool_report_clear(struct weir__tool_report *tool);
 
 /* How a run ended, as JSON: label, argv cut short, end and why, times, what it
- * printed, cut and masked. */
+ * printed, cut and redacted. */
 json_t *weir__tool_report_run_json(const char *label, const struct weir_result *result);
 
-/* What a program that failed said of it most likely, in a line, masked; "" when it said nothing.
+/* What a program that failed said of it most likely, in a line, redacted; "" when it said nothing.
  * Of standard error, or of standard output where that is empty, lines that are not blank:
  *
  * - of a Python traceback the last one that is not indented;

@@ -11,23 +11,23 @@
 
 #include "proc/context.h"
 
-struct weir__life;
+struct weir__operation;
 
-struct weir__life_ops {
+struct weir__operation_ops {
     const char *noun; /* "the run" */
     /* Ends what still goes on and closes all; nobody is told. */
-    void (*abandon)(struct weir__life *life);
+    void (*abandon)(struct weir__operation *operation);
     /* Calls its owner's callback, if there is one. */
-    void (*tell)(struct weir__life *life);
+    void (*tell)(struct weir__operation *operation);
     /* Frees it; all is closed. */
-    void (*destroy)(struct weir__life *life);
+    void (*destroy)(struct weir__operation *operation);
 };
 
 /* The first member of what lives. */
-struct weir__life {
+struct weir__operation {
     struct weir__member member; /* first: the context hands it back */
     weir_t *weir;
-    const struct weir__life_ops *ops;
+    const struct weir__operation_ops *ops;
     struct weir_error error;
     int failed;   /* a negative status: weir itself failed, and error says how */
     int over;     /* what came of it is there */
@@ -37,30 +37,30 @@ struct weir__life {
 };
 
 /* Runs begin(data) where it may touch the loop; it returns a negative status with
- * life->error set when it cannot be, having closed all.  Then it is destroyed and
- * the error passed on.  With waits, the caller goes on to weir__life_wait(). */
-int weir__life_begin(struct weir__life *life, int (*begin)(void *data), void *data, int waits,
-                     struct weir_error *error);
+ * operation->error set when it cannot be, having closed all.  Then it is destroyed and
+ * the error passed on.  With waits, the caller goes on to weir__operation_wait(). */
+int weir__operation_begin(struct weir__operation *operation, int (*begin)(void *data), void *data,
+                          int waits, struct weir_error *error);
 
 /* Weir itself has failed; the first error counts. */
-void weir__life_fail(struct weir__life *life, const struct weir_error *error);
+void weir__operation_fail(struct weir__operation *operation, const struct weir_error *error);
 
 /* While it is held it is not destroyed, and no thread that waits for its end goes on.
  * Releasing returns 1 when it has ended or was freed: it may be gone. */
-void weir__life_hold(struct weir__life *life);
-int weir__life_release(struct weir__life *life);
+void weir__operation_hold(struct weir__operation *operation);
+int weir__operation_release(struct weir__operation *operation);
 
 /* The last thing that a callback does, once all is closed: its owner may free it here. */
-void weir__life_end(struct weir__life *life);
+void weir__operation_end(struct weir__operation *operation);
 
 /* Whether what came of it may be moved to its owner.  Returns 0, or BUSY, or how
  * it failed. */
-int weir__life_check(const struct weir__life *life, struct weir_error *error);
+int weir__operation_check(const struct weir__operation *operation, struct weir_error *error);
 
 /* Waits for the end, then the same. */
-int weir__life_wait(struct weir__life *life, struct weir_error *error);
+int weir__operation_wait(struct weir__operation *operation, struct weir_error *error);
 
 /* Its owner is done with it. */
-void weir__life_free(struct weir__life *life);
+void weir__operation_free(struct weir__operation *operation);
 
 #endif

@@ -274,7 +274,7 @@ int weir_result_status(const struct weir_result *result)
     }
 }
 
-static void say_not_started(const struct weir_result *result, char *sentence, size_t size)
+static void describe_not_started(const struct weir_result *result, char *sentence, size_t size)
 {
     const char *program = result->argv != NULL ? result->argv[0] : "the program";
     const char *why = strerror(result->sys_errno);
@@ -309,7 +309,7 @@ static void say_not_started(const struct weir_result *result, char *sentence, si
 }
 
 /* Adds who lives on, and why. */
-static void say_survivors(const struct weir_result *result, char *sentence, size_t size)
+static void describe_survivors(const struct weir_result *result, char *sentence, size_t size)
 {
     for (size_t i = 0; i < result->survivor_count; i++) {
         const struct weir_survivor *one = &result->survivors[i];
@@ -327,7 +327,7 @@ static void say_survivors(const struct weir_result *result, char *sentence, size
 }
 
 /* Adds the limits that were reached. */
-static void say_limits(const struct weir_result *result, char *sentence, size_t size)
+static void describe_limits(const struct weir_result *result, char *sentence, size_t size)
 {
     for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
         if (result->limits_hit & 1u << i)
@@ -335,7 +335,7 @@ static void say_limits(const struct weir_result *result, char *sentence, size_t 
                      ": it reached its %s limit", weir_limit_name((enum weir_limit)i));
 }
 
-static void say(const struct weir_result *result, char *sentence, size_t size)
+static void describe_end(const struct weir_result *result, char *sentence, size_t size)
 {
     static const char *const causes[] = {
         [WEIR_STOP_NONE] = "",
@@ -355,10 +355,10 @@ static void say(const struct weir_result *result, char *sentence, size_t size)
     case WEIR_SIGNALED:
         snprintf(sentence, size, "%skilled by %s (%s)", cause, weir__signal_name(result->signal),
                  strsignal(result->signal));
-        say_limits(result, sentence, size);
+        describe_limits(result, sentence, size);
         break;
     case WEIR_NOT_STARTED:
-        say_not_started(result, sentence, size);
+        describe_not_started(result, sentence, size);
         break;
     default:
         if (result->survivor_count > 0)
@@ -366,14 +366,14 @@ static void say(const struct weir_result *result, char *sentence, size_t size)
         else
             snprintf(sentence, size, "%show it ended is not known: weir-spawner died", cause);
     }
-    say_survivors(result, sentence, size);
+    describe_survivors(result, sentence, size);
 }
 
 void weir_result_sentence(const struct weir_result *result, char *sentence, size_t size)
 {
     char whole[4096];
 
-    say(result, whole, sizeof whole);
+    describe_end(result, whole, sizeof whole);
     if (size > 0)
         weir__sentence(sentence, size, "%s", whole);
 }

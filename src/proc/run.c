@@ -49,16 +49,17 @@ static void close_ends(struct ends *ends)
     weir__close(&ends->err);
 }
 
-static int open_feed(struct weir_run *run, int *child_end)
+static int open_stdin(struct weir_run *run, int *child_end)
 {
     int pipe_ends[2];
 
-    if (weir__pipe(pipe_ends, &run->life.error) < 0)
+    if (weir__pipe(pipe_ends, &run->operation.error) < 0)
         return WEIR_ERR_SYSTEM;
     *child_end = pipe_ends[FD_READ_END];
     weir__fd_set_nonblocking(pipe_ends[FD_WRITE_END]);
-    return weir__feed_start(&run->feed, run->life.weir->loop, pipe_ends[FD_WRITE_END],
-                            run->options.input_bytes, run->options.input_length, &run->life.error);
+    return weir__stdin_writer_start(&run->stdin_writer, run->operation.weir->loop,
+                                    pipe_ends[FD_WRITE_END], run->options.input_bytes,
+                                    run->options.input_length, &run->operation.error);
 }
 
 static int output_end(enum weir_redirect mode, int ours, int given)
@@ -72,13 +73,13 @@ static int begin(struct weir_run *run, const struct weir_command *command)
     const struct weir_run_options *options = &run->options;
     struct weir__stage_start stage = {.command = command};
     struct ends ends = {-1, -1, -1, -1};
-    int status = weir__result_begin(&run->result, command, &run->life.error);
+    int status = weir__result_begin(&run->result, command, &run->operation.error);
 
     if (status == 0)
         status = weir__run_open_timers(run);
     if (status < 0)
         return status;
-    ends.cwd = weir__client_open_cwd(&run->life.weir->client, command);
+    ends.cwd = weir__client_open_cwd(&run->operation.weir->client, command);
     if (ends.cwd < WEIR__CWD_INHERITED) {
         weir__run_job_ops.failed(run, 0, "chdir", -ends.cwd, "");
         run->job_over = 1;
@@ -86,7 +87,7 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         return 0;
     }
     if (options->input == WEIR_INPUT_BYTES)
-        status = open_feed(run, &ends.in);
+        status = open_stdin(run, &ends.in);
     if (status == 0)
         status = weir__run_open_output(run, OUT, options->out, options->out_fd, &ends.out);
     if (status == 0 && !options->merge_stderr)
@@ -100,12 +101,12 @@ static int begin(struct weir_run *run, const struct weir_command *command)
                              : output_end(options->err, ends.err, options->err_fd);
         run->job.ops = &weir__run_job_ops;
         run->job.owner = run;
-        run->job.quiet = run->life.weir->on_event == NULL && options->terminal_fd < 0;
+        run->job.quiet = run->operation.weir->on_event == NULL && options->terminal_fd < 0;
         run->job.in_background = options->terminal_background;
         run->job.descriptors = options->descriptors;
         run->job.descriptor_count = options->descriptor_count;
-        status = weir__job_start(&run->life.weir->client, &run->job, &stage, 1, options->grace_ms,
-                                 options->terminal_fd, &run->life.error);
+        status = weir__job_start(&run->operation.weir->client, &run->job, &stage, 1,
+                                 options->grace_ms, options->terminal_fd, &run->operation.error);
     }
     close_ends(&ends);
     return status;
@@ -130,27 +131,27 @@ static int begin_or_close(void *data)
     return status;
 }
 
-static void abandon(struct weir__life *life)
+static void abandon(struct weir__operation *operation)
 {
-    struct weir_run *run = (struct weir_run *)life;
+    struct weir_run *run = (struct weir_run *)operation;
 
     if (!run->job_over)
-        weir__job_abandon(&run->life.weir->client, &run->job);
+        weir__job_abandon(&run->operation.weir->client, &run->job);
     weir__run_close(run);
 }
 
-static void tell_owner(struct weir__life *life)
+static void tell_owner(struct weir__operation *operation)
 {
-    struct weir_run *run = (struct weir_run *)life;
+    struct weir_run *run = (struct weir_run *)operation;
 
     if (run->done != NULL)
-        run->done(run, life->failed == 0 ? &run->result : NULL,
-                  life->failed == 0 ? NULL : &life->error, run->context);
+        run->done(run, operation->failed == 0 ? &run->result : NULL,
+                  operation->failed == 0 ? NULL : &operation->error, run->context);
 }
 
-static void destroy(struct weir__life *life)
+static void destroy(struct weir__operation *operation)
 {
-    struct weir_run *run = (struct weir_run *)life;
+    struct weir_run *run = (struct weir_run *)operation;
 
     weir_result_clear(&run->result);
     free(run->charset);
@@ -158,7 +159,7 @@ static void destroy(struct weir__life *life)
     free(run);
 }
 
-static const struct weir__life_ops life_ops = {"the run", abandon, tell_owner, destroy};
+static const struct weir__operation_ops operation_ops = {"the run", abandon, tell_owner, destroy};
 
 static char *copy_or_null(const char *text, int *status)
 {
@@ -204,8 +205,8 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a run");
         return NULL;
     }
-    run->life.weir = weir;
-    run->life.ops = &life_ops;
+    run->operation.weir = weir;
+    run->operation.ops = &operation_ops;
     run->options = options;
     if (options.out == WEIR_REDIRECT_RELAY && options.err == WEIR_REDIRECT_RELAY
         && weir__fd_is_same(options.out_fd, options.err_fd))
@@ -221,14 +222,14 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
         run->outputs[i].relay.from = -1;
         run->outputs[i].relay.to = -1;
     }
-    run->feed.fd = -1;
+    run->stdin_writer.fd = -1;
     if (status < 0) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a run");
-        destroy(&run->life);
+        destroy(&run->operation);
         return NULL;
     }
     beginning.run = run;
-    if (weir__life_begin(&run->life, begin_or_close, &beginning, waits, error) < 0)
+    if (weir__operation_begin(&run->operation, begin_or_close, &beginning, waits, error) < 0)
         return NULL;
     return run;
 }
@@ -244,7 +245,7 @@ weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
 
 int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    int status = weir__life_check(&run->life, error);
+    int status = weir__operation_check(&run->operation, error);
 
     if (status < 0)
         return status;
@@ -255,7 +256,7 @@ int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error
 
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    int status = weir__life_wait(&run->life, error);
+    int status = weir__operation_wait(&run->operation, error);
 
     return status < 0 ? status : weir_run_take(run, result, error);
 }
@@ -280,19 +281,19 @@ static void do_cancel(void *data)
     int64_t grace_ms = run->cancelled ? 0 : run->options.grace_ms;
 
     run->cancelled = run->hurried = 1;
-    if (run->life.over)
+    if (run->operation.over)
         return;
     if (!run->exited) {
         weir__run_stop(run, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&run->life.weir->client, &run->job, grace_ms);
+    weir__job_stop(&run->operation.weir->client, &run->job, grace_ms);
     weir__run_drained(run);
 }
 
 void weir_run_cancel(weir_run_t *run)
 {
-    weir__context_do(run->life.weir, do_cancel, run);
+    weir__context_do(run->operation.weir, do_cancel, run);
 }
 
 struct order {
@@ -304,15 +305,15 @@ static void do_signal(void *data)
 {
     struct order *order = data;
 
-    if (!order->run->life.over)
-        weir__job_signal(&order->run->life.weir->client, &order->run->job, order->signal);
+    if (!order->run->operation.over)
+        weir__job_signal(&order->run->operation.weir->client, &order->run->job, order->signal);
 }
 
 void weir_run_signal(weir_run_t *run, int number)
 {
     struct order order = {run, number};
 
-    weir__context_do(run->life.weir, do_signal, &order);
+    weir__context_do(run->operation.weir, do_signal, &order);
 }
 
 int64_t weir_run_job(const weir_run_t *run)
@@ -323,5 +324,5 @@ int64_t weir_run_job(const weir_run_t *run)
 void weir_run_free(weir_run_t *run)
 {
     if (run != NULL)
-        weir__life_free(&run->life);
+        weir__operation_free(&run->operation);
 }

@@ -32,7 +32,7 @@ void weir__run_close(struct weir_run *run)
     weir__timer_close(&run->deadline);
     weir__timer_close(&run->idle);
     weir__timer_close(&run->drain);
-    weir__feed_close(&run->feed);
+    weir__stdin_writer_close(&run->stdin_writer);
     for (int i = 0; i < OUTPUTS; i++) {
         close_output(&run->outputs[i]);
         weir__capture_clear(&run->outputs[i].capture);
@@ -51,47 +51,48 @@ static void take_output(struct weir_run *run, struct weir__run_output *output,
     if (output->capture.spool_errno != 0) {
         weir__fail(&error, WEIR_ERR_SYSTEM, output->capture.spool_errno,
                    "cannot spool the output to a file: free space in $TMPDIR");
-        weir__life_fail(&run->life, &error);
+        weir__operation_fail(&run->operation, &error);
     }
     status = weir__capture_finish(&output->capture, to, &error);
     if (status == 0)
         status =
             weir__output_decode(to, run->charset, run->options.on_error, run->fallback, &error);
     if (status < 0)
-        weir__life_fail(&run->life, &error);
+        weir__operation_fail(&run->operation, &error);
 }
 
 /* The last thing that a callback does: the owner may free the run here. */
 static void finish_if_over(struct weir_run *run)
 {
-    if (run->life.over || !run->job_over || is_open(&run->outputs[OUT])
+    if (run->operation.over || !run->job_over || is_open(&run->outputs[OUT])
         || is_open(&run->outputs[ERR]))
         return;
     take_output(run, &run->outputs[OUT], &run->result.out);
     take_output(run, &run->outputs[ERR], &run->result.err);
     weir__run_close(run);
-    weir__life_end(&run->life);
+    weir__operation_end(&run->operation);
 }
 
-static void tell(struct weir_run *run, enum weir_event_kind kind, int64_t number, const char *text)
+static void emit_event(struct weir_run *run, enum weir_event_kind kind, int64_t number,
+                       const char *text)
 {
-    weir__context_tell(run->life.weir, (struct weir_event){
-                                           .kind = kind,
-                                           .job = run->job.id,
-                                           .name = run->result.argv[0],
-                                           .pid = run->result.pid,
-                                           .number = number,
-                                           .text = text,
-                                           .length = text != NULL ? strlen(text) : 0,
-                                       });
+    weir__context_tell(run->operation.weir, (struct weir_event){
+                                                .kind = kind,
+                                                .job = run->job.id,
+                                                .name = run->result.argv[0],
+                                                .pid = run->result.pid,
+                                                .number = number,
+                                                .text = text,
+                                                .length = text != NULL ? strlen(text) : 0,
+                                            });
 }
 
 void weir__run_stop(struct weir_run *run, enum weir_stop_reason why, int64_t grace_ms)
 {
     if (run->stopping == WEIR_STOP_NONE)
         run->stopping = why;
-    weir__feed_close(&run->feed);
-    weir__job_stop(&run->life.weir->client, &run->job, grace_ms);
+    weir__stdin_writer_close(&run->stdin_writer);
+    weir__job_stop(&run->operation.weir->client, &run->job, grace_ms);
 }
 
 /* The program is gone; what it left behind has the drain time, no more. */
@@ -108,7 +109,7 @@ static void stop_rest(struct weir_run *run)
 {
     if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
         && !is_open(&run->outputs[ERR]))
-        weir__job_stop(&run->life.weir->client, &run->job, run->options.grace_ms);
+        weir__job_stop(&run->operation.weir->client, &run->job, run->options.grace_ms);
 }
 
 void weir__run_drained(void *data)
@@ -147,9 +148,9 @@ static void time_is_up(void *data)
 {
     struct weir_run *run = data;
 
-    weir__life_hold(&run->life);
-    weir__client_catch_up(&run->life.weir->client); /* it may have exited this very moment */
-    if (weir__life_release(&run->life) || run->life.over)
+    weir__operation_hold(&run->operation);
+    weir__client_catch_up(&run->operation.weir->client); /* it may have exited this very moment */
+    if (weir__operation_release(&run->operation) || run->operation.over)
         return;
     run->hurried = 1;
     if (run->exited) {
@@ -158,7 +159,7 @@ static void time_is_up(void *data)
     }
     if (run->job_over)
         return;
-    tell(run, WEIR_EVENT_TIMEOUT, 0, "timeout");
+    emit_event(run, WEIR_EVENT_TIMEOUT, 0, "timeout");
     weir__run_stop(run, WEIR_STOP_TIMEOUT, run->options.grace_ms);
 }
 
@@ -173,7 +174,7 @@ static void check_idle(void *data)
         weir__timer_start(run->idle, run->options.idle_ms - quiet_ms);
         return;
     }
-    tell(run, WEIR_EVENT_TIMEOUT, 0, "idle");
+    emit_event(run, WEIR_EVENT_TIMEOUT, 0, "idle");
     weir__run_stop(run, WEIR_STOP_IDLE, run->options.grace_ms);
 }
 
@@ -220,7 +221,7 @@ static void relay_ended(void *owner, int failed)
     /* EPIPE: our reader went away; the program learns it at its next write. */
     if (failed != 0 && failed != EPIPE) {
         weir__fail(&error, WEIR_ERR_SYSTEM, failed, "cannot pass the output on");
-        weir__life_fail(&run->life, &error);
+        weir__operation_fail(&run->operation, &error);
     }
     output_ended(output);
 }
@@ -232,7 +233,7 @@ static void job_started(void *owner, const pid_t *pids, size_t count)
     struct weir_run *run = owner;
 
     run->result.pid = count > 0 ? pids[0] : 0;
-    tell(run, WEIR_EVENT_STARTED, 0, NULL);
+    emit_event(run, WEIR_EVENT_STARTED, 0, NULL);
 }
 
 static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,
@@ -243,7 +244,7 @@ static void job_failed(void *owner, size_t stage, const char *step, int sys_errn
     (void)stage;
     weir__result_not_started(&run->result, weir__step_find(step), sys_errno, detail);
     run->exited = 1;
-    tell(run, WEIR_EVENT_NOT_STARTED, sys_errno, step);
+    emit_event(run, WEIR_EVENT_NOT_STARTED, sys_errno, step);
 }
 
 static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
@@ -257,9 +258,9 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
     if (run->result.stopped_with_count > 0)
         run->result.why = run->stopping;
     weir__result_exited(&run->result, how, run->limits);
-    tell(run, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
-         how->signal != 0 ? how->signal : how->code, NULL);
-    weir__feed_close(&run->feed);
+    emit_event(run, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
+               how->signal != 0 ? how->signal : how->code, NULL);
+    weir__stdin_writer_close(&run->stdin_writer);
     drain(run);
     stop_rest(run);
 }
@@ -271,7 +272,7 @@ static void job_sent(void *owner, int signal)
     /* What the owner sends through weir_run_signal() stops nobody by itself. */
     if (run->stopping != WEIR_STOP_NONE || run->exited)
         weir__result_sent(&run->result, signal);
-    tell(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
+    emit_event(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);
 }
 
 static void job_unsent(void *owner, int signal)
@@ -285,7 +286,7 @@ static void job_unsent(void *owner, int signal)
 static void job_paused(void *owner, size_t stage, int signal)
 {
     (void)stage;
-    tell(owner, WEIR_EVENT_PAUSED, signal, NULL);
+    emit_event(owner, WEIR_EVENT_PAUSED, signal, NULL);
 }
 
 static void job_ended(void *owner)
@@ -298,9 +299,9 @@ static void job_ended(void *owner)
         run->exited = 1;
         run->result.why = run->stopping;
         weir__result_lost(&run->result);
-        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
+        emit_event(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
     }
-    weir__feed_close(&run->feed);
+    weir__stdin_writer_close(&run->stdin_writer);
     drain(run);
     finish_if_over(run);
 }
@@ -314,9 +315,9 @@ static void job_lost(void *owner)
         run->exited = 1;
         run->result.why = run->stopping;
         weir__result_lost(&run->result);
-        tell(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
+        emit_event(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
     }
-    weir__feed_close(&run->feed);
+    weir__stdin_writer_close(&run->stdin_writer);
     drain(run);
     finish_if_over(run);
 }
@@ -342,7 +343,7 @@ int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mo
 
     if (mode != WEIR_REDIRECT_CAPTURE && mode != WEIR_REDIRECT_RELAY)
         return 0;
-    if (weir__pipe(pipe_ends, &run->life.error) < 0)
+    if (weir__pipe(pipe_ends, &run->operation.error) < 0)
         return WEIR_ERR_SYSTEM;
     from = pipe_ends[FD_READ_END];
     *child_end = pipe_ends[FD_WRITE_END];
@@ -351,31 +352,31 @@ int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mo
         output->relay.owner = output;
         output->relay.on_bytes = output_passed;
         output->relay.on_end = relay_ended;
-        return weir__relay_start(&output->relay, run->life.weir->loop, from, relay_to, 0, NULL,
-                                 &run->life.error);
+        return weir__relay_start(&output->relay, run->operation.weir->loop, from, relay_to, 0, NULL,
+                                 &run->operation.error);
     }
     output->capture.owner = output;
     output->capture.on_bytes = output_came;
     output->capture.on_end = output_ended;
-    return weir__capture_start(&output->capture, run->life.weir->loop, from,
+    return weir__capture_start(&output->capture, run->operation.weir->loop, from,
                                run->options.max_output,
-                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->life.error);
+                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->operation.error);
 }
 
 int weir__run_open_timers(struct weir_run *run)
 {
     const struct weir_run_options *options = &run->options;
-    weir__loop *loop = run->life.weir->loop;
-    int status = weir__timer_new(loop, weir__run_drained, run, &run->drain, &run->life.error);
+    weir__loop *loop = run->operation.weir->loop;
+    int status = weir__timer_new(loop, weir__run_drained, run, &run->drain, &run->operation.error);
 
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
-        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->life.error);
+        status = weir__timer_new(loop, time_is_up, run, &run->deadline, &run->operation.error);
         if (status == 0)
             weir__timer_start(run->deadline, options->timeout_ms);
     }
     if (status == 0 && options->idle_ms != WEIR_FOREVER) {
         run->last_output_ns = weir__clock_ns();
-        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->life.error);
+        status = weir__timer_new(loop, check_idle, run, &run->idle, &run->operation.error);
         if (status == 0)
             weir__timer_start(run->idle, options->idle_ms);
     }

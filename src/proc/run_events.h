@@ -31,13 +31,13 @@ struct weir__run_output {
 };
 
 struct weir_run {
-    struct weir__life life; /* first */
+    struct weir__operation operation; /* first */
     struct weir_run_options options;
     uint64_t limits[WEIR_LIMIT_COUNT];
     char *charset, *fallback;
 
     struct weir__job job;
-    struct weir__feed feed;
+    struct weir__stdin_writer stdin_writer;
     struct weir__run_output outputs[OUTPUTS];
     weir__timer *deadline, *idle, *drain;
     int64_t last_output_ns;

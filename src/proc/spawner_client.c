@@ -197,14 +197,14 @@ static int64_t number(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-static void report_started(struct weir__job *job, const json_t *answer)
+static void report_started(struct weir__job *job, const json_t *response)
 {
-    const json_t *list = json_object_get(answer, "pids");
-    pid_t pids[WEIR__MESSAGE_FDS];
+    const json_t *list = json_object_get(response, "pids");
+    pid_t pids[WEIR__DATAGRAM_FDS];
     size_t count = json_array_size(list);
 
-    if (count > WEIR__MESSAGE_FDS)
-        count = WEIR__MESSAGE_FDS;
+    if (count > WEIR__DATAGRAM_FDS)
+        count = WEIR__DATAGRAM_FDS;
     for (size_t i = 0; i < count; i++)
         pids[i] = (pid_t)json_integer_value(json_array_get(list, i));
     job->group = count > 0 ? pids[0] : 0;
@@ -212,28 +212,28 @@ static void report_started(struct weir__job *job, const json_t *answer)
         job->ops->started(job->owner, pids, count);
 }
 
-static void report_failed(struct weir__job *job, const json_t *answer)
+static void report_failed(struct weir__job *job, const json_t *response)
 {
-    const char *step = json_string_value(json_object_get(answer, "step"));
-    const char *detail = json_string_value(json_object_get(answer, "detail"));
+    const char *step = json_string_value(json_object_get(response, "step"));
+    const char *detail = json_string_value(json_object_get(response, "detail"));
 
-    job->ops->failed(job->owner, (size_t)number(answer, "stage"), step != NULL ? step : "setup",
-                     (int)number(answer, "errno"), detail != NULL ? detail : "");
+    job->ops->failed(job->owner, (size_t)number(response, "stage"), step != NULL ? step : "setup",
+                     (int)number(response, "errno"), detail != NULL ? detail : "");
 }
 
-static void report_exited(struct weir__job *job, const json_t *answer)
+static void report_exited(struct weir__job *job, const json_t *response)
 {
     struct weir__exit how = {
-        .code = (int)number(answer, "code"),
-        .signal = (int)number(answer, "signal"),
-        .pid = (pid_t)number(answer, "pid"),
-        .user_us = number(answer, "user_us"),
-        .system_us = number(answer, "system_us"),
-        .max_rss_kb = number(answer, "max_rss_kb"),
-        .at_ns = number(answer, "at_ns"),
+        .code = (int)number(response, "code"),
+        .signal = (int)number(response, "signal"),
+        .pid = (pid_t)number(response, "pid"),
+        .user_us = number(response, "user_us"),
+        .system_us = number(response, "system_us"),
+        .max_rss_kb = number(response, "max_rss_kb"),
+        .at_ns = number(response, "at_ns"),
     };
 
-    job->ops->exited(job->owner, (size_t)number(answer, "stage"), &how);
+    job->ops->exited(job->owner, (size_t)number(response, "stage"), &how);
 }
 
 static void note_survivors(struct weir__job *job, const json_t *list)
@@ -254,12 +254,12 @@ static void report_ended(struct weir__client *client, struct weir__job *job)
     job->ops->ended(job->owner);
 }
 
-/* Returns 0 for an answer that is none, or names no job: somebody waits for it, and
+/* Returns 0 for an response that is none, or names no job: somebody waits for it, and
  * would for ever. */
-static int dispatch_response(struct weir__spawner *spawner, const json_t *answer)
+static int dispatch_response(struct weir__spawner *spawner, const json_t *response)
 {
-    const char *what = json_string_value(json_object_get(answer, "what"));
-    int64_t id = number(answer, "job");
+    const char *what = json_string_value(json_object_get(response, "what"));
+    int64_t id = number(response, "job");
     struct weir__client *client = spawner->client;
     struct weir__job *job = find_job(client, id);
 
@@ -271,29 +271,29 @@ static int dispatch_response(struct weir__spawner *spawner, const json_t *answer
     if (job == NULL)
         return 1; /* its owner has given it up */
     if (strcmp(what, "started") == 0) {
-        report_started(job, answer);
+        report_started(job, response);
     } else if (strcmp(what, "failed") == 0) {
-        report_failed(job, answer);
+        report_failed(job, response);
     } else if (strcmp(what, "exit") == 0) {
-        job->is_over = json_is_true(json_object_get(answer, "ended"));
-        report_exited(job, answer);
+        job->is_over = json_is_true(json_object_get(response, "ended"));
+        report_exited(job, response);
         if (job->is_over)
             report_ended(client, job);
     } else if (strcmp(what, "sent") == 0) {
         if (job->ops->sent != NULL)
-            job->ops->sent(job->owner, (int)number(answer, "signal"));
+            job->ops->sent(job->owner, (int)number(response, "signal"));
     } else if (strcmp(what, "unsent") == 0) {
         if (job->ops->unsent != NULL)
-            job->ops->unsent(job->owner, (int)number(answer, "signal"));
+            job->ops->unsent(job->owner, (int)number(response, "signal"));
     } else if (strcmp(what, "paused") == 0) {
         if (job->ops->paused != NULL)
-            job->ops->paused(job->owner, (size_t)number(answer, "stage"),
-                             (int)number(answer, "signal"));
+            job->ops->paused(job->owner, (size_t)number(response, "stage"),
+                             (int)number(response, "signal"));
     } else if (strcmp(what, "ended") == 0) {
-        note_survivors(job, json_object_get(answer, "survivors"));
+        note_survivors(job, json_object_get(response, "survivors"));
         report_ended(client, job);
     } else if (strcmp(what, "refused") == 0) {
-        report_failed(job, answer);
+        report_failed(job, response);
         report_ended(client, job);
     }
     return 1;
@@ -324,7 +324,7 @@ static void lose_spawner(struct weir__spawner *spawner)
     while ((job = job_of(spawner)) != NULL) {
         remove_job(client, job);
         /* Its children died with it.  What they left behind can be told nothing any more. */
-        weir__strays_end(job->cookie, job->group);
+        weir__process_tree_kill(job->tag, job->group);
         job->ops->lost(job->owner);
     }
     release(client);
@@ -332,17 +332,17 @@ static void lose_spawner(struct weir__spawner *spawner)
 
 static void read_responses(struct weir__spawner *spawner)
 {
-    struct weir__message message;
+    struct weir__datagram message;
     int status = 0;
 
     while (spawner->socket >= 0
-           && (status = weir__message_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
-        json_t *answer = weir__json_parse(message.text, message.length, 0, NULL);
+           && (status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
+        json_t *response = weir__json_parse(message.text, message.length, 0, NULL);
         int is_valid;
 
-        weir__message_clear(&message);
-        is_valid = dispatch_response(spawner, answer);
-        json_decref(answer);
+        weir__datagram_clear(&message);
+        is_valid = dispatch_response(spawner, response);
+        json_decref(response);
         if (!is_valid && spawner->socket >= 0) {
             lose_spawner(spawner);
             return;
@@ -443,10 +443,10 @@ static void write_request(struct weir__json_writer *json, const struct weir__spa
     weir__json_open(json, NULL, '{');
     weir__json_string(json, "op", "start"); /* these two first: see spawner/request.h */
     weir__json_integer(json, "job", job->id);
-    weir__json_string(json, "cookie", job->cookie);
+    weir__json_string(json, "cookie", job->tag);
     weir__json_integer(json, "grace_ms", grace_ms);
     pass_fd(json, "tty", terminal, fds, fd_count);
-    if (job->quiet && spawner->finds_strays)
+    if (job->quiet && spawner->finds_by_tag)
         weir__json_boolean(json, "quiet", 1);
     if (job->leaders)
         weir__json_boolean(json, "leaders", 1);
@@ -498,7 +498,7 @@ static int check_descriptors(const struct weir_descriptor *list, size_t count,
 /* Sends what the stages have open above 2 ahead of their start.  Returns 0, or an errno. */
 static int send_descriptors(struct weir__spawner *spawner, const struct weir__job *job)
 {
-    int fds[WEIR__MESSAGE_FDS], failed = 0;
+    int fds[WEIR__DATAGRAM_FDS], failed = 0;
 
     for (size_t sent = 0; sent < job->descriptor_count && failed == 0;) {
         struct weir__json_writer json = {0};
@@ -509,7 +509,7 @@ static int send_descriptors(struct weir__spawner *spawner, const struct weir__jo
         weir__json_string(&json, "op", "pass");
         weir__json_integer(&json, "job", job->id);
         weir__json_open(&json, "numbers", '[');
-        for (; sent < job->descriptor_count && count < WEIR__MESSAGE_FDS; sent++, count++) {
+        for (; sent < job->descriptor_count && count < WEIR__DATAGRAM_FDS; sent++, count++) {
             fds[count] = job->descriptors[sent].fd;
             weir__json_integer(&json, NULL, job->descriptors[sent].number);
         }
@@ -527,7 +527,7 @@ static int start_job(struct weir__client *client, struct weir__job *job,
                      const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                      int terminal, struct weir_error *error)
 {
-    int fds[WEIR__MESSAGE_FDS], failed = EPIPE;
+    int fds[WEIR__DATAGRAM_FDS], failed = EPIPE;
     size_t fd_count;
 
     for (int tries = 0; failed == EPIPE && tries < 2; tries++) {
@@ -569,16 +569,16 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
 {
     int status;
 
-    if (count > (WEIR__MESSAGE_FDS - 1) / 4)
+    if (count > (WEIR__DATAGRAM_FDS - 1) / 4)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "%zu stages are too many: up to %d", count,
-                          (WEIR__MESSAGE_FDS - 1) / 4);
+                          (WEIR__DATAGRAM_FDS - 1) / 4);
     if (job->descriptor_count > 0
         && check_descriptors(job->descriptors, job->descriptor_count, error) < 0)
         return WEIR_ERR_INVALID;
     job->id = ++client->last_id;
     job->group = 0;
     job->survivor_count = 0;
-    weir__cookie_make(job->cookie);
+    weir__job_tag_make(job->tag);
     hold(client);
     status = start_job(client, job, stages, count, grace_ms, terminal, error);
     release(client);

@@ -39,7 +39,7 @@ struct weir__job {
     struct weir__job *next;
     struct weir__spawner *spawner; /* the spawner that has it */
     int64_t id;
-    char cookie[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE];
     pid_t group;       /* 0 until started */
     int in_background; /* set before the start: the terminal's foreground is left alone */
     int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */

@@ -137,18 +137,18 @@ static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid
 static int receive_hello(struct weir__spawner *spawner, pid_t parent)
 {
     struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
-    struct weir__message message;
+    struct weir__datagram message;
     int ready, status;
 
     do
         ready = poll(&from, 1, START_MS);
     while (ready < 0 && errno == EINTR);
-    if (ready > 0 && weir__message_receive(spawner->socket, &message, MSG_DONTWAIT) > 0) {
+    if (ready > 0 && weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT) > 0) {
         json_t *hello = weir__json_parse(message.text, message.length, 0, NULL);
 
         spawner->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
         json_decref(hello);
-        weir__message_clear(&message);
+        weir__datagram_clear(&message);
     }
     if (spawner->pid <= 0)
         kill(parent, SIGKILL);
@@ -174,7 +174,7 @@ struct weir__directory weir__directory_find(void)
 static void remember_host(struct weir__spawner *spawner)
 {
     spawner->directory = weir__directory_find();
-    spawner->finds_strays = weir__strays_are_found();
+    spawner->finds_by_tag = weir__process_tree_is_readable();
     spawner->environment = strings_copy(environ);
     weir__identity_get(&spawner->identity);
     for (int i = 0; i < WEIR__LIMITS && i < RLIM_NLIMITS; i++)
@@ -186,7 +186,7 @@ static void send_ping(struct weir__spawner *spawner)
     static const char ping[] = "{\"op\":\"ping\",\"job\":1}";
 
     spawner->asked =
-        weir__message_send(spawner->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
+        weir__datagram_send(spawner->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
             ? 2
             : 1;
 }
@@ -237,7 +237,7 @@ int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error)
     pid_t pid = 0;
 
     spawner->socket = -1;
-    if (weir__message_socketpair(ends, error) < 0)
+    if (weir__datagram_socketpair(ends, error) < 0)
         return WEIR_ERR_SYSTEM;
     if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
         int moved = fcntl(ends[1], F_DUPFD_CLOEXEC, SPAWNER_SOCKET + 1);
@@ -304,7 +304,7 @@ int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t l
     int failed;
 
     for (int ticks = 0; ticks * WEIR__TICK_MS < WEIR__SILENCE_MS;) {
-        failed = weir__message_send(spawner->socket, text, length, fds, fd_count, MSG_DONTWAIT);
+        failed = weir__datagram_send(spawner->socket, text, length, fds, fd_count, MSG_DONTWAIT);
         if (failed == ECONNRESET || failed == ENOTCONN)
             failed = EPIPE;
         if (failed != EAGAIN)
@@ -373,11 +373,11 @@ void weir__spawner_leave(struct weir__spawner *spawner)
  * nothing did. */
 static int drop_answers(const struct weir__spawner *spawner)
 {
-    struct weir__message message;
+    struct weir__datagram message;
     int status, came = -1;
 
-    while ((status = weir__message_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
-        weir__message_clear(&message);
+    while ((status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
+        weir__datagram_clear(&message);
         came = 1;
     }
     return status == 0 ? 0 : came;
@@ -397,7 +397,7 @@ static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks
             ticks = -1;
         if (came < 0 && asks) {
             /* Again: a spawner without memory may not have read the first. */
-            weir__message_send(spawner->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
+            weir__datagram_send(spawner->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
             send_ping(spawner);
         }
     }

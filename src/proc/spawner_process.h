@@ -67,7 +67,7 @@ struct weir__spawner {
 
     /* The host as it was when this was started. */
     struct weir__directory directory;
-    int finds_strays; /* by their cookies, if it dies; else by their group */
+    int finds_by_tag; /* by their tags, if it dies; else by their group */
     char **environment;
     struct weir__identity identity;
     struct rlimit limits[WEIR__LIMITS];

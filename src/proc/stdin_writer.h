@@ -6,7 +6,7 @@
 
 #include "loop/loop.h"
 
-struct weir__feed {
+struct weir__stdin_writer {
     int fd; /* write end, -1 once closed */
     weir__watch *watch;
     const char *bytes; /* borrowed */
@@ -15,10 +15,10 @@ struct weir__feed {
 
 /* Takes fd, which is non-blocking; borrows bytes.  Errors: SYSTEM, NOMEM; fd is
  * closed then. */
-int weir__feed_start(struct weir__feed *feed, weir__loop *loop, int fd, const void *bytes,
-                     size_t length, struct weir_error *error);
+int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop, int fd,
+                             const void *bytes, size_t length, struct weir_error *error);
 
 /* Closes the child's stdin.  A child that closes it first does the same. */
-void weir__feed_close(struct weir__feed *feed);
+void weir__stdin_writer_close(struct weir__stdin_writer *writer);
 
 #endif

@@ -197,7 +197,7 @@ static void classify_call(struct weir__message *message, const char *line)
     }
 }
 
-static void classify_answer(struct weir__message *message, const char *line)
+static void classify_response(struct weir__message *message, const char *line)
 {
     bool is_error = message->error.bytes != NULL;
 
@@ -239,7 +239,7 @@ static void scan_object(const char *line, struct walker walker, struct weir__mes
     if (message->method.bytes != NULL)
         classify_call(message, line);
     else
-        classify_answer(message, line);
+        classify_response(message, line);
     if (message->kind != WEIR__MESSAGE_NOT_RPC && !weir__slice_is(values[JSONRPC], "2.0"))
         refuse(message, "\"jsonrpc\" is not \"2.0\"", line, values[JSONRPC]);
 }

@@ -38,7 +38,7 @@ struct stage {
 struct job {
     struct job *next;
     int64_t id;
-    char cookie[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE];
     pid_t group;
     int has_tty, leaders;
     int watched; /* its entry with the watcher */
@@ -79,12 +79,12 @@ static int is_stage(pid_t pid)
     return find_stage(pid, &owner) != NULL;
 }
 
-static int64_t find_owner(const char *tag, pid_t group)
+static int64_t find_owner(const char *tags, pid_t group)
 {
-    if (tag == NULL && group == 0)
+    if (tags == NULL && group == 0)
         return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
     for (const struct job *job = jobs; job != NULL; job = job->next)
-        if (tag != NULL ? strstr(tag, job->cookie) != NULL : job->group == group)
+        if (tags != NULL ? strstr(tags, job->tag) != NULL : job->group == group)
             return job->id;
     return 0;
 }
@@ -101,7 +101,7 @@ int jobs_count(void)
 void jobs_init(void)
 {
     has_terminal = child_has_terminal();
-    orphans_init(is_stage, find_owner);
+    subreaper_init(is_stage, find_owner);
 }
 
 static void remove_job(struct job *gone)
@@ -160,7 +160,7 @@ static int signal_all(const struct job *job, int signal)
         else if (pid > 0 && is_refused(pid)) /* a group has been signalled when one of it was */
             outcome |= REFUSED;
     }
-    if (orphans_signal(job->id, job->cookie, job->group, signal))
+    if (subreaper_signal(job->id, job->tag, job->group, signal))
         outcome |= REFUSED;
     return outcome;
 }
@@ -175,31 +175,33 @@ static void signal_job(const struct job *job, int signal)
     int outcome = send_job(job, signal);
 
     if (outcome != REFUSED)
-        answer("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
+        response_send("{\"job\":%lld,\"what\":\"sent\",\"signal\":%d}", (long long)job->id, signal);
     if (outcome & REFUSED)
-        answer("{\"job\":%lld,\"what\":\"unsent\",\"signal\":%d}", (long long)job->id, signal);
+        response_send("{\"job\":%lld,\"what\":\"unsent\",\"signal\":%d}", (long long)job->id,
+                      signal);
 }
 
 /* Ends a job of which nothing lives.  Returns 1 when it did. */
 static int end_if_over(struct job *job)
 {
-    if (job->living > 0 || orphans_count(job->id, job->cookie, job->group) > 0)
+    if (job->living > 0 || subreaper_count(job->id, job->tag, job->group) > 0)
         return 0;
-    answer("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
+    response_send("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
     remove_job(job);
     return 1;
 }
 
-static void tell_started(const struct job *job, size_t started)
+static void send_started(const struct job *job, size_t started)
 {
-    char pids[PID_DIGITS * (WEIR__MESSAGE_FDS + 1)] = "";
+    char pids[PID_DIGITS * (WEIR__DATAGRAM_FDS + 1)] = "";
     int used = 0;
 
     for (size_t i = 0; i < started && used + PID_DIGITS < (int)sizeof pids; i++)
         used += snprintf(pids + used, sizeof pids - (size_t)used, "%s%ld", i > 0 ? "," : "",
                          (long)job->stages[i].pid);
     if (started > 0)
-        answer("{\"job\":%lld,\"what\":\"started\",\"pids\":[%s]}", (long long)job->id, pids);
+        response_send("{\"job\":%lld,\"what\":\"started\",\"pids\":[%s]}", (long long)job->id,
+                      pids);
 }
 
 void jobs_start(struct request *request, const int *fds)
@@ -210,8 +212,8 @@ void jobs_start(struct request *request, const int *fds)
     size_t started;
 
     if (job == NULL) {
-        answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"\"}",
-               (long long)request->job, ENOMEM);
+        response_send("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"\"}",
+                      (long long)request->job, ENOMEM);
         return;
     }
     job->id = request->job;
@@ -219,8 +221,8 @@ void jobs_start(struct request *request, const int *fds)
     job->has_tty = request->tty >= 0;
     job->leaders = request->leaders;
     job->stage_count = request->stage_count;
-    memcpy(job->cookie, request->cookie, sizeof job->cookie);
-    job->watched = watcher_add(job->cookie);
+    memcpy(job->tag, request->tag, sizeof job->tag);
+    job->watched = watcher_add(job->tag);
     job->next = jobs;
     jobs = job;
     for (started = 0; started < request->stage_count; started++) {
@@ -228,7 +230,7 @@ void jobs_start(struct request *request, const int *fds)
         struct child_plan plan = {
             .stage = stage, .cwd = -1, .tty = -1, .group = job->group, .job = job->id};
 
-        plan.envp = environment_make(stage, job->cookie);
+        plan.envp = environment_make(stage, job->tag);
         if (stage->cwd >= 0)
             plan.cwd = fds[stage->cwd];
         for (int i = 0; i < 3; i++)
@@ -251,14 +253,14 @@ void jobs_start(struct request *request, const int *fds)
         }
     }
     if (!request->quiet || started < request->stage_count)
-        tell_started(job, started);
+        send_started(job, started);
     if (started == request->stage_count)
         return;
     job->stages[started].pid = 0;
-    answer_escape(failure.detail, detail, sizeof detail);
-    answer("{\"job\":%lld,\"what\":\"failed\",\"stage\":%zu,\"step\":\"%s\",\"errno\":%d,"
-           "\"detail\":\"%s\"}",
-           (long long)job->id, started, failure.step, failure.error, detail);
+    response_escape(failure.detail, detail, sizeof detail);
+    response_send("{\"job\":%lld,\"what\":\"failed\",\"stage\":%zu,\"step\":\"%s\",\"errno\":%d,"
+                  "\"detail\":\"%s\"}",
+                  (long long)job->id, started, failure.step, failure.error, detail);
     if (!end_if_over(job))
         jobs_stop(job->id, job->grace_ms);
 }
@@ -307,7 +309,7 @@ static size_t survivors(const struct job *job, pid_t *pids, size_t room)
     for (size_t i = 0; i < job->stage_count && count < room; i++)
         if (job->stages[i].living)
             pids[count++] = job->stages[i].pid;
-    return count + orphans_list(job->id, pids + count, room - count);
+    return count + subreaper_list(job->id, pids + count, room - count);
 }
 
 /* Whether nobody is left but who refuses our signals: there is nothing to wait for. */
@@ -332,7 +334,7 @@ static void leave_alive(struct job *job)
     for (size_t i = 0; i < count; i++)
         used += snprintf(list + used, sizeof list - (size_t)used, "%s[%ld,%d]", i > 0 ? "," : "",
                          (long)pids[i], is_refused(pids[i]) ? EPERM : EBUSY);
-    answer("{\"job\":%lld,\"what\":\"ended\",\"survivors\":[%s]}", (long long)job->id, list);
+    response_send("{\"job\":%lld,\"what\":\"ended\",\"survivors\":[%s]}", (long long)job->id, list);
     remove_job(job);
 }
 
@@ -347,7 +349,7 @@ void jobs_stop_all(void)
 }
 
 /* Tells of one exit.  Who is still a zombie stays one until its job has ended. */
-static void tell_exit(struct job *job, struct stage *stage, const struct child_end *end,
+static void send_exit(struct job *job, struct stage *stage, const struct child_end *end,
                       int64_t seen_ns)
 {
     const struct rusage *usage = &end->usage;
@@ -357,13 +359,14 @@ static void tell_exit(struct job *job, struct stage *stage, const struct child_e
     job->living--;
     if (!end->is_zombie)
         stage->pid = 0; /* it may be somebody else's by now */
-    ended = job->living == 0 && orphans_count(job->id, job->cookie, job->group) == 0;
-    answer("{\"job\":%lld,\"what\":\"exit\",\"stage\":%zu,\"pid\":%ld,\"code\":%d,\"signal\":%d,"
-           "\"user_us\":%lld,\"system_us\":%lld,\"max_rss_kb\":%ld,\"at_ns\":%lld,\"ended\":%s}",
-           (long long)job->id, (size_t)(stage - job->stages), (long)end->pid, end->code,
-           end->signal, (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
-           (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec, usage->ru_maxrss,
-           (long long)seen_ns, ended ? "true" : "false");
+    ended = job->living == 0 && subreaper_count(job->id, job->tag, job->group) == 0;
+    response_send(
+        "{\"job\":%lld,\"what\":\"exit\",\"stage\":%zu,\"pid\":%ld,\"code\":%d,\"signal\":%d,"
+        "\"user_us\":%lld,\"system_us\":%lld,\"max_rss_kb\":%ld,\"at_ns\":%lld,\"ended\":%s}",
+        (long long)job->id, (size_t)(stage - job->stages), (long)end->pid, end->code, end->signal,
+        (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec,
+        (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec, usage->ru_maxrss,
+        (long long)seen_ns, ended ? "true" : "false");
     if (ended)
         remove_job(job);
 }
@@ -372,7 +375,7 @@ static void tell_exit(struct job *job, struct stage *stage, const struct child_e
  * can only ask whether the group has members left, it would be taken for one. */
 static int next_end(pid_t pid, struct child_end *end)
 {
-    return child_ended(pid, orphans_are_told(), end);
+    return child_ended(pid, subreaper_is_active(), end);
 }
 
 /* Looks at every stage by its pid: needed once a zombie that we hold hides the
@@ -391,12 +394,12 @@ static void peek_each(int64_t seen_ns)
                 continue;
             living--;
             if (next_end(job->stages[i].pid, &end))
-                tell_exit(job, &job->stages[i], &end, seen_ns);
+                send_exit(job, &job->stages[i], &end, seen_ns);
         }
     }
 }
 
-static void tell_paused(void)
+static void send_paused(void)
 {
     for (struct job *job = jobs; job != NULL; job = job->next)
         for (size_t i = 0; i < job->stage_count && job->has_tty; i++) {
@@ -405,8 +408,8 @@ static void tell_paused(void)
             if (job->stages[i].living
                 && waitid(P_PID, (id_t)job->stages[i].pid, &info, WSTOPPED | WNOHANG) == 0
                 && info.si_pid != 0)
-                answer("{\"job\":%lld,\"what\":\"paused\",\"stage\":%zu,\"signal\":%d}",
-                       (long long)job->id, i, info.si_status);
+                response_send("{\"job\":%lld,\"what\":\"paused\",\"stage\":%zu,\"signal\":%d}",
+                              (long long)job->id, i, info.si_status);
         }
 }
 
@@ -425,23 +428,23 @@ int jobs_reap(void)
         if (watcher_is(end.pid)) {
             watcher_reap();
         } else if (stage == NULL) {
-            orphans_reap(end.pid);
+            subreaper_reap(end.pid);
         } else if (stage->living) {
-            tell_exit(job, stage, &end, seen_ns);
+            send_exit(job, stage, &end, seen_ns);
         } else {
             peek_each(seen_ns);
-            orphans_reap_all();
+            subreaper_reap_all();
             break;
         }
     }
-    tell_paused();
+    send_paused();
     for (job = jobs; job != NULL; job = next) {
         next = job->next;
         if (end_if_over(job) || job->phase == RUNNING)
             continue;
         /* Somebody's end may have set children free: they are next. */
         if (!spares_others(job))
-            orphans_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
+            subreaper_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
     }
     return left < 0;
 }
@@ -459,21 +462,21 @@ int jobs_tick(void)
         /* A job whose stages have exited waits for its orphans: no event tells of
          * their end where they are not ours. */
         if (job->phase == RUNNING
-            && (job->living > 0 || (orphans_are_told() && !orphans_have_more())))
+            && (job->living > 0 || (subreaper_is_active() && !subreaper_has_more())))
             continue;
         if (end_if_over(job))
             continue;
-        if (job->phase == TERM && orphans_have_more() && !spares_others(job))
-            orphans_signal_new(job->id, SIGTERM);
+        if (job->phase == TERM && subreaper_has_more() && !spares_others(job))
+            subreaper_signal_new(job->id, SIGTERM);
         if (job->phase == TERM && now_ns >= job->phase_ends_ns) {
             begin_kill(job);
         } else if (job->phase == KILL && (now_ns >= job->phase_ends_ns || all_refuse(job))) {
             leave_alive(job);
             continue;
         } else if (job->phase == KILL) {
-            orphans_signal(job->id, job->cookie, job->group, SIGKILL);
+            subreaper_signal(job->id, job->tag, job->group, SIGKILL);
         }
-        if (job->phase == TERM && orphans_are_told() && !orphans_have_more()
+        if (job->phase == TERM && subreaper_is_active() && !subreaper_has_more()
             && job->phase_ends_ns > look_ns)
             look_ns = job->phase_ends_ns;
         if (look_ns < nearest_ns)

@@ -6,7 +6,7 @@
  *      +--- last process gone ------------------------+-------------------+--> ended
  *
  * A job is one process group and whatever its members set free: orphans come
- * to the spawner (it is a subreaper) and are told apart by the job's cookie.
+ * to the spawner (it is a subreaper) and are told apart by the job's tag.
  * Where the stages are launchers (request's leaders), signals before SIGKILL are
  * for them alone as long as one of them lives: they pass them on to what they have
  * started elsewhere, and may need their helpers for that.

@@ -105,14 +105,14 @@ static void refuse(int64_t job, int error, const char *why)
 {
     char escaped[768];
 
-    answer_escape(why, escaped, sizeof escaped);
-    answer("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"%s\"}", (long long)job,
-           error, escaped);
+    response_escape(why, escaped, sizeof escaped);
+    response_send("{\"job\":%lld,\"what\":\"refused\",\"errno\":%d,\"detail\":\"%s\"}",
+                  (long long)job, error, escaped);
 }
 
 /* Returns 0 where it cannot be told what was asked, and by whom: then the line is
  * broken, for somebody waits. */
-static int do_request(struct weir__message *message)
+static int do_request(struct weir__datagram *message)
 {
     struct weir_error error;
     struct request request;
@@ -152,7 +152,7 @@ static int do_request(struct weir__message *message)
         jobs_stop(request.job, request.grace_ms);
         break;
     case REQUEST_PING:
-        answer("{\"what\":\"pong\"}");
+        response_send("{\"what\":\"pong\"}");
         break;
     case REQUEST_LEAVE:
         is_leaving = 1;
@@ -167,13 +167,13 @@ static int do_request(struct weir__message *message)
  * for gone. */
 static int serve(void)
 {
-    struct weir__message message;
+    struct weir__datagram message;
     int status;
 
-    while ((status = weir__message_receive(HOST_SOCKET, &message, MSG_DONTWAIT)) > 0) {
+    while ((status = weir__datagram_receive(HOST_SOCKET, &message, MSG_DONTWAIT)) > 0) {
         int was_read = do_request(&message);
 
-        weir__message_clear(&message);
+        weir__datagram_clear(&message);
         if (!was_read) {
             shutdown(HOST_SOCKET, SHUT_RDWR); /* the host sees at once that all is lost */
             return 0;
@@ -216,8 +216,8 @@ int main(int argc, char **argv)
         pid_t pid = fork();
 
         if (pid > 0) {
-            answer_to(HOST_SOCKET);
-            answer("{\"what\":\"hello\",\"pid\":%ld}", (long)pid);
+            response_use_socket(HOST_SOCKET);
+            response_send("{\"what\":\"hello\",\"pid\":%ld}", (long)pid);
         }
         if (pid != 0)
             _exit(pid < 0);
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     setpgid(0, 0); /* away from the terminal's signals */
     set_signals(&while_waiting);
     jobs_init();
-    answer_to(HOST_SOCKET);
+    response_use_socket(HOST_SOCKET);
     for (;;) {
         struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
                                 {.fd = host_lives ? host_process : -1, .events = POLLIN}};
@@ -241,7 +241,7 @@ int main(int argc, char **argv)
             watcher_stop();
             return 0;
         }
-        if (answer_flush())
+        if (response_flush())
             host[0].events |= POLLOUT;
         /* A child's end is looked for before anything else is begun. */
         if (child_changed) /* the host has its turn, however fast children end */
@@ -261,7 +261,7 @@ int main(int argc, char **argv)
             && (host[1].revents != 0
                 || ((host[0].revents & (POLLIN | POLLHUP | POLLERR)) && !serve()))) {
             host_lives = 0;
-            answer_to(-1);
+            response_use_socket(-1);
             jobs_stop_all();
         }
     }

@@ -33,7 +33,7 @@ void passed_clear(void)
     owner = 0;
 }
 
-void passed_add(const struct request *request, struct weir__message *message)
+void passed_add(const struct request *request, struct weir__datagram *message)
 {
     struct passed *more;
 

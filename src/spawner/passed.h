@@ -17,7 +17,7 @@ struct passed_move {
 };
 
 /* Takes the descriptors of a message.  What is lost is said when the job starts. */
-void passed_add(const struct request *request, struct weir__message *message);
+void passed_add(const struct request *request, struct weir__datagram *message);
 
 /* What came for this job and no other, in an order in which no move overwrites what another
  * one still needs; spare is a number that is free for that (see passed_keep_off()).  Returns 0

@@ -30,7 +30,7 @@ void request_clear(struct request *request)
         strings_free(request->stages[i].env_unset);
     }
     free(request->stages);
-    free(request->cookie);
+    free(request->tag);
     free(request->numbers);
     *request = (struct request){0};
 }
@@ -150,18 +150,18 @@ static int parse_stage(const json_t *object, size_t fd_count, struct request_sta
 static int parse_start(const json_t *root, size_t fd_count, struct request *request,
                        struct weir_error *error)
 {
-    const json_t *cookie = json_object_get(root, "cookie");
+    const json_t *tag = json_object_get(root, "cookie");
     const json_t *stages = json_object_get(root, "stages");
     size_t count = json_array_size(stages);
     int status;
 
-    if (!json_is_string(cookie) || json_string_length(cookie) != WEIR__COOKIE_SIZE - 1)
+    if (!json_is_string(tag) || json_string_length(tag) != WEIR__JOB_TAG_SIZE - 1)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "a job needs a cookie");
     if (count == 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "a job needs stages");
-    request->cookie = strdup(json_string_value(cookie));
+    request->tag = strdup(json_string_value(tag));
     request->stages = calloc(count, sizeof *request->stages);
-    if (request->cookie == NULL || request->stages == NULL)
+    if (request->tag == NULL || request->stages == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %zu stages", count);
     request->quiet = json_is_true(json_object_get(root, "quiet"));
     request->leaders = json_is_true(json_object_get(root, "leaders"));

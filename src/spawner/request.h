@@ -70,7 +70,7 @@ struct request {
     int64_t job;
     int64_t grace_ms;
     int signal;
-    char *cookie;
+    char *tag;
     int quiet;   /* nobody waits for "started" */
     int leaders; /* only the stages themselves are signalled, until SIGKILL */
     int tty;     /* position among the descriptors, or -1 */

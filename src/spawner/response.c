@@ -21,17 +21,17 @@ struct waiting {
 static int host = -1;
 static struct waiting *first, **last = &first;
 
-void answer_to(int socket)
+void response_use_socket(int socket)
 {
     host = socket;
 }
 
 static int send_now(const char *text, size_t length)
 {
-    return weir__message_send(host, text, length, NULL, 0, MSG_DONTWAIT);
+    return weir__datagram_send(host, text, length, NULL, 0, MSG_DONTWAIT);
 }
 
-void answer(const char *format, ...)
+void response_send(const char *format, ...)
 {
     char text[1024], *bytes = text;
     struct waiting *item;
@@ -65,7 +65,7 @@ void answer(const char *format, ...)
         free(bytes);
 }
 
-int answer_flush(void)
+int response_flush(void)
 {
     while (first != NULL) {
         struct waiting *item = first;
@@ -80,7 +80,7 @@ int answer_flush(void)
     return 0;
 }
 
-void answer_escape(const char *text, char *escaped, int size)
+void response_escape(const char *text, char *escaped, int size)
 {
     int used = 0;
 

@@ -20,15 +20,15 @@
 #include <stdint.h>
 
 /* Answers go to this socket from now on; -1: nowhere. */
-void answer_to(int socket);
+void response_use_socket(int socket);
 
 /* Sends one answer, given as printf gives it. */
-void answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void response_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Sends what is waiting.  Returns 1 while some of it still waits, else 0. */
-int answer_flush(void);
+int response_flush(void);
 
 /* Writes text as the inside of a JSON string, cut to size. */
-void answer_escape(const char *text, char *escaped, int size);
+void response_escape(const char *text, char *escaped, int size);
 
 #endif

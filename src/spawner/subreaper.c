@@ -42,10 +42,10 @@ static struct orphan *buckets[BUCKETS], *orphans;
 static size_t orphan_count;
 static int reads_left, has_more;
 static int (*is_stage)(pid_t pid);
-static int64_t (*find_owner)(const char *tag, pid_t group);
+static int64_t (*find_owner)(const char *tags, pid_t group);
 
-void orphans_init(int (*is_stage_of_job)(pid_t pid),
-                  int64_t (*find_owner_of)(const char *tag, pid_t group))
+void subreaper_init(int (*is_stage_of_job)(pid_t pid),
+                    int64_t (*find_owner_of)(const char *tags, pid_t group))
 {
     is_stage = is_stage_of_job;
     find_owner = find_owner_of;
@@ -55,17 +55,17 @@ void orphans_init(int (*is_stage_of_job)(pid_t pid),
 #endif
 }
 
-int orphans_are_told(void)
+int subreaper_is_active(void)
 {
     return children_fd >= 0;
 }
 
-int orphans_have_more(void)
+int subreaper_has_more(void)
 {
     return has_more;
 }
 
-static struct orphan **place_of(pid_t pid)
+static struct orphan **find_orphan(pid_t pid)
 {
     struct orphan **place = &buckets[(unsigned)pid % BUCKETS];
 
@@ -74,7 +74,7 @@ static struct orphan **place_of(pid_t pid)
     return place;
 }
 
-static struct orphan *add(struct orphan **place, pid_t pid)
+static struct orphan *add_orphan(struct orphan **place, pid_t pid)
 {
     struct orphan *orphan = calloc(1, sizeof *orphan);
 
@@ -92,7 +92,7 @@ static struct orphan *add(struct orphan **place, pid_t pid)
 
 static void forget(pid_t pid)
 {
-    struct orphan **place = place_of(pid), *gone = *place;
+    struct orphan **place = find_orphan(pid), *gone = *place;
 
     if (gone == NULL)
         return;
@@ -104,13 +104,13 @@ static void forget(pid_t pid)
     orphan_count--;
 }
 
-/* Whose orphan is this?  Its cookie says, or its group.  What hides both can only be
+/* Whose orphan is this?  Its tag says, or its group.  What hides both can only be
  * told when there is a single job, and then nothing need be read. */
 static int64_t owner_of(struct orphan *orphan)
 {
     int64_t job = find_owner(NULL, 0);
     struct weir__process_stat stat;
-    char tag[WEIR__TAG_SIZE];
+    char tags[WEIR__JOB_TAGS_SIZE];
     pid_t group;
     int told = -1;
 
@@ -118,24 +118,24 @@ static int64_t owner_of(struct orphan *orphan)
         return job;
     if (orphan->looks < LOOKS_AT_MOST && !orphan->is_dying) {
         reads_left--;
-        told = weir__process_tag(orphan->pid, tag);
+        told = weir__process_tags(orphan->pid, tags);
         orphan->looks = told >= 0 ? LOOKS_AT_MOST : orphan->looks + 1;
         orphan->is_dying =
             told < 0 && weir__process_stat(orphan->pid, &stat) == 0 && stat.memory == 0;
-        job = told == 1 ? find_owner(tag, 0) : 0;
+        job = told == 1 ? find_owner(tags, 0) : 0;
     }
     group = getpgid(orphan->pid);
     return job != 0 || group <= 0 ? job : find_owner(NULL, group);
 }
 
-static void note(pid_t pid)
+static void note_child(pid_t pid)
 {
-    struct orphan **place = place_of(pid), *orphan = *place;
+    struct orphan **place = find_orphan(pid), *orphan = *place;
 
     if (orphan == NULL) {
         if (is_stage(pid) || watcher_is(pid))
             return;
-        orphan = reads_left > 0 ? add(place, pid) : NULL;
+        orphan = reads_left > 0 ? add_orphan(place, pid) : NULL;
         has_more |= orphan == NULL;
     }
     if (orphan != NULL && orphan->job == 0)
@@ -161,7 +161,7 @@ static void refresh(void)
             if (isdigit((unsigned char)text[i])) {
                 pid = pid * 10 + (text[i] - '0');
             } else if (pid > 0) {
-                note(pid);
+                note_child(pid);
                 pid = 0;
             }
         }
@@ -171,13 +171,13 @@ static void refresh(void)
     has_more |= pages == PAGES_A_LOOK;
 }
 
-void orphans_reap(pid_t pid)
+void subreaper_reap(pid_t pid)
 {
     if (waitpid(pid, NULL, WNOHANG) == pid || errno == ECHILD)
         forget(pid);
 }
 
-void orphans_reap_all(void)
+void subreaper_reap_all(void)
 {
     struct orphan *next;
     size_t before;
@@ -192,21 +192,21 @@ void orphans_reap_all(void)
         for (struct orphan *orphan = orphans; orphan != NULL; orphan = next) {
             next = orphan->next;
             errno = 0;
-            orphans_reap(orphan->pid);
+            subreaper_reap(orphan->pid);
         }
     } while (orphan_count < before && ++rounds < ROUNDS_A_LOOK);
     has_more |= orphan_count < before;
 }
 
-int orphans_count(int64_t job, const char *cookie, pid_t group)
+int subreaper_count(int64_t job, const char *tag, pid_t group)
 {
     int count = 0;
 
     if (children_fd < 0) {
-        count = weir__strays_signal(cookie, group, 0);
+        count = weir__process_tree_signal(tag, group, 0);
         return count >= 0 ? count : 0;
     }
-    orphans_reap_all();
+    subreaper_reap_all();
     /* One on its way out has children perhaps that it has yet to set free: it may be
      * anybody's until it is gone, which SIGCHLD tells. */
     for (const struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next)
@@ -214,7 +214,7 @@ int orphans_count(int64_t job, const char *cookie, pid_t group)
     return count + has_more;
 }
 
-size_t orphans_list(int64_t job, pid_t *pids, size_t room)
+size_t subreaper_list(int64_t job, pid_t *pids, size_t room)
 {
     size_t count = 0;
 
@@ -224,12 +224,12 @@ size_t orphans_list(int64_t job, pid_t *pids, size_t room)
     return count;
 }
 
-int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
+int subreaper_signal(int64_t job, const char *tag, pid_t group, int signal)
 {
     int refused = 0;
 
     if (children_fd < 0) {
-        weir__strays_signal(cookie, group, signal);
+        weir__process_tree_signal(tag, group, signal);
         return 0;
     }
     refresh();
@@ -245,7 +245,7 @@ int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal)
     return refused;
 }
 
-void orphans_signal_new(int64_t job, int signal)
+void subreaper_signal_new(int64_t job, int signal)
 {
     if (children_fd < 0)
         return;

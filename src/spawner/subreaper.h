@@ -3,7 +3,7 @@
  * Where the system makes the spawner their new parent (a subreaper), the list
  * of its children is all there is to know: whoever lives below a job has an
  * ancestor in that list.  Elsewhere all processes are looked through for the
- * job's cookie and group, and where there is no list of processes either, the
+ * job's tag and group, and where there is no list of processes either, the
  * group is all there is: who has left it is not found.
  */
 #ifndef WEIR_SPAWNER_SUBREAPER_H
@@ -13,34 +13,35 @@
 #include <sys/types.h>
 
 /* Adopts orphans from now on, where the system can.  is_stage says whether a child is a stage
- * of a job; find_owner names the job that has one of the cookies in tag or, without a tag, the
+ * of a job; find_owner names the job that has one of the tags in tags or, without a tags, the
  * process group; with neither, the only job there is.  It returns 0 for none. */
-void orphans_init(int (*is_stage)(pid_t pid), int64_t (*find_owner)(const char *tag, pid_t group));
+void subreaper_init(int (*is_stage)(pid_t pid),
+                    int64_t (*find_owner)(const char *tags, pid_t group));
 
 /* Whether an orphan's end is told by SIGCHLD, so that nobody need look. */
-int orphans_are_told(void);
+int subreaper_is_active(void);
 
 /* How many orphans of the job live. */
-int orphans_count(int64_t job, const char *cookie, pid_t group);
+int subreaper_count(int64_t job, const char *tag, pid_t group);
 
 /* Sends signal to the orphans of the job that are not in its group. */
 /* Returns whether one of them may not be signalled by us. */
-int orphans_signal(int64_t job, const char *cookie, pid_t group, int signal);
+int subreaper_signal(int64_t job, const char *tag, pid_t group, int signal);
 
 /* Sends signal to those orphans of the job that never got one. */
-void orphans_signal_new(int64_t job, int signal);
+void subreaper_signal_new(int64_t job, int signal);
 
 /* Writes the pids of the job's orphans.  Returns how many. */
-size_t orphans_list(int64_t job, pid_t *pids, size_t room);
+size_t subreaper_list(int64_t job, pid_t *pids, size_t room);
 
 /* Takes the zombie of an orphan. */
-void orphans_reap(pid_t pid);
+void subreaper_reap(pid_t pid);
 
 /* Takes the zombies of all orphans. */
-void orphans_reap_all(void);
+void subreaper_reap_all(void);
 
 /* Whether the last look left something for another one soon: more orphans than one look
  * takes in.  Until then any job may have some. */
-int orphans_have_more(void);
+int subreaper_has_more(void);
 
 #endif

@@ -23,7 +23,7 @@ static struct jobs {
     int used; /* entries in use are below this one */
     struct entry {
         pid_t group;
-        char cookie[WEIR__COOKIE_SIZE]; /* "": free */
+        char tag[WEIR__JOB_TAG_SIZE]; /* "": free */
     } entries[ENTRIES];
 } * jobs;
 
@@ -55,8 +55,8 @@ static _Noreturn void watch(pid_t spawner)
     while (getppid() == spawner) /* SIGCONT may be anybody's */
         sigwaitinfo(&awaited, NULL);
     for (int i = 0; i < jobs->used; i++)
-        if (jobs->entries[i].cookie[0] != '\0')
-            weir__strays_end(jobs->entries[i].cookie, jobs->entries[i].group);
+        if (jobs->entries[i].tag[0] != '\0')
+            weir__process_tree_kill(jobs->entries[i].tag, jobs->entries[i].group);
     _exit(0);
 }
 
@@ -96,18 +96,18 @@ void watcher_reap(void)
         watcher = 0;
 }
 
-int watcher_add(const char *cookie)
+int watcher_add(const char *tag)
 {
     struct jobs *all = shared_jobs();
     struct entry *entry;
 
-    while (all != NULL && next_entry < all->used && all->entries[next_entry].cookie[0] != '\0')
+    while (all != NULL && next_entry < all->used && all->entries[next_entry].tag[0] != '\0')
         next_entry++;
     if (all == NULL || next_entry == ENTRIES)
         return WATCHER_NONE;
     entry = &all->entries[next_entry];
     entry->group = 0;
-    memcpy(entry->cookie, cookie, sizeof entry->cookie);
+    memcpy(entry->tag, tag, sizeof entry->tag);
     if (next_entry == all->used)
         all->used++;
     return next_entry++;
@@ -123,7 +123,7 @@ void watcher_remove(int entry)
 {
     if (entry == WATCHER_NONE)
         return;
-    jobs->entries[entry].cookie[0] = '\0';
+    jobs->entries[entry].tag[0] = '\0';
     if (entry < next_entry)
         next_entry = entry;
 }
@@ -153,9 +153,9 @@ void watcher_reap(void)
 {
 }
 
-int watcher_add(const char *cookie)
+int watcher_add(const char *tag)
 {
-    (void)cookie;
+    (void)tag;
     return WATCHER_NONE;
 }
 

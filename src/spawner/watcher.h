@@ -28,9 +28,9 @@ void watcher_stop(void);
 int watcher_is(pid_t pid);
 void watcher_reap(void);
 
-/* A job is to be ended, by its cookie and, once it has one, its group.  Returns its entry,
+/* A job is to be ended, by its tag and, once it has one, its group.  Returns its entry,
  * or WATCHER_NONE. */
-int watcher_add(const char *cookie);
+int watcher_add(const char *tag);
 void watcher_set_group(int entry, pid_t group);
 void watcher_remove(int entry);
 

@@ -49,7 +49,7 @@ static int ends_in_backslash(struct splitter *splitter)
                       character_number(splitter, splitter->next));
 }
 
-static int add(struct splitter *splitter, const char *bytes, size_t length)
+static int add_bytes(struct splitter *splitter, const char *bytes, size_t length)
 {
     return weir__buffer_add(&splitter->word, bytes, length, splitter->error);
 }
@@ -63,7 +63,7 @@ static int read_single_quotes(struct splitter *splitter)
     if (close == NULL)
         return not_closed(splitter, open);
     splitter->next = close + 1;
-    return add(splitter, open + 1, (size_t)(close - open - 1));
+    return add_bytes(splitter, open + 1, (size_t)(close - open - 1));
 }
 
 /* next is at the opening quote. */
@@ -77,7 +77,7 @@ static int read_double_quotes(struct splitter *splitter)
         size_t plain = strcspn(from, "\\\"");
 
         splitter->next += plain;
-        status = add(splitter, from, plain);
+        status = add_bytes(splitter, from, plain);
         if (*splitter->next == '\0')
             return not_closed(splitter, open);
         if (*splitter->next != '\\' || status < 0)
@@ -85,9 +85,9 @@ static int read_double_quotes(struct splitter *splitter)
         if (splitter->next[1] == '\0')
             return not_closed(splitter, open);
         if (strchr("$`\"\\", splitter->next[1]) != NULL)
-            status = add(splitter, splitter->next + 1, 1);
+            status = add_bytes(splitter, splitter->next + 1, 1);
         else if (splitter->next[1] != '\n')
-            status = add(splitter, splitter->next, 2);
+            status = add_bytes(splitter, splitter->next, 2);
         splitter->next += 2;
     }
     splitter->next++;
@@ -102,7 +102,7 @@ static int read_backslash(struct splitter *splitter)
     if (*escaped == '\0')
         return ends_in_backslash(splitter);
     splitter->next += 2;
-    return add(splitter, escaped, 1);
+    return add_bytes(splitter, escaped, 1);
 }
 
 static void skip_blanks(struct splitter *splitter)
@@ -135,7 +135,7 @@ static int read_word(struct splitter *splitter)
             status = read_backslash(splitter);
         } else {
             splitter->next += strcspn(from, " \t\n'\"\\");
-            status = add(splitter, from, (size_t)(splitter->next - from));
+            status = add_bytes(splitter, from, (size_t)(splitter->next - from));
         }
     }
     return status;

@@ -37,7 +37,7 @@ static int surround(struct surroundings *made, const struct weir_command *comman
         return WEIR_ERR_NOMEM;
     if (count > 0)
         memcpy(made->env, command->env, count * sizeof *made->env);
-    snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_JOB=%s", target->cookie);
+    snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_JOB=%s", target->tag);
     if (target->pid > 0)
         snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_PID=%ld", target->pid);
     if (target->node != NULL)

@@ -16,7 +16,7 @@
 
 /* The worker to stop. */
 struct weir__stop_target {
-    const char *cookie; /* of the launcher's job */
+    const char *tag;    /* of the launcher's job */
     long pid;           /* 0: unknown */
     const char *node;   /* NULL: unknown */
 };

@@ -91,7 +91,7 @@ static int may_be_left(const struct weir__worker *worker)
 
 static int run_stop(struct weir__worker *worker)
 {
-    struct weir__stop_target target = {worker->job.cookie, worker->far_pid, worker->far_node};
+    struct weir__stop_target target = {worker->job.tag, worker->far_pid, worker->far_node};
     struct weir_error error;
 
     if (weir__stop_command_start(&worker->stop_command, worker->weir, worker->stop, &target,

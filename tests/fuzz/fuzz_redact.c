@@ -7,12 +7,12 @@
 #include "base/redact.h"
 #include "fuzz/replay.h"
 
-static char *masked(const char *word, const char *before)
+static char *redacted(const char *word, const char *before)
 {
     struct weir__buffer out = {0};
     char *text;
 
-    HOLDS(weir__mask_add(&out, word, before, NULL) == 0);
+    HOLDS(weir__redact_add(&out, word, before, NULL) == 0);
     text = weir__buffer_take(&out, NULL);
     HOLDS(text != NULL);
     return text;
@@ -28,13 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     memcpy(with_option, option, sizeof option - 1);
     strcpy(with_option + sizeof option - 1, word);
 
-    free(masked(word, NULL));
-    free(masked(word, "-u"));
-    text = masked(with_option, NULL);
-    HOLDS(strcmp(text, *word != '\0' ? "--password=" WEIR__MASK : option) == 0);
+    free(redacted(word, NULL));
+    free(redacted(word, "-u"));
+    text = redacted(with_option, NULL);
+    HOLDS(strcmp(text, *word != '\0' ? "--password=" WEIR__REDACTED : option) == 0);
     free(text);
-    text = masked(word, "--token");
-    HOLDS(strcmp(text, *word != '\0' ? WEIR__MASK : "") == 0);
+    text = redacted(word, "--token");
+    HOLDS(strcmp(text, *word != '\0' ? WEIR__REDACTED : "") == 0);
     free(text);
     free(with_option);
     free(word);

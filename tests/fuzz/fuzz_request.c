@@ -8,9 +8,9 @@
 #include "spawner/environment.h"
 #include "spawner/request.h"
 
-static void check_stage(const struct request_stage *stage, const char *cookie, int fd_count)
+static void check_stage(const struct request_stage *stage, const char *tag, int fd_count)
 {
-    char **envp = environment_make(stage, cookie);
+    char **envp = environment_make(stage, tag);
     size_t count = 0;
 
     HOLDS(stage->argv[0] != NULL);
@@ -20,10 +20,10 @@ static void check_stage(const struct request_stage *stage, const char *cookie, i
     HOLDS(stage->limit_count <= REQUEST_LIMITS);
     while (envp[count] != NULL)
         count++;
-    HOLDS(count > 0 && strncmp(envp[0], WEIR__COOKIE_NAME "=", 9) == 0);
-    HOLDS(strcmp(envp[0] + strlen(envp[0]) - strlen(cookie), cookie) == 0);
+    HOLDS(count > 0 && strncmp(envp[0], WEIR__JOB_TAG_NAME "=", 9) == 0);
+    HOLDS(strcmp(envp[0] + strlen(envp[0]) - strlen(tag), tag) == 0);
     for (size_t i = 1; i < count; i++)
-        HOLDS(strncmp(envp[i], WEIR__COOKIE_NAME "=", 9) != 0);
+        HOLDS(strncmp(envp[i], WEIR__JOB_TAG_NAME "=", 9) != 0);
     environment_free(envp);
 }
 
@@ -65,10 +65,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         return 0;
     HOLDS(request.job > 0 && request.grace_ms >= 0);
     if (request.op == REQUEST_START) {
-        HOLDS(strlen(request.cookie) == WEIR__COOKIE_SIZE - 1 && request.stage_count > 0);
+        HOLDS(strlen(request.tag) == WEIR__JOB_TAG_SIZE - 1 && request.stage_count > 0);
         HOLDS(request.tty >= -1 && request.tty < fd_count);
         for (size_t i = 0; i < request.stage_count; i++)
-            check_stage(&request.stages[i], request.cookie, fd_count);
+            check_stage(&request.stages[i], request.tag, fd_count);
     }
     check_pass(&request);
     request_clear(&request);

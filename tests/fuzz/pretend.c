@@ -39,7 +39,7 @@ static void answer(struct pretend *pretend, json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT);
 
-    weir__message_send(pretend->socket, text, strlen(text), NULL, 0, MSG_DONTWAIT);
+    weir__datagram_send(pretend->socket, text, strlen(text), NULL, 0, MSG_DONTWAIT);
     free(text);
     json_decref(object);
 }
@@ -94,14 +94,15 @@ static void input_came(void *data, int bits)
 }
 
 /* A descriptor of the message, kept open beyond it. */
-static int take_fd(const struct weir__message *message, const json_t *stage, const char *name)
+static int take_fd(const struct weir__datagram *message, const json_t *stage, const char *name)
 {
     const json_t *position = json_object_get(stage, name);
 
     return position != NULL ? dup(message->fds[json_integer_value(position)]) : -1;
 }
 
-static void start(struct pretend *pretend, const struct weir__message *message, const json_t *asked)
+static void start(struct pretend *pretend, const struct weir__datagram *message,
+                  const json_t *asked)
 {
     struct pretend_job *job = calloc(1, sizeof *job);
     const json_t *stage = json_array_get(json_object_get(asked, "stages"), 0);
@@ -127,10 +128,10 @@ static void start(struct pretend *pretend, const struct weir__message *message, 
 static void request_came(void *data, int bits)
 {
     struct pretend *pretend = data;
-    struct weir__message message;
+    struct weir__datagram message;
 
     (void)bits;
-    while (weir__message_receive(pretend->socket, &message, MSG_DONTWAIT) > 0) {
+    while (weir__datagram_receive(pretend->socket, &message, MSG_DONTWAIT) > 0) {
         json_t *asked = json_loadb(message.text, message.length, 0, NULL);
         const char *op = json_string_value(json_object_get(asked, "op"));
         json_int_t id = json_integer_value(json_object_get(asked, "job"));
@@ -145,7 +146,7 @@ static void request_came(void *data, int bits)
         else if (job != NULL && strcmp(op, "leave") != 0)
             pretend_end(job, 0, SIGTERM);
         json_decref(asked);
-        weir__message_clear(&message);
+        weir__datagram_clear(&message);
     }
 }
 
@@ -161,7 +162,7 @@ void pretend_open(struct pretend *pretend)
     weir_t *weir = calloc(1, sizeof *weir);
     int ends[2];
 
-    HOLDS(weir != NULL && weir__message_socketpair(ends, NULL) == 0);
+    HOLDS(weir != NULL && weir__datagram_socketpair(ends, NULL) == 0);
     weir->pid = getpid();
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;

@@ -30,7 +30,7 @@ static struct {
     sigset_t blocked;
 } before;
 
-static char marker[WEIR__COOKIE_SIZE];
+static char marker[WEIR__JOB_TAG_SIZE];
 static char complaints[] = "/tmp/weir-sanitizer-XXXXXX"; /* directory of the sanitizers' logs */
 static int case_count;
 static const char *missing; /* what the running test would need */
@@ -306,8 +306,8 @@ static void mark_descendants(void)
 {
     static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
-    weir__cookie_make(marker);
-    setenv(WEIR__COOKIE_NAME, marker, 1);
+    weir__job_tag_make(marker);
+    setenv(WEIR__JOB_TAG_NAME, marker, 1);
     if (mkdtemp(complaints) == NULL)
         return;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

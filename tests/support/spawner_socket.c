@@ -19,7 +19,7 @@ extern char **environ;
 
 void send_request_with(int spawner, const char *text, const int *fds, size_t fd_count)
 {
-    CU_ASSERT_EQUAL(weir__message_send(spawner, text, strlen(text), fds, fd_count, 0), 0);
+    CU_ASSERT_EQUAL(weir__datagram_send(spawner, text, strlen(text), fds, fd_count, 0), 0);
 }
 
 void send_request(int spawner, const char *text)
@@ -29,13 +29,13 @@ void send_request(int spawner, const char *text)
 
 json_t *receive_answer(int spawner)
 {
-    struct weir__message message;
+    struct weir__datagram message;
     json_t *answer;
 
-    if (!await_readable(spawner) || weir__message_receive(spawner, &message, 0) != 1)
+    if (!await_readable(spawner) || weir__datagram_receive(spawner, &message, 0) != 1)
         return NULL;
     answer = json_loads(message.text, 0, NULL);
-    weir__message_clear(&message);
+    weir__datagram_clear(&message);
     return answer;
 }
 
@@ -82,7 +82,7 @@ int spawner_open(void)
     json_t *hello;
     pid_t pid;
 
-    CU_ASSERT_EQUAL_FATAL(weir__message_socketpair(ends, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(weir__datagram_socketpair(ends, NULL), 0);
     posix_spawn_file_actions_init(&actions);
     /* dup2() onto itself would leave close-on-exec set. */
     if (ends[1] == HOST_SOCKET)

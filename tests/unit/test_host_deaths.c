@@ -62,11 +62,11 @@ static void read_line(int fd, char *line, size_t size)
 
 static void when_the_host_is_killed_all_are_gone(void)
 {
-    char own_marker[WEIR__COOKIE_SIZE], line[64];
+    char own_marker[WEIR__JOB_TAG_SIZE], line[64];
     pid_t host, left[11];
     int ends[2], status, count = 0;
 
-    weir__cookie_make(own_marker);
+    weir__job_tag_make(own_marker);
     CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
     host = fork();
     if (host == 0) {
@@ -98,11 +98,11 @@ static void a_forked_copy_of_the_host_does_not_keep_its_children_alive(void)
 {
     if (is_without("pidfd"))
         return;
-    char own_marker[WEIR__COOKIE_SIZE], line[64];
+    char own_marker[WEIR__JOB_TAG_SIZE], line[64];
     int ends[2], alive[2], status;
     pid_t host;
 
-    weir__cookie_make(own_marker);
+    weir__job_tag_make(own_marker);
     CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(weir__pipe(alive, NULL), 0);
     host = fork();

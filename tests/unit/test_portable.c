@@ -214,7 +214,7 @@ static void a_sigpipe_that_waits_for_the_host_is_left_to_it(void)
 
 /* --- Strays: what a spawner that is no subreaper goes by ------------------- */
 
-static pid_t start_stray(const char *cookie, int own_group)
+static pid_t start_stray(const char *tag, int own_group)
 {
     int ready[2];
     char byte;
@@ -224,12 +224,12 @@ static pid_t start_stray(const char *cookie, int own_group)
         return -1;
     pid = fork();
     if (pid == 0) {
-        char tag[200];
+        char tags[200];
 
         if (own_group)
             setpgid(0, 0);
-        snprintf(tag, sizeof tag, "%s.%s", test_marker(), cookie);
-        setenv(WEIR__COOKIE_NAME, tag, 1);
+        snprintf(tags, sizeof tags, "%s.%s", test_marker(), tag);
+        setenv(WEIR__JOB_TAG_NAME, tags, 1);
         fcntl(ready[0], F_SETFD, FD_CLOEXEC);
         dup2(ready[1], STDOUT_FILENO);
         close(ready[1]);
@@ -250,25 +250,25 @@ static void check_died_of(pid_t pid, int signal)
     CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == signal);
 }
 
-static void strays_are_found_by_their_cookie(void)
+static void stray_processes_are_found_by_their_job_tag(void)
 {
     if (is_without("/proc"))
         return;
-    char cookie[WEIR__COOKIE_SIZE], other[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE], other[WEIR__JOB_TAG_SIZE];
     pid_t ours[2], stranger;
 
-    weir__cookie_make(cookie);
-    weir__cookie_make(other);
-    ours[0] = start_stray(cookie, 0);
-    ours[1] = start_stray(cookie, 1);
+    weir__job_tag_make(tag);
+    weir__job_tag_make(other);
+    ours[0] = start_stray(tag, 0);
+    ours[1] = start_stray(tag, 1);
     stranger = start_stray(other, 1);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, 0), 2);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, SIGTERM), 2);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, 0, 0), 2);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, 0, SIGTERM), 2);
     check_died_of(ours[0], SIGTERM);
     check_died_of(ours[1], SIGTERM);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, 0, 0), 0);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, 0, 0), 0);
     CU_ASSERT_EQUAL(kill(stranger, 0), 0);
-    CU_ASSERT_EQUAL(weir__strays_signal(other, 0, SIGKILL), 1);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(other, 0, SIGKILL), 1);
     check_died_of(stranger, SIGKILL);
 }
 
@@ -298,24 +298,24 @@ static pid_t start_with(char **envp)
 
 static void check_tag(char **envp, int wanted, const char *wanted_tag)
 {
-    char tag[WEIR__TAG_SIZE] = "";
+    char tags[WEIR__JOB_TAGS_SIZE] = "";
     pid_t pid = start_with(envp);
 
-    CU_ASSERT_EQUAL(weir__process_tag(pid, tag), wanted);
+    CU_ASSERT_EQUAL(weir__process_tags(pid, tags), wanted);
     if (wanted == 1)
-        CU_ASSERT_STRING_EQUAL(tag, wanted_tag);
+        CU_ASSERT_STRING_EQUAL(tags, wanted_tag);
     kill(pid, SIGKILL);
     check_died_of(pid, SIGKILL);
 }
 
-static void a_cookie_is_found_wherever_it_stands_in_an_environment(void)
+static void a_job_tag_is_found_wherever_it_stands_in_an_environment(void)
 {
     if (is_without("/proc"))
         return;
     char own[200], *large = malloc(100001), *many[12];
     char *last[] = {large, "A=WEIR_JOB=no", own, NULL};
 
-    snprintf(own, sizeof own, "%s=%s.and.more", WEIR__COOKIE_NAME, test_marker());
+    snprintf(own, sizeof own, "%s=%s.and.more", WEIR__JOB_TAG_NAME, test_marker());
     memset(large, 'x', 100000);
     memcpy(large, "L=", 2);
     large[100000] = '\0';
@@ -339,33 +339,33 @@ static void a_cookie_is_found_wherever_it_stands_in_an_environment(void)
 
 static void strays_are_found_by_their_group(void)
 {
-    char cookie[WEIR__COOKIE_SIZE], other[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE], other[WEIR__JOB_TAG_SIZE];
     pid_t stray;
 
-    weir__cookie_make(cookie);
-    weir__cookie_make(other);
+    weir__job_tag_make(tag);
+    weir__job_tag_make(other);
     stray = start_stray(other, 1);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 1);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, stray, 0), 1);
     /* A signal to the group is for kill(2). */
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, SIGUSR1), 1);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, stray, SIGUSR1), 1);
     kill(-stray, SIGUSR2);
     check_died_of(stray, SIGUSR2);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 0);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, stray, 0), 0);
 }
 
 static void a_zombie_is_no_stray(void)
 {
     if (is_without("/proc"))
         return;
-    char cookie[WEIR__COOKIE_SIZE];
+    char tag[WEIR__JOB_TAG_SIZE];
     siginfo_t info;
     pid_t stray;
 
-    weir__cookie_make(cookie);
-    stray = start_stray(cookie, 1);
+    weir__job_tag_make(tag);
+    stray = start_stray(tag, 1);
     kill(stray, SIGKILL);
     CU_ASSERT_EQUAL(waitid(P_PID, (id_t)stray, &info, WEXITED | WNOWAIT), 0);
-    CU_ASSERT_EQUAL(weir__strays_signal(cookie, stray, 0), 0);
+    CU_ASSERT_EQUAL(weir__process_tree_signal(tag, stray, 0), 0);
     check_died_of(stray, SIGKILL);
 }
 
@@ -376,7 +376,7 @@ static void the_searcher_is_not_its_own_stray(void)
 
     if (pid == 0) {
         setpgid(0, 0);
-        _exit(weir__strays_signal("no such cookie", getpid(), SIGKILL) > 0);
+        _exit(weir__process_tree_signal("no such tag", getpid(), SIGKILL) > 0);
     }
     CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
     CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -428,9 +428,9 @@ int main(void)
          writing_to_who_is_gone_is_an_error_and_no_signal},
         {"a SIGPIPE that waits for the host is left to it",
          a_sigpipe_that_waits_for_the_host_is_left_to_it},
-        {"strays are found by their cookie", strays_are_found_by_their_cookie},
-        {"a cookie is found wherever it stands in an environment",
-         a_cookie_is_found_wherever_it_stands_in_an_environment},
+        {"stray processes are found by their job tag", stray_processes_are_found_by_their_job_tag},
+        {"a job tag is found wherever it stands in an environment",
+         a_job_tag_is_found_wherever_it_stands_in_an_environment},
         {"strays are found by their group", strays_are_found_by_their_group},
         {"a zombie is no stray", a_zombie_is_no_stray},
         {"the searcher is not its own stray", the_searcher_is_not_its_own_stray},

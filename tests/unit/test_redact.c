@@ -18,7 +18,7 @@ static void expect(const struct sample *sample)
     struct weir__buffer out = {0};
     char *made;
 
-    CU_ASSERT_EQUAL_FATAL(weir__mask_add(&out, sample->word, sample->before, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(weir__redact_add(&out, sample->word, sample->before, NULL), 0);
     made = weir__buffer_take(&out, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(made);
     if (strcmp(made, sample->wanted) != 0)
