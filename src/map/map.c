@@ -3,6 +3,7 @@
 
 #include "map/map.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <weir/lines.h>
@@ -12,11 +13,12 @@
 
 /* --- The start ------------------------------------------------------------ */
 
-static int begin_or_close(void *data)
+static int begin_or_close(struct weir__operation *operation, const void *given)
 {
-    struct weir_map *map = data;
-    int status = weir__map_begin(map, &map->operation.error);
+    struct weir_map *map = (struct weir_map *)operation;
+    int status = weir__map_begin(map, &operation->error);
 
+    (void)given;
     if (status < 0)
         weir__map_close(map);
     return status;
@@ -46,7 +48,15 @@ static void destroy(struct weir__operation *operation)
     free(map);
 }
 
-static const struct weir__operation_ops operation_ops = {"the map", abandon, notify_owner, destroy};
+static const struct weir__operation_ops operation_ops = {
+    .noun = "the map",
+    .result_at = offsetof(struct weir_map, report),
+    .result_size = sizeof(struct weir_map_report),
+    .begin = begin_or_close,
+    .abandon = abandon,
+    .report = notify_owner,
+    .destroy = destroy,
+};
 
 /* Gives the parts that do not know a map what they need of its options. */
 static void set_up(struct weir_map *map)
@@ -99,27 +109,19 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
         destroy(&map->operation);
         return NULL;
     }
-    return weir__operation_begin(&map->operation, begin_or_close, map, 0, error) == 0 ? map : NULL;
+    return weir__operation_begin(&map->operation, NULL, 0, error) == 0 ? map : NULL;
 }
 
 /* --- The owner's side ----------------------------------------------------- */
 
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    int status = weir__operation_check(&map->operation, error);
-
-    if (status < 0)
-        return status;
-    *report = map->report;
-    map->report = (struct weir_map_report){0};
-    return 0;
+    return weir__operation_take(&map->operation, report, error);
 }
 
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
-    int status = weir__operation_wait(&map->operation, error);
-
-    return status < 0 ? status : weir_map_take(map, report, error);
+    return weir__operation_wait(&map->operation, report, error);
 }
 
 int weir_map_run(weir_t *weir, const struct weir_map_options *options,
@@ -127,28 +129,16 @@ int weir_map_run(weir_t *weir, const struct weir_map_options *options,
 {
     struct weir_error why;
     weir_map_t *map = weir_map_start(weir, options, NULL, NULL, &why);
-    int status = map != NULL ? weir_map_wait(map, report, &why) : (int)why.status;
 
-    if (status < 0 && error != NULL)
-        *error = why;
-    weir_map_free(map);
-    return status;
+    return weir__operation_finish(map != NULL ? &map->operation : NULL, report, &why, error);
 }
 
-struct order {
-    struct weir_map *map;
-    int signal;
-};
-
-static void do_cancel(void *data)
+static void cancel(struct weir__operation *operation, int signal)
 {
-    struct order *order = data;
-    struct weir_map *map = order->map;
+    struct weir_map *map = (struct weir_map *)operation;
 
-    if (map->operation.over)
-        return;
     if (map->end.status == 0) {
-        weir__map_end(map, 128 + order->signal, WEIR_STOP_CANCELLED, "stopped as asked");
+        weir__map_end(map, 128 + signal, WEIR_STOP_CANCELLED, "stopped as asked");
         map->end.drains = 1;
         map->end.drain_moved_ns = weir__clock_ns();
         map->end.grace_ms = map->options.grace_ms;
@@ -176,9 +166,7 @@ void weir__map_stop(struct weir_map *map, int status, enum weir_stop_reason why,
 
 void weir_map_cancel(weir_map_t *map, int signal)
 {
-    struct order order = {map, signal};
-
-    weir__context_do(map->operation.weir, do_cancel, &order);
+    weir__operation_ask(&map->operation, cancel, signal);
 }
 
 void weir_map_free(weir_map_t *map)

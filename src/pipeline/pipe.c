@@ -3,6 +3,7 @@
 
 #include "pipeline/pipe.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,21 +138,15 @@ static int begin(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipeline
     return status;
 }
 
-struct beginning {
-    struct weir_pipeline_run *pipe;
-    const weir_pipeline_t *pipeline;
-};
-
-static int begin_or_close(void *data)
+static int begin_or_close(struct weir__operation *operation, const void *given)
 {
-    struct beginning *beginning = data;
-    struct weir_pipeline_run *pipe = beginning->pipe;
-    int status = begin(pipe, beginning->pipeline);
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)operation;
+    int status = begin(pipe, given);
 
     if (status < 0)
         weir__pipe_close(pipe);
-    /* Nothing was started. The loop reports it to the owner: when the outputs reach their end,
-     * or at once if there are none. */
+    /* Nothing was started: its owner learns so from the loop, when the outputs end, or where there
+     * are none, at once. */
     else if (pipe->job_over && !weir__pipe_is_busy(pipe) && pipe->living == 0)
         weir__timer_start(pipe->drain, 0);
     return status;
@@ -191,15 +186,21 @@ static void destroy(struct weir__operation *operation)
     free(pipe);
 }
 
-static const struct weir__operation_ops operation_ops = {"the pipeline", abandon, notify_owner,
-                                                         destroy};
+static const struct weir__operation_ops operation_ops = {
+    .noun = "the pipeline",
+    .result_at = offsetof(struct weir_pipeline_run, report),
+    .result_size = sizeof(struct weir_pipeline_report),
+    .begin = begin_or_close,
+    .abandon = abandon,
+    .report = notify_owner,
+    .destroy = destroy,
+};
 
 weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline,
                                          weir_pipeline_run_done done, void *context,
                                          struct weir_error *error)
 {
     struct weir_pipeline_run *pipe;
-    struct beginning beginning = {.pipeline = pipeline};
     struct weir__file_set files = {0};
     int status = 0;
 
@@ -242,8 +243,7 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
         destroy(&pipe->operation);
         return NULL;
     }
-    beginning.pipe = pipe;
-    if (weir__operation_begin(&pipe->operation, begin_or_close, &beginning, 0, error) < 0)
+    if (weir__operation_begin(&pipe->operation, pipeline, 0, error) < 0)
         return NULL;
     return pipe;
 }
@@ -253,21 +253,13 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
 int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
                            struct weir_error *error)
 {
-    int status = weir__operation_check(&pipe->operation, error);
-
-    if (status < 0)
-        return status;
-    *report = pipe->report;
-    pipe->report = (struct weir_pipeline_report){0};
-    return 0;
+    return weir__operation_take(&pipe->operation, report, error);
 }
 
 int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
                            struct weir_error *error)
 {
-    int status = weir__operation_wait(&pipe->operation, error);
-
-    return status < 0 ? status : weir_pipeline_run_take(pipe, report, error);
+    return weir__operation_wait(&pipe->operation, report, error);
 }
 
 int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
@@ -275,53 +267,39 @@ int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
 {
     struct weir_error why;
     weir_pipeline_run_t *pipe = weir_pipeline_start(weir, pipeline, NULL, NULL, &why);
-    int status = pipe != NULL ? weir_pipeline_run_wait(pipe, report, &why) : (int)why.status;
 
-    if (status < 0 && error != NULL)
-        *error = why;
-    weir_pipeline_run_free(pipe);
-    return status;
+    return weir__operation_finish(pipe != NULL ? &pipe->operation : NULL, report, &why, error);
 }
 
-static void do_cancel(void *data)
+static void cancel(struct weir__operation *operation, int number)
 {
-    struct weir_pipeline_run *pipe = data;
+    struct weir_pipeline_run *pipe = (struct weir_pipeline_run *)operation;
     int64_t grace_ms = pipe->cancelled ? 0 : pipe->settings.grace_ms;
 
-    if (pipe->operation.over)
-        return;
+    (void)number;
     pipe->hurried = pipe->cancelled = 1;
     if (pipe->living > 0) {
         weir__pipe_stop(pipe, -1, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&pipe->operation.weir->client, &pipe->job, grace_ms);
+    weir__job_stop(&operation->weir->client, &pipe->job, grace_ms);
     weir__pipe_drained(pipe);
 }
 
 void weir_pipeline_run_cancel(weir_pipeline_run_t *pipe)
 {
-    weir__context_do(pipe->operation.weir, do_cancel, pipe);
+    weir__operation_ask(&pipe->operation, cancel, 0);
 }
 
-struct order {
-    struct weir_pipeline_run *pipe;
-    int signal;
-};
-
-static void do_signal(void *data)
+static void send_signal(struct weir__operation *operation, int number)
 {
-    struct order *order = data;
-
-    if (!order->pipe->operation.over)
-        weir__job_signal(&order->pipe->operation.weir->client, &order->pipe->job, order->signal);
+    weir__job_signal(&operation->weir->client, &((struct weir_pipeline_run *)operation)->job,
+                     number);
 }
 
 void weir_pipeline_run_signal(weir_pipeline_run_t *pipe, int number)
 {
-    struct order order = {pipe, number};
-
-    weir__context_do(pipe->operation.weir, do_signal, &order);
+    weir__operation_ask(&pipe->operation, send_signal, number);
 }
 
 int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe)

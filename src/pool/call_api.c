@@ -46,13 +46,6 @@ static void destroy(struct weir__operation *operation)
     weir__call_unref((struct weir_call *)operation);
 }
 
-static const struct weir__operation_ops operation_ops = {
-    .noun = "the call",
-    .abandon = abandon,
-    .tell = call_done,
-    .destroy = destroy,
-};
-
 /* --- The start ------------------------------------------------------------- */
 
 static int check_method(const char *method, struct weir_error *error)
@@ -103,6 +96,41 @@ static size_t length_of(const char *text)
     return text != NULL ? strlen(text) : 0;
 }
 
+/* Everything that can fail comes first. */
+static int begin(struct weir__operation *operation, const void *given)
+{
+    struct weir_call *call = (struct weir_call *)operation;
+    struct weir_pool *pool = call->pool;
+    int status = weir__timer_heap_join(&pool->timers, &call->operation.error);
+
+    (void)given;
+    if (status == 0) {
+        status = weir__timer_heap_join(&pool->timers, &call->operation.error);
+        if (status < 0)
+            weir__timer_heap_leave(&pool->timers, &call->deadline);
+    }
+    if (status < 0) {
+        atomic_fetch_sub(&call->refs, 1); /* the pool never took it */
+        return status;
+    }
+    weir__pool_enter(pool);
+    pool->alive++;
+    if (call->deadline_ns != INT64_MAX)
+        weir__timer_heap_set(&pool->timers, &call->deadline, call->deadline_ns);
+    weir__dispatch_call(call);
+    weir__pool_leave(pool);
+    call->is_starting = 0;
+    return 0;
+}
+
+static const struct weir__operation_ops operation_ops = {
+    .noun = "the call",
+    .begin = begin,
+    .abandon = abandon,
+    .report = call_done,
+    .destroy = destroy,
+};
+
 static struct weir_call *make(struct weir_pool *pool, const char *method, struct weir__slice params,
                               const struct weir_call_options *options, struct weir_error *error)
 {
@@ -137,32 +165,6 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
         && options->timeout_ms < (INT64_MAX - call->started_ns) / 1000000)
         call->deadline_ns = call->started_ns + options->timeout_ms * 1000000;
     return call;
-}
-
-/* Everything that can fail comes first. */
-static int begin(void *data)
-{
-    struct weir_call *call = data;
-    struct weir_pool *pool = call->pool;
-    int status = weir__timer_heap_join(&pool->timers, &call->operation.error);
-
-    if (status == 0) {
-        status = weir__timer_heap_join(&pool->timers, &call->operation.error);
-        if (status < 0)
-            weir__timer_heap_leave(&pool->timers, &call->deadline);
-    }
-    if (status < 0) {
-        atomic_fetch_sub(&call->refs, 1); /* the pool never took it */
-        return status;
-    }
-    weir__pool_enter(pool);
-    pool->alive++;
-    if (call->deadline_ns != INT64_MAX)
-        weir__timer_heap_set(&pool->timers, &call->deadline, call->deadline_ns);
-    weir__dispatch_call(call);
-    weir__pool_leave(pool);
-    call->is_starting = 0;
-    return 0;
 }
 
 static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
@@ -200,7 +202,7 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
     }
     call->is_starting = !waits;
     call->drops_values = waits;
-    if (weir__operation_begin(&call->operation, begin, call, waits, error) < 0)
+    if (weir__operation_begin(&call->operation, NULL, waits, error) < 0)
         return NULL;
     return call;
 }
@@ -271,7 +273,7 @@ int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_erro
 
     if (!call->drops_values)
         weir__context_do_then_wait(call->operation.weir, do_drop_values, call);
-    status = weir__operation_wait(&call->operation, error);
+    status = weir__operation_wait(&call->operation, NULL, error);
     if (status < 0)
         return status;
     *reply = call->reply;
@@ -279,11 +281,12 @@ int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_erro
     return 0;
 }
 
-static void do_cancel(void *data)
+static void cancel(struct weir__operation *operation, int number)
 {
-    struct weir_call *call = data;
+    struct weir_call *call = (struct weir_call *)operation;
     struct weir_pool *pool = call->pool;
 
+    (void)number;
     if (call->state == WEIR__CALL_OVER)
         return;
     weir__pool_enter(pool);
@@ -293,7 +296,7 @@ static void do_cancel(void *data)
 
 void weir_call_cancel(weir_call_t *call)
 {
-    weir__context_do(call->operation.weir, do_cancel, call);
+    weir__operation_ask(&call->operation, cancel, 0);
 }
 
 void weir_call_free(weir_call_t *call)

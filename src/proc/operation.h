@@ -1,10 +1,9 @@
-/* proc/operation.h - what a run, a pipeline and a map have in common: something that goes
- * on by itself, and an owner who may wait for it, take what came of it, or free it
- * at any time.
+/* proc/operation.h - what a run, a pipeline run, a map and a call have in common: each runs by
+ * itself, and its owner may wait for it, take its result, or free it at any time.
  *
- *   begin --> ALIVE --end--> over: its owner is told, then who waits is woken
+ *   begin --> ALIVE --end--> over: the callback runs, then threads that wait wake up
  *               |             |
- *               +----free-----+--> gone, once no callback looks at it any more
+ *               +----free-----+--> gone, once no callback uses it
  */
 #ifndef WEIR_PROC_OPERATION_H
 #define WEIR_PROC_OPERATION_H
@@ -15,32 +14,35 @@ struct weir__operation;
 
 struct weir__operation_ops {
     const char *noun; /* "the run" */
-    /* Ends what still goes on and closes all; nobody is told. */
+    size_t result_at, result_size; /* of its result, in the struct; 0: the owner's side copies it */
+    /* Starts it, where it may touch the loop.  On failure it closes everything, sets
+     * operation->error and returns a negative status. */
+    int (*begin)(struct weir__operation *operation, const void *given);
+    /* Ends what still runs and closes everything, without the callback. */
     void (*abandon)(struct weir__operation *operation);
-    /* Calls its owner's callback, if there is one. */
-    void (*tell)(struct weir__operation *operation);
-    /* Frees it; all is closed. */
+    /* Calls the owner's callback, if there is one. */
+    void (*report)(struct weir__operation *operation);
+    /* Frees it; everything is closed. */
     void (*destroy)(struct weir__operation *operation);
 };
 
-/* The first member of what lives. */
+/* The first member of each. */
 struct weir__operation {
     struct weir__member member; /* first: the context hands it back */
     weir_t *weir;
     const struct weir__operation_ops *ops;
     struct weir_error error;
-    int failed;   /* a negative status: weir itself failed, and error says how */
-    int over;     /* what came of it is there */
+    int failed;   /* a negative status: weir itself failed, see error */
+    int over;     /* the result is there */
     int finished; /* the same, for a thread that waits */
-    int holds;    /* callbacks that still look at it */
-    int freed;    /* its owner does not any more */
+    int holds;    /* callbacks that still use it */
+    int freed;    /* its owner has freed it */
 };
 
-/* Runs begin(data) where it may touch the loop; it returns a negative status with
- * operation->error set when it cannot be, having closed all.  Then it is destroyed and
- * the error passed on.  With waits, the caller goes on to weir__operation_wait(). */
-int weir__operation_begin(struct weir__operation *operation, int (*begin)(void *data), void *data,
-                          int waits, struct weir_error *error);
+/* Begins it with given.  On failure it is destroyed.  waits: the caller goes on to
+ * weir__operation_wait(). */
+int weir__operation_begin(struct weir__operation *operation, const void *given, int waits,
+                          struct weir_error *error);
 
 /* Weir itself has failed; the first error counts. */
 void weir__operation_fail(struct weir__operation *operation, const struct weir_error *error);
@@ -50,17 +52,24 @@ void weir__operation_fail(struct weir__operation *operation, const struct weir_e
 void weir__operation_hold(struct weir__operation *operation);
 int weir__operation_release(struct weir__operation *operation);
 
-/* The last thing that a callback does, once all is closed: its owner may free it here. */
+/* The last thing that a callback does, once everything is closed: the owner may free it here. */
 void weir__operation_end(struct weir__operation *operation);
 
-/* Whether what came of it may be moved to its owner.  Returns 0, or BUSY, or how
- * it failed. */
-int weir__operation_check(const struct weir__operation *operation, struct weir_error *error);
+/* Moves the result to the owner.  Errors: BUSY, or how it failed. */
+int weir__operation_take(struct weir__operation *operation, void *result, struct weir_error *error);
 
-/* Waits for the end, then the same. */
-int weir__operation_wait(struct weir__operation *operation, struct weir_error *error);
+/* Waits for the end, then takes the result. */
+int weir__operation_wait(struct weir__operation *operation, void *result, struct weir_error *error);
 
-/* Its owner is done with it. */
+/* Waits, takes the result and frees it.  NULL: it did not start, and why says why. */
+int weir__operation_finish(struct weir__operation *operation, void *result,
+                           const struct weir_error *why, struct weir_error *error);
+
+/* Calls act(operation, number) where it may touch the loop, unless the operation is over. */
+void weir__operation_ask(struct weir__operation *operation,
+                         void (*act)(struct weir__operation *operation, int number), int number);
+
+/* Its owner does not need it any more. */
 void weir__operation_free(struct weir__operation *operation);
 
 #endif

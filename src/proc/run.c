@@ -3,6 +3,7 @@
 
 #include <weir/run.h>
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,20 +113,14 @@ static int begin(struct weir_run *run, const struct weir_command *command)
     return status;
 }
 
-struct beginning {
-    struct weir_run *run;
-    const struct weir_command *command;
-};
-
-static int begin_or_close(void *data)
+static int begin_or_close(struct weir__operation *operation, const void *given)
 {
-    struct beginning *beginning = data;
-    struct weir_run *run = beginning->run;
-    int status = begin(run, beginning->command);
+    struct weir_run *run = (struct weir_run *)operation;
+    int status = begin(run, given);
 
     if (status < 0)
         weir__run_close(run);
-    /* What never started is over; its owner hears so from the loop, not from here. */
+    /* What never started is over; its owner learns so from the loop, not from here. */
     else if (run->job_over)
         weir__timer_start(run->drain, 0);
     return status;
@@ -140,7 +135,7 @@ static void abandon(struct weir__operation *operation)
     weir__run_close(run);
 }
 
-static void tell_owner(struct weir__operation *operation)
+static void notify_owner(struct weir__operation *operation)
 {
     struct weir_run *run = (struct weir_run *)operation;
 
@@ -159,7 +154,15 @@ static void destroy(struct weir__operation *operation)
     free(run);
 }
 
-static const struct weir__operation_ops operation_ops = {"the run", abandon, tell_owner, destroy};
+static const struct weir__operation_ops operation_ops = {
+    .noun = "the run",
+    .result_at = offsetof(struct weir_run, result),
+    .result_size = sizeof(struct weir_result),
+    .begin = begin_or_close,
+    .abandon = abandon,
+    .report = notify_owner,
+    .destroy = destroy,
+};
 
 static char *copy_or_null(const char *text, int *status)
 {
@@ -191,7 +194,6 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
 {
     struct weir_command command;
     struct weir_run_options options;
-    struct beginning beginning = {.command = &command};
     struct weir_run *run;
     int status = 0;
 
@@ -228,8 +230,7 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
         destroy(&run->operation);
         return NULL;
     }
-    beginning.run = run;
-    if (weir__operation_begin(&run->operation, begin_or_close, &beginning, waits, error) < 0)
+    if (weir__operation_begin(&run->operation, &command, waits, error) < 0)
         return NULL;
     return run;
 }
@@ -245,20 +246,12 @@ weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
 
 int weir_run_take(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    int status = weir__operation_check(&run->operation, error);
-
-    if (status < 0)
-        return status;
-    *result = run->result;
-    run->result = (struct weir_result){0};
-    return 0;
+    return weir__operation_take(&run->operation, result, error);
 }
 
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error)
 {
-    int status = weir__operation_wait(&run->operation, error);
-
-    return status < 0 ? status : weir_run_take(run, result, error);
+    return weir__operation_wait(&run->operation, result, error);
 }
 
 int weir_run(weir_t *weir, const struct weir_command *command,
@@ -267,53 +260,38 @@ int weir_run(weir_t *weir, const struct weir_command *command,
 {
     struct weir_error why;
     weir_run_t *run = start(weir, command, options, NULL, NULL, 1, &why);
-    int status = run != NULL ? weir_run_wait(run, result, &why) : (int)why.status;
 
-    if (status < 0 && error != NULL)
-        *error = why;
-    weir_run_free(run);
-    return status;
+    return weir__operation_finish(run != NULL ? &run->operation : NULL, result, &why, error);
 }
 
-static void do_cancel(void *data)
+static void cancel(struct weir__operation *operation, int number)
 {
-    struct weir_run *run = data;
+    struct weir_run *run = (struct weir_run *)operation;
     int64_t grace_ms = run->cancelled ? 0 : run->options.grace_ms;
 
+    (void)number;
     run->cancelled = run->hurried = 1;
-    if (run->operation.over)
-        return;
     if (!run->exited) {
         weir__run_stop(run, WEIR_STOP_CANCELLED, grace_ms);
         return;
     }
-    weir__job_stop(&run->operation.weir->client, &run->job, grace_ms);
+    weir__job_stop(&operation->weir->client, &run->job, grace_ms);
     weir__run_drained(run);
 }
 
 void weir_run_cancel(weir_run_t *run)
 {
-    weir__context_do(run->operation.weir, do_cancel, run);
+    weir__operation_ask(&run->operation, cancel, 0);
 }
 
-struct order {
-    struct weir_run *run;
-    int signal;
-};
-
-static void do_signal(void *data)
+static void send_signal(struct weir__operation *operation, int number)
 {
-    struct order *order = data;
-
-    if (!order->run->operation.over)
-        weir__job_signal(&order->run->operation.weir->client, &order->run->job, order->signal);
+    weir__job_signal(&operation->weir->client, &((struct weir_run *)operation)->job, number);
 }
 
 void weir_run_signal(weir_run_t *run, int number)
 {
-    struct order order = {run, number};
-
-    weir__context_do(run->operation.weir, do_signal, &order);
+    weir__operation_ask(&run->operation, send_signal, number);
 }
 
 int64_t weir_run_job(const weir_run_t *run)
