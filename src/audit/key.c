@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-/* Whoever can read the key can make records, and whoever can write it can make
+/* A user who can read the key can make records, and one who can write it can make
  * records that do not hold. */
 static int check(int fd, const char *path, struct weir_error *error)
 {

@@ -18,7 +18,7 @@ enum {
 /* What hashes are made with. */
 struct weir__audit_key {
     struct weir__digest *digest;      /* an HMAC, or a plain SHA-256 where there is no key */
-    char id[WEIR__AUDIT_KEY_ID_SIZE]; /* tells one key from another and says nothing else of
+    char id[WEIR__AUDIT_KEY_ID_SIZE]; /* distinguishes keys and reveals nothing else of
                                          it; "" where there is no key */
 };
 

@@ -42,7 +42,7 @@ void weir__audit_lines_seek(struct weir__audit_lines *lines, uint64_t offset, ui
 int weir__audit_last_line(int fd, off_t size, struct weir__buffer *out, const char *name,
                           struct weir_error *error);
 
-/* Where the last newline of the file ends: all behind it is no line.  0: there is
+/* Where the last newline of the file ends: what follows is not a line.  0: there is
  * none.  Errors: SYSTEM. */
 off_t weir__audit_whole_end(int fd, off_t size, const char *name, struct weir_error *error);
 

@@ -20,7 +20,7 @@ int weir__audit_lock_take(int fd, enum weir__audit_lock lock, const char *name,
     int how = (lock == WEIR__AUDIT_LOCK_OWN ? LOCK_EX : LOCK_SH) | LOCK_NB;
     struct timespec wait = {.tv_nsec = FIRST_WAIT_NS};
 
-    /* Not the lock that waits: whoever holds it may have been stopped. */
+    /* Not the lock that waits: the process that holds it may have been stopped. */
     while (flock(fd, how) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot lock %.300s", name);

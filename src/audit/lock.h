@@ -8,7 +8,7 @@
 enum { WEIR__AUDIT_LOCK_MS = 10000 };
 
 enum weir__audit_lock {
-    WEIR__AUDIT_LOCK_SHARED, /* nobody writes meanwhile */
+    WEIR__AUDIT_LOCK_SHARED, /* no other process writes */
     WEIR__AUDIT_LOCK_OWN,    /* to write */
 };
 

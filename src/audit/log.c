@@ -281,7 +281,7 @@ static int append_locked(struct weir__audit_log *log, int fd, const struct stat 
     return write_line(log, fd, info->st_size, error);
 }
 
-/* Outside of the lock: who comes next need not wait for our disk, and one wait may
+/* Outside of the lock: the next writer need not wait for our disk, and one wait may
  * do for several. */
 static int sync_file(const struct weir__audit_log *log, int fd, int is_new,
                      struct weir_error *error)

@@ -1,4 +1,4 @@
-/* audit/outcome.h - what became of a command, as a record says it. */
+/* audit/outcome.h - how a command ended, as a record has it. */
 #ifndef WEIR_AUDIT_OUTCOME_H
 #define WEIR_AUDIT_OUTCOME_H
 
@@ -10,10 +10,10 @@ enum weir__audit_outcome {
     WEIR__AUDIT_SIGNALED,    /* killed, and not by weir */
     WEIR__AUDIT_TIMED_OUT,   /* the whole time was up */
     WEIR__AUDIT_IDLE,        /* nothing was put out for too long */
-    WEIR__AUDIT_CANCELLED,   /* weir was told to end */
+    WEIR__AUDIT_CANCELLED,   /* weir was stopped by a signal */
     WEIR__AUDIT_OVERFLOW,    /* more output than allowed */
     WEIR__AUDIT_NOT_STARTED, /* the program cannot be executed, or is not there */
-    WEIR__AUDIT_LOST,        /* nobody can know */
+    WEIR__AUDIT_LOST,        /* it cannot be known */
     WEIR__AUDIT_ERROR,       /* weir itself failed */
     WEIR__AUDIT_OUTCOME_COUNT
 };

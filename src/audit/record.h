@@ -1,4 +1,4 @@
-/* audit/record.h - what a record tells of a command, before it has its place in a chain.
+/* audit/record.h - what a record has of a command, before it has its place in a chain.
  *
  * Two records a command: "started" before anything is, and "ended".  Each says all
  * of who, what and where again, so that a line is understood alone.

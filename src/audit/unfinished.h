@@ -7,7 +7,7 @@
 
 #include "audit/chain.h"
 
-/* How many are told apart at a time; any more are only counted. */
+/* How many are tracked at a time; any more are only counted. */
 enum { WEIR__AUDIT_UNFINISHED = 4096 };
 
 /* Where the record "started" of a job is. */
@@ -28,7 +28,7 @@ void weir__audit_unfinished_note(struct weir__audit_unfinished *jobs,
                                  const struct weir__audit_place *place);
 
 /* Those that have not ended, in the order of their lines.  Valid until the next note.
- * *more: how many were too many to be told apart. */
+ * *more: how many were only counted. */
 const struct weir__audit_place *weir__audit_unfinished_list(struct weir__audit_unfinished *jobs,
                                                             size_t *count, uint64_t *more);
 

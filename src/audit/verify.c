@@ -66,7 +66,7 @@ static int next_line(struct reading *reading, struct weir__audit_piece *piece)
     }
 }
 
-/* A line without its end may be one that is being written: when nobody writes, it is
+/* A line without its end may be one that is being written: when no process writes, it is
  * read again. */
 static int next_settled(struct reading *reading, struct weir__audit_piece *piece)
 {
@@ -194,7 +194,7 @@ static int take_record(struct reading *reading, const struct weir__audit_piece *
     return A_LINE;
 }
 
-/* A log made under a key says nothing to one who has none. */
+/* A log made with a key cannot be checked without it. */
 static int refuse_keyless(struct reading *reading)
 {
     return weir__fail(reading->error, WEIR_ERR_INVALID, 0,

@@ -48,7 +48,7 @@ struct weir__audit_verdict {
     char sentence[400];    /* about the fault; "" without one */
 };
 
-/* Reads the files, oldest first.  That something is wrong with them is no error but
+/* Reads the files, oldest first.  That something is wrong with them is not an error but
  * the verdict.  A file that is being written to is waited for where its end looks
  * torn.  Errors: SYSTEM, NOMEM, TIMEOUT; INVALID when the log was made under a key
  * and key is none. */

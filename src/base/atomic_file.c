@@ -64,7 +64,7 @@ static int open_directory(struct weir__atomic_file *file, const char *place)
     return file->dir < 0 || weir__fd_above_stdio(&file->dir, NULL) < 0 ? errno : 0;
 }
 
-/* What everybody may do who is in the group, where that is another one than it was. */
+/* What members of the group may do, where the group has changed. */
 static mode_t without_group(mode_t mode)
 {
     return (mode & 0707) | (mode & 070 & (mode & 07) << 3);

@@ -35,7 +35,7 @@ int weir__atomic_file_open(struct weir__atomic_file *file, const char *path,
 int weir__atomic_file_commit(struct weir__atomic_file *file, struct weir_error *error);
 
 /* Removes files of ours that killed processes have left beside a place.  Only for a caller that
- * knows that nobody else is writing it. */
+ * knows that no other process writes it. */
 void weir__atomic_file_sweep(const char *path);
 
 /* Writes the directory that path is in to disk, as far as it can: a new name is only

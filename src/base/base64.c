@@ -59,7 +59,7 @@ int weir__base64_decode(const char *text, size_t length, struct weir__buffer *by
 
     if (length % 4 != 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "base64 comes in groups of 4 characters, and %zu is no multiple of 4",
+                          "base64 comes in groups of 4 characters, and %zu is not a multiple of 4",
                           length);
     while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
         padding++;

@@ -1,4 +1,4 @@
-/* base/clock.h - the two clocks: one to measure and wait by, one to tell. */
+/* base/clock.h - a monotonic clock to measure and wait by, and the wall clock. */
 #ifndef WEIR_BASE_CLOCK_H
 #define WEIR_BASE_CLOCK_H
 

@@ -10,7 +10,7 @@
  *             return fd;
  *         weir__facility_failed(WEIR__MEMFD, errno);
  *     }
- *     ... the portable way, whose own error is told where it fails too ...
+ *     ... the portable way, whose own error counts where it fails too ...
  *
  * A refusal is remembered, so that a refused call costs nothing the next time.
  *

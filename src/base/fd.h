@@ -28,7 +28,7 @@ int weir__fd_may(int fd, int mode);
  * on one file and at its end or at the same place of it. */
 int weir__fd_is_same(int a, int b);
 
-/* Sets O_NONBLOCK.  Only for descriptions that nobody else shares. */
+/* Sets O_NONBLOCK.  Only for descriptions that no other process shares. */
 void weir__fd_set_nonblocking(int fd);
 
 /* write(2) that answers EPIPE where write would raise SIGPIPE, without

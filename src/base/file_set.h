@@ -17,7 +17,7 @@
 enum {
     WEIR__FILE_READ = 0,
     WEIR__FILE_WRITTEN = 1,
-    WEIR__FILE_STANDARD = 2, /* given by whoever started us: two of these may be the same file */
+    WEIR__FILE_STANDARD = 2, /* given by our parent: two of these may be the same file */
 };
 
 struct weir__file_set {

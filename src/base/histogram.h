@@ -1,5 +1,5 @@
-/* base/histogram.h - how long things took: counted in buckets a sixteenth of a power
- * of two wide, so that any percentile is known to 7 %. */
+/* base/histogram.h - durations, counted in buckets a sixteenth of a power of two wide: percentiles
+ * are exact to 7 %. */
 #ifndef WEIR_BASE_HISTOGRAM_H
 #define WEIR_BASE_HISTOGRAM_H
 

@@ -18,7 +18,7 @@ static int add_text(struct weir__buffer *out, const char *text, struct weir_erro
 
 /* UTF-8 sorts as code points do, and UTF-16 as they do too, but for U+E000 to
  * U+FFFF, which come behind the surrogates of all that is above.  The first byte
- * tells which is which. */
+ * shows which is which. */
 static int rank(unsigned char byte)
 {
     return byte >= 0xF0 ? byte - 2 : byte >= 0xEE ? byte + 16 : byte;

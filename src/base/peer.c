@@ -64,7 +64,7 @@ int weir__peer_wait(int fd, short events, const struct weir__patience *patience)
 }
 
 /* Whether some process has the FIFO open for writing, although nothing has come yet: poll(2)
- * does not say.  tee(2) tells the two apart and takes nothing out.  Where it is not available a
+ * does not say.  tee(2) distinguishes the two and takes nothing out.  Where it is not available a
  * writer counts from its first byte on. */
 static int has_writer(int fd)
 {
@@ -105,7 +105,7 @@ int weir__peer_open(const char *path, int flags, const struct weir__patience *pa
     struct stat file;
     int fd, failed = 0;
 
-    /* A FIFO that nobody reads cannot be opened yet: ENXIO. */
+    /* A FIFO without a reader cannot be opened yet: ENXIO. */
     while ((fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) < 0 && errno == ENXIO
            && (flags & O_ACCMODE) == O_WRONLY && is_fifo(path)) {
         failed = look(-1, 0, patience, RETRY_MS);

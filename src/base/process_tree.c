@@ -142,7 +142,7 @@ int weir__process_stat(pid_t pid, struct weir__process_stat *stat)
     return 0;
 }
 
-/* Signals a process that is nobody's child of ours: a pidfd pins it while it is
+/* Signals a process that is not our child: a pidfd pins it while it is
  * looked at again, so that the signal cannot hit a successor of its pid. */
 static void signal_pinned(pid_t pid, int signal, const char *tag)
 {

@@ -1,11 +1,11 @@
-/* base/process_tree.h - find a job's processes by its tag, wherever they went.
+/* base/process_tree.h - finds a job's processes by its tag, wherever they are.
  *
  * Every process of a job has WEIR_JOB in its environment: the tags of the
  * jobs around it and its own, joined by dots.  A descendant that left its
  * process group or lost its parent still has it.
  *
  * All this is read from Linux's /proc, as far as base/procfs.h opens it.  Where there
- * is none, or it is not ours, nothing is known of other processes but whether a process
+ * is none, or it is not ours, all that is known of other processes is whether a process
  * group has members.
  */
 #ifndef WEIR_BASE_PROCESS_TREE_H
@@ -54,8 +54,8 @@ int weir__process_watch(pid_t pid);
  * members, zombies among them, and -1 for no group or the caller's own. */
 int weir__process_tree_signal(const char *tag, pid_t group, int signal);
 
-/* Ends by SIGKILL, at once, all of a job that has lost its spawner: its group, and who
- * carries its tag.  Gives up on who does not end within a moment. */
+/* Kills all of a job that has lost its spawner: its group, and the processes that
+ * carry its tag.  Gives up on those that do not end within a moment. */
 void weir__process_tree_kill(const char *tag, pid_t group);
 
 /* The process's command line as people write it, cut to size.  For a kernel thread, a zombie
@@ -63,7 +63,7 @@ void weir__process_tree_kill(const char *tag, pid_t group);
  * read. */
 void weir__process_command(pid_t pid, char *command, size_t size);
 
-/* Finds a process other than pid_t except that has the pipe with this inode
+/* Finds a process, other than except, that has the pipe with this inode
  * open for writing.  Returns its pid, or 0: also when the search takes too long. */
 pid_t weir__pipe_holder(ino_t inode, pid_t except);
 

@@ -250,7 +250,7 @@ static int hide_scheme(struct scan *scan, size_t begin, size_t end)
     return 0;
 }
 
-/* Tokens that tell by their beginning what they are. */
+/* Tokens that are known by their prefix. */
 static const struct {
     const char *prefix;
     size_t least; /* bytes, the prefix too */

@@ -1,11 +1,11 @@
-/* base/redact.h - take secrets out of a command line, or an environment, before it is told.
+/* base/redact.h - removes secrets from a command line or an environment.
  *
  * By rule, not by guess; docs/audit.md lists the rules for users:
  *
  *   a name that speaks of a secret    --password=x  --api-key x  DB_TOKEN=x  ?sig=x
  *   a header that carries one         Authorization: x  X-Api-Key: x  Cookie: x
  *   a scheme and its credentials      Bearer x  Basic x
- *   who is in front of a host         https://who:x@host/
+ *   the user part of a URL            https://who:x@host/
  *   a user with a password            -u who:x  --user who:x  --proxy-user who:x
  *   what looks like a known token     ghp_...  AKIA...  eyJ....e.s  -----BEGIN PRIVATE KEY
  *

@@ -15,7 +15,7 @@ enum { WEIR__SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
  * file whose mode could keep other users out. */
 int weir__socket_address(struct sockaddr_un *address, const char *path, struct weir_error *error);
 
-/* The user at the other end of a connected Unix socket: who connected, or who began to
+/* The user at the other end of a connected Unix socket: the one that connected, or that began to
  * listen.  Returns 0, or -1: the system does not say. */
 int weir__socket_peer(int fd, uid_t *user);
 

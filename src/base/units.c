@@ -49,7 +49,7 @@ int weir__size_parse(const char *text, uint64_t *bytes)
     return 0;
 }
 
-/* Nanoseconds that one of the unit has; 0 for a word that is no unit. */
+/* Nanoseconds that one of the unit has; 0 for a word that is not a unit. */
 static uint64_t unit_ns(const char *word)
 {
     static const struct {

@@ -44,7 +44,7 @@ static inline size_t character(const unsigned char *bytes, size_t room)
     return form.length;
 }
 
-/* Says why there is no whole character at bytes. */
+/* Why there is no whole character at bytes. */
 static enum weir__utf8_stop why_not(const unsigned char *bytes, size_t room, size_t *rest)
 {
     struct form form = form_of(bytes[0]);

@@ -17,15 +17,15 @@
 
 struct weir__loop {
     uv_loop_t uv;
-    size_t table_entries; /* for so many there was memory: see has_memory_for() */
+    size_t table_entries; /* memory was there for this many: see has_memory_for() */
     uv_async_t wake;
     int has_news;              /* what libuv tells the kernel, or ends, in its next run */
-    int quiet;                 /* settling: nobody is called back */
+    int quiet;                 /* settling: no callbacks */
     weir__watch *late_watches; /* what fired meanwhile */
     weir__timer *late_timers;
-    int is_due; /* something must be looked at again, and no descriptor tells of it */
+    int is_due; /* something must be checked again, and no descriptor reports it */
 #ifdef HAVE_SYS_TIMERFD_H
-    /* libuv's timers live in the timeout of its poll.  Somebody who polls the
+    /* libuv's timers live in the timeout of its poll.  A program that polls the
      * backend descriptor alone sees them through this one. */
     int alarm_fd; /* -1: timerfd_create(2) does not work here */
     uint64_t alarm_at_ms; /* on the loop's clock; 0: it is not set */
@@ -63,7 +63,7 @@ static void alarm_rang(uv_poll_t *alarm, int status, int events)
     (void)events;
     loop->alarm_at_ms = 0;
     if (read(loop->alarm_fd, &times, sizeof times) < 0)
-        return; /* somebody was quicker */
+        return; /* another thread was faster */
 }
 
 static int open_alarm(weir__loop *loop)
@@ -290,7 +290,7 @@ static void watch_fired(uv_poll_t *poll, int status, int events)
         bits |= WEIR__READABLE;
     if (events & UV_WRITABLE)
         bits |= WEIR__WRITABLE;
-    if (status < 0 || events & UV_DISCONNECT) /* reading or writing tells what it is */
+    if (status < 0 || events & UV_DISCONNECT) /* reading or writing gives the error */
         bits = WEIR__READABLE | WEIR__WRITABLE;
     watch->callback(watch->data, bits);
 }
@@ -359,7 +359,7 @@ static void timer_fired(uv_timer_t *uv)
         return;
     }
     /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the
-     * same: whoever waits for what this one does would wait for the next event. */
+     * same: a thread that waits for its effect would wait for the next event. */
     uv_stop(uv->loop);
     timer->callback(timer->data);
 }
@@ -401,14 +401,14 @@ void weir__timer_close(weir__timer **timer)
 
 void weir__loop_settle(weir__loop *loop)
 {
-    /* libuv tells the kernel of new watches when it polls.  What fires there
+    /* libuv registers new watches when it polls.  What fires there
      * fires again in the next run. */
     loop->quiet = 1;
     if (loop->has_news)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     loop->has_news = 0;
     loop->quiet = 0;
-    uv_update_time(&loop->uv); /* who polls counts from now, by the alarm or by our timeout */
+    uv_update_time(&loop->uv); /* a poll counts from now, by the alarm or by our timeout */
     loop->is_due |= loop->late_watches != NULL;
     for (; loop->late_watches != NULL; loop->late_watches = loop->late_watches->next_late)
         weir__watch_set(loop->late_watches, loop->late_watches->bits);

@@ -55,7 +55,7 @@ size_t weir__capture_look(const struct weir__capture *capture, char *kept);
 int weir__capture_finish(struct weir__capture *capture, struct weir_output *output,
                          struct weir_error *error);
 
-/* Releases everything, a spool file that nobody took with it. */
+/* Releases everything, and removes a spool file that was not taken. */
 void weir__capture_clear(struct weir__capture *capture);
 
 #endif

@@ -77,7 +77,7 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
     for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
          variable++)
         if (strchr(*variable, '=') == NULL || **variable == '=')
-            return weir__fail(error, WEIR_ERR_INVALID, 0, "\"%s\" is no variable: give NAME=VALUE",
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "invalid variable \"%s\": use NAME=VALUE",
                               *variable);
     for (int i = 0; i < WEIR_LIMITS; i++) {
         if (command->limits[i] == WEIR_NO_LIMIT)

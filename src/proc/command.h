@@ -24,7 +24,7 @@ int weir__command_open_cwd(const struct weir_command *command);
 void weir__command_write(struct weir__json_writer *json, const struct weir_command *command,
                          char *const *spawner_environment);
 
-/* Absolute path of the directory the command starts in, or "" when it cannot be told.  The
+/* Absolute path of the directory the command starts in, or "" when it is not known.  The
  * caller owns it; NULL when memory is short. */
 char *weir__command_cwd(const struct weir_command *command);
 

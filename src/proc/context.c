@@ -105,7 +105,7 @@ static void take_lead(weir_t *weir)
     weir->leader = pthread_self();
 }
 
-/* Gives the lead to somebody who sleeps, if anybody does. */
+/* Gives the lead to a sleeping thread, if there is one. */
 static void leave_lead(weir_t *weir)
 {
     weir->led = 0;
@@ -158,7 +158,7 @@ static void sleep_until(weir_t *weir, const int *done)
 }
 
 /* With the mutex held and the lead taken.  Who polls weir_fd() must see what we
- * began; where nobody ever asked for it, that is two system calls saved. */
+ * began; where it was never asked for, that saves two system calls. */
 static void settle(weir_t *weir)
 {
     while (weir->is_polled) {
@@ -251,7 +251,7 @@ int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
     else if (!*done)
         status = weir__fail(error, WEIR_ERR_BUSY, 0,
                             "cannot wait inside a callback of the same context: start it, and "
-                            "hear of its end in a callback");
+                            "have its end reported to a callback");
     pthread_mutex_unlock(&weir->mutex);
     return status;
 }

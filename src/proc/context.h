@@ -1,4 +1,4 @@
-/* proc/context.h - the inside of a context: who runs the loop, and what lives in it.
+/* proc/context.h - the inside of a context: which thread runs the loop, and what lives in it.
  *
  * One thread at a time leads: it alone touches the loop and what hangs on it.
  * The others hand it tasks and sleep until theirs is done or the lead is free.
@@ -31,7 +31,7 @@ struct weir {
 
     pthread_mutex_t mutex;
     int led;
-    int is_polled;    /* somebody has asked for weir_fd() */
+    int is_polled;    /* weir_fd() was called */
     pthread_t leader; /* while led */
     struct weir__task *tasks, **last_task;
     struct weir__waiter *waiters;
@@ -46,7 +46,7 @@ int weir__context_check(const weir_t *weir, struct weir_error *error);
 void weir__context_do(weir_t *weir, void (*work)(void *data), void *data);
 
 /* The same for a thread that goes on to weir__context_wait() for what it began:
- * who polls weir_fd() is told only then. */
+ * a program that polls weir_fd() wakes only then. */
 void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *data);
 
 /* Runs the loop, or lets others run it, until *done.  Errors: BUSY, inside a
@@ -61,7 +61,7 @@ int weir__context_is_done(weir_t *weir, const int *done);
 /* Sets *done for a thread that waits for it.  From callbacks and tasks. */
 void weir__context_done(weir_t *weir, int *done);
 
-/* What weir_close() frees if nobody did before: in from its start to its end of
+/* What weir_close() frees if the owner has not: in from its start to its end of
  * life.  Any thread; a member that is in no context may leave. */
 void weir__context_join(weir_t *weir, struct weir__member *member,
                         void (*free)(struct weir__member *member));

@@ -44,7 +44,7 @@ int weir__relay_is_open(const struct weir__relay *relay);
 /* Whether it waits for its writer, not for its reader. */
 int weir__relay_is_starved(const struct weir__relay *relay);
 
-/* Gives up reading; nothing more is told. */
+/* Stops reading; no more callbacks. */
 void weir__relay_abandon(struct weir__relay *relay);
 
 #endif

@@ -174,7 +174,7 @@ void weir__result_not_started(struct weir_result *result, enum weir_step step, i
         snprintf(result->interpreter, sizeof result->interpreter, "%s", interpreter);
 }
 
-/* Which limits ended it: the kernel tells of two by signals of their own. */
+/* Which limits ended it: the kernel has signals for two of them. */
 static unsigned hits(const struct weir_result *result, const uint64_t limits[WEIR_LIMIT_COUNT])
 {
     int64_t cpu_us = result->user_us + result->system_us;
@@ -308,7 +308,7 @@ static void describe_not_started(const struct weir_result *result, char *sentenc
         snprintf(sentence, size, "cannot execute %s: %s", program, why);
 }
 
-/* Adds who lives on, and why. */
+/* Adds the survivors, and why they survive. */
 static void describe_survivors(const struct weir_result *result, char *sentence, size_t size)
 {
     for (size_t i = 0; i < result->survivor_count; i++) {

@@ -21,7 +21,7 @@ void weir__result_lost(struct weir_result *result);
 void weir__result_sent(struct weir_result *result, int signal);
 void weir__result_unsent(struct weir_result *result, int signal);
 
-/* Takes over who lives on. */
+/* Copies the survivors. */
 void weir__result_survivors(struct weir_result *result, const struct weir__job *job);
 
 /* Names the process that holds the other end of the pipe whose read end fd is. */

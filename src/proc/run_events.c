@@ -154,7 +154,7 @@ static void time_is_up(void *data)
         return;
     run->hurried = 1;
     if (run->exited) {
-        weir__run_drained(run); /* who still holds an output has had its time */
+        weir__run_drained(run); /* processes that still hold an output have had their time */
         return;
     }
     if (run->job_over)
@@ -269,7 +269,7 @@ static void job_sent(void *owner, int signal)
 {
     struct weir_run *run = owner;
 
-    /* What the owner sends through weir_run_signal() stops nobody by itself. */
+    /* A signal sent with weir_run_signal() does not count as a stop. */
     if (run->stopping != WEIR_STOP_NONE || run->exited)
         weir__result_sent(&run->result, signal);
     emit_event(run, WEIR_EVENT_SIGNAL_SENT, signal, NULL);

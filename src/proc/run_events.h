@@ -4,7 +4,7 @@
  *
  *   start --> RUNNING --exit--> DRAINING --outputs closed, nothing left--> over
  *                |                  ^
- *                +-- time up, cancelled, overflow: the ladder; the exit follows
+ *                +-- time up, cancelled, overflow: stop sequence; the exit follows
  *
  * A run is over when three things hold: the job has ended (nothing of it is
  * left), both outputs are closed, and the program's exit is known or never
@@ -63,10 +63,10 @@ int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mo
 /* What is left has had its time: its pipes are closed, and it is stopped. */
 void weir__run_drained(void *data);
 
-/* Sends its job down the ladder; the first reason counts. */
+/* Begins its job's stop sequence; the first reason counts. */
 void weir__run_stop(struct weir_run *run, enum weir_stop_reason why, int64_t grace_ms);
 
-/* Closes all that is still open; nobody is told. */
+/* Closes all that is still open, without a callback. */
 void weir__run_close(struct weir_run *run);
 
 #endif

@@ -98,7 +98,7 @@ int weir__client_take_socket(struct weir__client *client, int socket, struct wei
     return weir__spawner_attach(spawner, error);
 }
 
-/* The spawner for a new job: the one there is, unless the host has become somebody else. */
+/* The spawner for a new job: the one there is, unless the host's identity has changed. */
 static int choose_spawner(struct weir__client *client, struct weir_error *error)
 {
     struct weir__identity identity;
@@ -121,7 +121,7 @@ int weir__client_refresh(struct weir__client *client, struct weir_error *error)
     return status;
 }
 
-/* A directory that is ours already is inherited: nobody need be allowed to open it. */
+/* A directory that is ours already is inherited: it need not be opened. */
 int weir__client_open_cwd(const struct weir__client *client, const struct weir_command *command)
 {
     const struct weir__spawner *spawner = client->current;
@@ -254,7 +254,7 @@ static void report_ended(struct weir__client *client, struct weir__job *job)
     job->ops->ended(job->owner);
 }
 
-/* Returns 0 for an response that is none, or names no job: somebody waits for it, and
+/* Returns 0 for an invalid response or one that names no job: a caller waits for it, and
  * would for ever. */
 static int dispatch_response(struct weir__spawner *spawner, const json_t *response)
 {
@@ -319,11 +319,11 @@ static void lose_spawner(struct weir__spawner *spawner)
     weir__spawner_close(spawner);
     if (!spawner->is_leaving || spawner->jobs > 0)
         client->on_lost(client->data);
-    /* Whoever hears of it may start others, which get another spawner, or give up some:
+    /* An owner's callback may start other jobs, which get another spawner, or give up some:
      * each that is lost is looked for anew. */
     while ((job = job_of(spawner)) != NULL) {
         remove_job(client, job);
-        /* Its children died with it.  What they left behind can be told nothing any more. */
+        /* Its children died with it.  What they left behind cannot be signalled through it. */
         weir__process_tree_kill(job->tag, job->group);
         job->ops->lost(job->owner);
     }
@@ -381,7 +381,7 @@ void weir__client_init(struct weir__client *client, weir__loop *loop, void (*on_
     };
 }
 
-/* --- What the spawner is told --------------------------------------------- */
+/* --- Requests ------------------------------------------------------------- */
 
 /* Adds fd to the descriptors of a message, once, and says its position. */
 static void pass_fd(struct weir__json_writer *json, const char *key, int fd, int *fds,
@@ -586,7 +586,7 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
 }
 
 /* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
- * line is seen by whoever reads it; one that is silent, by its clock. */
+ * line is noticed by its reader, a silent one by its clock. */
 static void send_job_request(struct weir__client *client, const struct weir__job *job,
                              const char *op, const char *key, int64_t value)
 {

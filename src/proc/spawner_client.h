@@ -1,4 +1,4 @@
-/* proc/spawner_client.h - the host's end of the line to weir-spawner, and the jobs on it. */
+/* proc/spawner_client.h - the host's end of the connection to weir-spawner, and its jobs. */
 #ifndef WEIR_PROC_SPAWNER_CLIENT_H
 #define WEIR_PROC_SPAWNER_CLIENT_H
 
@@ -21,7 +21,7 @@ struct weir__exit {
     int64_t at_ns; /* CLOCK_MONOTONIC, when the spawner saw it */
 };
 
-/* What a job's owner hears; started, sent, unsent and paused may be NULL.  After ended or
+/* The callbacks of a job's owner; started, sent, unsent and paused may be NULL.  After ended or
  * lost the job is gone and nothing more comes; the owner may free itself there. */
 struct weir__job_ops {
     void (*started)(void *owner, const pid_t *pids, size_t count);
@@ -29,7 +29,7 @@ struct weir__job_ops {
     void (*failed)(void *owner, size_t stage, const char *step, int sys_errno, const char *detail);
     void (*exited)(void *owner, size_t stage, const struct weir__exit *how);
     void (*sent)(void *owner, int signal);
-    void (*unsent)(void *owner, int signal); /* somebody of the job may not be sent it */
+    void (*unsent)(void *owner, int signal); /* a process of the job cannot be sent it */
     void (*paused)(void *owner, size_t stage, int signal);
     void (*ended)(void *owner); /* nothing of the job is left */
     void (*lost)(void *owner);  /* the spawner died; nothing of the job is left */
@@ -43,11 +43,11 @@ struct weir__job {
     pid_t group;       /* 0 until started */
     int in_background; /* set before the start: the terminal's foreground is left alone */
     int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */
-    int quiet;         /* set before the start: nobody needs to hear that it has started */
+    int quiet;         /* set before the start: no started callback is needed */
     const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
     size_t descriptor_count;                   /* each stage has open above 2 */
     int is_over;                               /* its end is on the way to its owner */
-    struct weir_survivor survivors[WEIR_SURVIVORS]; /* told with its end */
+    struct weir_survivor survivors[WEIR_SURVIVORS]; /* known at its end */
     size_t survivor_count;
     const struct weir__job_ops *ops;
     void *owner;
@@ -59,7 +59,7 @@ struct weir__client {
     void *data;
     int is_closing; /* what still runs ends with its grace, by the spawner */
     /* The spawner for new jobs, or NULL, and all there are: earlier ones, from when the
-     * host was somebody else, until their jobs have ended. */
+     * host had another identity, until their jobs have ended. */
     struct weir__spawner *current, *spawners;
     int holds;
     struct weir__job *jobs;
@@ -75,7 +75,7 @@ void weir__client_init(struct weir__client *client, weir__loop *loop, void (*on_
 int weir__client_open(struct weir__client *client, const char *path, int stays_child,
                       struct weir_error *error);
 
-/* Takes socket, behind which somebody answers as a spawner does, for new jobs.  For tests.
+/* Takes socket, whose other end acts as a spawner, for new jobs.  For tests.
  * Errors: SYSTEM, NOMEM. */
 int weir__client_take_socket(struct weir__client *client, int socket, struct weir_error *error);
 
@@ -106,14 +106,14 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
                     const struct weir__stage_start *stages, size_t count, int64_t grace_ms,
                     int terminal, struct weir_error *error);
 
-/* Sends the job down the ladder.  A job that is over: nothing. */
+/* Begins the job's stop sequence.  Does nothing for a job that is over. */
 void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms);
 void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal);
 
-/* Reads what the spawner has told but the loop has not seen yet. */
+/* Reads responses that the loop has not seen yet. */
 void weir__client_catch_up(struct weir__client *client);
 
-/* Nobody cares for the job any more: kills it; its owner hears nothing. */
+/* Kills the job, without a callback. */
 void weir__job_abandon(struct weir__client *client, struct weir__job *job);
 
 #endif

@@ -132,7 +132,7 @@ static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid
     return failed;
 }
 
-/* What we started is the spawner's parent: it says who the spawner is, and ends.  Returns
+/* What we started is the spawner's parent: it sends the spawner's pid, and exits.  Returns
  * 0, or -1 when it ended without a word, or has said none in time. */
 static int receive_hello(struct weir__spawner *spawner, pid_t parent)
 {
@@ -383,7 +383,7 @@ static int drop_answers(const struct weir__spawner *spawner)
     return status == 0 ? 0 : came;
 }
 
-/* Waits for the end of the socket.  Returns whether it came in so many ticks of silence. */
+/* Waits for the end of the socket.  Returns whether it came within this many ticks of silence. */
 static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks)
 {
     struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
@@ -410,7 +410,7 @@ void weir__spawner_await_end(struct weir__spawner *spawner)
         await_end(spawner, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
 }
 
-/* One that has closed its socket is on its way out; but who cannot be killed is not waited
+/* One that has closed its socket is on its way out; but one that cannot be killed is not waited
  * for for ever. */
 static void wait_for_child(struct weir__spawner *spawner, int is_gone)
 {

@@ -1,11 +1,10 @@
-/* proc/spawner_process.h - one weir-spawner process, as its host has it: started, asked whether it
- * is alive, ended.
+/* proc/spawner_process.h - one weir-spawner process, seen from its host: start, check, end.
  *
- * Nothing waits for a spawner without a clock.  One that is stopped or frozen is told by
+ * Every wait for a spawner has a time limit.  One that is stopped or frozen is recognised by
  * its silence: it is asked ("ping") after whatever matters to a job that stops, and at
  * times while it has jobs.  One that does not answer for WEIR__SILENCE_MS is killed, and
  * then it is a dead one; where nothing has to be stopped it has WEIR__IDLE_SILENCE_MS, for
- * a machine that swaps or a slow exec is no reason to end its jobs.  The silence is counted
+ * a machine that swaps or a slow exec must not end its jobs.  The silence is counted
  * in ticks, so that a host that was stopped itself does not count its own sleep.
  */
 #ifndef WEIR_PROC_SPAWNER_PROCESS_H
@@ -33,7 +32,7 @@ struct weir__identity {
     uint64_t others; /* a digest of its supplementary groups */
 };
 
-/* The current directory, if it can be told. */
+/* The current directory, if it is known. */
 struct weir__directory {
     int is_known;
     dev_t device;
@@ -46,7 +45,7 @@ struct weir__spawner;
 struct weir__spawner_setup {
     weir__loop *loop;
     char *path;                                  /* of weir-spawner */
-    const char *from;                            /* who named the path, for messages */
+    const char *from;                            /* where the path was named, for messages */
     int stays_child;                             /* a spawner is to stay our child */
     weir__watch_callback readable;               /* its socket is; the data is the spawner */
     void (*lost)(struct weir__spawner *spawner); /* it was silent for too long */
@@ -73,7 +72,7 @@ struct weir__spawner {
     struct rlimit limits[WEIR__LIMITS];
 
     weir__timer *clock;
-    int64_t check_ms; /* until it is asked the next time; 0: nobody waits for it */
+    int64_t check_ms; /* until the next check; 0: none is due */
     int asked;        /* 1: it owes an answer; 2: it could not even be asked */
     int silent_ticks;
     int is_awaited; /* a job that has to stop waits for the answer */
@@ -99,19 +98,19 @@ int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t l
 void weir__spawner_check(struct weir__spawner *spawner);
 void weir__spawner_check_later(struct weir__spawner *spawner);
 
-/* It has no jobs: nobody waits for anything but an answer that it owes. */
+/* It has no jobs: only an outstanding response is waited for. */
 void weir__spawner_rest(struct weir__spawner *spawner);
 
-/* It has said something; or answered a check. */
+/* It has sent a response, or replied to a check. */
 void weir__spawner_responded(struct weir__spawner *spawner, int is_answer);
 
-/* It is to end its jobs, each with its grace, and itself. */
+/* Has it end its jobs, each with its grace, and exit. */
 void weir__spawner_leave(struct weir__spawner *spawner);
 
 /* Waits for the end of one that is leaving. */
 void weir__spawner_await_end(struct weir__spawner *spawner);
 
-/* Takes it down: what is left of it is killed, and it is waited for. */
+/* Kills what is left of it and waits for it. */
 void weir__spawner_close(struct weir__spawner *spawner);
 
 /* Frees what it holds; it is closed. */

@@ -1,4 +1,4 @@
-/* proc/stdin_writer.h - write bytes into a child's stdin while it takes them. */
+/* proc/stdin_writer.h - writes bytes to a child's stdin as it reads them. */
 #ifndef WEIR_PROC_STDIN_WRITER_H
 #define WEIR_PROC_STDIN_WRITER_H
 

@@ -71,7 +71,7 @@ static int skip_nested(struct walker *walker)
     return -1;
 }
 
-/* Takes a value.  A scalar that ends with the text may be cut: it is no value. */
+/* Takes a value.  A scalar that ends with the text may be cut: it is not a value. */
 static int take_value(struct walker *walker, struct weir__slice *value)
 {
     int status = 0;

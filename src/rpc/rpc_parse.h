@@ -23,8 +23,8 @@ enum weir__message_kind {
     WEIR__MESSAGE_RESULT,       /* id, result */
     WEIR__MESSAGE_ERROR,        /* id (may be null), error */
     WEIR__MESSAGE_BATCH,        /* an array: params is all of it; weir__message_next() */
-    WEIR__MESSAGE_NOT_JSON,     /* begins with { or [, and is no JSON or ill-formed UTF-8 */
-    WEIR__MESSAGE_NOT_RPC,      /* JSON, but no message */
+    WEIR__MESSAGE_NOT_JSON,     /* begins with { or [, and is invalid JSON or UTF-8 */
+    WEIR__MESSAGE_NOT_RPC,      /* JSON, but not a message */
     WEIR__MESSAGE_NOISE,        /* begins with anything else */
 };
 

@@ -47,7 +47,7 @@ struct errand {
     size_t move_count;
 };
 
-/* Runs in the child: tells the spawner what failed and ends the child. */
+/* Runs in the child: reports what failed to the spawner and ends the child. */
 static _Noreturn void give_up(const struct errand *errand, const char *step, int error,
                               const char *detail)
 {
@@ -157,7 +157,7 @@ static _Noreturn void refuse_limit(const struct errand *errand, int resource,
 }
 
 /* Who is given no terminal has none: in the background it would be stopped for using
- * /dev/tty, and nobody could ever give it the foreground. */
+ * /dev/tty, and no process could give it the foreground. */
 static void leave_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -219,7 +219,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
         struct rlimit both = {.rlim_cur = limit->value, .rlim_max = limit->value};
 
         /* SIGXCPU comes at the soft limit, SIGKILL at the hard one: a second
-         * between them leaves time to hear the first. */
+         * between them leaves time to read the first. */
         if (limit->resource == RLIMIT_CPU)
             both.rlim_max++;
         if (setrlimit(limit->resource, &both) < 0)
@@ -288,7 +288,7 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     pipecmd_free(command);
     if (pid > 0) {
         if (!by_vfork)                 /* else it has executed, or failed, before we go on */
-            setpgid(pid, plan->group); /* on both sides: whoever comes first */
+            setpgid(pid, plan->group); /* on both sides: whichever comes first */
         do
             count = read(report[FD_READ_END], failure, sizeof *failure);
         while (count < 0 && errno == EINTR);

@@ -23,7 +23,7 @@
 enum phase { RUNNING, TERM, KILL };
 
 enum {
-    LOOK_AGAIN_MS = 20,      /* how often a dying job is looked at where no event tells */
+    LOOK_AGAIN_MS = 20,      /* how often a dying job is checked where there is no event */
     KILL_PATIENCE_MS = 5000, /* how long a killed process may stay (a stuck disk) */
     PID_DIGITS = 12,
     SURVIVORS = 8,      /* that are looked at by name */
@@ -147,7 +147,7 @@ static int signal_leaders(const struct job *job, int signal)
     return outcome;
 }
 
-/* Sends a signal to the group and to all who left it. */
+/* Sends a signal to the group and to the processes that left it. */
 static int signal_all(const struct job *job, int signal)
 {
     int outcome = job->group > 0 ? outcome_of(kill(-job->group, signal)) : 0;
@@ -295,7 +295,7 @@ void jobs_stop(int64_t id, int64_t grace_ms)
         job->phase = TERM;
         job->phase_ends_ns = ends_ns;
         signal_job(job, SIGTERM);
-        send_job(job, SIGCONT); /* who is stopped is woken to heed it */
+        send_job(job, SIGCONT); /* a stopped process must run to handle it */
     } else if (ends_ns < job->phase_ends_ns) {
         job->phase_ends_ns = ends_ns;
     }
@@ -312,7 +312,7 @@ static size_t survivors(const struct job *job, pid_t *pids, size_t room)
     return count + subreaper_list(job->id, pids + count, room - count);
 }
 
-/* Whether nobody is left but who refuses our signals: there is nothing to wait for. */
+/* Whether only processes are left that we cannot signal: there is nothing to wait for. */
 static int all_refuse(const struct job *job)
 {
     pid_t pids[SURVIVORS];
@@ -358,7 +358,7 @@ static void send_exit(struct job *job, struct stage *stage, const struct child_e
     stage->living = 0;
     job->living--;
     if (!end->is_zombie)
-        stage->pid = 0; /* it may be somebody else's by now */
+        stage->pid = 0; /* it may be another process's by now */
     ended = job->living == 0 && subreaper_count(job->id, job->tag, job->group) == 0;
     response_send(
         "{\"job\":%lld,\"what\":\"exit\",\"stage\":%zu,\"pid\":%ld,\"code\":%d,\"signal\":%d,"

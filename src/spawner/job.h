@@ -6,7 +6,7 @@
  *      +--- last process gone ------------------------+-------------------+--> ended
  *
  * A job is one process group and whatever its members set free: orphans come
- * to the spawner (it is a subreaper) and are told apart by the job's tag.
+ * to the spawner (it is a subreaper) and are assigned to jobs by the job's tag.
  * Where the stages are launchers (request's leaders), signals before SIGKILL are
  * for them alone as long as one of them lives: they pass them on to what they have
  * started elsewhere, and may need their helpers for that.
@@ -27,17 +27,16 @@
  * Borrows the request's descriptors fds, takes its stages' memory. */
 void jobs_start(struct request *request, const int *fds);
 
-/* Sends a signal to all of a job's processes, or to its leaders.  Unknown jobs are over: nothing.
- */
+/* Sends a signal to all of a job's processes, or to its leaders.  Ignores unknown jobs. */
 void jobs_signal(int64_t job, int signal);
 
-/* Goes down the ladder: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */
+/* Begins the stop sequence: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */
 void jobs_stop(int64_t job, int64_t grace_ms);
 
 /* The host is gone: stops every job, each with its own grace. */
 void jobs_stop_all(void);
 
-/* Looks after children that changed state (SIGCHLD came).  Returns 1 when there may be
+/* Handles children that changed state (SIGCHLD came).  Returns 1 when there may be
  * more than one turn takes, and no signal to come for them. */
 int jobs_reap(void);
 

@@ -100,7 +100,7 @@ static void set_signals(sigset_t *while_waiting)
 }
 
 /* A request that names no job is refused as job 0: then the host breaks the line, for
- * somebody waits for what it asked. */
+ * the host waits for a response. */
 static void refuse(int64_t job, int error, const char *why)
 {
     char escaped[768];
@@ -110,8 +110,8 @@ static void refuse(int64_t job, int error, const char *why)
                   (long long)job, error, escaped);
 }
 
-/* Returns 0 where it cannot be told what was asked, and by whom: then the line is
- * broken, for somebody waits. */
+/* Returns 0 where neither the request nor its job can be read: then the line is
+ * broken, for a caller waits. */
 static int do_request(struct weir__datagram *message)
 {
     struct weir_error error;
@@ -182,7 +182,7 @@ static int serve(void)
     return status == -EAGAIN;
 }
 
-/* Our parent, at the start, is the host.  Its death tells even where a copy that
+/* Our parent, at the start, is the host.  Its death shows even where a copy that
  * it forked keeps the socket open.  Returns a descriptor that becomes readable
  * then, or -1 where the system has none. */
 static int watch_host(void)

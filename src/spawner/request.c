@@ -43,7 +43,7 @@ static int parse_strings(const json_t *stage, const char *key, char ***strings,
     size_t count = json_array_size(list);
 
     if (list != NULL && !json_is_array(list))
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no list", key);
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is not a list", key);
     *strings = calloc(count + 1, sizeof **strings);
     if (*strings == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %s", key);
@@ -52,7 +52,7 @@ static int parse_strings(const json_t *stage, const char *key, char ***strings,
         if ((*strings)[i] == NULL && errno == ENOMEM)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %s", key);
         if ((*strings)[i] == NULL)
-            return weir__fail(error, WEIR_ERR_INVALID, 0, "%s[%zu] is no string", key, i);
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "%s[%zu] is not a string", key, i);
     }
     return 0;
 }
@@ -67,7 +67,7 @@ static int parse_position(const json_t *object, const char *key, size_t fd_count
         return 0;
     if (!json_is_integer(value) || json_integer_value(value) < 0
         || (size_t)json_integer_value(value) >= fd_count)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no position among %zu descriptors",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is not a position among %zu descriptors",
                           key, fd_count);
     *position = (int)json_integer_value(value);
     return 0;
@@ -78,7 +78,7 @@ static int parse_limits(const json_t *list, struct request_stage *stage, struct 
     if (list == NULL)
         return 0;
     if (!json_is_array(list) || json_array_size(list) > REQUEST_LIMITS)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "limits is no list of up to %d",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "limits is not a list of up to %d",
                           REQUEST_LIMITS);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *resource = json_array_get(json_array_get(list, i), 0);
@@ -87,7 +87,7 @@ static int parse_limits(const json_t *list, struct request_stage *stage, struct 
         if (!json_is_integer(resource) || !json_is_integer(value)
             || json_integer_value(resource) < 0 || json_integer_value(resource) > 64
             || json_integer_value(value) < 0)
-            return weir__fail(error, WEIR_ERR_INVALID, 0, "limits[%zu] is no pair of numbers", i);
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "limits[%zu] is not a pair of numbers", i);
         stage->limits[stage->limit_count++] = (struct request_limit){
             .resource = (int)json_integer_value(resource),
             .value = (rlim_t)json_integer_value(value),
@@ -106,14 +106,14 @@ static int parse_host_limits(const json_t *list, struct request *request, struct
     size_t count = json_array_size(list);
 
     if (list != NULL && (!json_is_array(list) || count > REQUEST_HOST_LIMITS))
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits is no list of up to %d",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits is not a list of up to %d",
                           REQUEST_HOST_LIMITS);
     for (size_t i = 0; i < count; i++) {
         const json_t *limit = json_array_get(list, i);
 
         for (size_t part = 0; part < 3; part++)
             if (!json_is_integer(json_array_get(limit, part)))
-                return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits[%zu] is no limit", i);
+                return weir__fail(error, WEIR_ERR_INVALID, 0, "host_limits[%zu] is not a limit", i);
         request->host_limits[request->host_limit_count++] = (struct request_host_limit){
             .resource = (int)json_integer_value(json_array_get(limit, 0)),
             .both = {.rlim_cur = limit_of(json_array_get(limit, 1)),
@@ -189,7 +189,7 @@ static int parse_pass(const json_t *root, struct request *request, struct weir_e
 
         if (!json_is_integer(number) || json_integer_value(number) < 3
             || json_integer_value(number) > INT_MAX / 2)
-            return weir__fail(error, WEIR_ERR_INVALID, 0, "numbers[%zu] is no descriptor's", i);
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "numbers[%zu] is not a descriptor", i);
         request->numbers[request->number_count++] = (int)json_integer_value(number);
     }
     return 0;

@@ -20,8 +20,8 @@
  * Numbers under cwd, stdin, stdout, stderr and tty are positions among the
  * message's descriptors; left out means /dev/null (or, for tty, none).  The job
  * gets the terminal's foreground only from process group tty_group, the host's:
- * what was started in the background takes it from nobody.  Without tty_group it
- * is not given at all; stops are told all the same.
+ * a job started in the background does not take it.  Without tty_group it
+ * is not given at all; stops are reported all the same.
  */
 #ifndef WEIR_SPAWNER_REQUEST_H
 #define WEIR_SPAWNER_REQUEST_H
@@ -71,7 +71,7 @@ struct request {
     int64_t grace_ms;
     int signal;
     char *tag;
-    int quiet;   /* nobody waits for "started" */
+    int quiet;   /* "started" is not needed */
     int leaders; /* only the stages themselves are signalled, until SIGKILL */
     int tty;     /* position among the descriptors, or -1 */
     pid_t tty_group;

@@ -1,4 +1,4 @@
-/* spawner/response.h - what the host is told.  Never waits: what the socket does
+/* spawner/response.h - responses to the host.  Never waits: what the socket does
  * not take is kept and sent on when there is room.
  *
  *   {"job":1,"what":"started","pids":[4711,4712]}
@@ -9,7 +9,7 @@
  *   {"job":1,"what":"sent","signal":15}
  *   {"job":1,"what":"paused","stage":0,"signal":20}
  *   {"job":1,"what":"unsent","signal":15}   (a process of the job may not be sent it by us)
- *   {"job":1,"what":"ended"}   (with "survivors":[[4711,1]]: who lives on, and the errno why)
+ *   {"job":1,"what":"ended"}   (with "survivors":[[4711,1]]: survivors, with an errno each)
  *   {"job":1,"what":"refused","errno":24,"detail":"..."}   (job 0: it could not be read)
  *   {"what":"pong"}
  *   {"what":"hello","pid":4711}   (from the parent of a spawner that is not to stay a child)
@@ -19,10 +19,10 @@
 
 #include <stdint.h>
 
-/* Answers go to this socket from now on; -1: nowhere. */
+/* Responses go to this socket from now on; -1: nowhere. */
 void response_use_socket(int socket);
 
-/* Sends one answer, given as printf gives it. */
+/* Sends one response; format as in printf(3). */
 void response_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Sends what is waiting.  Returns 1 while some of it still waits, else 0. */

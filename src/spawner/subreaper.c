@@ -22,19 +22,19 @@ enum {
     BUCKETS = 1024,
     READS_A_LOOK = 200, /* environments read in one look at our children */
     PAGES_A_LOOK = 32,  /* of 4 KiB, of the list of our children: some 20,000 of them */
-    ROUNDS_A_LOOK = 4,  /* of reaping, and of looking whom that has set free */
+    ROUNDS_A_LOOK = 4,  /* of reaping, and of finding what that has orphaned */
     LOOKS_AT_MOST = 4,  /* at an environment that cannot be read: it may be in execve(2) */
 };
 
-/* No child can make us read without end: what is left over is for the next look, and an
- * orphan that hides whose it is is remembered as such. */
+/* The reads of one look are limited: the rest is for the next look, and an orphan whose job cannot
+ * be found is remembered as such. */
 struct orphan {
     struct orphan *next_in_bucket, *next, **link;
     pid_t pid;
-    int64_t job; /* 0: not told apart */
+    int64_t job; /* 0: not known */
     int signaled;
     int looks;    /* at its environment, in vain */
-    int is_dying; /* has no environment any more to tell by */
+    int is_dying; /* has no environment any more */
 };
 
 static int children_fd = -1; /* /proc/thread-self/children, where we are a subreaper */
@@ -104,8 +104,8 @@ static void forget(pid_t pid)
     orphan_count--;
 }
 
-/* Whose orphan is this?  Its tag says, or its group.  What hides both can only be
- * told when there is a single job, and then nothing need be read. */
+/* The job of an orphan, by its tag or its group.  One that has neither belongs to the only job, if
+ * there is just one: then nothing need be read. */
 static int64_t owner_of(struct orphan *orphan)
 {
     int64_t job = find_owner(NULL, 0);
@@ -207,8 +207,8 @@ int subreaper_count(int64_t job, const char *tag, pid_t group)
         return count >= 0 ? count : 0;
     }
     subreaper_reap_all();
-    /* One on its way out has children perhaps that it has yet to set free: it may be
-     * anybody's until it is gone, which SIGCHLD tells. */
+    /* One that is dying may still have children: it counts for every job until SIGCHLD comes for
+     * it. */
     for (const struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next)
         count += orphan->job == job || (orphan->job == 0 && orphan->is_dying);
     return count + has_more;

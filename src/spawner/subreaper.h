@@ -1,10 +1,10 @@
 /* spawner/subreaper.h - descendants that lost their parents, and to which job they belong.
  *
  * Where the system makes the spawner their new parent (a subreaper), the list
- * of its children is all there is to know: whoever lives below a job has an
+ * of its children is all that is needed: every descendant of a job has an
  * ancestor in that list.  Elsewhere all processes are looked through for the
  * job's tag and group, and where there is no list of processes either, the
- * group is all there is: who has left it is not found.
+ * group is all there is: processes that have left it are not found.
  */
 #ifndef WEIR_SPAWNER_SUBREAPER_H
 #define WEIR_SPAWNER_SUBREAPER_H
@@ -18,14 +18,14 @@
 void subreaper_init(int (*is_stage)(pid_t pid),
                     int64_t (*find_owner)(const char *tags, pid_t group));
 
-/* Whether an orphan's end is told by SIGCHLD, so that nobody need look. */
+/* Whether SIGCHLD reports an orphan's end, so that no polling is needed. */
 int subreaper_is_active(void);
 
 /* How many orphans of the job live. */
 int subreaper_count(int64_t job, const char *tag, pid_t group);
 
-/* Sends signal to the orphans of the job that are not in its group. */
-/* Returns whether one of them may not be signalled by us. */
+/* Sends signal to the orphans of the job that are not in its group.  Returns whether we may not
+ * signal one of them. */
 int subreaper_signal(int64_t job, const char *tag, pid_t group, int signal);
 
 /* Sends signal to those orphans of the job that never got one. */

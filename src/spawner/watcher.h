@@ -1,4 +1,4 @@
-/* spawner/watcher.h - a small process that ends what is left of the jobs when the spawner
+/* spawner/watcher.h - a small process that kills what is left of the jobs when the spawner
  * was killed.
  *
  * A host whose spawner dies ends the jobs itself.  When both are killed together, nobody

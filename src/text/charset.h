@@ -32,7 +32,7 @@ bool weir__charset_is(const char *name, const char *known);
  * none, or it is UTF-8 or ASCII. */
 bool weir__charset_of_locale(char name[WEIR_CHARSET_SIZE]);
 
-/* A byte-order mark and the charset that it tells. */
+/* A byte-order mark and its charset. */
 struct weir__bom {
     const char *charset;
     const char *bytes;

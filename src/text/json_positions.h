@@ -1,6 +1,6 @@
 /* text/json_positions.h - where in a JSON text each value and key stands.
  *
- * jansson tells what a document says, not where.  This is the other half: one
+ * jansson says what a document has, not where.  This is the other half: one
  * node for each value, in the order of the text, found by JSON pointer or by
  * going from node to node.
  */

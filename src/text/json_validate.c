@@ -96,7 +96,7 @@ static inline uint64_t mark_special(uint64_t bytes)
            & EACH(0x80);
 }
 
-/* Marks what is no digit: 10 and more once '0' is 0. */
+/* Marks what is not a digit: 10 and more once '0' is 0. */
 static inline uint64_t mark_no_digits(uint64_t bytes)
 {
     uint64_t values = bytes ^ EACH('0');

@@ -17,7 +17,7 @@ struct weir__syntax_fault {
 };
 
 /* Says whether bytes is exactly one JSON value of any kind, with whitespace around
- * it or not; when it is not, *fault (unless NULL) tells where and why.  Bytes from
+ * it or not; when it is not, *fault (unless NULL) says where and why.  Bytes from
  * 0x80 pass where they are inside strings.  Syntax is all that counts: a lone
  * surrogate (\ud800), a doubled key, 1e400 and an integer of any length are good.
  * Linear in length, with no allocation and no recursion. */
