@@ -2,7 +2,6 @@
 
 #include "base/options.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -42,15 +41,4 @@ int weir__options_take(void *ours, size_t our_size, const void *given, const cha
     memcpy(ours, given, smaller(size, our_size));
     memcpy(ours, &our_size, sizeof our_size);
     return 0;
-}
-
-void *weir__move_out(void *from, size_t size)
-{
-    void *moved = malloc(size);
-
-    if (moved != NULL) {
-        memcpy(moved, from, size);
-        memset(from, 0, size);
-    }
-    return moved;
 }

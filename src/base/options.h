@@ -20,7 +20,4 @@ void weir__options_init(void *given, size_t given_size, const void *defaults, si
 int weir__options_take(void *ours, size_t our_size, const void *given, const char *noun,
                        struct weir_error *error);
 
-/* Moves a result out of *from into memory of its own, and leaves *from zero.  NULL: no memory. */
-void *weir__move_out(void *from, size_t size);
-
 #endif

@@ -289,6 +289,7 @@ static void job_paused(void *owner, size_t stage, int signal)
     emit_event(owner, WEIR_EVENT_PAUSED, signal, NULL);
 }
 
+/* Also where the spawner died. */
 static void job_ended(void *owner)
 {
     struct weir_run *run = owner;
@@ -296,22 +297,6 @@ static void job_ended(void *owner)
     run->job_over = 1;
     weir__result_survivors(&run->result, &run->job);
     if (!run->exited) { /* killed, and still there: stuck in the kernel */
-        run->exited = 1;
-        run->result.why = run->stopping;
-        weir__result_lost(&run->result);
-        emit_event(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
-    }
-    weir__stdin_writer_close(&run->stdin_writer);
-    drain(run);
-    finish_if_over(run);
-}
-
-static void job_lost(void *owner)
-{
-    struct weir_run *run = owner;
-
-    run->job_over = 1;
-    if (!run->exited) {
         run->exited = 1;
         run->result.why = run->stopping;
         weir__result_lost(&run->result);
@@ -330,7 +315,7 @@ const struct weir__job_ops weir__run_job_ops = {
     .unsent = job_unsent,
     .paused = job_paused,
     .ended = job_ended,
-    .lost = job_lost,
+    .lost = job_ended,
 };
 
 /* --- The beginning ----------------------------------------------------------- */
