@@ -5,15 +5,19 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weir/weir.h>
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "cli/opts_serve.h"
 #include "cli/audit_common.h"
@@ -29,6 +33,7 @@
 
 enum {
     FLUSH_MS = 2000, /* for the last responses to slow clients */
+    LOOK_MS = 50,
     LARGE_BLOCK = 256 * 1024,
 };
 
@@ -44,6 +49,7 @@ struct serve_cmd {
     char **launcher;
     char *path; /* NULL: the socket was passed by the service manager */
     int fd;
+    int in, out; /* of --stdio; in == out: a socket */
     weir_t *weir;
     weir_pool_t *pool;
     struct weir__server server;
@@ -97,6 +103,9 @@ static int read_command_line(struct serve_cmd *cmd)
             cmd->parsed.words.items[0]);
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker given");
+    if (values->stdio && values->socket != NULL)
+        return cli_bad_usage(&cli_serve, "--stdio serves one client on stdin and stdout: "
+                                         "leave --socket out");
     cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
     if (cmd->words == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
@@ -115,16 +124,6 @@ static int read_command_line(struct serve_cmd *cmd)
         status = CLI_USAGE;
     }
     return status;
-}
-
-static void fill_command(const struct serve_values *values, char **words,
-                         struct weir_command *command)
-{
-    weir_command_init(command);
-    command->argv = (const char *const *)words;
-    command->cwd = values->cwd;
-    command->env = values->env.items;
-    memcpy(command->limits, values->limits, sizeof values->limits);
 }
 
 static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *options)
@@ -180,7 +179,8 @@ static void remove_socket(struct serve_cmd *cmd)
 
 static void start_draining(struct serve_cmd *cmd)
 {
-    notify_send("STOPPING=1");
+    if (!cmd->values.stdio)
+        notify_send("STOPPING=1");
     cmd->state = DRAINING;
     remove_socket(cmd);
     weir__server_stop(&cmd->server);
@@ -218,12 +218,111 @@ static void run_until(struct serve_cmd *cmd, enum state left)
     struct pollfd fds[] = {
         {.fd = weir_fd(cmd->weir), .events = POLLIN},
         {.fd = signals_fd(), .events = POLLIN},
+        {.fd = left == STARTING ? cmd->out : -1}, /* later its connection watches it */
     };
 
     while (cmd->state == left) {
-        poll(fds, 2, weir_timeout_ms(cmd->weir));
+        poll(fds, 3, weir_timeout_ms(cmd->weir));
+        if (fds[2].revents & (POLLHUP | POLLERR))
+            end_loop(cmd, 0); /* the client has gone */
         weir_dispatch(cmd->weir, NULL);
         handle_signals(cmd);
+    }
+}
+
+/* --- stdin and stdout ------------------------------------------------------ */
+
+/* A description of our own where that can be had: others that share this one may want it to
+ * block. */
+static int take_end(int *fd, int from, int mode, struct weir_error *error)
+{
+    const char *name = from == STDIN_FILENO ? "stdin" : "stdout";
+    struct stat file = {0};
+
+    fstat(from, &file);
+    if (!weir__fd_may(from, mode))
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is closed: there is nobody to serve",
+                          name);
+    if (!S_ISFIFO(file.st_mode) && !S_ISSOCK(file.st_mode) && !isatty(from))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "%s is not a pipe, socket or terminal: --stdio cannot serve it", name);
+    if (!S_ISSOCK(file.st_mode))
+        *fd = weir__fd_reopen(from, mode | O_NONBLOCK);
+    if (*fd < 0) {
+        *fd = dup(from);
+        if (*fd >= 0 && !S_ISSOCK(file.st_mode))
+            weir__fd_set_nonblocking(*fd);
+    }
+    if (*fd < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot duplicate a descriptor");
+    if (weir__fd_above_stdio(fd, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    fcntl(*fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+/* Takes descriptors 0 and 1 for the client alone: what else is written to stdout goes to
+ * stderr. */
+static int take_stdio(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+    struct stat in, out;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (take_end(&cmd->in, STDIN_FILENO, O_RDONLY, &error) < 0
+        || take_end(&cmd->out, STDOUT_FILENO, O_WRONLY, &error) < 0)
+        return fail(cmd, CLI_FAILED, error.text);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return fail(cmd, CLI_FAILED, "cannot open /dev/null");
+    weir__close(&null);
+    if (fstat(cmd->in, &in) == 0 && fstat(cmd->out, &out) == 0 && S_ISSOCK(in.st_mode)
+        && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+        weir__close(&cmd->out);
+        cmd->out = cmd->in;
+    }
+    return 0;
+}
+
+static void on_last_gone(void *context)
+{
+    struct serve_cmd *cmd = context;
+
+    if (cmd->state == SERVING || cmd->state == DRAINING)
+        end_loop(cmd, 0);
+}
+
+/* Returns 0, or the exit status. */
+static int serve_stdio(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+    int in = cmd->in, out = cmd->out;
+
+    cmd->in = cmd->out = -1;
+    cmd->server.on_last = on_last_gone;
+    cmd->server.context = cmd;
+    if (weir__server_open_pair(&cmd->server, cmd->weir, cmd->pool, in, out, &error) < 0)
+        return fail(cmd, CLI_FAILED, error.text);
+    return 0;
+}
+
+/* There are no workers: whoever asks for something within a moment is told why. */
+static void refuse(struct serve_cmd *cmd)
+{
+    int64_t until_ns = weir__clock_ns() + (int64_t)FLUSH_MS * 1000000;
+    struct pollfd fds[] = {
+        {.fd = weir_fd(cmd->weir), .events = POLLIN},
+        {.fd = signals_fd(), .events = POLLIN},
+        {.fd = cmd->in, .events = POLLIN},
+    };
+
+    cmd->server.refusal = cmd->error_text;
+    if (serve_stdio(cmd) != 0)
+        return;
+    while (cmd->server.connections != NULL && fds[1].revents == 0
+           && (cmd->server.refused_calls == 0 || fds[2].revents != 0)
+           && weir__clock_ns() < until_ns) {
+        poll(fds, 3, cmd->server.refused_calls == 0 ? LOOK_MS : 0);
+        weir_dispatch(cmd->weir, NULL);
     }
 }
 
@@ -233,6 +332,12 @@ static int choose_socket(struct serve_cmd *cmd)
     struct weir_error error;
 
     cmd->fd = notify_take_socket();
+    if (cmd->values.stdio && cmd->fd != -1)
+        return fail(cmd, CLI_FAILED,
+                   "LISTEN_FDS passes a socket to serve, and --stdio serves another client: use "
+                   "one of them");
+    if (cmd->values.stdio)
+        return take_stdio(cmd);
     if (cmd->fd == -2)
         return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
     if (cmd->fd >= 0)
@@ -268,7 +373,8 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     }
     fill_options(cmd, &options);
     for (size_t i = 0; i < count; i++) {
-        fill_command(&cmd->values, cmd->words[i], &commands[i]);
+        cli_child_command(&cmd->parsed, &commands[i]);
+        commands[i].argv = (const char *const *)cmd->words[i];
         list[i] = &commands[i];
     }
     options.commands = list;
@@ -308,19 +414,18 @@ static int bind_socket(struct serve_cmd *cmd)
 static int open_server(struct serve_cmd *cmd)
 {
     struct weir_error error;
+    int status = cmd->path != NULL ? bind_socket(cmd) : 0;
 
-    if (cmd->path != NULL) {
-        int status = bind_socket(cmd);
-
-        if (status != 0)
-            return status;
-    }
+    if (status != 0)
+        return status;
     cmd->server.limits = (struct weir__server_limits){
         .max_calls = cmd->values.max_calls,
         .max_connections = cmd->values.max_connections,
         .max_memory = cmd->values.max_memory,
     };
     cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
+    if (cmd->values.stdio)
+        return serve_stdio(cmd);
     if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
     output_say("ready\n", 6);
@@ -368,6 +473,8 @@ static int serve_calls(struct serve_cmd *cmd)
             return status;
         run_until(cmd, SERVING);
         run_until(cmd, DRAINING);
+    } else if (cmd->values.stdio && cmd->error_text[0] != '\0') {
+        refuse(cmd);
     }
     return cmd->status;
 }
@@ -375,7 +482,7 @@ static int serve_calls(struct serve_cmd *cmd)
 int cmd_serve(int argc, char **argv)
 {
     struct weir_pool_options defaults;
-    struct serve_cmd cmd = {.fd = -1};
+    struct serve_cmd cmd = {.fd = -1, .in = -1, .out = -1};
     int status, cut_by;
 
     map_large_blocks();
@@ -391,17 +498,15 @@ int cmd_serve(int argc, char **argv)
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
     };
-    for (int i = 0; i < WEIR_LIMIT_COUNT; i++)
-        cmd.values.limits[i] = WEIR_NO_LIMIT;
     status = cli_parse(&cli_serve, argc, argv, &cmd.values, &cmd.parsed);
     if (status != CLI_GO_ON) {
         free(cmd.values.workers.items);
-        free(cmd.values.env.items);
         return status;
     }
     status = serve_calls(&cmd);
     remove_socket(&cmd);
-    weir__server_close(&cmd.server, status == 0 ? FLUSH_MS : 0, signals_fd());
+    weir__server_close(&cmd.server, status == 0 || cmd.server.refusal != NULL ? FLUSH_MS : 0,
+                       signals_fd());
     cut_by = pool_leave(cmd.weir, cmd.pool, cmd.is_hurried);
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;
@@ -416,7 +521,6 @@ int cmd_serve(int argc, char **argv)
     free(cmd.words);
     weir__words_free(cmd.launcher);
     free(cmd.values.workers.items);
-    free(cmd.values.env.items);
     cli_parsed_clear(&cmd.parsed);
     return status;
 }

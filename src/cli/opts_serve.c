@@ -32,21 +32,6 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = workers,
         .help = "prefix for the worker's command: ssh, srun, docker exec -i",
     },
-    [SERVE_CWD] = {
-        .name = "cwd", .kind = CLI_DIRECTORY, .offset = AT(cwd), .metavar = "DIR",
-        .group = workers,
-        .help = "run the workers in this directory",
-    },
-    [SERVE_ENV] = {
-        .name = "env", .kind = CLI_VARIABLE, .offset = AT(env), .metavar = "NAME=VALUE",
-        .group = workers,
-        .help = "set an environment variable for the workers; repeatable",
-    },
-    [SERVE_LIMIT] = {
-        .name = "limit", .kind = CLI_LIMIT, .offset = AT(limits), .metavar = "NAME=VALUE",
-        .group = workers,
-        .help = "limit cpu (seconds), memory, files, file-size, processes or core; repeatable",
-    },
     [SERVE_SOCKET] = {
         .name = "socket", .letter = 's', .kind = CLI_FILE, .offset = AT(socket),
         .metavar = "SOCKET",
@@ -56,6 +41,16 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "connect. weir replaces a socket that a dead server left behind, but not one "
                 "that is in use or belongs to another user. If a service manager passes a socket "
                 "(LISTEN_FDS), weir listens on that one instead.",
+    },
+    [SERVE_STDIO] = {
+        .name = "stdio", .kind = CLI_FLAG, .offset = AT(stdio),
+        .group = serving,
+        .help = "serve one client on stdin and stdout instead of a socket file, then exit",
+        .more = "For programs that start their own pool, and to use a pool as a worker, also over "
+                "ssh. If stdin and stdout are one socket, as from socketpair(2), its end of file "
+                "cancels the client's calls. If they are two pipes, the end of the input only "
+                "ends the requests: weir answers those that were sent, then exits. `ready` is not "
+                "printed: the answer to `weir/hello` tells that the workers are ready.",
     },
     [SERVE_MAX_QUEUE] = {
         .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
@@ -136,7 +131,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]", NULL};
+static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]",
+                                       "--stdio [OPTION...] -w WORDS [-w WORDS...]", NULL};
 
 static const char *const description[] = {
     "Keeps workers running behind a Unix socket and sends each call to a free one. Clients are "
@@ -159,11 +155,13 @@ static const struct cli_example examples[] = {
     {"weir call weir/stats", "show calls, queue, latency and workers"},
     {"weir serve -s app.sock -w ./checksig -w 'python3 math_worker.py' &",
      "serve workers in two languages on one socket"},
+    {"weir call -w \"weir serve --stdio -w 'python3 math_worker.py' -j2\" add 3 4",
+     "print 7: a pool is a worker, too"},
     {NULL, NULL},
 };
 
 static const struct cli_exit exits[] = {
-    {"0", "the server was asked to stop"},
+    {"0", "the server was asked to stop, or its only client disconnected (--stdio)"},
     {"2", "invalid option, or two workers with the same method"},
     {"125", "the workers do not start, the socket is unavailable, or weir failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},
@@ -181,6 +179,7 @@ const struct cli_command cli_serve = {
     .exits = exits,
     .words = CLI_WORDS_MIX,
     .usage_status = CLI_USAGE,
+    .starts_program = 1,
     .audited = 1,
     .run = cmd_serve,
 };

@@ -10,12 +10,11 @@
 
 struct serve_values {
     struct cli_list workers;
-    const char *socket, *launcher, *cwd;
-    struct cli_list env;
+    const char *socket, *launcher;
+    int stdio;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss,
         max_calls, max_connections, max_memory;
     int64_t recycle_age_ms, start_timeout_ms, grace_ms, drain_ms;
-    uint64_t limits[WEIR_LIMIT_COUNT];
 };
 
 /* Positions in cli_serve's options, for cli_given(). */
@@ -23,10 +22,8 @@ enum serve_option {
     SERVE_WORKER,
     SERVE_COUNT,
     SERVE_LAUNCHER,
-    SERVE_CWD,
-    SERVE_ENV,
-    SERVE_LIMIT,
     SERVE_SOCKET,
+    SERVE_STDIO,
     SERVE_MAX_QUEUE,
     SERVE_MAX_CALLS,
     SERVE_MAX_CONNECTIONS,

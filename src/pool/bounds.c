@@ -47,6 +47,7 @@ int weir__server_begin(struct weir__server *server, struct weir_error *error)
 void weir__server_end(struct weir__server *server)
 {
     weir__timer_close(&server->patience);
+    weir__timer_close(&server->sweep);
 }
 
 /* --- Memory ---------------------------------------------------------------- */

@@ -3,9 +3,12 @@
 #include "pool/connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -84,7 +87,11 @@ static void read_hello(struct weir__connection *connection, struct weir__batch *
 static int read_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
-    if (weir__slice_is(message->method, "weir/hello")) {
+    if (connection->server->refusal != NULL) {
+        connection->server->refused_calls++;
+        weir__connection_answer(connection, batch, message->id, NULL, -33007,
+                                connection->server->refusal);
+    } else if (weir__slice_is(message->method, "weir/hello")) {
         read_hello(connection, batch, message);
     } else if (weir__slice_is(message->method, "weir/methods")) {
         answer_result(connection, batch, message->id, weir_pool_methods(connection->server->pool));
@@ -218,14 +225,31 @@ static void read_lines(struct weir__connection *connection)
         weir__lines_trim(connection->lines, WEIR__CONNECTION_CHUNK);
 }
 
+/* No more is asked.  A last line may lack its line feed; where it does not, a blank one is
+ * ignored. */
+static void end_input(struct weir__connection *connection)
+{
+    if (weir_lines_feed(connection->lines, "\n", 1, NULL) < 0) {
+        connection->is_over = 1;
+        return;
+    }
+    read_lines(connection);
+    connection->input_over = 1;
+    weir__server_call_end_input(connection);
+}
+
 static void read_some(struct weir__connection *connection)
 {
     char bytes[WEIR__CONNECTION_CHUNK];
-    ssize_t count = read(connection->fd, bytes, sizeof bytes);
+    ssize_t count = connection->in_is_socket
+                        ? recv(connection->fd, bytes, sizeof bytes, MSG_DONTWAIT)
+                        : read(connection->fd, bytes, sizeof bytes);
 
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (count <= 0 || weir_lines_feed(connection->lines, bytes, (size_t)count, NULL) < 0)
+    if (count == 0 && connection->out_watch != NULL)
+        end_input(connection);
+    else if (count <= 0 || weir_lines_feed(connection->lines, bytes, (size_t)count, NULL) < 0)
         connection->is_over = 1;
     else
         read_lines(connection);
@@ -258,10 +282,79 @@ static void on_socket(void *data, int bits)
     settle(connection);
 }
 
+/* Of two descriptors. */
+static void on_input(void *data, int bits)
+{
+    struct weir__connection *connection = data;
+
+    (void)bits;
+    connection->is_reading = 1;
+    if (weir__connection_is_read(connection) && !connection->is_over)
+        read_some(connection);
+    settle(connection);
+}
+
+static void on_output(void *data, int bits)
+{
+    struct weir__connection *connection = data;
+    struct pollfd reader = {.fd = connection->out_fd};
+
+    (void)bits;
+    connection->is_reading = 1;
+    if (poll(&reader, 1, 0) > 0 && reader.revents & (POLLERR | POLLHUP))
+        connection->is_over = 1;
+    else if (connection->is_paused && !connection->is_over)
+        read_lines(connection);
+    else if (weir__connection_owed(connection) == 0)
+        connection->reader_stays = 1; /* a socket whose reader only will not write */
+    settle(connection);
+}
+
 /* --- Life ------------------------------------------------------------------ */
 
-static void free_memory(struct weir__connection *connection)
+static void sweep(void *data)
 {
+    struct weir__server *server = data;
+    struct weir__connection *connection = server->connections;
+
+    while (connection != NULL)
+        if (connection->is_over) {
+            weir__connection_close(connection);
+            connection = server->connections; /* others may have ended with it */
+        } else {
+            connection = connection->next;
+        }
+}
+
+static int is_socket(int fd)
+{
+    struct stat file;
+
+    return fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+static int watch(struct weir__connection *connection, struct weir_error *error)
+{
+    weir__loop *loop = connection->server->weir->loop;
+    int is_one = connection->fd == connection->out_fd;
+    int status = weir__watch_new(loop, connection->fd, WEIR__READABLE,
+                                 is_one ? on_socket : on_input, connection, &connection->watch,
+                                 error);
+
+    if (status >= 0 && !is_one)
+        status = weir__watch_new(loop, connection->out_fd, WEIR__GONE, on_output, connection,
+                                 &connection->out_watch, error);
+    return status;
+}
+
+static void free_all(struct weir__connection *connection)
+{
+    if (connection->out_fd == connection->fd)
+        connection->out_fd = -1;
+    weir__watch_close(&connection->watch);
+    weir__watch_close(&connection->out_watch);
+    weir__close(&connection->fd);
+    weir__close(&connection->out_fd);
     weir_lines_free(connection->lines);
     weir__buffer_clear(&connection->sending);
     free(connection->flow);
@@ -269,29 +362,40 @@ static void free_memory(struct weir__connection *connection)
     free(connection);
 }
 
-int weir__connection_open(struct weir__server *server, int fd, struct weir_error *error)
+int weir__connection_open(struct weir__server *server, int fd, int out_fd,
+                          struct weir_error *error)
 {
     struct weir__connection *connection = calloc(1, sizeof *connection);
+    int status;
 
     if (connection != NULL) {
+        connection->server = server;
+        connection->fd = fd;
+        connection->out_fd = out_fd;
+        connection->in_is_socket = fd == out_fd || is_socket(fd);
+        connection->out_is_socket = fd == out_fd || is_socket(out_fd);
         connection->lines = weir_lines_new(WEIR_MAX_LINE);
         connection->flow = weir__flow_new(server->pool);
     }
     if (connection == NULL || connection->lines == NULL || connection->flow == NULL) {
-        if (connection != NULL)
-            free_memory(connection);
-        weir__close(&fd);
+        if (connection != NULL) {
+            free_all(connection);
+        } else {
+            if (out_fd != fd)
+                weir__close(&out_fd);
+            weir__close(&fd);
+        }
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     }
-    if (weir__watch_new(server->weir->loop, fd, WEIR__READABLE, on_socket, connection,
-                        &connection->watch, error)
-        < 0) {
-        free_memory(connection);
-        weir__close(&fd);
-        return error != NULL ? (int)error->status : WEIR_ERR_SYSTEM;
+    status = server->sweep == NULL
+                 ? weir__timer_new(server->weir->loop, sweep, server, &server->sweep, error)
+                 : 0;
+    if (status >= 0)
+        status = watch(connection, error);
+    if (status < 0) {
+        free_all(connection);
+        return status;
     }
-    connection->server = server;
-    connection->fd = fd;
     connection->last_due = &connection->due;
     connection->next = server->connections;
     connection->link = &server->connections;
@@ -305,16 +409,18 @@ int weir__connection_open(struct weir__server *server, int fd, struct weir_error
 
 void weir__connection_close(struct weir__connection *connection)
 {
+    struct weir__server *server = connection->server;
+
     connection->is_over = 1;
     while (connection->calls != NULL)
         weir__server_call_drop(connection->calls);
     weir__connection_leave_batch(connection, connection->batch);
     weir__connection_weigh(connection); /* now zero; it is no longer held */
-    connection->server->connection_count--;
+    server->connection_count--;
     *connection->link = connection->next;
     if (connection->next != NULL)
         connection->next->link = connection->link;
-    weir__watch_close(&connection->watch);
-    weir__close(&connection->fd);
-    free_memory(connection);
+    free_all(connection);
+    if (server->on_last != NULL && server->connections == NULL)
+        server->on_last(server->context);
 }

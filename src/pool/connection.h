@@ -4,8 +4,10 @@
 
 #include "pool/connection_out.h"
 
-/* Takes fd.  Errors: SYSTEM, NOMEM. */
-int weir__connection_open(struct weir__server *server, int fd, struct weir_error *error);
+/* Takes fd and out_fd, which are one socket (fd == out_fd) or two descriptors.
+ * Errors: SYSTEM, NOMEM. */
+int weir__connection_open(struct weir__server *server, int fd, int out_fd,
+                          struct weir_error *error);
 
 /* Cancels its calls and closes it. */
 void weir__connection_close(struct weir__connection *connection);

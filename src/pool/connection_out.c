@@ -56,20 +56,25 @@ void weir__connection_weigh(struct weir__connection *connection)
 int weir__connection_is_read(const struct weir__connection *connection)
 {
     return weir__connection_owed(connection) < OWED_MAX && !connection->ending
-           && !connection->is_paused && !connection->is_held;
+           && !connection->is_paused && !connection->is_held && !connection->input_over;
 }
 
 static void set_watch(struct weir__connection *connection)
 {
     /* A paused connection continues in the next turn in which the client can be written to. */
-    int bits = weir__connection_owed(connection) > 0 || connection->is_paused ? WEIR__WRITABLE : 0;
+    int out = weir__connection_owed(connection) > 0 || connection->is_paused ? WEIR__WRITABLE : 0;
+    int in = weir__connection_is_read(connection) ? WEIR__READABLE : 0;
+    /* Where it is not read: only whether the client has disconnected. */
+    int gone = in == 0 && !connection->ending ? WEIR__GONE : 0;
 
-    if (weir__connection_is_read(connection))
-        bits |= WEIR__READABLE;
-    else if (!connection->ending) /* only whether the client has disconnected */
-        bits |= WEIR__GONE;
-    if (connection->watch != NULL && !connection->is_over)
-        weir__watch_set(connection->watch, bits);
+    if (connection->watch == NULL || connection->is_over)
+        return;
+    if (connection->out_watch == NULL) {
+        weir__watch_set(connection->watch, in | out | gone);
+        return;
+    }
+    weir__watch_set(connection->watch, in);
+    weir__watch_set(connection->out_watch, out | (connection->reader_stays ? 0 : WEIR__GONE));
 }
 
 void weir__connection_hold(struct weir__connection *connection, int hold)
@@ -78,16 +83,22 @@ void weir__connection_hold(struct weir__connection *connection, int hold)
     set_watch(connection);
 }
 
-/* The loop reports a shut-down descriptor as readable. */
 void weir__connection_end(struct weir__connection *connection)
 {
     connection->is_over = 1;
     weir__buffer_clear(&connection->sending);
     connection->sent = 0;
-    shutdown(connection->fd, SHUT_RDWR);
-    if (connection->watch != NULL)
-        weir__watch_set(connection->watch, WEIR__READABLE);
+    weir__timer_start(connection->server->sweep, 0);
     weir__connection_weigh(connection);
+}
+
+/* A socket may be shared with processes that want it to block. */
+static ssize_t write_some(const struct weir__connection *connection, const char *bytes,
+                          size_t length)
+{
+    return connection->out_is_socket
+               ? send(connection->out_fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+               : weir__write_no_sigpipe(connection->out_fd, bytes, length);
 }
 
 void weir__connection_drop(struct weir__connection *connection, const char *why)
@@ -96,7 +107,7 @@ void weir__connection_drop(struct weir__connection *connection, const char *why)
 
     if (weir__connection_owed(connection) == 0
         && weir__write_error(&line, weir__slice_of("null"), -33005, why, nothing) == 0)
-        (void)!weir__write_no_sigpipe(connection->fd, line.bytes, line.length);
+        (void)!write_some(connection, line.bytes, line.length);
     weir__buffer_clear(&line);
     weir__connection_end(connection);
 }
@@ -171,11 +182,17 @@ static void pass_credit(struct weir__connection *connection)
 
 /* --- Bytes ----------------------------------------------------------------- */
 
+/* Nothing more is asked, and all that was asked is answered. */
+static int is_answered(const struct weir__connection *connection)
+{
+    return connection->input_over && connection->calls == NULL && connection->batch == NULL
+           && !connection->is_paused && !connection->is_reading;
+}
+
 void weir__connection_flush(struct weir__connection *connection)
 {
     while (weir__connection_owed(connection) > 0) {
-        ssize_t count =
-            weir__write_no_sigpipe(connection->fd, connection->sending.bytes + connection->sent,
+        ssize_t count = write_some(connection, connection->sending.bytes + connection->sent,
                                    connection->sending.length - connection->sent);
 
         if (count < 0 && errno == EINTR)
@@ -190,7 +207,8 @@ void weir__connection_flush(struct weir__connection *connection)
         connection->has_taken = 1;
     }
     forget_sent(connection);
-    if (weir__connection_owed(connection) == 0 && connection->ending) {
+    if (weir__connection_owed(connection) == 0
+        && (connection->ending || is_answered(connection))) {
         weir__connection_end(connection);
         return;
     }

@@ -34,6 +34,7 @@ struct weir__server_call {
     size_t hash, weight;
     uint64_t granted;  /* input credit given to the client, of the worker's */
     int input;         /* its input stream is open */
+    int output;        /* it has an output stream */
     int64_t promised;  /* credit for values not yet given to the worker */
     int64_t under_way; /* credit given to the worker: values that may arrive */
     size_t unsent;     /* bytes of its input that the worker may not have read */
@@ -49,8 +50,9 @@ struct weir__batch {
 struct weir__connection {
     struct weir__server *server;
     struct weir__connection *next, **link;
-    int fd;
-    weir__watch *watch;
+    int fd, out_fd; /* one socket, or two descriptors */
+    int in_is_socket, out_is_socket;
+    weir__watch *watch, *out_watch; /* out_watch: NULL for one socket */
     weir_lines_t *lines;
     struct weir__batch *batch; /* the one being read; its elements are in lines */
     struct weir__slice rest;   /* its unread part */
@@ -71,6 +73,8 @@ struct weir__connection {
     int is_held;         /* not read: the server is short of memory */
     int has_taken;       /* the client has read something since then */
     int ending;          /* closes once everything is sent */
+    int input_over;      /* two descriptors: closes once all calls are answered */
+    int reader_stays;    /* two descriptors: only a write shows that the reader has gone */
     int is_over;
 };
 

@@ -280,7 +280,7 @@ static void admit(struct weir__server *server, int fd)
                       "the server has %zu connections, the limit (--max-connections): try later",
                       server->connection_count);
     } else {
-        weir__connection_open(server, fd, NULL);
+        weir__connection_open(server, fd, fd, NULL);
     }
 }
 
@@ -365,6 +365,42 @@ int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *po
     if (opening.status < 0)
         weir__server_close(server, 0, -1);
     return opening.status < 0 ? opening.status : 0;
+}
+
+struct pairing {
+    struct weir__server *server;
+    int in, out, status;
+    struct weir_error *error;
+};
+
+static void pair_here(void *data)
+{
+    struct pairing *pairing = data;
+    struct weir__server *server = pairing->server;
+
+    pairing->status = weir__server_begin(server, pairing->error);
+    if (pairing->status < 0) {
+        if (pairing->out != pairing->in)
+            weir__close(&pairing->out);
+        weir__close(&pairing->in);
+        return;
+    }
+    pairing->status =
+        weir__connection_open(server, pairing->in, pairing->out, pairing->error);
+}
+
+int weir__server_open_pair(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int in,
+                           int out, struct weir_error *error)
+{
+    struct pairing pairing = {.server = server, .in = in, .out = out, .error = error};
+
+    server->weir = weir;
+    server->pool = pool;
+    server->fd = -1;
+    weir__context_do(weir, pair_here, &pairing);
+    if (pairing.status < 0)
+        weir__server_close(server, 0, -1);
+    return pairing.status < 0 ? pairing.status : 0;
 }
 
 static void stop_here(void *data)

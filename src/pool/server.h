@@ -30,9 +30,13 @@ struct weir__server {
     weir__watch *watch;
     weir__timer *retry;    /* after EMFILE and similar errors */
     weir__timer *patience; /* for the held connection */
+    weir__timer *sweep;    /* closes connections that are over */
     struct weir__connection *connections;
     unsigned concurrency; /* calls that its workers run at a time, for the hello */
     struct weir__server_limits limits;
+    void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
+    void *context;
+    const char *refusal; /* why there is no worker, for every request; NULL: they are served */
 
     size_t memory; /* weights of all connections */
     /* The weight of a connection has changed: holds, drops or releases connections. */
@@ -67,10 +71,17 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 /* Removes path if it still is the socket that fd is bound to. */
 void weir__socket_unbind(const char *path, int fd);
 
-/* Serves the pool to clients that connect. All of *server except concurrency and limits must be
- * zero; takes fd. Not inside a callback. Errors: SYSTEM, NOMEM. */
+/* Serves the pool to clients that connect. All of *server except concurrency, limits, on_last,
+ * context and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM, NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);
+
+/* As weir__server_open(), for one client that is connected already. Takes in and out: one socket
+ * (in == out), or two descriptors, non-blocking unless they are sockets. At the end of file of one
+ * socket the connection ends. At that of two descriptors only the requests end: the connection ends
+ * once they are answered, or when out has no reader. */
+int weir__server_open_pair(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int in,
+                           int out, struct weir_error *error);
 
 /* Accepts no more connections. */
 void weir__server_stop(struct weir__server *server);

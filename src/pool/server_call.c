@@ -251,6 +251,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
     weir_pool_t *pool = call->connection->server->pool;
     size_t length = 0;
     char *method = weir__slice_string(message->method, &length), *traceparent, *tracestate;
+    const char *streams = method != NULL ? weir__pool_streams(pool, method) : "";
     int64_t code = 0;
 
     weir_call_options_init(&options);
@@ -264,11 +265,12 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
         weir__fail(error, WEIR_ERR_INVALID, 0, "not a valid function name");
         code = -32601;
     } else if (call->batch != NULL
-               && (options.input || options.credit > 0 || weir__pool_streams(pool, method))) {
+               && (options.input || options.credit > 0 || streams[0] != '\0')) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "a call in a batch cannot have streams");
         code = -33004;
     } else {
         call->input = options.input;
+        call->output = strcmp(streams, "out") == 0 || strcmp(streams, "both") == 0;
         if (options.credit > WEIR__OUTPUT_WINDOW) {
             call->promised = options.credit - WEIR__OUTPUT_WINDOW;
             options.credit = WEIR__OUTPUT_WINDOW;
@@ -362,6 +364,25 @@ void weir__server_call_start(struct weir__connection *connection, struct weir__b
     }
     weir__connection_owe_credit(call);
     pass_credit(call);
+    if (connection->input_over) /* its line was read late */
+        weir__server_call_end_input(connection);
+}
+
+void weir__server_call_end_input(struct weir__connection *connection)
+{
+    struct weir__server_call *call = connection->calls;
+
+    for (; call != NULL; call = call->next)
+        if (call->output)
+            promise(call, WEIR__CREDIT_MAX);
+    for (call = connection->calls; call != NULL;)
+        if (call->input) {
+            call->input = 0;
+            weir_call_end(call->pool_call, "the client's input has ended");
+            call = connection->calls; /* calls may have ended */
+        } else {
+            call = call->next;
+        }
 }
 
 /* --- What the client says of it ---------------------------------------------- */

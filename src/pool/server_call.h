@@ -12,6 +12,10 @@ void weir__server_call_start(struct weir__connection *connection, struct weir__b
 void weir__server_call_notice(struct weir__connection *connection,
                               const struct weir__message *message);
 
+/* The client sends nothing more: breaks open input streams, and lets output streams run as fast as
+ * the client reads. */
+void weir__server_call_end_input(struct weir__connection *connection);
+
 /* Cancels the call without an answer: the client has disconnected. */
 void weir__server_call_drop(struct weir__server_call *call);
 

@@ -34,12 +34,14 @@ const json_t *weir__worker_group_method(const struct weir__worker_group *group, 
     return json_object_get(group->methods, name);
 }
 
-int weir__pool_streams(const struct weir_pool *pool, const char *method)
+const char *weir__pool_streams(const struct weir_pool *pool, const char *method)
 {
-    for (size_t i = 0; i < pool->group_count; i++)
-        if (json_object_get(weir__worker_group_method(&pool->groups[i], method), "stream") != NULL)
-            return 1;
-    return 0;
+    const char *streams = NULL;
+
+    for (size_t i = 0; i < pool->group_count && streams == NULL; i++)
+        streams = json_string_value(
+            json_object_get(weir__worker_group_method(&pool->groups[i], method), "stream"));
+    return streams != NULL ? streams : "";
 }
 
 /* --- Keeping the number ---------------------------------------------------- */

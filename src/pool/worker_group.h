@@ -22,7 +22,7 @@ unsigned weir__worker_group_ready(const struct weir__worker_group *group);
 /* The workers' description of a method, from hello; NULL: none. */
 const json_t *weir__worker_group_method(const struct weir__worker_group *group, const char *name);
 
-/* Whether a method of any group is known to have an input or output stream. */
-int weir__pool_streams(const struct weir_pool *pool, const char *method);
+/* The streams that a method of any group is known to have: "in", "out" or "both"; "": none. */
+const char *weir__pool_streams(const struct weir_pool *pool, const char *method);
 
 #endif

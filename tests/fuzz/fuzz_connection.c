@@ -2,9 +2,11 @@
  * once at most, and with the connection all of its calls end.
  *
  * Input: the size of pieces, then what the client sends.  An odd size: the server has
- * narrow limits. */
+ * narrow limits.  Half of the sizes: it is on two pipes, and the client ends its requests before
+ * it leaves. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,12 +122,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct weir__server server = {.fd = -1, .concurrency = 4};
     struct weir__buffer heard = {0};
     size_t piece;
-    int ends[2], is_limited;
+    int ends[2], back[2], is_limited, has_pipes;
 
     if (length < 1)
         return 0;
     piece = 1 + bytes[0] * 4;
     is_limited = bytes[0] % 2;
+    has_pipes = bytes[0] / 2 % 2;
     bytes++, length--;
     pretend_open(&pretend);
     server.weir = pretend.weir;
@@ -133,8 +136,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (is_limited)
         server.limits = (struct weir__server_limits){.max_calls = 2, .max_memory = 4096};
     HOLDS(weir__server_begin(&server, NULL) == 0);
-    HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    HOLDS(weir__connection_open(&server, ends[0], NULL) == 0);
+    if (has_pipes) {
+        HOLDS(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(back, O_NONBLOCK | O_CLOEXEC) == 0);
+    } else {
+        HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+        back[0] = ends[1];
+        back[1] = ends[0];
+    }
+    HOLDS(weir__connection_open(&server, ends[0], back[1], NULL) == 0);
     pretend_turn(&pretend);
     for (size_t at = 0; at < length; at += piece) {
         size_t count = length - at < piece ? length - at : piece;
@@ -142,12 +151,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         if (weir__write_no_sigpipe(ends[1], bytes + at, count) < 0)
             break; /* it has hung up */
         pretend_turn(&pretend);
-        hear(ends[1], &heard);
+        hear(back[0], &heard);
     }
     pretend_turn(&pretend);
-    hear(ends[1], &heard);
+    hear(back[0], &heard);
+    if (has_pipes) {
+        close(ends[1]);
+        pretend_turn(&pretend);
+        hear(back[0], &heard);
+    }
     HOLDS(count_answers(&heard) <= lines_in(bytes, length));
-    close(ends[1]);
+    close(back[0]);
     pretend_turn(&pretend);
     HOLDS(server.connections == NULL);
     weir__server_close(&server, 0, -1);
