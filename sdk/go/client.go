@@ -175,7 +175,7 @@ func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
 }
 
 func (c *Client) hello(ctx context.Context) error {
-	raw, err := c.call(ctx, "weir/hello", []any{Named{"version": 1}})
+	raw, err := ask(ctx, c, "weir/hello", []any{Named{"version": 1}})
 	if errors.Is(err, ErrNoMethod) {
 		c.plain = make(chan struct{}, 1)
 		return nil
@@ -213,6 +213,26 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// quiet waits until no call is under way.
+func (c *Client) quiet(ctx context.Context) error {
+	for {
+		c.mutex.Lock()
+		var one *pending
+		for _, one = range c.calls {
+			break
+		}
+		c.mutex.Unlock()
+		if one == nil {
+			return nil
+		}
+		select {
+		case <-one.done:
+		case <-ctx.Done():
+			return asError(ctx.Err())
+		}
+	}
+}
+
 // --- Calls ------------------------------------------------------------------
 
 // Call calls a function and waits for its result.
@@ -225,9 +245,9 @@ func (c *Client) Close() error {
 // interrupted and Call returns at once, with ErrCancelled or ErrDeadline. If the
 // function fails, the error is an *Error with its code, message and traceback. A null
 // result is the zero value of T; json.RawMessage takes any result byte for byte.
-func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T, error) {
+func Call[T any](ctx context.Context, caller Caller, method string, args ...any) (T, error) {
 	var value T
-	raw, err := c.call(ctx, method, args)
+	raw, err := ask(ctx, caller, method, args)
 	if err == nil && string(raw) != "null" {
 		if err = decodeValue(raw, reflect.ValueOf(&value)); err != nil {
 			err = fmt.Errorf("weir: the result of %q: %w", method, err)
@@ -250,8 +270,8 @@ func Call[T any](ctx context.Context, c *Client, method string, args ...any) (T,
 //
 // The function runs ahead by at most a window of values, and stops when the values
 // are closed or ctx is done.
-func Stream[T any](ctx context.Context, c *Client, method string, args ...any) (*Values[T], error) {
-	p, err := c.begin(ctx, method, args, true)
+func Stream[T any](ctx context.Context, caller Caller, method string, args ...any) (*Values[T], error) {
+	p, err := begin(ctx, caller, method, args, true)
 	if err != nil {
 		return nil, err
 	}
@@ -266,8 +286,8 @@ func Stream[T any](ctx context.Context, c *Client, method string, args ...any) (
 	return &Values[T]{ctx: ctx, inbox: p.in, stop: cancel}, nil
 }
 
-func (c *Client) call(ctx context.Context, method string, args []any) ([]byte, error) {
-	p, err := c.begin(ctx, method, args, false)
+func ask(ctx context.Context, caller Caller, method string, args []any) ([]byte, error) {
+	p, err := begin(ctx, caller, method, args, false)
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,18 @@ import (
 // its environment.
 const asWorker = "WEIR_TEST_WORKER"
 
+// TestRoles are other programs that the test program is, with these variables in its environment.
+var TestRoles = map[string]func(){}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asWorker) != "" {
 		Main(vectorFunctions()...)
+	}
+	for name, role := range TestRoles {
+		if os.Getenv(name) != "" {
+			role()
+			os.Exit(0)
+		}
 	}
 	os.Exit(m.Run())
 }
