@@ -1,5 +1,6 @@
 // Package weir calls functions across processes: others call those of a Go program
 // (Main), and a Go program calls those of `weir serve` (Dial).
+// NewPool starts workers for one program.
 //
 // A worker is a program that answers calls on its standard input and output. Its
 // functions have one of four shapes, depending on their streams:

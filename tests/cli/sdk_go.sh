@@ -8,6 +8,9 @@ GOFLAGS='-mod=mod' GOPROXY=off GOTOOLCHAIN=local GO111MODULE=on GOWORK=off
 GOCACHE=${WEIR_GO_CACHE:-$builddir/go-cache} # shared with other tests of Go
 export GOFLAGS GOPROXY GOTOOLCHAIN GO111MODULE GOWORK GOCACHE
 
+WEIR=$(cd "$builddir" && pwd)/weir # for the tests of pools
+export WEIR
+
 has_go() { [ -n "$GO" ] || { echo "configure found no go"; return 1; }; }
 
 formatted() {
