@@ -80,7 +80,7 @@ func Window(n int) PoolOption { return serveFlag("--window", strconv.Itoa(n)) }
 // The default is 1024.
 func MaxQueue(n int) PoolOption { return serveFlag("--max-queue", strconv.Itoa(n)) }
 
-// MinReady lets NewPool return when so many of each worker are ready. The default is all.
+// MinReady lets NewPool return when n of each worker are ready. The default is all.
 func MinReady(n int) PoolOption { return serveFlag("--min-ready", strconv.Itoa(n)) }
 
 // WorkDir is the workers' directory. The default is the program's.
@@ -104,13 +104,13 @@ func Limit(name, value string) PoolOption { return serveFlag("--limit", name+"="
 // Launcher puts words in front of the workers' commands: ssh, srun, docker exec -i.
 func Launcher(words ...string) PoolOption { return serveFlag("--launcher", quoteWords(words)) }
 
-// RecycleCalls replaces a worker after so many calls.
+// RecycleCalls replaces a worker after n calls.
 func RecycleCalls(n int) PoolOption { return serveFlag("--recycle-calls", strconv.Itoa(n)) }
 
-// RecycleAge replaces a worker that has lived so long.
+// RecycleAge replaces a worker after this long.
 func RecycleAge(d time.Duration) PoolOption { return serveFlag("--recycle-age", duration(d)) }
 
-// RecycleRSS replaces a worker whose memory has grown to so many bytes.
+// RecycleRSS replaces a worker whose memory has grown to this size.
 func RecycleRSS(bytes int64) PoolOption {
 	return serveFlag("--recycle-rss", strconv.FormatInt(bytes, 10))
 }
