@@ -2,11 +2,9 @@
 
 #include "work/line_splitter.h"
 
-#include <string.h>
-
 enum { KEPT_ROOM = 64 * 1024 }; /* of an empty buffer */
 
-ssize_t weir__line_splitter_next(struct weir__line_splitter *splitter, const char **fresh,
+ssize_t weir__line_splitter_join(struct weir__line_splitter *splitter, const char **fresh,
                                  const char *end, const char **line)
 {
     struct weir__buffer *partial = &splitter->partial;
@@ -17,6 +15,7 @@ ssize_t weir__line_splitter_next(struct weir__line_splitter *splitter, const cha
         splitter->is_whole = 0;
         partial->length = 0;
         weir__buffer_shrink(partial, KEPT_ROOM);
+        return weir__line_splitter_next(splitter, fresh, end, line);
     }
     if (*fresh == end)
         return 0;
@@ -24,16 +23,14 @@ ssize_t weir__line_splitter_next(struct weir__line_splitter *splitter, const cha
     length = (size_t)((lf != NULL ? lf + 1 : end) - *fresh);
     if (partial->length + length > splitter->longest)
         return WEIR_ERR_TOO_LONG;
-    *line = *fresh;
-    if (lf == NULL || partial->length > 0) {
-        if (weir__buffer_add(partial, *fresh, length, NULL) < 0)
-            return WEIR_ERR_NOMEM;
-        splitter->is_whole = lf != NULL;
-        *line = partial->bytes;
-        length = partial->length;
-    }
-    *fresh = lf != NULL ? lf + 1 : end;
-    return lf != NULL ? (ssize_t)length : 0;
+    if (weir__buffer_add(partial, *fresh, length, NULL) < 0)
+        return WEIR_ERR_NOMEM;
+    *fresh += length;
+    if (lf == NULL)
+        return 0;
+    splitter->is_whole = 1;
+    *line = partial->bytes;
+    return (ssize_t)partial->length;
 }
 
 void weir__line_splitter_clear(struct weir__line_splitter *splitter)

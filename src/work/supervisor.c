@@ -35,18 +35,6 @@ struct weir__seat *weir__supervisor_seat(const struct weir__supervisor *supervis
     return first;
 }
 
-void weir__supervisor_succeeded(struct weir__supervisor *supervisor)
-{
-    supervisor->failing_since_ns = 0;
-    supervisor->is_hopeless = 0;
-}
-
-void weir__seat_succeeded(struct weir__seat *seat)
-{
-    seat->backoff = (struct weir__backoff){0};
-    seat->has_answered = 1;
-}
-
 void weir__supervisor_put_off(const struct weir__supervisor *supervisor, struct weir__seat *seat,
                               int64_t now_ns)
 {

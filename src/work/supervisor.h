@@ -35,10 +35,18 @@ struct weir__seat *weir__supervisor_seat(const struct weir__supervisor *supervis
                                          int (*is_free)(const struct weir__seat *seat));
 
 /* A worker runs. */
-void weir__supervisor_succeeded(struct weir__supervisor *supervisor);
+static inline void weir__supervisor_succeeded(struct weir__supervisor *supervisor)
+{
+    supervisor->failing_since_ns = 0;
+    supervisor->is_hopeless = 0;
+}
 
 /* The seat's worker has answered. */
-void weir__seat_succeeded(struct weir__seat *seat);
+static inline void weir__seat_succeeded(struct weir__seat *seat)
+{
+    seat->backoff = (struct weir__backoff){0};
+    seat->has_answered = 1;
+}
 
 /* The seat's worker is lost or did not start: sets when the next one may start. */
 void weir__supervisor_put_off(const struct weir__supervisor *supervisor, struct weir__seat *seat,
