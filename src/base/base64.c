@@ -72,7 +72,7 @@ int weir__base64_decode(const char *text, size_t length, struct weir__buffer *by
         if (value < 0) {
             bytes->length = before;
             return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "character %zu of the base64 text is none of its digits", i + 1);
+                              "character %zu of the base64 text is not a base64 digit", i + 1);
         }
         bits = bits << 6 | (uint32_t)value;
         if (i % 4 == 3) {

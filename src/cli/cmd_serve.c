@@ -241,7 +241,7 @@ static int take_end(int *fd, int from, int mode, struct weir_error *error)
 
     fstat(from, &file);
     if (!weir__fd_may(from, mode))
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is closed: there is nobody to serve",
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%s is closed: there is no client to serve",
                           name);
     if (!S_ISFIFO(file.st_mode) && !S_ISSOCK(file.st_mode) && !isatty(from))
         return weir__fail(error, WEIR_ERR_INVALID, 0,

@@ -340,9 +340,9 @@ static void describe_end(const struct weir_result *result, char *sentence, size_
     static const char *const causes[] = {
         [WEIR_STOP_NONE] = "",
         [WEIR_STOP_TIMEOUT] = "timed out, then ",
-        [WEIR_STOP_IDLE] = "put out nothing for too long, then ",
+        [WEIR_STOP_IDLE] = "printed nothing for too long, then ",
         [WEIR_STOP_CANCELLED] = "stopped as asked, then ",
-        [WEIR_STOP_OVERFLOW] = "put out more than allowed, then ",
+        [WEIR_STOP_OVERFLOW] = "printed more than allowed, then ",
         [WEIR_STOP_PEER_FAILED] = "stopped because another stage failed, then ",
         [WEIR_STOP_HOST_GONE] = "",
     };

@@ -186,11 +186,11 @@ static void classify_call(struct weir__message *message, const char *line)
 
     message->kind = message->id.bytes != NULL ? WEIR__MESSAGE_REQUEST : WEIR__MESSAGE_NOTIFICATION;
     if (weir__slice_type(message->method) != 's')
-        refuse(message, "\"method\" is no string", line, message->method);
+        refuse(message, "\"method\" is not a string", line, message->method);
     else if (params != 0 && params != 'o' && params != 'a')
         refuse(message, "\"params\" is neither an array nor an object", line, message->params);
     else if (weir != 0 && weir != 'o')
-        refuse(message, "\"weir\" is no object", line, message->weir);
+        refuse(message, "\"weir\" is not an object", line, message->weir);
     if (message->id.bytes != NULL && !is_good_id(message->id)) {
         refuse(message, "\"id\" is neither an integer nor a string", line, message->id);
         message->id = (struct weir__slice){NULL, 0};
@@ -208,7 +208,7 @@ static void classify_response(struct weir__message *message, const char *line)
     else if (is_error && message->result.bytes != NULL)
         refuse(message, "it has a \"result\" and an \"error\"", line, message->error);
     else if (is_error && weir__slice_type(message->error) != 'o')
-        refuse(message, "\"error\" is no object", line, message->error);
+        refuse(message, "\"error\" is not an object", line, message->error);
     else if (message->id.bytes == NULL)
         refuse(message, "it answers, and has no \"id\"", line, (struct weir__slice){NULL, 0});
     if (message->id.bytes != NULL && !is_good_id(message->id)

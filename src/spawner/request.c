@@ -259,7 +259,7 @@ int request_parse(const char *text, size_t length, size_t fd_count, struct reque
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a request");
     }
     if (root == NULL)
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "request is no JSON: %s", fault.text);
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "request is not JSON: %s", fault.text);
     made.job = json_integer_value(json_object_get(root, "job"));
     made.grace_ms = json_integer_value(json_object_get(root, "grace_ms"));
     made.signal = (int)json_integer_value(json_object_get(root, "signal"));

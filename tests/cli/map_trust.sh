@@ -224,7 +224,7 @@ refused() {
         # shellcheck disable=SC2086  # several words
         exits 2 "$weir" map $words -- cat </dev/null 2>"$err" && grep -q '^weir map: .*--key' "$err" || return 1
     done
-    exits 2 "$weir" map --key '' -- cat </dev/null 2>"$err" && has "is empty" "$err" &&
+    exits 2 "$weir" map --key '' -- cat </dev/null 2>"$err" && has "requires a non-empty POINTER" "$err" &&
         echo '{"weir":1,"stages":[{"cmd":["cat"],"map":{"key":"id"}}]}' >"$work/spec" &&
         exits 2 "$weir" pipe -f "$work/spec" </dev/null 2>"$err" && has "/stages/0/map/key" "$err"
 }

@@ -256,7 +256,7 @@ def without_stdin_or_stdout_there_is_nobody_to_serve():
         done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVE, "-w", WORKER],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=PATIENCE_S)
-        assert done.returncode == 125 and b"there is nobody to serve" in done.stderr, done
+        assert done.returncode == 125 and b"there is no client to serve" in done.stderr, done
     with open(os.devnull, "rb") as null:
         done = subprocess.run([*SERVE, "-w", WORKER], stdin=null, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=PATIENCE_S)

@@ -158,6 +158,7 @@ if __name__ == "__main__":
             the_documents_are_plain_english,
             the_pages_of_sdks_and_examples_are_plain_english,
             the_descriptions_in_schemas_are_plain_english,
+            the_messages_in_the_sources_are_plain_english,
             a_phrase_of_the_list_is_found,
         ]
     )
