@@ -2,6 +2,7 @@
 """weir serve --stdio: one client on stdin and stdout.  Prints TAP.
 serve_stdio.py WEIR SRCDIR
 """
+
 import contextlib
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import textwrap
 
 sys.dont_write_bytecode = True
-from serve import ENVIRONMENT, SRCDIR, WEIR, WORKER
+from serve import ENVIRONMENT, WEIR, WORKER
 from tap_cases import PATIENCE_S, await_file, await_gone, run_cases
 
 NO_MODEL = "sh -c 'echo no such model >&2; exit 3'"
@@ -21,19 +22,37 @@ SERVE = [WEIR, "serve", "--stdio", "-j1"]
 
 def request(method, *params, number=1, **terms):
     more = {"weir": terms} if terms else {}
-    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params,
-                       **more}).encode() + b"\n"
+    return (
+        json.dumps(
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params, **more}
+        ).encode()
+        + b"\n"
+    )
 
 
-HELLO = json.dumps({"jsonrpc": "2.0", "id": 0, "method": "weir/hello",
-                    "params": {"version": 1}}).encode() + b"\n"
+HELLO = (
+    json.dumps(
+        {"jsonrpc": "2.0", "id": 0, "method": "weir/hello", "params": {"version": 1}}
+    ).encode()
+    + b"\n"
+)
 
 
 def run(given, *words, worker=WORKER, **how):
     """On two pipes; the input ends at once.  Returns status, messages, stderr."""
-    done = subprocess.run([*SERVE, "-w", worker, *words], input=given, env=ENVIRONMENT,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S, **how)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+    done = subprocess.run(
+        [*SERVE, "-w", worker, *words],
+        input=given,
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        **how,
+    )
+    return (
+        done.returncode,
+        [json.loads(line) for line in done.stdout.splitlines()],
+        done.stderr.decode(),
+    )
 
 
 class Pair:
@@ -42,8 +61,13 @@ class Pair:
     def __init__(self, *words, worker=WORKER):
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(PATIENCE_S)
-        self.process = subprocess.Popen([*SERVE, "-w", worker, *words], env=ENVIRONMENT, stdin=theirs,
-                                        stdout=theirs, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [*SERVE, "-w", worker, *words],
+            env=ENVIRONMENT,
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.PIPE,
+        )
         theirs.close()
         self.file = self.socket.makefile("rb")
 
@@ -75,8 +99,14 @@ def pair(*words, **how):
 
 @contextlib.contextmanager
 def pipes(*words, worker=WORKER):
-    process = subprocess.Popen([*SERVE, "-w", worker, *words], env=ENVIRONMENT, bufsize=0,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*SERVE, "-w", worker, *words],
+        env=ENVIRONMENT,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         yield process
     finally:
@@ -123,8 +153,12 @@ def the_end_of_a_socket_cancels_its_calls(directory):
 
 
 def what_came_on_a_pipe_is_answered_after_its_end(directory):
-    status, heard, said = run(HELLO + request("add", 3, 4, number=1) + request("big", 300000, number=2)
-                              + request("add", 5, 6, number=3).rstrip())
+    status, heard, said = run(
+        HELLO
+        + request("add", 3, 4, number=1)
+        + request("big", 300000, number=2)
+        + request("add", 5, 6, number=3).rstrip()
+    )
     assert (status, said) == (0, ""), said
     results = {message["id"]: message["result"] for message in heard}
     assert results[1] == 7 and len(results[2]) == 300000 and results[3] == 11
@@ -189,7 +223,9 @@ def a_client_on_two_sockets_is_served():
     (own_in, in_), (own_out, out) = socket.socketpair(), socket.socketpair()
     with own_in, own_out:
         with in_, out:
-            process = subprocess.Popen([*SERVE, "-w", WORKER], env=ENVIRONMENT, stdin=in_, stdout=out)
+            process = subprocess.Popen(
+                [*SERVE, "-w", WORKER], env=ENVIRONMENT, stdin=in_.fileno(), stdout=out.fileno()
+            )
         own_out.shutdown(socket.SHUT_WR)  # it never writes there
         own_in.sendall(request("add", 3, 4))
         own_out.settimeout(PATIENCE_S)
@@ -204,7 +240,9 @@ def other_processes_of_the_pipes_keep_them_blocking():
     """O_NONBLOCK belongs to the description, which a shell's next command has, too."""
     (read_end, in_), (own, out) = os.pipe(), socket.socketpair()
     with own, out:
-        process = subprocess.Popen([*SERVE, "-w", WORKER], env=ENVIRONMENT, stdin=read_end, stdout=out)
+        process = subprocess.Popen(
+            [*SERVE, "-w", WORKER], env=ENVIRONMENT, stdin=read_end, stdout=out.fileno()
+        )
         os.write(in_, request("add", 3, 4))
         assert json.loads(own.recv(1000))["result"] == 7
         assert os.get_blocking(read_end) and os.get_blocking(out.fileno())
@@ -253,27 +291,47 @@ def two_workers_with_one_method_are_told_of():
 
 def without_stdin_or_stdout_there_is_nobody_to_serve():
     for closed in ("<&-", ">&-"):
-        done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVE, "-w", WORKER],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=PATIENCE_S)
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *SERVE, "-w", WORKER],
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
         assert done.returncode == 125 and b"there is no client to serve" in done.stderr, done
     with open(os.devnull, "rb") as null:
-        done = subprocess.run([*SERVE, "-w", WORKER], stdin=null, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=PATIENCE_S)
+        done = subprocess.run(
+            [*SERVE, "-w", WORKER], stdin=null, capture_output=True, timeout=PATIENCE_S
+        )
     assert done.returncode == 125 and b"not a pipe, socket or terminal" in done.stderr, done
 
 
 def a_socket_and_stdio_exclude_each_other(directory):
-    done = subprocess.run([*SERVE, "-s", os.path.join(directory, "s"), "-w", WORKER], timeout=PATIENCE_S,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [*SERVE, "-s", os.path.join(directory, "s"), "-w", WORKER],
+        timeout=PATIENCE_S,
+        stdin=subprocess.PIPE,
+        capture_output=True,
+    )
     assert done.returncode == 2 and b"leave --socket out" in done.stderr
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.join(directory, "l"))
         listening.listen()
         done = subprocess.run(
-            ["sh", "-c", 'fd=$1; shift; eval "exec 3<&$fd"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
-             str(listening.fileno()), *SERVE, "-w", WORKER], pass_fds=[listening.fileno()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+            [
+                "sh",
+                "-c",
+                'fd=$1; shift; eval "exec 3<&$fd"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"',
+                "sh",
+                str(listening.fileno()),
+                *SERVE,
+                "-w",
+                WORKER,
+            ],
+            pass_fds=[listening.fileno()],
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
     assert done.returncode == 125 and b"LISTEN_FDS" in done.stderr, done
 
 
@@ -302,23 +360,36 @@ def a_hangup_replaces_the_workers():
 def a_pool_is_a_worker():
     words = f"{WEIR} serve --stdio -w '{WORKER}' -j2"
     for given, expected in ((["add", "3", "4"], "7\n"), (["count", "1", "3"], "1\n2\n3\n")):
-        done = subprocess.run([WEIR, "call", "-w", words, *given], env=ENVIRONMENT,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+        done = subprocess.run(
+            [WEIR, "call", "-w", words, *given],
+            env=ENVIRONMENT,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
         assert (done.returncode, done.stdout.decode(), done.stderr) == (0, expected, b""), done
-    done = subprocess.run([WEIR, "call", "-w", f"{WEIR} serve --stdio -w false", "add", "3", "4"],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    done = subprocess.run(
+        [WEIR, "call", "-w", f"{WEIR} serve --stdio -w false", "add", "3", "4"],
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
     assert done.returncode not in (0, 1) and b"does not start" in done.stderr, done
 
 
 def the_workers_have_the_environment_that_was_asked_for():
-    worker = f"""sh -c 'read -r line; echo "{{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"error\\":{{\\"code\\":-32601,\\"message\\":\\"\\"}}}}"; \
-read -r line; n=${{line#*\\"id\\":}}; n=${{n%%,*}}; \
-echo "{{\\"jsonrpc\\":\\"2.0\\",\\"id\\":$n,\\"result\\":\\"$A-$B-$HOME\\"}}"; cat >/dev/null'"""
-    for words, expected in ((["--env-clear", "--env", "A=1"], "1--"),
-                            (["--env-pass", "B", "--env", "A=1"], "1-2-")):
-        done = subprocess.run([*SERVE, *words, "-w", worker], input=request("any"),
-                              env=dict(ENVIRONMENT, B="2", HOME="/h"), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    worker = """sh -c 'read -r line; echo "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"error\\":{\\"code\\":-32601,\\"message\\":\\"\\"}}"; \
+read -r line; n=${line#*\\"id\\":}; n=${n%%,*}; \
+echo "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":$n,\\"result\\":\\"$A-$B-$HOME\\"}"; cat >/dev/null'"""
+    for words, expected in (
+        (["--env-clear", "--env", "A=1"], "1--"),
+        (["--env-pass", "B", "--env", "A=1"], "1-2-"),
+    ):
+        done = subprocess.run(
+            [*SERVE, *words, "-w", worker],
+            input=request("any"),
+            env=dict(ENVIRONMENT, B="2", HOME="/h"),
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
         assert json.loads(done.stdout)["result"] == expected, done
 
 
@@ -326,7 +397,11 @@ def a_client_that_is_killed_leaves_nothing_behind(directory):
     """The harness looks for processes."""
     path = os.path.join(directory, "h")
     for how in ("socket.socketpair()", "(None, None)"):
-        client = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
+        client = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                textwrap.dedent(f"""
             import socket, subprocess, sys, time
             ours, theirs = {how}
             server = subprocess.Popen(sys.argv[1:], stdin=theirs or subprocess.PIPE,
@@ -335,7 +410,15 @@ def a_client_that_is_killed_leaves_nothing_behind(directory):
             to.write({request("stubborn", path)!r})
             to.flush()
             time.sleep(1000)
-            """), *SERVE, "--grace", "100ms", "-w", WORKER], env=ENVIRONMENT)
+            """),
+                *SERVE,
+                "--grace",
+                "100ms",
+                "-w",
+                WORKER,
+            ],
+            env=ENVIRONMENT,
+        )
         await_file(path + ".begun")
         client.kill()
         client.wait()
@@ -343,28 +426,30 @@ def a_client_that_is_killed_leaves_nothing_behind(directory):
 
 
 if __name__ == "__main__":
-    run_cases([
-        a_client_on_a_socketpair_is_served_and_says_hello,
-        nothing_but_messages_is_on_the_socket,
-        the_end_of_a_socket_cancels_its_calls,
-        what_came_on_a_pipe_is_answered_after_its_end,
-        a_pipe_that_ends_while_a_call_runs_waits_for_its_answer,
-        a_batch_at_the_end_of_a_pipe_is_answered_whole,
-        an_empty_input_is_nothing_to_answer,
-        streams_end_with_the_requests,
-        values_wait_for_the_reader_of_a_pipe,
-        when_the_reader_of_a_pipe_goes_calls_are_cancelled,
-        a_client_on_two_sockets_is_served,
-        other_processes_of_the_pipes_keep_them_blocking,
-        a_client_that_leaves_while_workers_start_is_not_waited_for,
-        requests_to_workers_that_do_not_start_are_answered,
-        a_client_that_asks_nothing_of_them_is_not_waited_for,
-        two_workers_with_one_method_are_told_of,
-        without_stdin_or_stdout_there_is_nobody_to_serve,
-        a_socket_and_stdio_exclude_each_other,
-        a_signal_lets_calls_end_first,
-        a_hangup_replaces_the_workers,
-        a_pool_is_a_worker,
-        the_workers_have_the_environment_that_was_asked_for,
-        a_client_that_is_killed_leaves_nothing_behind,
-    ])
+    run_cases(
+        [
+            a_client_on_a_socketpair_is_served_and_says_hello,
+            nothing_but_messages_is_on_the_socket,
+            the_end_of_a_socket_cancels_its_calls,
+            what_came_on_a_pipe_is_answered_after_its_end,
+            a_pipe_that_ends_while_a_call_runs_waits_for_its_answer,
+            a_batch_at_the_end_of_a_pipe_is_answered_whole,
+            an_empty_input_is_nothing_to_answer,
+            streams_end_with_the_requests,
+            values_wait_for_the_reader_of_a_pipe,
+            when_the_reader_of_a_pipe_goes_calls_are_cancelled,
+            a_client_on_two_sockets_is_served,
+            other_processes_of_the_pipes_keep_them_blocking,
+            a_client_that_leaves_while_workers_start_is_not_waited_for,
+            requests_to_workers_that_do_not_start_are_answered,
+            a_client_that_asks_nothing_of_them_is_not_waited_for,
+            two_workers_with_one_method_are_told_of,
+            without_stdin_or_stdout_there_is_nobody_to_serve,
+            a_socket_and_stdio_exclude_each_other,
+            a_signal_lets_calls_end_first,
+            a_hangup_replaces_the_workers,
+            a_pool_is_a_worker,
+            the_workers_have_the_environment_that_was_asked_for,
+            a_client_that_is_killed_leaves_nothing_behind,
+        ]
+    )
