@@ -41,20 +41,43 @@ static void report_lost(void *data)
     weir__context_tell(data, (struct weir_event){.kind = WEIR_EVENT_SPAWNER_LOST, .stage = -1});
 }
 
+/* How often this process, and those it descends from, were made by fork() since the first
+ * context: reading it costs less than getpid(2), and each call looks. */
+static unsigned forks;
+static int cannot_count; /* an errno; 0: forks are counted */
+
+static void count_fork(void)
+{
+    forks++;
+}
+
+static void begin_counting(void)
+{
+    cannot_count = pthread_atfork(NULL, NULL, count_fork);
+}
+
+static int is_of_this_process(const weir_t *weir)
+{
+    return weir->forks == forks;
+}
+
 weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
 {
+    static pthread_once_t counting = PTHREAD_ONCE_INIT;
     struct weir_options taken;
     weir_t *weir;
 
     weir_options_init(&taken);
     if (weir__options_take(&taken, sizeof taken, options, "weir_options", error) < 0)
         return NULL;
-    weir = calloc(1, sizeof *weir);
+    pthread_once(&counting, begin_counting);
+    weir = cannot_count == 0 ? calloc(1, sizeof *weir) : NULL;
     if (weir == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a context");
         return NULL;
     }
     weir->pid = getpid();
+    weir->forks = forks;
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
     weir->on_event = taken.on_event;
@@ -73,7 +96,7 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
 
 int weir__context_check(const weir_t *weir, struct weir_error *error)
 {
-    if (weir->pid == getpid())
+    if (is_of_this_process(weir))
         return 0;
     return weir__fail(error, WEIR_ERR_INVALID, 0,
                       "the context belongs to process %ld, which forked this one: open another "
@@ -83,7 +106,7 @@ int weir__context_check(const weir_t *weir, struct weir_error *error)
 
 void weir_close(weir_t *weir)
 {
-    if (weir == NULL || weir->pid != getpid())
+    if (weir == NULL || !is_of_this_process(weir))
         return;
     weir->client.is_closing = 1;
     while (weir->members != NULL)

@@ -27,7 +27,8 @@ struct weir {
     weir_event_sink on_event;
     void *event_context;
     struct weir__member *members;
-    pid_t pid; /* the process that opened it */
+    pid_t pid;      /* the process that opened it */
+    unsigned forks; /* before it was made: context.c */
 
     pthread_mutex_t mutex;
     int led;

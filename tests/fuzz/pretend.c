@@ -163,7 +163,6 @@ void pretend_open(struct pretend *pretend)
     int ends[2];
 
     HOLDS(weir != NULL && weir__datagram_socketpair(ends, NULL) == 0);
-    weir->pid = getpid();
     pthread_mutex_init(&weir->mutex, NULL);
     weir->last_task = &weir->tasks;
     weir->loop = weir__loop_new(NULL);
