@@ -18,6 +18,13 @@ int64_t weir__clock_ns(void)
     return now(CLOCK_MONOTONIC);
 }
 
+int64_t weir__clock_in_ms(int64_t ms)
+{
+    int64_t now_ns = weir__clock_ns();
+
+    return ms > (INT64_MAX - now_ns) / 1000000 ? INT64_MAX : now_ns + ms * 1000000;
+}
+
 int64_t weir__clock_wall_ns(void)
 {
     return now(CLOCK_REALTIME);

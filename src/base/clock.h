@@ -7,6 +7,9 @@
 /* Nanoseconds on CLOCK_MONOTONIC: deadlines and durations. */
 int64_t weir__clock_ns(void);
 
+/* The time in ms from now; INT64_MAX, which never comes, where that is too far away. */
+int64_t weir__clock_in_ms(int64_t ms);
+
 /* Nanoseconds since 1970 on CLOCK_REALTIME: what is shown to people. */
 int64_t weir__clock_wall_ns(void);
 

@@ -181,11 +181,6 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
 
 /* --- Cancellation and deadlines ------------------------------------------- */
 
-static int64_t in_ms(int64_t ms)
-{
-    return weir__clock_ns() + ms * 1000000;
-}
-
 /* Asks the worker to stop the call. */
 static void ask_worker(struct weir_call *call)
 {
@@ -201,7 +196,8 @@ static void ask_worker(struct weir_call *call)
     }
     if (worker->reader.dialect->cancel(&call->pool->scratch, call->id) == 0)
         weir__pool_worker_give(worker);
-    weir__timer_heap_set(&call->pool->timers, &call->stop_timer, in_ms(options->cancel_grace_ms));
+    weir__timer_heap_set(&call->pool->timers, &call->stop_timer,
+                         weir__clock_in_ms(options->cancel_grace_ms));
 }
 
 /* The worker has not stopped the call in time. */
@@ -214,7 +210,7 @@ void weir__call_stop_step(void *owner)
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGINT);
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGCONT);
         weir__timer_heap_set(&call->pool->timers, &call->stop_timer,
-                             in_ms(call->pool->options.interrupt_grace_ms));
+                             weir__clock_in_ms(call->pool->options.interrupt_grace_ms));
         return;
     }
     worker->is_our_end = 1;

@@ -185,6 +185,9 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
         status = weir__options_take(&options, sizeof options, given, "weir_call_options", error);
     if (status == 0)
         status = weir__options_take(&taken, sizeof taken, sink, "weir_call_sink", error);
+    if (status == 0 && waits && options.input)
+        status = weir__fail(error, WEIR_ERR_INVALID, 0,
+                            "weir_call() sends no input stream: use weir_call_start()");
     if (status == 0 && options.kind >= 0 && (size_t)options.kind >= pool->group_count)
         status = weir__fail(error, WEIR_ERR_INVALID, 0, "the pool has no kind %d of worker",
                             options.kind);
@@ -234,9 +237,6 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
         return weir__fail(error, WEIR_ERR_BUSY, 0,
                           "cannot wait inside a callback of the same context: use "
                           "weir_call_start()");
-    if (options != NULL && options->input)
-        return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "weir_call() sends no input stream: use weir_call_start()");
     call = start(pool, NULL, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1,
                  &why);
     status = call != NULL ? weir_call_wait(call, reply, &why) : (int)why.status;

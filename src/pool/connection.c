@@ -299,14 +299,13 @@ static void on_output(void *data, int bits)
     struct weir__connection *connection = data;
     struct pollfd reader = {.fd = connection->out_fd};
 
-    (void)bits;
     connection->is_reading = 1;
     if (poll(&reader, 1, 0) > 0 && reader.revents & (POLLERR | POLLHUP))
         connection->is_over = 1;
+    else if (bits & WEIR__READABLE) /* never asked for: the reader only will not write */
+        connection->reader_stays = 1;
     else if (connection->is_paused && !connection->is_over)
         read_lines(connection);
-    else if (weir__connection_owed(connection) == 0)
-        connection->reader_stays = 1; /* a socket whose reader only will not write */
     settle(connection);
 }
 

@@ -259,7 +259,7 @@ static void start_drain(struct weir_pool *pool, int64_t drain_ms)
     if (drain_ms == 0)
         cancel_all(pool);
     else if (drain_ms != WEIR_FOREVER)
-        weir__timer_heap_set(&pool->timers, &pool->drain, weir__clock_ns() + drain_ms * 1000000);
+        weir__timer_heap_set(&pool->timers, &pool->drain, weir__clock_in_ms(drain_ms));
 }
 
 struct drain {
@@ -359,8 +359,8 @@ void weir_pool_close(weir_pool_t *pool, int64_t drain_ms)
 {
     struct drain drain = {.pool = pool, .drain_ms = drain_ms};
 
-    if (pool == NULL)
-        return;
+    if (pool == NULL || weir__context_check(pool->weir, NULL) < 0)
+        return; /* in a forked child: the parent's workers go on */
     if (weir__context_leads(pool->weir)) {
         end_at_once(pool);
         return;

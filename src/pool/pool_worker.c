@@ -40,7 +40,7 @@ uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker)
 
 static void set_alarm(struct weir__pool_worker *worker, int64_t ms)
 {
-    weir__timer_heap_set(&pool_of(worker)->timers, &worker->timer, weir__clock_ns() + ms * 1000000);
+    weir__timer_heap_set(&pool_of(worker)->timers, &worker->timer, weir__clock_in_ms(ms));
 }
 
 /* Shrinks a buffer that was large once. */

@@ -49,8 +49,14 @@ static void write_some(struct weir__stderr_forwarder *forwarder)
         forwarder->written +=
             count >= 0 ? (size_t)count : forwarder->waiting.length - forwarder->written;
     }
-    if (forwarder->written == forwarder->waiting.length)
+    if (forwarder->written == forwarder->waiting.length) {
         forwarder->written = forwarder->waiting.length = 0;
+    } else if (forwarder->written >= FULL) { /* a buffer that is never empty must not grow */
+        forwarder->waiting.length -= forwarder->written;
+        memmove(forwarder->waiting.bytes, forwarder->waiting.bytes + forwarder->written,
+                forwarder->waiting.length);
+        forwarder->written = 0;
+    }
     if (forwarder->watch != NULL)
         weir__watch_set(forwarder->watch, forwarder->waiting.length > 0 ? WEIR__WRITABLE : 0);
     if (was_full && !forwarder->is_held && !weir__stderr_forwarder_is_full(forwarder))

@@ -334,6 +334,21 @@ static void errors_ended(void *owner)
     notify_if_over(owner);
 }
 
+/* Reads what a full forwarder has held back: at most a pipe of it.  Its reader is slow, not the
+ * worker, and what the worker has written is not lost for that. */
+static void take_held_errors(struct weir__worker *worker)
+{
+    char bytes[4096];
+    size_t taken = 0;
+    ssize_t count;
+
+    while (worker->errors.paused && weir__capture_is_open(&worker->errors) && taken < PIPE_SIZE
+           && (count = read(worker->errors.fd, bytes, sizeof bytes)) > 0) {
+        weir__stderr_source_take(&worker->stderr_source, bytes, (size_t)count);
+        taken += (size_t)count;
+    }
+}
+
 static void drain_is_over(void *data)
 {
     struct weir__worker *worker = data;
@@ -345,6 +360,7 @@ static void drain_is_over(void *data)
     if (worker->out_watch != NULL)
         weir__result_holder(&worker->result, worker->out_fd);
     close_output(worker);
+    take_held_errors(worker);
     weir__capture_abandon(&worker->errors);
     stop_rest(worker);
     notify_if_over(worker);

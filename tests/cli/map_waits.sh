@@ -75,7 +75,7 @@ slots() {
     export SLOTS
 }
 
-plan 21
+plan 22
 
 # --- Input without end ---
 
@@ -212,6 +212,34 @@ assert job.returncode == 0 and said == b"", (job.returncode, said)
 END
 }
 check "a worker that buffers, and slow input: a hint is given, once" live hint -j1 -- "$PYTHON3" "$work/buffers.py"
+# The worker writes more than pipe and forwarder hold, and ends; the reader begins after that.
+late_reader() {
+    cat >"$work/late.py" <<'END'
+import os, subprocess, sys, time
+weir, worker = sys.argv[1:]
+job = subprocess.Popen([weir, "map", "-j1", "--", sys.executable, worker], stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+job.stdin.write(b"1\n")
+job.stdin.close()
+assert job.stdout.readline() == b"1\n"
+while not os.path.exists(worker + ".over"):  # written by the worker, as the last thing it does
+    pass
+time.sleep(1.5)  # the second that weir waits for more of a worker that has ended
+said = job.stderr.read()
+assert job.wait() == 0 and len(said) == 170000, (job.returncode, len(said))
+END
+    cat >"$work/flood.py" <<'END'
+import sys
+for line in sys.stdin:
+    print(line, end="", flush=True)
+for i in range(170):
+    sys.stderr.write("%05d " % i + "e" * 993 + "\n")
+sys.stderr.flush()
+open(sys.argv[0] + ".over", "w").close()
+END
+    timeout 60 "$PYTHON3" "$work/late.py" "$weir" "$work/flood.py"
+}
+check "what a worker says on stderr is not lost to a slow reader" late_reader
 check "--line-buffered: a Python worker answers at once" live reply -j1 --line-buffered -- "$PYTHON3" "$work/buffers.py"
 if command -v stdbuf >/dev/null && ! grep -q -e -fsanitize= "$builddir/config.status"; then
     check "--line-buffered: so does a program of the C library" live reply -j1 --line-buffered -- sed s/a/b/

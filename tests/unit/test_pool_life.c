@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -463,6 +464,25 @@ static void idle_workers_cost_little_memory(void)
     weir_close(weir);
 }
 
+static void a_forked_child_that_closes_the_pool_ends_no_worker(void)
+{
+    weir_pool_t *pool = pool_with(worker_pool(NULL));
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0) {
+        alarm(10);
+        weir_pool_close(pool, 0);
+        weir_close(weir);
+        _exit(0);
+    }
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
+    CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
+    close_all(pool);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -485,6 +505,8 @@ int main(void)
         {"a_callback_may_call_on", a_callback_may_call_on},
         {"a_callback_may_close_the_pool", a_callback_may_close_the_pool},
         {"readiness_and_drain_are_told", readiness_and_drain_are_told},
+        {"a_forked_child_that_closes_the_pool_ends_no_worker",
+         a_forked_child_that_closes_the_pool_ends_no_worker},
         CU_TEST_INFO_NULL,
     };
 
