@@ -500,23 +500,6 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
 
 /* --- What was asked -------------------------------------------------------- */
 
-static int split_words(const char *option, const char *text, char ***words)
-{
-    struct weir_error error;
-    size_t count = 0;
-
-    if (text == NULL)
-        return 0;
-    if (weir__words_split(text, words, &count, &error) < 0) {
-        cli_say(&cli_call, "%s: %s", option, error.text);
-        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
-    }
-    if (count > 0)
-        return 0;
-    cli_say(&cli_call, "%s is empty: use a program", option);
-    return CLI_USAGE;
-}
-
 /* Returns 0, or the exit status. */
 static int check_command_line(struct call_cmd *cmd)
 {
@@ -535,9 +518,9 @@ static int check_command_line(struct call_cmd *cmd)
         return fail(cmd, CLI_USAGE, "--list makes no call: remove the method");
     if (!values->list && count == 0)
         return cli_bad_usage(&cli_call, "no method given: --list shows what is available");
-    status = split_words("--worker", values->worker, &cmd->worker);
+    status = cli_split_words(&cli_call, "--worker", values->worker, &cmd->worker);
     if (status == 0)
-        status = split_words("--launcher", values->launcher, &cmd->launcher);
+        status = cli_split_words(&cli_call, "--launcher", values->launcher, &cmd->launcher);
     if (status == 0)
         status = cli_check_stdout(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1

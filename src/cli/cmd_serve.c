@@ -75,21 +75,6 @@ static void end_loop(struct serve_cmd *cmd, int status)
 
 /* --- What was asked -------------------------------------------------------- */
 
-static int split_words(const char *option, const char *text, char ***words)
-{
-    struct weir_error error;
-    size_t count = 0;
-
-    if (weir__words_split(text, words, &count, &error) < 0) {
-        cli_say(&cli_serve, "%s: %s", option, error.text);
-        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
-    }
-    if (count > 0)
-        return 0;
-    cli_say(&cli_serve, "%s is empty: use a program", option);
-    return CLI_USAGE;
-}
-
 /* Returns 0, or the exit status. */
 static int read_command_line(struct serve_cmd *cmd)
 {
@@ -110,9 +95,9 @@ static int read_command_line(struct serve_cmd *cmd)
     if (cmd->words == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
     for (size_t i = 0; status == 0 && i < values->workers.count; i++)
-        status = split_words("--worker", values->workers.items[i], &cmd->words[i]);
+        status = cli_split_words(&cli_serve, "--worker", values->workers.items[i], &cmd->words[i]);
     if (status == 0 && values->launcher != NULL)
-        status = split_words("--launcher", values->launcher, &cmd->launcher);
+        status = cli_split_words(&cli_serve, "--launcher", values->launcher, &cmd->launcher);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -334,8 +319,8 @@ static int choose_socket(struct serve_cmd *cmd)
     cmd->fd = notify_take_socket();
     if (cmd->values.stdio && cmd->fd != -1)
         return fail(cmd, CLI_FAILED,
-                   "LISTEN_FDS passes a socket to serve, and --stdio serves another client: use "
-                   "one of them");
+                    "LISTEN_FDS passes a socket to serve, and --stdio serves another client: use "
+                    "one of them");
     if (cmd->values.stdio)
         return take_stdio(cmd);
     if (cmd->fd == -2)

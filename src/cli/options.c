@@ -11,6 +11,7 @@
 
 #include "cli/help.h"
 #include "cli/suggest.h"
+#include "text/shell_words.h"
 
 int cli_given(const struct cli_parsed *parsed, size_t option)
 {
@@ -189,6 +190,24 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
     if (status != CLI_GO_ON)
         cli_parsed_clear(parsed);
     return status;
+}
+
+int cli_split_words(const struct cli_command *command, const char *option, const char *text,
+                    char ***words)
+{
+    struct weir_error error;
+    size_t count = 0;
+
+    if (text == NULL)
+        return 0;
+    if (weir__words_split(text, words, &count, &error) < 0) {
+        cli_say(command, "%s: %s", option, error.text);
+        return error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
+    }
+    if (count > 0)
+        return 0;
+    cli_say(command, "%s is empty: use a program", option);
+    return CLI_USAGE;
 }
 
 void cli_parsed_clear(struct cli_parsed *parsed)

@@ -121,6 +121,11 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *va
 int cli_store(const struct cli_option *option, const char *value, void *place,
               struct weir_error *error);
 
+/* Splits the value of an option into words, as a shell does; text NULL: there is none.
+ * The caller owns words.  Returns 0, or the status to exit with, after a message. */
+int cli_split_words(const struct cli_command *command, const char *option, const char *text,
+                    char ***words);
+
 void cli_parsed_clear(struct cli_parsed *parsed);
 
 #endif

@@ -105,8 +105,6 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
 }
 
 /* Returns the cost. */
-
-/* Returns the cost. */
 static int read_message(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
