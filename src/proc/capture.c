@@ -98,6 +98,8 @@ static void read_some(void *data, int bits)
         } else if (count < 0 && room > 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
         } else {
+            if (count < 0)
+                capture->read_errno = room > 0 ? errno : ENOMEM;
             close_pipe(capture);
             capture->on_end(capture->owner);
             return;
@@ -142,17 +144,23 @@ void weir__capture_abandon(struct weir__capture *capture)
     close_pipe(capture);
 }
 
-/* Puts the ring in order: [head][newer][older] becomes [head][older][newer]. */
+static void reverse(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length / 2; i++) {
+        char aside = bytes[i];
+
+        bytes[i] = bytes[length - 1 - i];
+        bytes[length - 1 - i] = aside;
+    }
+}
+
+/* Puts the ring in order: [head][newer][older] becomes [head][older][newer].  In place, so
+ * that it cannot fail. */
 static void unroll(char *ring, size_t size, size_t newer)
 {
-    char *aside = newer > 0 && newer < size ? malloc(newer) : NULL;
-
-    if (aside == NULL)
-        return;
-    memcpy(aside, ring, newer);
-    memmove(ring, ring + newer, size - newer);
-    memcpy(ring + size - newer, aside, newer);
-    free(aside);
+    reverse(ring, newer);
+    reverse(ring + newer, size - newer);
+    reverse(ring, size);
 }
 
 size_t weir__capture_look(const struct weir__capture *capture, char *kept)

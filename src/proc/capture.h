@@ -22,6 +22,7 @@ struct weir__capture {
     size_t bound; /* what may be kept: max, but for 0 */
     uint64_t total;
     int abandoned, paused;
+    int read_errno; /* why the pipe was closed before its end; 0: it was not */
 
     int spool; /* whether to spool */
     int spool_fd;

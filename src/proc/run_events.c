@@ -53,6 +53,13 @@ static void take_output(struct weir_run *run, struct weir__run_output *output,
                    "cannot spool the output to a file: free space in $TMPDIR");
         weir__operation_fail(&run->operation, &error);
     }
+    if (output->capture.read_errno == ENOMEM) {
+        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory to capture the output");
+        weir__operation_fail(&run->operation, &error);
+    } else if (output->capture.read_errno != 0) {
+        weir__fail(&error, WEIR_ERR_SYSTEM, output->capture.read_errno, "cannot read the output");
+        weir__operation_fail(&run->operation, &error);
+    }
     status = weir__capture_finish(&output->capture, to, &error);
     if (status == 0)
         status =

@@ -15,13 +15,13 @@ fi
 
 # What may be refused: a file, and what weir says of the schema.
 excluded='
-anchor.json          only the whole schema may have an [$]id
+anchor.json          only the root schema may have an [$]id
 content.json         the keyword content.* is not supported
 defs.json            is in another document
-dynamicRef.json      \(the keyword [$]dynamic\|the keyword unevaluated\|is in another document\|only the whole schema may have an [$]id\)
+dynamicRef.json      \(the keyword [$]dynamic\|the keyword unevaluated\|is in another document\|only the root schema may have an [$]id\)
 not.json             the keyword unevaluatedProperties is not supported
-ref.json             \(only the whole schema may have an [$]id\|is in another document\|the keyword unevaluated\)
-refRemote.json       \(is in another document\|only the whole schema may have an [$]id\)
+ref.json             \(only the root schema may have an [$]id\|is in another document\|the keyword unevaluated\)
+refRemote.json       \(is in another document\|only the root schema may have an [$]id\)
 unevaluatedItems.json       the keyword \([$]dynamicAnchor\|unevaluatedItems\) is not supported
 unevaluatedProperties.json  the keyword \([$]dynamicAnchor\|unevaluatedProperties\) is not supported
 vocabulary.json      but weir supports only
@@ -29,7 +29,7 @@ bignum.json          too big integer
 cross-draft.json     is in another document
 dependencies-compatibility.json  the keyword dependencies is not supported
 format-assertion.json  but weir supports only
-id.json              only the whole schema may have an [$]id
+id.json              only the root schema may have an [$]id
 refOfUnknownKeyword.json  \(unknown keyword\|does not refer to a schema\)
 unknownKeyword.json  unknown keyword
 '
