@@ -41,7 +41,7 @@ typedef struct weir weir_t;
 #define WEIR_FOREVER INT64_C(-1)
 
 struct weir_options {
-    size_t size;         /* sizeof (struct weir_options); set by weir_options_init() */
+    size_t size; /* sizeof (struct weir_options); set by weir_options_init() */
     /* Path of weir-spawner.  NULL: $WEIR_SPAWNER; otherwise in the directory of the program or
      * shared library that contains this code, in ../libexec/weir/ relative to it, or where it was
      * installed.  A set-user-ID program only looks at the last of these. */

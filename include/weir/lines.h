@@ -59,7 +59,8 @@ void weir_lines_free(weir_lines_t *lines);
 
 /* Appends length bytes.  Copies them.  Take all lines out between two calls;
  * otherwise they accumulate.  Errors: NOMEM. */
-int weir_lines_feed(weir_lines_t *lines, const void *bytes, size_t length, struct weir_error *error);
+int weir_lines_feed(weir_lines_t *lines, const void *bytes, size_t length,
+                    struct weir_error *error);
 
 /* Takes out the next complete line.  Returns 1 with *line set, or 0 if more input
  * is needed.

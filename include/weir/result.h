@@ -64,10 +64,10 @@ struct weir_output {
     char *text;     /* UTF-8, with a line in place of omitted bytes, then a NUL byte;
                        NULL with charset "binary" or if strict decoding failed */
     size_t text_length;
-    uint64_t replaced;  /* replacement characters or escapes in text */
-    int64_t invalid_at; /* byte offset of the first invalid sequence, -1 for none */
-    char charset[32];   /* the character set that the bytes were decoded from */
-    char *spooled;      /* path of the file with all bytes, or NULL; the caller removes it */
+    uint64_t replaced;    /* replacement characters or escapes in text */
+    int64_t invalid_at;   /* byte offset of the first invalid sequence, -1 for none */
+    char charset[32];     /* the character set that the bytes were decoded from */
+    char *spooled;        /* path of the file with all bytes, or NULL; the caller removes it */
     uint64_t reserved[2]; /* 0; new members take this room */
 };
 
@@ -110,7 +110,7 @@ struct weir_result {
     size_t survivor_count;
     pid_t holder_pid; /* process that held a pipe open beyond the drain time, or 0 */
     char holder_command[256];
-    unsigned limits_hit; /* bits 1 << enum weir_limit: only cpu and file-size are known */
+    unsigned limits_hit;   /* bits 1 << enum weir_limit: only cpu and file-size are known */
     uint64_t reserved[16]; /* 0; new members take this room */
 };
 

@@ -26,6 +26,7 @@ const char *weir__audit_outcome_title(enum weir__audit_outcome outcome);
 int weir__audit_outcome_find(const char *name);
 
 /* What a job came to that ended so and would exit with status. */
-enum weir__audit_outcome weir__audit_outcome_of(enum weir_exit_kind end, enum weir_stop_reason why, int status);
+enum weir__audit_outcome weir__audit_outcome_of(enum weir_exit_kind end, enum weir_stop_reason why,
+                                                int status);
 
 #endif

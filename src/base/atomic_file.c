@@ -75,7 +75,7 @@ static mode_t without_group(mode_t mode)
 static int open_beside(struct weir__atomic_file *file, const struct stat *old)
 {
     /* Until it is known to be as the old one it is not more open than that. */
-    mode_t mode = old == NULL                  ? 0666
+    mode_t mode = old == NULL                ? 0666
                   : old->st_uid == geteuid() ? 0600
                                              : without_group(old->st_mode & 0666);
 

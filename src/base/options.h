@@ -1,4 +1,5 @@
-/* base/options.h - options structs of callers that were built with another version (docs/abi.md). */
+/* base/options.h - options structs of callers that were built with another version (docs/abi.md).
+ */
 #ifndef WEIR_BASE_OPTIONS_H
 #define WEIR_BASE_OPTIONS_H
 

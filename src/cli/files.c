@@ -50,8 +50,8 @@ int files_status(const struct cli_command *command, const struct weir_error *err
     return error->status == WEIR_ERR_INVALID ? command->usage_status : CLI_FAILED;
 }
 
-int files_check(const struct cli_command *command, const struct cli_parsed *parsed,
-                int reads_stdin, int writes_stdout)
+int files_check(const struct cli_command *command, const struct cli_parsed *parsed, int reads_stdin,
+                int writes_stdout)
 {
     struct weir__file_set files = {0};
     struct weir_error error;

@@ -12,8 +12,8 @@ struct serve_values {
     struct cli_list workers;
     const char *socket, *launcher;
     int stdio;
-    uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss,
-        max_calls, max_connections, max_memory;
+    uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
+        max_connections, max_memory;
     int64_t recycle_age_ms, start_timeout_ms, grace_ms, drain_ms;
 };
 

@@ -27,7 +27,7 @@ struct weir__loop {
 #ifdef HAVE_SYS_TIMERFD_H
     /* libuv's timers live in the timeout of its poll.  A program that polls the
      * backend descriptor alone sees them through this one. */
-    int alarm_fd; /* -1: timerfd_create(2) does not work here */
+    int alarm_fd;         /* -1: timerfd_create(2) does not work here */
     uint64_t alarm_at_ms; /* on the loop's clock; 0: it is not set */
     uv_poll_t alarm;
 #endif

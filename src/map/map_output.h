@@ -18,11 +18,11 @@ enum {
     * unwritten */
 
 struct weir__map_output {
-    struct weir__buffer replies; /* to write */
-    size_t written;              /* of replies */
-    uint64_t sent;               /* bytes of both written */
-    int fd, is_shared, failed;   /* is_shared: others have the description, it stays blocking */
-    weir__watch *watch;          /* NULL: a file, always ready */
+    struct weir__buffer replies;   /* to write */
+    size_t written;                /* of replies */
+    uint64_t sent;                 /* bytes of both written */
+    int fd, is_shared, failed;     /* is_shared: others have the description, it stays blocking */
+    weir__watch *watch;            /* NULL: a file, always ready */
     struct weir__atomic_file file; /* replaced as a whole at the end, or not at all; fd -1: none */
     struct weir__dead_letter_file letters;
 };

@@ -334,9 +334,9 @@ static int watch(struct weir__connection *connection, struct weir_error *error)
 {
     weir__loop *loop = connection->server->weir->loop;
     int is_one = connection->fd == connection->out_fd;
-    int status = weir__watch_new(loop, connection->fd, WEIR__READABLE,
-                                 is_one ? on_socket : on_input, connection, &connection->watch,
-                                 error);
+    int status =
+        weir__watch_new(loop, connection->fd, WEIR__READABLE, is_one ? on_socket : on_input,
+                        connection, &connection->watch, error);
 
     if (status >= 0 && !is_one)
         status = weir__watch_new(loop, connection->out_fd, WEIR__GONE, on_output, connection,
@@ -359,8 +359,7 @@ static void free_all(struct weir__connection *connection)
     free(connection);
 }
 
-int weir__connection_open(struct weir__server *server, int fd, int out_fd,
-                          struct weir_error *error)
+int weir__connection_open(struct weir__server *server, int fd, int out_fd, struct weir_error *error)
 {
     struct weir__connection *connection = calloc(1, sizeof *connection);
     int status;

@@ -207,8 +207,7 @@ void weir__connection_flush(struct weir__connection *connection)
         connection->has_taken = 1;
     }
     forget_sent(connection);
-    if (weir__connection_owed(connection) == 0
-        && (connection->ending || is_answered(connection))) {
+    if (weir__connection_owed(connection) == 0 && (connection->ending || is_answered(connection))) {
         weir__connection_end(connection);
         return;
     }

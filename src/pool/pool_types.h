@@ -87,8 +87,8 @@ struct weir__value {
 
 struct weir_call {
     struct weir__operation operation; /* first; over: its owner has the outcome */
-    atomic_int refs;        /* by its owner, and by the pool until OVER */
-    struct weir_pool *pool; /* NULL once OVER */
+    atomic_int refs;                  /* by its owner, and by the pool until OVER */
+    struct weir_pool *pool;           /* NULL once OVER */
     enum weir__call_state state;
     struct weir__call_queue *queue; /* NULL: not queued */
     struct weir_call *next, *previous;

@@ -385,8 +385,7 @@ static void pair_here(void *data)
         weir__close(&pairing->in);
         return;
     }
-    pairing->status =
-        weir__connection_open(server, pairing->in, pairing->out, pairing->error);
+    pairing->status = weir__connection_open(server, pairing->in, pairing->out, pairing->error);
 }
 
 int weir__server_open_pair(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int in,

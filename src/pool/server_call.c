@@ -264,8 +264,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
     } else if (!is_name(method, length)) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "not a valid function name");
         code = -32601;
-    } else if (call->batch != NULL
-               && (options.input || options.credit > 0 || streams[0] != '\0')) {
+    } else if (call->batch != NULL && (options.input || options.credit > 0 || streams[0] != '\0')) {
         weir__fail(error, WEIR_ERR_INVALID, 0, "a call in a batch cannot have streams");
         code = -33004;
     } else {

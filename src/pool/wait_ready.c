@@ -100,8 +100,7 @@ static void do_begin_wait(void *data)
     wait->next = pool->waits;
     pool->waits = wait;
     if (beginning->timeout_ms != WEIR_FOREVER)
-        weir__timer_heap_set(&pool->timers, &wait->timer,
-                             weir__clock_in_ms(beginning->timeout_ms));
+        weir__timer_heap_set(&pool->timers, &wait->timer, weir__clock_in_ms(beginning->timeout_ms));
     if (wait->ready == NULL)
         weir__pool_check_waits(pool);
 }

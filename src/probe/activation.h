@@ -15,13 +15,13 @@
 #include "base/process_tree.h"
 
 struct weir__activation {
-    const char *command;          /* borrowed */
+    const char *command;           /* borrowed */
     char mark[WEIR__JOB_TAG_SIZE]; /* random */
-    char *script;                 /* for sh -c */
-    char **after;                 /* the environment then; NULL: there is none */
-    json_t *run;                  /* how it went; NULL: it was not run */
-    char problem[700];            /* why there is no environment */
-    int no_memory;                /* what the shell told could not be taken in */
+    char *script;                  /* for sh -c */
+    char **after;                  /* the environment then; NULL: there is none */
+    json_t *run;                   /* how it went; NULL: it was not run */
+    char problem[700];             /* why there is no environment */
+    int no_memory;                 /* what the shell told could not be taken in */
 };
 
 /* Makes the script.  Returns 0, or -1 when memory is short; to be cleared in any case. */

@@ -221,8 +221,9 @@ static int check_hash(const json_t *lib, size_t index, const json_t *report,
         snprintf(text, sizeof text, "%.300s could not be read: %.40s", path,
                  why != NULL ? why : "unknown reason");
     else if (wanted != NULL && strcmp(hash, wanted) != 0)
-        snprintf(text, sizeof text, "%.300s is a different file: its SHA-256 is %.64s but must be %s",
-                 path, hash, wanted);
+        snprintf(text, sizeof text,
+                 "%.300s is a different file: its SHA-256 is %.64s but must be %s", path, hash,
+                 wanted);
     return *text != '\0' ? weir__findings_add(findings, instance, schema, text, error) : 0;
 }
 

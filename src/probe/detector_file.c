@@ -70,7 +70,8 @@ static int read_argv(const struct reader *reader, const json_t *value, struct ou
     char pointer[32];
 
     if (!json_is_array(value) || count == 0 || count > WEIR__DETECTOR_WORDS - 1)
-        return fail_at(reader, "/argv", "use an array of 1 to %d strings: a program and its arguments",
+        return fail_at(reader, "/argv",
+                       "use an array of 1 to %d strings: a program and its arguments",
                        WEIR__DETECTOR_WORDS - 1);
     for (size_t i = 0; i < count; i++) {
         const char *word = json_string_value(json_array_get(value, i));
@@ -160,11 +161,10 @@ static int read_document(const struct reader *reader, struct outside *outside)
         while (i < sizeof keys / sizeof keys[0] && strcmp(keys[i].name, key) != 0)
             i++;
         snprintf(pointer, sizeof pointer, "/%.80s", key);
-        status =
-            i < sizeof keys / sizeof keys[0]
-                ? keys[i].read(reader, value, outside)
-                : fail_at(reader, pointer,
-                          "unknown key: use weir, name, argv, timeout_s, pattern or json");
+        status = i < sizeof keys / sizeof keys[0]
+                     ? keys[i].read(reader, value, outside)
+                     : fail_at(reader, pointer,
+                               "unknown key: use weir, name, argv, timeout_s, pattern or json");
         if (status < 0)
             return status;
     }

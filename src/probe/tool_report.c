@@ -266,14 +266,12 @@ static int find_json(struct weir__run_output *output, json_t **json)
     if (*json != NULL)
         return 1;
     if (out->truncated)
-        snprintf(
-            output->problem, sizeof output->problem,
-            "it printed %llu bytes, of which %zu were kept, without complete JSON",
-            (unsigned long long)out->total, out->kept);
+        snprintf(output->problem, sizeof output->problem,
+                 "it printed %llu bytes, of which %zu were kept, without complete JSON",
+                 (unsigned long long)out->total, out->kept);
     else if (output->length > 0 || succeeded(output->result))
         snprintf(output->problem, sizeof output->problem,
-                 "its output of %llu bytes has no complete JSON",
-                 (unsigned long long)out->total);
+                 "its output of %llu bytes has no complete JSON", (unsigned long long)out->total);
     return 0;
 }
 

@@ -106,7 +106,8 @@ char *weir__command_cwd(const struct weir_command *command)
 {
     char path[PATH_MAX];
 
-    if (command->cwd == NULL) /* the kernel says "(unreachable)/..." of what lies outside the root */
+    if (command->cwd
+        == NULL) /* the kernel says "(unreachable)/..." of what lies outside the root */
         return strdup(getcwd(path, sizeof path) != NULL && path[0] == '/' ? path : "");
     if (realpath(command->cwd, path) != NULL)
         return strdup(path);

@@ -13,7 +13,7 @@
 struct weir__operation;
 
 struct weir__operation_ops {
-    const char *noun; /* "the run" */
+    const char *noun;              /* "the run" */
     size_t result_at, result_size; /* of its result, in the struct; 0: the owner's side copies it */
     /* Starts it, where it may touch the loop.  On failure it closes everything, sets
      * operation->error and returns a negative status. */

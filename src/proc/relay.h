@@ -19,7 +19,7 @@ struct weir__relay {
     int from, to;
     int to_is_shared;                  /* others write there too: never made non-blocking */
     weir__watch *can_read, *can_write; /* can_write NULL: a file, always ready */
-    weir_decoder_t *decoder;             /* NULL: bytes pass as they are */
+    weir_decoder_t *decoder;           /* NULL: bytes pass as they are */
     struct weir__buffer waiting;
     size_t written; /* of what waits */
     int can_splice, ended;

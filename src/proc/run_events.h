@@ -43,8 +43,10 @@ struct weir_run {
     int64_t last_output_ns;
 
     int job_over, exited, draining, cancelled;
-    int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for */
-    enum weir_stop_reason stopping; /* why a stop was asked for; the result's only once it took effect */
+    int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for
+                  */
+    enum weir_stop_reason
+        stopping; /* why a stop was asked for; the result's only once it took effect */
     struct weir_result result;
 
     weir_run_done done;

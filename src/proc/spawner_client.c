@@ -142,7 +142,8 @@ int weir__client_open(struct weir__client *client, const char *path, int stays_c
                       struct weir_error *error)
 {
     client->setup.stays_child = stays_child;
-    client->setup.path = weir__program_path(&weir__spawner_program, path, &client->setup.from, error);
+    client->setup.path =
+        weir__program_path(&weir__spawner_program, path, &client->setup.from, error);
     if (client->setup.path == NULL)
         return WEIR_ERR_NOMEM;
     if (start_spawner(client, error) < 0) {

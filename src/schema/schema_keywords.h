@@ -1,4 +1,5 @@
-/* schema/schema_keywords.h - the table of keywords, the functions that apply them, and references. */
+/* schema/schema_keywords.h - the table of keywords, the functions that apply them, and references.
+ */
 #ifndef WEIR_SCHEMA_SCHEMA_KEYWORDS_H
 #define WEIR_SCHEMA_SCHEMA_KEYWORDS_H
 

@@ -264,8 +264,8 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
     if (failure->error == 0)
         failure->error = passed_keep_off(&report[FD_WRITE_END]);
     if (failure->error == 0) /* the child has no use for the read end: its number is spare */
-        failure->error = passed_moves(plan->job, report[FD_READ_END], &errand.moves,
-                                      &errand.move_count);
+        failure->error =
+            passed_moves(plan->job, report[FD_READ_END], &errand.moves, &errand.move_count);
     if (failure->error != 0) {
         weir__close(&report[FD_READ_END]);
         weir__close(&report[FD_WRITE_END]);

@@ -87,7 +87,8 @@ static int parse_limits(const json_t *list, struct request_stage *stage, struct 
         if (!json_is_integer(resource) || !json_is_integer(value)
             || json_integer_value(resource) < 0 || json_integer_value(resource) > 64
             || json_integer_value(value) < 0)
-            return weir__fail(error, WEIR_ERR_INVALID, 0, "limits[%zu] is not a pair of numbers", i);
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "limits[%zu] is not a pair of numbers",
+                              i);
         stage->limits[stage->limit_count++] = (struct request_limit){
             .resource = (int)json_integer_value(resource),
             .value = (rlim_t)json_integer_value(value),

@@ -52,7 +52,7 @@ static _Noreturn void watch(pid_t spawner)
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGCONT);
     prctl(PR_SET_PDEATHSIG, SIGCONT); /* goes on even where it was stopped */
-    while (getppid() == spawner) /* any process may send SIGCONT */
+    while (getppid() == spawner)      /* any process may send SIGCONT */
         sigwaitinfo(&awaited, NULL);
     for (int i = 0; i < jobs->used; i++)
         if (jobs->entries[i].tag[0] != '\0')

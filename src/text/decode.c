@@ -477,8 +477,8 @@ static int run(weir_decoder_t *decoder, struct span input, bool is_last, weir_te
     return status;
 }
 
-int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length, weir_text_sink sink,
-                      void *context, struct weir_error *error)
+int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length,
+                      weir_text_sink sink, void *context, struct weir_error *error)
 {
     if (decoder->stage != OVER)
         decoder->counts.bytes += length;
@@ -540,7 +540,7 @@ static int set_up(weir_decoder_t *decoder, const char *charset, const char *fall
 }
 
 weir_decoder_t *weir_decoder_new(const char *charset, enum weir_on_error on_error,
-                               const char *fallback, struct weir_error *error)
+                                 const char *fallback, struct weir_error *error)
 {
     weir_decoder_t *decoder;
 

@@ -16,9 +16,9 @@
 
 /* The worker to stop. */
 struct weir__stop_target {
-    const char *tag;    /* of the launcher's job */
-    long pid;           /* 0: unknown */
-    const char *node;   /* NULL: unknown */
+    const char *tag;  /* of the launcher's job */
+    long pid;         /* 0: unknown */
+    const char *node; /* NULL: unknown */
 };
 
 struct weir__stop_command {

@@ -52,7 +52,8 @@ static void run_raw(char **argv)
     close(out[1]);
     close(err[1]);
     while (open_ends > 0) {
-        struct pollfd both[2] = {{.fd = out[0], .events = POLLIN}, {.fd = err[0], .events = POLLIN}};
+        struct pollfd both[2] = {{.fd = out[0], .events = POLLIN},
+                                 {.fd = err[0], .events = POLLIN}};
 
         poll(both, 2, -1);
         for (int i = 0; i < 2; i++) {

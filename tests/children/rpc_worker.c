@@ -458,7 +458,7 @@ static int do_death(long id, const char *line)
         for (;;)
             pause();
     } else if (is_method(line, "close_input_unread")) {
-        chunk(id, 1); /* it has been read */
+        chunk(id, 1);                                                        /* it has been read */
         poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, -1); /* the next call */
         close(STDIN_FILENO);
         answer(id, "\"closed\"");
@@ -554,7 +554,8 @@ static void do_hello(long id)
         "\"in\"},\"running\":{\"stream\":\"both\"},\"first\":{\"stream\":\"in\"},\"die\":{},"
         "\"die_idempotent\":{\"idempotent\":true},\"die_once\":{\"idempotent\":true},"
         "\"stream_and_die\":{\"stream\":\"out\",\"idempotent\":true},\"exit\":{},\"torn\":{},"
-        "\"close_output\":{},\"close_input\":{},\"close_input_unread\":{\"stream\":\"out\"},\"stop\":{},\"deaf\":{},\"stubborn\":{},"
+        "\"close_output\":{},\"close_input\":{},\"close_input_unread\":{\"stream\":\"out\"},"
+        "\"stop\":{},\"deaf\":{},\"stubborn\":{},"
         "\"answers_and_sleeps\":{},\"bytes\":{},\"twice\":{},\"noise\":{},\"desync\":{},"
         "\"nan\":{},\"ill_formed\":{},\"deep\":{},"
         "\"long_line\":{},\"flood\":{\"stream\":\"out\"},\"unasked_chunk\":{},\"bad_credit\":"

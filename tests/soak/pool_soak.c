@@ -66,7 +66,8 @@ static void start_one(struct caller *caller)
     };
     struct soak *soak = caller->soak;
     size_t which = chance(soak, sizeof kinds / sizeof kinds[0]);
-    struct weir_call_sink sink = {.size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = caller};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = caller};
     struct weir_call_options options = call_options();
     const char *params = kinds[which].params;
 

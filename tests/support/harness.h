@@ -46,10 +46,10 @@ int is_without(const char *facility);
  * same: all the ways, and one that needs no subreaper. */
 #ifdef WEIR_LINUX
 #define STRAYS "background", "session", "daemon", "bare"
-#define STRAY "daemon"
+#define STRAY  "daemon"
 #else
 #define STRAYS "background"
-#define STRAY "background"
+#define STRAY  "background"
 #endif
 
 /* Returns the path of a helper program of tests/children, built in the build

@@ -325,7 +325,8 @@ int memory_can_be_measured(void)
     if (fd >= 0)
         close(fd);
     memory_before_kb = memory_kb("VmRSS:");
-    return MEANINGFUL && !is_under_valgrind() && cleared && memory_before_kb > 0 && memory_kb("VmHWM:") > 0;
+    return MEANINGFUL && !is_under_valgrind() && cleared && memory_before_kb > 0
+           && memory_kb("VmHWM:") > 0;
 }
 
 long peak_growth_kb(void)
@@ -352,7 +353,7 @@ struct running_map start_map(const struct weir_map_options *given, const char *b
 }
 
 struct running_map start_map_buffer(const struct weir_map_options *options,
-                                   struct weir__buffer *input)
+                                    struct weir__buffer *input)
 {
     struct running_map running = start_map(options, input->bytes, input->length);
 
@@ -416,8 +417,7 @@ struct mapped finish_map(struct running_map *running)
     return mapped;
 }
 
-void add_fill(struct weir__buffer *to, const char *begin, char fill, size_t length,
-                     const char *end)
+void add_fill(struct weir__buffer *to, const char *begin, char fill, size_t length, const char *end)
 {
     add(to, "%s", begin);
     CU_ASSERT_EQUAL_FATAL(weir__buffer_reserve(to, length, NULL), 0);

@@ -9,7 +9,7 @@
 
 /* What came of a map.  Cleared by mapped_clear(). */
 struct mapped {
-    int status; /* of weir_map_run() */
+    int status;  /* of weir_map_run() */
     int is_flat; /* of a record there may be any number of lines */
     struct weir_error error;
     struct weir_map_report report;
@@ -102,16 +102,17 @@ enum { HELD = 250 };
 struct running_map {
     weir_t *weir;
     weir_map_t *map;
-    int out[2]; /* a pipe, or a file in memory at both */
+    int out[2];      /* a pipe, or a file in memory at both */
     uint64_t wanted; /* of records, for await_map_settled() */
 };
 
 /* Starts a map of these bytes, with its output in a pipe.  Give it to finish_map(). */
-struct running_map start_map(const struct weir_map_options *given, const char *bytes, size_t length);
+struct running_map start_map(const struct weir_map_options *given, const char *bytes,
+                             size_t length);
 
 /* The same, and clears input. */
 struct running_map start_map_buffer(const struct weir_map_options *options,
-                                   struct weir__buffer *input);
+                                    struct weir__buffer *input);
 
 /* Waits until the map has settled this many records.  Returns 1, or 0 after PATIENCE_MS. */
 int await_map_settled(struct running_map *running, uint64_t count);
@@ -124,7 +125,7 @@ struct mapped finish_map(struct running_map *running);
 
 /* Adds begin, length times fill, and end. */
 void add_fill(struct weir__buffer *to, const char *begin, char fill, size_t length,
-                     const char *end);
+              const char *end);
 
 /* Enough records of about 100 bytes that none of it fits anywhere. */
 void add_much(struct weir__buffer *input, const char *first, long count);

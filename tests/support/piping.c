@@ -62,7 +62,8 @@ struct weir_pipeline_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline
     return report;
 }
 
-struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size)
+struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text,
+                                     size_t size)
 {
     struct weir_pipeline_settings settings;
     struct weir_pipeline_report report;

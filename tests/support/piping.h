@@ -21,7 +21,8 @@ void add_command(weir_pipeline_t *pipeline, const char *const *argv);
 struct weir_pipeline_report run_pipeline(weir_t *weir, weir_pipeline_t *pipeline);
 
 /* The same with the last stage's output in text, NUL-terminated. */
-struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text, size_t size);
+struct weir_pipeline_report run_into(weir_t *weir, weir_pipeline_t *pipeline, char *text,
+                                     size_t size);
 
 /* The result of one stage, or ends the test. */
 const struct weir_result *result_of(const struct weir_pipeline_report *report, size_t stage);

@@ -11,7 +11,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define CALL(name) {#name, SYS_##name}
+#define CALL(name)                                                                                 \
+    {                                                                                              \
+#name, SYS_##name                                                                          \
+    }
 
 static const struct {
     const char *name;
@@ -27,18 +30,11 @@ static const struct {
 #ifdef SYS_close_range
     CALL(close_range),
 #endif
-    CALL(epoll_create1),
-    CALL(eventfd2),
-    CALL(getrandom),
-    CALL(memfd_create),
+    CALL(epoll_create1),   CALL(eventfd2),          CALL(getrandom), CALL(memfd_create),
 #ifdef SYS_pidfd_open
-    CALL(pidfd_open),
-    CALL(pidfd_send_signal),
+    CALL(pidfd_open),      CALL(pidfd_send_signal),
 #endif
-    CALL(prctl),
-    CALL(pwritev2),
-    CALL(splice),
-    CALL(timerfd_create),
+    CALL(prctl),           CALL(pwritev2),          CALL(splice),    CALL(timerfd_create),
     CALL(timerfd_settime),
 #ifdef SYS_vfork
     CALL(vfork),

@@ -101,8 +101,10 @@ static void an_unequal_or_missing_library_is_found(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(contract);
 
     found = found_in(contract, report);
-    snprintf(wanted, sizeof wanted,
-             "/libs /libs/0: %s was not hashed for this report: run weir probe with this contract\n", lib);
+    snprintf(
+        wanted, sizeof wanted,
+        "/libs /libs/0: %s was not hashed for this report: run weir probe with this contract\n",
+        lib);
     CU_ASSERT_STRING_EQUAL(found, wanted);
     free(found);
 

@@ -61,7 +61,8 @@ static int run_echo(weir_t *weir, const char *last)
              && strncmp(result.out.text, "whole", 5) == 0)
         outcome = 1;
     else
-        printf("# %s, code %d, %s\n", weir_exit_kind_name(result.end), result.code, result.err.text);
+        printf("# %s, code %d, %s\n", weir_exit_kind_name(result.end), result.code,
+               result.err.text);
     weir_result_clear(&result);
     return outcome;
 }

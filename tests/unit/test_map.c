@@ -49,7 +49,10 @@ static struct mapped map_odds(weir_t *weir, const struct weir_map_options *optio
 #define ODDS(...)                                                                                  \
     (const struct odd[])                                                                           \
     {                                                                                              \
-        __VA_ARGS__, {.action = NULL}                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            .action = NULL                                                                         \
+        }                                                                                          \
     }
 
 /* Whether the output is all replies but those of the odd ones, in order. */
@@ -96,8 +99,7 @@ static long letter_number(const struct mapped *mapped, size_t index, const char 
     return number;
 }
 
-static int letter_says(const struct mapped *mapped, size_t index, const char *key,
-                       const char *text)
+static int letter_says(const struct mapped *mapped, size_t index, const char *key, const char *text)
 {
     json_t *object = letter(mapped, index);
     const char *value = json_string_value(json_object_get(object, key));
@@ -296,8 +298,7 @@ static void a_worker_may_leave_after_each_reply(void)
 
     for (int in_between = 0; in_between <= 1; in_between++) {
         for (unsigned retries = 0; retries <= 2; retries += 2) {
-            struct weir_map_options options =
-                map_options(map_worker("-k", in_between ? "7" : "1"));
+            struct weir_map_options options = map_options(map_worker("-k", in_between ? "7" : "1"));
             struct mapped mapped;
 
             options.retries = retries;

@@ -108,8 +108,8 @@ static void sigpipe_is_at_its_default_whatever_the_host_ignores(void)
 }
 
 /* A producer that sees EPIPE and exits with 1, as Python's do. */
-static struct weir_pipeline_report run_python_like(weir_t *weir, int early_close_ok, const char *crash,
-                                               enum weir_pipefail pipefail)
+static struct weir_pipeline_report run_python_like(weir_t *weir, int early_close_ok,
+                                                   const char *crash, enum weir_pipefail pipefail)
 {
     weir_pipeline_t *pipeline = quiet_pipeline();
     struct weir_stage stage = stage_of(ARGV(child_path("ignores_sigpipe"), crash));

@@ -384,8 +384,8 @@ static void a_pool_that_was_down_comes_back_whole(void)
 
     fresh_path(params, sizeof params);
     snprintf(path, sizeof path, "%.*s", (int)strlen(params) - 4, params + 2);
-    command = command_of(ARGV("sh", "-c", "test -e \"$0\" && exec \"$1\"", path,
-                              options.commands[0]->argv[0]));
+    command = command_of(
+        ARGV("sh", "-c", "test -e \"$0\" && exec \"$1\"", path, options.commands[0]->argv[0]));
     weir = open_weir();
     options.commands = (const struct weir_command *[]){&command};
     options.workers = 3;

@@ -319,7 +319,8 @@ static void on_done_that_goes_on(weir_call_t *started, const struct weir_reply *
                                  void *context)
 {
     struct story *story = context;
-    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done_that_goes_on, .context = story};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_done = on_done_that_goes_on, .context = story};
     struct weir_reply none;
 
     CU_ASSERT_EQUAL(reply->outcome, WEIR_CALL_RETURNED);
@@ -342,7 +343,8 @@ static void on_done_that_closes(weir_call_t *started, const struct weir_reply *r
 static void values_and_the_end_are_told(void)
 {
     struct story story = {.wanted = 1};
-    struct weir_call_sink sink = {.size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = &story};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = &story};
     weir_pool_t *pool = pool_with(worker_pool(NULL));
 
     weir_call_start(pool, "count", "[0,500]", 7, NULL, &sink, NULL);
@@ -369,7 +371,8 @@ static void what_is_refused_is_told_from_the_loop(void)
 static void a_callback_may_free_its_call(void)
 {
     struct story story = {.wanted = 1};
-    struct weir_call_sink sink = {.size = sizeof sink, .on_value = on_value_that_frees, .context = &story};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_value = on_value_that_frees, .context = &story};
     weir_pool_t *pool = pool_with(worker_pool(NULL));
 
     weir_call_start(pool, "endless", NULL, 0, NULL, &sink, NULL);
@@ -382,7 +385,8 @@ static void a_callback_may_free_its_call(void)
 static void a_callback_may_call_on(void)
 {
     struct story story = {.wanted = 1000};
-    struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done_that_goes_on, .context = &story};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_done = on_done_that_goes_on, .context = &story};
 
     story.pool = pool_with(worker_pool(NULL));
     weir_call_start(story.pool, "add", "[1,1]", 5, NULL, &sink, NULL);
@@ -393,7 +397,8 @@ static void a_callback_may_call_on(void)
 static void a_callback_may_close_the_pool(void)
 {
     struct story story = {.wanted = 4};
-    struct weir_call_sink closing = {.size = sizeof closing, .on_done = on_done_that_closes, .context = &story};
+    struct weir_call_sink closing = {
+        .size = sizeof closing, .on_done = on_done_that_closes, .context = &story};
     struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done, .context = &story};
     struct weir_pool_options options = worker_pool(ARGV("--concurrency", "2"));
 

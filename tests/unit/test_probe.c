@@ -133,11 +133,11 @@ static struct weir__run_output read_as(const char *name, size_t run, const char 
     const struct weir__detector *detector = weir__detector_find(name);
     struct weir_result *result = calloc(1, sizeof *result);
     struct weir__run_output output = {.detector = detector,
-                                    .run = &detector->runs[run],
-                                    .result = result,
-                                    .text = text,
-                                    .length = strlen(text),
-                                    .facts = json_object()};
+                                      .run = &detector->runs[run],
+                                      .result = result,
+                                      .text = text,
+                                      .length = strlen(text),
+                                      .facts = json_object()};
     json_t *json = NULL;
 
     if (output.run->format != WEIR__OUTPUT_TEXT)

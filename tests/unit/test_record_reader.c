@@ -145,11 +145,24 @@ static void nothing_at_all_has_no_records(void)
 
 static void a_byte_order_mark_is_skipped_at_the_start_only(void)
 {
-    CHECK(cutter(), "\xef\xbb\xbf" "1\n\"\xef\xbb\xbf\"\n", 0, {"1", 1, 3, 5, NULL},
-          {"\"\xef\xbb\xbf\"", 2, 5, 11, NULL});
-    CHECK(cutter(), "\xef\xbb\xbf\xef\xbb\xbf" "1\n", 0,
-          {"\xef\xbb\xbf" "1", 1, 3, 8, "invalid: not JSON"});
-    CHECK(cutter(), "\n\xef\xbb\xbf" "1\n", 1, {"\xef\xbb\xbf" "1", 2, 1, 6, "invalid: not JSON"});
+    CHECK(cutter(),
+          "\xef\xbb\xbf"
+          "1\n\"\xef\xbb\xbf\"\n",
+          0, {"1", 1, 3, 5, NULL}, {"\"\xef\xbb\xbf\"", 2, 5, 11, NULL});
+    CHECK(cutter(),
+          "\xef\xbb\xbf\xef\xbb\xbf"
+          "1\n",
+          0,
+          {"\xef\xbb\xbf"
+           "1",
+           1, 3, 8, "invalid: not JSON"});
+    CHECK(cutter(),
+          "\n\xef\xbb\xbf"
+          "1\n",
+          1,
+          {"\xef\xbb\xbf"
+           "1",
+           2, 1, 6, "invalid: not JSON"});
 }
 
 static void a_byte_order_mark_alone_is_an_empty_input(void)
@@ -252,9 +265,8 @@ static void a_longer_one_may_be_the_last(void)
 
     snprintf(text, sizeof text, "1\n%0*d", 2 * MAX_RECORD, 7);
     check(cutter(), text, strlen(text), 0,
-          (const struct expected[]){{"1", 1, 0, 2, NULL},
-                                    {NULL, 2, 2, 2 + 2 * MAX_RECORD, "oversize"},
-                                    {.line = 0}});
+          (const struct expected[]){
+              {"1", 1, 0, 2, NULL}, {NULL, 2, 2, 2 + 2 * MAX_RECORD, "oversize"}, {.line = 0}});
 }
 
 static void a_line_that_never_ends_takes_constant_memory_and_linear_time(void)
@@ -278,8 +290,7 @@ static void a_line_that_never_ends_takes_constant_memory_and_linear_time(void)
     record = next(&records);
     CU_ASSERT_FATAL(record != NULL && record->length == 0);
     CU_ASSERT_EQUAL(record->end, UINT64_C(1000) * MB);
-    CU_ASSERT(weir__clock_ns() - begin_ns
-              < INT64_C(20000000000) * (is_under_valgrind() ? 10 : 1));
+    CU_ASSERT(weir__clock_ns() - begin_ns < INT64_C(20000000000) * (is_under_valgrind() ? 10 : 1));
     free(record);
     weir__record_reader_clear(&records);
 }

@@ -93,8 +93,7 @@ static void every_keyword_lets_pass_and_finds(void)
         {"{\"maximum\":3}", "3.0", "4", " /maximum: is 4 but must be at most 3"},
         {"{\"exclusiveMinimum\":3}", "3.1", "3",
          " /exclusiveMinimum: is 3 but must be more than 3"},
-        {"{\"exclusiveMaximum\":3}", "2", "3",
-         " /exclusiveMaximum: is 3 but must be less than 3"},
+        {"{\"exclusiveMaximum\":3}", "2", "3", " /exclusiveMaximum: is 3 but must be less than 3"},
         {"{\"minLength\":2}", "\"\xc3\xa9\xc3\xa9\"", "\"\xf0\x9f\x98\x80\"",
          " /minLength: has 1 characters but must have at least 2"},
         {"{\"maxLength\":1}", "\"\xf0\x9f\x98\x80\"", "\"ab\"",
@@ -106,14 +105,12 @@ static void every_keyword_lets_pass_and_finds(void)
         {"{\"x-version\":\">=1.22\"}", "null", "\"new\"",
          " /x-version: is \"new\" but must be a version in >=1.22"},
         {"{\"minItems\":1}", "[1]", "[]", " /minItems: has 0 elements but must have at least 1"},
-        {"{\"maxItems\":1}", "[1]", "[1,2]",
-         " /maxItems: has 2 elements but must have at most 1"},
+        {"{\"maxItems\":1}", "[1]", "[1,2]", " /maxItems: has 2 elements but must have at most 1"},
         {"{\"uniqueItems\":true}", "[1,\"1\",true]", "[0,1,1.0]",
          " /uniqueItems: has equal elements at 1 and 2"},
         {"{\"prefixItems\":[true,{\"type\":\"null\"}]}", "[1]", "[1,2]",
          "/1 /prefixItems/1/type: is 2 (an integer) but must be null"},
-        {"{\"prefixItems\":[true],\"items\":false}", "[1]", "[1,2]",
-         "/1 /items: is not allowed"},
+        {"{\"prefixItems\":[true],\"items\":false}", "[1]", "[1,2]", "/1 /items: is not allowed"},
         {"{\"contains\":{\"const\":1}}", "[2,1]", "[2]",
          " /contains: has 0 elements that match \"contains\" but must have at least 1"},
         {"{\"contains\":{\"const\":1},\"minContains\":2}", "[1,1]", "[1]",
@@ -494,7 +491,8 @@ static void of_alternatives_the_nearest_is_told(void)
            "{\"type\":\"string\"},{\"items\":{\"minimum\":1}}]}}}]}",
            "{\"a\":[0]}",
            " /oneOf: matches none of 2 alternatives; number 2 is the nearest and fails as follows\n"
-           "/a /oneOf/1/properties/a/anyOf: matches none of 2 alternatives; number 2 is the nearest and fails as follows\n"
+           "/a /oneOf/1/properties/a/anyOf: matches none of 2 alternatives; number 2 is the "
+           "nearest and fails as follows\n"
            "/a/0 /oneOf/1/properties/a/anyOf/1/items/minimum: is 0 but must be at least 1");
 }
 

@@ -57,7 +57,7 @@ struct weir_command {
     const char *const *env_pass;
     const char *const *env;
 
-    int nice;                          /* added to the nice value */
+    int nice;                     /* added to the nice value */
     uint64_t limits[WEIR_LIMITS]; /* WEIR_NO_LIMIT: as the host has it */
 };
 

@@ -44,7 +44,7 @@ typedef struct weir weir_t;
 #define WEIR_FOREVER INT64_C(-1)
 
 struct weir_options {
-    size_t size;         /* sizeof (struct weir_options); set by weir_options_init() */
+    size_t size; /* sizeof (struct weir_options); set by weir_options_init() */
     /* Path of weir-spawner.  NULL: $WEIR_SPAWNER; else the one beside the program or shared
      * library that has this code, or at ../libexec/weir/ from there; else where it was installed.
      * A set-user-ID program looks at the last alone. */

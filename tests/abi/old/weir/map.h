@@ -57,10 +57,10 @@ enum weir_map_encoding {
 struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
     const struct weir_command *command; /* the worker */
-    const char *const *launcher;      /* argv put in front of it (ssh, srun); NULL: none */
-    const char *const *launcher_stop; /* argv executed to end a worker that the launcher may leave
-                                         behind, with WEIR_WORKER_JOB set to what the launcher had
-                                         as WEIR_JOB; NULL: none */
+    const char *const *launcher;        /* argv put in front of it (ssh, srun); NULL: none */
+    const char *const *launcher_stop;   /* argv executed to end a worker that the launcher may leave
+                                           behind, with WEIR_WORKER_JOB set to what the launcher had
+                                           as WEIR_JOB; NULL: none */
     const char *call; /* the worker speaks docs/protocol.md, and each record is a call of this
                          function: an array its parameters by position, an object by name,
                          anything else the one.  What it gives is written, a line for each value
@@ -121,7 +121,7 @@ struct weir_map_worker {
     struct weir_result result; /* its outputs are empty; of its launcher where it has one */
     uint64_t records;          /* answered by it */
     char *node;                /* the machine it ran on, where it told; NULL */
-    uint64_t reserved[4]; /* 0; new members take this room */
+    uint64_t reserved[4];      /* 0; new members take this room */
 };
 
 struct weir_map_report {
@@ -144,8 +144,8 @@ struct weir_map_report {
     size_t worker_count;
     char *checkpoint;
     uint64_t max_dead;
-    uint64_t missing; /* records that their workers left out, with a key: dropped, or dead */
-    char *key;        /* NULL: none */
+    uint64_t missing;      /* records that their workers left out, with a key: dropped, or dead */
+    char *key;             /* NULL: none */
     uint64_t reserved[16]; /* 0; new members take this room */
 };
 

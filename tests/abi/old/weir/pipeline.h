@@ -124,7 +124,8 @@ struct weir_pipeline_settings {
 };
 
 void weir_pipeline_settings_init_sized(struct weir_pipeline_settings *settings, size_t size);
-#define weir_pipeline_settings_init(settings) weir_pipeline_settings_init_sized((settings), sizeof *(settings))
+#define weir_pipeline_settings_init(settings)                                                      \
+    weir_pipeline_settings_init_sized((settings), sizeof *(settings))
 /* Initialises *settings to those of the pipeline; strings are borrowed from it. */
 void weir_pipeline_get_sized(const weir_pipeline_t *pipeline,
                              struct weir_pipeline_settings *settings, size_t size);
@@ -145,7 +146,7 @@ struct weir_stage_report {
     int forgiven;                /* it failed, and the verdict lets it pass */
     int64_t bytes_out;           /* -1 where the stage was not metered */
     struct weir_map_report *map; /* of a map stage; NULL: a plain one */
-    uint64_t reserved[4]; /* 0; new members take this room */
+    uint64_t reserved[4];        /* 0; new members take this room */
 };
 
 struct weir_pipeline_report {
@@ -174,17 +175,21 @@ int weir_pipeline_run(weir_t *weir, const weir_pipeline_t *pipeline,
 
 typedef struct weir_pipeline_run weir_pipeline_run_t; /* a pipeline that runs */
 
-typedef void (*weir_pipeline_run_done)(weir_pipeline_run_t *pipe, const struct weir_pipeline_report *report,
-                               const struct weir_error *error, void *context);
+typedef void (*weir_pipeline_run_done)(weir_pipeline_run_t *pipe,
+                                       const struct weir_pipeline_report *report,
+                                       const struct weir_error *error, void *context);
 
 /* As weir_run_start() and its companions, for a pipeline. */
-weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline, weir_pipeline_run_done done,
-                             void *context, struct weir_error *error);
-int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error);
+weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pipeline,
+                                         weir_pipeline_run_done done, void *context,
+                                         struct weir_error *error);
+int weir_pipeline_run_wait(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
+                           struct weir_error *error);
 void weir_pipeline_run_cancel(weir_pipeline_run_t *pipe);
 void weir_pipeline_run_signal(weir_pipeline_run_t *pipe, int number);
 int64_t weir_pipeline_run_job(const weir_pipeline_run_t *pipe);
-int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report, struct weir_error *error);
+int weir_pipeline_run_take(weir_pipeline_run_t *pipe, struct weir_pipeline_report *report,
+                           struct weir_error *error);
 void weir_pipeline_run_free(weir_pipeline_run_t *pipe);
 
 #ifdef __cplusplus

@@ -74,11 +74,11 @@ struct weir_pool_options {
     int64_t cancel_grace_ms;    /* from the message to SIGINT: time to clean up; 5000 */
     int64_t interrupt_grace_ms; /* from SIGINT to SIGTERM; 1000 */
     int64_t grace_ms;           /* from SIGTERM to SIGKILL; 5000 */
-    int64_t backoff_ms;     /* a worker whose start failed waits up to this, with full jitter;
-                               doubles with each failure in a row; 100 */
-    int64_t backoff_max_ms; /* 30000 */
-    unsigned start_attempts; /* 1: with no worker up, calls fail at once after the first failed
-                                start; otherwise start_patience_ms says when; 5 */
+    int64_t backoff_ms;         /* a worker whose start failed waits up to this, with full jitter;
+                                   doubles with each failure in a row; 100 */
+    int64_t backoff_max_ms;     /* 30000 */
+    unsigned start_attempts;    /* 1: with no worker up, calls fail at once after the first failed
+                                   start; otherwise start_patience_ms says when; 5 */
 
     uint64_t recycle_calls; /* a worker is replaced after so many calls; 0: never */
     int64_t recycle_age_ms; /* or after this time; WEIR_FOREVER */
@@ -166,7 +166,7 @@ struct weir_reply {
     pid_t pid;     /* of the worker that had it last; 0: none */
     unsigned attempts;
     int64_t queued_ns, wall_ns; /* until it was written; until its outcome */
-    uint64_t reserved[4]; /* 0; new members take this room */
+    uint64_t reserved[4];       /* 0; new members take this room */
 };
 
 /* Releases what a reply owns and leaves it empty. */

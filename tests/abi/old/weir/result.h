@@ -65,10 +65,10 @@ struct weir_output {
     char *text;     /* UTF-8, with a line for what was left out, then a NUL byte;
                        NULL with charset "binary" or when strict decoding failed */
     size_t text_length;
-    uint64_t replaced;  /* replacement characters or escapes in text */
-    int64_t invalid_at; /* byte offset of the first invalid sequence, -1 for none */
-    char charset[32];   /* the character set the bytes were read in */
-    char *spooled;      /* path of the file with all bytes; NULL: none.  The caller removes it */
+    uint64_t replaced;    /* replacement characters or escapes in text */
+    int64_t invalid_at;   /* byte offset of the first invalid sequence, -1 for none */
+    char charset[32];     /* the character set the bytes were read in */
+    char *spooled;        /* path of the file with all bytes; NULL: none.  The caller removes it */
     uint64_t reserved[2]; /* 0; new members take this room */
 };
 
@@ -111,7 +111,7 @@ struct weir_result {
     size_t survivor_count;
     pid_t holder_pid; /* who kept a pipe open beyond the drain time; 0: nobody */
     char holder_command[256];
-    unsigned limits_hit; /* bits 1 << enum weir_limit: cpu and file-size can be told */
+    unsigned limits_hit;   /* bits 1 << enum weir_limit: cpu and file-size can be told */
     uint64_t reserved[16]; /* 0; new members take this room */
 };
 

@@ -99,7 +99,7 @@ struct weir_decode_counts {
  * weir_decoder_free().
  * Errors: CHARSET, INVALID (on_error), NOMEM. */
 weir_decoder_t *weir_decoder_new(const char *charset, enum weir_on_error on_error,
-                               const char *fallback, struct weir_error *error);
+                                 const char *fallback, struct weir_error *error);
 
 /* Accepts NULL. */
 void weir_decoder_free(weir_decoder_t *decoder);
@@ -117,8 +117,8 @@ void weir_decoder_free(weir_decoder_t *decoder);
  * Errors: DECODE (only WEIR_STRICT; what precedes the bad byte was given to sink,
  * and invalid_at says where it is), NOMEM, SYSTEM, what sink answered, INVALID
  * (the text has ended).  After any of them the decoder is only good for its counts. */
-int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length, weir_text_sink sink,
-                      void *context, struct weir_error *error);
+int weir_decoder_feed(weir_decoder_t *decoder, const void *bytes, size_t length,
+                      weir_text_sink sink, void *context, struct weir_error *error);
 
 /* Ends the text: gives sink what was held back.  A character that is not whole
  * by now is an error as any other.  Errors: as weir_decoder_feed(). */
