@@ -118,6 +118,7 @@ libweir_core_la_SOURCES = \
 	src/proc/spawner_process.c src/proc/spawner_process.h \
 	src/proc/stdin_writer.c src/proc/stdin_writer.h \
 	src/rpc/credit.c src/rpc/credit.h \
+	src/rpc/mcp.c src/rpc/mcp.h \
 	src/rpc/rpc_parse.c src/rpc/rpc_parse.h \
 	src/rpc/rpc_write.c src/rpc/rpc_write.h \
 	src/text/charset.c src/text/charset.h \

@@ -119,6 +119,20 @@ static int take_member(struct walker *walker, struct weir__slice *key, struct we
     return take_value(walker, value) < 0 ? -1 : 1;
 }
 
+int weir__member_next(struct weir__slice *rest, struct weir__slice *key, struct weir__slice *value)
+{
+    struct walker walker = {rest->bytes, rest->bytes + rest->length};
+    int more;
+
+    skip_space(&walker);
+    if (walker.at < walker.end && *walker.at == '{')
+        walker.at++;
+    more = take_member(&walker, key, value) > 0;
+    rest->bytes = walker.at;
+    rest->length = (size_t)(walker.end - walker.at);
+    return more;
+}
+
 /* Which of the names a key is, or count.  Most differ in their first character. */
 static size_t find_name(struct weir__slice key, const char *const *names, size_t count)
 {

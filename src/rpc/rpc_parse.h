@@ -46,6 +46,10 @@ void weir__message_scan(const char *line, size_t length, struct weir__message *m
  * element in *element, or 0 at the end. */
 int weir__message_next(struct weir__slice *rest, struct weir__slice *element);
 
+/* Steps through an object, which has been found well-formed: *rest begins as all of it.  Returns
+ * 1 with the next member (the key with its quotes), or 0 at the end. */
+int weir__member_next(struct weir__slice *rest, struct weir__slice *key, struct weir__slice *value);
+
 /* Members of a small object, in one pass: for each of count names the value, or
  * none.  The object has been found well-formed.  Of a doubled key the last counts. */
 void weir__object_get(struct weir__slice object, const char *const *names,

@@ -12,16 +12,7 @@
 #include "text/json_validate.h"
 #include "base/utf8.h"
 
-/* What a message is put together from, in order. */
-struct piece {
-    const char *bytes;
-    size_t length;
-};
-
-#define LITERAL(text) ((struct piece){text, sizeof(text) - 1})
-#define SLICE(slice)  ((struct piece){(slice).bytes, (slice).length})
-
-static int put(struct weir__buffer *to, const struct piece *pieces, size_t count)
+int weir__write_pieces(struct weir__buffer *to, const struct weir__slice *pieces, size_t count)
 {
     size_t length = 0;
 
@@ -36,10 +27,6 @@ static int put(struct weir__buffer *to, const struct piece *pieces, size_t count
     }
     return 0;
 }
-
-#define PUT(to, ...)                                                                               \
-    put(to, (const struct piece[]){__VA_ARGS__},                                                   \
-        sizeof((const struct piece[]){__VA_ARGS__}) / sizeof(struct piece))
 
 struct weir__slice weir__slice_of(const char *text)
 {
@@ -100,19 +87,19 @@ static int put_characters(struct weir__buffer *to, const char *bytes, size_t len
 int weir__write_string(struct weir__buffer *to, const char *string, size_t length)
 {
     size_t before = to->length;
-    int status = PUT(to, LITERAL("\""));
+    int status = WEIR__PUT(to, WEIR__LITERAL("\""));
 
     while (status >= 0 && length > 0) {
         struct weir__utf8_scan scan = weir__utf8_scan(string, length);
 
         status = put_characters(to, string, scan.valid);
         if (status >= 0 && scan.rest > 0)
-            status = PUT(to, LITERAL("\xef\xbf\xbd"));
+            status = WEIR__PUT(to, WEIR__LITERAL("\xef\xbf\xbd"));
         string += scan.valid + scan.rest;
         length -= scan.valid + scan.rest;
     }
     if (status >= 0)
-        status = PUT(to, LITERAL("\""));
+        status = WEIR__PUT(to, WEIR__LITERAL("\""));
     return status < 0 ? undo(to, before) : 0;
 }
 
@@ -122,12 +109,12 @@ static int put_number(struct weir__buffer *to, const char *name, int64_t number)
     char text[24];
     struct weir__slice digits = weir__id_slice(number, text);
 
-    return PUT(to, LITERAL(",\""), {name, strlen(name)}, LITERAL("\":"), SLICE(digits));
+    return WEIR__PUT(to, WEIR__LITERAL(",\""), {name, strlen(name)}, WEIR__LITERAL("\":"), digits);
 }
 
 static int put_text(struct weir__buffer *to, const char *name, const char *text)
 {
-    int status = PUT(to, LITERAL(",\""), {name, strlen(name)}, LITERAL("\":"));
+    int status = WEIR__PUT(to, WEIR__LITERAL(",\""), {name, strlen(name)}, WEIR__LITERAL("\":"));
 
     return status < 0 ? status : weir__write_string(to, text, strlen(text));
 }
@@ -141,7 +128,7 @@ static int put_terms(struct weir__buffer *to, const struct weir__call_terms *ter
         || (terms->deadline_ms < 0 && terms->credit == 0 && !terms->input
             && terms->traceparent == NULL && terms->tracestate == NULL))
         return 0;
-    status = PUT(to, LITERAL(",\"weir\":"));
+    status = WEIR__PUT(to, WEIR__LITERAL(",\"weir\":"));
     begin = to->length;
     if (status >= 0 && terms->deadline_ms >= 0)
         status = put_number(to, "deadline_ms", terms->deadline_ms);
@@ -156,31 +143,31 @@ static int put_terms(struct weir__buffer *to, const struct weir__call_terms *ter
     if (status < 0)
         return status;
     to->bytes[begin] = '{'; /* where the first comma is */
-    return PUT(to, LITERAL("}"));
+    return WEIR__PUT(to, WEIR__LITERAL("}"));
 }
 
 int weir__write_request(struct weir__buffer *to, struct weir__slice id, const char *method,
                         struct weir__slice params, const struct weir__call_terms *terms)
 {
     size_t before = to->length;
-    int status =
-        PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"method\":"));
+    int status = WEIR__PUT(to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), id,
+                           WEIR__LITERAL(",\"method\":"));
 
     if (status >= 0)
         status = weir__write_string(to, method, strlen(method));
     if (status >= 0 && params.bytes != NULL)
-        status = PUT(to, LITERAL(",\"params\":"), SLICE(params));
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"params\":"), params);
     if (status >= 0)
         status = put_terms(to, terms);
     if (status >= 0)
-        status = PUT(to, LITERAL("}\n"));
+        status = WEIR__PUT(to, WEIR__LITERAL("}\n"));
     return status < 0 ? undo(to, before) : 0;
 }
 
 int weir__write_result(struct weir__buffer *to, struct weir__slice id, struct weir__slice result)
 {
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"result\":"),
-               SLICE(result), LITERAL("}\n"));
+    return WEIR__PUT(to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), id,
+                     WEIR__LITERAL(",\"result\":"), result, WEIR__LITERAL("}\n"));
 }
 
 int weir__write_error_value(struct weir__buffer *to, int64_t code, const char *message,
@@ -189,14 +176,14 @@ int weir__write_error_value(struct weir__buffer *to, int64_t code, const char *m
     size_t before = to->length;
     char text[24];
     struct weir__slice digits = weir__id_slice(code, text);
-    int status = PUT(to, LITERAL("{\"code\":"), SLICE(digits), LITERAL(",\"message\":"));
+    int status = WEIR__PUT(to, WEIR__LITERAL("{\"code\":"), digits, WEIR__LITERAL(",\"message\":"));
 
     if (status >= 0)
         status = weir__write_string(to, message, strlen(message));
     if (status >= 0 && data.bytes != NULL)
-        status = PUT(to, LITERAL(",\"data\":"), SLICE(data));
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"data\":"), data);
     if (status >= 0)
-        status = PUT(to, LITERAL("}"));
+        status = WEIR__PUT(to, WEIR__LITERAL("}"));
     return status < 0 ? undo(to, before) : 0;
 }
 
@@ -204,27 +191,28 @@ int weir__write_error(struct weir__buffer *to, struct weir__slice id, int64_t co
                       const char *message, struct weir__slice data)
 {
     size_t before = to->length;
-    int status =
-        PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"error\":"));
+    int status = WEIR__PUT(to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), id,
+                           WEIR__LITERAL(",\"error\":"));
 
     if (status >= 0)
         status = weir__write_error_value(to, code, message, data);
     if (status >= 0)
-        status = PUT(to, LITERAL("}\n"));
+        status = WEIR__PUT(to, WEIR__LITERAL("}\n"));
     return status < 0 ? undo(to, before) : 0;
 }
 
 int weir__write_error_object(struct weir__buffer *to, struct weir__slice id,
                              struct weir__slice error)
 {
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), SLICE(id), LITERAL(",\"error\":"),
-               SLICE(error), LITERAL("}\n"));
+    return WEIR__PUT(to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"id\":"), id,
+                     WEIR__LITERAL(",\"error\":"), error, WEIR__LITERAL("}\n"));
 }
 
 int weir__write_chunk(struct weir__buffer *to, struct weir__slice id, struct weir__slice value)
 {
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/chunk\",\"params\":{\"id\":"),
-               SLICE(id), LITERAL(",\"value\":"), SLICE(value), LITERAL("}}\n"));
+    return WEIR__PUT(
+        to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/chunk\",\"params\":{\"id\":"), id,
+        WEIR__LITERAL(",\"value\":"), value, WEIR__LITERAL("}}\n"));
 }
 
 int weir__write_credit(struct weir__buffer *to, struct weir__slice id, uint64_t n)
@@ -232,22 +220,26 @@ int weir__write_credit(struct weir__buffer *to, struct weir__slice id, uint64_t 
     char text[24];
     struct weir__slice digits = weir__id_slice((int64_t)n, text);
 
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/credit\",\"params\":{\"id\":"),
-               SLICE(id), LITERAL(",\"n\":"), SLICE(digits), LITERAL("}}\n"));
+    return WEIR__PUT(
+        to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/credit\",\"params\":{\"id\":"),
+        id, WEIR__LITERAL(",\"n\":"), digits, WEIR__LITERAL("}}\n"));
 }
 
 int weir__write_end(struct weir__buffer *to, struct weir__slice id, struct weir__slice error)
 {
-    struct piece name = error.bytes != NULL ? LITERAL(",\"error\":") : (struct piece){NULL, 0};
+    struct weir__slice name =
+        error.bytes != NULL ? WEIR__LITERAL(",\"error\":") : (struct weir__slice){NULL, 0};
 
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/end\",\"params\":{\"id\":"),
-               SLICE(id), name, SLICE(error), LITERAL("}}\n"));
+    return WEIR__PUT(
+        to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/end\",\"params\":{\"id\":"), id,
+        name, error, WEIR__LITERAL("}}\n"));
 }
 
 int weir__write_cancel(struct weir__buffer *to, struct weir__slice id)
 {
-    return PUT(to, LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/cancel\",\"params\":{\"id\":"),
-               SLICE(id), LITERAL("}}\n"));
+    return WEIR__PUT(
+        to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/cancel\",\"params\":{\"id\":"),
+        id, WEIR__LITERAL("}}\n"));
 }
 
 /* Line breaks of a well-formed text are between its tokens: inside strings they

@@ -38,6 +38,15 @@ int weir__write_credit(struct weir__buffer *to, struct weir__slice id, uint64_t 
 int weir__write_end(struct weir__buffer *to, struct weir__slice id, struct weir__slice error);
 int weir__write_cancel(struct weir__buffer *to, struct weir__slice id);
 
+/* What a message is put together from, in order: all of it is appended, or nothing. */
+int weir__write_pieces(struct weir__buffer *to, const struct weir__slice *pieces, size_t count);
+
+#define WEIR__LITERAL(text) ((struct weir__slice){text, sizeof(text) - 1})
+#define WEIR__PUT(to, ...)                                                                         \
+    weir__write_pieces(to, (const struct weir__slice[]){__VA_ARGS__},                              \
+                       sizeof((const struct weir__slice[]){__VA_ARGS__})                           \
+                           / sizeof(struct weir__slice))
+
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 int weir__write_string(struct weir__buffer *to, const char *string, size_t length);
 
