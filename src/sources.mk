@@ -141,6 +141,12 @@ libweir_core_la_SOURCES = \
 	src/work/supervisor.c src/work/supervisor.h \
 	src/work/worker.c src/work/worker.h
 
+# HTTP/1.1, without I/O.
+libweir_http_la_SOURCES = \
+	src/http/body.c src/http/body.h \
+	src/http/request.c src/http/request.h \
+	src/http/target.c src/http/target.h
+
 # JSON Schema.
 libweir_schema_la_SOURCES = \
 	src/schema/decimal.c src/schema/decimal.h \

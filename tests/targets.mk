@@ -18,7 +18,7 @@ tests_libtests_la_SOURCES = \
 if !FUZZING
 tests_libtests_la_SOURCES += tests/fuzz/replay.c
 endif
-tests_libtests_la_LIBADD = libweir-audit.la libweir-probe.la libweir-core.la libweir-digest.la \
+tests_libtests_la_LIBADD = libweir-audit.la libweir-http.la libweir-probe.la libweir-core.la libweir-digest.la \
 	$(CUNIT_LIBS)
 # Made anew when the list above is changed: a library keeps objects that it has once had.
 EXTRA_tests_libtests_la_DEPENDENCIES = $(srcdir)/tests/targets.mk
@@ -33,6 +33,7 @@ tests_support_failing_memory_la_LIBADD =
 test_programs = \
 	tests/support/audit_writer \
 	tests/support/decode_stdin \
+	tests/support/http_reader \
 	tests/support/json_schema \
 	tests/support/json_syntax \
 	tests/support/refuse_call \
@@ -106,6 +107,9 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dead_letter_path \
 	tests/fuzz/fuzz_decode \
 	tests/fuzz/fuzz_detector \
+	tests/fuzz/fuzz_http_chunks \
+	tests/fuzz/fuzz_http_request \
+	tests/fuzz/fuzz_http_target \
 	tests/fuzz/fuzz_ids \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_json_validate \
@@ -140,6 +144,9 @@ tests_fuzz_fuzz_connection_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_dead_letter_path_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_detector_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_http_chunks_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_http_request_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_http_target_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_ids_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_validate_LDADD = $(fuzz_ldadd)
