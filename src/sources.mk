@@ -128,6 +128,7 @@ libweir_core_la_SOURCES = \
 	src/text/json_validate.c src/text/json_validate.h \
 	src/text/lines.c src/text/lines.h \
 	src/text/pointer.c src/text/pointer.h \
+	src/text/shell_quote.c src/text/shell_quote.h \
 	src/text/shell_words.c src/text/shell_words.h \
 	src/text/text.c \
 	src/work/attention.c src/work/attention.h \

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "text/shell_words.h"
+#include "text/shell_quote.h"
 
 #include <string.h>
 
@@ -99,6 +100,35 @@ static void an_open_quote_or_a_last_backslash_is_named_by_its_place(void)
     fails_with("\xC3\xB6\xC3\xB6 '", "the ' at character 4 is not closed: ");
 }
 
+/* Whether quoting gives this text, and splitting that gives the word back. */
+static int quotes_to(int (*quote)(struct weir__buffer *, const char *, size_t), const char *word,
+                     const char *expected)
+{
+    struct weir__buffer text = {0};
+    char **words = NULL;
+    size_t count = 0;
+    int same;
+
+    CU_ASSERT_EQUAL_FATAL(quote(&text, word, strlen(word)), 0);
+    CU_ASSERT_EQUAL_FATAL(weir__words_split(weir__buffer_text(&text), &words, &count, NULL), 0);
+    same = count == 1 && strcmp(words[0], word) == 0 && strcmp(text.bytes, expected) == 0;
+    weir__words_free(words);
+    weir__buffer_clear(&text);
+    return same;
+}
+
+static void a_quoted_word_splits_into_itself(void)
+{
+    CU_ASSERT(quotes_to(weir__shell_quote, "a", "'a'"));
+    CU_ASSERT(quotes_to(weir__shell_quote, "", "''"));
+    CU_ASSERT(quotes_to(weir__shell_quote, "it's $(x) `y`\n", "'it'\\''s $(x) `y`\n'"));
+    CU_ASSERT(quotes_to(weir__shell_quote, "'", "''\\'''"));
+    CU_ASSERT(quotes_to(weir__shell_quote_if_needed, "a/b-c_1.txt", "a/b-c_1.txt"));
+    CU_ASSERT(quotes_to(weir__shell_quote_if_needed, "", "''"));
+    CU_ASSERT(quotes_to(weir__shell_quote_if_needed, "a b", "'a b'"));
+    CU_ASSERT(quotes_to(weir__shell_quote_if_needed, "\xff", "'\xff'"));
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -113,6 +143,7 @@ int main(void)
         {"nothing is expanded", nothing_is_expanded},
         {"an open quote or a last backslash is named by its place",
          an_open_quote_or_a_last_backslash_is_named_by_its_place},
+        {"a quoted word splits into itself", a_quoted_word_splits_into_itself},
         CU_TEST_INFO_NULL,
     };
 
