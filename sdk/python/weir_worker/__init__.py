@@ -18,11 +18,22 @@ from typing import TYPE_CHECKING, Any
 from .errors import Cancelled, Error
 
 if TYPE_CHECKING:
-    from .current import Context, context, log
+    from .content import Content
+    from .current import Context, context, log, progress
     from .registry import function
     from .worker import run
 
-__all__ = ["Cancelled", "Context", "Error", "context", "function", "log", "run"]
+__all__ = [
+    "Cancelled",
+    "Content",
+    "Context",
+    "Error",
+    "context",
+    "function",
+    "log",
+    "progress",
+    "run",
+]
 __version__ = "0.1.0"
 
 
@@ -33,7 +44,11 @@ def __getattr__(name: str) -> Any:
 
         wire.take_unless_interactive()
         return registry.function if name == "function" else worker.run
-    if name in ("context", "Context", "log"):
+    if name == "Content":
+        from .content import Content
+
+        return Content
+    if name in ("context", "Context", "log", "progress"):
         from . import current
 
         return getattr(current, name)

@@ -32,6 +32,9 @@ def _default(value: Any) -> Any:
         from dataclasses import fields  # it is loaded then; and it leaves InitVars out
 
         return {field.name: getattr(value, field.name) for field in fields(value)}
+    make = getattr(type(value), "__weir_json__", None)
+    if make is not None:
+        return make(value)
     raise TypeError(f"a value of type {type(value).__name__} cannot be said in JSON")
 
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 # The worker that serves; run() sets it.
 worker: "Optional[Host]" = None
 
+# What a progress may be: JSON's numbers reach no further.
+_LARGEST = 1e300
+
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -54,3 +57,16 @@ def log(message: object, level: str = "info") -> None:
         raise ValueError(f"the level is one of {', '.join(LEVELS)}, not {level!r}")
     if worker is None or not worker.log(str(message), level):
         print(f"{level}: {message}", file=sys.stderr, flush=True)
+
+
+def progress(done: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
+    """Tell how far the current call is: `done` of `total`, and what it is doing.
+
+    `done` grows from one report to the next. Outside of calls, and where no host listens, nothing
+    happens. Raises ValueError for a number that is not finite.
+    """
+    for number in (done, total):
+        if number is not None and not -_LARGEST < number < _LARGEST:
+            raise ValueError(f"a progress must be a finite number, not {number!r}")
+    if worker is not None:
+        worker.progress(done, total, None if message is None else str(message))

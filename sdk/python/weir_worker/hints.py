@@ -115,11 +115,14 @@ def described(function: Any) -> Any:
     return function
 
 
-def of_parameters(function: Callable[..., Any]) -> dict[str, Any]:
-    """Its hints, resolved; one that this Python cannot resolve stays a string, and checks nothing."""
+def of_parameters(function: Callable[..., Any], extras: bool = False) -> dict[str, Any]:
+    """Its hints, resolved; one that this Python cannot resolve stays a string, and checks nothing.
+
+    extras: `Annotated` keeps what it says.
+    """
     function = described(function)
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(function, include_extras=extras)
     except Exception:
         pass
     owners = reversed(function.__mro__) if isinstance(function, type) else [function]
@@ -164,7 +167,7 @@ def signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _is_union(hint: Any) -> bool:
+def is_union(hint: Any) -> bool:
     origin = typing.get_origin(hint)
     return origin is Union or origin is getattr(types, "UnionType", Union)
 
@@ -247,7 +250,7 @@ def _key_of(hint: Any) -> Converter:
         return _key_of(arguments[0])
     if origin is typing.Literal:
         return _one_of_keys([(one, one) for one in arguments])
-    if _is_union(hint):
+    if is_union(hint):
         return _union(hint, [_key_of(one) for one in arguments])
     return _anything
 
@@ -340,31 +343,35 @@ def _lazily(make: Callable[[], Converter]) -> Converter:
     return convert
 
 
+def members_of_dataclass(kind: Any, extras: bool = False) -> list[tuple[inspect.Parameter, Any]]:
+    """What it is made from, with its hints: InitVars too, but no fields with init=False."""
+    hints = of_parameters(kind, extras)
+    wanted = [
+        one
+        for one in signature(kind).parameters.values()
+        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    ]
+    own = (
+        of_parameters(kind.__init__, extras) if any(one.name not in hints for one in wanted) else {}
+    )
+    return [(one, bare(hints.get(one.name, own.get(one.name, Any)), kind)) for one in wanted]
+
+
 def _class_members(kind: Any) -> Converter:
-    hints = of_parameters(kind)
     if hasattr(kind, "__dataclass_fields__"):
-        # What it is made from: InitVars too, but no fields with init=False.
-        wanted = [
-            one
-            for one in signature(kind).parameters.values()
-            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-        ]
-        required = [one.name for one in wanted if one.default is one.empty]
-        own = of_parameters(kind.__init__) if any(one.name not in hints for one in wanted) else {}
-        checks = {
-            one.name: converter(_bare(hints.get(one.name, own.get(one.name, Any)), kind))
-            for one in wanted
-        }
+        wanted = members_of_dataclass(kind)
+        required = [one.name for one, _ in wanted if one.default is one.empty]
+        checks = {one.name: converter(hint) for one, hint in wanted}
         return _members(kind, checks, required, True)
     return _members(
         kind,
-        {name: converter(_bare(hint)) for name, hint in hints.items()},
+        {name: converter(bare(hint)) for name, hint in of_parameters(kind).items()},
         sorted(kind.__required_keys__),
         False,
     )
 
 
-def _bare(hint: Any, owner: Any = None) -> Any:
+def bare(hint: Any, owner: Any = None) -> Any:
     """Without Required[...], NotRequired[...], ReadOnly[...], Final[...], InitVar[...]."""
     while True:
         if isinstance(hint, dataclasses.InitVar):
@@ -395,7 +402,7 @@ def converter(hint: Any) -> Converter:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is not None and hasattr(hint, "__metadata__"):
         return converter(arguments[0])
-    if _is_union(hint):
+    if is_union(hint):
         return _union(hint, [converter(one) for one in arguments])
     if origin is typing.Literal:
         return _literal(arguments)
@@ -425,7 +432,7 @@ def quick_test(hint: Any, name: str) -> Optional[str]:
     """A test of a variable to put in a door's code; empty: it passes; None: the converter has to be asked."""
     if is_anything(converter(hint)):
         return ""
-    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    options = typing.get_args(hint) if is_union(hint) else (hint,)
     try:
         tests = [QUICK_TESTS[option].format(name) for option in options]
     except (KeyError, TypeError):

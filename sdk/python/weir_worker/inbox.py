@@ -154,13 +154,16 @@ class Inbox:
         if type(version) is not int or version < 1:
             raise Refused(errors.INVALID_PARAMS, "version must be an integer from 1", message["id"])
         self.greeted = True
+        with_schemas = params.get("schemas") is True
         return {
             "version": 1,
             "name": self.name,
             "concurrency": 1,
             "pid": os.getpid(),
             "node": os.uname().nodename,
-            "methods": {name: entry.describe() for name, entry in self.functions.items()},
+            "methods": {
+                name: entry.describe(with_schemas) for name, entry in self.functions.items()
+            },
         }
 
     def _make_call(self, message: dict[str, Any], ident: Any, batch: Optional[Batch]) -> Call:
@@ -259,6 +262,18 @@ class Inbox:
         for call in list(self.calls.values()):
             if call.deadline is not None and now >= call.deadline:
                 self.stop(call, "deadline")
+
+    def progress(self, done: float, total: Optional[float], text: Optional[str]) -> None:
+        """How far the call that runs is."""
+        message = self.message
+        if message is None:
+            return
+        said = f',"total":{codec.encode(total)}' if total is not None else ""
+        if text is not None:
+            said += f',"message":{codec.quote(text[:MAX_TEXT])}'
+        self._outbox.send(
+            f'{{"jsonrpc":"2.0","method":"weir/progress","params":{{"id":{id_text(message["id"])},"progress":{codec.encode(done)}{said}}}}}\n'
+        )
 
     def log(self, text: str, level: str) -> None:
         """A line for the host's log, about the call that runs."""

@@ -25,10 +25,27 @@ functions: dict[str, "Entry"] = {}
 @overload
 def function(target: F) -> F: ...
 @overload
-def function(*, name: Optional[str] = None, idempotent: bool = False) -> Callable[[F], F]: ...
+def function(
+    *,
+    name: Optional[str] = None,
+    idempotent: bool = False,
+    title: Optional[str] = None,
+    read_only: Optional[bool] = None,
+    destructive: Optional[bool] = None,
+    open_world: Optional[bool] = None,
+) -> Callable[[F], F]: ...
 
 
-def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool = False) -> Any:
+def function(
+    target: Any = None,
+    *,
+    name: Optional[str] = None,
+    idempotent: bool = False,
+    title: Optional[str] = None,
+    read_only: Optional[bool] = None,
+    destructive: Optional[bool] = None,
+    open_world: Optional[bool] = None,
+) -> Any:
     """Offer a function to callers: `@function`, or `@function(name="n", idempotent=True)`.
 
     A generator is an output stream; a parameter annotated Iterator[...] or Iterable[...] is the
@@ -38,11 +55,26 @@ def function(target: Any = None, *, name: Optional[str] = None, idempotent: bool
 
     idempotent: weir may repeat a call whose worker has died.
 
+    For agents that see the function as a tool (`weir serve --mcp`): title is its name for people;
+    read_only says that it changes nothing, destructive that it may delete or overwrite something,
+    open_world that it reaches beyond this machine's own data, such as the web. None says nothing.
+
     Returns the function itself, unchanged.
     """
 
     def register(target: F) -> F:
         entry = Entry(target, name or _name_of(target), idempotent)
+        entry.title = title
+        entry.annotations = {
+            hint: value
+            for hint, value in (
+                ("readOnlyHint", read_only),
+                ("destructiveHint", destructive),
+                ("idempotentHint", True if idempotent else None),
+                ("openWorldHint", open_world),
+            )
+            if value is not None
+        }
         if entry.name in functions and functions[entry.name].target is not target:
             raise ValueError(f"two functions are named {entry.name!r}: give one of them name=...")
         functions[entry.name] = entry
@@ -61,6 +93,9 @@ class Entry:
         self.target = target
         self.name = name
         self.idempotent = idempotent
+        self.title: Optional[str] = None
+        # Hints for agents, as MCP names them.
+        self.annotations: dict[str, bool] = {}
         self._parameters = _parameters_of(target, name)
         self._hints: dict[str, Any] = {}
         self.stream_parameter: Optional[str] = None
@@ -123,7 +158,7 @@ class Entry:
     def hint(self, name: str) -> Any:
         return self._hints.get(name, Any)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, with_schemas: bool = False) -> dict[str, Any]:
         """As the hello has it: docs/protocol.md section 4."""
         described: dict[str, Any] = {}
         if self.stream:
@@ -136,6 +171,24 @@ class Entry:
         doc = inspect.getdoc(hints.described(self.target))
         if doc:
             described["doc"] = doc.strip().splitlines()[0]
+        if with_schemas:
+            described.update(self._describe_more(doc))
+        return described
+
+    def _describe_more(self, doc: Optional[str]) -> dict[str, Any]:
+        from . import schemas  # most hosts do not ask
+
+        given = hints.of_parameters(self.target, extras=True)
+        described: dict[str, Any] = {"input": schemas.of_input(self.value_parameters(), given)}
+        output = schemas.of_output(given.get("return", Any))
+        if output:
+            described["output"] = output
+        if doc:
+            described["description"] = doc.strip()
+        if self.title is not None:
+            described["title"] = self.title
+        if self.annotations:
+            described["annotations"] = self.annotations
         return described
 
     def _describe_parameter(self, parameter: inspect.Parameter) -> dict[str, Any]:

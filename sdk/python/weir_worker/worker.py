@@ -268,6 +268,10 @@ class Worker:
         self.inbox.log(text, level)
         return True
 
+    def progress(self, done: float, total: Optional[float], text: Optional[str]) -> None:
+        if self.inbox.greeted and not self.is_child:
+            self.inbox.progress(done, total, text)
+
     def send(self, text: str) -> None:
         self.outbox.send(text)
 
