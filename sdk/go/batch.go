@@ -46,16 +46,19 @@ func (s *server) find(method string) *Function {
 }
 
 func (s *server) bindHello(params []byte) (invocation, *Error) {
-	version, ok := int64(0), false
+	version, ok, withSchemas := int64(0), false, false
 	members(params, func(key string, value []byte) {
-		if key == "version" {
+		switch key {
+		case "version":
 			version, ok = integer(value)
+		case "schemas":
+			withSchemas = string(value) == "true"
 		}
 	})
 	if !ok || version < 1 {
 		return nil, fault(CodeParams, "argument \"version\": wants an integer from 1")
 	}
-	return func(c *call, to []byte) ([]byte, error) { return s.worker.hello(to) }, nil
+	return func(c *call, to []byte) ([]byte, error) { return s.worker.hello(to, withSchemas) }, nil
 }
 
 func (s *server) bindMap(params []byte) (invocation, *Error) {

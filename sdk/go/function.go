@@ -11,6 +11,9 @@ import (
 type Function struct {
 	name       string
 	doc        string
+	full       string // the whole documentation
+	title      string
+	hints      annotations
 	idempotent bool
 	input      string // the name of its input stream, "" for none
 	inputType  reflect.Type
@@ -98,15 +101,55 @@ func Duplex[P, T, U any](name string,
 	})
 }
 
-// Doc sets a description of the function, one line.
-func (f *Function) Doc(line string) *Function {
-	f.doc, _, _ = strings.Cut(line, "\n")
+// Doc sets a description of the function. Its first line is shown in lists; agents
+// get all of it.
+func (f *Function) Doc(text string) *Function {
+	f.full = strings.TrimSpace(text)
+	f.doc, _, _ = strings.Cut(f.full, "\n")
 	return f
+}
+
+// Title sets a name for people, for agents' users.
+func (f *Function) Title(title string) *Function {
+	f.title = title
+	return f
+}
+
+// ReadOnly tells agents that the function changes nothing.
+func (f *Function) ReadOnly() *Function {
+	f.hints.ReadOnly = hint(true)
+	return f
+}
+
+// Destructive tells agents whether the function may delete or overwrite something.
+func (f *Function) Destructive(is bool) *Function {
+	f.hints.Destructive = hint(is)
+	return f
+}
+
+// OpenWorld tells agents whether the function reaches beyond this machine's own
+// data, such as the web.
+func (f *Function) OpenWorld(is bool) *Function {
+	f.hints.OpenWorld = hint(is)
+	return f
+}
+
+// annotations are hints for agents, as MCP names them; nil says nothing.
+type annotations struct {
+	ReadOnly    *bool `json:"readOnlyHint,omitempty"`
+	Destructive *bool `json:"destructiveHint,omitempty"`
+	Idempotent  *bool `json:"idempotentHint,omitempty"`
+	OpenWorld   *bool `json:"openWorldHint,omitempty"`
+}
+
+func hint(is bool) *bool {
+	return &is
 }
 
 // Idempotent allows weir to repeat a call whose worker has died.
 func (f *Function) Idempotent() *Function {
 	f.idempotent = true
+	f.hints.Idempotent = hint(true)
 	return f
 }
 

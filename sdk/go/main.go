@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 )
@@ -98,6 +99,36 @@ func Log(ctx context.Context, level Level, format string, args ...any) {
 }
 
 const maxLogBytes = 1 << 20
+
+// Progress tells the host how far the call is that ctx belongs to: done of total (0:
+// not known), and what it is doing. Done grows from one report to the next. Outside
+// of a call, and after it, nothing happens, nor with a number that is not finite.
+func Progress(ctx context.Context, done, total float64, message string) {
+	c := callOf(ctx)
+	if c == nil || math.IsNaN(done-done) || math.IsNaN(total-total) {
+		return
+	}
+	if len(message) > maxLogBytes {
+		message = message[:maxLogBytes] + "..."
+	}
+	_ = c.server.out.send(func(to []byte) []byte {
+		if c.answered {
+			return to
+		}
+		to = appendNotice(to, "weir/progress", c.id)
+		to = append(to, `,"progress":`...)
+		to, _ = appendValue(to, done)
+		if total != 0 {
+			to = append(to, `,"total":`...)
+			to, _ = appendValue(to, total)
+		}
+		if message != "" {
+			to = append(to, `,"message":`...)
+			to = appendString(to, message)
+		}
+		return append(to, "}}\n"...)
+	})
+}
 
 // Trace returns the W3C Trace Context of the call that ctx belongs to, or of
 // WithTrace; "" if there is none.

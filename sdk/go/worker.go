@@ -83,6 +83,30 @@ type Description struct {
 	Doc        string  `json:"doc,omitempty"`
 }
 
+// tool is a Description with what agents need.
+type tool struct {
+	Description
+	Input       *schema      `json:"input"`
+	Output      *schema      `json:"output,omitempty"`
+	Full        string       `json:"description,omitempty"`
+	Title       string       `json:"title,omitempty"`
+	Annotations *annotations `json:"annotations,omitempty"`
+}
+
+func (f *Function) describeTool() tool {
+	t := tool{
+		Description: f.describe(),
+		Input:       inputSchema(f.signature),
+		Output:      outputSchema(f),
+		Full:        f.full,
+		Title:       f.title,
+	}
+	if f.hints != (annotations{}) {
+		t.Annotations = &f.hints
+	}
+	return t
+}
+
 // Param is one parameter of a function.
 type Param struct {
 	Name     string `json:"name"`
@@ -116,7 +140,7 @@ func (f *Function) describe() Description {
 }
 
 // hello gives the answer to weir/hello, with the methods in the order they were added.
-func (w *Worker) hello(to []byte) ([]byte, error) {
+func (w *Worker) hello(to []byte, withSchemas bool) ([]byte, error) {
 	methods := []byte{'{'}
 	for i, f := range w.order {
 		if i > 0 {
@@ -125,7 +149,11 @@ func (w *Worker) hello(to []byte) ([]byte, error) {
 		methods = appendString(methods, f.name)
 		methods = append(methods, ':')
 		var err error
-		if methods, err = appendValue(methods, f.describe()); err != nil {
+		var description any = f.describe()
+		if withSchemas {
+			description = f.describeTool()
+		}
+		if methods, err = appendValue(methods, description); err != nil {
 			return to, err
 		}
 	}

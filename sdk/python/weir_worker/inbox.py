@@ -154,7 +154,7 @@ class Inbox:
         if type(version) is not int or version < 1:
             raise Refused(errors.INVALID_PARAMS, "version must be an integer from 1", message["id"])
         self.greeted = True
-        with_schemas = params.get("schemas") is True
+        with_schemas = message["params"].get("schemas") is True
         return {
             "version": 1,
             "name": self.name,

@@ -101,7 +101,7 @@ class _Maker:
         return name
 
     def _of_class(self, kind: Any) -> Schema:
-        if not dataclasses.is_dataclass(kind):
+        if not hasattr(kind, "__dataclass_fields__"):
             members = {
                 name: self.of(hint) for name, hint in hints.of_parameters(kind, extras=True).items()
             }
@@ -115,10 +115,7 @@ class _Maker:
             return _object(members, list(members))
         wanted = hints.members_of_dataclass(kind, extras=True)
         return _object(
-            {
-                one.name: _with_default(self.of(hint), one.default)
-                for one, hint in wanted
-            },
+            {one.name: _with_default(self.of(hint), one.default) for one, hint in wanted},
             [one.name for one, _ in wanted if one.default is one.empty],
         )
 
