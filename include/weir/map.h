@@ -1,7 +1,8 @@
 /* weir/map.h - map a stream of records through long-lived workers, accounting for every record.
  *
- * A record is one line of JSON (NDJSON).  A worker is a program that reads lines and answers
- * each with exactly one line, in order.  Records and replies pass unchanged.
+ * A record is one line of JSON (NDJSON), or any bytes up to LF or NUL (enum weir_map_format).  A
+ * worker is a program that reads records and answers each with exactly one reply, in order, with
+ * the same end.  Records and replies pass unchanged.
  *
  *     struct weir_map_options options;
  *
@@ -36,6 +37,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* What a record is, and a reply. */
+enum weir_map_format {
+    WEIR_MAP_NDJSON, /* a line of JSON. A CR before LF is removed, blank lines are skipped */
+    WEIR_MAP_LINE,   /* any bytes up to LF. Nothing is removed, skipped or checked */
+    WEIR_MAP_NUL,    /* the same up to NUL */
+};
 
 /* What happens when a record is dead. */
 enum weir_map_on_error {
@@ -109,7 +117,13 @@ struct weir_map_options {
                         * value at a time. Strings are compared by characters, other values by
                         * bytes. Not with call. NULL: none */
     int drop_missing;  /* a record without a reply is dropped, not dead; with key */
-    int line_buffered; /* start the worker with stdbuf -oL and PYTHONUNBUFFERED=1 */
+    int line_buffered; /* start the worker with stdbuf -oL (-o0 for WEIR_MAP_NUL) and
+                        * PYTHONUNBUFFERED=1 */
+
+    enum weir_map_format format; /* call, key, drop_null and WEIR_MAP_REPLACE require
+                                  * WEIR_MAP_NDJSON; unchecked and encoding have no effect on
+                                  * other formats. WEIR_MAP_NDJSON */
+    int reserved_int;            /* 0 */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
@@ -142,9 +156,11 @@ struct weir_map_report {
     size_t worker_count;
     char *checkpoint;
     uint64_t max_dead;
-    uint64_t missing;      /* with key: records without a reply (dropped or dead) */
-    char *key;             /* NULL: none */
-    uint64_t reserved[16]; /* 0; for future members */
+    uint64_t missing; /* with key: records without a reply (dropped or dead) */
+    char *key;        /* NULL: none */
+    enum weir_map_format format;
+    int reserved_int;
+    uint64_t reserved[15]; /* 0; for future members */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);

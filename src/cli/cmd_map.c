@@ -119,6 +119,24 @@ static int check_key(struct map_cmd *cmd)
     return 0;
 }
 
+static int check_format(struct map_cmd *cmd)
+{
+    const struct map_values *values = &cmd->values;
+    int checks = cli_given(&cmd->parsed, MAP_CHECK) && !values->check;
+    int decodes = cli_given(&cmd->parsed, MAP_ENCODING) && values->encoding != WEIR_MAP_RAW;
+    const char *what = values->call != NULL  ? "--call"
+                       : values->key != NULL ? "--key"
+                       : values->drop_null   ? "--drop-null"
+                       : checks              ? "--check syntax"
+                       : decodes             ? "--encoding strict or replace"
+                                             : NULL;
+
+    if (values->format == WEIR_MAP_NDJSON || what == NULL)
+        return 0;
+    return voice_say(&cmd->voice, CLI_USAGE, "%s requires JSON records: remove it, or --format %s",
+                     what, values->format == WEIR_MAP_LINE ? "line" : "nul");
+}
+
 static int check_report(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
@@ -148,6 +166,8 @@ static int check_command_line(struct map_cmd *cmd)
             &cmd->voice, CLI_USAGE,
             "--hadoop-counters and --progress json both write to standard error: remove one");
     status = check_key(cmd);
+    if (status == 0)
+        status = check_format(cmd);
     if (status == 0)
         status = check_failures(cmd);
     if (status == 0)
@@ -278,6 +298,7 @@ static int prepare_run(struct map_cmd *cmd)
     options->dead_letter = values->dead_letter;
     options->max_dead = values->max_dead;
     options->max_record = (size_t)values->max_record;
+    options->format = (enum weir_map_format)values->format;
     options->unchecked = values->check;
     options->encoding = (enum weir_map_encoding)values->encoding;
     options->drop_null = values->drop_null;

@@ -5,9 +5,10 @@
 
 #define AT(member) offsetof(struct map_values, member)
 
-/* In the order of enum weir_map_on_error, of map_values' check, of enum
- * weir_map_encoding and of enum progress_style. */
+/* In the order of enum weir_map_on_error, of enum weir_map_format, of map_values' check, of
+ * enum weir_map_encoding and of enum progress_style. */
 static const char *const on_error_words[] = {"fail", "skip", "dead-letter", NULL};
+static const char *const format_words[] = {"ndjson", "line", "nul", NULL};
 static const char *const check_words[] = {"syntax", "none", NULL};
 static const char *const encoding_words[] = {"strict", "replace", "raw", NULL};
 static const char *const progress_words[] = {"auto", "tty", "json", "none", NULL};
@@ -33,6 +34,18 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "The file is replaced atomically when the run ends with status 0 or 1. Otherwise "
                 "it stays as it was. With `--checkpoint` weir writes to the file directly, so "
                 "that the next run can continue it.",
+    },
+    [MAP_FORMAT] = {
+        .name = "format", .kind = CLI_CHOICE, .offset = AT(format), .metavar = "FORMAT",
+        .choices = format_words,
+        .group = records,
+        .help = "what a record is: ndjson (default), line, or nul",
+        .more = "`ndjson`: a line of JSON. `line`: any bytes up to LF. `nul`: any bytes up to "
+                "NUL. Replies have the same format. With `line` and `nul`, weir checks, removes "
+                "and skips nothing: a CR stays, and an empty record is a record. So programs "
+                "such as `rev` and `cut` can be workers. Still, each record needs exactly one "
+                "reply. In a dead letter, `record` is a string, or `record_base64` if it is not "
+                "UTF-8. `--call`, `--key` and `--drop-null` require `ndjson`.",
     },
     [MAP_UNORDERED] = {
         .name = "unordered", .kind = CLI_FLAG, .offset = AT(unordered),
@@ -172,7 +185,7 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "weir starts it as `env PYTHONUNBUFFERED=1 stdbuf -oL PROGRAM`. This works for "
                 "Python and for programs that use the C library's standard output. Other "
                 "programs must flush by themselves, or have an option for it, such as `jq "
-                "--unbuffered`.",
+                "--unbuffered`. With `--format nul` weir uses `stdbuf -o0`.",
     },
     [MAP_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
@@ -275,7 +288,7 @@ static const char *const description[] = {
     "input ends. A worker is a PROGRAM, started without a shell, that reads lines and answers "
     "each with exactly one line of JSON, in order. It may buffer its output. Records and replies "
     "pass byte for byte, and replies are written in the order of the records, whichever worker "
-    "finishes first.",
+    "finishes first. With `--format` records need not be JSON.",
     "Every record is accounted for: it is answered, dropped (`--drop-null`), dead, or, if the "
     "run ended early, unsettled. If a worker dies, gets out of step or is too slow, weir sends "
     "its unanswered records again, one at a time. This finds the record at fault without losing "
@@ -307,6 +320,7 @@ static const struct cli_example examples[] = {
      "filter: drop records whose reply is null"},
     {"weir map --key /id --drop-missing -- jq -c 'select(.ok)' <in",
      "filter: drop records without a reply"},
+    {"weir map --format line -j4 -- rev <in >out", "any program that answers line by line"},
     {"weir map --launcher 'ssh node7' -j8 -- /opt/enrich <in >out",
      "run eight workers on another machine"},
     {NULL, NULL},

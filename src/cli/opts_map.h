@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "cli/options.h"
-#include "cli/options.h"
 
 struct map_values {
     uint64_t workers, retries, window, max_dead;
@@ -14,6 +13,7 @@ struct map_values {
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
         *call, *key;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
+    int format;             /* enum weir_map_format */
     int check;              /* 0: syntax, 1: none */
     int unordered, drop_null, drop_missing, line_buffered, hadoop_counters;
     int progress; /* enum progress_style */
@@ -23,6 +23,7 @@ struct map_values {
 enum map_option {
     MAP_INPUT,
     MAP_OUTPUT,
+    MAP_FORMAT,
     MAP_UNORDERED,
     MAP_DROP_NULL,
     MAP_KEY,

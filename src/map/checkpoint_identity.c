@@ -70,6 +70,8 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
         hash = mix_text(hash, options->key);
         hash = mix(hash, &options->drop_missing, sizeof options->drop_missing);
     }
+    if (options->format != WEIR_MAP_NDJSON)
+        hash = mix(hash, &options->format, sizeof options->format);
     hash = mix_text(hash, options->output);
     hash = mix_text(hash, options->dead_letter);
     hash = mix(hash, choices, sizeof choices);

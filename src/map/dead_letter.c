@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/json_writer.h"
 #include "base/signal_names.h"
+#include "base/utf8.h"
 #include "map/map.h"
 #include "rpc/rpc_parse.h"
 #include "text/json_text.h"
@@ -34,15 +35,20 @@ static void write_stderr_tail(struct weir__json_writer *json, const struct weir_
     free(bytes);
 }
 
-/* The record, unchanged if it is JSON. */
-static void write_record(struct weir__json_writer *json, const struct weir__record *record)
+/* The record: JSON unchanged, an opaque one as a string. */
+static void write_record(struct weir__json_writer *json, const struct weir__record *record,
+                         int is_opaque)
 {
     size_t length = record->length - 1;
     char *text;
 
     if (record->length == 0)
         return;
-    if (weir__json_syntax_utf8(record->bytes, length, NULL)) {
+    if (is_opaque && weir__utf8_valid(record->bytes, length)) {
+        weir__json_stringn(json, "record", record->bytes, length);
+        return;
+    }
+    if (!is_opaque && weir__json_syntax_utf8(record->bytes, length, NULL)) {
         weir__json_raw(json, "record", record->bytes, length);
         return;
     }
@@ -54,7 +60,7 @@ static void write_record(struct weir__json_writer *json, const struct weir__reco
     free(text);
 }
 
-int weir__dead_letter_write(const struct weir__record *record, const char *reason,
+int weir__dead_letter_write(const struct weir__record *record, int is_opaque, const char *reason,
                             struct weir__worker *exit_of, const struct weir__slice *error,
                             struct weir__buffer *letter)
 {
@@ -86,7 +92,7 @@ int weir__dead_letter_write(const struct weir__record *record, const char *reaso
         weir__json_string(&json, "stderr_tail", "");
     if (error != NULL)
         weir__json_raw(&json, "error", error->bytes, error->length);
-    write_record(&json, record);
+    write_record(&json, record, is_opaque);
     weir__json_close(&json, '}');
     text = weir__json_take(&json, &length);
     if (text == NULL)

@@ -28,12 +28,18 @@ enum {
     LOOKS = 8,           /* checks in the time that it has been silent */
 };
 
-static const char advice[] =
+/* In the order of enum weir_map_format. */
+static const char *const advice[] = {
     "a worker prints one line for each record: null with --drop-null for one to be left out, or "
-    "name a member that each reply keeps with --key, such as --key /id --drop-missing";
+    "name a member that each reply keeps with --key, such as --key /id --drop-missing",
+    "a worker prints one line for each record, an empty one too",
+    "a worker prints one reply for each record, and ends it with NUL",
+};
 
 int weir__lines_is_good(const struct weir_map *map, const char *bytes, size_t length)
 {
+    if (map->in.reader.is_opaque)
+        return 1;
     if (map->options.encoding == WEIR_MAP_RAW)
         return weir__json_syntax(bytes, length, NULL);
     return weir__json_syntax_utf8(bytes, length, NULL);
@@ -80,11 +86,14 @@ static int take_line(struct weir__map_worker *worker, const char *bytes, size_t 
     }
     if (record == NULL) {
         weir__map_worker_end_untrusted(worker, "a worker gave more replies than it had records",
-                                       "make it print one line for each record");
+                                       map->in.reader.is_nul
+                                           ? "make it end one reply for each record with NUL"
+                                           : "make it print one line for each record");
         weir__map_worker_retire(worker);
         return 0;
     }
-    if (worker->answered == 0 && speaks_rpc(worker, record, bytes, length - 1)) {
+    if (worker->answered == 0 && !map->in.reader.is_opaque
+        && speaks_rpc(worker, record, bytes, length - 1)) {
         weir__map_end(map, 4, WEIR_STOP_NONE,
                       "the worker cannot run: it answers with a JSON-RPC error, as a worker with "
                       "functions does: name the function to call with --call NAME");
@@ -116,7 +125,7 @@ static void left_out(struct weir__map_worker *worker)
     snprintf(what, sizeof what, "a worker gave %llu repl%s to %llu records and ended", replies,
              replies == 1 ? "y" : "ies",
              (unsigned long long)(worker->answered + worker->inflight.count));
-    weir__map_worker_end_untrusted(worker, what, advice);
+    weir__map_worker_end_untrusted(worker, what, advice[worker->map->options.format]);
 }
 
 /* --- One that keeps its replies back ----------------------------------------- */
@@ -225,7 +234,7 @@ int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns)
 }
 
 const struct weir__protocol weir__protocol_lines = {
-    .around = 1, /* its newline */
+    .around = 1, /* its end */
     .take_line = take_line,
     .left_out = left_out,
     .unstick = weir__lines_unstick,

@@ -67,6 +67,8 @@ static void set_up(struct weir_map *map)
 
     map->label.name = map->command.argv[0];
     records->max_record = options->max_record;
+    records->is_opaque = options->format != WEIR_MAP_NDJSON;
+    records->is_nul = options->format == WEIR_MAP_NUL;
     records->check_syntax = !options->unchecked;
     records->encoding = (enum weir__record_encoding)options->encoding;
     records->key = options->key;

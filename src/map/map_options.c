@@ -74,6 +74,22 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
     return 0;
 }
 
+static int check_format(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *what = options->call != NULL                   ? "a called function"
+                       : options->key != NULL                  ? "a key"
+                       : options->drop_null                    ? "dropping null replies"
+                       : options->encoding == WEIR_MAP_REPLACE ? "replacing bytes"
+                                                               : NULL;
+
+    if ((unsigned)options->format > WEIR_MAP_NUL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "format is not in enum weir_map_format");
+    if (options->format != WEIR_MAP_NDJSON && what != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "%s requires JSON records: use the format ndjson", what);
+    return 0;
+}
+
 static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map_options *options,
                             struct weir_error *error)
 {
@@ -114,26 +130,29 @@ static int check_key(const struct weir_map_options *options, struct weir_error *
     return 0;
 }
 
-/* Goes between the launcher and the worker's words. */
-static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-oL", NULL};
+/* Goes between the launcher and the worker's words, and then an option of stdbuf. */
+static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", NULL};
 
 /* Everything in front of the worker's words. NULL: nothing; *failed: out of memory. */
-static const char **prefix_words(const char *const *launcher, int line_buffered, int *failed)
+static const char **prefix_words(const char *const *launcher,
+                                 const struct weir_map_options *options, int *failed)
 {
     const char **words;
     size_t count = 0, length = 0;
 
     while (launcher != NULL && launcher[count] != NULL)
         count++;
-    words = calloc(count + sizeof line_buffering / sizeof *line_buffering, sizeof *words);
+    words = calloc(count + sizeof line_buffering / sizeof *line_buffering + 1, sizeof *words);
     if (words == NULL)
         *failed = 1;
     if (words == NULL)
         return NULL;
     for (; length < count; length++)
         words[length] = launcher[length];
-    for (size_t i = 0; line_buffered && line_buffering[i] != NULL; i++)
+    for (size_t i = 0; options->line_buffered && line_buffering[i] != NULL; i++)
         words[length++] = line_buffering[i];
+    if (options->line_buffered)
+        words[length] = options->format == WEIR_MAP_NUL ? "-o0" : "-oL";
     return words;
 }
 
@@ -179,6 +198,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         status = check_call(options, error);
     if (status == 0)
         status = check_key(options, error);
+    if (status == 0)
+        status = check_format(options, error);
     if (status < 0)
         return status;
     *ours = taken;
@@ -194,7 +215,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
-    prefix = prefix_words(options->launcher, ours->line_buffered, &failed);
+    prefix = prefix_words(options->launcher, options, &failed);
     status = weir__command_copy(&map->command, &command, prefix, error);
     free(prefix);
     if (status == 0)

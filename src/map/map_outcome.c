@@ -85,8 +85,12 @@ static void format_error(const struct weir__slice *error, const char *reason, ch
 }
 
 /* The beginning of the advice; "it with --on-error skip" follows. */
-static const char *advice_for(const char *reason)
+static const char *advice_for(const struct weir_map *map, const char *reason)
 {
+    if (strcmp(reason, "no reply") == 0 && map->in.reader.is_nul)
+        return "have the worker end its reply with NUL, or continue without";
+    if (strcmp(reason, "no reply") == 0 && map->in.reader.is_opaque)
+        return "have the worker answer it with a line, or continue without";
     if (strcmp(reason, "no reply") == 0)
         return "have the worker print null with --drop-null, or name a member that replies keep "
                "with --key /id --drop-missing, or continue without";
@@ -121,14 +125,15 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
         weir__map_end(map, 3, WEIR_STOP_NONE,
                       "the record in line %llu is dead: %s: %s it with --on-error skip or "
                       "--dead-letter FILE",
-                      (unsigned long long)record->line, why, advice_for(reason));
+                      (unsigned long long)record->line, why, advice_for(map, reason));
     if (map->options.on_error == WEIR_MAP_FAIL) {
         map->report.dead++;
         free(record); /* its slot stays open: nothing after it is written */
         return;
     }
     if (map->options.dead_letter != NULL
-        && weir__dead_letter_write(record, is_invalid ? "invalid" : reason, exit_of, error, &letter)
+        && weir__dead_letter_write(record, map->in.reader.is_opaque,
+                                   is_invalid ? "invalid" : reason, exit_of, error, &letter)
                < 0) {
         weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
         weir__map_fail(map, &failure);

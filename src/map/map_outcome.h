@@ -63,7 +63,7 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
                            struct weir__worker *exit_of, const struct weir__slice *error);
 
 /* dead_letter.c: appends the line for a dead record. Errors: NOMEM. */
-int weir__dead_letter_write(const struct weir__record *record, const char *reason,
+int weir__dead_letter_write(const struct weir__record *record, int is_opaque, const char *reason,
                             struct weir__worker *exit_of, const struct weir__slice *error,
                             struct weir__buffer *letter);
 

@@ -122,6 +122,7 @@ void weir__map_report_fill(struct weir_map *map)
                      : report->dead > map->options.max_dead ? 1
                                                             : 0;
     report->max_dead = map->options.max_dead;
+    report->format = map->options.format;
     if (map->end.status != 0 && map->end.status != 3 && map->end.untrusted_line > 0)
         snprintf(report->reason, sizeof report->reason,
                  "%.300s; desync: from the record in line %llu on the output cannot be trusted",
@@ -161,6 +162,9 @@ static json_t *milliseconds(int64_t ns)
 {
     return json_real((double)(ns / 1000) / 1000);
 }
+
+/* In the order of enum weir_map_format. */
+static const char *const format_names[] = {"ndjson", "line", "nul"};
 
 #define NUMBER(n) json_integer((json_int_t)(n))
 
@@ -207,6 +211,7 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                    report->checkpoint != NULL ? weir__json_text(report->checkpoint) : json_null());
     weir__tree_set(&object, "key",
                    report->key != NULL ? weir__json_text(report->key) : json_null());
+    weir__tree_set(&object, "format", json_string(format_names[report->format]));
     return object;
 }
 

@@ -161,6 +161,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
     worker->lines.longest = map->options.max_record + worker->protocol->around;
     if (worker->lines.longest < worker->protocol->around || worker->lines.longest > MAX_REPLY)
         worker->lines.longest = MAX_REPLY;
+    worker->lines.is_nul = map->in.reader.is_nul;
     worker->window.records = map->workers.start_window;
     /* With call it reports its start; for others it may not matter. */
     worker->has_started =

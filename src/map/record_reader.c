@@ -14,6 +14,11 @@
 
 enum { SPARE_STEP = 16 }; /* sizes of spare records are multiples of this */
 
+static char separator_of(const struct weir__record_reader *reader)
+{
+    return reader->is_nul ? '\0' : '\n';
+}
+
 static const char bom[] = {'\xef', '\xbb', '\xbf'};
 
 /* The list of spares for a record of this length; WEIR__SPARE_SIZES: none. */
@@ -119,7 +124,7 @@ static struct weir__record *make(struct weir__record_reader *reader, const char 
     };
     if (bytes != NULL) {
         memcpy(record->bytes, bytes, length);
-        record->bytes[length] = '\n';
+        record->bytes[length] = separator_of(reader);
     }
     return record;
 }
@@ -161,6 +166,8 @@ static struct weir__record *make_good(struct weir__record_reader *reader, const 
     struct weir__record *record;
     struct weir_text text;
 
+    if (reader->is_opaque)
+        return make(reader, bytes, length, offset, end, NULL);
     if (reader->encoding != WEIR__ENCODING_REPLACE || weir__utf8_valid(bytes, length))
         return make(reader, bytes, length, offset, end, find_fault(reader, bytes, length));
     if (weir_decode(bytes, length, NULL, WEIR_REPLACE, NULL, &text, NULL) < 0)
@@ -194,9 +201,9 @@ static void consume(struct weir__record_reader *reader, size_t advance)
 static int skip(struct weir__record_reader *reader, struct weir__record **record,
                 struct weir_error *error)
 {
-    char *lf = reader->end > reader->start
-                   ? memchr(reader->bytes + reader->start, '\n', reader->end - reader->start)
-                   : NULL;
+    char *lf = reader->end > reader->start ? memchr(
+                   reader->bytes + reader->start, separator_of(reader), reader->end - reader->start)
+                                           : NULL;
     size_t advance =
         lf != NULL ? (size_t)(lf - reader->bytes) - reader->start + 1 : reader->end - reader->start;
 
@@ -218,11 +225,12 @@ int weir__record_reader_next(struct weir__record_reader *reader, struct weir__re
 
         if (reader->bytes == NULL) /* nothing was ever read: no base for the offset */
             return 0;
-        if (reader->offset == 0 && reader->end - reader->start >= sizeof bom
+        if (reader->offset == 0 && !reader->is_opaque && reader->end - reader->start >= sizeof bom
             && memcmp(reader->bytes + reader->start, bom, sizeof bom) == 0)
             consume(reader, sizeof bom);
         if (reader->scanned < reader->end)
-            lf = memchr(reader->bytes + reader->scanned, '\n', reader->end - reader->scanned);
+            lf = memchr(reader->bytes + reader->scanned, separator_of(reader),
+                        reader->end - reader->scanned);
         from = reader->bytes + reader->start;
         length = lf != NULL ? (size_t)(lf - from) : reader->end - reader->start;
         if (lf == NULL) {
@@ -233,14 +241,14 @@ int weir__record_reader_next(struct weir__record_reader *reader, struct weir__re
         advance = length + (lf != NULL);
         offset = reader->offset;
         reader->line++;
-        if (length > 0 && from[length - 1] == '\r')
+        if (!reader->is_opaque && length > 0 && from[length - 1] == '\r')
             length--;
         if (length > reader->max_record) {
             reader->skipping = 1;
             reader->skip_from = offset;
             break;
         }
-        if (is_blank(from, length)) {
+        if (!reader->is_opaque && is_blank(from, length)) {
             reader->blank++;
             consume(reader, advance);
             continue;

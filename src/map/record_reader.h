@@ -3,6 +3,8 @@
  * LF ends a record, a CR before it is removed, blank lines are counted and skipped, an
  * unterminated last line is a record, a byte-order mark at the start is skipped.  A line over
  * max_record is skipped in constant memory.
+ *
+ * Opaque records may be any bytes: none are removed or checked, and an empty one is a record.
  */
 #ifndef WEIR_MAP_RECORD_READER_H
 #define WEIR_MAP_RECORD_READER_H
@@ -30,7 +32,7 @@ struct weir__key_mark {
     uint32_t at, length;        /* of the value within the record's bytes */
 };
 
-/* A record: its position in the input, and its bytes with a final newline. */
+/* A record: its position in the input, and its bytes with a final newline or NUL. */
 struct weir__record {
     struct weir__record *next;
     uint64_t seq;      /* count of non-blank records, from 0 */
@@ -44,7 +46,7 @@ struct weir__record {
         struct weir__call_mark call;
         struct weir__key_mark key;
     };
-    size_t length; /* of bytes, including the newline; 0 for an oversize record */
+    size_t length; /* of bytes, including their end; 0 for an oversize record */
     char bytes[];
 };
 
@@ -52,11 +54,13 @@ enum { WEIR__SPARE_SIZES = 64 };
 
 struct weir__record_reader {
     size_t max_record;
+    int is_opaque; /* check_syntax, encoding and key do not apply */
+    int is_nul;    /* records end with NUL, not with LF */
     int check_syntax;
     enum weir__record_encoding encoding;
     const char *key; /* JSON Pointer to a required member; NULL: none. Borrowed */
 
-    char *bytes; /* [start, end) is unread; [start, scanned) has no newline */
+    char *bytes; /* [start, end) is unread; [start, scanned) has no end of a record */
     size_t start, scanned, end, capacity;
     uint64_t seq, line, offset; /* of the next record */
     uint64_t blank, bytes_in;

@@ -71,6 +71,7 @@ static void stage_clear(struct weir__stage *stage)
     free(stage->charset);
     free(stage->ok_exit);
     free(stage->call);
+    free(stage->key);
     free(stage->dead_letter);
     weir__argv_free(stage->launcher);
     weir__argv_free(stage->launcher_stop);
@@ -80,38 +81,32 @@ static void stage_clear(struct weir__stage *stage)
  * start. */
 static int map_copy(struct weir__stage *copy, const struct weir_map_options *given)
 {
-    struct weir_map_options *map = &copy->map, asked;
+    struct weir_map_options *map = &copy->map, defaults;
 
-    weir_map_options_init(map);
+    weir_map_options_init(&defaults);
+    *map = given != NULL ? *given : defaults;
     if (given == NULL)
         return 0;
-    asked = *given;
-    copy->call = string_copy(asked.call);
-    copy->dead_letter = string_copy(asked.dead_letter);
-    copy->launcher = strings_copy(asked.launcher);
-    copy->launcher_stop = strings_copy(asked.launcher_stop);
-    map->call = copy->call;
-    map->dead_letter = copy->dead_letter;
+    map->command = defaults.command;
+    map->timeout_ms = defaults.timeout_ms;
+    map->grace_ms = defaults.grace_ms;
+    map->input = defaults.input;
+    map->input_fd = defaults.input_fd;
+    map->output = defaults.output;
+    map->output_fd = defaults.output_fd;
+    map->stderr_fd = defaults.stderr_fd;
+    map->checkpoint = defaults.checkpoint;
+    map->call = copy->call = string_copy(given->call);
+    map->key = copy->key = string_copy(given->key);
+    map->dead_letter = copy->dead_letter = string_copy(given->dead_letter);
+    copy->launcher = strings_copy(given->launcher);
+    copy->launcher_stop = strings_copy(given->launcher_stop);
     map->launcher = (const char *const *)copy->launcher;
     map->launcher_stop = (const char *const *)copy->launcher_stop;
-    map->workers = asked.workers;
-    map->unordered = asked.unordered;
-    map->start_timeout_ms = asked.start_timeout_ms;
-    map->record_timeout_ms = asked.record_timeout_ms;
-    map->retries = asked.retries;
-    map->on_error = asked.on_error;
-    map->max_dead = asked.max_dead;
-    map->max_record = asked.max_record;
-    map->unchecked = asked.unchecked;
-    map->encoding = asked.encoding;
-    map->drop_null = asked.drop_null;
-    map->window = asked.window;
-    map->window_bytes = asked.window_bytes;
-    map->reorder_bytes = asked.reorder_bytes;
-    return (asked.call != NULL && copy->call == NULL)
-                   || (asked.dead_letter != NULL && copy->dead_letter == NULL)
-                   || (asked.launcher != NULL && copy->launcher == NULL)
-                   || (asked.launcher_stop != NULL && copy->launcher_stop == NULL)
+    return (given->call != NULL && copy->call == NULL) || (given->key != NULL && copy->key == NULL)
+                   || (given->dead_letter != NULL && copy->dead_letter == NULL)
+                   || (given->launcher != NULL && copy->launcher == NULL)
+                   || (given->launcher_stop != NULL && copy->launcher_stop == NULL)
                ? -1
                : 0;
 }

@@ -39,6 +39,20 @@ static void read_call(const struct weir__spot *spot, void *into)
         weir__spot_error(spot, "is not a function name: name a function of the worker, or null");
 }
 
+static void read_format(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"ndjson", WEIR_MAP_NDJSON},
+        {"line", WEIR_MAP_LINE},
+        {"nul", WEIR_MAP_NUL},
+    };
+    struct weir__spec_map *map = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        map->options.format = (enum weir_map_format)choice;
+}
+
 static void read_order(const struct weir__spot *spot, void *into)
 {
     static const struct weir__spec_word words[] = {{"input", 0}, {"any", 1}};
@@ -182,6 +196,7 @@ static void read_launcher_stop(const struct weir__spot *spot, void *into)
 
 static const struct weir__spec_key keys[] = {
     {"workers", read_workers, NULL, 0},
+    {"format", read_format, NULL, 0},
     {"protocol", read_protocol, NULL, 0},
     {"call", read_call, NULL, 0},
     {"order", read_order, NULL, 0},
@@ -217,6 +232,19 @@ void weir__spec_map_clear(struct weir__spec_map *map)
     free(map->launcher_stop.strings);
 }
 
+/* Members that require JSON records. */
+static void check_format(const struct weir__spot *spot, const struct weir_map_options *options)
+{
+    const char *what = options->call != NULL                   ? "call"
+                       : options->key != NULL                  ? "key"
+                       : options->drop_null                    ? "drop_null"
+                       : options->encoding == WEIR_MAP_REPLACE ? "encoding \"replace\""
+                                                               : NULL;
+
+    if (options->format != WEIR_MAP_NDJSON && what != NULL)
+        weir__spot_error(spot, "has %s, so records must be JSON: remove it, or format", what);
+}
+
 void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
 {
     struct weir_map_options *options = &map->options;
@@ -236,6 +264,7 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
     if (options->drop_missing && options->key == NULL)
         weir__spot_error(spot,
                          "has drop_missing, but no key: name the member that identifies records");
+    check_format(spot, options);
     if (options->dead_letter != NULL)
         options->on_error = WEIR_MAP_DEAD_LETTER;
     if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)

@@ -19,7 +19,7 @@ ssize_t weir__line_splitter_join(struct weir__line_splitter *splitter, const cha
     }
     if (*fresh == end)
         return 0;
-    lf = memchr(*fresh, '\n', (size_t)(end - *fresh));
+    lf = memchr(*fresh, weir__line_splitter_separator(splitter), (size_t)(end - *fresh));
     length = (size_t)((lf != NULL ? lf + 1 : end) - *fresh);
     if (partial->length + length > splitter->longest)
         return WEIR_ERR_TOO_LONG;

@@ -143,7 +143,7 @@ cat >"$work/map.json" <<'END'
              "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":[],"holder":null,"limits_hit":[],"records":1,"node":null},
             {"pid":12,"end":"exited","why":"none","code":0,"signal":null,"step":null,"errno":null,
              "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":["SIGTERM"],"holder":null,"limits_hit":["cpu"],"records":2,"node":"n1"}],
- "checkpoint":"state","key":null}
+ "checkpoint":"state","key":null,"format":"ndjson"}
 END
 cat >"$work/letter.json" <<'END'
 {"seq":3,"line":5,"offset":30,"reason":"crash","attempts":3,"exit":null,"signal":"SIGKILL","stderr_tail":"oh\n","record":{"id":3}}

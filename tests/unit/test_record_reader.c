@@ -42,7 +42,8 @@ static struct weir__record *next(struct weir__record_reader *records)
     return status == 1 ? record : NULL;
 }
 
-static int is_like(const struct weir__record *record, uint64_t seq, const struct expected *wanted)
+static int is_like(const struct weir__record *record, char end, uint64_t seq,
+                   const struct expected *wanted)
 {
     size_t length = wanted->text != NULL ? strlen(wanted->text) : 0;
 
@@ -54,7 +55,7 @@ static int is_like(const struct weir__record *record, uint64_t seq, const struct
         return 0;
     if (wanted->text == NULL)
         return record->length == 0;
-    return record->length == length + 1 && record->bytes[length] == '\n'
+    return record->length == length + 1 && record->bytes[length] == end
            && memcmp(record->bytes, wanted->text, length) == 0;
 }
 
@@ -66,7 +67,7 @@ static size_t take(struct weir__record_reader *records, const struct expected *w
 
     for (; (record = next(records)) != NULL; count++) {
         CU_ASSERT_FATAL(wanted[count].line != 0);
-        if (!is_like(record, records->seq - 1, &wanted[count])) {
+        if (!is_like(record, records->is_nul ? '\0' : '\n', records->seq - 1, &wanted[count])) {
             printf("# seq %llu line %llu [%llu, %llu) %s: %.*s\n", (unsigned long long)record->seq,
                    (unsigned long long)record->line, (unsigned long long)record->offset,
                    (unsigned long long)record->end, record->fault != NULL ? record->fault : "good",
@@ -223,6 +224,17 @@ static void a_nul_byte_stays_in_its_line(void)
 
 /* --- Long lines ------------------------------------------------------------ */
 
+static void opaque_records_are_any_bytes(void)
+{
+    struct weir__record_reader lines = {.max_record = MAX_RECORD, .is_opaque = 1}, nuls = lines;
+
+    nuls.is_nul = 1;
+    CHECK(lines, "\xef\xbb\xbf\r\n\n \n\xff\r", 0, {"\xef\xbb\xbf\r", 1, 0, 5, NULL},
+          {"", 2, 5, 6, NULL}, {" ", 3, 6, 8, NULL}, {"\xff\r", 4, 8, 10, NULL});
+    CHECK(nuls, "a\nb\0\0\r\0c", 0, {"a\nb", 1, 0, 4, NULL}, {"", 2, 4, 5, NULL},
+          {"\r", 3, 5, 7, NULL}, {"c", 4, 7, 8, NULL});
+}
+
 static void a_record_may_be_just_as_long_as_allowed(void)
 {
     char text[2 * MAX_RECORD + 16], most[MAX_RECORD + 1];
@@ -330,6 +342,7 @@ int main(void)
         TEST(unchecked_input_may_be_anything),
         TEST(bytes_that_are_not_utf8_are_refused_replaced_or_passed),
         TEST(a_nul_byte_stays_in_its_line),
+        TEST(opaque_records_are_any_bytes),
         TEST(a_record_may_be_just_as_long_as_allowed),
         TEST(a_longer_one_is_told_and_the_next_is_whole),
         TEST(a_longer_one_may_be_the_last),
