@@ -93,6 +93,7 @@ libweir_core_la_SOURCES = \
 	src/pool/connection.c src/pool/connection.h \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
+	src/pool/lending.c src/pool/lending.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \
 	src/pool/pool_types.h \

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "pool/call_queue.h"
+#include "pool/lending.h"
 #include "pool/server_call.h"
 #include "proc/context.h"
 #include "text/json_validate.h"
@@ -97,6 +98,8 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
         answer_result(connection, batch, message->id, weir_pool_methods(connection->server->pool));
     } else if (weir__slice_is(message->method, "weir/stats")) {
         answer_result(connection, batch, message->id, weir__server_stats(connection->server));
+    } else if (weir__slice_is(message->method, "weir/lend")) {
+        weir__lending_ask(connection, batch, message);
     } else {
         weir__server_call_start(connection, batch, message);
         return 1;
@@ -114,7 +117,8 @@ static int read_message(struct weir__connection *connection, struct weir__batch 
     case WEIR__MESSAGE_REQUEST:
         return read_request(connection, batch, message);
     case WEIR__MESSAGE_NOTIFICATION:
-        weir__server_call_notice(connection, message);
+        if (connection->lending == NULL || !weir__lending_notice(connection, message))
+            weir__server_call_notice(connection, message);
         break;
     case WEIR__MESSAGE_NOT_JSON:
     case WEIR__MESSAGE_NOISE:
@@ -354,6 +358,7 @@ static void free_all(struct weir__connection *connection)
     weir__close(&connection->out_fd);
     weir_lines_free(connection->lines);
     weir__buffer_clear(&connection->sending);
+    weir__connection_drop_parcels(connection);
     free(connection->flow);
     free(connection->table);
     free(connection);
@@ -410,6 +415,7 @@ void weir__connection_close(struct weir__connection *connection)
     connection->is_over = 1;
     while (connection->calls != NULL)
         weir__server_call_drop(connection->calls);
+    weir__lending_end(connection);
     weir__connection_leave_batch(connection, connection->batch);
     weir__connection_weigh(connection); /* now zero; it is no longer held */
     server->connection_count--;

@@ -101,6 +101,84 @@ static ssize_t write_some(const struct weir__connection *connection, const char 
                : weir__write_no_sigpipe(connection->out_fd, bytes, length);
 }
 
+/* --- Descriptors ------------------------------------------------------------ */
+
+void weir__parcel_free(struct weir__parcel *parcel)
+{
+    if (parcel == NULL)
+        return;
+    weir__close(&parcel->fds[0]);
+    weir__close(&parcel->fds[1]);
+    free(parcel);
+}
+
+void weir__connection_add_parcel(struct weir__connection *connection, struct weir__parcel *parcel)
+{
+    struct weir__parcel **last = &connection->parcels;
+
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = parcel;
+}
+
+void weir__connection_drop_parcels(struct weir__connection *connection)
+{
+    struct weir__parcel *parcel;
+
+    while ((parcel = connection->parcels) != NULL) {
+        connection->parcels = parcel->next;
+        weir__parcel_free(parcel);
+    }
+}
+
+static ssize_t write_with_fds(const struct weir__connection *connection, const char *bytes,
+                              size_t length, const int fds[2])
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
+    struct msghdr header = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(2 * sizeof(int));
+    memcpy(CMSG_DATA(rights), fds, 2 * sizeof(int));
+    return sendmsg(connection->out_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Writes from the start of what is owed: up to the next parcel, or with one, up to the one after
+ * it. */
+static ssize_t write_next(struct weir__connection *connection)
+{
+    const char *bytes = connection->sending.bytes + connection->sent;
+    struct weir__parcel *first = connection->parcels, *next = first;
+    size_t length = weir__connection_owed(connection);
+    ssize_t count;
+
+    if (first != NULL && first->at == connection->written)
+        next = first->next;
+    else
+        first = NULL;
+    if (next != NULL && next->at - connection->written < length)
+        length = (size_t)(next->at - connection->written);
+    if (first == NULL)
+        return write_some(connection, bytes, length);
+    count = write_with_fds(connection, bytes, length, first->fds);
+    if (count > 0) {
+        connection->parcels = next;
+        weir__parcel_free(first);
+    }
+    return count;
+}
+
 void weir__connection_drop(struct weir__connection *connection, const char *why)
 {
     struct weir__buffer line = {0};
@@ -192,8 +270,7 @@ static int is_answered(const struct weir__connection *connection)
 void weir__connection_flush(struct weir__connection *connection)
 {
     while (weir__connection_owed(connection) > 0) {
-        ssize_t count = write_some(connection, connection->sending.bytes + connection->sent,
-                                   connection->sending.length - connection->sent);
+        ssize_t count = write_next(connection);
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -204,6 +281,7 @@ void weir__connection_flush(struct weir__connection *connection)
             return;
         }
         connection->sent += (size_t)count;
+        connection->written += (uint64_t)count;
         connection->has_taken = 1;
     }
     forget_sent(connection);

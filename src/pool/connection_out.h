@@ -47,6 +47,13 @@ struct weir__batch {
     size_t read; /* elements read so far */
 };
 
+/* Descriptors that go to the client with one byte of the output. */
+struct weir__parcel {
+    struct weir__parcel *next;
+    uint64_t at; /* the byte: its number since the start */
+    int fds[2];  /* owned */
+};
+
 struct weir__connection {
     struct weir__server *server;
     struct weir__connection *next, **link;
@@ -58,6 +65,9 @@ struct weir__connection {
     struct weir__slice rest;   /* its unread part */
     struct weir__buffer sending;
     size_t sent;
+    uint64_t written; /* since the start */
+    struct weir__parcel *parcels;
+    struct weir__lending *lending; /* NULL: no worker was ever asked for */
 
     struct weir__flow *flow; /* of its calls in the pool */
     struct weir__server_call *calls;
@@ -80,6 +90,15 @@ struct weir__connection {
 
 /* Returns the number of bytes that the client has not taken yet. */
 size_t weir__connection_owed(const struct weir__connection *connection);
+
+/* The parcel leaves with the byte that it names, the last of all parcels; takes it. */
+void weir__connection_add_parcel(struct weir__connection *connection, struct weir__parcel *parcel);
+
+/* Closes the descriptors of all parcels. */
+void weir__connection_drop_parcels(struct weir__connection *connection);
+
+/* Closes those of one; accepts NULL. */
+void weir__parcel_free(struct weir__parcel *parcel);
 
 /* Whether the client still gets bytes or an answer. */
 int weir__connection_owes(const struct weir__connection *connection);

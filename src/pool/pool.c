@@ -71,7 +71,7 @@ static void look_at_end(struct weir_pool *pool)
 {
     void (*drained)(weir_pool_t *, void *) = pool->drained;
 
-    if (pool->state == WEIR__POOL_DRAINING && pool->alive == 0) {
+    if (pool->state == WEIR__POOL_DRAINING && pool->alive == 0 && pool->lent == 0) {
         pool->drained = NULL;
         if (drained != NULL)
             drained(pool, pool->drained_context);
@@ -95,6 +95,8 @@ static void settle(struct weir_pool *pool)
             weir__dispatch_sort(pool);
         else if (stale & WEIR__STALE_CALLS)
             weir__dispatch(pool);
+        if (pool->borrower != NULL)
+            pool->borrower->offer(pool->borrower_context);
         if (stale & WEIR__STALE_WAITS)
             weir__pool_check_waits(pool);
     }
@@ -230,7 +232,7 @@ static void ask_queue(struct weir__call_queue *queue)
         weir__call_ask(queue->first, WEIR__ASKED_CANCEL);
 }
 
-/* Cancels every call that is not over. */
+/* Cancels every call that is not over. Those of lent workers are not known. */
 static void cancel_all(struct weir_pool *pool)
 {
     ask_queue(&pool->unsorted);
@@ -238,10 +240,13 @@ static void cancel_all(struct weir_pool *pool)
     for (size_t i = 0; i < pool->group_count; i++) {
         ask_queue(&pool->groups[i].queue);
         for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
-             worker = worker->next)
+             worker = worker->next) {
+            if (worker->lent != 0)
+                weir__pool_worker_give_up(worker, NULL);
             for (size_t slot = 0; slot < worker->slot_count; slot++)
                 if (worker->slots[slot] != NULL)
                     weir__call_ask(worker->slots[slot], WEIR__ASKED_CANCEL);
+        }
     }
 }
 
@@ -250,10 +255,22 @@ static void drain_is_over(void *owner)
     cancel_all(owner);
 }
 
+static void recall_lent(struct weir_pool *pool)
+{
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            if (worker->lent != 0)
+                weir__pool_worker_retire(worker);
+    pool->stale |= WEIR__STALE_CALLS; /* the borrower gets no more */
+}
+
 static void start_drain(struct weir_pool *pool, int64_t drain_ms)
 {
-    if (pool->state == WEIR__POOL_OPEN)
+    if (pool->state == WEIR__POOL_OPEN) {
         pool->state = WEIR__POOL_DRAINING;
+        recall_lent(pool);
+    }
     if (pool->state != WEIR__POOL_DRAINING)
         return;
     if (drain_ms == 0)

@@ -6,6 +6,8 @@
  * workers, pool.c opens, settles and closes the whole, call_api.c has the owner's functions for
  * a call.
  *
+ * Above the pool, lending.c lends its workers to a client.
+ *
  * A file acts only on those below it.  What concerns a file above is marked as stale, and the
  * outermost weir__pool_leave() settles it.
  *
@@ -149,11 +151,12 @@ struct weir__pool_worker {
     enum weir__pool_worker_state state;
     struct weir__message_reader reader; /* has its dialect */
     struct weir__handshake handshake;
-    unsigned window;
+    unsigned window; /* calls at a time; 0: none, it is lent */
 
     struct weir_call **slots; /* by id; the number is a power of two */
     size_t slot_count, flights;
     int64_t last_id;
+    uint64_t lent;                 /* its number at the borrower; 0: it is not lent */
     struct weir_call *quarantined; /* a call that has killed a worker: it runs alone */
 
     struct weir__line_splitter lines; /* of its output */
@@ -211,6 +214,13 @@ struct weir__pool_worker_ops {
     void (*on_lost)(struct weir__pool_worker *worker, int was_starting);
 };
 
+/* How workers report to the one that borrows them: see lending.h. */
+struct weir__borrower_ops {
+    void (*offer)(void *context); /* a worker may be free, or may never be */
+    void (*recall)(void *context, const struct weir__pool_worker *worker);
+    void (*gone)(void *context, const struct weir__pool_worker *worker);
+};
+
 /* A wait for workers. */
 struct weir__ready_wait {
     struct weir__ready_wait *next;
@@ -243,6 +253,10 @@ struct weir_pool {
     size_t queued, running, alive;
     uint64_t calls, errors, restarts, noise, late;
     struct weir__histogram latency;
+
+    const struct weir__borrower_ops *borrower; /* NULL: none */
+    void *borrower_context;
+    size_t lent;
 
     struct weir__ready_wait *waits;
     struct weir__pool_worker *dirty;

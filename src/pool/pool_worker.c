@@ -2,6 +2,7 @@
 
 #include "pool/pool_worker.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,8 @@ void weir__pool_worker_settle(struct weir__pool_worker *worker)
     if (worker->state == WEIR__POOL_WORKER_BROKEN) {
         weir__pool_worker_stop(worker, pool_of(worker)->options.grace_ms);
         mark_lost(worker, unread);
-    } else if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0) {
+    } else if (worker->state == WEIR__POOL_WORKER_RETIRING && worker->flights == 0
+               && worker->lent == 0) {
         close_input(worker);
     }
 }
@@ -122,6 +124,8 @@ void weir__pool_worker_retire(struct weir__pool_worker *worker)
     } else if (worker->state == WEIR__POOL_WORKER_READY) {
         weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
         worker->state = WEIR__POOL_WORKER_RETIRING;
+        if (worker->lent != 0)
+            pool_of(worker)->borrower->recall(pool_of(worker)->borrower_context, worker);
         weir__pool_worker_settle(worker);
     }
 }
@@ -188,12 +192,19 @@ static void break_protocol(void *owner, const char *line, size_t length, const c
                             (int)(length < 80 ? length : 80), line);
 }
 
+static unsigned own_window(const struct weir__pool_worker *worker)
+{
+    unsigned window = pool_of(worker)->options.window;
+
+    return window > 0 ? window : worker->handshake.concurrency;
+}
+
 static void be_ready(struct weir__pool_worker *worker)
 {
     const struct weir_pool_options *options = &pool_of(worker)->options;
 
     worker->last_id = worker->handshake.last_id;
-    worker->window = options->window > 0 ? options->window : worker->handshake.concurrency;
+    worker->window = own_window(worker);
     worker->state = WEIR__POOL_WORKER_READY;
     weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
     if (options->recycle_age_ms != WEIR_FOREVER)
@@ -220,11 +231,13 @@ static void go_on(struct weir__pool_worker *worker, enum weir__handshake_step st
 }
 
 /* Marks the worker for replacement once it has answered enough calls or grown too large. */
-static void count_answer(struct weir__pool_worker *worker)
+static void count_answers(struct weir__pool_worker *worker, uint64_t calls)
 {
     const struct weir_pool_options *options = &pool_of(worker)->options;
 
-    worker->calls++;
+    if (worker->seat->worker == worker) /* no newer worker has its place */
+        weir__seat_succeeded(worker->seat);
+    worker->calls += calls;
     if (worker->is_old || worker->state != WEIR__POOL_WORKER_READY)
         return;
     if ((options->recycle_calls > 0 && worker->calls >= options->recycle_calls)
@@ -246,10 +259,8 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__in
             pool_of(worker)->late++;
             return;
         }
-        if (worker->seat->worker == worker) /* no newer worker has its place */
-            weir__seat_succeeded(worker->seat);
         weir__call_answer(call, message);
-        count_answer(worker);
+        count_answers(worker, 1);
         break;
     case WEIR__INCOMING_CHUNK:
         if (call != NULL)
@@ -289,6 +300,61 @@ static void read_lines(struct weir__pool_worker *worker, const char *bytes, size
     else if (got < 0)
         weir__pool_worker_break(worker, "printed a line of more than %zu bytes",
                                 pool_of(worker)->options.max_line);
+}
+
+/* --- A borrower ------------------------------------------------------------- */
+
+void weir__pool_worker_lend(struct weir__pool_worker *worker, uint64_t number)
+{
+    worker->lent = number;
+    worker->window = 0;
+    pool_of(worker)->lent++;
+    weir__line_splitter_clear(&worker->lines);
+    weir__worker_lend(&worker->child, 1);
+}
+
+void weir__pool_worker_take_back(struct weir__pool_worker *worker)
+{
+    worker->lent = 0;
+    worker->window = own_window(worker);
+    pool_of(worker)->lent--;
+    pool_of(worker)->stale |= WEIR__STALE_WORKERS | WEIR__STALE_CALLS;
+    weir__worker_lend(&worker->child, 0);
+}
+
+void weir__pool_worker_abandon(struct weir__pool_worker *worker)
+{
+    weir__pool_worker_take_back(worker);
+    if (worker->state == WEIR__POOL_WORKER_READY || worker->state == WEIR__POOL_WORKER_RETIRING)
+        close_input(worker);
+}
+
+void weir__pool_worker_count(struct weir__pool_worker *worker, uint64_t calls, uint64_t errors)
+{
+    pool_of(worker)->calls += calls;
+    pool_of(worker)->errors += errors;
+    if (calls > 0)
+        count_answers(worker, calls);
+}
+
+void weir__pool_worker_interrupt(struct weir__pool_worker *worker)
+{
+    weir__job_signal(&pool_of(worker)->weir->client, &worker->child.job, SIGINT);
+    weir__job_signal(&pool_of(worker)->weir->client, &worker->child.job, SIGCONT);
+}
+
+void weir__pool_worker_give_up(struct weir__pool_worker *worker, const char *reason)
+{
+    worker->is_our_end |= reason == NULL;
+    weir__pool_worker_break(worker, "%s",
+                            reason != NULL ? reason : "ignored the cancellation and was stopped");
+}
+
+void weir__pool_worker_kill(struct weir__pool_worker *worker, const char *reason)
+{
+    weir__pool_worker_give_up(worker, reason);
+    weir__pool_worker_settle(worker);
+    weir__pool_worker_stop(worker, 0);
 }
 
 /* --- What its process does -------------------------------------------------- */
@@ -394,6 +460,10 @@ static void on_over(void *owner)
         worker->state = WEIR__POOL_WORKER_ENDING;
         mark_lost(worker, worker->child.result.end == WEIR_NOT_STARTED ? UINT64_MAX
                                                                        : worker->child.left_unread);
+    }
+    if (worker->lent != 0) {
+        pool->borrower->gone(pool->borrower_context, worker);
+        pool->lent--;
     }
     while (*at != worker)
         at = &(*at)->next;

@@ -22,6 +22,23 @@ void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms);
 
 void weir__pool_worker_free(struct weir__pool_worker *worker);
 
+/* The worker is called by its borrower, on its own pipes, until it is taken back. It must be
+ * READY and have no call. */
+void weir__pool_worker_lend(struct weir__pool_worker *worker, uint64_t number);
+void weir__pool_worker_take_back(struct weir__pool_worker *worker);
+
+/* The borrower has disconnected: the worker finishes what it has, within a limit, and exits. */
+void weir__pool_worker_abandon(struct weir__pool_worker *worker);
+
+/* Adds calls that the borrower reports. */
+void weir__pool_worker_count(struct weir__pool_worker *worker, uint64_t calls, uint64_t errors);
+
+/* Steps of the stop sequence of a call: SIGINT; the worker's own stop sequence; SIGKILL. reason:
+ * what the worker did wrong, completes "the worker ..."; NULL: it ignored the cancellation. */
+void weir__pool_worker_interrupt(struct weir__pool_worker *worker);
+void weir__pool_worker_give_up(struct weir__pool_worker *worker, const char *reason);
+void weir__pool_worker_kill(struct weir__pool_worker *worker, const char *reason);
+
 /* Resident memory in KiB; 0: unknown. */
 uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker);
 

@@ -396,6 +396,7 @@ int weir__server_open_pair(struct weir__server *server, weir_t *weir, weir_pool_
     server->weir = weir;
     server->pool = pool;
     server->fd = -1;
+    server->is_private = in == out;
     weir__context_do(weir, pair_here, &pairing);
     if (pairing.status < 0)
         weir__server_close(server, 0, -1);

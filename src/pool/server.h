@@ -36,6 +36,7 @@ struct weir__server {
     struct weir__server_limits limits;
     void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
     void *context;
+    int is_private;      /* its one client may borrow workers */
     const char *refusal; /* why there is no worker, for every request; NULL: they are served */
 
     size_t memory; /* weights of all connections */

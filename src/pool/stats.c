@@ -58,8 +58,9 @@ static const char *state_name(const struct weir__pool_worker *worker)
         [WEIR__POOL_WORKER_ENDING] = "ending",
     };
 
-    return worker->state == WEIR__POOL_WORKER_READY && worker->flights > 0 ? "busy"
-                                                                           : names[worker->state];
+    if (worker->state != WEIR__POOL_WORKER_READY)
+        return names[worker->state];
+    return worker->lent != 0 ? "lent" : worker->flights > 0 ? "busy" : "ready";
 }
 
 static json_t *milliseconds(int64_t ns)

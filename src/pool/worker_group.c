@@ -100,7 +100,8 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
 
     for (struct weir__pool_worker *worker = group->workers; worker != NULL; worker = worker->next)
         weir__pool_worker_settle(worker);
-    if (pool->state == WEIR__POOL_ENDING)
+    if (pool->state == WEIR__POOL_ENDING
+        || (pool->state == WEIR__POOL_DRAINING && pool->alive == 0)) /* for whom? */
         return 0;
     if (group->outgoing == NULL)
         group->outgoing = find_old(group);

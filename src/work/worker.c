@@ -45,8 +45,9 @@ static void watch_input(struct weir__worker *worker)
 static void watch_output(struct weir__worker *worker)
 {
     if (worker->out_watch != NULL)
-        weir__watch_set(worker->out_watch,
-                        worker->paused || worker->is_coalescing ? 0 : WEIR__READABLE);
+        weir__watch_set(
+            worker->out_watch,
+            worker->paused || worker->is_coalescing || worker->is_lent ? 0 : WEIR__READABLE);
 }
 
 static void close_output(struct weir__worker *worker)
@@ -308,6 +309,12 @@ void weir__worker_coalesce(struct weir__worker *worker, int coalesce)
     watch_output(worker);
 }
 
+void weir__worker_lend(struct weir__worker *worker, int lend)
+{
+    worker->is_lent = lend;
+    watch_output(worker);
+}
+
 void weir__worker_read(struct weir__worker *worker)
 {
     if (worker->out_watch != NULL && !worker->paused)
@@ -420,6 +427,8 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
     worker->exited = 1;
     weir__result_exited(&worker->result, how, worker->limits);
     end_input(worker);
+    if (worker->is_lent)
+        close_output(worker); /* the borrower reads it */
     drain(worker);
     stop_rest(worker);
 }

@@ -85,7 +85,7 @@ struct weir__worker {
     const char *far_node;  /* borrowed */
     int64_t stop_grace_ms; /* the remaining time for the launcher afterwards */
 
-    int job_over, exited, draining, paused, is_coalescing, has_reported_over;
+    int job_over, exited, draining, paused, is_coalescing, is_lent, has_reported_over;
     const struct weir__worker_ops *ops;
     void *owner;
 };
@@ -121,6 +121,10 @@ void weir__worker_pause(struct weir__worker *worker, int pause);
 /* Coalesces its output, or stops doing so: meanwhile its owner calls read and flush, less often
  * and for more at a time. */
 void weir__worker_coalesce(struct weir__worker *worker, int coalesce);
+
+/* Another process writes to its stdin and reads its stdout, or no longer does. Meanwhile its output
+ * is not read here, not even its end. */
+void weir__worker_lend(struct weir__worker *worker, int lend);
 
 /* Reads its output, unless paused. Calls on_bytes, and perhaps on_over. */
 void weir__worker_read(struct weir__worker *worker);

@@ -3,7 +3,7 @@
  *
  * Input: the size of pieces, then what the client sends.  An odd size: the server has
  * narrow limits.  Half of the sizes: it is on two pipes, and the client ends its requests before
- * it leaves. */
+ * it leaves; the others: the client may borrow the worker. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -132,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     bytes++, length--;
     pretend_open(&pretend);
     server.weir = pretend.weir;
+    server.is_private = !has_pipes;
     server.pool = open_pool(pretend.weir);
     if (is_limited)
         server.limits = (struct weir__server_limits){.max_calls = 2, .max_memory = 4096};
