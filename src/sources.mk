@@ -118,6 +118,7 @@ libweir_core_la_SOURCES = \
 	src/proc/spawner_path.c src/proc/spawner_path.h \
 	src/proc/spawner_process.c src/proc/spawner_process.h \
 	src/proc/stdin_writer.c src/proc/stdin_writer.h \
+	src/proc/stop_sequence.c src/proc/stop_sequence.h \
 	src/rpc/credit.c src/rpc/credit.h \
 	src/rpc/mcp.c src/rpc/mcp.h \
 	src/rpc/rpc_parse.c src/rpc/rpc_parse.h \

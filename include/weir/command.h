@@ -40,6 +40,20 @@ struct weir_descriptor {
     int fd, number;
 };
 
+/* A step of a stop sequence: send signal to the job, then wait for its end.  signal 0 sends
+ * nothing: stdin is closed, and weir waits.  SIGKILL always follows the last step, at once; it may
+ * be given as the last step.  This struct never changes. */
+struct weir_stop_step {
+    int signal;
+    int64_t wait_ms;
+};
+
+enum { WEIR_STOP_STEPS = 4 }; /* up to, with SIGKILL */
+
+/* Reads a sequence such as "INT:2s,TERM:5s,KILL".  Errors: INVALID. */
+int weir_stop_parse(const char *text, struct weir_stop_step steps[WEIR_STOP_STEPS], size_t *count,
+                    struct weir_error *error);
+
 /* Everything is borrowed until the call that takes the command returns. */
 struct weir_command {
     size_t size; /* sizeof (struct weir_command); set by weir_command_init() */

@@ -124,6 +124,11 @@ struct weir_map_options {
                                   * WEIR_MAP_NDJSON; unchecked and encoding have no effect on
                                   * other formats. WEIR_MAP_NDJSON */
     int reserved_int;            /* 0 */
+
+    /* The stop sequence of a worker, which replaces grace_ms; NULL: SIGTERM, then SIGKILL after
+     * grace_ms. Copied. */
+    const struct weir_stop_step *stop;
+    size_t stop_count;
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);

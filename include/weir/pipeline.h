@@ -121,6 +121,11 @@ struct weir_pipeline_settings {
      * weir_pipeline_start() returns. */
     const struct weir_descriptor *descriptors;
     size_t descriptor_count;
+
+    /* The stop sequence, which replaces grace_ms here and in the stages; NULL: SIGTERM, then
+     * SIGKILL after the grace period. Copied. */
+    const struct weir_stop_step *stop;
+    size_t stop_count;
 };
 
 void weir_pipeline_settings_init_sized(struct weir_pipeline_settings *settings, size_t size);

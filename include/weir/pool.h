@@ -87,6 +87,11 @@ struct weir_pool_options {
      * continue even then. At least start_timeout_ms with a launcher. A program that cannot be
      * executed fails calls at once. WEIR_FOREVER: calls wait; 2000 */
     int64_t start_patience_ms;
+
+    /* The stop sequence of a worker, which replaces grace_ms; NULL: SIGTERM, then SIGKILL after
+     * grace_ms. Copied. */
+    const struct weir_stop_step *stop;
+    size_t stop_count;
 };
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);

@@ -14,8 +14,8 @@
  * Both outputs are read while the input is written, whatever their sizes.  When the time limit
  * expires, weir runs the stop sequence: it closes stdin, sends SIGTERM to the process group,
  * waits for the grace period and sends SIGKILL, and does the same for descendants that left the
- * group.  When the program has exited, processes that it left behind may hold its outputs open
- * for the drain time; then weir stops them in the same way.
+ * group.  Options can give other steps.  When the program has exited, processes that it left behind
+ * may hold its outputs open for the drain time; then weir stops them in the same way.
  *
  * Threads: as in weir/context.h.  All threads that share the context may use a weir_run; only
  * one may free it.
@@ -91,6 +91,11 @@ struct weir_run_options {
     /* Descriptors above 2 for the program; NULL: none.  Borrowed until the start returns. */
     const struct weir_descriptor *descriptors;
     size_t descriptor_count;
+
+    /* The stop sequence; NULL: SIGTERM, then SIGKILL after grace_ms.  Replaces grace_ms.  Borrowed
+     * until the start returns. */
+    const struct weir_stop_step *stop;
+    size_t stop_count;
 };
 
 void weir_run_options_init_sized(struct weir_run_options *options, size_t size);

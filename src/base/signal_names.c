@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 struct name {
     int number;
@@ -74,6 +75,22 @@ const char *weir__signal_name(int number)
 #endif
     snprintf(made, sizeof made, "SIG%d", number);
     return made;
+}
+
+int weir__signal_find(const char *name)
+{
+    const char *bare = strncmp(name, "SIG", 3) == 0 ? name + 3 : name;
+    int number = 0;
+
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (strcmp(signals[i].text + 3, bare) == 0)
+            return signals[i].number;
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || number >= NSIG)
+            return -1;
+        number = number * 10 + (*at - '0');
+    }
+    return number > 0 && number < NSIG ? number : -1;
 }
 
 const char *weir__errno_name(int number)

@@ -6,6 +6,9 @@
  * the next call in this thread. */
 const char *weir__signal_name(int number);
 
+/* The signal of a name such as "INT" or "SIGINT", or of a number from 1.  -1: there is none. */
+int weir__signal_find(const char *name);
+
 /* "ENOENT"; for a number without a name "E77".  Valid until the next call in
  * this thread. */
 const char *weir__errno_name(int number);

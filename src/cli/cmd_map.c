@@ -61,7 +61,6 @@ static void set_defaults(struct map_values *values)
         .start_timeout_ms = defaults.start_timeout_ms,
         .record_timeout_ms = defaults.record_timeout_ms,
         .timeout_ms = defaults.timeout_ms,
-        .grace_ms = defaults.grace_ms,
     };
 }
 
@@ -291,7 +290,8 @@ static int prepare_run(struct map_cmd *cmd)
     options->start_timeout_ms = values->start_timeout_ms;
     options->record_timeout_ms = values->record_timeout_ms;
     options->timeout_ms = values->timeout_ms;
-    options->grace_ms = values->grace_ms;
+    options->stop = values->stop.steps;
+    options->stop_count = values->stop.count;
     options->retries = (unsigned)values->retries;
     output_set_deadline(weir__clock_ns(), values->timeout_ms);
     options->on_error = (enum weir_map_on_error)values->on_error;

@@ -122,8 +122,10 @@ static void apply_options(struct pipe_cmd *cmd)
     weir_pipeline_get(cmd->pipeline, settings);
     if (cli_given(parsed, PIPE_TIMEOUT))
         settings->timeout_ms = values->timeout_ms;
-    if (cli_given(parsed, PIPE_GRACE))
-        settings->grace_ms = values->grace_ms;
+    if (values->stop.count > 0) {
+        settings->stop = values->stop.steps;
+        settings->stop_count = values->stop.count;
+    }
     if (cli_given(parsed, PIPE_DRAIN))
         settings->drain_ms = values->drain_ms;
     if (cli_given(parsed, PIPE_PIPEFAIL))

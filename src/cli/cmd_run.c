@@ -43,7 +43,6 @@ static void set_defaults(struct run_values *values)
     *values = (struct run_values){
         .timeout_ms = defaults.timeout_ms,
         .idle_ms = defaults.idle_ms,
-        .grace_ms = defaults.grace_ms,
         .drain_ms = defaults.drain_ms,
         .max_output = defaults.max_output,
     };
@@ -157,7 +156,8 @@ static int prepare_run(struct run_cmd *cmd, const struct cli_parsed *parsed)
     weir_run_options_init(&cmd->options);
     cmd->options.timeout_ms = values->timeout_ms;
     cmd->options.idle_ms = values->idle_ms;
-    cmd->options.grace_ms = values->grace_ms;
+    cmd->options.stop = values->stop.steps;
+    cmd->options.stop_count = values->stop.count;
     cmd->options.drain_ms = values->drain_ms;
     choose_outputs(values, &cmd->options);
     if (!values->close_fds)

@@ -122,8 +122,10 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     options->window = (unsigned)values->window;
     options->max_queue = (size_t)values->max_queue;
     options->start_timeout_ms = values->start_timeout_ms;
-    options->grace_ms = values->grace_ms;
-    options->cancel_grace_ms = values->grace_ms;
+    options->stop = values->stop.steps;
+    options->stop_count = values->stop.count;
+    if (values->stop.count > 0)
+        options->cancel_grace_ms = values->stop.steps[0].wait_ms;
     options->recycle_calls = values->recycle_calls;
     options->recycle_age_ms = values->recycle_age_ms;
     options->recycle_rss_kb = values->recycle_rss / 1024;
@@ -479,7 +481,6 @@ int cmd_serve(int argc, char **argv)
         .max_connections = WEIR__MAX_CONNECTIONS,
         .max_memory = WEIR__MAX_MEMORY,
         .start_timeout_ms = defaults.start_timeout_ms,
-        .grace_ms = defaults.grace_ms,
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
     };

@@ -12,26 +12,34 @@
 
 /* The format of a value, and the type of its place. */
 enum cli_kind {
-    CLI_FLAG,      /* no value; int, set to 1 */
-    CLI_TEXT,      /* const char * */
-    CLI_FILE,      /* const char *; completions offer files */
-    CLI_DIRECTORY, /* const char * */
-    CLI_CHARSET,   /* const char *, a known character set, or "binary" */
-    CLI_DURATION,  /* int64_t milliseconds, more than 0 */
-    CLI_GRACE,     /* int64_t milliseconds, 0 too */
-    CLI_SIZE,      /* uint64_t bytes */
-    CLI_COUNT,     /* uint64_t, 1 to CLI_COUNT_MAX */
-    CLI_NUMBER,    /* the same, 0 too */
-    CLI_CHOICE,    /* int, index into choices */
-    CLI_VARIABLE,  /* struct cli_list of NAME=VALUE; repeatable */
-    CLI_NAME,      /* struct cli_list of NAME; repeatable */
-    CLI_TEXTS,     /* struct cli_list of any text; repeatable */
-    CLI_FILES,     /* struct cli_list; repeatable; completions offer files */
-    CLI_LIMIT,     /* uint64_t[WEIR_LIMIT_COUNT]; repeatable */
+    CLI_FLAG,       /* no value; int, set to 1 */
+    CLI_TEXT,       /* const char * */
+    CLI_FILE,       /* const char *; completions offer files */
+    CLI_DIRECTORY,  /* const char * */
+    CLI_CHARSET,    /* const char *, a known character set, or "binary" */
+    CLI_DURATION,   /* int64_t milliseconds, more than 0 */
+    CLI_GRACE,      /* int64_t milliseconds, 0 too */
+    CLI_SIZE,       /* uint64_t bytes */
+    CLI_COUNT,      /* uint64_t, 1 to CLI_COUNT_MAX */
+    CLI_NUMBER,     /* the same, 0 too */
+    CLI_CHOICE,     /* int, index into choices */
+    CLI_VARIABLE,   /* struct cli_list of NAME=VALUE; repeatable */
+    CLI_NAME,       /* struct cli_list of NAME; repeatable */
+    CLI_TEXTS,      /* struct cli_list of any text; repeatable */
+    CLI_FILES,      /* struct cli_list; repeatable; completions offer files */
+    CLI_STOP,       /* struct cli_stop, from a stop sequence */
+    CLI_STOP_GRACE, /* struct cli_stop, from the time after SIGTERM */
+    CLI_LIMIT,      /* uint64_t[WEIR_LIMIT_COUNT]; repeatable */
 };
 
 /* Fits any int. */
 enum { CLI_COUNT_MAX = 1000000000 };
+
+/* A stop sequence; count is 0 where none was given. */
+struct cli_stop {
+    struct weir_stop_step steps[WEIR_STOP_STEPS];
+    size_t count;
+};
 
 struct cli_option {
     const char *name; /* without the dashes */

@@ -249,9 +249,18 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "stop the whole run after this long",
     },
     [MAP_GRACE] = {
-        .name = "grace", .kind = CLI_GRACE, .offset = AT(grace_ms), .metavar = "D",
+        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
         .group = times,
         .help = "time between SIGTERM and SIGKILL for a worker that is stopped (5s)",
+    },
+    [MAP_STOP] = {
+        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
+        .group = times,
+        .help = "signals to stop a worker with, each with the time to wait after it: "
+                "INT:2s,TERM:5s,KILL",
+        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
+                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
+                "even if weir itself is killed.",
     },
     [MAP_REPORT] = {
         .name = "report", .kind = CLI_FILE, .offset = AT(report), .metavar = "FILE|-",

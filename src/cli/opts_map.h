@@ -7,9 +7,10 @@
 #include "cli/options.h"
 
 struct map_values {
+    struct cli_stop stop;
     uint64_t workers, retries, window, max_dead;
     uint64_t window_bytes, max_record, reorder_bytes;
-    int64_t start_timeout_ms, record_timeout_ms, timeout_ms, grace_ms;
+    int64_t start_timeout_ms, record_timeout_ms, timeout_ms;
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
         *call, *key;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
@@ -48,6 +49,7 @@ enum map_option {
     MAP_REORDER_BYTES,
     MAP_TIMEOUT,
     MAP_GRACE,
+    MAP_STOP,
     MAP_REPORT,
     MAP_PROGRESS,
     MAP_HADOOP_COUNTERS,

@@ -56,9 +56,18 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .help = "stop the pipeline after this long",
     },
     [PIPE_GRACE] = {
-        .name = "grace", .kind = CLI_GRACE, .offset = AT(grace_ms), .metavar = "D",
+        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
         .group = times,
         .help = "time between SIGTERM and SIGKILL (5s)",
+    },
+    [PIPE_STOP] = {
+        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
+        .group = times,
+        .help = "signals to stop it with, each with the time to wait after it: "
+                "INT:2s,TERM:5s,KILL",
+        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
+                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
+                "even if weir itself is killed.",
     },
     [PIPE_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",

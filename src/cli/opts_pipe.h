@@ -7,8 +7,9 @@
 #include "cli/options.h"
 
 struct pipe_values {
+    struct cli_stop stop;
     const char *file, *input, *output, *report;
-    int64_t timeout_ms, grace_ms, drain_ms;
+    int64_t timeout_ms, drain_ms;
     int pipefail; /* enum weir_pipefail */
     int progress; /* enum progress_style */
     int meter, check, close_fds;
@@ -23,6 +24,7 @@ enum pipe_option {
     PIPE_CLOSE_FDS,
     PIPE_TIMEOUT,
     PIPE_GRACE,
+    PIPE_STOP,
     PIPE_DRAIN,
     PIPE_PIPEFAIL,
     PIPE_REPORT,

@@ -8,8 +8,9 @@
 #include "cli/options.h"
 
 struct run_values {
+    struct cli_stop stop;
     int json, merge_stderr, close_fds;
-    int64_t timeout_ms, idle_ms, grace_ms, drain_ms;
+    int64_t timeout_ms, idle_ms, drain_ms;
     const char *input, *encoding, *report;
     int on_error, overflow; /* enum weir_on_error, enum weir_overflow */
     uint64_t max_output;
@@ -20,6 +21,7 @@ enum run_option {
     RUN_TIMEOUT,
     RUN_IDLE,
     RUN_GRACE,
+    RUN_STOP,
     RUN_DRAIN,
     RUN_INPUT,
     RUN_CLOSE_FDS,

@@ -9,12 +9,13 @@
 #include "cli/options.h"
 
 struct serve_values {
+    struct cli_stop stop;
     struct cli_list workers;
     const char *socket, *launcher;
     int stdio;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
         max_connections, max_memory;
-    int64_t recycle_age_ms, start_timeout_ms, grace_ms, drain_ms;
+    int64_t recycle_age_ms, start_timeout_ms, drain_ms;
 };
 
 /* Positions in cli_serve's options, for cli_given(). */
@@ -35,6 +36,7 @@ enum serve_option {
     SERVE_RECYCLE_RSS,
     SERVE_START_TIMEOUT,
     SERVE_GRACE,
+    SERVE_STOP,
     SERVE_DRAIN,
     SERVE_OPTION_COUNT
 };

@@ -1,6 +1,7 @@
 /* Parses the values of options: one function for each kind. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,12 +213,47 @@ static int store_limit(const struct cli_option *option, const char *value, void 
     return 0;
 }
 
+static int store_stop(const struct cli_option *option, const char *value, void *place,
+                      struct weir_error *error)
+{
+    struct cli_stop *stop = place;
+    struct weir_error why;
+
+    if (weir_stop_parse(value, stop->steps, &stop->count, &why) < 0)
+        return weir__fail(error, why.status, 0, "--%s: %s", option->name, why.text);
+    return 0;
+}
+
+/* --grace D is --stop TERM:D,KILL: the last of the two counts. */
+static int store_stop_grace(const struct cli_option *option, const char *value, void *place,
+                            struct weir_error *error)
+{
+    struct weir_stop_step step = {.signal = SIGTERM};
+    int status = store_time(option, value, &step.wait_ms, error);
+
+    if (status == 0)
+        *(struct cli_stop *)place = (struct cli_stop){.steps = {step}, .count = 1};
+    return status;
+}
+
 static store *const stores[] = {
-    [CLI_TEXT] = store_text,       [CLI_FILE] = store_text,     [CLI_DIRECTORY] = store_text,
-    [CLI_CHARSET] = store_charset, [CLI_DURATION] = store_time, [CLI_GRACE] = store_time,
-    [CLI_SIZE] = store_size,       [CLI_CHOICE] = store_choice, [CLI_VARIABLE] = store_variable,
-    [CLI_NAME] = store_name,       [CLI_LIMIT] = store_limit,   [CLI_COUNT] = store_count,
-    [CLI_NUMBER] = store_count,    [CLI_TEXTS] = store_texts,   [CLI_FILES] = store_item,
+    [CLI_TEXT] = store_text,
+    [CLI_FILE] = store_text,
+    [CLI_DIRECTORY] = store_text,
+    [CLI_CHARSET] = store_charset,
+    [CLI_DURATION] = store_time,
+    [CLI_GRACE] = store_time,
+    [CLI_SIZE] = store_size,
+    [CLI_CHOICE] = store_choice,
+    [CLI_VARIABLE] = store_variable,
+    [CLI_NAME] = store_name,
+    [CLI_LIMIT] = store_limit,
+    [CLI_COUNT] = store_count,
+    [CLI_NUMBER] = store_count,
+    [CLI_TEXTS] = store_texts,
+    [CLI_FILES] = store_item,
+    [CLI_STOP] = store_stop,
+    [CLI_STOP_GRACE] = store_stop_grace,
 };
 
 int cli_store(const struct cli_option *option, const char *value, void *place,

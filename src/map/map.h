@@ -85,6 +85,7 @@ struct weir_map {
     void *context;
     struct weir__map_label label;
     struct weir_command command;      /* includes the launcher */
+    struct weir__stop_sequence stop;  /* of the workers */
     struct weir_map_options options;  /* owns its strings; the launcher is in its command */
     int is_launched;                  /* there is a launcher */
     struct weir_command stop_command; /* argv NULL: none */

@@ -200,9 +200,13 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         status = check_key(options, error);
     if (status == 0)
         status = check_format(options, error);
+    if (status == 0)
+        status = weir__stop_sequence_take(&map->stop, taken.stop, taken.stop_count, &taken.grace_ms,
+                                          error);
     if (status < 0)
         return status;
     *ours = taken;
+    ours->stop = NULL;
     ours->command = &map->command;
     ours->key = copy(ours->key, &failed);
     map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;

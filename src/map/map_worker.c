@@ -141,6 +141,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
     struct weir__worker_options options = {
         .command = &map->command,
         .grace_ms = map->options.grace_ms,
+        .stop_sequence = &map->stop,
         .drain_ms = 1000,
         .stderr_kept = STDERR_KEPT,
         .forwarder = &map->forwarder,

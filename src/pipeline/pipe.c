@@ -53,7 +53,7 @@ static int copy_stage(struct weir_pipeline_run *pipe, struct weir__pipe_stage *s
     stage->relay.from = stage->relay.to = stage->errors.fd = -1;
     stage->timeout_ms = view->timeout_ms;
     stage->idle_ms = view->idle_ms;
-    stage->grace_ms = view->grace_ms;
+    stage->grace_ms = pipe->stop.count > 0 ? pipe->settings.grace_ms : view->grace_ms;
     stage->early_close_ok = view->early_close_ok;
     stage->passes_errors = view->err == WEIR_STDERR_PREFIX;
     stage->report.bytes_out = -1;
@@ -101,6 +101,7 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
     }
     pipe->job.ops = &weir__pipe_job_ops;
     pipe->job.owner = pipe;
+    pipe->job.stop = &pipe->stop;
     pipe->job.in_background = pipe->settings.terminal_background;
     pipe->job.descriptors = pipe->settings.descriptors;
     pipe->job.descriptor_count = pipe->settings.descriptor_count;
@@ -224,6 +225,7 @@ weir_pipeline_run_t *weir_pipeline_start(weir_t *weir, const weir_pipeline_t *pi
     pipe->operation.weir = weir;
     pipe->operation.ops = &operation_ops;
     pipe->settings = pipeline->settings;
+    pipe->stop = pipeline->stop;
     pipe->count = pipe->living = pipeline->count;
     pipe->output.fd = pipe->output.dir = pipe->forwarder.fd = -1;
     pipe->done = done;

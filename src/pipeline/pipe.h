@@ -44,6 +44,7 @@ struct weir__pipe_stage {
 struct weir_pipeline_run {
     struct weir__operation operation;       /* first */
     struct weir_pipeline_settings settings; /* its strings are borrowed and not used */
+    struct weir__stop_sequence stop;
     struct weir__pipe_stage *stages;
     size_t count, living;
     size_t plain[WEIR__STAGES_MAX]; /* the job's stages: index in the pipeline */

@@ -410,12 +410,15 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
                       struct weir_error *error)
 {
     struct weir_pipeline_settings read;
+    struct weir__stop_sequence stop;
     char *input, *output, *report;
     const char *problem;
     int status;
 
     weir_pipeline_settings_init(&read);
     status = weir__options_take(&read, sizeof read, settings, "weir_pipeline_settings", error);
+    if (status == 0)
+        status = weir__stop_sequence_take(&stop, read.stop, read.stop_count, &read.grace_ms, error);
     if (status < 0)
         return status;
     problem = check_settings(&read);
@@ -440,6 +443,9 @@ int weir_pipeline_set(weir_pipeline_t *pipeline, const struct weir_pipeline_sett
     read.input = input;
     read.output = output;
     read.report = report;
+    pipeline->stop = stop;
+    read.stop = stop.count > 0 ? pipeline->stop.steps : NULL;
+    read.stop_count = stop.count;
     pipeline->settings = read;
     return 0;
 }

@@ -6,8 +6,9 @@
 
 #include <weir/pipeline.h>
 
-#include "base/file_set.h"
 #include "base/datagram.h"
+#include "base/file_set.h"
+#include "proc/stop_sequence.h"
 
 /* A start is one datagram to the spawner with up to four descriptors per stage (stdin, stdout,
  * stderr, directory), plus one for the terminal. */
@@ -33,6 +34,7 @@ struct weir_pipeline {
 
     struct weir_pipeline_settings settings; /* points to the strings below */
     char *input, *output, *report;
+    struct weir__stop_sequence stop;
 };
 
 /* Adds all files of a pipeline to a set. settings override the pipeline's own. from_spec: bits

@@ -19,6 +19,7 @@
 struct reading {
     weir_pipeline_t *pipeline;
     struct weir_pipeline_settings settings;
+    struct weir_stop_step stop[WEIR_STOP_STEPS];
     json_t *names; /* names of the stages read */
     size_t index;  /* of the next stage */
 };
@@ -123,6 +124,20 @@ static void read_report(const struct weir__spot *spot, void *into)
     reading->settings.report = path;
 }
 
+static void read_stop(const struct weir__spot *spot, void *into)
+{
+    struct reading *reading = into;
+    struct weir_error why;
+    const char *text = NULL;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a string such as \"INT:2s,TERM:5s,KILL\", or null", &text))
+        return;
+    if (weir_stop_parse(text, reading->stop, &reading->settings.stop_count, &why) < 0)
+        weir__spot_error(spot, "%s", why.text);
+    reading->settings.stop = reading->stop;
+}
+
 static const struct weir__spec_key spec_keys[] = {
     {"weir", read_version, "begin with \"weir\": 1", 0},
     {"in", read_in, NULL, 0},
@@ -131,6 +146,7 @@ static const struct weir__spec_key spec_keys[] = {
     {"pipefail", read_pipefail, NULL, 0},
     {"deadline_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.timeout_ms)},
     {"grace_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.grace_ms)},
+    {"stop", read_stop, NULL, 0},
     {"drain_s", weir__spec_seconds, NULL, offsetof(struct reading, settings.drain_ms)},
     {"checkpoint", read_checkpoint, NULL, 0},
     {"report", read_report, NULL, 0},

@@ -85,7 +85,12 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
         status = check(options, error);
     if (status < 0)
         return status;
+    status =
+        weir__stop_sequence_take(&pool->stop, taken.stop, taken.stop_count, &taken.grace_ms, error);
+    if (status < 0)
+        return status;
     *ours = taken;
+    ours->stop = NULL;
     ours->commands = NULL;
     ours->launcher_stop = NULL;
     ours->launcher = NULL;

@@ -238,6 +238,7 @@ struct weir_pool {
     weir_t *weir;
     const struct weir__pool_worker_ops *worker_ops;
     struct weir_pool_options options;
+    struct weir__stop_sequence stop; /* of the workers */
     enum weir__pool_state state;
     struct weir__worker_group *groups;
     size_t group_count;

@@ -513,6 +513,7 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     struct weir__worker_options options = {
         .command = &group->command,
         .grace_ms = pool->options.grace_ms,
+        .stop_sequence = &pool->stop,
         .drain_ms = DRAIN_MS,
         .stderr_kept = STDERR_KEPT,
         .forwarder = &pool->forwarder,

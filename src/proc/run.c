@@ -103,6 +103,7 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         run->job.ops = &weir__run_job_ops;
         run->job.owner = run;
         run->job.quiet = run->operation.weir->on_event == NULL && options->terminal_fd < 0;
+        run->job.stop = &run->stop;
         run->job.in_background = options->terminal_background;
         run->job.descriptors = options->descriptors;
         run->job.descriptor_count = options->descriptor_count;
@@ -194,12 +195,16 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
 {
     struct weir_command command;
     struct weir_run_options options;
+    struct weir__stop_sequence stop;
     struct weir_run *run;
     int status = 0;
 
     weir_run_options_init(&options);
     if (weir__options_take(&options, sizeof options, given, "weir_run_options", error) < 0
         || weir__command_take(&command, given_command, error) < 0
+        || weir__stop_sequence_take(&stop, options.stop, options.stop_count, &options.grace_ms,
+                                    error)
+               < 0
         || check_options(&options, error) < 0)
         return NULL;
     run = calloc(1, sizeof *run);
@@ -210,6 +215,7 @@ static weir_run_t *start(weir_t *weir, const struct weir_command *given_command,
     run->operation.weir = weir;
     run->operation.ops = &operation_ops;
     run->options = options;
+    run->stop = stop;
     if (options.out == WEIR_REDIRECT_RELAY && options.err == WEIR_REDIRECT_RELAY
         && weir__fd_is_same(options.out_fd, options.err_fd))
         run->options.merge_stderr = 1; /* two relays would not keep the order of what they move */

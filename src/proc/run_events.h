@@ -33,6 +33,7 @@ struct weir__run_output {
 struct weir_run {
     struct weir__operation operation; /* first */
     struct weir_run_options options;
+    struct weir__stop_sequence stop;
     uint64_t limits[WEIR_LIMIT_COUNT];
     char *charset, *fallback;
 

@@ -435,6 +435,20 @@ static void write_limits(struct weir__json_writer *json, const struct weir__spaw
         weir__json_close(json, ']');
 }
 
+static void write_stop(struct weir__json_writer *json, const struct weir__stop_sequence *stop)
+{
+    if (stop == NULL || stop->count == 0)
+        return;
+    weir__json_open(json, "stop", '[');
+    for (size_t i = 0; i < stop->count; i++) {
+        weir__json_open(json, NULL, '[');
+        weir__json_integer(json, NULL, stop->steps[i].signal);
+        weir__json_integer(json, NULL, stop->steps[i].wait_ms);
+        weir__json_close(json, ']');
+    }
+    weir__json_close(json, ']');
+}
+
 static void write_request(struct weir__json_writer *json, const struct weir__spawner *spawner,
                           const struct weir__job *job, const struct weir__stage_start *stages,
                           size_t count, int64_t grace_ms, int terminal, int *fds, size_t *fd_count)
@@ -446,6 +460,7 @@ static void write_request(struct weir__json_writer *json, const struct weir__spa
     weir__json_integer(json, "job", job->id);
     weir__json_string(json, "cookie", job->tag);
     weir__json_integer(json, "grace_ms", grace_ms);
+    write_stop(json, job->stop);
     pass_fd(json, "tty", terminal, fds, fd_count);
     if (job->quiet && spawner->finds_by_tag)
         weir__json_boolean(json, "quiet", 1);

@@ -12,6 +12,7 @@
 #include "base/process_tree.h"
 #include "loop/loop.h"
 #include "proc/spawner_process.h"
+#include "proc/stop_sequence.h"
 
 /* How one stage ended. */
 struct weir__exit {
@@ -44,6 +45,8 @@ struct weir__job {
     int in_background; /* set before the start: the terminal's foreground is left alone */
     int leaders;       /* set before the start: SIGTERM is for the stages alone, not their group */
     int quiet;         /* set before the start: no started callback is needed */
+    const struct weir__stop_sequence *stop; /* set before the start, borrowed for it; NULL: SIGTERM
+                                             */
     const struct weir_descriptor *descriptors; /* set before the start, borrowed for it: what */
     size_t descriptor_count;                   /* each stage has open above 2 */
     int is_over;                               /* its end is on the way to its owner */

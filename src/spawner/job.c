@@ -20,7 +20,7 @@
 #include "spawner/subreaper.h"
 #include "spawner/watcher.h"
 
-enum phase { RUNNING, TERM, KILL };
+enum phase { RUNNING, STOPPING, KILL };
 
 enum {
     LOOK_AGAIN_MS = 20,      /* how often a dying job is checked where there is no event */
@@ -44,7 +44,10 @@ struct job {
     int watched; /* its entry with the watcher */
     enum phase phase;
     int64_t grace_ms;
-    int64_t phase_ends_ns; /* TERM: when KILL is due; KILL: when we give up */
+    struct weir_stop_step steps[WEIR_STOP_STEPS];
+    size_t step_count, step; /* STOPPING: the step we are at */
+    int64_t step_ends_ns;    /* STOPPING: when the next one is due */
+    int64_t phase_ends_ns;   /* STOPPING: when KILL is due; KILL: when we give up */
     size_t stage_count, living;
     struct stage stages[];
 };
@@ -218,6 +221,8 @@ void jobs_start(struct request *request, const int *fds)
     }
     job->id = request->job;
     job->grace_ms = request->grace_ms;
+    memcpy(job->steps, request->stop, sizeof job->steps);
+    job->step_count = request->stop_count;
     job->has_tty = request->tty >= 0;
     job->leaders = request->leaders;
     job->stage_count = request->stage_count;
@@ -280,6 +285,30 @@ static void begin_kill(struct job *job)
     signal_job(job, SIGKILL);
 }
 
+static int step_signal(const struct job *job)
+{
+    return job->steps[job->step].signal;
+}
+
+static void begin_step(struct job *job, size_t step)
+{
+    job->step = step;
+    job->step_ends_ns = weir__clock_ns() + job->steps[step].wait_ms * 1000000;
+    if (step_signal(job) == 0)
+        return;
+    signal_job(job, step_signal(job));
+    send_job(job, SIGCONT); /* a stopped process must run to handle it */
+}
+
+/* When the job needs us next: for the next step, or for SIGKILL. */
+static int64_t due_ns(const struct job *job)
+{
+    if (job->phase == STOPPING && job->step + 1 < job->step_count
+        && job->step_ends_ns < job->phase_ends_ns)
+        return job->step_ends_ns;
+    return job->phase_ends_ns;
+}
+
 void jobs_stop(int64_t id, int64_t grace_ms)
 {
     struct job *job = find_job(id);
@@ -292,10 +321,9 @@ void jobs_stop(int64_t id, int64_t grace_ms)
         return;
     }
     if (job->phase == RUNNING) {
-        job->phase = TERM;
+        job->phase = STOPPING;
         job->phase_ends_ns = ends_ns;
-        signal_job(job, SIGTERM);
-        send_job(job, SIGCONT); /* a stopped process must run to handle it */
+        begin_step(job, 0);
     } else if (ends_ns < job->phase_ends_ns) {
         job->phase_ends_ns = ends_ns;
     }
@@ -413,6 +441,12 @@ static void send_paused(void)
         }
 }
 
+static void signal_new(const struct job *job, int signal)
+{
+    if (signal != 0)
+        subreaper_signal_new(job->id, signal);
+}
+
 int jobs_reap(void)
 {
     struct child_end end;
@@ -444,7 +478,7 @@ int jobs_reap(void)
             continue;
         /* Somebody's end may have set children free: they are next. */
         if (!spares_others(job))
-            subreaper_signal_new(job->id, job->phase == KILL ? SIGKILL : SIGTERM);
+            signal_new(job, job->phase == KILL ? SIGKILL : step_signal(job));
     }
     return left < 0;
 }
@@ -466,19 +500,21 @@ int jobs_tick(void)
             continue;
         if (end_if_over(job))
             continue;
-        if (job->phase == TERM && subreaper_has_more() && !spares_others(job))
-            subreaper_signal_new(job->id, SIGTERM);
-        if (job->phase == TERM && now_ns >= job->phase_ends_ns) {
+        if (job->phase == STOPPING && subreaper_has_more() && !spares_others(job))
+            signal_new(job, step_signal(job));
+        if (job->phase == STOPPING && now_ns >= job->phase_ends_ns) {
             begin_kill(job);
+        } else if (job->phase == STOPPING && now_ns >= due_ns(job)) {
+            begin_step(job, job->step + 1);
         } else if (job->phase == KILL && (now_ns >= job->phase_ends_ns || all_refuse(job))) {
             leave_alive(job);
             continue;
         } else if (job->phase == KILL) {
             subreaper_signal(job->id, job->tag, job->group, SIGKILL);
         }
-        if (job->phase == TERM && subreaper_is_active() && !subreaper_has_more()
-            && job->phase_ends_ns > look_ns)
-            look_ns = job->phase_ends_ns;
+        if (job->phase == STOPPING && subreaper_is_active() && !subreaper_has_more()
+            && due_ns(job) > look_ns)
+            look_ns = due_ns(job);
         if (look_ns < nearest_ns)
             nearest_ns = look_ns;
     }

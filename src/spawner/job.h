@@ -1,9 +1,11 @@
 /* spawner/job.h - jobs: their processes, their end, and nothing left of them.
  *
  *                     stop, or the host is gone
- *   RUNNING --------------------------------------> TERM --- grace ---> KILL
+ *   RUNNING -----------------------------------> STOPPING --- grace ---> KILL
  *      |                                              |                   |
  *      +--- last process gone ------------------------+-------------------+--> ended
+ *
+ * STOPPING takes one step after the other: a signal, then the time to wait.
  *
  * A job is one process group and whatever its members set free: orphans come
  * to the spawner (it is a subreaper) and are assigned to jobs by the job's tag.
@@ -30,7 +32,8 @@ void jobs_start(struct request *request, const int *fds);
 /* Sends a signal to all of a job's processes, or to its leaders.  Ignores unknown jobs. */
 void jobs_signal(int64_t job, int signal);
 
-/* Begins the stop sequence: TERM now, KILL after grace_ms.  Again: a shorter grace counts. */
+/* Begins the stop sequence: its first step now, KILL after grace_ms at the latest.  Again: a
+ * shorter grace counts. */
 void jobs_stop(int64_t job, int64_t grace_ms);
 
 /* The host is gone: stops every job, each with its own grace. */

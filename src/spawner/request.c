@@ -3,8 +3,9 @@
 #include "spawner/request.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,30 @@ static int parse_host_limits(const json_t *list, struct request *request, struct
     return 0;
 }
 
+/* Without a list it is SIGTERM, with all the grace. */
+static int parse_stop(const json_t *list, struct request *request, struct weir_error *error)
+{
+    size_t count = json_array_size(list);
+
+    if (list != NULL && (!json_is_array(list) || count == 0 || count > WEIR_STOP_STEPS))
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "stop is not a list of 1 to %d",
+                          WEIR_STOP_STEPS);
+    request->stop[0] = (struct weir_stop_step){SIGTERM, request->grace_ms};
+    request->stop_count = count > 0 ? count : 1;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *signal = json_array_get(json_array_get(list, i), 0);
+        const json_t *wait = json_array_get(json_array_get(list, i), 1);
+
+        if (!json_is_integer(signal) || !json_is_integer(wait) || json_integer_value(signal) < 0
+            || json_integer_value(signal) >= NSIG || json_integer_value(wait) < 0)
+            return weir__fail(error, WEIR_ERR_INVALID, 0, "stop[%zu] is not a signal and a time",
+                              i);
+        request->stop[i] =
+            (struct weir_stop_step){(int)json_integer_value(signal), json_integer_value(wait)};
+    }
+    return 0;
+}
+
 static int parse_stage(const json_t *object, size_t fd_count, struct request_stage *stage,
                        struct weir_error *error)
 {
@@ -168,6 +193,8 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     request->leaders = json_is_true(json_object_get(root, "leaders"));
     status = parse_position(root, "tty", fd_count, &request->tty, error);
     request->tty_group = (pid_t)json_integer_value(json_object_get(root, "tty_group"));
+    if (status == 0)
+        status = parse_stop(json_object_get(root, "stop"), request, error);
     if (status == 0)
         status = parse_host_limits(json_object_get(root, "host_limits"), request, error);
     for (size_t i = 0; i < count && status == 0; i++) {

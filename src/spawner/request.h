@@ -4,8 +4,9 @@
  *    "stages":[{"argv":["sort","-u"],"cwd":0,"stdin":1,"stdout":2,"stderr":2,
  *               "env_clear":false,"env_set":["A=1"],"env_unset":["B"],
  *               "nice":0,"limits":[[7,1024]]}]}
- *   (with "quiet":true, that all have started is not answered; with "leaders":true
- *   the stages' own processes alone are signalled as long as one lives, not their
+ *   (with "stop":[[2,2000],[15,5000]] the stop sequence is these signals with the time after each,
+ *   grace_ms in all, instead of SIGTERM;  with "quiet":true, that all have started is not answered;
+ * with "leaders":true the stages' own processes alone are signalled as long as one lives, not their
  *   group: launchers, which pass it on to what they have started elsewhere)
  *   {"op":"pass","job":1,"numbers":[5,7]}
  *   (ahead of the "start": each of the job's stages has the message's descriptors under these
@@ -31,6 +32,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <weir/command.h>
 #include <weir/error.h>
 
 enum request_op {
@@ -69,6 +71,8 @@ struct request {
     enum request_op op;
     int64_t job;
     int64_t grace_ms;
+    struct weir_stop_step stop[WEIR_STOP_STEPS]; /* at least one in a start */
+    size_t stop_count;
     int signal;
     char *tag;
     int quiet;   /* "started" is not needed */

@@ -543,6 +543,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.ops = &job_ops;
     worker->job.owner = worker;
     worker->job.leaders = options->is_launched;
+    worker->job.stop = options->stop_sequence;
     worker->stop = options->stop;
     worker->stop_command.on_over = stop_is_over;
     worker->stop_command.owner = worker;

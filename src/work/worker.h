@@ -44,8 +44,9 @@ struct weir__worker_ops {
 struct weir__worker_options {
     const struct weir_command *command; /* borrowed during the start */
     int64_t grace_ms, drain_ms;
-    size_t stderr_kept;                       /* bytes kept of its stderr, head and tail */
-    struct weir__stderr_forwarder *forwarder; /* for its stderr; outlives the worker */
+    const struct weir__stop_sequence *stop_sequence; /* borrowed during the start */
+    size_t stderr_kept;                              /* bytes kept of its stderr, head and tail */
+    struct weir__stderr_forwarder *forwarder;        /* for its stderr; outlives the worker */
     size_t pipe_size;                /* of stdin and stdout, if the kernel allows; 0: the default */
     int is_launched;                 /* there is a launcher */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the

@@ -45,7 +45,7 @@ refused() {
     run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 67
+plan 70
 
 # --- Plain ---
 
@@ -117,6 +117,14 @@ check "--json: timed out" told 124 'd["why"] == "timeout" and d["signal"] == "SI
 check "--json: killed after the grace" told 124 'd["signal"] == "SIGKILL"
     and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] < 6000' \
     --timeout 1s --grace 50ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+check "--json: --stop" told 124 'd["signal"] == "SIGKILL"
+    and d["stopped_with"] == ["SIGINT", "SIGTERM", "SIGKILL"]' --timeout 50ms \
+    --stop INT:50ms,TERM:50ms,KILL -- sh -c 'trap "" INT TERM; while :; do sleep 1; done'
+check "--stop: the last of --stop and --grace counts" told 124 'd["stopped_with"] == ["SIGTERM"]' \
+    --timeout 50ms --stop INT:1s --grace 60s -- sleep 1000
+check "--stop: refused" eval '
+    refused "invalid stop sequence \"TERM\": a signal other than KILL needs the time" --stop TERM &&
+    refused "unknown signal" --stop NOPE:1s && refused "KILL takes no time" --stop KILL:1s'
 check "--json: not started" told 127 'd["end"] == "not_started" and d["step"] == "exec"
     and d["errno"] == "ENOENT" and d["pid"] is None' -- no-such-program
 check "--json: no such directory" told 125 'd["step"] == "chdir" and d["errno"] == "ENOENT"' \

@@ -150,6 +150,34 @@ def kill_9_takes_the_job_along() -> None:
     assert weir.wait() == -signal.SIGKILL
 
 
+def a_stop_sequence_is_taken_step_by_step() -> None:
+    code = "trap 'echo int' INT; trap 'echo term; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
+    weir = run_live(code, "--stop", "INT:100ms,TERM:60s,KILL")
+    weir.terminate()
+    status, out, _ = end(weir)
+    assert (status, out) == (143, b"int\nterm\n"), (status, out)
+    # And where weir is killed: the spawner takes the steps.
+    weir = run_live(code, "--stop", "INT:100ms,TERM:60s,KILL")
+    weir.kill()
+    assert weir.stdout.read() == b"int\nterm\n"
+    weir.wait()
+    quoted = code.replace("sleep 0.01", "sleep 0.02")
+    weir = start("pipe", "--stop", "INT:100ms,TERM:60s", f'sh -c "{quoted}"')
+    until_ready(weir.stdout)
+    weir.terminate()
+    status, out, _ = end(weir)
+    assert (status, out) == (143, b"int\nterm\n"), (status, out)
+    worker = "trap 'echo int >&2; exit 9' INT; read x; echo $x; read x; sleep 1000"
+    words = ["-j1", "--stop", "INT:1s", "--", "sh", "-c", worker]
+    weir = start("map", *words, stdin=subprocess.PIPE)
+    weir.stdin.write(b"1\n")
+    weir.stdin.flush()
+    assert weir.stdout.readline() == b"1\n"
+    weir.terminate()
+    status, _, err = end(weir)
+    assert status == 143 and b"int\n" in err, (status, err)
+
+
 @needs("a subreaper")
 def no_zombie_is_left_to_init() -> None:
     """In a container init may never look.  Here this process is init: see prctl(2)."""
@@ -196,6 +224,7 @@ run_cases(
         what_was_ignored_stays_ignored,
         a_pipeline_is_stopped_whole,
         kill_9_takes_the_job_along,
+        a_stop_sequence_is_taken_step_by_step,
         no_zombie_is_left_to_init,
         closed_descriptors_are_closed_for_the_program_too,
         sigpipe_is_at_its_default_in_the_program,

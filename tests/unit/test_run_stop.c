@@ -50,6 +50,75 @@ static void one_that_ignores_term_is_killed(void)
     weir_close(weir);
 }
 
+static void a_stop_sequence_is_taken_step_by_step(void)
+{
+    static const struct weir_stop_step steps[] = {
+        {SIGINT, 150}, {0, 50}, {SIGTERM, 150}, {SIGKILL, 0}};
+    weir_t *weir = open_weir();
+    struct weir_run_options options = run_options();
+    struct weir_result result;
+
+    options.timeout_ms = 300;
+    options.stop = steps;
+    options.stop_count = 4;
+    result = run(weir,
+                 ARGV("sh", "-c",
+                      "trap 'echo int' INT; trap 'echo term' TERM; while :; do sleep 0.01; done"),
+                 &options);
+    CU_ASSERT_EQUAL(result.signal, SIGKILL);
+    CU_ASSERT_EQUAL(result.why, WEIR_STOP_TIMEOUT);
+    CU_ASSERT_STRING_EQUAL(result.out.text, "int\nterm\n");
+    CU_ASSERT_EQUAL_FATAL(result.stopped_with_count, 3);
+    CU_ASSERT_EQUAL(result.stopped_with[0], SIGINT);
+    CU_ASSERT_EQUAL(result.stopped_with[1], SIGTERM);
+    CU_ASSERT_EQUAL(result.stopped_with[2], SIGKILL);
+    CU_ASSERT(result.wall_ns >= 640000000); /* every step was given its time */
+    weir_result_clear(&result);
+    options.stop_count = 1;
+    result = run(weir, ARGV("sleep", "1000"), &options); /* whose first step is enough */
+    CU_ASSERT_EQUAL(result.signal, SIGINT);
+    CU_ASSERT_EQUAL(result.stopped_with_count, 1);
+    weir_result_clear(&result);
+    options.stop = &steps[3];
+    result = run(weir, ARGV(child_path("ignores_term")), &options);
+    CU_ASSERT_EQUAL(result.stopped_with_count, 1);
+    CU_ASSERT_EQUAL(result.stopped_with[0], SIGKILL);
+    weir_result_clear(&result);
+    weir_close(weir);
+}
+
+static void a_stop_sequence_is_read_and_checked(void)
+{
+    static const char *const wrong[] = {
+        "",
+        "TERM",
+        "TERM:",
+        "TERM:5x",
+        "KILL:1s",
+        "KILL,TERM:1s",
+        "STOP:1s",
+        "NOPE:1s",
+        "TERM:1s,",
+        "INT:1s,INT:1s,INT:1s,TERM:1s",
+        "INT:1s,INT:1s,INT:1s,TERM:1s,KILL",
+    };
+    struct weir_stop_step steps[WEIR_STOP_STEPS];
+    struct weir_error error;
+    size_t count = 0;
+
+    CU_ASSERT_EQUAL(weir_stop_parse("INT:2s,SIGTERM:500ms,10:1,KILL", steps, &count, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(count, 4);
+    CU_ASSERT(steps[0].signal == SIGINT && steps[0].wait_ms == 2000);
+    CU_ASSERT(steps[1].signal == SIGTERM && steps[1].wait_ms == 500);
+    CU_ASSERT(steps[2].signal == 10 && steps[2].wait_ms == 1000);
+    CU_ASSERT(steps[3].signal == SIGKILL && steps[3].wait_ms == 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        count = 77;
+        CU_ASSERT_EQUAL(weir_stop_parse(wrong[i], steps, &count, &error), WEIR_ERR_INVALID);
+        CU_ASSERT_EQUAL(count, 77);
+    }
+}
+
 static void a_stopped_child_is_killed_in_time(void)
 {
     weir_t *weir = open_weir();
@@ -222,6 +291,8 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"one that obeys TERM keeps what it said", one_that_obeys_term_keeps_what_it_said},
         {"one that ignores TERM is killed", one_that_ignores_term_is_killed},
+        {"a stop sequence is taken step by step", a_stop_sequence_is_taken_step_by_step},
+        {"a stop sequence is read and checked", a_stop_sequence_is_read_and_checked},
         {"a stopped child is killed in time", a_stopped_child_is_killed_in_time},
         {"one that exits cleanly on TERM was timed out all the same",
          one_that_exits_cleanly_on_term_was_timed_out_all_the_same},

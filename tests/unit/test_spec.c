@@ -515,7 +515,7 @@ static void all_faults_are_told_in_the_order_of_the_text(void)
                  "the default\n"
                  "p.json:7:10: /weir: must be 1, the only spec version\n"
                  "p.json:7:13: /x: unknown key \"x\": remove it, or use one of weir, "
-                 "in, stages, out, pipefail, deadline_s, grace_s, drain_s, checkpoint, report\n");
+                 "in, stages, out, pipefail, deadline_s, grace_s, stop, drain_s, checkpoint, report\n");
     CU_ASSERT_PTR_NULL(parse(text, &told, &error));
     CU_ASSERT_STRING_EQUAL(error.text, "p.json has 8 errors");
     CU_ASSERT_PTR_NULL(parse("{\"stages\":[{\"cmd\":\"a\"}]}", &told, &error));
