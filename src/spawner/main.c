@@ -76,6 +76,8 @@ static void block_all(void)
 #endif
 }
 
+static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+
 /* No signal ends or stops the spawner, but SIGKILL and SIGSTOP: all are blocked, always.
  * SIGCHLD is let in while we wait, and so are the real-time ones, which would queue up.
  * Children start with every signal at its default and none blocked: exec keeps what is
@@ -94,6 +96,10 @@ static void set_signals(sigset_t *while_waiting)
         sigaction(signal, &action, NULL);
         sigdelset(while_waiting, signal);
     }
+    /* A child unblocks its signals and then executes its program. If its group were stopped in
+     * between, we would wait for a stopped child; execve(2) makes these the default again. */
+    for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
+        sigaction(stoppers[i], &action, NULL);
     action.sa_handler = note_child;
     sigaction(SIGCHLD, &action, NULL);
     sigdelset(while_waiting, SIGCHLD);

@@ -49,7 +49,11 @@ class Shell:
         stdout: Any = None,
         stderr: Any = None,
     ) -> Any:
-        """Starts a program in a process group (0: its own); returns its pid."""
+        """Starts a program in a process group (0: its own); returns its pid.
+
+        Only the child touches the foreground: what the program does with it comes after.
+        """
+        executed, at_exec = os.pipe()  # at_exec is closed when the program is executed
         pid = os.fork()
         if pid == 0:
             os.setpgid(0, group)
@@ -62,12 +66,9 @@ class Shell:
                 os.execvp(words[0], words)
             finally:
                 os._exit(126)
-        try:
-            os.setpgid(pid, group or pid)
-        except OSError:
-            pass  # it has begun already
-        if not background:
-            self.give(group or pid)
+        os.close(at_exec)
+        os.read(executed, 1)
+        os.close(executed)
         return pid
 
     def type(self, keys: Any) -> None:
@@ -129,15 +130,21 @@ def python(code: Any) -> Any:
 
 SHOW_PLACE = "import os; print('foreground' if os.tcgetpgrp(0) == os.getpgrp() else 'background')"
 COUNT_INTERRUPTS = """
-import signal
+import os, select, signal
+signals, wakeup = os.pipe()
+os.set_blocking(wakeup, False)
+signal.set_wakeup_fd(wakeup)
+signal.signal(signal.SIGINT, lambda number, frame: None)
 count = 0
-def note(number, frame):
-    global count
-    count += 1
-    print("interrupted", count, flush=True)
-signal.signal(signal.SIGINT, note)
 print("ready", flush=True)
-input()
+while True:
+    if signals in select.select([0, signals], [], [])[0]:
+        os.read(signals, 1)
+        count += 1
+        print("interrupted", count, flush=True)
+    else:
+        input()
+        break
 print("in all", count)
 """
 
@@ -386,6 +393,21 @@ def what_asks_on_dev_tty_is_answered_whatever_its_input_is(shell: Any) -> None:
             os.close(fd)
 
 
+def a_stage_stopped_before_it_is_executed_does_not_hold_the_spawner(shell: Any) -> None:
+    """The first stage asks while the others still look for theirs on a long PATH."""
+    path = "/a:" * 30000 + os.environ["PATH"]
+    null = os.open("/dev/null", os.O_RDONLY)
+    producer = shell.start("sleep", "1000")  # beside it the job starts in the background
+    words = ["env", f"PATH={path}", WEIR, "pipe", f"/bin/sh -c '{ASK}'", *["cat"] * 8]
+    weir = shell.start(*words, group=producer, stdin=null)
+    os.close(null)
+    shell.type(b"yes\n")
+    shell.until(b"got yes")
+    exited(shell.wait(weir))
+    os.kill(producer, signal.SIGKILL)
+    shell.wait(producer)
+
+
 def beside_a_producer_a_job_gets_the_terminal_when_it_asks(shell: Any) -> None:
     """producer | weir run -- job: Ctrl-C is for both until then."""
     ours, theirs = os.pipe()
@@ -475,6 +497,7 @@ SCENARIOS = [
     ctrl_c_ends_weir_whose_input_is_no_terminal,
     ctrl_z_stops_a_job_whose_input_is_no_terminal,
     what_asks_on_dev_tty_is_answered_whatever_its_input_is,
+    a_stage_stopped_before_it_is_executed_does_not_hold_the_spawner,
     beside_a_producer_a_job_gets_the_terminal_when_it_asks,
     a_worker_has_no_terminal_to_be_stopped_for,
     progress_is_drawn_and_lines_stand_above_it,
