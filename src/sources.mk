@@ -278,3 +278,17 @@ weirinclude_HEADERS = \
 	include/weir/run.h \
 	include/weir/text.h \
 	include/weir/weir.h
+
+# The engine of the Python package: a module for Python's stable ABI.
+if HAVE_PYTHON_HEADERS
+sdk_python__native_la_SOURCES = \
+	sdk/python/native/call.c \
+	sdk/python/native/command.c \
+	sdk/python/native/context.c \
+	sdk/python/native/job.c \
+	sdk/python/native/module.c \
+	sdk/python/native/native.h \
+	sdk/python/native/pool.c \
+	sdk/python/native/result.c \
+	sdk/python/native/source.c
+endif

@@ -1,6 +1,6 @@
-"""Builds the wheel of weir_worker: the hooks of PEP 517 and PEP 660, for this one package.
+"""Builds the pure wheel of weir: the hooks of PEP 517 and PEP 660, for this one distribution.
 
-It is pure Python without dependencies, so its wheel is a zip of its sources and a few small files.
+Without the engine it is Python without dependencies: a zip of its sources and a few small files.
 """
 
 import base64
@@ -13,7 +13,7 @@ import zipfile
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGE = "weir_worker"
+FOLDERS = ("weir", "weir/_worker", "weir_worker")
 
 
 def read(name: str) -> bytes:
@@ -28,7 +28,7 @@ def project(key: str) -> str:
     return found.group(1)
 
 
-STEM = f"{PACKAGE}-{project('version')}"
+STEM = f"{project('name')}-{project('version')}"
 
 
 def metadata() -> bytes:
@@ -53,11 +53,11 @@ def metadata() -> bytes:
 
 
 def sources() -> dict[str, bytes]:
-    names = sorted(os.listdir(os.path.join(HERE, PACKAGE)))
     return {
-        f"{PACKAGE}/{name}": read(f"{PACKAGE}/{name}")
-        for name in names
-        if name.endswith((".py", ".typed"))
+        f"{folder}/{name}": read(f"{folder}/{name}")
+        for folder in FOLDERS
+        for name in sorted(os.listdir(os.path.join(HERE, folder)))
+        if name.endswith((".py", ".pyi", ".typed"))
     }
 
 
@@ -94,7 +94,7 @@ def build_wheel(
 def build_editable(
     wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
 ) -> str:
-    return write_wheel(wheel_directory, {f"{PACKAGE}.pth": f"{HERE}\n".encode()})
+    return write_wheel(wheel_directory, {"weir.pth": f"{HERE}\n".encode()})
 
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:

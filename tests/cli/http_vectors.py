@@ -14,7 +14,7 @@ from typing import Any
 READER, SRCDIR = sys.argv[1:3]
 sys.dont_write_bytecode = True
 sys.path.insert(0, SRCDIR + "/tests/support")
-from tap_cases import PATIENCE_S, Skip, run_cases  # noqa: E402
+from tap_cases import PATIENCE_S, Skip, run_cases
 
 MUTATIONS = 20000
 # Methods that the routes know; llhttp has a list of its own.

@@ -76,7 +76,9 @@ class Borrower:
 
     def tell(self, method: str, worker: Any, **more: Any) -> None:
         params = {"worker": worker.number, **more}
-        self.say(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n")
+        self.say(
+            json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n"
+        )
 
     def read(self) -> bool:
         some, control, *_ = self.socket.recvmsg(65536, socket.CMSG_SPACE(64 * 4))

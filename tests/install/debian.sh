@@ -46,7 +46,7 @@ is_split() {
         holds libweir1 "/usr/lib/$triplet/libweir.so.1" &&
         holds libweir-dev "/usr/lib/$triplet/libweir.so" "/usr/lib/$triplet/pkgconfig/weir.pc" \
             /usr/include/weir/weir.h &&
-        holds python3-weir-worker /usr/lib/python3/dist-packages/weir_worker/worker.py
+        holds python3-weir-worker /usr/lib/python3/dist-packages/weir/worker.py
 }
 
 # The spawner is an executable of one architecture; the libraries of all share it.

@@ -15,12 +15,12 @@ weir=$builddir/weir
 # Before Python 3.12 an environment has setuptools: it must not help either.
 makes_environment() {
     "$PYTHON3" -m venv "$work/venv" && "$python" -m pip uninstall -qy setuptools &&
-        ! "$python" -c 'import weir_worker' 2>/dev/null
+        ! "$python" -c 'import weir' 2>/dev/null
 }
 
 builds() {
     "$python" -m pip wheel --no-deps -w "$work/wheels" "$srcdir/sdk/python" &&
-        same "weir_worker-$(version)-py3-none-any.whl" "$(ls "$work/wheels")"
+        same "weir-$(version)-py3-none-any.whl" "$(ls "$work/wheels")"
 }
 
 version() { "$weir" --version | sed -n '1s/^weir //p'; }
@@ -31,18 +31,18 @@ installs() { "$python" -m pip install "$work"/wheels/*.whl && "$python" -m pip c
 is_whole() {
     "$python" - "$srcdir/sdk/python" <<'END'
 import importlib.metadata, os, sys
-wheel = importlib.metadata.distribution("weir-worker")
-source = {name for name in os.listdir(sys.argv[1] + "/weir_worker") if name != "__pycache__"}
+wheel = importlib.metadata.distribution("weir")
+source = {f"{folder}/{name}" for folder in ("weir", "weir/_worker", "weir_worker")
+          for name in os.listdir(f"{sys.argv[1]}/{folder}") if not name.startswith("__pycache__")}
 files = {str(file) for file in wheel.files if "__pycache__" not in str(file)}
-package = {name.split("/")[1] for name in files if name.startswith("weir_worker/")}
-assert package == source and "py.typed" in source, package ^ source
-assert all(name.startswith(("weir_worker/", "weir_worker-")) for name in files), files
+package = {name for name in files if not name.startswith("weir-")}
+assert package == source - {"weir/_worker"} and "weir/py.typed" in source, package ^ source
 for file in wheel.files:
     assert file.locate().is_file() and (file.hash is None or file.size == file.locate().stat().st_size), file
 about = wheel.metadata
-assert about["Name"] == "weir-worker" and about["Requires-Python"] == ">=3.9" and not wheel.requires
+assert about["Name"] == "weir" and about["Requires-Python"] == ">=3.9" and not wheel.requires
 assert about["License-Expression"] == "MIT" and about["Project-URL"] and about["Classifier"]
-assert about.get_payload().startswith("# weir_worker"), "the README is its description"
+assert about.get_payload().startswith("# weir"), "the README is its description"
 END
 }
 
@@ -60,9 +60,9 @@ client_talks() {
     is_ready $server "$work/serve" || return 1
     got=$(cd "$work" && "$python" -c '
 import sys
-from weir_worker.client import connect
-with connect(sys.argv[1]) as weir:
-    print(weir.call("add", 3, 4), *weir.stream("count", 1, 4), weir.call("sum", input=range(10)))' "$work/socket")
+import weir
+with weir.connect(sys.argv[1]) as math:
+    print(math.call("add", 3, 4), *math.stream("count", 1, 4), math.call("sum", input=range(10)))' "$work/socket")
     kill $server && wait $server && same "7 1 2 3 45" "$got"
 }
 
@@ -77,10 +77,10 @@ wheel_backend.build_sdist(sys.argv[1])' "$work/sdist") &&
 
 # shellcheck disable=SC3013  # POSIX has -ef since 2024; all shells before
 is_editable() {
-    "$python" -m pip uninstall -y weir-worker && ! "$python" -c 'import weir_worker' 2>/dev/null &&
+    "$python" -m pip uninstall -y weir && ! "$python" -c 'import weir' 2>/dev/null &&
         "$python" -m pip install -e "$srcdir/sdk/python" &&
-        [ "$srcdir/sdk/python/weir_worker/__init__.py" -ef \
-            "$(cd "$work" && "$python" -c 'import weir_worker; print(weir_worker.__file__)')" ]
+        [ "$srcdir/sdk/python/weir/__init__.py" -ef \
+            "$(cd "$work" && "$python" -c 'import weir; print(weir.__file__)')" ]
 }
 
 plan 8

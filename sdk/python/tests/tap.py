@@ -1,4 +1,6 @@
-"""Runs the tests of this folder and tells TAP: tap.py [NAME...]
+"""Runs the tests of this folder and tells TAP: tap.py [FOLDER] [NAME...]
+
+With the FOLDER "host" those are the tests of the engine, and PYTHONPATH says where weir is.
 
 A test fails, too, if it leaves an open descriptor; the last one looks for zombies.
 """
@@ -91,10 +93,15 @@ class TapResult(unittest.TestResult):
 
 
 def main() -> None:
-    sys.path[:0] = [HERE, os.path.dirname(HERE)]
-    loader = unittest.TestLoader()
     names = sys.argv[1:]
-    suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE)
+    folder = HERE
+    if names[:1] == ["host"]:
+        folder = os.path.join(HERE, names.pop(0))
+        sys.path[:0] = [folder, HERE]
+    else:
+        sys.path[:0] = [HERE, os.path.dirname(HERE)]
+    loader = unittest.TestLoader()
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(folder)
     suite.addTest(unittest.FunctionTestCase(no_zombie_is_left, description="no zombie is left"))
     print(f"1..{suite.countTestCases()}")
     result = TapResult()

@@ -17,7 +17,8 @@ from typing import Any
 import support
 import test_vectors
 import vectors
-from weir_worker import Error, client
+from weir import _client as client
+from weir.worker import Error
 
 STREAMS = {
     "add": None,

@@ -12,7 +12,7 @@ from typing import Any
 
 import support
 import test_client
-from weir_worker import client
+from weir import _client as client
 
 # Each function forks in its own way; the child ends in the way that it is told.  What a child says about
 # itself goes into files of its own, twelve of them, so that they get the numbers that the wire had.
@@ -230,7 +230,7 @@ class Functions(unittest.TestCase):
         said = self.worker.stderr()
         for text in ("info: from the child", "leaving\n", "KeyError: 'gone'"):
             self.assertIn(text, said)
-        self.assertNotIn("weir_worker/", said)
+        self.assertNotIn("weir/", said)
 
     def test_generators(self) -> None:
         """fork: in a generator, in an async one, and while it is closed"""
@@ -309,7 +309,7 @@ class Functions(unittest.TestCase):
 
 class Import(unittest.TestCase):
     def test_a_fork_at_import(self) -> None:
-        """fork: a child made before run() cannot serve; its parent can"""
+        """fork: a child made before serve() cannot serve; its parent can"""
         with support.worker("""
             import os
             from weir_worker import function, run
@@ -327,7 +327,9 @@ class Import(unittest.TestCase):
         """) as worker:
             self.assertEqual(worker.answer(1, "who")["result"], worker.pid)
             self.assertEqual(worker.end(), 0)
-            self.assertIn("child: run() belongs to the process that has the wire", worker.stderr())
+            self.assertIn(
+                "child: serve() belongs to the process that has the wire", worker.stderr()
+            )
 
 
 class Clients(unittest.TestCase):
@@ -492,7 +494,7 @@ class Clients(unittest.TestCase):
                 "-c",
                 """if True:
             import ctypes, os, sys
-            from weir_worker import client
+            from weir import _client as client
             weir = client.connect(sys.argv[1])
             pid = ctypes.PyDLL(None).fork()
             if pid == 0:
@@ -524,7 +526,7 @@ class Clients(unittest.TestCase):
         """fork: a handler forks while its thread waits for an answer, or for its turn to read"""
         code = """if True:
             import os, signal, sys, threading
-            from weir_worker import client
+            from weir import _client as client
             weir = client.connect(sys.argv[1])
             pids = []
             def handler(*ignored):

@@ -8,8 +8,8 @@ import unittest
 from typing import Any
 
 import support
-from weir_worker import codec, registry
-from weir_worker.errors import Refused
+from weir._worker import codec, registry
+from weir._worker.errors import Refused
 
 
 def entry(code: Any, name: str = "f") -> Any:
@@ -416,7 +416,7 @@ class Program(unittest.TestCase):
         """program: the client and a test of functions leave descriptors 0 and 1 alone"""
         for code, more in (
             (
-                "import weir_worker.client; from weir_worker import Error, Cancelled, context, log; print('here')",
+                "import weir._client; from weir.worker import Error, Cancelled, context, log; print('here')",
                 {},
             ),
             ("from weir_worker import function; print('here')", {"WEIR_WORKER_KEEP_STDIO": "1"}),

@@ -219,7 +219,7 @@ class Cancelling(unittest.TestCase):
             return a + b
         @function
         def return_when_stopped():
-            from weir_worker import current
+            from weir._worker import current
             while current.worker.inbox.running is None or current.worker.inbox.running.stop is None:
                 pass
             return "returned"

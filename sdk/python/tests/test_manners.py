@@ -8,8 +8,8 @@ from typing import Any
 
 import support
 from test_functions import entry
-from weir_worker import codec, registry
-from weir_worker.errors import Refused
+from weir._worker import codec, registry
+from weir._worker.errors import Refused
 
 DECORATED = """
     import asyncio, contextlib, functools, time
@@ -199,7 +199,7 @@ class Decorated(unittest.TestCase):
                 await asyncio.sleep(10)
             @function
             def shut():
-                from weir_worker import asyncs
+                from weir._worker import asyncs
                 asyncs.loop().close()
             run()
         """) as worker:

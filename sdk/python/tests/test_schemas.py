@@ -7,7 +7,8 @@ import unittest
 from typing import Any
 
 import support
-from weir_worker import Content, codec, registry
+from weir._worker import codec, registry
+from weir.worker import Content
 
 CODE = """
 from dataclasses import dataclass, field

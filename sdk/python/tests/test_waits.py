@@ -14,7 +14,7 @@ from typing import Any
 import support
 import test_client
 from test_client import in_thread
-from weir_worker import client
+from weir import _client as client
 
 PATIENCE_S = 20
 HELLO = b'{"jsonrpc":"2.0","id":1,"result":{"version":1,"methods":{"count":{"stream":"out"}}}}\n'
@@ -298,7 +298,7 @@ class Foreign(unittest.TestCase):
         client.connect(path).close()
         code = """if True:
             import os, sys
-            from weir_worker import client
+            from weir import _client as client
             os.setgid(65534), os.setuid(65533)
             client.connect(sys.argv[1]).close()
         """
@@ -325,7 +325,7 @@ class InFunctions(unittest.TestCase):
             listener.listen()
             with support.worker("""
                 from weir_worker import Cancelled, function, run
-                from weir_worker import client
+                from weir import _client as client
                 @function
                 def ask(path: str):
                     weir = client.connect(path)

@@ -1,55 +1,28 @@
-"""Call the functions of a Python program through weir: JSON-RPC messages, one per line, on a pipe.
-
-    from weir_worker import function, run
-
-    @function
-    def add(a: int, b: int) -> int:
-        return a + b
-
-    if __name__ == "__main__":
-        run()
-
-Importing `function` or `run` moves descriptors 0 and 1 away, so that printing cannot corrupt
-the protocol. Importing `weir_worker.client` does not.
-"""
+"""The former name of `weir.worker`; `run` is `weir.worker.serve`."""
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import Cancelled, Error
+from weir.worker import Cancelled, Error, InputBroken
 
 if TYPE_CHECKING:
-    from .content import Content
-    from .current import Context, context, log, progress
-    from .registry import function
-    from .worker import run
+    from weir.worker import Content, Context, context, function, log, progress
+    from weir.worker import serve as run
 
 __all__ = [
     "Cancelled",
     "Content",
     "Context",
     "Error",
+    "InputBroken",
     "context",
     "function",
     "log",
     "progress",
     "run",
 ]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What needs the wire is loaded, and takes it, when it is first asked for."""
-    if name in ("function", "run"):
-        from . import registry, wire, worker
+    from weir import worker
 
-        wire.take_unless_interactive()
-        return registry.function if name == "function" else worker.run
-    if name == "Content":
-        from .content import Content
-
-        return Content
-    if name in ("context", "Context", "log", "progress"):
-        from . import current
-
-        return getattr(current, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(worker, "serve" if name == "run" else name)

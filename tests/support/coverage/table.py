@@ -42,11 +42,11 @@ def python_lines() -> Any:
         with open(path, encoding="utf-8") as file:
             ran.update(file.read().split())
     files = {}
-    folder = os.path.join(ROOT, "sdk", "python", "weir_worker")
-    for path in glob.glob(os.path.join(folder, "*.py")):
+    folder = os.path.join(ROOT, "sdk", "python", "weir")
+    for path in glob.glob(os.path.join(folder, "**", "*.py"), recursive=True):
         with open(path, encoding="utf-8") as file:
             codes: list[Any] = [compile(file.read(), path, "exec")]
-        name, lines = os.path.basename(path), {}
+        name, lines = os.path.relpath(path, folder), {}
         while codes:
             code = codes.pop()
             codes += [constant for constant in code.co_consts if hasattr(constant, "co_code")]
@@ -85,7 +85,7 @@ def main() -> None:
         row(name, *folders[name])
     files = python_lines().values()
     row(
-        "Python: weir_worker",
+        "Python: weir",
         sum(sum(map(bool, lines.values())) for lines in files),
         sum(map(len, files)),
     )

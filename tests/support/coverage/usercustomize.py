@@ -12,7 +12,7 @@ from typing import Any
 
 FOLDER = os.environ.get("WEIR_COVERAGE")
 SDK = os.path.join(
-    os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "sdk", "python", "weir_worker"
+    os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "sdk", "python", "weir"
 )
 PREFIX = os.path.realpath(SDK) + os.sep
 seen = set()

@@ -486,18 +486,18 @@ def _quoted(ident: Any) -> str:
     return codec.quote(ident)
 
 
-def run(name: Optional[str] = None) -> None:
+def serve(name: Optional[str] = None) -> None:
     """Serve the functions of this program until the end of the input, then return."""
     if wire.leave_alone:
         return
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("run() belongs on the main thread: functions are interrupted there")
+        raise RuntimeError("serve() belongs on the main thread: functions are interrupted there")
     if wire.is_lost:
         raise RuntimeError(
-            "run() belongs to the process that has the wire: a child made by fork() cannot serve"
+            "serve() belongs to the process that has the wire: a child made by fork() cannot serve"
         )
     if current.worker is not None:
-        raise RuntimeError("run() runs already")
+        raise RuntimeError("serve() runs already")
     fds = wire.take()
     program = os.path.splitext(os.path.basename(sys.argv[0] or "worker"))[0]
     current.worker = Worker(registry.functions, name or program, fds)

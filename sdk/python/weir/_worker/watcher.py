@@ -271,8 +271,7 @@ class Watcher:
         if frame is None or self._inbox.message is None:
             return False
         module = frame.f_globals.get("__name__")
-        # A function that waits in our client for another server is interrupted there.
-        if is_own(module) and module != f"{__package__}.client":
+        if is_own(module):
             return False
         if asyncs.task is None:
             return True

@@ -73,7 +73,7 @@ def failure_text(call: Optional[Call], error: BaseException) -> str:
     whole = f'{told},"data":{text}}}'
     if kind == "error" or codec.is_too_deep(f"[{whole}]") or is_too_long(whole + " " * ENVELOPE):
         why = text if kind == "error" else "it is too long, or nested too deeply"
-        print(f"weir_worker: the data of error {code} is left out: {why}", file=sys.stderr)
+        print(f"weir.worker: the data of error {code} is left out: {why}", file=sys.stderr)
         return told + "}"
     return whole
 

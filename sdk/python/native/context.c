@@ -1,0 +1,188 @@
+/* weir._native.Context: a context, its descriptor and what is started in it. */
+#include "native.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+int is_alive(const struct context *context)
+{
+    return context->weir != NULL && context->forks == count_forks();
+}
+
+int check_context(struct context *context)
+{
+    if (context->forks != count_forks())
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this belongs to the process that forked this one: make another one here");
+    else if (context->weir == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "the context is closed");
+    else
+        return 1;
+    return 0;
+}
+
+/* Context(spawner: Optional[bytes], collects: bool) */
+static PyObject *new_context(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    struct weir_options options;
+    struct weir_error error = {0};
+    struct context *context;
+    PyObject *spawner;
+    int collects;
+
+    (void)kwargs;
+    weir_options_init(&options);
+    if (!PyArg_ParseTuple(args, "Op", &spawner, &collects)
+        || take_bytes(spawner, &options.spawner) < 0)
+        return NULL;
+    context = (struct context *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (context == NULL)
+        return NULL;
+    pthread_mutex_init(&context->mutex, NULL);
+    context->is_initialised = 1;
+    context->forks = count_forks();
+    context->collects = collects;
+    Py_BEGIN_ALLOW_THREADS context->weir = weir_open(&options, &error);
+    context->fd = context->weir != NULL ? weir_fd(context->weir) : -1;
+    Py_END_ALLOW_THREADS if (context->weir == NULL)
+    {
+        Py_DECREF((PyObject *)context);
+        return raise_error(&error);
+    }
+    return (PyObject *)context;
+}
+
+/* Returns whether it is closed now: not while other threads are inside of it. */
+static int close_context(struct context *context)
+{
+    weir_t *weir = context->weir;
+
+    if (!is_alive(context))
+        return 1;
+    if (context->users > 0)
+        return 0;
+    context->weir = NULL;
+    Py_BEGIN_ALLOW_THREADS weir_close(weir);
+    Py_END_ALLOW_THREADS return 1;
+}
+
+static void free_context(PyObject *self)
+{
+    struct context *context = (struct context *)self;
+
+    if (context->is_initialised && context->forks == count_forks()) {
+        close_context(context);
+        pthread_mutex_destroy(&context->mutex);
+    }
+    free_object(self);
+}
+
+static PyObject *close_method(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    return PyBool_FromLong(close_context((struct context *)self));
+}
+
+static PyObject *get_fd(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    return PyLong_FromLong(((struct context *)self)->fd);
+}
+
+static PyObject *get_timeout_ms(PyObject *self, PyObject *nothing)
+{
+    struct context *context = (struct context *)self;
+
+    (void)nothing;
+    return check_context(context) ? PyLong_FromLong(weir_timeout_ms(context->weir)) : NULL;
+}
+
+static PyObject *dispatch(PyObject *self, PyObject *nothing)
+{
+    struct context *context = (struct context *)self;
+
+    (void)nothing;
+    if (!check_context(context))
+        return NULL;
+    ENTER(context)
+    weir_dispatch(context->weir, NULL);
+    LEAVE
+    return take_news(context);
+}
+
+static PyObject *news_method(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    return check_context((struct context *)self) ? take_news((struct context *)self) : NULL;
+}
+
+static PyObject *refresh(PyObject *self, PyObject *nothing)
+{
+    struct context *context = (struct context *)self;
+    struct weir_error error = {0};
+    int status;
+
+    (void)nothing;
+    if (!check_context(context))
+        return NULL;
+    ENTER(context)
+    status = weir_refresh(context->weir, &error);
+    LEAVE
+    if (status < 0)
+        return raise_error(&error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *run(PyObject *self, PyObject *args)
+{
+    return start_run((struct context *)self, args);
+}
+
+static PyObject *pipeline(PyObject *self, PyObject *args)
+{
+    return start_pipeline((struct context *)self, args);
+}
+
+static PyObject *map(PyObject *self, PyObject *args)
+{
+    return start_map((struct context *)self, args);
+}
+
+static PyObject *pool(PyObject *self, PyObject *args)
+{
+    return open_pool((struct context *)self, args);
+}
+
+static PyMethodDef methods[] = {
+    {"close", close_method, METH_NOARGS, NULL},
+    {"fd", get_fd, METH_NOARGS, NULL},
+    {"timeout_ms", get_timeout_ms, METH_NOARGS, NULL},
+    {"dispatch", dispatch, METH_NOARGS, NULL},
+    {"news", news_method, METH_NOARGS, NULL},
+    {"refresh", refresh, METH_NOARGS, NULL},
+    {"run", run, METH_VARARGS, NULL},
+    {"pipeline", pipeline, METH_VARARGS, NULL},
+    {"map", map, METH_VARARGS, NULL},
+    {"pool", pool, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, new_context},
+    {Py_tp_dealloc, free_context},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "weir._native.Context",
+    .basicsize = sizeof(struct context),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};
+
+int register_context(PyObject *module)
+{
+    context_type = make_type(module, &spec);
+    return context_type != NULL ? 0 : -1;
+}

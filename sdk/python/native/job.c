@@ -1,0 +1,398 @@
+/* weir._native.Job: a run, a pipeline or a map that was started. */
+#include "native.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct job *new_job(struct context *context)
+{
+    struct job *job;
+
+    if (!check_context(context))
+        return NULL;
+    job = (struct job *)((allocfunc)PyType_GetSlot(job_type, Py_tp_alloc))(job_type, 0);
+    if (job != NULL)
+        init_source(&job->source, context, (PyObject *)job);
+    return job;
+}
+
+static void end_job(struct job *job, const struct weir_error *error)
+{
+    if (error != NULL) {
+        job->has_failed = 1;
+        job->error = *error;
+    }
+    set_flags(&job->source, DONE);
+}
+
+/* The job, or NULL with an exception when it did not start. */
+static PyObject *started(struct job *job, const struct weir_error *error)
+{
+    if (job->run != NULL || job->pipeline != NULL || job->map != NULL)
+        return (PyObject *)job;
+    Py_DECREF((PyObject *)job);
+    return raise_error(error);
+}
+
+/* --- Runs ------------------------------------------------------------------ */
+
+static void run_done(weir_run_t *run, const struct weir_result *result,
+                     const struct weir_error *error, void *job)
+{
+    (void)run;
+    (void)result;
+    end_job(job, error);
+}
+
+/* (command, timeout, idle, grace, drain, input, input_fd, out, out_fd, err, err_fd, merge_stderr,
+ *  max_output, overflow, charset, on_error) */
+PyObject *start_run(struct context *context, PyObject *args)
+{
+    struct command command = {.argv = NULL};
+    struct weir_run_options options;
+    struct weir_error error = {0};
+    PyObject *from, *input, *charset, *answer = NULL;
+    double timeout, idle, grace, drain;
+    Py_ssize_t max_output, length = 0;
+    int out, err, overflow, on_error;
+    char *bytes = NULL;
+    struct job *job;
+
+    weir_run_options_init(&options);
+    if (!PyArg_ParseTuple(args, "OddddOiiiiipniOi", &from, &timeout, &idle, &grace, &drain, &input,
+                          &options.input_fd, &out, &options.out_fd, &err, &options.err_fd,
+                          &options.merge_stderr, &max_output, &overflow, &charset, &on_error))
+        return NULL;
+    if (take_command(from, &command) < 0 || take_bytes(charset, &options.charset) < 0
+        || (input != Py_None && PyBytes_AsStringAndSize(input, &bytes, &length) < 0))
+        goto done;
+    options.timeout_ms = to_ms(timeout);
+    options.idle_ms = to_ms(idle);
+    options.grace_ms = to_ms(grace);
+    options.drain_ms = to_ms(drain);
+    options.input = bytes != NULL           ? WEIR_INPUT_BYTES
+                    : options.input_fd >= 0 ? WEIR_INPUT_FD
+                                            : WEIR_INPUT_NONE;
+    options.input_bytes = bytes;
+    options.input_length = (size_t)length;
+    options.out = (enum weir_redirect)out;
+    options.err = (enum weir_redirect)err;
+    options.max_output = (size_t)max_output;
+    options.overflow = (enum weir_overflow)overflow;
+    options.on_error = (enum weir_on_error)on_error;
+    job = new_job(context);
+    if (job == NULL)
+        goto done;
+    Py_INCREF(input);
+    job->input = input;
+    ENTER(context)
+    job->run = weir_run_start(context->weir, &command.command, &options, run_done, job, &error);
+    LEAVE
+    answer = started(job, &error);
+done:
+    clear_command(&command);
+    return answer;
+}
+
+static PyObject *take_run(struct job *job, struct weir_error *error)
+{
+    struct weir_result result;
+    int status;
+
+    ENTER(job->source.context)
+    status = weir_run_take(job->run, &result, error);
+    LEAVE
+    return status < 0 ? raise_error(error) : make_result(&result);
+}
+
+/* --- Pipelines ------------------------------------------------------------- */
+
+static void pipeline_done(weir_pipeline_run_t *run, const struct weir_pipeline_report *report,
+                          const struct weir_error *error, void *job)
+{
+    (void)run;
+    (void)report;
+    end_job(job, error);
+}
+
+static void add_fault(const struct weir_error *fault, void *faults)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(fault->text, (Py_ssize_t)strlen(fault->text), "replace");
+
+    if (text == NULL || PyList_Append(faults, text) < 0)
+        PyErr_Clear();
+    Py_XDECREF(text);
+}
+
+/* Raises what is wrong with a spec: all of it. */
+static void raise_faults(PyObject *faults, struct weir_error *error)
+{
+    PyObject *line = PyUnicode_FromString("\n"), *all = NULL, *bytes = NULL;
+
+    if (line != NULL)
+        all = PyUnicode_Join(line, faults);
+    if (all != NULL)
+        bytes = PyUnicode_AsUTF8String(all);
+    if (bytes != NULL && PyBytes_Size(bytes) > 0)
+        PyOS_snprintf(error->text, sizeof error->text, "%s", PyBytes_AsString(bytes));
+    Py_XDECREF(line);
+    Py_XDECREF(all);
+    Py_XDECREF(bytes);
+    PyErr_Clear();
+    raise_error(error);
+}
+
+static weir_pipeline_t *parse(const char *text, Py_ssize_t length)
+{
+    struct weir_error error = {0};
+    PyObject *faults = PyList_New(0);
+    weir_pipeline_t *pipeline;
+
+    if (faults == NULL)
+        return NULL;
+    pipeline = weir_pipeline_parse(text, (size_t)length, "pipeline", add_fault, faults, &error);
+    if (pipeline == NULL)
+        raise_faults(faults, &error);
+    Py_DECREF(faults);
+    return pipeline;
+}
+
+/* (spec, input_fd, output_fd, stderr_fd) */
+PyObject *start_pipeline(struct context *context, PyObject *args)
+{
+    struct weir_pipeline_settings settings;
+    struct weir_error error = {0};
+    weir_pipeline_t *pipeline;
+    const char *spec;
+    Py_ssize_t length;
+    int input_fd, output_fd, stderr_fd, status;
+    struct job *job;
+
+    if (!PyArg_ParseTuple(args, "y#iii", &spec, &length, &input_fd, &output_fd, &stderr_fd))
+        return NULL;
+    pipeline = parse(spec, length);
+    if (pipeline == NULL)
+        return NULL;
+    weir_pipeline_get(pipeline, &settings);
+    settings.input_fd = input_fd;
+    settings.output_fd = output_fd;
+    settings.stderr_fd = stderr_fd;
+    status = weir_pipeline_set(pipeline, &settings, &error);
+    job = status == 0 ? new_job(context) : NULL;
+    if (job != NULL) {
+        ENTER(context)
+        job->pipeline = weir_pipeline_start(context->weir, pipeline, pipeline_done, job, &error);
+        LEAVE
+    }
+    weir_pipeline_free(pipeline);
+    if (status < 0)
+        return raise_error(&error);
+    return job != NULL ? started(job, &error) : NULL;
+}
+
+/* A report as (json, [Result of each stage]). */
+static PyObject *take_pipeline(struct job *job, struct weir_error *error)
+{
+    struct weir_pipeline_report report;
+    PyObject *results, *answer = NULL;
+    char *json;
+    int status;
+
+    ENTER(job->source.context)
+    status = weir_pipeline_run_take(job->pipeline, &report, error);
+    LEAVE
+    if (status < 0)
+        return raise_error(error);
+    json = weir_pipeline_report_json(&report);
+    results = PyList_New(0);
+    for (size_t i = 0; results != NULL && i < report.stage_count; i++) {
+        PyObject *one = make_result(&report.stages[i].result);
+
+        if (one == NULL || PyList_Append(results, one) < 0) {
+            Py_DECREF(results);
+            results = NULL;
+        }
+        Py_XDECREF(one);
+    }
+    if (json == NULL)
+        PyErr_NoMemory();
+    else if (results != NULL)
+        answer = Py_BuildValue("(yO)", json, results);
+    Py_XDECREF(results);
+    free(json);
+    weir_pipeline_report_clear(&report);
+    return answer;
+}
+
+/* --- Maps ------------------------------------------------------------------ */
+
+static void map_done(weir_map_t *map, const struct weir_map_report *report,
+                     const struct weir_error *error, void *job)
+{
+    (void)map;
+    (void)report;
+    end_job(job, error);
+}
+
+/* (command, call, workers, unordered, start_timeout, record_timeout, timeout, grace, retries,
+ *  on_error, dead_letter, window, input_fd, output_fd, stderr_fd); 0 and inf are defaults */
+PyObject *start_map(struct context *context, PyObject *args)
+{
+    struct command command = {.argv = NULL};
+    struct weir_map_options options;
+    struct weir_error error = {0};
+    PyObject *from, *call, *dead_letter, *answer = NULL;
+    double start_timeout, record_timeout, timeout, grace;
+    Py_ssize_t window;
+    int on_error;
+    struct job *job;
+
+    weir_map_options_init(&options);
+    if (!PyArg_ParseTuple(args, "OOIpddddIiOniii", &from, &call, &options.workers,
+                          &options.unordered, &start_timeout, &record_timeout, &timeout, &grace,
+                          &options.retries, &on_error, &dead_letter, &window, &options.input_fd,
+                          &options.output_fd, &options.stderr_fd))
+        return NULL;
+    if (take_command(from, &command) < 0 || take_bytes(call, &options.call) < 0
+        || take_bytes(dead_letter, &options.dead_letter) < 0)
+        goto done;
+    options.command = &command.command;
+    options.start_timeout_ms = to_ms(start_timeout);
+    options.record_timeout_ms = to_ms(record_timeout);
+    options.timeout_ms = to_ms(timeout);
+    options.grace_ms = to_ms(grace);
+    options.on_error = (enum weir_map_on_error)on_error;
+    if (window > 0)
+        options.window = (size_t)window;
+    job = new_job(context);
+    if (job == NULL)
+        goto done;
+    ENTER(context)
+    job->map = weir_map_start(context->weir, &options, map_done, job, &error);
+    LEAVE
+    answer = started(job, &error);
+done:
+    clear_command(&command);
+    return answer;
+}
+
+/* A report as (json, []). */
+static PyObject *take_map(struct job *job, struct weir_error *error)
+{
+    struct weir_map_report report;
+    PyObject *answer;
+    char *json;
+    int status;
+
+    ENTER(job->source.context)
+    status = weir_map_take(job->map, &report, error);
+    LEAVE
+    if (status < 0)
+        return raise_error(error);
+    json = weir_map_report_json(&report);
+    weir_map_report_clear(&report);
+    if (json == NULL)
+        return PyErr_NoMemory();
+    answer = Py_BuildValue("(y[])", json);
+    free(json);
+    return answer;
+}
+
+/* --- Methods --------------------------------------------------------------- */
+
+static PyObject *wait_job(PyObject *self, PyObject *timeout)
+{
+    int answer = wait_flags(&((struct job *)self)->source, DONE, timeout);
+
+    return answer < 0 ? NULL : PyBool_FromLong(answer);
+}
+
+static PyObject *is_done(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+
+    (void)nothing;
+    return check_context(job->source.context) ? PyBool_FromLong(get_flags(&job->source) & DONE)
+                                              : NULL;
+}
+
+/* The stop sequence; a second time: SIGKILL. */
+static PyObject *cancel(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+
+    (void)nothing;
+    if (!check_context(job->source.context))
+        return NULL;
+    ENTER(job->source.context)
+    if (job->run != NULL)
+        weir_run_cancel(job->run);
+    if (job->pipeline != NULL)
+        weir_pipeline_run_cancel(job->pipeline);
+    if (job->map != NULL)
+        weir_map_cancel(job->map, SIGTERM);
+    LEAVE
+    Py_RETURN_NONE;
+}
+
+static PyObject *result(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+    struct weir_error error = {0};
+
+    (void)nothing;
+    if (!check_context(job->source.context))
+        return NULL;
+    if (job->has_failed)
+        return raise_error(&job->error);
+    if (job->run != NULL)
+        return take_run(job, &error);
+    return job->pipeline != NULL ? take_pipeline(job, &error) : take_map(job, &error);
+}
+
+/* Kills what runs. */
+static void free_job(PyObject *self)
+{
+    struct job *job = (struct job *)self;
+    struct context *context = job->source.context;
+
+    if (context != NULL && is_alive(context)) {
+        ENTER(context)
+        weir_run_free(job->run);
+        weir_pipeline_run_free(job->pipeline);
+        weir_map_free(job->map);
+        LEAVE
+    }
+    clear_source(&job->source);
+    Py_XDECREF(job->input);
+    free_object(self);
+}
+
+static PyMethodDef methods[] = {
+    {"wait", wait_job, METH_O, NULL},
+    {"done", is_done, METH_NOARGS, NULL},
+    {"cancel", cancel, METH_NOARGS, NULL},
+    {"result", result, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, refuse_new},
+    {Py_tp_dealloc, free_job},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "weir._native.Job",
+    .basicsize = sizeof(struct job),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};
+
+int register_job(PyObject *module)
+{
+    job_type = make_type(module, &spec);
+    return job_type != NULL ? 0 : -1;
+}

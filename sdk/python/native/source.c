@@ -1,0 +1,249 @@
+/* Waiting: threads of the host wait for flags that libweir's callbacks set. */
+#include "native.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+/* Signals of Python are looked for at least this often: one may come just before a wait. */
+enum { SIGNALS_MS = 100 };
+
+/* On the stack of a thread that sleeps while another one leads. */
+struct follower {
+    struct follower *next;
+    const struct source *source;
+    pthread_cond_t wake;
+};
+
+void init_source(struct source *source, struct context *context, PyObject *owner)
+{
+    Py_INCREF((PyObject *)context);
+    source->context = context;
+    source->owner = owner;
+}
+
+static void forget_news(struct source *source)
+{
+    struct source **at = &source->context->news;
+
+    while (*at != NULL && *at != source)
+        at = &(*at)->next_news;
+    if (*at == source)
+        *at = source->next_news;
+}
+
+void clear_source(struct source *source)
+{
+    if (source->context == NULL)
+        return;
+    if (source->has_news && is_alive(source->context)) {
+        pthread_mutex_lock(&source->context->mutex);
+        forget_news(source);
+        pthread_mutex_unlock(&source->context->mutex);
+    }
+    Py_DECREF((PyObject *)source->context);
+    source->context = NULL;
+}
+
+void set_flags(struct source *source, unsigned flags)
+{
+    struct context *context = source->context;
+
+    pthread_mutex_lock(&context->mutex);
+    source->flags |= flags;
+    for (struct follower *one = context->followers; one != NULL; one = one->next)
+        if (one->source == source)
+            pthread_cond_signal(&one->wake);
+    if (context->collects && !source->has_news) {
+        struct source **last = &context->news;
+
+        while (*last != NULL)
+            last = &(*last)->next_news;
+        source->next_news = NULL;
+        source->has_news = 1;
+        *last = source;
+    }
+    pthread_mutex_unlock(&context->mutex);
+}
+
+void drop_flags(struct source *source, unsigned flags)
+{
+    pthread_mutex_lock(&source->context->mutex);
+    source->flags &= ~flags;
+    pthread_mutex_unlock(&source->context->mutex);
+}
+
+unsigned get_flags(struct source *source)
+{
+    unsigned flags;
+
+    pthread_mutex_lock(&source->context->mutex);
+    flags = source->flags;
+    pthread_mutex_unlock(&source->context->mutex);
+    return flags;
+}
+
+PyObject *take_news(struct context *context)
+{
+    PyObject *list = PyList_New(0);
+
+    if (list == NULL)
+        return NULL;
+    for (;;) {
+        struct source *source;
+
+        pthread_mutex_lock(&context->mutex);
+        source = context->news;
+        if (source != NULL) {
+            context->news = source->next_news;
+            source->has_news = 0;
+        }
+        pthread_mutex_unlock(&context->mutex);
+        if (source == NULL)
+            return list;
+        if (PyList_Append(list, source->owner) < 0) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
+}
+
+/* --- Waiting --------------------------------------------------------------- */
+
+/* Only there does Python run signal handlers. */
+static int is_main_thread(void)
+{
+#ifdef __linux__
+    return (pid_t)syscall(SYS_gettid) == getpid();
+#elif defined __APPLE__ || defined __FreeBSD__ || defined __OpenBSD__ || defined __NetBSD__
+    return pthread_main_np() != 0;
+#else
+    return 1;
+#endif
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The shorter of two times, of which -1 is the longest. */
+static int shorter(int one, int other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
+/* With the mutex held; leaves it meanwhile.  Returns whether signals are to be looked for. */
+static int lead(struct context *context, int ms)
+{
+    struct pollfd ready = {.fd = context->fd, .events = POLLIN};
+    int count;
+
+    context->is_led = 1;
+    pthread_mutex_unlock(&context->mutex);
+    count = poll(&ready, 1, shorter(ms, weir_timeout_ms(context->weir)));
+    if (count >= 0)
+        weir_dispatch(context->weir, NULL);
+    pthread_mutex_lock(&context->mutex);
+    context->is_led = 0;
+    return count <= 0;
+}
+
+/* With the mutex held.  Sleeps until a flag of the source is set, or the lead is free. */
+static int follow(struct context *context, const struct source *source, int ms)
+{
+    struct follower me = {.source = source}, **at = &context->followers;
+    int status = 0;
+
+    pthread_cond_init(&me.wake, NULL);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = &me;
+    if (ms < 0) {
+        pthread_cond_wait(&me.wake, &context->mutex);
+    } else {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += ms / 1000;
+        until.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        status = pthread_cond_timedwait(&me.wake, &context->mutex, &until);
+    }
+    for (at = &context->followers; *at != &me;)
+        at = &(*at)->next;
+    *at = me.next;
+    pthread_cond_destroy(&me.wake);
+    return status == ETIMEDOUT;
+}
+
+static int read_timeout(PyObject *timeout, int64_t *until_ms)
+{
+    double seconds;
+
+    *until_ms = INT64_MAX;
+    if (timeout == Py_None)
+        return 0;
+    seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred())
+        return -1;
+    if (to_ms(seconds) != WEIR_FOREVER)
+        *until_ms = now_ms() + to_ms(seconds);
+    return 0;
+}
+
+int wait_flags(struct source *source, unsigned flags, PyObject *timeout)
+{
+    struct context *context = source->context;
+    int looks_for_signals, raised = 0, answer;
+    int64_t until_ms;
+    PyThreadState *thread;
+
+    if (!check_context(context) || read_timeout(timeout, &until_ms) < 0)
+        return -1;
+    looks_for_signals = is_main_thread();
+    context->users++;
+    thread = PyEval_SaveThread();
+    pthread_mutex_lock(&context->mutex);
+    while (!(source->flags & flags) && !raised) {
+        int64_t left = until_ms == INT64_MAX ? -1 : until_ms - now_ms();
+        int ms = left > INT32_MAX ? INT32_MAX : (int)left, looks;
+
+        if (until_ms != INT64_MAX && left <= 0)
+            break;
+        if (looks_for_signals)
+            ms = shorter(ms, SIGNALS_MS);
+        looks = context->is_led ? follow(context, source, ms) : lead(context, ms);
+        if (looks && looks_for_signals) {
+            pthread_mutex_unlock(&context->mutex);
+            PyEval_RestoreThread(thread);
+            raised = PyErr_CheckSignals() < 0;
+            if (context->forks
+                != count_forks()) { /* a signal handler has forked: this is the child */
+                if (!raised)
+                    check_context(context);
+                return -1;
+            }
+            thread = PyEval_SaveThread();
+            pthread_mutex_lock(&context->mutex);
+        }
+    }
+    answer = (source->flags & flags) != 0;
+    if (!context->is_led && context->followers != NULL)
+        pthread_cond_signal(&context->followers->wake);
+    pthread_mutex_unlock(&context->mutex);
+    PyEval_RestoreThread(thread);
+    context->users--;
+    return raised ? -1 : answer;
+}

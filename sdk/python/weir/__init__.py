@@ -1,0 +1,112 @@
+"""Run programs, pipelines and pools of workers reliably.
+
+    import weir
+
+    weir.run(["make", "-j4"], timeout=600).status        # 124 if it took longer
+    with weir.Pool("worker.py", workers=4) as pool:
+        pool.call("add", 3, 4)
+
+Everything here is loaded when it is first used. `weir.worker` has what a worker needs.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._caller import Caller
+    from ._client import Client, connect
+    from ._engine import refresh, words
+    from ._errors import (
+        CallCancelled,
+        CallError,
+        Closed,
+        DeadlineExceeded,
+        EngineError,
+        NoWorker,
+        OutcomeUnknown,
+        Poison,
+        QueueFull,
+        RemoteError,
+        SpecError,
+        WeirError,
+    )
+    from ._pool import Pool
+    from ._run import (
+        DEVNULL,
+        INHERIT,
+        STDOUT,
+        End,
+        Failed,
+        Holder,
+        NotExecutable,
+        NotFound,
+        NotStarted,
+        Output,
+        Result,
+        TimeoutExpired,
+        Why,
+        run,
+    )
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "_caller": "Caller",
+    "_client": "Client connect",
+    "_engine": "refresh words",
+    "_errors": "CallCancelled CallError Closed DeadlineExceeded EngineError NoWorker "
+    "OutcomeUnknown Poison QueueFull RemoteError SpecError WeirError",
+    "_pool": "Pool",
+    "_run": "DEVNULL INHERIT STDOUT End Failed Holder NotExecutable NotFound NotStarted Output "
+    "Result TimeoutExpired Why run",
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "DEVNULL",
+    "INHERIT",
+    "STDOUT",
+    "CallCancelled",
+    "CallError",
+    "Caller",
+    "Client",
+    "Closed",
+    "DeadlineExceeded",
+    "End",
+    "EngineError",
+    "Failed",
+    "Holder",
+    "NoWorker",
+    "NotExecutable",
+    "NotFound",
+    "NotStarted",
+    "OutcomeUnknown",
+    "Output",
+    "Poison",
+    "Pool",
+    "QueueFull",
+    "RemoteError",
+    "Result",
+    "SpecError",
+    "TimeoutExpired",
+    "WeirError",
+    "Why",
+    "connect",
+    "refresh",
+    "run",
+    "words",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> "list[str]":
+    return sorted([*globals(), *__all__])
