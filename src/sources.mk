@@ -147,8 +147,23 @@ libweir_core_la_SOURCES = \
 # HTTP/1.1, without I/O.
 libweir_http_la_SOURCES = \
 	src/http/body.c src/http/body.h \
+	src/http/fields.c src/http/fields.h \
+	src/http/problem.c src/http/problem.h \
 	src/http/request.c src/http/request.h \
+	src/http/response.c src/http/response.h \
 	src/http/target.c src/http/target.h
+
+# The web door.
+libweir_web_la_SOURCES = \
+	src/web/access.c src/web/access.h \
+	src/web/answer.c src/web/answer.h \
+	src/web/client.c src/web/client.h \
+	src/web/door.c src/web/door.h \
+	src/web/exchange.c src/web/exchange.h \
+	src/web/input.c src/web/input.h \
+	src/web/output.c src/web/output.h \
+	src/web/route.c src/web/route.h \
+	src/web/web.h
 
 # JSON Schema.
 libweir_schema_la_SOURCES = \
@@ -244,6 +259,10 @@ weir_SOURCES = \
 	src/cli/remote.h \
 	src/cli/remote_pool.c \
 	src/cli/remote_socket.c
+
+if HTTP
+weir_SOURCES += src/cli/serve_web.c src/cli/serve_web.h
+endif
 
 # The program that weir probe executes.
 weir_probe_SOURCES = \

@@ -25,6 +25,9 @@
 #include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/pool_leave.h"
+#ifdef WEIR_HTTP
+#include "cli/serve_web.h"
+#endif
 #include "cli/signals.h"
 #include "cli/cli.h"
 #include "pool/pool.h"
@@ -53,6 +56,9 @@ struct serve_cmd {
     weir_t *weir;
     weir_pool_t *pool;
     struct weir__server server;
+#ifdef WEIR_HTTP
+    struct serve_web web;
+#endif
     struct audit audit;
     char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
@@ -86,6 +92,14 @@ static int read_command_line(struct serve_cmd *cmd)
             &cli_serve,
             "unexpected argument \"%.100s\": pass the worker's program as one argument of -w",
             cmd->parsed.words.items[0]);
+#ifdef WEIR_HTTP
+    if (values->stdio && values->http != NULL)
+        return cli_bad_usage(&cli_serve, "--stdio serves one client on stdin and stdout: "
+                                         "leave --http out");
+    status = serve_web_read(&cmd->web, values);
+    if (status != 0)
+        return status;
+#endif
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker given");
     if (values->stdio && values->socket != NULL)
@@ -170,7 +184,11 @@ static void start_draining(struct serve_cmd *cmd)
         notify_send("STOPPING=1");
     cmd->state = DRAINING;
     remove_socket(cmd);
-    weir__server_stop(&cmd->server);
+    if (cmd->server.weir != NULL)
+        weir__server_stop(&cmd->server);
+#ifdef WEIR_HTTP
+    serve_web_stop(&cmd->web);
+#endif
     weir_pool_drain(cmd->pool, cmd->values.drain_ms, on_drained, cmd);
 }
 
@@ -313,6 +331,12 @@ static void refuse(struct serve_cmd *cmd)
     }
 }
 
+/* Whether there is a socket besides the web door. */
+static int serves_socket(const struct serve_cmd *cmd)
+{
+    return cmd->fd >= 0 || cmd->values.socket != NULL || cmd->values.http == NULL;
+}
+
 /* Returns 0, or the exit status. */
 static int choose_socket(struct serve_cmd *cmd)
 {
@@ -327,7 +351,7 @@ static int choose_socket(struct serve_cmd *cmd)
         return take_stdio(cmd);
     if (cmd->fd == -2)
         return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
-    if (cmd->fd >= 0)
+    if (cmd->fd >= 0 || !serves_socket(cmd))
         return 0;
     cmd->path = socket_path(cmd->values.socket, &error);
     if (cmd->path == NULL)
@@ -381,12 +405,12 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 }
 
 /* Returns 0, or the exit status.  No client is served yet: a signal ends weir. */
-static int bind_socket(struct serve_cmd *cmd)
+static int bind_socket(struct serve_cmd *cmd, const char *path, int *fd)
 {
     struct caught caught;
     struct weir_error error;
 
-    while ((cmd->fd = weir__socket_bind(cmd->path, signals_fd(), &error)) < 0) {
+    while ((*fd = weir__socket_bind(path, signals_fd(), &error)) < 0) {
         if (error.status != WEIR_ERR_TIMEOUT || !signals_take(&caught))
             return fail(cmd, CLI_FAILED, error.text);
         if (caught.number == SIGTSTP || caught.number == SIGTTIN || caught.number == SIGTTOU)
@@ -397,11 +421,28 @@ static int bind_socket(struct serve_cmd *cmd)
     return 0;
 }
 
+#ifdef WEIR_HTTP
+/* Returns 0, or the exit status. */
+static int open_web(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+    int status = 0;
+
+    if (cmd->values.http == NULL)
+        return 0;
+    if (cmd->web.place.path != NULL && cmd->web.fd < 0)
+        status = bind_socket(cmd, cmd->web.place.path, &cmd->web.fd);
+    if (status == 0 && serve_web_open(&cmd->web, &cmd->values, cmd->weir, cmd->pool, &error) < 0)
+        status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
+    return status;
+}
+#endif
+
 /* The socket exists only when clients can be served. */
 static int open_server(struct serve_cmd *cmd)
 {
     struct weir_error error;
-    int status = cmd->path != NULL ? bind_socket(cmd) : 0;
+    int status = cmd->path != NULL ? bind_socket(cmd, cmd->path, &cmd->fd) : 0;
 
     if (status != 0)
         return status;
@@ -413,8 +454,14 @@ static int open_server(struct serve_cmd *cmd)
     cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
     if (cmd->values.stdio)
         return serve_stdio(cmd);
-    if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
+    if (serves_socket(cmd)
+        && weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
+#ifdef WEIR_HTTP
+    status = open_web(cmd);
+    if (status != 0)
+        return status;
+#endif
     output_say("ready\n", 6);
     notify_send("READY=1");
     return 0;
@@ -466,10 +513,25 @@ static int serve_calls(struct serve_cmd *cmd)
     return cmd->status;
 }
 
+static void free_lists(struct serve_values *values)
+{
+    free(values->workers.items);
+    free(values->http_hosts.items);
+    free(values->http_origins.items);
+    free(values->exposed.items);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct weir_pool_options defaults;
-    struct serve_cmd cmd = {.fd = -1, .in = -1, .out = -1};
+    struct serve_cmd cmd = {
+        .fd = -1,
+        .in = -1,
+        .out = -1,
+#ifdef WEIR_HTTP
+        .web = {.fd = -1, .socket_fd = -1},
+#endif
+    };
     int status, cut_by;
 
     map_large_blocks();
@@ -483,14 +545,21 @@ int cmd_serve(int argc, char **argv)
         .start_timeout_ms = defaults.start_timeout_ms,
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
+        .http_timeout_ms = 60000,
+        .http_head_timeout_ms = 5000,
+        .http_max_body = 1 << 20,
+        .http_connections = 256,
     };
     status = cli_parse(&cli_serve, argc, argv, &cmd.values, &cmd.parsed);
     if (status != CLI_GO_ON) {
-        free(cmd.values.workers.items);
+        free_lists(&cmd.values);
         return status;
     }
     status = serve_calls(&cmd);
     remove_socket(&cmd);
+#ifdef WEIR_HTTP
+    serve_web_close(&cmd.web, cmd.weir, status == 0 ? FLUSH_MS : 0, signals_fd());
+#endif
     weir__server_close(&cmd.server, status == 0 || cmd.server.refusal != NULL ? FLUSH_MS : 0,
                        signals_fd());
     cut_by = pool_leave(cmd.weir, cmd.pool, cmd.is_hurried);
@@ -506,7 +575,7 @@ int cmd_serve(int argc, char **argv)
         weir__words_free(*words);
     free(cmd.words);
     weir__words_free(cmd.launcher);
-    free(cmd.values.workers.items);
+    free_lists(&cmd.values);
     cli_parsed_clear(&cmd.parsed);
     return status;
 }

@@ -7,6 +7,9 @@
 
 static const char workers[] = "Workers";
 static const char serving[] = "Serving";
+#ifdef WEIR_HTTP
+static const char web[] = "Over HTTP";
+#endif
 static const char recycling[] = "Replacing workers";
 static const char times[] = "Time limits";
 
@@ -52,6 +55,67 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "ends the requests: weir answers those that were sent, then exits. `ready` is not "
                 "printed: the answer to `weir/hello` tells that the workers are ready.",
     },
+#ifdef WEIR_HTTP
+    [SERVE_HTTP] = {
+        .name = "http", .kind = CLI_TEXT, .offset = AT(http), .metavar = "PLACE",
+        .group = web,
+        .help = "serve HTTP too, at [ADDRESS:]PORT or unix:PATH",
+        .more = "Each method is `POST /v1/call/NAME`; see docs/http.md. Without ADDRESS it is "
+                "127.0.0.1; PORT 0 takes a free one. weir prints the URL on standard error before "
+                "`ready`. Only processes of the same user and of root are served, on TCP too. "
+                "The socket of --socket is served only if that option is given as well.",
+    },
+    [SERVE_EXPOSE] = {
+        .name = "expose", .kind = CLI_TEXTS, .offset = AT(exposed), .metavar = "GLOB",
+        .group = web,
+        .help = "serve only methods whose name matches; repeatable (all)",
+    },
+    [SERVE_HTTP_HOST] = {
+        .name = "http-host", .kind = CLI_TEXTS, .offset = AT(http_hosts), .metavar = "NAME",
+        .group = web,
+        .help = "another name by which clients may call the server; repeatable",
+        .more = "Requests with an unknown Host are answered with 421, so that no page can reach "
+                "the server by a name of its own (DNS rebinding). Known are localhost, 127.0.0.1, "
+                "[::1] and the address of --http, each with the port.",
+    },
+    [SERVE_HTTP_ORIGIN] = {
+        .name = "http-origin", .kind = CLI_TEXTS, .offset = AT(http_origins), .metavar = "URL",
+        .group = web,
+        .help = "let pages of this origin call the server; repeatable",
+        .more = "For example https://app.example.org. Requests of browsers for pages elsewhere are "
+                "answered with 403.",
+    },
+    [SERVE_HTTP_TIMEOUT] = {
+        .name = "http-timeout", .kind = CLI_DURATION, .offset = AT(http_timeout_ms),
+        .metavar = "D",
+        .group = web,
+        .help = "default and maximum time of a call over HTTP (60s)",
+        .more = "A client asks for less with the field Weir-Timeout, in seconds.",
+    },
+    [SERVE_HTTP_HEAD_TIMEOUT] = {
+        .name = "http-head-timeout", .kind = CLI_DURATION, .offset = AT(http_head_timeout_ms),
+        .metavar = "D",
+        .group = web,
+        .help = "time for the head of a request, from its first byte (5s)",
+    },
+    [SERVE_HTTP_MAX_BODY] = {
+        .name = "http-max-body", .kind = CLI_SIZE, .offset = AT(http_max_body),
+        .metavar = "SIZE",
+        .group = web,
+        .help = "maximum size of a request's body, and of a line of an input stream (1M)",
+    },
+    [SERVE_HTTP_CONNECTIONS] = {
+        .name = "http-connections", .kind = CLI_COUNT, .offset = AT(http_connections),
+        .metavar = "N",
+        .group = web,
+        .help = "maximum number of connections over HTTP (256)",
+    },
+    [SERVE_HTTP_TRACEBACKS] = {
+        .name = "http-tracebacks", .kind = CLI_FLAG, .offset = AT(http_tracebacks),
+        .group = web,
+        .help = "show clients the tracebacks of functions that fail",
+    },
+#endif
     [SERVE_MAX_QUEUE] = {
         .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
         .group = serving,

@@ -11,11 +11,12 @@
 struct serve_values {
     struct cli_stop stop;
     struct cli_list workers;
-    const char *socket, *launcher;
-    int stdio;
+    struct cli_list http_hosts, http_origins, exposed;
+    const char *socket, *launcher, *http;
+    int stdio, http_tracebacks;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
-        max_connections, max_memory;
-    int64_t recycle_age_ms, start_timeout_ms, drain_ms;
+        max_connections, max_memory, http_connections, http_max_body;
+    int64_t recycle_age_ms, start_timeout_ms, drain_ms, http_timeout_ms, http_head_timeout_ms;
 };
 
 /* Positions in cli_serve's options, for cli_given(). */
@@ -25,6 +26,17 @@ enum serve_option {
     SERVE_LAUNCHER,
     SERVE_SOCKET,
     SERVE_STDIO,
+#ifdef WEIR_HTTP
+    SERVE_HTTP,
+    SERVE_EXPOSE,
+    SERVE_HTTP_HOST,
+    SERVE_HTTP_ORIGIN,
+    SERVE_HTTP_TIMEOUT,
+    SERVE_HTTP_HEAD_TIMEOUT,
+    SERVE_HTTP_MAX_BODY,
+    SERVE_HTTP_CONNECTIONS,
+    SERVE_HTTP_TRACEBACKS,
+#endif
     SERVE_MAX_QUEUE,
     SERVE_MAX_CALLS,
     SERVE_MAX_CONNECTIONS,

@@ -114,7 +114,7 @@ def mutate(rng: random.Random, message: bytes) -> bytes:
 
 def what_llhttp_refuses_is_refused() -> None:
     try:
-        import httptools
+        import httptools  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise Skip("httptools (PyPI) is not installed") from None
     seeds = [

@@ -1,0 +1,66 @@
+/* web/door.h - a pool behind HTTP/1.1, as docs/http.md describes it.
+ *
+ *   listening --stop--> no new connections; those with a call go on until close
+ */
+#ifndef WEIR_WEB_DOOR_H
+#define WEIR_WEB_DOOR_H
+
+#include <weir/pool.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Lists end with NULL; NULL is empty.  All is the caller's until weir__web_close(). */
+struct weir__web_options {
+    const char *const *hosts;   /* more names by which it is called */
+    const char *const *origins; /* of pages elsewhere that may call */
+    const char *const *exposed; /* patterns of method names; NULL: all */
+    int64_t timeout_ms;         /* of a call, by default and at most */
+    int64_t head_timeout_ms;    /* for a head, from its first byte */
+    uint64_t max_body;
+    size_t max_connections;
+    int has_tracebacks; /* they are shown to clients */
+    unsigned min_ready; /* workers of each kind that must be up to be ready */
+    size_t max_queue;
+};
+
+struct weir__web_door;
+
+/* Where to listen. */
+struct weir__web_place {
+    const char *path; /* of a Unix socket; NULL: an address */
+    char address[64]; /* numeric */
+    unsigned port;
+    int is_loopback;
+};
+
+/* Reads "[ADDRESS:]PORT" or "unix:PATH", which is borrowed.  Errors: INVALID. */
+int weir__web_place_parse(const char *text, struct weir__web_place *place,
+                          struct weir_error *error);
+
+/* Listens at an address.  Returns a descriptor.  Errors: SYSTEM. */
+int weir__web_listen(const struct weir__web_place *place, struct weir_error *error);
+
+/* Serves the pool to clients that connect; takes fd.  Not inside a callback.  Returns NULL on
+ * failure.  Errors: INVALID (an address that is not loopback), SYSTEM (the system does not say
+ * which user a client is), NOMEM. */
+struct weir__web_door *weir__web_open(weir_t *weir, weir_pool_t *pool,
+                                      const struct weir__web_options *options, int fd,
+                                      struct weir_error *error);
+
+/* Its URL, "http://127.0.0.1:8080"; "" for a Unix socket. */
+void weir__web_url(const struct weir__web_door *door, char url[96]);
+
+/* Is no longer ready, but goes on. */
+void weir__web_leave(struct weir__web_door *door);
+
+/* Accepts no more connections, and closes those without a call. */
+void weir__web_stop(struct weir__web_door *door);
+
+/* Whether a client still gets bytes. */
+int weir__web_owes(const struct weir__web_door *door);
+
+/* Cancels the calls that run, and closes all.  Not inside a callback.  Accepts NULL. */
+void weir__web_close(struct weir__web_door *door);
+
+#endif

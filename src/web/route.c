@@ -1,0 +1,443 @@
+#include "config.h"
+
+#include "web/route.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_tree.h"
+#include "http/fields.h"
+#include "http/target.h"
+#include "pool/pool_worker.h"
+#include "pool/worker_group.h"
+#include "web/access.h"
+#include "web/answer.h"
+#include "web/exchange.h"
+
+/* name: the part of the path behind the route's, decoded; "" where it has none. */
+typedef void handler(struct weir__web_client *client, const char *name,
+                     struct weir__http_text query);
+
+struct weir__web_route {
+    const char *method;
+    const char *path; /* ends with '/': a name follows */
+    handler *answer;
+    int is_call;
+};
+
+static const struct weir__http_text nothing = {NULL, 0};
+
+/* --- Which methods are there ---------------------------------------------------------- */
+
+static int is_exposed(const struct weir__web_door *door, const char *name)
+{
+    const char *const *pattern = door->options.exposed;
+
+    if (pattern == NULL || *pattern == NULL)
+        return 1;
+    for (; *pattern != NULL; pattern++)
+        if (fnmatch(*pattern, name, 0) == 0)
+            return 1;
+    return 0;
+}
+
+static json_t *make_methods(const struct weir__web_door *door)
+{
+    json_t *all = json_object(), *method;
+    const char *name;
+
+    for (size_t i = 0; i < door->pool->group_count && all != NULL; i++)
+        json_object_foreach(door->pool->groups[i].methods, name, method)
+        {
+            if (is_exposed(door, name) && json_object_get(all, name) == NULL)
+                weir__tree_set(&all, name, json_incref(method));
+        }
+    return all;
+}
+
+/* Answers with a document, which it takes; NULL: memory is short. */
+static void answer_document(struct weir__web_client *client, json_t *document)
+{
+    weir__web_answer_json(client, weir__tree_text(document, JSON_COMPACT | JSON_REAL_PRECISION(6)));
+    json_decref(document);
+}
+
+static void answer_methods(struct weir__web_client *client, const char *name,
+                           struct weir__http_text query)
+{
+    (void)name;
+    (void)query;
+    answer_document(client, make_methods(client->door));
+}
+
+static void answer_method(struct weir__web_client *client, const char *name,
+                          struct weir__http_text query)
+{
+    json_t *all = make_methods(client->door), *method = json_object_get(all, name);
+
+    (void)query;
+    if (all != NULL && method == NULL)
+        weir__web_refuse(client, 404, NULL, "there is no such function");
+    else
+        answer_document(client, json_incref(method));
+    json_decref(all);
+}
+
+/* --- What runs --------------------------------------------------------------------------- */
+
+static void answer_stats(struct weir__web_client *client, const char *name,
+                         struct weir__http_text query)
+{
+    (void)name;
+    (void)query;
+    weir__web_answer_json(client, weir_pool_stats(client->door->pool));
+}
+
+static json_t *describe_call(const struct weir__web_exchange *exchange)
+{
+    const struct weir_call *call = exchange->call;
+    const struct weir__pool_worker *worker = call->worker;
+    int64_t ms = (weir__clock_ns() - exchange->started_ns) / 1000000;
+
+    return json_pack(
+        "{s:s,s:s,s:s,s:I,s:o?}", "id", exchange->id, "method", exchange->method, "state",
+        call->state == WEIR__CALL_QUEUED ? "queued"
+        : call->state == WEIR__CALL_SENT ? "running"
+                                         : "stopping",
+        "ms", (json_int_t)ms, "worker",
+        worker != NULL ? json_integer((json_int_t)weir__pool_worker_pid(worker)) : json_null());
+}
+
+static void answer_calls(struct weir__web_client *client, const char *name,
+                         struct weir__http_text query)
+{
+    json_t *list = json_array();
+
+    (void)name;
+    (void)query;
+    for (const struct weir__web_exchange *exchange = client->door->exchanges; exchange != NULL;
+         exchange = exchange->next)
+        if (exchange->call != NULL)
+            weir__tree_append(&list, describe_call(exchange));
+    answer_document(client, list);
+}
+
+static void cancel_call(struct weir__web_client *client, const char *name,
+                        struct weir__http_text query)
+{
+    struct weir__web_exchange *exchange = client->door->exchanges;
+    struct weir__http_writer writer;
+
+    (void)query;
+    while (exchange != NULL && (exchange->call == NULL || strcmp(exchange->id, name) != 0))
+        exchange = exchange->next;
+    if (exchange == NULL) {
+        weir__web_refuse(client, 404, NULL, "there is no such call");
+        return;
+    }
+    exchange->is_cancelled = 1;
+    weir_call_cancel(exchange->call);
+    writer = weir__web_begin(client, 204);
+    weir__web_answer(client, &writer, NULL, NULL, 0);
+}
+
+/* --- Health --------------------------------------------------------------------------------- */
+
+static void answer_health(struct weir__web_client *client, const char *name,
+                          struct weir__http_text query)
+{
+    char *text = strdup("{\"status\":\"ok\"}");
+
+    (void)name;
+    (void)query;
+    weir__web_answer_json(client, text);
+}
+
+static void answer_readiness(struct weir__web_client *client, const char *name,
+                             struct weir__http_text query)
+{
+    struct weir__web_door *door = client->door;
+    const struct weir_pool *pool = door->pool;
+    const char *why = NULL;
+    char detail[128];
+
+    (void)name;
+    (void)query;
+    for (size_t i = 0; i < pool->group_count && why == NULL; i++) {
+        unsigned ready = weir__worker_group_ready(&pool->groups[i]);
+
+        if (ready < door->options.min_ready) {
+            snprintf(detail, sizeof detail, "%u of the %u processes of worker %zu are ready", ready,
+                     door->options.min_ready, i + 1);
+            why = detail;
+        }
+    }
+    if (why == NULL && pool->queued >= door->options.max_queue)
+        why = "the queue is full";
+    if (door->is_leaving || door->is_draining)
+        why = "the server is stopping";
+    if (why != NULL)
+        weir__web_refuse(client, 503, NULL, why);
+    else
+        weir__web_answer_json(client, strdup("{\"status\":\"ready\"}"));
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+/* The form that is wanted most; JSON where all are wanted alike. Returns 0, or 406. */
+static int choose_form(struct weir__web_client *client)
+{
+    static const struct {
+        const char *media;
+        enum weir__web_form form;
+    } forms[] = {
+        {"application/json", WEIR__WEB_JSON},
+        {"application/x-ndjson", WEIR__WEB_LINES},
+        {"text/event-stream", WEIR__WEB_EVENTS},
+    };
+    int most = 0;
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        int weight = weir__http_accepts(&client->request, client->in.bytes, forms[i].media);
+
+        if (weight > most) {
+            most = weight;
+            client->terms.form = forms[i].form;
+        }
+    }
+    return most > 0 ? 0 : 406;
+}
+
+/* Reads what the call needs of the head.  Returns 0, or refuses the request. */
+static int read_terms(struct weir__web_client *client)
+{
+    const struct weir__http_request *request = &client->request;
+    const char *head = client->in.bytes;
+    struct weir__http_text timeout = weir__http_request_field(request, head, "weir-timeout");
+    struct weir__http_text type = weir__http_request_field(request, head, "content-type");
+    int64_t ms = 0;
+
+    client->terms = (struct weir__web_terms){
+        .timeout_ms = client->door->options.timeout_ms,
+        .has_input = weir__http_media_is(type, "application/x-ndjson"),
+    };
+    if (!client->terms.has_input && !weir__http_media_is(type, "application/json")
+        && (type.bytes != NULL || !client->is_body_over)) {
+        weir__web_refuse(client, 415, NULL, "send application/json, or application/x-ndjson");
+        return -1;
+    }
+    if (timeout.bytes != NULL && weir__http_seconds(timeout, &ms) != 0) {
+        weir__web_refuse(client, 400, NULL,
+                         "Weir-Timeout: expected seconds with at most 3 decimals");
+        return -1;
+    }
+    if (timeout.bytes != NULL && ms < client->terms.timeout_ms)
+        client->terms.timeout_ms = ms;
+    if (choose_form(client) != 0) {
+        weir__web_refuse(client, 406, NULL,
+                         "results are application/json, application/x-ndjson or text/event-stream");
+        return -1;
+    }
+    return 0;
+}
+
+/* The parameters beside an input stream.  Returns 0, or 400 with *why. */
+static int read_query(struct weir__web_client *client, struct weir__http_text query,
+                      struct weir__buffer *params, const char **why)
+{
+    static const char name[] = "params=";
+    size_t length = sizeof name - 1;
+
+    *why = "a query is for input streams only: send the parameters as the body";
+    if (query.bytes == NULL)
+        return 0;
+    if (!client->terms.has_input)
+        return 400;
+    *why = "the query is not params= with JSON";
+    if (query.length < length || memcmp(query.bytes, name, length) != 0
+        || memchr(query.bytes, '&', query.length) != NULL)
+        return 400;
+    return weir__http_target_decode(
+        (struct weir__http_text){query.bytes + length, query.length - length}, params);
+}
+
+static void call(struct weir__web_client *client, const char *name, struct weir__http_text query)
+{
+    struct weir__buffer params = {0};
+    struct weir__http_text body = {client->in.bytes + client->request.length,
+                                   client->body_end - client->request.length};
+    const char *why;
+    int status = read_query(client, query, &params, &why);
+
+    if (status != 0)
+        weir__web_refuse(client, status == 400 ? 400 : 500, NULL,
+                         status == 400 ? why : "no memory");
+    else if (client->terms.has_input)
+        weir__web_exchange_start(
+            client, name,
+            params.length > 0 ? (struct weir__http_text){params.bytes, params.length} : nothing);
+    else
+        weir__web_exchange_start(client, name, body.length > 0 ? body : nothing);
+    weir__buffer_clear(&params);
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct weir__web_route routes[] = {
+    {"POST", "/v1/call/", call, 1},
+    {"GET", "/v1/methods", answer_methods, 0},
+    {"GET", "/v1/methods/", answer_method, 0},
+    {"GET", "/v1/stats", answer_stats, 0},
+    {"GET", "/v1/calls", answer_calls, 0},
+    {"DELETE", "/v1/calls/", cancel_call, 0},
+    {"GET", "/healthz", answer_health, 0},
+    {"GET", "/readyz", answer_readiness, 0},
+};
+
+static int has_path(const struct weir__web_route *route, struct weir__http_text path)
+{
+    size_t length = strlen(route->path);
+
+    if (route->path[length - 1] != '/')
+        return weir__http_is(path, route->path);
+    return path.length > length && memcmp(path.bytes, route->path, length) == 0
+           && memchr(path.bytes + length, '/', path.length - length) == NULL;
+}
+
+/* allowed: the methods that the path has, for Allow. */
+static const struct weir__web_route *find_route(struct weir__http_text method,
+                                                struct weir__http_text path, char allowed[64])
+{
+    const struct weir__web_route *found = NULL;
+
+    allowed[0] = '\0';
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (!has_path(&routes[i], path))
+            continue;
+        strcat(allowed, allowed[0] != '\0' ? ", " : "");
+        strcat(allowed, strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
+        if (weir__http_is(method, routes[i].method)
+            || (weir__http_is(method, "HEAD") && strcmp(routes[i].method, "GET") == 0))
+            found = &routes[i];
+    }
+    return found;
+}
+
+static void answer_options(struct weir__web_client *client, const char *allowed)
+{
+    struct weir__http_writer writer = weir__web_begin(client, 204);
+    char methods[80];
+
+    snprintf(methods, sizeof methods, "%s%sOPTIONS", allowed, allowed[0] != '\0' ? ", " : "");
+    weir__http_write_field(&writer, "Allow", methods);
+    if (weir__web_foreign_origin(client) != NULL) {
+        weir__http_write_field(&writer, "Access-Control-Allow-Methods", methods);
+        weir__http_write_field(&writer, "Access-Control-Allow-Headers",
+                               "Authorization, Content-Type, Weir-Timeout, traceparent, "
+                               "tracestate");
+        weir__http_write_field(&writer, "Access-Control-Max-Age", "600");
+    }
+    weir__web_answer(client, &writer, NULL, NULL, 0);
+}
+
+static void refuse_method(struct weir__web_client *client, const char *allowed)
+{
+    struct weir__http_problem problem = weir__http_problem_of_status(405, NULL);
+    struct weir__http_writer writer = weir__web_begin(client, 405);
+
+    weir__http_write_field(&writer, "Allow", allowed);
+    weir__web_answer_problem(client, &writer, &problem, NULL, NULL, nothing);
+}
+
+/* Calls the handler with the name in the path. */
+static void answer_route(struct weir__web_client *client)
+{
+    const struct weir__web_route *route = client->route;
+    struct weir__http_text path, query, name;
+    struct weir__buffer decoded = {0};
+    size_t length = strlen(route->path);
+    int status;
+
+    weir__http_target_split(weir__http_request_target(&client->request, client->in.bytes), &path,
+                            &query);
+    name = (struct weir__http_text){path.bytes + length, path.length - length};
+    status = weir__http_target_decode(name, &decoded);
+    if (status != 0)
+        weir__web_refuse(client, status == 400 ? 400 : 500, NULL,
+                         status == 400 ? "the name in the path is not percent-encoded UTF-8"
+                                       : "no memory");
+    else if (route->is_call && !is_exposed(client->door, decoded.bytes))
+        weir__web_refuse(client, 404, NULL, "there is no such function");
+    else
+        route->answer(client, decoded.bytes, query);
+    weir__buffer_clear(&decoded);
+}
+
+static int check_names(struct weir__web_client *client)
+{
+    int status = weir__web_check_names(client);
+
+    if (status == 421)
+        weir__web_refuse(client, 421, NULL,
+                         "the server is not called by the name in Host: use --http-host");
+    else if (status == 403)
+        weir__web_refuse(client, 403, "origin",
+                         "pages of this Origin may not call: use --http-origin");
+    return status;
+}
+
+static void begin_body(struct weir__web_client *client)
+{
+    struct weir__http_writer writer = {&client->out, 0};
+
+    if (client->request.content_length > client->door->options.max_body
+        && !client->terms.has_input) {
+        weir__web_refuse(client, 413, NULL, "the body is longer than --http-max-body");
+        return;
+    }
+    if (client->request.expects)
+        weir__http_write_text(&writer, "HTTP/1.1 100 Continue\r\n\r\n");
+    client->state = WEIR__WEB_BODY;
+    client->since_ns = weir__clock_ns();
+    client->body_bytes = 0;
+    if (client->terms.has_input)
+        answer_route(client);
+}
+
+void weir__web_route_head(struct weir__web_client *client)
+{
+    const struct weir__http_request *request = &client->request;
+    struct weir__http_text method = weir__http_request_method(request, client->in.bytes);
+    struct weir__http_text path, query;
+    char allowed[64];
+
+    client->is_head = weir__http_is(method, "HEAD");
+    client->requests++;
+    if (check_names(client) != 0)
+        return;
+    weir__http_target_split(weir__http_request_target(request, client->in.bytes), &path, &query);
+    client->route = find_route(method, path, allowed);
+    if (weir__http_is(method, "OPTIONS") && (allowed[0] != '\0' || weir__http_is(path, "*")))
+        answer_options(client, allowed);
+    else if (allowed[0] == '\0')
+        weir__web_refuse(client, 404, NULL, NULL);
+    else if (client->route == NULL)
+        refuse_method(client, allowed);
+    else if (client->route->is_call && read_terms(client) != 0)
+        return;
+    else if (client->is_body_over)
+        answer_route(client);
+    else if (!client->route->is_call)
+        weir__web_refuse(client, 413, NULL, "no body is expected here");
+    else
+        begin_body(client);
+}
+
+void weir__web_route_body(struct weir__web_client *client)
+{
+    answer_route(client);
+}

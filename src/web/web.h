@@ -1,0 +1,148 @@
+/* web/web.h - the internals of the web door, as its files share them.
+ *
+ * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
+ * sends bytes to a client and ends it, answer.c makes whole responses, exchange.c has a request's
+ * call, route.c finds what a request asks for, client.c is a connection, door.c listens.
+ *
+ *   client:   HEAD -> BODY -> CALLING -> HEAD ...
+ *
+ *     HEAD     one deadline for a whole head, from its first byte; idle before that
+ *     BODY     a least rate
+ *     CALLING  a call runs, or its response is being sent; the client is only watched for its end,
+ *              and read if it sends an input stream
+ *     LEAVING  the last response is being sent; what still comes is thrown away
+ *
+ * In any state: gone, late, broken -> is_over: its call is cancelled, and the loop frees it.
+ *
+ * A client has one request at a time.  Those that it pipelines wait in the kernel.  Callbacks of a
+ * call may come inside weir_call_start(), so a client is freed from the loop only.
+ *
+ * Threads: only the thread that runs the context's loop uses any of this.
+ */
+#ifndef WEIR_WEB_WEB_H
+#define WEIR_WEB_WEB_H
+
+#include <time.h>
+
+#include <weir/pool.h>
+
+#include "base/buffer.h"
+#include "http/body.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "loop/loop.h"
+#include "web/door.h"
+
+enum {
+    WEIR__WEB_CALL_ID = 32,
+    WEIR__WEB_KEEP = 16 * 1024,    /* of an empty buffer */
+    WEIR__WEB_OWED_MAX = 64 * 1024 /* to a client that does not read: then no credit */
+};
+
+enum weir__web_state {
+    WEIR__WEB_HEAD,
+    WEIR__WEB_BODY,
+    WEIR__WEB_CALLING,
+    WEIR__WEB_LEAVING,
+};
+
+/* How a call's values are sent. */
+enum weir__web_form {
+    WEIR__WEB_JSON,  /* the result alone */
+    WEIR__WEB_ARRAY, /* the values of a stream as one array */
+    WEIR__WEB_EVENTS,
+    WEIR__WEB_LINES,
+};
+
+struct weir__web_route;
+
+/* What is kept of a request's head. */
+struct weir__web_terms {
+    int64_t timeout_ms;
+    enum weir__web_form form;
+    int has_input;     /* the body is an input stream */
+    const char *token; /* the name of its token; NULL: none */
+};
+
+/* A request that has a call. */
+struct weir__web_exchange {
+    struct weir__web_door *door;
+    struct weir__web_client *client;
+    struct weir__web_exchange *next, **link; /* all of the door */
+    weir_call_t *call;
+    char id[WEIR__WEB_CALL_ID];
+    int64_t started_ns;
+    enum weir__web_form form;
+    int has_output;    /* its method has an output stream */
+    int is_head_sent;  /* of the response */
+    int is_input_open; /* more lines of the input stream may come */
+    int is_cancelled;  /* by DELETE */
+    int under_way;     /* values that the worker may send */
+    uint64_t values;
+    struct weir__buffer array;
+    const char *failure; /* answered in place of the call's outcome, with this status */
+    int failure_status;
+    char method[]; /* of the call */
+};
+
+struct weir__web_client {
+    struct weir__web_door *door;
+    struct weir__web_client *next, **link;
+    int fd;
+    weir__watch *watch;
+    enum weir__web_state state;
+    struct weir__buffer in, out;
+    size_t body_end; /* in .in: behind what was read of the body, which begins behind the head */
+    size_t unread;   /* in .in: where what was not looked at begins */
+    size_t line;     /* in .in: where the next line of an input stream begins */
+    size_t sent;     /* of .out */
+    struct weir__http_request request;
+    struct weir__http_body body;
+    struct weir__web_terms terms;
+    struct weir__web_exchange *exchange;
+    const struct weir__web_route *route; /* NULL: none was found yet */
+    int64_t since_ns;                    /* of what the state's deadline counts from */
+    int64_t took_ns;                     /* when it last took a byte that was owed */
+    int64_t silent_ns;                   /* when events were last sent */
+    int64_t checked_ns;                  /* the next look at its deadlines; INT64_MAX: none */
+    uint64_t body_bytes;
+    unsigned requests;
+    unsigned char address[16]; /* of the peer, to count its connections */
+    int is_local;              /* loopback, or a Unix socket */
+    int is_body_over;
+    int is_read_ahead; /* it sent more while its call runs: only its end is watched */
+    int is_busy;       /* its bytes are being looked at: what is answered is sent afterwards */
+    int is_closing;    /* after this response */
+    int is_refused;    /* it is only told so */
+    int is_head;       /* HEAD: the response has no body */
+    int is_over;
+};
+
+struct weir__web_door {
+    weir_t *weir;
+    weir_pool_t *pool;
+    struct weir__web_options options; /* its strings are the caller's */
+    int fd;
+    weir__watch *watch;
+    weir__timer *retry; /* after EMFILE and similar errors */
+    weir__timer *sweep; /* frees clients that are over */
+    weir__timer *clock; /* looks at deadlines */
+    int64_t clock_ns;   /* when it goes off; INT64_MAX: it does not */
+    struct weir__web_client *clients;
+    struct weir__web_exchange *exchanges;
+    size_t client_count, refused_count;
+    int is_unix;
+    int is_leaving;   /* not ready any more */
+    int is_draining;  /* no new connections */
+    int checks_user;  /* of clients on the loopback interface */
+    char address[64]; /* that it is bound to */
+    unsigned port;
+    char tag[17]; /* the begin of its calls' ids */
+    uint64_t calls;
+    time_t date;
+    char date_text[32];
+    /* A response is complete: goes on with the client. */
+    void (*on_answered)(struct weir__web_client *client);
+};
+
+#endif
