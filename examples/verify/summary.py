@@ -9,6 +9,7 @@ administrator or dpkg.cfg allowed is reported but is never a fault.
 import argparse
 import base64
 import heapq
+import io
 import json
 import signal
 import sys
@@ -136,7 +137,8 @@ def main():
     )
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a pager that exits early is not an error
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     start = time.monotonic()
     tally = Tally()

@@ -101,4 +101,5 @@ def run(path, sync, *rest):
 
 
 if __name__ == "__main__":
-    {"append": append, "run": run}[sys.argv[1]](*sys.argv[2:])
+    work = append if sys.argv[1] == "append" else run
+    work(*sys.argv[2:])

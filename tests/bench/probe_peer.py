@@ -21,7 +21,7 @@ def probe():
         if os.path.lexists(path):
             fine = os.access(path, os.X_OK) and os.path.isfile(path)
             candidates.append({"path": path, "real": os.path.realpath(path), "executable": fine})
-            winner = winner or (fine and path)
+            winner = winner or (path if fine else None)
     began = time.monotonic()
     process = subprocess.Popen(
         [winner, *argv[1:]],

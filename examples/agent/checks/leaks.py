@@ -8,6 +8,6 @@ leaked = []
 
 
 @function
-def check() -> dict:
+def check() -> dict[str, int]:
     leaked.append(bytearray(os.urandom(1)) * (40 << 20))
     return {"leaked": len(leaked)}
