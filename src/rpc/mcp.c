@@ -401,7 +401,7 @@ int weir__mcp_write_failure(struct weir__buffer *to, const struct weir__mcp_resu
         break;
     case WEIR__MCP_ASKS:
         text = weir__slice_string(read->asked, NULL);
-        snprintf(message, sizeof message, "the tool asks for %.100s, and nobody can be asked",
+        snprintf(message, sizeof message, "the tool asks for %.100s, but there is no user to ask",
                  text != NULL ? text : "input");
         free(text);
         break;

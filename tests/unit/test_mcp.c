@@ -100,7 +100,8 @@ static void results_are_cut(void)
         {"{\"resultType\":\"input_required\",\"inputRequests\":{\"a\":{\"method\":\"roots/"
          "list\"}}}",
          WEIR__MCP_ASKS,
-         "{\"code\":-32603,\"message\":\"the tool asks for roots/list, and nobody can be asked\","
+         "{\"code\":-32603,\"message\":\"the tool asks for roots/list, but there is no user to "
+         "ask\","
          "\"data\":{\"resultType\":\"input_required\",\"inputRequests\":{\"a\":{\"method\":"
          "\"roots/list\"}}}}"},
         {"{\"resultType\":\"input_required\",\"inputRequests\":{},\"requestState\":\"s\"}",
