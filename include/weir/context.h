@@ -20,7 +20,7 @@
  * Threads: many threads may use a context at once.  A waiting thread runs the loop for all of
  * them; a single caller pays nothing for it.  After fork(2) a child process must not use its
  * parent's context: there, starting a job or waiting fails with INVALID, and weir_close() does
- * nothing.  The child may open a context of its own.
+ * nothing.  The child may open a context of its own, and weir_forget() its parent's.
  */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H
@@ -84,6 +84,13 @@ int weir_refresh(weir_t *weir, struct weir_error *error);
  * maps that were started in it and not freed, and then the context.  Accepts NULL.  No other
  * thread may use the context after that. */
 void weir_close(weir_t *weir);
+
+/* In a child of fork(2), once it runs only one thread: closes the child's copies of the descriptors
+ * of its parent's context, and of what runs in it.  The parent, its programs and its files are left
+ * alone.  Neither the context nor its runs, pipelines, maps, pools and calls may be used in the
+ * child after that, not even freed; their memory is not released.  Accepts NULL; does nothing in
+ * the process that opened the context. */
+void weir_forget(weir_t *weir);
 
 /* For a host with its own event loop: the descriptor becomes readable when weir_dispatch() has
  * work to do, including deadlines.  It stays the same for the life of the context, which owns

@@ -27,7 +27,8 @@ extern "C" {
     X(ERR_SPAWNER, -8, "weir-spawner is missing or broke the protocol")                            \
     X(ERR_BUSY, -9, "the object is in use")                                                        \
     X(ERR_WORKER, -10, "workers do not start or do not speak the protocol")                        \
-    X(ERR_TIMEOUT, -11, "timed out")
+    X(ERR_TIMEOUT, -11, "timed out")                                                               \
+    X(ERR_INTERRUPTED, -12, "the wait was interrupted")
 
 enum weir_status {
 #define WEIR_STATUS_VALUE(name, value, text) WEIR_##name = value,

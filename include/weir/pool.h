@@ -246,6 +246,10 @@ void weir_call_cancel(weir_call_t *call);
 /* Waits for the outcome and moves it to *reply; remaining values are dropped. Errors: BUSY. */
 int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_error *error);
 
+/* The same, but also returns INTERRUPTED, as weir_run_wait_interruptible() does: call it again. */
+int weir_call_wait_interruptible(weir_call_t *call, struct weir_reply *reply,
+                                 struct weir_error *error);
+
 /* Frees a call. One that is not over is cancelled, without a callback. Accepts NULL. */
 void weir_call_free(weir_call_t *call);
 

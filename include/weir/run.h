@@ -25,6 +25,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <weir/command.h>
 #include <weir/context.h>
@@ -37,9 +38,12 @@ extern "C" {
 #endif
 
 enum weir_input {
-    WEIR_INPUT_NONE,  /* /dev/null */
-    WEIR_INPUT_BYTES, /* input_bytes, input_length: borrowed until the run is over */
-    WEIR_INPUT_FD,    /* input_fd becomes the child's stdin: borrowed */
+    WEIR_INPUT_NONE,    /* /dev/null */
+    WEIR_INPUT_BYTES,   /* input_bytes, input_length: borrowed until the run is over */
+    WEIR_INPUT_FD,      /* input_fd becomes the child's stdin: borrowed */
+    WEIR_INPUT_INHERIT, /* the host's stdin */
+    WEIR_INPUT_PATH,    /* the file input_path.  Opened without waiting, like those below */
+    WEIR_INPUT_WRITE,   /* weir_run_write() and weir_run_close_input() */
 };
 
 enum weir_redirect {
@@ -47,6 +51,11 @@ enum weir_redirect {
     WEIR_REDIRECT_FD,      /* out_fd or err_fd becomes the child's: borrowed */
     WEIR_REDIRECT_NONE,    /* /dev/null */
     WEIR_REDIRECT_RELAY,   /* through weir to out_fd or err_fd, which idle_ms needs */
+    WEIR_REDIRECT_INHERIT, /* the host's stdout or stderr */
+    WEIR_REDIRECT_PATH,    /* the file out_path or err_path, created or truncated.  A FIFO without
+                              a reader is an error */
+    WEIR_REDIRECT_APPEND,  /* the same, at its end */
+    WEIR_REDIRECT_SINK,    /* to out_sink or err_sink alone */
 };
 
 /* What weir does beyond max_output. */
@@ -57,6 +66,15 @@ enum weir_overflow {
 };
 
 enum { WEIR_DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024 };
+
+typedef struct weir_run weir_run_t;
+
+/* Called on the thread that runs the loop with each piece of an output as it was read: which is 1
+ * for stdout, 2 for stderr; bytes are borrowed until it returns.  bytes NULL, length 0: the output
+ * has ended.  It may pause the output, write, cancel and free the run, and must not wait.  A
+ * negative value stops the run: why is WEIR_STOP_CANCELLED, and the sink is not called again. */
+typedef int (*weir_run_sink)(weir_run_t *run, int which, const char *bytes, size_t length,
+                             void *context);
 
 struct weir_run_options {
     size_t size; /* sizeof (struct weir_run_options); set by weir_run_options_init() */
@@ -96,6 +114,15 @@ struct weir_run_options {
      * until the start returns. */
     const struct weir_stop_step *stop;
     size_t stop_count;
+
+    const char *input_path, *out_path, *err_path; /* borrowed until the start returns */
+
+    /* With WEIR_REDIRECT_CAPTURE or WEIR_REDIRECT_SINK; NULL: none. */
+    weir_run_sink out_sink, err_sink;
+    /* With WEIR_INPUT_WRITE: called after weir_run_write() took less than it was given, once the
+     * program takes more, or no more.  NULL: none. */
+    void (*on_room)(weir_run_t *run, void *context);
+    void *sink_context; /* of these three */
 };
 
 void weir_run_options_init_sized(struct weir_run_options *options, size_t size);
@@ -109,8 +136,6 @@ void weir_run_options_init_sized(struct weir_run_options *options, size_t size);
 int weir_run(weir_t *weir, const struct weir_command *command,
              const struct weir_run_options *options, struct weir_result *result,
              struct weir_error *error);
-
-typedef struct weir_run weir_run_t;
 
 /* Called once, when the run has ended.  The result is borrowed from the run; take
  * it with weir_run_take().  error is NULL unless weir itself failed. */
@@ -127,6 +152,28 @@ weir_run_t *weir_run_start(weir_t *weir, const struct weir_command *command,
 /* Waits for the end of the run and moves its result to *result.
  * Errors: as weir_run(). */
 int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error *error);
+
+/* The same, but returns INTERRUPTED when a signal handler has run in this thread, and now and then
+ * without one: at least every 100 ms, in case one ran just before the wait.  The run goes on; call
+ * it again.  For interpreters, whose handlers only set a flag.
+ * Errors: as weir_run_wait(), INTERRUPTED. */
+int weir_run_wait_interruptible(weir_run_t *run, struct weir_result *result,
+                                struct weir_error *error);
+
+/* Writes to the program's stdin, with WEIR_INPUT_WRITE.  Waits until everything is written; inside
+ * a callback it writes what fits: on_room follows.  Returns how many bytes were written; fewer
+ * outside a callback, such as 0, mean that the program reads no more.
+ * Errors: INVALID (the run has another input, or this is a forked child). */
+ssize_t weir_run_write(weir_run_t *run, const void *bytes, size_t length, struct weir_error *error);
+
+/* Closes the program's stdin, with WEIR_INPUT_WRITE.  Once closed it stays closed.
+ * Errors: as weir_run_write(). */
+int weir_run_close_input(weir_run_t *run, struct weir_error *error);
+
+/* Stops reading an output (which: 1 stdout, 2 stderr) that is captured or goes to a sink, or goes
+ * on.  The program waits once its pipe is full.  Meanwhile idle_ms stands still, and so does
+ * drain_ms; timeout_ms does not. */
+void weir_run_pause(weir_run_t *run, int which, int pause);
 
 /* Starts the stop sequence, with why WEIR_STOP_CANCELLED.  A second call kills at once. */
 void weir_run_cancel(weir_run_t *run);

@@ -52,6 +52,17 @@ int weir__fd_above_stdio(int *fd, struct weir_error *error)
     return 0;
 }
 
+int weir__fd_open_for_child(const char *path, int flags, struct weir_error *error)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+
+    if (fd < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open %.300s for %s", path,
+                          (flags & O_ACCMODE) == O_RDONLY ? "reading" : "writing");
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return weir__fd_above_stdio(&fd, error) < 0 ? WEIR_ERR_SYSTEM : fd;
+}
+
 int weir__pipe(int ends[2], struct weir_error *error)
 {
     int status;

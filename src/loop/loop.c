@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #ifdef HAVE_SYS_TIMERFD_H
 #include <sys/timerfd.h>
@@ -251,6 +252,40 @@ void weir__loop_run(weir__loop *loop, int wait)
     loop->has_news = 0;
     loop->is_due = 0;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+int weir__loop_run_interruptible(weir__loop *loop, int limit_ms)
+{
+    struct pollfd events = {.fd = weir__loop_fd(loop), .events = POLLIN};
+    int next_ms, ready;
+
+    weir__loop_run(loop, 0);
+    weir__loop_settle(loop);
+    next_ms = weir__loop_timeout_ms(loop);
+    ready = poll(&events, 1, next_ms >= 0 && next_ms < limit_ms ? next_ms : limit_ms);
+    weir__loop_run(loop, 0);
+    return ready > 0 || (ready == 0 && next_ms >= 0 && next_ms < limit_ms);
+}
+
+static void close_watched(uv_handle_t *handle, void *data)
+{
+    uv_os_fd_t fd;
+
+    (void)data;
+    if (handle->type == UV_POLL && uv_fileno(handle, &fd) == 0)
+        close(fd);
+}
+
+void weir__loop_forget(weir__loop *loop)
+{
+    uv_walk(&loop->uv, close_watched, NULL);
+    close(loop->uv.async_io_watcher.fd);
+    if (loop->uv.async_wfd >= 0)
+        close(loop->uv.async_wfd);
+    for (int end = 0; end < 2; end++)
+        if (loop->uv.signal_pipefd[end] >= 0)
+            close(loop->uv.signal_pipefd[end]);
+    close(uv_backend_fd(&loop->uv));
 }
 
 void weir__loop_wake(weir__loop *loop)

@@ -65,4 +65,13 @@ void weir__timer_start(weir__timer *timer, int64_t ms);
 void weir__timer_stop(weir__timer *timer);
 void weir__timer_close(weir__timer **timer);
 
+/* Runs it as weir__loop_run() does, waiting for an event for up to limit_ms.  Returns 0 when none
+ * came: a signal handler ran, or the time is over. */
+int weir__loop_run_interruptible(weir__loop *loop, int limit_ms);
+
+/* In a forked child: closes all that is watched and the loop's own descriptors, without a word to
+ * the kernel's queue of events, which is the parent's too.  Nothing is released: the loop may be in
+ * the middle of a change that another thread of the parent made. */
+void weir__loop_forget(weir__loop *loop);
+
 #endif

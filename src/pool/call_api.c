@@ -267,18 +267,31 @@ static void do_drop_values(void *data)
         weir__pool_leave(pool);
 }
 
-int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_error *error)
+static int wait_for(weir_call_t *call, struct weir_reply *reply,
+                    int (*wait)(struct weir__operation *, void *, struct weir_error *),
+                    struct weir_error *error)
 {
     int status;
 
     if (!call->drops_values)
         weir__context_do_then_wait(call->operation.weir, do_drop_values, call);
-    status = weir__operation_wait(&call->operation, NULL, error);
+    status = wait(&call->operation, NULL, error);
     if (status < 0)
         return status;
     *reply = call->reply;
     call->reply = (struct weir_reply){.outcome = reply->outcome, .code = reply->code};
     return 0;
+}
+
+int weir_call_wait(weir_call_t *call, struct weir_reply *reply, struct weir_error *error)
+{
+    return wait_for(call, reply, weir__operation_wait, error);
+}
+
+int weir_call_wait_interruptible(weir_call_t *call, struct weir_reply *reply,
+                                 struct weir_error *error)
+{
+    return wait_for(call, reply, weir__operation_wait_interruptible, error);
 }
 
 static void cancel(struct weir__operation *operation, int number)

@@ -14,6 +14,7 @@
 
 enum {
     FIRST_ROOM = 4096,
+    PIECE = 64 * 1024, /* read at a time where nothing is kept */
     READ_AT_MOST = 256 * 1024,
     READS_A_TURN = 16, /* then others have their turn */
 };
@@ -55,6 +56,12 @@ static size_t make_room(struct weir__capture *capture, char **to)
     size_t ring = capture->max - capture->head_size;
     size_t at = (size_t)capture->total;
 
+    if (capture->keeps_nothing) {
+        if (capture->bytes == NULL)
+            capture->bytes = malloc(PIECE);
+        *to = capture->bytes;
+        return capture->bytes != NULL ? PIECE : 0;
+    }
     if (capture->total >= capture->max)
         at = capture->head_size + (size_t)((capture->total - capture->head_size) % ring);
     if (at == capture->capacity && capture->capacity < capture->max) {
@@ -76,6 +83,7 @@ static size_t make_room(struct weir__capture *capture, char **to)
 static void read_some(void *data, int bits)
 {
     struct weir__capture *capture = data;
+    int cleared = 0;
 
     (void)bits;
     for (int turn = 0; turn < READS_A_TURN && !capture->paused; turn++) {
@@ -92,7 +100,13 @@ static void read_some(void *data, int bits)
                 spool(capture, to, (size_t)count);
             else if (capture->spool && capture->total == capture->max)
                 start_spool(capture); /* full, and the next byte would push one out */
+            capture->cleared = &cleared;
             capture->on_bytes(capture->owner, to, (size_t)count);
+            if (cleared)
+                return; /* its owner may be gone */
+            capture->cleared = NULL;
+            if (capture->watch == NULL)
+                return;
         } else if (count < 0 && errno == EINTR) {
             continue;
         } else if (count < 0 && room > 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -183,7 +197,9 @@ int weir__capture_finish(struct weir__capture *capture, struct weir_output *outp
     size_t ring = capture->max - capture->head_size;
     char *bytes;
 
-    if (capture->total > capture->max)
+    if (capture->keeps_nothing)
+        kept = 0;
+    else if (capture->total > capture->max)
         unroll(capture->bytes + capture->head_size, ring,
                (size_t)((capture->total - capture->head_size) % ring));
     bytes = realloc(capture->bytes, kept + 1);
@@ -195,9 +211,9 @@ int weir__capture_finish(struct weir__capture *capture, struct weir_output *outp
     *output = (struct weir_output){
         .bytes = bytes,
         .kept = kept,
-        .head = capture->total > capture->bound ? capture->head_size : kept,
+        .head = capture->total > capture->bound && kept > 0 ? capture->head_size : kept,
         .total = capture->total,
-        .truncated = capture->total > capture->bound,
+        .truncated = capture->total > capture->bound && !capture->keeps_nothing,
         .abandoned = capture->abandoned,
         .invalid_at = -1,
     };
@@ -210,6 +226,9 @@ int weir__capture_finish(struct weir__capture *capture, struct weir_output *outp
 
 void weir__capture_clear(struct weir__capture *capture)
 {
+    if (capture->cleared != NULL)
+        *capture->cleared = 1;
+    capture->cleared = NULL;
     if (capture->watch != NULL)
         close_pipe(capture);
     if (capture->spool_path != NULL)

@@ -22,7 +22,9 @@ struct weir__capture {
     size_t bound; /* what may be kept: max, but for 0 */
     uint64_t total;
     int abandoned, paused;
-    int read_errno; /* why the pipe was closed before its end; 0: it was not */
+    int keeps_nothing; /* set before the start: only on_bytes gets them */
+    int *cleared;      /* while on_bytes runs: set when the capture is cleared there */
+    int read_errno;    /* why the pipe was closed before its end; 0: it was not */
 
     int spool; /* whether to spool */
     int spool_fd;

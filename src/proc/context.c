@@ -2,13 +2,17 @@
 
 #include "proc/context.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
+
+enum { INTERRUPTED_AFTER_MS = 100 }; /* a handler may have run just before a wait */
 
 struct weir__task {
     struct weir__task *next;
@@ -117,6 +121,16 @@ void weir_close(weir_t *weir)
     free(weir);
 }
 
+void weir_forget(weir_t *weir)
+{
+    if (weir == NULL || is_of_this_process(weir))
+        return;
+    weir__loop_forget(weir->loop);
+    for (struct weir__spawner *spawner = weir->client.spawners; spawner != NULL;
+         spawner = spawner->next)
+        spawner->socket = -1; /* the loop has closed it */
+}
+
 static int leads(const weir_t *weir)
 {
     return weir->led && pthread_equal(weir->leader, pthread_self());
@@ -160,17 +174,26 @@ static void do_tasks(weir_t *weir)
     }
 }
 
-/* With the mutex held.  Sleeps until *done or the lead is free. */
-static void sleep_until(weir_t *weir, const int *done)
+/* With the mutex held.  Sleeps until *done or the lead is free, or for this long (-1: no limit). */
+static void sleep_until(weir_t *weir, const int *done, int limit_ms)
 {
     struct weir__waiter waiter = {.done = done}, **last = &weir->waiters;
+    struct timespec until;
+    int failed = 0;
 
     pthread_cond_init(&waiter.wake, NULL);
     while (*last != NULL)
         last = &(*last)->next;
     *last = &waiter;
-    while (!*done && weir->led)
-        pthread_cond_wait(&waiter.wake, &weir->mutex);
+    if (limit_ms >= 0) {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += limit_ms * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+    }
+    while (!*done && weir->led && failed == 0)
+        failed = limit_ms < 0 ? pthread_cond_wait(&waiter.wake, &weir->mutex)
+                              : pthread_cond_timedwait(&waiter.wake, &weir->mutex, &until);
     for (last = &weir->waiters; *last != &waiter;)
         last = &(*last)->next;
     *last = waiter.next;
@@ -199,7 +222,7 @@ static void run_until(weir_t *weir, const int *done)
 {
     while (!*done) {
         if (weir->led) {
-            sleep_until(weir, done);
+            sleep_until(weir, done, -1);
             continue;
         }
         take_lead(weir);
@@ -240,7 +263,7 @@ static void do_here(weir_t *weir, void (*work)(void *data), void *data, int wait
         weir__loop_wake(weir->loop);
         while (!task.done) {
             if (weir->led) {
-                sleep_until(weir, &task.done);
+                sleep_until(weir, &task.done, -1);
             } else {
                 take_lead(weir);
                 do_tasks(weir);
@@ -261,6 +284,13 @@ void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *da
     do_here(weir, work, data, 1);
 }
 
+static int refuse_to_wait(struct weir_error *error)
+{
+    return weir__fail(error, WEIR_ERR_BUSY, 0,
+                      "cannot wait inside a callback of the same context: start it, and have its "
+                      "end reported to a callback");
+}
+
 int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
 {
     int status = weir__context_check(weir, error);
@@ -272,9 +302,48 @@ int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error)
     if (!leads(weir))
         run_until(weir, done);
     else if (!*done)
-        status = weir__fail(error, WEIR_ERR_BUSY, 0,
-                            "cannot wait inside a callback of the same context: start it, and "
-                            "have its end reported to a callback");
+        status = refuse_to_wait(error);
+    pthread_mutex_unlock(&weir->mutex);
+    return status;
+}
+
+/* With the mutex held.  Leads, or follows, until *done or an interruption. */
+static int wait_interruptible(weir_t *weir, const int *done)
+{
+    int is_interrupted = 0;
+
+    while (!*done && !is_interrupted) {
+        if (weir->led) {
+            sleep_until(weir, done, INTERRUPTED_AFTER_MS);
+            is_interrupted = weir->led;
+            continue;
+        }
+        take_lead(weir);
+        do_tasks(weir);
+        while (!*done && !is_interrupted) {
+            pthread_mutex_unlock(&weir->mutex);
+            is_interrupted = !weir__loop_run_interruptible(weir->loop, INTERRUPTED_AFTER_MS);
+            pthread_mutex_lock(&weir->mutex);
+            do_tasks(weir);
+        }
+        settle(weir);
+        leave_lead(weir);
+    }
+    return !*done;
+}
+
+int weir__context_wait_interruptible(weir_t *weir, const int *done, struct weir_error *error)
+{
+    int status = weir__context_check(weir, error);
+
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&weir->mutex);
+    if (leads(weir) && !*done)
+        status = refuse_to_wait(error);
+    else if (!leads(weir) && wait_interruptible(weir, done))
+        status = weir__fail(error, WEIR_ERR_INTERRUPTED, EINTR,
+                            "a signal may have come: handle it, and wait again");
     pthread_mutex_unlock(&weir->mutex);
     return status;
 }

@@ -54,6 +54,10 @@ void weir__context_do_then_wait(weir_t *weir, void (*work)(void *data), void *da
  * callback: the loop cannot run in itself. */
 int weir__context_wait(weir_t *weir, const int *done, struct weir_error *error);
 
+/* The same, but returns INTERRUPTED after a signal handler ran in this thread, and at least every
+ * 100 ms. */
+int weir__context_wait_interruptible(weir_t *weir, const int *done, struct weir_error *error);
+
 /* Whether this thread runs the loop: it is inside a callback, and cannot wait. */
 int weir__context_leads(weir_t *weir);
 

@@ -115,6 +115,14 @@ int weir__operation_wait(struct weir__operation *operation, void *result, struct
     return status < 0 ? status : weir__operation_take(operation, result, error);
 }
 
+int weir__operation_wait_interruptible(struct weir__operation *operation, void *result,
+                                       struct weir_error *error)
+{
+    int status = weir__context_wait_interruptible(operation->weir, &operation->finished, error);
+
+    return status < 0 ? status : weir__operation_take(operation, result, error);
+}
+
 int weir__operation_finish(struct weir__operation *operation, void *result,
                            const struct weir_error *why, struct weir_error *error)
 {

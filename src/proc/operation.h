@@ -61,6 +61,10 @@ int weir__operation_take(struct weir__operation *operation, void *result, struct
 /* Waits for the end, then takes the result. */
 int weir__operation_wait(struct weir__operation *operation, void *result, struct weir_error *error);
 
+/* The same, but also returns INTERRUPTED: see weir__context_wait_interruptible(). */
+int weir__operation_wait_interruptible(struct weir__operation *operation, void *result,
+                                       struct weir_error *error);
+
 /* Waits, takes the result and frees it.  NULL: it did not start, and why says why. */
 int weir__operation_finish(struct weir__operation *operation, void *result,
                            const struct weir_error *why, struct weir_error *error);

@@ -3,6 +3,7 @@
 
 #include <weir/run.h>
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,22 +51,52 @@ static void close_ends(struct ends *ends)
     weir__close(&ends->err);
 }
 
+/* Opens what there is to open for its stdin. */
 static int open_stdin(struct weir_run *run, int *child_end)
 {
     int pipe_ends[2];
 
+    if (run->options.input == WEIR_INPUT_PATH) {
+        *child_end =
+            weir__fd_open_for_child(run->options.input_path, O_RDONLY, &run->operation.error);
+        return *child_end >= 0 ? 0 : WEIR_ERR_SYSTEM;
+    }
+    if (run->options.input != WEIR_INPUT_BYTES && run->options.input != WEIR_INPUT_WRITE)
+        return 0;
     if (weir__pipe(pipe_ends, &run->operation.error) < 0)
         return WEIR_ERR_SYSTEM;
     *child_end = pipe_ends[FD_READ_END];
     weir__fd_set_nonblocking(pipe_ends[FD_WRITE_END]);
+    if (run->options.input == WEIR_INPUT_WRITE)
+        run->stdin_writer.on_room = weir__run_has_room;
+    run->stdin_writer.owner = run;
     return weir__stdin_writer_start(&run->stdin_writer, run->operation.weir->loop,
                                     pipe_ends[FD_WRITE_END], run->options.input_bytes,
                                     run->options.input_length, &run->operation.error);
 }
 
-static int output_end(enum weir_redirect mode, int ours, int given)
+static int input_end(const struct weir_run_options *options, int ours)
 {
-    return mode == WEIR_REDIRECT_FD ? given : mode == WEIR_REDIRECT_NONE ? -1 : ours;
+    switch (options->input) {
+    case WEIR_INPUT_FD:
+        return options->input_fd;
+    case WEIR_INPUT_INHERIT:
+        return STDIN_FILENO;
+    default:
+        return ours;
+    }
+}
+
+static int output_end(enum weir_redirect mode, int ours, int given, int inherited)
+{
+    switch (mode) {
+    case WEIR_REDIRECT_FD:
+        return given;
+    case WEIR_REDIRECT_INHERIT:
+        return inherited;
+    default:
+        return ours;
+    }
 }
 
 /* Everything that may touch the loop. */
@@ -87,19 +118,18 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         ends.cwd = -1;
         return 0;
     }
-    if (options->input == WEIR_INPUT_BYTES)
-        status = open_stdin(run, &ends.in);
+    status = open_stdin(run, &ends.in);
     if (status == 0)
-        status = weir__run_open_output(run, OUT, options->out, options->out_fd, &ends.out);
+        status = weir__run_open_output(run, OUT, &ends.out);
     if (status == 0 && !options->merge_stderr)
-        status = weir__run_open_output(run, ERR, options->err, options->err_fd, &ends.err);
+        status = weir__run_open_output(run, ERR, &ends.err);
     if (status == 0) {
         stage.cwd = ends.cwd;
-        stage.stdio[0] = options->input == WEIR_INPUT_FD ? options->input_fd : ends.in;
-        stage.stdio[1] = output_end(options->out, ends.out, options->out_fd);
+        stage.stdio[0] = input_end(options, ends.in);
+        stage.stdio[1] = output_end(options->out, ends.out, options->out_fd, STDOUT_FILENO);
         stage.stdio[2] = options->merge_stderr
                              ? stage.stdio[1]
-                             : output_end(options->err, ends.err, options->err_fd);
+                             : output_end(options->err, ends.err, options->err_fd, STDERR_FILENO);
         run->job.ops = &weir__run_job_ops;
         run->job.owner = run;
         run->job.quiet = run->operation.weir->on_event == NULL && options->terminal_fd < 0;
@@ -174,10 +204,22 @@ static char *copy_or_null(const char *text, int *status)
     return copy;
 }
 
+static int lacks_place(enum weir_redirect mode, const char *path, weir_run_sink sink)
+{
+    return ((mode == WEIR_REDIRECT_PATH || mode == WEIR_REDIRECT_APPEND) && path == NULL)
+           || (mode == WEIR_REDIRECT_SINK && sink == NULL);
+}
+
 static int check_options(const struct weir_run_options *options, struct weir_error *error)
 {
     weir_decoder_t *decoder;
 
+    if ((options->input == WEIR_INPUT_PATH && options->input_path == NULL)
+        || lacks_place(options->out, options->out_path, options->out_sink)
+        || (!options->merge_stderr
+            && lacks_place(options->err, options->err_path, options->err_sink)))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a redirect lacks its path or sink: set it in the options");
     if (options->grace_ms < 0 || options->drain_ms < 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "grace and drain cannot be negative");
     if (options->charset != NULL && strcmp(options->charset, "binary") == 0)
@@ -260,6 +302,12 @@ int weir_run_wait(weir_run_t *run, struct weir_result *result, struct weir_error
     return weir__operation_wait(&run->operation, result, error);
 }
 
+int weir_run_wait_interruptible(weir_run_t *run, struct weir_result *result,
+                                struct weir_error *error)
+{
+    return weir__operation_wait_interruptible(&run->operation, result, error);
+}
+
 int weir_run(weir_t *weir, const struct weir_command *command,
              const struct weir_run_options *options, struct weir_result *result,
              struct weir_error *error)
@@ -298,6 +346,82 @@ static void send_signal(struct weir__operation *operation, int number)
 void weir_run_signal(weir_run_t *run, int number)
 {
     weir__operation_ask(&run->operation, send_signal, number);
+}
+
+struct writing {
+    weir_run_t *run;
+    const char *bytes;
+    size_t length, written;
+    int is_open;
+};
+
+static void do_write(void *data)
+{
+    struct writing *writing = data;
+    struct weir__stdin_writer *writer = &writing->run->stdin_writer;
+
+    if (!writing->run->operation.over && weir__stdin_writer_is_open(writer))
+        writing->written += weir__stdin_writer_write(writer, writing->bytes + writing->written,
+                                                     writing->length - writing->written);
+    writing->is_open = weir__stdin_writer_is_open(writer);
+    if (writing->is_open)
+        writing->run->wakeup = 0;
+}
+
+static int check_written(const weir_run_t *run, struct weir_error *error)
+{
+    if (run->options.input != WEIR_INPUT_WRITE)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the run has another input: start it with WEIR_INPUT_WRITE");
+    return weir__context_check(run->operation.weir, error);
+}
+
+ssize_t weir_run_write(weir_run_t *run, const void *bytes, size_t length, struct weir_error *error)
+{
+    struct writing writing = {.run = run, .bytes = bytes, .length = length};
+    int status = check_written(run, error);
+
+    while (status == 0) {
+        weir__context_do_then_wait(run->operation.weir, do_write, &writing);
+        if (!writing.is_open || writing.written == length
+            || weir__context_leads(run->operation.weir))
+            break;
+        status = weir__context_wait(run->operation.weir, &run->wakeup, error);
+    }
+    return status < 0 ? status : (ssize_t)writing.written;
+}
+
+static void close_input(struct weir__operation *operation, int number)
+{
+    (void)number;
+    weir__run_close_stdin((struct weir_run *)operation);
+}
+
+int weir_run_close_input(weir_run_t *run, struct weir_error *error)
+{
+    int status = check_written(run, error);
+
+    if (status == 0)
+        weir__operation_ask(&run->operation, close_input, 0);
+    return status;
+}
+
+enum { PAUSE = 4 };
+
+static void pause_output(struct weir__operation *operation, int number)
+{
+    struct weir_run *run = (struct weir_run *)operation;
+    struct weir__capture *capture =
+        &run->outputs[(number & ~PAUSE) == STDOUT_FILENO ? OUT : ERR].capture;
+
+    if (capture->owner != NULL)
+        weir__capture_pause(capture, (number & PAUSE) != 0);
+}
+
+void weir_run_pause(weir_run_t *run, int which, int pause)
+{
+    if (which == STDOUT_FILENO || which == STDERR_FILENO)
+        weir__operation_ask(&run->operation, pause_output, which | (pause ? PAUSE : 0));
 }
 
 int64_t weir_run_job(const weir_run_t *run)

@@ -3,7 +3,9 @@
 #include "proc/run_events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,12 +29,31 @@ static int is_open(const struct weir__run_output *output)
     return weir__capture_is_open(&output->capture) || weir__relay_is_open(&output->relay);
 }
 
+void weir__run_close_stdin(struct weir_run *run)
+{
+    weir__stdin_writer_close(&run->stdin_writer);
+    if (run->options.input == WEIR_INPUT_WRITE)
+        weir__context_done(run->operation.weir, &run->wakeup);
+}
+
+void weir__run_has_room(void *owner)
+{
+    struct weir_run *run = owner;
+
+    weir__context_done(run->operation.weir, &run->wakeup);
+    if (run->options.on_room == NULL)
+        return;
+    weir__operation_hold(&run->operation);
+    run->options.on_room(run, run->options.sink_context);
+    weir__operation_release(&run->operation);
+}
+
 void weir__run_close(struct weir_run *run)
 {
     weir__timer_close(&run->deadline);
     weir__timer_close(&run->idle);
     weir__timer_close(&run->drain);
-    weir__stdin_writer_close(&run->stdin_writer);
+    weir__run_close_stdin(run);
     for (int i = 0; i < OUTPUTS; i++) {
         close_output(&run->outputs[i]);
         weir__capture_clear(&run->outputs[i].capture);
@@ -68,12 +89,37 @@ static void take_output(struct weir_run *run, struct weir__run_output *output,
         weir__operation_fail(&run->operation, &error);
 }
 
+/* Calls an output's sink; bytes NULL: the end.  Returns 1 when the run has ended: it may be gone.
+ */
+static int call_sink(struct weir__run_output *output, const char *bytes, size_t length)
+{
+    struct weir_run *run = output->run;
+    weir_run_sink sink = output->sink;
+    int wants_more;
+
+    if (sink == NULL)
+        return 0;
+    if (bytes == NULL)
+        output->sink = NULL;
+    weir__operation_hold(&run->operation);
+    wants_more = sink(run, output->which, bytes, length, run->options.sink_context) >= 0;
+    if (!wants_more && !run->operation.over) {
+        output->sink = NULL;
+        if (bytes != NULL)
+            weir__run_stop(run, WEIR_STOP_CANCELLED, run->options.grace_ms);
+    }
+    return weir__operation_release(&run->operation);
+}
+
 /* The last thing that a callback does: the owner may free the run here. */
 static void finish_if_over(struct weir_run *run)
 {
     if (run->operation.over || !run->job_over || is_open(&run->outputs[OUT])
         || is_open(&run->outputs[ERR]))
         return;
+    for (int i = 0; i < OUTPUTS; i++)
+        if (call_sink(&run->outputs[i], NULL, 0)) /* one that was given up */
+            return;
     take_output(run, &run->outputs[OUT], &run->result.out);
     take_output(run, &run->outputs[ERR], &run->result.err);
     weir__run_close(run);
@@ -98,7 +144,7 @@ void weir__run_stop(struct weir_run *run, enum weir_stop_reason why, int64_t gra
 {
     if (run->stopping == WEIR_STOP_NONE)
         run->stopping = why;
-    weir__stdin_writer_close(&run->stdin_writer);
+    weir__run_close_stdin(run);
     weir__job_stop(&run->operation.weir->client, &run->job, grace_ms);
 }
 
@@ -131,6 +177,10 @@ void weir__run_drained(void *data)
 
         if (!is_open(output))
             continue;
+        if (output->capture.paused && !run->hurried) { /* its reader reads on later */
+            weir__timer_start(run->drain, patience_ms);
+            continue;
+        }
         if (weir__relay_is_open(&output->relay) && !weir__relay_is_starved(&output->relay)) {
             int is_slow = output->relay.moved != output->moved || !run->hurried;
 
@@ -173,8 +223,11 @@ static void time_is_up(void *data)
 static void check_idle(void *data)
 {
     struct weir_run *run = data;
-    int64_t quiet_ms = (weir__clock_ns() - run->last_output_ns) / 1000000;
+    int64_t quiet_ms;
 
+    if (run->outputs[OUT].capture.paused || run->outputs[ERR].capture.paused)
+        run->last_output_ns = weir__clock_ns();
+    quiet_ms = (weir__clock_ns() - run->last_output_ns) / 1000000;
     if (run->exited || run->job_over || run->stopping != WEIR_STOP_NONE)
         return;
     if (quiet_ms < run->options.idle_ms) {
@@ -192,11 +245,11 @@ static void output_came(void *owner, const char *bytes, size_t length)
     struct weir__run_output *output = owner;
     struct weir_run *run = output->run;
 
-    (void)bytes;
-    (void)length;
+    if (call_sink(output, bytes, length))
+        return;
     if (run->idle != NULL)
         run->last_output_ns = weir__clock_ns();
-    if (run->options.overflow == WEIR_OVERFLOW_STOP
+    if (run->options.overflow == WEIR_OVERFLOW_STOP && !output->capture.keeps_nothing
         && output->capture.total > run->options.max_output && run->stopping == WEIR_STOP_NONE)
         weir__run_stop(run, WEIR_STOP_OVERFLOW, run->options.grace_ms);
     if (output->capture.spool_errno != 0 && run->stopping == WEIR_STOP_NONE)
@@ -215,6 +268,8 @@ static void output_ended(void *owner)
 {
     struct weir__run_output *output = owner;
 
+    if (call_sink(output, NULL, 0))
+        return;
     stop_rest(output->run);
     finish_if_over(output->run);
 }
@@ -267,7 +322,7 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
     weir__result_exited(&run->result, how, run->limits);
     emit_event(run, how->signal != 0 ? WEIR_EVENT_SIGNALED : WEIR_EVENT_EXITED,
                how->signal != 0 ? how->signal : how->code, NULL);
-    weir__stdin_writer_close(&run->stdin_writer);
+    weir__run_close_stdin(run);
     drain(run);
     stop_rest(run);
 }
@@ -309,7 +364,7 @@ static void job_ended(void *owner)
         weir__result_lost(&run->result);
         emit_event(run, WEIR_EVENT_STATUS_LOST, 0, NULL);
     }
-    weir__stdin_writer_close(&run->stdin_writer);
+    weir__run_close_stdin(run);
     drain(run);
     finish_if_over(run);
 }
@@ -327,13 +382,26 @@ const struct weir__job_ops weir__run_job_ops = {
 
 /* --- The beginning ----------------------------------------------------------- */
 
-int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mode, int relay_to,
-                          int *child_end)
+static int open_file(struct weir_run *run, const char *path, int appends, int *child_end)
 {
+    int flags = O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC);
+
+    *child_end = weir__fd_open_for_child(path, flags, &run->operation.error);
+    return *child_end >= 0 ? 0 : WEIR_ERR_SYSTEM;
+}
+
+int weir__run_open_output(struct weir_run *run, int which, int *child_end)
+{
+    const struct weir_run_options *options = &run->options;
+    enum weir_redirect mode = which == OUT ? options->out : options->err;
     struct weir__run_output *output = &run->outputs[which];
     int pipe_ends[2], from;
 
-    if (mode != WEIR_REDIRECT_CAPTURE && mode != WEIR_REDIRECT_RELAY)
+    output->which = which == OUT ? STDOUT_FILENO : STDERR_FILENO;
+    if (mode == WEIR_REDIRECT_PATH || mode == WEIR_REDIRECT_APPEND)
+        return open_file(run, which == OUT ? options->out_path : options->err_path,
+                         mode == WEIR_REDIRECT_APPEND, child_end);
+    if (mode != WEIR_REDIRECT_CAPTURE && mode != WEIR_REDIRECT_RELAY && mode != WEIR_REDIRECT_SINK)
         return 0;
     if (weir__pipe(pipe_ends, &run->operation.error) < 0)
         return WEIR_ERR_SYSTEM;
@@ -344,15 +412,19 @@ int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mo
         output->relay.owner = output;
         output->relay.on_bytes = output_passed;
         output->relay.on_end = relay_ended;
-        return weir__relay_start(&output->relay, run->operation.weir->loop, from, relay_to, 0, NULL,
+        return weir__relay_start(&output->relay, run->operation.weir->loop, from,
+                                 which == OUT ? options->out_fd : options->err_fd, 0, NULL,
                                  &run->operation.error);
     }
+    output->sink = which == OUT ? options->out_sink : options->err_sink;
+    output->capture.keeps_nothing = mode == WEIR_REDIRECT_SINK;
     output->capture.owner = output;
     output->capture.on_bytes = output_came;
     output->capture.on_end = output_ended;
-    return weir__capture_start(&output->capture, run->operation.weir->loop, from,
-                               run->options.max_output,
-                               run->options.overflow == WEIR_OVERFLOW_SPOOL, &run->operation.error);
+    return weir__capture_start(
+        &output->capture, run->operation.weir->loop, from, options->max_output,
+        mode == WEIR_REDIRECT_CAPTURE && options->overflow == WEIR_OVERFLOW_SPOOL,
+        &run->operation.error);
 }
 
 int weir__run_open_timers(struct weir_run *run)

@@ -25,6 +25,8 @@ enum { OUT, ERR, OUTPUTS };
 
 struct weir__run_output {
     struct weir_run *run;
+    int which;          /* 1 or 2 */
+    weir_run_sink sink; /* NULL: none, or it has been told the end */
     struct weir__capture capture;
     struct weir__relay relay;
     uint64_t moved; /* by the relay, when it was last looked at */
@@ -43,6 +45,7 @@ struct weir_run {
     weir__timer *deadline, *idle, *drain;
     int64_t last_output_ns;
 
+    int wakeup; /* wakes a thread in weir_run_write(): room, or end */
     int job_over, exited, draining, cancelled;
     int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for
                   */
@@ -57,11 +60,16 @@ struct weir_run {
 /* What the run's job has to say, to the run. */
 extern const struct weir__job_ops weir__run_job_ops;
 
-/* Opens its timers; and a pipe for an output that is kept or passed on, the child's end
- * of which is *child_end.  Errors: SYSTEM, NOMEM, in the run's life. */
+/* Opens its timers; and a file, or a pipe for an output that is kept or passed on, the child's
+ * end of which is *child_end.  Errors: SYSTEM, NOMEM, in the run's life. */
 int weir__run_open_timers(struct weir_run *run);
-int weir__run_open_output(struct weir_run *run, int which, enum weir_redirect mode, int relay_to,
-                          int *child_end);
+int weir__run_open_output(struct weir_run *run, int which, int *child_end);
+
+/* The program takes no more input. */
+void weir__run_close_stdin(struct weir_run *run);
+
+/* There is room in its stdin, or no reader. */
+void weir__run_has_room(void *owner);
 
 /* What is left has had its time: its pipes are closed, and it is stopped. */
 void weir__run_drained(void *data);

@@ -7,24 +7,44 @@
 
 #include "base/fd.h"
 
+/* Returns how many bytes were written; *closed: it wants no more, which is its right. */
+static size_t write_what_fits(int fd, const char *bytes, size_t length, int *closed)
+{
+    size_t written = 0;
+
+    *closed = 0;
+    while (written < length) {
+        ssize_t count = weir__write_no_sigpipe(fd, bytes + written, length - written);
+
+        if (count >= 0)
+            written += (size_t)count;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            break;
+        else if (errno != EINTR)
+            *closed = 1;
+        if (*closed)
+            break;
+    }
+    return written;
+}
+
 static void write_some(void *data, int bits)
 {
     struct weir__stdin_writer *writer = data;
+    int closed;
+    size_t written;
 
     (void)bits;
-    while (writer->left > 0) {
-        ssize_t count = weir__write_no_sigpipe(writer->fd, writer->bytes, writer->left);
-
-        if (count >= 0) {
-            writer->bytes += count;
-            writer->left -= (size_t)count;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno != EINTR) {
-            break; /* EPIPE: it wants no more, which is its right */
-        }
+    if (writer->on_room != NULL) {
+        weir__watch_set(writer->watch, 0);
+        writer->on_room(writer->owner);
+        return;
     }
-    weir__stdin_writer_close(writer);
+    written = write_what_fits(writer->fd, writer->bytes, writer->left, &closed);
+    writer->bytes += written;
+    writer->left -= written;
+    if (writer->left == 0 || closed)
+        weir__stdin_writer_close(writer);
 }
 
 int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop, int fd,
@@ -35,12 +55,30 @@ int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop
     writer->fd = fd;
     writer->bytes = bytes;
     writer->left = length;
-    status = weir__watch_new(loop, fd, WEIR__WRITABLE, write_some, writer, &writer->watch, error);
+    status = weir__watch_new(loop, fd, writer->on_room == NULL ? WEIR__WRITABLE : 0, write_some,
+                             writer, &writer->watch, error);
     if (status < 0)
         weir__close(&writer->fd);
-    else
+    else if (writer->on_room == NULL)
         write_some(writer, WEIR__WRITABLE); /* a small input is done with at once */
     return status;
+}
+
+int weir__stdin_writer_is_open(const struct weir__stdin_writer *writer)
+{
+    return writer->watch != NULL;
+}
+
+size_t weir__stdin_writer_write(struct weir__stdin_writer *writer, const char *bytes, size_t length)
+{
+    int closed;
+    size_t written = write_what_fits(writer->fd, bytes, length, &closed);
+
+    if (closed)
+        weir__stdin_writer_close(writer);
+    else if (written < length)
+        weir__watch_set(writer->watch, WEIR__WRITABLE);
+    return written;
 }
 
 void weir__stdin_writer_close(struct weir__stdin_writer *writer)

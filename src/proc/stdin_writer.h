@@ -11,12 +11,23 @@ struct weir__stdin_writer {
     weir__watch *watch;
     const char *bytes; /* borrowed */
     size_t left;
+
+    /* NULL: there are only these bytes.  Else called when there is room again after a write that
+     * was cut short, or no reader any more. */
+    void (*on_room)(void *owner);
+    void *owner;
 };
 
-/* Takes fd, which is non-blocking; borrows bytes.  Errors: SYSTEM, NOMEM; fd is
- * closed then. */
+/* Takes fd, which is non-blocking; borrows bytes.  With on_room set by the caller before, it stays
+ * open for more.  Errors: SYSTEM, NOMEM; fd is closed then. */
 int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop, int fd,
                              const void *bytes, size_t length, struct weir_error *error);
+
+int weir__stdin_writer_is_open(const struct weir__stdin_writer *writer);
+
+/* With on_room: writes what fits now.  Returns how many bytes; closes when nobody reads. */
+size_t weir__stdin_writer_write(struct weir__stdin_writer *writer, const char *bytes,
+                                size_t length);
 
 /* Closes the child's stdin.  A child that closes it first does the same. */
 void weir__stdin_writer_close(struct weir__stdin_writer *writer);
