@@ -93,6 +93,11 @@ libweir_core_la_SOURCES = \
 	src/pool/connection.c src/pool/connection.h \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
+	src/pool/front.h \
+	src/pool/front_mcp.c src/pool/front_mcp.h \
+	src/pool/front_native.c \
+	src/pool/gateway.c src/pool/gateway.h \
+	src/pool/mcp_answer.c src/pool/mcp_answer.h \
 	src/pool/lending.c src/pool/lending.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \
@@ -121,6 +126,7 @@ libweir_core_la_SOURCES = \
 	src/proc/stop_sequence.c src/proc/stop_sequence.h \
 	src/rpc/credit.c src/rpc/credit.h \
 	src/rpc/mcp.c src/rpc/mcp.h \
+	src/rpc/mcp_server.c src/rpc/mcp_server.h \
 	src/rpc/rpc_parse.c src/rpc/rpc_parse.h \
 	src/rpc/rpc_write.c src/rpc/rpc_write.h \
 	src/text/charset.c src/text/charset.h \

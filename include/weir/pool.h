@@ -92,6 +92,9 @@ struct weir_pool_options {
      * grace_ms. Copied. */
     const struct weir_stop_step *stop;
     size_t stop_count;
+
+    uint64_t schemas; /* 1: workers are asked for JSON Schemas and annotations of their functions
+                       * (docs/protocol.md section 4), which weir_pool_methods() then has; 0 */
 };
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);

@@ -30,6 +30,8 @@
 #endif
 #include "cli/signals.h"
 #include "cli/cli.h"
+#include "pool/front.h"
+#include "pool/front_mcp.h"
 #include "pool/pool.h"
 #include "pool/server.h"
 #include "text/shell_words.h"
@@ -37,6 +39,8 @@
 enum {
     FLUSH_MS = 2000, /* for the last responses to slow clients */
     LOOK_MS = 50,
+    MCP_FLUSH_MS = 200, /* MCP clients send SIGTERM 2 s after they have closed their end */
+    MCP_STEP_MS = 400,  /* so this is the time for each step of a worker's end */
     LARGE_BLOCK = 256 * 1024,
 };
 
@@ -52,13 +56,14 @@ struct serve_cmd {
     char **launcher;
     char *path; /* NULL: the socket was passed by the service manager */
     int fd;
-    int in, out; /* of --stdio; in == out: a socket */
+    int in, out; /* of --stdio and --mcp; in == out: a socket */
     weir_t *weir;
     weir_pool_t *pool;
     struct weir__server server;
 #ifdef WEIR_HTTP
     struct serve_web web;
 #endif
+    struct weir__mcp_front mcp;
     struct audit audit;
     char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
@@ -71,6 +76,12 @@ static int fail(struct serve_cmd *cmd, int status, const char *sentence)
     snprintf(cmd->error_text, sizeof cmd->error_text, "%s", sentence);
     cli_say(&cli_serve, "%s", sentence);
     return status;
+}
+
+/* Whether one client is served on stdin and stdout, and by which option. */
+static const char *pair_option(const struct serve_cmd *cmd)
+{
+    return cmd->values.mcp ? "--mcp" : cmd->values.stdio ? "--stdio" : NULL;
 }
 
 static void end_loop(struct serve_cmd *cmd, int status)
@@ -93,18 +104,23 @@ static int read_command_line(struct serve_cmd *cmd)
             "unexpected argument \"%.100s\": pass the worker's program as one argument of -w",
             cmd->parsed.words.items[0]);
 #ifdef WEIR_HTTP
-    if (values->stdio && values->http != NULL)
-        return cli_bad_usage(&cli_serve, "--stdio serves one client on stdin and stdout: "
-                                         "leave --http out");
+    if (pair_option(cmd) != NULL && values->http != NULL)
+        return cli_bad_usage(&cli_serve,
+                             "%s serves one client on stdin and stdout: leave --http out",
+                             pair_option(cmd));
     status = serve_web_read(&cmd->web, values);
     if (status != 0)
         return status;
 #endif
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker given");
-    if (values->stdio && values->socket != NULL)
-        return cli_bad_usage(&cli_serve, "--stdio serves one client on stdin and stdout: "
-                                         "leave --socket out");
+    if (values->stdio && values->mcp)
+        return cli_bad_usage(&cli_serve, "--mcp and --stdio exclude each other");
+    if (pair_option(cmd) != NULL && values->socket != NULL)
+        return cli_bad_usage(&cli_serve,
+                             "%s serves one client on stdin and stdout: "
+                             "leave --socket out",
+                             pair_option(cmd));
     cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
     if (cmd->words == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
@@ -143,6 +159,7 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     options->recycle_calls = values->recycle_calls;
     options->recycle_age_ms = values->recycle_age_ms;
     options->recycle_rss_kb = values->recycle_rss / 1024;
+    options->schemas = 1;
 }
 
 /* --- Life ------------------------------------------------------------------ */
@@ -159,6 +176,25 @@ static void on_ready(weir_pool_t *pool, const struct weir_error *error, void *co
                            error->text));
     else
         cmd->state = SERVING;
+}
+
+/* The tools are known, as far as workers could be started. */
+static void on_tools(bool none, void *context)
+{
+    struct serve_cmd *cmd = context;
+
+    if (!cmd->values.mcp || cmd->state != SERVING)
+        return;
+    if (none)
+        end_loop(cmd, fail(cmd, CLI_FAILED, "no worker could be started"));
+    else
+        output_say("ready\n", 6);
+}
+
+static void note_left_out(const char *text, void *context)
+{
+    (void)context;
+    cli_note(&cli_serve, "%s", text);
 }
 
 static void on_drained(weir_pool_t *pool, void *context)
@@ -180,7 +216,7 @@ static void remove_socket(struct serve_cmd *cmd)
 
 static void start_draining(struct serve_cmd *cmd)
 {
-    if (!cmd->values.stdio)
+    if (pair_option(cmd) == NULL)
         notify_send("STOPPING=1");
     cmd->state = DRAINING;
     remove_socket(cmd);
@@ -208,6 +244,11 @@ static void handle_signals(struct serve_cmd *cmd)
                 weir_pool_replace(cmd->pool);
             break;
         default:
+            if (cmd->state == SERVING && cmd->values.mcp) {
+                weir__mcp_front_end_subscriptions(&cmd->mcp);
+                end_loop(cmd, 0);
+                break;
+            }
             if (cmd->state == SERVING) {
                 start_draining(cmd);
                 break;
@@ -239,7 +280,7 @@ static void run_until(struct serve_cmd *cmd, enum state left)
 
 /* A description of our own where that can be had: others that share this one may want it to
  * block. */
-static int take_end(int *fd, int from, int mode, struct weir_error *error)
+static int take_end(int *fd, int from, int mode, const char *option, struct weir_error *error)
 {
     const char *name = from == STDIN_FILENO ? "stdin" : "stdout";
     struct stat file = {0};
@@ -250,7 +291,7 @@ static int take_end(int *fd, int from, int mode, struct weir_error *error)
                           name);
     if (!S_ISFIFO(file.st_mode) && !S_ISSOCK(file.st_mode) && !isatty(from))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "%s is not a pipe, socket or terminal: --stdio cannot serve it", name);
+                          "%s is not a pipe, socket or terminal: %s cannot serve it", name, option);
     if (!S_ISSOCK(file.st_mode))
         *fd = weir__fd_reopen(from, mode | O_NONBLOCK);
     if (*fd < 0) {
@@ -274,8 +315,8 @@ static int take_stdio(struct serve_cmd *cmd)
     struct stat in, out;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    if (take_end(&cmd->in, STDIN_FILENO, O_RDONLY, &error) < 0
-        || take_end(&cmd->out, STDOUT_FILENO, O_WRONLY, &error) < 0)
+    if (take_end(&cmd->in, STDIN_FILENO, O_RDONLY, pair_option(cmd), &error) < 0
+        || take_end(&cmd->out, STDOUT_FILENO, O_WRONLY, pair_option(cmd), &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         return fail(cmd, CLI_FAILED, "cannot open /dev/null");
@@ -305,6 +346,7 @@ static int serve_stdio(struct serve_cmd *cmd)
     cmd->in = cmd->out = -1;
     cmd->server.on_last = on_last_gone;
     cmd->server.context = cmd;
+    cmd->server.front = cmd->values.mcp ? &weir__front_mcp : &weir__front_native;
     if (weir__server_open_pair(&cmd->server, cmd->weir, cmd->pool, in, out, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
     return 0;
@@ -343,11 +385,11 @@ static int choose_socket(struct serve_cmd *cmd)
     struct weir_error error;
 
     cmd->fd = notify_take_socket();
-    if (cmd->values.stdio && cmd->fd != -1)
+    if (pair_option(cmd) != NULL && cmd->fd != -1)
         return fail(cmd, CLI_FAILED,
-                    "LISTEN_FDS passes a socket to serve, and --stdio serves another client: use "
-                    "one of them");
-    if (cmd->values.stdio)
+                    "LISTEN_FDS passes a socket to serve, and --stdio and --mcp serve another "
+                    "client: use one of them");
+    if (pair_option(cmd) != NULL)
         return take_stdio(cmd);
     if (cmd->fd == -2)
         return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
@@ -400,7 +442,18 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     free(list);
     if (cmd->pool == NULL)
         return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
-    weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, on_ready, cmd);
+    if (cmd->values.mcp)
+        cmd->mcp.gateway.note = note_left_out;
+    cmd->mcp.max_result = (size_t)cmd->values.max_result;
+    cmd->mcp.start_ms = cmd->values.start_timeout_ms;
+    cmd->mcp.on_ready = on_tools;
+    cmd->mcp.context = cmd;
+    if (weir__mcp_front_open(&cmd->mcp, &cmd->server, cmd->weir, cmd->pool, error) < 0)
+        return fail(cmd, CLI_FAILED, error->text);
+    if (cmd->values.mcp)
+        cmd->state = SERVING; /* clients give up on servers that answer slowly */
+    else
+        weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, on_ready, cmd);
     return 0;
 }
 
@@ -452,8 +505,9 @@ static int open_server(struct serve_cmd *cmd)
         .max_memory = cmd->values.max_memory,
     };
     cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
-    if (cmd->values.stdio)
+    if (pair_option(cmd) != NULL)
         return serve_stdio(cmd);
+    cmd->server.front = &weir__front_unknown;
     if (serves_socket(cmd)
         && weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
@@ -542,6 +596,7 @@ int cmd_serve(int argc, char **argv)
         .max_calls = WEIR__MAX_CALLS,
         .max_connections = WEIR__MAX_CONNECTIONS,
         .max_memory = WEIR__MAX_MEMORY,
+        .max_result = WEIR__MCP_MAX_RESULT,
         .start_timeout_ms = defaults.start_timeout_ms,
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
@@ -560,8 +615,14 @@ int cmd_serve(int argc, char **argv)
 #ifdef WEIR_HTTP
     serve_web_close(&cmd.web, cmd.weir, status == 0 ? FLUSH_MS : 0, signals_fd());
 #endif
-    weir__server_close(&cmd.server, status == 0 || cmd.server.refusal != NULL ? FLUSH_MS : 0,
+    weir__server_close(&cmd.server,
+                       cmd.values.mcp                              ? MCP_FLUSH_MS
+                       : status == 0 || cmd.server.refusal != NULL ? FLUSH_MS
+                                                                   : 0,
                        signals_fd());
+    weir__mcp_front_close(&cmd.mcp);
+    if (cmd.values.mcp && cmd.pool != NULL)
+        weir__pool_hurry(cmd.pool, MCP_STEP_MS);
     cut_by = pool_leave(cmd.weir, cmd.pool, cmd.is_hurried);
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;

@@ -55,6 +55,15 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "ends the requests: weir answers those that were sent, then exits. `ready` is not "
                 "printed: the answer to `weir/hello` tells that the workers are ready.",
     },
+    [SERVE_MCP] = {
+        .name = "mcp", .kind = CLI_FLAG, .offset = AT(mcp),
+        .group = serving,
+        .help = "serve one MCP client on stdin and stdout: functions become tools for an agent",
+        .more = "For programs that start MCP servers (Model Context Protocol). When the input "
+                "ends, and on SIGTERM, calls are cancelled, and weir exits within 1.5 seconds. "
+                "`ready` is printed once the list of tools is known. A server with a --socket "
+                "needs no such option: MCP clients are served there, too.",
+    },
 #ifdef WEIR_HTTP
     [SERVE_HTTP] = {
         .name = "http", .kind = CLI_TEXT, .offset = AT(http), .metavar = "PLACE",
@@ -144,6 +153,12 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "stuck for 5 seconds. The minimum is 1M. What workers and their pipes hold is "
                 "not counted: at most the concurrent calls of a worker, and one line from each.",
     },
+    [SERVE_MAX_RESULT] = {
+        .name = "max-result", .kind = CLI_SIZE, .offset = AT(max_result), .metavar = "SIZE",
+        .group = serving,
+        .help = "maximum length of a tool's result for an MCP client (8M)",
+        .more = "A longer one is an error of the tool. Many clients accept at most 10 MiB.",
+    },
     [SERVE_WINDOW] = {
         .name = "window", .kind = CLI_NUMBER, .offset = AT(window), .metavar = "N",
         .group = serving,
@@ -205,7 +220,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
 /* clang-format on */
 
 static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]",
-                                       "--stdio [OPTION...] -w WORDS [-w WORDS...]", NULL};
+                                       "--stdio [OPTION...] -w WORDS [-w WORDS...]",
+                                       "--mcp [OPTION...] -w WORDS [-w WORDS...]", NULL};
 
 static const char *const description[] = {
     "Keeps workers running behind a Unix socket and sends each call to a free one. Clients are "
@@ -230,11 +246,13 @@ static const struct cli_example examples[] = {
      "serve workers in two languages on one socket"},
     {"weir call -w \"weir serve --stdio -w 'python3 math_worker.py' -j2\" add 3 4",
      "print 7: a pool is a worker, too"},
+    {"weir serve --mcp -w 'python3 tools.py'",
+     "what an agent's configuration names as the command of an MCP server"},
     {NULL, NULL},
 };
 
 static const struct cli_exit exits[] = {
-    {"0", "the server was asked to stop, or its only client disconnected (--stdio)"},
+    {"0", "the server was asked to stop, or its only client disconnected (--stdio, --mcp)"},
     {"2", "invalid option, or two workers with the same method"},
     {"125", "the workers do not start, the socket is unavailable, or weir failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},

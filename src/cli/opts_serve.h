@@ -13,9 +13,9 @@ struct serve_values {
     struct cli_list workers;
     struct cli_list http_hosts, http_origins, exposed;
     const char *socket, *launcher, *http;
-    int stdio, http_tracebacks;
+    int stdio, mcp, http_tracebacks;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
-        max_connections, max_memory, http_connections, http_max_body;
+        max_connections, max_memory, max_result, http_connections, http_max_body;
     int64_t recycle_age_ms, start_timeout_ms, drain_ms, http_timeout_ms, http_head_timeout_ms;
 };
 
@@ -26,6 +26,7 @@ enum serve_option {
     SERVE_LAUNCHER,
     SERVE_SOCKET,
     SERVE_STDIO,
+    SERVE_MCP,
 #ifdef WEIR_HTTP
     SERVE_HTTP,
     SERVE_EXPOSE,
@@ -41,6 +42,7 @@ enum serve_option {
     SERVE_MAX_CALLS,
     SERVE_MAX_CONNECTIONS,
     SERVE_MAX_MEMORY,
+    SERVE_MAX_RESULT,
     SERVE_WINDOW,
     SERVE_MIN_READY,
     SERVE_RECYCLE_CALLS,

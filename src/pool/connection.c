@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "pool/call_queue.h"
+#include "pool/front.h"
 #include "pool/lending.h"
 #include "pool/server_call.h"
 #include "proc/context.h"
@@ -24,115 +25,9 @@ enum {
     /* Messages that a connection may send in one turn of the loop, so that others get theirs. */
     TURN_MESSAGES = 256,
     TURN_BYTES = 1 << 20,
-    BUILT_IN_COST = 16, /* in messages: the answer is made at once */
 };
 
-/* --- Requests -------------------------------------------------------------- */
-
-static void answer_result(struct weir__connection *connection, struct weir__batch *batch,
-                          struct weir__slice id, char *result)
-{
-    struct weir_reply reply = {.outcome = WEIR_CALL_RETURNED, .result = result};
-
-    if (result == NULL) {
-        weir__connection_answer(connection, batch, id, NULL, -32603, "no memory");
-        return;
-    }
-    reply.length = strlen(result);
-    weir__connection_answer(connection, batch, id, &reply, 0, NULL);
-    free(result);
-}
-
-static char *hello(struct weir__connection *connection)
-{
-    char *methods = weir_pool_methods(connection->server->pool), node[256] = "", head[128];
-    struct weir__buffer text = {0};
-    static const char between[] = ",\"methods\":";
-    int status = methods == NULL ? -1 : 0;
-
-    gethostname(node, sizeof node - 1);
-    snprintf(head, sizeof head,
-             "{\"version\":1,\"name\":\"weir serve\",\"pid\":%ld,\"concurrency\":%u,\"node\":",
-             (long)getpid(), connection->server->concurrency);
-    if (status >= 0)
-        status = weir__buffer_add(&text, head, strlen(head), NULL);
-    if (status >= 0)
-        status = weir__write_string(&text, node, strlen(node));
-    if (status >= 0)
-        status = weir__buffer_add(&text, between, sizeof between - 1, NULL);
-    if (status >= 0)
-        status = weir__buffer_add(&text, methods, strlen(methods), NULL);
-    if (status >= 0)
-        status = weir__buffer_add(&text, "}", 2, NULL); /* including its NUL byte */
-    free(methods);
-    if (status < 0)
-        weir__buffer_clear(&text);
-    return text.bytes;
-}
-
-static void read_hello(struct weir__connection *connection, struct weir__batch *batch,
-                       const struct weir__message *message)
-{
-    static const char *const names[] = {"version"};
-    struct weir__slice version;
-
-    weir__object_get(message->params, names, &version, 1);
-    if (weir__slice_number(version) >= 1)
-        answer_result(connection, batch, message->id, hello(connection));
-    else
-        weir__connection_answer(connection, batch, message->id, NULL, -32602,
-                                "version must be an integer, 1 or more");
-}
-
-/* Returns the cost in messages. */
-static int read_request(struct weir__connection *connection, struct weir__batch *batch,
-                        const struct weir__message *message)
-{
-    if (connection->server->refusal != NULL) {
-        connection->server->refused_calls++;
-        weir__connection_answer(connection, batch, message->id, NULL, -33007,
-                                connection->server->refusal);
-    } else if (weir__slice_is(message->method, "weir/hello")) {
-        read_hello(connection, batch, message);
-    } else if (weir__slice_is(message->method, "weir/methods")) {
-        answer_result(connection, batch, message->id, weir_pool_methods(connection->server->pool));
-    } else if (weir__slice_is(message->method, "weir/stats")) {
-        answer_result(connection, batch, message->id, weir__server_stats(connection->server));
-    } else if (weir__slice_is(message->method, "weir/lend")) {
-        weir__lending_ask(connection, batch, message);
-    } else {
-        weir__server_call_start(connection, batch, message);
-        return 1;
-    }
-    return BUILT_IN_COST;
-}
-
-/* Returns the cost. */
-static int read_message(struct weir__connection *connection, struct weir__batch *batch,
-                        const struct weir__message *message)
-{
-    struct weir__slice id = message->id.bytes != NULL ? message->id : weir__slice_of("null");
-
-    switch (message->kind) {
-    case WEIR__MESSAGE_REQUEST:
-        return read_request(connection, batch, message);
-    case WEIR__MESSAGE_NOTIFICATION:
-        if (connection->lending == NULL || !weir__lending_notice(connection, message))
-            weir__server_call_notice(connection, message);
-        break;
-    case WEIR__MESSAGE_NOT_JSON:
-    case WEIR__MESSAGE_NOISE:
-        weir__connection_answer(connection, batch, id, NULL, -32700, "the line is not JSON");
-        break;
-    case WEIR__MESSAGE_BLANK:
-        break;
-    default:
-        weir__connection_answer(connection, batch, id, NULL, -32600,
-                                message->reason != NULL ? message->reason : "it is not a request");
-        break;
-    }
-    return 1;
-}
+/* --- Messages -------------------------------------------------------------- */
 
 /* The rest of a turn. */
 struct turn {
@@ -163,8 +58,7 @@ static void end_batch(struct weir__connection *connection)
 
     connection->batch = NULL;
     if (batch->read == 0)
-        weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32600,
-                                "the batch is empty");
+        connection->front->refuse(connection, NULL, -32600, "the batch is empty");
     weir__connection_leave_batch(connection, batch);
 }
 
@@ -182,7 +76,7 @@ static void read_elements(struct weir__connection *connection, struct turn *turn
         weir__message_scan(element.bytes, element.length, &message);
         if (message.kind == WEIR__MESSAGE_NOISE || message.kind == WEIR__MESSAGE_BATCH)
             message.kind = WEIR__MESSAGE_NOT_RPC;
-        turn->messages -= read_message(connection, connection->batch, &message);
+        turn->messages -= connection->front->hear(connection, connection->batch, &message);
         turn->bytes -= (ptrdiff_t)element.length;
     }
 }
@@ -200,7 +94,7 @@ static void read_line(struct weir__connection *connection, const struct weir_lin
         begin_batch(connection, message.params);
         return;
     }
-    turn->messages -= read_message(connection, NULL, &message);
+    turn->messages -= connection->front->hear(connection, NULL, &message);
     turn->bytes -= (ptrdiff_t)line->length;
 }
 
@@ -219,7 +113,7 @@ static void read_lines(struct weir__connection *connection)
             read_line(connection, &line, &turn);
     }
     if (status < 0 && !connection->is_over) {
-        weir__connection_answer(connection, NULL, weir__slice_of("null"), NULL, -32700, error.text);
+        connection->front->refuse(connection, NULL, -32700, error.text);
         connection->ending = 1;
     }
     connection->is_paused = status == 1 && !connection->is_over && !connection->ending;
@@ -231,6 +125,11 @@ static void read_lines(struct weir__connection *connection)
  * ignored. */
 static void end_input(struct weir__connection *connection)
 {
+    if (connection->front->ends_with_input) {
+        weir__connection_flush(connection); /* what the client still reads */
+        connection->is_over = 1;
+        return;
+    }
     if (weir_lines_feed(connection->lines, "\n", 1, NULL) < 0) {
         connection->is_over = 1;
         return;
@@ -350,6 +249,8 @@ static int watch(struct weir__connection *connection, struct weir_error *error)
 
 static void free_all(struct weir__connection *connection)
 {
+    if (connection->front->forget != NULL)
+        connection->front->forget(connection);
     if (connection->out_fd == connection->fd)
         connection->out_fd = -1;
     weir__watch_close(&connection->watch);
@@ -371,6 +272,7 @@ int weir__connection_open(struct weir__server *server, int fd, int out_fd, struc
 
     if (connection != NULL) {
         connection->server = server;
+        connection->front = server->front != NULL ? server->front : &weir__front_native;
         connection->fd = fd;
         connection->out_fd = out_fd;
         connection->in_is_socket = fd == out_fd || is_socket(fd);

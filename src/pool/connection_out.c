@@ -309,32 +309,52 @@ void weir__connection_sent(struct weir__connection *connection, int status)
         weir__connection_weigh(connection);
 }
 
+struct weir__buffer *weir__connection_begin_answer(struct weir__connection *connection,
+                                                   struct weir__batch *batch)
+{
+    if (connection->is_over)
+        return NULL;
+    if (batch == NULL)
+        return &connection->sending;
+    connection->calls_weight -= batch->answers.capacity;
+    if (batch->answers.length > 0 || weir__buffer_add(&batch->answers, "[", 1, NULL) == 0)
+        return &batch->answers;
+    weir__connection_end(connection);
+    return NULL;
+}
+
+void weir__connection_written(struct weir__connection *connection, struct weir__batch *batch,
+                              int status)
+{
+    if (batch == NULL) {
+        weir__connection_sent(connection, status);
+        return;
+    }
+    connection->calls_weight += batch->answers.capacity;
+    if (status < 0) {
+        weir__connection_sent(connection, status);
+        return;
+    }
+    batch->answers.bytes[batch->answers.length - 1] = ','; /* in place of the end of line */
+    weir__connection_weigh(connection);
+}
+
 void weir__connection_answer(struct weir__connection *connection, struct weir__batch *batch,
                              struct weir__slice id, const struct weir_reply *reply, int64_t code,
                              const char *message)
 {
-    struct weir__buffer *to = batch != NULL ? &batch->answers : &connection->sending;
-    size_t before = to->capacity;
-    int status = 0;
+    struct weir__buffer *to = weir__connection_begin_answer(connection, batch);
+    int status;
 
-    if (connection->is_over)
+    if (to == NULL)
         return;
-    if (batch != NULL && to->length == 0)
-        status = weir__buffer_add(to, "[", 1, NULL);
-    if (status >= 0 && reply != NULL && reply->outcome == WEIR_CALL_RETURNED)
+    if (reply != NULL && reply->outcome == WEIR_CALL_RETURNED)
         status = weir__write_result(to, id, (struct weir__slice){reply->result, reply->length});
-    else if (status >= 0 && reply != NULL && reply->error != NULL)
+    else if (reply != NULL && reply->error != NULL)
         status = weir__write_error_object(to, id, weir__slice_of(reply->error));
-    else if (status >= 0)
-        status = weir__write_error(to, id, code, message, nothing);
-    if (status >= 0 && batch != NULL)
-        to->bytes[to->length - 1] = ','; /* in place of the end of line */
-    if (batch != NULL)
-        connection->calls_weight += to->capacity - before;
-    if (batch == NULL || status < 0)
-        weir__connection_sent(connection, status);
     else
-        weir__connection_weigh(connection);
+        status = weir__write_error(to, id, code, message, nothing);
+    weir__connection_written(connection, batch, status);
 }
 
 /* Moves the answers instead of copying them where possible; they may be large. */

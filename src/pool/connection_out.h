@@ -38,6 +38,7 @@ struct weir__server_call {
     int64_t promised;  /* credit for values not yet given to the worker */
     int64_t under_way; /* credit given to the worker: values that may arrive */
     size_t unsent;     /* bytes of its input that the worker may not have read */
+    void *front_data;  /* of the connection's front */
 };
 
 /* Requests that came in one line and are answered in one line. */
@@ -56,6 +57,8 @@ struct weir__parcel {
 
 struct weir__connection {
     struct weir__server *server;
+    const struct weir__front *front; /* what the client speaks: pool/front.h */
+    void *front_data;
     struct weir__connection *next, **link;
     int fd, out_fd; /* one socket, or two descriptors */
     int in_is_socket, out_is_socket;
@@ -113,6 +116,13 @@ int weir__connection_has_room(const struct weir__connection *connection);
 void weir__connection_answer(struct weir__connection *connection, struct weir__batch *batch,
                              struct weir__slice id, const struct weir_reply *reply, int64_t code,
                              const char *message);
+
+/* For a front that writes an answer itself: returns the buffer to append a line to, or NULL if no
+ * answer is wanted any more. weir__connection_written() takes the status of writing. */
+struct weir__buffer *weir__connection_begin_answer(struct weir__connection *connection,
+                                                   struct weir__batch *batch);
+void weir__connection_written(struct weir__connection *connection, struct weir__batch *batch,
+                              int status);
 
 /* Notes that a call of a batch has its answer. After the last one the batch is sent. */
 void weir__connection_leave_batch(struct weir__connection *connection, struct weir__batch *batch);

@@ -97,8 +97,11 @@ static void settle(struct weir_pool *pool)
             weir__dispatch(pool);
         if (pool->borrower != NULL)
             pool->borrower->offer(pool->borrower_context);
-        if (stale & WEIR__STALE_WAITS)
+        if (stale & WEIR__STALE_WAITS) {
             weir__pool_check_waits(pool);
+            if (pool->on_methods != NULL)
+                pool->on_methods(pool->on_methods_context);
+        }
     }
     flush_all(pool);
 }
@@ -340,6 +343,26 @@ static void end_calls(struct weir_pool *pool)
     while (pool->decided.first != NULL)
         weir__call_deadline(pool->decided.first);
     pool->state = WEIR__POOL_ENDING;
+}
+
+struct hurry {
+    struct weir_pool *pool;
+    int64_t step_ms;
+};
+
+static void do_hurry(void *data)
+{
+    const struct hurry *hurry = data;
+    struct weir_pool_options *options = &hurry->pool->options;
+
+    options->cancel_grace_ms = options->interrupt_grace_ms = options->grace_ms = hurry->step_ms;
+}
+
+void weir__pool_hurry(weir_pool_t *pool, int64_t step_ms)
+{
+    struct hurry hurry = {pool, step_ms};
+
+    weir__context_do(pool->weir, do_hurry, &hurry);
 }
 
 /* A callback must not wait: everything ends at once. The pool is freed with its last worker. */

@@ -13,6 +13,13 @@ void weir__pool_leave(struct weir_pool *pool);
  * still be called once gone is set. */
 void weir__pool_start_close(struct weir_pool *pool);
 
+/* As weir_pool_methods(); without schemas and what else only agents need, unless asked for. */
+char *weir__pool_methods(weir_pool_t *pool, int with_schemas);
+
+/* The waits between the steps of each worker's end become this short: end of its input, SIGTERM,
+ * SIGKILL. */
+void weir__pool_hurry(weir_pool_t *pool, int64_t step_ms);
+
 /* Closes the pool as from a callback: kills its workers and does not wait. Accepts NULL. */
 void weir__pool_kill(struct weir_pool *pool);
 

@@ -260,6 +260,9 @@ struct weir_pool {
     size_t lent;
 
     struct weir__ready_wait *waits;
+    void (*on_methods)(void *context); /* those of a group may have changed, or it is down; NULL:
+                                        * nobody asks */
+    void *on_methods_context;
     struct weir__pool_worker *dirty;
     struct weir__heap_timer drain;
     void (*drained)(weir_pool_t *pool, void *context);

@@ -501,8 +501,9 @@ static void begin_handshake(struct weir__pool_worker *worker)
         .on_broken = break_protocol,
     };
     set_alarm(worker, pool->options.start_timeout_ms);
-    go_on(worker, weir__handshake_begin(&worker->handshake, pool->options.dialect, &worker->reader,
-                                        &worker->child, &pool->scratch));
+    go_on(worker,
+          weir__handshake_begin(&worker->handshake, pool->options.dialect, pool->options.schemas,
+                                &worker->reader, &worker->child, &pool->scratch));
 }
 
 int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,

@@ -15,6 +15,8 @@
 #include "loop/loop.h"
 
 struct weir__connection;
+struct weir__front;
+struct weir__mcp_front;
 
 /* Zero means the default. */
 struct weir__server_limits {
@@ -36,7 +38,9 @@ struct weir__server {
     struct weir__server_limits limits;
     void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
     void *context;
-    int is_private;      /* its one client may borrow workers */
+    int is_private;                  /* its one client may borrow workers */
+    const struct weir__front *front; /* what clients speak; NULL: docs/protocol.md */
+    struct weir__mcp_front *mcp;     /* for those that speak MCP; NULL: none may */
     const char *refusal; /* why there is no worker, for every request; NULL: they are served */
 
     size_t memory; /* weights of all connections */
@@ -73,7 +77,8 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 void weir__socket_unbind(const char *path, int fd);
 
 /* Serves the pool to clients that connect. All of *server except concurrency, limits, on_last,
- * context and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM, NOMEM. */
+ * context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
+ * NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "pool/call.h"
 #include "pool/call_api.h"
+#include "pool/front.h"
 #include "pool/worker_group.h"
 #include "rpc/credit.h"
 #include "rpc/rpc_write.h"
@@ -91,6 +92,10 @@ static void unlink_all(struct weir__server_call *call)
 
 static void free_call(struct weir__server_call *call)
 {
+    const struct weir__front *front = call->connection->front;
+
+    if (call->front_data != NULL && front->forget_call != NULL)
+        front->forget_call(call);
     weir_call_free(call->pool_call);
     free(call->owned_key);
     free(call);
@@ -324,38 +329,80 @@ static struct weir__server_call *make(struct weir__connection *connection,
     return call;
 }
 
-static void refuse_one_more(struct weir__connection *connection, struct weir__batch *batch,
-                            const struct weir__message *message)
+static struct weir__call_refusal refuse_one_more(struct weir__connection *connection)
 {
-    char sentence[160];
+    struct weir__call_refusal refusal = {.code = -33005};
 
     connection->server->refused_calls++;
-    snprintf(sentence, sizeof sentence,
+    snprintf(refusal.text, sizeof refusal.text,
              "this connection has %zu calls open, the limit (--max-calls): wait for answers",
              connection->call_count);
-    weir__connection_answer(connection, batch, message->id, NULL, -33005, sentence);
+    return refusal;
+}
+
+struct weir__server_call *weir__server_call_make(struct weir__connection *connection,
+                                                 struct weir__batch *batch,
+                                                 const struct weir__message *message,
+                                                 struct weir__call_refusal *refusal)
+{
+    struct weir__server_call *call = NULL;
+    char *owned;
+    struct weir__slice key = weir__id_key(message->id, &owned);
+
+    if (key.bytes != NULL && find_key(connection, key) != NULL)
+        *refusal = (struct weir__call_refusal){-32600, "this id is in use"};
+    else if (connection->call_count >= connection->server->limits.max_calls)
+        *refusal = refuse_one_more(connection);
+    else if (key.bytes == NULL || (call = make(connection, batch, message, key, &owned)) == NULL)
+        *refusal = (struct weir__call_refusal){-32603, "no memory"};
+    free(owned);
+    return call;
+}
+
+struct weir__server_call *weir__server_call_find(const struct weir__connection *connection,
+                                                 struct weir__slice id)
+{
+    struct weir__server_call *call;
+    char *owned = NULL;
+    struct weir__slice key;
+
+    if (id.bytes == NULL)
+        return NULL;
+    key = weir__id_key(id, &owned);
+    call = key.bytes != NULL ? find_key(connection, key) : NULL;
+    free(owned);
+    return call;
+}
+
+void weir__server_call_leave(struct weir__server_call *call)
+{
+    unlink_all(call);
+}
+
+void weir__server_call_free(struct weir__server_call *call)
+{
+    struct weir__connection *connection = call->connection;
+    struct weir__batch *batch = call->batch;
+
+    free_call(call);
+    weir__connection_leave_batch(connection, batch);
 }
 
 void weir__server_call_start(struct weir__connection *connection, struct weir__batch *batch,
                              const struct weir__message *message)
 {
-    struct weir__server_call *call = NULL;
+    struct weir__call_refusal refusal;
+    struct weir__server_call *call = weir__server_call_make(connection, batch, message, &refusal);
     struct weir_error error;
-    char *owned;
-    struct weir__slice key = weir__id_key(message->id, &owned);
     int64_t code;
 
-    if (key.bytes != NULL && find_key(connection, key) != NULL)
-        /* Without the id: the client would take it for the answer to the call that has it. */
-        weir__connection_answer(connection, batch, weir__slice_of("null"), NULL, -32600,
-                                "this id is in use");
-    else if (connection->call_count >= connection->server->limits.max_calls)
-        refuse_one_more(connection, batch, message);
-    else if (key.bytes == NULL || (call = make(connection, batch, message, key, &owned)) == NULL)
-        weir__connection_answer(connection, batch, message->id, NULL, -32603, "no memory");
-    free(owned);
-    if (call == NULL)
+    if (call == NULL) {
+        /* Without an id in use: the client would take it for the answer to the call that has it. */
+        weir__connection_answer(connection, batch,
+                                refusal.code == -32600 ? weir__slice_of("null") : message->id, NULL,
+                                refusal.code, refusal.text);
         return;
+    }
     code = start(call, message, &error);
     if (code != 0) {
         end(call, NULL, code, error.text);
@@ -441,17 +488,11 @@ void weir__server_call_notice(struct weir__connection *connection,
 {
     static const char *const names[] = {"id", "value", "n", "error"};
     struct weir__slice values[4];
-    struct weir__server_call *call = NULL;
-    struct weir__slice key;
-    char *owned = NULL;
+    struct weir__server_call *call;
     int64_t n;
 
     weir__object_get(message->params, names, values, 4);
-    if (values[0].bytes != NULL) {
-        key = weir__id_key(values[0], &owned);
-        call = key.bytes != NULL ? find_key(connection, key) : NULL;
-        free(owned);
-    }
+    call = weir__server_call_find(connection, values[0]);
     if (call == NULL)
         return; /* the call is over, and the client did not know yet */
     if (weir__slice_is(message->method, "weir/cancel")) {

@@ -4,6 +4,27 @@
 
 #include "pool/connection_out.h"
 
+struct weir__call_refusal {
+    int64_t code; /* -32600: the id is in use */
+    char text[160];
+};
+
+/* Makes a call that is open, for a request; nothing runs yet. Returns NULL with the reason. */
+struct weir__server_call *weir__server_call_make(struct weir__connection *connection,
+                                                 struct weir__batch *batch,
+                                                 const struct weir__message *message,
+                                                 struct weir__call_refusal *refusal);
+
+/* Finds an open call by its id as the client spells it; NULL: there is none. */
+struct weir__server_call *weir__server_call_find(const struct weir__connection *connection,
+                                                 struct weir__slice id);
+
+/* The two steps of a call's end. The first takes it out of all lists: then its answer is written,
+ * which may end other calls. The second frees it, cancels what still runs of it, and sends its
+ * batch if it was the last. */
+void weir__server_call_leave(struct weir__server_call *call);
+void weir__server_call_free(struct weir__server_call *call);
+
 /* Starts the requested call, or answers with an error. */
 void weir__server_call_start(struct weir__connection *connection, struct weir__batch *batch,
                              const struct weir__message *message);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json_tree.h"
+#include "pool/pool.h"
 #include "pool/pool_worker.h"
 
 struct making {
@@ -31,6 +32,31 @@ static char *make_text(struct weir_pool *pool, json_t *(*make)(struct weir_pool 
     return making.text;
 }
 
+/* A description without what only agents need. */
+static json_t *shorten(const json_t *method)
+{
+    static const char *const names[] = {"input", "output", "description", "title", "annotations"};
+    json_t *copy = weir__tree_copy(method);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && copy != NULL; i++)
+        json_object_del(copy, names[i]);
+    return copy;
+}
+
+static json_t *make_short_methods(struct weir_pool *pool)
+{
+    json_t *all = json_object(), *method;
+    const char *name;
+
+    for (size_t i = 0; i < pool->group_count && all != NULL; i++)
+        json_object_foreach(pool->groups[i].methods, name, method)
+        {
+            if (json_object_get(all, name) == NULL)
+                weir__tree_set(&all, name, shorten(method));
+        }
+    return all;
+}
+
 static json_t *make_methods(struct weir_pool *pool)
 {
     json_t *all = json_object(), *method;
@@ -48,6 +74,12 @@ static json_t *make_methods(struct weir_pool *pool)
 char *weir_pool_methods(weir_pool_t *pool)
 {
     return make_text(pool, make_methods);
+}
+
+char *weir__pool_methods(weir_pool_t *pool, int with_schemas)
+{
+    return make_text(pool,
+                     with_schemas || !pool->options.schemas ? make_methods : make_short_methods);
 }
 
 static const char *state_name(const struct weir__pool_worker *worker)

@@ -155,7 +155,8 @@ static enum weir__handshake_step handshake_native(struct weir__handshake *handsh
                                                   struct weir__buffer *to)
 {
     if (answer == NULL) {
-        static const char params[] = "{\"version\":1}";
+        const char *params =
+            handshake->asks_schemas ? "{\"version\":1,\"schemas\":true}" : "{\"version\":1}";
 
         handshake->last_id = 1;
         if (write_call(to, 1, "weir/hello", weir__slice_of(params), NULL) < 0)

@@ -39,7 +39,7 @@ struct weir__incoming {
 /* What is learned about a worker before it is ready: see work/handshake.h. */
 struct weir__handshake {
     const struct weir__dialect *dialect; /* the handshake may change it */
-    int may_be_plain;
+    int may_be_plain, asks_schemas;
     int64_t last_id; /* used by the handshake */
     unsigned concurrency;
     pid_t pid;

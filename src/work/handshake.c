@@ -23,13 +23,14 @@ static enum weir__handshake_step take_step(struct weir__handshake *handshake,
 }
 
 enum weir__handshake_step weir__handshake_begin(struct weir__handshake *handshake,
-                                                enum weir_dialect wanted,
+                                                enum weir_dialect wanted, int asks_schemas,
                                                 struct weir__message_reader *reader,
                                                 struct weir__worker *worker,
                                                 struct weir__buffer *to)
 {
     *handshake = (struct weir__handshake){
         .dialect = wanted == WEIR_DIALECT_PLAIN ? &weir__dialect_plain : &weir__dialect_native,
+        .asks_schemas = asks_schemas,
         .may_be_plain = wanted == WEIR_DIALECT_AUTO,
         .concurrency = 1,
         .reader = reader,

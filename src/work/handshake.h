@@ -15,10 +15,11 @@
 #include "work/message_reader.h"
 #include "work/worker.h"
 
-/* The first step.  When a step returns READY, the reader has the worker's dialect, and the
- * worker its pid and node.  Bytes for the worker are appended to *to.  Never UNRELATED. */
+/* The first step; asks_schemas: for JSON Schemas of its functions.  When a step returns READY, the
+ * reader has the worker's dialect, and the worker its pid and node.  Bytes for the worker are
+ * appended to *to.  Never UNRELATED. */
 enum weir__handshake_step weir__handshake_begin(struct weir__handshake *handshake,
-                                                enum weir_dialect wanted,
+                                                enum weir_dialect wanted, int asks_schemas,
                                                 struct weir__message_reader *reader,
                                                 struct weir__worker *worker,
                                                 struct weir__buffer *to);

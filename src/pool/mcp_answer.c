@@ -1,0 +1,339 @@
+#include "config.h"
+
+#include "pool/mcp_answer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "pool/call_api.h"
+#include "pool/pool_types.h"
+#include "pool/server_call.h"
+#include "proc/context.h"
+
+enum {
+    REPORT_MS = 100,      /* between two reports of a request */
+    LONGEST_REPORT = 200, /* bytes of a value in a report */
+    CREDIT = 64,          /* values of a stream in flight */
+};
+
+/* --- What it keeps -------------------------------------------------------------------- */
+
+static char *copy(struct weir__slice slice, int *status)
+{
+    char *text = slice.bytes != NULL ? strndup(slice.bytes, slice.length) : NULL;
+
+    if (slice.bytes != NULL && text == NULL)
+        *status = WEIR_ERR_NOMEM;
+    return text;
+}
+
+/* Trace Context: printable ASCII, else it is left out. */
+static char *copy_trace(struct weir__slice slice)
+{
+    size_t length = 0;
+    char *text = weir__slice_type(slice) == 's' ? weir__slice_string(slice, &length) : NULL;
+
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~') {
+            free(text);
+            return NULL;
+        }
+    return text;
+}
+
+int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice name,
+                           struct weir__slice arguments, const struct weir__mcp_meta *meta)
+{
+    int status = 0;
+    char type = weir__slice_type(meta->progress_token);
+
+    request->name = weir__slice_string(name, NULL);
+    request->arguments = copy(arguments, &status);
+    if (type == 's' || type == '0')
+        request->token = copy(meta->progress_token, &status);
+    request->traceparent = copy_trace(meta->traceparent);
+    request->tracestate = copy_trace(meta->tracestate);
+    return request->name == NULL ? WEIR_ERR_NOMEM : status;
+}
+
+static void drop_report(struct weir__mcp_request *request)
+{
+    if (request->report_link == NULL)
+        return;
+    *request->report_link = request->next_report;
+    if (request->next_report != NULL)
+        request->next_report->report_link = request->report_link;
+    request->report_link = NULL;
+}
+
+void weir__mcp_request_clear(struct weir__mcp_request *request)
+{
+    drop_report(request);
+    free(request->name);
+    free(request->arguments);
+    free(request->token);
+    free(request->traceparent);
+    free(request->tracestate);
+    request->call->connection->calls_weight -= request->gathered.capacity;
+    weir__buffer_clear(&request->gathered);
+    weir__buffer_clear(&request->report);
+}
+
+/* --- Progress --------------------------------------------------------------------------- */
+
+static int64_t due_ns(const struct weir__mcp_request *request)
+{
+    return request->reported_ns + (int64_t)REPORT_MS * 1000000;
+}
+
+void weir__mcp_progress_due(struct weir__mcp_front *front)
+{
+    int64_t now_ns = weir__clock_ns(), wait_ns = INT64_MAX;
+    struct weir__mcp_request *request = front->reporting, *next;
+
+    for (; request != NULL; request = next) {
+        struct weir__connection *connection = request->call->connection;
+
+        next = request->next_report;
+        if (due_ns(request) > now_ns) {
+            if (due_ns(request) - now_ns < wait_ns)
+                wait_ns = due_ns(request) - now_ns;
+            continue;
+        }
+        drop_report(request);
+        request->reported_ns = now_ns;
+        /* A client that does not read its answers is told nothing more. */
+        if (!connection->is_over && weir__connection_has_room(connection))
+            weir__connection_sent(connection,
+                                  weir__buffer_add(&connection->sending, request->report.bytes,
+                                                   request->report.length, NULL));
+    }
+    if (front->reporting != NULL)
+        weir__timer_start(front->progress, wait_ns / 1000000 + 1);
+}
+
+/* Keeps a report until it is due. A later one replaces it. */
+static void report(struct weir__mcp_request *request, const char *progress, const char *total,
+                   struct weir__slice message)
+{
+    struct weir__mcp_front *front = request->front;
+    int64_t wait_ms;
+
+    request->report.length = 0;
+    if (weir__mcp_write_progress(
+            &request->report, weir__slice_of(request->token), weir__slice_of(progress),
+            total != NULL ? weir__slice_of(total) : (struct weir__slice){NULL, 0}, message)
+        < 0)
+        return; /* no memory: the next one may have some */
+    if (request->report_link != NULL)
+        return;
+    request->next_report = front->reporting;
+    request->report_link = &front->reporting;
+    if (front->reporting != NULL)
+        front->reporting->report_link = &request->next_report;
+    front->reporting = request;
+    wait_ms = (due_ns(request) - weir__clock_ns()) / 1000000 + 1;
+    if (wait_ms <= 0 || front->reporting->next_report == NULL)
+        weir__timer_start(front->progress, wait_ms > 0 ? wait_ms : 0);
+}
+
+/* A value of a stream is progress. */
+static void report_value(struct weir__mcp_request *request, struct weir__slice value)
+{
+    struct weir__buffer message = {0};
+    char count[24];
+    size_t length = value.length;
+
+    if (length > LONGEST_REPORT) {
+        length = LONGEST_REPORT;
+        while (length > 0 && ((unsigned char)value.bytes[length] & 0xc0) == 0x80)
+            length--;
+    }
+    snprintf(count, sizeof count, "%" PRIu64, request->values);
+    if (weir__write_string(&message, value.bytes, length) == 0)
+        report(request, count, NULL, (struct weir__slice){message.bytes, message.length});
+    weir__buffer_clear(&message);
+}
+
+/* --- The answer --------------------------------------------------------------------------- */
+
+/* Writes an answer, and another in its place if it is too long. */
+static int write_limited(struct weir__buffer *to, const struct weir__mcp_request *request,
+                         struct weir__slice value)
+{
+    struct weir__slice id = request->call->id;
+    size_t before = to->length, length, most = request->front->max_result;
+    struct weir__mcp_result read;
+    char sentence[160];
+    int status;
+
+    if (!request->is_mcp) {
+        status = weir__mcp_write_value(to, id, request->era, value, request->structure);
+    } else {
+        weir__mcp_result_read(value, &read);
+        if (request->era == WEIR__MCP_LEGACY
+            && (read.kind == WEIR__MCP_ASKS || read.kind == WEIR__MCP_REPEAT))
+            status = weir__mcp_write_tool_error(
+                to, id, request->era,
+                "the tool asks its user for something, and this client cannot");
+        else
+            status = weir__mcp_write_passed(to, id, request->era, value);
+    }
+    length = to->length - before;
+    if (status < 0 || length <= most)
+        return status;
+    to->length = before;
+    snprintf(sentence, sizeof sentence,
+             "the result has %zu bytes, and at most %zu are passed on: ask for less", length, most);
+    return weir__mcp_write_tool_error(to, id, request->era, sentence);
+}
+
+/* The text of a failure, for a model. */
+static const char *text_of(const struct weir_reply *reply)
+{
+    if (reply == NULL)
+        return "no memory for the outcome of the call";
+    if (reply->outcome == WEIR_CALL_UNKNOWN)
+        return "the worker died; whether it was done is not known";
+    return reply->message != NULL ? reply->message : weir_outcome_name(reply->outcome);
+}
+
+/* A traceback is for the people who run the server, not for a model. */
+static void tell_traceback(const struct weir__mcp_request *request, const struct weir_reply *reply)
+{
+    static const char *const data[] = {"data"}, *const names[] = {"traceback"};
+    struct weir__slice found, traceback;
+    char *text;
+
+    if (reply == NULL || reply->error == NULL || reply->outcome != WEIR_CALL_FAILED)
+        return;
+    weir__object_get(weir__slice_of(reply->error), data, &found, 1);
+    weir__object_get(found, names, &traceback, 1);
+    text = weir__slice_type(traceback) == 's' ? weir__slice_string(traceback, NULL) : NULL;
+    if (text != NULL)
+        weir__context_tell(request->front->gateway.pool->weir,
+                           (struct weir_event){.kind = WEIR_EVENT_LOG,
+                                               .name = "error",
+                                               .pid = reply->pid,
+                                               .text = text,
+                                               .length = strlen(text)});
+    free(text);
+}
+
+static int write_answer(struct weir__buffer *to, struct weir__mcp_request *request,
+                        const struct weir_reply *reply)
+{
+    struct weir__slice id = request->call->id;
+
+    if (reply != NULL && reply->outcome == WEIR_CALL_RETURNED) {
+        struct weir__slice value = {reply->result, reply->length};
+
+        if (request->streams) {
+            if (weir__buffer_add(&request->gathered, request->values > 0 ? "]" : "[]",
+                                 request->values > 0 ? 1 : 2, NULL)
+                < 0)
+                return WEIR_ERR_NOMEM;
+            value = (struct weir__slice){request->gathered.bytes, request->gathered.length};
+        }
+        return write_limited(to, request, value);
+    }
+    if (request->is_mcp && reply != NULL && reply->outcome == WEIR_CALL_FAILED
+        && reply->error != NULL)
+        return weir__write_error_object(to, id, weir__slice_of(reply->error));
+    return weir__mcp_write_tool_error(to, id, request->era, text_of(reply));
+}
+
+/* Answers and frees the request. text: instead of an outcome. */
+static void end(struct weir__mcp_request *request, const struct weir_reply *reply, const char *text)
+{
+    struct weir__server_call *call = request->call;
+    struct weir__batch *batch = call->batch;
+    struct weir__buffer *to;
+
+    drop_report(request);
+    weir__server_call_leave(call);
+    to = weir__connection_begin_answer(call->connection, batch);
+    if (to != NULL)
+        weir__connection_written(call->connection, batch,
+                                 text != NULL
+                                     ? weir__mcp_write_tool_error(to, call->id, request->era, text)
+                                     : write_answer(to, request, reply));
+    weir__server_call_free(call);
+}
+
+/* --- What its call says --------------------------------------------------------------------- */
+
+static void on_value(weir_call_t *pool_call, const char *bytes, size_t length, void *context)
+{
+    struct weir__mcp_request *request = context;
+    struct weir__connection *connection = request->call->connection;
+    size_t before = request->gathered.capacity;
+    int status = weir__buffer_add(&request->gathered, request->values == 0 ? "[" : ",", 1, NULL);
+
+    if (status == 0)
+        status = weir__buffer_add(&request->gathered, bytes, length, NULL);
+    connection->calls_weight += request->gathered.capacity - before;
+    request->values++;
+    if (status < 0) {
+        end(request, NULL, "no memory for the values of the stream");
+        return;
+    }
+    if (request->gathered.length > request->front->max_result) {
+        end(request, NULL, "the stream was stopped: its values are too long for one result");
+        return;
+    }
+    if (request->token != NULL)
+        report_value(request, (struct weir__slice){bytes, length});
+    weir__connection_weigh(connection);
+    if (++request->consumed >= CREDIT / 2) {
+        weir_call_grant(pool_call, request->consumed);
+        request->consumed = 0;
+    }
+}
+
+static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
+{
+    struct weir__mcp_request *request = context;
+
+    (void)pool_call;
+    if (!request->is_mcp)
+        tell_traceback(request, reply);
+    end(request, reply, NULL);
+}
+
+void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir__tool *tool)
+{
+    struct weir__server_call *call = request->call;
+    struct weir_call_sink sink;
+    struct weir_call_options options;
+    struct weir_error error;
+    struct weir__slice arguments = {NULL, 0};
+
+    weir_call_sink_init(&sink);
+    weir_call_options_init(&options);
+    sink.on_value = on_value;
+    sink.on_done = on_done;
+    sink.context = request;
+    options.kind = (int)tool->kind;
+    options.timeout_ms = tool->timeout_ms;
+    options.credit = CREDIT;
+    options.traceparent = request->traceparent;
+    options.tracestate = request->tracestate;
+    request->streams = tool->streams;
+    request->is_mcp = tool->is_mcp;
+    request->structure = tool->structure;
+    if (request->arguments != NULL)
+        arguments = weir__slice_of(request->arguments);
+    call->pool_call = weir__call_start(request->front->gateway.pool, call->connection->flow,
+                                       tool->method, arguments, &options, &sink, &error);
+    if (call->pool_call == NULL) {
+        end(request, NULL, error.text);
+        return;
+    }
+    free(request->arguments);
+    request->arguments = NULL;
+}

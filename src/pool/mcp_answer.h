@@ -1,0 +1,49 @@
+/* pool/mcp_answer.h - a tool call of an MCP client, from its start in the pool to its answer.
+ *
+ * A function becomes a tool: its value is text and structure, its stream is an array that is
+ * gathered here, each value of which is progress, and its error is a text for the model.
+ *
+ * Progress is sent at most every 100 ms, and never together with the answer: clients forget the
+ * request when the answer arrives, and complain of what they read with it.
+ */
+#ifndef WEIR_POOL_MCP_ANSWER_H
+#define WEIR_POOL_MCP_ANSWER_H
+
+#include "pool/front_mcp.h"
+
+/* A request that is open: it waits for the list of tools, runs or listens. */
+struct weir__mcp_request {
+    struct weir__server_call *call; /* has it as front_data */
+    struct weir__mcp_front *front;
+    enum weir__mcp_era era;
+    struct weir__mcp_request *next, **link; /* of those that wait; link NULL: it does not */
+    bool listens, wants_tools;              /* subscriptions/listen */
+
+    /* A tool call; NULL: it is none. */
+    char *name;
+    char *arguments, *token, *traceparent, *tracestate; /* NULL: none */
+
+    /* Once it runs. */
+    bool streams, is_mcp;
+    enum weir__mcp_structure structure;
+    struct weir__buffer gathered; /* the values of a stream, as an array that is still open */
+    uint64_t values;
+    unsigned consumed; /* values for which credit is due */
+
+    struct weir__buffer report; /* the latest progress, not sent yet */
+    int64_t reported_ns;
+    struct weir__mcp_request *next_report, **report_link; /* link NULL: nothing to report */
+};
+
+/* Copies what a tool call needs from the request's line. Errors: NOMEM. */
+int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice name,
+                           struct weir__slice arguments, const struct weir__mcp_meta *meta);
+void weir__mcp_request_clear(struct weir__mcp_request *request);
+
+/* Starts the call, which is answered when it is over. */
+void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir__tool *tool);
+
+/* The timer for progress: sends what is due. */
+void weir__mcp_progress_due(struct weir__mcp_front *front);
+
+#endif

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""The vectors of weir as an MCP server, the recorded sessions, and the schemas of MCP.  Prints TAP.
+mcp_vectors.py WEIR SRCDIR
+
+The schemas and sessions are looked for in $MCP_SCHEMAS; without them their cases are skipped.
+"""
+
+import functools
+import glob
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+sys.dont_write_bytecode = True
+from mcp_client import KEY, SRCDIR, TOOLS, WEIR, Client, client
+
+sys.path.insert(0, f"{SRCDIR}/sdk/python/tests")
+import vectors
+from tap_cases import Skip, run_cases
+
+SCHEMAS = os.environ.get("MCP_SCHEMAS", f"{SRCDIR}/../shared/data/mcp")
+ERAS = {False: "2025-11-25", True: "2026-07-28"}
+
+# By the method of the request: the definition of its result, in both eras.
+RESULTS = {
+    "initialize": "InitializeResult",
+    "server/discover": "DiscoverResult",
+    "tools/list": "ListToolsResult",
+    "tools/call": "CallToolResult",
+    "ping": "EmptyResult",
+    "subscriptions/listen": "SubscriptionsListenResult",
+}
+NOTIFICATIONS = {
+    "notifications/progress": "ProgressNotification",
+    "notifications/tools/list_changed": "ToolListChangedNotification",
+    "notifications/subscriptions/acknowledged": "SubscriptionsAcknowledgedNotification",
+}
+
+# What the servers of all cases have said: (modern, definition, value).
+said: list[tuple[bool, str, Any]] = []
+
+
+class Listener:
+    """Sorts lines by what they must be."""
+
+    def __init__(self) -> None:
+        self.asked: dict[Any, Any] = {}
+
+    def sent(self, message: Any) -> None:
+        for one in message if isinstance(message, list) else [message]:
+            if isinstance(one, dict) and "id" in one and isinstance(one.get("method"), str):
+                meta = one.get("params") or {}
+                meta = meta.get("_meta", {}) if isinstance(meta, dict) else {}
+                modern = KEY + "protocolVersion" in meta
+                self.asked[json.dumps(one["id"])] = (one["method"], modern)
+
+    def heard(self, message: Any) -> None:
+        for one in message if isinstance(message, list) else [message]:
+            if "method" in one:
+                modern = "subscriptions" in one["method"] or "_meta" in one.get("params", {})
+                said.append((modern, NOTIFICATIONS[one["method"]], one))
+                continue
+            method, modern = self.asked.get(json.dumps(one.get("id")), ("", True))
+            said.append(
+                (modern, "JSONRPCErrorResponse", one)
+                if "error" in one
+                else (modern, RESULTS[method], one["result"])
+            )
+
+
+def run_vector(case: Any) -> None:
+    listener = Listener()
+    with client() as weir:
+        for number, step in enumerate(case["steps"], 1):
+            ((kind, value),) = step.items()
+            data = vectors.line_of(step)
+            if data is not None:
+                listener.sent(value if kind == "in" else None)
+                weir.write(data)
+            elif kind == "in_end":
+                assert weir.process.stdin
+                weir.process.stdin.close()
+            elif kind == "out_end":
+                assert weir.line() is None
+            else:
+                assert kind == "out", f"no such step: {kind}"
+                line = weir.line()
+                assert line is not None, f"step {number}: the server has gone"
+                listener.heard(json.loads(line))
+                assert vectors.matches(value, vectors.load(line)), (
+                    f"step {number}: wanted {json.dumps(value)}\ngot {line[:400]}"
+                )
+
+
+def run_session(path: str) -> None:
+    """The client's lines; its requests are answered, whatever tools it called."""
+    listener, open_ids = Listener(), set()
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    with client() as weir:
+        for line in lines:
+            message = json.loads(line["line"])
+            if line["dir"] != ">" or "method" not in message:
+                continue
+            listener.sent(message)
+            weir.write(line["line"])
+            params = message.get("params") or {}
+            if "id" in message and message["method"] != "subscriptions/listen":
+                open_ids.add(json.dumps(message["id"]))
+            if message["method"] == "notifications/cancelled":
+                open_ids.discard(json.dumps(params.get("requestId")))
+            # One after the other, as the client did.
+            while open_ids and message["method"] != "tools/call":
+                heard = weir.hear()
+                assert heard is not None
+                listener.heard(heard)
+                open_ids.discard(json.dumps(heard.get("id", ())))
+        while open_ids:
+            heard = weir.hear()
+            assert heard is not None, open_ids
+            listener.heard(heard)
+            open_ids.discard(json.dumps(heard.get("id", ())))
+
+
+@functools.lru_cache
+def definitions(modern: bool) -> Any:
+    path = f"{SCHEMAS}/schema-{ERAS[modern]}.json"
+    if not os.path.exists(path):
+        raise Skip(f"{path} is not there: MCP_SCHEMAS says where it is")
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)["$defs"]
+
+
+def every_line_is_valid_by_the_schemas_of_mcp(directory: str) -> None:
+    suite: dict[Any, Any] = {}
+    for modern, definition, value in said:
+        suite.setdefault((modern, definition), []).append(value)
+    path = os.path.join(directory, "suite.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(
+            [
+                {
+                    "description": f"{ERAS[modern]} {definition}",
+                    "schema": {
+                        "$ref": f"#/$defs/{definition}",
+                        "$defs": definitions(modern),
+                    },
+                    "tests": [
+                        {"description": json.dumps(value)[:300], "data": value, "valid": True}
+                        for value in values
+                    ],
+                }
+                for (modern, definition), values in suite.items()
+            ],
+            file,
+        )
+    done = subprocess.run(
+        [os.path.join(os.environ["builddir"], "tests/support/json_schema"), path],
+        capture_output=True,
+        text=True,
+    )
+    words = [line.split("\t") for line in done.stdout.splitlines()]
+    wrong = [line for line in words if line[1] != "right"]
+    assert done.returncode == 0 and not wrong, f"{done.stderr}{wrong[:5]}"
+    assert len(words) == len(said) > 100, len(words)
+
+
+def cases() -> Any:
+    def named(name: str, work: Any) -> Any:
+        work.__name__ = name
+        return work
+
+    for path in sorted(glob.glob(f"{SRCDIR}/tests/data/mcp/front-*.json")):
+        with open(path, encoding="utf-8") as file:
+            for case in json.load(file)["cases"]:
+                yield named(case["name"], functools.partial(run_vector, case).__call__)
+
+
+def main() -> None:
+    made = []
+    for path in sorted(glob.glob(f"{SRCDIR}/tests/data/mcp/front-*.json")):
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        for case in document["cases"]:
+
+            def work(case: Any = case) -> None:
+                run_vector(case)
+
+            work.__name__ = case["name"].replace(" ", "_")
+            work.__signature__ = _NOTHING  # type: ignore[attr-defined]
+            made.append(work)
+    for path in sorted(glob.glob(f"{SCHEMAS}/sessions/client-*.ndjson")):
+
+        def replay(path: str = path) -> None:
+            run_session(path)
+
+        replay.__name__ = f"the_session_{os.path.basename(path)[7:-7]}_is_served"
+        replay.__signature__ = _NOTHING  # type: ignore[attr-defined]
+        made.append(replay)
+    run_cases([*made, every_line_is_valid_by_the_schemas_of_mcp])
+
+
+if __name__ == "__main__":
+    main()
