@@ -277,6 +277,10 @@ bench-audit: all tests/support/audit_writer$(EXEEXT)
 bench-call: all tests/bench/call_contestant$(EXEEXT) tests/children/rpc_worker$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/call.py .
 
+.PHONY: bench-hosts
+bench-hosts: all tests/bench/call_contestant$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/hosts.py .
+
 .PHONY: bench-probe
 bench-probe: all tests/bench/probe_contestant$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/probe.py .

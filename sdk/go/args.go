@@ -114,11 +114,15 @@ func plainError(err error) error {
 
 // feed sends the input stream of a call, in a goroutine of its own.
 func (p *pending) feed(ctx context.Context, next inputArg) {
+	var again []byte
 	for {
-		value, err := next(ctx)
-		var text []byte
-		if err == nil {
-			text, err = appendValue(nil, value)
+		text, err := again, error(nil)
+		if again = nil; text == nil {
+			var value any
+			value, err = next(ctx)
+			if err == nil {
+				text, err = appendValue(nil, value)
+			}
 		}
 		if err == nil && len(text) > maxLine-128 {
 			err = fault(CodeTooLong, "a value of %d bytes would make a line longer than 64 MiB", len(text))
@@ -127,7 +131,12 @@ func (p *pending) feed(ctx context.Context, next inputArg) {
 			err = p.out.take(ctx)
 		}
 		if err == nil {
-			err = p.client.out.waitForRoom(ctx)
+			client, ok := p.streams()
+			if !ok {
+				again = text // the credit was that of a worker that has died
+				continue
+			}
+			err = client.out.waitForRoom(ctx)
 		}
 		if ctx.Err() != nil {
 			return // the call is over, or is being cancelled
@@ -145,7 +154,29 @@ func (p *pending) feed(ctx context.Context, next inputArg) {
 	}
 }
 
+// streams tells where chunks go, and that the call cannot be repeated from now on; false: nowhere
+// yet.
+func (p *pending) streams() (*Client, bool) {
+	if p.lent == nil {
+		return p.client, true
+	}
+	p.lent.mutex.Lock()
+	defer p.lent.mutex.Unlock()
+	if !p.sent {
+		return nil, false
+	}
+	p.streamed.Store(true)
+	return p.client, true
+}
+
 func (p *pending) endInput(err error) {
+	if p.lent != nil && !p.lent.endsInput(p, err) {
+		return // with its request
+	}
+	p.sendEnd(err)
+}
+
+func (p *pending) sendEnd(err error) {
 	p.send(func(to []byte) []byte {
 		to = appendNotice(to, "weir/end", strconv.AppendInt(nil, p.id, 10))
 		if err != io.EOF {

@@ -37,6 +37,12 @@ type Client struct {
 	lost  error // why there is no connection any more
 
 	noise, late atomic.Int64 // lines that are not messages; responses without a call
+
+	// Of a pool; nil elsewhere:
+	worker   *lentWorker // the other end is a worker that was lent
+	lent     *lent
+	onNotice func(method string, params []byte) // notifications about no call
+	onLost   func(why error)
 }
 
 // pending is a call that has been sent.
@@ -49,6 +55,17 @@ type pending struct {
 	done   chan struct{}      // closed when it is over; then:
 	result []byte
 	err    error
+
+	arrived  func(result []byte) // called by the goroutine that reads, before done is closed
+	streamed atomic.Bool         // a value has come, or was sent
+	lentCall
+}
+
+// brokenLine is the error of a line that is not a message.
+type brokenLine struct{ reason, line string }
+
+func (b brokenLine) Error() string {
+	return fmt.Sprintf("received a line that is not a message: %s: %q", b.reason, b.line)
 }
 
 // DialOption changes how Dial connects.
@@ -158,15 +175,29 @@ func checkPath(path string) error {
 // NewClient is Dial for an existing connection: to a server, or the two pipes of one
 // worker. It sends the hello, and closes the connection if that fails.
 func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
-	c := &Client{
+	return newClient(conn).greet(ctx)
+}
+
+func newClient(conn io.ReadWriteCloser) *Client {
+	return &Client{
 		conn:  conn,
 		out:   newOutbox(conn),
 		done:  make(chan struct{}),
 		calls: map[int64]*pending{},
 	}
-	c.out.onError = c.lose
+}
+
+// run starts to read and write.
+func (c *Client) run() {
+	if c.worker == nil { // a worker's last answers may be there when it reads no more
+		c.out.onError = c.lose
+	}
 	go c.out.flusher(c.done)
 	go c.read()
+}
+
+func (c *Client) greet(ctx context.Context) (*Client, error) {
+	c.run()
 	if err := c.hello(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -211,6 +242,16 @@ func (c *Client) Methods() map[string]Description {
 func (c *Client) Close() error {
 	c.lose(ErrClosed)
 	return nil
+}
+
+// cancelAll asks for the end of every call.
+func (c *Client) cancelAll() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, p := range c.calls {
+		p.cancel()
+	}
+	c.out.pushNow()
 }
 
 // quiet waits until no call is under way.
@@ -271,7 +312,7 @@ func Call[T any](ctx context.Context, caller Caller, method string, args ...any)
 // The function runs ahead by at most a window of values, and stops when the values
 // are closed or ctx is done.
 func Stream[T any](ctx context.Context, caller Caller, method string, args ...any) (*Values[T], error) {
-	p, err := begin(ctx, caller, method, args, true)
+	p, err := caller.begin(ctx, method, args, true)
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +328,7 @@ func Stream[T any](ctx context.Context, caller Caller, method string, args ...an
 }
 
 func ask(ctx context.Context, caller Caller, method string, args []any) ([]byte, error) {
-	p, err := begin(ctx, caller, method, args, false)
+	p, err := caller.begin(ctx, method, args, false)
 	if err != nil {
 		return nil, err
 	}
@@ -302,6 +343,10 @@ func ask(ctx context.Context, caller Caller, method string, args []any) ([]byte,
 
 // begin sends a call.
 func (c *Client) begin(ctx context.Context, method string, args []any, output bool) (*pending, error) {
+	return c.beginWith(ctx, method, args, output, nil)
+}
+
+func (c *Client) beginWith(ctx context.Context, method string, args []any, output bool, arrived func([]byte)) (*pending, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, asError(err)
 	}
@@ -312,7 +357,7 @@ func (c *Client) begin(ctx context.Context, method string, args []any, output bo
 	if err := c.check(method, input != nil, output); err != nil {
 		return nil, err
 	}
-	p := &pending{client: c, done: make(chan struct{}), stop: func() {}}
+	p := &pending{client: c, done: make(chan struct{}), stop: func() {}, arrived: arrived}
 	if output {
 		p.in = newInbox(window, p.grant)
 	}
@@ -359,14 +404,20 @@ func (p *pending) start(ctx context.Context, method string, params []byte) error
 // check finds what cannot go well before it is sent. The methods may have changed
 // since the hello: what is not known is for the server to say.
 func (c *Client) check(method string, input, output bool) error {
-	known, ok := c.methods[method]
-	gives := known.Stream == "out" || known.Stream == "both"
-	switch {
-	case c.plain != nil && (input || output):
+	if c.plain != nil && (input || output) {
 		return fault(CodeStreamRule, "the peer speaks plain JSON-RPC: it has no streams")
-	case ok && gives && !output:
+	}
+	if known, ok := c.methods[method]; ok {
+		return checkMode(method, known, output)
+	}
+	return nil
+}
+
+func checkMode(method string, known Description, output bool) error {
+	switch gives := known.Stream == "out" || known.Stream == "both"; {
+	case gives && !output:
 		return fault(CodeStreamRule, "%q gives a stream: call it with Stream", method)
-	case ok && !gives && output:
+	case !gives && output:
 		return fault(CodeStreamRule, "%q gives no stream: call it with Call", method)
 	}
 	return nil
@@ -481,7 +532,7 @@ func (p *pending) appendTerms(ctx context.Context, to []byte) []byte {
 // send adds a message, if the call is not over.
 func (p *pending) send(put func(to []byte) []byte) {
 	p.client.out.add(put)
-	p.client.out.kick()
+	p.client.out.pushNow()
 }
 
 func (p *pending) grant(n int) {
@@ -500,6 +551,10 @@ func (p *pending) grant(n int) {
 
 // abandon ends a call whose caller has stopped waiting, and cancels it on the server.
 func (p *pending) abandon(why error) {
+	if p.lent != nil {
+		p.lent.abandon(p, why)
+		return
+	}
 	if p.client.plain != nil {
 		// It cannot be told; its answer makes room for the next call.
 		p.client.mutex.Lock()
@@ -567,7 +622,7 @@ func (c *Client) handle(line []byte) error {
 		if m.reason == "" {
 			m.reason = "it is for a worker"
 		}
-		return fmt.Errorf("received a line that is not a message: %s: %.80q", m.reason, line)
+		return brokenLine{m.reason, fmt.Sprintf("%.80s", line)}
 	}
 	return nil
 }
@@ -589,11 +644,21 @@ func (c *Client) answer(m *message) {
 		return
 	}
 	c.release()
+	var result []byte
+	var err error
 	if m.failure != nil {
-		p.finish(nil, parseError(m.failure))
+		err = parseError(m.failure)
+	} else {
+		result = append([]byte(nil), m.result...)
+		if p.arrived != nil {
+			p.arrived(result)
+		}
+	}
+	if c.lent != nil {
+		c.lent.over(p, result, err, true)
 		return
 	}
-	p.finish(append([]byte(nil), m.result...), nil)
+	p.finish(result, err)
 }
 
 func (c *Client) notice(m *message) {
@@ -610,10 +675,14 @@ func (c *Client) notice(m *message) {
 	})
 	p := c.find(id)
 	if p == nil {
+		if id == nil && c.onNotice != nil {
+			c.onNotice(unquote(m.method), m.params)
+		}
 		return
 	}
 	switch unquote(m.method) {
 	case "weir/chunk":
+		p.streamed.Store(true)
 		if p.in == nil || value == nil || !p.in.push(value) {
 			p.abandon(fault(CodeStreamRule, "a chunk came that was not granted"))
 		}
@@ -641,6 +710,13 @@ func (c *Client) lose(why error) {
 	c.conn.Close()
 	c.out.fail(why)
 	close(c.done)
+	if c.onLost != nil {
+		c.onLost(why)
+	}
+	if c.lent != nil {
+		c.lent.lostWorker(c.worker, all, why)
+		return
+	}
 	for _, p := range all {
 		p.finish(nil, fault(CodeOutcomeUnknown, "outcome unknown: the connection is lost: %v", why))
 	}

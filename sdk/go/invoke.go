@@ -3,7 +3,6 @@ package weir
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"reflect"
 	"sync"
@@ -11,24 +10,7 @@ import (
 
 // Caller is what functions are called through: a *Client or a *Pool.
 type Caller interface {
-	current(ctx context.Context) (*Client, error)
-}
-
-func (c *Client) current(context.Context) (*Client, error) { return c, nil }
-
-// begin sends a call. A pool that was lost before the call was sent is started again.
-func begin(ctx context.Context, caller Caller, method string, args []any, output bool) (*pending, error) {
-	for {
-		client, err := caller.current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p, err := client.begin(ctx, method, args, output)
-		if client == caller || !errors.Is(err, ErrClosed) {
-			return p, err
-		}
-		<-client.done // it is lost: the pool has or gets another one
-	}
+	begin(ctx context.Context, method string, args []any, output bool) (*pending, error)
 }
 
 // Invoke calls a function in the mode that the types say.

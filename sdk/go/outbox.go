@@ -18,17 +18,20 @@ type outbox struct {
 	mutex   sync.Mutex // of what is below; held for a moment only
 	waiting []byte
 	spare   []byte
+	total   int64         // bytes taken from waiting ever; with those in waiting, all that were added
+	unsent  int64         // of total, not written
 	failed  error         // the first error of to; nothing is written any more
 	room    chan struct{} // closed when there is room; nil: no goroutine waits for it
 
-	writing sync.Mutex // held while to.Write runs
+	writing sync.Mutex                // held while to.Write runs
+	try     func([]byte) (int, error) // writes what can be written without a wait; nil: unknown
 
 	wake    chan struct{}   // asks flusher to write; capacity 1
 	onError func(err error) // called once, when to fails, in a goroutine of its own
 }
 
 func newOutbox(to io.Writer) *outbox {
-	return &outbox{to: to, wake: make(chan struct{}, 1)}
+	return &outbox{to: to, wake: make(chan struct{}, 1), try: tryWrite(to)}
 }
 
 // add lets put append a message, and tells how much waits now. If put returns
@@ -61,6 +64,62 @@ func (o *outbox) push() {
 	}
 }
 
+// pushNow writes what can be written without a wait, unless another goroutine writes; flusher
+// writes the rest.
+func (o *outbox) pushNow() {
+	if o.try == nil {
+		o.kick()
+		return
+	}
+	for o.size() > 0 && o.writing.TryLock() {
+		all := o.tryAll()
+		o.writing.Unlock()
+		if !all {
+			o.kick()
+			return
+		}
+	}
+}
+
+// tryAll is called with o.writing held. What cannot be written waits again.
+func (o *outbox) tryAll() bool {
+	o.mutex.Lock()
+	batch, failed := o.waiting, o.failed
+	if failed != nil {
+		o.mutex.Unlock()
+		return false
+	}
+	o.waiting = o.spare[:0]
+	o.spare = nil
+	o.total += int64(len(batch))
+	o.unsent += int64(len(batch))
+	o.mutex.Unlock()
+	n, err := o.try(batch)
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.unsent -= int64(len(batch))
+	if n < len(batch) {
+		o.total -= int64(len(batch) - n)
+		o.waiting = append(batch[n:len(batch):len(batch)], o.waiting...)
+		return false // an error comes again
+	}
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	if cap(batch) <= outboxSpare {
+		o.spare = batch
+	}
+	return err == nil
+}
+
+// sentBytes tells how much was written.
+func (o *outbox) sentBytes() int64 {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.total - o.unsent
+}
+
 func (o *outbox) size() int {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -77,11 +136,15 @@ func (o *outbox) write() error {
 		close(o.room)
 		o.room = nil
 	}
+	o.total += int64(len(batch))
+	o.unsent += int64(len(batch))
 	o.mutex.Unlock()
+	n := 0
 	if failed == nil && len(batch) > 0 {
-		_, failed = o.to.Write(batch)
+		n, failed = o.to.Write(batch)
 	}
 	o.mutex.Lock()
+	o.unsent -= int64(n)
 	if cap(batch) <= outboxSpare {
 		o.spare = batch
 	}

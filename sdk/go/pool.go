@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -84,22 +85,57 @@ func NewPool(ctx context.Context, options ...PoolOption) (*Pool, error) {
 	}
 	p := &Pool{options: o, arguments: arguments}
 	p.life, p.end = context.WithCancel(context.Background())
-	if _, err := p.current(ctx); err != nil {
+	if _, err := p.running(ctx); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-// current gives the client of a weir that lives, and starts one where there is none.
-func (p *Pool) current(ctx context.Context) (*Client, error) {
-	process, err := p.running(ctx)
-	if err != nil {
-		return nil, err
+// begin starts a call. A pool that was lost before the call was sent is started again.
+func (p *Pool) begin(ctx context.Context, method string, args []any, output bool) (*pending, error) {
+	for {
+		process, err := p.running(ctx)
+		if err != nil {
+			return nil, err
+		}
+		call, err := process.begin(ctx, method, args, output)
+		if !errors.Is(err, ErrClosed) {
+			return call, err
+		}
+		<-process.client.done // it is lost: there is or will be another one
 	}
-	return process.client, nil
 }
 
+// begin calls a worker itself where it can; questions to weir go to weir.
+func (p *poolProcess) begin(ctx context.Context, method string, args []any, output bool) (*pending, error) {
+	if p.lent == nil || strings.HasPrefix(method, "weir/") && method != "weir/map" {
+		return p.client.begin(ctx, method, args, output)
+	}
+	return p.lent.begin(ctx, method, args, output)
+}
+
+// quiet waits until no call is under way.
+func (p *poolProcess) quiet(ctx context.Context) error {
+	if p.lent != nil {
+		return p.lent.wait(ctx)
+	}
+	return p.client.quiet(ctx)
+}
+
+// stats asks for figures.
+func (p *poolProcess) stats(ctx context.Context) (Stats, error) {
+	if p.lent != nil {
+		p.lent.reportAll()
+	}
+	stats, err := Call[Stats](ctx, p.client, "weir/stats")
+	if p.lent != nil && err == nil {
+		p.lent.add(&stats)
+	}
+	return stats, err
+}
+
+// running gives a weir that lives, and starts one where there is none.
 func (p *Pool) running(ctx context.Context) (*poolProcess, error) {
 	p.mutex.Lock()
 	if p.process != nil && p.process.isLost() {
@@ -209,9 +245,20 @@ func (o *poolOptions) tell(event Event) {
 	}
 }
 
-// Close ends the workers and waits until they are gone. Calls under way end with
-// ErrOutcomeUnknown, later ones with ErrClosed.
+// Close ends the workers and waits until they are gone. Calls in progress end with
+// ErrOutcomeUnknown, unless Drain gives them time; later ones end with ErrClosed.
 func (p *Pool) Close() error {
+	if p.options.drain > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), p.options.drain)
+		defer cancel()
+		_ = p.Shutdown(ctx)
+		return nil
+	}
+	p.close()
+	return nil
+}
+
+func (p *Pool) close() {
 	p.mutex.Lock()
 	p.closed = true
 	process, start := p.process, p.start
@@ -223,7 +270,6 @@ func (p *Pool) Close() error {
 	if process != nil {
 		process.close()
 	}
-	return nil
 }
 
 // Shutdown takes no more calls, waits for those under way, and closes the pool. When ctx ends
@@ -235,9 +281,9 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mutex.Unlock()
 	var err error
 	if process != nil {
-		err = process.client.quiet(ctx)
+		err = process.quiet(ctx)
 	}
-	p.Close()
+	p.close()
 	return err
 }
 
@@ -281,7 +327,11 @@ type WorkerStats struct {
 
 // Stats asks weir for its figures.
 func (p *Pool) Stats(ctx context.Context) (Stats, error) {
-	return Call[Stats](ctx, p, "weir/stats")
+	process, err := p.running(ctx)
+	if err != nil {
+		return Stats{}, err
+	}
+	return process.stats(ctx)
 }
 
 // Health returns nil when a worker is there for calls, and ErrNoWorker when none is.

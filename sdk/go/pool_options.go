@@ -27,6 +27,10 @@ type poolOptions struct {
 	grace        time.Duration
 	backoff      Backoff
 	noRestart    bool
+	maxQueue     int
+	recycleCalls int
+	drain        time.Duration
+	notLent      bool // for tests: calls go through weir
 }
 
 // Backoff is the pause between two starts of a pool that failed: random, up to First, then up to
@@ -43,6 +47,7 @@ func defaultPoolOptions() poolOptions {
 		stderr:       os.Stderr,
 		startTimeout: 10 * time.Second,
 		grace:        5 * time.Second,
+		maxQueue:     1024,
 		backoff:      Backoff{First: 100 * time.Millisecond, Max: 30 * time.Second, Attempts: 5},
 	}
 }
@@ -78,7 +83,7 @@ func Window(n int) PoolOption { return serveFlag("--window", strconv.Itoa(n)) }
 
 // MaxQueue sets how many calls may wait for a worker; further ones fail with ErrQueueFull.
 // The default is 1024.
-func MaxQueue(n int) PoolOption { return serveFlag("--max-queue", strconv.Itoa(n)) }
+func MaxQueue(n int) PoolOption { return func(o *poolOptions) { o.maxQueue = n } }
 
 // MinReady lets NewPool return when n of each worker are ready. The default is all.
 func MinReady(n int) PoolOption { return serveFlag("--min-ready", strconv.Itoa(n)) }
@@ -105,7 +110,7 @@ func Limit(name, value string) PoolOption { return serveFlag("--limit", name+"="
 func Launcher(words ...string) PoolOption { return serveFlag("--launcher", quoteWords(words)) }
 
 // RecycleCalls replaces a worker after n calls.
-func RecycleCalls(n int) PoolOption { return serveFlag("--recycle-calls", strconv.Itoa(n)) }
+func RecycleCalls(n int) PoolOption { return func(o *poolOptions) { o.recycleCalls = n } }
 
 // RecycleAge replaces a worker after this long.
 func RecycleAge(d time.Duration) PoolOption { return serveFlag("--recycle-age", duration(d)) }
@@ -118,6 +123,10 @@ func RecycleRSS(bytes int64) PoolOption {
 // Grace is the time from SIGTERM to SIGKILL for a worker that has to end, and the time that a
 // cancelled function has to clean up. The default is 5 seconds.
 func Grace(d time.Duration) PoolOption { return func(o *poolOptions) { o.grace = d } }
+
+// Drain is how long Close waits for calls in progress. The default is not to wait: Shutdown waits,
+// too.
+func Drain(d time.Duration) PoolOption { return func(o *poolOptions) { o.drain = d } }
 
 // StartTimeout is how long a worker may take to get ready. The default is 10 seconds.
 func StartTimeout(d time.Duration) PoolOption { return func(o *poolOptions) { o.startTimeout = d } }
@@ -172,7 +181,14 @@ func (o *poolOptions) arguments() ([]string, error) {
 	arguments := []string{"serve", "--stdio",
 		"--workers=" + strconv.Itoa(o.workers),
 		"--start-timeout=" + duration(o.startTimeout),
-		"--grace=" + duration(o.grace)}
+		"--grace=" + duration(o.grace),
+		"--max-queue=" + strconv.Itoa(o.maxQueue)}
+	if o.recycleCalls > 0 {
+		arguments = append(arguments, "--recycle-calls="+strconv.Itoa(o.recycleCalls))
+	}
+	if o.drain > 0 {
+		arguments = append(arguments, "--drain="+duration(o.drain))
+	}
 	arguments = append(arguments, o.flags...)
 	for _, script := range o.scripts {
 		words, err := o.scriptWords(script)

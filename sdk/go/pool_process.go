@@ -78,6 +78,7 @@ func checkVersion(ctx context.Context, command string) error {
 type poolProcess struct {
 	command *exec.Cmd
 	client  *Client
+	lent    *lent // nil: calls go through weir
 	grace   time.Duration
 	ended   chan struct{} // it is reaped
 	said    *saidLines
@@ -99,17 +100,18 @@ func pair() (ours, theirs *os.File, err error) {
 }
 
 // launch starts weir, and gives the connection to it.
-func launch(o *poolOptions, arguments []string) (*poolProcess, net.Conn, error) {
+func launch(o *poolOptions, arguments []string) (*poolProcess, *net.UnixConn, error) {
 	ours, theirs, err := pair()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer theirs.Close() // its end would not be seen otherwise
-	conn, err := net.FileConn(ours)
+	either, err := net.FileConn(ours)
 	ours.Close()
 	if err != nil {
 		return nil, nil, err
 	}
+	conn := either.(*net.UnixConn)
 	stderr, theirStderr, err := os.Pipe()
 	if err != nil {
 		conn.Close()
@@ -142,8 +144,7 @@ func startProcess(ctx context.Context, o *poolOptions, arguments []string) (*poo
 	if err != nil {
 		return nil, fmt.Errorf("weir: cannot start %s: %w", o.command, err)
 	}
-	process.client, err = NewClient(ctx, conn)
-	if err == nil {
+	if err = process.greet(ctx, conn, o); err == nil {
 		return process, nil
 	}
 	process.wait()
@@ -155,6 +156,31 @@ func startProcess(ctx context.Context, o *poolOptions, arguments []string) (*poo
 		return nil, failure
 	}
 	return nil, fault(CodeNoWorker, "weir does not start (%v): %s", process.command.ProcessState, process.said.last())
+}
+
+// greet says hello, and borrows the workers.
+func (p *poolProcess) greet(ctx context.Context, conn *net.UnixConn, o *poolOptions) error {
+	mail := &mailConn{UnixConn: conn}
+	client := newClient(mail)
+	lent := newLent(client, mail.take, o)
+	client.onNotice = lent.notice
+	client.onLost = func(why error) {
+		lent.end(why)
+		mail.drop()
+	}
+	p.client = client
+	if _, err := client.greet(ctx); err != nil || o.notLent {
+		return err
+	}
+	ok, err := lent.start(ctx)
+	if err != nil {
+		client.Close()
+		return err
+	}
+	if ok {
+		p.lent = lent
+	}
+	return nil
 }
 
 func (p *poolProcess) pid() int { return p.command.Process.Pid }

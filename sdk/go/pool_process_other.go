@@ -8,7 +8,10 @@ import (
 	"syscall"
 )
 
-type poolProcess struct{ client *Client }
+type poolProcess struct {
+	client *Client
+	lent   *lent
+}
 
 func findCommand(context.Context, string) (string, error) {
 	return "", errors.New("weir: pools need a Unix system; Dial reaches a server elsewhere")

@@ -149,6 +149,13 @@ func (s *sender) add(n int64) {
 	s.signal()
 }
 
+// reset takes back all credit: the next worker gives its own.
+func (s *sender) reset() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.credit = 0
+}
+
 func (s *sender) signal() {
 	select {
 	case s.ready <- struct{}{}:

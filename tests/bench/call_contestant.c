@@ -6,16 +6,19 @@
  *     call_contestant window=N,WORKERS WORKER [...]     weir_call_start(), N under way
  *     call_contestant map WORKER [ARGUMENT...]          weir/map, 1000 items a message
  *     call_contestant idle=WORKERS WORKER [ARGUMENT...] weir_call(), and the host's memory
+ *     call_contestant callers=WORKERS WORKER [...]      weir_call() in several threads
  *
  * For each line "N" on stdin it makes N calls and prints a line: microseconds a call,
  * P50 and P99 (bare, pool), or of all (floor, window, map); idle prints the KiB that
- * the host has in memory before and after.
+ * the host has in memory before and after.  For callers, lines are "N THREADS", and calls per
+ * second are printed, too.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -37,7 +40,7 @@ static weir_pool_t *pool;
 static char **worker;
 static int to_worker = -1, from_worker = -1;
 static unsigned window = 1;
-static int under_way, left_to_start;
+static int under_way, left_to_start, threads;
 
 static void die(const char *what, const char *why)
 {
@@ -300,6 +303,52 @@ static void run_each(void (*call)(int number), int count)
     free(times_ns);
 }
 
+struct caller {
+    pthread_t thread;
+    int64_t *times_ns;
+    int count;
+};
+
+static void *call_some(void *data)
+{
+    const struct caller *caller = data;
+
+    for (int i = 0; i < caller->count; i++) {
+        int64_t begin_ns = weir__clock_ns();
+
+        call_add(i);
+        caller->times_ns[i] = weir__clock_ns() - begin_ns;
+    }
+    return NULL;
+}
+
+static void run_callers(int count)
+{
+    struct caller *callers = calloc((size_t)threads, sizeof *callers);
+    int64_t *times_ns = calloc((size_t)count, sizeof *times_ns), begin_ns = weir__clock_ns();
+    int each = count / threads;
+    double seconds;
+
+    if (callers == NULL || times_ns == NULL)
+        die("memory", strerror(errno));
+    for (int i = 0; i < threads; i++) {
+        callers[i].times_ns = times_ns + i * each;
+        callers[i].count = each;
+        errno = pthread_create(&callers[i].thread, NULL, call_some, &callers[i]);
+        if (errno != 0)
+            die("thread", strerror(errno));
+    }
+    for (int i = 0; i < threads; i++)
+        pthread_join(callers[i].thread, NULL);
+    seconds = (double)(weir__clock_ns() - begin_ns) / 1e9;
+    count = each * threads;
+    qsort(times_ns, (size_t)count, sizeof *times_ns, compare);
+    printf("%.2f %.2f %.0f\n", (double)times_ns[count / 2] / 1000,
+           (double)times_ns[(int64_t)count * 99 / 100] / 1000, count / seconds);
+    free(times_ns);
+    free(callers);
+}
+
 static void run_bare(int count)
 {
     run_each(call_bare, count);
@@ -329,6 +378,10 @@ static void (*open_way(const char *way))(int count)
         open_pool(workers, 0);
         return run_idle;
     }
+    if (sscanf(way, "callers=%u", &workers) == 1) {
+        open_pool(workers, 0);
+        return run_callers;
+    }
     if (strcmp(way, "pool") != 0 && strcmp(way, "map") != 0)
         return NULL;
     open_pool(1, 0);
@@ -347,9 +400,10 @@ int main(int argc, char **argv)
     if (run == NULL)
         return 2;
     while (fgets(line, sizeof line, stdin) != NULL) {
-        int count = atoi(line);
+        int count;
 
-        if (count < 1)
+        threads = 1;
+        if (sscanf(line, "%d %d", &count, &threads) < 1 || count < 1 || threads < 1)
             return 2;
         run(count);
         fflush(stdout);

@@ -1,8 +1,8 @@
 // A pool as Go hosts of Python have it: a Unix socket, 4 bytes of length and JSON, a goroutine a call.
 //
-//	call_uds_pool PYTHON WORKER.py
+//	call_uds_pool PYTHON WORKER.py [WORKERS]
 //
-// For each line "N" on stdin: P50 and P99 of N calls in us.
+// For each line "N" or "N CALLERS" on stdin: P50 and P99 of N calls in us, and calls per second.
 package main
 
 import (
@@ -16,6 +16,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -58,43 +60,71 @@ func call(connection net.Conn, id int) (reply, error) {
 	return answer, json.Unmarshal(body, &answer)
 }
 
-func main() {
-	directory, err := os.MkdirTemp("", "weir-bench-")
-	must(err)
-	defer os.RemoveAll(directory)
-	path := filepath.Join(directory, "socket")
+func start(path string) net.Conn {
 	worker := exec.Command(os.Args[1], os.Args[2], path)
 	worker.Stderr = os.Stderr
 	output, err := worker.StdoutPipe()
 	must(err)
 	must(worker.Start())
-	defer worker.Wait()
-	defer worker.Process.Kill()
+	workers = append(workers, worker)
 	_, err = bufio.NewReader(output).ReadString('\n')
 	must(err)
 	connection, err := net.Dial("unix", path)
 	must(err)
-	free := make(chan net.Conn, 1)
-	free <- connection
-	for {
-		var count int
-		if _, err := fmt.Scan(&count); err != nil {
-			return
+	return connection
+}
+
+var workers []*exec.Cmd
+
+func measure(free chan net.Conn, times []float64) {
+	for i := range times {
+		start := time.Now()
+		done := make(chan error, 1)
+		go func() {
+			one := <-free
+			_, err := call(one, i)
+			free <- one
+			done <- err
+		}()
+		must(<-done)
+		times[i] = float64(time.Since(start).Nanoseconds()) / 1000
+	}
+}
+
+func main() {
+	directory, err := os.MkdirTemp("", "weir-bench-")
+	must(err)
+	defer os.RemoveAll(directory)
+	wanted := 1
+	if len(os.Args) > 3 {
+		wanted, err = strconv.Atoi(os.Args[3])
+		must(err)
+	}
+	free := make(chan net.Conn, wanted)
+	for i := 0; i < wanted; i++ {
+		free <- start(filepath.Join(directory, strconv.Itoa(i)))
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		count, callers := 0, 1
+		_, _ = fmt.Sscan(lines.Text(), &count, &callers)
+		each := count / callers
+		times := make([]float64, each*callers)
+		var all sync.WaitGroup
+		begin := time.Now()
+		for i := 0; i < callers; i++ {
+			all.Add(1)
+			go func(times []float64) {
+				defer all.Done()
+				measure(free, times)
+			}(times[i*each : (i+1)*each])
 		}
-		times := make([]float64, count)
-		for i := range times {
-			start := time.Now()
-			done := make(chan error, 1)
-			go func() {
-				one := <-free
-				_, err := call(one, i)
-				free <- one
-				done <- err
-			}()
-			must(<-done)
-			times[i] = float64(time.Since(start).Nanoseconds()) / 1000
-		}
+		all.Wait()
+		rate := float64(len(times)) / time.Since(begin).Seconds()
 		sort.Float64s(times)
-		fmt.Printf("%.2f %.2f\n", times[count/2], times[count*99/100])
+		fmt.Printf("%.2f %.2f %.0f\n", times[len(times)/2], times[len(times)*99/100], rate)
+	}
+	for _, worker := range workers {
+		_ = worker.Process.Kill()
+		_ = worker.Wait()
 	}
 }

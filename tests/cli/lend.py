@@ -19,7 +19,7 @@ from typing import Any
 sys.dont_write_bytecode = True
 from serve import ENVIRONMENT, WORKER
 from serve_stdio import SERVE, Pair
-from tap_cases import PATIENCE_S, await_file, await_gone, await_that, run_cases
+from tap_cases import PATIENCE_S, await_file, await_gone, await_that, needs, run_cases
 
 PLAIN = (
     """sh -c 'read -r line; echo "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"error\\":"""
@@ -201,10 +201,17 @@ def a_lent_worker_that_dies_is_told_of_and_replaced() -> None:
         assert borrower.stats()["restarts"] == 1
 
 
+def is_stopped(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+@needs("/proc")
 def what_a_dead_worker_had_not_read_is_told() -> None:
     with borrowing() as borrower:
         worker = borrower.lend()
         os.kill(worker.pid, signal.SIGSTOP)
+        await_that(lambda: is_stopped(worker.pid), "it stops")
         unread = message("add", [1, 2], 7)
         worker.say(unread)
         os.kill(worker.pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ formatted() {
 }
 
 vetted() {
-    (cd "$sdk" && "$GO" vet ./... && GOOS=darwin "$GO" vet ./...)
+    (cd "$sdk" && "$GO" vet ./... && GOOS=darwin "$GO" vet ./... && GOOS=windows "$GO" vet ./...)
 }
 
 # The race detector needs cgo, a C compiler and a machine it knows.
