@@ -93,6 +93,7 @@ libweir_core_la_SOURCES = \
 	src/pool/connection.c src/pool/connection.h \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
+	src/pool/errand.c src/pool/errand.h \
 	src/pool/front.h \
 	src/pool/front_mcp.c src/pool/front_mcp.h \
 	src/pool/front_native.c \
@@ -142,12 +143,14 @@ libweir_core_la_SOURCES = \
 	src/work/attention.c src/work/attention.h \
 	src/work/backoff.c src/work/backoff.h \
 	src/work/dialect.c src/work/dialect.h \
+	src/work/dialect_mcp.c \
 	src/work/handshake.c src/work/handshake.h \
 	src/work/line_splitter.c src/work/line_splitter.h \
 	src/work/message_reader.c src/work/message_reader.h \
 	src/work/stderr_forwarder.c src/work/stderr_forwarder.h \
 	src/work/stop_command.c src/work/stop_command.h \
 	src/work/supervisor.c src/work/supervisor.h \
+	src/work/tool_list.c src/work/tool_list.h \
 	src/work/worker.c src/work/worker.h
 
 # HTTP/1.1, without I/O.

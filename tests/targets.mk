@@ -115,6 +115,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_json_validate \
 	tests/fuzz/fuzz_lines \
 	tests/fuzz/fuzz_map_worker \
+	tests/fuzz/fuzz_mcp_server \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_pointer \
 	tests/fuzz/fuzz_pool_worker \
@@ -135,6 +136,7 @@ tests_fuzz_fuzz_checkpoint_SOURCES = tests/fuzz/fuzz_checkpoint.c $(fuzz_pretend
 tests_fuzz_fuzz_map_worker_SOURCES = tests/fuzz/fuzz_map_worker.c $(fuzz_pretend)
 tests_fuzz_fuzz_spawner_client_SOURCES = tests/fuzz/fuzz_spawner_client.c $(fuzz_pretend)
 tests_fuzz_fuzz_pool_worker_SOURCES = tests/fuzz/fuzz_pool_worker.c $(fuzz_pretend)
+tests_fuzz_fuzz_mcp_server_SOURCES = tests/fuzz/fuzz_mcp_server.c $(fuzz_pretend)
 tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c $(fuzz_pretend)
 fuzz_ldadd = tests/libtests.la $(FUZZ_ENGINE)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c src/spawner/environment.c src/spawner/request.c
@@ -152,6 +154,7 @@ tests_fuzz_fuzz_json_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_validate_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_lines_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_map_worker_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_mcp_server_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_pattern_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_pointer_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_pool_worker_LDADD = $(fuzz_ldadd)

@@ -37,6 +37,8 @@ enum weir_event_kind {
     WEIR_EVENT_NOISE,          /* pid; text: beginning of a line that is not a message */
     WEIR_EVENT_SPAWNER_LOST,   /* the helper program died; a new one starts when needed */
     WEIR_EVENT_NOTICE,         /* text: what a map waits for, or a hint; once per run; maps only */
+    WEIR_EVENT_WORKER_CHANGED, /* pid; its methods are not what they were; MCP servers only */
+    WEIR_EVENT_CALL_PROGRESS,  /* pid; name: the function; progress, total; text: its message */
 };
 
 struct weir_event {
@@ -51,6 +53,7 @@ struct weir_event {
     uint64_t bytes;   /* see the kind */
     const char *text; /* see the kind; "" if none */
     size_t length;    /* bytes of text */
+    double progress, total; /* see the kind; -1: unknown */
 };
 
 typedef void (*weir_event_sink)(const struct weir_event *event, void *context);

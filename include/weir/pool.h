@@ -47,7 +47,31 @@ enum weir_dialect {
     WEIR_DIALECT_AUTO,   /* tries weir/hello; an answer of -32601 means plain JSON-RPC */
     WEIR_DIALECT_NATIVE, /* the whole protocol; the start fails without weir/hello */
     WEIR_DIALECT_PLAIN,  /* JSON-RPC 2.0: values only, no extensions */
+    WEIR_DIALECT_MCP,    /* an MCP server (Model Context Protocol); see docs/mcp.md */
 };
+
+/* What one kind of worker has of its own. */
+struct weir_kind_options {
+    size_t size; /* sizeof (struct weir_kind_options); set by weir_kind_options_init() */
+    enum weir_dialect dialect; /* WEIR_DIALECT_AUTO */
+    unsigned workers;          /* 0: as in the pool's options; of an MCP server 1, as its state is
+                                * in its process */
+    unsigned window;           /* 0: as in the pool's options; then of an MCP server 16 calls of
+                                * tools that only read, any other alone */
+    int64_t start_timeout_ms;  /* 0: as in the pool's options */
+    const char *label; /* its methods do not clash with those of other kinds: calls choose it by
+                        * kind; NULL: none */
+
+    /* For MCP servers: */
+    const char *mcp_version; /* "2025-11-25", "2026-07-28"; NULL: whichever it speaks */
+    int no_retry;            /* 1: a tool's readOnlyHint or idempotentHint does not make a call of
+                              * it idempotent */
+    int64_t stuck_ms;        /* a server that has answered nothing for so long after a cancelled
+                              * call is replaced once its place is needed; 30000 */
+};
+
+void weir_kind_options_init_sized(struct weir_kind_options *options, size_t size);
+#define weir_kind_options_init(options) weir_kind_options_init_sized((options), sizeof *(options))
 
 /* weir_pool_open() copies everything that pointers refer to. */
 struct weir_pool_options {
@@ -95,6 +119,10 @@ struct weir_pool_options {
 
     uint64_t schemas; /* 1: workers are asked for JSON Schemas and annotations of their functions
                        * (docs/protocol.md section 4), which weir_pool_methods() then has; 0 */
+
+    /* One for each command, or NULL: the pool's dialect, workers, window and start_timeout_ms hold
+     * for all. */
+    const struct weir_kind_options *const *kinds;
 };
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);
@@ -186,6 +214,8 @@ struct weir_call_options {
     int kind;           /* index in commands of the only worker kind for it; -1: any with the
                          * method */
     const char *traceparent, *tracestate; /* copied; NULL: none */
+    int whole;    /* the result of an MCP tool as the server sends it: an object with "content" */
+    int reserved; /* 0; for a future member */
 };
 
 void weir_call_options_init_sized(struct weir_call_options *options, size_t size);
@@ -202,6 +232,13 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
 
 typedef struct weir_call weir_call_t; /* a running call */
 
+/* How far a call has come, in the function's own units. */
+struct weir_progress {
+    double progress, total; /* -1: unknown */
+    const char *message;    /* NUL-terminated, UTF-8; NULL: none */
+    size_t length;          /* of message */
+};
+
 /* Callbacks, on the thread that runs the loop. bytes are borrowed until they return. */
 struct weir_call_sink {
     size_t size; /* sizeof (struct weir_call_sink); set by weir_call_sink_init() */
@@ -212,6 +249,9 @@ struct weir_call_sink {
     /* Called once, last. reply is borrowed. May be NULL. */
     void (*on_done)(weir_call_t *call, const struct weir_reply *reply, void *context);
     void *context;
+    /* The function reports its progress; borrowed. May be NULL: then an MCP server is not asked
+     * for it. */
+    void (*on_progress)(weir_call_t *call, const struct weir_progress *progress, void *context);
 };
 
 void weir_call_sink_init_sized(struct weir_call_sink *sink, size_t size);

@@ -15,11 +15,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json_parse.h"
+#include "base/printable.h"
 #include "cli/opts_call.h"
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/signals.h"
 #include "cli/notify.h"
@@ -34,7 +36,16 @@ enum {
     OUTPUT_WINDOW = 64, /* values in flight */
     NO_METHOD = -32601, /* of docs/protocol.md */
     KEPT_ROOM = 65536,
+    MCP_START_MS = 60000, /* npx may have to download the server */
+    DRAW_MS = 100,        /* between two drawings of the progress */
     LAST_WORDS_MS = 1000, /* for the reader of the output after the deadline */
+};
+
+/* What the function has said of its progress, drawn on a terminal. */
+struct call_progress {
+    struct progress progress; /* first */
+    double at, total;         /* -1: unknown */
+    char message[200];
 };
 
 struct call_cmd {
@@ -55,6 +66,8 @@ struct call_cmd {
     int is_done;                     /* the call has ended: out is being written */
     int64_t deadline_ns, give_up_ns; /* CLOCK_MONOTONIC; 0: never */
     struct audit audit;
+    struct call_progress shown;
+    int shows_progress;
     char error_text[600]; /* what went wrong, for the audit log */
     int over, status;
     int ended_by; /* the first signal; 0: none */
@@ -62,8 +75,55 @@ struct call_cmd {
     int hurries; /* there was a second signal */
 };
 
+/* --- Progress -------------------------------------------------------------- */
+
+static int draw_progress(struct progress *progress, struct weir__buffer *text, int columns,
+                         int rows)
+{
+    const struct call_progress *shown = (const struct call_progress *)progress;
+    char numbers[80] = "", line[300];
+
+    (void)rows;
+    if (shown->total > 0)
+        snprintf(numbers, sizeof numbers, "%.6g of %.6g", shown->at, shown->total);
+    else
+        snprintf(numbers, sizeof numbers, "%.6g", shown->at);
+    weir__sentence(line, (size_t)columns < sizeof line ? (size_t)columns : sizeof line, "%s%s%s",
+                   numbers, shown->message[0] != '\0' ? ": " : "", shown->message);
+    progress_add(text, "%s\n", line);
+    return 1;
+}
+
+static const struct progress_ops progress_ops = {.command = &cli_call, .draw = draw_progress};
+
+static void on_progress(void *owner, const struct weir_progress *progress)
+{
+    struct call_cmd *cmd = owner;
+    struct call_progress *shown = &cmd->shown;
+
+    if (!cmd->shows_progress || cmd->over || cmd->is_done)
+        return;
+    shown->at = progress->progress;
+    shown->total = progress->total;
+    weir__printable(shown->message, sizeof shown->message,
+                    progress->message != NULL ? progress->message : "", progress->length,
+                    WEIR__ONE_LINE);
+    if (weir__clock_ns() < shown->progress.next_ns)
+        return;
+    shown->progress.next_ns = weir__clock_ns() + (int64_t)DRAW_MS * 1000000;
+    progress_tty_draw(&shown->progress);
+}
+
+/* Before anything else is written to the terminal. */
+static void hide_progress(struct call_cmd *cmd)
+{
+    if (cmd->shown.progress.lines > 0)
+        progress_tty_erase(&cmd->shown.progress);
+}
+
 static int fail(struct call_cmd *cmd, int status, const char *sentence)
 {
+    hide_progress(cmd);
     snprintf(cmd->error_text, sizeof cmd->error_text, "%s", sentence);
     cli_say(&cli_call, "%s", sentence);
     return status;
@@ -156,6 +216,7 @@ static void write_output(struct call_cmd *cmd)
 
 static void put_line(struct call_cmd *cmd, struct weir__slice text)
 {
+    hide_progress(cmd);
     if (weir__buffer_add(&cmd->out, text.bytes, text.length, NULL) < 0
         || weir__buffer_add(&cmd->out, "\n", 1, NULL) < 0)
         end_loop(cmd, fail(cmd, CLI_FAILED, "no memory for the output"));
@@ -216,6 +277,7 @@ static void report_failure(struct call_cmd *cmd, const struct weir_reply *reply)
     const char *type = json_string_value(json_object_get(data, "type"));
     const char *message = reply->message != NULL ? reply->message : "";
 
+    hide_progress(cmd);
     snprintf(cmd->error_text, sizeof cmd->error_text, "%s", message);
     if (json_is_string(traceback))
         cli_say_lines(json_string_value(traceback), json_string_length(traceback));
@@ -293,9 +355,33 @@ static void print_list(struct call_cmd *cmd, struct weir__slice methods)
     free(text);
 }
 
+/* The tools of an MCP server as it describes them. */
+static void put_tools(struct call_cmd *cmd, struct weir__slice methods)
+{
+    static const char *const names[] = {"tool"};
+    struct weir__buffer *out = &cmd->out;
+    struct weir__slice key, method, tool;
+    size_t before = out->length;
+    int status = 0;
+
+    while (status >= 0 && weir__member_next(&methods, &key, &method)) {
+        weir__object_get(method, names, &tool, 1);
+        status =
+            WEIR__PUT(out, out->length > before ? WEIR__LITERAL(",") : WEIR__LITERAL("["), tool);
+    }
+    if (status >= 0 && out->length == before)
+        status = WEIR__PUT(out, WEIR__LITERAL("["));
+    if (status >= 0)
+        status = WEIR__PUT(out, WEIR__LITERAL("]\n"));
+    if (status < 0)
+        end_loop(cmd, fail(cmd, CLI_FAILED, "no memory for the output"));
+}
+
 static void list_methods(struct call_cmd *cmd, struct weir__slice methods)
 {
-    if (cmd->values.json)
+    if (cmd->values.json && cmd->values.protocol == WEIR_DIALECT_MCP)
+        put_tools(cmd, methods);
+    else if (cmd->values.json)
         put_line(cmd, methods);
     else
         print_list(cmd, methods);
@@ -319,6 +405,7 @@ static void on_ready(void *owner, struct weir__slice methods)
     struct remote_call call = {
         .timeout_ms = cmd->values.timeout_ms,
         .input = cmd->values.input,
+        .whole = cmd->values.whole,
         .credit = OUTPUT_WINDOW,
     };
     struct weir_error error;
@@ -463,17 +550,27 @@ static void on_event(const struct weir_event *event, void *context)
     struct call_cmd *cmd = context;
 
     audit_add_event(&cmd->audit, event);
-    if (event->kind == WEIR_EVENT_LOG || event->kind == WEIR_EVENT_NOISE)
-        cli_say_worker(&cli_call, event); /* the call reports its end */
+    if (event->kind != WEIR_EVENT_LOG && event->kind != WEIR_EVENT_NOISE)
+        return;
+    hide_progress(cmd);
+    cli_say_worker(&cli_call, event); /* the call reports its end */
 }
 
 static int open_remote(struct call_cmd *cmd, struct weir_error *error)
 {
-    struct remote_owner owner = {on_ready, on_value, on_done, on_lost, cmd};
+    struct remote_owner owner = {.on_ready = on_ready,
+                                 .on_value = on_value,
+                                 .on_progress = on_progress,
+                                 .on_done = on_done,
+                                 .on_lost = on_lost,
+                                 .owner = cmd};
     struct remote_pool_options options = {
         .command = (const char *const *)cmd->worker,
         .launcher = (const char *const *)cmd->launcher,
         .start_timeout_ms = cmd->values.start_timeout_ms,
+        .dialect = (enum weir_dialect)cmd->values.protocol,
+        .mcp_version = cli_mcp_version(cmd->values.mcp_version),
+        .no_retry = cmd->values.no_retry,
     };
     struct weir_options context;
     char *path;
@@ -512,6 +609,18 @@ static int check_command_line(struct call_cmd *cmd)
         return fail(cmd, CLI_USAGE, "--worker and --socket exclude each other: remove one");
     if (values->launcher != NULL && values->worker == NULL)
         return fail(cmd, CLI_USAGE, "--launcher requires --worker");
+    if (cli_given(&cmd->parsed, CALL_PROTOCOL) && values->worker == NULL)
+        return fail(cmd, CLI_USAGE, "--protocol requires --worker");
+    if ((values->whole || values->no_retry || values->mcp_version != 0)
+        && values->protocol != WEIR_DIALECT_MCP) {
+        cli_say(&cli_call, "%s requires --protocol mcp",
+                values->whole      ? "--whole"
+                : values->no_retry ? "--no-retry"
+                                   : "--mcp-version");
+        return CLI_USAGE;
+    }
+    if (values->input && values->protocol == WEIR_DIALECT_MCP)
+        return fail(cmd, CLI_USAGE, "--stdin: MCP tools have no input stream");
     if (values->any_server && values->worker != NULL)
         return fail(cmd, CLI_USAGE, "--any-server requires --socket");
     if (values->list && count > 0)
@@ -556,6 +665,10 @@ static int execute(struct call_cmd *cmd)
     struct weir_error error;
     int status = check_command_line(cmd), failed;
 
+    if (cmd->values.protocol == WEIR_DIALECT_MCP && !cli_given(&cmd->parsed, CALL_START_TIMEOUT))
+        cmd->values.start_timeout_ms = MCP_START_MS;
+    cmd->shown.progress.ops = &progress_ops;
+    cmd->shows_progress = isatty(STDERR_FILENO);
     if (status == 0)
         status = files_check(&cli_call, &cmd->parsed, cmd->values.input, 1);
     if (status != 0)
@@ -573,6 +686,7 @@ static int execute(struct call_cmd *cmd)
         status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     else
         run_loop(cmd);
+    hide_progress(cmd);
     if (cmd->remote != NULL)
         cmd->remote->kind->free(cmd->remote, cmd->hurries);
     weir_close(cmd->weir);

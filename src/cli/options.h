@@ -86,6 +86,13 @@ struct cli_table {
 };
 void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES]);
 
+/* The choices of --protocol, in the order of enum weir_dialect, and of --mcp-version, of which the
+ * first is any: opts_common.c. */
+extern const char *const cli_protocols[], *const cli_mcp_versions[];
+
+/* The mcp_version of struct weir_kind_options for a choice. */
+const char *cli_mcp_version(int choice);
+
 /* Strings, borrowed from argv; items ends with NULL once there is one. */
 struct cli_list {
     const char **items;

@@ -39,6 +39,29 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .group = worker,
         .help = "prefix for the worker's command: ssh, srun, docker exec -i",
     },
+    [CALL_PROTOCOL] = {
+        .name = "protocol", .kind = CLI_CHOICE, .offset = AT(protocol), .metavar = "WHICH",
+        .choices = cli_protocols,
+        .group = worker,
+        .help = "what the worker speaks: auto, native, plain or mcp (auto)",
+        .more = "`native` is the protocol of weir's SDKs, `plain` is JSON-RPC 2.0, and `auto` "
+                "finds out which of these two it is. `mcp` is for an MCP server: its tools are "
+                "the functions.",
+    },
+    [CALL_MCP_VERSION] = {
+        .name = "mcp-version", .kind = CLI_CHOICE, .offset = AT(mcp_version),
+        .metavar = "VERSION",
+        .choices = cli_mcp_versions,
+        .group = worker,
+        .help = "speak this version of MCP: any, 2025-11-25 or 2026-07-28 (any)",
+    },
+    [CALL_NO_RETRY] = {
+        .name = "no-retry", .kind = CLI_FLAG, .offset = AT(no_retry),
+        .group = worker,
+        .help = "do not repeat a call if the MCP server dies, whatever hints the tool has",
+        .more = "By default weir repeats a call once if the tool says that it only reads "
+                "(`readOnlyHint`) or may be repeated (`idempotentHint`).",
+    },
     [CALL_STDIN] = {
         .name = "stdin", .kind = CLI_FLAG, .offset = AT(input),
         .group = values,
@@ -48,12 +71,20 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .name = "list", .kind = CLI_FLAG, .offset = AT(list),
         .group = values,
         .help = "list the available functions and their parameters",
-        .more = "With `--json`, as one JSON object, which docs/protocol.md describes.",
+        .more = "With `--json`, as one JSON object, which docs/protocol.md describes; the tools "
+                "of an MCP server as an array of their descriptions.",
     },
     [CALL_JSON] = {
         .name = "json", .kind = CLI_FLAG, .offset = AT(json),
         .group = values,
         .help = "on failure, print the error as a JSON object on standard output",
+    },
+    [CALL_WHOLE] = {
+        .name = "whole", .kind = CLI_FLAG, .offset = AT(whole),
+        .group = values,
+        .help = "print the whole result of an MCP tool, as the server sends it",
+        .more = "By default weir prints its `structuredContent`; without one, the text if that "
+                "is all there is, else the array `content`.",
     },
     [CALL_TIMEOUT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",
@@ -66,7 +97,7 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),
         .metavar = "D",
         .group = times,
-        .help = "how long a worker may take to start (10s)",
+        .help = "how long a worker may take to start (10s; an MCP server 60s)",
     },
 };
 /* clang-format on */
@@ -75,6 +106,7 @@ static const char *const synopsis[] = {
     "[OPTION...] METHOD [ARGUMENT...]",
     "[OPTION...] METHOD [NAME=ARGUMENT...]",
     "[OPTION...] --list",
+    "--protocol mcp -w WORDS [OPTION...] TOOL [NAME=ARGUMENT...]",
     NULL,
 };
 
@@ -86,6 +118,10 @@ static const char *const description[] = {
     "An ARGUMENT that is valid JSON is that value. Anything else is a string: `3`, `true`, "
     "`[1,2]`, `hello`. To force a string, add quotes: `'\"3\"'`. Arguments of the form "
     "NAME=ARGUMENT are passed by name; then all of them must be.",
+    "With `--protocol mcp` the worker is an MCP server, and METHOD one of its tools. The requests "
+    "`resources/read`, `resources/list`, `resources/templates/list`, `prompts/get`, "
+    "`prompts/list`, `completion/complete`, `tools/list` and `tools/call` are sent as they are, "
+    "with the arguments as their `params`. docs/mcp.md has more.",
     "Numbers are passed as they are written, whatever their length.",
     "Ctrl-C cancels the function, also inside the worker. A second Ctrl-C exits at once.",
     NULL,
@@ -97,13 +133,16 @@ static const struct cli_example examples[] = {
     {"weir call -w 'python3 math_worker.py' count 1 1000000 | head -3",
      "print a stream; the function stops when head exits"},
     {"seq 10 | weir call -w 'python3 math_worker.py' --stdin sum_of", "55"},
+    {"weir call --protocol mcp -w ./mcp-server echo message=hi",
+     "call a tool of an MCP server"},
     {"weir call --list", "list the functions of the running weir serve"},
     {NULL, NULL},
 };
 
 static const struct cli_exit exits[] = {
     {"0", "the function returned"},
-    {"1", "the function failed; its message and traceback are on standard error"},
+    {"1", "the function failed, or an MCP tool's result is an error; the message (and a traceback, "
+          "if there is one) is on standard error"},
     {"2", "invalid option, argument or input line"},
     {"124", "the call timed out; the function was stopped too"},
     {"125", "weir failed, or the worker died; the outcome of the call may be unknown"},

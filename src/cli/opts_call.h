@@ -9,7 +9,9 @@
 struct call_values {
     const char *worker, *socket, *launcher;
     int64_t timeout_ms, start_timeout_ms;
-    int input, json, list, any_server;
+    int protocol;    /* enum weir_dialect */
+    int mcp_version; /* index into cli_mcp_versions */
+    int input, json, list, any_server, whole, no_retry;
 };
 
 /* Positions in cli_call's options, for cli_given(). */
@@ -18,9 +20,13 @@ enum call_option {
     CALL_SOCKET,
     CALL_ANY_SERVER,
     CALL_LAUNCHER,
+    CALL_PROTOCOL,
+    CALL_MCP_VERSION,
+    CALL_NO_RETRY,
     CALL_STDIN,
     CALL_LIST,
     CALL_JSON,
+    CALL_WHOLE,
     CALL_TIMEOUT,
     CALL_START_TIMEOUT,
     CALL_OPTION_COUNT

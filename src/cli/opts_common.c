@@ -14,6 +14,14 @@ const struct cli_option cli_common_options[] = {
 };
 const size_t cli_common_count = sizeof cli_common_options / sizeof cli_common_options[0];
 
+const char *const cli_protocols[] = {"auto", "native", "plain", "mcp", NULL};
+const char *const cli_mcp_versions[] = {"any", "2025-11-25", "2026-07-28", NULL};
+
+const char *cli_mcp_version(int choice)
+{
+    return choice == 0 ? NULL : cli_mcp_versions[choice];
+}
+
 #define SHARED(member) offsetof(struct cli_audit_values, member)
 
 /* In the order of enum audit_fsync. */

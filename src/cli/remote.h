@@ -21,6 +21,7 @@ struct remote_owner {
     /* The functions are known: a JSON object as in docs/protocol.md, section 4. */
     void (*on_ready)(void *owner, struct weir__slice methods);
     void (*on_value)(void *owner, struct weir__slice value);
+    void (*on_progress)(void *owner, const struct weir_progress *progress);
     void (*on_done)(void *owner, const struct weir_reply *reply);
     /* The call cannot be made: the worker does not start, or there is no server. */
     void (*on_lost)(void *owner, const char *sentence);
@@ -32,6 +33,7 @@ struct remote_call {
     struct weir__slice params; /* none: bytes NULL */
     int64_t timeout_ms;
     int input;
+    int whole; /* as in struct weir_call_options */
     unsigned credit;
 };
 
@@ -59,6 +61,9 @@ struct remote_pool_options {
     const char *const *command; /* argv */
     const char *const *launcher;
     int64_t start_timeout_ms;
+    enum weir_dialect dialect;
+    const char *mcp_version; /* NULL: any */
+    int no_retry;
 };
 
 /* on_ready or on_lost follows.  Errors: as weir_pool_open(). */

@@ -18,6 +18,7 @@ struct pool_remote {
     weir_t *weir;
     weir_pool_t *pool;
     weir_call_t *call;
+    int is_mcp;
 };
 
 static struct pool_remote *from(struct remote *remote)
@@ -51,6 +52,14 @@ static void on_value(weir_call_t *call, const char *bytes, size_t length, void *
     mine->remote.owner.on_value(mine->remote.owner.owner, (struct weir__slice){bytes, length});
 }
 
+static void on_progress(weir_call_t *call, const struct weir_progress *progress, void *context)
+{
+    struct pool_remote *mine = context;
+
+    (void)call;
+    mine->remote.owner.on_progress(mine->remote.owner.owner, progress);
+}
+
 static void on_done(weir_call_t *call, const struct weir_reply *reply, void *context)
 {
     struct pool_remote *mine = context;
@@ -78,15 +87,19 @@ static int pool_call(struct remote *remote, const struct remote_call *call,
                      struct weir_error *error)
 {
     struct pool_remote *mine = from(remote);
-    struct weir_call_sink sink = {
-        .size = sizeof sink, .on_value = on_value, .on_done = on_done, .context = mine};
+    struct weir_call_sink sink = {.size = sizeof sink,
+                                  .on_value = on_value,
+                                  .on_done = on_done,
+                                  .on_progress = on_progress,
+                                  .context = mine};
     struct weir_call_options options;
 
     weir_call_options_init(&options);
     options.timeout_ms = call->timeout_ms;
     options.input = call->input;
     options.credit = call->credit;
-    options.idempotent = -1;
+    options.idempotent = mine->is_mcp ? 0 : -1;
+    options.whole = call->whole;
     options.traceparent = getenv("TRACEPARENT");
     options.tracestate = getenv("TRACESTATE");
     mine->call = weir_call_start(mine->pool, call->method, call->params.bytes, call->params.length,
@@ -146,6 +159,7 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
 {
     struct pool_remote *mine = calloc(1, sizeof *mine);
     struct weir_pool_options asked;
+    struct weir_kind_options kinds;
     struct weir_command command;
 
     if (mine == NULL) {
@@ -155,12 +169,18 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
     mine->remote.kind = &kind;
     mine->remote.owner = *owner;
     mine->weir = weir;
+    mine->is_mcp = options->dialect == WEIR_DIALECT_MCP;
+    weir_kind_options_init(&kinds);
+    kinds.dialect = options->dialect;
+    kinds.mcp_version = options->mcp_version;
+    kinds.no_retry = options->no_retry;
     weir_command_init(&command);
     command.argv = options->command;
     weir_pool_options_init(&asked);
     asked.commands = (const struct weir_command *[]){&command};
     asked.command_count = 1;
     asked.launcher = options->launcher;
+    asked.kinds = (const struct weir_kind_options *[]){&kinds};
     asked.workers = 1;
     asked.start_attempts = 1; /* a person waits: the first failure is reported */
     asked.start_timeout_ms = options->start_timeout_ms;

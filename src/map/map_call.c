@@ -141,8 +141,8 @@ static int begin(struct weir__map_worker *worker)
         .on_message = take_message,
         .on_broken = line_is_broken,
     };
-    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, 0, &call->reader,
-                              &worker->process, &call->scratch)
+    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, 0, WEIR__MCP_PROBE,
+                              &call->reader, &worker->process, &call->scratch)
         == WEIR__HANDSHAKE_FAILED)
         return WEIR_ERR_NOMEM;
     return weir__call_give(worker);

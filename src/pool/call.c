@@ -13,7 +13,12 @@
 #include "pool/call_queue.h"
 #include "pool/worker_calls.h"
 
-enum { KILLS_OF_POISON = 2 };
+enum {
+    KILLS_OF_POISON = 2,
+    PLACE_MS = 500,  /* how long a cancelled call of an MCP server keeps its place unquestioned */
+    REPEAT_MS = 100, /* before a call is repeated, and how often at most */
+    MOST_REPEATS = 8,
+};
 
 void weir__call_unref(struct weir_call *call)
 {
@@ -27,6 +32,7 @@ void weir__call_unref(struct weir_call *call)
     }
     free(call->taken);
     free(call->input_error);
+    free(call->request_state);
     weir_reply_clear(&call->reply);
     free(call);
 }
@@ -135,7 +141,72 @@ static void take_error(struct weir_call *call, struct weir__slice error)
         reply->outcome = WEIR_CALL_CANCELLED;
 }
 
+/* The server wants the same request again, with what it says. Returns 0 if not once more. */
+static int repeat(struct weir_call *call, struct weir__slice state)
+{
+    if (call->operation.over || call->repeats >= MOST_REPEATS)
+        return 0;
+    free(call->request_state);
+    call->request_state = state.bytes != NULL ? strndup(state.bytes, state.length) : NULL;
+    if (state.bytes != NULL && call->request_state == NULL)
+        return 0;
+    call->repeats++;
+    call->is_pausing = 1;
+    weir__timer_heap_set(&call->pool->timers, &call->stop_timer, weir__clock_in_ms(REPEAT_MS));
+    return 1;
+}
+
+static void send_again(struct weir_call *call)
+{
+    call->is_pausing = 0;
+    weir__pool_worker_remove(call);
+    call->state = WEIR__CALL_QUEUED;
+    weir__call_queue_insert(call);
+    call->pool->stale |= WEIR__STALE_CALLS;
+}
+
+/* The answer of an MCP server: what it means as an outcome. Returns 0 if there is none yet. */
+static int settle(struct weir_call *call, struct weir__incoming *incoming,
+                  struct weir__buffer *scratch)
+{
+    const struct weir__dialect *dialect = call->worker->reader.dialect;
+
+    if (call->is_pausing)
+        return 0; /* answered twice */
+    if (call->state == WEIR__CALL_CANCELLING)
+        call->pool->late++;
+    if (incoming->kind == WEIR__INCOMING_RESULT
+        && dialect->settle(incoming, call->whole, scratch) < 0)
+        set_outcome(call, WEIR_CALL_UNKNOWN, -33006, "no memory for the result");
+    if (incoming->kind != WEIR__INCOMING_REPEAT)
+        return 1;
+    if (repeat(call, incoming->value))
+        return 0;
+    incoming->kind = WEIR__INCOMING_ERROR;
+    scratch->length = 0;
+    weir__write_error_value(scratch, -32603, "the tool asks to be repeated again and again",
+                            (struct weir__slice){NULL, 0});
+    incoming->value = (struct weir__slice){scratch->bytes, scratch->length};
+    return 1;
+}
+
+static void take_answer(struct weir_call *call, const struct weir__incoming *incoming);
+
 void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming)
+{
+    if (call->worker->reader.dialect->settle != NULL) {
+        struct weir__incoming settled = *incoming;
+        struct weir__buffer scratch = {0};
+
+        if (settle(call, &settled, &scratch))
+            take_answer(call, &settled);
+        weir__buffer_clear(&scratch);
+    } else {
+        take_answer(call, incoming);
+    }
+}
+
+static void take_answer(struct weir_call *call, const struct weir__incoming *incoming)
 {
     struct weir_reply *reply = &call->reply;
 
@@ -194,10 +265,60 @@ static void ask_worker(struct weir_call *call)
         weir__pool_worker_break(worker, "was stopped, as plain JSON-RPC has no cancellation");
         return;
     }
-    if (worker->reader.dialect->cancel(&call->pool->scratch, call->id) == 0)
+    if (call->is_pausing) { /* it is answered, and was to be sent again */
+        end(call);
+        return;
+    }
+    if (worker->reader.dialect->cancel(&call->pool->scratch, call->id,
+                                       call->asked == WEIR__ASKED_DEADLINE ? "its time was over"
+                                                                           : "cancelled")
+        == 0)
         weir__pool_worker_give(worker);
-    weir__timer_heap_set(&call->pool->timers, &call->stop_timer,
-                         weir__clock_in_ms(options->cancel_grace_ms));
+    if (worker->reader.dialect->settles_at_once && call->pool->state != WEIR__POOL_OPEN)
+        end(call);
+    else
+        weir__timer_heap_set(&call->pool->timers, &call->stop_timer,
+                             weir__clock_in_ms(worker->reader.dialect->settles_at_once
+                                                   ? PLACE_MS
+                                                   : options->cancel_grace_ms));
+}
+
+/* Of the worker's cancelled calls that are not answered, those that are doubtful, or all. */
+static void free_places(struct weir__pool_worker *worker, int all)
+{
+    if (!worker->reader.dialect->settles_at_once)
+        return;
+    for (size_t i = 0; i < worker->slot_count; i++) {
+        struct weir_call *call = worker->slots[i];
+
+        if (call != NULL && call->state == WEIR__CALL_CANCELLING && (all || call->is_doubtful))
+            end(call);
+    }
+}
+
+void weir__call_free_places(struct weir__pool_worker *worker)
+{
+    free_places(worker, 0);
+}
+
+void weir__call_free_all_places(struct weir__pool_worker *worker)
+{
+    free_places(worker, 1);
+}
+
+/* A cancelled call of an MCP server is not answered: does the server still live? */
+static void doubt(struct weir_call *call)
+{
+    struct weir__pool_worker *worker = call->worker;
+
+    if (worker->state != WEIR__POOL_WORKER_READY) {
+        end(call);
+        return;
+    }
+    call->is_doubtful = 1;
+    worker->doubtful++;
+    worker->group->doubtful++;
+    call->pool->stale |= WEIR__STALE_CALLS;
 }
 
 /* The worker has not stopped the call in time. */
@@ -206,6 +327,14 @@ void weir__call_stop_step(void *owner)
     struct weir_call *call = owner;
     struct weir__pool_worker *worker = call->worker;
 
+    if (call->is_pausing) {
+        send_again(call);
+        return;
+    }
+    if (worker->reader.dialect->settles_at_once) {
+        doubt(call);
+        return;
+    }
     if (call->step++ == 0) {
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGINT);
         weir__job_signal(&call->pool->weir->client, &worker->child.job, SIGCONT);
@@ -220,6 +349,7 @@ void weir__call_stop_step(void *owner)
 void weir__call_ask(struct weir_call *call, enum weir__asked asked)
 {
     int was_sent = call->state == WEIR__CALL_SENT;
+    int at_once = asked != WEIR__ASKED_CANCEL;
 
     if (call->state == WEIR__CALL_OVER || call->is_decided)
         return;
@@ -234,8 +364,12 @@ void weir__call_ask(struct weir_call *call, enum weir__asked asked)
         call->asked = asked;
     if (asked == WEIR__ASKED_DEADLINE)
         set_outcome(call, WEIR_CALL_DEADLINE, -33001, "deadline exceeded");
+    if (!at_once && call->worker->reader.dialect->settles_at_once) {
+        at_once = 1;
+        set_outcome(call, WEIR_CALL_CANCELLED, -32800, "cancelled");
+    }
     atomic_fetch_add(&call->refs, 1);
-    if (asked != WEIR__ASKED_CANCEL)
+    if (at_once)
         report_outcome(call);
     if (was_sent && call->state == WEIR__CALL_SENT)
         ask_worker(call);
@@ -322,6 +456,34 @@ void weir__call_credit(struct weir_call *call, int64_t n)
         call->sink.on_credit(call, call->sink.context);
         weir__operation_release(&call->operation);
     }
+}
+
+void weir__call_progress(struct weir_call *call, const struct weir__incoming *incoming)
+{
+    struct weir_progress progress = {.progress = incoming->progress, .total = incoming->total};
+    char *message;
+
+    if (call->state != WEIR__CALL_SENT || call->operation.over)
+        return;
+    message = weir__slice_string(incoming->value, NULL);
+    progress.message = message;
+    progress.length = message != NULL ? strlen(message) : 0;
+    weir__context_tell(call->pool->weir, (struct weir_event){
+                                             .kind = WEIR_EVENT_CALL_PROGRESS,
+                                             .stage = (int)call->group->number,
+                                             .name = call->method,
+                                             .pid = call->reply.pid,
+                                             .text = message != NULL ? message : "",
+                                             .length = progress.length,
+                                             .progress = progress.progress,
+                                             .total = progress.total,
+                                         });
+    if (call->has_sink && call->sink.on_progress != NULL) {
+        weir__operation_hold(&call->operation);
+        call->sink.on_progress(call, &progress, call->sink.context);
+        weir__operation_release(&call->operation);
+    }
+    free(message);
 }
 
 struct weir__slice weir__call_input_error(const struct weir_call *call)

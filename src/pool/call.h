@@ -4,10 +4,11 @@
 
 #include "pool/pool_types.h"
 
-/* Handles a message from the worker: a response, an output value, or input credit. */
+/* Handles a message from the worker: a response, an output value, input credit, or progress. */
 void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming);
 void weir__call_value(struct weir_call *call, struct weir__slice value);
 void weir__call_credit(struct weir_call *call, int64_t n);
+void weir__call_progress(struct weir_call *call, const struct weir__incoming *incoming);
 
 /* The call's worker is gone. unread: it had read nothing of the call. how: completes "the worker
  * ...". */
@@ -22,6 +23,11 @@ void weir__call_ask(struct weir_call *call, enum weir__asked asked);
 
 /* Returns the number of bytes that the worker has not yet taken. */
 size_t weir__call_unsent(const struct weir_call *call);
+
+/* Ends cancelled calls that an MCP server has not answered: the doubtful ones of a worker, or all
+ * of them. */
+void weir__call_free_places(struct weir__pool_worker *worker);
+void weir__call_free_all_places(struct weir__pool_worker *worker);
 
 /* Timer callbacks. */
 void weir__call_deadline(void *owner);

@@ -147,6 +147,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->params = (struct weir__slice){put(&to, params.bytes, params.length), params.length};
     call->traceparent = put(&to, options->traceparent, parent);
     call->tracestate = put(&to, options->tracestate, state);
+    call->whole = options->whole;
     call->operation.weir = pool->weir;
     call->operation.ops = &operation_ops;
     call->pool = pool;

@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "pool/call.h"
 #include "pool/call_queue.h"
+#include "pool/errand.h"
 #include "pool/worker_group.h"
 #include "pool/worker_calls.h"
+#include "rpc/mcp.h"
 
 enum { LOOKED_AT = 4096 }; /* calls examined to find one to evict */
 
@@ -107,13 +109,40 @@ static int may_have(const struct weir__worker_group *group, const char *name)
     return group->methods == NULL || weir__worker_group_method(group, name) != NULL;
 }
 
+/* The group for a request of MCP itself, such as resources/read; of tools/call, the one that has
+ * the tool if any has. */
+static struct weir__worker_group *find_mcp(const struct weir_call *call, unsigned capability)
+{
+    struct weir_pool *pool = call->pool;
+    struct weir__worker_group *found = NULL;
+    char *tool = weir__mcp_tool(call->method, call->params);
+
+    for (size_t i = 0; i < pool->group_count; i++) {
+        struct weir__worker_group *group = &pool->groups[i];
+
+        if ((call->only_group >= 0 && (size_t)call->only_group != i)
+            || !(group->capabilities & capability))
+            continue;
+        if (found == NULL || (tool != NULL && weir__worker_group_method(found, tool) == NULL))
+            found = group;
+    }
+    free(tool);
+    return found;
+}
+
 static struct weir__worker_group *find_group(const struct weir_call *call, const char *name,
                                              int *unknown)
 {
     struct weir_pool *pool = call->pool;
     struct weir__worker_group *plain = NULL;
+    unsigned capability = pool->has_mcp ? weir__mcp_request(call->method) : 0;
 
     *unknown = 0;
+    if (capability != 0) {
+        plain = find_mcp(call, capability);
+        if (plain != NULL)
+            return plain;
+    }
     for (size_t i = 0; i < pool->group_count; i++) {
         struct weir__worker_group *group = &pool->groups[i];
 
@@ -152,7 +181,8 @@ static void no_worker(struct weir_call *call, const struct weir__worker_group *g
     weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "no worker: %s", group->last_failure);
 }
 
-static void no_method(struct weir_call *call)
+/* Returns -1. */
+static int no_method(struct weir_call *call)
 {
     char *owned;
     const char *meant = function_of(call, &owned);
@@ -163,6 +193,23 @@ static void no_method(struct weir_call *call)
         weir__call_decide(call, WEIR_CALL_FAILED, -32601, "no function named \"%s\"",
                           meant != NULL ? meant : call->method);
     free(owned);
+    return -1;
+}
+
+/* How a call of an MCP server runs: what the tool's description says of it. */
+static void learn_mcp(struct weir_call *call, const struct weir__worker_group *group)
+{
+    char *tool = weir__mcp_tool(call->method, call->params);
+    int is_tool = tool != NULL || weir__mcp_request(call->method) == 0, is_idempotent;
+    const json_t *about = weir__worker_group_method(group, tool != NULL ? tool : call->method);
+
+    call->whole |= weir__mcp_request(call->method) != 0;
+    call->is_loner =
+        is_tool && group->kind.window == 0 && !json_is_true(json_object_get(about, "read_only"));
+    is_idempotent = !is_tool || json_is_true(json_object_get(about, "idempotent"));
+    if (call->idempotent == 0)
+        call->idempotent = is_idempotent && !group->kind.no_retry ? 1 : -1;
+    free(tool);
 }
 
 static void learn(struct weir_call *call, struct weir__worker_group *group, const char *name)
@@ -171,10 +218,27 @@ static void learn(struct weir_call *call, struct weir__worker_group *group, cons
     const char *stream = json_string_value(json_object_get(about, "stream"));
 
     call->group = group;
+    if (group->kind.dialect == WEIR_DIALECT_MCP)
+        learn_mcp(call, group);
     call->has_output = stream != NULL && name == call->method
                        && (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0);
     if (call->idempotent == 0)
         call->idempotent = json_is_true(json_object_get(about, "idempotent")) ? 1 : -1;
+}
+
+/* Reads the tools of MCP servers again, once for each call that names none of them. Returns 0 if
+ * that cannot help. */
+static int look_again(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+    int is_asked = 0;
+
+    if (!call->has_looked)
+        for (size_t i = 0; i < pool->group_count; i++)
+            if (call->only_group < 0 || (size_t)call->only_group == i)
+                is_asked |= weir__errand_look(&pool->groups[i]);
+    call->has_looked = 1;
+    return is_asked;
 }
 
 /* Finds the group of a call. Returns 1; 0: it must wait; -1: its outcome is decided. */
@@ -199,8 +263,9 @@ static int sort(struct weir_call *call)
     if (group != NULL)
         return 1;
     if (!unknown) {
-        no_method(call);
-        return -1;
+        if (!call->pool->has_mcp)
+            return no_method(call);
+        return look_again(call) ? 0 : no_method(call);
     }
     down = hopeless(call);
     if (down == NULL)
@@ -219,6 +284,7 @@ static struct weir__pool_worker *pick(const struct weir__worker_group *group,
     for (struct weir__pool_worker *worker = group->workers; worker != NULL; worker = worker->next) {
         if (worker->state != WEIR__POOL_WORKER_READY || worker->quarantined != NULL
             || worker->flights >= worker->window || (call->kills > 0 && worker->flights > 0)
+            || worker->loners > 0 || (call->is_loner && worker->flights > 0)
             || (worker->flights > 0 && weir__pool_worker_is_behind(worker)))
             continue;
         if (best == NULL || worker->flights < best->flights)
@@ -235,10 +301,21 @@ static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir_
         .input = call->input,
         .traceparent = call->traceparent,
         .tracestate = call->tracestate,
+        .wants_progress = call->has_sink && call->sink.on_progress != NULL,
     };
+    if (call->request_state != NULL)
+        terms->request_state = weir__slice_of(call->request_state);
     if (call->deadline_ns != INT64_MAX)
         terms->deadline_ms =
             call->deadline_ns > now_ns ? (call->deadline_ns - now_ns + 999999) / 1000000 : 0;
+}
+
+/* Whether they are an array, and not an empty one. */
+static int has_positions(struct weir__slice params)
+{
+    struct weir__slice first;
+
+    return weir__slice_type(params) == 'a' && weir__message_next(&params, &first);
 }
 
 static void send(struct weir__pool_worker *worker, struct weir_call *call)
@@ -250,7 +327,13 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
 
     if (call->input && worker->reader.dialect->chunk == NULL) {
         weir__call_decide(call, WEIR_CALL_FAILED, -32602,
-                          "this worker speaks plain JSON-RPC: it takes no stream");
+                          "this worker speaks %s: it takes no stream",
+                          worker->reader.dialect->title);
+        return;
+    }
+    if (worker->reader.dialect->is_named && has_positions(call->params)) {
+        weir__call_decide(call, WEIR_CALL_FAILED, -32602,
+                          "an MCP tool takes its arguments by name");
         return;
     }
     set_terms(call, now_ns, &terms);
@@ -291,6 +374,8 @@ static void send_or_queue(struct weir_call *call)
         no_worker(call, call->group);
     else
         wait_in_queue(call);
+    if (call->queue == &call->group->queue && call->group->doubtful > 0)
+        weir__errand_life(call->group);
 }
 
 void weir__dispatch_call(struct weir_call *call)
@@ -322,6 +407,8 @@ void weir__dispatch(struct weir_pool *pool)
             weir__call_queue_remove(call);
             send(worker, call);
         }
+        if (call != NULL && group->doubtful > 0)
+            weir__errand_life(group);
     }
 }
 

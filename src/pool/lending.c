@@ -120,6 +120,8 @@ static int try(struct weir__lending *lending, size_t kind, struct weir__slice id
 
     if (pool->state != WEIR__POOL_OPEN)
         refuse(lending->connection, id, -33005, "the pool is closing");
+    else if (group->kind.dialect == WEIR_DIALECT_MCP)
+        refuse(lending->connection, id, -32600, "MCP servers are not lent");
     else if (group->is_known && group->methods == NULL)
         refuse(lending->connection, id, -32600, "workers that speak plain JSON-RPC are not lent");
     else if (group->is_down)

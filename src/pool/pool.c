@@ -253,6 +253,15 @@ static void cancel_all(struct weir_pool *pool)
     }
 }
 
+/* Calls that are over for their owners keep nothing waiting. */
+static void free_all_places(struct weir_pool *pool)
+{
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            weir__call_free_all_places(worker);
+}
+
 static void drain_is_over(void *owner)
 {
     cancel_all(owner);
@@ -276,6 +285,7 @@ static void start_drain(struct weir_pool *pool, int64_t drain_ms)
     }
     if (pool->state != WEIR__POOL_DRAINING)
         return;
+    free_all_places(pool);
     if (drain_ms == 0)
         cancel_all(pool);
     else if (drain_ms != WEIR_FOREVER)

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "proc/command.h"
+#include "rpc/mcp.h"
+#include "work/handshake.h"
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size)
 {
@@ -29,6 +31,13 @@ void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size
         .stderr_fd = STDERR_FILENO,
         .start_patience_ms = 2000,
     };
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
+}
+
+void weir_kind_options_init_sized(struct weir_kind_options *options, size_t size)
+{
+    struct weir_kind_options defaults = {.size = sizeof defaults, .stuck_ms = 30000};
 
     weir__options_init(options, size, &defaults, sizeof defaults);
 }
@@ -60,6 +69,13 @@ static int check(const struct weir_pool_options *options, struct weir_error *err
     return 0;
 }
 
+static unsigned count_processors(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors > 0 ? (unsigned)processors : 1;
+}
+
 /* Runs where and as the launcher does, with the worker's limits. */
 static int copy_stop(struct weir__worker_group *group, const char *const *argv,
                      struct weir_error *error)
@@ -70,6 +86,47 @@ static int copy_stop(struct weir__worker_group *group, const char *const *argv,
     for (int i = 0; i < WEIR_LIMITS; i++)
         stop.limits[i] = WEIR_NO_LIMIT;
     return weir__command_copy(&group->stop, &stop, NULL, error);
+}
+
+/* What of its own one kind has, with the pool's values for the rest. */
+static int copy_kind(struct weir__worker_group *group, const struct weir_pool_options *options,
+                     struct weir_error *error)
+{
+    struct weir_kind_options *kind = &group->kind;
+    const char *label, *version;
+    int status = 0;
+
+    weir_kind_options_init(kind);
+    kind->dialect = options->dialect;
+    if (options->kinds != NULL && options->kinds[group->number] != NULL)
+        status = weir__options_take(kind, sizeof *kind, options->kinds[group->number],
+                                    "weir_kind_options", error);
+    label = kind->label;
+    version = kind->mcp_version;
+    kind->label = kind->mcp_version = NULL; /* until they are copied */
+    if (status < 0)
+        return status;
+    if ((int)kind->dialect < WEIR_DIALECT_AUTO || kind->dialect > WEIR_DIALECT_MCP)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "dialect is not a value of weir_dialect");
+    if (version != NULL && strcmp(version, WEIR__MCP_LEGACY_VERSION) != 0
+        && strcmp(version, WEIR__MCP_MODERN_VERSION) != 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "mcp_version is " WEIR__MCP_LEGACY_VERSION
+                          " or " WEIR__MCP_MODERN_VERSION);
+    if ((label != NULL && (kind->label = strdup(label)) == NULL)
+        || (version != NULL && (kind->mcp_version = strdup(version)) == NULL))
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
+    group->mcp_start = weir__mcp_start_of(version);
+    if (kind->workers == 0)
+        kind->workers = options->workers > 0                ? options->workers
+                        : kind->dialect == WEIR_DIALECT_MCP ? 1
+                                                            : count_processors();
+    if (kind->window == 0)
+        kind->window = options->window;
+    if (kind->start_timeout_ms == 0)
+        kind->start_timeout_ms = options->start_timeout_ms;
+    group->pool->has_mcp |= kind->dialect == WEIR_DIALECT_MCP;
+    return 0;
 }
 
 int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *given,
@@ -94,6 +151,7 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     ours->commands = NULL;
     ours->launcher_stop = NULL;
     ours->launcher = NULL;
+    ours->kinds = NULL;
     pool->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     pool->groups = calloc(options->command_count, sizeof *pool->groups);
     if (pool->groups == NULL)
@@ -110,11 +168,8 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
                 weir__command_copy(&pool->groups[i].command, &command, options->launcher, error);
         if (status == 0 && options->launcher_stop != NULL)
             status = copy_stop(&pool->groups[i], options->launcher_stop, error);
-    }
-    if (ours->workers == 0) {
-        long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-        ours->workers = processors > 0 ? (unsigned)processors : 1;
+        if (status == 0)
+            status = copy_kind(&pool->groups[i], options, error);
     }
     if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
         ours->max_line = WEIR_MAX_LINE;
@@ -129,9 +184,9 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
         supervisor->first_ms = ours->backoff_ms;
         supervisor->most_ms = ours->backoff_max_ms;
         supervisor->patience_ms = ours->start_patience_ms;
-        if (weir__supervisor_open(supervisor, ours->workers) < 0)
-            status =
-                weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers", ours->workers);
+        if (weir__supervisor_open(supervisor, pool->groups[i].kind.workers) < 0)
+            status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers",
+                                pool->groups[i].kind.workers);
     }
     return status;
 }
@@ -142,6 +197,8 @@ void weir__pool_options_clear(struct weir_pool *pool)
         weir__command_clear(&pool->groups[i].command);
         weir__command_clear(&pool->groups[i].stop);
         json_decref(pool->groups[i].methods);
+        free((char *)pool->groups[i].kind.label);
+        free((char *)pool->groups[i].kind.mcp_version);
         weir__supervisor_close(&pool->groups[i].supervisor);
     }
     free(pool->groups);

@@ -102,7 +102,7 @@ struct weir_call {
     struct weir__slice params;
     const char *traceparent, *tracestate;
     int64_t deadline_ns; /* INT64_MAX: none */
-    int idempotent, input;
+    int idempotent, input, whole;
     unsigned credit;     /* initial credit */
     int64_t all_granted; /* the total: a worker that gets the call again may send as much */
     int only_group;      /* -1: any */
@@ -115,6 +115,14 @@ struct weir_call {
     int has_streamed;                 /* a value was delivered or sent: it cannot be retried */
     enum weir__asked asked;
     int step; /* of the stop sequence */
+
+    /* Of a call of an MCP server: */
+    int is_loner;    /* no other call runs beside it */
+    int is_doubtful; /* cancelled, and not answered for a while */
+    int is_pausing;  /* it is repeated when stop_timer rings */
+    int has_looked;  /* the methods were read again, in search of its function */
+    unsigned repeats;
+    char *request_state; /* what the repeated request must carry; NULL: nothing */
     struct weir__heap_timer deadline, stop_timer;
 
     struct weir__sender sender;
@@ -134,6 +142,15 @@ struct weir_call {
 };
 
 /* --- Workers --------------------------------------------------------------- */
+
+/* What the pool itself asks an MCP server: see errand.h.  The ids are 0 if nothing is asked. */
+struct weir__errands {
+    struct weir__pool_worker *worker;
+    int64_t life_id, list_id, listen_id;
+    int list_is_due; /* once more after this one */
+    struct weir__tool_list tools;
+    struct weir__heap_timer life_timer, list_timer;
+};
 
 enum weir__pool_worker_state {
     WEIR__POOL_WORKER_STARTING,
@@ -158,6 +175,8 @@ struct weir__pool_worker {
     int64_t last_id;
     uint64_t lent;                 /* its number at the borrower; 0: it is not lent */
     struct weir_call *quarantined; /* a call that has killed a worker: it runs alone */
+    size_t loners, doubtful;       /* of its calls */
+    struct weir__errands *errands; /* what the pool asks it itself; NULL: nothing */
 
     struct weir__line_splitter lines; /* of its output */
     int is_dirty;                     /* has unwritten bytes */
@@ -173,13 +192,18 @@ struct weir__pool_worker {
 struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
-    struct weir_command command;   /* with the launcher's words first */
-    struct weir_command stop;      /* stops what the launcher leaves behind; argv NULL: none */
-    json_t *methods;               /* of the latest hello; NULL: unknown, any may be called */
-    int is_known;                  /* a worker has been ready */
-    struct weir__call_queue queue; /* sorted by turn */
-    uint64_t turn;                 /* of the last call sent */
-    uint64_t own_turn;             /* of the last call by the pool's owner */
+    struct weir_command command;    /* with the launcher's words first */
+    struct weir_command stop;       /* stops what the launcher leaves behind; argv NULL: none */
+    struct weir_kind_options kind;  /* with the pool's values where it has none of its own */
+    enum weir__mcp_start mcp_start; /* how the next server is greeted */
+    unsigned capabilities;          /* of MCP servers: enum weir__mcp_capability */
+    int has_greeted_again;          /* since the last server was ready or failed */
+    size_t doubtful;                /* calls of its workers */
+    json_t *methods;                /* of the latest hello; NULL: unknown, any may be called */
+    int is_known;                   /* a worker has been ready */
+    struct weir__call_queue queue;  /* sorted by turn */
+    uint64_t turn;                  /* of the last call sent */
+    uint64_t own_turn;              /* of the last call by the pool's owner */
     struct weir__pool_worker *workers, *outgoing; /* outgoing: is being replaced */
 
     struct weir__supervisor supervisor; /* a seat for each worker that is wanted */
@@ -247,6 +271,7 @@ struct weir_pool {
     struct weir__stderr_forwarder forwarder;
     struct weir__buffer scratch;
     struct weir_error clash; /* two groups have a method with the same name */
+    int has_mcp;             /* some group is of MCP servers */
 
     struct weir__call_queue unsorted; /* calls whose group is unknown */
     struct weir__call_queue sorting;  /* those being examined again */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/process_tree.h"
 #include "pool/call.h"
+#include "pool/errand.h"
 #include "pool/worker_calls.h"
 
 enum {
@@ -91,7 +92,9 @@ static void close_input(struct weir__pool_worker *worker)
     worker->state = WEIR__POOL_WORKER_ENDING;
     worker->is_our_end = 1;
     weir__worker_close_input(&worker->child);
-    set_alarm(worker, pool_of(worker)->options.interrupt_grace_ms);
+    set_alarm(worker, worker->reader.dialect->end_ms > 0
+                          ? worker->reader.dialect->end_ms
+                          : pool_of(worker)->options.interrupt_grace_ms);
 }
 
 void weir__pool_worker_stop(struct weir__pool_worker *worker, int64_t grace_ms)
@@ -126,6 +129,7 @@ void weir__pool_worker_retire(struct weir__pool_worker *worker)
         worker->state = WEIR__POOL_WORKER_RETIRING;
         if (worker->lent != 0)
             pool_of(worker)->borrower->recall(pool_of(worker)->borrower_context, worker);
+        weir__call_free_places(worker);
         weir__pool_worker_settle(worker);
     }
 }
@@ -151,8 +155,26 @@ void weir__pool_worker_free(struct weir__pool_worker *worker)
     weir__worker_clear(&worker->child);
     weir__line_splitter_clear(&worker->lines);
     weir__handshake_clear(&worker->handshake);
+    weir__errands_end(worker);
     free(worker->slots);
     free(worker);
+}
+
+static void go_on(struct weir__pool_worker *worker, enum weir__handshake_step step);
+
+/* It has not become ready: the first wait may be for the time to ask once more. */
+static void is_slow_to_start(struct weir__pool_worker *worker)
+{
+    int64_t timeout_ms = worker->group->kind.start_timeout_ms,
+            quiet_ms = worker->handshake.quiet_ms;
+
+    if (quiet_ms > 0 && quiet_ms < timeout_ms) {
+        set_alarm(worker, timeout_ms - quiet_ms);
+        go_on(worker, weir__handshake_quiet(&worker->handshake, &pool_of(worker)->scratch));
+        return;
+    }
+    weir__handshake_time_out(&worker->handshake, timeout_ms);
+    weir__pool_worker_break(worker, "%s", worker->handshake.reason);
 }
 
 /* Called when the time allowed for its state is over. */
@@ -162,8 +184,7 @@ static void on_alarm(void *owner)
 
     switch (worker->state) {
     case WEIR__POOL_WORKER_STARTING:
-        weir__handshake_time_out(&worker->handshake, pool_of(worker)->options.start_timeout_ms);
-        weir__pool_worker_break(worker, "%s", worker->handshake.reason);
+        is_slow_to_start(worker);
         break;
     case WEIR__POOL_WORKER_READY:
         worker->is_old = 1;
@@ -194,7 +215,7 @@ static void break_protocol(void *owner, const char *line, size_t length, const c
 
 static unsigned own_window(const struct weir__pool_worker *worker)
 {
-    unsigned window = pool_of(worker)->options.window;
+    unsigned window = worker->group->kind.window;
 
     return window > 0 ? window : worker->handshake.concurrency;
 }
@@ -209,6 +230,10 @@ static void be_ready(struct weir__pool_worker *worker)
     weir__timer_heap_clear(&pool_of(worker)->timers, &worker->timer);
     if (options->recycle_age_ms != WEIR_FOREVER)
         set_alarm(worker, options->recycle_age_ms);
+    if (weir__errands_begin(worker) < 0) {
+        weir__pool_worker_break(worker, "could not be asked for its functions: no memory");
+        return;
+    }
     pool_of(worker)->worker_ops->on_ready(worker);
 }
 
@@ -216,6 +241,8 @@ static void go_on(struct weir__pool_worker *worker, enum weir__handshake_step st
 {
     switch (step) {
     case WEIR__HANDSHAKE_READY:
+        if (pool_of(worker)->scratch.length > 0)
+            weir__pool_worker_give(worker); /* the last words of the handshake */
         be_ready(worker);
         break;
     case WEIR__HANDSHAKE_MORE:
@@ -256,7 +283,8 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__in
     case WEIR__INCOMING_RESULT:
     case WEIR__INCOMING_ERROR:
         if (call == NULL) {
-            pool_of(worker)->late++;
+            if (!weir__errand_answer(worker, message))
+                pool_of(worker)->late++;
             return;
         }
         weir__call_answer(call, message);
@@ -270,16 +298,36 @@ static void take_message(struct weir__pool_worker *worker, const struct weir__in
         if (call != NULL)
             weir__call_credit(call, message->n);
         break;
+    case WEIR__INCOMING_PROGRESS:
+        if (call != NULL)
+            weir__call_progress(call, message);
+        break;
+    case WEIR__INCOMING_CHANGED:
+        weir__errand_list(worker);
+        break;
     default:
         break;
     }
+}
+
+/* What a worker asks must not fill weir's memory with answers that it does not read. */
+static void answer_request(struct weir__pool_worker *worker, const struct weir__incoming *request)
+{
+    struct weir_pool *pool = pool_of(worker);
+
+    if (weir__pool_worker_is_behind(worker))
+        weir__pool_worker_break(worker, "asks without reading the answers");
+    else if (worker->reader.dialect->refuse(&pool->scratch, request->value, request->level) == 0)
+        weir__pool_worker_give(worker);
 }
 
 static int on_message(void *owner, const struct weir__incoming *message)
 {
     struct weir__pool_worker *worker = owner;
 
-    if (worker->state != WEIR__POOL_WORKER_STARTING)
+    if (message->kind == WEIR__INCOMING_REQUEST)
+        answer_request(worker, message);
+    else if (worker->state != WEIR__POOL_WORKER_STARTING)
         take_message(worker, message);
     else
         go_on(worker, weir__handshake_take(&worker->handshake, message, &pool_of(worker)->scratch));
@@ -500,10 +548,12 @@ static void begin_handshake(struct weir__pool_worker *worker)
         .on_message = on_message,
         .on_broken = break_protocol,
     };
-    set_alarm(worker, pool->options.start_timeout_ms);
-    go_on(worker,
-          weir__handshake_begin(&worker->handshake, pool->options.dialect, pool->options.schemas,
-                                &worker->reader, &worker->child, &pool->scratch));
+    set_alarm(worker, group->kind.start_timeout_ms);
+    go_on(worker, weir__handshake_begin(&worker->handshake, group->kind.dialect,
+                                        pool->options.schemas, group->mcp_start, &worker->reader,
+                                        &worker->child, &pool->scratch));
+    if (worker->handshake.quiet_ms > 0 && worker->handshake.quiet_ms < group->kind.start_timeout_ms)
+        set_alarm(worker, worker->handshake.quiet_ms);
 }
 
 int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,

@@ -251,7 +251,11 @@ static int is_name(const char *method, size_t length)
 static int64_t start(struct weir__server_call *call, const struct weir__message *message,
                      struct weir_error *error)
 {
-    struct weir_call_sink sink = {sizeof sink, on_value, on_credit, on_done, call};
+    struct weir_call_sink sink = {.size = sizeof sink,
+                                  .on_value = on_value,
+                                  .on_credit = on_credit,
+                                  .on_done = on_done,
+                                  .context = call};
     struct weir_call_options options;
     weir_pool_t *pool = call->connection->server->pool;
     size_t length = 0;

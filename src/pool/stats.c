@@ -11,6 +11,7 @@
 struct making {
     struct weir_pool *pool;
     json_t *(*make)(struct weir_pool *pool);
+    size_t flags;
     char *text;
 };
 
@@ -20,13 +21,14 @@ static void do_make(void *data)
     json_t *document = making->make(making->pool);
 
     if (document != NULL)
-        making->text = weir__tree_text(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        making->text = weir__tree_text(document, making->flags);
     json_decref(document);
 }
 
-static char *make_text(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool))
+static char *make_text(struct weir_pool *pool, json_t *(*make)(struct weir_pool *pool),
+                       size_t flags)
 {
-    struct making making = {pool, make, NULL};
+    struct making making = {pool, make, flags, NULL};
 
     weir__context_do(pool->weir, do_make, &making);
     return making.text;
@@ -73,13 +75,14 @@ static json_t *make_methods(struct weir_pool *pool)
 
 char *weir_pool_methods(weir_pool_t *pool)
 {
-    return make_text(pool, make_methods);
+    return make_text(pool, make_methods, JSON_COMPACT);
 }
 
 char *weir__pool_methods(weir_pool_t *pool, int with_schemas)
 {
     return make_text(pool,
-                     with_schemas || !pool->options.schemas ? make_methods : make_short_methods);
+                     with_schemas || !pool->options.schemas ? make_methods : make_short_methods,
+                     JSON_COMPACT);
 }
 
 static const char *state_name(const struct weir__pool_worker *worker)
@@ -138,5 +141,5 @@ static json_t *make_stats(struct weir_pool *pool)
 
 char *weir_pool_stats(weir_pool_t *pool)
 {
-    return make_text(pool, make_stats);
+    return make_text(pool, make_stats, JSON_COMPACT | JSON_REAL_PRECISION(6));
 }

@@ -14,7 +14,9 @@ static int judge_kind(const struct weir__worker_group *group, const struct weir_
     if (group->is_down)
         return weir__fail(error, WEIR_ERR_WORKER, 0, "the worker does not start: %s",
                           group->last_failure);
-    return weir__worker_group_ready(group) >= wait->workers;
+    return weir__worker_group_ready(group)
+           >= (wait->workers == 0 || wait->workers > group->kind.workers ? group->kind.workers
+                                                                         : wait->workers);
 }
 
 /* Returns 1: ready; 0: not yet; or why it will never be. */
@@ -91,8 +93,6 @@ static void do_begin_wait(void *data)
     struct weir__ready_wait *wait = beginning->wait;
     struct weir_pool *pool = wait->pool;
 
-    if (wait->workers == 0 || wait->workers > pool->options.workers)
-        wait->workers = pool->options.workers;
     wait->timer = (struct weir__heap_timer){.ring = wait_is_over, .owner = wait};
     beginning->status = weir__timer_heap_join(&pool->timers, &wait->error);
     if (beginning->status < 0)

@@ -50,6 +50,7 @@ int weir__pool_worker_add(struct weir__pool_worker *worker, struct weir_call *ca
     call->worker = worker;
     worker->slots[(size_t)call->id & (worker->slot_count - 1)] = call;
     worker->flights++;
+    worker->loners += call->is_loner != 0;
     worker->group->pool->running++;
     return 0;
 }
@@ -63,6 +64,12 @@ void weir__pool_worker_remove(struct weir_call *call)
         return;
     worker->slots[(size_t)call->id & (worker->slot_count - 1)] = NULL;
     worker->flights--;
+    worker->loners -= call->is_loner != 0;
+    if (call->is_doubtful) {
+        call->is_doubtful = 0;
+        worker->doubtful--;
+        worker->group->doubtful--;
+    }
     pool->running--;
     if (worker->quarantined == call)
         worker->quarantined = NULL;

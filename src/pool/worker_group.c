@@ -90,7 +90,7 @@ static unsigned most_starting(const struct weir__worker_group *group)
 }
 
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,
-                         int for_good);
+                         const char *hint, int for_good);
 
 int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error *error)
 {
@@ -105,7 +105,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
         return 0;
     if (group->outgoing == NULL)
         group->outgoing = find_old(group);
-    while (count_serving(group, &starting) < pool->options.workers) {
+    while (count_serving(group, &starting) < group->kind.workers) {
         struct weir__seat *seat = weir__supervisor_seat(&group->supervisor, is_free);
         int status;
 
@@ -122,7 +122,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
                 return status;
             }
             weir__supervisor_put_off(&group->supervisor, seat, weir__clock_ns());
-            start_failed(group, why.text, "", 0);
+            start_failed(group, why.text, "", "", 0);
         }
     }
     return 0;
@@ -140,7 +140,8 @@ static void find_clash(struct weir__worker_group *group)
         const char *name;
         json_t *about;
 
-        if (other == group || !other->is_known)
+        if (other == group || !other->is_known || other->kind.label != NULL
+            || group->kind.label != NULL)
             continue;
         json_object_foreach(group->methods, name,
                             about) if (weir__worker_group_method(other, name) != NULL)
@@ -155,6 +156,22 @@ static void find_clash(struct weir__worker_group *group)
     }
 }
 
+static void tell_left_out(const struct weir__pool_worker *worker)
+{
+    char text[100];
+    int length = snprintf(text, sizeof text, "%u tools are left out: their names cannot be called",
+                          worker->handshake.left_out);
+
+    weir__context_tell(worker->group->pool->weir, (struct weir_event){
+                                                      .kind = WEIR_EVENT_LOG,
+                                                      .stage = (int)worker->group->number,
+                                                      .name = "warning",
+                                                      .pid = weir__pool_worker_pid(worker),
+                                                      .text = text,
+                                                      .length = (size_t)length,
+                                                  });
+}
+
 void weir__worker_group_has_ready(struct weir__pool_worker *worker)
 {
     struct weir__worker_group *group = worker->group;
@@ -163,10 +180,15 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     json_decref(group->methods);
     group->methods = worker->handshake.methods; /* one copy, the newest */
     worker->handshake.methods = NULL;
+    group->mcp_start = worker->handshake.start;
+    group->capabilities = worker->handshake.capabilities;
+    group->has_greeted_again = 0;
     group->is_known = 1;
     group->is_down = 0;
     weir__supervisor_succeeded(&group->supervisor);
     find_clash(group);
+    if (worker->handshake.left_out > 0)
+        tell_left_out(worker);
     weir__context_tell(
         group->pool->weir,
         (struct weir_event){
@@ -186,14 +208,14 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
 
 /* Records a failed start; for_good: the next would fail, too. */
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,
-                         int for_good)
+                         const char *hint, int for_good)
 {
     struct weir_pool *pool = group->pool;
     int64_t now_ns = weir__clock_ns();
     unsigned starting;
 
-    snprintf(group->last_failure, sizeof group->last_failure, "%.60s %.200s%s%.200s",
-             group->command.argv[0], how, tail[0] != '\0' ? "; stderr: " : "", tail);
+    snprintf(group->last_failure, sizeof group->last_failure, "%.60s %.200s%s%.200s%s",
+             group->command.argv[0], how, tail[0] != '\0' ? "; stderr: " : "", tail, hint);
     if (weir__worker_group_ready(group) > 0) {
         weir__supervisor_succeeded(&group->supervisor);
     } else if (now_ns >= weir__supervisor_failed(&group->supervisor, now_ns, for_good)
@@ -219,17 +241,45 @@ static int cannot_be_executed(const struct weir__worker_group *group,
                && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
 }
 
+/* An MCP server of an earlier revision may die of the first request of a later one: the next is
+ * greeted as in the earlier, once, and this was no failure. */
+static int greet_again(struct weir__pool_worker *worker)
+{
+    struct weir__worker_group *group = worker->group;
+    const struct weir_result *result = &worker->child.result;
+
+    if (group->kind.dialect != WEIR_DIALECT_MCP)
+        return 0;
+    if (group->has_greeted_again || worker->is_our_end || result->end == WEIR_NOT_STARTED
+        || !weir__handshake_greets_again(&worker->handshake) || cannot_be_executed(group, result)) {
+        if (group->has_greeted_again)
+            group->mcp_start = weir__mcp_start_of(group->kind.mcp_version);
+        group->has_greeted_again = 0;
+        return 0;
+    }
+    group->has_greeted_again = 1;
+    group->mcp_start = WEIR__MCP_START_LEGACY;
+    return 1;
+}
+
 void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_starting)
 {
     struct weir__worker_group *group = worker->group;
     struct weir_pool *pool = group->pool;
     const struct weir_result *result = &worker->child.result;
     char tail[200];
+    int might_be_mcp =
+        was_starting && result->end == WEIR_EXITED && group->kind.dialect == WEIR_DIALECT_AUTO;
 
     if (group->outgoing == worker)
         group->outgoing = NULL;
+    pool->stale |= WEIR__STALE_UNSORTED; /* some may have waited for its list of functions */
     if (pool->state == WEIR__POOL_ENDING)
         return;
+    if (was_starting && greet_again(worker)) {
+        pool->stale |= WEIR__STALE_WORKERS;
+        return;
+    }
     if (!worker->is_our_end && worker->seat->worker == worker)
         weir__supervisor_put_off(&group->supervisor, worker->seat, weir__clock_ns());
     pool->restarts++;
@@ -243,6 +293,8 @@ void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_start
                                        .length = strlen(worker->reason),
                                    });
     if (was_starting || result->end == WEIR_NOT_STARTED)
-        start_failed(group, worker->reason, tail, cannot_be_executed(group, result));
+        start_failed(group, worker->reason, tail,
+                     might_be_mcp && !cannot_be_executed(group, result) ? WEIR__MCP_HINT : "",
+                     cannot_be_executed(group, result));
     pool->stale |= WEIR__STALE_WORKERS;
 }

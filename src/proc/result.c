@@ -94,6 +94,8 @@ const char *weir_event_name(enum weir_event_kind kind)
         [WEIR_EVENT_NOISE] = "noise",
         [WEIR_EVENT_SPAWNER_LOST] = "spawner_lost",
         [WEIR_EVENT_NOTICE] = "notice",
+        [WEIR_EVENT_WORKER_CHANGED] = "worker_changed",
+        [WEIR_EVENT_CALL_PROGRESS] = "call_progress",
     };
 
     return NAME_OF(names, kind);

@@ -62,6 +62,17 @@ unsigned weir__mcp_request(const char *method)
     return 0;
 }
 
+char *weir__mcp_tool(const char *method, struct weir__slice params)
+{
+    static const char *const names[] = {"name"};
+    struct weir__slice name;
+
+    if (strcmp(method, "tools/call") != 0)
+        return NULL;
+    weir__object_get(params, names, &name, 1);
+    return weir__slice_string(name, NULL);
+}
+
 unsigned weir__mcp_capabilities(struct weir__slice capabilities)
 {
     static const char *const names[] = {"tools", "resources", "prompts", "completions", "logging"};

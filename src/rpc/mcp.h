@@ -52,6 +52,10 @@ enum weir__mcp_capability {
 /* 0: not one of those requests. */
 unsigned weir__mcp_request(const char *method);
 
+/* The tool that a request tools/call names. NULL: it is another request, or names none, or memory
+ * is short. The caller owns it: free(). */
+char *weir__mcp_tool(const char *method, struct weir__slice params);
+
 /* What a server's "capabilities" has. */
 unsigned weir__mcp_capabilities(struct weir__slice capabilities);
 

@@ -17,6 +17,10 @@ struct weir__call_terms {
     uint64_t credit;
     int input;                            /* "stream":"in" */
     const char *traceparent, *tracestate; /* NULL: none */
+
+    /* Of a call of an MCP server only: */
+    int wants_progress;
+    struct weir__slice request_state; /* of the answer that asked for this repetition, or none */
 };
 
 /* method is a string without quotes; params may be none; terms may be NULL. */

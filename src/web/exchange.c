@@ -353,7 +353,11 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
 {
     const char *streams = weir__pool_streams(client->door->pool, method);
     struct weir__web_exchange *exchange = make(client, method);
-    struct weir_call_sink sink = {sizeof sink, on_value, on_credit, on_done, exchange};
+    struct weir_call_sink sink = {.size = sizeof sink,
+                                  .on_value = on_value,
+                                  .on_credit = on_credit,
+                                  .on_done = on_done,
+                                  .context = exchange};
     struct weir_call_options options;
     struct weir_error error;
     char *parent, *state;

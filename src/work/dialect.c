@@ -31,7 +31,7 @@ int64_t weir__error_code(struct weir__slice error)
 
 /* --- What both rows do alike ---------------------------------------------- */
 
-static void classify(const struct weir__message *message, struct weir__incoming *incoming)
+void weir__incoming_classify(const struct weir__message *message, struct weir__incoming *incoming)
 {
     *incoming = (struct weir__incoming){.id = message->number};
     switch (message->kind) {
@@ -62,12 +62,38 @@ static void classify(const struct weir__message *message, struct weir__incoming 
     }
 }
 
+/* Progress is rare: its numbers may take an allocation. */
+static double number_of(struct weir__slice slice)
+{
+    json_t *value = weir__slice_type(slice) == '0'
+                        ? weir__json_parse(slice.bytes, slice.length, JSON_DECODE_ANY, NULL)
+                        : NULL;
+    double number = value != NULL ? json_number_value(value) : -1;
+
+    json_decref(value);
+    return number;
+}
+
+void weir__incoming_progress(struct weir__slice params, const char *const names[4],
+                             struct weir__incoming *incoming)
+{
+    struct weir__slice found[4];
+
+    weir__object_get(params, names, found, 4);
+    incoming->kind = WEIR__INCOMING_PROGRESS;
+    incoming->id = weir__slice_number(found[0]);
+    incoming->progress = number_of(found[1]);
+    incoming->total = number_of(found[2]);
+    if (weir__slice_type(found[3]) == 's')
+        incoming->value = found[3];
+}
+
 static void decode_plain(const char *line, size_t length, struct weir__incoming *incoming)
 {
     struct weir__message message;
 
     weir__message_scan(line, length, &message);
-    classify(&message, incoming);
+    weir__incoming_classify(&message, incoming);
 }
 
 static int write_call(struct weir__buffer *to, int64_t id, const char *method,
@@ -103,6 +129,12 @@ static void decode_notification(const struct weir__message *message,
         incoming->kind = WEIR__INCOMING_LOG;
         incoming->value = found[TEXT];
         incoming->level = found[LEVEL];
+        if (weir__slice_type(incoming->value) != 's')
+            incoming->kind = WEIR__INCOMING_NOTHING;
+    } else if (weir__slice_is(message->method, "weir/progress")) {
+        static const char *const progress[] = {"id", "progress", "total", "message"};
+
+        weir__incoming_progress(message->params, progress, incoming);
     }
 }
 
@@ -111,7 +143,7 @@ static void decode_native(const char *line, size_t length, struct weir__incoming
     struct weir__message message;
 
     weir__message_scan(line, length, &message);
-    classify(&message, incoming);
+    weir__incoming_classify(&message, incoming);
     if (message.kind == WEIR__MESSAGE_NOTIFICATION)
         decode_notification(&message, incoming);
 }
@@ -167,9 +199,9 @@ static enum weir__handshake_step handshake_native(struct weir__handshake *handsh
         return read_hello(handshake, answer->value);
     if (weir__error_code(answer->value) != METHOD_NOT_FOUND || !handshake->may_be_plain) {
         snprintf(handshake->reason, sizeof handshake->reason,
-                 "has not started: it answered weir/hello with %.*s",
-                 (int)(answer->value.length < 150 ? answer->value.length : 150),
-                 answer->value.bytes);
+                 "has not started: it answered weir/hello with %.*s%s",
+                 (int)(answer->value.length < 130 ? answer->value.length : 130),
+                 answer->value.bytes, handshake->may_be_plain ? WEIR__MCP_HINT : "");
         return WEIR__HANDSHAKE_FAILED;
     }
     handshake->dialect = &weir__dialect_plain;
@@ -177,10 +209,11 @@ static enum weir__handshake_step handshake_native(struct weir__handshake *handsh
     return WEIR__HANDSHAKE_READY;
 }
 
-static int cancel_native(struct weir__buffer *to, int64_t id)
+static int cancel_native(struct weir__buffer *to, int64_t id, const char *reason)
 {
     char text[24];
 
+    (void)reason;
     return weir__write_cancel(to, weir__id_slice(id, text));
 }
 
@@ -207,6 +240,7 @@ static int credit_native(struct weir__buffer *to, int64_t id, uint64_t n)
 
 const struct weir__dialect weir__dialect_native = {
     .name = "native",
+    .title = "the worker protocol",
     .handshake = handshake_native,
     .decode = decode_native,
     .call = write_call,
@@ -227,6 +261,7 @@ static int call_plain(struct weir__buffer *to, int64_t id, const char *method,
 
 const struct weir__dialect weir__dialect_plain = {
     .name = "plain",
+    .title = "plain JSON-RPC",
     .decode = decode_plain,
     .call = call_plain,
 };

@@ -15,14 +15,24 @@
 #include "work/message_reader.h"
 #include "work/worker.h"
 
-/* The first step; asks_schemas: for JSON Schemas of its functions.  When a step returns READY, the
- * reader has the worker's dialect, and the worker its pid and node.  Bytes for the worker are
- * appended to *to.  Never UNRELATED. */
-enum weir__handshake_step weir__handshake_begin(struct weir__handshake *handshake,
-                                                enum weir_dialect wanted, int asks_schemas,
-                                                struct weir__message_reader *reader,
-                                                struct weir__worker *worker,
+/* The first step; asks_schemas: for JSON Schemas of its functions; start: for an MCP server.  When
+ * a step returns READY, the reader has the worker's dialect, and the worker its pid and node.
+ * Bytes for the worker are appended to *to.  Never UNRELATED. */
+enum weir__handshake_step
+weir__handshake_begin(struct weir__handshake *handshake, enum weir_dialect wanted, int asks_schemas,
+                      enum weir__mcp_start start, struct weir__message_reader *reader,
+                      struct weir__worker *worker, struct weir__buffer *to);
+
+/* What the first server of a kind is greeted with, if it must speak this version; NULL: any. */
+enum weir__mcp_start weir__mcp_start_of(const char *version);
+
+/* quiet_ms are over: does what is done when nothing was answered yet.  Returns MORE or FAILED. */
+enum weir__handshake_step weir__handshake_quiet(struct weir__handshake *handshake,
                                                 struct weir__buffer *to);
+
+/* Whether the worker, which has ended or closed its output, may just not have understood the
+ * first message: then another start, which begins with another, is worth while. */
+int weir__handshake_greets_again(const struct weir__handshake *handshake);
 
 /* A message came before the worker was ready. UNRELATED: it is not part of the handshake. */
 enum weir__handshake_step weir__handshake_take(struct weir__handshake *handshake,

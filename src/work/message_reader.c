@@ -37,6 +37,9 @@ static void log_came(const struct weir__message_reader *reader,
 
     if (text != NULL)
         emit(reader, WEIR_EVENT_LOG, level != NULL ? level : "info", text, length);
+    else if (weir__slice_type(incoming->value) != 's')
+        emit(reader, WEIR_EVENT_LOG, level != NULL ? level : "info", incoming->value.bytes,
+             incoming->value.length);
     free(text);
     free(level);
 }

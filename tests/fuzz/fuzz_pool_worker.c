@@ -109,7 +109,11 @@ static void start_calls(weir_pool_t *pool, struct outcomes *outcomes, weir_call_
         {"add", "[1,2]", 0}, {"count", "[3]", 0}, {"sum", "[]", 1},
         {"both", NULL, 1},   {"again", "{}", 0},
     };
-    struct weir_call_sink sink = {sizeof sink, on_value, on_credit, on_done, outcomes};
+    struct weir_call_sink sink = {.size = sizeof sink,
+                                  .on_value = on_value,
+                                  .on_credit = on_credit,
+                                  .on_done = on_done,
+                                  .context = outcomes};
     struct weir_call_options options;
 
     for (int i = 0; i < CALLS; i++) {

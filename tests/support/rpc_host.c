@@ -85,7 +85,8 @@ static struct call *find(const json_t *name)
 
 static void begin(const json_t *step)
 {
-    struct weir_call_sink sink = {sizeof sink, value, credit, done, NULL};
+    struct weir_call_sink sink = {
+        .size = sizeof sink, .on_value = value, .on_credit = credit, .on_done = done};
     struct weir_call_options options;
     struct call *call = calloc(1, sizeof *call);
     const json_t *params = json_object_get(step, "params"),

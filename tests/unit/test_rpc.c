@@ -163,7 +163,11 @@ static void messages_are_written_as_the_protocol_shows_them(void)
 {
     struct weir__buffer to = {0};
     struct weir__call_terms none = {.deadline_ms = -1};
-    struct weir__call_terms all = {1500, 16, 1, "00-ab", "k=\"v\""};
+    struct weir__call_terms all = {.deadline_ms = 1500,
+                                   .credit = 16,
+                                   .input = 1,
+                                   .traceparent = "00-ab",
+                                   .tracestate = "k=\"v\""};
     struct weir__slice id = weir__slice_of("7"), nothing = {NULL, 0};
     static const char wanted[] =
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"add\",\"params\":[3,4]}\n"
