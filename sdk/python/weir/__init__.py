@@ -12,6 +12,7 @@ Everything here is loaded when it is first used. `weir.worker` has what a worker
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._asyncio import AsyncPool, AsyncStream, apipe, arun
     from ._caller import Caller
     from ._client import Client, connect
     from ._engine import refresh, words
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         CallError,
         Closed,
         DeadlineExceeded,
+        DeadRecord,
         EngineError,
         NoWorker,
         OutcomeUnknown,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
         SpecError,
         WeirError,
     )
+    from ._map import Map, map
+    from ._pipe import PipeFailed, PipeResult, PipeTimeout, Stage, StageResult, pipe
     from ._pool import Pool
     from ._run import (
         DEVNULL,
@@ -50,11 +54,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "_asyncio": "AsyncPool AsyncStream apipe arun",
     "_caller": "Caller",
     "_client": "Client connect",
     "_engine": "refresh words",
-    "_errors": "CallCancelled CallError Closed DeadlineExceeded EngineError NoWorker "
+    "_errors": "CallCancelled CallError Closed DeadRecord DeadlineExceeded EngineError NoWorker "
     "OutcomeUnknown Poison QueueFull RemoteError SpecError WeirError",
+    "_map": "Map map",
+    "_pipe": "PipeFailed PipeResult PipeTimeout Stage StageResult pipe",
     "_pool": "Pool",
     "_run": "DEVNULL INHERIT STDOUT End Failed Holder NotExecutable NotFound NotStarted Output "
     "Result TimeoutExpired Why run",
@@ -65,32 +72,45 @@ __all__ = [
     "DEVNULL",
     "INHERIT",
     "STDOUT",
+    "AsyncPool",
+    "AsyncStream",
     "CallCancelled",
     "CallError",
     "Caller",
     "Client",
     "Closed",
+    "DeadRecord",
     "DeadlineExceeded",
     "End",
     "EngineError",
     "Failed",
     "Holder",
+    "Map",
     "NoWorker",
     "NotExecutable",
     "NotFound",
     "NotStarted",
     "OutcomeUnknown",
     "Output",
+    "PipeFailed",
+    "PipeResult",
+    "PipeTimeout",
     "Poison",
     "Pool",
     "QueueFull",
     "RemoteError",
     "Result",
     "SpecError",
+    "Stage",
+    "StageResult",
     "TimeoutExpired",
     "WeirError",
     "Why",
+    "apipe",
+    "arun",
     "connect",
+    "map",
+    "pipe",
     "refresh",
     "run",
     "words",

@@ -32,7 +32,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ._errors import (
     CallCancelled,
@@ -759,19 +759,53 @@ class Pending:
         """Return whether the response has been read; only waiting calls read."""
         return self._call.over
 
-    def result(self) -> Any:
-        """Wait for the result, or raise the error of the call. Ctrl-C cancels the call."""
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """Wait for the result, or raise the error of the call. Ctrl-C cancels the call.
+
+        If timeout expires, TimeoutError is raised, and the call goes on.
+        """
         call = self._call
         try:
+            if timeout is not None and not self._is_over_after(timeout):
+                raise TimeoutError(f"the call is not over after {timeout} s")
             self._client._wait(call, self._deadline, lambda: call.over)
+        except TimeoutError:
+            raise
         except BaseException:
             self.cancel()
             raise
         return self._client._outcome(call)
 
+    def _is_over_after(self, timeout: float) -> bool:
+        until = time.monotonic() + timeout
+        if self._deadline is not None and self._deadline <= until:
+            return True  # the deadline of the call ends the wait
+        return self._client._turn(until, lambda: self._call.over)
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """Wait for the end of the call, and return its error, or None."""
+        try:
+            self.result(timeout)
+        except DeadlineExceeded as error:
+            return error
+        except TimeoutError:
+            raise
+        except Exception as error:
+            return error
+        return None
+
     def cancel(self) -> None:
         """Cancel the function; result() then raises CallCancelled, unless it was faster."""
         self._client._cancel(self._call)
+
+    def add_done_callback(self, callback: Callable[["Pending"], object]) -> None:
+        """Call callback(self) when the call is over, in a thread of its own."""
+
+        def wait() -> None:
+            self.exception()
+            callback(self)
+
+        threading.Thread(target=wait, daemon=True, name="weir callback").start()
 
 
 class Stream(Iterator[Any]):

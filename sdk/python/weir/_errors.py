@@ -23,6 +23,24 @@ class EngineError(WeirError, OSError):
     """weir itself failed: a system call, or weir-spawner is missing or died."""
 
 
+class DeadRecord(WeirError):
+    """A record of weir.map that no worker could answer."""
+
+    def __init__(self, letter: "dict[str, Any]") -> None:
+        super().__init__(letter)
+        self.letter = letter  # docs/schemas/dead-letter.schema.json
+        self.seq: int = letter["seq"]  # from 0
+        self.reason: str = letter["reason"]  # "crash", "timeout", "desync", "error", ...
+        self.attempts: int = letter["attempts"]
+        self.stderr_tail: str = letter["stderr_tail"]
+        self.error: Optional[dict[str, Any]] = letter.get("error")  # of the function
+        self.record: Any = letter.get("record")
+
+    def __str__(self) -> str:
+        why = self.error["message"] if self.error else self.stderr_tail.strip()
+        return f"record {self.seq} is dead: {self.reason}" + (f": {why}" if why else "")
+
+
 class CallError(WeirError):
     """Base class of all errors of a call."""
 

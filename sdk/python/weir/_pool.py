@@ -29,23 +29,27 @@ _DEVNULL = -3
 _RETURNED = 0
 
 
+def worker_words(
+    program: Union[str, "os.PathLike[str]", Sequence[Word]],
+    python: Union[None, str, Sequence[str]],
+) -> "list[Word]":
+    """The command of a worker: a Python script, another program, or words."""
+    if not isinstance(program, (str, os.PathLike)):
+        return list(program)
+    path = os.fspath(program)
+    if not path.endswith(".py"):
+        return [path]
+    if not os.path.isfile(path):
+        raise FileNotFoundError(2, "there is no such script for the workers", path)
+    if isinstance(python, str):
+        python = [python]
+    return [*(python or [sys.executable]), os.path.abspath(path)]
+
+
 def pool_options(options: "dict[str, Any]") -> tuple[Any, ...]:
     """The arguments of Pool, as the engine takes them."""
-    program, args, python = options["program"], options["args"], options["python"]
-    if isinstance(program, (str, os.PathLike)):
-        path = os.fspath(program)
-        if path.endswith(".py"):
-            if not os.path.isfile(path):
-                raise FileNotFoundError(2, "there is no such script for the workers", path)
-            if isinstance(python, str):
-                python = [python]
-            words: list[Word] = [*(python or [sys.executable]), os.path.abspath(path)]
-        else:
-            words = [path]
-    else:
-        words = list(program)
     command = _engine.command(
-        [*words, *args],
+        [*worker_words(options["program"], options["python"]), *options["args"]],
         **{
             name: options[name]
             for name in ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
@@ -66,12 +70,12 @@ def pool_options(options: "dict[str, Any]") -> tuple[Any, ...]:
         options["recycle_calls"] or 0,
         seconds(options["recycle_age"], "recycle_age"),
         (options["recycle_rss"] or 0) // 1024,
-        _stderr_of(options["stderr"]),
+        stderr_of(options["stderr"]),
         options["min_ready"] or 0,
     )
 
 
-def _stderr_of(target: Union[None, int, IO[Any]]) -> int:
+def stderr_of(target: Union[None, int, IO[Any]]) -> int:
     if target is None:
         return 2
     if isinstance(target, int):
@@ -79,13 +83,36 @@ def _stderr_of(target: Union[None, int, IO[Any]]) -> int:
     return target.fileno()
 
 
+def streams_out(methods: "dict[str, Any]", method: str) -> bool:
+    described = methods.get(method)
+    return isinstance(described, dict) and described.get("stream") in ("out", "both")
+
+
 # --- Calls ----------------------------------------------------------------------------------------
 
 
-def encode_params(args: tuple[Any, ...], kwargs: "dict[str, Any]") -> bytes:
+def call_arguments(
+    method: str,
+    args: tuple[Any, ...],
+    kwargs: "dict[str, Any]",
+    timeout: Optional[float],
+    traceparent: Optional[str],
+    input: bool,
+    stream: bool,
+) -> tuple[Any, ...]:
+    """A call as the engine takes it."""
     if args and kwargs:
         raise TypeError("arguments are given by position or by name, not both")
-    return encode_value(kwargs or args)
+    return (
+        method.encode(),
+        encode_value(kwargs or args),
+        seconds(timeout, "the timeout"),
+        0,
+        input,
+        stream,
+        WINDOW,
+        None if traceparent is None else traceparent.encode(),
+    )
 
 
 def encode_value(value: Any) -> bytes:
@@ -235,7 +262,7 @@ class Pool:
         the queue; when it expires the function is cancelled. For a method with an output stream,
         the result is the list of its values, or its closing value if there are no values.
         """
-        if input is not None or self._streams_out(method):
+        if input is not None or streams_out(self.methods, method):
             stream = self._stream(method, args, kwargs, timeout, input, traceparent)
             values = list(stream)
             return values if values or stream.result is None else stream.result
@@ -309,10 +336,6 @@ class Pool:
         """Replace every worker by a new one, each once that is ready. No call is lost."""
         self._ours().replace()
 
-    def _streams_out(self, method: str) -> bool:
-        described = self.methods.get(method)
-        return isinstance(described, dict) and described.get("stream") in ("out", "both")
-
     def _start(
         self,
         method: str,
@@ -323,16 +346,8 @@ class Pool:
         input: bool,
         stream: bool,
     ) -> _native.Call:
-        native = self._ours()
-        return native.call(
-            method.encode(),
-            encode_params(args, kwargs),
-            _engine.FOREVER if timeout is None else seconds(timeout, "the timeout"),
-            0,
-            input,
-            stream,
-            WINDOW,
-            None if traceparent is None else traceparent.encode(),
+        return self._ours().call(
+            *call_arguments(method, args, kwargs, timeout, traceparent, input, stream)
         )
 
     def _stream(

@@ -1,0 +1,155 @@
+"""weir.arun, apipe and AsyncPool: concurrency, cancellation, loops and threads."""
+
+import asyncio
+import threading
+import time
+import unittest
+from collections.abc import AsyncIterator
+from typing import Any
+
+import hosting
+import weir
+
+
+async def first() -> None:
+    await weir.arun(["true"])
+
+
+# The contexts of loops are there before the first test.
+asyncio.run(first())
+
+
+class Runs(unittest.TestCase):
+    def test_arun(self) -> None:
+        """arun: results, exceptions, and 20 at a time"""
+
+        async def main() -> None:
+            results = await asyncio.gather(
+                *(weir.arun(["sh", "-c", f"sleep 0.1; echo {n}"]) for n in range(20))
+            )
+            self.assertEqual([one.stdout for one in results], [f"{n}\n" for n in range(20)])
+            with self.assertRaises(weir.NotFound):
+                await weir.arun(["/no/such/program"], check=True)
+            self.assertEqual((await weir.arun(["sleep", "60"], timeout=0.05)).status, 124)
+            self.assertEqual((await weir.apipe(["seq 3", "tail -1"])).stdout, "3\n")
+
+        asyncio.run(main())
+
+    def test_cancel(self) -> None:
+        """asyncio: cancelling the task stops the program, and the task ends when it has ended"""
+
+        async def main() -> None:
+            marker = "sleep 61"
+            task = asyncio.ensure_future(weir.arun(["sh", "-c", f"{marker}; true"]))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            self.assertEqual(weir.run(["pgrep", "-f", f"^{marker}$"]).stdout, "")
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(weir.arun(["sleep", "60"]), 0.05)
+            stubborn = ["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.01; done"]
+            task = asyncio.ensure_future(weir.arun(stubborn))
+            await asyncio.sleep(0.3)
+            began = time.monotonic()
+            task.cancel()
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            self.assertLess(time.monotonic() - began, 4)
+
+        asyncio.run(main())
+
+    def test_loops(self) -> None:
+        """asyncio: one loop after the other, and several in threads"""
+
+        async def main(number: int) -> str:
+            return str((await weir.arun(["echo", str(number)])).stdout)
+
+        self.assertEqual([asyncio.run(main(n)) for n in range(5)], [f"{n}\n" for n in range(5)])
+        got: list[str] = []
+        threads = [
+            threading.Thread(target=lambda n=n: got.append(asyncio.run(main(n)))) for n in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(sorted(got), [f"{n}\n" for n in range(4)])
+
+    def test_abandoned_loop(self) -> None:
+        """asyncio: a loop that is closed under a run does no harm to the next one"""
+        out = hosting.output_of(
+            """
+            import asyncio, weir
+            loop = asyncio.new_event_loop()
+            task = loop.create_task(weir.arun(["sleep", "60"]))
+            loop.run_until_complete(asyncio.sleep(0.05))
+            loop.close()
+            del task
+            print(asyncio.run(weir.arun(["echo", "next"])).stdout, end="")
+            """
+        )
+        self.assertEqual(out, "next\n")
+
+
+class Pools(unittest.TestCase):
+    def test_calls(self) -> None:
+        """AsyncPool: values, streams both ways, errors, 100 calls at a time"""
+
+        async def numbers() -> AsyncIterator[int]:
+            for number in range(300):
+                await asyncio.sleep(0)
+                yield number
+
+        async def main() -> None:
+            async with weir.AsyncPool(hosting.WORKER, workers=2, stderr=weir.DEVNULL) as pool:
+                self.assertEqual(await pool.call("add", 3, 4), 7)
+                got = await asyncio.gather(*(pool.call("add", n, 1) for n in range(100)))
+                self.assertEqual(got, list(range(1, 101)))
+                values = [value async for value in pool.stream("count", 0, 500)]
+                self.assertEqual(values, list(range(500)))
+                self.assertEqual(await pool.call("sum", input=numbers()), 44850)
+                self.assertEqual(await pool.call("sum", input=range(10)), 45)
+                running = [one async for one in pool.stream("running", input=numbers())]
+                self.assertEqual((len(running), running[-1]), (300, 44850))
+                with self.assertRaises(weir.RemoteError):
+                    await pool.call("fail", "x")
+                with self.assertRaises(weir.OutcomeUnknown):
+                    await pool.call("exit", 3)
+                with self.assertRaises(weir.DeadlineExceeded):
+                    await pool.call("sleep", 60, timeout=0.05)
+                async for value in pool.stream("count", 0, 1 << 60):
+                    if value == 3:
+                        break
+                self.assertEqual(await pool.call("add", 1, 1), 2)
+                pool.stats()
+            with self.assertRaises(weir.Closed):
+                await pool.call("add", 1, 1)
+            with self.assertRaises(weir.NoWorker):
+                async with weir.AsyncPool(["/no/such/program"]):
+                    pass
+
+        asyncio.run(main())
+
+    def test_cancel(self) -> None:
+        """AsyncPool: cancelling the task interrupts the function, and the worker goes on"""
+
+        async def main() -> None:
+            async with weir.AsyncPool(hosting.WORKER, workers=1) as pool:
+                pid = await pool.call("pid")
+                task: Any = asyncio.ensure_future(pool.call("sleep", 60))
+                await asyncio.sleep(0.1)
+                task.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(pool.call("sleep", 60), 0.05)
+                self.assertEqual(await pool.call("pid"), pid)
+
+        asyncio.run(main())
+
+
+if __name__ == "__main__":
+    unittest.main()

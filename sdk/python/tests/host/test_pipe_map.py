@@ -1,0 +1,144 @@
+"""weir.pipe and weir.map: verdicts, specs, order, dead records and ends."""
+
+import os
+import sys
+import tempfile
+import time
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+import hosting
+import weir
+
+LINES = """
+import json, os, sys
+for line in sys.stdin:
+    value = json.loads(line)
+    if value == "die":
+        sys.stderr.write("dying of it\\n")
+        sys.stderr.flush()
+        os._exit(7)
+    print(json.dumps([value, "done"]), flush=True)
+"""
+WORKER = [sys.executable, "-c", LINES]
+
+
+class Pipes(unittest.TestCase):
+    def test_pipe(self) -> None:
+        """pipe: words, lines and stages; input, output and the results of all"""
+        result = weir.pipe(["seq 10", ["sort", "-r"], weir.Stage("head -2", name="top")])
+        self.assertEqual((result.stdout, result.status, result.ok), ("9\n8\n", 0, True))
+        self.assertEqual([stage.name for stage in result.stages], ["seq", "sort", "top"])
+        self.assertEqual(result.stages[1].result.status, 0)
+        self.assertEqual(result.json()["kind"], "pipe")
+        self.assertEqual(weir.pipe(["cat", "cat"], input="b\na\n").stdout, "b\na\n")
+        data = os.urandom(1 << 20)
+        self.assertEqual(weir.pipe(["cat", "cat"], input=data, text=False).stdout, data)
+
+    def test_verdict(self) -> None:
+        """pipe: which stage decides, and its exception"""
+        broken = ["sh -c 'echo why >&2; exit 3'", "cat"]
+        result = weir.pipe(broken)
+        self.assertEqual((result.status, result.decided_by), (3, "sh"))
+        self.assertEqual(
+            (result.reason, result.stages[0].result.stderr), ("exited with 3", "why\n")
+        )
+        self.assertEqual(weir.pipe(broken, verdict="last").status, 0)
+        self.assertEqual(weir.pipe(["seq 1000000", "head -1"]).status, 0)
+        self.assertNotEqual(weir.pipe(["seq 1000000", "head -1"], verdict="strict").status, 0)
+        with self.assertRaisesRegex(weir.Failed, "sh: exited with 3"):
+            weir.pipe(broken, check=True)
+        with self.assertRaises(TimeoutError):
+            weir.pipe(["sleep 60", "cat"], timeout=0.05, check=True)
+
+    def test_spec(self) -> None:
+        """pipe: a dict is a whole spec; its faults are one exception"""
+        result = weir.pipe({"weir": 1, "stages": [{"cmd": "printf x", "meter": True}]})
+        self.assertEqual((result.stdout, result.stages[0].bytes_out), ("x", 1))
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "out")
+            weir.pipe({"stages": [{"cmd": ["echo", "y"]}], "out": {"path": path}}, check=True)
+            with open(path, encoding="ascii") as file:
+                self.assertEqual(file.read(), "y\n")
+        with self.assertRaisesRegex(weir.SpecError, "nonsense"):
+            weir.pipe({"stages": [{"cmd": "true", "nonsense": 1}]})
+
+
+class Maps(unittest.TestCase):
+    def test_order(self) -> None:
+        """map: results in the order of the records, from several workers"""
+        with weir.map(range(2000), WORKER, workers=3) as results:
+            self.assertEqual(list(results), [[n, "done"] for n in range(2000)])
+        assert results.report is not None
+        self.assertEqual((results.report["answered"], results.report["dead"]), (2000, 0))
+        got = sorted(weir.map(range(100), WORKER, workers=3, ordered=False))
+        self.assertEqual(got, [[n, "done"] for n in range(100)])
+
+    def test_call(self) -> None:
+        """map: with call each record is a call of a function"""
+        pairs = [(n, 1) for n in range(100)]
+        self.assertEqual(
+            list(weir.map(pairs, hosting.WORKER, call="add", workers=2)), list(range(1, 101))
+        )
+
+    def test_dead(self) -> None:
+        """map: a dead record is raised, skipped or handed to a function"""
+        records = [1, "die", 2]
+        with self.assertRaises(weir.DeadRecord) as dead:
+            list(weir.map(records, WORKER, workers=1, retries=0, stderr=weir.DEVNULL))
+        error = dead.exception
+        self.assertEqual((error.seq, error.reason, error.record), (1, "crash", "die"))
+        self.assertIn("dying of it", error.stderr_tail)
+        options: Any = {"workers": 1, "retries": 0, "stderr": weir.DEVNULL}
+        rest = [[1, "done"], [2, "done"]]
+        self.assertEqual(list(weir.map(records, WORKER, on_error="skip", **options)), rest)
+        seen: list[Any] = []
+        self.assertEqual(list(weir.map(records, WORKER, on_error=seen.append, **options)), rest)
+        self.assertEqual([one.record for one in seen], ["die"])
+
+    def test_ends(self) -> None:
+        """map: records that raise, workers that cannot run, and a reader that leaves early"""
+
+        def broken() -> Iterator[int]:
+            yield 1
+            raise ZeroDivisionError("here")
+
+        results = weir.map(broken(), WORKER, workers=1)
+        self.assertEqual(next(results), [1, "done"])
+        with self.assertRaises(ZeroDivisionError):
+            next(results)
+        with self.assertRaisesRegex(weir.NoWorker, "/no/such/program"):
+            list(weir.map([1], ["/no/such/program"]))
+
+        def endless() -> Iterator[int]:
+            number = 0
+            while True:
+                yield number
+                number += 1
+
+        with weir.map(endless(), WORKER, workers=2) as results:
+            self.assertEqual(next(results), [0, "done"])
+        self.assertEqual(list(results), [])
+
+    def test_not_read(self) -> None:
+        """map: a reader that pauses stops the records, too"""
+        taken = 0
+
+        def records() -> Iterator[str]:
+            nonlocal taken
+            for _ in range(100000):
+                taken += 1
+                yield "x" * 1000
+
+        with weir.map(records(), WORKER, workers=1, window=10) as results:
+            next(results)
+            last = -1
+            while taken != last:
+                last = taken
+                time.sleep(0.2)
+            self.assertLess(taken, 50000)
+
+
+if __name__ == "__main__":
+    unittest.main()

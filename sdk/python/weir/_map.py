@@ -1,0 +1,229 @@
+"""weir.map: values through long-lived workers, in order, with an account of every record."""
+
+import json
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, Callable, Optional, Union
+
+from . import _engine, _native
+from ._engine import Word, seconds
+from ._errors import NO_WORKER, DeadRecord, NoWorker, WeirError
+from ._pool import stderr_of, worker_words
+from ._worker import codec
+
+_DEAD_LETTER = 2
+_HAS_DEAD, _CANNOT_RUN = 1, 4
+_READ_SIZE = 1 << 18
+
+OnError = Union[str, Callable[[DeadRecord], object]]
+
+
+class _Run:
+    """A map that runs, with its pipes and threads. It does not refer to its iterator."""
+
+    def __init__(self, records: Iterable[Any], options: "tuple[Any, ...]", stderr: int) -> None:
+        self._records = records
+        self.failure: Optional[BaseException] = None  # of the records
+        self.results, output = os.pipe()
+        self.dead, letters = os.pipe()
+        input, self._input = os.pipe()
+        # The engine borrows these until the map is over.
+        self._borrowed = (input, output, letters)
+        try:
+            path = f"/dev/fd/{letters}".encode()
+            self.job: _native.Job = _engine.shared().map(
+                *options[:-1], path, options[-1], input, output, stderr
+            )
+        except BaseException:
+            for fd in (self.results, self.dead, self._input, *self._borrowed):
+                os.close(fd)
+            raise
+        self._waiter = threading.Thread(target=self._wait, daemon=True, name="weir map")
+        self._waiter.start()
+        threading.Thread(target=self._feed, daemon=True, name="weir records").start()
+
+    def _wait(self) -> None:
+        self.job.wait(None)
+        for fd in self._borrowed:
+            os.close(fd)
+
+    def _feed(self) -> None:
+        values: Optional[Iterator[Any]] = None
+        try:
+            values = iter(self._records)
+            for value in values:
+                data = codec.encode(value).encode("utf-8", "backslashreplace") + b"\n"
+                while data:
+                    data = data[os.write(self._input, data) :]
+        except BrokenPipeError:  # the map has ended
+            pass
+        except BaseException as error:
+            self.failure = error
+        finally:
+            os.close(self._input)
+            close = getattr(values, "close", None)
+            if close is not None:
+                close()
+
+    def end(self) -> None:
+        """Stops it if it still runs, and closes our ends."""
+        if not self.job.done():
+            self.job.cancel()
+            self.job.cancel()
+        self._waiter.join()
+        os.close(self.results)
+        os.close(self.dead)
+
+
+class Map(Iterator[Any]):
+    """The results, as they come. Closing it ends the workers; report is there afterwards."""
+
+    def __init__(self, run: _Run, on_error: OnError) -> None:
+        self._run: Optional[_Run] = run
+        self._pid = os.getpid()
+        self._on_error = on_error
+        self._values: deque[Any] = deque()
+        self._poll = select.poll()
+        self._rest = {run.results: b"", run.dead: b""}
+        for fd in self._rest:
+            self._poll.register(fd, select.POLLIN)
+        self.report: Optional[dict[str, Any]] = None  # docs/schemas/map-report.schema.json
+        _engine.close_at_exit(self)
+
+    def __iter__(self) -> "Map":
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            while not self._values:
+                run = self._run
+                if run is None:
+                    raise StopIteration
+                if self._rest:
+                    self._read(run)
+                else:
+                    self._finish(run)
+        except StopIteration:
+            raise
+        except BaseException:
+            self.close()
+            raise
+        return self._values.popleft()
+
+    def _read(self, run: _Run) -> None:
+        ready = [fd for fd, _ in self._poll.poll()]
+        # What was written before a record died is read first.
+        fd = run.results if run.results in ready else run.dead
+        data = os.read(fd, _READ_SIZE)
+        if not data:
+            self._poll.unregister(fd)
+            del self._rest[fd]
+            return
+        *lines, self._rest[fd] = (self._rest[fd] + data).split(b"\n")
+        for line in lines:
+            value = codec.parse(line.decode())
+            if fd == run.results:
+                self._values.append(value)
+            else:
+                self._handle(value)
+
+    def _handle(self, letter: "dict[str, Any]") -> None:
+        error = DeadRecord(letter)
+        if callable(self._on_error):
+            self._on_error(error)
+        elif self._on_error == "raise":
+            raise error
+
+    def _finish(self, run: _Run) -> None:
+        report = json.loads(run.job.result()[0])
+        self.close()
+        self.report = report
+        if run.failure is not None:
+            raise run.failure
+        if report["status"] == _CANNOT_RUN:
+            raise NoWorker(NO_WORKER, report["reason"])
+        if report["status"] not in (0, _HAS_DEAD):
+            raise WeirError(report["reason"])
+
+    def close(self) -> None:
+        """End the workers; records under way are lost."""
+        run, self._run = self._run, None
+        self._values.clear()
+        if run is not None and self._pid == os.getpid():
+            _engine.forget(self)
+            run.end()
+
+    def __enter__(self) -> "Map":
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_run", None) is not None:
+            self.close()
+
+
+def map(
+    records: Iterable[Any],
+    worker: Union[str, "os.PathLike[str]", Sequence[Word]],
+    /,
+    *args: Word,
+    workers: int = 4,
+    call: Optional[str] = None,
+    ordered: bool = True,
+    retries: int = 2,
+    record_timeout: Optional[float] = None,
+    on_error: OnError = "raise",
+    window: Optional[int] = None,
+    start_timeout: Optional[float] = None,
+    grace: float = 5.0,
+    python: Union[None, str, Sequence[str]] = None,
+    cwd: Optional[Word] = None,
+    env: Optional[Mapping[str, str]] = None,
+    env_extra: Optional[Mapping[str, str]] = None,
+    env_clear: bool = False,
+    env_pass: Optional[Sequence[str]] = None,
+    nice: int = 0,
+    limits: Optional[Mapping[str, Optional[int]]] = None,
+    stderr: Union[None, int, IO[Any]] = None,
+) -> Map:
+    """Map values that JSON has through workers: an iterator over their results, in order.
+
+    A worker (as of Pool) reads lines of JSON and answers each with one; with call it is one of
+    weir.worker's, and each record is a call of that function. A thread reads records, not
+    further ahead than workers and window (records in flight per worker) ask for.
+
+    A record whose worker dies, or that takes longer than record_timeout, is tried again alone,
+    retries times; then it is dead: on_error is "raise" (DeadRecord), "skip", or a function that
+    gets the DeadRecord. Raises NoWorker if the workers cannot run.
+    """
+    if not callable(on_error) and on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is raise, skip or a function, not {on_error!r}")
+    command = _engine.command(
+        [*worker_words(worker, python), *args],
+        cwd=cwd,
+        env=env,
+        env_extra=env_extra,
+        env_clear=env_clear,
+        env_pass=env_pass,
+        nice=nice,
+        limits=limits,
+    )
+    options = (
+        command,
+        None if call is None else call.encode(),
+        workers,
+        not ordered,
+        seconds(start_timeout, "start_timeout"),
+        seconds(record_timeout, "record_timeout"),
+        _engine.FOREVER,
+        seconds(grace, "grace"),
+        retries,
+        _DEAD_LETTER,
+        window or 0,
+    )
+    return Map(_Run(records, options, stderr_of(stderr)), on_error)
