@@ -31,7 +31,7 @@ def project(key: str) -> str:
 STEM = f"{project('name')}-{project('version')}"
 
 
-def metadata() -> bytes:
+def metadata(license: str = project("license")) -> bytes:
     text = read("pyproject.toml").decode()
     urls = text.partition("\n[project.urls]\n")[2].partition("\n[")[0]
     lines = [
@@ -39,7 +39,7 @@ def metadata() -> bytes:
         f"Name: {project('name')}",
         f"Version: {project('version')}",
         f"Summary: {project('description')}",
-        f"License-Expression: {project('license')}",
+        f"License-Expression: {license}",
         "License-File: LICENSE",
         *(f"Classifier: {name}" for name in re.findall('^    "(.* :: .*)",$', text, re.MULTILINE)),
         *(
@@ -61,22 +61,29 @@ def sources() -> dict[str, bytes]:
     }
 
 
-def write_wheel(directory: str, files: dict[str, bytes]) -> str:
+def write_wheel(
+    directory: str,
+    files: dict[str, bytes],
+    tag: str = "py3-none-any",
+    license: str = project("license"),
+) -> str:
     info = f"{STEM}.dist-info"
+    is_pure = "true" if tag.endswith("-any") else "false"
     files = {
         **files,
-        f"{info}/METADATA": metadata(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: weir\nRoot-Is-Purelib: true\n"
-        b"Tag: py3-none-any\n",
+        f"{info}/METADATA": metadata(license),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: weir\nRoot-Is-Purelib: {is_pure}\n"
+        f"Tag: {tag}\n".encode(),
         f"{info}/licenses/LICENSE": read("LICENSE"),
     }
     record = "".join(f"{name},sha256={hash_of(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    wheel = f"{STEM}-py3-none-any.whl"
+    wheel = f"{STEM}-{tag}.whl"
     with zipfile.ZipFile(os.path.join(directory, wheel), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name)  # of 1980: equal sources make equal wheels
-            entry.external_attr = 0o644 << 16
+            mode = 0o755 if data.startswith(b"\x7fELF") else 0o644
+            entry.external_attr = (0o100000 | mode) << 16
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return wheel
 

@@ -24,4 +24,9 @@ GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOCACHE=${WEIR_GO_CACHE:-$builddi
 export PATH HOME XDG_RUNTIME_DIR PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH WEIR_SPAWNER \
     PYTHONDONTWRITEBYTECODE GOFLAGS GOPROXY GOTOOLCHAIN GOCACHE
 unset MAKEFLAGS MAKELEVEL MFLAGS PYTHONPATH VIRTUAL_ENV
+# The Python package with its engine, as if it were installed.
+if [ -e "$builddir/python/weir/_native.abi3.so" ] && ! nm -D "$builddir/python/weir/_native.abi3.so" | grep -q __[at]san_init; then
+    PYTHONPATH=$builddir/python
+    export PYTHONPATH
+fi
 "$PYTHON3" "$srcdir/tests/cli/documented.py" "$srcdir" "$work"

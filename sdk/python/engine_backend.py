@@ -1,0 +1,176 @@
+"""Builds wheels of weir with its engine, the command, its helpers and its man pages.
+
+The top of a source distribution has this as its backend (PEP 517): it runs configure and make, so
+it needs what building weir needs, and the wheel uses this system's libraries. scripts/build-wheel
+makes the wheel for other systems of it (release()).
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from typing import Any, Optional
+
+import wheel_backend
+from wheel_backend import HERE, STEM, project
+
+TOP = os.path.dirname(os.path.dirname(HERE))
+DATA = f"{STEM}.data"
+ENGINE = "sdk/python/_native.la"
+PROGRAMS = ("weir", "weir-probe", "weir-spawner")
+# The system's static libraries; libpipeline has none in Debian and stays a shared one.
+STATIC = {
+    "LIBUV": "-l:libuv_a.a -lpthread -ldl -lrt",
+    "JANSSON": "-l:libjansson.a",
+    "NETTLE": "-l:libnettle.a",
+    "PCRE2": "-l:libpcre2-8.a",
+}
+# What is linked into the programs or lies beside them, and where Debian has its licence.
+LICENSED = ("libuv1", "libjansson4", "libpipeline1", "libnettle8", "libpcre2-8-0")
+GPL = "/usr/share/common-licenses/GPL-3"
+
+
+def build(folder: str, targets: "tuple[str, ...]", settings: "dict[str, str]") -> str:
+    """Configures in a folder and makes targets there."""
+    os.makedirs(folder, exist_ok=True)
+    environment = {**os.environ, "PYTHON3": sys.executable}
+    if not os.path.exists(os.path.join(folder, "Makefile")):
+        words = [f"{name}={value}" for name, value in settings.items()]
+        configure = os.path.join(TOP, "configure")
+        subprocess.run([configure, "-q", *words], cwd=folder, env=environment, check=True)
+    jobs = f"-j{os.cpu_count() or 1}"
+    subprocess.run(["make", "-s", jobs, *targets], cwd=folder, env=environment, check=True)
+    return folder
+
+
+def pages(folder: str) -> "list[str]":
+    """The man pages of the command, made there or as the release has them."""
+    subprocess.run(["make", "-s", "man"], cwd=folder, check=True)
+    found = glob.glob(os.path.join(folder, "docs", "man", "*.1"))
+    return sorted(found or glob.glob(os.path.join(TOP, "docs", "man", "*.1")))
+
+
+def stripped(path: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "stripped")
+        subprocess.run(["strip", "-o", copy, path], check=True)
+        with open(copy, "rb") as file:
+            return file.read()
+
+
+def contents(engine: str, programs: str, beside: "Optional[str]" = None) -> "dict[str, bytes]":
+    """The files of a wheel, from where the engine and the programs were built.
+
+    beside: a shared library that goes beside weir-spawner.
+    """
+    files = wheel_backend.sources()
+    native = os.path.join(engine, "sdk", "python", ".libs", "_native.so")
+    files["weir/_native.abi3.so"] = stripped(native)
+    files[f"{DATA}/scripts/weir"] = stripped(os.path.join(programs, "weir"))
+    probe = stripped(os.path.join(programs, "weir-probe"))
+    files[f"{DATA}/data/libexec/weir/weir-probe"] = probe
+    spawner = stripped(os.path.join(programs, "weir-spawner"))
+    # One for the package, which may be anywhere, and one for the command.
+    for place in ("weir/_bin", f"{DATA}/data/libexec/weir"):
+        files[f"{place}/weir-spawner"] = spawner
+        if beside is not None:
+            files[f"{place}/{os.path.basename(beside)}"] = stripped(beside)
+    for page in pages(programs):
+        with open(page, "rb") as file:
+            files[f"{DATA}/data/share/man/man1/{os.path.basename(page)}"] = file.read()
+    return files
+
+
+def build_wheel(
+    wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
+) -> str:
+    with tempfile.TemporaryDirectory(prefix="weir-wheel.") as folder:
+        build(folder, (ENGINE, *PROGRAMS), {})
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        return wheel_backend.write_wheel(
+            wheel_directory, contents(folder, folder), f"cp39-abi3-{platform}"
+        )
+
+
+def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
+    """The release of weir (make dist), and at its top what makes it a source distribution."""
+    with tempfile.TemporaryDirectory(prefix="weir-sdist.") as folder:
+        build(folder, ("dist",), {})
+        with tarfile.open(os.path.join(folder, f"weir-{project('version')}.tar.xz")) as release:
+            release.extractall(folder)
+        tree = os.path.join(folder, f"weir-{project('version')}")
+        with open(os.path.join(HERE, "pyproject.toml"), encoding="utf-8") as file:
+            text = file.read().partition("\n[tool.")[0]
+        text = text.replace('"wheel_backend"', '"engine_backend"')
+        text = text.replace('backend-path = ["."]', 'backend-path = ["sdk/python"]')
+        text = text.replace('readme = "', 'readme = "sdk/python/')
+        with open(os.path.join(tree, "pyproject.toml"), "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        with open(os.path.join(tree, "PKG-INFO"), "wb") as info:
+            info.write(wheel_backend.metadata())
+        name = f"{STEM}.tar.gz"
+        with tarfile.open(
+            os.path.join(sdist_directory, name), "w:gz", format=tarfile.PAX_FORMAT
+        ) as archive:
+            archive.add(tree, STEM)
+        return name
+
+
+# --- The wheel for other systems: scripts/build-wheel ----------------------------------------------
+
+
+def release(work: str, output: str) -> None:
+    """Builds in work, with auditwheel and patchelf on the PATH, and writes to output."""
+    settings = {"CFLAGS": "-O2 -g"}
+    engine = build(os.path.join(work, "engine"), (ENGINE,), settings)
+    static = {f"{name}_LIBS": libs for name, libs in STATIC.items()}
+    static.update({f"{name}_CFLAGS": " " for name in STATIC})
+    programs = build(os.path.join(work, "programs"), PROGRAMS, {**settings, **static})
+    spawner = os.path.join(programs, "weir-spawner")
+    pipeline = library_of(spawner, "libpipeline.so")
+    subprocess.run(["patchelf", "--set-rpath", "$ORIGIN", spawner], check=True)
+    made = os.path.join(work, "made")
+    shutil.rmtree(made, ignore_errors=True)
+    os.makedirs(made)
+    machine = os.uname().machine
+    name = wheel_backend.write_wheel(
+        made,
+        {**contents(engine, programs, pipeline), **notices()},
+        f"cp39-abi3-linux_{machine}",
+        "MIT AND GPL-3.0-or-later AND LGPL-3.0-or-later AND BSD-3-Clause",
+    )
+    os.makedirs(output, exist_ok=True)
+    subprocess.run(
+        ["auditwheel", "repair", "-w", output, os.path.join(made, name)], check=True
+    )
+
+
+def library_of(program: str, name: str) -> str:
+    """The shared library that a program uses."""
+    lines = subprocess.run(
+        ["ldd", program], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines()
+    found = [line.split()[2] for line in lines if line.strip().startswith(name)]
+    if not found:
+        raise SystemExit(f"{program} does not use {name}")
+    return found[0]
+
+
+def notices() -> "dict[str, bytes]":
+    """The licences of what the wheel has in it besides weir."""
+    files = {}
+    for package in LICENSED:
+        path = f"/usr/share/doc/{package}/copyright"
+        with open(path, "rb") as file:
+            files[f"{STEM}.dist-info/licenses/{package}.copyright"] = file.read()
+    with open(GPL, "rb") as file:
+        files[f"{STEM}.dist-info/licenses/GPL-3"] = file.read()
+    return files
+
+
+if __name__ == "__main__":
+    release(sys.argv[1], sys.argv[2])
