@@ -1,6 +1,7 @@
 """The wrapper around subprocess that every project writes, in five lines."""
 
 import sys
+
 import weir
 
 

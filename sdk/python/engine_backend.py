@@ -144,9 +144,7 @@ def release(work: str, output: str) -> None:
         "MIT AND GPL-3.0-or-later AND LGPL-3.0-or-later AND BSD-3-Clause",
     )
     os.makedirs(output, exist_ok=True)
-    subprocess.run(
-        ["auditwheel", "repair", "-w", output, os.path.join(made, name)], check=True
-    )
+    subprocess.run(["auditwheel", "repair", "-w", output, os.path.join(made, name)], check=True)
 
 
 def library_of(program: str, name: str) -> str:

@@ -25,7 +25,7 @@ export PATH HOME XDG_RUNTIME_DIR PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRA
     PYTHONDONTWRITEBYTECODE GOFLAGS GOPROXY GOTOOLCHAIN GOCACHE
 unset MAKEFLAGS MAKELEVEL MFLAGS PYTHONPATH VIRTUAL_ENV
 # The Python package with its engine, as if it were installed.
-if [ -e "$builddir/python/weir/_native.abi3.so" ] && ! nm -D "$builddir/python/weir/_native.abi3.so" | grep -q __[at]san_init; then
+if [ -e "$builddir/python/weir/_native.abi3.so" ] && ! nm -D "$builddir/python/weir/_native.abi3.so" | grep -q '__[at]san_init'; then
     PYTHONPATH=$builddir/python
     export PYTHONPATH
 fi

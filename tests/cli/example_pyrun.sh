@@ -2,7 +2,7 @@
 # The example in examples/pyrun runs programs, and says what went wrong.
 . "$srcdir/tests/support/tap.sh"
 
-if [ ! -e "$builddir/python/weir/_native.abi3.so" ] || nm -D "$builddir/python/weir/_native.abi3.so" | grep -q __[at]san_init; then
+if [ ! -e "$builddir/python/weir/_native.abi3.so" ] || nm -D "$builddir/python/weir/_native.abi3.so" | grep -q '__[at]san_init'; then
     echo "1..0 # SKIP needs the engine of the Python package, without sanitizers"
     exit 0
 fi

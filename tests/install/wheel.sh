@@ -59,16 +59,19 @@ for name in "LICENSE", "GPL-3", "libpipeline1.copyright", "libuv1.copyright":
     assert any(one.endswith("licenses/" + name) for one in names), name
 assert "GPL-3.0-or-later" in about.metadata["License-Expression"]'
 }
-wheel_works() { installs "$PYTHON3" "$(ls "$work"/dist/*.whl)" && is_used; }
+wheel_works() { installs "$PYTHON3" "$work"/dist/*.whl && is_used; }
 others_work() {
     for other in python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
-        other=$(command -v $other) || other=$(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${other#python}".*/bin/python 2>/dev/null | tail -n 1)
-        [ -n "$other" ] || continue
-        installs "$other" "$(ls "$work"/dist/*.whl)" && is_used || { echo "not with $other"; return 1; }
+        if ! found=$(command -v "$other"); then
+            set -- "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${other#python}".*/bin/python
+            found=$1
+        fi
+        [ -x "$found" ] || continue
+        installs "$found" "$work"/dist/*.whl && is_used || { echo "not with $found"; return 1; }
     done
 }
 sdist_works() {
-    installs "$PYTHON3" "$(ls "$work"/dist/*.tar.gz)" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; return 1; }
+    installs "$PYTHON3" "$work"/dist/*.tar.gz >"$work/log" 2>&1 || { tail -n 40 "$work/log"; return 1; }
     is_used && command_works
 }
 

@@ -83,6 +83,17 @@ static PyObject *close_method(PyObject *self, PyObject *nothing)
     return PyBool_FromLong(close_context((struct context *)self));
 }
 
+/* In a child made by fork(): closes its copies of the parent's descriptors. */
+static PyObject *forget(PyObject *self, PyObject *nothing)
+{
+    struct context *context = (struct context *)self;
+
+    (void)nothing;
+    if (context->forks != count_forks() && context->weir != NULL)
+        weir_forget(context->weir);
+    Py_RETURN_NONE;
+}
+
 static PyObject *get_fd(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
@@ -154,17 +165,12 @@ static PyObject *pool(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"close", close_method, METH_NOARGS, NULL},
-    {"fd", get_fd, METH_NOARGS, NULL},
-    {"timeout_ms", get_timeout_ms, METH_NOARGS, NULL},
-    {"dispatch", dispatch, METH_NOARGS, NULL},
-    {"news", news_method, METH_NOARGS, NULL},
-    {"refresh", refresh, METH_NOARGS, NULL},
-    {"run", run, METH_VARARGS, NULL},
-    {"pipeline", pipeline, METH_VARARGS, NULL},
-    {"map", map, METH_VARARGS, NULL},
-    {"pool", pool, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"close", close_method, METH_NOARGS, NULL}, {"forget", forget, METH_NOARGS, NULL},
+    {"fd", get_fd, METH_NOARGS, NULL},          {"timeout_ms", get_timeout_ms, METH_NOARGS, NULL},
+    {"dispatch", dispatch, METH_NOARGS, NULL},  {"news", news_method, METH_NOARGS, NULL},
+    {"refresh", refresh, METH_NOARGS, NULL},    {"run", run, METH_VARARGS, NULL},
+    {"pipeline", pipeline, METH_VARARGS, NULL}, {"map", map, METH_VARARGS, NULL},
+    {"pool", pool, METH_VARARGS, NULL},         {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {

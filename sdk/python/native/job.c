@@ -12,8 +12,10 @@ static struct job *new_job(struct context *context)
     if (!check_context(context))
         return NULL;
     job = (struct job *)((allocfunc)PyType_GetSlot(job_type, Py_tp_alloc))(job_type, 0);
-    if (job != NULL)
+    if (job != NULL) {
         init_source(&job->source, context, (PyObject *)job);
+        job->last = &job->first;
+    }
     return job;
 }
 
@@ -35,6 +37,123 @@ static PyObject *started(struct job *job, const struct weir_error *error)
     return raise_error(error);
 }
 
+/* --- Pieces of outputs ----------------------------------------------------- */
+
+enum { QUEUE_LIMIT = 1 << 20 }; /* bytes; an output pauses beyond that */
+
+struct piece {
+    struct piece *next;
+    int which;
+    size_t length;
+    char bytes[];
+};
+
+static int take_piece_in(weir_run_t *run, int which, const char *bytes, size_t length,
+                         void *context)
+{
+    struct job *job = context;
+    struct piece *piece;
+    int pauses = 0;
+
+    if (bytes == NULL || job->drops)
+        return 0;
+    piece = malloc(sizeof *piece + length);
+    if (piece == NULL)
+        return -1;
+    piece->next = NULL;
+    piece->which = which;
+    piece->length = length;
+    memcpy(piece->bytes, bytes, length);
+    pthread_mutex_lock(&job->source.context->mutex);
+    *job->last = piece;
+    job->last = &piece->next;
+    job->queued += length;
+    if (job->queued > QUEUE_LIMIT && !(job->paused & 1u << which)) {
+        job->paused |= 1u << which;
+        pauses = 1;
+    }
+    pthread_mutex_unlock(&job->source.context->mutex);
+    if (pauses)
+        weir_run_pause(run, which, 1);
+    set_flags(&job->source, VALUES);
+    return 0;
+}
+
+/* The next piece, or NULL.  *paused: the outputs that are to go on. */
+static struct piece *next_piece(struct job *job, unsigned *paused)
+{
+    struct piece *piece;
+
+    pthread_mutex_lock(&job->source.context->mutex);
+    piece = job->first;
+    if (piece != NULL) {
+        job->first = piece->next;
+        job->queued -= piece->length;
+    }
+    *paused = 0;
+    if (job->first == NULL) {
+        job->last = &job->first;
+        job->source.flags &= ~(unsigned)VALUES;
+        *paused = job->paused;
+        job->paused = 0;
+    }
+    pthread_mutex_unlock(&job->source.context->mutex);
+    return piece;
+}
+
+static void resume(struct job *job, unsigned paused)
+{
+    for (int which = 1; which <= 2; which++)
+        if (paused & 1u << which) {
+            ENTER(job->source.context)
+            weir_run_pause(job->run, which, 0);
+            LEAVE
+        }
+}
+
+/* (which, bytes), or None */
+static PyObject *get_piece(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+    struct piece *piece;
+    PyObject *answer;
+    unsigned paused;
+
+    (void)nothing;
+    if (!check_context(job->source.context))
+        return NULL;
+    piece = next_piece(job, &paused);
+    resume(job, paused);
+    if (piece == NULL)
+        Py_RETURN_NONE;
+    answer = Py_BuildValue("(iy#)", piece->which, piece->bytes, (Py_ssize_t)piece->length);
+    free(piece);
+    return answer;
+}
+
+static void drop_pieces(struct job *job)
+{
+    struct piece *piece;
+    unsigned paused;
+
+    job->drops = 1;
+    do {
+        piece = next_piece(job, &paused);
+        resume(job, paused);
+        free(piece);
+    } while (piece != NULL);
+}
+
+/* Nobody takes pieces any more: a paused output goes on. */
+static PyObject *drop(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    if (!check_context(((struct job *)self)->source.context))
+        return NULL;
+    drop_pieces((struct job *)self);
+    Py_RETURN_NONE;
+}
+
 /* --- Runs ------------------------------------------------------------------ */
 
 static void run_done(weir_run_t *run, const struct weir_result *result,
@@ -46,25 +165,29 @@ static void run_done(weir_run_t *run, const struct weir_result *result,
 }
 
 /* (command, timeout, idle, grace, drain, input, input_fd, out, out_fd, err, err_fd, merge_stderr,
- *  max_output, overflow, charset, on_error) */
+ *  max_output, overflow, charset, on_error, sinks, stop); sinks: 1 for stdout, 2 for stderr */
 PyObject *start_run(struct context *context, PyObject *args)
 {
     struct command command = {.argv = NULL};
     struct weir_run_options options;
     struct weir_error error = {0};
-    PyObject *from, *input, *charset, *answer = NULL;
+    struct weir_stop_step steps[WEIR_STOP_STEPS];
+    PyObject *from, *input, *charset, *stop, *answer = NULL;
     double timeout, idle, grace, drain;
     Py_ssize_t max_output, length = 0;
-    int out, err, overflow, on_error;
+    int out, err, overflow, on_error, sinks;
+    const char *sequence;
     char *bytes = NULL;
     struct job *job;
 
     weir_run_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OddddOiiiiipniOi", &from, &timeout, &idle, &grace, &drain, &input,
-                          &options.input_fd, &out, &options.out_fd, &err, &options.err_fd,
-                          &options.merge_stderr, &max_output, &overflow, &charset, &on_error))
+    if (!PyArg_ParseTuple(args, "OddddOiiiiiiniOiiO", &from, &timeout, &idle, &grace, &drain,
+                          &input, &options.input_fd, &out, &options.out_fd, &err, &options.err_fd,
+                          &options.merge_stderr, &max_output, &overflow, &charset, &on_error,
+                          &sinks, &stop))
         return NULL;
-    if (take_command(from, &command) < 0 || take_bytes(charset, &options.charset) < 0
+    if (take_command(from, &command) < 0 || take_bytes(stop, &sequence) < 0
+        || take_bytes(charset, &options.charset) < 0
         || (input != Py_None && PyBytes_AsStringAndSize(input, &bytes, &length) < 0))
         goto done;
     options.timeout_ms = to_ms(timeout);
@@ -81,9 +204,21 @@ PyObject *start_run(struct context *context, PyObject *args)
     options.max_output = (size_t)max_output;
     options.overflow = (enum weir_overflow)overflow;
     options.on_error = (enum weir_on_error)on_error;
+    if (sequence != NULL) {
+        if (weir_stop_parse(sequence, steps, &options.stop_count, &error) < 0) {
+            raise_error(&error);
+            goto done;
+        }
+        options.stop = steps;
+    }
     job = new_job(context);
     if (job == NULL)
         goto done;
+    if (sinks & 1)
+        options.out_sink = take_piece_in;
+    if (sinks & 2)
+        options.err_sink = take_piece_in;
+    options.sink_context = job;
     Py_INCREF(input);
     job->input = input;
     ENTER(context)
@@ -308,6 +443,23 @@ static PyObject *wait_job(PyObject *self, PyObject *timeout)
     return answer < 0 ? NULL : PyBool_FromLong(answer);
 }
 
+/* Waits until there is a piece of an output, or the end. */
+static PyObject *wait_output(PyObject *self, PyObject *timeout)
+{
+    int answer = wait_flags(&((struct job *)self)->source, VALUES | DONE, timeout);
+
+    return answer < 0 ? NULL : PyBool_FromLong(answer);
+}
+
+static PyObject *flags_of(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+
+    (void)nothing;
+    return check_context(job->source.context) ? PyLong_FromUnsignedLong(get_flags(&job->source))
+                                              : NULL;
+}
+
 static PyObject *is_done(PyObject *self, PyObject *nothing)
 {
     struct job *job = (struct job *)self;
@@ -363,6 +515,9 @@ static void free_job(PyObject *self)
         weir_pipeline_run_free(job->pipeline);
         weir_map_free(job->map);
         LEAVE
+        job->run = NULL;
+        job->paused = 0;
+        drop_pieces(job);
     }
     clear_source(&job->source);
     Py_XDECREF(job->input);
@@ -374,6 +529,10 @@ static PyMethodDef methods[] = {
     {"done", is_done, METH_NOARGS, NULL},
     {"cancel", cancel, METH_NOARGS, NULL},
     {"result", result, METH_NOARGS, NULL},
+    {"wait_output", wait_output, METH_O, NULL},
+    {"flags", flags_of, METH_NOARGS, NULL},
+    {"piece", get_piece, METH_NOARGS, NULL},
+    {"drop", drop, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

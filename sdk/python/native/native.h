@@ -48,6 +48,11 @@ struct job {
     weir_pipeline_run_t *pipeline;
     weir_map_t *map;
     PyObject *input; /* borrowed by the run */
+    /* What the sinks were given and Python has not taken; guarded by the mutex of the context. */
+    struct piece *first, **last;
+    size_t queued;
+    unsigned paused; /* bits: 1 << which */
+    int drops;       /* pieces are not wanted any more */
     int has_failed;
     struct weir_error error;
 };

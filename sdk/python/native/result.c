@@ -117,7 +117,7 @@ static PyObject *get_json(PyObject *self, PyObject *nothing)
 
 static PyMethodDef methods[] = {
     {"fields", fields, METH_NOARGS, NULL}, {"output", output, METH_O, NULL},
-    {"raw", get_bytes, METH_O, NULL},    {"text", get_text, METH_O, NULL},
+    {"raw", get_bytes, METH_O, NULL},      {"text", get_text, METH_O, NULL},
     {"json", get_json, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 

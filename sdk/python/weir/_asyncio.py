@@ -101,13 +101,18 @@ def _acquire() -> _Engine:
     if engine is None:
         for other in [one for one in _engines if one.is_closed()]:
             _engines.pop(other).context.close()  # the loop was closed under it
-        context = _idle.pop() if _idle else _engine.make_context(True)
+        try:
+            context = _idle.pop()
+        except IndexError:
+            context = _engine.make_context(True)
         engine = _engines[loop] = _Engine(context, loop)
     engine.users += 1
     return engine
 
 
 def _become_child() -> None:
+    for context in [*_idle, *(engine.context for engine in _engines.values())]:
+        context.forget()
     _engines.clear()
     _idle.clear()
 
@@ -146,6 +151,9 @@ async def arun(
     overflow: str = "keep",
     limits: Optional[Mapping[str, Optional[int]]] = None,
     nice: int = 0,
+    on_stdout: Optional[Callable[[Any], object]] = None,
+    on_stderr: Optional[Callable[[Any], object]] = None,
+    stop: Optional[str] = None,
 ) -> Result:
     """Run a program as run() does, without blocking the loop.
 
@@ -157,6 +165,14 @@ async def arun(
         engine = _acquire()
         try:
             job = prepared.start(engine.context)
+            try:
+                while prepared.sinks and not prepared.hand_out(job):
+                    await engine.until(job, job.flags)
+            except BaseException:
+                job.drop()
+                job.cancel()
+                await engine.until_over(job, job.done)
+                raise
             await engine.until_over(job, job.done)
             return prepared.finish(job)
         finally:

@@ -159,6 +159,8 @@ def forget(pool: Closes) -> None:
 def _become_child() -> None:
     """The parent's context is left alone; the next use makes one for this process."""
     global _lock, _shared, _open
+    if _shared is not None:
+        _shared.forget()
     _lock = threading.Lock()
     _shared = None
     _open = weakref.WeakSet()
@@ -181,10 +183,16 @@ def wait_or_stop(job: _native.Job) -> None:
     try:
         job.wait(None)
     except BaseException:
-        job.cancel()
-        while not _waited(job):
-            job.cancel()
+        stop(job)
         raise
+
+
+def stop(job: _native.Job) -> None:
+    """Stop a job and wait for its end. Another Ctrl-C meanwhile kills it."""
+    job.drop()
+    job.cancel()
+    while not _waited(job):
+        job.cancel()
 
 
 def _waited(job: _native.Job) -> bool:

@@ -1,5 +1,6 @@
 """weir.run: one program, with time limits, captured output and full cleanup."""
 
+import codecs
 import enum
 import json
 import os
@@ -7,7 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from signal import Signals
-from typing import IO, Any, NamedTuple, Optional, Union
+from typing import IO, Any, Callable, NamedTuple, Optional, Union
 
 from . import _engine, _native
 from ._engine import LIMITS, Word, seconds
@@ -333,6 +334,20 @@ def error_of(result: Result) -> Optional[Exception]:
 # --- Running --------------------------------------------------------------------------------------
 
 
+def _sink(
+    function: Callable[[Any], object], encoding: Optional[str], errors: str
+) -> Callable[[bytes, bool], None]:
+    """Calls the function with text, unless there is no encoding. True: that was all."""
+    decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)(errors)
+
+    def take(data: bytes, is_last: bool) -> None:
+        piece = data if decoder is None else decoder.decode(data, is_last)
+        if piece:
+            function(piece)
+
+    return take
+
+
 class Prepared:
     """A run before its start: its options, as the engine takes them, and the files it opened."""
 
@@ -353,6 +368,11 @@ class Prepared:
         self.text = text
         self.check = options["check"]
         self._files: list[int] = []
+        self.sinks = {
+            which: _sink(options[name], encoding if text else None, errors)
+            for which, name in ((1, "on_stdout"), (2, "on_stderr"))
+            if options[name] is not None
+        }
         try:
             default = PIPE if options["capture_output"] else INHERIT
             relay = options["idle"] is not None
@@ -371,6 +391,8 @@ class Prepared:
                 _OVERFLOW[overflow],
                 encoding.encode() if text else b"binary",
                 _ON_ERROR[errors],
+                sum(self.sinks),
+                None if options["stop"] is None else options["stop"].encode(),
             )
         except BaseException:
             self.close()
@@ -407,6 +429,27 @@ class Prepared:
 
     def start(self, context: _native.Context) -> _native.Job:
         return context.run(*self._options)
+
+    def hand_out(self, job: _native.Job) -> bool:
+        """Gives what has come to the sinks; whether that was all."""
+        is_over = job.done()
+        while True:
+            piece = job.piece()
+            if piece is None:
+                break
+            self.sinks[piece[0]](piece[1], False)
+        if is_over:
+            for sink in self.sinks.values():
+                sink(b"", True)
+        return is_over
+
+    def hand_out_all(self, job: _native.Job) -> None:
+        try:
+            while not self.hand_out(job):
+                job.wait_output(None)
+        except BaseException:
+            _engine.stop(job)
+            raise
 
     def finish(self, job: _native.Job) -> Result:
         result = Result(job.result(), self.args, self.text)
@@ -451,6 +494,9 @@ def run(
     overflow: str = "keep",
     limits: Optional[Mapping[str, Optional[int]]] = None,
     nice: int = 0,
+    on_stdout: Optional[Callable[[Any], object]] = None,
+    on_stderr: Optional[Callable[[Any], object]] = None,
+    stop: Optional[str] = None,
 ) -> Result:
     """Run a program to its end and return how it ended.
 
@@ -462,6 +508,12 @@ def run(
     from encoding (any that iconv knows, or "auto"), with errors "replace", "backslashreplace" or
     "strict". stdout and stderr may also be INHERIT, DEVNULL, a path or an open file, and stderr
     may be STDOUT. stdin is /dev/null, unless input or stdin say otherwise.
+
+    on_stdout and on_stderr are called with each piece of a captured output as it comes, str or
+    bytes. The program waits while they are slow; what they raise stops it and is raised.
+
+    stop is the sequence of signals that stops the program, instead of SIGTERM and SIGKILL after
+    grace: "INT:2s,TERM:5s".
 
     env replaces the environment, env_extra adds to it, env_pass names the only variables to
     inherit. limits has "cpu" (s), "memory", "files", "file-size", "processes", "core"; None lifts
@@ -475,6 +527,8 @@ def run(
     prepared = Prepared(locals())
     try:
         job = prepared.start(_engine.shared())
+        if prepared.sinks:
+            prepared.hand_out_all(job)
         _engine.wait_or_stop(job)
         return prepared.finish(job)
     finally:

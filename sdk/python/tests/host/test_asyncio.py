@@ -1,7 +1,6 @@
 """weir.arun, apipe and AsyncPool: concurrency, cancellation, loops and threads."""
 
 import asyncio
-import threading
 import time
 import unittest
 from collections.abc import AsyncIterator
@@ -31,6 +30,11 @@ class Runs(unittest.TestCase):
             with self.assertRaises(weir.NotFound):
                 await weir.arun(["/no/such/program"], check=True)
             self.assertEqual((await weir.arun(["sleep", "60"], timeout=0.05)).status, 124)
+            pieces: list[str] = []
+            await weir.arun(["echo", "x"], on_stdout=pieces.append)
+            self.assertEqual(pieces, ["x\n"])
+            with self.assertRaises(ZeroDivisionError):
+                await weir.arun(["yes"], on_stdout=lambda text: 1 // 0)
             self.assertEqual((await weir.apipe(["seq 3", "tail -1"])).stdout, "3\n")
 
         asyncio.run(main())
@@ -64,19 +68,26 @@ class Runs(unittest.TestCase):
     def test_loops(self) -> None:
         """asyncio: one loop after the other, and several in threads"""
 
-        async def main(number: int) -> str:
-            return str((await weir.arun(["echo", str(number)])).stdout)
-
-        self.assertEqual([asyncio.run(main(n)) for n in range(5)], [f"{n}\n" for n in range(5)])
-        got: list[str] = []
-        threads = [
-            threading.Thread(target=lambda n=n: got.append(asyncio.run(main(n)))) for n in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        self.assertEqual(sorted(got), [f"{n}\n" for n in range(4)])
+        out = hosting.output_of(
+            """
+            import asyncio, os, threading, weir
+            async def main(number):
+                return int((await weir.arun(["echo", str(number)])).stdout)
+            print([asyncio.run(main(n)) for n in range(5)])
+            before = len(os.listdir("/dev/fd"))
+            got = []
+            threads = [
+                threading.Thread(target=lambda n=n: got.append(asyncio.run(main(n))))
+                for n in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            print(sorted(got), len(os.listdir("/dev/fd")) - before)
+            """
+        )
+        self.assertEqual(out, "[0, 1, 2, 3, 4]\n[0, 1, 2, 3] 0\n")
 
     def test_abandoned_loop(self) -> None:
         """asyncio: a loop that is closed under a run does no harm to the next one"""

@@ -92,6 +92,43 @@ class Results(unittest.TestCase):
             self.assertEqual(len(file.readlines()), 100000)
         os.unlink(result.out.spooled)
 
+    def test_sinks(self) -> None:
+        """run: pieces of the outputs as they come, in text or bytes, and a slow or broken reader"""
+        pieces: list[Any] = []
+        script = ["sh", "-c", "printf 'caf\\303'; read _; printf '\\251'; echo err >&2"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "fifo")
+            os.mkfifo(path)
+            gate = os.open(path, os.O_RDWR)
+
+            def seen(text: str) -> None:
+                pieces.append(text)
+                os.write(gate, b"go\n")
+
+            result = weir.run(script, stdin=path, on_stdout=seen, on_stderr=pieces.append)
+            os.close(gate)
+        self.assertEqual(result.stdout, "caf\u00e9")
+        self.assertEqual(sorted(pieces), ["caf", "err\n", "\u00e9"])
+        size = 0
+
+        def count(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+
+        numbers = ["head", "-c", "8000000", "/dev/zero"]
+        weir.run(numbers, text=False, on_stdout=count, max_output=1000)
+        self.assertEqual(size, 8000000)
+        with self.assertRaises(ZeroDivisionError):
+            weir.run(["yes"], on_stdout=lambda text: 1 // 0)
+
+    def test_stop(self) -> None:
+        """run: a stop sequence of one's own"""
+        loop = "trap 'exit 9' INT; trap '' TERM; while :; do sleep 0.01; done"
+        result = weir.run(["sh", "-c", loop], timeout=0.2, stop="INT:20s,TERM:5s")
+        self.assertEqual((result.code, result.stopped_with), (9, (signal.SIGINT,)))
+        with self.assertRaises(ValueError):
+            weir.run(["true"], stop="nonsense")
+
     def test_environment(self) -> None:
         """run: env replaces, env_extra adds, env_pass chooses; cwd, limits and niceness"""
         show = [
