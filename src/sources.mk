@@ -249,6 +249,7 @@ weir_SOURCES = \
 	src/cli/completion.c \
 	src/cli/hadoop.c src/cli/hadoop.h \
 	src/cli/inherited.c src/cli/inherited.h \
+	src/cli/launcher.c src/cli/launcher.h \
 	src/cli/main.c \
 	src/cli/man.c src/cli/man.h \
 	src/cli/markdown.c src/cli/markdown.h \

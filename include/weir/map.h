@@ -13,6 +13,9 @@
  *         ...                               // stdin was mapped to stdout, in order
  *     weir_map_report_clear(&report);
  *
+ * Workers have WEIR_SLOT in their environment, a number from 0 to workers - 1 that no other
+ * running worker has, and WEIR_JOB, which names their job.
+ *
  * Every record has one of four outcomes, and the report counts them:
  *
  *     records = answered + dropped + dead + unsettled
@@ -65,8 +68,8 @@ struct weir_map_options {
     const struct weir_command *command; /* the worker */
     const char *const *launcher;        /* argv prepended to the worker's (ssh, srun); NULL: none */
     const char *const *launcher_stop;   /* command that stops a worker which outlives its launcher;
-                                         * WEIR_WORKER_JOB is set to the launcher's WEIR_JOB; NULL:
-                                         * none */
+                                         * WEIR_WORKER_JOB and WEIR_WORKER_SLOT are set to the
+                                         * launcher's WEIR_JOB and WEIR_SLOT; NULL: none */
     const char *call; /* the worker speaks docs/protocol.md, and each record is a call of this
                        * function: an array gives the parameters by position, an object by name,
                        * any other value is the only parameter. The result is written, or one
@@ -123,12 +126,18 @@ struct weir_map_options {
     enum weir_map_format format; /* call, key, drop_null and WEIR_MAP_REPLACE require
                                   * WEIR_MAP_NDJSON; unchecked and encoding have no effect on
                                   * other formats. WEIR_MAP_NDJSON */
-    int reserved_int;            /* 0 */
+    int launcher_shell; /* the launcher hands its words to a shell, as ssh does: the worker's are
+                         * quoted and joined into one */
 
     /* The stop sequence of a worker, which replaces grace_ms; NULL: SIGTERM, then SIGKILL after
      * grace_ms. Copied. */
     const struct weir_stop_step *stop;
     size_t stop_count;
+
+    const char *node_from; /* environment variable of a worker, or of the program that its launcher
+                            * executes, that names its machine; read from /proc when it first
+                            * answers. Otherwise the node in reports is that of the hello, or
+                            * SLURMD_NODENAME of this process. NULL: none */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
@@ -138,8 +147,10 @@ void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
 struct weir_map_worker {
     struct weir_result result; /* without outputs; of the launcher if there is one */
     uint64_t records;          /* answered by it */
-    char *node;                /* its machine, if the worker reported it; NULL */
-    uint64_t reserved[4];      /* 0; for future members */
+    char *node;                /* its machine, if known; NULL */
+    unsigned slot;             /* its WEIR_SLOT */
+    unsigned starts;           /* workers started in that slot so far, including it */
+    uint64_t reserved[3];      /* 0; for future members */
 };
 
 struct weir_map_report {

@@ -82,7 +82,8 @@ struct weir_pool_options {
     size_t command_count;
     const char *const *launcher;      /* argv prepended to each (ssh, srun); NULL: none */
     const char *const *launcher_stop; /* command that stops a worker which outlives its launcher;
-                                       * WEIR_WORKER_PID and WEIR_WORKER_NODE are set; NULL: none */
+                                       * WEIR_WORKER_JOB, _SLOT, _PID and _NODE are set; NULL:
+                                       * none */
     enum weir_dialect dialect;        /* WEIR_DIALECT_AUTO */
 
     unsigned workers; /* per kind; 0: one per processor */
@@ -123,6 +124,14 @@ struct weir_pool_options {
     /* One for each command, or NULL: the pool's dialect, workers, window and start_timeout_ms hold
      * for all. */
     const struct weir_kind_options *const *kinds;
+
+    /* One for each command, in place of launcher and launcher_stop; an entry may be NULL. NULL:
+     * all commands have those. */
+    const char *const *const *launchers;
+    const char *const *const *launcher_stops;
+    int launcher_shell; /* launchers hand their words to a shell, as ssh does: the worker's are
+                         * quoted and joined into one */
+    int reserved_int;   /* 0 */
 };
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);

@@ -54,43 +54,44 @@ int weir__process_watch(pid_t pid)
 }
 
 /* The variable's value as it is cut out of an environment that comes in pieces. */
-struct tag_reader {
-    char *tags;
-    size_t length, matched; /* of the tags so far; of NAME= in the variable at hand */
+struct variable_reader {
+    const char *name;
+    size_t name_length;
+    char *value;
+    size_t size, length, matched; /* of the value so far; of NAME= in the variable at hand */
     int found;
 };
 
 /* Returns 1 when the value is complete. */
-static int read_piece(struct tag_reader *reader, const char *bytes, size_t count)
+static int read_piece(struct variable_reader *reader, const char *bytes, size_t count)
 {
-    static const char name[] = WEIR__JOB_TAG_NAME "=";
-    enum { NAME_LENGTH = sizeof name - 1, OTHER = sizeof name };
+    const size_t length = reader->name_length, whole = length + 1, other = length + 2;
 
     for (size_t i = 0; i < count; i++) {
-        if (reader->matched == OTHER) { /* another variable: on to its end */
+        if (reader->matched == other) { /* another variable: on to its end */
             const char *end = memchr(bytes + i, '\0', count - i);
 
             if (end == NULL)
                 return 0;
             i = (size_t)(end - bytes);
             reader->matched = 0;
-        } else if (reader->matched < NAME_LENGTH) {
-            if (bytes[i] == name[reader->matched])
-                reader->found = ++reader->matched == NAME_LENGTH;
+        } else if (reader->matched < whole) {
+            if (bytes[i] == (reader->matched < length ? reader->name[reader->matched] : '='))
+                reader->found = ++reader->matched == whole;
             else
-                reader->matched = bytes[i] == '\0' ? 0 : OTHER;
-        } else if (bytes[i] == '\0' || reader->length == WEIR__JOB_TAGS_SIZE - 1) {
+                reader->matched = bytes[i] == '\0' ? 0 : other;
+        } else if (bytes[i] == '\0' || reader->length == reader->size - 1) {
             return 1;
         } else {
-            reader->tags[reader->length++] = bytes[i];
+            reader->value[reader->length++] = bytes[i];
         }
     }
     return 0;
 }
 
-int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE])
+int weir__process_variable(pid_t pid, const char *name, char *value, size_t size)
 {
-    struct tag_reader reader = {.tags = tags};
+    struct variable_reader reader = {name, strlen(name), value, size, 0, 0, 0};
     int fd = weir__proc_open(pid, "environ");
     char piece[16 * 1024];
     size_t total = 0;
@@ -107,10 +108,15 @@ int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE])
         total += (size_t)count;
     } while (!read_piece(&reader, piece, (size_t)count) && total < WEIR__PROC_READ_MAX);
     close(fd);
-    tags[reader.length] = '\0';
+    value[reader.length] = '\0';
     if (reader.found)
         return 1;
     return count == 0 && total > 0 ? 0 : -1;
+}
+
+int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE])
+{
+    return weir__process_variable(pid, WEIR__JOB_TAG_NAME, tags, WEIR__JOB_TAGS_SIZE);
 }
 
 int weir__process_has_tag(pid_t pid, const char *tag)

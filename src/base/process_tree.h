@@ -27,6 +27,9 @@ void weir__job_tag_make(char tag[WEIR__JOB_TAG_SIZE]);
 enum { WEIR__JOB_TAGS_SIZE = 4096 };
 int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE]);
 
+/* The same for any variable; value is cut off at size. */
+int weir__process_variable(pid_t pid, const char *name, char *value, size_t size);
+
 /* Says whether the process carries the tag: 1, 0, or -1 as above. */
 int weir__process_has_tag(pid_t pid, const char *tag);
 

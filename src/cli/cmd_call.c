@@ -20,6 +20,7 @@
 #include "cli/arguments.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
+#include "cli/launcher.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
@@ -52,8 +53,8 @@ struct call_cmd {
     struct call_values values;
     struct cli_parsed parsed;
     struct weir__buffer params;
-    char **worker, **launcher; /* their words */
-    weir_t *weir;              /* NULL: the function is behind a socket */
+    char **worker, **launcher, **launcher_stop; /* their words */
+    weir_t *weir;                               /* NULL: the function is behind a socket */
     struct remote *remote;
 
     int has_output_stream;
@@ -564,9 +565,14 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
                                  .on_done = on_done,
                                  .on_lost = on_lost,
                                  .owner = cmd};
+    struct weir_command command;
     struct remote_pool_options options = {
-        .command = (const char *const *)cmd->worker,
+        .command = &command,
         .launcher = (const char *const *)cmd->launcher,
+        .launcher_stop = (const char *const *)cmd->launcher_stop,
+        .launcher_shell = cmd->values.launcher_shell,
+        .stop = cmd->values.stop.count > 0 ? cmd->values.stop.steps : NULL,
+        .stop_count = cmd->values.stop.count,
         .start_timeout_ms = cmd->values.start_timeout_ms,
         .dialect = (enum weir_dialect)cmd->values.protocol,
         .mcp_version = cli_mcp_version(cmd->values.mcp_version),
@@ -585,6 +591,8 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
         free(path);
         return cmd->remote != NULL ? 0 : error->status;
     }
+    cli_child_command(&cmd->parsed, &command);
+    command.argv = (const char *const *)cmd->worker;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
@@ -602,6 +610,7 @@ static int check_command_line(struct call_cmd *cmd)
 {
     const struct call_values *values = &cmd->values;
     size_t count = cmd->parsed.words.count;
+    const char *warning;
     struct weir_error error;
     int status;
 
@@ -621,6 +630,15 @@ static int check_command_line(struct call_cmd *cmd)
     }
     if (values->input && values->protocol == WEIR_DIALECT_MCP)
         return fail(cmd, CLI_USAGE, "--stdin: MCP tools have no input stream");
+    if ((values->launcher_stop != NULL || values->launcher_shell) && values->launcher == NULL)
+        return fail(cmd, CLI_USAGE,
+                    values->launcher_shell ? "--launcher-shell requires --launcher"
+                                           : "--launcher-stop requires --launcher");
+    if (cmd->parsed.given[CLI_TABLE_CHILD] != 0 && values->worker == NULL)
+        return fail(cmd, CLI_USAGE,
+                    "--cwd, --env, --env-clear, --env-pass and --limit require --worker");
+    if (values->stop.count > 0 && values->worker == NULL)
+        return fail(cmd, CLI_USAGE, "--stop requires --worker");
     if (values->any_server && values->worker != NULL)
         return fail(cmd, CLI_USAGE, "--any-server requires --socket");
     if (values->list && count > 0)
@@ -630,6 +648,12 @@ static int check_command_line(struct call_cmd *cmd)
     status = cli_split_words(&cli_call, "--worker", values->worker, &cmd->worker);
     if (status == 0)
         status = cli_split_words(&cli_call, "--launcher", values->launcher, &cmd->launcher);
+    if (status == 0)
+        status = cli_split_words(&cli_call, "--launcher-stop", values->launcher_stop,
+                                 &cmd->launcher_stop);
+    warning = launcher_warning((const char *const *)cmd->launcher, values->launcher_shell);
+    if (status == 0 && warning != NULL)
+        cli_say(&cli_call, "%s", warning);
     if (status == 0)
         status = cli_check_stdout(&cli_call, CLI_FAILED);
     if (status == 0 && count > 1
@@ -711,6 +735,7 @@ int cmd_call(int argc, char **argv)
     weir__buffer_clear(&cmd.out);
     weir__words_free(cmd.worker);
     weir__words_free(cmd.launcher);
+    weir__words_free(cmd.launcher_stop);
     cli_parsed_clear(&cmd.parsed);
     return status;
 }

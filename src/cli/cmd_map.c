@@ -14,6 +14,7 @@
 #include "cli/opts_map.h"
 #include "cli/files.h"
 #include "cli/hadoop.h"
+#include "cli/launcher.h"
 #include "cli/output.h"
 #include "cli/progress_map.h"
 #include "cli/document.h"
@@ -197,14 +198,22 @@ static int split_words(struct map_cmd *cmd, const char *option, const char *text
 static int split_launcher(struct map_cmd *cmd)
 {
     const struct map_values *values = &cmd->values;
+    const char *name = values->node_from, *warning;
     int status;
 
-    if (values->launcher_stop != NULL && values->launcher == NULL)
-        return voice_say(&cmd->voice, CLI_USAGE, "--launcher-stop requires --launcher");
+    if ((values->launcher_stop != NULL || values->launcher_shell) && values->launcher == NULL)
+        return voice_say(&cmd->voice, CLI_USAGE, "%s requires --launcher",
+                         values->launcher_shell ? "--launcher-shell" : "--launcher-stop");
+    if (name != NULL && (*name == '\0' || strchr(name, '=') != NULL))
+        return voice_say(&cmd->voice, CLI_USAGE,
+                         "--node-from \"%.100s\" is not the name of an environment variable", name);
     status = split_words(cmd, "launcher", values->launcher, &cmd->launcher);
-    return status == 0
-               ? split_words(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop)
-               : status;
+    if (status == 0)
+        status = split_words(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop);
+    warning = launcher_warning((const char *const *)cmd->launcher, values->launcher_shell);
+    if (status == 0 && warning != NULL)
+        voice_say(&cmd->voice, 0, "%s", warning);
+    return status;
 }
 
 static int begin_progress(struct map_cmd *cmd)
@@ -285,6 +294,8 @@ static int prepare_run(struct map_cmd *cmd)
     options->call = values->call;
     options->launcher = (const char *const *)cmd->launcher;
     options->launcher_stop = (const char *const *)cmd->launcher_stop;
+    options->launcher_shell = values->launcher_shell;
+    options->node_from = values->node_from;
     options->workers = (unsigned)values->workers;
     options->unordered = values->unordered;
     options->start_timeout_ms = values->start_timeout_ms;

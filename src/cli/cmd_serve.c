@@ -6,6 +6,7 @@
 #include <malloc.h>
 #endif
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,9 +20,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/printable.h"
 #include "cli/opts_serve.h"
 #include "cli/audit_common.h"
 #include "cli/files.h"
+#include "cli/launcher.h"
 #include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/pool_leave.h"
@@ -34,6 +37,7 @@
 #include "pool/front_mcp.h"
 #include "pool/pool.h"
 #include "pool/server.h"
+#include "pool/worker_group.h"
 #include "text/shell_words.h"
 
 enum {
@@ -52,9 +56,11 @@ enum state { STARTING, SERVING, DRAINING, OVER };
 struct serve_cmd {
     struct serve_values values;
     struct cli_parsed parsed;
-    char ***words; /* of each worker */
-    char **launcher;
-    char *path; /* NULL: the socket was passed by the service manager */
+    char ***words;                        /* of each worker */
+    char ***launchers, ***launcher_stops; /* of each worker; NULL: none */
+    int64_t *unready_since_ns;            /* of each worker; 0: some process is ready */
+    int is_down;                          /* --exit-when-down applied */
+    char *path;                           /* NULL: the socket was passed by the service manager */
     int fd;
     int in, out; /* of --stdio and --mcp; in == out: a socket */
     weir_t *weir;
@@ -92,6 +98,35 @@ static void end_loop(struct serve_cmd *cmd, int status)
 
 /* --- What was asked -------------------------------------------------------- */
 
+static int is_one_empty(const struct cli_list *texts)
+{
+    return texts->count == 1 && *texts->items[0] == '\0';
+}
+
+/* Returns 0, or the exit status. */
+static int read_launchers(struct serve_cmd *cmd)
+{
+    const struct serve_values *values = &cmd->values;
+    size_t count = values->workers.count;
+    const char *warning = NULL;
+    int status;
+
+    if (values->launchers.count == 0
+        && (values->launcher_stops.count > 0 || values->launcher_shell))
+        return fail(cmd, CLI_USAGE,
+                    values->launcher_shell ? "--launcher-shell requires --launcher"
+                                           : "--launcher-stop requires --launcher");
+    status = launchers_split(&cli_serve, "--launcher", &values->launchers, count, &cmd->launchers);
+    if (status == 0)
+        status = launchers_split(&cli_serve, "--launcher-stop", &values->launcher_stops, count,
+                                 &cmd->launcher_stops);
+    for (size_t i = 0; status == 0 && cmd->launchers != NULL && i < count && warning == NULL; i++)
+        warning = launcher_warning((const char *const *)cmd->launchers[i], values->launcher_shell);
+    if (warning != NULL)
+        cli_say(&cli_serve, "%s", warning);
+    return status;
+}
+
 /* Returns 0, or the exit status. */
 static int read_command_line(struct serve_cmd *cmd)
 {
@@ -112,6 +147,11 @@ static int read_command_line(struct serve_cmd *cmd)
     if (status != 0)
         return status;
 #endif
+    if (is_one_empty(&values->launchers) || is_one_empty(&values->launcher_stops))
+        return fail(cmd, CLI_USAGE,
+                    is_one_empty(&values->launchers)
+                        ? "--launcher is empty: use a program, such as ssh"
+                        : "--launcher-stop is empty: use a program, such as ssh");
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker given");
     if (values->stdio && values->mcp)
@@ -122,12 +162,13 @@ static int read_command_line(struct serve_cmd *cmd)
                              "leave --socket out",
                              pair_option(cmd));
     cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
-    if (cmd->words == NULL)
+    cmd->unready_since_ns = calloc(values->workers.count, sizeof *cmd->unready_since_ns);
+    if (cmd->words == NULL || cmd->unready_since_ns == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
     for (size_t i = 0; status == 0 && i < values->workers.count; i++)
         status = cli_split_words(&cli_serve, "--worker", values->workers.items[i], &cmd->words[i]);
-    if (status == 0 && values->launcher != NULL)
-        status = cli_split_words(&cli_serve, "--launcher", values->launcher, &cmd->launcher);
+    if (status == 0)
+        status = read_launchers(cmd);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -147,7 +188,9 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
 
     weir_pool_options_init(options);
     options->command_count = values->workers.count;
-    options->launcher = (const char *const *)cmd->launcher;
+    options->launchers = (const char *const *const *)cmd->launchers;
+    options->launcher_stops = (const char *const *const *)cmd->launcher_stops;
+    options->launcher_shell = values->launcher_shell;
     options->workers = (unsigned)values->count;
     options->window = (unsigned)values->window;
     options->max_queue = (size_t)values->max_queue;
@@ -228,6 +271,39 @@ static void start_draining(struct serve_cmd *cmd)
     weir_pool_drain(cmd->pool, cmd->values.drain_ms, on_drained, cmd);
 }
 
+/* --exit-when-down: returns the milliseconds to the next check; -1: none is needed. */
+static int check_down(struct serve_cmd *cmd)
+{
+    int64_t now_ns = weir__clock_ns(), limit_ms = cmd->values.exit_when_down_ms, next_ms = -1;
+
+    for (size_t i = 0; limit_ms > 0 && i < cmd->pool->group_count && cmd->state == SERVING; i++) {
+        const struct weir__worker_group *group = &cmd->pool->groups[i];
+        int64_t *since_ns = &cmd->unready_since_ns[i], left_ms;
+        char sentence[sizeof cmd->error_text];
+
+        if (weir__worker_group_ready(group) > 0) {
+            *since_ns = 0;
+            continue;
+        }
+        if (*since_ns == 0)
+            *since_ns = now_ns;
+        left_ms = limit_ms - (now_ns - *since_ns) / 1000000;
+        if (left_ms > 0) {
+            next_ms = next_ms < 0 || left_ms < next_ms ? left_ms : next_ms;
+            continue;
+        }
+        weir__sentence(
+            sentence, sizeof sentence,
+            "no process of the worker %.100s has been ready for --exit-when-down %g s%s%s",
+            cmd->words[i][0], (double)limit_ms / 1000, group->last_failure[0] != '\0' ? ": " : "",
+            group->last_failure);
+        cmd->status = fail(cmd, CLI_FAILED, sentence);
+        cmd->is_down = 1;
+        start_draining(cmd);
+    }
+    return next_ms > INT_MAX ? INT_MAX : (int)next_ms;
+}
+
 static void handle_signals(struct serve_cmd *cmd)
 {
     struct caught caught;
@@ -268,7 +344,13 @@ static void run_until(struct serve_cmd *cmd, enum state left)
     };
 
     while (cmd->state == left) {
-        poll(fds, 3, weir_timeout_ms(cmd->weir));
+        int timeout_ms = weir_timeout_ms(cmd->weir), down_ms = check_down(cmd);
+
+        if (cmd->state != left)
+            break;
+        if (down_ms >= 0 && (timeout_ms < 0 || down_ms < timeout_ms))
+            timeout_ms = down_ms;
+        poll(fds, 3, timeout_ms);
         if (fds[2].revents & (POLLHUP | POLLERR))
             end_loop(cmd, 0); /* the client has gone */
         weir_dispatch(cmd->weir, NULL);
@@ -573,6 +655,8 @@ static void free_lists(struct serve_values *values)
     free(values->http_hosts.items);
     free(values->http_origins.items);
     free(values->exposed.items);
+    free(values->launchers.items);
+    free(values->launcher_stops.items);
 }
 
 int cmd_serve(int argc, char **argv)
@@ -613,12 +697,12 @@ int cmd_serve(int argc, char **argv)
     status = serve_calls(&cmd);
     remove_socket(&cmd);
 #ifdef WEIR_HTTP
-    serve_web_close(&cmd.web, cmd.weir, status == 0 ? FLUSH_MS : 0, signals_fd());
+    serve_web_close(&cmd.web, cmd.weir, status == 0 || cmd.is_down ? FLUSH_MS : 0, signals_fd());
 #endif
     weir__server_close(&cmd.server,
-                       cmd.values.mcp                              ? MCP_FLUSH_MS
-                       : status == 0 || cmd.server.refusal != NULL ? FLUSH_MS
-                                                                   : 0,
+                       cmd.values.mcp                                             ? MCP_FLUSH_MS
+                       : status == 0 || cmd.is_down || cmd.server.refusal != NULL ? FLUSH_MS
+                                                                                  : 0,
                        signals_fd());
     weir__mcp_front_close(&cmd.mcp);
     if (cmd.values.mcp && cmd.pool != NULL)
@@ -635,7 +719,9 @@ int cmd_serve(int argc, char **argv)
     for (char ***words = cmd.words; words != NULL && *words != NULL; words++)
         weir__words_free(*words);
     free(cmd.words);
-    weir__words_free(cmd.launcher);
+    launchers_free(cmd.launchers, cmd.values.workers.count);
+    launchers_free(cmd.launcher_stops, cmd.values.workers.count);
+    free(cmd.unready_since_ns);
     free_lists(&cmd.values);
     cli_parsed_clear(&cmd.parsed);
     return status;

@@ -39,6 +39,19 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .group = worker,
         .help = "prefix for the worker's command: ssh, srun, docker exec -i",
     },
+    [CALL_LAUNCHER_SHELL] = {
+        .name = "launcher-shell", .kind = CLI_FLAG, .offset = AT(launcher_shell),
+        .group = worker,
+        .help = "the launcher hands its words to a shell, as ssh does: quote the worker's",
+    },
+    [CALL_LAUNCHER_STOP] = {
+        .name = "launcher-stop", .kind = CLI_TEXT, .offset = AT(launcher_stop),
+        .metavar = "WORDS",
+        .group = worker,
+        .help = "command that stops a worker that its launcher may leave behind",
+        .more = "Its environment has `WEIR_WORKER_JOB`, the launcher's `WEIR_JOB`, and "
+                "`WEIR_WORKER_PID` and `WEIR_WORKER_NODE`, which the worker reported.",
+    },
     [CALL_PROTOCOL] = {
         .name = "protocol", .kind = CLI_CHOICE, .offset = AT(protocol), .metavar = "WHICH",
         .choices = cli_protocols,
@@ -98,6 +111,14 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .metavar = "D",
         .group = times,
         .help = "how long a worker may take to start (10s; an MCP server 60s)",
+    },
+    [CALL_STOP] = {
+        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
+        .group = times,
+        .help = "signals to stop the worker with, each with the time to wait after it: "
+                "INT:2s,TERM:5s,KILL",
+        .more = "For a worker that does not exit when its input ends. Up to three signals before "
+                "KILL, which follows in any case. The default is `TERM:5s,KILL`.",
     },
 };
 /* clang-format on */
@@ -163,6 +184,7 @@ const struct cli_command cli_call = {
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_USAGE,
+    .starts_program = 1,
     .audited = 1,
     .run = cmd_call,
 };

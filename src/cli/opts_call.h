@@ -7,11 +7,12 @@
 #include "cli/options.h"
 
 struct call_values {
-    const char *worker, *socket, *launcher;
+    struct cli_stop stop;
+    const char *worker, *socket, *launcher, *launcher_stop;
     int64_t timeout_ms, start_timeout_ms;
     int protocol;    /* enum weir_dialect */
     int mcp_version; /* index into cli_mcp_versions */
-    int input, json, list, any_server, whole, no_retry;
+    int input, json, list, any_server, whole, no_retry, launcher_shell;
 };
 
 /* Positions in cli_call's options, for cli_given(). */
@@ -20,6 +21,8 @@ enum call_option {
     CALL_SOCKET,
     CALL_ANY_SERVER,
     CALL_LAUNCHER,
+    CALL_LAUNCHER_SHELL,
+    CALL_LAUNCHER_STOP,
     CALL_PROTOCOL,
     CALL_MCP_VERSION,
     CALL_NO_RETRY,
@@ -29,6 +32,7 @@ enum call_option {
     CALL_WHOLE,
     CALL_TIMEOUT,
     CALL_START_TIMEOUT,
+    CALL_STOP,
     CALL_OPTION_COUNT
 };
 

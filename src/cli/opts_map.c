@@ -162,7 +162,8 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .group = workers,
         .help = "number of workers (one for each processor)",
         .more = "weir starts another worker only when the running ones have no room for more "
-                "records.",
+                "records. Each has in its environment `WEIR_SLOT`, a number from 0 to N-1 that "
+                "no other running worker has, and `WEIR_JOB`.",
     },
     [MAP_CALL] = {
         .name = "call", .kind = CLI_TEXT, .offset = AT(call), .metavar = "NAME",
@@ -198,6 +199,16 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "group, so that the launcher can pass it on. Afterwards it stops what the "
                 "launcher left behind on this machine.",
     },
+    [MAP_LAUNCHER_SHELL] = {
+        .name = "launcher-shell", .kind = CLI_FLAG, .offset = AT(launcher_shell),
+        .group = workers,
+        .help = "the launcher hands its words to a shell, as ssh does: quote the worker's",
+        .more = "ssh joins its words with spaces, and the shell on the other machine splits them "
+                "again: a space, a quote or a `$` in an argument would change the command. With "
+                "this option weir quotes the worker's words and passes them as one, so that the "
+                "worker gets them unchanged. srun, docker and kubectl use no shell and must not "
+                "have it.",
+    },
     [MAP_LAUNCHER_STOP] = {
         .name = "launcher-stop", .kind = CLI_TEXT, .offset = AT(launcher_stop),
         .metavar = "WORDS",
@@ -205,12 +216,24 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "command that stops a worker that its launcher may leave behind",
         .more = "weir runs it when it gives up on a worker, after closing the worker's input and "
                 "before signalling the launcher, and also when the launcher exits while replies "
-                "are outstanding. It may run for `--grace`. The value of `WEIR_JOB` in the "
-                "launcher's environment is `WEIR_WORKER_JOB` in the command's: `--launcher 'sh "
+                "are outstanding. It may run for `--grace`. The values of `WEIR_JOB` and "
+                "`WEIR_SLOT` in the launcher's environment are `WEIR_WORKER_JOB` and "
+                "`WEIR_WORKER_SLOT` in the command's: `--launcher 'sh "
                 "-c \"exec docker run --rm -i --name w-$WEIR_JOB \\\"\\$@\\\"\" sh' "
                 "--launcher-stop 'sh -c \"docker kill w-$WEIR_WORKER_JOB\"'`. `WEIR_WORKER_PID` "
                 "and `WEIR_WORKER_NODE` are set if the worker reported them; a worker that "
-                "speaks lines cannot.",
+                "speaks lines cannot, but see `--node-from`.",
+    },
+    [MAP_NODE_FROM] = {
+        .name = "node-from", .kind = CLI_TEXT, .offset = AT(node_from), .metavar = "NAME",
+        .group = workers,
+        .help = "environment variable that names the machine of a worker, for the report",
+        .more = "weir reads it from the environment of the worker or, with `--launcher`, of the "
+                "program that the launcher executes, when the worker first replies: `--launcher "
+                "'sh -c \"export HOST=node$WEIR_SLOT; exec ssh \\$HOST \\\"\\$@\\\"\" sh' "
+                "--launcher-shell --node-from HOST`. It needs Linux's `/proc`. Without it, the "
+                "machine is the one that a worker with functions reports, or `$SLURMD_NODENAME` "
+                "if there is no launcher.",
     },
     [MAP_START_TIMEOUT] = {
         .name = "start-timeout", .kind = CLI_DURATION, .offset = AT(start_timeout_ms),
@@ -330,7 +353,7 @@ static const struct cli_example examples[] = {
     {"weir map --key /id --drop-missing -- jq -c 'select(.ok)' <in",
      "filter: drop records without a reply"},
     {"weir map --format line -j4 -- rev <in >out", "any program that answers line by line"},
-    {"weir map --launcher 'ssh node7' -j8 -- /opt/enrich <in >out",
+    {"weir map --launcher 'ssh node7' --launcher-shell -j8 -- /opt/enrich <in >out",
      "run eight workers on another machine"},
     {NULL, NULL},
 };

@@ -12,11 +12,11 @@ struct map_values {
     uint64_t window_bytes, max_record, reorder_bytes;
     int64_t start_timeout_ms, record_timeout_ms, timeout_ms;
     const char *input, *output, *dead_letter, *checkpoint, *report, *launcher, *launcher_stop,
-        *call, *key;
+        *node_from, *call, *key;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int format;             /* enum weir_map_format */
     int check;              /* 0: syntax, 1: none */
-    int unordered, drop_null, drop_missing, line_buffered, hadoop_counters;
+    int unordered, drop_null, drop_missing, line_buffered, launcher_shell, hadoop_counters;
     int progress; /* enum progress_style */
 };
 
@@ -42,7 +42,9 @@ enum map_option {
     MAP_CALL,
     MAP_LINE_BUFFERED,
     MAP_LAUNCHER,
+    MAP_LAUNCHER_SHELL,
     MAP_LAUNCHER_STOP,
+    MAP_NODE_FROM,
     MAP_START_TIMEOUT,
     MAP_WINDOW,
     MAP_WINDOW_BYTES,

@@ -29,11 +29,30 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "workers", .letter = 'j', .kind = CLI_COUNT, .offset = AT(count), .metavar = "N",
         .group = workers,
         .help = "number of processes for each worker (one for each processor)",
+        .more = "Each has in its environment `WEIR_SLOT`, a number from 0 to N-1, and `WEIR_JOB`.",
     },
     [SERVE_LAUNCHER] = {
-        .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
+        .name = "launcher", .kind = CLI_TEXTS, .offset = AT(launchers), .metavar = "WORDS",
         .group = workers,
-        .help = "prefix for the worker's command: ssh, srun, docker exec -i",
+        .help = "prefix for the workers' commands: ssh, srun, docker exec -i; repeatable",
+        .more = "One launcher is for all workers. Several are one for each `-w`, in the same "
+                "order; an empty one is none: `-w ./near --launcher '' -w ./far --launcher 'ssh "
+                "node7'`. See weir-map(1) for what weir expects of a launcher.",
+    },
+    [SERVE_LAUNCHER_SHELL] = {
+        .name = "launcher-shell", .kind = CLI_FLAG, .offset = AT(launcher_shell),
+        .group = workers,
+        .help = "the launcher hands its words to a shell, as ssh does: quote the worker's",
+    },
+    [SERVE_LAUNCHER_STOP] = {
+        .name = "launcher-stop", .kind = CLI_TEXTS, .offset = AT(launcher_stops),
+        .metavar = "WORDS",
+        .group = workers,
+        .help = "command that stops a worker that its launcher may leave behind; repeatable",
+        .more = "One for all workers, or one for each `-w`, as with `--launcher`. Its environment "
+                "has `WEIR_WORKER_JOB` and `WEIR_WORKER_SLOT`, the launcher's `WEIR_JOB` and "
+                "`WEIR_SLOT`, and `WEIR_WORKER_PID` and `WEIR_WORKER_NODE`, which the worker "
+                "reported.",
     },
     [SERVE_SOCKET] = {
         .name = "socket", .letter = 's', .kind = CLI_FILE, .offset = AT(socket),
@@ -211,6 +230,15 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
                 "even if weir itself is killed.",
     },
+    [SERVE_EXIT_WHEN_DOWN] = {
+        .name = "exit-when-down", .kind = CLI_DURATION, .offset = AT(exit_when_down_ms),
+        .metavar = "D",
+        .group = times,
+        .help = "stop the server when no process of a worker has been ready for this long",
+        .more = "It drains and exits with status 125, so that a service manager or batch system "
+                "starts it again, perhaps elsewhere. Without this option the server stays, "
+                "refuses calls to that worker, and goes on trying to start it.",
+    },
     [SERVE_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
         .group = times,
@@ -254,7 +282,8 @@ static const struct cli_example examples[] = {
 static const struct cli_exit exits[] = {
     {"0", "the server was asked to stop, or its only client disconnected (--stdio, --mcp)"},
     {"2", "invalid option, or two workers with the same method"},
-    {"125", "the workers do not start, the socket is unavailable, or weir failed"},
+    {"125", "the workers do not start, the socket is unavailable, `--exit-when-down` applied, or "
+            "weir failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},
     {NULL, NULL},
 };

@@ -10,13 +10,14 @@
 
 struct serve_values {
     struct cli_stop stop;
-    struct cli_list workers;
+    struct cli_list workers, launchers, launcher_stops;
     struct cli_list http_hosts, http_origins, exposed;
-    const char *socket, *launcher, *http;
-    int stdio, mcp, http_tracebacks;
+    const char *socket, *http;
+    int stdio, mcp, launcher_shell, http_tracebacks;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
         max_connections, max_memory, max_result, http_connections, http_max_body;
-    int64_t recycle_age_ms, start_timeout_ms, drain_ms, http_timeout_ms, http_head_timeout_ms;
+    int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms, http_timeout_ms,
+        http_head_timeout_ms;
 };
 
 /* Positions in cli_serve's options, for cli_given(). */
@@ -24,6 +25,8 @@ enum serve_option {
     SERVE_WORKER,
     SERVE_COUNT,
     SERVE_LAUNCHER,
+    SERVE_LAUNCHER_SHELL,
+    SERVE_LAUNCHER_STOP,
     SERVE_SOCKET,
     SERVE_STDIO,
     SERVE_MCP,
@@ -52,6 +55,7 @@ enum serve_option {
     SERVE_GRACE,
     SERVE_STOP,
     SERVE_DRAIN,
+    SERVE_EXIT_WHEN_DOWN,
     SERVE_OPTION_COUNT
 };
 

@@ -58,8 +58,11 @@ struct remote {
 };
 
 struct remote_pool_options {
-    const char *const *command; /* argv */
-    const char *const *launcher;
+    const struct weir_command *command;
+    const char *const *launcher, *const *launcher_stop; /* NULL: none */
+    int launcher_shell;
+    const struct weir_stop_step *stop; /* NULL: the default sequence */
+    size_t stop_count;
     int64_t start_timeout_ms;
     enum weir_dialect dialect;
     const char *mcp_version; /* NULL: any */

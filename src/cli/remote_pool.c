@@ -160,7 +160,6 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
     struct pool_remote *mine = calloc(1, sizeof *mine);
     struct weir_pool_options asked;
     struct weir_kind_options kinds;
-    struct weir_command command;
 
     if (mine == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
@@ -174,13 +173,15 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
     kinds.dialect = options->dialect;
     kinds.mcp_version = options->mcp_version;
     kinds.no_retry = options->no_retry;
-    weir_command_init(&command);
-    command.argv = options->command;
     weir_pool_options_init(&asked);
-    asked.commands = (const struct weir_command *[]){&command};
+    asked.commands = &options->command;
     asked.command_count = 1;
     asked.launcher = options->launcher;
     asked.kinds = (const struct weir_kind_options *[]){&kinds};
+    asked.launcher_stop = options->launcher_stop;
+    asked.launcher_shell = options->launcher_shell;
+    asked.stop = options->stop;
+    asked.stop_count = options->stop_count;
     asked.workers = 1;
     asked.start_attempts = 1; /* a person waits: the first failure is reported */
     asked.start_timeout_ms = options->start_timeout_ms;

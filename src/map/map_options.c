@@ -90,6 +90,18 @@ static int check_format(const struct weir_map_options *options, struct weir_erro
     return 0;
 }
 
+static int check_launcher(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *name = options->node_from;
+
+    if (options->launcher_shell && (options->launcher == NULL || options->launcher[0] == NULL))
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "launcher_shell requires a launcher");
+    if (name != NULL && (*name == '\0' || strchr(name, '=') != NULL))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "node_from is not the name of an environment variable");
+    return 0;
+}
+
 static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map_options *options,
                             struct weir_error *error)
 {
@@ -130,31 +142,9 @@ static int check_key(const struct weir_map_options *options, struct weir_error *
     return 0;
 }
 
-/* Goes between the launcher and the worker's words, and then an option of stdbuf. */
-static const char *const line_buffering[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", NULL};
-
-/* Everything in front of the worker's words. NULL: nothing; *failed: out of memory. */
-static const char **prefix_words(const char *const *launcher,
-                                 const struct weir_map_options *options, int *failed)
-{
-    const char **words;
-    size_t count = 0, length = 0;
-
-    while (launcher != NULL && launcher[count] != NULL)
-        count++;
-    words = calloc(count + sizeof line_buffering / sizeof *line_buffering + 1, sizeof *words);
-    if (words == NULL)
-        *failed = 1;
-    if (words == NULL)
-        return NULL;
-    for (; length < count; length++)
-        words[length] = launcher[length];
-    for (size_t i = 0; options->line_buffered && line_buffering[i] != NULL; i++)
-        words[length++] = line_buffering[i];
-    if (options->line_buffered)
-        words[length] = options->format == WEIR_MAP_NUL ? "-o0" : "-oL";
-    return words;
-}
+/* Goes between the launcher and the worker's words. */
+static const char *const by_line[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-oL", NULL};
+static const char *const by_byte[] = {"env", "PYTHONUNBUFFERED=1", "stdbuf", "-o0", NULL};
 
 static void add_file(struct weir__file_set *set, int use, const char *dashes, const char *option,
                      const char *path)
@@ -185,7 +175,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     struct weir_map_options taken, *ours = &map->options;
     const struct weir_map_options *options = &taken;
     struct weir_command command;
-    const char **prefix;
+    struct weir__launcher launcher = {0};
     struct weir__file_set files = {0};
     int failed = 0, status;
 
@@ -200,6 +190,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         status = check_key(options, error);
     if (status == 0)
         status = check_format(options, error);
+    if (status == 0)
+        status = check_launcher(options, error);
     if (status == 0)
         status = weir__stop_sequence_take(&map->stop, taken.stop, taken.stop_count, &taken.grace_ms,
                                           error);
@@ -219,9 +211,12 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
-    prefix = prefix_words(options->launcher, options, &failed);
-    status = weir__command_copy(&map->command, &command, prefix, error);
-    free(prefix);
+    ours->node_from = copy(options->node_from, &failed);
+    launcher.words = options->launcher;
+    launcher.is_shell = options->launcher_shell;
+    if (options->line_buffered)
+        launcher.before = options->format == WEIR_MAP_NUL ? by_byte : by_line;
+    status = weir__command_copy(&map->command, &command, &launcher, error);
     if (status == 0)
         status = copy_dead_letter(ours, options, error);
     if (status < 0)
@@ -262,6 +257,7 @@ void weir__map_options_clear(struct weir_map *map)
     weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->call);
     free((char *)ours->key);
+    free((char *)ours->node_from);
     free((char *)ours->dead_letter);
     free((char *)ours->input);
     free((char *)ours->output);

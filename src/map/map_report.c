@@ -73,6 +73,7 @@ static void worker_clear(struct weir_map_worker *worker)
 void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *from)
 {
     struct weir_map_report *report = &map->report;
+    const char *node = from->process.far_node;
     struct weir_map_worker *worker;
 
     if (report->worker_count < WORKERS_REPORTED) {
@@ -88,8 +89,12 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *
     }
     worker = &report->workers[report->worker_count - 1];
     *worker = (struct weir_map_worker){.result = from->process.result, .records = from->answered};
-    if (from->process.far_node != NULL)
-        worker->node = strdup(from->process.far_node);
+    worker->slot = from->process.slot;
+    worker->starts = from->starts;
+    if (node == NULL && !map->is_launched)
+        node = getenv("SLURMD_NODENAME");
+    if (node != NULL)
+        worker->node = strdup(node);
     worker->result.argv = NULL; /* the worker keeps them */
     worker->result.cwd = NULL;
     worker->result.out = worker->result.err = (struct weir_output){0};
@@ -155,6 +160,8 @@ static json_t *worker_json(const struct weir_map_worker *worker)
     weir__tree_set(&object, "records", json_integer((json_int_t)worker->records));
     weir__tree_set(&object, "node",
                    worker->node != NULL ? weir__json_text(worker->node) : json_null());
+    weir__tree_set(&object, "slot", json_integer((json_int_t)worker->slot));
+    weir__tree_set(&object, "starts", json_integer((json_int_t)worker->starts));
     return object;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/process_tree.h"
 #include "map/map.h"
 
 enum {
@@ -20,9 +21,25 @@ enum {
     STDERR_KEPT = 4096,
     FLUSH_SIZE = 128 * 1024,
     MAX_REPLY = 64 * 1024 * 1024,
+    NODE_SIZE = 256,
 };
 
 /* --- What its worker says ---------------------------------------------------- */
+
+/* It has answered, so that its launcher has executed its program: looks for the name of its
+ * machine. */
+static void find_node(struct weir__map_worker *worker)
+{
+    const char *name = worker->map->options.node_from;
+    char node[NODE_SIZE];
+
+    if (name == NULL || worker->process.far_node != NULL
+        || weir__process_variable(worker->process.result.pid, name, node, sizeof node) != 1
+        || node[0] == '\0')
+        return;
+    worker->node = strdup(node);
+    worker->process.far_node = worker->node;
+}
 
 /* Replies have come: adjusts the number of records in flight. */
 static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t waited_ns,
@@ -32,6 +49,8 @@ static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t
 
     worker->turn_since_ns = worker->moved_ns = now_ns;
     worker->cut_off_ns = 0; /* it still answers what it has read */
+    if (is_first)
+        find_node(worker);
     if (is_first && worker->process.state == WEIR__WORKER_CLOSING)
         map->workers.answers_at_end = 1;
     weir__window_note(&worker->window, waited_ns, replies);
@@ -147,6 +166,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         .forwarder = &map->forwarder,
         .pipe_size = PIPE_SIZE,
         .is_launched = map->is_launched,
+        .slot = weir__supervisor_slot(&map->workers.supervisor, seat),
         .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
     };
 
@@ -186,6 +206,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
     *last = worker;
     map->workers.count++;
     seat->worker = worker;
+    worker->starts = ++seat->starts;
     return worker;
 }
 
@@ -196,6 +217,7 @@ void weir__map_worker_free(struct weir__map_worker *worker)
     if (worker->protocol->free != NULL)
         worker->protocol->free(worker);
     weir__worker_clear(&worker->process);
+    free(worker->node);
     free(worker);
 }
 

@@ -65,6 +65,7 @@ struct weir__map_worker {
     struct weir__map_worker_call *call; /* state of map_call.c */
     struct weir__map_worker_keys *keys; /* with --key */
     struct weir__seat *seat;
+    unsigned starts; /* of workers in its seat so far */
     struct weir__worker process;
     int is_over; /* nothing of it is left */
 
@@ -82,6 +83,7 @@ struct weir__map_worker {
     int64_t late_ns;     /* since when its first record is late and its input closed; 0: not */
     size_t late_replies; /* replies since then */
 
+    char *node;      /* as --node-from says; NULL: unknown */
     int has_started; /* it has read or answered something */
     int64_t started_ns;
     int64_t turn_since_ns; /* start of the turn of the first in flight */

@@ -72,13 +72,14 @@ static void stage_clear(struct weir__stage *stage)
     free(stage->ok_exit);
     free(stage->call);
     free(stage->key);
+    free(stage->node_from);
     free(stage->dead_letter);
     weir__argv_free(stage->launcher);
     weir__argv_free(stage->launcher_stop);
 }
 
-/* Copies a stage's map options. Those that the pipeline provides keep their defaults until the
- * start. */
+/* Copies a stage's map options, and all that their pointers refer to. Those that the pipeline
+ * provides keep their defaults until the start. */
 static int map_copy(struct weir__stage *copy, const struct weir_map_options *given)
 {
     struct weir_map_options *map = &copy->map, defaults;
@@ -90,6 +91,8 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     map->command = defaults.command;
     map->timeout_ms = defaults.timeout_ms;
     map->grace_ms = defaults.grace_ms;
+    map->stop = defaults.stop;
+    map->stop_count = defaults.stop_count;
     map->input = defaults.input;
     map->input_fd = defaults.input_fd;
     map->output = defaults.output;
@@ -98,12 +101,14 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     map->checkpoint = defaults.checkpoint;
     map->call = copy->call = string_copy(given->call);
     map->key = copy->key = string_copy(given->key);
+    map->node_from = copy->node_from = string_copy(given->node_from);
     map->dead_letter = copy->dead_letter = string_copy(given->dead_letter);
     copy->launcher = strings_copy(given->launcher);
     copy->launcher_stop = strings_copy(given->launcher_stop);
     map->launcher = (const char *const *)copy->launcher;
     map->launcher_stop = (const char *const *)copy->launcher_stop;
     return (given->call != NULL && copy->call == NULL) || (given->key != NULL && copy->key == NULL)
+                   || (given->node_from != NULL && copy->node_from == NULL)
                    || (given->dead_letter != NULL && copy->dead_letter == NULL)
                    || (given->launcher != NULL && copy->launcher == NULL)
                    || (given->launcher_stop != NULL && copy->launcher_stop == NULL)

@@ -25,7 +25,7 @@ struct weir__stage {
     unsigned char *ok_exit;
     int is_map;
     struct weir_map_options map;
-    char *call, *key, *dead_letter, **launcher, **launcher_stop;
+    char *call, *key, *node_from, *dead_letter, **launcher, **launcher_stop;
 };
 
 struct weir_pipeline {

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "map/map.h"
 #include "text/pointer.h"
@@ -192,6 +193,17 @@ static void read_launcher_stop(const struct weir__spot *spot, void *into)
                &map->options.launcher_stop);
 }
 
+static void read_node_from(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    const char **name = &map->options.node_from;
+
+    if (!json_is_null(spot->value)
+        && weir__spec_string(spot, "the name of an environment variable, or null", name)
+        && (**name == '\0' || strchr(*name, '=') != NULL))
+        weir__spot_error(spot, "is not the name of an environment variable");
+}
+
 #define OPTION(member) offsetof(struct weir__spec_map, options.member)
 
 static const struct weir__spec_key keys[] = {
@@ -214,6 +226,8 @@ static const struct weir__spec_key keys[] = {
     {"max_dead", read_max_dead, NULL, 0},
     {"launcher", read_launcher, NULL, 0},
     {"launcher_stop", read_launcher_stop, NULL, 0},
+    {"launcher_shell", weir__spec_flag, NULL, OPTION(launcher_shell)},
+    {"node_from", read_node_from, NULL, 0},
     {"start_timeout_s", weir__spec_seconds, NULL, OPTION(start_timeout_ms)},
     {"window", read_window, NULL, 0},
     {"window_bytes", read_size, NULL, OPTION(window_bytes)},
@@ -254,6 +268,8 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
         weir__spot_error(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
     if (options->launcher_stop != NULL && options->launcher == NULL)
         weir__spot_error(spot, "has launcher_stop, but no launcher: give both");
+    if (options->launcher_shell && options->launcher == NULL)
+        weir__spot_error(spot, "has launcher_shell, but no launcher: give both");
     if (options->call != NULL && (options->unchecked || options->encoding == WEIR_MAP_RAW))
         weir__spot_error(spot, "has call, so records must be JSON in UTF-8: remove %s",
                          options->unchecked ? "check \"none\"" : "encoding \"raw\"");

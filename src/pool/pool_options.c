@@ -129,6 +129,38 @@ static int copy_kind(struct weir__worker_group *group, const struct weir_pool_op
     return 0;
 }
 
+static int copy_group(struct weir__worker_group *group, const struct weir_pool_options *options,
+                      struct weir_error *error)
+{
+    struct weir__launcher launcher = {.words = options->launcher,
+                                      .is_shell = options->launcher_shell};
+    const char *const *stop = options->launcher_stop;
+    struct weir_command command;
+    int status = weir__command_take(&command, options->commands[group->number], error);
+
+    if (options->launchers != NULL)
+        launcher.words = options->launchers[group->number];
+    if (options->launcher_stops != NULL)
+        stop = options->launcher_stops[group->number];
+    group->is_launched = launcher.words != NULL && launcher.words[0] != NULL;
+    if (status == 0)
+        status = weir__command_copy(&group->command, &command, &launcher, error);
+    return status == 0 && stop != NULL ? copy_stop(group, stop, error) : status;
+}
+
+/* How long starts may fail before they are given up. */
+static int64_t patience_of(const struct weir__worker_group *group)
+{
+    const struct weir_pool_options *options = &group->pool->options;
+
+    if (options->start_attempts <= 1)
+        return 0;
+    if (group->is_launched && options->start_patience_ms != WEIR_FOREVER
+        && options->start_patience_ms < group->kind.start_timeout_ms)
+        return group->kind.start_timeout_ms; /* old workers may have to leave first */
+    return options->start_patience_ms;
+}
+
 int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_options *given,
                             struct weir_error *error)
 {
@@ -152,38 +184,26 @@ int weir__pool_options_copy(struct weir_pool *pool, const struct weir_pool_optio
     ours->launcher_stop = NULL;
     ours->launcher = NULL;
     ours->kinds = NULL;
-    pool->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
+    ours->launchers = ours->launcher_stops = NULL;
     pool->groups = calloc(options->command_count, sizeof *pool->groups);
     if (pool->groups == NULL)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a pool");
     pool->group_count = options->command_count;
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
-        struct weir_command command;
-
         pool->groups[i].pool = pool;
         pool->groups[i].number = i;
-        status = weir__command_take(&command, options->commands[i], error);
-        if (status == 0)
-            status =
-                weir__command_copy(&pool->groups[i].command, &command, options->launcher, error);
-        if (status == 0 && options->launcher_stop != NULL)
-            status = copy_stop(&pool->groups[i], options->launcher_stop, error);
+        status = copy_group(&pool->groups[i], options, error);
         if (status == 0)
             status = copy_kind(&pool->groups[i], options, error);
     }
     if (ours->max_line == 0 || ours->max_line > WEIR_MAX_LINE)
         ours->max_line = WEIR_MAX_LINE;
-    if (ours->start_attempts <= 1)
-        ours->start_patience_ms = 0;
-    else if (pool->is_launched && ours->start_patience_ms != WEIR_FOREVER
-             && ours->start_patience_ms < ours->start_timeout_ms)
-        ours->start_patience_ms = ours->start_timeout_ms; /* old workers may have to leave first */
     for (size_t i = 0; i < pool->group_count && status == 0; i++) {
         struct weir__supervisor *supervisor = &pool->groups[i].supervisor;
 
         supervisor->first_ms = ours->backoff_ms;
         supervisor->most_ms = ours->backoff_max_ms;
-        supervisor->patience_ms = ours->start_patience_ms;
+        supervisor->patience_ms = patience_of(&pool->groups[i]);
         if (weir__supervisor_open(supervisor, pool->groups[i].kind.workers) < 0)
             status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for %u workers",
                                 pool->groups[i].kind.workers);

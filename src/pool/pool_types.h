@@ -193,6 +193,7 @@ struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
     struct weir_command command;    /* with the launcher's words first */
+    int is_launched;                /* there are such words */
     struct weir_command stop;       /* stops what the launcher leaves behind; argv NULL: none */
     struct weir_kind_options kind;  /* with the pool's values where it has none of its own */
     enum weir__mcp_start mcp_start; /* how the next server is greeted */
@@ -266,7 +267,6 @@ struct weir_pool {
     enum weir__pool_state state;
     struct weir__worker_group *groups;
     size_t group_count;
-    int is_launched; /* some group has a launcher */
     struct weir__timer_heap timers;
     struct weir__stderr_forwarder forwarder;
     struct weir__buffer scratch;

@@ -86,7 +86,7 @@ static unsigned most_starting(const struct weir__worker_group *group)
 {
     if (group->is_down || weir__clock_ns() >= weir__supervisor_until_ns(&group->supervisor))
         return 1; /* enough to see whether starts succeed again */
-    return group->pool->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
+    return group->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
 }
 
 static void start_failed(struct weir__worker_group *group, const char *how, const char *tail,

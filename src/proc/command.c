@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/options.h"
+#include "text/shell_quote.h"
 
 extern char **environ;
 
@@ -139,33 +140,72 @@ void weir__argv_free(char **argv)
     free(argv);
 }
 
-/* The launcher's words stand before the command's. */
-static char **join(const char *const *launcher, const char *const *argv)
+static size_t count_words(const char *const *words)
 {
-    size_t before = 0, count = 0;
-    const char **all;
-    char **made;
+    size_t count = 0;
 
-    while (launcher != NULL && launcher[before] != NULL)
-        before++;
-    while (argv[count] != NULL)
+    while (words != NULL && words[count] != NULL)
         count++;
-    all = calloc(before + count + 1, sizeof *all);
-    if (all == NULL)
-        return NULL;
-    for (size_t i = 0; i < before; i++)
-        all[i] = launcher[i];
-    memcpy(all + before, argv, count * sizeof *all);
-    made = weir__argv_copy(all);
+    return count;
+}
+
+const char **weir__argv_join(const char *const *first, const char *const *second)
+{
+    size_t before = count_words(first), after = count_words(second);
+    const char **all = calloc(before + after + 1, sizeof *all);
+
+    for (size_t i = 0; all != NULL && i < before; i++)
+        all[i] = first[i];
+    for (size_t i = 0; all != NULL && i < after; i++)
+        all[before + i] = second[i];
+    return all;
+}
+
+/* Adds words to text as a shell reads them, and a NUL byte. */
+static int quote(struct weir__buffer *text, const char *const *words)
+{
+    int status = 0;
+
+    for (size_t i = 0; words[i] != NULL && status == 0; i++) {
+        if (i > 0)
+            status = weir__buffer_add(text, " ", 1, NULL);
+        if (status == 0)
+            status = weir__shell_quote_if_needed(text, words[i], strlen(words[i]));
+    }
+    return status == 0 ? weir__buffer_add(text, "", 1, NULL) : status;
+}
+
+/* The words of a command behind its launcher. NULL if out of memory. */
+static char **launched(const struct weir__launcher *launcher, const char *const *argv)
+{
+    static const struct weir__launcher none = {0};
+    const char **inner, **all = NULL, *one[2] = {NULL, NULL};
+    struct weir__buffer text = {0};
+    char **made = NULL;
+
+    launcher = launcher != NULL ? launcher : &none;
+    inner = weir__argv_join(launcher->before, argv);
+    if (inner != NULL && launcher->is_shell && count_words(launcher->words) > 0) {
+        if (quote(&text, inner) == 0) {
+            one[0] = text.bytes;
+            all = weir__argv_join(launcher->words, one);
+        }
+    } else if (inner != NULL) {
+        all = weir__argv_join(launcher->words, inner);
+    }
+    if (all != NULL)
+        made = weir__argv_copy(all);
+    weir__buffer_clear(&text);
+    free(inner);
     free(all);
     return made;
 }
 
 int weir__command_copy(struct weir_command *copy, const struct weir_command *command,
-                       const char *const *launcher, struct weir_error *error)
+                       const struct weir__launcher *launcher, struct weir_error *error)
 {
     *copy = *command;
-    copy->argv = (const char *const *)join(launcher, command->argv);
+    copy->argv = (const char *const *)launched(launcher, command->argv);
     copy->cwd = command->cwd != NULL ? strdup(command->cwd) : NULL;
     copy->env = command->env != NULL ? (const char *const *)weir__argv_copy(command->env) : NULL;
     copy->env_pass =

@@ -32,10 +32,21 @@ char *weir__command_cwd(const struct weir_command *command);
 char **weir__argv_copy(const char *const *argv);
 void weir__argv_free(char **argv);
 
-/* A command of our own, with the words of a launcher (NULL: none) before its argv.
+/* An array of borrowed strings: first, then second; both may be NULL. The caller owns the array:
+ * free(). NULL if out of memory. */
+const char **weir__argv_join(const char *const *first, const char *const *second);
+
+/* Words before the program of a command. Members that are NULL: none. */
+struct weir__launcher {
+    const char *const *words;
+    int is_shell; /* it hands what follows to a shell: all of it is quoted into one word */
+    const char *const *before; /* between it and the program */
+};
+
+/* A command of our own, with a launcher (NULL: none) before its argv.
  * size is 0 where it was never copied.  Errors: NOMEM; *copy is to be cleared then too. */
 int weir__command_copy(struct weir_command *copy, const struct weir_command *command,
-                       const char *const *launcher, struct weir_error *error);
+                       const struct weir__launcher *launcher, struct weir_error *error);
 void weir__command_clear(struct weir_command *copy);
 
 /* The name of a resource's limit; "resource" for one that has none. */

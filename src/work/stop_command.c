@@ -14,37 +14,32 @@
 
 enum {
     VALUE_SIZE = 300,
-    MOST = 3,
+    MOST = 4,
     LAST_READS = 256, /* 1 MiB: the capacity of a pipe */
 };
 
 /* The command's environment, with what is known of the worker. */
 struct surroundings {
     const char **env;
+    const char *more[MOST + 1];
     char values[MOST][VALUE_SIZE];
 };
 
 static int surround(struct surroundings *made, const struct weir_command *command,
                     const struct weir__stop_target *target)
 {
-    size_t count = 0;
     int known = 0;
 
-    while (command->env != NULL && command->env[count] != NULL)
-        count++;
-    made->env = calloc(count + MOST + 1, sizeof *made->env);
-    if (made->env == NULL)
-        return WEIR_ERR_NOMEM;
-    if (count > 0)
-        memcpy(made->env, command->env, count * sizeof *made->env);
     snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_JOB=%s", target->tag);
+    snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_SLOT=%u", target->slot);
     if (target->pid > 0)
         snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_PID=%ld", target->pid);
     if (target->node != NULL)
         snprintf(made->values[known++], VALUE_SIZE, "WEIR_WORKER_NODE=%s", target->node);
     for (int i = 0; i < known; i++)
-        made->env[count + (size_t)i] = made->values[i];
-    return 0;
+        made->more[i] = made->values[i];
+    made->env = weir__argv_join(command->env, made->more);
+    return made->env != NULL ? 0 : WEIR_ERR_NOMEM;
 }
 
 static void patience_is_over(void *data)

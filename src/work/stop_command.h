@@ -2,8 +2,8 @@
  *
  * With a launcher (ssh, srun, docker exec) the worker is out of reach: its owner may give a
  * command that stops it there.  It runs once for each worker that is given up, with these
- * environment variables where known: WEIR_WORKER_JOB, the launcher's WEIR_JOB; WEIR_WORKER_PID
- * and WEIR_WORKER_NODE, from the worker's hello.
+ * environment variables where known: WEIR_WORKER_JOB and WEIR_WORKER_SLOT, the launcher's
+ * WEIR_JOB and WEIR_SLOT; WEIR_WORKER_PID, from the worker's hello; WEIR_WORKER_NODE.
  */
 #ifndef WEIR_WORK_STOP_COMMAND_H
 #define WEIR_WORK_STOP_COMMAND_H
@@ -16,7 +16,8 @@
 
 /* The worker to stop. */
 struct weir__stop_target {
-    const char *tag;  /* of the launcher's job */
+    const char *tag; /* of the launcher's job */
+    unsigned slot;
     long pid;         /* 0: unknown */
     const char *node; /* NULL: unknown */
 };

@@ -14,6 +14,7 @@ struct weir__seat {
     struct weir__backoff backoff;
     void *worker;     /* the latest, for the owner; NULL: none */
     int has_answered; /* since the last failure */
+    unsigned starts;  /* workers started in it */
 };
 
 struct weir__supervisor {
@@ -28,6 +29,13 @@ struct weir__supervisor {
 /* first_ms, most_ms and patience_ms must be set. Errors: NOMEM. */
 int weir__supervisor_open(struct weir__supervisor *supervisor, unsigned count);
 void weir__supervisor_close(struct weir__supervisor *supervisor);
+
+/* The number of a seat, from 0. */
+static inline unsigned weir__supervisor_slot(const struct weir__supervisor *supervisor,
+                                             const struct weir__seat *seat)
+{
+    return (unsigned)(seat - supervisor->seats);
+}
 
 /* The free seat whose wait ends first; NULL: none. is_free: whether a seat with a worker counts
  * as free; NULL: it does not. */

@@ -92,7 +92,8 @@ static int may_be_left(const struct weir__worker *worker)
 
 static int run_stop(struct weir__worker *worker)
 {
-    struct weir__stop_target target = {worker->job.tag, worker->far_pid, worker->far_node};
+    struct weir__stop_target target = {worker->job.tag, worker->slot, worker->far_pid,
+                                       worker->far_node};
     struct weir_error error;
 
     if (weir__stop_command_start(&worker->stop_command, worker->weir, worker->stop, &target,
@@ -531,8 +532,15 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
                        const struct weir__worker_options *options,
                        const struct weir__worker_ops *ops, void *owner, struct weir_error *error)
 {
-    struct weir__stage_start stage = {.command = options->command, .cwd = -1};
+    struct weir_command command = *options->command;
+    struct weir__stage_start stage = {.command = &command, .cwd = -1};
+    char slot[sizeof "WEIR_SLOT=" + 3 * sizeof options->slot];
+    const char *variables[] = {slot, NULL}, **env;
     int child[3] = {-1, -1, -1}, status;
+
+    snprintf(slot, sizeof slot, "WEIR_SLOT=%u", options->slot);
+    env = weir__argv_join(command.env, variables);
+    command.env = env;
 
     worker->weir = weir;
     worker->ops = ops;
@@ -544,13 +552,14 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.owner = worker;
     worker->job.leaders = options->is_launched;
     worker->job.stop = options->stop_sequence;
+    worker->slot = options->slot;
     worker->stop = options->stop;
     worker->stop_command.on_over = stop_is_over;
     worker->stop_command.owner = worker;
     memcpy(worker->limits, options->command->limits, sizeof worker->limits);
     worker->chunk = malloc(READ_SIZE);
     status = weir__result_begin(&worker->result, options->command, error);
-    if (worker->chunk == NULL && status == 0)
+    if ((worker->chunk == NULL || env == NULL) && status == 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
     if (status == 0) {
         stage.cwd = weir__client_open_cwd(&weir->client, options->command);
@@ -564,6 +573,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     if (status == 0)
         status =
             weir__job_start(&weir->client, &worker->job, &stage, 1, options->grace_ms, -1, error);
+    free(env);
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     for (int i = 0; i < 3; i++)

@@ -49,6 +49,7 @@ struct weir__worker_options {
     struct weir__stderr_forwarder *forwarder;        /* for its stderr; outlives the worker */
     size_t pipe_size;                /* of stdin and stdout, if the kernel allows; 0: the default */
     int is_launched;                 /* there is a launcher */
+    unsigned slot;                   /* its place among its fellows: WEIR_SLOT */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the
                                       * worker is cleared */
 };
@@ -82,8 +83,9 @@ struct weir__worker {
     weir__timer *drain;
     const struct weir_command *stop;
     struct weir__stop_command stop_command;
-    long far_pid;          /* from the launched worker itself; 0, NULL: unknown */
-    const char *far_node;  /* borrowed */
+    long far_pid;         /* from the launched worker itself; 0, NULL: unknown */
+    const char *far_node; /* borrowed */
+    unsigned slot;
     int64_t stop_grace_ms; /* the remaining time for the launcher afterwards */
 
     int job_over, exited, draining, paused, is_coalescing, is_lent, has_reported_over;

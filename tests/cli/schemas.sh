@@ -140,9 +140,9 @@ cat >"$work/map.json" <<'END'
  "answered":2,"dropped":1,"missing":0,"dead":1,"max_dead":0,"unsettled":0,"retries":3,"redelivered":4,"crashes":3,"timeouts":0,"desyncs":0,"errors":0,"noise":0,
  "reorder":{"peak_records":2,"peak_bytes":116,"stall_ms":0.5},"latency_ms":{"p50":0.1,"p95":0.2,"p99":0.2,"max":1},
  "workers":[{"pid":11,"end":"signaled","why":"none","code":null,"signal":"SIGKILL","step":null,"errno":null,
-             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":[],"holder":null,"limits_hit":[],"records":1,"node":null},
+             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":[],"holder":null,"limits_hit":[],"records":1,"node":null,"slot":0,"starts":1},
             {"pid":12,"end":"exited","why":"none","code":0,"signal":null,"step":null,"errno":null,
-             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":["SIGTERM"],"holder":null,"limits_hit":["cpu"],"records":2,"node":"n1"}],
+             "wall_ms":1,"user_ms":1,"system_ms":1,"max_rss_kb":1,"stopped_with":["SIGTERM"],"holder":null,"limits_hit":["cpu"],"records":2,"node":"n1","slot":0,"starts":2}],
  "checkpoint":"state","key":null,"format":"ndjson"}
 END
 cat >"$work/letter.json" <<'END'
@@ -163,7 +163,7 @@ cat >"$work/spec.json" <<'END'
     "ok_exit": [0], "early_close": "fail", "meter": true, "map": null},
    {"cmd": "sort -u",
     "map": {"workers": 2, "protocol": "lines", "call": null, "order": "any", "record_timeout_s": 30, "retries": 2,
-            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"], "launcher_stop": ["true"],
+            "on_error": "dead-letter", "dead_letter": "dead.ndjson", "launcher": ["nice"], "launcher_stop": ["true"], "launcher_shell": false, "node_from": "NODE",
             "start_timeout_s": 0.5, "drop_null": true, "check": "none", "encoding": "raw", "max_record": "1M",
             "window": 1, "window_bytes": 4096, "reorder_bytes": "16K"}}],
  "out": {"path": "-"}, "pipefail": "smart", "deadline_s": null, "grace_s": null, "drain_s": 0.5, "checkpoint": null, "report": null}
