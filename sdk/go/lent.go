@@ -38,6 +38,8 @@ type lent struct {
 	quiet   []chan struct{} // closed when open is 0
 	ended   error           // why there are no more calls
 	times   latencies
+	noise   int64 // of workers that are not ours any more, and late
+	late    int64
 }
 
 // lentKind is a Script or Program of the pool.
@@ -557,6 +559,14 @@ func (k *lentKind) drop(worker *lentWorker) {
 	}
 }
 
+// forget lets go of a worker.
+func (l *lent) forget(worker *lentWorker) {
+	worker.kind.drop(worker)
+	delete(l.workers, worker.number)
+	l.noise += worker.client.noise.Load()
+	l.late += worker.client.late.Load()
+}
+
 func (w *lentWorker) isIdle() bool {
 	return w.recalled && w.flights == 0 && !w.returned && !w.atEnd && w.gone == nil
 }
@@ -569,8 +579,7 @@ func (l *lent) giveBack(worker *lentWorker) {
 		return
 	}
 	worker.returned = true
-	worker.kind.drop(worker)
-	delete(l.workers, worker.number)
+	l.forget(worker)
 	l.mutex.Unlock()
 	worker.client.Close() // before weir reads its output again
 	l.report(worker)
@@ -598,13 +607,13 @@ func (w *lentWorker) count(failed bool, recycle int64) bool {
 // report tells weir of calls that were answered.
 func (l *lent) report(worker *lentWorker) {
 	l.mutex.Lock()
-	calls, errors := worker.unreported, worker.failures
+	calls, failures := worker.unreported, worker.failures
 	worker.unreported, worker.failures, worker.reporting = 0, 0, false
 	l.mutex.Unlock()
 	if calls > 0 {
 		l.tell("weir/used", worker, func(to []byte) []byte {
 			to = strconv.AppendInt(append(to, `,"calls":`...), calls, 10)
-			return strconv.AppendInt(append(to, `,"errors":`...), errors, 10)
+			return strconv.AppendInt(append(to, `,"errors":`...), failures, 10)
 		})
 	}
 }
@@ -673,7 +682,7 @@ func (l *lent) notice(method string, params []byte) {
 		}
 		return
 	}
-	delete(l.workers, worker.number)
+	l.forget(worker)
 	worker.gone = &about.goneNotice
 	atEnd := worker.atEnd
 	l.mutex.Unlock()
@@ -842,6 +851,8 @@ func (l *lent) add(stats *Stats) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	stats.Queued += int64(l.waiting)
+	stats.Noise += l.noise
+	stats.Late += l.late
 	busy := map[int]bool{}
 	for _, worker := range l.workers {
 		stats.Running += int64(worker.flights)

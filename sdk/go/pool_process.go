@@ -74,6 +74,9 @@ func checkVersion(ctx context.Context, command string) error {
 	return nil
 }
 
+// badUsage is weir's exit status for options that it does not know.
+const badUsage = 2
+
 // poolProcess is a weir serve --stdio and its client.
 type poolProcess struct {
 	command *exec.Cmd
@@ -155,7 +158,11 @@ func startProcess(ctx context.Context, o *poolOptions, arguments []string) (*poo
 	case errors.As(err, &failure) && failure.Code == CodeNoWorker:
 		return nil, failure
 	}
-	return nil, fault(CodeNoWorker, "weir does not start (%v): %s", process.command.ProcessState, process.said.last())
+	said := process.said.last()
+	if process.command.ProcessState.ExitCode() == badUsage && strings.Contains(said, "--stdio") {
+		return nil, fmt.Errorf("weir: %s is too old for this package, it has no serve --stdio: install a newer one, or set $WEIR or weir.Command", o.command)
+	}
+	return nil, fault(CodeNoWorker, "weir does not start (%v): %s", process.command.ProcessState, said)
 }
 
 // greet says hello, and borrows the workers.

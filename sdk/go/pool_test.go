@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,8 +142,12 @@ func isGone(pid int) bool {
 }
 
 func TestAPoolCallsInAllFourModes(t *testing.T) {
+	t.Run("lent", func(t *testing.T) { callInAllModes(t, newPool(t, weir.Workers(2))) })
+	t.Run("through weir", func(t *testing.T) { callInAllModes(t, newPool(t, weir.Workers(2), weir.WithoutLending())) })
+}
+
+func callInAllModes(t *testing.T, pool *weir.Pool) {
 	ctx := context.Background()
-	pool := newPool(t, weir.Workers(2))
 	if n, err := weir.Invoke[int](ctx, pool, "add", 3, 4); n != 7 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -305,10 +310,32 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 	if _, err := weir.NewPool(ctx, weir.Program("x"), weir.Command("/bin/true")); err == nil || !strings.Contains(err.Error(), "--version") {
 		t.Fatal(err)
 	}
-	if _, err := weir.NewPool(ctx, weir.Script("/nonexistent/worker.py")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := weir.NewPool(ctx, weir.Script("/nonexistent/worker.py")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "/nonexistent/worker.py") {
 		t.Fatal(err)
 	}
 	if _, err := weir.NewPool(ctx); err == nil || !strings.Contains(err.Error(), "Script or Program") {
+		t.Fatal(err)
+	}
+}
+
+func TestACommandThatIsTooOldIsSaid(t *testing.T) {
+	old := filepath.Join(t.TempDir(), "weir")
+	for version, wanted := range map[string]string{"0.0.9": "needs 0.1.0", "0.1.0": "is too old"} {
+		text := "#!/bin/sh\n[ \"$1\" = --version ] && { echo weir " + version + "; exit; }\necho 'unknown option --stdio' >&2\nexit 2\n"
+		if err := os.WriteFile(old, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := weir.NewPool(context.Background(), weir.Program("true"), weir.Command(old), weir.Stderr(nil))
+		if err == nil || !strings.Contains(err.Error(), wanted) || !strings.Contains(err.Error(), old) {
+			t.Fatal(version, err)
+		}
+	}
+}
+
+func TestAWorkerThatPrintsNothingIsSaid(t *testing.T) {
+	needWeir(t)
+	_, err := weir.NewPool(context.Background(), weir.Program("sleep", "1000"), weir.StartTimeout(50*time.Millisecond), weir.Stderr(nil))
+	if !errors.Is(err, weir.ErrNoWorker) || !strings.Contains(err.Error(), "did not answer weir/hello") {
 		t.Fatal(err)
 	}
 }
@@ -333,8 +360,12 @@ func TestAStartEndsWithItsContext(t *testing.T) {
 }
 
 func TestAWorkerThatDiesCostsItsCallOnly(t *testing.T) {
+	t.Run("lent", func(t *testing.T) { loseAWorker(t, newPool(t, weir.Stderr(nil))) })
+	t.Run("through weir", func(t *testing.T) { loseAWorker(t, newPool(t, weir.Stderr(nil), weir.WithoutLending())) })
+}
+
+func loseAWorker(t *testing.T, pool *weir.Pool) {
 	ctx := context.Background()
-	pool := newPool(t, weir.Stderr(nil))
 	if _, err := weir.Invoke[int](ctx, pool, "die"); !errors.Is(err, weir.ErrOutcomeUnknown) {
 		t.Fatal(err)
 	}
@@ -515,7 +546,11 @@ func hostPool() {
 
 func TestNothingStaysWhenTheProgramIsKilled(t *testing.T) {
 	needWeir(t)
-	for i := 0; i < 5; i++ {
+	kills := 5
+	if given, err := strconv.Atoi(os.Getenv("WEIR_KILLS")); err == nil {
+		kills = given
+	}
+	for i := 0; i < kills; i++ {
 		begun := filepath.Join(t.TempDir(), "begun")
 		host := exec.Command(os.Args[0])
 		host.Env = append(os.Environ(), poolHost+"="+begun)
@@ -535,6 +570,7 @@ func TestNothingStaysWhenTheProgramIsKilled(t *testing.T) {
 		if i%2 == 0 {
 			awaitFile(t, begun)
 		}
+		time.Sleep(time.Duration(rand.Intn(3000)) * time.Microsecond) // any moment
 		_ = host.Process.Kill()
 		_, _ = io.Copy(io.Discard, out)
 		_ = host.Wait()

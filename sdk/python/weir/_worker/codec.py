@@ -3,6 +3,7 @@
 Limits of the protocol are held here: 64 MiB a line, 1,000 levels deep.
 """
 
+import binascii
 import json
 import json.encoder
 import re
@@ -27,7 +28,24 @@ scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
 quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
+def _text_of(value: Any) -> Optional[str]:
+    """What JSON has as a string; types whose module is not loaded need not be looked at."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return binascii.b2a_base64(value, newline=False).decode("ascii")
+    times = sys.modules.get("datetime")
+    if times is not None and isinstance(value, (times.datetime, times.date, times.time)):
+        text: str = value.isoformat()
+        return text[:-6] + "Z" if text.endswith("+00:00") else text
+    decimal = sys.modules.get("decimal")
+    if decimal is not None and isinstance(value, decimal.Decimal) and value.is_finite():
+        return str(value)
+    return None
+
+
 def _default(value: Any) -> Any:
+    text = _text_of(value)
+    if text is not None:
+        return text
     if hasattr(type(value), "__dataclass_fields__"):
         from dataclasses import fields  # it is loaded then; and it leaves InitVars out
 

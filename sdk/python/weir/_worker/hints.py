@@ -3,6 +3,7 @@
 A converter takes a value and its path and gives back the value for the function, or raises Mismatch.
 """
 
+import binascii
 import collections.abc
 import dataclasses
 import enum
@@ -183,6 +184,64 @@ def _simple(kind: type) -> Converter:
         if type(value) is kind or (kind is float and type(value) is int):
             return value
         raise Mismatch(f"{path} must be {wanted}, not {name_of(value)}")
+
+    return convert
+
+
+def _read_base64(text: str) -> bytes:
+    if len(text) % 4 != 0 or not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text):
+        raise ValueError
+    return binascii.a2b_base64(text)
+
+
+def _read_time(text: str) -> Any:
+    """RFC 3339: Python before 3.11 reads no Z, and none reads nanoseconds."""
+    from datetime import datetime
+
+    text = re.sub(
+        r"\.([0-9]+)",
+        lambda digits: "." + digits.group(1)[:6].ljust(6, "0"),
+        text.replace("Z", "+00:00"),
+    )
+    return datetime.fromisoformat(text)
+
+
+def _read_date(text: str) -> Any:
+    from datetime import date
+
+    return date.fromisoformat(text)
+
+
+def _read_decimal(text: str) -> Any:
+    from decimal import Decimal
+
+    if not re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", text):
+        raise ValueError
+    return Decimal(text)
+
+
+# Types that JSON has as strings, by module and name: most workers need none of these modules.
+_TEXTS: dict[tuple[str, str], tuple[str, Callable[[str], Any]]] = {
+    ("builtins", "bytes"): ("a string in base64", _read_base64),
+    ("datetime", "datetime"): ("a time such as 2026-11-27T12:30:00Z", _read_time),
+    ("datetime", "date"): ("a day such as 2026-11-27", _read_date),
+    ("decimal", "Decimal"): ('a decimal such as "1.10"', _read_decimal),
+}
+
+
+def text_form(hint: Any) -> Optional[tuple[str, Callable[[str], Any]]]:
+    return _TEXTS.get((hint.__module__, hint.__qualname__)) if isinstance(hint, type) else None
+
+
+def _of_text(wanted: str, read: Callable[[str], Any]) -> Converter:
+    def convert(value: Any, path: str) -> Any:
+        if type(value) is str:
+            try:
+                return read(value)
+            except ValueError:
+                pass
+        got = repr(value[:40]) if type(value) is str else name_of(value)
+        raise Mismatch(f"{path} must be {wanted}, not {got}")
 
     return convert
 
@@ -399,6 +458,9 @@ def converter(hint: Any) -> Converter:
         return _simple(dict)
     if isinstance(hint, type) and hint in _NAMES:
         return _simple(hint)
+    text = text_form(hint)
+    if text is not None:
+        return _of_text(*text)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is not None and hasattr(hint, "__metadata__"):
         return converter(arguments[0])

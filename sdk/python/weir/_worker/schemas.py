@@ -24,6 +24,11 @@ _SIMPLE: dict[Any, str] = {
     tuple: "array",
     dict: "object",
 }
+_FORMATS: dict[str, Schema] = {
+    "bytes": {"contentEncoding": "base64"},
+    "datetime": {"format": "date-time"},
+    "date": {"format": "date"},
+}
 _LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
@@ -65,6 +70,8 @@ class _Maker:
             return {}
         if hint in _SIMPLE:
             return {"type": _SIMPLE[hint]}
+        if hints.text_form(hint) is not None:
+            return {"type": "string", **_FORMATS.get(hint.__name__, {})}
         if hints.is_stream(hint):
             return {"type": "array"}
         if dataclasses.is_dataclass(hint) or hasattr(hint, "__required_keys__"):
