@@ -43,8 +43,10 @@
 enum {
     FLUSH_MS = 2000, /* for the last responses to slow clients */
     LOOK_MS = 50,
-    MCP_FLUSH_MS = 200, /* MCP clients send SIGTERM 2 s after they have closed their end */
-    MCP_STEP_MS = 400,  /* so this is the time for each step of a worker's end */
+    MCP_FLUSH_MS = 200,   /* MCP clients send SIGTERM 2 s after they have closed their end */
+    MCP_STEP_MS = 400,    /* so this is the time for each step of a worker's end */
+    MCP_START_MS = 60000, /* npx may have to download a server */
+    STUCK_MS = 30000,
     LARGE_BLOCK = 256 * 1024,
 };
 
@@ -127,6 +129,24 @@ static int read_launchers(struct serve_cmd *cmd)
     return status;
 }
 
+/* Whether an option is given that only MCP servers have: its name, or NULL. */
+static const char *find_mcp_option(const struct serve_cmd *cmd)
+{
+    static const struct {
+        enum serve_option option;
+        const char *name;
+    } rows[] = {
+        {SERVE_MCP_VERSION, "--mcp-version"},
+        {SERVE_NO_RETRY, "--no-retry"},
+        {SERVE_STUCK, "--stuck"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (cli_given(&cmd->parsed, rows[i].option))
+            return rows[i].name;
+    return NULL;
+}
+
 /* Returns 0, or the exit status. */
 static int read_command_line(struct serve_cmd *cmd)
 {
@@ -154,6 +174,8 @@ static int read_command_line(struct serve_cmd *cmd)
                         : "--launcher-stop is empty: use a program, such as ssh");
     if (values->workers.count == 0)
         return cli_bad_usage(&cli_serve, "no worker given");
+    if (values->protocol != WEIR_DIALECT_MCP && find_mcp_option(cmd) != NULL)
+        return cli_bad_usage(&cli_serve, "%s requires --protocol mcp", find_mcp_option(cmd));
     if (values->stdio && values->mcp)
         return cli_bad_usage(&cli_serve, "--mcp and --stdio exclude each other");
     if (pair_option(cmd) != NULL && values->socket != NULL)
@@ -203,6 +225,17 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     options->recycle_age_ms = values->recycle_age_ms;
     options->recycle_rss_kb = values->recycle_rss / 1024;
     options->schemas = 1;
+}
+
+static void fill_kind(const struct serve_cmd *cmd, struct weir_kind_options *kind)
+{
+    const struct serve_values *values = &cmd->values;
+
+    weir_kind_options_init(kind);
+    kind->dialect = (enum weir_dialect)values->protocol;
+    kind->mcp_version = cli_mcp_version(values->mcp_version);
+    kind->no_retry = values->no_retry;
+    kind->stuck_ms = values->stuck_ms;
 }
 
 /* --- Life ------------------------------------------------------------------ */
@@ -498,21 +531,27 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     size_t count = cmd->values.workers.count;
     struct weir_command *commands = calloc(count, sizeof *commands);
     const struct weir_command **list = calloc(count, sizeof *list);
+    const struct weir_kind_options **kinds = calloc(count, sizeof *kinds);
+    struct weir_kind_options kind;
     struct weir_pool_options options;
     struct weir_options context;
 
-    if (commands == NULL || list == NULL) {
+    if (commands == NULL || list == NULL || kinds == NULL) {
         free(commands);
         free(list);
+        free(kinds);
         return fail(cmd, CLI_FAILED, "no memory");
     }
     fill_options(cmd, &options);
+    fill_kind(cmd, &kind);
     for (size_t i = 0; i < count; i++) {
         cli_child_command(&cmd->parsed, &commands[i]);
         commands[i].argv = (const char *const *)cmd->words[i];
         list[i] = &commands[i];
+        kinds[i] = &kind;
     }
     options.commands = list;
+    options.kinds = kinds;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
@@ -522,6 +561,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
     free(commands);
     free(list);
+    free(kinds);
     if (cmd->pool == NULL)
         return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
     if (cmd->values.mcp)
@@ -682,6 +722,7 @@ int cmd_serve(int argc, char **argv)
         .max_memory = WEIR__MAX_MEMORY,
         .max_result = WEIR__MCP_MAX_RESULT,
         .start_timeout_ms = defaults.start_timeout_ms,
+        .stuck_ms = STUCK_MS,
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
         .http_timeout_ms = 60000,
@@ -694,6 +735,8 @@ int cmd_serve(int argc, char **argv)
         free_lists(&cmd.values);
         return status;
     }
+    if (cmd.values.protocol == WEIR_DIALECT_MCP && !cli_given(&cmd.parsed, SERVE_START_TIMEOUT))
+        cmd.values.start_timeout_ms = MCP_START_MS;
     status = serve_calls(&cmd);
     remove_socket(&cmd);
 #ifdef WEIR_HTTP

@@ -54,6 +54,34 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "`WEIR_SLOT`, and `WEIR_WORKER_PID` and `WEIR_WORKER_NODE`, which the worker "
                 "reported.",
     },
+    [SERVE_PROTOCOL] = {
+        .name = "protocol", .kind = CLI_CHOICE, .offset = AT(protocol), .metavar = "WHICH",
+        .choices = cli_protocols,
+        .group = workers,
+        .help = "what the workers speak: auto, native, plain or mcp (auto)",
+        .more = "`native` is the protocol of weir's SDKs, `plain` is JSON-RPC 2.0, and `auto` "
+                "finds out which of these two it is. `mcp` is for MCP servers: their tools are "
+                "the functions. Each has one process unless `--workers` says otherwise, and runs "
+                "one call at a time, but up to 16 calls of tools that say that they only read.",
+    },
+    [SERVE_MCP_VERSION] = {
+        .name = "mcp-version", .kind = CLI_CHOICE, .offset = AT(mcp_version),
+        .metavar = "VERSION",
+        .choices = cli_mcp_versions,
+        .group = workers,
+        .help = "speak this version of MCP: any, 2025-11-25 or 2026-07-28 (any)",
+    },
+    [SERVE_NO_RETRY] = {
+        .name = "no-retry", .kind = CLI_FLAG, .offset = AT(no_retry),
+        .group = workers,
+        .help = "do not repeat a call if an MCP server dies, whatever hints the tool has",
+    },
+    [SERVE_STUCK] = {
+        .name = "stuck", .kind = CLI_DURATION, .offset = AT(stuck_ms), .metavar = "D",
+        .group = times,
+        .help = "replace an MCP server that answers nothing for this long after a cancelled call "
+                "(30s)",
+    },
     [SERVE_SOCKET] = {
         .name = "socket", .letter = 's', .kind = CLI_FILE, .offset = AT(socket),
         .metavar = "SOCKET",

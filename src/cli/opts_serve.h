@@ -13,6 +13,10 @@ struct serve_values {
     struct cli_list workers, launchers, launcher_stops;
     struct cli_list http_hosts, http_origins, exposed;
     const char *socket, *http;
+    int protocol;    /* enum weir_dialect */
+    int mcp_version; /* index into cli_mcp_versions */
+    int no_retry;
+    int64_t stuck_ms;
     int stdio, mcp, launcher_shell, http_tracebacks;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
         max_connections, max_memory, max_result, http_connections, http_max_body;
@@ -27,6 +31,10 @@ enum serve_option {
     SERVE_LAUNCHER,
     SERVE_LAUNCHER_SHELL,
     SERVE_LAUNCHER_STOP,
+    SERVE_PROTOCOL,
+    SERVE_MCP_VERSION,
+    SERVE_NO_RETRY,
+    SERVE_STUCK,
     SERVE_SOCKET,
     SERVE_STDIO,
     SERVE_MCP,

@@ -11,7 +11,7 @@ SCRIPT is a JSON object, each member optional:
   "supported"  server/discover is answered with -32022 and these versions
   "code"       of the error for unknown requests
   "version"    in the answer to initialize
-  "list_error", "stubborn"
+  "list_error", "stubborn", "stops_at_hang"
   "first"      lines that are printed after the first tools/list, as they are, "times" times
   "giant"      a tool with a schema of this many bytes, and one with a deep one
   "capabilities"  instead of {"tools": {"listChanged": true}}
@@ -123,7 +123,8 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
                 os._exit(9)
         text(number, is_modern, "alive")
     elif name == "hang":
-        pass
+        while SCRIPT.get("stops_at_hang"):
+            time.sleep(60)
     elif name == "nap":
         threading.Timer(arguments["s"], text, (number, is_modern, "rested")).start()
     elif name == "log":
