@@ -56,6 +56,11 @@ libweir_core_la_SOURCES = \
 	src/map/checkpoint_identity.c \
 	src/map/dead_letter.c \
 	src/map/dead_letter_file.c src/map/dead_letter_file.h \
+	src/map/each.c src/map/each.h \
+	src/map/each_options.c \
+	src/map/each_output.c \
+	src/map/each_pace.c src/map/each_pace.h \
+	src/map/each_words.c src/map/each_words.h \
 	src/map/inflight.c \
 	src/map/line_protocol.c \
 	src/map/map.c src/map/map.h \
@@ -72,6 +77,7 @@ libweir_core_la_SOURCES = \
 	src/map/record_queue.c src/map/record_queue.h \
 	src/map/record_reader.c src/map/record_reader.h \
 	src/map/reorder.c src/map/reorder.h \
+	src/map/spool.c src/map/spool.h \
 	src/map/window.c src/map/window.h \
 	src/pipeline/pipe.c src/pipeline/pipe.h \
 	src/pipeline/pipe_fds.c src/pipeline/pipe_fds.h \
@@ -242,6 +248,7 @@ weir_SOURCES = \
 	src/cli/cmd_audit.c \
 	src/cli/cmd_call.c \
 	src/cli/cmd_help.c \
+	src/cli/cmd_each.c \
 	src/cli/cmd_map.c \
 	src/cli/cmd_pipe.c \
 	src/cli/cmd_run.c \
@@ -256,6 +263,8 @@ weir_SOURCES = \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \
+	src/cli/map_cmd.h \
+	src/cli/opts_each.c src/cli/opts_each.h \
 	src/cli/opts_map.c src/cli/opts_map.h \
 	src/cli/opts_pipe.c src/cli/opts_pipe.h \
 	src/cli/opts_run.c src/cli/opts_run.h \
@@ -300,6 +309,7 @@ weirinclude_HEADERS = \
 	include/weir/error.h \
 	include/weir/event.h \
 	include/weir/lines.h \
+	include/weir/each.h \
 	include/weir/map.h \
 	include/weir/pipeline.h \
 	include/weir/pool.h \

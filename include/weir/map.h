@@ -138,6 +138,10 @@ struct weir_map_options {
                             * executes, that names its machine; read from /proc when it first
                             * answers. Otherwise the node in reports is that of the hello, or
                             * SLURMD_NODENAME of this process. NULL: none */
+
+    const struct weir_each_options *each; /* a program for each record: weir/each.h. call, key,
+                                           * drop_null, line_buffered and the windows have no
+                                           * place then. NULL: workers */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
@@ -151,6 +155,13 @@ struct weir_map_worker {
     unsigned slot;             /* its WEIR_SLOT */
     unsigned starts;           /* workers started in that slot so far, including it */
     uint64_t reserved[3];      /* 0; for future members */
+};
+
+/* One of the places in which the programs of weir/each.h run. This struct never changes. */
+struct weir_each_slot {
+    uint64_t jobs, failed; /* programs that ended, and those of them that failed */
+    int64_t busy_ns;
+    uint64_t reserved; /* 0 */
 };
 
 struct weir_map_report {
@@ -176,7 +187,9 @@ struct weir_map_report {
     char *key;        /* NULL: none */
     enum weir_map_format format;
     int reserved_int;
-    uint64_t reserved[15]; /* 0; for future members */
+    struct weir_each_slot *slots; /* with each: slot_count of them; otherwise NULL */
+    size_t slot_count;
+    uint64_t reserved[13]; /* 0; for future members */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);
@@ -202,6 +215,8 @@ struct weir_map_progress {
     uint64_t input_offset;                         /* bytes of the input settled */
     struct weir_map_share shares[WEIR_MAP_SHARES]; /* the oldest ones */
     size_t worker_count; /* of live workers; shares holds at most WEIR_MAP_SHARES */
+    uint64_t slowest;   /* with each: number, from 1, of the record that has run longest; 0: none */
+    int64_t slowest_ns; /* and how long */
 };
 
 /* Runs a map to its end. *report is only written if 0 is returned; the caller owns it. Failed

@@ -4,6 +4,7 @@
 
 #include <weir/command.h>
 #include <weir/context.h>
+#include <weir/each.h>
 #include <weir/error.h>
 #include <weir/event.h>
 #include <weir/lines.h>

@@ -125,3 +125,19 @@ ssize_t weir__proc_read(pid_t pid, const char *file, char *text, size_t size)
     close(fd);
     return length;
 }
+
+/* Of the whole machine, whatever namespace /proc is of. */
+uint64_t weir__proc_available_memory(void)
+{
+    static const char name[] = "MemAvailable:";
+    uint64_t kilobytes = 0;
+    char text[4096], *found;
+    int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return 0;
+    if (read_all(fd, text, sizeof text) > 0 && (found = strstr(text, name)) != NULL)
+        kilobytes = strtoull(found + sizeof name - 1, NULL, 10);
+    close(fd);
+    return kilobytes * 1024;
+}

@@ -12,6 +12,7 @@
 #define WEIR_BASE_PROCFS_H
 
 #include <dirent.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* execve(2) never makes an environment longer than this (three quarters of _STK_LIM);
@@ -33,5 +34,8 @@ DIR *weir__proc_list_of(pid_t pid, const char *name);
 
 /* Reads what fits into text, which ends with NUL.  Returns its length, or -1. */
 ssize_t weir__proc_read(pid_t pid, const char *file, char *text, size_t size);
+
+/* Bytes of memory that programs can have without swapping, by the kernel's estimate; 0: unknown. */
+uint64_t weir__proc_available_memory(void);
 
 #endif

@@ -54,7 +54,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_weir; /* the program as a whole */
-extern const struct cli_command cli_run, cli_pipe, cli_map, cli_call, cli_serve, cli_probe,
+extern const struct cli_command cli_run, cli_pipe, cli_map, cli_each, cli_call, cli_serve, cli_probe,
     cli_audit, cli_help;
 
 /* All subcommands, ending with NULL. */

@@ -11,43 +11,25 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "cli/opts_map.h"
+#include "cli/map_cmd.h"
 #include "cli/files.h"
-#include "cli/hadoop.h"
 #include "cli/launcher.h"
 #include "cli/output.h"
 #include "cli/progress_map.h"
 #include "cli/document.h"
-#include "cli/watch.h"
 #include "map/dead_letter_file.h"
 #include "map/map.h"
 #include "text/pointer.h"
 #include "text/shell_words.h"
 
 enum {
-    OWN_FILES_FAILED = 5, /* see include/weir/map.h for the others */
     READER_GONE = 141,
     SHOW_AFTER_MS = 1000,
 };
 
-struct map_cmd {
-    struct map_values values;
-    struct cli_parsed parsed;
-    char **launcher, **launcher_stop; /* their words */
-    struct weir_command command;
-    struct weir_map_options options;
-    int output_fd; /* a FIFO, opened here; -1: none */
-    struct watch watch;
-    weir_map_t *map;
-    struct voice voice;
-    struct hadoop hadoop;
-    int have_report;
-    struct weir_map_report report;
-};
-
 /* --- What was asked -------------------------------------------------------- */
 
-static void set_defaults(struct map_values *values)
+void map_cmd_defaults(struct map_values *values)
 {
     struct weir_map_options defaults;
 
@@ -74,9 +56,9 @@ static const char *path_or_null(const char *path)
 /* Returns 0, or the exit status. */
 static int check_failures(struct map_cmd *cmd)
 {
-    struct map_values *values = &cmd->values;
+    struct map_values *values = cmd->values;
 
-    if (values->dead_letter != NULL && !cli_given(&cmd->parsed, MAP_ON_ERROR))
+    if (values->dead_letter != NULL && !cmd->on_error_given)
         values->on_error = WEIR_MAP_DEAD_LETTER;
     if (values->on_error == WEIR_MAP_DEAD_LETTER && values->dead_letter == NULL)
         return voice_say(&cmd->voice, CLI_USAGE,
@@ -85,7 +67,7 @@ static int check_failures(struct map_cmd *cmd)
         return voice_say(&cmd->voice, CLI_USAGE,
                          "--on-error %s writes no dead letters: remove it or --dead-letter",
                          values->on_error == WEIR_MAP_FAIL ? "fail" : "skip");
-    if (values->on_error == WEIR_MAP_FAIL && cli_given(&cmd->parsed, MAP_MAX_DEAD))
+    if (values->on_error == WEIR_MAP_FAIL && cmd->max_dead_given)
         return voice_say(&cmd->voice, CLI_USAGE,
                          "--max-dead has no effect, because the first dead record ends the run: "
                          "add --dead-letter FILE or --on-error skip");
@@ -99,7 +81,7 @@ static int is_stdout(const char *path)
 
 static int check_key(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
+    const struct map_values *values = cmd->values;
     const char *fault = values->key != NULL ? weir__pointer_fault(values->key) : NULL;
 
     if (fault != NULL)
@@ -121,9 +103,10 @@ static int check_key(struct map_cmd *cmd)
 
 static int check_format(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
-    int checks = cli_given(&cmd->parsed, MAP_CHECK) && !values->check;
-    int decodes = cli_given(&cmd->parsed, MAP_ENCODING) && values->encoding != WEIR_MAP_RAW;
+    const struct map_values *values = cmd->values;
+    int checks = cmd->each == NULL && cli_given(&cmd->parsed, MAP_CHECK) && !values->check;
+    int decodes = cmd->each == NULL && cli_given(&cmd->parsed, MAP_ENCODING)
+                  && values->encoding != WEIR_MAP_RAW;
     const char *what = values->call != NULL  ? "--call"
                        : values->key != NULL ? "--key"
                        : values->drop_null   ? "--drop-null"
@@ -139,7 +122,7 @@ static int check_format(struct map_cmd *cmd)
 
 static int check_report(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
+    const struct map_values *values = cmd->values;
     struct weir_error error;
 
     if (report_check(values->report,
@@ -156,11 +139,11 @@ static int check_report(struct map_cmd *cmd)
 /* Checks the command line. Returns 0, or the exit status. */
 static int check_command_line(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
+    const struct map_values *values = cmd->values;
     int status;
 
     if (cmd->parsed.words.count == 0)
-        return cli_bad_usage(&cli_map, "no program given");
+        return cli_bad_usage(cmd->command, "no program given");
     if (values->hadoop_counters && values->progress == PROGRESS_JSON)
         return voice_say(
             &cmd->voice, CLI_USAGE,
@@ -173,7 +156,7 @@ static int check_command_line(struct map_cmd *cmd)
     if (status == 0)
         status = check_report(cmd);
     if (status == 0 && (path_or_null(values->output) == NULL || is_stdout(values->report)))
-        status = cli_check_stdout(&cli_map, OWN_FILES_FAILED);
+        status = cli_check_stdout(cmd->command, OWN_FILES_FAILED);
     return status;
 }
 
@@ -197,7 +180,7 @@ static int split_words(struct map_cmd *cmd, const char *option, const char *text
 /* Returns 0, or the exit status. */
 static int split_launcher(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
+    const struct map_values *values = cmd->values;
     const char *name = values->node_from, *warning;
     int status;
 
@@ -218,13 +201,14 @@ static int split_launcher(struct map_cmd *cmd)
 
 static int begin_progress(struct map_cmd *cmd)
 {
-    enum progress_style asked = (enum progress_style)cmd->values.progress;
+    enum progress_style asked = (enum progress_style)cmd->values->progress;
     enum progress_style style = progress_choose(asked, cmd->options.output == NULL);
 
-    if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && cmd->values.hadoop_counters))
+    if (style == PROGRESS_NONE || (asked == PROGRESS_AUTO && cmd->values->hadoop_counters))
         return 0;
     if (cmd->voice.progress == NULL)
-        cmd->voice.progress = map_progress_new(style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
+        cmd->voice.progress =
+            map_progress_new(cmd->command, style, asked == PROGRESS_AUTO ? SHOW_AFTER_MS : 0);
     if (cmd->voice.progress == NULL)
         return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     cmd->options.stderr_fd = -1; /* lines of workers come as events and are shown with ours */
@@ -244,8 +228,8 @@ static int check_files(struct map_cmd *cmd)
         status = weir__dead_letter_path(options->dead_letter, &letters, &error);
     files_begin(&files, &cmd->parsed);
     weir__map_files(&files, options, letters, "--");
-    files_add(&files, WEIR__FILE_WRITTEN, "--report", cmd->values.report);
-    if (is_stdout(cmd->values.report))
+    files_add(&files, WEIR__FILE_WRITTEN, "--report", cmd->values->report);
+    if (is_stdout(cmd->values->report))
         weir__file_set_fd(&files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDOUT_FILENO);
     if (weir__file_set_end(&files, status < 0 ? NULL : &error) < 0 && status == 0)
         status = error.status;
@@ -254,7 +238,7 @@ static int check_files(struct map_cmd *cmd)
         return 0;
     return voice_say(&cmd->voice,
                      error.status == WEIR_ERR_SYSTEM ? OWN_FILES_FAILED
-                                                     : files_status(&cli_map, &error),
+                                                     : files_status(cmd->command, &error),
                      "%s: nothing was started", error.text);
 }
 
@@ -280,7 +264,7 @@ static int open_output(struct map_cmd *cmd)
 /* Returns 0, or the exit status. */
 static int prepare_run(struct map_cmd *cmd)
 {
-    const struct map_values *values = &cmd->values;
+    const struct map_values *values = cmd->values;
     struct weir_map_options *options = &cmd->options;
     int status = check_command_line(cmd);
 
@@ -289,8 +273,9 @@ static int prepare_run(struct map_cmd *cmd)
     if (status != 0)
         return status;
     weir_map_options_init(options);
-    cli_child_command(&cmd->parsed, &cmd->command);
-    options->command = &cmd->command;
+    cli_child_command(&cmd->parsed, &cmd->child);
+    options->command = &cmd->child;
+    options->each = cmd->each;
     options->call = values->call;
     options->launcher = (const char *const *)cmd->launcher;
     options->launcher_stop = (const char *const *)cmd->launcher_stop;
@@ -365,7 +350,7 @@ static void show_progress(struct map_cmd *cmd)
 {
     if (cmd->voice.progress != NULL) {
         map_progress_follow(cmd->voice.progress, cmd->map);
-    } else if (cmd->values.hadoop_counters) {
+    } else if (cmd->values->hadoop_counters) {
         cmd->hadoop.map = cmd->map;
         cmd->watch.context = &cmd->hadoop;
         cmd->watch.on_tick = hadoop_tick;
@@ -382,7 +367,7 @@ static int run_map(struct map_cmd *cmd)
     progress_watch(cmd->voice.progress, watch);
     watch->job = cmd;
     watch->cancel = cancel_map;
-    watch->command = &cli_map;
+    watch->command = cmd->command;
     watch->has_no_group = 1;
     if (watch_open(watch, &error) < 0) {
         status = CLI_FAILED;
@@ -415,7 +400,7 @@ static int run_map(struct map_cmd *cmd)
 static void report_failure(struct map_cmd *cmd)
 {
     const struct weir_map_report *report = &cmd->report;
-    const char *pattern = cmd->values.dead_letter;
+    const char *pattern = cmd->values->dead_letter;
     char *letters = NULL;
 
     if (report->status == READER_GONE || (report->status == 0 && report->dead == 0))
@@ -436,7 +421,7 @@ static void report_failure(struct map_cmd *cmd)
 /* Returns 0, or the exit status. */
 static int write_report(struct map_cmd *cmd)
 {
-    const char *path = cmd->values.report;
+    const char *path = cmd->values->report;
     struct weir_error error;
 
     if (path == NULL || report_file(path, weir_map_report_json(&cmd->report), &error) == 0)
@@ -448,25 +433,25 @@ static int write_report(struct map_cmd *cmd)
                      "%s", error.text);
 }
 
-/* Everything after the command line is parsed. */
 static int execute(struct map_cmd *cmd)
 {
     int status = 0, failed;
 
-    if (cmd->values.progress == PROGRESS_JSON) { /* from the first message */
-        cmd->voice.progress = map_progress_new(PROGRESS_JSON, 0);
+    if (cmd->values->progress == PROGRESS_JSON) { /* from the first message */
+        cmd->voice.progress = map_progress_new(cmd->command, PROGRESS_JSON, 0);
         if (cmd->voice.progress == NULL)
             return voice_say(&cmd->voice, CLI_FAILED, "no memory for progress");
     }
     status = prepare_run(cmd);
     if (status == 0)
-        status = audit_begin(&cmd->watch.audit, &cli_map, &cmd->parsed, cmd->parsed.words.items[0]);
+        status =
+            audit_begin(&cmd->watch.audit, cmd->command, &cmd->parsed, cmd->parsed.words.items[0]);
     if (status == 0)
         status = run_map(cmd);
     if (cmd->have_report) {
         status = cmd->report.status;
         report_failure(cmd);
-        if (cmd->values.hadoop_counters)
+        if (cmd->values->hadoop_counters)
             hadoop_end(&cmd->hadoop, &cmd->report);
         failed = write_report(cmd);
         if (failed != 0)
@@ -483,21 +468,33 @@ static int execute(struct map_cmd *cmd)
     return status;
 }
 
-int cmd_map(int argc, char **argv)
+int map_cmd_execute(struct map_cmd *cmd)
 {
-    struct map_cmd cmd = {.voice = {.command = &cli_map}, .output_fd = -1};
     int status;
 
-    set_defaults(&cmd.values);
-    status = cli_parse(&cli_map, argc, argv, &cmd.values, &cmd.parsed);
+    cmd->voice.command = cmd->command;
+    cmd->output_fd = -1;
+    status = execute(cmd);
+    progress_free(cmd->voice.progress);
+    weir__close(&cmd->output_fd);
+    weir__words_free(cmd->launcher);
+    weir__words_free(cmd->launcher_stop);
+    weir_map_report_clear(&cmd->report);
+    cli_parsed_clear(&cmd->parsed);
+    return status;
+}
+
+int cmd_map(int argc, char **argv)
+{
+    struct map_values values;
+    struct map_cmd cmd = {.command = &cli_map, .values = &values};
+    int status;
+
+    map_cmd_defaults(&values);
+    status = cli_parse(cmd.command, argc, argv, &values, &cmd.parsed);
     if (status != CLI_GO_ON)
         return status;
-    status = execute(&cmd);
-    progress_free(cmd.voice.progress);
-    weir__close(&cmd.output_fd);
-    weir__words_free(cmd.launcher);
-    weir__words_free(cmd.launcher_stop);
-    weir_map_report_clear(&cmd.report);
-    cli_parsed_clear(&cmd.parsed);
-    return status;
+    cmd.on_error_given = cli_given(&cmd.parsed, MAP_ON_ERROR);
+    cmd.max_dead_given = cli_given(&cmd.parsed, MAP_MAX_DEAD);
+    return map_cmd_execute(&cmd);
 }

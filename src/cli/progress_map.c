@@ -23,7 +23,9 @@ struct sample {
 
 struct map_progress {
     struct progress progress; /* first */
-    weir_map_t *map;          /* NULL: not started, or over */
+    struct progress_ops ops;
+    int is_each;     /* a program for each record */
+    weir_map_t *map; /* NULL: not started, or over */
     struct weir_map_progress seen;
     const struct weir_map_report *report; /* NULL: it still runs */
     struct sample samples[SAMPLES];       /* a ring: the oldest is where the next one goes */
@@ -116,21 +118,44 @@ static int draw(struct progress *shown, struct weir__buffer *text, int columns, 
     (void)rows;
     if (progress->report != NULL && progress->report->wall_ns > 0)
         a_second = (uint64_t)((double)seen->settled * 1e9 / (double)progress->report->wall_ns);
-    progress_add(line,
-                 "%" PRIu64 " records  %" PRIu64 "/s  %" PRIu64 " in flight  %" PRIu64 " dead",
-                 seen->settled, a_second, seen->in_flight, seen->dead);
+    if (progress->is_each)
+        progress_add(line,
+                     "%" PRIu64 " done  %" PRIu64 " running  %" PRIu64 " failed  %" PRIu64 "/s",
+                     seen->settled, seen->in_flight, seen->dead, a_second);
+    else
+        progress_add(line,
+                     "%" PRIu64 " records  %" PRIu64 "/s  %" PRIu64 " in flight  %" PRIu64 " dead",
+                     seen->settled, a_second, seen->in_flight, seen->dead);
     if (seen->input_size > 0 && seen->input_offset <= (uint64_t)seen->input_size)
         progress_add(line, "  %d%%",
                      (int)((double)seen->input_offset * 100 / (double)seen->input_size));
-    add_shares(line, seen);
+    if (!progress->is_each)
+        add_shares(line, seen);
     progress_add(line, "  %d:%02d", (int)(elapsed_s / 60), (int)(elapsed_s % 60));
     if (left_s > 0)
         progress_add(line, "  %d:%02d left", (int)(left_s / 60), (int)(left_s % 60));
+    if (progress->is_each && seen->slowest > 0)
+        progress_add(line, "  slowest: %" PRIu64 ", %d:%02d", seen->slowest,
+                     (int)(seen->slowest_ns / 60000000000),
+                     (int)(seen->slowest_ns / 1000000000 % 60));
     weir__buffer_add(text, whole.bytes,
                      whole.length < (size_t)columns ? whole.length : (size_t)columns - 1, NULL);
     progress_add(text, "\033[K\n");
     weir__buffer_clear(&whole);
     return 1;
+}
+
+/* The programs that run, and the one that has run longest. */
+static void describe_each(const struct map_progress *progress, json_t **line)
+{
+    const struct weir_map_progress *seen = &progress->seen;
+    int64_t left_s = seconds_left(progress, seen);
+
+    weir__tree_set(line, "left_s", left_s >= 0 ? json_integer(left_s) : json_null());
+    weir__tree_set(line, "slowest",
+                   seen->slowest == 0 ? json_null()
+                                      : json_pack("{s:I,s:I}", "record", (json_int_t)seen->slowest,
+                                                  "ms", (json_int_t)(seen->slowest_ns / 1000000)));
 }
 
 static void describe(struct progress *shown, json_t **line)
@@ -148,7 +173,10 @@ static void describe(struct progress *shown, json_t **line)
     weir__tree_set(line, "input_size",
                    seen->input_size >= 0 ? json_integer(seen->input_size) : json_null());
     weir__tree_set(line, "input_offset", json_integer((json_int_t)seen->input_offset));
-    weir__tree_set(line, "workers", shares_json(seen));
+    if (progress->is_each)
+        describe_each(progress, line);
+    else
+        weir__tree_set(line, "workers", shares_json(seen));
 }
 
 static void describe_end(struct progress *shown, json_t **line)
@@ -171,15 +199,23 @@ static void free_progress(struct progress *progress)
     free(progress);
 }
 
-struct progress *map_progress_new(enum progress_style style, int delay_ms)
+struct progress *map_progress_new(const struct cli_command *command, enum progress_style style,
+                                  int delay_ms)
 {
-    static const struct progress_ops ops = {
-        &cli_map, JSON_MS, 0, NULL, draw, NULL, describe, describe_end, free_progress};
     struct map_progress *progress = calloc(1, sizeof *progress);
 
     if (progress == NULL)
         return NULL;
-    progress_init(&progress->progress, &ops, style, delay_ms);
+    progress->is_each = command == &cli_each;
+    progress->ops = (struct progress_ops){
+        .command = command,
+        .json_ms = JSON_MS,
+        .draw = draw,
+        .describe = describe,
+        .describe_end = describe_end,
+        .free = free_progress,
+    };
+    progress_init(&progress->progress, &progress->ops, style, delay_ms);
     return &progress->progress;
 }
 

@@ -6,9 +6,10 @@
 
 #include "cli/progress.h"
 
-/* Creates a progress, first drawn after delay_ms. style is tty or json. Returns NULL if memory is
- * short. The caller owns it: progress_free(). */
-struct progress *map_progress_new(enum progress_style style, int delay_ms);
+/* Creates a progress of weir map or weir each, first drawn after delay_ms. style is tty or json.
+ * Returns NULL if memory is short. The caller owns it: progress_free(). */
+struct progress *map_progress_new(const struct cli_command *command, enum progress_style style,
+                                  int delay_ms);
 
 /* Sets the map to show, after it has started. */
 void map_progress_follow(struct progress *progress, weir_map_t *map);

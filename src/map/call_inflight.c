@@ -173,7 +173,8 @@ void weir__call_cancel(struct weir__map_worker *worker, int64_t id, int64_t now_
     weir__buffer_clear(&gather->values);
     gather->cancelled_ns = now_ns;
     gather->receiver.is_closed = true;
-    if (call->reader.dialect->cancel == NULL || call->reader.dialect->cancel(&call->scratch, id, "cancelled") < 0
+    if (call->reader.dialect->cancel == NULL
+        || call->reader.dialect->cancel(&call->scratch, id, "cancelled") < 0
         || weir__call_give(worker) < 0)
         weir__call_no_memory(worker);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "map/checkpoint.h"
+#include "map/each.h"
 #include "map/map.h"
 
 enum { LOOKED_AT = 64 * 1024 }; /* bytes of head and tail that are part of an identity */
@@ -50,6 +51,17 @@ static void identify_input(const struct weir_map *map, const struct stat *file, 
              (long long)file->st_mtim.tv_sec, file->st_mtim.tv_nsec, (unsigned long long)hash);
 }
 
+static uint64_t mix_each(uint64_t hash, const struct weir_each_options *each)
+{
+    const int choices[] = {each->to_stdin, each->is_shell, each->output};
+
+    hash = mix_text(hash, each->replace);
+    hash = mix_text(hash, each->results);
+    hash = mix(hash, choices, sizeof choices);
+    hash = mix(hash, &each->max_output, sizeof each->max_output);
+    return mix(hash, each->ok_exits, each->ok_exit_count * sizeof *each->ok_exits);
+}
+
 /* Everything that affects a record's outcome and destination. */
 static void identify_work(const struct weir_map *map, char *text, size_t size)
 {
@@ -72,6 +84,8 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
     }
     if (options->format != WEIR_MAP_NDJSON)
         hash = mix(hash, &options->format, sizeof options->format);
+    if (map->each != NULL)
+        hash = mix_each(hash, &map->each->options);
     hash = mix_text(hash, options->output);
     hash = mix_text(hash, options->dead_letter);
     hash = mix(hash, choices, sizeof choices);

@@ -36,8 +36,8 @@ static void write_stderr_tail(struct weir__json_writer *json, const struct weir_
 }
 
 /* The record: JSON unchanged, an opaque one as a string. */
-static void write_record(struct weir__json_writer *json, const struct weir__record *record,
-                         int is_opaque)
+void weir__record_write(struct weir__json_writer *json, const struct weir__record *record,
+                        int is_opaque)
 {
     size_t length = record->length - 1;
     char *text;
@@ -92,7 +92,7 @@ int weir__dead_letter_write(const struct weir__record *record, int is_opaque, co
         weir__json_string(&json, "stderr_tail", "");
     if (error != NULL)
         weir__json_raw(&json, "error", error->bytes, error->length);
-    write_record(&json, record, is_opaque);
+    weir__record_write(&json, record, is_opaque);
     weir__json_close(&json, '}');
     text = weir__json_take(&json, &length);
     if (text == NULL)

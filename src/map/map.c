@@ -1,6 +1,7 @@
 /* Starts a map; the functions its owner calls. */
 #include "config.h"
 
+#include "map/each.h"
 #include "map/map.h"
 
 #include <stddef.h>
@@ -76,6 +77,11 @@ static void set_up(struct weir_map *map)
         records->max_record = longest_call;
     map->reorder.is_flat = options->call != NULL;
     map->reorder.ordered = !options->unordered;
+    if (map->each != NULL) {
+        map->reorder.deliver = weir__each_deliver;
+        map->reorder.owner = map;
+        map->reorder.spool = &map->each->spool;
+    }
     map->reorder.most_unwritten = WEIR__OUTPUT_FULL;
     map->reorder.replies = &map->out.replies;
     map->reorder.letters = &map->out.letters.waiting;

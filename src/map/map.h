@@ -27,13 +27,14 @@
  *
  *   map.c                                       start, stop, the owner's functions
  *   map_scheduler.c                             assignment of records, time, the end
+ *   each.c, each_*.c                            a program for each record
  *   map_worker.c, map_call.c, line_protocol.c,
  *   map_keyed.c                                 a worker, and the protocols
  *   map_input.c, checkpoint.c, map_output.c     files
  *   inflight.c, map_outcome.c, dead_letter.c    the outcome of a record
  *   map_options.c, map_report.c                 options and report
  *   reorder.c, record_reader.c, record_queue.c,
- *   record_keys.c, window.c                     independent of a map
+ *   record_keys.c, window.c, spool.c            independent of a map
  *
  * A part calls changed() when something has arrived or there is room again.
  */
@@ -79,6 +80,8 @@ struct weir__map_label {
     unsigned noticed; /* bits of enum weir__notice */
 };
 
+struct weir__each;
+
 struct weir_map {
     struct weir__operation operation; /* first */
     weir_map_done done;
@@ -97,6 +100,7 @@ struct weir_map {
     struct weir__checkpoint checkpoint;
     struct weir__stderr_forwarder forwarder; /* for the workers' stderr */
     struct weir__map_run run;
+    struct weir__each *each;               /* a program for each record; NULL: long-lived workers */
     void (*changed)(struct weir_map *map); /* does what can be done now */
     struct weir__map_end end;
 

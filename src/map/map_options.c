@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "map/each.h"
 #include "map/map.h"
 #include "proc/command.h"
 #include "base/utf8.h"
@@ -201,6 +202,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     ours->stop = NULL;
     ours->command = &map->command;
     ours->key = copy(ours->key, &failed);
+    ours->each = NULL;
     map->is_launched = options->launcher != NULL && options->launcher[0] != NULL;
     ours->launcher = NULL;
     ours->launcher_stop = options->launcher_stop != NULL
@@ -216,7 +218,11 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     launcher.is_shell = options->launcher_shell;
     if (options->line_buffered)
         launcher.before = options->format == WEIR_MAP_NUL ? by_byte : by_line;
+    if (options->each != NULL)
+        launcher.words = NULL; /* they come before the words of each record */
     status = weir__command_copy(&map->command, &command, &launcher, error);
+    if (status == 0 && options->each != NULL)
+        status = weir__each_options_copy(map, options->each, options->launcher, error);
     if (status == 0)
         status = copy_dead_letter(ours, options, error);
     if (status < 0)
@@ -253,6 +259,7 @@ void weir__map_options_clear(struct weir_map *map)
 {
     struct weir_map_options *ours = &map->options;
 
+    weir__each_clear(map);
     weir__command_clear(&map->command);
     weir__argv_free((char **)ours->launcher_stop);
     free((char *)ours->call);

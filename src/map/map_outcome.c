@@ -108,8 +108,10 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
     struct weir__buffer letter = {0};
     struct weir_error failure;
     int is_invalid = strncmp(reason, "invalid", 7) == 0;
+    char kind[32]; /* "invalid" of "invalid: not JSON" */
 
     format_error(error, reason, why, sizeof why);
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(reason, ":"), reason);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;
     weir__context_tell(map->operation.weir, (struct weir_event){
@@ -132,8 +134,7 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
         return;
     }
     if (map->options.dead_letter != NULL
-        && weir__dead_letter_write(record, map->in.reader.is_opaque,
-                                   is_invalid ? "invalid" : reason, exit_of, error, &letter)
+        && weir__dead_letter_write(record, map->in.reader.is_opaque, kind, exit_of, error, &letter)
                < 0) {
         weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");
         weir__map_fail(map, &failure);

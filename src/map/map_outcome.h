@@ -62,7 +62,13 @@ void weir__map_settle(struct weir_map *map, struct weir__record *record, enum we
 void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, const char *reason,
                            struct weir__worker *exit_of, const struct weir__slice *error);
 
-/* dead_letter.c: appends the line for a dead record. Errors: NOMEM. */
+struct weir__json_writer;
+
+/* dead_letter.c: writes the record as a member of an object: "record", or "record_base64". */
+void weir__record_write(struct weir__json_writer *json, const struct weir__record *record,
+                        int is_opaque);
+
+/* Appends the line for a dead record. Errors: NOMEM. */
 int weir__dead_letter_write(const struct weir__record *record, int is_opaque, const char *reason,
                             struct weir__worker *exit_of, const struct weir__slice *error,
                             struct weir__buffer *letter);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "map/each.h"
 #include "map/map.h"
 
 enum {
@@ -158,6 +159,8 @@ void weir__map_output_flush(struct weir_map *map)
         if (!write_replies(map))
             return;
         status = weir__reorder_release(&map->reorder, &error);
+        if (map->each != NULL && weir__each_write(map))
+            status = 1;
     } while (status == 1);
     if (status < 0)
         weir__map_fail(map, &error);
@@ -173,5 +176,7 @@ int weir__map_output_is_full(const struct weir_map *map)
 
 int weir__map_output_is_empty(const struct weir_map *map)
 {
-    return map->out.replies.length == map->out.written && weir__dead_letters_are_written(map);
+    return map->out.replies.length == map->out.written
+           && (map->each == NULL || map->each->first == NULL)
+           && weir__dead_letters_are_written(map);
 }

@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/clock.h"
 #include "base/json_tree.h"
+#include "map/each.h"
 #include "map/map.h"
 #include "proc/result.h"
 #include "proc/result_json.h"
@@ -23,10 +24,22 @@ struct look {
     struct weir_map_progress progress;
 };
 
+static void look_at_time(struct look *look, const struct weir__map_worker *worker, int64_t now_ns)
+{
+    int64_t age_ns = now_ns - worker->started_ns;
+
+    if (look->map->each == NULL || worker->inflight.count == 0
+        || age_ns < look->progress.slowest_ns)
+        return;
+    look->progress.slowest = worker->inflight.first->seq + 1;
+    look->progress.slowest_ns = age_ns;
+}
+
 static void do_look(void *data)
 {
     struct look *look = data;
     const struct weir_map *map = look->map;
+    int64_t now_ns = weir__clock_ns();
 
     look->progress = (struct weir_map_progress){
         .size = sizeof look->progress,
@@ -44,6 +57,7 @@ static void do_look(void *data)
         if (worker->is_over)
             continue;
         look->progress.in_flight += worker->inflight.count;
+        look_at_time(look, worker, now_ns);
         look->progress.worker_count++;
         if (place < WEIR_MAP_SHARES)
             look->progress.shares[place] = (struct weir_map_share){
@@ -128,6 +142,11 @@ void weir__map_report_fill(struct weir_map *map)
                                                             : 0;
     report->max_dead = map->options.max_dead;
     report->format = map->options.format;
+    if (map->each != NULL) {
+        report->slots = map->each->slots;
+        report->slot_count = report->slots != NULL ? map->options.workers : 0;
+        map->each->slots = NULL;
+    }
     if (map->end.status != 0 && map->end.status != 3 && map->end.untrusted_line > 0)
         snprintf(report->reason, sizeof report->reason,
                  "%.300s; desync: from the record in line %llu on the output cannot be trusted",
@@ -135,9 +154,12 @@ void weir__map_report_fill(struct weir_map *map)
     else if (map->end.status != 0)
         snprintf(report->reason, sizeof report->reason, "%s", map->end.reason);
     else if (report->status != 0)
-        snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead",
+        snprintf(report->reason, sizeof report->reason, "%llu of %llu records %s dead%s%s",
                  (unsigned long long)report->dead, (unsigned long long)report->records,
-                 report->dead == 1 ? "is" : "are");
+                 report->dead == 1 ? "is" : "are",
+                 map->each != NULL && map->each->first_failure[0] != '\0' ? "; the first failure: "
+                                                                          : "",
+                 map->each != NULL ? map->each->first_failure : "");
 }
 
 void weir_map_report_clear(struct weir_map_report *report)
@@ -147,6 +169,7 @@ void weir_map_report_clear(struct weir_map_report *report)
     for (size_t i = 0; i < report->worker_count; i++)
         worker_clear(&report->workers[i]);
     free(report->workers);
+    free(report->slots);
     free(report->checkpoint);
     free(report->key);
     *report = (struct weir_map_report){0};
@@ -175,18 +198,27 @@ static const char *const format_names[] = {"ndjson", "line", "nul"};
 
 #define NUMBER(n) json_integer((json_int_t)(n))
 
+static json_t *slot_json(size_t number, const struct weir_each_slot *slot)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:n}", "slot", NUMBER(number), "jobs", NUMBER(slot->jobs),
+                     "failed", NUMBER(slot->failed), "busy_ms", milliseconds(slot->busy_ns),
+                     "node");
+}
+
 json_t *weir__map_report_object(const struct weir_map_report *report)
 {
     char started_at[WEIR__TIME_SIZE];
     json_t *workers = json_array(), *object;
+    int is_each = report->slots != NULL;
 
     weir__clock_format(report->started_at_ns, started_at);
     for (size_t i = 0; i < report->worker_count; i++)
         weir__tree_append(&workers, worker_json(&report->workers[i]));
-    object = json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", "map", "ok",
-                       report->status == 0, "status", report->status, "reason",
-                       weir__json_text(report->reason), "why", weir_stop_reason_name(report->why),
-                       "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
+    object =
+        json_pack("{s:i,s:s,s:b,s:i,s:o,s:s,s:s,s:o}", "weir", 1, "kind", is_each ? "each" : "map",
+                  "ok", report->status == 0, "status", report->status, "reason",
+                  weir__json_text(report->reason), "why", weir_stop_reason_name(report->why),
+                  "started_at", started_at, "wall_ms", milliseconds(report->wall_ns));
     weir__tree_set(&object, "in",
                    json_pack("{s:o,s:o,s:o,s:o,s:o}", "records", NUMBER(report->records), "bytes",
                              NUMBER(report->bytes_in), "blank", NUMBER(report->blank), "invalid",
@@ -213,7 +245,9 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
                              "p95", milliseconds(report->latency_p95_ns), "p99",
                              milliseconds(report->latency_p99_ns), "max",
                              milliseconds(report->latency_max_ns)));
-    weir__tree_set(&object, "workers", workers);
+    for (size_t i = 0; i < report->slot_count; i++)
+        weir__tree_append(&workers, slot_json(i, &report->slots[i]));
+    weir__tree_set(&object, is_each ? "jobs" : "workers", workers);
     weir__tree_set(&object, "checkpoint",
                    report->checkpoint != NULL ? weir__json_text(report->checkpoint) : json_null());
     weir__tree_set(&object, "key",

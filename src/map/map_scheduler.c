@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "map/each.h"
 #include "map/map.h"
 
 enum {
@@ -222,7 +223,8 @@ static void free_gone_lanes(struct weir_map *map)
             at = &worker->next;
             continue;
         }
-        weir__map_note_worker(map, worker);
+        if (map->each == NULL)
+            weir__map_note_worker(map, worker);
         *at = worker->next;
         weir__map_worker_free(worker);
     }
@@ -305,12 +307,13 @@ void weir__map_close(struct weir_map *map)
         map->workers.first = worker->next;
         weir__map_worker_free(worker);
     }
+    weir__reorder_clear(&map->reorder);
+    weir__each_close(map);
     weir__stderr_forwarder_close(&map->forwarder);
     weir__map_input_close(map);
     weir__map_output_close(map);
     weir__checkpoint_close(map);
     weir__buffer_clear(&map->scratch);
-    weir__reorder_clear(&map->reorder);
     weir__supervisor_close(&map->workers.supervisor);
 }
 
@@ -352,7 +355,9 @@ static void pump(struct weir_map *map)
     while (map->run.again) {
         map->run.again = map->in.is_wanted = 0;
         free_gone_lanes(map);
-        if (map->end.status == 0 && !map->checkpoint.was_finished)
+        if (map->end.status == 0 && !map->checkpoint.was_finished && map->each != NULL)
+            weir__each_give_out(map);
+        else if (map->end.status == 0 && !map->checkpoint.was_finished)
             give_out(map);
         close_workers(map);
         weir__map_output_flush(map);
@@ -419,6 +424,8 @@ static void tick(void *data)
 
         next_ms = ms < next_ms ? ms : next_ms;
     }
+    if (map->each != NULL)
+        next_ms = weir__each_tick(map, now_ns, next_ms);
     weir__timer_start(map->run.tick, next_ms);
     watch_drain(map, now_ns);
     watch_reader(map, now_ns);
@@ -495,6 +502,8 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
     };
     if (status == 0 && weir__supervisor_open(&map->workers.supervisor, options->workers) < 0)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for workers");
+    if (status == 0 && map->each != NULL)
+        status = weir__each_open(map, error);
     if (status == 0 && options->timeout_ms != WEIR_FOREVER) {
         status = weir__timer_new(loop, time_is_up, map, &map->run.deadline, error);
         if (status == 0)

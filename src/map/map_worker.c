@@ -152,10 +152,50 @@ struct weir__seat *weir__map_worker_find_seat(const struct weir_map *map, int64_
     return seat != NULL && seat->backoff.next_ns <= now_ns ? seat : NULL;
 }
 
+struct weir__map_worker *weir__map_worker_new(struct weir_map *map, struct weir__seat *seat,
+                                              const struct weir__protocol *protocol)
+{
+    struct weir__map_worker *worker = calloc(1, sizeof *worker);
+
+    if (worker == NULL)
+        return NULL;
+    worker->map = map;
+    worker->seat = seat;
+    worker->protocol = protocol;
+    weir__record_queue_init(&worker->inflight);
+    return worker;
+}
+
+int weir__map_worker_launch(struct weir__map_worker *worker,
+                            const struct weir__worker_options *options,
+                            const struct weir__worker_ops *ops, struct weir_error *error)
+{
+    struct weir_map *map = worker->map;
+    struct weir__map_worker **last = &map->workers.first;
+    int status;
+
+    worker->started_ns = worker->moved_ns = worker->turn_since_ns = weir__clock_ns();
+    status = weir__worker_start(&worker->process, map->operation.weir, options, ops, worker, error);
+    if (status == 0 && worker->protocol->begin != NULL && worker->protocol->begin(worker) < 0)
+        status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
+    if (status < 0)
+        return status;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = worker;
+    map->workers.count++;
+    worker->seat->worker = worker;
+    worker->starts = ++worker->seat->starts;
+    return 0;
+}
+
 struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct weir__seat *seat,
                                                 struct weir_error *error)
 {
-    struct weir__map_worker *worker = calloc(1, sizeof *worker), **last = &map->workers.first;
+    const struct weir__protocol *protocol = map->options.call != NULL  ? &weir__protocol_calls
+                                            : map->options.key != NULL ? &weir__protocol_keyed
+                                                                       : &weir__protocol_lines;
+    struct weir__map_worker *worker = weir__map_worker_new(map, seat, protocol);
     const struct weir__worker_ops *ops = &worker_ops;
     struct weir__worker_options options = {
         .command = &map->command,
@@ -174,39 +214,20 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
     }
-    worker->map = map;
-    worker->seat = seat;
-    worker->protocol = map->options.call != NULL  ? &weir__protocol_calls
-                       : map->options.key != NULL ? &weir__protocol_keyed
-                                                  : &weir__protocol_lines;
-    worker->lines.longest = map->options.max_record + worker->protocol->around;
-    if (worker->lines.longest < worker->protocol->around || worker->lines.longest > MAX_REPLY)
+    worker->lines.longest = map->options.max_record + protocol->around;
+    if (worker->lines.longest < protocol->around || worker->lines.longest > MAX_REPLY)
         worker->lines.longest = MAX_REPLY;
     worker->lines.is_nul = map->in.reader.is_nul;
     worker->window.records = map->workers.start_window;
     /* With call it reports its start; for others it may not matter. */
     worker->has_started =
         map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
-    worker->started_ns = worker->moved_ns = worker->turn_since_ns = weir__clock_ns();
-    weir__record_queue_init(&worker->inflight);
     if (map->options.stderr_fd < 0 && map->operation.weir->on_event != NULL)
         ops = &line_ops;
-    if (weir__worker_start(&worker->process, map->operation.weir, &options, ops, worker, error)
-        < 0) {
-        free(worker);
-        return NULL;
-    }
-    if (worker->protocol->begin != NULL && worker->protocol->begin(worker) < 0) {
+    if (weir__map_worker_launch(worker, &options, ops, error) < 0) {
         weir__map_worker_free(worker);
-        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
     }
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = worker;
-    map->workers.count++;
-    seat->worker = worker;
-    worker->starts = ++seat->starts;
     return worker;
 }
 

@@ -17,6 +17,7 @@ struct weir_map;
 struct weir__map_worker;
 struct weir__map_worker_call;
 struct weir__map_worker_keys;
+struct weir__each_job;
 
 /* A protocol for records and replies. NULL members: nothing to do. */
 struct weir__protocol {
@@ -56,7 +57,8 @@ struct weir__protocol {
 
 enum { WEIR__MAP_WORKER_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe is full */
 
-extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls;
+extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls,
+    weir__protocol_each;
 
 struct weir__map_worker {
     struct weir__map_worker *next;
@@ -64,6 +66,7 @@ struct weir__map_worker {
     const struct weir__protocol *protocol;
     struct weir__map_worker_call *call; /* state of map_call.c */
     struct weir__map_worker_keys *keys; /* with --key */
+    struct weir__each_job *each;        /* state of each.c */
     struct weir__seat *seat;
     unsigned starts; /* of workers in its seat so far */
     struct weir__worker process;
@@ -152,7 +155,15 @@ int weir__map_worker_owes(const struct weir__map_worker *worker);
 
 /* A seat in which a worker can be started now; NULL: none. */
 struct weir__seat *weir__map_worker_find_seat(const struct weir_map *map, int64_t now_ns);
-/* Starts a worker in a seat, at the end of the list. Returns NULL on failure. Errors: as
+/* A worker that is not started yet. NULL: no memory. */
+struct weir__map_worker *weir__map_worker_new(struct weir_map *map, struct weir__seat *seat,
+                                              const struct weir__protocol *protocol);
+/* Starts it, and adds it at the end of the list. On failure it is still to be freed. Errors: as
+ * weir__worker_start(). */
+int weir__map_worker_launch(struct weir__map_worker *worker,
+                            const struct weir__worker_options *options,
+                            const struct weir__worker_ops *ops, struct weir_error *error);
+/* Starts a long-lived worker in a seat. Returns NULL on failure. Errors: as
  * weir__worker_start(). */
 struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct weir__seat *seat,
                                                 struct weir_error *error);

@@ -32,6 +32,12 @@ struct weir__key_mark {
     uint32_t at, length;        /* of the value within the record's bytes */
 };
 
+/* A record of a program for each: see map/each.h. */
+struct weir__each_mark {
+    struct weir__outputs *outputs; /* its output, when it settles; NULL: none */
+    int64_t ready_ns;              /* it may be run again from then on */
+};
+
 /* A record: its position in the input, and its bytes with a final newline or NUL. */
 struct weir__record {
     struct weir__record *next;
@@ -45,6 +51,7 @@ struct weir__record {
     union {
         struct weir__call_mark call;
         struct weir__key_mark key;
+        struct weir__each_mark each;
     };
     size_t length; /* of bytes, including their end; 0 for an oversize record */
     char bytes[];

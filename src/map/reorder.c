@@ -8,10 +8,13 @@
 #include "base/error.h"
 
 struct weir__slot {
-    char *bytes;        /* NULL: written already, or none */
+    char *bytes; /* NULL: written already, or none */
+    struct weir__outputs *outputs;
     uint64_t line, end; /* of the record */
     uint64_t length : 48, outcome : 8, fault : 8;
 };
+
+enum { BLOCKS_AT_MOST = 1024 * 1024 * 1024 / WEIR__SPOOL_BLOCK };
 
 enum { FIRST_ROOM = 256, SLOTS_AT_MOST = 64 * 1024 * 1024 / sizeof(struct weir__slot) };
 
@@ -57,12 +60,17 @@ static size_t count_lines(const char *bytes, size_t length)
 }
 
 static int emit(struct weir__reorder *reorder, enum weir__outcome outcome, enum fault fault,
-                const char *bytes, size_t length, struct weir_error *error)
+                const char *bytes, size_t length, struct weir__outputs *outputs,
+                struct weir_error *error)
 {
     struct weir__buffer *to = outcome == WEIR__ANSWERED ? reorder->replies : reorder->letters;
 
     count(&reorder->tally, outcome, fault, reorder->is_flat ? count_lines(bytes, length) : 1,
           length);
+    if (outputs != NULL) {
+        reorder->tally.bytes_out += outputs->out.total;
+        reorder->deliver(reorder->owner, outputs);
+    }
     return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
 }
 
@@ -104,6 +112,20 @@ static int make_room(struct weir__reorder *reorder, uint64_t seq, struct weir_er
     return 0;
 }
 
+/* The output that a record settles with. */
+static struct weir__outputs *outputs_of(const struct weir__reorder *reorder,
+                                        const struct weir__record *record)
+{
+    return reorder->deliver != NULL ? record->each.outputs : NULL;
+}
+
+static size_t outputs_memory(const struct weir__outputs *outputs)
+{
+    return outputs != NULL ? sizeof *outputs + weir__spooled_memory(&outputs->out)
+                                 + weir__spooled_memory(&outputs->err)
+                           : 0;
+}
+
 static int hold(struct weir__reorder *reorder, const struct weir__record *record,
                 enum weir__outcome outcome, const char *bytes, size_t length,
                 struct weir_error *error)
@@ -112,7 +134,8 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
     int status = make_room(reorder, record->seq, error);
 
     if (status == 0 && !reorder->ordered)
-        status = emit(reorder, outcome, fault_of(record), bytes, length, error);
+        status = emit(reorder, outcome, fault_of(record), bytes, length,
+                      outputs_of(reorder, record), error);
     if (status < 0)
         return status;
     slot = &reorder->slots[record->seq & reorder->mask];
@@ -122,6 +145,10 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
         .outcome = outcome,
         .fault = fault_of(record),
     };
+    if (reorder->ordered) {
+        slot->outputs = outputs_of(reorder, record);
+        reorder->held_bytes += outputs_memory(slot->outputs);
+    }
     if (reorder->ordered && length > 0) {
         slot->bytes = malloc(length);
         if (slot->bytes == NULL)
@@ -151,14 +178,17 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
     uint64_t first = reorder->next;
 
     while (
-        reorder->held_records > 0
+        reorder->held_records > 0 && !reorder->is_held
         && (reorder->most_unwritten == 0 || reorder->replies->length < reorder->most_unwritten)) {
         struct weir__slot *slot = &reorder->slots[reorder->next & reorder->mask];
 
         if (slot->outcome == WEIR__OPEN)
             break;
+        reorder->held_bytes -= outputs_memory(slot->outputs);
         if (reorder->ordered
-            && emit(reorder, slot->outcome, slot->fault, slot->bytes, slot->length, error) < 0)
+            && emit(reorder, slot->outcome, slot->fault, slot->bytes, slot->length, slot->outputs,
+                    error)
+                   < 0)
             return WEIR_ERR_NOMEM;
         reorder->held_bytes -= slot->length;
         reorder->held_records--;
@@ -175,9 +205,10 @@ int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__recor
 {
     int status;
 
-    if (record->seq != reorder->next)
+    if (record->seq != reorder->next || (reorder->is_held && reorder->ordered))
         return hold(reorder, record, outcome, bytes, length, error);
-    status = emit(reorder, outcome, fault_of(record), bytes, length, error);
+    status =
+        emit(reorder, outcome, fault_of(record), bytes, length, outputs_of(reorder, record), error);
     if (status < 0)
         return status;
     advance(reorder, record->line, record->end);
@@ -193,6 +224,8 @@ size_t weir__reorder_waiting(const struct weir__reorder *reorder)
 
 int weir__reorder_is_full(const struct weir__reorder *reorder, size_t bytes)
 {
+    if (reorder->spool != NULL && weir__spool_used(reorder->spool) >= BLOCKS_AT_MOST)
+        return 1;
     return reorder->ordered ? weir__reorder_waiting(reorder) >= bytes
                             : reorder->held_records >= SLOTS_AT_MOST;
 }
@@ -206,8 +239,10 @@ int weir__reorder_has(const struct weir__reorder *reorder, uint64_t seq)
 
 void weir__reorder_clear(struct weir__reorder *reorder)
 {
-    for (size_t i = 0; i < reorder->room; i++)
+    for (size_t i = 0; i < reorder->room; i++) {
+        weir__outputs_free(reorder->slots[i].outputs, reorder->spool);
         free(reorder->slots[i].bytes);
+    }
     free(reorder->slots);
     reorder->slots = NULL;
     reorder->room = reorder->held_records = reorder->held_bytes = 0;

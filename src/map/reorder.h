@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "map/record_reader.h"
+#include "map/spool.h"
 
 enum weir__outcome { WEIR__OPEN, WEIR__ANSWERED, WEIR__DROPPED, WEIR__DEAD };
 
@@ -26,8 +27,14 @@ struct weir__reorder {
     int ordered;
     int is_flat; /* a record may have any number of lines; otherwise exactly one */
     struct weir__buffer *replies, *letters; /* destinations; borrowed */
-    size_t most_unwritten; /* replies holds at most this much and one reply; 0: no limit */
-    uint64_t next;         /* the first record that has not settled or is not in replies yet */
+    /* With each, the destination of the outputs of settled records, which it takes. NULL: they
+     * have none. */
+    void (*deliver)(void *owner, struct weir__outputs *outputs);
+    void *owner;
+    struct weir__spool *spool; /* where they are; borrowed */
+    int is_held;               /* and it cannot pass more on now: in order, nothing is released */
+    size_t most_unwritten;     /* replies holds at most this much and one reply; 0: no limit */
+    uint64_t next;             /* the first record that has not settled or is not in replies yet */
     uint64_t next_line, next_offset; /* its position: everything before is settled */
     struct weir__slot *slots;        /* a ring: record seq is at seq & mask */
     size_t mask, room, held_records, held_bytes;

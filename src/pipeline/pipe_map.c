@@ -56,6 +56,7 @@ static int start_map(struct weir_pipeline_run *pipe, size_t i, const struct weir
     struct weir__pipe_stage *stage = &pipe->stages[i];
 
     options.command = &given->command;
+    options.each = given->is_each ? &given->each : NULL;
     options.input_fd = ends->stdio[0];
     options.input = ends->stdio[0] < 0 ? "/dev/null" : NULL;
     options.output_fd = ends->stdio[1];

@@ -12,6 +12,7 @@
 #include "base/options.h"
 #include "base/units.h"
 #include "map/dead_letter_file.h"
+#include "map/each.h"
 #include "proc/command.h"
 #include "text/shell_words.h"
 
@@ -76,6 +77,7 @@ static void stage_clear(struct weir__stage *stage)
     free(stage->dead_letter);
     weir__argv_free(stage->launcher);
     weir__argv_free(stage->launcher_stop);
+    weir__each_options_free(&stage->each);
 }
 
 /* Copies a stage's map options, and all that their pointers refer to. Those that the pipeline
@@ -105,6 +107,10 @@ static int map_copy(struct weir__stage *copy, const struct weir_map_options *giv
     map->dead_letter = copy->dead_letter = string_copy(given->dead_letter);
     copy->launcher = strings_copy(given->launcher);
     copy->launcher_stop = strings_copy(given->launcher_stop);
+    map->each = NULL; /* the stage moves when the array grows */
+    copy->is_each = given->each != NULL;
+    if (copy->is_each && weir__each_options_dup(&copy->each, given->each) < 0)
+        return -1;
     map->launcher = (const char *const *)copy->launcher;
     map->launcher_stop = (const char *const *)copy->launcher_stop;
     return (given->call != NULL && copy->call == NULL) || (given->key != NULL && copy->key == NULL)
@@ -280,6 +286,7 @@ struct taken {
     struct weir_stage stage;
     struct weir_command command;
     struct weir_map_options map;
+    struct weir_each_options each;
 };
 
 static int take_stage(const struct weir_stage *given, struct taken *taken, struct weir_error *error)
@@ -290,6 +297,7 @@ static int take_stage(const struct weir_stage *given, struct taken *taken, struc
     weir_stage_init(stage);
     weir_command_init(&taken->command);
     weir_map_options_init(&taken->map);
+    weir_each_options_init(&taken->each);
     status = weir__options_take(stage, sizeof *stage, given, "weir_stage", error);
     if (status == 0)
         status = weir__options_take(&taken->command, sizeof taken->command, stage->command,
@@ -297,6 +305,11 @@ static int take_stage(const struct weir_stage *given, struct taken *taken, struc
     if (status == 0)
         status = weir__options_take(&taken->map, sizeof taken->map, stage->map, "weir_map_options",
                                     error);
+    if (status == 0)
+        status = weir__options_take(&taken->each, sizeof taken->each, taken->map.each,
+                                    "weir_each_options", error);
+    if (taken->map.each != NULL)
+        taken->map.each = &taken->each;
     stage->command = &taken->command;
     if (stage->map != NULL)
         stage->map = &taken->map;

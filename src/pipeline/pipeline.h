@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include <weir/each.h>
 #include <weir/pipeline.h>
 
 #include "base/datagram.h"
@@ -26,6 +27,8 @@ struct weir__stage {
     int is_map;
     struct weir_map_options map;
     char *call, *key, *node_from, *dead_letter, **launcher, **launcher_stop;
+    int is_each; /* a program for each record */
+    struct weir_each_options each;
 };
 
 struct weir_pipeline {

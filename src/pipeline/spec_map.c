@@ -204,7 +204,73 @@ static void read_node_from(const struct weir__spot *spot, void *into)
         weir__spot_error(spot, "is not the name of an environment variable");
 }
 
+/* --- Members of "each" alone ----------------------------------------------------- */
+
+static void read_text(const struct weir__spot *spot, void *into)
+{
+    const char **text = into;
+
+    if (!json_is_null(spot->value) && weir__spec_string(spot, "a string, or null", text)
+        && **text == '\0')
+        weir__spot_error(spot, "is empty: give a text, or null");
+}
+
+static void read_output(const struct weir__spot *spot, void *into)
+{
+    static const struct weir__spec_word words[] = {
+        {"whole", WEIR_EACH_WHOLE},
+        {"live", WEIR_EACH_LIVE},
+        {"json", WEIR_EACH_JSON},
+        {"files", WEIR_EACH_FILES},
+    };
+    struct weir__spec_map *map = into;
+    int choice;
+
+    if (weir__spec_choice(spot, words, sizeof words / sizeof words[0], &choice))
+        map->each.output = (enum weir_each_output)choice;
+}
+
+static void add_exit(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    int64_t status;
+
+    if (!weir__spec_integer(spot, 0, 255, &status))
+        return;
+    for (size_t i = 0; i < map->each.ok_exit_count; i++)
+        if (map->ok_exits[i] == (int)status)
+            return;
+    map->ok_exits[map->each.ok_exit_count++] = (int)status;
+    map->each.ok_exits = map->ok_exits;
+}
+
+static void read_ok_exits(const struct weir__spot *spot, void *into)
+{
+    if (!json_is_null(spot->value)
+        && weir__spec_each(spot, JSON_ARRAY, "[0, 1]", add_exit, into) == 0)
+        weir__spot_error(spot, "is empty: give statuses, such as [0, 1], or null");
+}
+
+static void read_rate(const struct weir__spot *spot, void *into)
+{
+    struct weir__spec_map *map = into;
+    double rate = json_number_value(spot->value);
+
+    if (json_is_null(spot->value))
+        return;
+    if (!json_is_number(spot->value) || rate < 1e-6 || rate > 1e9)
+        weir__spot_error(spot, "is not a rate: give starts a second, such as 10 or 0.5, or null");
+    else
+        map->each.interval_ns = (int64_t)(1e9 / rate);
+}
+
+static void read_bytes(const struct weir__spot *spot, void *into)
+{
+    weir__spec_size(spot, into);
+}
+
 #define OPTION(member) offsetof(struct weir__spec_map, options.member)
+#define EACH(member)   offsetof(struct weir__spec_map, each.member)
 
 static const struct weir__spec_key keys[] = {
     {"workers", read_workers, NULL, 0},
@@ -234,6 +300,34 @@ static const struct weir__spec_key keys[] = {
     {"reorder_bytes", read_size, NULL, OPTION(reorder_bytes)},
 };
 
+static const struct weir__spec_key each_keys[] = {
+    {"workers", read_workers, NULL, 0},
+    {"format", read_format, NULL, 0},
+    {"max_record", read_size, NULL, OPTION(max_record)},
+    {"replace", read_text, NULL, EACH(replace)},
+    {"stdin", weir__spec_flag, NULL, EACH(to_stdin)},
+    {"shell", weir__spec_flag, NULL, EACH(is_shell)},
+    {"order", read_order, NULL, 0},
+    {"output", read_output, NULL, 0},
+    {"tag", read_text, NULL, EACH(tag)},
+    {"results", read_text, NULL, EACH(results)},
+    {"max_output", read_size, NULL, EACH(max_output)},
+    {"ok_exit", read_ok_exits, NULL, 0},
+    {"record_timeout_s", weir__spec_seconds, NULL, OPTION(record_timeout_ms)},
+    {"retries", read_retries, NULL, 0},
+    {"retry_delay_s", weir__spec_seconds, NULL, EACH(retry_delay_ms)},
+    {"on_error", read_on_error, NULL, 0},
+    {"dead_letter", read_dead_letter, NULL, 0},
+    {"max_dead", read_max_dead, NULL, 0},
+    {"delay_s", weir__spec_seconds, NULL, EACH(delay_ms)},
+    {"rate", read_rate, NULL, 0},
+    {"memory_free", read_bytes, NULL, EACH(memory_free)},
+    {"launcher", read_launcher, NULL, 0},
+    {"launcher_shell", weir__spec_flag, NULL, OPTION(launcher_shell)},
+    {"launcher_stop", read_launcher_stop, NULL, 0},
+    {"reorder_bytes", read_size, NULL, OPTION(reorder_bytes)},
+};
+
 void weir__spec_map_init(struct weir__spec_map *map)
 {
     *map = (struct weir__spec_map){0};
@@ -259,17 +353,28 @@ static void check_format(const struct weir__spot *spot, const struct weir_map_op
         weir__spot_error(spot, "has %s, so records must be JSON: remove it, or format", what);
 }
 
-void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
+/* What maps and each have in common. */
+static void check_failures(const struct weir__spot *spot, struct weir_map_options *options)
 {
-    struct weir_map_options *options = &map->options;
-
-    weir__spec_object(spot, keys, sizeof keys / sizeof keys[0], map);
     if (options->on_error == WEIR_MAP_DEAD_LETTER && options->dead_letter == NULL)
         weir__spot_error(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
     if (options->launcher_stop != NULL && options->launcher == NULL)
         weir__spot_error(spot, "has launcher_stop, but no launcher: give both");
     if (options->launcher_shell && options->launcher == NULL)
         weir__spot_error(spot, "has launcher_shell, but no launcher: give both");
+    if (options->dead_letter != NULL)
+        options->on_error = WEIR_MAP_DEAD_LETTER;
+    if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)
+        weir__spot_error(spot, "has max_dead, but ends at the first dead record: give on_error "
+                               "\"skip\", or dead_letter");
+}
+
+void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
+{
+    struct weir_map_options *options = &map->options;
+
+    weir__spec_object(spot, keys, sizeof keys / sizeof keys[0], map);
+    check_failures(spot, options);
     if (options->call != NULL && (options->unchecked || options->encoding == WEIR_MAP_RAW))
         weir__spot_error(spot, "has call, so records must be JSON in UTF-8: remove %s",
                          options->unchecked ? "check \"none\"" : "encoding \"raw\"");
@@ -281,9 +386,18 @@ void weir__spec_map(const struct weir__spot *spot, struct weir__spec_map *map)
         weir__spot_error(spot,
                          "has drop_missing, but no key: name the member that identifies records");
     check_format(spot, options);
-    if (options->dead_letter != NULL)
-        options->on_error = WEIR_MAP_DEAD_LETTER;
-    if (options->max_dead > 0 && options->on_error == WEIR_MAP_FAIL)
-        weir__spot_error(spot, "has max_dead, but ends at the first dead record: give on_error "
-                               "\"skip\", or dead_letter");
+}
+
+void weir__spec_map_each(const struct weir__spot *spot, struct weir__spec_map *map)
+{
+    weir_each_options_init(&map->each);
+    weir_each_set_up(&map->options, &map->each);
+    weir__spec_object(spot, each_keys, sizeof each_keys / sizeof each_keys[0], map);
+    check_failures(spot, &map->options);
+    if (map->each.results != NULL && map->each.output == WEIR_EACH_WHOLE)
+        map->each.output = WEIR_EACH_FILES;
+    if ((map->each.output == WEIR_EACH_FILES) != (map->each.results != NULL))
+        weir__spot_error(spot, "needs results for output \"files\", and only for that");
+    if (map->each.tag != NULL && map->each.output != WEIR_EACH_LIVE)
+        weir__spot_error(spot, "has tag, but its output is not \"live\"");
 }

@@ -275,7 +275,25 @@ static void read_map(const struct weir__spot *spot, void *into)
 
     if (json_is_null(spot->value))
         return;
+    if (draft->stage.map != NULL) {
+        weir__spot_error(spot, "does not go with each: a stage is one or the other");
+        return;
+    }
     weir__spec_map(spot, &draft->map);
+    draft->stage.map = &draft->map.options;
+}
+
+static void read_each(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (json_is_null(spot->value))
+        return;
+    if (draft->stage.map != NULL) {
+        weir__spot_error(spot, "does not go with map: a stage is one or the other");
+        return;
+    }
+    weir__spec_map_each(spot, &draft->map);
     draft->stage.map = &draft->map.options;
 }
 
@@ -297,6 +315,7 @@ static const struct weir__spec_key stage_keys[] = {
     {"meter", weir__spec_flag, NULL, offsetof(struct draft, stage.meter)},
     {"nice", read_nice, NULL, 0},
     {"map", read_map, NULL, 0},
+    {"each", read_each, NULL, 0},
 };
 
 static void add_to_pipeline(const struct weir__spot *spot, weir_pipeline_t *pipeline,

@@ -175,8 +175,7 @@ static int quote(struct weir__buffer *text, const char *const *words)
     return status == 0 ? weir__buffer_add(text, "", 1, NULL) : status;
 }
 
-/* The words of a command behind its launcher. NULL if out of memory. */
-static char **launched(const struct weir__launcher *launcher, const char *const *argv)
+char **weir__launcher_argv(const struct weir__launcher *launcher, const char *const *argv)
 {
     static const struct weir__launcher none = {0};
     const char **inner, **all = NULL, *one[2] = {NULL, NULL};
@@ -205,7 +204,7 @@ int weir__command_copy(struct weir_command *copy, const struct weir_command *com
                        const struct weir__launcher *launcher, struct weir_error *error)
 {
     *copy = *command;
-    copy->argv = (const char *const *)launched(launcher, command->argv);
+    copy->argv = (const char *const *)weir__launcher_argv(launcher, command->argv);
     copy->cwd = command->cwd != NULL ? strdup(command->cwd) : NULL;
     copy->env = command->env != NULL ? (const char *const *)weir__argv_copy(command->env) : NULL;
     copy->env_pass =

@@ -43,6 +43,10 @@ struct weir__launcher {
     const char *const *before; /* between it and the program */
 };
 
+/* The words of a command behind its launcher (NULL: none). The caller owns them:
+ * weir__argv_free(). NULL if out of memory. */
+char **weir__launcher_argv(const struct weir__launcher *launcher, const char *const *argv);
+
 /* A command of our own, with a launcher (NULL: none) before its argv.
  * size is 0 where it was never copied.  Errors: NOMEM; *copy is to be cleared then too. */
 int weir__command_copy(struct weir_command *copy, const struct weir_command *command,

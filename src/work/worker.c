@@ -333,7 +333,10 @@ static void errors_came(void *owner, const char *bytes, size_t length)
 {
     struct weir__worker *worker = owner;
 
-    weir__stderr_source_take(&worker->stderr_source, bytes, length);
+    if (worker->ops->on_stderr != NULL)
+        worker->ops->on_stderr(worker->owner, bytes, length);
+    else
+        weir__stderr_source_take(&worker->stderr_source, bytes, length);
 }
 
 static void errors_ended(void *owner)
@@ -352,7 +355,7 @@ static void take_held_errors(struct weir__worker *worker)
 
     while (worker->errors.paused && weir__capture_is_open(&worker->errors) && taken < PIPE_SIZE
            && (count = read(worker->errors.fd, bytes, sizeof bytes)) > 0) {
-        weir__stderr_source_take(&worker->stderr_source, bytes, (size_t)count);
+        errors_came(worker, bytes, (size_t)count);
         taken += (size_t)count;
     }
 }
@@ -426,6 +429,7 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
 
     (void)stage;
     worker->exited = 1;
+    worker->result.pid = how->pid;
     weir__result_exited(&worker->result, how, worker->limits);
     end_input(worker);
     if (worker->is_lent)
@@ -485,42 +489,54 @@ static void size_pipes(struct weir__worker *worker, size_t size)
         worker->pipe_size = size;
 }
 
+/* A pipe for one of its ends. Returns the child's. Errors: SYSTEM. */
+static int open_pipe(int *ours, int is_input, struct weir_error *error)
+{
+    int ends[2];
+
+    if (weir__pipe(ends, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    *ours = ends[is_input ? FD_WRITE_END : FD_READ_END];
+    weir__fd_set_nonblocking(*ours);
+    return ends[is_input ? FD_READ_END : FD_WRITE_END];
+}
+
+static int open_stderr(struct weir__worker *worker, const struct weir__worker_options *options,
+                       int fd, struct weir_error *error)
+{
+    worker->errors.owner = worker;
+    worker->errors.on_bytes = errors_came;
+    worker->errors.on_end = errors_ended;
+    return weir__capture_start(&worker->errors, worker->weir->loop, fd, options->stderr_kept, 0,
+                               error);
+}
+
+/* child: descriptors that are only the child's; those of options->files stay -1. */
 static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,
                      int child[3], struct weir_error *error)
 {
     weir__loop *loop = worker->weir->loop;
-    int in[2], out[2], err[2], status;
+    int err = -1, status = 0;
 
-    if (weir__pipe(in, error) < 0)
+    if (options->files[0] == 0 && (child[0] = open_pipe(&worker->in_fd, 1, error)) < 0)
         return WEIR_ERR_SYSTEM;
-    child[0] = in[FD_READ_END];
-    worker->in_fd = in[FD_WRITE_END];
-    weir__fd_set_nonblocking(worker->in_fd);
-    if (weir__pipe(out, error) < 0)
+    if (options->files[1] == 0 && (child[1] = open_pipe(&worker->out_fd, 0, error)) < 0)
         return WEIR_ERR_SYSTEM;
-    child[1] = out[FD_WRITE_END];
-    worker->out_fd = out[FD_READ_END];
-    weir__fd_set_nonblocking(worker->out_fd);
     size_pipes(worker, options->pipe_size);
-    if (weir__pipe(err, error) < 0)
+    if (options->files[2] == 0 && (child[2] = open_pipe(&err, 0, error)) < 0)
         return WEIR_ERR_SYSTEM;
-    child[2] = err[FD_WRITE_END];
-    weir__fd_set_nonblocking(err[FD_READ_END]);
-    worker->errors.owner = worker;
-    worker->errors.on_bytes = errors_came;
-    worker->errors.on_end = errors_ended;
-    status = weir__capture_start(&worker->errors, loop, err[FD_READ_END], options->stderr_kept, 0,
-                                 error);
+    if (err >= 0)
+        status = open_stderr(worker, options, err, error);
     worker->stderr_source = (struct weir__stderr_source){
         .capture = &worker->errors,
         .on_line = worker->ops->on_stderr_line,
         .owner = worker->owner,
     };
     weir__stderr_source_add(&worker->stderr_source, options->forwarder);
-    if (status == 0)
+    if (status == 0 && worker->in_fd >= 0)
         status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, can_write, worker,
                                  &worker->in_watch, error);
-    if (status == 0)
+    if (status == 0 && worker->out_fd >= 0)
         status = weir__watch_new(loop, worker->out_fd, WEIR__READABLE, can_read, worker,
                                  &worker->out_watch, error);
     if (status == 0)
@@ -553,6 +569,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.leaders = options->is_launched;
     worker->job.stop = options->stop_sequence;
     worker->slot = options->slot;
+    worker->job.quiet = options->is_quiet;
     worker->stop = options->stop;
     worker->stop_command.on_over = stop_is_over;
     worker->stop_command.owner = worker;
@@ -569,7 +586,8 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     }
     if (status == 0)
         status = open_ends(worker, options, child, error);
-    memcpy(stage.stdio, child, sizeof child);
+    for (int i = 0; i < 3; i++)
+        stage.stdio[i] = options->files[i] == 0 ? child[i] : options->files[i];
     if (status == 0)
         status =
             weir__job_start(&weir->client, &worker->job, &stage, 1, options->grace_ms, -1, error);
@@ -591,6 +609,11 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
     close_input(worker);
     worker->is_coalescing = 0;
     weir__worker_pause(worker, 0); /* reads to the end, ignoring it */
+    weir__worker_interrupt(worker, grace_ms);
+}
+
+void weir__worker_interrupt(struct weir__worker *worker, int64_t grace_ms)
+{
     if (worker->stop_grace_ms > grace_ms)
         worker->stop_grace_ms = grace_ms;
     if (grace_ms == 0) {

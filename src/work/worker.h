@@ -30,6 +30,8 @@ enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER
 
 struct weir__worker_ops {
     void (*on_bytes)(void *owner, const char *bytes, size_t length);
+    /* Bytes of its stderr, which are not forwarded then. NULL: they are. */
+    void (*on_stderr)(void *owner, const char *bytes, size_t length);
     void (*on_stderr_line)(void *owner, const struct weir_line *line); /* NULL: lines are not
                                                                         * reported */
     void (*on_room)(void *owner); /* everything sent is written */
@@ -47,9 +49,11 @@ struct weir__worker_options {
     const struct weir__stop_sequence *stop_sequence; /* borrowed during the start */
     size_t stderr_kept;                              /* bytes kept of its stderr, head and tail */
     struct weir__stderr_forwarder *forwarder;        /* for its stderr; outlives the worker */
-    size_t pipe_size;                /* of stdin and stdout, if the kernel allows; 0: the default */
-    int is_launched;                 /* there is a launcher */
-    unsigned slot;                   /* its place among its fellows: WEIR_SLOT */
+    size_t pipe_size; /* of stdin and stdout, if the kernel allows; 0: the default */
+    int is_launched;  /* there is a launcher */
+    unsigned slot;    /* its place among its fellows: WEIR_SLOT */
+    int files[3];     /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
+    int is_quiet;     /* its pid need not be known before it ends */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the
                                       * worker is cleared */
 };
@@ -140,6 +144,9 @@ void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t siz
 
 /* Closes its stdin, ignores its output, runs the stop command and starts the stop sequence. */
 void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms);
+
+/* Runs the stop command and starts the stop sequence; its output is still read. */
+void weir__worker_interrupt(struct weir__worker *worker, int64_t grace_ms);
 
 /* Releases everything; kills a worker that is not over, without calling on_over. */
 void weir__worker_clear(struct weir__worker *worker);

@@ -21,7 +21,7 @@ wanted() {
     for end in la so so.1 so.1.0.0 $static; do echo "$(dir libdir)/libweir.$end"; done
     echo "$(dir libdir)/pkgconfig/weir.pc"
     for program in weir-probe weir-spawner; do echo "$(dir libexecdir)/weir/$program"; done
-    for page in weir weir-audit weir-call weir-map weir-pipe weir-probe weir-run weir-serve; do
+    for page in weir weir-audit weir-call weir-each weir-map weir-pipe weir-probe weir-run weir-serve; do
         echo "$(dir mandir)/man1/$page.1"
     done
     if [ -n "$PYTHON3" ]; then
