@@ -296,6 +296,10 @@ bench-spawn: all tests/bench/spawn_contestant$(EXEEXT)
 bench-start: all
 	$(PYTHON3) $(srcdir)/tests/bench/start.py .
 
+.PHONY: bench-engines
+bench-engines: all
+	$(PYTHON3) $(srcdir)/tests/bench/engines.py .
+
 .PHONY: bench-map
 bench-map: all
 	$(PYTHON3) $(srcdir)/tests/bench/map.py .

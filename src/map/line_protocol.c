@@ -20,7 +20,6 @@ enum {
     KEYED_CLOSE_MS = 10, /* or the end of its input */
     BYTES_A_MS = 8192,   /* one more millisecond for this many bytes */
     STEADY_MS = 25,      /* interval of checks once its rate is known */
-    LAUNCH_WINDOW = 64,  /* the maximum before the first reply with a launcher */
     HINT_MS = 1000,      /* report a worker that has read everything and is silent */
     UNSURE_MS = 1000,    /* unknown whether it waits for input: time before its end */
     UNSURE_REPLIES = 10, /* the same in multiples of the time per reply */
@@ -198,7 +197,8 @@ int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns)
     int64_t age_ns = now_ns - worker->turn_since_ns, quiet_ns;
 
     if (is_silent && !must_end
-        && worker->window.records >= (map->workers.answers_at_end ? LAUNCH_WINDOW : 1)) {
+        && worker->window.records
+               >= (map->workers.answers_at_end ? map->workers.launch_window : 1)) {
         must_end = 1;
         patience_ns = (int64_t)(map->workers.answers_at_end ? CLOSE_MS : LAUNCH_CLOSE_MS) * 1000000;
     }

@@ -106,6 +106,7 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     map->report.started_at_ns = weir__clock_wall_ns();
     map->started_ns = weir__clock_ns();
     map->workers.start_window = 1;
+    map->workers.launch_window = WEIR__LAUNCH_WINDOW;
     weir__record_queue_init(&map->workers.quarantined);
     weir__record_queue_init(&map->in.returned);
     status = weir__map_options_copy(map, options, &map->operation.error);

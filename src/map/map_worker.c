@@ -51,8 +51,12 @@ static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t
     worker->cut_off_ns = 0; /* it still answers what it has read */
     if (is_first)
         find_node(worker);
-    if (is_first && worker->process.state == WEIR__WORKER_CLOSING)
+    if (is_first && worker->process.state == WEIR__WORKER_CLOSING) {
+        if (map->workers.answers_at_end && worker->window.records >= map->workers.launch_window
+            && map->workers.launch_window < map->options.window)
+            map->workers.launch_window *= 2; /* the next one can take more at a time */
         map->workers.answers_at_end = 1;
+    }
     weir__window_note(&worker->window, waited_ns, replies);
     weir__window_fit(&worker->window, replies, map->options.window);
     if (worker->window.records > map->workers.start_window && replies > 1)

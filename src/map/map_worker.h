@@ -55,7 +55,10 @@ struct weir__protocol {
     void (*free)(struct weir__map_worker *worker);
 };
 
-enum { WEIR__MAP_WORKER_UNSENT = 64 * 1024 }; /* bytes for a worker whose pipe is full */
+enum {
+    WEIR__MAP_WORKER_UNSENT = 64 * 1024, /* bytes for a worker whose pipe is full */
+    WEIR__LAUNCH_WINDOW = 64,            /* the first launch_window */
+};
 
 extern const struct weir__protocol weir__protocol_lines, weir__protocol_keyed, weir__protocol_calls,
     weir__protocol_each;
@@ -104,6 +107,7 @@ struct weir__map_workers {
     int has_answered;                      /* some worker has, in this run */
     int answers_at_end;                    /* some worker did so only after its input was closed */
     size_t start_window;                   /* initial window of new workers */
+    size_t launch_window;                  /* the maximum before the first reply with a launcher */
 };
 
 /* --- inflight.c ---------------------------------------------------------------- */

@@ -75,7 +75,7 @@ slots() {
     export SLOTS
 }
 
-plan 22
+plan 23
 
 # --- Input without end ---
 
@@ -177,6 +177,12 @@ window() {
         [ "$(cat "$SLOTS"/* | sort -n | tail -1)" -le 64 ]
 }
 check "a launcher that reads ahead gets few records before the first reply" window
+many_lives() { # tr answers only when its input ends
+    seq 20000 >"$work/in" &&
+        map 0 -j1 --launcher env --report "$doc" --input "$work/in" -- tr a b && cmp "$work/in" "$out" &&
+        [ "$("$PYTHON3" -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["workers"]))' "$doc")" -lt 40 ]
+}
+check "... and more with each worker that answers at its end" many_lives
 check "4: what a launcher cannot execute is not tried again" eval \
     'map 4 --launcher "sh -c '\''exit 127'\''" -- cat <"$work/in" && has "exited with 127" "$err"'
 
