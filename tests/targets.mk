@@ -300,6 +300,10 @@ bench-start: all
 bench-engines: all
 	$(PYTHON3) $(srcdir)/tests/bench/engines.py .
 
+.PHONY: bench-each
+bench-each: all
+	$(PYTHON3) $(srcdir)/tests/bench/each.py .
+
 .PHONY: bench-map
 bench-map: all
 	$(PYTHON3) $(srcdir)/tests/bench/map.py .
