@@ -96,6 +96,7 @@ libweir_core_la_SOURCES = \
 	src/pool/call.c src/pool/call.h \
 	src/pool/call_api.c src/pool/call_api.h \
 	src/pool/call_queue.c src/pool/call_queue.h \
+	src/pool/client.c src/pool/client.h \
 	src/pool/connection.c src/pool/connection.h \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
@@ -304,6 +305,7 @@ weir_spawner_SOURCES = \
 
 # The public headers.
 weirinclude_HEADERS = \
+	include/weir/client.h \
 	include/weir/command.h \
 	include/weir/context.h \
 	include/weir/error.h \

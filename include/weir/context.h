@@ -53,6 +53,9 @@ struct weir_options {
     int spawner_stays_child;
     weir_event_sink on_event; /* NULL: no events */
     void *event_context;      /* passed to on_event */
+    int spawner_on_demand;    /* start the spawner with the first program, not in weir_open(): for
+                                 a host that may start none, such as a client of weir/client.h */
+    int reserved_int;         /* 0 */
 };
 
 void weir_options_init_sized(struct weir_options *options, size_t size);

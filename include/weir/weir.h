@@ -2,6 +2,7 @@
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
+#include <weir/client.h>
 #include <weir/command.h>
 #include <weir/context.h>
 #include <weir/each.h>

@@ -122,6 +122,27 @@ void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_
     weir__timer_heap_set(&call->pool->timers, &call->deadline, 0);
 }
 
+/* What a server reports of the call in its own pool. */
+static enum weir_outcome server_outcome(int64_t code)
+{
+    switch (code) {
+    case -32800:
+        return WEIR_CALL_CANCELLED;
+    case -33001:
+        return WEIR_CALL_DEADLINE;
+    case -33005:
+        return WEIR_CALL_REFUSED;
+    case -33006:
+        return WEIR_CALL_UNKNOWN;
+    case -33007:
+        return WEIR_CALL_NO_WORKER;
+    case -33008:
+        return WEIR_CALL_POISON;
+    default:
+        return WEIR_CALL_FAILED;
+    }
+}
+
 static void take_error(struct weir_call *call, struct weir__slice error)
 {
     static const char *const names[] = {"message"};
@@ -135,7 +156,9 @@ static void take_error(struct weir_call *call, struct weir__slice error)
     if (reply->message == NULL)
         reply->message = strdup("failed without a message");
     reply->outcome = WEIR_CALL_FAILED;
-    if (reply->code == -33001 && call->deadline_ns != INT64_MAX)
+    if (call->pool->is_client)
+        reply->outcome = server_outcome(reply->code);
+    else if (reply->code == -33001 && call->deadline_ns != INT64_MAX)
         reply->outcome = WEIR_CALL_DEADLINE;
     else if (reply->code == -32800 && call->asked == WEIR__ASKED_CANCEL)
         reply->outcome = WEIR_CALL_CANCELLED;
@@ -231,8 +254,14 @@ static void take_answer(struct weir_call *call, const struct weir__incoming *inc
 
 void weir__call_lost(struct weir_call *call, int unread, const char *how)
 {
+    if (call->pool->is_client && call->asked != WEIR__ASKED_CANCEL) {
+        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006,
+                          "the server %s: the outcome of the call is unknown", how);
+        return;
+    }
     if (call->asked == WEIR__ASKED_CANCEL || call->operation.over) {
-        weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the worker %s", how);
+        weir__call_decide(call, WEIR_CALL_CANCELLED, -32800, "cancelled: the %s %s",
+                          call->pool->is_client ? "server" : "worker", how);
         return;
     }
     call->kills += !unread && !call->worker->is_our_end;
@@ -333,6 +362,12 @@ void weir__call_stop_step(void *owner)
     }
     if (worker->reader.dialect->settles_at_once) {
         doubt(call);
+        return;
+    }
+    if (call->pool->is_client) { /* the other calls of the connection go on */
+        weir__call_decide(call, WEIR_CALL_UNKNOWN, -33006,
+                          "the server does not respond: waited for the end of the cancelled call: "
+                          "is it stopped or overloaded?");
         return;
     }
     if (call->step++ == 0) {

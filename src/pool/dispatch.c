@@ -95,7 +95,7 @@ static const char *function_of(const struct weir_call *call, char **owned)
     struct weir__slice name;
 
     *owned = NULL;
-    if (strncmp(call->method, "weir/", 5) != 0)
+    if (call->pool->is_client || strncmp(call->method, "weir/", 5) != 0)
         return call->method;
     if (strcmp(call->method, "weir/map") != 0)
         return NULL;
@@ -150,6 +150,8 @@ static struct weir__worker_group *find_group(const struct weir_call *call, const
             continue;
         if (!group->is_known)
             *unknown = 1;
+        else if (pool->is_client) /* the server knows which functions it has now */
+            return group;
         else if (group->methods != NULL && name != NULL && may_have(group, name))
             return group;
         else if (group->methods == NULL && plain == NULL)
@@ -178,7 +180,8 @@ static struct weir__worker_group *hopeless(const struct weir_call *call)
 
 static void no_worker(struct weir_call *call, const struct weir__worker_group *group)
 {
-    weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "no worker: %s", group->last_failure);
+    weir__call_decide(call, WEIR_CALL_NO_WORKER, -33007, "%s%s",
+                      group->pool->is_client ? "" : "no worker: ", group->last_failure);
 }
 
 /* Returns -1. */

@@ -197,8 +197,8 @@ static void do_open(void *data)
         destroy(pool);
 }
 
-weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *options,
-                            struct weir_error *error)
+weir_pool_t *weir__pool_open_pair(weir_t *weir, const struct weir_pool_options *options,
+                                  struct weir__pool_pair *pair, struct weir_error *error)
 {
     struct weir_pool *pool = calloc(1, sizeof *pool);
     struct weir_error why = {0};
@@ -209,6 +209,8 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
         return NULL;
     }
     pool->weir = weir;
+    pool->pair = pair;
+    pool->is_client = pair != NULL;
     pool->worker_ops = &worker_ops;
     pool->forwarder.fd = -1;
     opening.status = weir__context_check(weir, &why);
@@ -225,6 +227,12 @@ weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *option
     if (error != NULL)
         *error = why;
     return NULL;
+}
+
+weir_pool_t *weir_pool_open(weir_t *weir, const struct weir_pool_options *options,
+                            struct weir_error *error)
+{
+    return weir__pool_open_pair(weir, options, NULL, error);
 }
 
 /* --- The end --------------------------------------------------------------- */
@@ -375,14 +383,12 @@ void weir__pool_hurry(weir_pool_t *pool, int64_t step_ms)
     weir__context_do(pool->weir, do_hurry, &hurry);
 }
 
-/* A callback must not wait: everything ends at once. The pool is freed with its last worker. */
-static void end_at_once(void *data)
+static void do_disconnect(void *data)
 {
     struct weir_pool *pool = data;
 
     weir__pool_enter(pool);
     pool->is_closing = 1;
-    pool->freed = 1;
     weir__pool_end_waits(pool);
     end_calls(pool);
     for (size_t i = 0; i < pool->group_count; i++)
@@ -391,7 +397,17 @@ static void end_at_once(void *data)
             worker->is_our_end = 1;
             weir__pool_worker_stop(worker, 0);
         }
+    pool->pair = NULL; /* its owner is about to free it */
     weir__pool_leave(pool);
+}
+
+/* A callback must not wait: everything ends at once. The pool is freed with its last worker. */
+static void end_at_once(void *data)
+{
+    struct weir_pool *pool = data;
+
+    pool->freed = 1;
+    do_disconnect(pool);
 }
 
 void weir__pool_kill(weir_pool_t *pool)
@@ -403,6 +419,17 @@ void weir__pool_kill(weir_pool_t *pool)
 static void do_destroy(void *data)
 {
     destroy(data);
+}
+
+void weir__pool_disconnect(weir_pool_t *pool)
+{
+    if (weir__context_leads(pool->weir)) {
+        end_at_once(pool);
+        return;
+    }
+    weir__context_do_then_wait(pool->weir, do_disconnect, pool);
+    weir__context_wait(pool->weir, &pool->gone, NULL);
+    weir__context_do(pool->weir, do_destroy, pool);
 }
 
 void weir_pool_close(weir_pool_t *pool, int64_t drain_ms)

@@ -23,4 +23,11 @@ void weir__pool_hurry(weir_pool_t *pool, int64_t step_ms);
 /* Closes the pool as from a callback: kills its workers and does not wait. Accepts NULL. */
 void weir__pool_kill(struct weir_pool *pool);
 
+/* weir_pool_open() with one worker, the pair, which is borrowed for the life of the pool. */
+weir_pool_t *weir__pool_open_pair(weir_t *weir, const struct weir_pool_options *options,
+                                  struct weir__pool_pair *pair, struct weir_error *error);
+
+/* Ends everything at once and frees the pool, the pair's owner's part of which is over. */
+void weir__pool_disconnect(weir_pool_t *pool);
+
 #endif

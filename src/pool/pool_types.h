@@ -258,10 +258,20 @@ struct weir__ready_wait {
     void *context;
 };
 
+/* A pool that is a client: its one worker is a server behind two descriptors. */
+struct weir__pool_pair {
+    int in, out; /* taken by the worker, then -1 */
+    int was_started;
+    void (*on_lost)(void *context, const char *why); /* why completes "the server ..." */
+    void *context;
+};
+
 struct weir_pool {
     struct weir__member member; /* first: the context passes it back */
     weir_t *weir;
     const struct weir__pool_worker_ops *worker_ops;
+    struct weir__pool_pair *pair; /* NULL: its workers are processes, or its owner closes it */
+    int is_client;                /* its worker is a server */
     struct weir_pool_options options;
     struct weir__stop_sequence stop; /* of the workers */
     enum weir__pool_state state;

@@ -89,6 +89,11 @@ static void mark_lost(struct weir__pool_worker *worker, uint64_t unread)
 /* Closes the input: the worker finishes what it has read, and exits. */
 static void close_input(struct weir__pool_worker *worker)
 {
+    if (pool_of(worker)->is_client) { /* a connection is closed as a whole */
+        worker->is_our_end = 1;
+        weir__pool_worker_stop(worker, 0);
+        return;
+    }
     worker->state = WEIR__POOL_WORKER_ENDING;
     worker->is_our_end = 1;
     weir__worker_close_input(&worker->child);
@@ -171,6 +176,11 @@ static void is_slow_to_start(struct weir__pool_worker *worker)
     if (quiet_ms > 0 && quiet_ms < timeout_ms) {
         set_alarm(worker, timeout_ms - quiet_ms);
         go_on(worker, weir__handshake_quiet(&worker->handshake, &pool_of(worker)->scratch));
+        return;
+    }
+    if (pool_of(worker)->is_client) {
+        weir__pool_worker_break(worker, "does not respond: waited for its greeting: is it stopped "
+                                        "or overloaded?");
         return;
     }
     weir__handshake_time_out(&worker->handshake, timeout_ms);
@@ -321,12 +331,33 @@ static void answer_request(struct weir__pool_worker *worker, const struct weir__
         weir__pool_worker_give(worker);
 }
 
+/* An error of no call's, or in place of hello, is about the connection. */
+static int is_refusal(const struct weir__pool_worker *worker, const struct weir__incoming *message)
+{
+    return pool_of(worker)->is_client && message->kind == WEIR__INCOMING_ERROR
+           && (message->id <= 0 || worker->state == WEIR__POOL_WORKER_STARTING);
+}
+
+static void take_refusal(struct weir__pool_worker *worker, struct weir__slice error)
+{
+    static const char *const names[] = {"message"};
+    struct weir__slice message;
+    char *text;
+
+    weir__object_get(error, names, &message, 1);
+    text = weir__slice_string(message, NULL);
+    weir__pool_worker_break(worker, "refused: %s", text != NULL ? text : "no reason given");
+    free(text);
+}
+
 static int on_message(void *owner, const struct weir__incoming *message)
 {
     struct weir__pool_worker *worker = owner;
 
     if (message->kind == WEIR__INCOMING_REQUEST)
         answer_request(worker, message);
+    else if (is_refusal(worker, message))
+        take_refusal(worker, message->value);
     else if (worker->state != WEIR__POOL_WORKER_STARTING)
         take_message(worker, message);
     else
@@ -445,7 +476,10 @@ static void on_cut_off(void *owner)
         return;
     worker->was_starting = worker->state == WEIR__POOL_WORKER_STARTING;
     worker->state = WEIR__POOL_WORKER_LOST;
-    set_alarm(worker, LOST_MS);
+    if (pool_of(worker)->is_client)
+        weir__pool_worker_break(worker, "closed the connection");
+    else
+        set_alarm(worker, LOST_MS);
 }
 
 static void report_exit(const struct weir__pool_worker *worker)
@@ -500,7 +534,8 @@ static void on_over(void *owner)
     struct weir__pool_worker **at = &group->workers;
 
     pool->worker_ops->begin(pool);
-    report_exit(worker);
+    if (!pool->is_client)
+        report_exit(worker);
     if (worker->state != WEIR__POOL_WORKER_ENDING) {
         worker->was_starting |= worker->state == WEIR__POOL_WORKER_STARTING;
         if (worker->state != WEIR__POOL_WORKER_BROKEN)
@@ -548,12 +583,24 @@ static void begin_handshake(struct weir__pool_worker *worker)
         .on_message = on_message,
         .on_broken = break_protocol,
     };
-    set_alarm(worker, group->kind.start_timeout_ms);
-    go_on(worker, weir__handshake_begin(&worker->handshake, group->kind.dialect,
-                                        pool->options.schemas, group->mcp_start, &worker->reader,
-                                        &worker->child, &pool->scratch));
+    if (group->kind.start_timeout_ms != WEIR_FOREVER)
+        set_alarm(worker, group->kind.start_timeout_ms);
+    go_on(worker,
+          weir__handshake_begin(&worker->handshake, group->kind.dialect, pool->options.schemas,
+                                group->mcp_start, &worker->reader, &worker->child, &pool->scratch));
     if (worker->handshake.quiet_ms > 0 && worker->handshake.quiet_ms < group->kind.start_timeout_ms)
         set_alarm(worker, worker->handshake.quiet_ms);
+}
+
+static int attach_pair(struct weir__pool_worker *worker, struct weir__pool_pair *pair,
+                       struct weir_error *error)
+{
+    int in = pair->in, out = pair->out;
+
+    pair->was_started = 1;
+    pair->in = pair->out = -1;
+    return weir__worker_attach(&worker->child, pool_of(worker)->weir, in, out, &worker_ops, worker,
+                               error);
 }
 
 int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,
@@ -581,8 +628,9 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     worker->timer.owner = worker;
     status = weir__timer_heap_join(&pool->timers, error);
     if (status == 0) {
-        status =
-            weir__worker_start(&worker->child, pool->weir, &options, &worker_ops, worker, error);
+        status = pool->pair != NULL ? attach_pair(worker, pool->pair, error)
+                                    : weir__worker_start(&worker->child, pool->weir, &options,
+                                                         &worker_ops, worker, error);
         if (status < 0)
             weir__timer_heap_leave(&pool->timers, &worker->timer);
     }

@@ -12,8 +12,9 @@ static int judge_kind(const struct weir__worker_group *group, const struct weir_
                       struct weir_error *error)
 {
     if (group->is_down)
-        return weir__fail(error, WEIR_ERR_WORKER, 0, "the worker does not start: %s",
-                          group->last_failure);
+        return weir__fail(
+            error, WEIR_ERR_WORKER, 0, "%s%s",
+            group->pool->is_client ? "" : "the worker does not start: ", group->last_failure);
     return weir__worker_group_ready(group)
            >= (wait->workers == 0 || wait->workers > group->kind.workers ? group->kind.workers
                                                                          : wait->workers);

@@ -103,6 +103,8 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
     if (pool->state == WEIR__POOL_ENDING
         || (pool->state == WEIR__POOL_DRAINING && pool->alive == 0)) /* for whom? */
         return 0;
+    if (pool->is_client && (pool->pair == NULL || pool->pair->was_started))
+        return 0; /* there is one connection */
     if (group->outgoing == NULL)
         group->outgoing = find_old(group);
     while (count_serving(group, &starting) < group->kind.workers) {
@@ -189,16 +191,17 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
     find_clash(group);
     if (worker->handshake.left_out > 0)
         tell_left_out(worker);
-    weir__context_tell(
-        group->pool->weir,
-        (struct weir_event){
-            .kind = WEIR_EVENT_WORKER_READY,
-            .stage = (int)group->number,
-            .name = group->command.argv[0],
-            .pid = weir__pool_worker_pid(worker),
-            .text = worker->handshake.node,
-            .length = worker->handshake.node != NULL ? strlen(worker->handshake.node) : 0,
-        });
+    if (!group->pool->is_client)
+        weir__context_tell(
+            group->pool->weir,
+            (struct weir_event){
+                .kind = WEIR_EVENT_WORKER_READY,
+                .stage = (int)group->number,
+                .name = group->command.argv[0],
+                .pid = weir__pool_worker_pid(worker),
+                .text = worker->handshake.node,
+                .length = worker->handshake.node != NULL ? strlen(worker->handshake.node) : 0,
+            });
     if (outgoing != NULL && outgoing != worker) {
         group->outgoing = NULL;
         weir__pool_worker_retire(outgoing);
@@ -262,6 +265,18 @@ static int greet_again(struct weir__pool_worker *worker)
     return 1;
 }
 
+/* There is no other connection: what waits for one is refused. */
+static void lose_server(struct weir__worker_group *group, const char *why)
+{
+    struct weir_pool *pool = group->pool;
+
+    snprintf(group->last_failure, sizeof group->last_failure, "the server %s", why);
+    group->is_down = 1;
+    pool->stale |= WEIR__STALE_UNSORTED | WEIR__STALE_WAITS;
+    if (pool->pair != NULL)
+        pool->pair->on_lost(pool->pair->context, why);
+}
+
 void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_starting)
 {
     struct weir__worker_group *group = worker->group;
@@ -276,6 +291,10 @@ void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_start
     pool->stale |= WEIR__STALE_UNSORTED; /* some may have waited for its list of functions */
     if (pool->state == WEIR__POOL_ENDING)
         return;
+    if (pool->is_client) {
+        lose_server(group, worker->reason);
+        return;
+    }
     if (was_starting && greet_again(worker)) {
         pool->stale |= WEIR__STALE_WORKERS;
         return;

@@ -88,8 +88,7 @@ weir_t *weir_open(const struct weir_options *options, struct weir_error *error)
     weir->event_context = taken.event_context;
     weir->loop = weir__loop_new(error);
     weir__client_init(&weir->client, weir->loop, report_lost, weir);
-    if (weir->loop == NULL
-        || weir__client_open(&weir->client, taken.spawner, taken.spawner_stays_child, error) < 0) {
+    if (weir->loop == NULL || weir__client_start(&weir->client, &taken, error) < 0) {
         weir__loop_free(weir->loop);
         pthread_mutex_destroy(&weir->mutex);
         free(weir);

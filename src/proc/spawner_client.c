@@ -138,15 +138,15 @@ int weir__client_open_cwd(const struct weir__client *client, const struct weir_c
     return weir__command_open_cwd(command);
 }
 
-int weir__client_open(struct weir__client *client, const char *path, int stays_child,
-                      struct weir_error *error)
+int weir__client_start(struct weir__client *client, const struct weir_options *options,
+                       struct weir_error *error)
 {
-    client->setup.stays_child = stays_child;
+    client->setup.stays_child = options->spawner_stays_child;
     client->setup.path =
-        weir__program_path(&weir__spawner_program, path, &client->setup.from, error);
+        weir__program_path(&weir__spawner_program, options->spawner, &client->setup.from, error);
     if (client->setup.path == NULL)
         return WEIR_ERR_NOMEM;
-    if (start_spawner(client, error) < 0) {
+    if (!options->spawner_on_demand && start_spawner(client, error) < 0) {
         free(client->setup.path);
         return WEIR_ERR_SPAWNER;
     }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <weir/command.h>
+#include <weir/context.h>
 #include <weir/result.h>
 
 #include "base/process_tree.h"
@@ -73,10 +74,10 @@ struct weir__client {
 void weir__client_init(struct weir__client *client, weir__loop *loop, void (*on_lost)(void *data),
                        void *data);
 
-/* Finds weir-spawner (path, $WEIR_SPAWNER, where it was installed) and starts
- * it.  Errors: SPAWNER, SYSTEM, NOMEM. */
-int weir__client_open(struct weir__client *client, const char *path, int stays_child,
-                      struct weir_error *error);
+/* Finds weir-spawner (the options' path, $WEIR_SPAWNER, where it was installed) and starts it,
+ * unless on demand.  Errors: SPAWNER, SYSTEM, NOMEM. */
+int weir__client_start(struct weir__client *client, const struct weir_options *options,
+                       struct weir_error *error);
 
 /* Takes socket, whose other end acts as a spawner, for new jobs.  For tests.
  * Errors: SYSTEM, NOMEM. */

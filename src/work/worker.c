@@ -143,7 +143,7 @@ size_t weir__worker_unread(const struct weir__worker *worker)
 {
     int fd = worker->in_fd >= 0 ? worker->in_fd : worker->peek_fd, piped = 0;
 
-    if (fd < 0 || ioctl(fd, FIONREAD, &piped) < 0)
+    if (fd < 0 || worker->is_pair || ioctl(fd, FIONREAD, &piped) < 0)
         piped = 0;
     return worker->sending.length - worker->sent + (size_t)piped;
 }
@@ -368,7 +368,7 @@ static void drain_is_over(void *data)
         weir__timer_start(worker->drain, worker->drain_ms);
         return;
     }
-    if (worker->out_watch != NULL)
+    if (worker->out_watch != NULL && !worker->is_pair)
         weir__result_holder(&worker->result, worker->out_fd);
     close_output(worker);
     take_held_errors(worker);
@@ -603,11 +603,43 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     return status;
 }
 
+int weir__worker_attach(struct weir__worker *worker, weir_t *weir, int in, int out,
+                        const struct weir__worker_ops *ops, void *owner, struct weir_error *error)
+{
+    int status = 0;
+
+    worker->weir = weir;
+    worker->ops = ops;
+    worker->owner = owner;
+    worker->in_fd = out;
+    worker->out_fd = in;
+    worker->peek_fd = worker->errors.fd = -1;
+    worker->is_pair = worker->job_over = worker->exited = 1;
+    worker->is_deaf = 1; /* the end of its output says that it is gone */
+    worker->chunk = malloc(READ_SIZE);
+    if (worker->chunk == NULL)
+        status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a connection");
+    if (status == 0)
+        status = weir__watch_new(weir->loop, out, 0, can_write, worker, &worker->in_watch, error);
+    if (status == 0)
+        status = weir__watch_new(weir->loop, in, WEIR__READABLE, can_read, worker,
+                                 &worker->out_watch, error);
+    if (status == 0)
+        status = weir__timer_new(weir->loop, drain_is_over, worker, &worker->drain, error);
+    if (status < 0)
+        weir__worker_clear(worker);
+    return status;
+}
+
 void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
 {
     worker->state = WEIR__WORKER_DYING;
     close_input(worker);
     worker->is_coalescing = 0;
+    if (worker->is_pair) { /* not from here: its owner goes on using it */
+        weir__timer_start(worker->drain, 0);
+        return;
+    }
     weir__worker_pause(worker, 0); /* reads to the end, ignoring it */
     weir__worker_interrupt(worker, grace_ms);
 }

@@ -92,6 +92,7 @@ struct weir__worker {
     unsigned slot;
     int64_t stop_grace_ms; /* the remaining time for the launcher afterwards */
 
+    int is_pair; /* no process: see weir__worker_attach() */
     int job_over, exited, draining, paused, is_coalescing, is_lent, has_reported_over;
     const struct weir__worker_ops *ops;
     void *owner;
@@ -102,6 +103,12 @@ struct weir__worker {
 int weir__worker_start(struct weir__worker *worker, weir_t *weir,
                        const struct weir__worker_options *options,
                        const struct weir__worker_ops *ops, void *owner, struct weir_error *error);
+
+/* A worker without a process: takes two non-blocking descriptors, out that its input is written to
+ * and in that its output is read from; all of *worker must be zero.  It is over when in ends, or
+ * some time after it was stopped.  On failure nothing is left.  Errors: SYSTEM, NOMEM. */
+int weir__worker_attach(struct weir__worker *worker, weir_t *weir, int in, int out,
+                        const struct weir__worker_ops *ops, void *owner, struct weir_error *error);
 
 /* Queues bytes; weir__worker_flush() writes what the pipe takes. Errors: NOMEM. */
 int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t length);
