@@ -277,8 +277,8 @@ weir_SOURCES = \
 	src/cli/progress_pipe.c src/cli/progress_pipe.h \
 	src/cli/progress_tty.c \
 	src/cli/remote.h \
-	src/cli/remote_pool.c \
-	src/cli/remote_socket.c
+	src/cli/remote_client.c \
+	src/cli/remote_pool.c
 
 if HTTP
 weir_SOURCES += src/cli/serve_web.c src/cli/serve_web.h

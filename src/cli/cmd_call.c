@@ -307,6 +307,8 @@ static int status_of_reply(const struct call_cmd *cmd, const struct weir_reply *
         return cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED;
     case WEIR_CALL_DEADLINE:
         return DEADLINE;
+    case WEIR_CALL_UNKNOWN: /* of one that was to be cancelled */
+        return cmd->ended_by != 0 ? CLI_SIGNALED + cmd->ended_by : CLI_FAILED;
     default:
         return CLI_FAILED;
     }
@@ -578,28 +580,22 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
         .mcp_version = cli_mcp_version(cmd->values.mcp_version),
         .no_retry = cmd->values.no_retry,
     };
+    struct remote_client_options server = {cmd->values.socket, cmd->values.timeout_ms,
+                                           cmd->values.any_server};
     struct weir_options context;
-    char *path;
 
-    if (cmd->worker == NULL) {
-        path = socket_path(cmd->values.socket, error);
-        if (path != NULL)
-            cmd->remote =
-                remote_socket_open(&(struct remote_socket_options){path, cmd->values.timeout_ms,
-                                                                   cmd->values.any_server},
-                                   &owner, error);
-        free(path);
-        return cmd->remote != NULL ? 0 : error->status;
-    }
     cli_child_command(&cmd->parsed, &command);
     command.argv = (const char *const *)cmd->worker;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
     context.event_context = cmd;
+    context.spawner_on_demand = cmd->worker == NULL; /* the server has the workers */
     cmd->weir = weir_open(&context, error);
-    if (cmd->weir != NULL)
+    if (cmd->weir != NULL && cmd->worker != NULL)
         cmd->remote = remote_pool_open(cmd->weir, &options, &owner, error);
+    else if (cmd->weir != NULL)
+        cmd->remote = remote_client_open(cmd->weir, &server, &owner, error);
     return cmd->remote != NULL ? 0 : error->status;
 }
 

@@ -33,6 +33,7 @@
 #endif
 #include "cli/signals.h"
 #include "cli/cli.h"
+#include "pool/client.h"
 #include "pool/front.h"
 #include "pool/front_mcp.h"
 #include "pool/pool.h"
@@ -510,7 +511,7 @@ static int choose_socket(struct serve_cmd *cmd)
         return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
     if (cmd->fd >= 0 || !serves_socket(cmd))
         return 0;
-    cmd->path = socket_path(cmd->values.socket, &error);
+    cmd->path = weir__client_path(cmd->values.socket, &error);
     if (cmd->path == NULL)
         return fail(cmd, error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE, error.text);
     return 0;

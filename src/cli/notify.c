@@ -59,30 +59,3 @@ void notify_send(const char *state)
                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
     weir__close(&fd);
 }
-
-char *socket_path(const char *given, struct weir_error *error)
-{
-    static const char name[] = "/weir.sock";
-    struct sockaddr_un address; /* only used to check that the path fits */
-    const char *directory = given != NULL ? given : getenv("XDG_RUNTIME_DIR");
-    size_t length;
-    char *path;
-
-    if (given == NULL && (directory == NULL || *directory == '\0')) {
-        weir__fail(error, WEIR_ERR_INVALID, 0,
-                   "no --socket given, and XDG_RUNTIME_DIR, which holds the default one, is not "
-                   "set: use --socket PATH");
-        return NULL;
-    }
-    length = strlen(directory) + sizeof name;
-    path = malloc(length);
-    if (path == NULL) {
-        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
-        return NULL;
-    }
-    snprintf(path, length, "%s%s", directory, given != NULL ? "" : name);
-    if (weir__socket_address(&address, path, error) == 0)
-        return path;
-    free(path);
-    return NULL;
-}

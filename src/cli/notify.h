@@ -3,17 +3,11 @@
 #ifndef WEIR_CLI_NOTIFY_H
 #define WEIR_CLI_NOTIFY_H
 
-#include <weir/error.h>
-
 /* The passed listening socket, close-on-exec, or -1 if there is none, or -2 if there is more than
  * one or it is not a listening stream socket. */
 int notify_take_socket(void);
 
 /* Sends "READY=1" or the like to $NOTIFY_SOCKET, if set. */
 void notify_send(const char *state);
-
-/* Returns given, or $XDG_RUNTIME_DIR/weir.sock. The caller frees it. Errors (NULL): INVALID if
- * there is neither; NOMEM. */
-char *socket_path(const char *given, struct weir_error *error);
 
 #endif

@@ -1,8 +1,8 @@
 /* cli/remote.h - one call to a function in a worker started for it, or behind the socket of a
  * `weir serve`.
  *
- * Two implementations: remote_pool.c and remote_socket.c. A remote is driven by its owner's poll
- * loop: poll fd for events, then dispatch.
+ * Two implementations: remote_pool.c and, on it, remote_client.c. A remote is driven by its owner's
+ * poll loop: poll fd for events, then dispatch.
  */
 #ifndef WEIR_CLI_REMOTE_H
 #define WEIR_CLI_REMOTE_H
@@ -73,8 +73,20 @@ struct remote_pool_options {
 struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *options,
                                 const struct remote_owner *owner, struct weir_error *error);
 
-struct remote_socket_options {
-    const char *path;
+/* The inside of a remote with a pool, for remote_client.c. */
+struct pool_remote {
+    struct remote remote;
+    weir_t *weir;
+    weir_pool_t *pool;
+    weir_call_t *call;
+    int is_mcp;
+};
+
+extern const struct remote_kind remote_pool_kind;
+void remote_pool_on_ready(weir_pool_t *pool, const struct weir_error *error, void *context);
+
+struct remote_client_options {
+    const char *path;   /* NULL: the default socket */
     int64_t timeout_ms; /* for connecting, the handshake and the call; or WEIR_FOREVER */
     int any_server;     /* accepts a server of any user, not only this user and root */
 };
@@ -82,7 +94,7 @@ struct remote_socket_options {
 /* Connects without waiting; nothing is sent before the server's user is checked. on_ready or
  * on_lost follows, or on_done after the timeout. Errors: SYSTEM if no server listens there, or
  * one of another user; INVALID. */
-struct remote *remote_socket_open(const struct remote_socket_options *options,
+struct remote *remote_client_open(weir_t *weir, const struct remote_client_options *options,
                                   const struct remote_owner *owner, struct weir_error *error);
 
 #endif

@@ -13,20 +13,12 @@
 #include "pool/pool.h"
 #include "rpc/rpc_write.h"
 
-struct pool_remote {
-    struct remote remote;
-    weir_t *weir;
-    weir_pool_t *pool;
-    weir_call_t *call;
-    int is_mcp;
-};
-
 static struct pool_remote *from(struct remote *remote)
 {
     return (struct pool_remote *)remote;
 }
 
-static void on_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
+void remote_pool_on_ready(weir_pool_t *pool, const struct weir_error *error, void *context)
 {
     struct pool_remote *mine = context;
     struct remote_owner *owner = &mine->remote.owner;
@@ -142,7 +134,7 @@ static void pool_free(struct remote *remote, int at_once)
     free(mine);
 }
 
-static const struct remote_kind kind = {
+const struct remote_kind remote_pool_kind = {
     .fd = pool_fd,
     .dispatch = pool_dispatch,
     .call = pool_call,
@@ -165,7 +157,7 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
         return NULL;
     }
-    mine->remote.kind = &kind;
+    mine->remote.kind = &remote_pool_kind;
     mine->remote.owner = *owner;
     mine->weir = weir;
     mine->is_mcp = options->dialect == WEIR_DIALECT_MCP;
@@ -190,6 +182,6 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
         free(mine);
         return NULL;
     }
-    weir_pool_on_ready(mine->pool, 1, on_ready, mine);
+    weir_pool_on_ready(mine->pool, 1, remote_pool_on_ready, mine);
     return &mine->remote;
 }
