@@ -123,6 +123,10 @@ struct weir_run_options {
      * program takes more, or no more.  NULL: none. */
     void (*on_room)(weir_run_t *run, void *context);
     void *sink_context; /* of these three */
+
+    int leave_running; /* processes that outlive the program are left alone, once it has exited by
+                          itself: daemons.  A time limit and weir_run_cancel() end them */
+    int reserved_int;  /* 0 */
 };
 
 void weir_run_options_init_sized(struct weir_run_options *options, size_t size);

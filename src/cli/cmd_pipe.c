@@ -21,6 +21,7 @@
 #include "cli/inherited.h"
 #include "cli/output.h"
 #include "cli/progress_pipe.h"
+#include "cli/signals.h"
 #include "cli/watch.h"
 #include "pipeline/pipeline.h"
 
@@ -273,6 +274,7 @@ static int run_pipeline(struct pipe_cmd *cmd)
     int failed = watch_open(watch, &error) < 0;
     unsigned had_nonblock = blocking_begin();
 
+    signals_catch_window();
     progress_watch(cmd->voice.progress, watch);
     if (cmd->input_fd >= 0) {
         cmd->settings.input = NULL;

@@ -18,6 +18,7 @@
 #include "cli/files.h"
 #include "cli/inherited.h"
 #include "cli/output.h"
+#include "cli/signals.h"
 #include "cli/watch.h"
 
 /* Options that apply to captured output only. */
@@ -159,6 +160,7 @@ static int prepare_run(struct run_cmd *cmd, const struct cli_parsed *parsed)
     cmd->options.stop = values->stop.steps;
     cmd->options.stop_count = values->stop.count;
     cmd->options.drain_ms = values->drain_ms;
+    cmd->options.leave_running = values->leave_running;
     choose_outputs(values, &cmd->options);
     if (!values->close_fds)
         cmd->options.descriptor_count = inherited_list(&cmd->inherited);
@@ -238,6 +240,7 @@ static int run_program(struct run_cmd *cmd)
     int failed = watch_open(watch, &error) < 0;
     unsigned had_nonblock = cmd->values.json ? 0 : blocking_begin();
 
+    signals_catch_window();
     if (!failed) {
         cmd->options.timeout_ms = output_left_ms(cmd->options.timeout_ms);
         cmd->options.terminal_fd = watch_terminal_fd(watch);

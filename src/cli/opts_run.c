@@ -55,6 +55,14 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
                 "exits (1s)",
         .more = "After that, weir names the process that holds it in the report, and stops it.",
     },
+    [RUN_LEAVE_RUNNING] = {
+        .name = "leave-running", .kind = CLI_FLAG, .offset = AT(leave_running),
+        .group = times,
+        .help = "leave processes alone that outlive the program, such as daemons",
+        .more = "By default weir stops them. With this option it does so only after a time limit "
+                "or a signal. A process that holds an output open is still waited for, for the "
+                "time of `--drain`.",
+    },
     [RUN_INPUT] = {
         .name = "input", .kind = CLI_FILE, .offset = AT(input), .metavar = "FILE|-|none",
         .group = input,

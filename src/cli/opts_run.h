@@ -9,6 +9,7 @@
 
 struct run_values {
     struct cli_stop stop;
+    int leave_running;
     int json, merge_stderr, close_fds;
     int64_t timeout_ms, idle_ms, drain_ms;
     const char *input, *encoding, *report;
@@ -23,6 +24,7 @@ enum run_option {
     RUN_GRACE,
     RUN_STOP,
     RUN_DRAIN,
+    RUN_LEAVE_RUNNING,
     RUN_INPUT,
     RUN_CLOSE_FDS,
     RUN_MERGE_STDERR,

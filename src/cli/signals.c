@@ -87,6 +87,11 @@ int signals_catch(void)
     return 0;
 }
 
+void signals_catch_window(void)
+{
+    catch_signal(SIGWINCH);
+}
+
 int signals_fd(void)
 {
     return pipe_fds[FD_READ_END];

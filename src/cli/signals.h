@@ -12,6 +12,9 @@ struct caught {
  * SIGTTOU). Returns 0 or an errno. */
 int signals_catch(void);
 
+/* Also catches SIGWINCH, for a job that gets it. */
+void signals_catch_window(void);
+
 /* Readable when a signal was caught. */
 int signals_fd(void);
 

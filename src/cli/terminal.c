@@ -56,6 +56,13 @@ int terminal_is_ours(const struct terminal *terminal)
     return terminal->fd >= 0 && tcgetpgrp(terminal->fd) == terminal->ours;
 }
 
+int terminal_is_gone(const struct terminal *terminal)
+{
+    struct termios modes;
+
+    return terminal->fd >= 0 && tcgetattr(terminal->fd, &modes) < 0;
+}
+
 static void set_foreground(const struct terminal *terminal, pid_t group)
 {
     signals_hold_ttou(1);

@@ -49,4 +49,7 @@ void terminal_pause(struct terminal *terminal);
 /* The same when it has ended. If it was killed, the modes are reset to those at its start. */
 void terminal_close(struct terminal *terminal, int killed);
 
+/* Whether there was a terminal, and is no more. */
+int terminal_is_gone(const struct terminal *terminal);
+
 #endif

@@ -126,12 +126,28 @@ static int is_stop(int number)
     return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
 }
 
-enum { PASS_USR1 = 1, PASS_USR2 = 2 }; /* watch.to_pass */
+/* Signals that programs give a meaning of their own. weir does not send them to a map's workers. */
+static const int passed[] = {SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH};
 
-/* Signals that programs define themselves. weir does not send them to a map's workers. */
-static int is_for_job(const struct watch *watch, int number)
+/* Returns the signal's bit in watch.to_pass, or 0. SIGHUP from the kernel means that the terminal
+ * is gone. */
+static int is_for_job(const struct watch *watch, const struct caught *caught)
 {
-    return (number == SIGUSR1 || number == SIGUSR2) && !watch->has_no_group;
+    if (watch->has_no_group || (caught->number == SIGHUP && caught->by_kernel)
+        || (caught->number == SIGHUP && terminal_is_gone(&watch->terminal)))
+        return 0;
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
+        if (passed[i] == caught->number)
+            return 1 << i;
+    return 0;
+}
+
+static void pass_signals(struct watch *watch)
+{
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
+        if (watch->to_pass & 1 << i)
+            signal_job(watch, passed[i]);
+    watch->to_pass = 0;
 }
 
 static void handle_signals(struct watch *watch)
@@ -143,10 +159,12 @@ static void handle_signals(struct watch *watch)
             watch->stop_asked = caught.number;
             continue;
         }
-        if (is_for_job(watch, caught.number)) {
-            watch->to_pass |= caught.number == SIGUSR1 ? PASS_USR1 : PASS_USR2;
+        if (is_for_job(watch, &caught) != 0) {
+            watch->to_pass |= is_for_job(watch, &caught);
             continue;
         }
+        if (caught.number == SIGWINCH)
+            continue;
         if (watch->ended_by == 0) {
             watch->ended_by = caught.number;
             output_hurry(caught.number);
@@ -154,13 +172,8 @@ static void handle_signals(struct watch *watch)
         }
         watch->cancel(watch->job);
     }
-    if (!watch->over && watch->to_pass != 0 && watch->terminal.job > 0) {
-        if (watch->to_pass & PASS_USR1)
-            signal_job(watch, SIGUSR1);
-        if (watch->to_pass & PASS_USR2)
-            signal_job(watch, SIGUSR2);
-        watch->to_pass = 0;
-    }
+    if (!watch->over && watch->terminal.job > 0)
+        pass_signals(watch);
     /* Not before the job's group is known. */
     if (!watch->over && watch->stop_asked != 0
         && (watch->terminal.job > 0 || watch->has_no_group)) {

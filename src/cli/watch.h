@@ -2,7 +2,8 @@
  * terminal. Shared by the subcommands that start a job.
  *
  *   signal that ends    the job's stop sequence; a second one kills it
- *   SIGUSR1, SIGUSR2    passed on to the job (run, pipe)
+ *   SIGUSR1, SIGUSR2,   passed on to the job (run, pipe); SIGHUP ends it when the terminal is
+ *   SIGHUP, SIGWINCH    gone
  *   job stopped         terminal back, weir stops too; woken: the job is woken
  *   terminal wanted     by a process of weir's own group: it gets the terminal
  */

@@ -160,9 +160,14 @@ static void drain(struct weir_run *run)
 /* Nothing reads or writes for us any more, but something still lives. */
 static void stop_rest(struct weir_run *run)
 {
-    if (run->exited && !run->job_over && !is_open(&run->outputs[OUT])
-        && !is_open(&run->outputs[ERR]))
-        weir__job_stop(&run->operation.weir->client, &run->job, run->options.grace_ms);
+    struct weir__client *client = &run->operation.weir->client;
+
+    if (!run->exited || run->job_over || is_open(&run->outputs[OUT]) || is_open(&run->outputs[ERR]))
+        return;
+    if (run->options.leave_running && run->stopping == WEIR_STOP_NONE && !run->hurried)
+        weir__job_release(client, &run->job);
+    else
+        weir__job_stop(client, &run->job, run->options.grace_ms);
 }
 
 void weir__run_drained(void *data)

@@ -622,6 +622,11 @@ void weir__job_stop(struct weir__client *client, const struct weir__job *job, in
     send_job_request(client, job, "stop", "grace_ms", grace_ms);
 }
 
+void weir__job_release(struct weir__client *client, const struct weir__job *job)
+{
+    send_job_request(client, job, "release", "grace_ms", 0);
+}
+
 void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal)
 {
     send_job_request(client, job, "signal", "signal", signal);

@@ -112,6 +112,8 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
 
 /* Begins the job's stop sequence.  Does nothing for a job that is over. */
 void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms);
+/* Ends the job, whose stages have exited, and leaves what is left of it alone. */
+void weir__job_release(struct weir__client *client, const struct weir__job *job);
 void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal);
 
 /* Reads responses that the loop has not seen yet. */

@@ -54,6 +54,7 @@ struct job {
 
 static struct job *jobs;
 static int has_terminal; /* of our session */
+static int has_released; /* some orphans are of no job */
 
 static struct job *find_job(int64_t id)
 {
@@ -85,7 +86,7 @@ static int is_stage(pid_t pid)
 static int64_t find_owner(const char *tags, pid_t group)
 {
     if (tags == NULL && group == 0)
-        return jobs != NULL && jobs->next == NULL ? jobs->id : 0;
+        return jobs != NULL && jobs->next == NULL && !has_released ? jobs->id : 0;
     for (const struct job *job = jobs; job != NULL; job = job->next)
         if (tags != NULL ? strstr(tags, job->tag) != NULL : job->group == group)
             return job->id;
@@ -327,6 +328,17 @@ void jobs_stop(int64_t id, int64_t grace_ms)
     } else if (ends_ns < job->phase_ends_ns) {
         job->phase_ends_ns = ends_ns;
     }
+}
+
+void jobs_release(int64_t id)
+{
+    struct job *job = find_job(id);
+
+    if (job == NULL || job->living > 0 || job->phase != RUNNING || end_if_over(job))
+        return;
+    has_released = 1;
+    response_send("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
+    remove_job(job);
 }
 
 /* Who lives on after SIGKILL.  Returns how many, up to room. */

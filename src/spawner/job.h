@@ -36,6 +36,9 @@ void jobs_signal(int64_t job, int signal);
  * shorter grace counts. */
 void jobs_stop(int64_t job, int64_t grace_ms);
 
+/* Ends a job whose stages have exited, and leaves what is left of it alone. */
+void jobs_release(int64_t job);
+
 /* The host is gone: stops every job, each with its own grace. */
 void jobs_stop_all(void);
 

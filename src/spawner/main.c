@@ -141,7 +141,7 @@ static int do_request(struct weir__datagram *message)
         return 1;
     }
     /* Who has ended meanwhile has ended by itself: no signal is for it. */
-    if (request.op == REQUEST_SIGNAL || request.op == REQUEST_STOP)
+    if (request.op == REQUEST_SIGNAL || request.op == REQUEST_STOP || request.op == REQUEST_RELEASE)
         jobs_reap();
     switch (request.op) {
     case REQUEST_START:
@@ -156,6 +156,9 @@ static int do_request(struct weir__datagram *message)
         break;
     case REQUEST_STOP:
         jobs_stop(request.job, request.grace_ms);
+        break;
+    case REQUEST_RELEASE:
+        jobs_release(request.job);
         break;
     case REQUEST_PING:
         response_send("{\"what\":\"pong\"}");

@@ -240,6 +240,7 @@ static int parse_short(const char *text, struct request *request)
     static const char *const forms[] = {
         [REQUEST_SIGNAL] = "{\"op\":\"signal\",\"job\":%lld,\"signal\":%lld%n",
         [REQUEST_STOP] = "{\"op\":\"stop\",\"job\":%lld,\"grace_ms\":%lld%n",
+        [REQUEST_RELEASE] = "{\"op\":\"release\",\"job\":%lld,\"grace_ms\":%lld%n",
     };
 
     *request = (struct request){.job = 1};
@@ -251,7 +252,7 @@ static int parse_short(const char *text, struct request *request)
         request->op = REQUEST_LEAVE;
         return 1;
     }
-    for (enum request_op op = REQUEST_SIGNAL; op <= REQUEST_STOP; op++) {
+    for (enum request_op op = REQUEST_SIGNAL; op <= REQUEST_RELEASE; op++) {
         long long job, value;
         int end = 0;
 
@@ -259,10 +260,10 @@ static int parse_short(const char *text, struct request *request)
             || job <= 0 || value < 0)
             continue;
         *request = (struct request){.op = op, .job = job};
-        if (op == REQUEST_STOP)
-            request->grace_ms = value;
-        else
+        if (op == REQUEST_SIGNAL)
             request->signal = (int)value;
+        else
+            request->grace_ms = value;
         return 1;
     }
     return 0;
@@ -303,6 +304,8 @@ int request_parse(const char *text, size_t length, size_t fd_count, struct reque
         made.op = REQUEST_SIGNAL;
     } else if (strcmp(op, "stop") == 0) {
         made.op = REQUEST_STOP;
+    } else if (strcmp(op, "release") == 0) {
+        made.op = REQUEST_RELEASE;
     } else if (strcmp(op, "ping") == 0) {
         made.op = REQUEST_PING;
     } else if (strcmp(op, "leave") == 0) {

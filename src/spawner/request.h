@@ -13,6 +13,7 @@
  *   numbers; as many such messages as it takes)
  *   {"op":"signal","job":1,"signal":2}
  *   {"op":"stop","job":1,"grace_ms":5000}
+ *   {"op":"release","job":1,"grace_ms":0}   what has outlived the stages is left alone
  *   {"op":"ping","job":1}     any number; the answer is {"what":"pong"}
  *   {"op":"leave","job":1}    all jobs are stopped, each with its grace; then we end
  * With "host_limits":[[7,64,128]] in a start these are the host's own resource limits now
@@ -39,6 +40,7 @@ enum request_op {
     REQUEST_START,
     REQUEST_SIGNAL,
     REQUEST_STOP,
+    REQUEST_RELEASE,
     REQUEST_PASS,
     REQUEST_PING,
     REQUEST_LEAVE,

@@ -6,6 +6,7 @@ signals.py WEIR SRCDIR
 import ctypes
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def end(weir: Any) -> Any:
 
 
 def each_ending_signal_stops_the_job_and_is_the_status() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
         weir.send_signal(number)
         status, out, _ = end(weir)
@@ -76,6 +77,57 @@ def usr1_and_usr2_are_passed_on() -> None:
         weir.send_signal(signal.SIGUSR2)
         status, out, _ = end(weir)
         assert (status, out) == (4, b"two\n"), (status, out)
+
+
+def hup_and_winch_are_passed_on() -> None:
+    code = (
+        "trap 'echo winch' WINCH; trap 'echo hup; exit 4' HUP; "
+        "echo ready; while :; do sleep 0.01; done"
+    )
+    for start_it in (run_live, pipe_live):
+        weir = start_it(code)
+        weir.send_signal(signal.SIGWINCH)
+        assert weir.stdout.readline() == b"winch\n"
+        weir.send_signal(signal.SIGHUP)
+        status, out, _ = end(weir)
+        assert (status, out) == (4, b"hup\n"), (status, out)
+
+
+def a_lost_terminal_ends_the_job() -> None:
+    """weir leads a session: the kernel sends SIGHUP when the terminal goes."""
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = os.path.join(directory, "fifo")
+        os.mkfifo(fifo)
+        code = "trap '' HUP; trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
+        pid, person = pty.fork()
+        if pid == 0:
+            words = [WEIR, "run", "--", "sh", "-c", f"exec >'{fifo}'; {code}"]
+            os.execv(WEIR, words)
+        with open(fifo, "rb") as stream:
+            until_ready(stream)
+            os.close(person)
+            assert stream.read() == b"told\n"
+        os.waitpid(pid, 0)
+
+
+def what_outlives_the_program_is_left_running() -> None:
+    code = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!"
+    weir = start("run", "--leave-running", "--", "sh", "-c", code)
+    status, out, _ = end(weir)
+    left = int(out)
+    os.kill(left, 0)  # it lives
+    os.kill(left, signal.SIGKILL)
+    assert status == 0
+    # A time limit ends it all the same.
+    code = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exec sleep 1000"
+    weir = start("run", "--leave-running", "--timeout", "1s", "--", "sh", "-c", code)
+    status, out, _ = end(weir)
+    assert status == 124
+    try:
+        os.kill(int(out), 0)
+        assert False, "it lives"
+    except ProcessLookupError:
+        pass
 
 
 def a_program_that_signals_weir_itself_does_not_end_it() -> None:
@@ -217,6 +269,9 @@ run_cases(
         each_ending_signal_stops_the_job_and_is_the_status,
         other_signals_end_weir_in_order_too,
         usr1_and_usr2_are_passed_on,
+        hup_and_winch_are_passed_on,
+        a_lost_terminal_ends_the_job,
+        what_outlives_the_program_is_left_running,
         a_program_that_signals_weir_itself_does_not_end_it,
         usr1_ends_a_map_in_order,
         a_document_says_cancelled,
