@@ -283,6 +283,7 @@ bench-call: all tests/bench/call_contestant$(EXEEXT) tests/children/rpc_worker$(
 .PHONY: bench-hosts
 bench-hosts: all tests/bench/call_contestant$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/hosts.py .
+	$(PYTHON3) $(srcdir)/tests/bench/hosts_python.py .
 
 .PHONY: bench-probe
 bench-probe: all tests/bench/probe_contestant$(EXEEXT)
