@@ -1,14 +1,7 @@
-"""The wrapper around subprocess that every project writes, in five lines."""
-
-import sys
+"""Runs programs that succeed, fail, hang and leave something behind, with sh.py."""
 
 import weir
-
-
-def sh(*words, timeout=60):
-    """Run a program; return its output, or raise an error that says what went wrong."""
-    return weir.run(words, timeout=timeout, check=True).stdout.rstrip("\n")
-
+from sh import sh
 
 if __name__ == "__main__":
     print("output:", sh("echo", "as text, in UTF-8"))
@@ -23,4 +16,4 @@ if __name__ == "__main__":
         except (weir.Failed, weir.NotStarted) as error:
             print(f"{type(error).__name__}:", error)
     left = weir.run(["pgrep", "-f", "^sleep 600$"], stdout=weir.DEVNULL)
-    print("left behind:", "nothing" if left.status == 1 else "something", file=sys.stdout)
+    print("left behind:", "nothing" if left.status == 1 else "something")

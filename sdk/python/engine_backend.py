@@ -85,6 +85,15 @@ def contents(engine: str, programs: str, beside: "Optional[str]" = None) -> "dic
     return files
 
 
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Any = None) -> str:
+    """Without it pip builds everything twice."""
+    name = f"{STEM}.dist-info"
+    os.mkdir(os.path.join(metadata_directory, name))
+    with open(os.path.join(metadata_directory, name, "METADATA"), "wb") as file:
+        file.write(wheel_backend.metadata())
+    return name
+
+
 def build_wheel(
     wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
 ) -> str:

@@ -2,9 +2,7 @@
 
 import codecs
 import enum
-import json
 import os
-import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from signal import Signals
@@ -244,11 +242,13 @@ class Result:
         """The report of `weir run --json` (docs/schemas/run-report.schema.json)."""
         if self._json is None and self._raw is not None:
             self._json = self._raw.json()
+        import json
+
         document: dict[str, Any] = json.loads(self._json or b"{}")
         return document
 
     def __repr__(self) -> str:
-        return f"<Result of {shlex.join(self.args)}: {self.sentence}>"
+        return f"<Result of {_join(self.args)}: {self.sentence}>"
 
     def __getstate__(self) -> "dict[str, Any]":
         self.json()
@@ -257,6 +257,12 @@ class Result:
     def __setstate__(self, state: "dict[str, Any]") -> None:
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def _join(args: "list[str]") -> str:
+    import shlex  # it takes a while to load, and is for people
+
+    return shlex.join(args)
 
 
 # --- Exceptions -----------------------------------------------------------------------------------
@@ -318,7 +324,7 @@ def _shown(result: Any, name: str) -> Any:
 def describe(result: Result) -> str:
     """A sentence for a person, with the last line of its stderr."""
     last = result.err.bytes[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
-    sentence = f"{shlex.join(result.args)}: {result.sentence}"
+    sentence = f"{_join(result.args)}: {result.sentence}"
     return f"{sentence}: {last}" if last else sentence
 
 
