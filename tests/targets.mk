@@ -239,6 +239,11 @@ check-soak: all $(check_PROGRAMS)
 		'$(SECONDS)' '$(SEED)'; status=$$?; \
 	wait $$calls && exit $$status
 
+# MCP servers of others, from npm and PyPI, as workers.
+.PHONY: check-mcp-peers
+check-mcp-peers:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/peers/mcp_servers.sh
+
 # The share of lines that the tests run, in C, Python and Go: in a build of its own.
 .PHONY: coverage
 coverage:
