@@ -261,7 +261,10 @@ weir_SOURCES = \
 	src/cli/main.c \
 	src/cli/man.c src/cli/man.h \
 	src/cli/markdown.c src/cli/markdown.h \
+	src/cli/mcp_file.c src/cli/mcp_file.h \
 	src/cli/notify.c src/cli/notify.h \
+	src/cli/serve_join.c src/cli/serve_join.h \
+	src/cli/serve_kinds.c src/cli/serve_kinds.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \
 	src/cli/map_cmd.h \

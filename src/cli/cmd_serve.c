@@ -28,6 +28,8 @@
 #include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/pool_leave.h"
+#include "cli/serve_join.h"
+#include "cli/serve_kinds.h"
 #ifdef WEIR_HTTP
 #include "cli/serve_web.h"
 #endif
@@ -59,7 +61,7 @@ enum state { STARTING, SERVING, DRAINING, OVER };
 struct serve_cmd {
     struct serve_values values;
     struct cli_parsed parsed;
-    char ***words;                        /* of each worker */
+    struct serve_kinds kinds;
     char ***launchers, ***launcher_stops; /* of each worker; NULL: none */
     int64_t *unready_since_ns;            /* of each worker; 0: some process is ready */
     int is_down;                          /* --exit-when-down applied */
@@ -110,7 +112,7 @@ static int is_one_empty(const struct cli_list *texts)
 static int read_launchers(struct serve_cmd *cmd)
 {
     const struct serve_values *values = &cmd->values;
-    size_t count = values->workers.count;
+    size_t count = cmd->kinds.count;
     const char *warning = NULL;
     int status;
 
@@ -173,9 +175,8 @@ static int read_command_line(struct serve_cmd *cmd)
                     is_one_empty(&values->launchers)
                         ? "--launcher is empty: use a program, such as ssh"
                         : "--launcher-stop is empty: use a program, such as ssh");
-    if (values->workers.count == 0)
-        return cli_bad_usage(&cli_serve, "no worker given");
-    if (values->protocol != WEIR_DIALECT_MCP && find_mcp_option(cmd) != NULL)
+    if (values->protocol != WEIR_DIALECT_MCP && values->file == NULL && values->servers.count == 0
+        && find_mcp_option(cmd) != NULL)
         return cli_bad_usage(&cli_serve, "%s requires --protocol mcp", find_mcp_option(cmd));
     if (values->stdio && values->mcp)
         return cli_bad_usage(&cli_serve, "--mcp and --stdio exclude each other");
@@ -184,14 +185,13 @@ static int read_command_line(struct serve_cmd *cmd)
                              "%s serves one client on stdin and stdout: "
                              "leave --socket out",
                              pair_option(cmd));
-    cmd->words = calloc(values->workers.count + 1, sizeof *cmd->words);
-    cmd->unready_since_ns = calloc(values->workers.count, sizeof *cmd->unready_since_ns);
-    if (cmd->words == NULL || cmd->unready_since_ns == NULL)
+    status = serve_kinds_read(&cmd->kinds, values, &cmd->parsed);
+    if (status != 0)
+        return status;
+    cmd->unready_since_ns = calloc(cmd->kinds.count, sizeof *cmd->unready_since_ns);
+    if (cmd->unready_since_ns == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
-    for (size_t i = 0; status == 0 && i < values->workers.count; i++)
-        status = cli_split_words(&cli_serve, "--worker", values->workers.items[i], &cmd->words[i]);
-    if (status == 0)
-        status = read_launchers(cmd);
+    status = read_launchers(cmd);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -210,7 +210,9 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     const struct serve_values *values = &cmd->values;
 
     weir_pool_options_init(options);
-    options->command_count = values->workers.count;
+    options->commands = cmd->kinds.commands;
+    options->command_count = cmd->kinds.count;
+    options->kinds = cmd->kinds.options;
     options->launchers = (const char *const *const *)cmd->launchers;
     options->launcher_stops = (const char *const *const *)cmd->launcher_stops;
     options->launcher_shell = values->launcher_shell;
@@ -226,17 +228,6 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     options->recycle_age_ms = values->recycle_age_ms;
     options->recycle_rss_kb = values->recycle_rss / 1024;
     options->schemas = 1;
-}
-
-static void fill_kind(const struct serve_cmd *cmd, struct weir_kind_options *kind)
-{
-    const struct serve_values *values = &cmd->values;
-
-    weir_kind_options_init(kind);
-    kind->dialect = (enum weir_dialect)values->protocol;
-    kind->mcp_version = cli_mcp_version(values->mcp_version);
-    kind->no_retry = values->no_retry;
-    kind->stuck_ms = values->stuck_ms;
 }
 
 /* --- Life ------------------------------------------------------------------ */
@@ -529,30 +520,10 @@ static void on_event(const struct weir_event *event, void *context)
 /* Returns 0, or the exit status. */
 static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 {
-    size_t count = cmd->values.workers.count;
-    struct weir_command *commands = calloc(count, sizeof *commands);
-    const struct weir_command **list = calloc(count, sizeof *list);
-    const struct weir_kind_options **kinds = calloc(count, sizeof *kinds);
-    struct weir_kind_options kind;
     struct weir_pool_options options;
     struct weir_options context;
 
-    if (commands == NULL || list == NULL || kinds == NULL) {
-        free(commands);
-        free(list);
-        free(kinds);
-        return fail(cmd, CLI_FAILED, "no memory");
-    }
     fill_options(cmd, &options);
-    fill_kind(cmd, &kind);
-    for (size_t i = 0; i < count; i++) {
-        cli_child_command(&cmd->parsed, &commands[i]);
-        commands[i].argv = (const char *const *)cmd->words[i];
-        list[i] = &commands[i];
-        kinds[i] = &kind;
-    }
-    options.commands = list;
-    options.kinds = kinds;
     weir_options_init(&context);
     context.spawner_stays_child = 1; /* weir waits for no other children */
     context.on_event = on_event;
@@ -560,13 +531,11 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     cmd->weir = weir_open(&context, error);
     if (cmd->weir != NULL)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
-    free(commands);
-    free(list);
-    free(kinds);
     if (cmd->pool == NULL)
         return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
-    if (cmd->values.mcp)
+    if (cmd->values.mcp || cmd->values.file != NULL || cmd->values.servers.count > 0)
         cmd->mcp.gateway.note = note_left_out;
+    cmd->mcp.gateway.kinds = cmd->kinds.tools;
     cmd->mcp.max_result = (size_t)cmd->values.max_result;
     cmd->mcp.start_ms = cmd->values.start_timeout_ms;
     cmd->mcp.on_ready = on_tools;
@@ -627,7 +596,7 @@ static int open_server(struct serve_cmd *cmd)
         .max_connections = cmd->values.max_connections,
         .max_memory = cmd->values.max_memory,
     };
-    cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->values.workers.count);
+    cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->kinds.count);
     if (pair_option(cmd) != NULL)
         return serve_stdio(cmd);
     cmd->server.front = &weir__front_unknown;
@@ -653,11 +622,40 @@ static void map_large_blocks(void)
 #endif
 }
 
+/* weir serve --mcp --join */
+static int join(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+    int server, in, out, status;
+
+    if (!cmd->values.mcp || cmd->values.workers.count > 0 || cmd->values.servers.count > 0
+        || cmd->values.file != NULL)
+        return cli_bad_usage(&cli_serve, "--join requires --mcp, and no worker: the server at the "
+                                         "socket has them");
+    server = serve_join_connect(cmd->values.join, &error);
+    if (server < 0)
+        return fail(cmd, CLI_FAILED, error.text);
+    status = take_stdio(cmd);
+    if (status == 0 && signals_catch() != 0)
+        status = fail(cmd, CLI_FAILED, "cannot catch signals");
+    if (status != 0) {
+        weir__close(&server);
+        return status;
+    }
+    in = cmd->in;
+    out = cmd->out;
+    cmd->in = cmd->out = -1;
+    return serve_join(in, out, server);
+}
+
 static int serve_calls(struct serve_cmd *cmd)
 {
     struct weir_error error;
-    int status = read_command_line(cmd), failed;
+    int status, failed;
 
+    if (cmd->values.join != NULL)
+        return join(cmd);
+    status = read_command_line(cmd);
     if (status == 0)
         status = files_check(&cli_serve, &cmd->parsed, 0, 0);
     if (status == 0)
@@ -669,7 +667,7 @@ static int serve_calls(struct serve_cmd *cmd)
         cli_say(&cli_serve, "cannot catch signals: %s", strerror(failed));
         return CLI_FAILED;
     }
-    status = audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->words[0][0]);
+    status = audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->kinds.commands[0]->argv[0]);
     if (status != 0)
         return status;
     if (cmd->path != NULL && weir__socket_check(cmd->path, &error) < 0)
@@ -693,6 +691,7 @@ static int serve_calls(struct serve_cmd *cmd)
 static void free_lists(struct serve_values *values)
 {
     free(values->workers.items);
+    free(values->servers.items);
     free(values->http_hosts.items);
     free(values->http_origins.items);
     free(values->exposed.items);
@@ -760,11 +759,9 @@ int cmd_serve(int argc, char **argv)
                        : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
                                                : WEIR__AUDIT_ERROR,
                        status, cmd.error_text);
-    for (char ***words = cmd.words; words != NULL && *words != NULL; words++)
-        weir__words_free(*words);
-    free(cmd.words);
-    launchers_free(cmd.launchers, cmd.values.workers.count);
-    launchers_free(cmd.launcher_stops, cmd.values.workers.count);
+    launchers_free(cmd.launchers, cmd.kinds.count);
+    launchers_free(cmd.launcher_stops, cmd.kinds.count);
+    serve_kinds_clear(&cmd.kinds);
     free(cmd.unready_since_ns);
     free_lists(&cmd.values);
     cli_parsed_clear(&cmd.parsed);

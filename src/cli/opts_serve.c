@@ -25,10 +25,24 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "workers share one namespace; weir refuses to start if two workers have a method "
                 "of the same name.",
     },
+    [SERVE_FILE] = {
+        .name = "file", .letter = 'f', .kind = CLI_FILE, .offset = AT(file), .metavar = "FILE",
+        .group = workers,
+        .help = "MCP servers to start: a JSON file with \"mcpServers\", as clients have it",
+        .more = "What weir does with the tools of a server is in its member \"weir\": filters, time "
+                "limits, names. docs/mcp.md has all members.",
+    },
+    [SERVE_SERVER] = {
+        .name = "server", .kind = CLI_TEXTS, .offset = AT(servers), .metavar = "LABEL=WORDS",
+        .group = workers,
+        .help = "command of an MCP server: 'files=npx -y some-server /data'; repeatable",
+        .more = "The label is put before the name of a tool that two servers have.",
+    },
     [SERVE_COUNT] = {
         .name = "workers", .letter = 'j', .kind = CLI_COUNT, .offset = AT(count), .metavar = "N",
         .group = workers,
-        .help = "number of processes for each worker (one for each processor)",
+        .help = "number of processes for each worker (one for each processor; one for an MCP "
+                "server)",
         .more = "Each has in its environment `WEIR_SLOT`, a number from 0 to N-1, and `WEIR_JOB`.",
     },
     [SERVE_LAUNCHER] = {
@@ -200,6 +214,13 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "stuck for 5 seconds. The minimum is 1M. What workers and their pipes hold is "
                 "not counted: at most the concurrent calls of a worker, and one line from each.",
     },
+    [SERVE_JOIN] = {
+        .name = "join", .kind = CLI_FILE, .offset = AT(join), .metavar = "SOCKET",
+        .group = serving,
+        .help = "with --mcp: connect the client to the weir serve that listens at this socket",
+        .more = "So many clients share the same workers. If that server ends, open requests are "
+                "answered with an error, and weir exits with 1.",
+    },
     [SERVE_MAX_RESULT] = {
         .name = "max-result", .kind = CLI_SIZE, .offset = AT(max_result), .metavar = "SIZE",
         .group = serving,
@@ -277,7 +298,10 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
 
 static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]",
                                        "--stdio [OPTION...] -w WORDS [-w WORDS...]",
-                                       "--mcp [OPTION...] -w WORDS [-w WORDS...]", NULL};
+                                       "--mcp [OPTION...] -w WORDS [-w WORDS...]",
+                                       "--mcp [OPTION...] -f FILE",
+                                       "--mcp --join SOCKET",
+                                       NULL};
 
 static const char *const description[] = {
     "Keeps workers running behind a Unix socket and sends each call to a free one. Clients are "
@@ -302,14 +326,15 @@ static const struct cli_example examples[] = {
      "serve workers in two languages on one socket"},
     {"weir call -w \"weir serve --stdio -w 'python3 math_worker.py' -j2\" add 3 4",
      "print 7: a pool is a worker, too"},
-    {"weir serve --mcp -w 'python3 tools.py'",
-     "what an agent's configuration names as the command of an MCP server"},
+    {"weir call --protocol mcp -w \"weir serve --mcp -w 'python3 math_worker.py'\" add a=3 b=4",
+     "print 7: the functions are the tools of an MCP server, which an agent starts like this"},
     {NULL, NULL},
 };
 
 static const struct cli_exit exits[] = {
     {"0", "the server was asked to stop, or its only client disconnected (--stdio, --mcp)"},
     {"2", "invalid option, or two workers with the same method"},
+    {"1", "the server of --join has ended"},
     {"125", "the workers do not start, the socket is unavailable, `--exit-when-down` applied, or "
             "weir failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},

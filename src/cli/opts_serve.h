@@ -10,8 +10,9 @@
 
 struct serve_values {
     struct cli_stop stop;
-    struct cli_list workers, launchers, launcher_stops;
+    struct cli_list workers, servers, launchers, launcher_stops;
     struct cli_list http_hosts, http_origins, exposed;
+    const char *file, *join;
     const char *socket, *http;
     int protocol;    /* enum weir_dialect */
     int mcp_version; /* index into cli_mcp_versions */
@@ -27,6 +28,8 @@ struct serve_values {
 /* Positions in cli_serve's options, for cli_given(). */
 enum serve_option {
     SERVE_WORKER,
+    SERVE_FILE,
+    SERVE_SERVER,
     SERVE_COUNT,
     SERVE_LAUNCHER,
     SERVE_LAUNCHER_SHELL,
@@ -38,6 +41,7 @@ enum serve_option {
     SERVE_SOCKET,
     SERVE_STDIO,
     SERVE_MCP,
+    SERVE_JOIN,
 #ifdef WEIR_HTTP
     SERVE_HTTP,
     SERVE_EXPOSE,

@@ -59,7 +59,7 @@ static void end_list(struct weir__errands *errands)
     errands->list_id = 0;
     weir__tool_list_clear(&errands->tools);
     weir__timer_heap_clear(&pool_of(errands)->timers, &errands->list_timer);
-    pool_of(errands)->stale |= WEIR__STALE_UNSORTED;
+    pool_of(errands)->stale |= WEIR__STALE_UNSORTED | WEIR__STALE_WAITS;
     if (errands->list_is_due)
         start_list(errands);
 }

@@ -299,6 +299,7 @@ static int add(struct weir__gateway *gateway, struct listing *to, unsigned kind,
         .place = to->count++,
         .streams = stream != NULL,
         .is_mcp = tool_of(about) != NULL,
+        .idle_ms = kind_of(gateway, kind)->idle_ms,
         .timeout_ms = timeout_of(kind_of(gateway, kind), method),
     };
     weir__tree_append(&to->list, tool->is_mcp ? rename_tool(tool_of(about), name)

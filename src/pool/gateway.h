@@ -32,6 +32,7 @@ struct weir__gateway_kind {
     int64_t timeout_ms;                           /* of a call; 0: none */
     const struct weir__gateway_timeout *timeouts; /* for some tools; the first that fits counts */
     size_t timeout_count;
+    int64_t idle_ms; /* of a call without progress; 0: none */
 };
 
 struct weir__tool {
@@ -42,6 +43,7 @@ struct weir__tool {
     bool streams;       /* its values are gathered */
     bool is_mcp;        /* of an MCP server: its result is one already */
     int64_t timeout_ms; /* WEIR_FOREVER: none */
+    int64_t idle_ms;    /* 0: none */
 };
 
 struct weir__gateway {

@@ -73,6 +73,7 @@ static void drop_report(struct weir__mcp_request *request)
 void weir__mcp_request_clear(struct weir__mcp_request *request)
 {
     drop_report(request);
+    weir__timer_close(&request->idle);
     free(request->name);
     free(request->arguments);
     free(request->token);
@@ -114,6 +115,16 @@ void weir__mcp_progress_due(struct weir__mcp_front *front)
     }
     if (front->reporting != NULL)
         weir__timer_start(front->progress, wait_ns / 1000000 + 1);
+}
+
+/* A JSON number: an integer without a fraction. */
+static const char *number_text(char text[32], double number)
+{
+    if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number)
+        snprintf(text, 32, "%" PRId64, (int64_t)number);
+    else
+        snprintf(text, 32, "%.12g", number);
+    return text;
 }
 
 /* Keeps a report until it is due. A later one replaces it. */
@@ -295,6 +306,35 @@ static void on_value(weir_call_t *pool_call, const char *bytes, size_t length, v
     }
 }
 
+static void on_progress(weir_call_t *pool_call, const struct weir_progress *progress, void *context)
+{
+    struct weir__mcp_request *request = context;
+    struct weir__buffer message = {0};
+    char done[32], total[32];
+
+    (void)pool_call;
+    if (request->idle != NULL)
+        weir__timer_start(request->idle, request->idle_ms);
+    if (request->token == NULL)
+        return;
+    if (progress->message == NULL
+        || weir__write_string(&message, progress->message, progress->length) == 0)
+        report(request, number_text(done, progress->progress),
+               progress->total >= 0 ? number_text(total, progress->total) : NULL,
+               (struct weir__slice){message.bytes, message.length});
+    weir__buffer_clear(&message);
+}
+
+static void on_idle(void *data)
+{
+    struct weir__mcp_request *request = data;
+    char sentence[120];
+
+    snprintf(sentence, sizeof sentence, "the tool was stopped: it reported no progress for %g s",
+             (double)request->idle_ms / 1000);
+    end(request, NULL, sentence);
+}
+
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
     struct weir__mcp_request *request = context;
@@ -317,10 +357,13 @@ void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir
     weir_call_options_init(&options);
     sink.on_value = on_value;
     sink.on_done = on_done;
+    if (request->token != NULL || tool->idle_ms > 0)
+        sink.on_progress = on_progress;
     sink.context = request;
     options.kind = (int)tool->kind;
     options.timeout_ms = tool->timeout_ms;
     options.credit = CREDIT;
+    options.whole = tool->is_mcp;
     options.traceparent = request->traceparent;
     options.tracestate = request->tracestate;
     request->streams = tool->streams;
@@ -336,4 +379,10 @@ void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir
     }
     free(request->arguments);
     request->arguments = NULL;
+    request->idle_ms = tool->idle_ms;
+    if (tool->idle_ms > 0
+        && weir__timer_new(request->front->gateway.pool->weir->loop, on_idle, request,
+                           &request->idle, NULL)
+               == 0)
+        weir__timer_start(request->idle, tool->idle_ms);
 }

@@ -30,6 +30,9 @@ struct weir__mcp_request {
     uint64_t values;
     unsigned consumed; /* values for which credit is due */
 
+    weir__timer *idle; /* NULL: it may be silent for as long as it likes */
+    int64_t idle_ms;
+
     struct weir__buffer report; /* the latest progress, not sent yet */
     int64_t reported_ns;
     struct weir__mcp_request *next_report, **report_link; /* link NULL: nothing to report */

@@ -373,6 +373,7 @@ static void do_hurry(void *data)
     const struct hurry *hurry = data;
     struct weir_pool_options *options = &hurry->pool->options;
 
+    hurry->pool->is_hurried = 1;
     options->cancel_grace_ms = options->interrupt_grace_ms = options->grace_ms = hurry->step_ms;
 }
 

@@ -298,6 +298,7 @@ struct weir_pool {
     void (*on_methods)(void *context); /* those of a group may have changed, or it is down; NULL:
                                         * nobody asks */
     void *on_methods_context;
+    int is_hurried; /* workers get little time for their end */
     struct weir__pool_worker *dirty;
     struct weir__heap_timer drain;
     void (*drained)(weir_pool_t *pool, void *context);

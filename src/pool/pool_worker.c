@@ -97,7 +97,7 @@ static void close_input(struct weir__pool_worker *worker)
     worker->state = WEIR__POOL_WORKER_ENDING;
     worker->is_our_end = 1;
     weir__worker_close_input(&worker->child);
-    set_alarm(worker, worker->reader.dialect->end_ms > 0
+    set_alarm(worker, worker->reader.dialect->end_ms > 0 && !pool_of(worker)->is_hurried
                           ? worker->reader.dialect->end_ms
                           : pool_of(worker)->options.interrupt_grace_ms);
 }

@@ -39,6 +39,13 @@ def count(last: int) -> Iterator[int]:
 
 
 @function
+def slow_count(last: int) -> Iterator[int]:
+    for number in range(last):
+        yield number
+        time.sleep(0.05)
+
+
+@function
 def boom() -> None:
     raise Error("it went wrong", code=1402)
 

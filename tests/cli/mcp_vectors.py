@@ -11,10 +11,10 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Callable
 
 sys.dont_write_bytecode = True
-from mcp_client import KEY, SRCDIR, TOOLS, WEIR, Client, client
+from mcp_client import KEY, SRCDIR, client
 
 sys.path.insert(0, f"{SRCDIR}/sdk/python/tests")
 import vectors
@@ -167,38 +167,23 @@ def every_line_is_valid_by_the_schemas_of_mcp(directory: str) -> None:
     assert len(words) == len(said) > 100, len(words)
 
 
-def cases() -> Any:
-    def named(name: str, work: Any) -> Any:
-        work.__name__ = name
-        return work
+def case_of(name: str, work: Callable[[Any], None], given: Any) -> Any:
+    def case() -> None:
+        work(given)
 
-    for path in sorted(glob.glob(f"{SRCDIR}/tests/data/mcp/front-*.json")):
-        with open(path, encoding="utf-8") as file:
-            for case in json.load(file)["cases"]:
-                yield named(case["name"], functools.partial(run_vector, case).__call__)
+    case.__name__ = name.replace(" ", "_")
+    return case
 
 
 def main() -> None:
     made = []
     for path in sorted(glob.glob(f"{SRCDIR}/tests/data/mcp/front-*.json")):
         with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        for case in document["cases"]:
-
-            def work(case: Any = case) -> None:
-                run_vector(case)
-
-            work.__name__ = case["name"].replace(" ", "_")
-            work.__signature__ = _NOTHING  # type: ignore[attr-defined]
-            made.append(work)
+            for case in json.load(file)["cases"]:
+                made.append(case_of(case["name"], run_vector, case))
     for path in sorted(glob.glob(f"{SCHEMAS}/sessions/client-*.ndjson")):
-
-        def replay(path: str = path) -> None:
-            run_session(path)
-
-        replay.__name__ = f"the_session_{os.path.basename(path)[7:-7]}_is_served"
-        replay.__signature__ = _NOTHING  # type: ignore[attr-defined]
-        made.append(replay)
+        name = os.path.basename(path).removesuffix(".ndjson")
+        made.append(case_of(f"the session {name} is served", run_session, path))
     run_cases([*made, every_line_is_valid_by_the_schemas_of_mcp])
 
 

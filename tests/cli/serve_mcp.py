@@ -397,6 +397,7 @@ if __name__ == "__main__":
             failures_are_texts_for_the_model,
             a_modern_request_needs_no_handshake,
             both_eras_may_share_a_connection,
+            progress_goes_to_who_asks_for_it,
             progress_never_follows_the_answer,
             a_cancelled_call_is_stopped_and_never_answered,
             listeners_are_told_of_new_tools,
