@@ -115,6 +115,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_json_validate \
 	tests/fuzz/fuzz_lines \
 	tests/fuzz/fuzz_map_worker \
+	tests/fuzz/fuzz_mcp_client \
 	tests/fuzz/fuzz_mcp_server \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_pointer \
@@ -138,11 +139,13 @@ tests_fuzz_fuzz_spawner_client_SOURCES = tests/fuzz/fuzz_spawner_client.c $(fuzz
 tests_fuzz_fuzz_pool_worker_SOURCES = tests/fuzz/fuzz_pool_worker.c $(fuzz_pretend)
 tests_fuzz_fuzz_mcp_server_SOURCES = tests/fuzz/fuzz_mcp_server.c $(fuzz_pretend)
 tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c $(fuzz_pretend)
+tests_fuzz_fuzz_mcp_client_SOURCES = tests/fuzz/fuzz_mcp_client.c $(fuzz_pretend)
 fuzz_ldadd = tests/libtests.la $(FUZZ_ENGINE)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c src/spawner/environment.c src/spawner/request.c
 tests_fuzz_fuzz_audit_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_checkpoint_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_connection_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_mcp_client_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_dead_letter_path_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_detector_LDADD = $(fuzz_ldadd)

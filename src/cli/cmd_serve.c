@@ -320,8 +320,8 @@ static int check_down(struct serve_cmd *cmd)
         weir__sentence(
             sentence, sizeof sentence,
             "no process of the worker %.100s has been ready for --exit-when-down %g s%s%s",
-            cmd->words[i][0], (double)limit_ms / 1000, group->last_failure[0] != '\0' ? ": " : "",
-            group->last_failure);
+            cmd->kinds.commands[i]->argv[0], (double)limit_ms / 1000,
+            group->last_failure[0] != '\0' ? ": " : "", group->last_failure);
         cmd->status = fail(cmd, CLI_FAILED, sentence);
         cmd->is_down = 1;
         start_draining(cmd);
