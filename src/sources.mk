@@ -57,6 +57,7 @@ libweir_core_la_SOURCES = \
 	src/map/dead_letter.c \
 	src/map/dead_letter_file.c src/map/dead_letter_file.h \
 	src/map/each.c src/map/each.h \
+	src/map/each_hosts.c src/map/each_hosts.h \
 	src/map/each_options.c \
 	src/map/each_output.c \
 	src/map/each_pace.c src/map/each_pace.h \

@@ -74,6 +74,10 @@ struct weir_each_options {
     size_t ok_exit_count;
     int64_t retry_delay_ms; /* before the first retry; doubled with each, and up to a half longer
                              * at random. 0 */
+    const char *hosts;      /* file with a host and its slots a line, such as "node1 4"; ":" is this
+                             * machine, and # begins a comment. Each slot's programs run behind the
+                             * launcher and its host's name; without a launcher that is ssh, with
+                             * quoted words. workers is at most the number of slots. NULL: none */
     int dry_run;            /* start nothing: the output is the commands, quoted for a shell */
 
     /* Nothing starts while one of these says no. */

@@ -161,7 +161,7 @@ struct weir_map_worker {
 struct weir_each_slot {
     uint64_t jobs, failed; /* programs that ended, and those of them that failed */
     int64_t busy_ns;
-    uint64_t reserved; /* 0 */
+    char *host; /* with hosts: where; NULL: here */
 };
 
 struct weir_map_report {

@@ -177,6 +177,7 @@ static int prepare(struct each_cmd *cmd)
 
     weir_each_options_init(options);
     options->replace = values->replace;
+    options->hosts = values->hosts;
     options->to_stdin = values->to_stdin;
     options->tag = values->tag;
     options->results = values->results;

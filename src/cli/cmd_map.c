@@ -184,7 +184,8 @@ static int split_launcher(struct map_cmd *cmd)
     const char *name = values->node_from, *warning;
     int status;
 
-    if ((values->launcher_stop != NULL || values->launcher_shell) && values->launcher == NULL)
+    if ((values->launcher_stop != NULL || values->launcher_shell) && values->launcher == NULL
+        && (cmd->each == NULL || cmd->each->hosts == NULL))
         return voice_say(&cmd->voice, CLI_USAGE, "%s requires --launcher",
                          values->launcher_shell ? "--launcher-shell" : "--launcher-stop");
     if (name != NULL && (*name == '\0' || strchr(name, '=') != NULL))

@@ -210,6 +210,17 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
                 "many run. If make has no job server (`make` without `-j`), one program runs at a "
                 "time.",
     },
+    [EACH_HOSTS] = {
+        .name = "hosts", .kind = CLI_FILE, .offset = AT(hosts), .metavar = "FILE",
+        .group = pace,
+        .help = "run the programs on the hosts in this file: a host and its slots a line",
+        .more = "Such as `node1 4`. The host `:` is this machine, and `#` begins a comment. A "
+                "program of a slot runs behind the words of `--launcher` and the name of the "
+                "slot's host; without `--launcher`, behind `ssh -o BatchMode=yes` with "
+                "`--launcher-shell`. `-j` can only be lower than the number of slots. The "
+                "environment of ssh does not reach the other machine; `{%}` in the arguments "
+                "does.",
+    },
     [EACH_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(map.launcher), .metavar = "WORDS",
         .group = pace,

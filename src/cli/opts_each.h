@@ -9,7 +9,7 @@
 
 struct each_values {
     struct map_values map; /* what both have */
-    const char *replace, *shell, *tag, *results, *ok_exit, *rate, *load;
+    const char *hosts, *replace, *shell, *tag, *results, *ok_exit, *rate, *load;
     uint64_t max_output, memory_free;
     int64_t retry_delay_ms, delay_ms;
     int to_stdin, json, live, jobserver, dry_run;
@@ -45,6 +45,7 @@ enum each_option {
     EACH_LOAD,
     EACH_MEMORY_FREE,
     EACH_JOBSERVER,
+    EACH_HOSTS,
     EACH_LAUNCHER,
     EACH_LAUNCHER_SHELL,
     EACH_LAUNCHER_STOP,

@@ -383,6 +383,29 @@ static void show(struct weir_map *map, struct weir__record *record, const char *
     settle(map, record, outputs, NULL, NULL);
 }
 
+/* Whether the slot is on this machine, which no launcher needs to reach. */
+static int is_here(const struct weir__each *each, unsigned slot)
+{
+    return each->hosts.count > 0 && strcmp(each->hosts.slots[slot], ":") == 0;
+}
+
+/* The words of a command behind the launcher, and the host of the slot. The caller owns them; NULL:
+ * no memory. */
+static char **launch(const struct weir__each *each, unsigned slot, const char *const *argv)
+{
+    struct weir__launcher launcher = each->launcher;
+    const char *host[] = {each->hosts.count > 0 ? each->hosts.slots[slot] : NULL, NULL};
+    const char **words = weir__argv_join(each->launcher.words, host);
+    char **made;
+
+    if (words == NULL)
+        return NULL;
+    launcher.words = words;
+    made = weir__launcher_argv(&launcher, argv);
+    free(words);
+    return made;
+}
+
 /* Runs a record, or settles it if it cannot be run. */
 static void take(struct weir_map *map, struct weir__seat *seat, struct weir__record *record)
 {
@@ -397,8 +420,8 @@ static void take(struct weir_map *map, struct weir__seat *seat, struct weir__rec
     const char *const *argv = each->words.argv;
     int status = weir__each_words_fill(&each->words, &values, fault, sizeof fault);
 
-    if (status == 0 && each->launcher.words != NULL) {
-        launched = weir__launcher_argv(&each->launcher, argv);
+    if (status == 0 && each->launcher.words != NULL && !is_here(each, values.slot - 1)) {
+        launched = launch(each, values.slot - 1, argv);
         argv = (const char *const *)launched;
         status = launched == NULL ? WEIR_ERR_NOMEM : 0;
     }

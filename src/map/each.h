@@ -12,6 +12,7 @@
 #include <weir/each.h>
 
 #include "base/buffer.h"
+#include "map/each_hosts.h"
 #include "map/each_pace.h"
 #include "map/each_words.h"
 #include "map/record_reader.h"
@@ -37,6 +38,7 @@ struct weir__each {
     struct weir_each_options options; /* owns its strings */
     struct weir__each_words words, tag;
     struct weir__launcher launcher; /* owns its words; NULL: none */
+    struct weir__each_hosts hosts;
     struct weir__each_pace pace;
     size_t running;         /* jobs, also stopped ones */
     const char **variables; /* of the command, with room for two of ours */

@@ -113,6 +113,7 @@ int weir__each_options_dup(struct weir_each_options *ours, const struct weir_eac
     ours->tag = copy(ours->tag, &failed);
     ours->results = copy(ours->results, &failed);
     ours->jobserver = copy(ours->jobserver, &failed);
+    ours->hosts = copy(ours->hosts, &failed);
     return failed ? WEIR_ERR_NOMEM : 0;
 }
 
@@ -123,6 +124,7 @@ void weir__each_options_free(struct weir_each_options *ours)
     free((char *)ours->tag);
     free((char *)ours->results);
     free((char *)ours->jobserver);
+    free((char *)ours->hosts);
     *ours = (struct weir_each_options){0};
 }
 
@@ -149,6 +151,26 @@ static int read_words(struct weir_map *map, struct weir_error *error)
                             "a placeholder such as {@/id} requires JSON records: use the format "
                             "ndjson");
     return status;
+}
+
+/* The launcher for hosts: it must not ask for a password. */
+static const char *const ssh[] = {"ssh", "-o", "BatchMode=yes", NULL};
+
+/* Reads the hosts, which have a slot for each worker. */
+static int read_hosts(struct weir_map *map, struct weir_error *error)
+{
+    struct weir__each *each = map->each;
+    int status;
+
+    if (each->options.hosts == NULL)
+        return 0;
+    status = weir__each_hosts_read(&each->hosts, each->options.hosts, error);
+    if (status < 0)
+        return status;
+    if (map->options.workers == 0 || map->options.workers > each->hosts.count)
+        map->options.workers = (unsigned)each->hosts.count;
+    map->is_launched = 1;
+    return 0;
 }
 
 int weir__each_options_copy(struct weir_map *map, const struct weir_each_options *given,
@@ -178,9 +200,14 @@ int weir__each_options_copy(struct weir_map *map, const struct weir_each_options
     if (weir__each_options_dup(&each->options, &taken) < 0
         || copy_variables(each, &map->command) < 0)
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
-    each->launcher.is_shell = map->options.launcher_shell;
+    status = read_hosts(map, error);
+    if (status < 0)
+        return status;
+    each->launcher.is_shell =
+        map->options.launcher_shell || (each->hosts.count > 0 && launcher == NULL);
     if (map->is_launched) {
-        each->launcher.words = (const char *const *)weir__argv_copy(launcher);
+        each->launcher.words =
+            (const char *const *)weir__argv_copy(launcher != NULL ? launcher : ssh);
         if (each->launcher.words == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
     }
@@ -195,6 +222,7 @@ void weir__each_clear(struct weir_map *map)
         return;
     weir__each_options_free(&each->options);
     weir__argv_free((char **)each->launcher.words);
+    weir__each_hosts_clear(&each->hosts);
     free(each->variables);
     free(each->slots);
     weir__each_words_clear(&each->words);

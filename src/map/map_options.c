@@ -95,7 +95,8 @@ static int check_launcher(const struct weir_map_options *options, struct weir_er
 {
     const char *name = options->node_from;
 
-    if (options->launcher_shell && (options->launcher == NULL || options->launcher[0] == NULL))
+    if (options->launcher_shell && options->each == NULL
+        && (options->launcher == NULL || options->launcher[0] == NULL))
         return weir__fail(error, WEIR_ERR_INVALID, 0, "launcher_shell requires a launcher");
     if (name != NULL && (*name == '\0' || strchr(name, '=') != NULL))
         return weir__fail(error, WEIR_ERR_INVALID, 0,

@@ -146,6 +146,9 @@ void weir__map_report_fill(struct weir_map *map)
         report->slots = map->each->slots;
         report->slot_count = report->slots != NULL ? map->options.workers : 0;
         map->each->slots = NULL;
+        for (size_t i = 0; i < report->slot_count && map->each->hosts.count > 0; i++)
+            if (strcmp(map->each->hosts.slots[i], ":") != 0)
+                report->slots[i].host = strdup(map->each->hosts.slots[i]);
     }
     if (map->end.status != 0 && map->end.status != 3 && map->end.untrusted_line > 0)
         snprintf(report->reason, sizeof report->reason,
@@ -169,6 +172,8 @@ void weir_map_report_clear(struct weir_map_report *report)
     for (size_t i = 0; i < report->worker_count; i++)
         worker_clear(&report->workers[i]);
     free(report->workers);
+    for (size_t i = 0; i < report->slot_count; i++)
+        free(report->slots[i].host);
     free(report->slots);
     free(report->checkpoint);
     free(report->key);
@@ -200,9 +205,9 @@ static const char *const format_names[] = {"ndjson", "line", "nul"};
 
 static json_t *slot_json(size_t number, const struct weir_each_slot *slot)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:n}", "slot", NUMBER(number), "jobs", NUMBER(slot->jobs),
-                     "failed", NUMBER(slot->failed), "busy_ms", milliseconds(slot->busy_ns),
-                     "node");
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "slot", NUMBER(number), "jobs", NUMBER(slot->jobs),
+                     "failed", NUMBER(slot->failed), "busy_ms", milliseconds(slot->busy_ns), "node",
+                     slot->host != NULL ? weir__json_text(slot->host) : json_null());
 }
 
 json_t *weir__map_report_object(const struct weir_map_report *report)

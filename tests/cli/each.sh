@@ -3,7 +3,7 @@
 # shellcheck disable=SC1083  # braces are placeholders
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 36
+plan 37
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
@@ -300,3 +300,22 @@ wrong_stage() {
     done
 }
 check "2: a stage's each that cannot be" wrong_stage
+hosts() {
+    mkdir "$work/bin" && printf '#!/bin/sh\nshift 2\necho "on $1"\nshift\nexec sh -c "$*"\n' >"$work/bin/ssh" && chmod +x "$work/bin/ssh" &&
+        printf '# two machines\nnode1 1\n\n: 1\n' >"$work/hosts" && printf "a b\nit's\n" >"$work/nasty3" &&
+        each 0 --env "PATH=$work/bin:$PATH" --hosts "$work/hosts" --dry-run -j1 -- echo {} {%} <"$work/nasty3" &&
+        head -n 1 "$out" | grep -qx "ssh -o BatchMode=yes node1 'echo '.*a b.*' 1'" &&
+        PATH=$work/bin:$PATH each 0 --hosts "$work/hosts" -j1 -- printf '%s\n' {} <"$work/nasty3" &&
+        printf "on node1\na b\non node1\nit's\n" | cmp - "$out" && says '[s["node"] for s in d["jobs"]] == ["node1"]' &&
+        PATH=$work/bin:$PATH each 0 --hosts "$work/hosts" --report "$doc" -- sleep 0.2 <<END && says '[s["node"] for s in d["jobs"]] == ["node1", None]' || return 1
+1
+1
+1
+1
+END
+    for line in 'node1' 'node1 0' 'node1 2 3' '-x 2' '#'; do
+        echo "$line" >"$work/hosts" && exits 2 "$weir" each --hosts "$work/hosts" -- true </dev/null || return 1
+    done
+    exits 5 "$weir" each --hosts "$work/nowhere" -- true </dev/null
+}
+check "--hosts: a host and its slots a line" hosts
