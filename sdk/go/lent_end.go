@@ -1,0 +1,198 @@
+package weir
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"time"
+)
+
+// notice takes what weir tells of a worker.
+func (l *lent) notice(method string, params []byte) {
+	var about struct {
+		Worker int64
+		goneNotice
+	}
+	if method != "weir/return" && method != "weir/gone" || json.Unmarshal(params, &about) != nil {
+		return
+	}
+	l.mutex.Lock()
+	worker := l.workers[about.Worker]
+	if worker == nil {
+		l.mutex.Unlock()
+		return
+	}
+	worker.kind.drop(worker)
+	if method == "weir/return" {
+		worker.recalled = true
+		idle := worker.isIdle()
+		l.mutex.Unlock()
+		if idle {
+			l.giveBack(worker)
+		}
+		return
+	}
+	l.forget(worker)
+	worker.gone = &about.goneNotice
+	atEnd := worker.atEnd
+	l.mutex.Unlock()
+	if atEnd {
+		l.settle(worker)
+		return
+	}
+	// What it wrote at last is read first; others may hold its output open.
+	time.AfterFunc(lastWords, func() { worker.client.lose(io.EOF) })
+}
+
+// lostWorker takes the calls of a worker whose output has ended, or makes no sense.
+func (l *lent) lostWorker(worker *lentWorker, calls map[int64]*pending, why error) {
+	l.mutex.Lock()
+	if worker.returned {
+		l.mutex.Unlock()
+		return
+	}
+	worker.kind.drop(worker)
+	worker.atEnd = true
+	for _, p := range calls {
+		worker.lost = append(worker.lost, p)
+	}
+	gone, ended := worker.gone != nil, l.ended != nil
+	if reason := whatBroke(why); reason != "" && !gone && !ended {
+		worker.gone = &goneNotice{Reason: reason}
+		l.tellStop(worker, "terminate", reason)
+		gone = true
+	}
+	l.mutex.Unlock()
+	if gone || ended {
+		l.settle(worker)
+		return
+	}
+	time.AfterFunc(lastWords, func() { // it may live on
+		l.mutex.Lock()
+		defer l.mutex.Unlock()
+		if worker.gone == nil && l.ended == nil {
+			l.tellStop(worker, "terminate", "closed its standard output")
+		}
+	})
+}
+
+// whatBroke completes "the worker ..."; "": its output has ended.
+func whatBroke(why error) string {
+	var broken brokenLine
+	switch {
+	case errors.As(why, &broken):
+		return fmt.Sprintf("printed a line that is not a message (%s): %s", broken.reason, broken.line)
+	case errors.Is(why, errLineTooLong):
+		return "printed a line of more than 64 MiB"
+	}
+	return ""
+}
+
+// settle decides about the calls of a worker that has ended.
+func (l *lent) settle(worker *lentWorker) {
+	l.mutex.Lock()
+	if worker.settled {
+		l.mutex.Unlock()
+		return
+	}
+	worker.settled = true
+	calls := worker.lost
+	worker.lost = nil
+	sort.Slice(calls, func(i, j int) bool { return calls[i].id > calls[j].id }) // the first is queued last
+	var over []*pending
+	for _, p := range calls {
+		worker.leave(p)
+		if p.over {
+			continue
+		}
+		p.err = l.outcome(worker, p)
+		if p.err == nil {
+			l.queueAgain(p)
+		} else if l.decide(p) {
+			over = append(over, p)
+		}
+	}
+	given := l.serve(worker.kind)
+	l.mutex.Unlock()
+	for _, p := range over {
+		p.finish(nil, p.err)
+	}
+	l.sendAll(given)
+}
+
+// outcome tells how a call ends whose worker has ended; nil: it may be repeated.
+func (l *lent) outcome(worker *lentWorker, p *pending) error {
+	if l.ended != nil {
+		return fault(CodeOutcomeUnknown, "outcome unknown: the connection is lost: %v", l.ended)
+	}
+	how := worker.gone.Reason
+	if worker.gone.Tail != "" {
+		how += "; stderr: " + worker.gone.Tail
+	}
+	unread := !p.sent || p.offset >= worker.client.out.sentBytes()-worker.gone.Unread
+	if !unread && !worker.ourEnd {
+		p.kills++
+	}
+	switch {
+	case !unread && (!p.kind.methods[p.method].Idempotent || p.streamed.Load()):
+		return fault(CodeOutcomeUnknown, "the worker %s while running the call", how)
+	case p.kills >= killsOfPoison:
+		return fault(CodePoison, "poison: the call has ended %d workers; the last %s", p.kills, how)
+	}
+	return nil
+}
+
+// end ends everything: weir's connection is lost, or closed.
+func (l *lent) end(why error) {
+	l.mutex.Lock()
+	if l.ended != nil {
+		l.mutex.Unlock()
+		return
+	}
+	l.ended = fmt.Errorf("%w: %v", ErrClosed, why)
+	if errors.Is(why, ErrClosed) {
+		l.ended = ErrClosed
+	}
+	var waiting []*pending
+	for _, kind := range l.kinds {
+		for kind.queue.Len() > 0 {
+			p := kind.queue.Front().Value.(*pending)
+			l.leaveQueue(p)
+			if l.decide(p) {
+				waiting = append(waiting, p)
+			}
+		}
+		kind.workers = nil
+	}
+	all := l.workers
+	l.workers = map[int64]*lentWorker{}
+	l.mutex.Unlock()
+	for _, p := range waiting {
+		p.finish(nil, l.ended)
+	}
+	for _, worker := range all {
+		worker.client.cancelAll()
+		worker.client.lose(ErrClosed)
+	}
+}
+
+// wait waits until no call is open.
+func (l *lent) wait(ctx context.Context) error {
+	l.mutex.Lock()
+	quiet := make(chan struct{})
+	if l.open == 0 {
+		close(quiet)
+	} else {
+		l.quiet = append(l.quiet, quiet)
+	}
+	l.mutex.Unlock()
+	select {
+	case <-quiet:
+		return nil
+	case <-ctx.Done():
+		return asError(ctx.Err())
+	}
+}
