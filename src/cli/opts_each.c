@@ -217,7 +217,10 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .more = "Such as `node1 4`. The host `:` is this machine, and `#` begins a comment. A "
                 "program of a slot runs behind the words of `--launcher` and the name of the "
                 "slot's host; without `--launcher`, behind `ssh -o BatchMode=yes` with "
-                "`--launcher-shell`. `-j` can only be lower than the number of slots. The "
+                "`--launcher-shell`. `-j` can only be lower than the number of slots. A slot whose "
+                "launcher exits with 255, as ssh does for a machine that it cannot reach, waits "
+                "up to 100 ms, which doubles up to 30 seconds: with `--retries`, others get its "
+                "records. The "
                 "environment of ssh does not reach the other machine; `{%}` in the arguments "
                 "does.",
     },
@@ -242,7 +245,8 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .help = "command that stops a program that its launcher may leave behind",
         .more = "weir runs it when it stops a program, before it signals the launcher, and when "
                 "the launcher is killed. The value of `WEIR_JOB` in the launcher's environment "
-                "is `WEIR_WORKER_JOB` in the command's.",
+                "is `WEIR_WORKER_JOB` in the command's. With `--hosts`, `WEIR_WORKER_NODE` is the "
+                "host.",
     },
     [EACH_TIMEOUT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(map.timeout_ms), .metavar = "D",

@@ -23,6 +23,7 @@ enum {
     TICK_MS = 25,        /* the scheduler looks at least so often */
     WAITING_MOST = 4096, /* records that wait for a retry: then no new ones are read */
     DELAY_MOST_MS = 24 * 3600 * 1000,
+    UNREACHABLE = 255, /* ssh's status for a machine that it cannot reach */
 };
 
 static void fail(struct weir_map *map, const char *what)
@@ -140,6 +141,17 @@ static void tally(struct weir__map_worker *worker, int64_t now_ns, int has_faile
         weir__histogram_add(&map->latency, now_ns - worker->started_ns);
 }
 
+/* A machine that cannot be reached would fail record after record: its slots wait. */
+static void note_host(struct weir__map_worker *worker, int has_failed, int64_t now_ns)
+{
+    const struct weir_result *result = &worker->process.result;
+
+    if (!has_failed)
+        weir__seat_succeeded(worker->seat);
+    else if (result->end == WEIR_EXITED && result->code == UNREACHABLE)
+        weir__supervisor_put_off(&worker->map->workers.supervisor, worker->seat, now_ns);
+}
+
 void weir__each_ended(struct weir__map_worker *worker)
 {
     struct weir_map *map = worker->map;
@@ -158,6 +170,8 @@ void weir__each_ended(struct weir__map_worker *worker)
     worker->seat->worker = NULL;
     reason = verdict(worker, text, sizeof text);
     tally(worker, now_ns, reason != NULL);
+    if (each->hosts.count > 0)
+        note_host(worker, reason != NULL, now_ns);
     record = weir__record_queue_pop(&worker->inflight);
     record->attempts += reason != NULL;
     if (reason != NULL && record->attempts <= map->options.retries) {
@@ -306,6 +320,12 @@ static int prepare(struct weir__map_worker *worker, const struct weir__record *r
     return each->results >= 0 ? open_files(each, record, &job->directory, options->files) : 0;
 }
 
+/* Whether the slot is on this machine, which no launcher needs to reach. */
+static int is_here(const struct weir__each *each, unsigned slot)
+{
+    return each->hosts.count > 0 && strcmp(each->hosts.slots[slot], ":") == 0;
+}
+
 /* Starts the program of a record. Whatever happens, the record is the
  * map's. */
 static void start(struct weir_map *map, struct weir__seat *seat, struct weir__record *record,
@@ -313,6 +333,7 @@ static void start(struct weir_map *map, struct weir__seat *seat, struct weir__re
 {
     char seq[40];
     struct weir_command command = command_of(map, record, argv, seq);
+    int is_launched = map->is_launched && !is_here(map->each, values->slot - 1);
     struct weir__worker_options options = {
         .command = &command,
         .grace_ms = map->options.grace_ms,
@@ -321,9 +342,9 @@ static void start(struct weir_map *map, struct weir__seat *seat, struct weir__re
         .stderr_kept = map->each->options.output == WEIR_EACH_JSON ? map->each->options.max_output
                                                                    : (size_t)STDERR_KEPT,
         .forwarder = &map->forwarder,
-        .is_launched = map->is_launched,
+        .is_launched = is_launched,
         .slot = values->slot - 1,
-        .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
+        .stop = is_launched && map->stop_command.argv != NULL ? &map->stop_command : NULL,
         .is_quiet = map->stop_command.argv == NULL && map->each->options.output != WEIR_EACH_JSON
                     && map->each->options.output != WEIR_EACH_FILES,
     };
@@ -333,6 +354,8 @@ static void start(struct weir_map *map, struct weir__seat *seat, struct weir__re
 
     if (failed == 0 && weir__map_worker_launch(worker, &options, &job_ops, &error) == 0) {
         map->each->running++;
+        if (is_launched && map->each->hosts.count > 0)
+            worker->process.far_node = map->each->hosts.slots[values->slot - 1];
         weir__each_pace_started(&map->each->pace, worker->started_ns);
         give(worker, record);
     } else {
@@ -381,12 +404,6 @@ static void show(struct weir_map *map, struct weir__record *record, const char *
         return;
     }
     settle(map, record, outputs, NULL, NULL);
-}
-
-/* Whether the slot is on this machine, which no launcher needs to reach. */
-static int is_here(const struct weir__each *each, unsigned slot)
-{
-    return each->hosts.count > 0 && strcmp(each->hosts.slots[slot], ":") == 0;
 }
 
 /* The words of a command behind the launcher, and the host of the slot. The caller owns them; NULL:
@@ -481,6 +498,8 @@ void weir__each_give_out(struct weir_map *map)
             return;
         wait_ms =
             each->options.dry_run ? 0 : weir__each_pace_wait(&each->pace, now_ns, each->running);
+        if (wait_ms == 0 && seat->backoff.next_ns > now_ns)
+            wait_ms = (seat->backoff.next_ns - now_ns) / 1000000 + 1;
         if (wait_ms != 0) {
             if (wait_ms > 0 && wait_ms < TICK_MS)
                 weir__timer_start(map->run.tick, wait_ms);
