@@ -50,8 +50,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = workers,
         .help = "prefix for the workers' commands: ssh, srun, docker exec -i; repeatable",
         .more = "One launcher is for all workers. Several are one for each `-w`, in the same "
-                "order; an empty one is none: `-w ./near --launcher '' -w ./far --launcher 'ssh "
-                "node7'`. See weir-map(1) for what weir expects of a launcher.",
+                "order; an empty one means no launcher: `-w ./near --launcher '' -w ./far "
+                "--launcher 'ssh node7'`. See weir-map(1) for what weir expects of a launcher.",
     },
     [SERVE_LAUNCHER_SHELL] = {
         .name = "launcher-shell", .kind = CLI_FLAG, .offset = AT(launcher_shell),

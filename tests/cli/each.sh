@@ -181,7 +181,7 @@ reasons() {
         each 1 --record-timeout 500ms --dead-letter "$dead" -- sh -c 'echo e >&2; eval "$1"' x &&
         says '[x["reason"] for x in l] == ["exit", "signal", "timeout"] and l[0]["exit"] == 3' &&
         says 'all(x["attempts"] == 1 and x["stderr_tail"] == "e\n" for x in l) and d["timeouts"] == 1' &&
-        while read -r letter; do echo "$letter" >"$work/letter" && is_valid dead-letter "$work/letter" || return 1; done <"$dead" &&
+        while read -r letter; do printf "%s\n" "$letter" >"$work/letter" && is_valid dead-letter "$work/letter" || return 1; done <"$dead" &&
         printf '/nowhere/x\n' | each 1 --dead-letter "$dead" -- {} && says 'l[0]["reason"] == "start"' &&
         grep -q '/nowhere/x' "$err"
 }
@@ -219,7 +219,7 @@ check "--retry-delay waits at least so long, doubled" delayed
 
 documents() {
     printf 'a\n\377\n' | each 1 --json -- sh -c 'echo out; echo err >&2; test "$1" = a' x &&
-        while read -r line; do echo "$line" >"$work/line" && is_valid run-report "$work/line" || return 1; done <"$out" &&
+        while read -r line; do printf "%s\n" "$line" >"$work/line" && is_valid run-report "$work/line" || return 1; done <"$out" &&
         says '[json.loads(x)["stdout"]["text"] for x in o.splitlines()] == ["out\n"] * 2' &&
         says 'json.loads(o.splitlines()[0])["record"] == "a" and json.loads(o.splitlines()[1])["record_base64"] == "/w=="' &&
         says '[(json.loads(x)["seq"], json.loads(x)["attempts"], json.loads(x)["code"]) for x in o.splitlines()] == [(0, 1, 0), (1, 1, 1)]' &&
