@@ -23,6 +23,7 @@ libweir_base_la_SOURCES = \
 	src/base/process_tree.c src/base/process_tree.h \
 	src/base/procfs.c src/base/procfs.h \
 	src/base/redact.c src/base/redact.h \
+	src/base/secret_file.c src/base/secret_file.h \
 	src/base/signal_names.c src/base/signal_names.h \
 	src/base/socket_address.c src/base/socket_address.h \
 	src/base/units.c src/base/units.h \
@@ -168,7 +169,9 @@ libweir_http_la_SOURCES = \
 	src/http/problem.c src/http/problem.h \
 	src/http/request.c src/http/request.h \
 	src/http/response.c src/http/response.h \
-	src/http/target.c src/http/target.h
+	src/http/replay.c src/http/replay.h \
+	src/http/target.c src/http/target.h \
+	src/http/token.c src/http/token.h
 
 # The web door.
 libweir_web_la_SOURCES = \
@@ -178,8 +181,12 @@ libweir_web_la_SOURCES = \
 	src/web/door.c src/web/door.h \
 	src/web/exchange.c src/web/exchange.h \
 	src/web/input.c src/web/input.h \
+	src/web/openapi.c src/web/openapi.h \
 	src/web/output.c src/web/output.h \
+	src/web/page.c src/web/page.h \
 	src/web/route.c src/web/route.h \
+	src/web/spent.c src/web/spent.h \
+	src/web/tokens.c src/web/tokens.h \
 	src/web/web.h
 
 # JSON Schema.

@@ -110,6 +110,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_http_chunks \
 	tests/fuzz/fuzz_http_request \
 	tests/fuzz/fuzz_http_target \
+	tests/fuzz/fuzz_http_token \
 	tests/fuzz/fuzz_ids \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_json_validate \
@@ -152,6 +153,7 @@ tests_fuzz_fuzz_detector_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_http_chunks_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_http_request_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_http_target_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_http_token_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_ids_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_validate_LDADD = $(fuzz_ldadd)

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 
 #include <nettle/hmac.h>
+#include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <nettle/version.h>
 #include <stdint.h>
@@ -72,6 +73,11 @@ void weir__digest_take(struct weir__digest *digest, char hex[WEIR__DIGEST_SIZE])
     else
         sha256_digest(&digest->plain, WHOLE bytes);
     to_hex(bytes, hex);
+}
+
+int weir__digest_is_same(const void *a, const void *b, size_t length)
+{
+    return memeql_sec(a, b, length);
 }
 
 void weir__sha256(const void *bytes, size_t length, char hex[WEIR__DIGEST_SIZE])

@@ -53,10 +53,12 @@ enum {
     LARGE_BLOCK = 256 * 1024,
 };
 
-/*   STARTING --workers ready--> SERVING --signal--> DRAINING --no call left--> over
- *       |                                               |
- *       +--they cannot be, signal--> over               +--second signal--> over      */
-enum state { STARTING, SERVING, DRAINING, OVER };
+/*   STARTING --workers ready--> SERVING --signal--> LEAVING --delay, signal--> DRAINING
+ *       |                                                                         |
+ *       +--they cannot be, signal--> over          no call left, signal--> over --+
+ *
+ *   LEAVING: the web door is not ready any more, so that others stop to send it requests. */
+enum state { STARTING, SERVING, LEAVING, DRAINING, OVER };
 
 struct serve_cmd {
     struct serve_values values;
@@ -79,8 +81,20 @@ struct serve_cmd {
     char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
     int status;
+    int64_t leave_ns;
     int is_hurried; /* there was a second signal */
 };
+
+/* Whether there is a web door. */
+static int has_web(const struct serve_cmd *cmd)
+{
+#ifdef WEIR_HTTP
+    return cmd->values.http != NULL || cmd->web.fd >= 0 || cmd->web.door != NULL;
+#else
+    (void)cmd;
+    return 0;
+#endif
+}
 
 static int fail(struct serve_cmd *cmd, int status, const char *sentence)
 {
@@ -329,6 +343,16 @@ static int check_down(struct serve_cmd *cmd)
     return next_ms > INT_MAX ? INT_MAX : (int)next_ms;
 }
 
+static void start_leaving(struct serve_cmd *cmd)
+{
+    notify_send("STOPPING=1");
+    cmd->state = LEAVING;
+    cmd->leave_ns = weir__clock_in_ms(cmd->values.drain_delay_ms);
+#ifdef WEIR_HTTP
+    serve_web_leave(&cmd->web);
+#endif
+}
+
 static void handle_signals(struct serve_cmd *cmd)
 {
     struct caught caught;
@@ -341,8 +365,12 @@ static void handle_signals(struct serve_cmd *cmd)
             signals_stop(caught.number);
             break;
         case SIGHUP:
-            if (cmd->state == SERVING)
-                weir_pool_replace(cmd->pool);
+            if (cmd->state != SERVING)
+                break;
+            weir_pool_replace(cmd->pool);
+#ifdef WEIR_HTTP
+            serve_web_reload(&cmd->web);
+#endif
             break;
         default:
             if (cmd->state == SERVING && cmd->values.mcp) {
@@ -350,7 +378,11 @@ static void handle_signals(struct serve_cmd *cmd)
                 end_loop(cmd, 0);
                 break;
             }
-            if (cmd->state == SERVING) {
+            if (cmd->state == SERVING && cmd->values.drain_delay_ms > 0 && has_web(cmd)) {
+                start_leaving(cmd);
+                break;
+            }
+            if (cmd->state == SERVING || cmd->state == LEAVING) {
                 start_draining(cmd);
                 break;
             }
@@ -358,6 +390,17 @@ static void handle_signals(struct serve_cmd *cmd)
             end_loop(cmd, CLI_SIGNALED + caught.number);
         }
     }
+}
+
+/* Until something is due while the server leaves. */
+static int left_ms(const struct serve_cmd *cmd)
+{
+    int64_t left = (cmd->leave_ns - weir__clock_ns()) / 1000000 + 1;
+    int due = weir_timeout_ms(cmd->weir);
+
+    if (left < 0)
+        left = 0;
+    return due >= 0 && due < left ? due : (int)(left < INT_MAX ? left : INT_MAX);
 }
 
 static void run_until(struct serve_cmd *cmd, enum state left)
@@ -369,7 +412,8 @@ static void run_until(struct serve_cmd *cmd, enum state left)
     };
 
     while (cmd->state == left) {
-        int timeout_ms = weir_timeout_ms(cmd->weir), down_ms = check_down(cmd);
+        int timeout_ms = left == LEAVING ? left_ms(cmd) : weir_timeout_ms(cmd->weir);
+        int down_ms = check_down(cmd);
 
         if (cmd->state != left)
             break;
@@ -380,6 +424,8 @@ static void run_until(struct serve_cmd *cmd, enum state left)
             end_loop(cmd, 0); /* the client has gone */
         weir_dispatch(cmd->weir, NULL);
         handle_signals(cmd);
+        if (cmd->state == LEAVING && weir__clock_ns() >= cmd->leave_ns)
+            start_draining(cmd);
     }
 }
 
@@ -483,23 +529,43 @@ static void refuse(struct serve_cmd *cmd)
 /* Whether there is a socket besides the web door. */
 static int serves_socket(const struct serve_cmd *cmd)
 {
-    return cmd->fd >= 0 || cmd->values.socket != NULL || cmd->values.http == NULL;
+    return cmd->fd >= 0 || cmd->values.socket != NULL || !has_web(cmd);
+}
+
+/* Takes the sockets of a service manager.  Returns 0, or the exit status. */
+static int take_sockets(struct serve_cmd *cmd)
+{
+    struct notify_sockets passed;
+    int status = notify_take_sockets(&passed);
+
+    if (pair_option(cmd) != NULL && (status < 0 || passed.protocol >= 0 || passed.http >= 0))
+        return fail(cmd, CLI_FAILED,
+                    "LISTEN_FDS passes a socket to serve, and --stdio and --mcp serve another "
+                    "client: use one of them");
+    if (status < 0)
+        return fail(cmd, CLI_FAILED,
+                    "LISTEN_FDS: expected one listening stream socket, or two with the names weir "
+                    "and http (LISTEN_FDNAMES)");
+    cmd->fd = passed.protocol;
+#ifdef WEIR_HTTP
+    cmd->web.fd = passed.http;
+#else
+    if (passed.http >= 0)
+        return fail(cmd, CLI_FAILED, "LISTEN_FDS passes a socket for HTTP: this weir has none");
+#endif
+    return 0;
 }
 
 /* Returns 0, or the exit status. */
 static int choose_socket(struct serve_cmd *cmd)
 {
     struct weir_error error;
+    int status = take_sockets(cmd);
 
-    cmd->fd = notify_take_socket();
-    if (pair_option(cmd) != NULL && cmd->fd != -1)
-        return fail(cmd, CLI_FAILED,
-                    "LISTEN_FDS passes a socket to serve, and --stdio and --mcp serve another "
-                    "client: use one of them");
+    if (status != 0)
+        return status;
     if (pair_option(cmd) != NULL)
         return take_stdio(cmd);
-    if (cmd->fd == -2)
-        return fail(cmd, CLI_FAILED, "LISTEN_FDS: expected exactly one listening stream socket");
     if (cmd->fd >= 0 || !serves_socket(cmd))
         return 0;
     cmd->path = weir__client_path(cmd->values.socket, &error);
@@ -573,10 +639,12 @@ static int open_web(struct serve_cmd *cmd)
     struct weir_error error;
     int status = 0;
 
-    if (cmd->values.http == NULL)
+    if (!has_web(cmd))
         return 0;
-    if (cmd->web.place.path != NULL && cmd->web.fd < 0)
+    if (cmd->web.place.path != NULL && cmd->web.fd < 0) {
         status = bind_socket(cmd, cmd->web.place.path, &cmd->web.fd);
+        cmd->web.is_bound = 1;
+    }
     if (status == 0 && serve_web_open(&cmd->web, &cmd->values, cmd->weir, cmd->pool, &error) < 0)
         status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     return status;
@@ -648,6 +716,21 @@ static int join(struct serve_cmd *cmd)
     return serve_join(in, out, server);
 }
 
+/* Returns 0, or the exit status. */
+static int check_files(const struct serve_cmd *cmd)
+{
+    struct weir__file_set files = {0};
+    struct weir_error error;
+
+    files_begin(&files, &cmd->parsed);
+    weir__file_set_path(&files, WEIR__FILE_READ, "--http-tokens", cmd->values.http_tokens);
+    weir__file_set_path(&files, WEIR__FILE_WRITTEN, "--http-state", cmd->values.http_state);
+    if (weir__file_set_end(&files, &error) == 0)
+        return 0;
+    cli_say(&cli_serve, "%s: nothing was started", error.text);
+    return files_status(&cli_serve, &error);
+}
+
 static int serve_calls(struct serve_cmd *cmd)
 {
     struct weir_error error;
@@ -657,7 +740,7 @@ static int serve_calls(struct serve_cmd *cmd)
         return join(cmd);
     status = read_command_line(cmd);
     if (status == 0)
-        status = files_check(&cli_serve, &cmd->parsed, 0, 0);
+        status = check_files(cmd);
     if (status == 0)
         status = choose_socket(cmd);
     if (status != 0)
@@ -681,6 +764,7 @@ static int serve_calls(struct serve_cmd *cmd)
         if (status != 0)
             return status;
         run_until(cmd, SERVING);
+        run_until(cmd, LEAVING);
         run_until(cmd, DRAINING);
     } else if (cmd->values.stdio && cmd->error_text[0] != '\0') {
         refuse(cmd);

@@ -16,25 +16,57 @@
 #include "base/fd.h"
 #include "base/socket_address.h"
 
-enum { FIRST_PASSED = 3 };
+enum { FIRST_PASSED = 3, PASSED_MAX = 2 };
 
-int notify_take_socket(void)
+static int is_listening(int fd)
 {
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     int listens = 0, type = 0;
     socklen_t length = sizeof listens;
 
-    if (pid == NULL || count == NULL || strtol(pid, NULL, 10) != getpid())
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens
+           && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
+/* Whether the entry of LISTEN_FDNAMES at *names is this name. */
+static int is_named(const char *names, const char *name)
+{
+    size_t length = strlen(name);
+
+    return names != NULL && strncmp(names, name, length) == 0
+           && (names[length] == ':' || names[length] == '\0');
+}
+
+static const char *next_name(const char *names)
+{
+    const char *colon = names != NULL ? strchr(names, ':') : NULL;
+
+    return colon != NULL ? colon + 1 : NULL;
+}
+
+int notify_take_sockets(struct notify_sockets *sockets)
+{
+    const char *pid = getenv("LISTEN_PID"), *listed = getenv("LISTEN_FDS");
+    const char *names = getenv("LISTEN_FDNAMES");
+    int count = listed != NULL && strlen(listed) == 1 ? *listed - '0' : -1;
+
+    *sockets = (struct notify_sockets){-1, -1};
+    if (pid == NULL || listed == NULL || strtol(pid, NULL, 10) != getpid())
+        return 0;
+    if (count < 1 || count > PASSED_MAX)
         return -1;
-    if (strcmp(count, "1") != 0
-        || getsockopt(FIRST_PASSED, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens
-        || getsockopt(FIRST_PASSED, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_STREAM)
-        return -2;
-    fcntl(FIRST_PASSED, F_SETFD, FD_CLOEXEC);
+    for (int i = 0; i < count; i++, names = next_name(names)) {
+        int is_http = is_named(names, "http"), is_ours = is_named(names, "weir") || count == 1;
+        int *place = is_http ? &sockets->http : &sockets->protocol;
+
+        if (!is_listening(FIRST_PASSED + i) || *place >= 0 || (!is_http && !is_ours))
+            return -1;
+        fcntl(FIRST_PASSED + i, F_SETFD, FD_CLOEXEC);
+        *place = FIRST_PASSED + i;
+    }
     unsetenv("LISTEN_PID"); /* not for the workers */
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
-    return FIRST_PASSED;
+    return 0;
 }
 
 void notify_send(const char *state)

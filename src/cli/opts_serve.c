@@ -104,7 +104,8 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "The socket has mode 0600, and only processes of the same user and of root may "
                 "connect. weir replaces a socket that a dead server left behind, but not one "
                 "that is in use or belongs to another user. If a service manager passes a socket "
-                "(LISTEN_FDS), weir listens on that one instead.",
+                "(LISTEN_FDS), weir listens on that one instead; on one named `http` (LISTEN_FDNAMES) it "
+                "serves HTTP.",
     },
     [SERVE_STDIO] = {
         .name = "stdio", .kind = CLI_FLAG, .offset = AT(stdio),
@@ -132,8 +133,23 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .help = "serve HTTP too, at [ADDRESS:]PORT or unix:PATH",
         .more = "Each method is `POST /v1/call/NAME`; see docs/http.md. Without ADDRESS it is "
                 "127.0.0.1; PORT 0 takes a free one. weir prints the URL on standard error before "
-                "`ready`. Only processes of the same user and of root are served, on TCP too. "
+                "`ready`. Without --http-tokens only processes of the same user and of "
+                "root are served, on TCP too. "
                 "The socket of --socket is served only if that option is given as well.",
+    },
+    [SERVE_HTTP_TOKENS] = {
+        .name = "http-tokens", .kind = CLI_FILE, .offset = AT(http_tokens), .metavar = "FILE",
+        .group = web,
+        .help = "serve clients with a token of this file, whatever user they are",
+        .more = "A JSON file that only its owner can read; docs/http.md describes it. Needed for "
+                "an address that is not loopback. SIGHUP makes weir read it again.",
+    },
+    [SERVE_HTTP_STATE] = {
+        .name = "http-state", .kind = CLI_FILE, .offset = AT(http_state), .metavar = "FILE",
+        .group = web,
+        .help = "keep here which one-time tokens were used",
+        .more = "Without it, one-time tokens that are older than the server are refused, so that "
+                "none is accepted twice after a restart.",
     },
     [SERVE_EXPOSE] = {
         .name = "expose", .kind = CLI_TEXTS, .offset = AT(exposed), .metavar = "GLOB",
@@ -184,6 +200,17 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "http-tracebacks", .kind = CLI_FLAG, .offset = AT(http_tracebacks),
         .group = web,
         .help = "show clients the tracebacks of functions that fail",
+    },
+    [SERVE_NO_HTTP_PAGE] = {
+        .name = "no-http-page", .kind = CLI_FLAG, .offset = AT(no_http_page),
+        .group = web,
+        .help = "leave out the web page, and the list of running calls",
+    },
+    [SERVE_DRAIN_DELAY] = {
+        .name = "drain-delay", .kind = CLI_GRACE, .offset = AT(drain_delay_ms), .metavar = "D",
+        .group = web,
+        .help = "how long to go on after SIGTERM, with /readyz at 503 (0)",
+        .more = "Time for a load balancer to notice. Then the server stops as usual.",
     },
 #endif
     [SERVE_MAX_QUEUE] = {

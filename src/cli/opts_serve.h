@@ -11,18 +11,23 @@
 struct serve_values {
     struct cli_stop stop;
     struct cli_list workers, servers, launchers, launcher_stops;
-    struct cli_list http_hosts, http_origins, exposed;
     const char *file, *join;
-    const char *socket, *http;
+    const char *socket;
     int protocol;    /* enum weir_dialect */
     int mcp_version; /* index into cli_mcp_versions */
     int no_retry;
     int64_t stuck_ms;
-    int stdio, mcp, launcher_shell, http_tracebacks;
+    int stdio, mcp, launcher_shell;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
-        max_connections, max_memory, max_result, http_connections, http_max_body;
-    int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms, http_timeout_ms,
-        http_head_timeout_ms;
+        max_connections, max_memory, max_result;
+    int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms;
+
+    /* The web door. */
+    const char *http, *http_tokens, *http_state;
+    struct cli_list http_hosts, http_origins, exposed;
+    int http_tracebacks, no_http_page;
+    uint64_t http_connections, http_max_body;
+    int64_t http_timeout_ms, http_head_timeout_ms, drain_delay_ms;
 };
 
 /* Positions in cli_serve's options, for cli_given(). */
@@ -44,6 +49,8 @@ enum serve_option {
     SERVE_JOIN,
 #ifdef WEIR_HTTP
     SERVE_HTTP,
+    SERVE_HTTP_TOKENS,
+    SERVE_HTTP_STATE,
     SERVE_EXPOSE,
     SERVE_HTTP_HOST,
     SERVE_HTTP_ORIGIN,
@@ -52,6 +59,8 @@ enum serve_option {
     SERVE_HTTP_MAX_BODY,
     SERVE_HTTP_CONNECTIONS,
     SERVE_HTTP_TRACEBACKS,
+    SERVE_NO_HTTP_PAGE,
+    SERVE_DRAIN_DELAY,
 #endif
     SERVE_MAX_QUEUE,
     SERVE_MAX_CALLS,

@@ -40,10 +40,10 @@ int serve_web_read(struct serve_web *web, const struct serve_values *values)
         return status;
     if (weir__web_place_parse(values->http, &web->place, &error) < 0)
         return cli_bad_usage(&cli_serve, "--http: %s", error.text);
-    if (web->place.path == NULL && !web->place.is_loopback)
+    if (web->place.path == NULL && !web->place.is_loopback && values->http_tokens == NULL)
         return cli_bad_usage(&cli_serve,
-                             "--http %s: only loopback addresses are served: anybody who reaches "
-                             "another one could call. Put a proxy before it",
+                             "--http %s: anybody who reaches an address that is not loopback could "
+                             "call: use --http-tokens",
                              values->http);
     return 0;
 }
@@ -55,10 +55,13 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values, wei
         .hosts = values->http_hosts.items,
         .origins = values->http_origins.items,
         .exposed = values->exposed.items,
+        .tokens = values->http_tokens,
+        .state = values->http_state,
         .timeout_ms = values->http_timeout_ms,
         .head_timeout_ms = values->http_head_timeout_ms,
         .max_body = values->http_max_body,
         .max_connections = (size_t)values->http_connections,
+        .has_no_page = values->no_http_page,
         .has_tracebacks = values->http_tracebacks,
         .min_ready = (unsigned)(values->min_ready > 0 ? values->min_ready : values->count),
         .max_queue = (size_t)values->max_queue,
@@ -68,6 +71,8 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values, wei
 
     if (web->fd < 0)
         web->fd = weir__web_listen(&web->place, error);
+    else if (!web->is_bound)
+        web->place.path = NULL; /* it was passed, and is not ours to remove */
     if (web->fd < 0)
         return web->fd;
     fd = web->fd;
@@ -80,7 +85,24 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values, wei
     weir__web_url(web->door, url);
     strcat(url, url[0] != '\0' ? "\n" : "");
     output_say(url, strlen(url));
+    if (weir__web_is_remote(web->door))
+        cli_say(&cli_serve, "tokens can be read by others on the way: put a proxy with TLS before "
+                            "this server");
     return 0;
+}
+
+void serve_web_reload(struct serve_web *web)
+{
+    struct weir_error error;
+
+    if (web->door != NULL && weir__web_reload(web->door, &error) < 0)
+        cli_say(&cli_serve, "%s; the old tokens stay", error.text);
+}
+
+void serve_web_leave(struct serve_web *web)
+{
+    if (web->door != NULL)
+        weir__web_leave(web->door);
 }
 
 void serve_web_stop(struct serve_web *web)

@@ -11,6 +11,7 @@
 struct serve_web {
     struct weir__web_place place;
     int fd;        /* a listening socket that was passed or bound, until the door is open */
+    int is_bound;  /* .fd is a Unix socket that we made */
     int socket_fd; /* a copy of a Unix socket's, to remove it; -1: none */
     struct weir__web_door *door;
 };
@@ -22,6 +23,12 @@ int serve_web_read(struct serve_web *web, const struct serve_values *values);
  */
 int serve_web_open(struct serve_web *web, const struct serve_values *values, weir_t *weir,
                    weir_pool_t *pool, struct weir_error *error);
+
+/* Reads the file of tokens again. */
+void serve_web_reload(struct serve_web *web);
+
+/* Is no longer ready, but goes on. */
+void serve_web_leave(struct serve_web *web);
 
 /* Accepts no more connections. */
 void serve_web_stop(struct serve_web *web);

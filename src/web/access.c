@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,9 +17,12 @@
 #include <netinet/tcp.h>
 #endif
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/socket_address.h"
+
+enum { AHEAD_S = 5 }; /* that clocks may differ */
 
 /* --- Names --------------------------------------------------------------------- */
 
@@ -95,6 +99,118 @@ const char *weir__web_foreign_origin(const struct weir__web_client *client)
         return NULL;
     origin = weir__http_request_field(&client->request, client->in.bytes, "origin");
     return origin.bytes != NULL ? find_origin(client->door, origin) : NULL;
+}
+
+/* --- Tokens ------------------------------------------------------------------------ */
+
+static int64_t now_s(void)
+{
+    return weir__clock_wall_ns() / 1000000000;
+}
+
+/* The credentials of an Authorization field; bytes NULL: they are no bearer's. */
+static struct weir__http_text find_credentials(const struct weir__web_client *client)
+{
+    static const char scheme[] = "bearer ";
+    size_t length = sizeof scheme - 1;
+    struct weir__http_text field =
+        weir__http_request_field(&client->request, client->in.bytes, "authorization");
+
+    if (field.bytes == NULL || field.length <= length
+        || !weir__http_is_nocase((struct weir__http_text){field.bytes, length}, scheme))
+        return (struct weir__http_text){NULL, 0};
+    return (struct weir__http_text){field.bytes + length, field.length - length};
+}
+
+/* Without a file, what was used before this server began is not known.  So a token must be younger
+ * than the server, and may not be from the future. */
+static int is_in_time(const struct weir__web_door *door, const struct weir__token *token)
+{
+    int64_t now = now_s(), ahead = door->spent.path != NULL ? AHEAD_S : 0;
+
+    return token->iat <= now + ahead && token->exp > now
+           && (door->spent.path != NULL || token->iat > door->started_s);
+}
+
+/* Returns NULL, or the type of the refusal. */
+static const char *check_bound(struct weir__web_client *client, struct weir__http_text text)
+{
+    const struct weir__token_key *key;
+
+    client->bound = malloc(sizeof *client->bound);
+    if (client->bound == NULL || weir__token_read(text, client->bound) < 0)
+        return "token-malformed";
+    key = weir__tokens_key(&client->door->tokens, client->bound->kid);
+    if (key == NULL || !weir__token_is_signed(text, key->secret.bytes, key->secret.length))
+        return "token-signature";
+    return is_in_time(client->door, client->bound) ? NULL : "token-expired";
+}
+
+int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who, const char **type)
+{
+    struct weir__http_text text;
+
+    *type = NULL;
+    if (who == WEIR__WEB_ANYBODY || client->door->options.tokens == NULL)
+        return 0;
+    text = find_credentials(client);
+    if (text.bytes == NULL) {
+        *type = "token-missing";
+    } else if (memchr(text.bytes, '.', text.length) != NULL) {
+        if (who != WEIR__WEB_BOUND_CALLER)
+            return 403;
+        *type = check_bound(client, text);
+    } else {
+        client->bearer = weir__tokens_find(&client->door->tokens, text);
+        if (client->bearer == NULL)
+            *type = "token-unknown";
+        else if (who == WEIR__WEB_OPERATOR && !client->bearer->is_operator)
+            return 403;
+    }
+    return *type != NULL ? 401 : 0;
+}
+
+int weir__web_authorize_name(struct weir__web_client *client, const char *name)
+{
+    if (client->bearer == NULL)
+        return 0;
+    if (!weir__tokens_allow(client->bearer->methods, name))
+        return 403;
+    return weir__bearer_take(client->bearer, weir__clock_ns()) < 0 ? 429 : 0;
+}
+
+int weir__web_spend(struct weir__web_client *client, const char *name, struct weir__http_text body,
+                    const char **type)
+{
+    const struct weir__token *token = client->bound;
+    const struct weir__token_key *key;
+    char hash[WEIR__DIGEST_SIZE];
+
+    *type = NULL;
+    if (token == NULL)
+        return 0;
+    key = weir__tokens_key(&client->door->tokens, token->kid);
+    if (weir__token_hash(name, body.bytes, body.length, hash) < 0)
+        return 503;
+    if (key == NULL || !weir__tokens_allow(key->methods, name) || client->terms.has_input
+        || !weir__digest_is_same(hash, token->hash, sizeof hash)) {
+        *type = "token-other-call";
+        return 401;
+    }
+    if (token->exp <= now_s()) {
+        *type = "token-expired"; /* while its body came */
+        return 401;
+    }
+    switch (weir__spent_use(&client->door->spent, token->jti, token->exp, now_s())) {
+    case WEIR__REPLAY_NEW:
+        return 0;
+    case WEIR__REPLAY_USED:
+        *type = "token-used";
+        return 401;
+    case WEIR__REPLAY_FULL:
+        break;
+    }
+    return 503;
 }
 
 /* --- Users ----------------------------------------------------------------------- */
@@ -232,10 +348,13 @@ int weir__web_access_begin(struct weir__web_door *door, struct weir_error *error
         door->port = ntohs(four->sin_port);
         is_loopback = ntohl(four->sin_addr.s_addr) >> 24 == 127;
     }
+    door->is_remote = !is_loopback;
+    if (door->options.tokens != NULL)
+        return 0; /* they say who may call */
     if (!is_loopback)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "%s is not a loopback address: anybody who reaches it could call. Use "
-                          "127.0.0.1 behind a proxy, or unix:PATH",
+                          "--http-tokens, or 127.0.0.1 behind a proxy",
                           door->address);
     if (!can_ask(address.ss_family))
         return weir__fail(error, WEIR_ERR_SYSTEM, 0,

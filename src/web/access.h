@@ -11,6 +11,25 @@ int weir__web_check_names(const struct weir__web_client *client);
 /* The Origin of a request that comes from a page elsewhere which is trusted; NULL: it does not. */
 const char *weir__web_foreign_origin(const struct weir__web_client *client);
 
+enum weir__web_who {
+    WEIR__WEB_ANYBODY,
+    WEIR__WEB_CALLER,
+    WEIR__WEB_BOUND_CALLER, /* or one with a bound token */
+    WEIR__WEB_OPERATOR,
+};
+
+/* Looks at the token of a head, where tokens decide.  Returns 0, or the status to refuse the
+ * request with, for 401 with the problem's *type. */
+int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who, const char **type);
+
+/* Whether the bearer of the token may call this function now: 0, 403 or 429. */
+int weir__web_authorize_name(struct weir__web_client *client, const char *name);
+
+/* Spends a bound token, which must be for this call: whatever becomes of the call, it is used.
+ * Returns 0, 401 with *type, or 503. */
+int weir__web_spend(struct weir__web_client *client, const char *name, struct weir__http_text body,
+                    const char **type);
+
 /* Whether the client that has connected to fd may be served: a process of this user or of root,
  * where the door asks for that. */
 int weir__web_is_own_user(const struct weir__web_door *door, int fd);

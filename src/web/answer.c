@@ -82,6 +82,9 @@ void weir__web_finish(struct weir__web_client *client, int failed)
     client->is_read_ahead = client->is_head = 0;
     client->is_body_over = 1;
     client->route = NULL;
+    free(client->bound);
+    client->bound = NULL;
+    client->bearer = NULL;
     client->door->on_answered(client);
 }
 

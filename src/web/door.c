@@ -286,7 +286,14 @@ struct weir__web_door *weir__web_open(weir_t *weir, weir_pool_t *pool,
     weir__fd_set_nonblocking(fd);
     (void)!getrandom(&tag, sizeof tag, 0);
     snprintf(door->tag, sizeof door->tag, "%08lx", (unsigned long)(tag & UINT32_MAX));
-    opening.status = weir__web_access_begin(door, error);
+    door->started_s = weir__clock_wall_ns() / 1000000000;
+    door->spent.fd = -1;
+    if (options->tokens != NULL)
+        opening.status = weir__tokens_read(&door->tokens, options->tokens, error);
+    if (opening.status >= 0)
+        opening.status = weir__spent_open(&door->spent, options->state, error);
+    if (opening.status >= 0)
+        opening.status = weir__web_access_begin(door, error);
     if (opening.status >= 0)
         weir__context_do(weir, open_here, &opening);
     if (opening.status >= 0)
@@ -300,6 +307,41 @@ void weir__web_url(const struct weir__web_door *door, char url[96])
     url[0] = '\0';
     if (!door->is_unix)
         snprintf(url, 96, "http://%s:%u", door->address, door->port);
+}
+
+struct reloading {
+    struct weir__web_door *door;
+    struct weir__tokens tokens;
+};
+
+static void reload_here(void *data)
+{
+    struct reloading *reloading = data;
+    struct weir__tokens old = reloading->door->tokens;
+
+    reloading->door->tokens = reloading->tokens;
+    for (struct weir__web_client *client = reloading->door->clients; client != NULL;
+         client = client->next)
+        client->bearer = NULL; /* it was looked at */
+    weir__tokens_clear(&old);
+}
+
+int weir__web_reload(struct weir__web_door *door, struct weir_error *error)
+{
+    struct reloading reloading = {.door = door};
+    int status = 0;
+
+    if (door->options.tokens == NULL)
+        return 0;
+    status = weir__tokens_read(&reloading.tokens, door->options.tokens, error);
+    if (status == 0)
+        weir__context_do(door->weir, reload_here, &reloading);
+    return status;
+}
+
+int weir__web_is_remote(const struct weir__web_door *door)
+{
+    return door->is_remote;
 }
 
 void weir__web_leave(struct weir__web_door *door)
@@ -326,5 +368,7 @@ void weir__web_close(struct weir__web_door *door)
     if (door == NULL)
         return;
     weir__context_do(door->weir, close_here, door);
+    weir__spent_close(&door->spent);
+    weir__tokens_clear(&door->tokens);
     free(door);
 }

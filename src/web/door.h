@@ -15,10 +15,13 @@ struct weir__web_options {
     const char *const *hosts;   /* more names by which it is called */
     const char *const *origins; /* of pages elsewhere that may call */
     const char *const *exposed; /* patterns of method names; NULL: all */
+    const char *tokens;         /* a file of tokens; NULL: processes of the same user are served */
+    const char *state;          /* a file of used tokens; NULL: none */
     int64_t timeout_ms;         /* of a call, by default and at most */
     int64_t head_timeout_ms;    /* for a head, from its first byte */
     uint64_t max_body;
     size_t max_connections;
+    int has_no_page;    /* nor the list of calls */
     int has_tracebacks; /* they are shown to clients */
     unsigned min_ready; /* workers of each kind that must be up to be ready */
     size_t max_queue;
@@ -42,14 +45,21 @@ int weir__web_place_parse(const char *text, struct weir__web_place *place,
 int weir__web_listen(const struct weir__web_place *place, struct weir_error *error);
 
 /* Serves the pool to clients that connect; takes fd.  Not inside a callback.  Returns NULL on
- * failure.  Errors: INVALID (an address that is not loopback), SYSTEM (the system does not say
- * which user a client is), NOMEM. */
+ * failure.  Errors: INVALID (an address that is not loopback, and no tokens; one of the files),
+ * SYSTEM (the system does not say which user a client is; one of the files), BUSY (another server
+ * uses the file of used tokens), NOMEM. */
 struct weir__web_door *weir__web_open(weir_t *weir, weir_pool_t *pool,
                                       const struct weir__web_options *options, int fd,
                                       struct weir_error *error);
 
 /* Its URL, "http://127.0.0.1:8080"; "" for a Unix socket. */
 void weir__web_url(const struct weir__web_door *door, char url[96]);
+
+/* Whether it is at an address that is not loopback. */
+int weir__web_is_remote(const struct weir__web_door *door);
+
+/* Reads the file of tokens again.  Errors: as in weir__tokens_read(); then the old ones stay. */
+int weir__web_reload(struct weir__web_door *door, struct weir_error *error);
 
 /* Is no longer ready, but goes on. */
 void weir__web_leave(struct weir__web_door *door);

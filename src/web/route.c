@@ -16,6 +16,8 @@
 #include "web/access.h"
 #include "web/answer.h"
 #include "web/exchange.h"
+#include "web/openapi.h"
+#include "web/page.h"
 
 /* name: the part of the path behind the route's, decoded; "" where it has none. */
 typedef void handler(struct weir__web_client *client, const char *name,
@@ -25,7 +27,8 @@ struct weir__web_route {
     const char *method;
     const char *path; /* ends with '/': a name follows */
     handler *answer;
-    int is_call;
+    enum weir__web_who who;
+    int is_call, is_page;
 };
 
 static const struct weir__http_text nothing = {NULL, 0};
@@ -44,15 +47,19 @@ static int is_exposed(const struct weir__web_door *door, const char *name)
     return 0;
 }
 
-static json_t *make_methods(const struct weir__web_door *door)
+/* Those that the client may see. */
+static json_t *make_methods(const struct weir__web_client *client)
 {
+    const struct weir__web_door *door = client->door;
+    const json_t *allowed = client->bearer != NULL ? client->bearer->methods : NULL;
     json_t *all = json_object(), *method;
     const char *name;
 
     for (size_t i = 0; i < door->pool->group_count && all != NULL; i++)
         json_object_foreach(door->pool->groups[i].methods, name, method)
         {
-            if (is_exposed(door, name) && json_object_get(all, name) == NULL)
+            if (is_exposed(door, name) && weir__tokens_allow(allowed, name)
+                && json_object_get(all, name) == NULL)
                 weir__tree_set(&all, name, json_incref(method));
         }
     return all;
@@ -70,13 +77,13 @@ static void answer_methods(struct weir__web_client *client, const char *name,
 {
     (void)name;
     (void)query;
-    answer_document(client, make_methods(client->door));
+    answer_document(client, make_methods(client));
 }
 
 static void answer_method(struct weir__web_client *client, const char *name,
                           struct weir__http_text query)
 {
-    json_t *all = make_methods(client->door), *method = json_object_get(all, name);
+    json_t *all = make_methods(client), *method = json_object_get(all, name);
 
     (void)query;
     if (all != NULL && method == NULL)
@@ -84,6 +91,40 @@ static void answer_method(struct weir__web_client *client, const char *name,
     else
         answer_document(client, json_incref(method));
     json_decref(all);
+}
+
+/* With an ETag: a client asks again without taking it again. */
+static void answer_openapi(struct weir__web_client *client, const char *name,
+                           struct weir__http_text query)
+{
+    json_t *methods = make_methods(client);
+    json_t *document =
+        methods != NULL ? weir__web_openapi(methods, client->door->options.tokens != NULL) : NULL;
+    char *text = weir__tree_text(document, JSON_COMPACT | JSON_SORT_KEYS), etag[32];
+    char hex[WEIR__DIGEST_SIZE];
+    struct weir__http_writer writer;
+
+    (void)name;
+    (void)query;
+    json_decref(methods);
+    json_decref(document);
+    if (text == NULL) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return;
+    }
+    weir__sha256(text, strlen(text), hex);
+    snprintf(etag, sizeof etag, "\"%.16s\"", hex);
+    if (weir__http_is(weir__http_request_field(&client->request, client->in.bytes, "if-none-match"),
+                      etag)) {
+        writer = weir__web_begin(client, 304);
+        weir__http_write_field(&writer, "ETag", etag);
+        weir__web_answer(client, &writer, NULL, NULL, 0);
+    } else {
+        writer = weir__web_begin(client, 200);
+        weir__http_write_field(&writer, "ETag", etag);
+        weir__web_answer(client, &writer, "application/json", text, strlen(text));
+    }
+    free(text);
 }
 
 /* --- What runs --------------------------------------------------------------------------- */
@@ -142,6 +183,29 @@ static void cancel_call(struct weir__web_client *client, const char *name,
     weir_call_cancel(exchange->call);
     writer = weir__web_begin(client, 204);
     weir__web_answer(client, &writer, NULL, NULL, 0);
+}
+
+/* --- The page ------------------------------------------------------------------------------ */
+
+static void answer_page(struct weir__web_client *client, const char *name,
+                        struct weir__http_text query)
+{
+    char *policy = weir__web_page_policy();
+    struct weir__http_writer writer;
+    const char *page;
+    size_t length;
+
+    (void)name;
+    (void)query;
+    if (policy == NULL) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return;
+    }
+    page = weir__web_page(&length);
+    writer = weir__web_begin(client, 200);
+    weir__http_write_field(&writer, "Content-Security-Policy", policy);
+    weir__web_answer(client, &writer, "text/html; charset=utf-8", page, length);
+    free(policy);
 }
 
 /* --- Health --------------------------------------------------------------------------------- */
@@ -269,12 +333,15 @@ static void call(struct weir__web_client *client, const char *name, struct weir_
     struct weir__buffer params = {0};
     struct weir__http_text body = {client->in.bytes + client->request.length,
                                    client->body_end - client->request.length};
-    const char *why;
+    const char *why, *type;
     int status = read_query(client, query, &params, &why);
 
-    if (status != 0)
-        weir__web_refuse(client, status == 400 ? 400 : 500, NULL,
-                         status == 400 ? why : "no memory");
+    if (status == 400)
+        weir__web_refuse(client, 400, NULL, why);
+    else if (status != 0)
+        weir__web_refuse(client, 500, NULL, "no memory");
+    else if ((status = weir__web_spend(client, name, body, &type)) != 0)
+        weir__web_refuse(client, status, type, NULL);
     else if (client->terms.has_input)
         weir__web_exchange_start(
             client, name,
@@ -288,35 +355,39 @@ static void call(struct weir__web_client *client, const char *name, struct weir_
  */
 
 static const struct weir__web_route routes[] = {
-    {"POST", "/v1/call/", call, 1},
-    {"GET", "/v1/methods", answer_methods, 0},
-    {"GET", "/v1/methods/", answer_method, 0},
-    {"GET", "/v1/stats", answer_stats, 0},
-    {"GET", "/v1/calls", answer_calls, 0},
-    {"DELETE", "/v1/calls/", cancel_call, 0},
-    {"GET", "/healthz", answer_health, 0},
-    {"GET", "/readyz", answer_readiness, 0},
+    {"POST", "/v1/call/", call, WEIR__WEB_BOUND_CALLER, 1, 0},
+    {"GET", "/v1/methods", answer_methods, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/v1/methods/", answer_method, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/openapi.json", answer_openapi, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/", answer_page, WEIR__WEB_ANYBODY, 0, 1},
+    {"GET", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
+    {"GET", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
+    {"GET", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
+    {"DELETE", "/v1/calls/", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
+    {"GET", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
+    {"GET", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, 0, 0},
 };
 
 static int has_path(const struct weir__web_route *route, struct weir__http_text path)
 {
     size_t length = strlen(route->path);
 
-    if (route->path[length - 1] != '/')
+    if (route->path[length - 1] != '/' || length == 1)
         return weir__http_is(path, route->path);
     return path.length > length && memcmp(path.bytes, route->path, length) == 0
            && memchr(path.bytes + length, '/', path.length - length) == NULL;
 }
 
 /* allowed: the methods that the path has, for Allow. */
-static const struct weir__web_route *find_route(struct weir__http_text method,
+static const struct weir__web_route *find_route(const struct weir__web_door *door,
+                                                struct weir__http_text method,
                                                 struct weir__http_text path, char allowed[64])
 {
     const struct weir__web_route *found = NULL;
 
     allowed[0] = '\0';
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (!has_path(&routes[i], path))
+        if (!has_path(&routes[i], path) || (routes[i].is_page && door->options.has_no_page))
             continue;
         strcat(allowed, allowed[0] != '\0' ? ", " : "");
         strcat(allowed, strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
@@ -353,28 +424,65 @@ static void refuse_method(struct weir__web_client *client, const char *allowed)
     weir__web_answer_problem(client, &writer, &problem, NULL, NULL, nothing);
 }
 
-/* Calls the handler with the name in the path. */
-static void answer_route(struct weir__web_client *client)
+/* The name in the path and the query.  Returns 0, or refuses the request. */
+static int read_target(struct weir__web_client *client, struct weir__buffer *name,
+                       struct weir__http_text *query)
 {
-    const struct weir__web_route *route = client->route;
-    struct weir__http_text path, query, name;
-    struct weir__buffer decoded = {0};
-    size_t length = strlen(route->path);
+    size_t length = strlen(client->route->path);
+    struct weir__http_text path;
     int status;
 
     weir__http_target_split(weir__http_request_target(&client->request, client->in.bytes), &path,
-                            &query);
-    name = (struct weir__http_text){path.bytes + length, path.length - length};
-    status = weir__http_target_decode(name, &decoded);
-    if (status != 0)
-        weir__web_refuse(client, status == 400 ? 400 : 500, NULL,
-                         status == 400 ? "the name in the path is not percent-encoded UTF-8"
-                                       : "no memory");
-    else if (route->is_call && !is_exposed(client->door, decoded.bytes))
+                            query);
+    status = weir__http_target_decode(
+        (struct weir__http_text){path.bytes + length, path.length - length}, name);
+    if (status == 400)
+        weir__web_refuse(client, 400, NULL, "the name in the path is not percent-encoded UTF-8");
+    else if (status != 0)
+        weir__web_refuse(client, 500, NULL, "no memory");
+    return status;
+}
+
+/* Calls the handler with the name in the path. */
+static void answer_route(struct weir__web_client *client)
+{
+    struct weir__buffer name = {0};
+    struct weir__http_text query;
+
+    if (read_target(client, &name, &query) == 0)
+        client->route->answer(client, name.bytes, query);
+    weir__buffer_clear(&name);
+}
+
+/* What can be said of a call before its body is read.  Returns 0, or refuses the request. */
+static int check_call(struct weir__web_client *client)
+{
+    struct weir__buffer name = {0};
+    struct weir__http_text query;
+    int status = read_target(client, &name, &query);
+
+    if (status == 0 && !is_exposed(client->door, name.bytes)) {
+        status = 404;
         weir__web_refuse(client, 404, NULL, "there is no such function");
-    else
-        route->answer(client, decoded.bytes, query);
-    weir__buffer_clear(&decoded);
+    } else if (status == 0) {
+        status = weir__web_authorize_name(client, name.bytes);
+        if (status != 0)
+            weir__web_refuse(client, status, NULL,
+                             status == 403 ? "the token is not for this function" : NULL);
+    }
+    weir__buffer_clear(&name);
+    return status;
+}
+
+static int authorize(struct weir__web_client *client)
+{
+    const char *type;
+    int status = weir__web_authorize(client, client->route->who, &type);
+
+    if (status != 0)
+        weir__web_refuse(client, status, type,
+                         status == 403 ? "the token does not allow this" : NULL);
+    return status;
 }
 
 static int check_names(struct weir__web_client *client)
@@ -420,14 +528,16 @@ void weir__web_route_head(struct weir__web_client *client)
     if (check_names(client) != 0)
         return;
     weir__http_target_split(weir__http_request_target(request, client->in.bytes), &path, &query);
-    client->route = find_route(method, path, allowed);
+    client->route = find_route(client->door, method, path, allowed);
     if (weir__http_is(method, "OPTIONS") && (allowed[0] != '\0' || weir__http_is(path, "*")))
         answer_options(client, allowed);
     else if (allowed[0] == '\0')
         weir__web_refuse(client, 404, NULL, NULL);
     else if (client->route == NULL)
         refuse_method(client, allowed);
-    else if (client->route->is_call && read_terms(client) != 0)
+    else if (authorize(client) != 0)
+        return;
+    else if (client->route->is_call && (read_terms(client) != 0 || check_call(client) != 0))
         return;
     else if (client->is_body_over)
         answer_route(client);

@@ -32,6 +32,8 @@
 #include "http/response.h"
 #include "loop/loop.h"
 #include "web/door.h"
+#include "web/spent.h"
+#include "web/tokens.h"
 
 enum {
     WEIR__WEB_CALL_ID = 32,
@@ -60,8 +62,7 @@ struct weir__web_route;
 struct weir__web_terms {
     int64_t timeout_ms;
     enum weir__web_form form;
-    int has_input;     /* the body is an input stream */
-    const char *token; /* the name of its token; NULL: none */
+    int has_input; /* the body is an input stream */
 };
 
 /* A request that has a call. */
@@ -99,6 +100,8 @@ struct weir__web_client {
     struct weir__http_request request;
     struct weir__http_body body;
     struct weir__web_terms terms;
+    struct weir__token *bound;   /* the bound token of its request; NULL: none */
+    struct weir__bearer *bearer; /* the other kind, while its head is looked at */
     struct weir__web_exchange *exchange;
     const struct weir__web_route *route; /* NULL: none was found yet */
     int64_t since_ns;                    /* of what the state's deadline counts from */
@@ -118,6 +121,8 @@ struct weir__web_client {
     int is_over;
 };
 
+_Static_assert(sizeof(struct weir__web_client) <= 1024, "what a connection costs");
+
 struct weir__web_door {
     weir_t *weir;
     weir_pool_t *pool;
@@ -131,9 +136,13 @@ struct weir__web_door {
     struct weir__web_client *clients;
     struct weir__web_exchange *exchanges;
     size_t client_count, refused_count;
+    struct weir__tokens tokens; /* of options.tokens */
+    struct weir__spent spent;
+    int64_t started_s;
     int is_unix;
     int is_leaving;   /* not ready any more */
     int is_draining;  /* no new connections */
+    int is_remote;    /* not on the loopback interface */
     int checks_user;  /* of clients on the loopback interface */
     char address[64]; /* that it is bound to */
     unsigned port;

@@ -3,18 +3,24 @@
 serve_http.py WEIR SRCDIR
 """
 
+import base64
 import contextlib
+import fcntl
+import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 import stat
+import subprocess
 import sys
 import time
 from typing import Any
 
 sys.dont_write_bytecode = True
-from serve_http_door import Answer, Door, descriptors, door, start
+from serve import ENVIRONMENT, WEIR
+from serve_http_door import WORKER, Answer, Door, await_ready, descriptors, door, start
 from tap_cases import PATIENCE_S, Skip, await_file, await_gone, await_that, run_cases
 
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -126,6 +132,68 @@ def the_other_routes_answer() -> None:
         assert weir.ask("GET", "/nothing").status == 404
         answer = weir.ask("OPTIONS", "/v1/methods")
         assert (answer.status, answer.fields["Allow"]) == (204, "GET, HEAD, OPTIONS"), answer
+
+
+def the_functions_are_described_for_generators_of_clients() -> None:
+    with door("-j1") as weir:
+        answer = weir.ask("GET", "/openapi.json")
+        document = answer.json
+        assert document["openapi"] == "3.1.0", document
+        call = document["paths"]["/v1/call/add"]["post"]
+        assert (call["operationId"], call["summary"]) == ("add", "Adds two integers."), call
+        assert call["requestBody"]["required"] is True
+        schemas = document["components"]["schemas"]
+        assert sorted(schemas["add.input"]["properties"]) == ["a", "b"], schemas
+        assert schemas["add.input"]["required"] == ["a", "b"]
+        assert "/v1/call/gr%C3%B6%C3%9Fe%2F%C3%9F" in document["paths"]
+        count = document["paths"]["/v1/call/count"]["post"]["responses"]["200"]["content"]
+        assert sorted(count) == ["application/json", "application/x-ndjson", "text/event-stream"]
+        running = document["paths"]["/v1/call/running"]["post"]
+        assert list(running["requestBody"]["content"]) == ["application/x-ndjson"]
+        assert running["parameters"][0]["name"] == "params"
+        assert "security" not in document
+
+        def references(part: Any) -> Any:
+            if isinstance(part, dict):
+                for key, value in part.items():
+                    yield from [value] if key == "$ref" else references(value)
+            elif isinstance(part, list):
+                for value in part:
+                    yield from references(value)
+
+        for reference in references(document):
+            place = document
+            for step in reference.removeprefix("#/").split("/"):
+                place = place[step]
+        etag = {"If-None-Match": answer.fields["ETag"]}
+        assert weir.ask("GET", "/openapi.json", None, etag).status == 304
+        with contextlib.suppress(ImportError):
+            # PyPI's openapi-spec-validator judges where it is installed.
+            from openapi_spec_validator import (  # type: ignore[import-not-found,unused-ignore]
+                validate,
+            )
+
+            validate(document)
+
+
+def the_page_is_one_file_under_a_strict_policy() -> None:
+    with door("-j1") as weir:
+        for target in ("/", "/run"):
+            answer = weir.ask("GET", target)
+            assert answer.fields["Content-Type"] == "text/html; charset=utf-8", answer
+            assert len(answer.body) < 30 << 10
+            policy = answer.fields["Content-Security-Policy"]
+            assert "default-src 'none'" in policy and "unsafe" not in policy, policy
+            for tag in ("script", "style"):
+                (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.body.decode(), re.DOTALL)
+                digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+                assert f"{tag}-src 'sha256-{digest}'" in policy, (tag, policy)
+            assert not re.search(rb"\s(src|href|on[a-z]+)=|https?:", answer.body)
+            assert b"innerHTML" not in answer.body
+        assert weir.ask("GET", "/x").status == 404
+    with door("-j1", "--no-http-page") as weir:
+        for target in ("/", "/run", "/v1/calls"):
+            assert weir.ask("GET", target).status == 404, target
 
 
 def a_trace_context_reaches_the_function() -> None:
@@ -592,6 +660,66 @@ def a_call_that_outlasts_the_drain_is_told(directory: str) -> None:
         assert weir.process.wait(timeout=PATIENCE_S) == 0
 
 
+def sockets_of_a_service_manager_are_served(directory: str) -> None:
+    path = directory + "/weir.sock"
+    with socket.socket() as web, socket.socket(socket.AF_UNIX) as ours:
+        web.bind(("127.0.0.1", 0))
+        web.listen()
+        ours.bind(path)
+        ours.listen()
+        for names, listening, status in (
+            ("http:weir", [web, ours], 0),
+            ("http", [web], 0),
+            ("weir:http", [ours, web], 0),
+            ("a:b", [ours, web], 125),
+            ("http:http", [web, web], 125),
+            ("http:weir:weir", [web, ours, ours], 125),
+        ):
+            # Out of the way of 3, 4 and 5 first.
+            fds = [fcntl.fcntl(listener, fcntl.F_DUPFD, 10) for listener in listening]
+            moves = "".join(f"exec {3 + i}<&{fd} {fd}<&-; " for i, fd in enumerate(fds))
+            shell = moves + (
+                "LISTEN_PID=$$ LISTEN_FDS=$1 LISTEN_FDNAMES=$2; shift 2; "
+                'export LISTEN_PID LISTEN_FDS LISTEN_FDNAMES; exec "$@"'
+            )
+            words = [str(len(fds)), names, WEIR, "serve", "-j1", "-w", WORKER]
+            process = subprocess.Popen(
+                ["bash", "-c", shell, "sh", *words],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=fds,
+            )
+            for fd in fds:
+                os.close(fd)
+            try:
+                if status == 0:
+                    said = await_ready(process)
+                    weir = Door(process, web.getsockname())
+                    assert f"http://{weir.host}" in said, said
+                    assert weir.call("add", [1, 2]).json == 3
+                    process.terminate()
+                assert process.wait(timeout=PATIENCE_S) == status, names
+            finally:
+                process.kill()
+                process.wait()
+                process.stderr.close()
+        assert os.path.exists(path)
+
+
+def a_delay_before_the_drain_is_served() -> None:
+    with door("-j1", "--drain-delay", "1h") as weir:
+        weir.process.terminate()
+        await_that(lambda: weir.ask("GET", "/readyz").status == 503, "it is ready")
+        assert weir.ask("GET", "/readyz").json["detail"] == "the server is stopping"
+        assert weir.call("add", [1, 2]).json == 3
+        weir.process.terminate()
+        assert weir.process.wait(timeout=PATIENCE_S) == 0
+    with door("-j1", "--drain-delay", "300ms") as weir:
+        weir.process.terminate()
+        assert weir.process.wait(timeout=PATIENCE_S) == 0
+
+
 def readiness_follows_the_workers(directory: str) -> None:
     with door("-j1", "--start-timeout", "60s") as weir:
         pid = weir.ask("GET", "/v1/stats").json["workers"][0]["pid"]
@@ -609,7 +737,7 @@ def bad_places_are_usage_errors() -> None:
         ["example.org:80"],
         ["::1:80"],
         [":80"],
-        ["0.0.0.0:0"],
+        ["0.0.0.0:0"],  # without tokens
         ["[::]:0"],
         ["192.0.2.1:0"],
         ["0", "--stdio"],
@@ -635,6 +763,8 @@ run_cases(
         each_failure_has_its_status_and_type,
         what_is_no_call_is_refused_before_its_body_is_read,
         the_other_routes_answer,
+        the_functions_are_described_for_generators_of_clients,
+        the_page_is_one_file_under_a_strict_policy,
         a_trace_context_reaches_the_function,
         a_stream_is_sent_as_events_as_lines_or_as_one_array,
         a_stream_that_fails_says_so,
@@ -656,6 +786,8 @@ run_cases(
         a_unix_socket_is_private_and_called_by_any_name,
         a_server_that_stops_answers_what_runs,
         a_call_that_outlasts_the_drain_is_told,
+        sockets_of_a_service_manager_are_served,
+        a_delay_before_the_drain_is_served,
         readiness_follows_the_workers,
         bad_places_are_usage_errors,
         both_doors_are_open_where_both_are_asked_for,

@@ -21,8 +21,9 @@ JSON = {"Content-Type": "application/json"}
 class Door:
     """A server with a web door."""
 
-    def __init__(self, process: Any, place: Any) -> None:
+    def __init__(self, process: Any, place: Any, said: Any = ()) -> None:
         self.process = process
+        self.said = said  # before it was ready
         self.place = place  # (address, port), or the path of a socket
 
     @property
@@ -128,8 +129,9 @@ def door(*words: str, place: str = "0", **how: Any) -> Iterator[Door]:
         if place.startswith("unix:"):
             yield Door(process, place[5:])
         else:
-            address, _, port = said[-1].partition("//")[2].rpartition(":")
-            yield Door(process, (address.strip("[]"), int(port)))
+            (url,) = [line for line in said if line.startswith("http://")]
+            address, _, port = url.partition("//")[2].rpartition(":")
+            yield Door(process, (address.strip("[]"), int(port)), said)
         if process.poll() is None:
             process.terminate()
             assert process.wait(timeout=PATIENCE_S) == 0, process.said

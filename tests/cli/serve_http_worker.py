@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from weir_worker import Cancelled, Error, context, function, run
@@ -84,6 +85,17 @@ def wait_for(path: str) -> str:
     while not os.path.exists(path):
         time.sleep(0.01)
     return "done"
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+@function
+def move(point: Point, by: Point) -> Point:
+    return Point(point.x + by.x, point.y + by.y)
 
 
 @function
