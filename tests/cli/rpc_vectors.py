@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The vectors of the worker protocol (tests/data/rpc), in C: libweir's pool as the host, and
+"""The vectors of the worker protocol (tests/data/rpc), and of MCP servers as workers
+(tests/data/mcp/host-*), in C: libweir's pool as the host, and
 `weir serve` as the worker, with the Python SDK's vector worker behind it.  Prints TAP.
 rpc_vectors.py WEIR RPC_HOST SRCDIR
 """
@@ -43,6 +44,8 @@ NOT_OF_A_SERVER = ("end of file", "logs", "log line", "stalled", "closed", "a li
 class HostCase:
     """The runner is the worker: the host's relay connects to a socket of ours."""
 
+    dialect = "auto"
+
     def __init__(self, directory: Any) -> None:
         path = os.path.join(directory, "worker")
         self.listening = socket.socket(socket.AF_UNIX)
@@ -50,7 +53,7 @@ class HostCase:
         self.listening.listen()
         self.listening.settimeout(PATIENCE_S)
         self.host = subprocess.Popen(
-            [RPC_HOST, sys.executable, RELAY, path],
+            [RPC_HOST, self.dialect, sys.executable, RELAY, path],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -219,9 +222,38 @@ class HostCase:
         self.host.stdout.close()
 
 
-def host_case(file: Any, case: Any) -> Any:
+class McpHostCase(HostCase):
+    """The runner is an MCP server.  A case names its era, or greets for itself."""
+
+    dialect = "mcp"
+
+    def run(self, case: Any) -> None:
+        if "era" in case:
+            self.greet(case["era"] == "modern")
+        super().run({**case, "hello": False})
+
+    def greet(self, is_modern: bool) -> None:
+        has = {"capabilities": {"tools": {}, "resources": {}}}
+        if is_modern:
+            self.answer("server/discover", result={"supportedVersions": ["2026-07-28"], **has})
+        else:
+            self.answer("server/discover", error={"code": -32601, "message": "no"})
+            self.answer("initialize", result={"protocolVersion": "2025-11-25", **has})
+            self.expect({"method": "notifications/initialized"})
+        self.answer("tools/list", result={"tools": [{"name": "add"}]})
+        self.step({"started": True})
+
+    def answer(self, method: str, **members: Any) -> None:
+        asked = self.next()
+        if not matches({"method": method}, asked):
+            raise Failed(f"no {method}: {short(asked)}")
+        message = {"id": vectors.plain(asked["id"]), **members}
+        self.lines.write(vectors.line_of({"in": message}))
+
+
+def host_case(file: Any, case: Any, side_class: Any = HostCase) -> Any:
     def run(directory: Any) -> None:
-        side = HostCase(directory)
+        side = side_class(directory)
         try:
             side.run(case)
         finally:
@@ -280,6 +312,10 @@ server = Server()
 try:
     run_cases(
         [host_case(file, case) for file, case in vectors.cases_of(FOLDER, "host")]
+        + [
+            host_case(f"mcp, {file}", case, McpHostCase)
+            for file, case in vectors.cases_of(f"{SRCDIR}/tests/data/mcp", "host")
+        ]
         + [
             worker_case(server, file, case)
             for file, case in vectors.cases_of(FOLDER, "worker")

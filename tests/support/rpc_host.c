@@ -1,6 +1,6 @@
-/* rpc_host WORKER [ARGUMENT...]: a host of the worker protocol, for the vectors in
- * tests/data/rpc.  Reads what to do from stdin, a JSON object a line, as their README
- * names the steps; writes what happens to stdout, a JSON array a line:
+/* rpc_host DIALECT WORKER [ARGUMENT...]: a host of workers, or of MCP servers (DIALECT mcp), for
+ * the vectors in tests/data/rpc and tests/data/mcp.  Reads what to do from stdin, a JSON object a
+ * line, as their README names the steps; writes what happens to stdout, a JSON array a line:
  *
  *   ["started", true]   ["value", CALL, VALUE]   ["done", CALL, OUTCOME, RESULT or ERROR]
  *   ["stats", {...}]
@@ -173,14 +173,16 @@ int main(int argc, char **argv)
     weir_t *weir = weir_open(NULL, &error);
     int more = 1;
 
-    if (argc < 2 || weir == NULL || lines == NULL)
+    if (argc < 3 || weir == NULL || lines == NULL)
         return 2;
     weir_command_init(&command);
-    command.argv = (const char *const *)argv + 1;
+    command.argv = (const char *const *)argv + 2;
     weir_pool_options_init(&options);
     options.commands = (const struct weir_command *[]){&command};
     options.command_count = 1;
     options.workers = 1;
+    if (strcmp(argv[1], "mcp") == 0)
+        options.dialect = WEIR_DIALECT_MCP;
     options.start_attempts = 1;
     pool = weir_pool_open(weir, &options, &error);
     if (pool == NULL)
