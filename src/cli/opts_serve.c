@@ -245,7 +245,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "join", .kind = CLI_FILE, .offset = AT(join), .metavar = "SOCKET",
         .group = serving,
         .help = "with --mcp: connect the client to the weir serve that listens at this socket",
-        .more = "So many clients share the same workers. If that server ends, open requests are "
+        .more = "Many clients can share the same workers this way. If that server ends, open requests are "
                 "answered with an error, and weir exits with 1.",
     },
     [SERVE_MAX_RESULT] = {
