@@ -142,6 +142,10 @@ struct weir_map_options {
     const struct weir_each_options *each; /* a program for each record: weir/each.h. call, key,
                                            * drop_null, line_buffered and the windows have no
                                            * place then. NULL: workers */
+
+    int pty_output; /* the worker's stdout is a pseudo-terminal in raw mode, so that programs which
+                     * buffer by blocks elsewhere write each line at once; not with a launcher */
+    int reserved_int; /* 0 */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);

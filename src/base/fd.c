@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #endif
 #include <time.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -50,6 +51,29 @@ int weir__fd_above_stdio(int *fd, struct weir_error *error)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot move a descriptor above 2");
     *fd = moved;
     return 0;
+}
+
+int weir__pty_open(int *ours, int *childs, struct weir_error *error)
+{
+    struct termios modes;
+    char name[64];
+    int failed;
+
+    *childs = -1;
+    *ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*ours >= 0 && grantpt(*ours) == 0 && unlockpt(*ours) == 0
+        && ptsname_r(*ours, name, sizeof name) == 0)
+        *childs = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*childs >= 0 && tcgetattr(*childs, &modes) == 0) {
+        cfmakeraw(&modes);
+        if (tcsetattr(*childs, TCSANOW, &modes) == 0 && weir__fd_above_stdio(ours, NULL) == 0
+            && weir__fd_above_stdio(childs, NULL) == 0)
+            return 0;
+    }
+    failed = errno;
+    weir__close(ours);
+    weir__close(childs);
+    return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot open a pseudo-terminal");
 }
 
 int weir__fd_open_for_child(const char *path, int flags, struct weir_error *error)

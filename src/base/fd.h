@@ -71,6 +71,10 @@ ssize_t weir__write_no_sigpipe_portable(int fd, const void *bytes, size_t length
 int weir__fd_of_bytes_portable(const void *bytes, size_t length, struct weir_error *error);
 void weir__close_from_portable(int first);
 
+/* Opens a pseudo-terminal in raw mode, close-on-exec and above 2: *ours and *childs end.
+ * Errors: SYSTEM. */
+int weir__pty_open(int *ours, int *childs, struct weir_error *error);
+
 /* Opens a file for a child, above 2 and close-on-exec, without waiting for the other end of a FIFO.
  * Returns a blocking descriptor, or a negative status.  Errors: SYSTEM. */
 int weir__fd_open_for_child(const char *path, int flags, struct weir_error *error);

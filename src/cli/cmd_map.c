@@ -302,6 +302,7 @@ static int prepare_run(struct map_cmd *cmd)
     options->key = values->key;
     options->drop_missing = values->drop_missing;
     options->line_buffered = values->line_buffered;
+    options->pty_output = values->pty_output;
     options->input = path_or_null(values->input);
     options->output = path_or_null(values->output);
     options->checkpoint = values->checkpoint;

@@ -188,6 +188,15 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "programs must flush by themselves, or have an option for it, such as `jq "
                 "--unbuffered`. With `--format nul` weir uses `stdbuf -o0`.",
     },
+    [MAP_PTY_OUTPUT] = {
+        .name = "pty-output", .kind = CLI_FLAG, .offset = AT(pty_output),
+        .group = workers,
+        .help = "give the worker a pseudo-terminal as standard output, so that it flushes each "
+                "line",
+        .more = "For programs that `--line-buffered` does not reach. The terminal is in raw mode: "
+                "replies arrive unchanged. Programs that print differently on a terminal, such as "
+                "with colors, do so here too.",
+    },
     [MAP_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
         .group = workers,

@@ -16,7 +16,8 @@ struct map_values {
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int format;             /* enum weir_map_format */
     int check;              /* 0: syntax, 1: none */
-    int unordered, drop_null, drop_missing, line_buffered, launcher_shell, hadoop_counters;
+    int unordered, drop_null, drop_missing, line_buffered, pty_output, launcher_shell,
+        hadoop_counters;
     int progress; /* enum progress_style */
 };
 
@@ -41,6 +42,7 @@ enum map_option {
     MAP_WORKERS,
     MAP_CALL,
     MAP_LINE_BUFFERED,
+    MAP_PTY_OUTPUT,
     MAP_LAUNCHER,
     MAP_LAUNCHER_SHELL,
     MAP_LAUNCHER_STOP,

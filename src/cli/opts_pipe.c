@@ -128,7 +128,8 @@ static const char *const description[] = {
     "report also has the status of each stage. If a stage cannot start, no other stage keeps "
     "running. Standard error of the stages passes through live; on a terminal each line is "
     "prefixed with the name of its stage.",
-    "weir passes SIGUSR1 and SIGUSR2 on to the stages. SIGINT, SIGTERM, SIGHUP, SIGQUIT and any "
+    "weir passes SIGUSR1, SIGUSR2, SIGHUP and SIGWINCH on to the stages. SIGINT, SIGTERM, SIGQUIT, "
+    "SIGHUP from a terminal that is gone, and any "
     "other signal that would terminate weir stop all stages in the same way as a timeout. A "
     "second signal kills them at once. If weir is in the foreground of a terminal, so are the "
     "stages, whatever their standard input is. A process that cannot be stopped is named in the "

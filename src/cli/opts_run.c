@@ -140,7 +140,9 @@ static const char *const description[] = {
     "When the program exits, weir stops everything that it left running in the background. A "
     "process that cannot be stopped, such as a set-user-ID program that became root, is named on "
     "standard error and in the report (`refused` and `survivors`).",
-    "weir passes SIGUSR1 and SIGUSR2 on to the program. SIGINT, SIGTERM, SIGHUP, SIGQUIT and any "
+    "weir passes SIGUSR1, SIGUSR2, SIGHUP and SIGWINCH on to the program. SIGINT, SIGTERM, "
+    "SIGQUIT, "
+    "SIGHUP from a terminal that is gone, and any "
     "other signal that would terminate weir stop the program in the same way as a timeout. A "
     "second signal kills it at once.",
     "If weir is in the foreground of a terminal, so is the program, whatever its standard input "

@@ -150,7 +150,8 @@ static int64_t patience_ms(const struct weir__map_worker *worker, int must_end, 
 /* It has read everything and has not answered for a second. */
 static void give_hint(const struct weir__map_worker *worker)
 {
-    if (!worker->has_kept_up && !worker->map->options.line_buffered)
+    if (!worker->has_kept_up && !worker->map->options.line_buffered
+        && !worker->map->options.pty_output)
         weir__map_notice(worker->map, WEIR__NOTICE_BUFFERS,
                          "a worker has read its records and has not answered for a second: if it "
                          "is not just slow, it keeps its output in a buffer: have it flush each "

@@ -120,6 +120,15 @@ static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map
     return weir__dead_letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
 }
 
+static int check_pty(const struct weir_map_options *options, struct weir_error *error)
+{
+    if (options->pty_output && options->launcher != NULL && options->launcher[0] != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the worker of a launcher does not see a pseudo-terminal here: remove "
+                          "--pty-output, or use --line-buffered");
+    return 0;
+}
+
 static int check_key(const struct weir_map_options *options, struct weir_error *error)
 {
     const char *fault = options->key != NULL ? weir__pointer_fault(options->key) : NULL;
@@ -190,6 +199,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         status = check_call(options, error);
     if (status == 0)
         status = check_key(options, error);
+    if (status == 0)
+        status = check_pty(options, error);
     if (status == 0)
         status = check_format(options, error);
     if (status == 0)

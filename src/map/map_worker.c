@@ -209,6 +209,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         .stderr_kept = STDERR_KEPT,
         .forwarder = &map->forwarder,
         .pipe_size = PIPE_SIZE,
+        .pty_output = map->options.pty_output,
         .is_launched = map->is_launched,
         .slot = weir__supervisor_slot(&map->workers.supervisor, seat),
         .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,

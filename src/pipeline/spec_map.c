@@ -282,6 +282,7 @@ static const struct weir__spec_key keys[] = {
     {"key", read_key, NULL, 0},
     {"drop_missing", weir__spec_flag, NULL, OPTION(drop_missing)},
     {"line_buffered", weir__spec_flag, NULL, OPTION(line_buffered)},
+    {"pty_output", weir__spec_flag, NULL, OPTION(pty_output)},
     {"check", read_check, NULL, 0},
     {"encoding", read_encoding, NULL, 0},
     {"max_record", read_size, NULL, OPTION(max_record)},

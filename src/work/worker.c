@@ -511,6 +511,17 @@ static int open_stderr(struct weir__worker *worker, const struct weir__worker_op
                                error);
 }
 
+/* The same for an output that is a terminal to the child. */
+static int open_terminal(int *ours, struct weir_error *error)
+{
+    int childs;
+
+    if (weir__pty_open(ours, &childs, error) < 0)
+        return WEIR_ERR_SYSTEM;
+    weir__fd_set_nonblocking(*ours);
+    return childs;
+}
+
 /* child: descriptors that are only the child's; those of options->files stay -1. */
 static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,
                      int child[3], struct weir_error *error)
@@ -520,7 +531,10 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
 
     if (options->files[0] == 0 && (child[0] = open_pipe(&worker->in_fd, 1, error)) < 0)
         return WEIR_ERR_SYSTEM;
-    if (options->files[1] == 0 && (child[1] = open_pipe(&worker->out_fd, 0, error)) < 0)
+    if (options->files[1] == 0)
+        child[1] = options->pty_output ? open_terminal(&worker->out_fd, error)
+                                       : open_pipe(&worker->out_fd, 0, error);
+    if (options->files[1] == 0 && child[1] < 0)
         return WEIR_ERR_SYSTEM;
     size_pipes(worker, options->pipe_size);
     if (options->files[2] == 0 && (child[2] = open_pipe(&err, 0, error)) < 0)

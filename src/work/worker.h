@@ -50,6 +50,7 @@ struct weir__worker_options {
     size_t stderr_kept;                              /* bytes kept of its stderr, head and tail */
     struct weir__stderr_forwarder *forwarder;        /* for its stderr; outlives the worker */
     size_t pipe_size; /* of stdin and stdout, if the kernel allows; 0: the default */
+    int pty_output;   /* its stdout is a pseudo-terminal */
     int is_launched;  /* there is a launcher */
     unsigned slot;    /* its place among its fellows: WEIR_SLOT */
     int files[3];     /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */

@@ -115,7 +115,22 @@ refused() {
     map 2 "$@" -- touch "$work/ran" <"$work/ten" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 74
+plan 75
+
+worker sees_terminal <<'END' # answers whether its output is a terminal, and with a CR that stays
+while read -r line; do
+    if [ -t 1 ]; then printf '"terminal\\r %s"\n' "$line"; else echo '"pipe"'; fi
+done
+END
+on_a_terminal() {
+    seq 1 3 | map 0 -j1 --pty-output -- "$work/sees_terminal" &&
+        same '"terminal\r 1" "terminal\r 2" "terminal\r 3"' "$(tr '\n' ' ' <"$out" | sed 's/ $//')" &&
+        echo 1 | map 0 -j1 -- "$work/sees_terminal" && same '"pipe"' "$(cat "$out")" &&
+        seq 1 20000 | map 0 -j2 --pty-output -- cat && seq 1 20000 | cmp - "$out" &&
+        exits 2 "$weir" map --pty-output --launcher env -- cat </dev/null 2>"$err" &&
+        has "remove --pty-output" "$err"
+}
+check "--pty-output: the worker writes to a terminal, and every byte arrives" on_a_terminal
 
 # --- Records and replies ---
 
