@@ -194,8 +194,10 @@ static int split_launcher(struct map_cmd *cmd)
     status = split_words(cmd, "launcher", values->launcher, &cmd->launcher);
     if (status == 0)
         status = split_words(cmd, "launcher-stop", values->launcher_stop, &cmd->launcher_stop);
-    warning = launcher_warning((const char *const *)cmd->launcher, values->launcher_shell);
-    if (status == 0 && warning != NULL)
+    warning = status == 0
+                  ? launcher_warning((const char *const *)cmd->launcher, values->launcher_shell)
+                  : NULL;
+    if (warning != NULL)
         voice_say(&cmd->voice, 0, "%s", warning);
     return status;
 }
