@@ -98,7 +98,9 @@ def a_lost_terminal_ends_the_job() -> None:
     with tempfile.TemporaryDirectory() as directory:
         fifo = os.path.join(directory, "fifo")
         os.mkfifo(fifo)
-        code = "trap '' HUP; trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
+        code = (
+            "trap '' HUP; trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
+        )
         pid, person = pty.fork()
         if pid == 0:
             words = [WEIR, "run", "--", "sh", "-c", f"exec >'{fifo}'; {code}"]
