@@ -353,8 +353,8 @@ static const struct cli_example examples[] = {
      "serve workers in two languages on one socket"},
     {"weir call -w \"weir serve --stdio -w 'python3 math_worker.py' -j2\" add 3 4",
      "print 7: a pool is a worker, too"},
-    {"weir call --protocol mcp -w \"weir serve --mcp -w 'python3 math_worker.py'\" add a=3 b=4",
-     "print 7: the functions are the tools of an MCP server, which an agent starts like this"},
+    {"weir call --protocol mcp -w 'weir serve --mcp -w ./checksig' --list",
+     "list the tools that an agent gets: it starts what is in the quotes"},
     {NULL, NULL},
 };
 
