@@ -39,7 +39,9 @@ class Results(unittest.TestCase):
         """run: a program that a signal kills has subprocess's returncode, and the shell's status"""
         result = weir.run(["sh", "-c", "kill -USR1 $$"])
         self.assertEqual((result.end, result.signal), ("signaled", signal.SIGUSR1))
-        self.assertEqual((result.returncode, result.status), (-signal.SIGUSR1, 128 + signal.SIGUSR1))
+        self.assertEqual(
+            (result.returncode, result.status), (-signal.SIGUSR1, 128 + signal.SIGUSR1)
+        )
 
     def test_timeout(self) -> None:
         """run: the time limit stops the program, and is a result"""
