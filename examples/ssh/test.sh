@@ -26,7 +26,7 @@ check "a real server starts" [ $status -eq 0 ]
 
 example() {
     "$here/run.sh" "$work/run" >"$work/out" || return
-    sed -n '/^\$ \.\/run\.sh$/,/^```$/p' "$here/README.md" | sed '1d;$d' >"$work/shown"
+    sed -n '/^```text$/,/^```$/p' "$here/README.md" | sed '1d;$d' >"$work/shown"
     cmp "$work/shown" "$work/out"
 }
 check "README.md shows what run.sh prints" example
