@@ -370,34 +370,93 @@ static void map_done(weir_map_t *map, const struct weir_map_report *report,
     end_job(job, error);
 }
 
+/* Statuses of success, from a list. The caller frees *exits. */
+static int take_exits(PyObject *list, int **exits, size_t *count)
+{
+    Py_ssize_t size = PyList_Size(list);
+
+    if (size < 0)
+        return -1;
+    *exits = calloc((size_t)size + 1, sizeof **exits);
+    if (*exits == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        long value = PyLong_AsLong(PyList_GetItem(list, i));
+
+        if (PyErr_Occurred())
+            return -1;
+        if (value < 0 || value > 255) {
+            PyErr_SetString(PyExc_ValueError, "an exit status is a number from 0 to 255");
+            return -1;
+        }
+        (*exits)[i] = (int)value;
+    }
+    *count = (size_t)size;
+    return 0;
+}
+
+/* (is_json, to_stdin, max_output, ok_exits, retry_delay, delay, interval_ns). The caller frees
+ * *exits, which each borrows. */
+static int take_each(PyObject *from, struct weir_map_options *options,
+                     struct weir_each_options *each, int **exits)
+{
+    PyObject *ok_exits;
+    Py_ssize_t max_output;
+    double retry_delay, delay;
+    long long interval_ns;
+    int is_json;
+
+    weir_each_options_init(each);
+    if (!PyArg_ParseTuple(from, "ppnOddL", &is_json, &each->to_stdin, &max_output, &ok_exits,
+                          &retry_delay, &delay, &interval_ns)
+        || take_exits(ok_exits, exits, &each->ok_exit_count) < 0)
+        return -1;
+    each->output = WEIR_EACH_JSON;
+    each->max_output = (size_t)max_output;
+    each->ok_exits = *exits;
+    each->retry_delay_ms = to_ms(retry_delay);
+    each->delay_ms = to_ms(delay);
+    each->interval_ns = interval_ns;
+    weir_each_set_up(options, each);
+    options->format = is_json ? WEIR_MAP_NDJSON : WEIR_MAP_NUL;
+    return 0;
+}
+
 /* (command, call, workers, unordered, start_timeout, record_timeout, timeout, grace, retries,
- *  on_error, dead_letter, window, input_fd, output_fd, stderr_fd); 0 and inf are defaults */
+ *  window, each, dead_letter, input_fd, output_fd, stderr_fd); 0 and inf are defaults.  each is
+ *  None for workers. */
 PyObject *start_map(struct context *context, PyObject *args)
 {
     struct command command = {.argv = NULL};
     struct weir_map_options options;
+    struct weir_each_options each_options;
     struct weir_error error = {0};
-    PyObject *from, *call, *dead_letter, *answer = NULL;
+    PyObject *from, *call, *each, *dead_letter, *answer = NULL;
     double start_timeout, record_timeout, timeout, grace;
     Py_ssize_t window;
-    int on_error;
+    unsigned retries;
+    int *exits = NULL;
     struct job *job;
 
     weir_map_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OOIpddddIiOniii", &from, &call, &options.workers,
+    if (!PyArg_ParseTuple(args, "OOIpddddInOOiii", &from, &call, &options.workers,
                           &options.unordered, &start_timeout, &record_timeout, &timeout, &grace,
-                          &options.retries, &on_error, &dead_letter, &window, &options.input_fd,
+                          &retries, &window, &each, &dead_letter, &options.input_fd,
                           &options.output_fd, &options.stderr_fd))
         return NULL;
     if (take_command(from, &command) < 0 || take_bytes(call, &options.call) < 0
-        || take_bytes(dead_letter, &options.dead_letter) < 0)
+        || take_bytes(dead_letter, &options.dead_letter) < 0
+        || (each != Py_None && take_each(each, &options, &each_options, &exits) < 0))
         goto done;
     options.command = &command.command;
     options.start_timeout_ms = to_ms(start_timeout);
     options.record_timeout_ms = to_ms(record_timeout);
     options.timeout_ms = to_ms(timeout);
     options.grace_ms = to_ms(grace);
-    options.on_error = (enum weir_map_on_error)on_error;
+    options.retries = retries;
+    options.on_error = WEIR_MAP_DEAD_LETTER;
     if (window > 0)
         options.window = (size_t)window;
     job = new_job(context);
@@ -409,6 +468,7 @@ PyObject *start_map(struct context *context, PyObject *args)
     answer = started(job, &error);
 done:
     clear_command(&command);
+    free(exits);
     return answer;
 }
 

@@ -102,6 +102,7 @@ static PyMethodDef functions[] = {
     {"set_error_maker", set_error_maker, METH_O, NULL},
     {"version", get_version, METH_NOARGS, NULL},
     {"find_limit", find_limit, METH_VARARGS, NULL},
+    {"describe", describe_report, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

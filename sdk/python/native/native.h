@@ -128,6 +128,7 @@ PyObject *start_map(struct context *context, PyObject *args);
 /* result.c: takes what is in *result. */
 int register_result(PyObject *module);
 PyObject *make_result(struct weir_result *result);
+PyObject *describe_report(PyObject *module, PyObject *args);
 
 /* pool.c, call.c */
 int register_pool(PyObject *module);

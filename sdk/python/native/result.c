@@ -115,6 +115,33 @@ static PyObject *get_json(PyObject *self, PyObject *nothing)
     return answer;
 }
 
+/* (end, why, step, code, signal, sys_errno, limits_hit, program, cwd) of a report, with names or
+ * None, as (status, sentence). */
+PyObject *describe_report(PyObject *module, PyObject *args)
+{
+    struct weir_result result = {.reserved = {0}};
+    const char *end, *why, *step, *program, *cwd;
+    char *argv[2] = {NULL, NULL}, sentence[640];
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "ssziiiIyy", &end, &why, &step, &result.code, &result.signal,
+                          &result.sys_errno, &result.limits_hit, &program, &cwd))
+        return NULL;
+    argv[0] = (char *)program;
+    result.argv = argv;
+    result.cwd = (char *)cwd;
+    while (result.end < WEIR_STATUS_LOST && strcmp(weir_exit_kind_name(result.end), end) != 0)
+        result.end++;
+    while (result.why < WEIR_STOP_HOST_GONE && strcmp(weir_stop_reason_name(result.why), why) != 0)
+        result.why++;
+    result.step = step != NULL ? WEIR_STEP_CHDIR : WEIR_STEP_NONE;
+    while (step != NULL && result.step < WEIR_STEP_EXEC
+           && strcmp(weir_step_name(result.step), step) != 0)
+        result.step++;
+    weir_result_sentence(&result, sentence, sizeof sentence);
+    return Py_BuildValue("(iN)", weir_result_status(&result), decode(sentence));
+}
+
 static PyMethodDef methods[] = {
     {"fields", fields, METH_NOARGS, NULL}, {"output", output, METH_O, NULL},
     {"raw", get_bytes, METH_O, NULL},      {"text", get_text, METH_O, NULL},

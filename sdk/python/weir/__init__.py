@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._asyncio import AsyncPool, AsyncStream, apipe, arun
     from ._caller import Caller
     from ._client import Client, connect
+    from ._each import Each, EachResult, each
     from ._engine import refresh, words
     from ._errors import (
         CallCancelled,
@@ -57,6 +58,7 @@ _HOME = {
     "_asyncio": "AsyncPool AsyncStream apipe arun",
     "_caller": "Caller",
     "_client": "Client connect",
+    "_each": "Each EachResult each",
     "_engine": "refresh words",
     "_errors": "CallCancelled CallError Closed DeadRecord DeadlineExceeded EngineError NoWorker "
     "OutcomeUnknown Poison QueueFull RemoteError SpecError WeirError",
@@ -81,6 +83,8 @@ __all__ = [
     "Closed",
     "DeadRecord",
     "DeadlineExceeded",
+    "Each",
+    "EachResult",
     "End",
     "EngineError",
     "Failed",
@@ -109,6 +113,7 @@ __all__ = [
     "apipe",
     "arun",
     "connect",
+    "each",
     "map",
     "pipe",
     "refresh",

@@ -24,13 +24,13 @@ class EngineError(WeirError, OSError):
 
 
 class DeadRecord(WeirError):
-    """A record of weir.map that no worker could answer."""
+    """A record of weir.map that no worker could answer, or of weir.each that cannot be run."""
 
     def __init__(self, letter: "dict[str, Any]") -> None:
         super().__init__(letter)
         self.letter = letter  # docs/schemas/dead-letter.schema.json
         self.seq: int = letter["seq"]  # from 0
-        self.reason: str = letter["reason"]  # "crash", "timeout", "desync", "error", ...
+        self.reason: str = letter["reason"]  # "crash", "timeout", "desync", "error", "member", ...
         self.attempts: int = letter["attempts"]
         self.stderr_tail: str = letter["stderr_tail"]
         self.error: Optional[dict[str, Any]] = letter.get("error")  # of the function

@@ -6,7 +6,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, Callable, Optional, Union
+from typing import IO, Any, Callable, Optional, TypeVar, Union
 
 from . import _engine, _native
 from ._engine import Word, seconds
@@ -14,18 +14,30 @@ from ._errors import NO_WORKER, DeadRecord, NoWorker, WeirError
 from ._pool import stderr_of, worker_words
 from ._worker import codec
 
-_DEAD_LETTER = 2
 _HAS_DEAD, _CANNOT_RUN = 1, 4
 _READ_SIZE = 1 << 18
 
+T = TypeVar("T")
 OnError = Union[str, Callable[[DeadRecord], object]]
 
 
-class _Run:
+def encode(value: Any) -> bytes:
+    """A value as a line of JSON."""
+    return codec.encode(value).encode("utf-8", "backslashreplace") + b"\n"
+
+
+class Run:
     """A map that runs, with its pipes and threads. It does not refer to its iterator."""
 
-    def __init__(self, records: Iterable[Any], options: "tuple[Any, ...]", stderr: int) -> None:
+    def __init__(
+        self,
+        records: Iterable[Any],
+        encode: Callable[[Any], bytes],
+        options: "tuple[Any, ...]",
+        stderr: int,
+    ) -> None:
         self._records = records
+        self._encode = encode
         self.failure: Optional[BaseException] = None  # of the records
         self.results, output = os.pipe()
         self.dead, letters = os.pipe()
@@ -34,9 +46,7 @@ class _Run:
         self._borrowed = (input, output, letters)
         try:
             path = f"/dev/fd/{letters}".encode()
-            self.job: _native.Job = _engine.shared().map(
-                *options[:-1], path, options[-1], input, output, stderr
-            )
+            self.job: _native.Job = _engine.shared().map(*options, path, input, output, stderr)
         except BaseException:
             for fd in (self.results, self.dead, self._input, *self._borrowed):
                 os.close(fd)
@@ -55,7 +65,7 @@ class _Run:
         try:
             values = iter(self._records)
             for value in values:
-                data = codec.encode(value).encode("utf-8", "backslashreplace") + b"\n"
+                data = self._encode(value)
                 while data:
                     data = data[os.write(self._input, data) :]
         except BrokenPipeError:  # the map has ended
@@ -78,14 +88,14 @@ class _Run:
         os.close(self.dead)
 
 
-class Map(Iterator[Any]):
-    """The results, as they come. Closing it ends the workers; report is there afterwards."""
+class Results(Iterator[T]):
+    """The results of a map, as they come."""
 
-    def __init__(self, run: _Run, on_error: OnError) -> None:
-        self._run: Optional[_Run] = run
+    def __init__(self, run: Run, on_error: OnError) -> None:
+        self._run: Optional[Run] = run
         self._pid = os.getpid()
         self._on_error = on_error
-        self._values: deque[Any] = deque()
+        self._values: deque[Union[T, DeadRecord]] = deque()
         self._poll = select.poll()
         self._rest = {run.results: b"", run.dead: b""}
         for fd in self._rest:
@@ -93,27 +103,41 @@ class Map(Iterator[Any]):
         self.report: Optional[dict[str, Any]] = None  # docs/schemas/map-report.schema.json
         _engine.close_at_exit(self)
 
-    def __iter__(self) -> "Map":
+    def _take_result(self, line: str) -> None:
+        """Adds to the values what a line of results says."""
+        raise NotImplementedError
+
+    def _take_letter(self, letter: "dict[str, Any]") -> None:
+        self._values.append(DeadRecord(letter))
+
+    def __iter__(self) -> "Iterator[T]":
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         try:
-            while not self._values:
-                run = self._run
-                if run is None:
-                    raise StopIteration
-                if self._rest:
-                    self._read(run)
-                else:
-                    self._finish(run)
+            while True:
+                while not self._values:
+                    self._read_or_finish()
+                value = self._values.popleft()
+                if not isinstance(value, DeadRecord):
+                    return value
+                self._handle(value)
         except StopIteration:
             raise
         except BaseException:
             self.close()
             raise
-        return self._values.popleft()
 
-    def _read(self, run: _Run) -> None:
+    def _read_or_finish(self) -> None:
+        run = self._run
+        if run is None:
+            raise StopIteration
+        if self._rest:
+            self._read(run)
+        else:
+            self._finish(run)
+
+    def _read(self, run: Run) -> None:
         ready = [fd for fd, _ in self._poll.poll()]
         # What was written before a record died is read first.
         fd = run.results if run.results in ready else run.dead
@@ -124,20 +148,18 @@ class Map(Iterator[Any]):
             return
         *lines, self._rest[fd] = (self._rest[fd] + data).split(b"\n")
         for line in lines:
-            value = codec.parse(line.decode())
             if fd == run.results:
-                self._values.append(value)
+                self._take_result(line.decode())
             else:
-                self._handle(value)
+                self._take_letter(codec.parse(line.decode()))
 
-    def _handle(self, letter: "dict[str, Any]") -> None:
-        error = DeadRecord(letter)
+    def _handle(self, error: DeadRecord) -> None:
         if callable(self._on_error):
             self._on_error(error)
         elif self._on_error == "raise":
             raise error
 
-    def _finish(self, run: _Run) -> None:
+    def _finish(self, run: Run) -> None:
         report = json.loads(run.job.result()[0])
         self.close()
         self.report = report
@@ -149,15 +171,12 @@ class Map(Iterator[Any]):
             raise WeirError(report["reason"])
 
     def close(self) -> None:
-        """End the workers; records under way are lost."""
+        """End what runs; records under way are lost."""
         run, self._run = self._run, None
         self._values.clear()
         if run is not None and self._pid == os.getpid():
             _engine.forget(self)
             run.end()
-
-    def __enter__(self) -> "Map":
-        return self
 
     def __exit__(self, *ignored: object) -> None:
         self.close()
@@ -165,6 +184,21 @@ class Map(Iterator[Any]):
     def __del__(self) -> None:
         if getattr(self, "_run", None) is not None:
             self.close()
+
+
+class Map(Results[Any]):
+    """The results, as they come. Closing it ends the workers; report is there afterwards."""
+
+    def _take_result(self, line: str) -> None:
+        self._values.append(codec.parse(line))
+
+    def __enter__(self) -> "Map":
+        return self
+
+
+def check_on_error(on_error: OnError) -> None:
+    if not callable(on_error) and on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is raise, skip or a function, not {on_error!r}")
 
 
 def map(
@@ -201,8 +235,7 @@ def map(
     retries times; then it is dead: on_error is "raise" (DeadRecord), "skip", or a function that
     gets the DeadRecord. Raises NoWorker if the workers cannot run.
     """
-    if not callable(on_error) and on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error is raise, skip or a function, not {on_error!r}")
+    check_on_error(on_error)
     command = _engine.command(
         [*worker_words(worker, python), *args],
         cwd=cwd,
@@ -223,7 +256,7 @@ def map(
         _engine.FOREVER,
         seconds(grace, "grace"),
         retries,
-        _DEAD_LETTER,
         window or 0,
+        None,
     )
-    return Map(_Run(records, options, stderr_of(stderr)), on_error)
+    return Map(Run(records, encode, options, stderr_of(stderr)), on_error)

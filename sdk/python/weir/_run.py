@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from signal import Signals
-from typing import IO, Any, Callable, NamedTuple, Optional, Union
+from typing import IO, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from . import _engine, _native
 from ._engine import LIMITS, Word, seconds
@@ -58,6 +58,16 @@ class Holder(NamedTuple):
     command: str
 
 
+class Source(Protocol):
+    """Where a result comes from: the engine, or a document."""
+
+    def fields(self) -> tuple[Any, ...]: ...
+    def output(self, err: bool, /) -> tuple[Any, ...]: ...
+    def raw(self, err: bool, /) -> bytes: ...
+    def text(self, err: bool, /) -> Optional[str]: ...
+    def json(self) -> bytes: ...
+
+
 class Output:
     """One output of a program. Beyond max_output it is the head and the tail."""
 
@@ -82,8 +92,8 @@ class Output:
     charset: str
     spooled: Optional[str]  # with overflow="spool": a file with all of it, which you remove
 
-    def __init__(self, native: _native.Result, which: bool) -> None:
-        self._raw: Optional[tuple[_native.Result, bool]] = (native, which)
+    def __init__(self, native: Source, which: bool) -> None:
+        self._raw: Optional[tuple[Source, bool]] = (native, which)
         self._bytes: Optional[bytes] = None
         self._text: Union[None, str, bool] = None
         (
@@ -181,7 +191,7 @@ class Result:
     out: Output
     err: Output
 
-    def __init__(self, native: _native.Result, args: "list[str]", text: bool) -> None:
+    def __init__(self, native: Source, args: "list[str]", text: bool) -> None:
         (
             self.pid,
             end,
@@ -214,7 +224,7 @@ class Result:
             name for name in LIMITS if hit and hit >> _native.find_limit(name) & 1
         )
         self.out, self.err = Output(native, False), Output(native, True)
-        self._raw: Optional[_native.Result] = native
+        self._raw: Optional[Source] = native
         self._text = text
         self._json: Optional[bytes] = None
 
@@ -248,7 +258,7 @@ class Result:
         return document
 
     def __repr__(self) -> str:
-        return f"<Result of {_join(self.args)}: {self.sentence}>"
+        return f"<{type(self).__name__} of {_join(self.args)}: {self.sentence}>"
 
     def __getstate__(self) -> "dict[str, Any]":
         self.json()

@@ -1,0 +1,295 @@
+"""weir.each: a program for each record, many at a time, with a result for each."""
+
+import errno
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from signal import Signals
+from typing import Any, Optional, Union
+
+from . import _engine, _native
+from ._engine import Word, seconds
+from ._errors import DeadRecord
+from ._map import OnError, Results, Run, check_on_error, encode
+from ._run import End, Result, Why, error_of
+from ._worker import codec
+
+# Dead letters of records that have a result, too.
+_HAS_RESULT = ("exit", "signal", "start", "lost", "timeout")
+
+
+class _Document:
+    """A line of `weir each --json`, as a result takes it."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self.members: dict[str, Any] = codec.parse(line)
+
+    def fields(self) -> tuple[Any, ...]:
+        of = self.members
+        code, signal = of["code"] or 0, _signal(of["signal"])
+        number: int = getattr(errno, of["errno"] or "", 0)
+        hit = sum(1 << _native.find_limit(name) for name in of["limits_hit"])
+        holder = of["holder"] or {"pid": 0, "command": ""}
+        program, cwd = (text.encode().replace(b"\0", b"") for text in (of["argv"][0], of["cwd"]))
+        status, sentence = _native.describe(
+            of["end"], of["why"], of["step"], code, signal, number, hit, program, cwd
+        )
+        started_at = datetime.fromisoformat(of["started_at"].replace("Z", "+00:00"))
+        return (
+            of["pid"] or 0,
+            of["end"],
+            of["why"],
+            code,
+            signal,
+            number,
+            status,
+            sentence,
+            of["wall_ms"] * 1e6,
+            of["user_ms"] * 1e3,
+            of["system_ms"] * 1e3,
+            of["max_rss_kb"],
+            [_signal(name) for name in of["stopped_with"]],
+            holder["pid"],
+            holder["command"],
+            hit,
+            started_at.timestamp() * 1e9,
+        )
+
+    def _output(self, err: bool) -> "dict[str, Any]":
+        output: dict[str, Any] = self.members["stderr" if err else "stdout"]
+        return output
+
+    def output(self, err: bool, /) -> tuple[Any, ...]:
+        of = self._output(err)
+        return (
+            of["bytes"],
+            of["truncated"],
+            of["abandoned"],
+            of["replaced"],
+            -1,
+            of["charset"],
+            None,
+        )
+
+    def raw(self, err: bool, /) -> bytes:
+        return self.text(err).encode()
+
+    def text(self, err: bool, /) -> str:
+        text: str = self._output(err)["text"]
+        return text
+
+    def json(self) -> bytes:
+        return self._line.encode()
+
+
+def _signal(name: Optional[str]) -> int:
+    """The number of a signal such as SIGTERM or SIGRTMIN+3; 0 for None."""
+    base, _, more = (name or "").partition("+")
+    return Signals[base] + int(more or 0) if base else 0
+
+
+class EachResult(Result):
+    """How the program of a record ended, and what it wrote: a Result, which cannot be changed.
+
+    Outputs are text from UTF-8; out.bytes is that text again, and so not what the program wrote
+    if out.replaced or out.truncated.
+    """
+
+    __slots__ = ("_ok", "attempts", "record", "seq")
+
+    record: Any  # what records gave
+    seq: int  # its number, from 0
+    attempts: int  # how often the program ran for it
+
+    def __init__(self, document: _Document, record: Any, ok_exit: Sequence[int]) -> None:
+        of = document.members
+        super().__init__(document, of["argv"], True)
+        self.record = record
+        self.seq, self.attempts = of["seq"], of["attempts"]
+        self._ok = self.why is not Why.TIMEOUT and self.end is End.EXITED and self.code in ok_exit
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[0] != "_" and hasattr(self, name):
+            raise AttributeError(f"{name} of a result cannot be changed")
+        super().__setattr__(name, value)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the program exited with a status in ok_exit, in time."""
+        return self._ok
+
+    def __getstate__(self) -> "dict[str, Any]":
+        self.json()
+        names = (*Result.__slots__, *EachResult.__slots__)
+        return {**{name: getattr(self, name) for name in names}, "_raw": None}
+
+
+class _Records:
+    """Frames records, and keeps each until its result is there. Does not refer to the iterator."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        self._count = 0
+        self._kept: dict[int, Any] = {}
+
+    def frame(self, record: Any) -> bytes:
+        data = encode(record) if self._json else _bytes_of(record) + b"\0"
+        self._kept[self._count] = record
+        self._count += 1
+        return data
+
+    def take(self, seq: int) -> Any:
+        return self._kept.pop(seq)
+
+
+def _bytes_of(record: Any) -> bytes:
+    if isinstance(record, str):
+        data = record.encode("utf-8", "surrogateescape")
+    elif isinstance(record, (bytes, os.PathLike)):
+        data = os.fsencode(record)
+    else:
+        raise TypeError(f"a record is str, bytes or a path, or give json=True: {record!r}")
+    if b"\0" in data:
+        raise ValueError(f"a record cannot have a NUL byte: {record!r}")
+    return data
+
+
+class Each(Results[EachResult]):
+    """The results, as they come. Closing it ends the programs; report is there afterwards."""
+
+    def __init__(
+        self,
+        run: Run,
+        records: _Records,
+        on_error: OnError,
+        ok_exit: Sequence[int],
+        ordered: bool,
+        check: bool,
+    ) -> None:
+        super().__init__(run, on_error)
+        self._records = records
+        self._ok_exit = ok_exit
+        self._ordered = ordered
+        self._check = check
+        self._next = 0
+        # Results and dead records come through two pipes: these wait for an earlier one.
+        self._early: dict[int, Union[EachResult, DeadRecord]] = {}
+
+    def _take_result(self, line: str) -> None:
+        document = _Document(line)
+        record = self._records.take(document.members["seq"])
+        self._place(EachResult(document, record, self._ok_exit))
+
+    def _take_letter(self, letter: "dict[str, Any]") -> None:
+        if letter["reason"] not in _HAS_RESULT:
+            self._place(DeadRecord({**letter, "record": self._records.take(letter["seq"])}))
+
+    def _place(self, value: Union[EachResult, DeadRecord]) -> None:
+        if not self._ordered:
+            self._values.append(value)
+            return
+        self._early[value.seq] = value
+        while self._next in self._early:
+            self._values.append(self._early.pop(self._next))
+            self._next += 1
+
+    def __next__(self) -> EachResult:
+        result = super().__next__()
+        error = error_of(result) if self._check else None
+        if error is not None:
+            self.close()
+            raise error
+        return result
+
+    def __enter__(self) -> "Each":
+        return self
+
+
+def each(
+    records: Iterable[Any],
+    args: Iterable[Word],
+    *,
+    workers: int = 0,
+    ordered: bool = True,
+    check: bool = False,
+    json: bool = False,
+    stdin: bool = False,
+    record_timeout: Optional[float] = None,
+    retries: int = 0,
+    retry_delay: float = 0,
+    ok_exit: Sequence[int] = (0,),
+    max_output: int = 1 << 20,
+    rate: Optional[float] = None,
+    delay: float = 0,
+    grace: float = 5.0,
+    on_error: OnError = "raise",
+    cwd: Optional[Word] = None,
+    env: Optional[Mapping[str, str]] = None,
+    env_extra: Optional[Mapping[str, str]] = None,
+    env_clear: bool = False,
+    env_pass: Optional[Sequence[str]] = None,
+    nice: int = 0,
+    limits: Optional[Mapping[str, Optional[int]]] = None,
+) -> Each:
+    """Run a program for each record: an iterator over the results, in the order of the records.
+
+    A record is str, bytes or a path; with json any value that JSON has. In args, {} is the
+    record, {.} the record without its extension, {/} its base name, {//} its directory, {/.} its
+    base name without extension, {#} its number from 1, {%} the slot it runs in, and {@/a/b} a
+    member of a JSON record. Without any of them the record is the last word, or with stdin the
+    program's stdin, which is /dev/null otherwise.
+
+    workers is how many run at a time; 0 is one for each processor. A thread reads records ahead.
+    Results that are ready wait for an earlier one, unless ordered is False.
+
+    A record fails if its program ends with a status outside ok_exit, is killed, does not start,
+    or takes longer than record_timeout; then it is stopped, as run() does. It runs again, retries
+    times, after retry_delay seconds, doubled each time. A failure is a result, or with check
+    raised as run() does, and ends the rest.
+
+    A record that cannot be run, as it has no member that args asks for, is a DeadRecord: on_error
+    is "raise", "skip", or a function that gets it.
+
+    Of each output max_output bytes are kept. Programs start at least delay seconds apart, and
+    rate a second at most.
+    """
+    check_on_error(on_error)
+    if rate is not None and not rate > 0:
+        raise ValueError(f"rate is a number above 0, not {rate!r}")
+    command = _engine.command(
+        args,
+        cwd=cwd,
+        env=env,
+        env_extra=env_extra,
+        env_clear=env_clear,
+        env_pass=env_pass,
+        nice=nice,
+        limits=limits,
+    )
+    ok_exit = list(ok_exit)
+    if not ok_exit:
+        raise ValueError("ok_exit has at least one status")
+    options = (
+        command,
+        None,
+        workers,
+        not ordered,
+        _engine.FOREVER,
+        seconds(record_timeout, "record_timeout"),
+        _engine.FOREVER,
+        seconds(grace, "grace"),
+        retries,
+        0,
+        (
+            json,
+            stdin,
+            max_output,
+            ok_exit,
+            seconds(retry_delay, "retry_delay"),
+            seconds(delay, "delay"),
+            0 if rate is None else int(1e9 / rate),
+        ),
+    )
+    framed = _Records(json)
+    return Each(Run(records, framed.frame, options, -1), framed, on_error, ok_exit, ordered, check)
