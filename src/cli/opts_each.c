@@ -60,7 +60,10 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .more = "There is no PROGRAM then. A value cannot break out of its quotes, whatever it "
                 "contains, whether its placeholder stands bare, between single quotes or between "
                 "double quotes. weir refuses a placeholder where it could: in backquotes, in a "
-                "comment, in ${...}, in a here-document, or after $( between double quotes. "
+                "comment, in ${...}, in $((...)), in a here-document, after $( between double "
+                "quotes, and where it cannot tell. What a command makes of a value is up to TEXT: "
+                "`eval`, `sh -c`, arithmetic, and `test -v` and `[[ -eq ]]` of some shells, execute "
+                "what is in their arguments. "
                 "Without a placeholder the record is added at the end.",
     },
     [EACH_OUTPUT] = {

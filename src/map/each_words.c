@@ -91,53 +91,116 @@ static size_t match(const char *text, const char *replace, enum kind *kind)
  * that it cannot be done. */
 struct shell_state {
     enum place place;
-    const char *unsure; /* why a value here cannot be quoted; NULL: it can be */
-    int until;          /* the character that ends that; 0: nothing does */
-    int is_word;        /* a word has begun */
+    const struct unsafe *in; /* a value cannot be quoted here; NULL: it can be */
+    int is_endless;          /* weir cannot tell where that ends */
+    int is_word;             /* a word has begun */
+    char before;             /* the character before; 0: none that matters */
 };
 
-/* Takes one character; next is what follows. Returns how many were taken. */
+enum {
+    BARE = 1,
+    QUOTED = 2,
+    WORD = 4
+}; /* where it begins: between double quotes, or not, or only
+    * as a word */
+
+/* What begins a place where a quoted value could be executed or would not be the value. */
+static const struct unsafe {
+    const char *begin;
+    int where;
+    size_t taken;       /* of its beginning, at once */
+    const char *name;   /* of the place */
+    char end;           /* 0: what follows is not safe either */
+    const char *spoils; /* with one of these in it, its end is not sought */
+} unsafe[] = {
+    {"$((", BARE, 3, "in $((...))", ')', "'\"`\\({#)"},
+    {"$(", QUOTED, 1, "after \"$(", 0, ""},
+    {"${", BARE | QUOTED, 1, "in or after ${...}", '}', "'\"`$\\ \t\n|"},
+    {"$[", BARE | QUOTED, 1, "after $[", 0, ""},
+    {"$'", BARE, 1, "after $'", 0, ""},
+    {"$\"", BARE, 1, "after $\"", 0, ""},
+    {"`", BARE, 1, "in or after backquotes", '`', "'\"\\"},
+    {"`", QUOTED, 1, "in or after backquotes", 0, ""},
+    {"<<", BARE, 1, "after <<", 0, ""},
+    {"((", BARE, 1, "after ((", 0, ""},
+    {"[[", BARE | WORD, 1, "after [[", 0, ""},
+    {"#", BARE | WORD, 1, "in a comment", '\n', ""},
+};
+
+static const struct unsafe divided = {.name = "after a line that ends in $\\, (\\, <\\ or [\\"};
+static const struct unsafe after_dollar = {.name = "after $"};
+
+static size_t read_unsafe(struct shell_state *state, char now, char next)
+{
+    if (state->is_endless)
+        return 1;
+    if (now == state->in->end && (now != ')' || next == ')'))
+        state->in = NULL;
+    else if (strchr(state->in->spoils, now) != NULL)
+        state->is_endless = 1;
+    return 1;
+}
+
+/* Takes one character; what follows is looked at. Returns how many were taken. */
 static size_t read_shell(struct shell_state *state, const char *at)
 {
-    char now = at[0], next = now != '\0' ? at[1] : '\0';
+    char now = at[0], next = at[1], before = state->before;
     int had_word = state->is_word;
+    int where = state->place == IN_DOUBLE ? QUOTED : BARE;
 
+    if (state->in == NULL && state->place != IN_SINGLE && now == '\\' && next == '\n')
+        return 2; /* the shell sees neither */
     state->is_word = strchr(" \t\n;&|()<>", now) == NULL;
-    if (state->unsure != NULL) {
-        if (now == state->until)
-            state->unsure = NULL;
-        return 1;
-    }
+    state->before = now;
+    if (state->in != NULL)
+        return read_unsafe(state, now, next);
     if (state->place == IN_SINGLE) {
         state->place = now == '\'' ? UNQUOTED : IN_SINGLE;
         return 1;
     }
     if (now == '\\')
         return next != '\0' ? 2 : 1;
-    if (now == '"') {
-        state->place = state->place == IN_DOUBLE ? UNQUOTED : IN_DOUBLE;
-    } else if (now == '`') {
-        state->unsure = "in backquotes";
-        state->until = state->place == UNQUOTED ? '`' : 0;
-    } else if (now == '$' && next == '{') {
-        state->unsure = "in ${...}";
-        state->until = state->place == UNQUOTED ? '}' : 0;
-    } else if (now == '$' && next == '(' && state->place == IN_DOUBLE) {
-        state->unsure = "after \"$(";
-        state->until = 0;
-    } else if (now == '$' && (next == '\'' || next == '"') && state->place == UNQUOTED) {
-        state->unsure = "after $' or $\"";
-        state->until = 0;
-    } else if (state->place == UNQUOTED && now == '\'') {
-        state->place = IN_SINGLE;
-    } else if (state->place == UNQUOTED && now == '<' && next == '<') {
-        state->unsure = "after <<";
-        state->until = 0;
-    } else if (state->place == UNQUOTED && now == '#' && !had_word) {
-        state->unsure = "in a comment";
-        state->until = '\n';
+    if (now == '$' && next == '$')
+        return 2;
+    if (next == '\\' && at[2] == '\n' && strchr("$(<[", now) != NULL) {
+        state->in = &divided;
+        state->is_endless = 1;
+        return 1;
     }
+    for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++)
+        if ((unsafe[i].where & where) && !(had_word && (unsafe[i].where & WORD))
+            && strncmp(at, unsafe[i].begin, strlen(unsafe[i].begin)) == 0) {
+            state->in = &unsafe[i];
+            /* A # after ) begins a comment or not: that depends on what ) ends. */
+            state->is_endless = unsafe[i].end == 0 || (now == '#' && before == ')');
+            return unsafe[i].taken;
+        }
+    if (now == '"')
+        state->place = state->place == IN_DOUBLE ? UNQUOTED : IN_DOUBLE;
+    else if (state->place == UNQUOTED && now == '\'')
+        state->place = IN_SINGLE;
     return 1;
+}
+
+static int refuse_place(const struct shell_state *state, const char *at, size_t length,
+                        struct weir_error *error)
+{
+    return weir__fail(error, WEIR_ERR_INVALID, 0,
+                      "the placeholder %.*s stands %s, where it cannot be quoted safely: "
+                      "set a variable first, as in x=%.*s, and use \"$x\"",
+                      (int)(length < 100 ? length : 100), at, state->in->name,
+                      (int)(length < 100 ? length : 100), at);
+}
+
+/* The record is added at the end of the text. */
+static int check_end(const struct shell_state *state, struct weir_error *error)
+{
+    if (state->in == NULL && state->place == UNQUOTED)
+        return 0;
+    return weir__fail(error, WEIR_ERR_INVALID, 0,
+                      "the text ends %s, where the record cannot be quoted safely: "
+                      "set a variable first, as in x={}, and use \"$x\"",
+                      state->in != NULL ? state->in->name : "between quotes");
 }
 
 static int add_member(struct weir__each_words *words, enum place place, const char *text,
@@ -161,7 +224,7 @@ static int add_member(struct weir__each_words *words, enum place place, const ch
 
 /* Reads one word. found: set if it has a placeholder. */
 static int read_word(struct weir__each_words *words, const char *word, const char *replace,
-                     int is_shell, int *found, struct weir_error *error)
+                     int is_shell, int *found, struct shell_state *ended, struct weir_error *error)
 {
     struct shell_state state = {.place = UNQUOTED};
     const char *from = word, *at = word;
@@ -176,21 +239,21 @@ static int read_word(struct weir__each_words *words, const char *word, const cha
             at += is_shell ? read_shell(&state, at) : 1;
             continue;
         }
-        if (is_shell && state.unsure != NULL)
-            return weir__fail(error, WEIR_ERR_INVALID, 0,
-                              "the placeholder %.*s stands %s, where it cannot be quoted safely: "
-                              "set a variable first, as in x=%.*s, and use \"$x\"",
-                              (int)(length < 100 ? length : 100), at, state.unsure,
-                              (int)(length < 100 ? length : 100), at);
+        if (is_shell && state.in == NULL && state.place == UNQUOTED && state.before == '$')
+            state.in = &after_dollar;
+        if (is_shell && state.in != NULL)
+            return refuse_place(&state, at, length, error);
         *found = 1;
         status = add_part(words, LITERAL, PLAIN, from, (size_t)(at - from), error);
         if (status == 0)
             status = kind == MEMBER ? add_member(words, place, at, length, error)
                                     : add_part(words, kind, place, NULL, 0, error);
         state.is_word = 1;
+        state.before = 0;
         at += length;
         from = at;
     }
+    *ended = state;
     return status == 0 ? add_part(words, LITERAL, PLAIN, from, (size_t)(at - from), error) : status;
 }
 
@@ -222,13 +285,16 @@ int weir__each_words_read(struct weir__each_words *words, const char *const *arg
         return no_memory(error);
     for (size_t i = 0; i < count && status == 0; i++) {
         int is_last = i + 1 == count;
+        struct shell_state ended = {.place = UNQUOTED};
 
         if (is_shell && !is_last)
             status = add_part(words, LITERAL, PLAIN, argv[i], strlen(argv[i]), error);
         else
-            status = read_word(words, argv[i], syntax->replace, is_shell, &found, error);
+            status = read_word(words, argv[i], syntax->replace, is_shell, &found, &ended, error);
         if (status == 0 && is_last && is_shell && !found && syntax->appends) {
-            status = add_part(words, LITERAL, PLAIN, " ", 1, error);
+            status = check_end(&ended, error);
+            if (status == 0)
+                status = add_part(words, LITERAL, PLAIN, " ", 1, error);
             if (status == 0)
                 status = add_part(words, RECORD, UNQUOTED, NULL, 0, error);
         }
@@ -311,7 +377,8 @@ static struct range stem_of(struct range path)
     return path;
 }
 
-/* Appends a value as its place wants it. */
+/* Appends a value as its place wants it. In a shell text it always has quotes: without them, 2 in
+ * 2>file would be a descriptor, and a=b an assignment. */
 static int add_value(struct weir__buffer *bytes, enum place place, struct range value)
 {
     const char *around = place == IN_SINGLE ? "'" : place == IN_DOUBLE ? "\"" : "";
@@ -321,8 +388,7 @@ static int add_value(struct weir__buffer *bytes, enum place place, struct range 
         return value.length > 0 ? weir__buffer_add(bytes, value.bytes, value.length, NULL) : 0;
     status = *around != '\0' ? weir__buffer_add(bytes, around, 1, NULL) : 0;
     if (status == 0)
-        status = place == UNQUOTED ? weir__shell_quote_if_needed(bytes, value.bytes, value.length)
-                                   : weir__shell_quote(bytes, value.bytes, value.length);
+        status = weir__shell_quote(bytes, value.bytes, value.length);
     return status == 0 && *around != '\0' ? weir__buffer_add(bytes, around, 1, NULL) : status;
 }
 

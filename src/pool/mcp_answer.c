@@ -170,6 +170,16 @@ static void report_value(struct weir__mcp_request *request, struct weir__slice v
     weir__buffer_clear(&message);
 }
 
+/* Appends to the values of a stream. Their memory counts as the connection's. */
+static int gather(struct weir__mcp_request *request, const char *bytes, size_t length)
+{
+    size_t before = request->gathered.capacity;
+    int status = weir__buffer_add(&request->gathered, bytes, length, NULL);
+
+    request->call->connection->calls_weight += request->gathered.capacity - before;
+    return status;
+}
+
 /* --- The answer --------------------------------------------------------------------------- */
 
 /* Writes an answer, and another in its place if it is too long. */
@@ -244,9 +254,7 @@ static int write_answer(struct weir__buffer *to, struct weir__mcp_request *reque
         struct weir__slice value = {reply->result, reply->length};
 
         if (request->streams) {
-            if (weir__buffer_add(&request->gathered, request->values > 0 ? "]" : "[]",
-                                 request->values > 0 ? 1 : 2, NULL)
-                < 0)
+            if (gather(request, request->values > 0 ? "]" : "[]", request->values > 0 ? 1 : 2) < 0)
                 return WEIR_ERR_NOMEM;
             value = (struct weir__slice){request->gathered.bytes, request->gathered.length};
         }
@@ -282,12 +290,10 @@ static void on_value(weir_call_t *pool_call, const char *bytes, size_t length, v
 {
     struct weir__mcp_request *request = context;
     struct weir__connection *connection = request->call->connection;
-    size_t before = request->gathered.capacity;
-    int status = weir__buffer_add(&request->gathered, request->values == 0 ? "[" : ",", 1, NULL);
+    int status = gather(request, request->values == 0 ? "[" : ",", 1);
 
     if (status == 0)
-        status = weir__buffer_add(&request->gathered, bytes, length, NULL);
-    connection->calls_weight += request->gathered.capacity - before;
+        status = gather(request, bytes, length);
     request->values++;
     if (status < 0) {
         end(request, NULL, "no memory for the values of the stream");

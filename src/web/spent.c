@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -159,17 +160,26 @@ enum weir__replay_verdict weir__spent_use(struct weir__spent *spent, const char 
 {
     unsigned char id[WEIR__REPLAY_ID];
     char line[LINE_MAX_BYTES];
+    struct stat before;
     enum weir__replay_verdict verdict;
 
+    if (spent->is_broken)
+        return WEIR__REPLAY_FULL;
     weir__replay_id(jti, id);
     verdict = weir__replay_spend(&spent->replay, id, exp, now);
     if (verdict != WEIR__REPLAY_NEW || spent->path == NULL)
         return verdict;
     if (spent->lines >= LINES_LEAST && spent->lines > 2 * spent->replay.count)
         write_anew(spent, now);
-    if (weir__write_all(spent->fd, line, format_line(line, id, exp)) != 0
-        || fdatasync(spent->fd) < 0)
+    if (fstat(spent->fd, &before) < 0)
         return WEIR__REPLAY_FULL;
+    if (weir__write_all(spent->fd, line, format_line(line, id, exp)) != 0
+        || fdatasync(spent->fd) < 0) {
+        /* A part of a line must not be in front of the next one. */
+        if (ftruncate(spent->fd, before.st_size) < 0)
+            spent->is_broken = 1;
+        return WEIR__REPLAY_FULL;
+    }
     spent->lines++;
     return verdict;
 }

@@ -13,6 +13,7 @@ struct weir__spent {
     const char *path; /* NULL: none; borrowed */
     int fd;           /* of the file, which is locked */
     size_t lines;     /* in it */
+    int is_broken;    /* it ends within a line, and could not be cut: nothing is used any more */
 };
 
 /* Reads the file, which is made if it is not there; path NULL: there is none.  Errors: SYSTEM;

@@ -3,7 +3,7 @@
 # shellcheck disable=SC1083  # braces are placeholders
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 37
+plan 39
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
@@ -88,12 +88,45 @@ unsafe() {
     # shellcheck disable=SC2016
     for text in 'echo `echo {}`' 'echo "$(echo {})"' 'echo ${x:-{}}' 'cat <<E
 {}
-E' 'echo # {}' "echo \$'{}'" 'echo "`echo {}`"'; do
+E' 'echo # {}' "echo \$'{}'" 'echo "`echo {}`"' 'echo $(( {} + 1 ))' 'echo "$(( {} + 1 ))"' \
+        'echo $(( (1) + {} ))' 'echo $[ {} ]' '(( {} ))' '[[ {} -eq 1 ]]' 'echo ${x:-"a}b {} c"}' \
+        'echo "${x:-"a}b {}"}"' 'echo `echo \`` {}' 'echo $\
+(( {} ))' 'cat <\
+<E
+{}
+E' 'echo $(true)#'"'"'
+{}'"'" 'echo \
+# {}'; do
         exits 2 "$weir" each --shell "$text" </dev/null 2>"$err" && grep -q 'cannot be quoted' "$err" || return 1
     done
-    exits 2 "$weir" each --shell 'echo' echo </dev/null
+    # shellcheck disable=SC2016
+    for text in 'echo # x' 'echo "a' "echo 'a" 'cat <<E
+x' 'echo $(( 1 +' 'echo `'; do
+        exits 2 "$weir" each --shell "$text" </dev/null 2>"$err" && grep -q 'cannot be quoted' "$err" || return 1
+    done
+    # shellcheck disable=SC2016
+    exits 2 "$weir" each --replace X --shell 'echo $X' </dev/null 2>"$err" && grep -q 'cannot be quoted' "$err" &&
+        exits 2 "$weir" each --shell 'echo' echo </dev/null
 }
 check "2: --shell refuses a placeholder where no quoting is safe" unsafe
+safe() {
+    # shellcheck disable=SC2016
+    printf '$(touch %s/run)\n' "$work" >"$work/run.in"
+    # shellcheck disable=SC2016
+    for text in 'echo $(echo {})' 'x=1; echo "${x}" {}' 'echo ${x%.*} {}' 'echo $((1 + 2)) {}' 'echo `echo a` {}' \
+        'echo $$ {}' 'echo a#{}' 'case x in {}) ;; *) echo {} ;; esac' '# x
+echo {}'; do
+        each 0 --shell "$text" <"$work/run.in" && grep -q '(touch' "$out" && [ ! -e "$work/run" ] || return 1
+    done
+}
+check "--shell takes a placeholder behind what is safe" safe
+words() {
+    printf '2\n' | each 0 --shell 'echo {}>"'"$work"'/2.out"; echo {#}>>"'"$work"'/2.out"' &&
+        printf '2\n1\n' | cmp - "$work/2.out" &&
+        printf 'PATH=/nowhere\n' | each 1 --shell '{} true' && printf 'if\n' | each 1 --shell '{}' &&
+        printf 'X\n' | each 0 --shell 'x=1; echo $x{}' && echo 1X | cmp - "$out"
+}
+check "--shell takes a value for no number of a descriptor, no assignment and no keyword" words
 names() {
     mkdir "$work/files"
     python3 - "$work/files" "$work/names" <<'END'

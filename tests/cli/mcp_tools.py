@@ -39,6 +39,11 @@ def count(last: int) -> Iterator[int]:
 
 
 @function
+def pieces(size: int) -> Iterator[str]:
+    yield "x" * size
+
+
+@function
 def slow_count(last: int) -> Iterator[int]:
     for number in range(last):
         yield number

@@ -288,6 +288,13 @@ def results_are_bounded() -> None:
         same(len(text_of(weir.call("big", size=30000))), 30000)
 
 
+def streams_of_any_size_leave_the_connection_open() -> None:
+    with client() as weir:
+        weir.initialize()
+        for size in [500] * 20 + [4093, 4094, 4095, 8190, 65532, 1000000, 1048572]:
+            same(len(weir.call("pieces", size=size)["structuredContent"]["result"][0]), size)
+
+
 def an_id_in_use_is_refused(directory: str) -> None:
     path = os.path.join(directory, "napping")
     with client() as weir:
@@ -404,6 +411,7 @@ if __name__ == "__main__":
             what_is_no_request_is_answered_without_an_id,
             a_batch_is_served,
             results_are_bounded,
+            streams_of_any_size_leave_the_connection_open,
             an_id_in_use_is_refused,
             the_end_of_the_input_ends_everything_soon,
             a_worker_that_does_not_heed_is_killed,

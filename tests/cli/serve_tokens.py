@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -299,6 +300,23 @@ def a_restart_lets_no_token_through_twice(directory: str) -> None:
         assert b"line 3" in other.stderr.read()
 
 
+def a_token_that_does_not_fit_on_the_disk_leaves_the_file_whole(directory: str) -> None:
+    kept, cut, later = (sign(claims()) for _ in range(3))
+    # SIGXFSZ is ignored, as it is in Python.
+    with serving(directory, restore_signals=False) as weir:
+        assert call(weir, kept).json == 7
+        size = os.path.getsize(directory + "/state")
+        limits = resource.prlimit(weir.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(weir.process.pid, resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+        assert call(weir, cut).status != 200
+        assert os.path.getsize(directory + "/state") == size
+        resource.prlimit(weir.process.pid, resource.RLIMIT_FSIZE, limits)
+        assert call(weir, later).json == 7
+    with serving(directory) as weir:
+        assert call(weir, kept).type == "token-used"
+        assert call(weir, later).type == "token-used"
+
+
 def without_a_file_older_tokens_are_refused(directory: str) -> None:
     old = sign(claims())
     with serving(directory, state=False) as weir:
@@ -385,6 +403,7 @@ run_cases(
         what_a_bound_token_is_not_for_is_refused_with_its_reason,
         a_bound_token_is_used_by_one_of_many_at_once,
         a_restart_lets_no_token_through_twice,
+        a_token_that_does_not_fit_on_the_disk_leaves_the_file_whole,
         without_a_file_older_tokens_are_refused,
         the_file_is_read_again_at_sighup,
         a_file_that_is_wrong_ends_the_start,
