@@ -44,6 +44,7 @@ struct cli_command {
     const struct cli_option *options; /* cli/options.h */
     size_t option_count;
     const struct cli_example *examples;
+    const struct cli_exit *placeholders; /* for --help; NULL: none */
     const struct cli_exit *exits;
     enum cli_words words;
     int starts_program;                /* it has the options of cli/opts_child.c */
@@ -54,8 +55,8 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_weir; /* the program as a whole */
-extern const struct cli_command cli_run, cli_pipe, cli_map, cli_each, cli_call, cli_serve, cli_probe,
-    cli_audit, cli_help;
+extern const struct cli_command cli_run, cli_pipe, cli_map, cli_each, cli_call, cli_serve,
+    cli_probe, cli_audit, cli_help;
 
 /* All subcommands, ending with NULL. */
 extern const struct cli_command *const cli_commands[];

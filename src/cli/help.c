@@ -93,11 +93,35 @@ static void print_examples(const struct cli_command *command, FILE *out)
     }
 }
 
-static void print_exits(const struct cli_command *command, FILE *out)
+static void print_rows(const struct cli_exit *row, const char *heading, FILE *out)
 {
-    fputs("\nExit status:\n", out);
-    for (const struct cli_exit *row = command->exits; row->status != NULL; row++)
+    fprintf(out, "\n%s:\n", heading);
+    for (; row->status != NULL; row++)
         wrap(out, 12, fprintf(out, "  %-9s", row->status), row->meaning);
+}
+
+/* What D and SIZE are, if an option has one. */
+static void print_units(const struct cli_table *tables, FILE *out)
+{
+    static const struct cli_exit units[] = {
+        {"D", "seconds, or a number with ms, s, m or h: 30, 1.5s, 250ms"},
+        {"SIZE", "bytes, or a number with K, M, G or T, which are powers of 1024"},
+    };
+    struct cli_exit found[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
+    size_t count = 0;
+
+    for (size_t unit = 0; unit < 2; unit++) {
+        int has = 0;
+
+        for (int i = 0; i < CLI_TABLES; i++)
+            for (size_t j = 0; j < tables[i].count; j++)
+                has |= tables[i].options[j].metavar != NULL
+                       && strcmp(tables[i].options[j].metavar, units[unit].status) == 0;
+        if (has)
+            found[count++] = units[unit];
+    }
+    if (count > 0)
+        print_rows(found, "Units", out);
 }
 
 /* The front page: everything on one screen. */
@@ -126,5 +150,8 @@ void help_print(const struct cli_command *command, FILE *out)
     cli_tables(command, tables);
     for (int i = 0; i < CLI_TABLES; i++)
         print_options(tables[i].options, tables[i].count, out);
-    print_exits(command, out);
+    if (command->placeholders != NULL)
+        print_rows(command->placeholders, "Placeholders", out);
+    print_units(tables, out);
+    print_rows(command->exits, "Exit status", out);
 }

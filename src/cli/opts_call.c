@@ -138,7 +138,8 @@ static const char *const description[] = {
     "value as it arrives.",
     "An ARGUMENT that is valid JSON is that value. Anything else is a string: `3`, `true`, "
     "`[1,2]`, `hello`. To force a string, add quotes: `'\"3\"'`. Arguments of the form "
-    "NAME=ARGUMENT are passed by name; then all of them must be.",
+    "NAME=ARGUMENT are passed by name; then all of them must be. For a string with `=`, write "
+    "`text='a=b'` or `'\"a=b\"'`.",
     "With `--protocol mcp` the worker is an MCP server, and METHOD one of its tools. The requests "
     "`resources/read`, `resources/list`, `resources/templates/list`, `prompts/get`, "
     "`prompts/list`, `completion/complete`, `tools/list` and `tools/call` are sent as they are, "

@@ -33,12 +33,12 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .more = "`line`: any bytes up to LF. `nul`: any bytes up to NUL, as `find -print0` prints "
                 "them. Nothing is removed or skipped: a CR stays, and an empty record is a "
                 "record. `ndjson`: a line of JSON; blank lines are skipped, and a line that is "
-                "not JSON is dead.",
+                "not JSON has failed.",
     },
     [EACH_MAX_RECORD] = {
         .name = "max-record", .kind = CLI_SIZE, .offset = AT(map.max_record), .metavar = "SIZE",
         .group = records,
-        .help = "maximum length of a record; longer ones are dead and use no memory (16M)",
+        .help = "maximum length of a record; longer ones fail and use no memory (16M)",
     },
     [EACH_REPLACE] = {
         .name = "replace", .kind = CLI_TEXT, .offset = AT(replace), .metavar = "STR",
@@ -109,10 +109,11 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
     [EACH_RESULTS] = {
         .name = "results", .kind = CLI_DIRECTORY, .offset = AT(results), .metavar = "DIR",
         .group = output,
-        .help = "write outputs to DIR/NUMBER/stdout and stderr, not to standard output",
+        .help = "write outputs to DIR/NUMBER/stdout and stderr, not to standard output, and a "
+                "report to result.json",
         .more = "NUMBER is that of the record, from 1. `result.json` in the same directory is "
                 "the document that `--json` would print, without the outputs. A directory that "
-                "exists is used again. The programs write to the files themselves.",
+                "exists is used again, so files of records of an earlier run may stay. The programs write to the files themselves.",
     },
     [EACH_REORDER_BYTES] = {
         .name = "reorder-bytes", .kind = CLI_SIZE, .offset = AT(map.reorder_bytes), .metavar = "SIZE",
@@ -148,7 +149,8 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .name = "on-error", .kind = CLI_CHOICE, .offset = AT(map.on_error), .metavar = "HOW",
         .choices = on_error_words,
         .group = failures,
-        .help = "what to do about a failed record: skip (default), fail, or dead-letter",
+        .help = "what to do about a failed record: skip (default), fail, or dead-letter, which "
+                "--dead-letter implies",
         .more = "`skip`: go on, and end with status 1 (see `--max-dead`). `fail`: start nothing "
                 "more, stop what runs, and end with status 3. `dead-letter`: as `skip`, and save "
                 "the record with `--dead-letter`. What a failed program printed is written too.",
@@ -174,8 +176,10 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .help = "save progress in this file; running the same command again resumes",
         .more = "Input and output must be regular files. After a crash, even of the whole "
                 "machine, the same command continues: each record's output is in the output "
-                "exactly once. A program that was not seen to end runs again. If the input or "
-                "the command has changed, weir refuses to resume and exits with status 6.",
+                "exactly once. A program that was not seen to end runs again. If the input, "
+                "the command or an option that affects the output has changed, weir refuses to "
+                "resume and exits with status 6. The number of programs, time limits and reports "
+                "may differ.",
     },
     [EACH_WORKERS] = {
         .name = "workers", .letter = 'j', .kind = CLI_COUNT, .offset = AT(map.workers),
@@ -311,7 +315,7 @@ static const char *const description[] = {
     "braces stays as it is. Without a placeholder the record is the last argument.",
     "The standard output of each program is written whole, in the order of the records, and so "
     "is its standard error. Nothing a program leaves behind keeps running.",
-    "Every record is accounted for: it is answered, dead, or, if the run ended early, unsettled. "
+    "Every record is accounted for: it is answered, failed, or, if the run ended early, unsettled. "
     "A record has failed if its program ends with a status that `--ok-exit` does not name, is "
     "killed by a signal, takes longer than `--record-timeout`, or does not start. A record that "
     "lacks a member that a placeholder names, or has a NUL byte where it is an argument, has "
@@ -337,6 +341,20 @@ static const struct cli_example examples[] = {
     {NULL, NULL},
 };
 
+/* For --help; the manual has them in its description. */
+static const struct cli_exit placeholders[] = {
+    {"{}", "the record; without any placeholder it is the last argument"},
+    {"{.}", "the record without its extension"},
+    {"{/}", "its file name"},
+    {"{//}", "its directory"},
+    {"{/.}", "its file name without the extension"},
+    {"{#}", "its number, from 1"},
+    {"{%}", "the number of its slot, from 1 (WEIR_SLOT counts from 0)"},
+    {"{@/a/b}", "a member of a JSON record (--format ndjson)"},
+    {"", "Not in the text of sh -c, which would run the record as code: use --shell."},
+    {NULL, NULL},
+};
+
 static const struct cli_exit exits[] = {
     {"0", "every record succeeded, or no more failed than `--max-dead` allows"},
     {"1", "more records failed than `--max-dead` allows; all others succeeded"},
@@ -359,6 +377,7 @@ const struct cli_command cli_each = {
     .options = each_options,
     .option_count = EACH_OPTION_COUNT,
     .examples = examples,
+    .placeholders = placeholders,
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
     .usage_status = CLI_USAGE,

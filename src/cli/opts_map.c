@@ -105,7 +105,8 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .name = "on-error", .kind = CLI_CHOICE, .offset = AT(on_error), .metavar = "HOW",
         .choices = on_error_words,
         .group = failures,
-        .help = "what to do about a dead record: fail (default), skip, or dead-letter",
+        .help = "what to do about a dead record: fail (default), skip, or dead-letter, which "
+                "--dead-letter implies",
         .more = "`fail`: end the run with status 3. `skip`: continue without the record and end "
                 "with status 1 (see `--max-dead`). `dead-letter`: the same, and save the record "
                 "with `--dead-letter`.",
@@ -135,7 +136,7 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
     [MAP_RETRIES] = {
         .name = "retries", .kind = CLI_NUMBER, .offset = AT(retries), .metavar = "N",
         .group = failures,
-        .help = "retries for a record that failed while alone on a worker (2)",
+        .help = "how often a record that failed alone on a worker is tried again (2)",
         .more = "A record has failed only if it was the only one its worker had when the worker "
                 "died, got out of step or timed out. Records that were in flight together are "
                 "sent again, one at a time.",
@@ -144,7 +145,8 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .name = "record-timeout", .kind = CLI_DURATION, .offset = AT(record_timeout_ms),
         .metavar = "D",
         .group = failures,
-        .help = "fail a record that takes longer than this, counted from its turn",
+        .help = "fail a record that its worker does not answer within this time after the "
+                "previous answer",
         .more = "weir stops the worker and starts another. A late reply is never taken for the "
                 "reply to another record.",
     },
@@ -154,8 +156,9 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "save progress in this file; running the same command again resumes",
         .more = "Input and output must be regular files. After a crash, even of the whole "
                 "machine, the same command continues: each record is in the output or among the "
-                "dead letters exactly once. If the input or the command has changed, weir "
-                "refuses to resume and exits with status 6.",
+                "dead letters exactly once. If the input, the command or an option that affects "
+                "the output has changed, weir refuses to resume and exits with status 6. The "
+                "number of workers, time limits and reports may differ.",
     },
     [MAP_WORKERS] = {
         .name = "workers", .letter = 'j', .kind = CLI_COUNT, .offset = AT(workers), .metavar = "N",
@@ -172,7 +175,7 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .more = "The worker speaks JSON-RPC, as described in `docs/protocol.md` and implemented "
                 "by weir's Python and Go packages. A record that is an array has the parameters "
                 "by position, an object has them by name, and any other value is the only "
-                "parameter. The return value is the reply. If the function returns a stream, "
+                "parameter: `{\"id\":1}` calls `def score(id)`. The return value is the reply. If the function returns a stream, "
                 "each value becomes one line (there may be none), and all lines of a record are "
                 "written together. With `--drop-null`, a null in a stream is not written. A "
                 "record whose call fails is tried again, alone; a dead letter contains the "

@@ -130,7 +130,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
     [SERVE_HTTP] = {
         .name = "http", .kind = CLI_TEXT, .offset = AT(http), .metavar = "PLACE",
         .group = web,
-        .help = "serve HTTP too, at [ADDRESS:]PORT or unix:PATH",
+        .help = "serve HTTP at [ADDRESS:]PORT or unix:PATH; add --socket to serve a socket, too",
         .more = "Each method is `POST /v1/call/NAME`; see docs/http.md. Without ADDRESS it is "
                 "127.0.0.1; PORT 0 takes a free one. weir prints the URL on standard error before "
                 "`ready`. Without --http-tokens only processes of the same user and of "

@@ -188,7 +188,8 @@ static int read_file(struct weir_map *map, struct weir_error *error)
     else if (!same(root, "input", map->checkpoint.input_identity))
         refuse(map, "the input has changed: remove the checkpoint to start over");
     else if (!same(root, "work", map->checkpoint.work_identity))
-        refuse(map, "the command has changed: remove the checkpoint to start over");
+        refuse(map, "the command or its options have changed: use the same ones, or remove the "
+                    "checkpoint to start over");
     else if (number(root, "untrusted_line") > 0)
         weir__map_end(map, 6, WEIR_STOP_NONE,
                       "%s: a worker got out of step: the output from the record in line %llu on "

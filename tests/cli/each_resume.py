@@ -138,7 +138,7 @@ def another_command_is_refused_and_the_files_are_left_alone(directory: Any) -> N
     for options in (["--stdin"], ["--ok-exit", "0,3"], ["--json"], ["--replace", "@"]):
         ended = run(*words_of(directory, *options), stderr=subprocess.PIPE)
         assert ended.returncode == 6, (options, ended)
-        assert b"command has changed" in ended.stderr, ended
+        assert b"the command or its options have changed" in ended.stderr, ended
     assert before == (read(directory, "out"), read(directory, "dead"), read(directory, "state"))
 
 

@@ -114,7 +114,7 @@ resumes() {
     kill -9 $pid
     wait $pid
     exits 6 "$weir" map -j2 --input "$work/in" --output "$out" --checkpoint "$work/state" -- sh -c "$echoes" 2>"$err" &&
-        has "the command has changed" "$err" &&
+        has "the command or its options have changed" "$err" &&
         exits 0 "$weir" map -j2 --format line --input "$work/in" --output "$out" --checkpoint "$work/state" -- sh -c "$echoes" 2>"$err" &&
         sed 's/ $//' "$work/many" | cmp - "$out"
 }

@@ -364,7 +364,7 @@ def a_changed_command_is_refused_and_no_file_is_touched(directory: Any) -> None:
         job.words(letters=other),
         job.words("--drop-null"),
     ):
-        refused(job, "the command has changed", *words)
+        refused(job, "the command or its options have changed", *words)
         assert not os.path.exists(other), words
     goes_on_well(job)
 
