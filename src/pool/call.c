@@ -179,13 +179,14 @@ static int repeat(struct weir_call *call, struct weir__slice state)
     return 1;
 }
 
-static void send_again(struct weir_call *call)
+static void queue_again(struct weir_call *call, unsigned stale)
 {
     call->is_pausing = 0;
+    weir__timer_heap_clear(&call->pool->timers, &call->stop_timer);
     weir__pool_worker_remove(call);
     call->state = WEIR__CALL_QUEUED;
     weir__call_queue_insert(call);
-    call->pool->stale |= WEIR__STALE_CALLS;
+    call->pool->stale |= stale;
 }
 
 /* The answer of an MCP server: what it means as an outcome. Returns 0 if there is none yet. */
@@ -272,10 +273,7 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how)
         weir__call_decide(call, WEIR_CALL_POISON, -33008,
                           "poison: the call has ended %u workers; the last %s", call->kills, how);
     } else {
-        weir__pool_worker_remove(call);
-        call->state = WEIR__CALL_QUEUED;
-        weir__call_queue_insert(call);
-        call->pool->stale |= WEIR__STALE_UNSORTED;
+        queue_again(call, WEIR__STALE_UNSORTED);
     }
 }
 
@@ -357,7 +355,7 @@ void weir__call_stop_step(void *owner)
     struct weir__pool_worker *worker = call->worker;
 
     if (call->is_pausing) {
-        send_again(call);
+        queue_again(call, WEIR__STALE_CALLS);
         return;
     }
     if (worker->reader.dialect->settles_at_once) {

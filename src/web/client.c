@@ -58,6 +58,19 @@ static int read_head(struct weir__web_client *client)
     return 1;
 }
 
+/* Drops the framing between what was read of the body and what was not looked at. */
+static void forget_framing(struct weir__web_client *client)
+{
+    size_t gone = client->unread - client->body_end;
+
+    if (gone == 0)
+        return;
+    memmove(client->in.bytes + client->body_end, client->in.bytes + client->unread,
+            client->in.length - client->unread);
+    client->in.length -= gone;
+    client->unread = client->body_end;
+}
+
 /* Moves what came of the body behind what is there of it.  Returns 0, or 400. */
 static int take_body(struct weir__web_client *client)
 {
@@ -75,6 +88,7 @@ static int take_body(struct weir__web_client *client)
         client->body_bytes += data.length;
         client->unread += used;
     }
+    forget_framing(client);
     client->is_body_over = status == WEIR__HTTP_DONE;
     return status > WEIR__HTTP_DONE ? status : 0;
 }

@@ -85,13 +85,10 @@ static int64_t state_due_ns(const struct weir__web_client *client)
 
 int64_t weir__web_due_ns(const struct weir__web_client *client)
 {
-    int64_t due_ns = state_due_ns(client), taken_ns;
-
     if (weir__web_owed(client) == 0)
-        return due_ns;
-    taken_ns = client->took_ns + (int64_t)NOT_TAKEN_MS * MS;
+        return state_due_ns(client);
     /* While it is owed something, only that counts. */
-    return client->state == WEIR__WEB_CALLING && due_ns < taken_ns ? due_ns : taken_ns;
+    return client->took_ns + (int64_t)NOT_TAKEN_MS * MS;
 }
 
 /* --- The watch ----------------------------------------------------------------- */

@@ -226,6 +226,11 @@ def a_tool_may_ask_to_be_repeated(directory: str) -> None:
     assert '"requestState":"x"' in call("--whole", "input")[1]
 
 
+def a_call_that_waits_to_be_repeated_outlives_its_server(directory: str) -> None:
+    words = ("die_once", f"mark={directory}/mark", "repeats=true")
+    assert call(*words, script={"era": "modern"})[:2] == (0, '"alive"\n')
+
+
 def a_cancelled_call_is_over_at_once_and_no_signal_is_sent(directory: str) -> None:
     log = f"{directory}/log"
     process = start("hang", worker=server(log=log))
@@ -344,6 +349,7 @@ run_cases(
         progress_is_shown_on_a_terminal,
         what_a_server_asks_is_answered,
         a_tool_may_ask_to_be_repeated,
+        a_call_that_waits_to_be_repeated_outlives_its_server,
         a_cancelled_call_is_over_at_once_and_no_signal_is_sent,
         a_deadline_is_told,
         a_call_that_may_be_repeated_survives_the_server,

@@ -315,6 +315,54 @@ def lines_go_in_and_out_at_once() -> None:
             assert Answer(client).status == 200, "the connection goes on"
 
 
+def the_framing_of_chunks_is_not_kept() -> None:
+    def resident(process: Any) -> int:
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+    with door("-j1") as weir, weir.connect() as client:
+        before = resident(weir.process)
+        client.sendall(
+            weir.head(
+                "POST /v1/call/total",
+                "Content-Type: application/x-ndjson",
+                "Transfer-Encoding: chunked",
+            )
+            + b"2\r\n1\n\r\n"
+        )
+        for _ in range(200):
+            client.sendall(b"00000001\r\n\n\r\n" * 8000)
+        client.sendall(b"2\r\n2\n\r\n0\r\n\r\n")
+        assert Answer(client).json == 3
+        assert resident(weir.process) - before < 8000, (before, resident(weir.process))
+
+
+def a_slow_reader_of_events_is_not_cut_off(directory: str) -> None:
+    with door("-j1") as weir, weir.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        body = json.dumps([directory + "/e", 1000000]).encode()
+        client.sendall(
+            weir.head(
+                "POST /v1/call/endless",
+                "Content-Type: application/json",
+                "Accept: text/event-stream",
+                f"Content-Length: {len(body)}",
+            )
+            + body
+        )
+        end = time.monotonic() + 17  # a silence of 15 s is broken by a comment
+        while time.monotonic() < end:
+            assert client.recv(20000), "cut off"
+            time.sleep(0.1)
+        got = 0
+        while got < 6 << 20:
+            piece = client.recv(1 << 20)
+            assert piece, f"cut off after {got}"
+            got += len(piece)
+        client.close()
+        await_file(directory + "/e.closed")
+
+
 def an_input_stream_that_is_wrong_is_refused() -> None:
     with door("-j1", "--http-max-body", "1000") as weir:
         assert weir.ask("POST", "/v1/call/total", "1\nx\n2\n", LINES).status == 400
@@ -771,6 +819,8 @@ run_cases(
         an_array_has_a_limit,
         a_client_that_does_not_read_holds_the_function_up_and_ends_it_by_going,
         lines_go_in_and_out_at_once,
+        the_framing_of_chunks_is_not_kept,
+        a_slow_reader_of_events_is_not_cut_off,
         an_input_stream_that_is_wrong_is_refused,
         the_call_of_a_client_that_goes_is_cancelled_at_once,
         a_client_may_go_in_any_state,

@@ -120,6 +120,8 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
     elif name == "die_once":
         if not os.path.exists(arguments["mark"]):
             with open(arguments["mark"], "x", encoding="utf-8"):
+                if arguments.get("repeats"):
+                    result(number, is_modern, resultType="input_required", requestState="s1")
                 os._exit(9)
         text(number, is_modern, "alive")
     elif name == "hang":
