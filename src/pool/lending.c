@@ -70,6 +70,8 @@ static void lend(struct weir__lending *lending, struct weir__pool_worker *worker
     char *text = describe(worker, lending->last + 1);
     int status = parcel != NULL && text != NULL ? 0 : WEIR_ERR_NOMEM;
 
+    if (parcel != NULL)
+        parcel->fds[0] = parcel->fds[1] = -1;
     if (status == 0) {
         parcel->at = connection->written + weir__connection_owed(connection);
         parcel->fds[0] = fcntl(worker->child.in_fd, F_DUPFD_CLOEXEC, 3);

@@ -262,6 +262,7 @@ static void free_call(PyObject *self)
     struct value *value;
 
     if (context != NULL && is_alive(context)) {
+        leave_source(&call->source);
         ENTER(context)
         weir_call_free(call->call);
         LEAVE

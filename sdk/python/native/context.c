@@ -2,7 +2,9 @@
 #include "native.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <unistd.h>
 
 int is_alive(const struct context *context)
 {
@@ -19,6 +21,30 @@ int check_context(struct context *context)
     else
         return 1;
     return 0;
+}
+
+static int open_pipe(int fds[2])
+{
+#ifdef __linux__
+    return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+#else
+    if (pipe(fds) < 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+#endif
+}
+
+static void close_pipe(struct context *context)
+{
+    for (int i = 0; i < 2; i++) {
+        if (context->news_fds[i] >= 0)
+            close(context->news_fds[i]);
+        context->news_fds[i] = -1;
+    }
 }
 
 /* Context(spawner: Optional[bytes], collects: bool) */
@@ -42,6 +68,12 @@ static PyObject *new_context(PyTypeObject *type, PyObject *args, PyObject *kwarg
     context->is_initialised = 1;
     context->forks = count_forks();
     context->collects = collects;
+    context->news_fds[0] = context->news_fds[1] = -1;
+    if (collects && open_pipe(context->news_fds) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_DECREF((PyObject *)context);
+        return NULL;
+    }
     Py_BEGIN_ALLOW_THREADS context->weir = weir_open(&options, &error);
     context->fd = context->weir != NULL ? weir_fd(context->weir) : -1;
     Py_END_ALLOW_THREADS if (context->weir == NULL)
@@ -63,7 +95,8 @@ static int close_context(struct context *context)
         return 0;
     context->weir = NULL;
     Py_BEGIN_ALLOW_THREADS weir_close(weir);
-    Py_END_ALLOW_THREADS return 1;
+    Py_END_ALLOW_THREADS close_pipe(context);
+    return 1;
 }
 
 static void free_context(PyObject *self)
@@ -72,6 +105,7 @@ static void free_context(PyObject *self)
 
     if (context->is_initialised && context->forks == count_forks()) {
         close_context(context);
+        close_pipe(context);
         pthread_mutex_destroy(&context->mutex);
     }
     free_object(self);
@@ -91,6 +125,8 @@ static PyObject *forget(PyObject *self, PyObject *nothing)
     (void)nothing;
     if (context->forks != count_forks() && context->weir != NULL)
         weir_forget(context->weir);
+    if (context->forks != count_forks())
+        close_pipe(context);
     Py_RETURN_NONE;
 }
 
@@ -98,6 +134,13 @@ static PyObject *get_fd(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
     return PyLong_FromLong(((struct context *)self)->fd);
+}
+
+/* Readable while news() has something that dispatch() did not return; -1 if it does not collect. */
+static PyObject *get_news_fd(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    return PyLong_FromLong(((struct context *)self)->news_fds[0]);
 }
 
 static PyObject *get_timeout_ms(PyObject *self, PyObject *nothing)
@@ -115,6 +158,7 @@ static PyObject *dispatch(PyObject *self, PyObject *nothing)
     (void)nothing;
     if (!check_context(context))
         return NULL;
+    begin_news(context);
     ENTER(context)
     weir_dispatch(context->weir, NULL);
     LEAVE
@@ -165,12 +209,19 @@ static PyObject *pool(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"close", close_method, METH_NOARGS, NULL}, {"forget", forget, METH_NOARGS, NULL},
-    {"fd", get_fd, METH_NOARGS, NULL},          {"timeout_ms", get_timeout_ms, METH_NOARGS, NULL},
-    {"dispatch", dispatch, METH_NOARGS, NULL},  {"news", news_method, METH_NOARGS, NULL},
-    {"refresh", refresh, METH_NOARGS, NULL},    {"run", run, METH_VARARGS, NULL},
-    {"pipeline", pipeline, METH_VARARGS, NULL}, {"map", map, METH_VARARGS, NULL},
-    {"pool", pool, METH_VARARGS, NULL},         {NULL, NULL, 0, NULL},
+    {"close", close_method, METH_NOARGS, NULL},
+    {"forget", forget, METH_NOARGS, NULL},
+    {"fd", get_fd, METH_NOARGS, NULL},
+    {"timeout_ms", get_timeout_ms, METH_NOARGS, NULL},
+    {"dispatch", dispatch, METH_NOARGS, NULL},
+    {"news", news_method, METH_NOARGS, NULL},
+    {"news_fd", get_news_fd, METH_NOARGS, NULL},
+    {"refresh", refresh, METH_NOARGS, NULL},
+    {"run", run, METH_VARARGS, NULL},
+    {"pipeline", pipeline, METH_VARARGS, NULL},
+    {"map", map, METH_VARARGS, NULL},
+    {"pool", pool, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {

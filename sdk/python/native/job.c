@@ -570,6 +570,7 @@ static void free_job(PyObject *self)
     struct context *context = job->source.context;
 
     if (context != NULL && is_alive(context)) {
+        leave_source(&job->source);
         ENTER(context)
         weir_run_free(job->run);
         weir_pipeline_run_free(job->pipeline);

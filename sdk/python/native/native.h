@@ -21,7 +21,7 @@ enum { DONE = 1, VALUES = 2, CREDIT = 4, READY = 8 };
 
 struct source {
     struct context *context;
-    PyObject *owner; /* borrowed: it has this source in it */
+    PyObject *owner; /* borrowed: it has this source in it; NULL: it is being freed */
     unsigned flags;
     struct source *next_news;
     int has_news;
@@ -39,6 +39,9 @@ struct context {
     struct follower *followers;
     int collects; /* keeps the sources that have news, for dispatch() */
     struct source *news;
+    /* A pipe with a byte in it while there are news that no dispatch() is about to return. */
+    int news_fds[2];
+    int is_collecting, is_woken;
     unsigned users; /* threads inside of libweir */
 };
 
@@ -80,6 +83,8 @@ unsigned count_forks(void);
 
 /* source.c */
 void init_source(struct source *source, struct context *context, PyObject *owner);
+/* Before its owner is freed: no news of it are told any more. */
+void leave_source(struct source *source);
 void clear_source(struct source *source);
 void set_flags(struct source *source, unsigned flags);
 void drop_flags(struct source *source, unsigned flags);
@@ -87,6 +92,8 @@ unsigned get_flags(struct source *source);
 /* Waits until one of these flags is set, and for at most timeout seconds (None: no limit).
  * Returns 1, 0 at the timeout, -1 with an exception, also one of a signal handler. */
 int wait_flags(struct source *source, unsigned flags, PyObject *timeout);
+/* What comes until take_news() wakes nobody. */
+void begin_news(struct context *context);
 /* The owners of the sources that have news, as a list. */
 PyObject *take_news(struct context *context);
 

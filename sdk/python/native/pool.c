@@ -234,8 +234,12 @@ static PyObject *call(PyObject *self, PyObject *args)
 
 static void free_pool(PyObject *self)
 {
+    struct source *source = &((struct pool *)self)->source;
+
+    if (source->context != NULL && is_alive(source->context))
+        leave_source(source);
     close_pool((struct pool *)self);
-    clear_source(&((struct pool *)self)->source);
+    clear_source(source);
     free_object(self);
 }
 

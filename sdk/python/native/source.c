@@ -37,15 +37,22 @@ static void forget_news(struct source *source)
         *at = source->next_news;
 }
 
+void leave_source(struct source *source)
+{
+    pthread_mutex_lock(&source->context->mutex);
+    if (source->has_news)
+        forget_news(source);
+    source->has_news = 0;
+    source->owner = NULL;
+    pthread_mutex_unlock(&source->context->mutex);
+}
+
 void clear_source(struct source *source)
 {
     if (source->context == NULL)
         return;
-    if (source->has_news && is_alive(source->context)) {
-        pthread_mutex_lock(&source->context->mutex);
-        forget_news(source);
-        pthread_mutex_unlock(&source->context->mutex);
-    }
+    if (is_alive(source->context))
+        leave_source(source);
     Py_DECREF((PyObject *)source->context);
     source->context = NULL;
 }
@@ -59,7 +66,7 @@ void set_flags(struct source *source, unsigned flags)
     for (struct follower *one = context->followers; one != NULL; one = one->next)
         if (one->source == source)
             pthread_cond_signal(&one->wake);
-    if (context->collects && !source->has_news) {
+    if (context->collects && !source->has_news && source->owner != NULL) {
         struct source **last = &context->news;
 
         while (*last != NULL)
@@ -67,6 +74,8 @@ void set_flags(struct source *source, unsigned flags)
         source->next_news = NULL;
         source->has_news = 1;
         *last = source;
+        if (!context->is_collecting && !context->is_woken)
+            context->is_woken = write(context->news_fds[1], "", 1) == 1;
     }
     pthread_mutex_unlock(&context->mutex);
 }
@@ -88,6 +97,13 @@ unsigned get_flags(struct source *source)
     return flags;
 }
 
+void begin_news(struct context *context)
+{
+    pthread_mutex_lock(&context->mutex);
+    context->is_collecting = 1;
+    pthread_mutex_unlock(&context->mutex);
+}
+
 PyObject *take_news(struct context *context)
 {
     PyObject *list = PyList_New(0);
@@ -96,12 +112,17 @@ PyObject *take_news(struct context *context)
         return NULL;
     for (;;) {
         struct source *source;
+        char byte;
 
         pthread_mutex_lock(&context->mutex);
         source = context->news;
         if (source != NULL) {
             context->news = source->next_news;
             source->has_news = 0;
+        } else {
+            context->is_collecting = 0;
+            if (context->is_woken && read(context->news_fds[0], &byte, 1) == 1)
+                context->is_woken = 0;
         }
         pthread_mutex_unlock(&context->mutex);
         if (source == NULL)

@@ -36,6 +36,8 @@ class _Engine:
         # Who waits for news of an object of the engine.
         self._waiting: dict[Any, list[asyncio.Future[None]]] = {}
         loop.add_reader(context.fd(), self._dispatch)
+        # Readable when a call, or another thread, has dispatched what others wait for.
+        loop.add_reader(context.news_fd(), self._take_news)
 
     def _dispatch(self) -> None:
         self._tell(self.context.dispatch())
@@ -47,6 +49,9 @@ class _Engine:
         if ms >= 0:
             self._timer = self.loop.call_later(ms / 1000, self._dispatch)
 
+    def _take_news(self) -> None:
+        self._tell(self.context.news())
+
     def _tell(self, news: "list[Any]") -> None:
         for one in news:
             for future in self._waiting.pop(one, ()):
@@ -55,7 +60,7 @@ class _Engine:
 
     async def until(self, one: Any, ready: Callable[[], object]) -> None:
         """Wait for news of an object until ready()."""
-        self._tell(self.context.news())
+        self._take_news()
         while not ready():
             future: asyncio.Future[None] = self.loop.create_future()
             self._waiting.setdefault(one, []).append(future)
@@ -82,6 +87,7 @@ class _Engine:
         self.users -= 1
         if self.users == 0 and _engines.pop(self.loop, None) is self:
             self.loop.remove_reader(self.context.fd())
+            self.loop.remove_reader(self.context.news_fd())
             if self._timer is not None:
                 self._timer.cancel()
             if _idle:

@@ -1,6 +1,7 @@
 """weir.arun, apipe and AsyncPool: concurrency, cancellation, loops and threads."""
 
 import asyncio
+import os
 import time
 import unittest
 from collections.abc import AsyncIterator
@@ -158,6 +159,60 @@ class Pools(unittest.TestCase):
                 with self.assertRaises(asyncio.TimeoutError):
                     await asyncio.wait_for(pool.call("sleep", 60), 0.05)
                 self.assertEqual(await pool.call("pid"), pid)
+
+        asyncio.run(main())
+
+    def test_news(self) -> None:
+        """AsyncPool: a call is told of its answer also when another call dispatches it"""
+
+        def block() -> None:
+            time.sleep(0.1)
+
+        async def main() -> None:
+            options: Any = {"workers": 1, "cancel_grace": 0.05}
+            async with weir.AsyncPool(hosting.WORKER, **options) as pool:
+                task = asyncio.ensure_future(pool.call("add", 1, 2))
+                await asyncio.sleep(0)
+                block()  # the loop does not see the answer
+                other = pool.stream("sleep", 60)
+                self.assertEqual(await asyncio.wait_for(task, 20), 3)
+                await other.aclose()
+
+        asyncio.run(main())
+
+    def test_close_in_company(self) -> None:
+        """AsyncPool: while one is closed, the programs of the loop go on"""
+
+        lingering = hosting.FUNCTIONS + (
+            "open(sys.argv[1] + '.ends', 'w').close()\n"
+            "while not os.path.exists(sys.argv[1]):\n"
+            "    time.sleep(0.01)\n"
+        )
+        worker = os.path.join(hosting.folder.name, "lingering.py")
+        gate = os.path.join(hosting.folder.name, "gate")
+        with open(worker, "w", encoding="utf-8") as file:
+            file.write(lingering)
+
+        def open_gate() -> None:
+            with open(gate, "w", encoding="utf-8"):
+                pass
+
+        async def runs() -> None:
+            for _ in range(20):
+                await weir.arun(["true"])
+
+        async def main() -> None:
+            pool = weir.AsyncPool(worker, gate, workers=1, grace=60)
+            await pool.start()
+            closing = asyncio.ensure_future(pool.close())
+            try:
+                while not os.path.exists(gate + ".ends"):
+                    await asyncio.sleep(0.01)
+                await asyncio.wait_for(runs(), 20)
+                self.assertFalse(closing.done())
+            finally:
+                open_gate()
+                await closing
 
         asyncio.run(main())
 
