@@ -3,15 +3,22 @@
 import json
 import sys
 import time
+from typing import Any, Callable
 
-TOOLS = {
+
+def wait(arguments: dict[str, Any]) -> str:
+    time.sleep(arguments["seconds"])
+    return "done"
+
+
+TOOLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "now": lambda arguments: time.strftime("%H:%M"),
-    "wait": lambda arguments: time.sleep(arguments["seconds"]) or "done",
+    "wait": wait,
     "stop": lambda arguments: sys.exit("stopped by a tool"),
 }
 
 
-def answer(message: dict) -> dict:
+def answer(message: dict[str, Any]) -> dict[str, Any]:
     method, params = message["method"], message.get("params", {})
     if method == "initialize":
         return {

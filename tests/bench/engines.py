@@ -41,9 +41,7 @@ def mapped(build, source, launcher):
 def compare(build, directory, args):
     source, place = os.path.join(directory, "records"), os.path.join(directory, "sshd")
     with open(source, "w") as file:
-        file.writelines(
-            f'{{"id":{number},"a":1,"b":{number}}}\n' for number in range(args.records)
-        )
+        file.writelines(f'{{"id":{number},"a":1,"b":{number}}}\n' for number in range(args.records))
     if subprocess.run([os.path.join(SSH, "up.sh"), place], check=False).returncode != 0:
         print("no sshd: nothing is compared")
         return
