@@ -88,7 +88,7 @@ tests_support_refuse_call_LDADD =
 tests_children_eats_memory_CFLAGS = $(WARNING_FLAGS)
 tests_children_eats_memory_LDFLAGS =
 
-# A portable spawner leaves orphans to init, and hears of it when init has looked.
+# A portable spawner leaves orphans to init, and receives it when init has looked.
 if PORTABLE
 test_programs += tests/support/init
 tests_support_init_LDADD =

@@ -664,7 +664,6 @@ static int open_server(struct serve_cmd *cmd)
         .max_connections = cmd->values.max_connections,
         .max_memory = cmd->values.max_memory,
     };
-    cmd->server.concurrency = (unsigned)(cmd->values.count * cmd->kinds.count);
     if (pair_option(cmd) != NULL)
         return serve_stdio(cmd);
     cmd->server.front = &weir__front_unknown;

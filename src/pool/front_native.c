@@ -28,6 +28,16 @@ static void answer_result(struct weir__connection *connection, struct weir__batc
     free(result);
 }
 
+/* Calls that the pool's workers run at a time, if each runs one. */
+static unsigned count_workers(const struct weir_pool *pool)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < pool->group_count; i++)
+        count += pool->groups[i].kind.workers;
+    return count;
+}
+
 static char *hello(struct weir__connection *connection, int with_schemas)
 {
     char *methods = weir__pool_methods(connection->server->pool, with_schemas), node[256] = "",
@@ -39,7 +49,7 @@ static char *hello(struct weir__connection *connection, int with_schemas)
     gethostname(node, sizeof node - 1);
     snprintf(head, sizeof head,
              "{\"version\":1,\"name\":\"weir serve\",\"pid\":%ld,\"concurrency\":%u,\"node\":",
-             (long)getpid(), connection->server->concurrency);
+             (long)getpid(), count_workers(connection->server->pool));
     if (status >= 0)
         status = weir__buffer_add(&text, head, strlen(head), NULL);
     if (status >= 0)

@@ -467,19 +467,21 @@ static void on_room(void *owner)
     pool->worker_ops->end(pool);
 }
 
-/* The exit status is probably on its way, and explains more. */
+/* The exit status, or a server's reason for closing, is probably on its way, and explains more. */
 static void on_cut_off(void *owner)
 {
     struct weir__pool_worker *worker = owner;
+    int is_over = pool_of(worker)->is_client && worker->child.out_fd < 0;
 
-    if (!weir__pool_worker_listens(worker) || worker->state == WEIR__POOL_WORKER_LOST)
+    if (!weir__pool_worker_listens(worker))
         return;
-    worker->was_starting = worker->state == WEIR__POOL_WORKER_STARTING;
-    worker->state = WEIR__POOL_WORKER_LOST;
-    if (pool_of(worker)->is_client)
-        weir__pool_worker_break(worker, "closed the connection");
-    else
+    if (worker->state != WEIR__POOL_WORKER_LOST) {
+        worker->was_starting = worker->state == WEIR__POOL_WORKER_STARTING;
+        worker->state = WEIR__POOL_WORKER_LOST;
         set_alarm(worker, LOST_MS);
+    }
+    if (is_over)
+        weir__pool_worker_break(worker, "closed the connection");
 }
 
 static void report_exit(const struct weir__pool_worker *worker)

@@ -34,7 +34,6 @@ struct weir__server {
     weir__timer *patience; /* for the held connection */
     weir__timer *sweep;    /* closes connections that are over */
     struct weir__connection *connections;
-    unsigned concurrency; /* calls that its workers run at a time, for the hello */
     struct weir__server_limits limits;
     void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
     void *context;
@@ -76,7 +75,7 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 /* Removes path if it still is the socket that fd is bound to. */
 void weir__socket_unbind(const char *path, int fd);
 
-/* Serves the pool to clients that connect. All of *server except concurrency, limits, on_last,
+/* Serves the pool to clients that connect. All of *server except limits, on_last,
  * context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
  * NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,

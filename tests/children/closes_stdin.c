@@ -1,4 +1,4 @@
-/* Closes its stdin, says so, and stays until it is told to end: by SIGTERM, or
+/* Closes its stdin, says so, and stays until it is asked to end: by SIGTERM, or
  * with an argument by having put out so many bytes. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Writes lines for ever and, when its reader has gone, exits with 1 after the
  * moment that an interpreter takes to end, as Python and Node programs do: which
- * of the two ended first can be told.  "crash": dies of SIGSEGV instead. */
+ * of the two ended first can be seen.  "crash": dies of SIGSEGV instead. */
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>

@@ -27,7 +27,7 @@ static void write_pid(int fd)
         _exit(1);
 }
 
-static void stay(int told, int closed)
+static void stay(int reported, int closed)
 {
     write_pid(STDOUT_FILENO);
     if (closed) {
@@ -36,20 +36,20 @@ static void stay(int told, int closed)
         for (int fd = 0; fd < 3; fd++)
             dup2(nowhere, fd);
     }
-    close(told);
+    close(reported);
     for (;;)
         pause();
 }
 
 /* Ends a process of 256 MiB. */
-static void end_slowly(int told)
+static void end_slowly(int reported)
 {
     char *memory = malloc(256 << 20);
 
     if (memory != NULL)
         for (size_t at = 0; at < 256 << 20; at += 4096)
             ((volatile char *)memory)[at] = 1;
-    close(told);
+    close(reported);
     _exit(0);
 }
 
@@ -72,7 +72,7 @@ static void wait_for_end_of_memory(pid_t pid)
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "background";
-    int closed = 0, slow = 0, told[2];
+    int closed = 0, slow = 0, reported[2];
     pid_t first;
     char byte;
 
@@ -84,23 +84,23 @@ int main(int argc, char **argv)
     }
     if (strcmp(mode, "stay") == 0)
         stay(atoi(argv[argc - 1]), closed);
-    if (pipe(told) < 0)
+    if (pipe(reported) < 0)
         return 1;
     first = fork();
     if (first == 0) {
-        close(told[0]);
+        close(reported[0]);
         if (strcmp(mode, "background") != 0)
             setsid();
         if ((strcmp(mode, "daemon") == 0 || strcmp(mode, "bare") == 0) && fork() != 0) {
             if (slow)
-                end_slowly(told[1]);
+                end_slowly(reported[1]);
             _exit(0);
         }
         if (strcmp(mode, "bare") == 0) {
             char number[16], *args[8], *nothing[] = {NULL};
             int used = 0;
 
-            snprintf(number, sizeof number, "%d", told[1]);
+            snprintf(number, sizeof number, "%d", reported[1]);
             args[used++] = argv[0];
             args[used++] = (char *)"stay";
             for (int i = 2; i < argc && used < 6; i++)
@@ -110,10 +110,10 @@ int main(int argc, char **argv)
             execve(argv[0], args, nothing);
             _exit(1);
         }
-        stay(told[1], closed);
+        stay(reported[1], closed);
     }
-    close(told[1]);
-    while (read(told[0], &byte, 1) > 0) /* ends when it stays where it is to stay */
+    close(reported[1]);
+    while (read(reported[0], &byte, 1) > 0) /* ends when it stays where it is to stay */
         continue;
     if (slow)
         wait_for_end_of_memory(first);

@@ -332,15 +332,15 @@ static void answer(long n)
     }
 }
 
-static void answer_when_told(long n, long ms)
+static void answer_when_reported(long n, long ms)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    sigset_t told;
+    sigset_t reported;
 
-    sigemptyset(&told);
-    sigaddset(&told, SIGTERM);
-    sigprocmask(SIG_BLOCK, &told, NULL);
-    if (sigtimedwait(&told, NULL, &time) == SIGTERM)
+    sigemptyset(&reported);
+    sigaddset(&reported, SIGTERM);
+    sigprocmask(SIG_BLOCK, &reported, NULL);
+    if (sigtimedwait(&reported, NULL, &time) == SIGTERM)
         left = 1; /* its last word */
     answer(n);
 }
@@ -408,7 +408,7 @@ static void act(const char *program, long n, const char *action, long x)
     } else if (strcmp(action, "stall") == 0) {
         pause();
     } else if (strcmp(action, "late") == 0) {
-        answer_when_told(n, x > 0 ? x : 600000);
+        answer_when_reported(n, x > 0 ? x : 600000);
     } else if (strcmp(action, "noise") == 0) {
         say("{Warning: this is no JSON\n");
         answer(n);

@@ -202,7 +202,7 @@ static void note(const char *message)
 /* --- Functions that listen while they run ------------------------------------ */
 
 /* Waits for something about this call, or until the time is over (NULL). */
-static char *hear(long id, int timeout_ms)
+static char *receive(long id, int timeout_ms)
 {
     char *line;
 
@@ -221,7 +221,7 @@ static char *hear(long id, int timeout_ms)
 static void wait_for_cancel(long id)
 {
     for (int is_over = 0; !is_over;) {
-        char *news = hear(id, -1);
+        char *news = receive(id, -1);
 
         is_over = is_method(news, "weir/cancel");
         free(news);
@@ -231,7 +231,7 @@ static void wait_for_cancel(long id)
 
 static void do_sleep(long id, const char *line)
 {
-    char *news = hear(id, (int)param(line, 0));
+    char *news = receive(id, (int)param(line, 0));
 
     if (news != NULL)
         fail(id, -32800, "cancelled");
@@ -245,7 +245,7 @@ static void do_count(long id, const char *line, int endless)
     long credit = number_after(line, "\"credit\":", 0), at = param(line, 0), to = param(line, 1);
 
     while (endless || at < to) {
-        char *news = credit > 0 && !endless ? NULL : hear(id, credit > 0 ? 0 : -1);
+        char *news = credit > 0 && !endless ? NULL : receive(id, credit > 0 ? 0 : -1);
 
         if (news != NULL && is_method(news, "weir/cancel")) {
             free(news);
@@ -274,7 +274,7 @@ static void do_sum(long id, int echoes)
 
     grant(id, 16);
     for (;;) {
-        char *news = hear(id, -1);
+        char *news = receive(id, -1);
 
         if (is_method(news, "weir/chunk")) {
             sum += number_after(news, "\"value\":", 0);
@@ -300,7 +300,7 @@ static void do_first(long id, const char *line)
 
     grant(id, wanted);
     for (long taken = 0; taken < wanted; taken++)
-        free(hear(id, -1));
+        free(receive(id, -1));
     answer(id, "\"enough\"");
 }
 

@@ -22,8 +22,8 @@ r = json.loads(open(sys.argv[1]).readlines()[int(sys.argv[2]) - 1])
 print(eval(sys.argv[3]))' "$log" "$1" "$2"
 }
 
-# told N EVENT OUTCOME CODE: whether record N says so.
-told() {
+# reported N EVENT OUTCOME CODE: whether record N says so.
+reported() {
     same "$2 $3 $4" "$(of "$1" 'r["event"], r["outcome"], (r["status"] or {}).get("code")' | tr -d "(),'")"
 }
 
@@ -32,8 +32,8 @@ ends_as() {
     ends_outcome=$1 ends_code=$2
     shift 2
     rm -f "$log"
-    exits "$ends_code" audited "$@" >"$out" 2>"$err" </dev/null && told 1 started None None &&
-        told 2 "ended" "$ends_outcome" "$ends_code" && sound
+    exits "$ends_code" audited "$@" >"$out" 2>"$err" </dev/null && reported 1 started None None &&
+        reported 2 "ended" "$ends_outcome" "$ends_code" && sound
 }
 
 sound() {
@@ -87,20 +87,20 @@ check "a failure is a problem with type and title" same \
     "https://example.org/weir/problems/timed-out its time limit ran out" \
     "$(of 2 'r["status"]["type"] + " " + r["status"]["title"]')"
 check "one that is silent too long" ends_as idle 124 run --idle 0.1 -- sleep 60
-# told_to_end WORD...: a command that weir is to end by SIGTERM once it is up.
-told_to_end() {
+# asked_to_end WORD...: a command that weir is to end by SIGTERM once it is up.
+asked_to_end() {
     rm -f "$log" "$work/up"
     mkfifo "$work/up"
-    told_subcommand=$1
+    reported_subcommand=$1
     shift
-    "$weir" "$told_subcommand" --audit "$log" "$@" >"$out" 2>"$err" & # itself, not a shell around it
-    told_pid=$!
+    "$weir" "$reported_subcommand" --audit "$log" "$@" >"$out" 2>"$err" & # itself, not a shell around it
+    reported_pid=$!
     timeout 60 head -n1 "$work/up"
-    kill -TERM $told_pid
-    exits 143 wait $told_pid && told 2 ended cancelled 143 && sound
+    kill -TERM $reported_pid
+    exits 143 wait $reported_pid && reported 2 ended cancelled 143 && sound
 }
-check "one that weir is told to end" told_to_end run -- sh -c 'echo up >"$0"; exec sleep 60' "$work/up"
-check "a pipeline that weir is told to end" told_to_end pipe "sh -c 'echo up >$work/up; exec sleep 60'" cat
+check "one that weir is asked to end" asked_to_end run -- sh -c 'echo up >"$0"; exec sleep 60' "$work/up"
+check "a pipeline that weir is asked to end" asked_to_end pipe "sh -c 'echo up >$work/up; exec sleep 60'" cat
 check "a pipeline that does well" ends_as ok 0 pipe 'echo x' cat
 check "a pipeline's target is its stages" same "echo | cat" "$(of 1 'r["target"]')"
 check "a pipeline that fails" ends_as failed 4 pipe 'echo x' "sh -c 'cat; exit 4'"
@@ -110,7 +110,7 @@ check "a map that cannot run" ends_as failed 4 map --input "$work/in" -- false
 check "a report that cannot be written" eval \
     'ends_as error 125 run --report /dev/full -- true; has "No space" "$err"'
 check "the log may come from the environment" eval \
-    'rm -f "$log"; WEIR_AUDIT=$log WEIR_AUDIT_FSYNC=never "$weir" run -- true && told 2 ended ok 0'
+    'rm -f "$log"; WEIR_AUDIT=$log WEIR_AUDIT_FSYNC=never "$weir" run -- true && reported 2 ended ok 0'
 check "what the environment says wrongly is refused" eval \
     'WEIR_AUDIT=$log WEIR_AUDIT_MAX_SIZE=much exits 125 "$weir" run -- true 2>"$err"; has WEIR_AUDIT_MAX_SIZE "$err"'
 check "an option that has no log to apply to is refused" exits 125 "$weir" run --audit-fsync never -- true
@@ -210,7 +210,7 @@ rm -f "$log"*
 audited run -- true
 audited run -- sh -c 'exit 3' "it's $(printf '\033[31m')red"
 audited pipe 'echo x' cat >/dev/null
-check "show: who did what, and what came of it" eval '"$weir" audit show "$log" >"$out" && same 6 "$(wc -l <"$out")" &&
+check "show: who did what, and the outcome" eval '"$weir" audit show "$log" >"$out" && same 6 "$(wc -l <"$out")" &&
     has "failed 3 " "$out" && has "\\x1b[31mred" "$out" && has "# exited with 3" "$out"'
 check "show: a subcommand that is none is not looked for" eval \
     'exits 2 "$weir" audit show --subcommand piep "$log" 2>"$err" && has "unknown subcommand piep" "$err"'

@@ -140,7 +140,7 @@ def json_prints_the_bare_error() -> None:
     assert out.count("\n") == 1
 
 
-def an_unknown_function_is_told() -> None:
+def an_unknown_function_is_reported() -> None:
     status, out, err = call("multiply", "3", "4")
     assert (status, out) == (1, "") and '"multiply": --list shows what is available' in err, err
 
@@ -190,7 +190,7 @@ def a_worker_that_dies_is_125_outcome_unknown() -> None:
     assert (status, out) == (125, "") and "outcome_unknown" in err, err
 
 
-def a_worker_that_does_not_start_is_told() -> None:
+def a_worker_that_does_not_start_is_reported() -> None:
     status, out, err = call("add", worker="/no/such/program")
     assert (status, out) == (125, "") and "/no/such/program" in err, err
     status, out, err = call("add", worker="sh -c 'echo the reason >&2; exit 3'")
@@ -239,7 +239,7 @@ def what_a_function_prints_is_on_standard_error() -> None:
     assert (status, out) == (0, "11\n") and "by the way" in err, (out, err)
 
 
-def what_a_function_logs_is_told_and_moves_no_cursor() -> None:
+def what_a_function_logs_is_reported_and_moves_no_cursor() -> None:
     status, out, err = call("note", "\x1b[31mred")
     assert (status, out) == (0, "null\n")
     assert "warning: \\x1b[31mred" in err and "\x1b" not in err, err
@@ -259,18 +259,18 @@ run_cases(
         both_streams_flow_at_once,
         a_function_that_raises_is_1_with_its_traceback,
         json_prints_the_bare_error,
-        an_unknown_function_is_told,
+        an_unknown_function_is_reported,
         a_deadline_is_124_and_stops_the_function,
         ctrl_c_cancels_the_function,
         a_second_signal_leaves_at_once,
         a_bare_except_does_not_outlast_the_ladder,
         a_worker_that_dies_is_125_outcome_unknown,
-        a_worker_that_does_not_start_is_told,
+        a_worker_that_does_not_start_is_reported,
         functions_are_listed,
         a_reader_that_goes_away_ends_it,
         a_reader_that_stands_still_does_not_keep_signals_away,
         a_launcher_goes_in_front,
         what_a_function_prints_is_on_standard_error,
-        what_a_function_logs_is_told_and_moves_no_cursor,
+        what_a_function_logs_is_reported_and_moves_no_cursor,
     ]
 )

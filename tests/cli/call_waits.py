@@ -123,7 +123,7 @@ def a_reader_that_is_a_socket_may_leave_too(directory: Any) -> None:
     await_file(path + ".cancelled")
 
 
-def a_list_that_nobody_reads_is_141(directory: Any) -> None:
+def a_list_that_no_process_reads_is_141(directory: Any) -> None:
     for words in (["--list"], ["--list", "--json"]):
         process, ours = begin(["-w", WORKER], *words)
         os.close(ours)
@@ -133,7 +133,7 @@ def a_list_that_nobody_reads_is_141(directory: Any) -> None:
 # --- The reader stands still ---
 
 
-def a_signal_ends_a_call_that_nobody_reads(directory: Any) -> None:
+def a_signal_ends_a_call_that_no_process_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             for name in (signal.SIGTERM, signal.SIGINT):
@@ -146,7 +146,7 @@ def a_signal_ends_a_call_that_nobody_reads(directory: Any) -> None:
                 os.close(ours)
 
 
-def a_deadline_ends_a_call_that_nobody_reads(directory: Any) -> None:
+def a_deadline_ends_a_call_that_no_process_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for number, where in enumerate(places):
             closed = os.path.join(directory, f"closed{number}")
@@ -159,7 +159,7 @@ def a_deadline_ends_a_call_that_nobody_reads(directory: Any) -> None:
             os.close(ours)
 
 
-def a_signal_ends_a_value_that_nobody_reads(directory: Any) -> None:
+def a_signal_ends_a_value_that_no_process_reads(directory: Any) -> None:
     with both_ways(directory) as places:
         for where in places:
             process, ours = begin(where, "big", "1000000")
@@ -364,10 +364,10 @@ if __name__ == "__main__":
             a_reader_that_leaves_before_a_value_cancels_the_call,
             a_reader_that_leaves_between_values_is_noticed,
             a_reader_that_is_a_socket_may_leave_too,
-            a_list_that_nobody_reads_is_141,
-            a_signal_ends_a_call_that_nobody_reads,
-            a_deadline_ends_a_call_that_nobody_reads,
-            a_signal_ends_a_value_that_nobody_reads,
+            a_list_that_no_process_reads_is_141,
+            a_signal_ends_a_call_that_no_process_reads,
+            a_deadline_ends_a_call_that_no_process_reads,
+            a_signal_ends_a_value_that_no_process_reads,
             a_slow_reader_gets_everything,
             a_stopped_server_does_not_hold_a_call,
             a_server_that_is_stopped_in_a_call_does_not_hold_it,

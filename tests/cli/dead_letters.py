@@ -269,13 +269,15 @@ def a_fifo_gets_its_letters_when_its_reader_comes(directory: Any) -> None:
     weir.stdin.write(BAD)
     weir.stdin.close()
     weir.stdin = None
-    assert weir.stdout.readline() == "1\n"  # nobody reads them yet
+    assert weir.stdout.readline() == "1\n"  # no process reads them yet
     with open(fifo, encoding="utf-8") as reader:
         (letter,) = [json.loads(line) for line in reader]
     assert letter["seq"] == 1 and end(weir)[0] == 1
 
 
-def a_fifo_that_nobody_reads_is_waited_for_until_the_time_is_up_or_a_signal(directory: Any) -> None:
+def a_fifo_that_no_process_reads_is_waited_for_until_the_time_is_up_or_a_signal(
+    directory: Any,
+) -> None:
     os.mkfifo(os.path.join(directory, "dead"))
     for records in ("1\n", BAD):
         assert (
@@ -304,6 +306,6 @@ run_cases(
         dead_records_up_to_a_number_are_a_success,
         a_stage_of_a_pipeline_may_allow_dead_records_too,
         a_fifo_gets_its_letters_when_its_reader_comes,
-        a_fifo_that_nobody_reads_is_waited_for_until_the_time_is_up_or_a_signal,
+        a_fifo_that_no_process_reads_is_waited_for_until_the_time_is_up_or_a_signal,
     ]
 )

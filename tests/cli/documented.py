@@ -70,6 +70,11 @@ SCENE = {
     "nightly": "#!/bin/sh\necho done\n",
     "untrusted": "#!/bin/sh\nenv\n",
     "parse": WORKS,
+    "fetch": WORKS,
+    "files": "in.ndjson\n",
+    "echo.py": "from weir_worker import function, run\n\n"
+    "@function\ndef echo(message: str) -> str:\n    return message\n\nrun()\n",
+    "mcp-server": "#!/bin/sh\nexec weir serve --mcp -w 'python3 echo.py'\n",
     "enrich": WORKS,
     "names.txt": "b\na\nb\n",
     "in": '{"id":1,"ok":true}\n{"id":2,"ok":false}\n',
@@ -85,6 +90,7 @@ SCENE_FILES = [
 ]
 SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its examples)
     ("math_worker.py", "export PYTHONPATH=$PWD/sdk/python"),
+    ("mcp-server", "export PYTHONPATH=$PWD/sdk/python"),
     ("log.gz", "echo error | gzip -c >log.gz"),
     ("venv", "python3 -m venv --without-pip venv"),
     ("dev.json", "weir probe --only libc --report dev.json >dev.txt && cp dev.json prod.json"),

@@ -205,7 +205,7 @@ def ctrl_c_starts_nothing_more_and_lets_what_runs_end(directory: Any) -> None:
         'echo $$ >"$2/$1"; until [ -e "$2/go" ]; do sleep 0.05; done; echo "done $1"',
     )
     terminal.press_ctrl_c()
-    # weir has the signal before it is told to go on: its notice would be an event, but there is
+    # weir has the signal before it is asked to go on: its notice would be an event, but there is
     # none, so the programs end after it can only have been handled.
     time.sleep(0.3)
     with open(path_of(directory, "go"), "w", encoding="utf-8"):

@@ -35,7 +35,9 @@ UNSEEN = [
 PYTHON = sys.executable
 
 
-def told(*words: Any, lines: int = 1, status: Any = None, given: bytes = b"", **how: Any) -> Any:
+def reported(
+    *words: Any, lines: int = 1, status: Any = None, given: bytes = b"", **how: Any
+) -> Any:
     """What weir says on stderr; it must be printable UTF-8 in so many lines."""
     run = subprocess.run(
         [WEIR, *words], input=given, capture_output=True, timeout=PATIENCE_S, **how
@@ -62,29 +64,29 @@ def write(path: Any, text: Any, mode: int = 0o755) -> Any:
 
 
 def a_program_that_is_not_there() -> None:
-    said, _ = told("run", "--", ODD, status=127)
+    said, _ = reported("run", "--", ODD, status=127)
     assert "\\x1b[31m" in said and "\\nweir run: forged\\r" in said and "\\u202e" in said, said
-    told("run", "--", b"/no/" + ODD)
-    told("pipe", b"'" + ODD + b"'")
-    told("pipe", "--", b"'" + ODD + b"'", "cat")
-    told("map", "--", ODD, given=b"1\n", lines=None)
-    told("call", "-w", b"'" + ODD + b"'", "f", lines=None)
-    told("run", "--cwd", ODD, "--", "true")
+    reported("run", "--", b"/no/" + ODD)
+    reported("pipe", b"'" + ODD + b"'")
+    reported("pipe", "--", b"'" + ODD + b"'", "cat")
+    reported("map", "--", ODD, given=b"1\n", lines=None)
+    reported("call", "-w", b"'" + ODD + b"'", "f", lines=None)
+    reported("run", "--cwd", ODD, "--", "true")
 
 
 def a_program_that_cannot_be_executed(directory: Any) -> None:
     path = os.path.join(directory.encode(), ODD.replace(b"/", b""))
-    told("run", "--", write(path, b"x"), status=126)
+    reported("run", "--", write(path, b"x"), status=126)
     write(path, b"#!/no/such\x1b[31mshell\n")
-    said, _ = told("run", "--", path)
+    said, _ = reported("run", "--", path)
     assert "/no/such\\x1b[31mshell" in said, said
-    told("pipe", b"'" + path + b"'")
+    reported("pipe", b"'" + path + b"'")
 
 
 def printable_names_stay_readable(directory: Any) -> None:
-    said, _ = told("run", "--", "caf\u00e9-\u6f22\u5b57-\U0001f600".encode())
+    said, _ = reported("run", "--", "caf\u00e9-\u6f22\u5b57-\U0001f600".encode())
     assert "caf\u00e9-\u6f22\u5b57-\U0001f600" in said, said
-    said, _ = told("run", "--", "\u6f22".encode() * 3000)
+    said, _ = reported("run", "--", "\u6f22".encode() * 3000)
     assert "\ufffd" not in said and "\\x" not in said and len(said.encode()) < 5000, said
 
 
@@ -132,7 +134,7 @@ def values_of_options(directory: Any) -> None:
         ("run", "--audit", b"/no/" + ODD, "true"),
         ("run", "--audit", directory, "--audit-key", ODD, "true"),
     ):
-        said, _ = told(*words, lines=None)
+        said, _ = reported(*words, lines=None)
         assert said, words
 
 
@@ -145,12 +147,12 @@ def a_spec(directory: Any) -> None:
         {"weir": 1, "stages": [{"argv": ["true"], "charset": TEXT}]},
         {"weir": 1, "stages": [{"argv": [TEXT.replace("\x9b", "")]}]},
     ):
-        told("pipe", "-f", write(path, json.dumps(document).encode()), lines=None)
-    told("pipe", "-f", write(path, b'{"a":"\x1b[2J' + ODD), lines=None)
+        reported("pipe", "-f", write(path, json.dumps(document).encode()), lines=None)
+    reported("pipe", "-f", write(path, b'{"a":"\x1b[2J' + ODD), lines=None)
 
 
 def replies_of_a_map(directory: Any) -> None:
-    told("map", "--", "printf", "%s\\n", ODD, given=b"1\n2\n", lines=None)
+    reported("map", "--", "printf", "%s\\n", ODD, given=b"1\n2\n", lines=None)
     worker = write(
         f"{directory}/w.py",
         b"""
@@ -167,7 +169,7 @@ for line in sys.stdin:
     sys.stdout.flush()
 """,
     )
-    said, _ = told(
+    said, _ = reported(
         "map",
         "--call",
         "f",
@@ -182,7 +184,7 @@ for line in sys.stdin:
     )
     assert "\\x1b[31m" in said, said
     words = ("-w", f"{PYTHON} {worker} '{json.dumps(TEXT)}'")
-    said, _ = told("call", *words, "f", lines=None, status=1)
+    said, _ = reported("call", *words, "f", lines=None, status=1)
     assert "weir call: a\\x1b[31m" in said and "\n  weir run: forged\\r" in said, said
     run = subprocess.run(
         [WEIR, "call", *words, "--list"],

@@ -24,7 +24,7 @@ until_said() {
 }
 
 starts() {
-    # Its own process is told to end below: no launcher in between.
+    # Its own process is asked to end below: no launcher in between.
     LD_LIBRARY_PATH="${library%/*}" WEIR_SPAWNER="$spawner" "$work/agent/agent" "$checks" 0.3 \
         >"$work/out" 2>"$work/err" &
     agent=$!

@@ -134,7 +134,7 @@ plan 13
 check "the worker builds" builds
 check "check finds the one that was changed" finds_the_wrong_one
 check "it agrees with sha1sum" agrees_with_sha1sum
-check "what cannot be read is told, and odd names are read" reports_what_it_cannot_read
+check "what cannot be read is reported, and odd names are read" reports_what_it_cannot_read
 check "a line that is none is named after the results before it" names_a_bad_line
 check "verify checks one file" verifies_one
 check "cancelling stops it" is_cancelled

@@ -18,7 +18,7 @@ runs() {
 }
 
 order() {
-    # What was missing is told first, then who exited, then whose time was up.
+    # What was missing is reported first, then who exited, then whose time was up.
     same "no-such-program sh sleep" "$(sed -n 's/^   \(no-such-program\|sh\|sleep\): .*/\1/p' "$work/out" |
         tail -3 | tr '\n' ' ' | sed 's/ $//')"
 }

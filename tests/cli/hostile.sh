@@ -1,5 +1,5 @@
 #!/bin/sh
-# Programs with bad manners under weir run and weir pipe: what is told, which status, and
+# Programs with bad manners under weir run and weir pipe: what is reported, which status, and
 # that nothing of ours is left afterwards.
 . "$srcdir/tests/support/tap.sh"
 
@@ -9,11 +9,11 @@ doc=$work/doc.json
 
 weir() { "$builddir/weir" "$@"; }
 
-# told STATUS TEXT WORD...: weir exits so, and says TEXT on stderr.
-told() {
-    told_status=$1 told_text=$2
+# reported STATUS TEXT WORD...: weir exits so, and says TEXT on stderr.
+reported() {
+    reported_status=$1 reported_text=$2
     shift 2
-    exits "$told_status" weir "$@" >"$work/out" 2>"$work/err" </dev/null && has "$told_text" "$work/err"
+    exits "$reported_status" weir "$@" >"$work/out" 2>"$work/err" </dev/null && has "$reported_text" "$work/err"
 }
 
 # document STATUS EXPRESSION WORD...: weir run --json exits so; the expression holds for d.
@@ -61,13 +61,13 @@ e2big() {
     "$PYTHON3" -c 'import json; print(json.dumps({"weir": 1, "stages": [{"cmd": ["true", "a" * 131072]}]}))' >"$work/spec.json"
     report 126 'd["stages"][0]["errno"] == "E2BIG" and d["stages"][0]["end"] == "not_started"' -f "$work/spec.json"
 }
-check "a missing program: 127, and PATH is spoken of" told 127 "no such program on PATH" run weir-no-such-program
-check "a missing file: 127" told 127 "/no/such/program" run /no/such/program
-check "a missing directory: 125, and it is named" told 125 "/no/such/directory" run --cwd /no/such/directory true
-check "a missing interpreter: 127, and it is named" told 127 "/no/such/interpreter" run "$work/interpreter"
-check "no #! line: 126, and no shell has a go at it" told 126 "#!" run "$work/shellish"
+check "a missing program: 127, and PATH is spoken of" reported 127 "no such program on PATH" run weir-no-such-program
+check "a missing file: 127" reported 127 "/no/such/program" run /no/such/program
+check "a missing directory: 125, and it is named" reported 125 "/no/such/directory" run --cwd /no/such/directory true
+check "a missing interpreter: 127, and it is named" reported 127 "/no/such/interpreter" run "$work/interpreter"
+check "no #! line: 126, and no shell has a go at it" reported 126 "#!" run "$work/shellish"
 check "... it said nothing" same "" "$(cat "$work/out")"
-check "no x bit: 126" told 126 "$work/plain" run "$work/plain"
+check "no x bit: 126" reported 126 "$work/plain" run "$work/plain"
 check "an argument over 128 KiB: E2BIG" e2big
 check "the document has the step and the error" document 125 \
     '(d["end"], d["step"], d["errno"]) == ("not_started", "chdir", "ENOENT")' --cwd /no/such/directory true
@@ -87,7 +87,7 @@ check "exit 255, 127 and 124 are the program's own" own_statuses
 check "TERM obeyed: 124, what it said is kept" document 124 \
     'd["stdout"]["text"] == "partial" and d["signal"] == "SIGTERM" and d["stopped_with"] == ["SIGTERM"]' \
     --timeout 1s -- "$children/says_and_stays" partial
-check "TERM ignored: KILL after the grace, and told" document 124 \
+check "TERM ignored: KILL after the grace, and reported" document 124 \
     'd["signal"] == "SIGKILL" and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] >= 490' \
     --timeout 1s --grace 200ms "$children/ignores_term"
 check "stopped: killed in time" document 124 'd["why"] == "timeout" and d["stdout"]["text"] == "stopping\n"' \

@@ -196,7 +196,7 @@ def the_stop_command_knows_slot_and_machine(directory: str) -> None:
         "worker",
         'while read -r line; do [ "$line" != 3 ] || exec sleep 1000; echo "$line"; done\n',
     )
-    dead = ["--retries", "0", "--record-timeout", "300ms", "--grace", "1s", "--on-error", "skip"]
+    dead = ["--retries", "0", "--record-timeout", "3s", "--grace", "1s", "--on-error", "skip"]
     launch = ["--launcher", launcher, "--launcher-stop", stop, "--node-from", "HOST"]
     weir("map", "-j1", *dead, *launch, "--", worker, records="1\n2\n3\n", status=1)
     with open(said, encoding="utf-8") as file:

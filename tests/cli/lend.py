@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, about: Any, to: int, of: int) -> None:
         self.number, self.pid, self.about = about["worker"], about["pid"], about
-        self.to, self.of, self.heard = to, of, b""
+        self.to, self.of, self.received = to, of, b""
 
     def say(self, line: bytes) -> None:
         while line:
@@ -42,20 +42,20 @@ class Worker:
     def ask(self, method: str, *params: Any, number: int = 1) -> None:
         self.say(message(method, list(params), number))
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         """The next message; None: its end."""
-        while b"\n" not in self.heard:
+        while b"\n" not in self.received:
             assert select.select([self.of], [], [], PATIENCE_S)[0], "it says nothing"
             some = os.read(self.of, 65536)
             if not some:
                 return None
-            self.heard += some
-        line, _, self.heard = self.heard.partition(b"\n")
+            self.received += some
+        line, _, self.received = self.received.partition(b"\n")
         return json.loads(line)
 
     def call(self, method: str, *params: Any) -> Any:
         self.ask(method, *params)
-        return self.hear()["result"]
+        return self.receive()["result"]
 
     def close(self) -> None:
         os.close(self.to)
@@ -67,7 +67,7 @@ class Borrower:
 
     def __init__(self, served: Any) -> None:
         self.socket, self.process = served.socket, served.process
-        self.heard, self.fds, self.messages = b"", [], []
+        self.received, self.fds, self.messages = b"", [], []
         self.workers: list[Worker] = []
         self.last = 0
 
@@ -85,10 +85,10 @@ class Borrower:
         for level, kind, data in control:
             assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
             self.fds.extend(array.array("i", data))
-        self.heard += some
+        self.received += some
         return bool(some)
 
-    def hear(self, holds: Any) -> Any:
+    def receive(self, holds: Any) -> Any:
         """The first message that it holds for; None: the end."""
         while True:
             for one in self.messages:
@@ -97,7 +97,7 @@ class Borrower:
                     return one
             if not self.read():
                 return None
-            *lines, self.heard = self.heard.split(b"\n")
+            *lines, self.received = self.received.split(b"\n")
             self.messages.extend(json.loads(line) for line in lines)
 
     def ask(self, method: str, **params: Any) -> int:
@@ -106,10 +106,10 @@ class Borrower:
         return self.last
 
     def answer(self, number: int) -> Any:
-        return self.hear(lambda one: one.get("id") == number)
+        return self.receive(lambda one: one.get("id") == number)
 
     def notice(self, method: str) -> Any:
-        return self.hear(lambda one: one.get("method") == method)["params"]
+        return self.receive(lambda one: one.get("method") == method)["params"]
 
     def take(self, number: int) -> Worker:
         """The worker of an answer: descriptors come in the order of the answers."""
@@ -186,13 +186,13 @@ def a_returned_worker_serves_calls_through_weir() -> None:
         assert borrower.answer(100)["result"] == worker.pid
 
 
-def a_lent_worker_that_dies_is_told_of_and_replaced() -> None:
+def a_lent_worker_that_dies_is_reported_and_replaced() -> None:
     with borrowing() as borrower:
         worker = borrower.lend()
         worker.ask("say", "farewell")
-        worker.hear()
+        worker.receive()
         worker.ask("die")
-        assert worker.hear() is None
+        assert worker.receive() is None
         gone = borrower.notice("weir/gone")
         assert (gone["worker"], gone["exit"], gone["signal"]) == (worker.number, None, 9)
         assert gone["stderr_tail"] == "farewell" and "SIGKILL" in gone["reason"], gone
@@ -207,7 +207,7 @@ def is_stopped(pid: int) -> bool:
 
 
 @needs("/proc")
-def what_a_dead_worker_had_not_read_is_told() -> None:
+def what_a_dead_worker_had_not_read_is_reported() -> None:
     with borrowing() as borrower:
         worker = borrower.lend()
         os.kill(worker.pid, signal.SIGSTOP)
@@ -218,7 +218,7 @@ def what_a_dead_worker_had_not_read_is_told() -> None:
         assert borrower.notice("weir/gone")["unread"] == len(unread)
 
 
-def a_worker_that_exits_with_a_status_is_told_of(directory: Any) -> None:
+def a_worker_that_exits_with_a_status_is_reported(directory: Any) -> None:
     path = os.path.join(directory, "worker.py")
     with open(path, "w", encoding="utf-8") as file:
         file.write(
@@ -239,7 +239,7 @@ def steps_of_the_stop_sequence(directory: Any) -> None:
         await_file(path + ".begun")
         os.unlink(path + ".begun")
         borrower.tell("weir/stop", worker, step="interrupt")
-        assert worker.hear()["error"]["code"] == -32800  # it lives on
+        assert worker.receive()["error"]["code"] == -32800  # it lives on
         assert worker.call("add", 3, 4) == 7
         for step, reason in (("terminate", None), ("kill", "printed nonsense")):
             worker.ask("stubborn", path)
@@ -288,7 +288,7 @@ def a_signal_waits_for_lent_workers() -> None:
         assert borrower.answer(waiting)["error"]["code"] == -33005
         assert worker.call("add", 3, 4) == 7
         borrower.tell("weir/return", worker)
-        assert borrower.hear(lambda one: False) is None
+        assert borrower.receive(lambda one: False) is None
         assert borrower.process.wait(PATIENCE_S) == 0
 
 
@@ -326,7 +326,7 @@ def a_client_that_is_killed_leaves_no_lent_worker(directory: Any) -> None:
             with borrowing("--grace", "100ms") as borrower:
                 worker = borrower.lend()
                 worker.ask("stubborn", given[3])
-                worker.hear()
+                worker.receive()
             """),
             os.path.dirname(os.path.abspath(__file__)),
             *sys.argv[1:3],
@@ -385,7 +385,7 @@ def what_cannot_be_lent_is_refused() -> None:
         assert borrower.answer(borrower.ask("weir/lend"))["error"]["code"] == -32600
     with borrowing() as borrower:
         borrower.say(b"[" + message("weir/lend", {}, 5).rstrip() + b"]\n")
-        assert borrower.hear(lambda one: True)["error"]["code"] == -32600
+        assert borrower.receive(lambda one: True)["error"]["code"] == -32600
 
 
 def notices_about_workers_that_are_not_lent_are_ignored() -> None:
@@ -410,9 +410,9 @@ if __name__ == "__main__":
             requests_wait_for_a_worker_and_are_answered_in_order,
             more_than_64_requests_do_not_wait,
             a_returned_worker_serves_calls_through_weir,
-            a_lent_worker_that_dies_is_told_of_and_replaced,
-            what_a_dead_worker_had_not_read_is_told,
-            a_worker_that_exits_with_a_status_is_told_of,
+            a_lent_worker_that_dies_is_reported_and_replaced,
+            what_a_dead_worker_had_not_read_is_reported,
+            a_worker_that_exits_with_a_status_is_reported,
             steps_of_the_stop_sequence,
             reported_calls_count_and_recycle,
             a_hangup_recalls_the_workers,

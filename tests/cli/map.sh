@@ -78,12 +78,12 @@ adds_up() {
         and (d["checkpoint"] or sum(w["records"] for w in d["workers"]) == d["answered"] + d["dropped"])'
 }
 
-# told STATUS EXPRESSION WORD...: with --report, a valid document that adds up, and EXPRESSION holds.
-told() {
-    told_status=$1 told_expression=$2
+# reported STATUS EXPRESSION WORD...: with --report, a valid document that adds up, and EXPRESSION holds.
+reported() {
+    reported_status=$1 reported_expression=$2
     shift 2
     rm -f "$doc"
-    map "$told_status" --report "$doc" "$@" && valid map-report "$doc" && adds_up && json "$told_expression"
+    map "$reported_status" --report "$doc" "$@" && valid map-report "$doc" && adds_up && json "$reported_expression"
 }
 
 # letters EXPRESSION: whether every dead letter is valid, and it holds for l, the list of them.
@@ -136,8 +136,8 @@ check "--pty-output: the worker writes to a terminal, and every byte arrives" on
 
 check "a record, a reply, in order" eval 'map 0 -- cat <"$work/ten" && cmp "$work/ten" "$out"'
 check "four workers: in order all the same" eval \
-    'told 0 "d[\"in\"][\"records\"] == 500000 and 1 <= len(d[\"workers\"]) <= 4" -j4 -- cat <"$work/many" && cmp "$work/many" "$out"'
-check "-j1: one worker" eval 'told 0 "len(d[\"workers\"]) == 1" -j 1 -- cat <"$work/many" && cmp "$work/many" "$out"'
+    'reported 0 "d[\"in\"][\"records\"] == 500000 and 1 <= len(d[\"workers\"]) <= 4" -j4 -- cat <"$work/many" && cmp "$work/many" "$out"'
+check "-j1: one worker" eval 'reported 0 "len(d[\"workers\"]) == 1" -j 1 -- cat <"$work/many" && cmp "$work/many" "$out"'
 check "--unordered: all the same, in any order" eval \
     'map 0 -j4 --unordered -- cat <"$work/many" && sort -n "$out" | cmp - "$work/many"'
 
@@ -153,7 +153,7 @@ held() {
     exec 4<&- 5<&-
     wait $!
 }
-check "--unordered: a slow record holds nobody up" eval \
+check "--unordered: a slow record delays no other" eval \
     'held --unordered >"$work/held" && same "2 3 4" "$(echo $(head -3 "$work/held"))" && sort -n "$work/held" | cmp - "$work/ten"'
 check "in order: the others wait for a slow one" eval 'held >"$work/held" && cmp "$work/held" "$work/ten"'
 check "bytes pass as they are" eval '
@@ -161,13 +161,13 @@ check "bytes pass as they are" eval '
     map 0 -- cat <"$work/odd" && cmp "$work/odd" "$out"'
 check "CRLF, blank lines, a byte-order mark, no final newline" eval '
     printf "\357\273\2771\r\n\n\r\n2\n3" >"$work/odd"
-    told 0 "d[\"in\"][\"records\"] == 3 and d[\"in\"][\"blank\"] == 2" -- cat <"$work/odd" && same "1 2 3" "$(echo $(cat "$out"))"'
+    reported 0 "d[\"in\"][\"records\"] == 3 and d[\"in\"][\"blank\"] == 2" -- cat <"$work/odd" && same "1 2 3" "$(echo $(cat "$out"))"'
 check "a worker that keeps its output back in a buffer" eval \
     'map 0 -- sed "s/^/-/" <"$work/ten" && same "-1 -10" "$(echo $(sed -n "1p;10p" "$out"))"'
 check "--drop-null: null drops the record" eval \
-    'told 0 "d[\"dropped\"] == 9 and d[\"answered\"] == 1" --drop-null -- sed "s/[1-9]$/null/" <"$work/ten" && same 10 "$(cat "$out")"'
+    'reported 0 "d[\"dropped\"] == 9 and d[\"answered\"] == 1" --drop-null -- sed "s/[1-9]$/null/" <"$work/ten" && same 10 "$(cat "$out")"'
 check "without it null is a reply" eval 'map 0 -- sed "s/.*/null/" <"$work/ten" && same 10 "$(grep -c null "$out")"'
-check "empty input, empty output" eval 'told 0 "d[\"in\"][\"records\"] == 0" -- cat </dev/null && [ ! -s "$out" ]'
+check "empty input, empty output" eval 'reported 0 "d[\"in\"][\"records\"] == 0" -- cat </dev/null && [ ! -s "$out" ]'
 bare() { env -i WEIR_SPAWNER="$WEIR_SPAWNER" "$weir" map "$@"; }
 check "an empty environment and empty input" eval 'exits 0 bare -- cat </dev/null'
 check "an empty environment" eval 'exits 0 bare -- cat <"$work/ten" >"$out" && cmp "$work/ten" "$out"'
@@ -183,9 +183,9 @@ check "-- ends the options; what is behind is the program's" eval \
 
 printf '1\nno\n3\n' >"$work/invalid"
 check "3: a record that is not JSON ends the run" eval \
-    'told 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "the record in line 2 is dead" "$err"'
+    'reported 3 "d[\"in\"][\"invalid\"] == 1 and d[\"dead\"] == 1" -- cat <"$work/invalid" && has "the record in line 2 is dead" "$err"'
 check "1: --on-error skip goes on" eval \
-    'told 1 "d[\"answered\"] == 2" --on-error skip -- cat <"$work/invalid" && same "1 3" "$(echo $(cat "$out"))"'
+    'reported 1 "d[\"answered\"] == 2" --on-error skip -- cat <"$work/invalid" && same "1 3" "$(echo $(cat "$out"))"'
 check "1: --dead-letter keeps it, and says where" eval \
     'map 1 --dead-letter "$dead" -- cat <"$work/invalid" && has "$dead" "$err" &&
      letters "[(d[\"seq\"], d[\"line\"], d[\"offset\"], d[\"reason\"], d[\"record_base64\"]) for d in l] == [(1, 2, 2, \"invalid\", \"bm8=\")]"'
@@ -193,10 +193,10 @@ check "--check none: a worker sees it" eval \
     'map 0 --check none -- sed "s/.*/\"&\"/" <"$work/invalid" && same "\"no\"" "$(sed -n 2p "$out")"'
 check "--max-record: what is longer is dead, and not kept" eval '
     printf "1\n%0100d\n3\n" 0 >"$work/long"
-    told 1 "d[\"in\"][\"oversize\"] == 1" --max-record 64 --dead-letter "$dead" -- cat <"$work/long" &&
+    reported 1 "d[\"in\"][\"oversize\"] == 1" --max-record 64 --dead-letter "$dead" -- cat <"$work/long" &&
     letters "l[0][\"reason\"] == \"oversize\" and \"record\" not in l[0]"'
 printf '"a\377b"\n' >"$work/bytes"
-check "--encoding strict: what is not UTF-8 is dead" eval 'told 3 "d[\"in\"][\"invalid\"] == 1" -- cat <"$work/bytes"'
+check "--encoding strict: what is not UTF-8 is dead" eval 'reported 3 "d[\"in\"][\"invalid\"] == 1" -- cat <"$work/bytes"'
 check "--encoding replace" eval 'map 0 --encoding replace -- cat <"$work/bytes" && same "\"a$(printf "\357\277\275")b\"" "$(cat "$out")"'
 check "--encoding raw" eval 'map 0 --encoding raw -- cat <"$work/bytes" && cmp "$out" "$work/bytes"'
 
@@ -205,31 +205,31 @@ check "--encoding raw" eval 'map 0 --encoding raw -- cat <"$work/bytes" && cmp "
 DEADLY=
 export DEADLY
 check "a record that kills its worker every time: it alone is dead" eval '
-    DEADLY=7 && told 1 "d[\"dead\"] == 1 and d[\"answered\"] == 9 and d[\"crashes\"] >= 3" -j2 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
+    DEADLY=7 && reported 1 "d[\"dead\"] == 1 and d[\"answered\"] == 9 and d[\"crashes\"] >= 3" -j2 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
     same "1 2 3 4 5 6 8 9 10" "$(echo $(cat "$out"))" &&
     letters "len(l) == 1 and l[0][\"record\"] == 7 and l[0][\"attempts\"] == 3 and l[0][\"reason\"] == \"crash\"
         and l[0][\"signal\"] == \"SIGKILL\" and \"cannot do 7\" in l[0][\"stderr_tail\"]"'
 check "two of them side by side: exactly two" eval '
-    DEADLY="7 8" && told 1 "d[\"dead\"] == 2" -j3 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
+    DEADLY="7 8" && reported 1 "d[\"dead\"] == 2" -j3 --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
     letters "[d[\"record\"] for d in l] == [7, 8]"'
 check "3: the first one ends the run without --on-error" eval \
-    'DEADLY=7 && told 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "the record in line 7 is dead: crash" "$err"'
+    'DEADLY=7 && reported 3 "d[\"dead\"] == 1" -- "$work/dies" <"$work/ten" && has "the record in line 7 is dead: crash" "$err"'
 check "--retries 0: one failure is enough" eval \
     'DEADLY=7 && map 1 --retries 0 --dead-letter "$dead" -- "$work/dies" <"$work/ten" && letters "l[0][\"attempts\"] == 1"'
 check "one that does it only once is answered" eval '
-    ONCE=$work/once && export ONCE && told 0 "d[\"crashes\"] == 1 and d[\"redelivered\"] >= 1" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
+    ONCE=$work/once && export ONCE && reported 0 "d[\"crashes\"] == 1 and d[\"redelivered\"] >= 1" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
 check "--record-timeout: one that takes too long" eval '
-    told 1 "d[\"timeouts\"] >= 1 and d[\"dead\"] == 1" --record-timeout 2s --retries 0 --dead-letter "$dead" -- "$work/sleeps" <"$work/ten" &&
+    reported 1 "d[\"timeouts\"] >= 1 and d[\"dead\"] == 1" --record-timeout 2s --retries 0 --dead-letter "$dead" -- "$work/sleeps" <"$work/ten" &&
     letters "l[0][\"record\"] == 3 and l[0][\"reason\"] == \"timeout\"" && same 9 "$(wc -l <"$out" | tr -d " ")"'
-check "a line that is not JSON is nobody's reply" eval '
-    told 1 "d[\"desyncs\"] >= 1 and d[\"dead\"] == 1" --dead-letter "$dead" -- "$work/noisy" <"$work/ten" &&
+check "a line that is not JSON is not a reply" eval '
+    reported 1 "d[\"desyncs\"] >= 1 and d[\"dead\"] == 1" --dead-letter "$dead" -- "$work/noisy" <"$work/ten" &&
     letters "l[0][\"record\"] == 4 and l[0][\"reason\"] == \"desync\"" && same 9 "$(wc -l <"$out" | tr -d " ")"'
 check "4: a program that is not there" eval \
-    'told 4 "d[\"unsettled\"] == d[\"in\"][\"records\"] > 0" -- no-such-program <"$work/ten" && has "no-such-program" "$err"'
+    'reported 4 "d[\"unsettled\"] == d[\"in\"][\"records\"] > 0" -- no-such-program <"$work/ten" && has "no-such-program" "$err"'
 check "4: a worker that ends at once, and what it said" eval \
-    'told 4 "d[\"dead\"] == 0" -- sh -c "echo no licence >&2; exit 9" <"$work/ten" && grep -q "^weir map: .*exited with 9.*no licence" "$err"'
+    'reported 4 "d[\"dead\"] == 0" -- sh -c "echo no licence >&2; exit 9" <"$work/ten" && grep -q "^weir map: .*exited with 9.*no licence" "$err"'
 check "4: what it said may be any bytes" eval \
-    'told 4 "d[\"reason\"]" -- sh -c "printf \"\\377\\n\\033\\n\" >&2; exit 9" <"$work/ten"'
+    'reported 4 "d[\"reason\"]" -- sh -c "printf \"\\377\\n\\033\\n\" >&2; exit 9" <"$work/ten"'
 odd_names() { # a name need not be UTF-8: in a document it is a string all the same
     odd=$(printf 'x\377y')
     "$weir" run --json -- printf '%s' "$odd" >"$doc" && valid run-report "$doc" && json 'd["argv"][2] == "x\ufffdy"' &&
@@ -238,7 +238,7 @@ odd_names() { # a name need not be UTF-8: in a document it is a string all the s
         json 'd["checkpoint"].endswith("/x\ufffdy")'
 }
 check "names that are not UTF-8 are strings in every document" odd_names
-check "4: a directory that is not there" eval 'told 4 "not d[\"workers\"]" --cwd /no/such -- cat <"$work/ten" && has "/no/such" "$err"'
+check "4: a directory that is not there" eval 'reported 4 "not d[\"workers\"]" --cwd /no/such -- cat <"$work/ten" && has "/no/such" "$err"'
 
 # --- What a worker gets ---
 
@@ -278,17 +278,17 @@ END
 check "--launcher: words in front" eval \
     'map 0 -j2 --launcher "$work/far '\''node 7'\''" -- cat <"$work/ten" && cmp "$work/ten" "$out" && has "added '\''node 7'\''" "$err"'
 check "--launcher: a lost worker's records go out again" eval '
-    rm -rf "$work/once" && told 0 "d[\"crashes\"] == 1" --launcher "$work/far node7" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
+    rm -rf "$work/once" && reported 0 "d[\"crashes\"] == 1" --launcher "$work/far node7" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
 check "--launcher: a status of 0 is not trusted" eval '
-    rm -rf "$work/once" && told 0 "d[\"crashes\"] == 1" --launcher "$work/careless" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
+    rm -rf "$work/once" && reported 0 "d[\"crashes\"] == 1" --launcher "$work/careless" -- "$work/dies_once" <"$work/ten" && cmp "$out" "$work/ten"'
 check "--launcher: the record that does it is found" eval '
-    DEADLY=7 && told 1 "d[\"dead\"] == 1" --launcher "$work/far node7" --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
+    DEADLY=7 && reported 1 "d[\"dead\"] == 1" --launcher "$work/far node7" --dead-letter "$dead" -- "$work/dies" <"$work/ten" &&
     letters "len(l) == 1 and l[0][\"record\"] == 7 and l[0][\"exit\"] in (255, None)"'
-check "--launcher: one that cannot be" eval 'told 4 "True" --launcher "$work/no-such" -- cat <"$work/ten"'
+check "--launcher: one that cannot be" eval 'reported 4 "True" --launcher "$work/no-such" -- cat <"$work/ten"'
 
 # --- Ends that come early ---
 
-check "124: the time was up" eval 'told 124 "d[\"why\"] == \"timeout\" and d[\"wall_ms\"] < 60000" --timeout 300ms -- "$work/sleeps" <"$work/ten"'
+check "124: the time was up" eval 'reported 124 "d[\"why\"] == \"timeout\" and d[\"wall_ms\"] < 60000" --timeout 300ms -- "$work/sleeps" <"$work/ten"'
 ends_early() {
     "$PYTHON3" - "$weir" "$work" "$@" <<'END'
 import json, os, signal, subprocess, sys, time
@@ -378,7 +378,7 @@ check "141: the reader went away, and no worker is left" gone
 
 check "5: a full disk under the output" eval \
     'exits 5 "$weir" map --report "$doc" -- cat <"$work/ten" >/dev/full 2>"$err" && has "No space left" "$err" && valid map-report "$doc" && adds_up'
-check "5: a full disk under the dead letters" eval 'told 5 "True" --dead-letter /dev/full -- cat <"$work/invalid" && has "No space left" "$err"'
+check "5: a full disk under the dead letters" eval 'reported 5 "True" --dead-letter /dev/full -- cat <"$work/invalid" && has "No space left" "$err"'
 check "5: a full disk under the report" eval 'map 5 --report /dev/full -- cat <"$work/ten" && has "No space left" "$err"'
 check "5: an input that is not there" eval 'map 5 --input /no/such -- cat && has "/no/such" "$err"'
 check "5: a place that cannot be, before anything starts" eval '
@@ -414,14 +414,14 @@ fi
 check "--checkpoint: a finished run gives its status again, and leaves the files alone" eval '
     rm -f "$work/state" && map 1 --input "$work/invalid" --output "$work/to" --dead-letter "$dead" --checkpoint "$work/state" -- cat &&
     cp "$work/to" "$work/before" && cp "$dead" "$work/dead-before" &&
-    told 1 "d[\"checkpoint\"]" --input "$work/invalid" --output "$work/to" --dead-letter "$dead" --checkpoint "$work/state" -- cat &&
+    reported 1 "d[\"checkpoint\"]" --input "$work/invalid" --output "$work/to" --dead-letter "$dead" --checkpoint "$work/state" -- cat &&
     cmp "$work/to" "$work/before" && cmp "$dead" "$work/dead-before"'
 check "6: another command, another input; the files are as they were" eval '
     map 6 --input "$work/invalid" --output "$work/to" --dead-letter "$dead" --checkpoint "$work/state" -- cat -u && cmp "$work/to" "$work/before" &&
     map 6 --input "$work/ten" --output "$work/to" --dead-letter "$dead" --checkpoint "$work/state" -- cat && cmp "$work/to" "$work/before"'
 check "2: a checkpoint and a pipe" eval 'cat "$work/ten" | map 2 --output "$work/to" --checkpoint "$work/other" -- cat'
 
-# --- What is told ---
+# --- What is reported ---
 
 check "--report -: with --output" eval \
     'map 0 --report - --output "$work/to" -- cat <"$work/ten" && valid map-report "$out" && json "d[\"ok\"]" "$out"'
@@ -477,4 +477,4 @@ bad_usage() {
         refused "unchecked or raw" --call f --check none &&
         refused "is not a function name" --call weir/hello
 }
-check "2: options that make no sense, each told" bad_usage
+check "2: options that make no sense, each reported" bad_usage

@@ -98,7 +98,7 @@ coreutils() { # of those that have -z
     map 0 -j2 --format nul --line-buffered -- sed -z s/1/2/ <"$work/many0" && sed -z s/1/2/ "$work/many0" | cmp - "$out"
 }
 check "nul: sed -z is a worker" coreutils
-check "nul: a worker that ends its replies with LF is out of step, and is told why" eval \
+check "nul: a worker that ends its replies with LF is out of step, and gets the reason" eval \
     'map 3 -j1 --format nul -- rev <"$work/nuls" && has "NUL" "$err"'
 
 echoes='while read -r l; do echo "$l"; done'

@@ -82,7 +82,7 @@ check "a worker that ends well needs no stop command" eval \
     'map 0 -j1 --launcher "$far node7" --launcher-stop "$stop" -- cat && json "not stops"'
 check "a status that is not 0 after the last reply is no crash" eval \
     'map 0 --launcher "$far node7" -- sh -c "cat; exit 255" && json "d[\"crashes\"] == 0"'
-check "a stop command that fails is told among what the worker says" eval '
+check "a stop command that fails is reported among what the worker says" eval '
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "no-such-program x" -- cat &&
     has "stop command no-such-program: exec: No such file" "$err" &&
     rm -f "$work/lost" && map 0 -j1 --launcher "$far --lose $work/lost node7" --launcher-stop "false" -- cat && has "exited with 1" "$err"'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weir map: nothing waits without an end, and what it waits for is told.  Input without end,
+# weir map: nothing waits without an end, and what it waits for is reported.  Input without end,
 # launchers that wait for a slot, that are refused, that read ahead; workers that buffer.
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
@@ -128,7 +128,7 @@ blocked() {
         map 0 -j3 --reorder-bytes 1K --window 16 --launcher "$work/slot" --input "$work/in" -- "$work/slow" &&
         cmp "$work/in" "$out" && has "has not started reading for a second" "$err"
 }
-check "a launcher that waits for a slot holds nobody up, and is told of" blocked
+check "a launcher that waits for a slot delays no other, and is reported" blocked
 program blocks <<'END'
 #!/bin/sh
 exec sleep 1000

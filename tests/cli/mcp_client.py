@@ -66,21 +66,21 @@ class Client:
         line, self.rest = self.rest.split(b"\n", 1)
         return line.decode()
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         line = self.line()
         return None if line is None else json.loads(line)
 
     def ask(self, method: Any, params: Any = None) -> Any:
-        """The answer; notifications before it are in .heard."""
+        """The answer; notifications before it are in .received."""
         self.number += 1
         self.send(method, params, id=self.number)
-        self.heard = []
+        self.received = []
         while True:
-            message = self.hear()
+            message = self.receive()
             assert message is not None, "the server has gone"
             if message.get("id") == self.number:
                 return message
-            self.heard.append(message)
+            self.received.append(message)
 
     def initialize(self, version: str = "2025-11-25") -> Any:
         answer = self.ask(

@@ -91,8 +91,8 @@ def a_name_that_appears_later_renames_no_other(directory: str) -> None:
     with gateway(directory, a=stub("echo", tools=["echo"]), b=stub(tools=["echo", "grow"])) as weir:
         same(names(weir), ["echo", "grow"])
         weir.send("tools/call", {"name": "grow", "arguments": {"tool": "echo"}}, id="grow")
-        heard = {weir.hear().get("method", "the answer") for _ in range(2)}
-        same(heard, {"notifications/tools/list_changed", "the answer"})
+        received = {weir.receive().get("method", "the answer") for _ in range(2)}
+        same(received, {"notifications/tools/list_changed", "the answer"})
         same(names(weir), ["echo", "grow", "b__echo"])
 
 
@@ -117,7 +117,7 @@ def filters_hold_for_lists_and_calls(directory: str) -> None:
         same(weir.call("read_c")["structuredContent"]["tool"], "read_c")
 
 
-def a_filter_that_fits_nothing_is_told(directory: str) -> None:
+def a_filter_that_fits_nothing_is_reported(directory: str) -> None:
     path = write(directory, a=stub("echo", tools=["echo", "ecko"]))
     with client("-f", path, worker=None, stderr=subprocess.PIPE) as weir:
         weir.initialize()
@@ -147,7 +147,7 @@ def calls_have_time_limits(directory: str) -> None:
 def progress_keeps_an_idle_limit_away(directory: str) -> None:
     with gateway(directory, a=stub(tools=["nap", "pid"], idle_s=1)) as weir:
         same(text_of(weir.call("nap", {"progressToken": 1}, steps=6, each=0.3)), "rested")
-        assert weir.heard and weir.heard[0]["params"]["message"] == "zz", weir.heard
+        assert weir.received and weir.received[0]["params"]["message"] == "zz", weir.received
         result = weir.call("nap", s=60)
         assert result["isError"] and "no progress" in text_of(result), result
 
@@ -256,7 +256,7 @@ def open_requests_are_answered_when_the_shared_server_goes(directory: str) -> No
         weir.send("notifications/cancelled", {"requestId": 5})
         same(weir.ask("ping")["result"], {})
         server.kill()
-        answer = weir.hear()
+        answer = weir.receive()
         same((answer["id"], answer["error"]["code"]), ("nap", -32603))
         same(weir.line(), None)
         same(weir.process.wait(PATIENCE_S), 1)
@@ -293,7 +293,7 @@ if __name__ == "__main__":
             a_name_that_appears_later_renames_no_other,
             a_long_name_is_cut_and_stays_unique,
             filters_hold_for_lists_and_calls,
-            a_filter_that_fits_nothing_is_told,
+            a_filter_that_fits_nothing_is_reported,
             a_server_that_does_not_start_does_not_stop_the_others,
             calls_have_time_limits,
             progress_keeps_an_idle_limit_away,

@@ -67,7 +67,7 @@ def a_legacy_server_is_initialized(directory: str) -> None:
     assert [message["id"] for message in got if "id" in message] == [1, 2, 3, 4]
 
 
-def a_modern_server_is_told_the_version_each_time(directory: str) -> None:
+def a_modern_server_is_reported_the_version_each_time(directory: str) -> None:
     log = f"{directory}/log"
     assert call("echo", script={"era": "modern"}, log=log)[:2] == (0, '"{}"\n')
     got = logged(log)
@@ -243,7 +243,7 @@ def a_cancelled_call_is_over_at_once_and_no_signal_is_sent(directory: str) -> No
     assert last[1]["params"] == {"requestId": last[0]["id"], "reason": "cancelled"}
 
 
-def a_deadline_is_told(directory: str) -> None:
+def a_deadline_is_reported(directory: str) -> None:
     log = f"{directory}/log"
     status, _, err = call("--timeout", "500ms", "hang", log=log)
     assert status == 124 and "deadline" in err, err
@@ -334,7 +334,7 @@ def options_that_do_nothing_are_refused() -> None:
 run_cases(
     [
         a_legacy_server_is_initialized,
-        a_modern_server_is_told_the_version_each_time,
+        a_modern_server_is_reported_the_version_each_time,
         every_error_but_one_means_a_legacy_server,
         a_server_that_dies_of_the_first_request_is_greeted_again,
         a_slow_start_is_not_taken_for_silence,
@@ -351,7 +351,7 @@ run_cases(
         a_tool_may_ask_to_be_repeated,
         a_call_that_waits_to_be_repeated_outlives_its_server,
         a_cancelled_call_is_over_at_once_and_no_signal_is_sent,
-        a_deadline_is_told,
+        a_deadline_is_reported,
         a_call_that_may_be_repeated_survives_the_server,
         nothing_is_left_of_a_stubborn_server,
         a_list_without_end_is_refused,

@@ -56,7 +56,7 @@ class Listener:
                 modern = KEY + "protocolVersion" in meta
                 self.asked[json.dumps(one["id"])] = (one["method"], modern)
 
-    def heard(self, message: Any) -> None:
+    def received(self, message: Any) -> None:
         for one in message if isinstance(message, list) else [message]:
             if "method" in one:
                 modern = "subscriptions" in one["method"] or "_meta" in one.get("params", {})
@@ -88,7 +88,7 @@ def run_vector(case: Any) -> None:
                 assert kind == "out", f"no such step: {kind}"
                 line = weir.line()
                 assert line is not None, f"step {number}: the server has gone"
-                listener.heard(json.loads(line))
+                listener.received(json.loads(line))
                 assert vectors.matches(value, vectors.load(line)), (
                     f"step {number}: wanted {json.dumps(value)}\ngot {line[:400]}"
                 )
@@ -113,15 +113,15 @@ def run_session(path: str) -> None:
                 open_ids.discard(json.dumps(params.get("requestId")))
             # One after the other, as the client did.
             while open_ids and message["method"] != "tools/call":
-                heard = weir.hear()
-                assert heard is not None
-                listener.heard(heard)
-                open_ids.discard(json.dumps(heard.get("id", ())))
+                received = weir.receive()
+                assert received is not None
+                listener.received(received)
+                open_ids.discard(json.dumps(received.get("id", ())))
         while open_ids:
-            heard = weir.hear()
-            assert heard is not None, open_ids
-            listener.heard(heard)
-            open_ids.discard(json.dumps(heard.get("id", ())))
+            received = weir.receive()
+            assert received is not None, open_ids
+            listener.received(received)
+            open_ids.discard(json.dumps(received.get("id", ())))
 
 
 @functools.lru_cache

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""weir's own output: closed, non-blocking, or read by nobody.  Prints TAP.
+"""weir's own output: closed, non-blocking, or read by no process.  Prints TAP.
 outputs.py WEIR SRCDIR
 """
 
@@ -162,7 +162,7 @@ def a_pipe_that_another_process_made_nonblocking_gets_everything(directory: Any)
         assert status == 0 and check(data), (words, status, len(data), said)
 
 
-def a_deadline_holds_while_nobody_reads() -> None:
+def a_deadline_holds_while_no_process_reads() -> None:
     for words in (
         ["run", "--json", "--timeout", "1s", "--", "echo", "x"],
         ["run", "--idle", "60s", "--timeout", "1s", "--drain", "10ms", "--", "echo", "x"],
@@ -189,7 +189,7 @@ def a_deadline_holds_while_nobody_reads() -> None:
         assert status == 124, (words, status, said)
 
 
-def the_first_signal_is_heeded_while_nobody_reads(directory: Any) -> None:
+def the_first_signal_is_heeded_while_no_process_reads(directory: Any) -> None:
     mark = os.path.join(directory, "mark")
     touch = f"sh -c 'echo x; touch {mark}'"
     for words in (
@@ -222,7 +222,7 @@ def the_first_signal_is_heeded_while_nobody_reads(directory: Any) -> None:
             assert status == 128 + number, (words, number, status, said)
 
 
-def a_standard_error_that_nobody_reads_does_not_hold_up_the_run() -> None:
+def a_standard_error_that_no_process_reads_does_not_hold_up_the_run() -> None:
     for words in (
         [
             "map",
@@ -267,8 +267,8 @@ run_cases(
         a_closed_standard_input_is_an_error_of_the_map_that_reads_it,
         a_closed_standard_error_lets_no_message_into_a_file,
         a_pipe_that_another_process_made_nonblocking_gets_everything,
-        a_deadline_holds_while_nobody_reads,
-        the_first_signal_is_heeded_while_nobody_reads,
-        a_standard_error_that_nobody_reads_does_not_hold_up_the_run,
+        a_deadline_holds_while_no_process_reads,
+        the_first_signal_is_heeded_while_no_process_reads,
+        a_standard_error_that_no_process_reads_does_not_hold_up_the_run,
     ]
 )

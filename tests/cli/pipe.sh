@@ -29,12 +29,12 @@ valid() {
     "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/pipe-report.schema.json" "${1-$doc}"
 }
 
-# told STATUS EXPRESSION WORD...: with --report, a valid document of which it holds.
-told() {
-    told_status=$1 told_expression=$2
+# reported STATUS EXPRESSION WORD...: with --report, a valid document of which it holds.
+reported() {
+    reported_status=$1 reported_expression=$2
     shift 2
     rm -f "$doc"
-    pipe "$told_status" --report "$doc" "$@" && json "$told_expression" && valid
+    pipe "$reported_status" --report "$doc" "$@" && json "$reported_expression" && valid
 }
 
 # refused STATUS TEXT WORD...: the message has TEXT, and nothing was run.
@@ -73,17 +73,17 @@ check "the deciding stage is named" eval \
     'pipe 3 "echo x" "sh -c \"cat; exit 3\"" cat && has "weir pipe: sh: exited with 3" "$err"'
 check "the rightmost failure decides" eval \
     'pipe 4 "sh -c \"exit 3\"" "sh -c \"cat; exit 4\"" && has "sh#2" "$err"'
-check "smart: who died because its reader had enough is forgiven" told 0 \
+check "smart: who died because its reader had enough is forgiven" reported 0 \
     'd["ok"] and d["decided_by"] is None and d["stages"][0]["signal"] == "SIGPIPE" and d["stages"][0]["forgiven"]' \
     yes 'head -1'
-check "strict: it is not" told 141 'd["decided_by"]["stage"] == "yes"' --pipefail strict yes 'head -1'
+check "strict: it is not" reported 141 'd["decided_by"]["stage"] == "yes"' --pipefail strict yes 'head -1'
 check "last: only the last one counts" pipe 0 --pipefail last 'sh -c "exit 3"' cat
 check "a crash is 128+n" eval 'pipe 139 "sh -c \"ulimit -c 0; kill -SEGV \\\$\\\$\"" cat && has SIGSEGV "$err"'
 check "127: a stage that is not found; nothing keeps running" eval \
     'pipe 127 "sleep 1000" no-such-stage "sleep 1000" && has "no-such-stage" "$err"'
 check "126: a stage that cannot be executed" pipe 126 true "$work/input"
-check "124: the time was up" told 124 'd["why"] == "timeout"' --timeout 100ms 'sleep 1000' cat
-check "124: killed after the grace" told 124 'd["stages"][0]["signal"] == "SIGKILL" and d["wall_ms"] < 6000' \
+check "124: the time was up" reported 124 'd["why"] == "timeout"' --timeout 100ms 'sleep 1000' cat
+check "124: killed after the grace" reported 124 'd["stages"][0]["signal"] == "SIGKILL" and d["wall_ms"] < 6000' \
     --timeout 1s --grace 50ms "sh -c 'trap \"\" TERM; while :; do sleep 1; done'"
 check "stages' standard error goes on, as it is where there is no terminal" eval \
     'pipe 0 "sh -c \"echo complaint >&2\"" && same complaint "$(cat "$err")"'
@@ -100,14 +100,14 @@ check "--output: a place that cannot be" refused 125 "/no/such/place" --output /
 
 # --- The report ---
 
-check "--report: each stage" told 0 'd["kind"] == "pipe" and d["status"] == 0
+check "--report: each stage" reported 0 'd["kind"] == "pipe" and d["status"] == 0
     and [s["name"] for s in d["stages"]] == ["cat", "sort", "sort#2"]
     and d["stages"][0]["argv"] == ["cat", "/dev/null"] and d["stages"][1]["bytes_out"] is None' \
     'cat /dev/null' sort 'sort -u'
-check "--report: what was decided, and by whom" told 3 \
+check "--report: what was decided, and by whom" reported 3 \
     'd["decided_by"] == {"stage": "sh", "reason": "exited with 3"} and d["stages"][0]["stderr"]["text"] == "why\n"' \
     "sh -c 'echo why >&2; exit 3'"
-check "--meter: bytes of each stage" told 0 '[s["bytes_out"] for s in d["stages"]] == [6, 4]' \
+check "--meter: bytes of each stage" reported 0 '[s["bytes_out"] for s in d["stages"]] == [6, 4]' \
     --meter --input "$work/input" cat 'sort -u'
 check "--report -: with --output" eval \
     'pipe 0 --report - --output "$work/to" true && valid "$out" && json "d[\"ok\"]" "$out"'
@@ -144,14 +144,14 @@ cat >"$work/bad.json" <<END
             {"cmd": [], "timeout_s": -1}],
  "pipefial": "smart"}
 END
-faults_are_told() {
+faults_are_reported() {
     rm -f "$work/ran"
     pipe 2 "$@" -f "$work/bad.json" && has "bad.json:3:21: /stages/1/cmd:" "$err" \
         && has "bad.json:3:38: /stages/1/timeout_s:" "$err" && has "bad.json:4:2: /pipefial:" "$err" \
         && has "3 errors" "$err" && same 4 "$(wc -l <"$err" | tr -d ' ')" && [ ! -e "$work/ran" ]
 }
-check "every fault of a spec is told with its place, and nothing is started" faults_are_told
-check "--check: the same" faults_are_told --check
+check "every fault of a spec is reported with its place, and nothing is started" faults_are_reported
+check "--check: the same" faults_are_reported --check
 
 wrong_bytes_are_named() {
     printf '\357\273\277{"weir":1,"stages":[{"cmd":["echo","caf\351"]}]}' >"$work/latin.json"
@@ -197,7 +197,7 @@ check "--progress json: bytes that are no UTF-8" eval \
     'pipe 0 --progress json "sh $work/odd.sh" && lines "\"\\ufffd\" in [e.get(\"text\") for e in l]"'
 check "--progress json: faults of a spec are JSON" eval \
     'pipe 2 --progress json -f "$work/bad.json" && lines "len([e for e in l if e[\"kind\"] == \"fault\"]) == 3"'
-check "--progress json: a full disk is told in JSON" eval \
+check "--progress json: a full disk is reported in JSON" eval \
     'pipe 125 --progress json --report /dev/full true && lines "l[-1][\"status\"] == 125"'
 check "--drain: who holds the outputs may go on so long" eval \
     'pipe 0 --drain 1m "sh -c \"(sleep 1.5; echo late >&2) & echo early\"" && same early "$(cat "$out")" && same late "$(cat "$err")"'

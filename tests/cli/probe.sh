@@ -193,7 +193,7 @@ END
     done
     rm "$work/go2/VERSION" && mkfifo "$work/go2/VERSION" && probe version-fifo --only go && holds 't["go"]["state"] == "failed"'
 }
-# says NAME TEXT EXPECTED: what is told of a make that fails with this on stderr.
+# says NAME TEXT EXPECTED: what is reported a make that fails with this on stderr.
 says() {
     printf '%b' "$2" >"$work/said.$1"
     printf '#!/bin/sh\ncat "%s" >&2\nexit 3\n' "$work/said.$1" | program "$work/says-$1" make
@@ -365,9 +365,9 @@ json_elsewhere() {
         "$weir" probe --only make --report "$work/o2" | grep -q '^make' && grep -q '"kind":"probe"' "$work/o2" &&
         "$weir" probe --only make --report - | grep -qF '"kind":"probe"'
 }
-ends_when_told() {
+ends_when_reported() {
     manners=hang
-    PATH=$work/conda:$tools MANNERS=hang "$weir" probe --only conda --timeout 100s >"$work/told" 2>&1 &
+    PATH=$work/conda:$tools MANNERS=hang "$weir" probe --only conda --timeout 100s >"$work/reported" 2>&1 &
     pid=$!
     until "$PYTHON3" -c 'import glob, sys
 sys.exit(not any(b"conda\0info" in open(p, "rb").read() for p in glob.glob("/proc/[0-9]*/cmdline") if __import__("os").path.exists(p)))' 2>/dev/null; do
@@ -375,7 +375,7 @@ sys.exit(not any(b"conda\0info" in open(p, "rb").read() for p in glob.glob("/pro
     done
     kill -TERM $pid
     wait $pid
-    same 143 $? && has '"why":"cancelled"' "$work/told"
+    same 143 $? && has '"why":"cancelled"' "$work/reported"
 }
 
 plan 31
@@ -397,7 +397,7 @@ check "conda: bytes of GBK" gbk
 check "conda: 50 MB before its JSON" flood
 check "conda: 50 MB and no JSON" noise
 check "conda: exit status 1 with valid JSON" exits_whole
-check "conda: an error told as JSON" error
+check "conda: an error reported as JSON" error
 check "conda: JSON cut short" cut
 check "conda: it hangs, and ignores SIGTERM; make does not wait for it" hang
 check "conda: it waits for a lock" lock
@@ -408,5 +408,5 @@ check "a pattern that would take for ever is given up" slow_pattern
 check "--list names all" list_names
 check "equal environments have equal fingerprints" fingerprints
 check "secrets are masked" secrets
-check "JSON where nobody reads" json_elsewhere
-check "told to end, it ends what it runs and says so" ends_when_told
+check "JSON where no process reads" json_elsewhere
+check "asked to end, it ends what it runs and says so" ends_when_reported

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weir probe --contract and --compare: what is held, what differs, and what is told.
+# weir probe --contract and --compare: what is held, what differs, and what is reported.
 : "${srcdir:=.}" "${builddir:=.}"
 . "$srcdir/tests/support/tap.sh"
 

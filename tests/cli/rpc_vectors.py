@@ -59,7 +59,7 @@ class HostCase:
             stdout=subprocess.PIPE,
             env=ENVIRONMENT,
         )
-        self.told = vectors.Lines(os.dup(self.host.stdin.fileno()), self.host.stdout.fileno())
+        self.reported = vectors.Lines(os.dup(self.host.stdin.fileno()), self.host.stdout.fileno())
         self.values, self.done, self.started, self.stats = {}, {}, None, None
         self.granted, self.names = {}, {}
         self.plain = False
@@ -70,11 +70,11 @@ class HostCase:
         self.lines = vectors.Lines(os.dup(self.worker.fileno()), self.worker.fileno())
 
     def say(self, step: Any) -> None:
-        self.told.write(json.dumps(step).encode() + b"\n")
+        self.reported.write(json.dumps(step).encode() + b"\n")
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """What the host tells next."""
-        line = self.told.read()
+        line = self.reported.read()
         if line is None:
             raise Failed("the host has ended")
         kind, *rest = vectors.load(line)
@@ -162,7 +162,7 @@ class HostCase:
                     raise Failed(f"waiting for credit\n     got {short(message)}")
         elif kind == "take":
             while not self.values.get(value["call"]):
-                self.hear()
+                self.receive()
             got = self.values[value["call"]].pop(0)
             self.say({"grant": value["call"]})
             if not matches(value["value"], got):
@@ -171,7 +171,7 @@ class HostCase:
             self.outcome(value)
         elif kind == "started":
             while self.started is None:
-                self.hear()
+                self.receive()
             if self.started != value:
                 raise Failed(f"started: {self.started}")
         elif kind == "state":
@@ -181,7 +181,7 @@ class HostCase:
 
     def outcome(self, value: Any) -> None:
         while value["call"] not in self.done:
-            self.hear()
+            self.receive()
         outcome, got = self.done[value["call"]]
         if "unknown" in value:
             good = outcome == "outcome_unknown"
@@ -198,7 +198,7 @@ class HostCase:
             self.stats = None
             self.say({"stats": True})
             while self.stats is None:
-                self.hear()
+                self.receive()
             seen = {
                 "noise": self.stats["noise"],
                 "late": self.stats["late"],
@@ -212,7 +212,7 @@ class HostCase:
             time.sleep(0.01)
 
     def close(self) -> None:
-        os.close(self.told.fd_in)
+        os.close(self.reported.fd_in)
         os.close(self.lines.fd_in)
         self.worker.close()
         self.listening.close()

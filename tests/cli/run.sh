@@ -30,11 +30,11 @@ valid() {
     "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/run-report.schema.json" "${1-$out}"
 }
 
-# told STATUS EXPRESSION WORD...: with --json, a valid document of which it holds.
-told() {
-    told_status=$1 told_expression=$2
+# reported STATUS EXPRESSION WORD...: with --json, a valid document of which it holds.
+reported() {
+    reported_status=$1 reported_expression=$2
     shift 2
-    run "$told_status" --json "$@" && json "$told_expression" && valid
+    run "$reported_status" --json "$@" && json "$reported_expression" && valid
 }
 
 # refused TEXT WORD...: status 125, the message has TEXT, and nothing was run.
@@ -102,7 +102,7 @@ check "in time is in time" run 7 --timeout 1000 --idle 1000 -- sh -c 'exit 7'
 
 # --- The document ---
 
-check "--json: everything about it" told 3 'd["argv"] == ["sh", "-c", "echo a; echo b >&2; exit 3"]
+check "--json: everything about it" reported 3 'd["argv"] == ["sh", "-c", "echo a; echo b >&2; exit 3"]
     and d["end"] == "exited" and d["why"] == "none" and d["code"] == 3 and d["signal"] is None
     and d["stdout"]["text"] == "a\n" and d["stderr"]["text"] == "b\n" and d["pid"] > 1
     and d["stopped_with"] == [] and d["holder"] is None and d["wall_ms"] > 0' \
@@ -110,31 +110,31 @@ check "--json: everything about it" told 3 'd["argv"] == ["sh", "-c", "echo a; e
 check "--json: nothing of the program's goes anywhere else" eval \
     '[ ! -s "$err" ] && same 1 "$(wc -l <"$out" | tr -d " ")"'
 check "--json: input is none unless given" eval \
-    'echo unread | told 0 "d[\"stdout\"][\"text\"] == \"\"" -- cat &&
-     echo read | told 0 "d[\"stdout\"][\"text\"] == \"read\\n\"" --input - -- cat'
-check "--json: timed out" told 124 'd["why"] == "timeout" and d["signal"] == "SIGTERM"
+    'echo unread | reported 0 "d[\"stdout\"][\"text\"] == \"\"" -- cat &&
+     echo read | reported 0 "d[\"stdout\"][\"text\"] == \"read\\n\"" --input - -- cat'
+check "--json: timed out" reported 124 'd["why"] == "timeout" and d["signal"] == "SIGTERM"
     and d["stopped_with"] == ["SIGTERM"]' --timeout 50ms -- sleep 1000
-check "--json: killed after the grace" told 124 'd["signal"] == "SIGKILL"
+check "--json: killed after the grace" reported 124 'd["signal"] == "SIGKILL"
     and d["stopped_with"] == ["SIGTERM", "SIGKILL"] and d["wall_ms"] < 6000' \
     --timeout 1s --grace 50ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
-check "--json: --stop" told 124 'd["signal"] == "SIGKILL"
+check "--json: --stop" reported 124 'd["signal"] == "SIGKILL"
     and d["stopped_with"] == ["SIGINT", "SIGTERM", "SIGKILL"]' --timeout 50ms \
     --stop INT:50ms,TERM:50ms,KILL -- sh -c 'trap "" INT TERM; while :; do sleep 1; done'
-check "--stop: the last of --stop and --grace counts" told 124 'd["stopped_with"] == ["SIGTERM"]' \
+check "--stop: the last of --stop and --grace counts" reported 124 'd["stopped_with"] == ["SIGTERM"]' \
     --timeout 50ms --stop INT:1s --grace 60s -- sleep 1000
 check "--stop: refused" eval '
     refused "invalid stop sequence \"TERM\": a signal other than KILL needs the time" --stop TERM &&
     refused "unknown signal" --stop NOPE:1s && refused "KILL takes no time" --stop KILL:1s'
-check "--json: not started" told 127 'd["end"] == "not_started" and d["step"] == "exec"
+check "--json: not started" reported 127 'd["end"] == "not_started" and d["step"] == "exec"
     and d["errno"] == "ENOENT" and d["pid"] is None' -- no-such-program
-check "--json: no such directory" told 125 'd["step"] == "chdir" and d["errno"] == "ENOENT"' \
+check "--json: no such directory" reported 125 'd["step"] == "chdir" and d["errno"] == "ENOENT"' \
     --cwd /no/such -- true
-check "--json: a signal by name" told 139 'd["end"] == "signaled" and d["signal"] == "SIGSEGV"
+check "--json: a signal by name" reported 139 'd["end"] == "signaled" and d["signal"] == "SIGSEGV"
     and d["code"] is None' -- sh -c 'ulimit -c 0; kill -SEGV $$'
-check_linux /proc "--json: who holds the output beyond the drain time" told 0 \
+check_linux /proc "--json: who holds the output beyond the drain time" reported 0 \
     'd["stdout"]["abandoned"] and "sleep" in d["holder"]["command"]' \
     --drain 50ms -- sh -c 'setsid sleep 1000 & echo'
-check "--json --merge-stderr: one text" told 0 'd["stdout"]["text"] == "a\nb\n"
+check "--json --merge-stderr: one text" reported 0 'd["stdout"]["text"] == "a\nb\n"
     and d["stderr"]["bytes"] == 0' --merge-stderr -- sh -c 'echo a; echo b >&2'
 
 # In a root without /proc a job is its process group.  Sanitizers have no such root.
@@ -169,30 +169,30 @@ check "--env-pass: only these" eval \
      has THREE=3 "$out" && ! grep -q "TWO\|HOME" "$out"'
 check "--limit" eval 'run 0 --limit files=40 --limit core=0 -- sh -c "ulimit -n; ulimit -c" &&
     same "40 0" "$(echo $(cat "$out"))"'
-check "--limit: a limit that ended it is named" told 153 'd["limits_hit"] == ["file-size"]' \
+check "--limit: a limit that ended it is named" reported 153 'd["limits_hit"] == ["file-size"]' \
     --limit file-size=64K -- dd if=/dev/zero of="$work/large" bs=1024 count=128
 
 # --- Text ---
 
-check "--encoding NAME" told 0 'd["stdout"]["text"] == "\u4e2d" and d["stdout"]["charset"] == "gb18030"' \
+check "--encoding NAME" reported 0 'd["stdout"]["text"] == "\u4e2d" and d["stdout"]["charset"] == "gb18030"' \
     --encoding gb18030 -- printf '\326\320'
-check "--encoding auto" told 0 'd["stdout"]["text"] == "h\u00e9" and d["stdout"]["charset"] == "utf-16le"' \
+check "--encoding auto" reported 0 'd["stdout"]["text"] == "h\u00e9" and d["stdout"]["charset"] == "utf-16le"' \
     --encoding auto -- printf '\377\376h\0\351\0'
-check "--encoding binary" told 0 'd["stdout"]["base64"] == "/wA=" and "text" not in d["stdout"]' \
+check "--encoding binary" reported 0 'd["stdout"]["base64"] == "/wA=" and "text" not in d["stdout"]' \
     --encoding binary -- printf '\377\000'
-check "what does not fit is replaced and counted" told 0 \
+check "what does not fit is replaced and counted" reported 0 \
     'd["stdout"]["text"] == "a\ufffdb" and d["stdout"]["replaced"] == 1' -- printf 'a\377b'
-check "--on-error backslashreplace" told 0 'd["stdout"]["text"] == "a\\xffb"' \
+check "--on-error backslashreplace" reported 0 'd["stdout"]["text"] == "a\\xffb"' \
     --on-error backslashreplace -- printf 'a\377b'
-check "--on-error strict: the bytes, where, and the program's own status" told 5 \
+check "--on-error strict: the bytes, where, and the program's own status" reported 5 \
     'd["stdout"]["invalid_at"] == 1 and d["stdout"]["base64"] == "Yf9i"' \
     --on-error strict -- sh -c 'printf "a\377b"; exit 5'
-check "--max-output: head, what was left out, tail" told 0 'd["stdout"]["truncated"]
+check "--max-output: head, what was left out, tail" reported 0 'd["stdout"]["truncated"]
     and d["stdout"]["bytes"] == 3893 and d["stdout"]["kept"] == 1024
     and "[... 2869 bytes left out ...]" in d["stdout"]["text"]' --max-output 1K -- seq 1000
-check "--overflow stop" told 125 'd["why"] == "overflow"' --max-output 1K --overflow stop -- yes
+check "--overflow stop" reported 125 'd["why"] == "overflow"' --max-output 1K --overflow stop -- yes
 check "--overflow spool: all of it in a file" eval \
-    'TMPDIR=$work told 0 "d[\"stdout\"][\"kept\"] == 1024" --max-output 1K --overflow spool -- seq 1000 &&
+    'TMPDIR=$work reported 0 "d[\"stdout\"][\"kept\"] == 1024" --max-output 1K --overflow spool -- seq 1000 &&
      json "open(d[\"stdout\"][\"spooled\"]).read().split() == [str(n) for n in range(1, 1001)]"'
 
 # --- Reports ---

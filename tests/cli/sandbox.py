@@ -154,7 +154,7 @@ if __name__ == "__main__":
             *[refused(call, usual_and_one_more(index)) for index, call in enumerate(CALLS)],
             refused(
                 "clone3", (errno.ENOSYS,)
-            ),  # glibc has no other way when it is told anything else
+            ),  # glibc has no other way when it is reported anything else
             refused("chmod", (errno.EPERM,)),  # a socket is private without it
             what_an_event_loop_needs_is_named_in_the_error,
         ]

@@ -34,7 +34,7 @@ refOfUnknownKeyword.json  \(unknown keyword\|does not refer to a schema\)
 unknownKeyword.json  unknown keyword
 '
 
-# run NAME FILE...: what comes of these files, in $work/NAME.
+# run NAME FILE...: the outcome of these files, in $work/NAME.
 run() {
     name=$1
     shift

@@ -33,7 +33,7 @@ for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     signal.signal(number, signal.SIG_IGN)
 
 @function
-def told() -> int:
+def reported() -> int:
     with open({pid!r} + ".new", "w") as file:
         file.write(str(os.getpid()))
     os.rename({pid!r} + ".new", {pid!r})
@@ -41,7 +41,7 @@ def told() -> int:
 
 @function
 def wait() -> int:
-    told()
+    reported()
     while True:
         time.sleep(1)
 
@@ -137,7 +137,7 @@ def call_whose_worker_starts(directory: Any) -> None:
 def call_that_has_returned(directory: Any) -> None:
     """The first signal is enough: there is nothing left to cancel."""
     program, pid = worker(directory)
-    weir = begin("call", "-w", program, "told")
+    weir = begin("call", "-w", program, "reported")
     leaves_at_the_second(weir, stop(pid), (0, 143), first=False)
 
 
@@ -156,7 +156,7 @@ def serve_without_a_call(directory: Any) -> None:
     path = os.path.join(directory, "s")
     server = start(path, "-j1", "--grace", "100s", worker=program)
     await_ready(server)
-    assert call(path, "told")[:2] == (0, "7\n")
+    assert call(path, "reported")[:2] == (0, "7\n")
     leaves_at_the_second(server, stop(pid))
 
 

@@ -97,7 +97,7 @@ class Client:
     def say(self, line: Any) -> None:
         self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         line = self.file.readline()
         return json.loads(line) if line else None
 
@@ -146,16 +146,16 @@ def the_usual_place_is_in_the_runtime_directory(directory: Any) -> None:
     assert server.returncode == 2
 
 
-def a_client_says_hello_and_hears_of_all_methods(directory: Any) -> None:
+def a_client_says_hello_and_receives_all_methods(directory: Any) -> None:
     with serving(directory, "-j1") as (server, path):
         client = Client(path)
         client.ask("weir/hello", {"version": 1}, "a")
-        answer = client.hear()
+        answer = client.receive()
         assert answer["id"] == "a" and answer["result"]["version"] == 1
         assert answer["result"]["pid"] == server.pid
         assert answer["result"]["methods"]["count"]["stream"] == "out"
         client.ask("weir/methods", None, 2)
-        assert client.hear()["result"] == answer["result"]["methods"]
+        assert client.receive()["result"] == answer["result"]["methods"]
         client.close()
 
 
@@ -179,7 +179,7 @@ def a_clash_of_methods_is_refused_at_the_start(directory: Any) -> None:
     assert not os.path.exists(os.path.join(directory, "s"))
 
 
-def workers_that_do_not_start_are_told(directory: Any) -> None:
+def workers_that_do_not_start_are_reported(directory: Any) -> None:
     server = start(
         os.path.join(directory, "s"), "-j1", worker="sh -c 'echo the reason >&2; exit 3'"
     )
@@ -210,13 +210,13 @@ def another_user_is_sent_away(directory: Any) -> None:
             os.setuid(65534)
             try:
                 client = Client(path)
-                answer = client.hear()
-                told = (
+                answer = client.receive()
+                reported = (
                     answer["id"] is None
                     and answer["error"]["code"] == -33005
                     and "only user 0" in answer["error"]["message"]
                 )
-                os._exit(0 if told and client.hear() is None else 1)
+                os._exit(0 if reported and client.receive() is None else 1)
             except BaseException:
                 os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -269,15 +269,15 @@ def garbage_is_answered_and_the_others_go_on(directory: Any) -> None:
             ('{"jsonrpc":"2.0","id":null,"method":"add"}', -32600),
         ):
             client.say(line)
-            answer = client.hear()
+            answer = client.receive()
             assert answer["error"]["code"] == code and answer["id"] is None, (line, answer)
         client.say(b'{"jsonrpc":"2.0","id":1,"method":"add","params":["\xff"]}\n')
-        answer = client.hear()
+        answer = client.receive()
         assert answer["error"]["code"] == -32700 and answer["id"] == 1, answer
         client.say('{"jsonrpc":"2.0","id":9')  # half a message is one that is no JSON
-        assert client.hear()["error"]["code"] == -32700
+        assert client.receive()["error"]["code"] == -32700
         client.ask("add", [3, 4], 2)
-        assert client.hear() == {"jsonrpc": "2.0", "id": 2, "result": 7}
+        assert client.receive() == {"jsonrpc": "2.0", "id": 2, "result": 7}
         half = Client(path)
         half.say(b'{"jsonrpc":"2.0","id":9,"method":"add"')
         half.close()
@@ -323,9 +323,9 @@ def whatever_is_sent_harms_nobody_else(directory: Any) -> None:
                 client.say(bytes(sent))
                 if chance.random() < 0.5:
                     client.say('\n{"jsonrpc":"2.0","id":"last","method":"weir/methods"}')
-                    answer = client.hear()
+                    answer = client.receive()
                     while not isinstance(answer, dict) or answer.get("id") != "last":
-                        answer = client.hear()
+                        answer = client.receive()
             client.close()
         assert call(path, "add", "3", "4") == (0, "7\n", "")
         await_that(
@@ -356,11 +356,11 @@ def without_a_descriptor_to_spare_clients_wait(directory: Any) -> None:
         clients = [Client(path) for _ in range(60)]
         clients[-1].ask("add", [3, 4])
         clients[0].ask("add", [1, 2])
-        assert clients[0].hear()["result"] == 3
+        assert clients[0].receive()["result"] == 3
         assert not select.select([clients[-1].socket], [], [], 0)[0]
         for client in clients[:-1]:
             client.close()
-        assert clients[-1].hear()["result"] == 7
+        assert clients[-1].receive()["result"] == 7
         clients[-1].close()
 
 
@@ -381,7 +381,7 @@ def a_client_that_does_not_read_costs_no_memory(directory: Any) -> None:
         assert memory_kb(server, "VmHWM") < 300 * 1024
         client.socket.settimeout(PATIENCE_S)
         for number in range(1, sent):
-            assert client.hear()["id"] == number
+            assert client.receive()["id"] == number
         client.close()
 
 
@@ -392,7 +392,7 @@ def credit_without_end_costs_no_memory(directory: Any) -> None:
         await_standstill(server)
         assert memory_kb(server, "VmHWM") < 100 * 1024
         for number in range(1, 50000):
-            assert client.hear()["params"]["value"] == number
+            assert client.receive()["params"]["value"] == number
         client.close()
         assert call(path, "add", "3", "4") == (0, "7\n", "")
 
@@ -405,7 +405,7 @@ def a_line_without_end_costs_its_own_connection(directory: Any) -> None:
             for _ in range(1024):
                 client.say(block)
         with contextlib.suppress(ConnectionResetError):
-            answer = client.hear()
+            answer = client.receive()
             assert answer is None or answer["error"]["code"] == -32700
             assert client.file.read() == b""
         client.close()
@@ -420,7 +420,7 @@ def who_goes_away_in_a_stream_has_it_closed(directory: Any) -> None:
         client = Client(path)
         client.ask("closing", [closed], 1, weir={"credit": 3})
         for _ in range(3):
-            assert client.hear()["params"] == {"id": 1, "value": 1}
+            assert client.receive()["params"] == {"id": 1, "value": 1}
         client.close()
         assert await_file(closed) == "closed\n"
         assert call(path, "add", "3", "4") == (0, "7\n", "")
@@ -432,17 +432,17 @@ def a_chunk_without_credit_ends_that_call_alone(directory: Any) -> None:
         client.ask("total", [], 1, weir={"stream": "in"})
         granted = 0
         while granted == 0:
-            granted = client.hear()["params"]["n"]
+            granted = client.receive()["params"]["n"]
         for _ in range(granted + 1):
             client.say('{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":1,"value":1}}')
-        answer = client.hear()
+        answer = client.receive()
         while "method" in answer:  # more credit, while the worker was reading
             for _ in range(answer["params"]["n"]):
                 client.say('{"jsonrpc":"2.0","method":"weir/chunk","params":{"id":1,"value":1}}')
-            answer = client.hear()
+            answer = client.receive()
         assert answer["id"] == 1 and answer["error"]["code"] == -33004, answer
         client.ask("add", [3, 4], 2)
-        answer = client.hear()
+        answer = client.receive()
         assert answer == {"jsonrpc": "2.0", "id": 2, "result": 7}, answer
         client.close()
 
@@ -456,18 +456,18 @@ def a_batch_is_answered_in_one(directory: Any) -> None:
             '{"jsonrpc":"2.0","id":2,"method":"nothing"},'
             '{"jsonrpc":"2.0","id":3,"method":"count","params":[1,2],"weir":{"credit":1}}]'
         )
-        answers = {answer["id"]: answer for answer in client.hear()}
+        answers = {answer["id"]: answer for answer in client.receive()}
         assert answers[1]["result"] == 3
         assert answers[None]["error"]["code"] == -32600
         assert answers[2]["error"]["code"] == -32601
         assert answers[3]["error"]["code"] == -33004
         client.say("[]")
-        assert client.hear()["error"]["code"] == -32600
+        assert client.receive()["error"]["code"] == -32600
         client.say(
             '{"jsonrpc":"2.0","id":4,"method":"weir/map","params":'
             '{"method":"add","items":[[1,2],[3,"x"],[5,6]]}}'
         )
-        result = client.hear()["result"]
+        result = client.receive()["result"]
         assert result["values"] == [3, None, 11] and result["errors"]["1"]["code"] == -32602
         client.close()
 
@@ -481,7 +481,7 @@ def a_worker_that_dies_costs_its_call_and_is_replaced(directory: Any) -> None:
         await_that(lambda: any(b"SIGKILL" in line for line in server.said), "the server tells")
         client = Client(path)
         client.ask("die")
-        assert client.hear()["error"]["code"] == -33006
+        assert client.receive()["error"]["code"] == -33006
         client.close()
 
 
@@ -492,10 +492,10 @@ def a_full_queue_is_an_error_at_once(directory: Any) -> None:
         await_file(os.path.join(directory, "h.begun"))
         client.ask("add", [1, 2], 2)
         client.ask("add", [3, 4], 3)
-        answer = client.hear()
+        answer = client.receive()
         assert answer["id"] == 3 and answer["error"]["code"] == -33005, answer
         client.say('{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":1}}')
-        answers = {answer["id"]: answer for answer in (client.hear(), client.hear())}
+        answers = {answer["id"]: answer for answer in (client.receive(), client.receive())}
         assert answers[1]["error"]["code"] == -32800 and answers[2]["result"] == 3, answers
         client.close()
 
@@ -506,10 +506,10 @@ def an_id_in_use_is_refused(directory: Any) -> None:
         go = os.path.join(directory, "go")
         client.ask("wait_for", [go], 1)
         client.ask("add", [1, 2], 1)
-        answer = client.hear()
+        answer = client.receive()
         assert answer["id"] is None and answer["error"]["code"] == -32600, answer
         open(go, "w", encoding="utf-8").close()
-        assert client.hear()["result"] == "done"
+        assert client.receive()["result"] == "done"
         client.close()
 
 
@@ -531,7 +531,7 @@ def hangup_replaces_the_workers_and_loses_no_call(directory: Any) -> None:
             return len(pids) == 2 and not pids & before
 
         await_that(replaced, "all workers are new")
-        assert client.hear()["result"] == "done"
+        assert client.receive()["result"] == "done"
         client.close()
 
 
@@ -544,12 +544,12 @@ def terminate_drains(directory: Any) -> None:
         server.terminate()
         await_that(lambda: not os.path.exists(path), "the socket is gone")
         client.ask("add", [3, 4], 2)
-        answer = client.hear()
+        answer = client.receive()
         assert answer["id"] == 2 and answer["error"]["code"] == -33005, answer
         open(go, "w", encoding="utf-8").close()
-        assert client.hear()["result"] == "done"
+        assert client.receive()["result"] == "done"
         assert server.wait(timeout=PATIENCE_S) == 0
-        assert client.hear() is None
+        assert client.receive() is None
         client.close()
 
 
@@ -575,7 +575,7 @@ def a_killed_server_leaves_no_worker(directory: Any) -> None:
             await_gone(pid)
 
 
-def a_passed_socket_is_served_and_the_manager_told(directory: Any) -> None:
+def a_passed_socket_is_served_and_the_manager_notified(directory: Any) -> None:
     path = os.path.join(directory, "passed.sock")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
@@ -619,7 +619,7 @@ def many_clients_at_once_are_each_answered(directory: Any) -> None:
                 client.ask("add", [base, i], i + 1)
             answers = {}
             for _ in range(200):
-                answer = client.hear()
+                answer = client.receive()
                 answers[answer["id"]] = answer.get("result")
             if answers != {i + 1: base + i for i in range(200)}:
                 wrong.append(base)
@@ -640,10 +640,10 @@ if __name__ == "__main__":
         [
             calls_and_streams_go_through_the_socket,
             the_usual_place_is_in_the_runtime_directory,
-            a_client_says_hello_and_hears_of_all_methods,
+            a_client_says_hello_and_receives_all_methods,
             two_workers_are_one_namespace,
             a_clash_of_methods_is_refused_at_the_start,
-            workers_that_do_not_start_are_told,
+            workers_that_do_not_start_are_reported,
             the_socket_is_for_its_user_alone,
             another_user_is_sent_away,
             a_dead_servers_socket_is_replaced_a_living_ones_is_not,
@@ -665,7 +665,7 @@ if __name__ == "__main__":
             terminate_drains,
             a_second_signal_leaves_at_once,
             a_killed_server_leaves_no_worker,
-            a_passed_socket_is_served_and_the_manager_told,
+            a_passed_socket_is_served_and_the_manager_notified,
             many_clients_at_once_are_each_answered,
         ]
     )

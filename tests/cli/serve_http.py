@@ -699,7 +699,7 @@ def a_server_that_stops_answers_what_runs(directory: str) -> None:
         assert weir.process.wait(timeout=PATIENCE_S) == 0
 
 
-def a_call_that_outlasts_the_drain_is_told(directory: str) -> None:
+def a_call_that_outlasts_the_drain_is_reported(directory: str) -> None:
     words = ("-j1", "--drain", "200ms", "--grace", "1s")
     with door(*words) as weir, hanging(weir, directory + "/h") as client:
         weir.process.terminate()
@@ -835,7 +835,7 @@ run_cases(
         other_users_are_refused,
         a_unix_socket_is_private_and_called_by_any_name,
         a_server_that_stops_answers_what_runs,
-        a_call_that_outlasts_the_drain_is_told,
+        a_call_that_outlasts_the_drain_is_reported,
         sockets_of_a_service_manager_are_served,
         a_delay_before_the_drain_is_served,
         readiness_follows_the_workers,

@@ -83,17 +83,17 @@ def half_lines_of_many_clients_are_bounded_together(directory: Any) -> None:
         await_that(lambda: figures(path)["memory"] < MIB, lambda: f"kept: {figures(path)}")
 
 
-def a_client_stuck_in_half_a_line_is_dropped_and_told_why(directory: Any) -> None:
+def a_client_stuck_in_half_a_line_is_dropped_with_the_reason(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "8M") as (_, path):
         client = Client(path)
         send_what_is_taken(client, b'["' + b"x" * (12 * MIB))
         await_that(lambda: figures(path)["held"] == 1, lambda: f"not held: {figures(path)}")
         assert call(path, "add", "3", "4") == (0, "7\n", "")
-        answer = client.hear()
+        answer = client.receive()
         assert answer["id"] is None and answer["error"]["code"] == -33005, answer
         assert "memory" in answer["error"]["message"], answer
         with contextlib.suppress(ConnectionResetError):
-            assert client.hear() is None
+            assert client.receive() is None
         client.close()
         assert figures(path)["dropped"] == 1
 
@@ -108,7 +108,7 @@ def a_held_client_that_goes_away_is_missed_at_once(directory: Any) -> None:
         assert figures(path)["dropped"] == 0
 
 
-def answers_that_nobody_reads_cost_their_client_the_connection(directory: Any) -> None:
+def answers_that_no_process_reads_cost_their_client_the_connection(directory: Any) -> None:
     with serving(directory, "-j1", "--max-memory", "32M") as (server, path):
         client = Client(path)
         for number in range(60):
@@ -180,9 +180,9 @@ def a_held_client_that_reads_is_read_again(directory: Any) -> None:
         await_that(lambda: figures(path)["held"] == 1, lambda: f"not held: {figures(path)}")
         client.ask("add", [3, 4], "last")
         for number in range(14):
-            answer = client.hear()
+            answer = client.receive()
             assert answer["id"] == number and len(answer["result"]) == 2 * MIB
-        assert client.hear() == {"jsonrpc": "2.0", "id": "last", "result": 7}
+        assert client.receive() == {"jsonrpc": "2.0", "id": "last", "result": 7}
         assert figures(path)["dropped"] == 0 and figures(path)["held"] == 0
         client.close()
 
@@ -192,7 +192,7 @@ def idle_connections_keep_no_buffers(directory: Any) -> None:
         clients = [Client(path) for _ in range(20)]
         for client in clients:
             client.ask("echo", ["x" * 4 * MIB])
-            assert client.hear()["id"] == 1
+            assert client.receive()["id"] == 1
         assert figures(path)["memory"] < 20 * 80 * 1024, figures(path)
         for client in clients:
             client.close()
@@ -207,14 +207,14 @@ def a_batch_of_many_elements_lets_others_have_their_turn(directory: Any) -> None
     with serving(directory, "-j1") as (_, path):
         one, other = Client(path), Client(path)
         other.ask("add", [1, 2])
-        assert other.hear()["result"] == 3
+        assert other.receive()["result"] == 3
         one.say(b"[" + b",".join(element % number for number in range(count)) + b"]\n")
         other.ask("add", [3, 4], 2)
-        assert other.hear()["result"] == 7
+        assert other.receive()["result"] == 7
         assert not select.select([one.socket], [], [], 0)[0], "the batch was done before"
-        assert len(one.hear()) == count
+        assert len(one.receive()) == count
         one.ask("add", [5, 6], 3)
-        assert one.hear()["result"] == 11
+        assert one.receive()["result"] == 11
         one.close()
         other.close()
 
@@ -230,11 +230,11 @@ def requests_behind_a_large_batch_keep_their_order(directory: Any) -> None:
             json.dumps(request(2, "weir/methods", [])),
         ]
         client.say("\n".join(lines))
-        assert len(client.hear()) == 1000
-        assert client.hear()["id"] == 1
-        assert client.hear()["error"]["code"] == -32600
-        assert len(client.hear()) == 2000
-        assert client.hear()["id"] == 2
+        assert len(client.receive()) == 1000
+        assert client.receive()["id"] == 1
+        assert client.receive()["error"]["code"] == -32600
+        assert len(client.receive()) == 2000
+        assert client.receive()["id"] == 2
         client.close()
 
 
@@ -249,7 +249,7 @@ def many_open_streams_are_each_given_credit(directory: Any) -> None:
             )
         values, done = {}, 0
         while done < count:
-            message = client.hear()
+            message = client.receive()
             if "method" in message:
                 values.setdefault(message["params"]["id"], []).append(message["params"]["value"])
             else:
@@ -268,19 +268,19 @@ def calls_beyond_the_limit_are_refused(directory: Any) -> None:
         for number in range(5):
             client.ask("wait_for", [go], number)
         for number in (3, 4):
-            answer = client.hear()
+            answer = client.receive()
             assert answer["id"] == number and answer["error"]["code"] == -33005, answer
             assert "--max-calls" in answer["error"]["message"], answer
         client.say(json.dumps([request("b", "add", [1, 2]), request("c", "weir/methods", [])]))
-        answers = {answer["id"]: answer for answer in client.hear()}
+        answers = {answer["id"]: answer for answer in client.receive()}
         assert answers["b"]["error"]["code"] == -33005 and answers["c"]["result"], answers
         assert call(path, "weir/methods")[0] == 0
         now = figures(path)
         assert (now["open_calls"], now["refused_calls"], now["max_calls"]) == (3, 3, 3), now
         open(go, "w", encoding="utf-8").close()
-        assert sorted(client.hear()["id"] for _ in range(3)) == [0, 1, 2]
+        assert sorted(client.receive()["id"] for _ in range(3)) == [0, 1, 2]
         client.ask("add", [3, 4])
-        assert client.hear()["result"] == 7
+        assert client.receive()["result"] == 7
         client.close()
 
 
@@ -289,12 +289,12 @@ def connections_beyond_the_limit_are_refused_with_a_message(directory: Any) -> N
         clients = [Client(path), Client(path)]
         for client in clients:
             client.ask("add", [3, 4])
-            assert client.hear()["result"] == 7
+            assert client.receive()["result"] == 7
         third = Client(path)
-        answer = third.hear()
+        answer = third.receive()
         assert answer["id"] is None and answer["error"]["code"] == -33005, answer
         assert "--max-connections" in answer["error"]["message"], answer
-        assert third.hear() is None
+        assert third.receive() is None
         third.close()
         status, out, err = call(path, "add", "3", "4")
         assert (status, out) == (125, "") and "--max-connections" in err, (status, out, err)
@@ -350,10 +350,10 @@ def batch(path: Any, elements: Any, *between: Any) -> Any:
     client.say(json.dumps(elements))
     for line in between:
         client.say(json.dumps(line))
-    answers = client.hear()
+    answers = client.receive()
     assert isinstance(answers, list), answers
     client.ask("add", [3, 4], "after")
-    assert client.hear() == {"jsonrpc": "2.0", "id": "after", "result": 7}
+    assert client.receive() == {"jsonrpc": "2.0", "id": "after", "result": 7}
     client.close()
     assert len(answers) == sum(1 for element in elements if "id" in element), answers
     return {
@@ -406,7 +406,7 @@ def a_batch_of_which_calls_are_refused_is_answered(directory: Any) -> None:
         client.say(json.dumps([request(number, "wait_for", [go]) for number in range(6)]))
         await_that(lambda: stats(path)["queued"] == 2, "the queue is full")
         open(go, "w", encoding="utf-8").close()
-        answers = client.hear()
+        answers = client.receive()
         assert len(answers) == 6
         assert sum(answer.get("error", {}).get("code") == -33005 for answer in answers) == 3, (
             answers
@@ -430,17 +430,17 @@ def greedy(path: Any, directory: Any, calls: Any) -> Any:
 def a_client_that_fills_the_queue_holds_up_nobody_else(directory: Any) -> None:
     with serving(directory, "-j1", "--max-queue", "8") as (_, path):
         greediest = greedy(path, directory, 12)
-        refused = {greediest.hear()["id"] for _ in range(3)}
+        refused = {greediest.receive()["id"] for _ in range(3)}
         assert refused == {9, 10, 11}, refused
         other = Client(path)
         other.ask("add", [1, 2])
-        answer = greediest.hear()  # its newest call made room
+        answer = greediest.receive()  # its newest call made room
         assert (answer["id"], answer["error"]["code"]) == (8, -33005), answer
         assert "this connection has most of it" in answer["error"]["message"], answer
         let(directory, 0, 1)
-        assert other.hear()["result"] == 3  # two to seven still wait
+        assert other.receive()["result"] == 3  # two to seven still wait
         let(directory, *range(2, 8))
-        assert [greediest.hear()["id"] for _ in range(8)] == list(range(8))
+        assert [greediest.receive()["id"] for _ in range(8)] == list(range(8))
         now = stats(path)
         assert now["queued"] == now["running"] == 0, now
         greediest.close()
@@ -454,13 +454,14 @@ def several_clients_share_a_full_queue(directory: Any) -> None:
         clients += [greedy(path, directory, 7) for _ in range(2)]
         # One of the first client's runs; of the six that wait each has two.
         refused = [
-            sum("error" in client.hear() for _ in range(count))
+            sum("error" in client.receive() for _ in range(count))
             for client, count in zip(clients, (4, 5, 5))
         ]
         assert refused == [4, 5, 5], refused
         let(directory, *range(7))
         assert [
-            [client.hear()["id"] for _ in range(count)] for client, count in zip(clients, (3, 2, 2))
+            [client.receive()["id"] for _ in range(count)]
+            for client, count in zip(clients, (3, 2, 2))
         ] == [[0, 1, 2], [0, 1], [0, 1]]
         for client in clients:
             client.close()
@@ -482,9 +483,9 @@ def a_batch_is_answered_when_the_server_drains(directory: Any) -> None:
         client.say(json.dumps([request(1, "hang", [begun]), request(2, "add", [1, 2])]))
         await_file(begun + ".begun")
         server.terminate()
-        answers = {answer["id"]: answer["error"]["code"] for answer in client.hear()}
+        answers = {answer["id"]: answer["error"]["code"] for answer in client.receive()}
         assert answers == {1: -32800, 2: -32800}, answers
-        assert client.hear() is None
+        assert client.receive() is None
         client.close()
         assert server.wait(timeout=PATIENCE_S) == 0
 
@@ -526,7 +527,7 @@ def an_id_is_one_however_it_is_spelt(directory: Any) -> None:
             client, go = Client(path), os.path.join(directory, "go")
             client.say(text(first, "wait_for", json.dumps([go])))
             client.say(text(second, "add", "[1,2]"))
-            answer = client.hear()
+            answer = client.receive()
             assert answer["id"] is None and answer["error"]["code"] == -32600, (
                 first,
                 second,
@@ -553,7 +554,7 @@ def an_id_is_one_however_it_is_spelt(directory: Any) -> None:
         client = Client(path)
         for number in ("1.0", "1e0", "true", "[]", "null"):
             client.say(text(number, "add", "[1,2]"))
-            answer = client.hear()
+            answer = client.receive()
             assert answer["id"] is None and answer["error"]["code"] == -32600, (number, answer)
         client.close()
 
@@ -563,17 +564,17 @@ def a_name_is_not_cut_at_a_nul_character(directory: Any) -> None:
         client = Client(path)
         for method in ("add\0", "add\0x", "\0", "", "add\n", "a" * 129, "weir/stats\0"):
             client.ask(method, [1, 2])
-            answer = client.hear()
+            answer = client.receive()
             assert answer["id"] == 1 and answer["error"]["code"] == -32601, (method, answer)
         for trace in ("00-1\0-2", "\0", "a\nb", "é", 5, None, []):
             for member in ("traceparent", "tracestate"):
                 client.ask("add", [1, 2], weir={member: trace})
-                answer = client.hear()
+                answer = client.receive()
                 assert answer["error"]["code"] == -32600, (trace, answer)
         client.ask("weir/map", {"method": "add\0x", "items": [[1, 2]]})
-        assert client.hear()["error"]["code"] == -32601
+        assert client.receive()["error"]["code"] == -32601
         client.ask("fail", ["cut\0here"])
-        assert client.hear()["error"]["message"] == "cut\0here"
+        assert client.receive()["error"]["message"] == "cut\0here"
         client.close()
         assert "cut" in call(path, "fail", "cut")[2]
 
@@ -615,9 +616,9 @@ if __name__ == "__main__":
     run_cases(
         [
             half_lines_of_many_clients_are_bounded_together,
-            a_client_stuck_in_half_a_line_is_dropped_and_told_why,
+            a_client_stuck_in_half_a_line_is_dropped_with_the_reason,
             a_held_client_that_goes_away_is_missed_at_once,
-            answers_that_nobody_reads_cost_their_client_the_connection,
+            answers_that_no_process_reads_cost_their_client_the_connection,
             answers_to_a_batch_are_bounded_too,
             floods_of_large_messages_stay_within_the_limit,
             a_held_client_that_reads_is_read_again,

@@ -43,7 +43,7 @@ def the_greeting_does_not_wait_for_the_workers(directory: str) -> None:
         weir.send("tools/list", id="list")
         with open(gate, "w", encoding="utf-8") as file:
             file.write("go\n")
-        assert len(weir.hear()["result"]["tools"]) > 5
+        assert len(weir.receive()["result"]["tools"]) > 5
 
 
 def tools_have_schemas_titles_and_annotations() -> None:
@@ -154,21 +154,21 @@ def progress_goes_to_who_asks_for_it(directory: str) -> None:
     with client() as weir:
         weir.initialize()
         weir.call("count", last=5)
-        same(weir.heard, [])
+        same(weir.received, [])
         weir.send(
             "tools/call",
             {"name": "reach", "arguments": {"path": path}, "_meta": {"progressToken": "t"}},
             id=77,
         )
-        told = weir.hear()
-        same(told["method"], "notifications/progress")
+        reported = weir.receive()
+        same(reported["method"], "notifications/progress")
         same(
-            told["params"],
+            reported["params"],
             {"progressToken": "t", "progress": 1, "total": 2, "message": "half way"},
         )
         with open(path, "w", encoding="utf-8"):
             pass
-        same(text_of(weir.hear()["result"]), "done")
+        same(text_of(weir.receive()["result"]), "done")
 
 
 def progress_never_follows_the_answer() -> None:
@@ -178,7 +178,7 @@ def progress_never_follows_the_answer() -> None:
             weir.call("report", {"progressToken": 1})
             weir.call("count", {"progressToken": 2}, last=50)
         same(weir.ask("ping")["result"], {})
-        same(weir.heard, [])
+        same(weir.received, [])
 
 
 def a_cancelled_call_is_stopped_and_never_answered(directory: str) -> None:
@@ -189,14 +189,14 @@ def a_cancelled_call_is_stopped_and_never_answered(directory: str) -> None:
         await_file(path)
         weir.send("notifications/cancelled", {"requestId": "nap", "reason": "enough"})
         same(weir.call("add", a=1)["structuredContent"], {"result": 3})
-        same(weir.heard, [])
+        same(weir.received, [])
         assert not os.path.exists(path)
         weir.send("notifications/cancelled", {"requestId": "unknown"})
         weir.send("notifications/cancelled")
         same(weir.ask("ping")["result"], {})
 
 
-def listeners_are_told_of_new_tools(directory: str) -> None:
+def listeners_are_reported_new_tools(directory: str) -> None:
     path = os.path.join(directory, "tools.py")
 
     def write(name: str) -> None:
@@ -216,7 +216,7 @@ def listeners_are_told_of_new_tools(directory: str) -> None:
             id="ear",
         )
         same(
-            weir.hear(),
+            weir.receive(),
             {
                 "jsonrpc": "2.0",
                 "method": "notifications/subscriptions/acknowledged",
@@ -228,7 +228,7 @@ def listeners_are_told_of_new_tools(directory: str) -> None:
         )
         write("second")
         weir.send("tools/call", {"name": "first"}, id="die")
-        messages = [weir.hear() for _ in range(3)]
+        messages = [weir.receive() for _ in range(3)]
         changed = [
             message["params"]["_meta"][KEY + "subscriptionId"] if "params" in message else None
             for message in messages
@@ -250,12 +250,12 @@ def what_is_no_request_is_answered_without_an_id() -> None:
             ("[]", -32600),
         ):
             weir.write(line)
-            answer = weir.hear()
+            answer = weir.receive()
             same((answer["error"]["code"], "id" in answer), (code, False))
         for line in ("", '{"jsonrpc":"2.0","id":1,"result":{}}', '{"jsonrpc":"2.0","method":"x"}'):
             weir.write(line)
         same(weir.ask("ping")["result"], {})
-        same(weir.heard, [])
+        same(weir.received, [])
 
 
 def a_batch_is_served() -> None:
@@ -275,7 +275,7 @@ def a_batch_is_served() -> None:
                 ]
             )
         )
-        same(sorted(str(one["id"]) for one in weir.hear()), ["0", "a"])
+        same(sorted(str(one["id"]) for one in weir.receive()), ["0", "a"])
 
 
 def results_are_bounded() -> None:
@@ -301,7 +301,7 @@ def an_id_in_use_is_refused(directory: str) -> None:
         weir.initialize()
         for _ in range(2):
             weir.send("tools/call", {"name": "nap", "arguments": {"path": path}}, id="twice")
-        answer = weir.hear()
+        answer = weir.receive()
         same((answer["error"]["code"], "id" in answer), (-32600, False))
 
 
@@ -407,7 +407,7 @@ if __name__ == "__main__":
             progress_goes_to_who_asks_for_it,
             progress_never_follows_the_answer,
             a_cancelled_call_is_stopped_and_never_answered,
-            listeners_are_told_of_new_tools,
+            listeners_are_reported_new_tools,
             what_is_no_request_is_answered_without_an_id,
             a_batch_is_served,
             results_are_bounded,

@@ -71,7 +71,7 @@ class Pair:
         theirs.close()
         self.file = self.socket.makefile("rb")
 
-    def hear(self):
+    def receive(self):
         line = self.file.readline()
         return json.loads(line) if line else None
 
@@ -119,9 +119,11 @@ def pipes(*words, worker=WORKER):
 def a_client_on_a_socketpair_is_served_and_says_hello():
     with pair() as served:
         served.socket.sendall(HELLO + request("add", 3, 4) + request("weir/stats", number=2))
-        hello = served.hear()["result"]
+        hello = served.receive()["result"]
         assert hello["version"] == 1 and hello["concurrency"] == 1 and "add" in hello["methods"]
-        answers = {answer["id"]: answer["result"] for answer in (served.hear(), served.hear())}
+        answers = {
+            answer["id"]: answer["result"] for answer in (served.receive(), served.receive())
+        }
         assert answers[1] == 7 and len(answers[2]["workers"]) == 1
         served.leave()
         assert served.end() == (0, "")
@@ -130,7 +132,7 @@ def a_client_on_a_socketpair_is_served_and_says_hello():
 def nothing_but_messages_is_on_the_socket(directory):
     with pair() as served:
         served.socket.sendall(request("say", "beside", number=1) + request("add", 1, 1, number=2))
-        assert [served.hear()["id"] for _ in range(2)] == [1, 2]
+        assert [served.receive()["id"] for _ in range(2)] == [1, 2]
         served.leave()
         status, said = served.end()
         assert status == 0 and said == "beside\n", said
@@ -153,14 +155,14 @@ def the_end_of_a_socket_cancels_its_calls(directory):
 
 
 def what_came_on_a_pipe_is_answered_after_its_end(directory):
-    status, heard, said = run(
+    status, received, said = run(
         HELLO
         + request("add", 3, 4, number=1)
         + request("big", 300000, number=2)
         + request("add", 5, 6, number=3).rstrip()
     )
     assert (status, said) == (0, ""), said
-    results = {message["id"]: message["result"] for message in heard}
+    results = {message["id"]: message["result"] for message in received}
     assert results[1] == 7 and len(results[2]) == 300000 and results[3] == 11
 
 
@@ -178,8 +180,10 @@ def a_pipe_that_ends_while_a_call_runs_waits_for_its_answer(directory):
 
 def a_batch_at_the_end_of_a_pipe_is_answered_whole():
     batch = b"[" + b",".join(request("add", i, 1, number=i).rstrip() for i in range(1000)) + b"]"
-    status, heard, _ = run(batch)
-    assert status == 0 and sorted(answer["result"] for answer in heard[0]) == list(range(1, 1001))
+    status, received, _ = run(batch)
+    assert status == 0 and sorted(answer["result"] for answer in received[0]) == list(
+        range(1, 1001)
+    )
 
 
 def an_empty_input_is_nothing_to_answer():
@@ -187,11 +191,13 @@ def an_empty_input_is_nothing_to_answer():
 
 
 def streams_end_with_the_requests():
-    status, heard, _ = run(request("count", 1, 200))
-    assert status == 0 and heard[-1]["result"] is None
-    assert [message["params"]["value"] for message in heard[:-1]] == list(range(1, 201))
-    status, heard, _ = run(request("total", stream="in"))
-    assert status == 0 and "the client's input has ended" in heard[-1]["error"]["message"], heard
+    status, received, _ = run(request("count", 1, 200))
+    assert status == 0 and received[-1]["result"] is None
+    assert [message["params"]["value"] for message in received[:-1]] == list(range(1, 201))
+    status, received, _ = run(request("total", stream="in"))
+    assert status == 0 and "the client's input has ended" in received[-1]["error"]["message"], (
+        received
+    )
 
 
 def values_wait_for_the_reader_of_a_pipe():
@@ -267,26 +273,26 @@ def a_client_that_leaves_while_workers_start_is_not_waited_for(directory):
 
 
 def requests_to_workers_that_do_not_start_are_answered():
-    status, heard, said = run(HELLO + request("add", 3, 4), worker=NO_MODEL)
+    status, received, said = run(HELLO + request("add", 3, 4), worker=NO_MODEL)
     assert status == 125 and "no such model" in said
-    assert [message["id"] for message in heard] == [0, 1]
-    for message in heard:
+    assert [message["id"] for message in received] == [0, 1]
+    for message in received:
         assert message["error"]["code"] == -33007 and "no such model" in message["error"]["message"]
     with pair(worker=NO_MODEL) as served:
         served.socket.sendall(HELLO)
-        assert served.hear()["error"]["code"] == -33007 and served.hear() is None
+        assert served.receive()["error"]["code"] == -33007 and served.receive() is None
         assert served.end()[0] == 125
 
 
 def a_client_that_asks_nothing_of_them_is_not_waited_for():
     assert run(b"", worker=NO_MODEL)[:2] == (125, [])
     with pair(worker=NO_MODEL) as served:
-        assert served.hear() is None and served.end()[0] == 125
+        assert served.receive() is None and served.end()[0] == 125
 
 
-def two_workers_with_one_method_are_told_of():
-    status, heard, _ = run(HELLO, "-w", WORKER)
-    assert status == 2 and heard[0]["error"]["code"] == -33007, heard
+def two_workers_with_one_method_are_reported_of():
+    status, received, _ = run(HELLO, "-w", WORKER)
+    assert status == 2 and received[0]["error"]["code"] == -33007, received
 
 
 def without_stdin_or_stdout_there_is_nobody_to_serve():
@@ -339,22 +345,22 @@ def a_signal_lets_calls_end_first(directory):
     path = os.path.join(directory, "go")
     with pair() as served:
         served.socket.sendall(HELLO + request("wait_for", path))
-        served.hear()
+        served.receive()
         served.process.terminate()
         with open(path, "w", encoding="utf-8"):
             pass
-        assert served.hear()["result"] == "done" and served.hear() is None
+        assert served.receive()["result"] == "done" and served.receive() is None
         assert served.end() == (0, "")
 
 
 def a_hangup_replaces_the_workers():
     with pair() as served:
         served.socket.sendall(request("pid"))
-        first = served.hear()["result"]
+        first = served.receive()["result"]
         served.process.send_signal(signal.SIGHUP)
         await_gone(first)
         served.socket.sendall(request("pid"))
-        assert served.hear()["result"] != first
+        assert served.receive()["result"] != first
 
 
 def a_pool_is_a_worker():
@@ -443,7 +449,7 @@ if __name__ == "__main__":
             a_client_that_leaves_while_workers_start_is_not_waited_for,
             requests_to_workers_that_do_not_start_are_answered,
             a_client_that_asks_nothing_of_them_is_not_waited_for,
-            two_workers_with_one_method_are_told_of,
+            two_workers_with_one_method_are_reported_of,
             without_stdin_or_stdout_there_is_nobody_to_serve,
             a_socket_and_stdio_exclude_each_other,
             a_signal_lets_calls_end_first,

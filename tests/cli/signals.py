@@ -49,10 +49,12 @@ def end(weir: Any) -> Any:
 
 def each_ending_signal_stops_the_job_and_is_the_status() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-        weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
+        weir = run_live(
+            "trap 'echo reported; exit 9' TERM; echo ready; while :; do sleep 0.01; done"
+        )
         weir.send_signal(number)
         status, out, _ = end(weir)
-        assert (status, out) == (128 + number, b"told\n"), (number, status, out)
+        assert (status, out) == (128 + number, b"reported\n"), (number, status, out)
 
 
 OTHERS = ["SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGPIPE", "SIGIO", "SIGPWR", "SIGSTKFLT"]
@@ -62,10 +64,12 @@ def other_signals_end_weir_in_order_too() -> None:
     numbers = [getattr(signal, name) for name in OTHERS if hasattr(signal, name)]
     numbers += [signal.SIGRTMIN, signal.SIGRTMIN + 7, signal.SIGRTMAX]
     for number in numbers:
-        weir = run_live("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.01; done")
+        weir = run_live(
+            "trap 'echo reported; exit 9' TERM; echo ready; while :; do sleep 0.01; done"
+        )
         weir.send_signal(number)
         status, out, _ = end(weir)
-        assert (status, out) == (128 + number, b"told\n"), (number, status, out)
+        assert (status, out) == (128 + number, b"reported\n"), (number, status, out)
 
 
 def usr1_and_usr2_are_passed_on() -> None:
@@ -98,9 +102,7 @@ def a_lost_terminal_ends_the_job() -> None:
     with tempfile.TemporaryDirectory() as directory:
         fifo = os.path.join(directory, "fifo")
         os.mkfifo(fifo)
-        code = (
-            "trap '' HUP; trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
-        )
+        code = "trap '' HUP; trap 'echo reported; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
         pid, person = pty.fork()
         if pid == 0:
             words = [WEIR, "run", "--", "sh", "-c", f"exec >'{fifo}'; {code}"]
@@ -108,7 +110,7 @@ def a_lost_terminal_ends_the_job() -> None:
         with open(fifo, "rb") as stream:
             until_ready(stream)
             os.close(person)
-            assert stream.read() == b"told\n"
+            assert stream.read() == b"reported\n"
         os.waitpid(pid, 0)
 
 

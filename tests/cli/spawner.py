@@ -55,9 +55,9 @@ def catchable() -> Any:
 
 
 def no_signal_from_a_child_ends_or_stops_the_spawner() -> None:
-    told = document("--timeout", "30", "--", sys.executable, "-c", SEND_ALL, *catchable())
-    assert told["stdout"]["text"] == "sent\n", told
-    assert told["end"] == "exited" and told["code"] == 0, told
+    reported = document("--timeout", "30", "--", sys.executable, "-c", SEND_ALL, *catchable())
+    assert reported["stdout"]["text"] == "sent\n", reported
+    assert reported["end"] == "exited" and reported["code"] == 0, reported
 
 
 def a_second_job_starts_after_the_spawner_was_signalled() -> None:
@@ -72,24 +72,24 @@ def a_child_ignores_and_blocks_no_signal() -> None:
         signal.signal(n, signal.SIG_IGN)
         for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGPIPE, signal.SIGTTIN)
     ]
-    told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
-    lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
+    reported = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
+    lines = dict(line.split(":", 1) for line in reported["stdout"]["text"].splitlines())
     assert int(lines["SigIgn"], 16) == 0 and int(lines["SigBlk"], 16) == 0, lines
 
 
 @needs("/proc/self/status")
 def a_nohups_hangup_stays_ignored() -> None:
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    told = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
-    lines = dict(line.split(":", 1) for line in told["stdout"]["text"].splitlines())
+    reported = document("--", "cat", "/proc/self/status", preexec_fn=ignore)
+    lines = dict(line.split(":", 1) for line in reported["stdout"]["text"].splitlines())
     assert int(lines["SigIgn"], 16) == 1, lines
 
 
 def a_stopped_child_is_woken_to_heed_its_sigterm() -> None:
     code = "trap 'echo cleaned; exit 0' TERM; kill -STOP $$; exec sleep 1000"
-    told = document("--timeout", "500ms", "--grace", "30s", "--", "sh", "-c", code)
-    assert told["stdout"]["text"] == "cleaned\n", told
-    assert told["stopped_with"] == ["SIGTERM"] and told["why"] == "timeout", told
+    reported = document("--timeout", "500ms", "--grace", "30s", "--", "sh", "-c", code)
+    assert reported["stdout"]["text"] == "cleaned\n", reported
+    assert reported["stopped_with"] == ["SIGTERM"] and reported["why"] == "timeout", reported
 
 
 @needs("a subreaper")
@@ -98,8 +98,8 @@ def so_are_stopped_grandchildren_that_left_the_group() -> None:
 (exec setsid sh -c 'trap "echo cleaned; exit 0" TERM; kill -STOP $$; exec sleep 1000') &
 exec sleep 1000
 """
-    told = document("--timeout", "1s", "--grace", "30s", "--", "sh", "-c", code)
-    assert told["stdout"]["text"] == "cleaned\n", told
+    reported = document("--timeout", "1s", "--grace", "30s", "--", "sh", "-c", code)
+    assert reported["stdout"]["text"] == "cleaned\n", reported
 
 
 def so_is_a_stopped_stage_of_a_pipeline() -> None:
@@ -236,8 +236,10 @@ def a_deadline_holds_though_the_spawner_is_stopped(directory: Any) -> None:
         stderr=subprocess.DEVNULL,
         timeout=PATIENCE_S,
     )
-    told = json.loads(run.stdout)
-    assert run.returncode == 124 and told["end"] == "status_lost" and told["why"] == "timeout", told
+    reported = json.loads(run.stdout)
+    assert (
+        run.returncode == 124 and reported["end"] == "status_lost" and reported["why"] == "timeout"
+    ), reported
     child = int(await_file(f"{directory}/child"))
     await_that(lambda: is_gone(child), "the child lives on")
     os.unlink(f"{directory}/child")
@@ -315,26 +317,28 @@ def weir_with_a_child_that_became_root(directory: Any, *words: Any) -> Any:
     return run
 
 
-def check_survivor(told: Any) -> None:
-    if told["end"] != "status_lost":
+def check_survivor(reported: Any) -> None:
+    if reported["end"] != "status_lost":
         raise Skip("programs are not set-user-ID here")
     try:
-        assert told["stopped_with"] == [] and told["refused"] == ["SIGTERM", "SIGKILL"], told
-        assert [(s["pid"], s["reason"]) for s in told["survivors"]] == [
-            (told["pid"], "not permitted")
-        ], told
+        assert reported["stopped_with"] == [] and reported["refused"] == ["SIGTERM", "SIGKILL"], (
+            reported
+        )
+        assert [(s["pid"], s["reason"]) for s in reported["survivors"]] == [
+            (reported["pid"], "not permitted")
+        ], reported
         # /proc may be hidden from the other user
-        assert told["survivors"][0]["command"] in ("sleep 1000", "[sleep]", "[?]"), told
+        assert reported["survivors"][0]["command"] in ("sleep 1000", "[sleep]", "[?]"), reported
     finally:
-        os.kill(told["pid"], signal.SIGKILL)
+        os.kill(reported["pid"], signal.SIGKILL)
 
 
 @needs("set-user-ID programs")
-def a_child_that_became_root_is_told_as_a_survivor(directory: Any) -> None:
+def a_child_that_became_root_is_reported_as_a_survivor(directory: Any) -> None:
     run = weir_with_a_child_that_became_root(directory, "run", "--json")
-    told = json.loads(run.stdout)
-    check_survivor(told)
-    assert run.returncode == 124 and told["why"] == "timeout", told
+    reported = json.loads(run.stdout)
+    check_survivor(reported)
+    assert run.returncode == 124 and reported["why"] == "timeout", reported
     assert b"lives on" in run.stderr and b"spawner died" not in run.stderr, run.stderr
 
 
@@ -414,7 +418,7 @@ def as_process_1_weir_has_the_programs_status() -> None:
 
 run_cases(
     [
-        a_child_that_became_root_is_told_as_a_survivor,
+        a_child_that_became_root_is_reported_as_a_survivor,
         so_is_a_worker_of_map,
         a_limit_that_cannot_be_set_is_named,
         a_deadline_holds_though_the_spawner_is_stopped,

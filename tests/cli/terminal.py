@@ -97,7 +97,7 @@ class Shell:
         os.kill(-pid, signal.SIGCONT)
 
     def wait_foreground(self, wanted: Any) -> None:
-        """For what is announced by nobody: the foreground becomes wanted()."""
+        """For what is announced by no process: the foreground becomes wanted()."""
         deadline = time.monotonic() + PATIENCE_S
         while not wanted(self.foreground()):
             assert time.monotonic() < deadline, f"the foreground stays {self.foreground()}"

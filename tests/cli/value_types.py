@@ -129,16 +129,16 @@ func there[T any](caller weir.Caller, name string, value T) {
 // try prints what a call makes.
 func try[T any](caller weir.Caller, what, name string, args ...any) {
 	got, err := weir.Call[T](context.Background(), caller, name, args...)
-	told := map[string]any{"what": what}
+	reported := map[string]any{"what": what}
 	if failure := (*weir.Error)(nil); errors.As(err, &failure) {
-		told["code"], told["message"] = failure.Code, failure.Message
-		told["type"], told["traceback"], told["data"] = failure.Type(), failure.Traceback(), failure.Data
+		reported["code"], reported["message"] = failure.Code, failure.Message
+		reported["type"], reported["traceback"], reported["data"] = failure.Type(), failure.Traceback(), failure.Data
 	} else if err != nil {
-		told["error"] = err.Error()
+		reported["error"] = err.Error()
 	} else {
-		told["got"] = fmt.Sprintf("%#v", got)
+		reported["got"] = fmt.Sprintf("%#v", got)
 	}
-	line, _ := json.Marshal(told)
+	line, _ := json.Marshal(reported)
 	fmt.Println("try\\t" + string(line))
 }
 
@@ -256,7 +256,7 @@ class Built:
         self.go = f"{directory}/program"
         self.module = directory
         self.has_go = bool(os.environ.get("GO"))
-        self.told: list[list[str]] = []
+        self.reported: list[list[str]] = []
         with open(f"{directory}/worker.py", "w", encoding="utf-8") as file:
             file.write(python_worker())
         if not self.has_go:
@@ -279,7 +279,7 @@ class Built:
         """What the Go program says of its calls of the Python worker."""
         if not self.has_go:
             raise Skip("configure found no go")
-        if not self.told:
+        if not self.reported:
             done = subprocess.run(
                 [self.go, "host", *self.worker.split()],
                 env=ENVIRONMENT,
@@ -287,8 +287,8 @@ class Built:
                 timeout=PATIENCE_S,
             )
             assert done.returncode == 0, done
-            self.told = [line.split("\t", 1) for line in done.stdout.decode().splitlines()]
-        return self.told
+            self.reported = [line.split("\t", 1) for line in done.stdout.decode().splitlines()]
+        return self.reported
 
     def tries(self) -> dict[str, Any]:
         made = [json.loads(text) for name, text in self.host() if name == "try"]
@@ -326,8 +326,8 @@ def value_of(expression: str) -> Any:
 
 
 def from_go_to_python_and_back(number: int) -> None:
-    told = dict(line for line in built.host() if line[0] != "try")
-    assert told[f"row{number}"] == "ok", told[f"row{number}"]
+    reported = dict(line for line in built.host() if line[0] != "try")
+    assert reported[f"row{number}"] == "ok", reported[f"row{number}"]
 
 
 def from_python_to_go_and_back(number: int, directory: str) -> None:

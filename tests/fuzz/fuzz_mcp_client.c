@@ -1,5 +1,5 @@
-/* What an MCP client sends to weir: it hears lines of JSON only, each request is answered once at
- * most, and with the connection all of its calls end.
+/* What an MCP client sends to weir: it receives lines of JSON only, each request is answered once
+ * at most, and with the connection all of its calls end.
  *
  * Input: the size of pieces, then what the client sends.  An odd size: the server has narrow
  * limits.  Half of the sizes: the client is on two pipes; a quarter: the front is found out. */
@@ -23,7 +23,7 @@
 #define OF_CALL         "{\"jsonrpc\":\"2.0\",\"id\":%.*s,"
 #define OF_STREAM(NAME) "{\"jsonrpc\":\"2.0\",\"method\":\"weir/" NAME "\",\"params\":{\"id\":%.*s,"
 
-/* What the worker says to what it is told; to "never" nothing. */
+/* What the worker says to what it is reported; to "never" nothing. */
 static const struct {
     const char *method, *answer; /* with the id in it */
 } script[] = {
@@ -62,14 +62,14 @@ static void work(struct pretend_job *job, const char *line, size_t length)
         }
 }
 
-/* What the client is told, until nothing is there. */
-static void hear(int fd, struct weir__buffer *heard)
+/* What the client is reported, until nothing is there. */
+static void receive(int fd, struct weir__buffer *received)
 {
     char some[4096];
     ssize_t count;
 
     while ((count = read(fd, some, sizeof some)) > 0)
-        HOLDS(weir__buffer_add(heard, some, (size_t)count, NULL) == 0);
+        HOLDS(weir__buffer_add(received, some, (size_t)count, NULL) == 0);
 }
 
 static size_t lines_in(const uint8_t *bytes, size_t length)
@@ -89,10 +89,10 @@ static int is_error_without_id(const char *line, size_t length)
     return length > sizeof begin && memcmp(line, begin, sizeof begin - 1) == 0;
 }
 
-static size_t count_answers(const struct weir__buffer *heard)
+static size_t count_answers(const struct weir__buffer *received)
 {
-    const char *line = heard->bytes, *lf;
-    size_t left = heard->length, count = 0;
+    const char *line = received->bytes, *lf;
+    size_t left = received->length, count = 0;
     struct weir__message message;
 
     for (; left > 0 && (lf = memchr(line, '\n', left)) != NULL; line = lf + 1) {
@@ -134,9 +134,9 @@ static weir_pool_t *open_pool(weir_t *weir)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct pretend pretend = {.on_line = work};
-    struct weir__server server = {.fd = -1, .concurrency = 4};
+    struct weir__server server = {.fd = -1};
     struct weir__mcp_front front = {.max_result = 4096, .start_ms = 10};
-    struct weir__buffer heard = {0};
+    struct weir__buffer received = {0};
     size_t piece;
     int ends[2], back[2], is_limited, has_pipes;
 
@@ -169,11 +169,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         if (weir__write_no_sigpipe(ends[1], bytes + at, count) < 0)
             break; /* it has hung up */
         pretend_turn(&pretend);
-        hear(back[0], &heard);
+        receive(back[0], &received);
     }
     pretend_turn(&pretend);
-    hear(back[0], &heard);
-    HOLDS(count_answers(&heard) <= lines_in(bytes, length));
+    receive(back[0], &received);
+    HOLDS(count_answers(&received) <= lines_in(bytes, length));
     weir__mcp_front_end_subscriptions(&front);
     if (has_pipes)
         close(ends[1]);
@@ -184,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     weir__server_close(&server, 0, -1);
     weir__mcp_front_close(&front);
     weir_pool_close(server.pool, 0);
-    weir__buffer_clear(&heard);
+    weir__buffer_clear(&received);
     pretend_close(&pretend);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Specs: any bytes end in a pipeline or in faults with a place in the text, told
+/* Specs: any bytes end in a pipeline or in faults with a place in the text, reported
  * in its order; and every value of any JSON has a place that its pointer leads to. */
 #include "config.h"
 
@@ -10,7 +10,7 @@
 #include "text/json_positions.h"
 #include "fuzz/replay.h"
 
-struct told {
+struct reported {
     size_t count, line, column; /* of the last one */
     size_t lines;               /* in the whole text */
 };
@@ -25,7 +25,7 @@ static int is_one_line_of_text(const char *text)
 
 static void check_fault(const struct weir_error *fault, void *context)
 {
-    struct told *told = context;
+    struct reported *reported = context;
     size_t line = 0, column = 0;
     int used = 0;
 
@@ -33,23 +33,23 @@ static void check_fault(const struct weir_error *fault, void *context)
     HOLDS(strlen(fault->text) < sizeof fault->text);
     HOLDS(is_one_line_of_text(fault->text));
     HOLDS(sscanf(fault->text, "f:%zu:%zu: %n", &line, &column, &used) == 2 && used > 0);
-    HOLDS(line >= 1 && line <= told->lines && column >= 1);
-    HOLDS(line > told->line || (line == told->line && column >= told->column));
-    told->line = line;
-    told->column = column;
-    told->count++;
+    HOLDS(line >= 1 && line <= reported->lines && column >= 1);
+    HOLDS(line > reported->line || (line == reported->line && column >= reported->column));
+    reported->line = line;
+    reported->column = column;
+    reported->count++;
 }
 
 static void check_spec(const char *text, size_t length)
 {
-    struct told told = {.lines = 1};
+    struct reported reported = {.lines = 1};
     struct weir_error error = {0};
     weir_pipeline_t *pipeline;
 
     for (size_t i = 0; i < length; i++)
-        told.lines += text[i] == '\n';
-    pipeline = weir_pipeline_parse(text, length, "f", check_fault, &told, &error);
-    HOLDS((pipeline == NULL) == (told.count > 0));
+        reported.lines += text[i] == '\n';
+    pipeline = weir_pipeline_parse(text, length, "f", check_fault, &reported, &error);
+    HOLDS((pipeline == NULL) == (reported.count > 0));
     HOLDS((pipeline == NULL) == (error.status == WEIR_ERR_SPEC));
     for (size_t i = 0; pipeline != NULL && i < weir_pipeline_count(pipeline); i++)
         HOLDS(*weir_pipeline_stage_name(pipeline, i) != '\0');

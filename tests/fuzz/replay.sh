@@ -29,11 +29,11 @@ for target in $targets; do
     if ! test -e "$1"; then
         echo "not ok $number - $target has seeds in $seeds"
         failed=1
-    elif told=$("$builddir/tests/fuzz/$target" "$@" 2>&1); then
+    elif reported=$("$builddir/tests/fuzz/$target" "$@" 2>&1); then
         echo "ok $number - $target holds for $# seeds"
     else
         echo "not ok $number - $target holds for $# seeds"
-        printf '%s\n' "$told" | tail -n 40 | sed 's/^/# /'
+        printf '%s\n' "$reported" | tail -n 40 | sed 's/^/# /'
         failed=1
     fi
 done

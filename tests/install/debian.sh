@@ -90,7 +90,7 @@ alone() {
 }
 libraries() {
     apt install ./debs/libweir1_*.deb ./debs/libweir-dev_*.deb &&
-        srcdir=$PWD sh tests/install/installed.sh >told && cat told && ! grep '^not ok' told
+        srcdir=$PWD sh tests/install/installed.sh >reported && cat reported && ! grep '^not ok' reported
 }
 python() {
     apt install ./debs/python3-weir-worker_*.deb &&

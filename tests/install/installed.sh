@@ -8,7 +8,7 @@ unset WEIR_SPAWNER
 PATH=${bindir:+$bindir:}$PATH
 PKG_CONFIG_PATH=${pkgconfigdir-}
 export PATH PKG_CONFIG_PATH
-# Where the loader does not look by itself, the program is told.
+# Where the loader does not look by itself, the program is reported.
 libdir=$(pkg-config --variable=libdir weir)
 LD_LIBRARY_PATH=${pkgconfigdir:+$libdir}
 # A library that was built with a sanitizer needs it in the program.

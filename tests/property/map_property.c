@@ -285,7 +285,7 @@ static void read_replies(struct schedule *schedule)
     read_back(schedule->out, &out);
     if (count_lines(&out) != schedule->report.records_out
         || out.length != schedule->report.bytes_out)
-        wrong(schedule, "%zu lines of %zu bytes are there, %llu of %llu are told of",
+        wrong(schedule, "%zu lines of %zu bytes are there, %llu of %llu are reported",
               count_lines(&out), out.length, (unsigned long long)schedule->report.records_out,
               (unsigned long long)schedule->report.bytes_out);
     for (line = strtok_r(out.bytes, "\n", &rest); line != NULL;

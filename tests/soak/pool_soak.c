@@ -91,7 +91,7 @@ static void on_done(weir_call_t *call, const struct weir_reply *reply, void *con
     soak->outcomes[reply->outcome]++;
     soak->moved_ns = weir__clock_ns();
     if (caller->call != call)
-        soak->wrong++; /* told twice */
+        soak->wrong++; /* reported twice */
     if (caller->is_plain && reply->outcome == WEIR_CALL_RETURNED
         && strcmp(reply->result, "42") != 0)
         soak->wrong++;

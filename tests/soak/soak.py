@@ -197,11 +197,13 @@ def soak_map(mark: Any, directory: Any, chance: Any, options: Any, worker: Any) 
     finally:
         process.kill()
         process.wait()
-    told = json.loads(read(report))
-    assert told["in"]["records"] == told["answered"] == records and told["dead"] == 0, told
+    reported = json.loads(read(report))
+    assert reported["in"]["records"] == reported["answered"] == records and reported["dead"] == 0, (
+        reported
+    )
     return (
-        f"{records} records, {blows} blows, {told['crashes']} crashes, {told['timeouts']} "
-        f"timeouts, {told['redelivered']} sent again; {watched.say()}"
+        f"{records} records, {blows} blows, {reported['crashes']} crashes, {reported['timeouts']} "
+        f"timeouts, {reported['redelivered']} sent again; {watched.say()}"
     )
 
 
@@ -411,21 +413,21 @@ def a_server(directory: Any, chance: Any) -> str:
     assert clients.outcomes.get("right") and not any(
         "wrong" in name for name in clients.outcomes
     ), clients.outcomes
-    told = ", ".join(f"{name}: {count}" for name, count in sorted(clients.outcomes.items()))
-    return f"{blows} blows, {hangups} hangups; {told}; {watched.say()}"
+    reported = ", ".join(f"{name}: {count}" for name, count in sorted(clients.outcomes.items()))
+    return f"{blows} blows, {hangups} hangups; {reported}; {watched.say()}"
 
 
 # --- All of them, beside each other --------------------------------------------------------
 
 
-def soak(number: Any, name: Any, case: Any, told: Any) -> None:
+def soak(number: Any, name: Any, case: Any, reported: Any) -> None:
     try:
         with tempfile.TemporaryDirectory() as directory:
             figures = case(directory, random.Random(f"{SEED} {name}"))
-        told[number] = f"# {figures}\nok {number} - {name}"
+        reported[number] = f"# {figures}\nok {number} - {name}"
     except Exception:
         lines = "".join(f"#  {line}\n" for line in traceback.format_exc().splitlines())
-        told[number] = f"{lines}not ok {number} - {name}"
+        reported[number] = f"{lines}not ok {number} - {name}"
 
 
 def main() -> Any:
@@ -433,28 +435,28 @@ def main() -> Any:
     marks = ["lines", "calls", "checkpoint", "server"]
     named = {case.__name__.replace("_", " "): case for case in cases}
     wanted = os.environ.get("WEIR_TEST", "")
-    told = {}
+    reported = {}
     named = {name: case for name, case in named.items() if wanted in name}
     print(f"1..{len(named) + 1}", flush=True)
     threads = [
-        threading.Thread(target=soak, args=(number, name, case, told))
+        threading.Thread(target=soak, args=(number, name, case, reported))
         for number, (name, case) in enumerate(named.items(), 1)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for number in sorted(told):
-        print(told[number])
+    for number in sorted(reported):
+        print(reported[number])
     left = [pid for mark in marks for pid in marked(mark)]
     try:
         for pid in left:
             await_gone(pid)
-        told[0] = f"ok {len(named) + 1} - no process is left"
+        reported[0] = f"ok {len(named) + 1} - no process is left"
     except AssertionError as error:
-        told[0] = f"#  {error}\nnot ok {len(named) + 1} - no process is left"
-    print(told[0])
-    return any("not ok" in line for line in told.values())
+        reported[0] = f"#  {error}\nnot ok {len(named) + 1} - no process is left"
+    print(reported[0])
+    return any("not ok" in line for line in reported.values())
 
 
 sys.exit(main())

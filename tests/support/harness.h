@@ -1,4 +1,4 @@
-/* support/harness.h - one CUnit suite per program, told as TAP, with leak checks.
+/* support/harness.h - one CUnit suite per program, reported as TAP, with leak checks.
  *
  * A test fails if it leaves an open file descriptor, an unreaped child, a
  * changed signal handler or mask, a living process of its own, or a sanitizer's
@@ -39,7 +39,7 @@ int run_suite(const char *name, CU_TestInfo *tests);
 
 /* For a test of what weir can do only with this facility of Linux.  Where weir is
  * built without (configure --disable-linux) it returns 1, and the test, which is then
- * told as skipped, returns at once. */
+ * reported as skipped, returns at once. */
 int is_without(const char *facility);
 
 /* How a process may leave its job (tests/children/leaves_behind) and be found all the

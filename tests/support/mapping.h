@@ -95,7 +95,7 @@ long peak_growth_kb(void);
 
 enum { KB = 1024, MB = 1024 * 1024, GB = 1024 * 1024 * 1024 };
 
-/* Replies of 1,000 bytes that a map takes while nobody reads it: 256 KiB of its own. */
+/* Replies of 1,000 bytes that a map takes while no process reads it: 256 KiB of its own. */
 enum { HELD = 250 };
 
 /* A map that runs while the test does something else. */

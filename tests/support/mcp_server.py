@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An MCP server for tests, which says what it is told to say.
+"""An MCP server for tests, which says what it is asked to say.
 mcp_server.py SCRIPT [LOG]
 
 SCRIPT is a JSON object, each member optional:

@@ -26,7 +26,7 @@ left() {
     (unset WEIR_JOB && grep -ls "$marker" /proc/[0-9]*/environ | tr -dc '0-9\n')
 }
 
-# Waits for the end of what is left, not for a time; what stays is told and killed.
+# Waits for the end of what is left, not for a time; what stays is reported and killed.
 nothing_left() {
     [ $leaves_nothing = yes ] || return 0
     nothing_bad=0

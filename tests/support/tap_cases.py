@@ -159,11 +159,11 @@ def is_gone(pid: Any) -> bool:
 def until_gone(process: Any) -> None:
     """Tells it to end until it has: two signals that come at once are one."""
 
-    def told() -> bool:
+    def reported() -> bool:
         process.terminate()
         return process.poll() is not None
 
-    await_that(told, "it stays")
+    await_that(reported, "it stays")
 
 
 def await_gone(pid: Any) -> None:

@@ -20,9 +20,9 @@ chmod +x "$work/build/weir"
 
 status=0
 for script; do
-    builddir=$work/build "$SHELL" "$srcdir/$script" >"$work/told" 2>&1 </dev/null
-    echo "$script: $(grep -c '^ok' "$work/told") ok, $(grep -c '^not ok' "$work/told") not ok"
-    grep -B20 '^not ok' "$work/told" && status=1
+    builddir=$work/build "$SHELL" "$srcdir/$script" >"$work/reported" 2>&1 </dev/null
+    echo "$script: $(grep -c '^ok' "$work/reported") ok, $(grep -c '^not ok' "$work/reported") not ok"
+    grep -B20 '^not ok' "$work/reported" && status=1
 done
 if find "$work/said" -type f -size +0 | grep -q .; then
     find "$work/said" -type f -size +0 -exec cat {} +

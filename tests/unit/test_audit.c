@@ -325,7 +325,7 @@ static void note(struct weir__audit_unfinished *jobs, unsigned job, const char *
     json_decref(entry.record);
 }
 
-static void what_has_not_ended_is_told_in_order(void)
+static void what_has_not_ended_is_reported_in_order(void)
 {
     struct weir__audit_unfinished *jobs = weir__audit_unfinished_new();
     const struct weir__audit_place *list;
@@ -428,7 +428,7 @@ int main(void)
         {"a_record_made_anew_breaks_the_chain", a_record_made_anew_breaks_the_chain},
         {"a_line_without_end_is_read_in_constant_memory",
          a_line_without_end_is_read_in_constant_memory},
-        {"what_has_not_ended_is_told_in_order", what_has_not_ended_is_told_in_order},
+        {"what_has_not_ended_is_reported_in_order", what_has_not_ended_is_reported_in_order},
         {"a_long_command_line_is_cut_and_says_so", a_long_command_line_is_cut_and_says_so},
         {"a_traceparent_is_kept_if_it_is_one", a_traceparent_is_kept_if_it_is_one},
         CU_TEST_INFO_NULL,

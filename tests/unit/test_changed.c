@@ -111,7 +111,7 @@ static void note_done(weir_run_t *run, const struct weir_result *result,
     *(int *)context = result != NULL && result->end == WEIR_EXITED && result->code == 3;
 }
 
-/* What runs goes on below the earlier spawner, and its end is told. */
+/* What runs goes on below the earlier spawner, and its end is reported. */
 static int change_while_one_runs(weir_t *weir, int (*change)(weir_t *weir))
 {
     const char *argv[] = {"/bin/sh", "-c", "read line; exit 3", NULL};

@@ -170,7 +170,7 @@ static void note_lost(weir_client_t *client, const char *why, void *context)
     weir_client_close(client);
 }
 
-static void a_lost_server_is_told(void)
+static void a_lost_server_is_reported(void)
 {
     weir_client_t *client = open_client(NULL);
     weir_call_t *started = weir_client_start(client, "sleep", "[100000]", 8, NULL, NULL, NULL);
@@ -278,7 +278,7 @@ int main(void)
         {"two descriptors do as well", two_descriptors_do_as_well},
         {"streams have credit", streams_have_credit},
         {"a call is cancelled or out of time", a_call_is_cancelled_or_out_of_time},
-        {"a lost server is told", a_lost_server_is_told},
+        {"a lost server is reported", a_lost_server_is_reported},
         {"what a server may not be", what_a_server_may_not_be},
         {"there is no server", there_is_no_server},
         {"closing ends the calls", closing_ends_the_calls},

@@ -16,7 +16,7 @@
 
 /* --- 15: sudden deaths ------------------------------------------------------ */
 
-static int told; /* write end of the pipe in which the host's children speak */
+static int reported; /* write end of the pipe in which the host's children speak */
 
 /* Starts children of every kind, then stays. */
 static int be_host_to_kill(void)
@@ -28,7 +28,7 @@ static int be_host_to_kill(void)
 
     CHECK(weir != NULL);
     options.out = WEIR_REDIRECT_FD;
-    options.out_fd = told;
+    options.out_fd = reported;
     options.grace_ms = 300;
     options.drain_ms = 1000000;
     for (int i = 0; i < 8; i++) {
@@ -43,7 +43,7 @@ static int be_host_to_kill(void)
     CHECK(weir_run_start(weir, &command, &options, NULL, NULL, NULL) != NULL);
     command.argv = ARGV("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait");
     CHECK(weir_run_start(weir, &command, &options, NULL, NULL, NULL) != NULL);
-    close(told);
+    close(reported);
     for (;;) {
         await_news(weir, PATIENCE_MS);
         weir_dispatch(weir, NULL);
@@ -72,7 +72,7 @@ static void when_the_host_is_killed_all_are_gone(void)
     if (host == 0) {
         setenv("WEIR_JOB", own_marker, 1);
         close(ends[FD_READ_END]);
-        told = ends[FD_WRITE_END];
+        reported = ends[FD_WRITE_END];
         _exit(be_host_to_kill());
     }
     close(ends[FD_WRITE_END]);
@@ -189,7 +189,7 @@ static void when_the_spawner_is_killed_jobs_are_lost_and_the_next_run_works(void
     command.argv = ARGV(child_path("says_and_stays"), "kept"); /* its output is captured */
     weir_run_start(weir, &command, NULL, note_end, &ends[2], NULL);
     while (await_news(weir, 200))
-        weir_dispatch(weir, NULL); /* until all starts have been told */
+        weir_dispatch(weir, NULL); /* until all starts have been reported */
     CU_ASSERT_EQUAL(kill(spawner, SIGKILL), 0);
     for (int i = 0; i < 3; i++)
         await_calls(weir, &ends[i].calls, 1);
@@ -285,7 +285,7 @@ static void try_again(weir_run_t *started, const struct weir_result *result,
     weir_run_free(started);
 }
 
-static void a_lost_run_may_be_started_again_where_it_is_told(void)
+static void a_lost_run_may_be_started_again_where_it_is_reported(void)
 {
     if (is_without("PR_SET_PDEATHSIG")) /* it is killed before it can name the group */
         return;
@@ -348,8 +348,8 @@ int main(void)
         {"a spawner killed while idle is not missed", a_spawner_killed_while_idle_is_not_missed},
         {"a spawner killed at any moment leaves one outcome",
          a_spawner_killed_at_any_moment_leaves_one_outcome},
-        {"a lost run may be started again where it is told",
-         a_lost_run_may_be_started_again_where_it_is_told},
+        {"a lost run may be started again where it is reported",
+         a_lost_run_may_be_started_again_where_it_is_reported},
         {"a missing spawner is named", a_missing_spawner_is_named},
         {"a spawner that is none is found out", a_spawner_that_is_none_is_found_out},
         CU_TEST_INFO_NULL,

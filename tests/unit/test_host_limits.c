@@ -252,7 +252,7 @@ static void at_every_number_of_descriptors_it_works_or_says_so(void)
 }
 
 /* The same from the very first loop of a process: see src/loop/loop.c. */
-static void a_fresh_process_without_descriptors_is_told_so(void)
+static void a_fresh_process_without_descriptors_is_reported_so(void)
 {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -395,8 +395,8 @@ int main(int argc, char **argv)
     static CU_TestInfo tests[] = {
         {"at every number of descriptors it works or says so",
          at_every_number_of_descriptors_it_works_or_says_so},
-        {"a fresh process without descriptors is told so",
-         a_fresh_process_without_descriptors_is_told_so},
+        {"a fresh process without descriptors is reported so",
+         a_fresh_process_without_descriptors_is_reported_so},
         {"at every number of processes it works or says so",
          at_every_number_of_processes_it_works_or_says_so},
         CU_TEST_INFO_NULL,

@@ -33,18 +33,18 @@ static bool look(enum mode mode, const char *bytes, size_t length, struct weir__
 
     CU_ASSERT_FATAL(copy != NULL);
     memcpy(copy, bytes, length);
-    *fault = (struct weir__syntax_fault){SIZE_MAX, "not told"};
+    *fault = (struct weir__syntax_fault){SIZE_MAX, "not reported"};
     is_good = mode == AS_UTF8 ? weir__json_syntax_utf8(copy, length, fault)
                               : weir__json_syntax(copy, length, fault);
     free(copy);
     return is_good;
 }
 
-static void expect(bool holds, const char *bytes, size_t length, const char *told)
+static void expect(bool holds, const char *bytes, size_t length, const char *reported)
 {
     CU_ASSERT(holds);
     if (!holds)
-        printf("# %.*s: %s\n", (int)(length < 60 ? length : 60), bytes, told);
+        printf("# %.*s: %s\n", (int)(length < 60 ? length : 60), bytes, reported);
 }
 
 static void expect_good(enum mode mode, const char *bytes, size_t length)
@@ -53,19 +53,19 @@ static void expect_good(enum mode mode, const char *bytes, size_t length)
     bool is_good = look(mode, bytes, length, &fault);
 
     expect(is_good, bytes, length, fault.reason);
-    expect(fault.offset == SIZE_MAX, bytes, length, "a fault was told of what is good");
+    expect(fault.offset == SIZE_MAX, bytes, length, "a fault was reported in what is good");
 }
 
 static void expect_fault(enum mode mode, const struct fault_case *wanted)
 {
     struct weir__syntax_fault fault;
     bool is_good = look(mode, wanted->bytes, wanted->length, &fault);
-    char told[200];
+    char reported[200];
 
-    snprintf(told, sizeof told, "%s at %zu, not %s at %zu", is_good ? "good" : fault.reason,
+    snprintf(reported, sizeof reported, "%s at %zu, not %s at %zu", is_good ? "good" : fault.reason,
              fault.offset, wanted->reason, wanted->offset);
     expect(!is_good && fault.offset == wanted->offset && strcmp(fault.reason, wanted->reason) == 0,
-           wanted->bytes, wanted->length, told);
+           wanted->bytes, wanted->length, reported);
 }
 
 #define EXPECT_ALL_GOOD(texts)                                                                     \
@@ -403,7 +403,7 @@ static void what_holds_values_has_its_commas_colons_and_ends(void)
     EXPECT_ALL_FAULTS(faults);
 }
 
-/* What is told to be missing at the end really was all that was wrong. */
+/* What is asked to be missing at the end really was all that was wrong. */
 static void every_beginning_of_a_text_lacks_only_its_end(void)
 {
     static const char text[] =

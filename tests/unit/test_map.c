@@ -1,4 +1,4 @@
-/* weir_map_run(): workers that die, lie, stall and chatter.  What becomes of each
+/* weir_map_run(): workers that die, lie, stall and chatter.  The outcome of each
  * record, and that none dies for its neighbour. */
 #include "config.h"
 
@@ -597,7 +597,7 @@ static void a_reply_may_come_in_single_bytes(void)
     weir_close(weir);
 }
 
-/* The reply comes when the worker is told to end: nobody hears it. */
+/* The reply comes when the worker is asked to end: nothing reads it. */
 static void a_late_reply_is_credited_to_no_record(void)
 {
     weir_t *weir = open_weir();

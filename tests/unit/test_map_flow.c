@@ -214,7 +214,7 @@ static void a_record_goes_to_a_worker_that_has_nothing_to_do(void)
     weir_close(weir);
 }
 
-/* A reply and more input are told of together.  At the reply the input is read; then comes the
+/* A reply and more input are reported together.  At the reply the input is read; then comes the
  * news of it, which is old. */
 static void news_of_input_that_was_read_meanwhile_is_not_waited_for(void)
 {

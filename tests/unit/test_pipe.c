@@ -38,7 +38,7 @@ static void a_missing_second_stage_is_named_and_leaves_no_first(void)
     weir_close(weir);
 }
 
-static void a_missing_directory_is_told_as_chdir(void)
+static void a_missing_directory_is_reported_as_chdir(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -61,7 +61,7 @@ static void a_missing_directory_is_told_as_chdir(void)
 
 /* --- 19: a reader that has had enough ---------------------------------------- */
 
-static void who_dies_of_its_readers_end_is_forgiven_and_told(void)
+static void who_dies_of_its_readers_end_is_forgiven_and_reported(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -298,9 +298,9 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"a missing second stage is named and leaves no first",
          a_missing_second_stage_is_named_and_leaves_no_first},
-        {"a missing directory is told as chdir", a_missing_directory_is_told_as_chdir},
-        {"who dies of its reader's end is forgiven and told",
-         who_dies_of_its_readers_end_is_forgiven_and_told},
+        {"a missing directory is reported as chdir", a_missing_directory_is_reported_as_chdir},
+        {"who dies of its reader's end is forgiven and reported",
+         who_dies_of_its_readers_end_is_forgiven_and_reported},
         {"SIGPIPE is at its default whatever the host ignores",
          sigpipe_is_at_its_default_whatever_the_host_ignores},
         {"a Python producer is forgiven only when asked",

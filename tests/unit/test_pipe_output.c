@@ -20,7 +20,7 @@
 
 /* --- 21: floods, closed outputs, holders -------------------------------------- */
 
-static void a_stage_that_floods_stderr_stops_nobody(void)
+static void a_stage_that_floods_stderr_stops_no_other(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -41,7 +41,7 @@ static void a_stage_that_floods_stderr_stops_nobody(void)
     weir_close(weir);
 }
 
-static void stderr_goes_where_it_is_told(void)
+static void stderr_goes_where_it_is_reported(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -192,8 +192,8 @@ static void note_order(const struct weir_event *event, void *context)
         order->early += !order->started[event->stage];
 }
 
-/* The first have said much before the last is started, and only then is it told. */
-static void nothing_is_told_of_a_stage_before_its_start(void)
+/* The first have said much before the last is started, and only then is it reported. */
+static void nothing_is_reported_a_stage_before_its_start(void)
 {
     struct weir_options options;
     struct order order = {0};
@@ -442,13 +442,13 @@ static void a_slow_reader_slows_a_relay_and_nothing_piles_up(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {
-        {"a stage that floods stderr stops nobody", a_stage_that_floods_stderr_stops_nobody},
-        {"stderr goes where it is told", stderr_goes_where_it_is_told},
+        {"a stage that floods stderr stops no other", a_stage_that_floods_stderr_stops_no_other},
+        {"stderr goes where it is reported", stderr_goes_where_it_is_reported},
         {"a stage that closes stdout and lives is waited for",
          a_stage_that_closes_stdout_and_lives_is_waited_for},
         {"a holder of the pipe is named and ended", a_holder_of_the_pipe_is_named_and_ended},
-        {"nothing is told of a stage before its start",
-         nothing_is_told_of_a_stage_before_its_start},
+        {"nothing is reported a stage before its start",
+         nothing_is_reported_a_stage_before_its_start},
         {"a stage in a session of its own is ended", a_stage_in_a_session_of_its_own_is_ended},
         {"a holder of a kernel pipe yields to the deadline",
          a_holder_of_a_kernel_pipe_yields_to_the_deadline},

@@ -92,17 +92,17 @@ static void expect_members(json_t *document, const char *members)
         json_t *found = json_object_get(document, key);
 
         if (!json_equal(found, value)) {
-            char *told = json_dumps(found, JSON_ENCODE_ANY);
+            char *reported = json_dumps(found, JSON_ENCODE_ANY);
 
-            printf("# %s: %s\n", key, told != NULL ? told : "missing");
-            free(told);
+            printf("# %s: %s\n", key, reported != NULL ? reported : "missing");
+            free(reported);
             CU_FAIL("a member has another value");
         }
     }
     json_decref(wanted);
 }
 
-static void a_failed_pipeline_is_told_with_each_stage(void)
+static void a_failed_pipeline_is_reported_with_each_stage(void)
 {
     struct weir_pipeline_report report = report_of_two();
     json_t *document = document_of(&report);
@@ -188,7 +188,7 @@ int main(void)
 {
 #define TEST(name) {#name, name}
     CU_TestInfo tests[] = {
-        TEST(a_failed_pipeline_is_told_with_each_stage),
+        TEST(a_failed_pipeline_is_reported_with_each_stage),
         TEST(success_is_decided_by_nobody),
         TEST(what_no_stage_did_is_decided_by_a_stage_of_null),
         TEST(a_name_that_is_no_utf8_does_not_lose_the_report),

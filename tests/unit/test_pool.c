@@ -204,7 +204,7 @@ static void on_event(const struct weir_event *event, void *context)
             && strcmp(event->name, "info") == 0;
 }
 
-static void noise_and_logs_are_told_and_do_no_harm(void)
+static void noise_and_logs_are_reported_and_do_no_harm(void)
 {
     struct weir_options options;
     struct weir_pool_options pool_options = worker_pool(NULL);
@@ -352,7 +352,7 @@ static void an_input_stream_is_summed(void)
     close_all(pool);
 }
 
-static void an_input_that_breaks_is_told(void)
+static void an_input_that_breaks_is_reported(void)
 {
     weir_pool_t *pool = one_worker(NULL);
     struct weir_call_options options = call_options();
@@ -585,7 +585,7 @@ int main(void)
         {"a_reply_may_come_in_single_bytes", a_reply_may_come_in_single_bytes},
         {"unknown_and_doubled_ids_are_counted_and_ignored",
          unknown_and_doubled_ids_are_counted_and_ignored},
-        {"noise_and_logs_are_told_and_do_no_harm", noise_and_logs_are_told_and_do_no_harm},
+        {"noise_and_logs_are_reported_and_do_no_harm", noise_and_logs_are_reported_and_do_no_harm},
         {"a_line_that_is_no_message_costs_its_worker", a_line_that_is_no_message_costs_its_worker},
         {"a_result_that_is_no_json_costs_its_worker_and_no_other_call",
          a_result_that_is_no_json_costs_its_worker_and_no_other_call},
@@ -595,7 +595,7 @@ int main(void)
         {"an_endless_stream_waits_for_its_reader", an_endless_stream_waits_for_its_reader},
         {"a_slow_reader_costs_no_memory", a_slow_reader_costs_no_memory},
         {"an_input_stream_is_summed", an_input_stream_is_summed},
-        {"an_input_that_breaks_is_told", an_input_that_breaks_is_told},
+        {"an_input_that_breaks_is_reported", an_input_that_breaks_is_reported},
         {"values_go_both_ways", values_go_both_ways},
         {"a_function_that_has_enough_ends_its_input", a_function_that_has_enough_ends_its_input},
         {"broken_rules_of_streams_cost_that_call", broken_rules_of_streams_cost_that_call},

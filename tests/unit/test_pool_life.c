@@ -340,7 +340,7 @@ static void on_done_that_closes(weir_call_t *started, const struct weir_reply *r
     weir_pool_close(story->pool, WEIR_FOREVER);
 }
 
-static void values_and_the_end_are_told(void)
+static void values_and_the_end_are_reported(void)
 {
     struct story story = {.wanted = 1};
     struct weir_call_sink sink = {
@@ -354,7 +354,7 @@ static void values_and_the_end_are_told(void)
     close_all(pool);
 }
 
-static void what_is_refused_is_told_from_the_loop(void)
+static void what_is_refused_is_reported_from_the_loop(void)
 {
     struct story story = {.wanted = 1};
     struct weir_call_sink sink = {.size = sizeof sink, .on_done = on_done, .context = &story};
@@ -430,7 +430,7 @@ static void on_drained(weir_pool_t *pool, void *context)
     story->done++;
 }
 
-static void readiness_and_drain_are_told(void)
+static void readiness_and_drain_are_reported(void)
 {
     struct story story = {.wanted = 1};
     struct weir_pool_options options = worker_pool(NULL);
@@ -504,12 +504,12 @@ int main(void)
         {"one_that_ignores_its_end_is_ended", one_that_ignores_its_end_is_ended},
         {"a_pool_that_has_not_started_closes", a_pool_that_has_not_started_closes},
         {"a_context_that_is_closed_ends_its_pools", a_context_that_is_closed_ends_its_pools},
-        {"values_and_the_end_are_told", values_and_the_end_are_told},
-        {"what_is_refused_is_told_from_the_loop", what_is_refused_is_told_from_the_loop},
+        {"values_and_the_end_are_reported", values_and_the_end_are_reported},
+        {"what_is_refused_is_reported_from_the_loop", what_is_refused_is_reported_from_the_loop},
         {"a_callback_may_free_its_call", a_callback_may_free_its_call},
         {"a_callback_may_call_on", a_callback_may_call_on},
         {"a_callback_may_close_the_pool", a_callback_may_close_the_pool},
-        {"readiness_and_drain_are_told", readiness_and_drain_are_told},
+        {"readiness_and_drain_are_reported", readiness_and_drain_are_reported},
         {"a_forked_child_that_closes_the_pool_ends_no_worker",
          a_forked_child_that_closes_the_pool_ends_no_worker},
         CU_TEST_INFO_NULL,

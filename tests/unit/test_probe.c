@@ -1,4 +1,4 @@
-/* What tools print becomes facts; environments are read and told; JSON is found where it is. */
+/* What tools print becomes facts; environments are read and reported; JSON is found where it is. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -76,21 +76,21 @@ static void what_env_prints_is_read(void)
     weir__environment_free(environment);
 }
 
-static void what_matters_is_told_and_masked(void)
+static void what_matters_is_reported_and_masked(void)
 {
     char *environment[] = {
         "GOPROXY=https://ana:hunter2@x.org,direct", "GOOGLE_KEY=1",   "EDITOR=vi",
         "OTEL_EXPORTER_OTLP_HEADERS=a=b",           "VIRTUAL_ENV=/v", NULL};
-    json_t *told = weir__environment_json(environment);
-    char *text = json_dumps(told, JSON_COMPACT);
+    json_t *reported = weir__environment_json(environment);
+    char *text = json_dumps(reported, JSON_COMPACT);
 
     CU_ASSERT_STRING_EQUAL(text, "{\"GOPROXY\":\"https://***@x.org,direct\","
                                  "\"OTEL_EXPORTER_OTLP_HEADERS\":\"***\",\"VIRTUAL_ENV\":\"/v\"}");
     free(text);
-    json_decref(told);
+    json_decref(reported);
 }
 
-static void changes_are_told_both_ways(void)
+static void changes_are_reported_both_ways(void)
 {
     char *before[] = {"A=1", "B=1", "PWD=/", NULL}, *after[] = {"B=2", "C=3", "PWD=/x", NULL};
     json_t *changes = weir__environment_changes(before, after);
@@ -186,7 +186,7 @@ static void no_version_is_a_problem(void)
     json_decref(output.facts);
 }
 
-static void packages_are_sorted_and_the_nameless_told(void)
+static void packages_are_sorted_and_the_nameless_reported(void)
 {
     struct weir__run_output output =
         read_as("conda", 2,
@@ -201,7 +201,7 @@ static void packages_are_sorted_and_the_nameless_told(void)
     json_decref(output.facts);
 }
 
-static void a_failure_of_conda_told_as_json_is_no_fact(void)
+static void a_failure_of_conda_reported_as_json_is_no_fact(void)
 {
     struct weir__run_output output =
         read_as("conda", 0, "{\"error\":\"no lock\",\"exception_name\":\"LockError\"}");
@@ -328,13 +328,15 @@ int main(void)
          a_later_answer_goes_before_a_progress_report},
         {"a_flood_of_braces_is_not_tried_for_ever", a_flood_of_braces_is_not_tried_for_ever},
         {"what_env_prints_is_read", what_env_prints_is_read},
-        {"what_matters_is_told_and_masked", what_matters_is_told_and_masked},
-        {"changes_are_told_both_ways", changes_are_told_both_ways},
+        {"what_matters_is_reported_and_masked", what_matters_is_reported_and_masked},
+        {"changes_are_reported_both_ways", changes_are_reported_both_ways},
         {"an_environment_stands_between_marks", an_environment_stands_between_marks},
         {"versions_are_found", versions_are_found},
         {"no_version_is_a_problem", no_version_is_a_problem},
-        {"packages_are_sorted_and_the_nameless_told", packages_are_sorted_and_the_nameless_told},
-        {"a_failure_of_conda_told_as_json_is_no_fact", a_failure_of_conda_told_as_json_is_no_fact},
+        {"packages_are_sorted_and_the_nameless_reported",
+         packages_are_sorted_and_the_nameless_reported},
+        {"a_failure_of_conda_reported_as_json_is_no_fact",
+         a_failure_of_conda_reported_as_json_is_no_fact},
         {"bad_files_are_refused_at_their_place", bad_files_are_refused_at_their_place},
         {"the_beginning_of_a_long_name_is_not_the_name",
          the_beginning_of_a_long_name_is_not_the_name},

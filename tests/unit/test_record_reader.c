@@ -181,7 +181,7 @@ static void half_a_byte_order_mark_is_none(void)
 
 /* --- What no worker may see ------------------------------------------------ */
 
-static void what_is_not_json_is_told_with_its_bytes(void)
+static void what_is_not_json_is_reported_with_its_bytes(void)
 {
     CHECK(cutter(), "{\"a\":}\n1 2\n1\n", 0, {"{\"a\":}", 1, 0, 7, "invalid: not JSON"},
           {"1 2", 2, 7, 11, "invalid: not JSON"}, {"1", 3, 11, 13, NULL});
@@ -254,7 +254,7 @@ static void a_record_may_be_just_as_long_as_allowed(void)
           (const struct expected[]){{most, 1, 0, MAX_RECORD + 1, NULL}, {.line = 0}});
 }
 
-static void a_longer_one_is_told_and_the_next_is_whole(void)
+static void a_longer_one_is_reported_and_the_next_is_whole(void)
 {
     char text[4 * MAX_RECORD];
 
@@ -338,13 +338,13 @@ int main(void)
         TEST(a_byte_order_mark_is_skipped_at_the_start_only),
         TEST(a_byte_order_mark_alone_is_an_empty_input),
         TEST(half_a_byte_order_mark_is_none),
-        TEST(what_is_not_json_is_told_with_its_bytes),
+        TEST(what_is_not_json_is_reported_with_its_bytes),
         TEST(unchecked_input_may_be_anything),
         TEST(bytes_that_are_not_utf8_are_refused_replaced_or_passed),
         TEST(a_nul_byte_stays_in_its_line),
         TEST(opaque_records_are_any_bytes),
         TEST(a_record_may_be_just_as_long_as_allowed),
-        TEST(a_longer_one_is_told_and_the_next_is_whole),
+        TEST(a_longer_one_is_reported_and_the_next_is_whole),
         TEST(a_longer_one_may_be_the_last),
         TEST(a_line_that_never_ends_takes_constant_memory_and_linear_time),
         TEST(many_lines_take_the_room_of_one_read),

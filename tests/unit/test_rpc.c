@@ -25,7 +25,7 @@ static int is_text(struct weir__slice slice, const char *text)
     return slice.length == strlen(text) && memcmp(slice.bytes, text, slice.length) == 0;
 }
 
-static void every_kind_is_told_apart(void)
+static void every_kind_is_distinguished(void)
 {
     static const struct {
         const char *line;
@@ -263,7 +263,7 @@ static void a_receiver_grants_half_windows(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {
-        {"every kind is told apart", every_kind_is_told_apart},
+        {"every kind is distinguished", every_kind_is_distinguished},
         {"payloads are slices byte for byte", payloads_are_slices_byte_for_byte},
         {"of a doubled member the last counts", of_a_doubled_member_the_last_counts},
         {"a batch is stepped through", a_batch_is_stepped_through},

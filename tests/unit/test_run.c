@@ -220,7 +220,7 @@ static void exit_127_and_255_are_the_programs_own(void)
     weir_close(weir);
 }
 
-static void a_death_by_signal_is_told_with_its_output(void)
+static void a_death_by_signal_is_reported_with_its_output(void)
 {
     static const int signals[] = {SIGINT, SIGSEGV, SIGKILL, SIGPIPE, SIGTERM};
     weir_t *weir = open_weir();
@@ -372,7 +372,7 @@ static void directory_and_limits_are_as_asked(void)
     weir_close(weir);
 }
 
-static void limits_that_ended_it_are_told(void)
+static void limits_that_ended_it_are_reported(void)
 {
     weir_t *weir = open_weir();
     struct weir_command command = command_of(ARGV(child_path("eats_cpu")));
@@ -440,7 +440,7 @@ static void outputs_may_go_elsewhere(void)
     CU_ASSERT_STRING_EQUAL(bytes, "relayed\n");
     CU_ASSERT((fcntl(ends[1], F_GETFL) & O_NONBLOCK) == 0); /* ours stays as it was */
     weir_result_clear(&result);
-    close(ends[0]); /* nobody reads: the program dies of it, not we */
+    close(ends[0]); /* no process reads: the program dies of it, not we */
     result = run(weir, ARGV("yes"), &options);
     CU_ASSERT_EQUAL(result.signal, SIGPIPE);
     weir_result_clear(&result);
@@ -510,13 +510,14 @@ int main(void)
         {"input may be a descriptor", input_may_be_a_descriptor},
         {"what cannot start says why", what_cannot_start_says_why},
         {"exit 127 and 255 are the program's own", exit_127_and_255_are_the_programs_own},
-        {"a death by signal is told with its output", a_death_by_signal_is_told_with_its_output},
+        {"a death by signal is reported with its output",
+         a_death_by_signal_is_reported_with_its_output},
         {"a child has no signal blocked or ignored", a_child_has_no_signal_blocked_or_ignored},
         {"a host's nohup reaches the child", a_hosts_nohup_reaches_the_child},
         {"the environment is the host's at that moment",
          the_environment_is_the_hosts_at_that_moment},
         {"directory and limits are as asked", directory_and_limits_are_as_asked},
-        {"limits that ended it are told", limits_that_ended_it_are_told},
+        {"limits that ended it are reported", limits_that_ended_it_are_reported},
         {"outputs may go elsewhere", outputs_may_go_elsewhere},
         {"a result says what ran", a_result_says_what_ran},
         {"nonsense is refused", nonsense_is_refused},

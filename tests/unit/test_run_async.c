@@ -202,7 +202,7 @@ static void cancelling_twice_is_at_once_after_a_timeout_too(void)
     options.timeout_ms = 1;
     started = start_stubborn(weir, &options, &end);
     while (await_news(weir, 100))
-        weir_dispatch(weir, NULL); /* until TERM was sent and told */
+        weir_dispatch(weir, NULL); /* until TERM was sent and reported */
     CU_ASSERT_EQUAL(end.calls, 0);
     weir_run_cancel(started);
     weir_run_cancel(started);
@@ -261,7 +261,7 @@ static void a_signal_reaches_the_child(void)
     dispatch_until(weir, &end.calls, 1);
     CU_ASSERT_EQUAL(end.result.code, 5);
     CU_ASSERT_EQUAL(end.result.why, WEIR_STOP_NONE);
-    CU_ASSERT_EQUAL(end.result.stopped_with_count, 0); /* it was not stopped, only told */
+    CU_ASSERT_EQUAL(end.result.stopped_with_count, 0); /* it was not stopped, only reported */
     close(ends[FD_READ_END]);
     weir_result_clear(&end.result);
     weir_run_free(started);
@@ -292,7 +292,7 @@ static void a_callback_may_free_its_run(void)
     weir_run_start(weir, &command, NULL, note_end, &ends[0], NULL);
     command.argv = ARGV("/no/such/program");
     weir_run_start(weir, &command, NULL, note_end, &ends[1], NULL);
-    command.cwd = "/no/such/directory"; /* found out at once, told later all the same */
+    command.cwd = "/no/such/directory"; /* found out at once, reported later all the same */
     weir_run_start(weir, &command, NULL, note_end, &ends[2], NULL);
     CU_ASSERT_EQUAL(ends[2].calls, 0);
     for (int i = 0; i < 3; i++) {

@@ -215,7 +215,7 @@ static void a_background_process_does_not_hold_up_the_deadline(void)
     options.timeout_ms = 400;
     options.drain_ms = 60000;
     result = run(weir, ARGV(child_path("leaves_behind"), "background"), &options);
-    CU_ASSERT(exited_with(&result, 0)); /* it did exit in time; the rest is told apart */
+    CU_ASSERT(exited_with(&result, 0)); /* it did exit in time; the rest is distinguished */
     CU_ASSERT(result.out.abandoned);
     left = (pid_t)atol(result.out.text);
     CU_ASSERT(left > 0 && is_gone(left));

@@ -189,7 +189,7 @@ static void what_is_written_is_read(void)
     weir_close(weir);
 }
 
-static void nobody_reads_what_is_written(void)
+static void no_process_reads_what_is_written(void)
 {
     weir_t *weir = open_weir();
     struct weir_command command = command_of(ARGV("sh", "-c", "read line; exec <&-; sleep 0.1"));
@@ -285,7 +285,7 @@ static int begin_to_write(weir_run_t *run, int which, const char *bytes, size_t 
     return 0;
 }
 
-static void room_is_told_inside_callbacks(void)
+static void room_is_reported_inside_callbacks(void)
 {
     weir_t *weir = open_weir();
     struct weir_command command = command_of(ARGV("sh", "-c", "echo ready >&2; wc -c"));
@@ -439,9 +439,9 @@ int main(void)
         {"a sink may free the run", a_sink_may_free_the_run},
         {"a paused output waits", a_paused_output_waits},
         {"what is written is read", what_is_written_is_read},
-        {"nobody reads what is written", nobody_reads_what_is_written},
+        {"no process reads what is written", no_process_reads_what_is_written},
         {"a sink writes back", a_sink_writes_back},
-        {"room is told inside callbacks", room_is_told_inside_callbacks},
+        {"room is reported inside callbacks", room_is_reported_inside_callbacks},
         {"redirects to files", redirects_to_files},
         {"a wait is interrupted", a_wait_is_interrupted},
         {"a child of fork forgets the context", a_child_of_fork_forgets_the_context},

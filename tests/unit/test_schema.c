@@ -485,7 +485,7 @@ static void patterns_are_those_of_ecmascript(void)
     }
 }
 
-static void of_alternatives_the_nearest_is_told(void)
+static void of_alternatives_the_nearest_is_reported(void)
 {
     expect("{\"oneOf\":[{\"type\":\"null\"},{\"properties\":{\"a\":{\"anyOf\":["
            "{\"type\":\"string\"},{\"items\":{\"minimum\":1}}]}}}]}",
@@ -555,7 +555,7 @@ static void findings_are_counted_beyond_those_kept(void)
     weir__schema_free(schema);
 }
 
-static void x_env_diff_is_told_where_it_applies(void)
+static void x_env_diff_is_reported_where_it_applies(void)
 {
     struct weir__schema *schema = schema_of(
         "{\"properties\":{\"a\":{\"x-env-diff\":{\"dev\":\"\xc2\xb1"
@@ -596,10 +596,10 @@ int main(void)
         {"a hostile pattern ends in an error", a_hostile_pattern_ends_in_an_error},
         {"dear searches add up", dear_searches_add_up},
         {"patterns are those of ECMAScript", patterns_are_those_of_ecmascript},
-        {"of alternatives the nearest is told", of_alternatives_the_nearest_is_told},
+        {"of alternatives the nearest is reported", of_alternatives_the_nearest_is_reported},
         {"numbers are compared as they were written", numbers_are_compared_as_they_were_written},
         {"findings are counted beyond those kept", findings_are_counted_beyond_those_kept},
-        {"x-env-diff is told where it applies", x_env_diff_is_told_where_it_applies},
+        {"x-env-diff is reported where it applies", x_env_diff_is_reported_where_it_applies},
         CU_TEST_INFO_NULL,
     };
 

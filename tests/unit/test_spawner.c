@@ -18,7 +18,7 @@
 
 /* --- Speaking to it ------------------------------------------------------- */
 
-/* Starts what cannot start; checks how that is told. */
+/* Starts what cannot start; checks how that is reported. */
 static void check_refusal(int spawner, json_t *argv, const char *members, const int *fds,
                           size_t fd_count, const char *step, int error, const char *detail)
 {
@@ -95,7 +95,7 @@ static void a_file_without_an_x_bit_is_eacces(void)
 
     check_refusal(spawner, argv_json(make_file("file", "#!/bin/sh\n", 0600), NULL, NULL), "", NULL,
                   0, "exec", EACCES, "");
-    /* On the PATH it is passed over for a later one, and told when there is none. */
+    /* On the PATH it is passed over for a later one, and reported when there is none. */
     snprintf(members, sizeof members, ",\"env_set\":[\"PATH=%s:/no\"]", scratch_dir());
     check_refusal(spawner, argv_json("file", NULL, NULL), members, NULL, 0, "exec", EACCES, "");
     check_refusal(spawner, argv_json(scratch_dir(), NULL, NULL), "", NULL, 0, "exec", EACCES, "");
@@ -135,7 +135,7 @@ static void a_megabyte_of_arguments_arrives(void)
     close(spawner);
 }
 
-static void a_failed_chdir_is_told_apart(void)
+static void a_failed_chdir_is_distinguished(void)
 {
     int spawner = spawner_open();
     int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -146,7 +146,7 @@ static void a_failed_chdir_is_told_apart(void)
     close(spawner);
 }
 
-static void a_failed_limit_is_told_apart(void)
+static void a_failed_limit_is_distinguished(void)
 {
     int spawner = spawner_open();
 
@@ -345,8 +345,8 @@ int main(void)
         {"a file without an x bit is EACCES", a_file_without_an_x_bit_is_eacces},
         {"an argument over 128 KiB is E2BIG", an_argument_over_128_kib_is_e2big},
         {"a megabyte of arguments arrives", a_megabyte_of_arguments_arrives},
-        {"a failed chdir is told apart", a_failed_chdir_is_told_apart},
-        {"a failed limit is told apart", a_failed_limit_is_told_apart},
+        {"a failed chdir is distinguished", a_failed_chdir_is_distinguished},
+        {"a failed limit is distinguished", a_failed_limit_is_distinguished},
         {"a missing second stage leaves no first one", a_missing_second_stage_leaves_no_first_one},
         {"a program starts in clean surroundings", a_program_starts_in_clean_surroundings},
         {"nohup is kept", nohup_is_kept},

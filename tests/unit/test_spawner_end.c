@@ -280,7 +280,7 @@ static void the_grace_holds_when_the_host_goes(void)
     char text[512], said[64];
 
     CU_ASSERT_EQUAL_FATAL(weir__pipe(ends, NULL), 0);
-    /* Its last words on SIGTERM are still heard: it got TERM, and time. */
+    /* Its last words on SIGTERM are still received: it got TERM, and time. */
     snprintf(
         text, sizeof text,
         "{\"op\":\"start\",\"job\":1,\"cookie\":\"%s\",\"grace_ms\":60000,\"stages\":[{\"argv\":"

@@ -1,4 +1,4 @@
-/* Specs: what a good one becomes, and where each fault of a bad one is told. */
+/* Specs: what a good one becomes, and where each fault of a bad one is reported. */
 #include "config.h"
 
 #include <stdio.h>
@@ -12,39 +12,39 @@
 #include "support/harness.h"
 
 /* All faults of one spec, a line each. */
-struct told {
+struct reported {
     char lines[16 * 1024];
     int count;
 };
 
 static void gather(const struct weir_error *fault, void *context)
 {
-    struct told *told = context;
+    struct reported *reported = context;
 
     CU_ASSERT_EQUAL(fault->status, WEIR_ERR_SPEC);
-    snprintf(told->lines + strlen(told->lines), sizeof told->lines - strlen(told->lines), "%s\n",
-             fault->text);
-    told->count++;
+    snprintf(reported->lines + strlen(reported->lines),
+             sizeof reported->lines - strlen(reported->lines), "%s\n", fault->text);
+    reported->count++;
 }
 
-static weir_pipeline_t *parse(const char *text, struct told *told, struct weir_error *error)
+static weir_pipeline_t *parse(const char *text, struct reported *reported, struct weir_error *error)
 {
-    *told = (struct told){0};
-    return weir_pipeline_parse(text, strlen(text), "p.json", gather, told, error);
+    *reported = (struct reported){0};
+    return weir_pipeline_parse(text, strlen(text), "p.json", gather, reported, error);
 }
 
 /* The spec has exactly these errors, in this order. */
 static void expect(const char *text, const char *faults)
 {
     struct weir_error error = {0};
-    struct told told;
-    weir_pipeline_t *pipeline = parse(text, &told, &error);
+    struct reported reported;
+    weir_pipeline_t *pipeline = parse(text, &reported, &error);
 
     CU_ASSERT_PTR_NULL(pipeline);
     CU_ASSERT_EQUAL(error.status, WEIR_ERR_SPEC);
-    CU_ASSERT_STRING_EQUAL(told.lines, faults);
-    if (strcmp(told.lines, faults) != 0)
-        printf("# told:\n%s# expected:\n%s", told.lines, faults);
+    CU_ASSERT_STRING_EQUAL(reported.lines, faults);
+    if (strcmp(reported.lines, faults) != 0)
+        printf("# reported:\n%s# expected:\n%s", reported.lines, faults);
     weir_pipeline_free(pipeline);
 }
 
@@ -61,10 +61,10 @@ static void expect_in_stage(const char *members, const char *fault)
 static weir_pipeline_t *expect_good(const char *text)
 {
     struct weir_error error = {0};
-    struct told told;
-    weir_pipeline_t *pipeline = parse(text, &told, &error);
+    struct reported reported;
+    weir_pipeline_t *pipeline = parse(text, &reported, &error);
 
-    CU_ASSERT_STRING_EQUAL(told.lines, "");
+    CU_ASSERT_STRING_EQUAL(reported.lines, "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(pipeline);
     return pipeline;
 }
@@ -232,7 +232,7 @@ static void a_given_name_may_be_what_another_would_be_called(void)
 
 /* --- Not JSON -------------------------------------------------------------- */
 
-static void bad_json_is_told_by_line_and_column(void)
+static void bad_json_is_reported_by_line_and_column(void)
 {
     expect("{\"weir\": 1,\n  \"st\": tru}", "p.json:2:11: not JSON: invalid token near 'tru'\n");
     expect("{\"weir\": 1,\n \"\xC3\xA4\" 2}", "p.json:2:6: not JSON: ':' expected near '2'\n");
@@ -296,7 +296,7 @@ static void the_settings_are_checked(void)
 #undef REST
 }
 
-static void unknown_and_doubled_keys_are_told_where_the_key_stands(void)
+static void unknown_and_doubled_keys_are_reported_where_the_key_stands(void)
 {
     expect_in_stage(
         "\"timeuot_s\": 1",
@@ -307,7 +307,7 @@ static void unknown_and_doubled_keys_are_told_where_the_key_stands(void)
     expect_in_stage("\"CWD\": 1",
                     "1: /stages/0/CWD: unknown key \"CWD\": remove it, or use one of "
                     "name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, timeout_s, "
-                    "idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map");
+                    "idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map, each");
     expect_in_stage("\"nice\": \"x\", \"nice\": 1",
                     "14: /stages/0/nice: duplicate key \"nice\": keep one of them");
     expect_in_stage("\"nice\": 1, \"ni\\u0063e\": \"x\"",
@@ -318,7 +318,7 @@ static void unknown_and_doubled_keys_are_told_where_the_key_stands(void)
     expect_in_stage("\"a/b~c\": 1",
                     "1: /stages/0/a~1b~0c: unknown key \"a/b~c\": remove it, or use "
                     "one of name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, "
-                    "timeout_s, idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map");
+                    "timeout_s, idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map, each");
 }
 
 /* --- Stages ---------------------------------------------------------------- */
@@ -352,7 +352,7 @@ static void a_stage_needs_a_program(void)
            "cannot: remove \\u0000\n");
 }
 
-static void names_are_told_apart(void)
+static void names_are_distinguished(void)
 {
     expect("{\"weir\":1,\"stages\":[{\"cmd\":\"z\"},{\"name\":\"a\",\"cmd\":\"x\"},\n"
            "{\"name\":\"a\",\"cmd\":\"y\"}]}",
@@ -434,13 +434,13 @@ static void streams_of_a_stage_are_checked(void)
 static void an_unknown_charset_is_named(void)
 {
     struct weir_error error;
-    struct told told;
+    struct reported reported;
 
-    CU_ASSERT_PTR_NULL(
-        parse("{\"weir\":1,\"stages\":[{\"cmd\":\"a\",\"encoding\":\"klingon\"}]}", &told, &error));
-    CU_ASSERT_EQUAL(told.count, 1);
-    CU_ASSERT_EQUAL(strncmp(told.lines, "p.json:1:43: /stages/0/encoding: ", 33), 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(told.lines, "klingon"));
+    CU_ASSERT_PTR_NULL(parse("{\"weir\":1,\"stages\":[{\"cmd\":\"a\",\"encoding\":\"klingon\"}]}",
+                             &reported, &error));
+    CU_ASSERT_EQUAL(reported.count, 1);
+    CU_ASSERT_EQUAL(strncmp(reported.lines, "p.json:1:43: /stages/0/encoding: ", 33), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(reported.lines, "klingon"));
 }
 
 static void times_and_codes_of_a_stage_are_checked(void)
@@ -490,7 +490,7 @@ static void limits_of_a_stage_are_checked(void)
 
 /* --- All at once ----------------------------------------------------------- */
 
-static void all_faults_are_told_in_the_order_of_the_text(void)
+static void all_faults_are_reported_in_the_order_of_the_text(void)
 {
     static const char text[] = "{\n"
                                " \"stages\": [\n"
@@ -501,24 +501,25 @@ static void all_faults_are_told_in_the_order_of_the_text(void)
                                " \"weir\": 3, \"x\": 1\n"
                                "}";
     struct weir_error error;
-    struct told told;
+    struct reported reported;
 
-    expect(text, "p.json:3:3: /stages/0: \"cmd\" is missing: give the program and its arguments, "
-                 "such as [\"sort\", \"-u\"]\n"
-                 "p.json:3:4: /stages/0/nmae: unknown key \"nmae\": did you mean "
-                 "\"name\"?\n"
-                 "p.json:3:26: /stages/0/nice: is 99: give a whole number from -20 to 19\n"
-                 "p.json:4:25: /stages/1/cmd/0: is a number: give a string\n"
-                 "p.json:5:12: /stages/2/name: \"b\" is also the name of /stages/1: give each "
-                 "stage its own name\n"
-                 "p.json:5:42: /stages/2/timeout_s: is 0: give more than 0 seconds, or null for "
-                 "the default\n"
-                 "p.json:7:10: /weir: must be 1, the only spec version\n"
-                 "p.json:7:13: /x: unknown key \"x\": remove it, or use one of weir, "
-                 "in, stages, out, pipefail, deadline_s, grace_s, stop, drain_s, checkpoint, report\n");
-    CU_ASSERT_PTR_NULL(parse(text, &told, &error));
+    expect(text,
+           "p.json:3:3: /stages/0: \"cmd\" is missing: give the program and its arguments, "
+           "such as [\"sort\", \"-u\"]\n"
+           "p.json:3:4: /stages/0/nmae: unknown key \"nmae\": did you mean "
+           "\"name\"?\n"
+           "p.json:3:26: /stages/0/nice: is 99: give a whole number from -20 to 19\n"
+           "p.json:4:25: /stages/1/cmd/0: is a number: give a string\n"
+           "p.json:5:12: /stages/2/name: \"b\" is also the name of /stages/1: give each "
+           "stage its own name\n"
+           "p.json:5:42: /stages/2/timeout_s: is 0: give more than 0 seconds, or null for "
+           "the default\n"
+           "p.json:7:10: /weir: must be 1, the only spec version\n"
+           "p.json:7:13: /x: unknown key \"x\": remove it, or use one of weir, "
+           "in, stages, out, pipefail, deadline_s, grace_s, stop, drain_s, checkpoint, report\n");
+    CU_ASSERT_PTR_NULL(parse(text, &reported, &error));
     CU_ASSERT_STRING_EQUAL(error.text, "p.json has 8 errors");
-    CU_ASSERT_PTR_NULL(parse("{\"stages\":[{\"cmd\":\"a\"}]}", &told, &error));
+    CU_ASSERT_PTR_NULL(parse("{\"stages\":[{\"cmd\":\"a\"}]}", &reported, &error));
     CU_ASSERT_STRING_EQUAL(error.text, "p.json has 1 error");
 }
 
@@ -547,20 +548,20 @@ static void a_hostile_key_cannot_break_the_message(void)
     enum { LENGTH = 5000 };
     static char text[3 * LENGTH + 64];
     struct weir_error error;
-    struct told told;
+    struct reported reported;
     char *end = text;
 
     end += sprintf(end, "{\"\\u001b[2J\\n\\u009b");
     for (int i = 0; i < LENGTH; i++)
         end += sprintf(end, "\xE6\xBC\xA2");
     sprintf(end, "\":1,\"weir\":1,\"stages\":[{\"cmd\":\"a\"}]}");
-    CU_ASSERT_PTR_NULL(parse(text, &told, &error));
-    CU_ASSERT_EQUAL(told.count, 1);
-    CU_ASSERT_EQUAL(strncmp(told.lines, "p.json:1:2: /\\x1b[2J\\n\\u009b\xE6\xBC\xA2", 31), 0);
+    CU_ASSERT_PTR_NULL(parse(text, &reported, &error));
+    CU_ASSERT_EQUAL(reported.count, 1);
+    CU_ASSERT_EQUAL(strncmp(reported.lines, "p.json:1:2: /\\x1b[2J\\n\\u009b\xE6\xBC\xA2", 31), 0);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(told.lines, "\xE6\xBC\xA2...: unknown key \"\\x1b[2J\\n\\u009b\xE6"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(told.lines, "\xE6\xBC\xA2...\": remove it"));
-    CU_ASSERT_EQUAL(strchr(told.lines, '\n'), told.lines + strlen(told.lines) - 1);
+        strstr(reported.lines, "\xE6\xBC\xA2...: unknown key \"\\x1b[2J\\n\\u009b\xE6"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(reported.lines, "\xE6\xBC\xA2...\": remove it"));
+    CU_ASSERT_EQUAL(strchr(reported.lines, '\n'), reported.lines + strlen(reported.lines) - 1);
 }
 
 static void a_spec_with_a_great_many_faults_ends(void)
@@ -568,15 +569,15 @@ static void a_spec_with_a_great_many_faults_ends(void)
     enum { FAULTS = 100000 };
     char *text = malloc(16 * FAULTS + 64), *end = text;
     struct weir_error error;
-    int told = 0;
+    int reported = 0;
 
     end += sprintf(end, "{");
     for (int i = 0; i < FAULTS; i++)
         end += sprintf(end, "\"k%d\":1,", i);
     sprintf(end, "\"weir\":1,\"stages\":[{\"cmd\":\"a\"}]}");
     CU_ASSERT_PTR_NULL(
-        weir_pipeline_parse(text, strlen(text), "p.json", count_only, &told, &error));
-    CU_ASSERT_EQUAL(told, 1000);
+        weir_pipeline_parse(text, strlen(text), "p.json", count_only, &reported, &error));
+    CU_ASSERT_EQUAL(reported, 1000);
     CU_ASSERT_STRING_EQUAL(error.text, "p.json has 100000 errors");
     free(text);
 }
@@ -684,18 +685,18 @@ int main(void)
         TEST(what_a_map_leaves_out_is_as_weir_map_has_it),
         TEST(what_is_left_out_or_null_has_its_default),
         TEST(a_given_name_may_be_what_another_would_be_called),
-        TEST(bad_json_is_told_by_line_and_column),
+        TEST(bad_json_is_reported_by_line_and_column),
         TEST(the_document_is_an_object_with_a_version_and_stages),
         TEST(the_settings_are_checked),
-        TEST(unknown_and_doubled_keys_are_told_where_the_key_stands),
+        TEST(unknown_and_doubled_keys_are_reported_where_the_key_stands),
         TEST(a_stage_needs_a_program),
-        TEST(names_are_told_apart),
+        TEST(names_are_distinguished),
         TEST(the_surroundings_of_a_stage_are_checked),
         TEST(streams_of_a_stage_are_checked),
         TEST(an_unknown_charset_is_named),
         TEST(times_and_codes_of_a_stage_are_checked),
         TEST(limits_of_a_stage_are_checked),
-        TEST(all_faults_are_told_in_the_order_of_the_text),
+        TEST(all_faults_are_reported_in_the_order_of_the_text),
         TEST(with_nobody_to_tell_the_error_is_the_first_fault),
         TEST(a_hostile_key_cannot_break_the_message),
         TEST(a_spec_with_a_great_many_faults_ends),

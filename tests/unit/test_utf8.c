@@ -92,7 +92,7 @@ static void the_maximal_subpart_is_as_much_as_could_have_gone_on(void)
     }
 }
 
-static void a_character_cut_short_is_told_apart_from_a_bad_one(void)
+static void a_character_cut_short_is_distinguished_from_a_bad_one(void)
 {
     struct weir__utf8_scan scan = weir__utf8_scan("abc\xF0\x9F\x98", 6);
 
@@ -136,8 +136,8 @@ int main(void)
          overlong_forms_surrogates_and_what_lies_above_unicode_are_bad},
         {"the maximal subpart is as much as could have gone on",
          the_maximal_subpart_is_as_much_as_could_have_gone_on},
-        {"a character cut short is told apart from a bad one",
-         a_character_cut_short_is_told_apart_from_a_bad_one},
+        {"a character cut short is distinguished from a bad one",
+         a_character_cut_short_is_distinguished_from_a_bad_one},
         {"a bad byte is found at any place of a long text",
          a_bad_byte_is_found_at_any_place_of_a_long_text},
         CU_TEST_INFO_NULL,

@@ -1,4 +1,4 @@
-/* The verdict over a pipeline, as a table: what became of the stages, who decides. */
+/* The verdict over a pipeline, as a table: the outcome of the stages, who decides. */
 #include "config.h"
 
 #include "pipeline/verdict.h"
@@ -343,13 +343,13 @@ static void a_crash_is_never_forgiven(void)
 
     for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
         /* The second time a shell around it tells. */
-        for (int told = 0; told < 2; told++) {
+        for (int reported = 0; reported < 2; reported++) {
             struct stage stages[STAGES] = {
                 {.ended = 1,
                  .at = 2,
                  .early_close_ok = 1,
-                 .signal = told ? 0 : crashes[i],
-                 .code = told ? 128 + crashes[i] : 0},
+                 .signal = reported ? 0 : crashes[i],
+                 .code = reported ? 128 + crashes[i] : 0},
                 {.ended = 1, .at = 1},
             };
             struct weir__verdict verdict;
@@ -382,7 +382,7 @@ static void the_verdict_says_why_and_in_words(void)
     CU_ASSERT_EQUAL(verdict.why, WEIR_STOP_NONE);
 }
 
-static void a_stage_stopped_as_asked_that_left_with_0_is_told_by_the_signal(void)
+static void a_stage_stopped_as_asked_that_left_with_0_is_reported_by_the_signal(void)
 {
     struct weir_result result = {.end = WEIR_EXITED,
                                  .why = WEIR_STOP_CANCELLED,
@@ -403,7 +403,7 @@ int main(void)
         TEST(the_table_holds),
         TEST(a_crash_is_never_forgiven),
         TEST(the_verdict_says_why_and_in_words),
-        TEST(a_stage_stopped_as_asked_that_left_with_0_is_told_by_the_signal),
+        TEST(a_stage_stopped_as_asked_that_left_with_0_is_reported_by_the_signal),
         CU_TEST_INFO_NULL,
     };
 
