@@ -64,8 +64,11 @@ static void look(struct context *context)
 {
     struct pollfd ready = {.fd = context->fd, .events = POLLIN};
 
-    if (!context->is_led && poll(&ready, 1, 0) > 0)
-        weir_dispatch(context->weir, NULL);
+    if (context->is_led || poll(&ready, 1, 0) <= 0)
+        return;
+    if (context->collects)
+        begin_news(context); /* the caller of call() takes them */
+    weir_dispatch(context->weir, NULL);
 }
 
 /* (method, params, timeout, idempotent, input, stream, credit, traceparent) */

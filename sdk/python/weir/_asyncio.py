@@ -36,7 +36,7 @@ class _Engine:
         # Who waits for news of an object of the engine.
         self._waiting: dict[Any, list[asyncio.Future[None]]] = {}
         loop.add_reader(context.fd(), self._dispatch)
-        # Readable when a call, or another thread, has dispatched what others wait for.
+        # Readable when another thread has dispatched what tasks wait for.
         loop.add_reader(context.news_fd(), self._take_news)
 
     def _dispatch(self) -> None:
@@ -60,7 +60,6 @@ class _Engine:
 
     async def until(self, one: Any, ready: Callable[[], object]) -> None:
         """Wait for news of an object until ready()."""
-        self._take_news()
         while not ready():
             future: asyncio.Future[None] = self.loop.create_future()
             self._waiting.setdefault(one, []).append(future)
@@ -296,6 +295,13 @@ class AsyncPool:
             raise Closed("the pool is not open")
         return self._native, self._engine
 
+    def _begin(self, *arguments: Any) -> "tuple[_Engine, _native.Call]":
+        native, engine = self._ours()
+        try:
+            return engine, native.call(*arguments)
+        finally:
+            engine._take_news()  # call() dispatches, too
+
     async def call(
         self,
         method: str,
@@ -319,8 +325,7 @@ class AsyncPool:
             finally:
                 await stream.aclose()
             return values if values or stream.result is None else stream.result
-        native, engine = self._ours()
-        call = native.call(
+        engine, call = self._begin(
             *call_arguments(method, args, kwargs, timeout, traceparent, False, False)
         )
         await engine.until_over(call, lambda: call.flags() & DONE)
@@ -340,9 +345,8 @@ class AsyncPool:
 
         input is iterated in the loop: an AsyncIterable, or an iterable that does not block.
         """
-        native, engine = self._ours()
         streams_in = input is not None
-        call = native.call(
+        engine, call = self._begin(
             *call_arguments(method, args, kwargs, timeout, traceparent, streams_in, True)
         )
         return AsyncStream(engine, call, input)
