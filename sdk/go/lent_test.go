@@ -315,7 +315,11 @@ func TestWhatAWorkerPrintsBesideIsNoiseOrItsEnd(t *testing.T) {
 	if _, err := weir.Invoke[int](ctx, pool, "mutter"); err != nil {
 		t.Fatal(err)
 	}
-	if stats, err := pool.Stats(ctx); err != nil || stats.Noise != 1 || stats.Calls != 2 || stats.Latency.Max <= 0 || stats.Latency.P50 > stats.Latency.Max {
+	awaitThat(t, "the noise", func() bool { // it may be read after the reply
+		stats, err := pool.Stats(ctx)
+		return err == nil && stats.Noise == 1
+	})
+	if stats, err := pool.Stats(ctx); err != nil || stats.Calls != 2 || stats.Latency.Max <= 0 || stats.Latency.P50 > stats.Latency.Max {
 		t.Fatal(stats, err)
 	}
 	for _, method := range []string{"babble", "hushUp"} {

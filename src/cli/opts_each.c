@@ -330,7 +330,7 @@ static const char *const description[] = {
 
 static const struct cli_example examples[] = {
     {"ls *.png | weir each -j8 -- optipng -quiet {}", "a program for each file, eight at a time"},
-    {"find . -name '*.c' -print0 | weir each --format nul -- clang-format -i",
+    {"find . -name '*.c' -print0 | weir each --format nul -- wc -l",
      "file names may contain anything"},
     {"weir each --shell 'gzip -c {} >{.}.gz' <files", "a shell for each record, values quoted"},
     {"weir each --format ndjson --json -- curl -sf {@/url} <in.ndjson | jq .code",
