@@ -95,7 +95,7 @@ libraries() {
 python() {
     apt install ./debs/python3-weir-worker_*.deb &&
         [ "$(weir call -w '/usr/bin/python3 math_worker.py' add 3 4)" = 7 ] &&
-        [ "$(/usr/bin/python3 -c 'import importlib.metadata as m; print(m.version("weir-worker"))')" = "$(weir --version | sed -n '1s/^weir //p')" ]
+        [ "$(/usr/bin/python3 -c 'import importlib.metadata as m; print(m.version("weir"))')" = "$(weir --version | sed -n '1s/^weir //p')" ]
 }
 purged() { apt purge weir libweir1 libweir-dev python3-weir-worker && [ -z "$(ours)" ] && left >after && diff before after; }
 

@@ -50,7 +50,9 @@ class Runs(unittest.TestCase):
             task.cancel()
             with self.assertRaises(asyncio.CancelledError):
                 await task
-            self.assertEqual(weir.run(["pgrep", "-f", f"^{marker}$"]).stdout, "")
+            self.assertEqual(
+                weir.run(["pgrep", "-f", f"^{marker}$"], env_extra={"LD_PRELOAD": ""}).stdout, ""
+            )
             with self.assertRaises(asyncio.TimeoutError):
                 await asyncio.wait_for(weir.arun(["sleep", "60"]), 0.05)
             stubborn = ["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.01; done"]
