@@ -232,10 +232,13 @@ static void answer_readiness(struct weir__web_client *client, const char *name,
     (void)query;
     for (size_t i = 0; i < pool->group_count && why == NULL; i++) {
         unsigned ready = weir__worker_group_ready(&pool->groups[i]);
+        unsigned wanted = door->options.min_ready;
 
-        if (ready < door->options.min_ready) {
+        if (wanted > pool->groups[i].kind.workers)
+            wanted = pool->groups[i].kind.workers;
+        if (ready < wanted) {
             snprintf(detail, sizeof detail, "%u of the %u processes of worker %zu are ready", ready,
-                     door->options.min_ready, i + 1);
+                     wanted, i + 1);
             why = detail;
         }
     }
