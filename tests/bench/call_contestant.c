@@ -1,4 +1,4 @@
-/* A host that calls add() in a worker when reported, in one of several ways:
+/* A host that calls add() in a worker on request, in one of several ways:
  *
  *     call_contestant bare WORKER [ARGUMENT...]         one pipe each way, no weir
  *     call_contestant floor WORKER [ARGUMENT...]        the worker fed from a file, no weir

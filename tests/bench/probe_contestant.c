@@ -1,4 +1,4 @@
-/* Probes when reported, inside one process: "weir" of tests/bench/probe.py.
+/* Probes on request, inside one process: "weir" of tests/bench/probe.py.
  *
  *     probe_contestant PROGRAM [ARGUMENT...]
  *

@@ -1,4 +1,4 @@
-/* A host that spawns, captures and reaps when reported: "raw", "weir" or "libpipeline".
+/* A host that spawns, captures and reaps on request: "raw", "weir" or "libpipeline".
  *
  *     spawn_contestant WAY RESIDENT_MIB PROGRAM [ARGUMENT...]
  *

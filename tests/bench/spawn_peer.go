@@ -1,4 +1,4 @@
-// A Go host that spawns, captures and reaps when reported: see spawn_contestant.c.
+// A Go host that spawns, captures and reaps on request: see spawn_contestant.c.
 package main
 
 import (

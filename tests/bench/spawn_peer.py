@@ -1,4 +1,4 @@
-"""A Python host that spawns, captures and reaps when reported: see spawn_contestant.c."""
+"""A Python host that spawns, captures and reaps on request: see spawn_contestant.c."""
 
 import subprocess
 import sys

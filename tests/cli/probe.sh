@@ -193,7 +193,7 @@ END
     done
     rm "$work/go2/VERSION" && mkfifo "$work/go2/VERSION" && probe version-fifo --only go && holds 't["go"]["state"] == "failed"'
 }
-# says NAME TEXT EXPECTED: what is reported a make that fails with this on stderr.
+# says NAME TEXT EXPECTED: what is reported of a make that fails with this on stderr.
 says() {
     printf '%b' "$2" >"$work/said.$1"
     printf '#!/bin/sh\ncat "%s" >&2\nexit 3\n' "$work/said.$1" | program "$work/says-$1" make

@@ -152,9 +152,7 @@ if __name__ == "__main__":
     run_cases(
         [
             *[refused(call, usual_and_one_more(index)) for index, call in enumerate(CALLS)],
-            refused(
-                "clone3", (errno.ENOSYS,)
-            ),  # glibc has no other way when it is reported anything else
+            refused("clone3", (errno.ENOSYS,)),  # glibc falls back for this errno alone
             refused("chmod", (errno.EPERM,)),  # a socket is private without it
             what_an_event_loop_needs_is_named_in_the_error,
         ]

@@ -27,7 +27,7 @@ FILES = {
     "rows.ndjson": '{"a":1,"b":2}\n{"a":"x","b":"y z"}\n',
     "missing": "a.txt\nnowhere\nb c.txt\n",
     "codes": "0\n3\n0\n",
-    # Programs: one succeeds the third time, one is stuck with a.txt, one exits as it is reported.
+    # Programs: one succeeds the third time, one is stuck with a.txt, one exits as its argument says.
     "third-time": '#!/bin/sh\necho x >>"$1.tries"\n[ "$(wc -l <"$1.tries")" -ge 3 ] && echo "$1"\n',
     "stuck": '#!/bin/sh\n[ "$1" != a.txt ] || exec sleep 1000\necho "$1"\n',
     "exits": '#!/bin/sh\nexit "$1"\n',

@@ -8,7 +8,7 @@ unset WEIR_SPAWNER
 PATH=${bindir:+$bindir:}$PATH
 PKG_CONFIG_PATH=${pkgconfigdir-}
 export PATH PKG_CONFIG_PATH
-# Where the loader does not look by itself, the program is reported.
+# The program needs a path to the library where the loader does not look by itself.
 libdir=$(pkg-config --variable=libdir weir)
 LD_LIBRARY_PATH=${pkgconfigdir:+$libdir}
 # A library that was built with a sanitizer needs it in the program.

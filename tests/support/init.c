@@ -1,6 +1,6 @@
 /* init PROGRAM ARGUMENT... - runs a program and takes every orphan below it at once, as
  * a good init does.  That of a container may take its time, or never look: then who
- * can only ask whether a process group has members is reported zombies. */
+ * can only ask whether a process group has members sees zombies, too. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -22,7 +22,7 @@ makes() {
         own_make -C "$1" CFLAGS="-g -Wall -Wextra -Werror $flags"
 }
 
-# It is not where it is to be in the end: it has to be reported.
+# It is not where it is to be in the end: it needs a path.
 example() {
     env LD_LIBRARY_PATH="${library%/*}" WEIR_SPAWNER="$spawner" "$@"
 }

@@ -41,7 +41,7 @@ static void a_stage_that_floods_stderr_stops_no_other(void)
     weir_close(weir);
 }
 
-static void stderr_goes_where_it_is_reported(void)
+static void stderr_goes_where_the_settings_say(void)
 {
     weir_t *weir = open_weir();
     weir_pipeline_t *pipeline = quiet_pipeline();
@@ -443,7 +443,7 @@ int main(void)
 {
     static CU_TestInfo tests[] = {
         {"a stage that floods stderr stops no other", a_stage_that_floods_stderr_stops_no_other},
-        {"stderr goes where it is reported", stderr_goes_where_it_is_reported},
+        {"stderr goes where the settings say", stderr_goes_where_the_settings_say},
         {"a stage that closes stdout and lives is waited for",
          a_stage_that_closes_stdout_and_lives_is_waited_for},
         {"a holder of the pipe is named and ended", a_holder_of_the_pipe_is_named_and_ended},
