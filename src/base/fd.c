@@ -333,7 +333,8 @@ int weir__fd_of_bytes(const void *bytes, size_t length, struct weir_error *error
 void weir__close_from_portable(int first)
 {
     long limit = sysconf(_SC_OPEN_MAX);
-    DIR *dir = weir__proc_list_of(0, "fd"); /* /dev/fd may list what is not open, and not what is */
+    DIR *dir = weir__proc_list_of(WEIR__PROC_THIS_THREAD,
+                                  "fd"); /* /dev/fd may list what is not open, and not what is */
 
     if (dir != NULL) {
         struct dirent *entry;

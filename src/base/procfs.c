@@ -88,10 +88,14 @@ static int make_path(char *path, size_t size, pid_t pid, const char *name)
         errno = ENOSYS;
         return -1;
     }
-    if (pid > 0)
-        snprintf(path, size, "/proc/%ld/%s", (long)pid, name);
-    else
+    if (pid == WEIR__PROC_THIS_THREAD) {
         snprintf(path, size, "/proc/thread-self/%s", name);
+    } else if (pid > 0) {
+        snprintf(path, size, "/proc/%ld/%s", (long)pid, name);
+    } else { /* not started yet, or ended */
+        errno = ESRCH;
+        return -1;
+    }
     return 0;
 }
 

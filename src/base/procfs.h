@@ -12,6 +12,7 @@
 #define WEIR_BASE_PROCFS_H
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,13 +20,16 @@
  * prctl(2) lets a process claim any length. */
 enum { WEIR__PROC_READ_MAX = 6 * 1024 * 1024 };
 
+/* In place of a pid.  Not 0, which elsewhere is a process that has not started. */
+enum { WEIR__PROC_THIS_THREAD = INT_MIN };
+
 /* Whether /proc shows the processes of our own PID namespace.  Decided once for each
  * process, so again in a copy made by fork(2).  Async-signal-safe.
  * Threads: any. */
 int weir__proc_is_ours(void);
 
-/* Opens /proc/PID/FILE for reading, close-on-exec; pid 0 is this thread.  Returns a
- * descriptor, or -1. */
+/* Opens /proc/PID/FILE for reading, close-on-exec.  Returns a descriptor, or -1: with ESRCH for a
+ * pid of 0 or below. */
 int weir__proc_open(pid_t pid, const char *file);
 
 /* Opens /proc, or the directory /proc/PID/NAME.  Returns NULL where it cannot. */

@@ -37,7 +37,7 @@ static void add_if_inherited(struct found *found, int fd)
 
 size_t inherited_list(struct weir_descriptor **list)
 {
-    DIR *dir = weir__proc_list_of(0, "fd");
+    DIR *dir = weir__proc_list_of(WEIR__PROC_THIS_THREAD, "fd");
     long limit = sysconf(_SC_OPEN_MAX);
     struct found found = {0};
     struct dirent *entry;

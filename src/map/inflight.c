@@ -2,8 +2,10 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/process_tree.h"
 #include "map/map.h"
 #include "map/record_keys.h"
 
@@ -14,6 +16,7 @@ enum {
     KEPT_BYTES = 4 * 1024 * 1024, /* of records that a worker has left out, until it ends */
     CANNOT_EXECUTE = 126,         /* a launcher's status if the program cannot be executed; 127:
                                    * not found */
+    NODE_SIZE = 256,
     WAS_KILLED = 128, /* above: a shell's status after a signal, or ssh's after a lost link */
 };
 
@@ -211,8 +214,26 @@ static void note_loss(struct weir__map_worker *worker, const char *how, int blam
 
 /* --- The worker goes --------------------------------------------------------- */
 
+void weir__map_worker_find_node(struct weir__map_worker *worker)
+{
+    char node[NODE_SIZE];
+    int found;
+
+    if (!worker->node_is_due || worker->process.far_node != NULL
+        || worker->process.result.pid <= 0) /* a reply may come before the spawner's report */
+        return;
+    found = weir__process_variable(worker->process.result.pid, worker->map->options.node_from, node,
+                                   sizeof node);
+    worker->node_is_due = found < 0; /* it may be executing something at this moment */
+    if (found != 1 || node[0] == '\0')
+        return;
+    worker->node = strdup(node);
+    worker->process.far_node = worker->node;
+}
+
 void weir__map_worker_stop(struct weir__map_worker *worker, int64_t grace_ms)
 {
+    weir__map_worker_find_node(worker);
     if (worker->process.state != WEIR__WORKER_DYING) {
         worker->map->workers.count--;
         worker->seat->worker = NULL;

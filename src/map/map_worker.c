@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/process_tree.h"
 #include "map/map.h"
 
 enum {
@@ -21,25 +20,9 @@ enum {
     STDERR_KEPT = 4096,
     FLUSH_SIZE = 128 * 1024,
     MAX_REPLY = 64 * 1024 * 1024,
-    NODE_SIZE = 256,
 };
 
 /* --- What its worker says ---------------------------------------------------- */
-
-/* It has answered, so that its launcher has executed its program: looks for the name of its
- * machine. */
-static void find_node(struct weir__map_worker *worker)
-{
-    const char *name = worker->map->options.node_from;
-    char node[NODE_SIZE];
-
-    if (name == NULL || worker->process.far_node != NULL
-        || weir__process_variable(worker->process.result.pid, name, node, sizeof node) != 1
-        || node[0] == '\0')
-        return;
-    worker->node = strdup(node);
-    worker->process.far_node = worker->node;
-}
 
 /* Replies have come: adjusts the number of records in flight. */
 static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t waited_ns,
@@ -49,8 +32,8 @@ static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t
 
     worker->turn_since_ns = worker->moved_ns = now_ns;
     worker->cut_off_ns = 0; /* it still answers what it has read */
-    if (is_first)
-        find_node(worker);
+    worker->node_is_due |= is_first && map->options.node_from != NULL;
+    weir__map_worker_find_node(worker);
     if (is_first && worker->process.state == WEIR__WORKER_CLOSING) {
         if (map->workers.answers_at_end && worker->window.records >= map->workers.launch_window
             && map->workers.launch_window < map->options.window)

@@ -89,6 +89,7 @@ struct weir__map_worker {
     int64_t late_ns;     /* since when its first record is late and its input closed; 0: not */
     size_t late_replies; /* replies since then */
 
+    int node_is_due; /* it has answered, so that its launcher has executed its program */
     char *node;      /* as --node-from says; NULL: unknown */
     int has_started; /* it has read or answered something */
     int64_t started_ns;
@@ -128,6 +129,9 @@ int weir__map_worker_has_room(const struct weir__map_worker *worker);
 void weir__map_worker_mark_healthy(struct weir__map_worker *worker);
 /* The same, and a record has been answered with length bytes. */
 void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns);
+
+/* Looks for the name of its machine in its environment, if that is still to be done. */
+void weir__map_worker_find_node(struct weir__map_worker *worker);
 
 /* Starts the stop sequence with this grace; the worker keeps its records. */
 void weir__map_worker_stop(struct weir__map_worker *worker, int64_t grace_ms);

@@ -51,7 +51,7 @@ void subreaper_init(int (*is_stage_of_job)(pid_t pid),
     find_owner = find_owner_of;
 #ifdef WEIR_LINUX
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
-        children_fd = weir__proc_open(0, "children");
+        children_fd = weir__proc_open(WEIR__PROC_THIS_THREAD, "children");
 #endif
 }
 

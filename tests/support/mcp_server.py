@@ -184,8 +184,9 @@ def answer(message: Any) -> None:
         words = json.dumps(
             {"id": number, **{k: message[k] for k in ("result", "error") if k in message}}
         )
-        number, is_modern = WAITING.pop(0)
-        text(number, is_modern, words)
+        if WAITING:  # else the answer to one of "first"
+            number, is_modern = WAITING.pop(0)
+            text(number, is_modern, words)
         return
     is_modern = params.get("_meta", {}).get("io.modelcontextprotocol/protocolVersion") == MODERN
     capabilities = SCRIPT.get("capabilities", {"tools": {"listChanged": True}})
