@@ -103,6 +103,7 @@ libweir_core_la_SOURCES = \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
 	src/pool/errand.c src/pool/errand.h \
+	src/pool/figures.c src/pool/figures.h \
 	src/pool/front.h \
 	src/pool/front_mcp.c src/pool/front_mcp.h \
 	src/pool/front_native.c \
@@ -181,6 +182,7 @@ libweir_web_la_SOURCES = \
 	src/web/door.c src/web/door.h \
 	src/web/exchange.c src/web/exchange.h \
 	src/web/input.c src/web/input.h \
+	src/web/metrics.c src/web/metrics.h \
 	src/web/openapi.c src/web/openapi.h \
 	src/web/output.c src/web/output.h \
 	src/web/page.c src/web/page.h \

@@ -49,6 +49,7 @@ static void report_outcome(struct weir_call *call)
     call->reply.wall_ns = weir__clock_ns() - call->started_ns;
     if (call->reply.outcome != WEIR_CALL_RETURNED)
         pool->errors++;
+    weir__figures_count(call->figures, call->reply.outcome, call->reply.wall_ns);
     weir__context_done(pool->weir, &call->wakeup);
     weir__operation_end(&call->operation);
 }
@@ -464,6 +465,7 @@ void weir__call_value(struct weir_call *call, struct weir__slice value)
         return;
     }
     call->has_streamed = 1;
+    call->figures->values_out++;
     if (call->has_sink && call->sink.on_value != NULL) {
         weir__operation_hold(&call->operation);
         call->sink.on_value(call, value.bytes, value.length, call->sink.context);

@@ -151,6 +151,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     call->operation.weir = pool->weir;
     call->operation.ops = &operation_ops;
     call->pool = pool;
+    call->figures = &pool->figures.others;
     atomic_init(&call->refs, 2);
     call->last_value = &call->values;
     call->idempotent = options->idempotent;
@@ -426,6 +427,7 @@ static void do_send(void *data)
     }
     weir__pool_enter(pool);
     call->has_streamed = 1;
+    call->figures->values_in++;
     if (call->worker->reader.dialect->chunk(&pool->scratch, call->id, sending->value) == 0)
         weir__pool_worker_give(call->worker);
     weir__pool_leave(pool);

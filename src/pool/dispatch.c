@@ -221,6 +221,8 @@ static void learn(struct weir_call *call, struct weir__worker_group *group, cons
     const char *stream = json_string_value(json_object_get(about, "stream"));
 
     call->group = group;
+    if (about != NULL)
+        call->figures = weir__figures_of(&call->pool->figures, name);
     if (group->kind.dialect == WEIR_DIALECT_MCP)
         learn_mcp(call, group);
     call->has_output = stream != NULL && name == call->method
@@ -358,6 +360,8 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
     call->receiver = (struct weir__receiver){.window = call->credit, .granted = call->all_granted};
     call->reply.attempts++;
     call->reply.queued_ns = now_ns - call->started_ns;
+    if (call->reply.attempts == 1)
+        weir__times_add(&pool->figures.queue, call->reply.queued_ns);
     call->reply.pid = worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid;
     if (call->kills > 0)
         worker->quarantined = call;

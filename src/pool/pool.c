@@ -213,6 +213,7 @@ weir_pool_t *weir__pool_open_pair(weir_t *weir, const struct weir_pool_options *
     pool->is_client = pair != NULL;
     pool->worker_ops = &worker_ops;
     pool->forwarder.fd = -1;
+    weir__figures_begin(&pool->figures);
     opening.status = weir__context_check(weir, &why);
     if (opening.status == 0)
         opening.status = weir__pool_options_copy(pool, options, &why);

@@ -222,4 +222,5 @@ void weir__pool_options_clear(struct weir_pool *pool)
         weir__supervisor_close(&pool->groups[i].supervisor);
     }
     free(pool->groups);
+    weir__figures_clear(&pool->figures);
 }

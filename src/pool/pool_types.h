@@ -50,6 +50,7 @@
 
 #include "base/histogram.h"
 #include "loop/timer_heap.h"
+#include "pool/figures.h"
 #include "proc/operation.h"
 #include "rpc/credit.h"
 #include "work/handshake.h"
@@ -108,6 +109,7 @@ struct weir_call {
     int only_group;      /* -1: any */
 
     struct weir__worker_group *group; /* NULL: not known yet */
+    struct weir__method_figures *figures;
     struct weir__pool_worker *worker; /* where it runs */
     int64_t id;                       /* with this worker */
     uint64_t offset;                  /* of its first byte in the bytes sent to this worker */
@@ -210,6 +212,7 @@ struct weir__worker_group {
     struct weir__supervisor supervisor; /* a seat for each worker that is wanted */
     int is_down;                        /* starts have failed for too long */
     struct weir__heap_timer restart;
+    uint64_t restarts;
     char last_failure[480]; /* of the last worker that failed */
 };
 
@@ -289,6 +292,7 @@ struct weir_pool {
     size_t queued, running, alive;
     uint64_t calls, errors, restarts, noise, late;
     struct weir__histogram latency;
+    struct weir__figures figures;
 
     const struct weir__borrower_ops *borrower; /* NULL: none */
     void *borrower_context;

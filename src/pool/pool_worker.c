@@ -40,6 +40,19 @@ uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker)
                                                                     : 0;
 }
 
+const char *weir__pool_worker_state(const struct weir__pool_worker *worker)
+{
+    static const char *const names[] = {
+        [WEIR__POOL_WORKER_STARTING] = "starting", [WEIR__POOL_WORKER_READY] = "ready",
+        [WEIR__POOL_WORKER_RETIRING] = "retiring", [WEIR__POOL_WORKER_LOST] = "lost",
+        [WEIR__POOL_WORKER_BROKEN] = "lost",       [WEIR__POOL_WORKER_ENDING] = "ending",
+    };
+
+    if (worker->state != WEIR__POOL_WORKER_READY)
+        return names[worker->state];
+    return worker->lent != 0 ? "lent" : worker->flights > 0 ? "busy" : "ready";
+}
+
 static void set_alarm(struct weir__pool_worker *worker, int64_t ms)
 {
     weir__timer_heap_set(&pool_of(worker)->timers, &worker->timer, weir__clock_in_ms(ms));

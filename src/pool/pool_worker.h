@@ -42,6 +42,9 @@ void weir__pool_worker_kill(struct weir__pool_worker *worker, const char *reason
 /* Resident memory in KiB; 0: unknown. */
 uint64_t weir__pool_worker_rss_kb(const struct weir__pool_worker *worker);
 
+/* Its state, for people: "busy" and "lent" are kinds of "ready". */
+const char *weir__pool_worker_state(const struct weir__pool_worker *worker);
+
 /* The worker's own pid if it announced one (a launcher may be in front). */
 pid_t weir__pool_worker_pid(const struct weir__pool_worker *worker);
 

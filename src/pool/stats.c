@@ -85,19 +85,6 @@ char *weir__pool_methods(weir_pool_t *pool, int with_schemas)
                      JSON_COMPACT);
 }
 
-static const char *state_name(const struct weir__pool_worker *worker)
-{
-    static const char *const names[] = {
-        [WEIR__POOL_WORKER_STARTING] = "starting", [WEIR__POOL_WORKER_READY] = "ready",
-        [WEIR__POOL_WORKER_RETIRING] = "retiring", [WEIR__POOL_WORKER_LOST] = "lost",
-        [WEIR__POOL_WORKER_ENDING] = "ending",
-    };
-
-    if (worker->state != WEIR__POOL_WORKER_READY)
-        return names[worker->state];
-    return worker->lent != 0 ? "lent" : worker->flights > 0 ? "busy" : "ready";
-}
-
 static json_t *milliseconds(int64_t ns)
 {
     return json_real((double)ns / 1e6);
@@ -117,26 +104,78 @@ static json_t *make_workers(struct weir_pool *pool)
              worker = worker->next)
             weir__tree_append(&list, json_pack("{s:I,s:s,s:o,s:o,s:s?}", "pid",
                                                (json_int_t)weir__pool_worker_pid(worker), "state",
-                                               state_name(worker), "calls", number(worker->calls),
-                                               "rss_kb", number(weir__pool_worker_rss_kb(worker)),
-                                               "node", worker->handshake.node));
+                                               weir__pool_worker_state(worker), "calls",
+                                               number(worker->calls), "rss_kb",
+                                               number(weir__pool_worker_rss_kb(worker)), "node",
+                                               worker->handshake.node));
     return list;
+}
+
+static json_t *make_latency(const struct weir__histogram *latency)
+{
+    return json_pack("{s:o,s:o,s:o,s:o}", "p50",
+                     milliseconds(weir__histogram_percentile(latency, 50)), "p95",
+                     milliseconds(weir__histogram_percentile(latency, 95)), "p99",
+                     milliseconds(weir__histogram_percentile(latency, 99)), "max",
+                     milliseconds(latency->max_ns));
+}
+
+static json_t *make_outcomes(const struct weir__method_figures *method)
+{
+    json_t *outcomes = json_object();
+
+    for (size_t i = 0; i < WEIR__OUTCOMES; i++)
+        weir__tree_set(&outcomes, weir_outcome_name((enum weir_outcome)i),
+                       number(method->outcomes[i]));
+    return outcomes;
+}
+
+static json_t *make_counts(const uint64_t counts[WEIR__TIMES_BOUNDS + 1])
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i <= WEIR__TIMES_BOUNDS; i++)
+        weir__tree_append(&list, number(counts[i]));
+    return list;
+}
+
+static json_t *make_bounds(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < WEIR__TIMES_BOUNDS; i++)
+        weir__tree_append(&list, milliseconds(weir__times_bounds_ns[i]));
+    return list;
+}
+
+static json_t *make_figures(const struct weir__figures *figures)
+{
+    const struct weir__method_figures *method;
+    json_t *all = json_object();
+    size_t at = 0;
+
+    while ((method = weir__figures_next(figures, &at)) != NULL) {
+        uint64_t calls = weir__figures_calls(method);
+
+        weir__tree_set(
+            &all, method->name,
+            json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(calls), "errors",
+                      number(calls - method->outcomes[WEIR_CALL_RETURNED]), "outcomes",
+                      make_outcomes(method), "latency_ms", make_latency(&method->latency),
+                      "buckets", make_counts(method->times.buckets), "values_in",
+                      number(method->values_in), "values_out", number(method->values_out)));
+    }
+    return all;
 }
 
 static json_t *make_stats(struct weir_pool *pool)
 {
-    const struct weir__histogram *latency = &pool->latency;
-    json_t *times =
-        json_pack("{s:o,s:o,s:o,s:o}", "p50", milliseconds(weir__histogram_percentile(latency, 50)),
-                  "p95", milliseconds(weir__histogram_percentile(latency, 95)), "p99",
-                  milliseconds(weir__histogram_percentile(latency, 99)), "max",
-                  milliseconds(latency->max_ns));
-
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(pool->calls),
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(pool->calls),
                      "errors", number(pool->errors), "queued", number(pool->queued), "running",
                      number(pool->running), "restarts", number(pool->restarts), "noise",
-                     number(pool->noise), "late", number(pool->late), "latency_ms", times,
-                     "workers", make_workers(pool));
+                     number(pool->noise), "late", number(pool->late), "latency_ms",
+                     make_latency(&pool->latency), "workers", make_workers(pool), "bounds_ms",
+                     make_bounds(), "methods", make_figures(&pool->figures));
 }
 
 char *weir_pool_stats(weir_pool_t *pool)

@@ -302,6 +302,7 @@ void weir__worker_group_has_lost(struct weir__pool_worker *worker, int was_start
     if (!worker->is_our_end && worker->seat->worker == worker)
         weir__supervisor_put_off(&group->supervisor, worker->seat, weir__clock_ns());
     pool->restarts++;
+    group->restarts++;
     weir__worker_tail(&worker->child, tail, sizeof tail);
     weir__context_tell(pool->weir, (struct weir_event){
                                        .kind = WEIR_EVENT_WORKER_RESTART,

@@ -151,7 +151,8 @@ int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who,
     struct weir__http_text text;
 
     *type = NULL;
-    if (who == WEIR__WEB_ANYBODY || client->door->options.tokens == NULL)
+    if (who == WEIR__WEB_ANYBODY || client->door->options.tokens == NULL
+        || (who == WEIR__WEB_LOCAL && client->is_local))
         return 0;
     text = find_credentials(client);
     if (text.bytes == NULL) {
@@ -164,7 +165,8 @@ int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who,
         client->bearer = weir__tokens_find(&client->door->tokens, text);
         if (client->bearer == NULL)
             *type = "token-unknown";
-        else if (who == WEIR__WEB_OPERATOR && !client->bearer->is_operator)
+        else if ((who == WEIR__WEB_OPERATOR || who == WEIR__WEB_LOCAL)
+                 && !client->bearer->is_operator)
             return 403;
     }
     return *type != NULL ? 401 : 0;

@@ -16,6 +16,7 @@ enum weir__web_who {
     WEIR__WEB_CALLER,
     WEIR__WEB_BOUND_CALLER, /* or one with a bound token */
     WEIR__WEB_OPERATOR,
+    WEIR__WEB_LOCAL, /* any on this machine, or an operator */
 };
 
 /* Looks at the token of a head, where tokens decide.  Returns 0, or the status to refuse the

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "web/access.h"
+#include "web/metrics.h"
 #include "web/output.h"
 
 enum { REQUESTS_MAX = 10000 }; /* on one connection */
@@ -46,6 +47,7 @@ struct weir__http_writer weir__web_begin(struct weir__web_client *client, int st
     struct weir__http_writer writer = {&client->out, 0};
     const char *origin = weir__web_foreign_origin(client);
 
+    client->status = status;
     client->is_closing = is_closing(client);
     weir__http_write_status(&writer, status);
     weir__http_write_field(&writer, "Date", date_text(client->door));
@@ -64,6 +66,7 @@ void weir__web_finish(struct weir__web_client *client, int failed)
 {
     size_t rest = client->in.length - client->unread;
 
+    weir__web_metrics_end(client);
     if (failed) { /* out of memory: the client would wait forever */
         weir__web_end(client);
         return;
@@ -82,6 +85,7 @@ void weir__web_finish(struct weir__web_client *client, int failed)
     client->is_read_ahead = client->is_head = 0;
     client->is_body_over = 1;
     client->route = NULL;
+    client->route_name = NULL;
     free(client->bound);
     client->bound = NULL;
     client->bearer = NULL;
@@ -141,6 +145,8 @@ void weir__web_refuse(struct weir__web_client *client, int status, const char *t
 {
     struct weir__http_problem problem = weir__http_problem_of_status(status, type);
 
+    if (status == 401 || status == 429 || (status == 403 && type == NULL && !client->is_refused))
+        weir__web_metrics_refuse(client->door, status, type);
     weir__web_answer_problem(client, NULL, &problem, detail, NULL,
                              (struct weir__http_text){NULL, 0});
 }

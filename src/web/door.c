@@ -19,6 +19,7 @@
 #include "proc/context.h"
 #include "web/access.h"
 #include "web/client.h"
+#include "web/metrics.h"
 #include "web/output.h"
 #include "web/web.h"
 
@@ -370,5 +371,6 @@ void weir__web_close(struct weir__web_door *door)
     weir__context_do(door->weir, close_here, door);
     weir__spent_close(&door->spent);
     weir__tokens_clear(&door->tokens);
+    weir__web_metrics_clear(door);
     free(door);
 }

@@ -16,6 +16,7 @@
 #include "web/access.h"
 #include "web/answer.h"
 #include "web/exchange.h"
+#include "web/metrics.h"
 #include "web/openapi.h"
 #include "web/page.h"
 
@@ -26,6 +27,7 @@ typedef void handler(struct weir__web_client *client, const char *name,
 struct weir__web_route {
     const char *method;
     const char *path; /* ends with '/': a name follows */
+    const char *name; /* for the metrics */
     handler *answer;
     enum weir__web_who who;
     int is_call, is_page;
@@ -252,6 +254,24 @@ static void answer_readiness(struct weir__web_client *client, const char *name,
         weir__web_answer_json(client, strdup("{\"status\":\"ready\"}"));
 }
 
+static void answer_metrics(struct weir__web_client *client, const char *name,
+                           struct weir__http_text query)
+{
+    struct weir__buffer text = {0};
+    struct weir__http_writer writer;
+
+    (void)name;
+    (void)query;
+    if (weir__web_metrics_write(client->door, &text) < 0) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+    } else {
+        writer = weir__web_begin(client, 200);
+        weir__web_answer(client, &writer, "text/plain; version=0.0.4; charset=utf-8", text.bytes,
+                         text.length);
+    }
+    weir__buffer_clear(&text);
+}
+
 /* --- Calls ------------------------------------------------------------------------------------ */
 
 /* The form that is wanted most; JSON where all are wanted alike. Returns 0, or 406. */
@@ -358,17 +378,18 @@ static void call(struct weir__web_client *client, const char *name, struct weir_
  */
 
 static const struct weir__web_route routes[] = {
-    {"POST", "/v1/call/", call, WEIR__WEB_BOUND_CALLER, 1, 0},
-    {"GET", "/v1/methods", answer_methods, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/v1/methods/", answer_method, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/openapi.json", answer_openapi, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/", answer_page, WEIR__WEB_ANYBODY, 0, 1},
-    {"GET", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
-    {"GET", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
-    {"GET", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
-    {"DELETE", "/v1/calls/", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
-    {"GET", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
-    {"GET", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, 0, 0},
+    {"POST", "/v1/call/", "/v1/call/{name}", call, WEIR__WEB_BOUND_CALLER, 1, 0},
+    {"GET", "/v1/methods", "/v1/methods", answer_methods, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/v1/methods/", "/v1/methods/{name}", answer_method, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/openapi.json", "/openapi.json", answer_openapi, WEIR__WEB_CALLER, 0, 0},
+    {"GET", "/", "/", answer_page, WEIR__WEB_ANYBODY, 0, 1},
+    {"GET", "/run", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
+    {"GET", "/v1/stats", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
+    {"GET", "/v1/calls", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
+    {"DELETE", "/v1/calls/", "/v1/calls/{id}", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
+    {"GET", "/healthz", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
+    {"GET", "/readyz", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, 0, 0},
+    {"GET", "/metrics", "/metrics", answer_metrics, WEIR__WEB_LOCAL, 0, 0},
 };
 
 static int has_path(const struct weir__web_route *route, struct weir__http_text path)
@@ -528,10 +549,12 @@ void weir__web_route_head(struct weir__web_client *client)
 
     client->is_head = weir__http_is(method, "HEAD");
     client->requests++;
+    weir__web_metrics_begin(client);
     if (check_names(client) != 0)
         return;
     weir__http_target_split(weir__http_request_target(request, client->in.bytes), &path, &query);
     client->route = find_route(client->door, method, path, allowed);
+    client->route_name = client->route != NULL ? client->route->name : NULL;
     if (weir__http_is(method, "OPTIONS") && (allowed[0] != '\0' || weir__http_is(path, "*")))
         answer_options(client, allowed);
     else if (allowed[0] == '\0')

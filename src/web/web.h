@@ -37,6 +37,7 @@
 
 enum {
     WEIR__WEB_CALL_ID = 32,
+    WEIR__WEB_REFUSALS = 16,       /* reasons to refuse a token */
     WEIR__WEB_KEEP = 16 * 1024,    /* of an empty buffer */
     WEIR__WEB_OWED_MAX = 64 * 1024 /* to a client that does not read: then no credit */
 };
@@ -57,6 +58,12 @@ enum weir__web_form {
 };
 
 struct weir__web_route;
+struct weir__web_series;
+
+struct weir__web_refusals {
+    const char *reason;
+    uint64_t count;
+};
 
 /* What is kept of a request's head. */
 struct weir__web_terms {
@@ -104,12 +111,15 @@ struct weir__web_client {
     struct weir__bearer *bearer; /* the other kind, while its head is looked at */
     struct weir__web_exchange *exchange;
     const struct weir__web_route *route; /* NULL: none was found yet */
+    const char *method, *route_name;     /* for the metrics; method NULL: it has no request */
+    int64_t began_ns;                    /* when its head was read */
     int64_t since_ns;                    /* of what the state's deadline counts from */
     int64_t took_ns;                     /* when it last took a byte that was owed */
     int64_t silent_ns;                   /* when events were last sent */
     int64_t checked_ns;                  /* the next look at its deadlines; INT64_MAX: none */
     uint64_t body_bytes;
     unsigned requests;
+    int status;                /* of the response that was begun last */
     unsigned char address[16]; /* of the peer, to count its connections */
     int is_local;              /* loopback, or a Unix socket */
     int is_body_over;
@@ -148,6 +158,9 @@ struct weir__web_door {
     unsigned port;
     char tag[17]; /* the begin of its calls' ids */
     uint64_t calls;
+    size_t active; /* requests that are not answered yet */
+    struct weir__web_series *series;
+    struct weir__web_refusals refusals[WEIR__WEB_REFUSALS];
     time_t date;
     char date_text[32];
     /* A response is complete: goes on with the client. */
