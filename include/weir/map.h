@@ -145,7 +145,11 @@ struct weir_map_options {
 
     int pty_output; /* the worker's stdout is a pseudo-terminal in raw mode, so that programs which
                      * buffer by blocks elsewhere write each line at once; not with a launcher */
-    int reserved_int; /* 0 */
+    int dialect; /* enum weir_dialect of weir/pool.h, with call. WEIR_DIALECT_MCP: the worker is an
+                  * MCP server, call is one of its tools or requests, and each record is an object,
+                  * its arguments; then workers is 1 by default, and a tool that does not say that
+                  * it only reads gets one record at a time. 0: the worker protocol, or plain
+                  * JSON-RPC */
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);

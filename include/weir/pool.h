@@ -68,6 +68,9 @@ struct weir_kind_options {
                               * it idempotent */
     int64_t stuck_ms;        /* a server that has answered nothing for so long after a cancelled
                               * call is replaced once its place is needed; 30000 */
+
+    int labels_stderr; /* 1: its stderr is passed on line by line, each after "LABEL: " */
+    int reserved_int;  /* 0 */
 };
 
 void weir_kind_options_init_sized(struct weir_kind_options *options, size_t size);

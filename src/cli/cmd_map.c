@@ -79,6 +79,13 @@ static int is_stdout(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
+static int check_call(struct map_cmd *cmd)
+{
+    if (cmd->values->protocol != WEIR_DIALECT_AUTO && cmd->values->call == NULL)
+        return voice_say(&cmd->voice, CLI_USAGE, "--protocol requires --call NAME");
+    return 0;
+}
+
 static int check_key(struct map_cmd *cmd)
 {
     const struct map_values *values = cmd->values;
@@ -148,7 +155,9 @@ static int check_command_line(struct map_cmd *cmd)
         return voice_say(
             &cmd->voice, CLI_USAGE,
             "--hadoop-counters and --progress json both write to standard error: remove one");
-    status = check_key(cmd);
+    status = check_call(cmd);
+    if (status == 0)
+        status = check_key(cmd);
     if (status == 0)
         status = check_format(cmd);
     if (status == 0)
@@ -280,6 +289,7 @@ static int prepare_run(struct map_cmd *cmd)
     options->command = &cmd->child;
     options->each = cmd->each;
     options->call = values->call;
+    options->dialect = values->protocol;
     options->launcher = (const char *const *)cmd->launcher;
     options->launcher_stop = (const char *const *)cmd->launcher_stop;
     options->launcher_shell = values->launcher_shell;

@@ -182,6 +182,18 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "error. A record is dead if its values are longer than `--max-record`. A worker "
                 "without `weir/hello` gets one call at a time.",
     },
+    [MAP_PROTOCOL] = {
+        .name = "protocol", .kind = CLI_CHOICE, .offset = AT(protocol), .metavar = "WHICH",
+        .choices = cli_protocols,
+        .group = workers,
+        .help = "what the worker of --call speaks: auto, native, plain or mcp (auto)",
+        .more = "With `mcp` the worker is an MCP server and NAME one of its tools; a record is an "
+                "object with the arguments. There is one worker unless `--workers` says "
+                "otherwise, since the state of such a server is in its process. It gets one call "
+                "at a time, or up to 16 of a tool that says that it only reads. A record whose "
+                "tool fails is tried again: a tool that must not run twice for a record needs "
+                "`--retries 0`, and even then a server that dies may have done its work.",
+    },
     [MAP_LINE_BUFFERED] = {
         .name = "line-buffered", .kind = CLI_FLAG, .offset = AT(line_buffered),
         .group = workers,

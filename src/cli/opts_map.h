@@ -15,6 +15,7 @@ struct map_values {
         *node_from, *call, *key;
     int on_error, encoding; /* enum weir_map_on_error, enum weir_map_encoding */
     int format;             /* enum weir_map_format */
+    int protocol;           /* enum weir_dialect */
     int check;              /* 0: syntax, 1: none */
     int unordered, drop_null, drop_missing, line_buffered, pty_output, launcher_shell,
         hadoop_counters;
@@ -41,6 +42,7 @@ enum map_option {
     MAP_CHECKPOINT,
     MAP_WORKERS,
     MAP_CALL,
+    MAP_PROTOCOL,
     MAP_LINE_BUFFERED,
     MAP_PTY_OUTPUT,
     MAP_LAUNCHER,

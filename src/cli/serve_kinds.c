@@ -91,6 +91,7 @@ static int add_server(struct serve_kinds *kinds, const char *text)
     kind->command.argv = (const char *const *)kind->words;
     kind->label = strndup(text, (size_t)(equals - text));
     kind->options.label = kind->label;
+    kind->options.labels_stderr = 1;
     kind->options.dialect = WEIR_DIALECT_MCP;
     kinds->tools[kinds->count++].label = kind->label;
     return kind->label == NULL ? CLI_FAILED : 0;
@@ -104,6 +105,7 @@ static int add_of_file(struct serve_kinds *kinds, const struct mcp_server *serve
     if (server->cwd != NULL)
         kind->command.cwd = server->cwd;
     kind->options.label = server->label;
+    kind->options.labels_stderr = 1;
     kind->options.dialect = server->dialect;
     kind->options.workers = server->workers;
     kind->options.window = server->window;

@@ -78,6 +78,8 @@ static void identify_work(const struct weir_map *map, char *text, size_t size)
     hash = mix_text(hash, options->command->cwd);
     if (options->call != NULL)
         hash = mix_text(hash, options->call);
+    if (options->dialect != 0)
+        hash = mix(hash, &options->dialect, sizeof options->dialect);
     if (options->key != NULL) {
         hash = mix_text(hash, options->key);
         hash = mix(hash, &options->drop_missing, sizeof options->drop_missing);

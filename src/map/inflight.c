@@ -119,6 +119,14 @@ static void quarantine_all(struct weir__map_worker *worker)
     weir__line_splitter_clear(&worker->lines);
 }
 
+/* Its records were never sent: they are as they were. */
+static void return_all(struct weir__map_worker *worker)
+{
+    if (worker->protocol->forget != NULL)
+        worker->protocol->forget(worker);
+    weir__record_queue_merge(&worker->map->in.returned, &worker->inflight);
+}
+
 /* The only record that the worker had since it was sent caused its death or a timeout. Counts a
  * failure; returns 1 if that was the last allowed one. */
 static int count_failure(struct weir__map_worker *worker, const char *reason)
@@ -358,6 +366,8 @@ void weir__map_worker_ended(struct weir__map_worker *worker)
     if (worker->inflight.count > 0 && worker->protocol->left_out != NULL
         && ended_with_its_input(worker))
         worker->protocol->left_out(worker);
+    else if (worker->protocol->starts_over != NULL && worker->protocol->starts_over(worker))
+        return_all(worker);
     else if (weir__map_worker_owes(worker))
         weir__map_worker_died(worker);
     quarantine_all(worker);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <weir/lines.h>
+#include <weir/pool.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -69,6 +70,7 @@ static void set_up(struct weir_map *map)
     map->label.name = map->command.argv[0];
     records->max_record = options->max_record;
     records->is_opaque = options->format != WEIR_MAP_NDJSON;
+    records->is_named = options->dialect == WEIR_DIALECT_MCP;
     records->is_nul = options->format == WEIR_MAP_NUL;
     records->check_syntax = !options->unchecked;
     records->encoding = (enum weir__record_encoding)options->encoding;

@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "map/map.h"
+#include "rpc/mcp.h"
 
 enum {
-    ENVELOPE = 64 * 1024,     /* room in a line for the text around a value */
+    ENVELOPE = 64 * 1024, /* room in a line for the text around a value */
+    MOST_OWED = 1 << 20,  /* bytes of answers that the worker does not read */
+    INVALID_PARAMS = -32602,
     START_TIMEOUT_MS = 10000, /* the default: a worker that never gets ready is a mistake */
 };
 
@@ -25,6 +28,8 @@ static int can_call(struct weir__map_worker *worker)
 
     if (call->handshake.methods == NULL)
         return 1; /* unknown before it is tried */
+    if (weir__mcp_request(name) != 0 && call->handshake.capabilities & weir__mcp_request(name))
+        return 1;
     method = json_object_get(call->handshake.methods, name);
     if (method == NULL) {
         weir__call_no_such_method(worker);
@@ -42,14 +47,29 @@ static int can_call(struct weir__map_worker *worker)
     return 1;
 }
 
+/* Whether an MCP server says that the calls change nothing: then several may run. */
+static int is_read_only(const struct weir__map_worker *worker)
+{
+    const char *name = worker->map->options.call;
+    const json_t *method = json_object_get(worker->call->handshake.methods, name);
+
+    return method == NULL || json_is_true(json_object_get(method, "read_only"));
+}
+
 static void mark_ready(struct weir__map_worker *worker, int64_t now_ns)
 {
     struct weir__map_worker_call *call = worker->call;
 
     call->is_plain = call->reader.dialect->credit == NULL;
     call->last_id = call->handshake.last_id;
+    if (call->reader.dialect->is_named)
+        worker->map->workers.mcp_start = call->handshake.start;
     if (!can_call(worker))
         return;
+    if (call->reader.dialect->is_named && !is_read_only(worker))
+        call->handshake.concurrency = 1;
+    if (call->handshake.concurrency > worker->map->options.window)
+        call->handshake.concurrency = (unsigned)worker->map->options.window;
     call->is_ready = 1;
     worker->turn_since_ns = worker->moved_ns = now_ns;
     if (weir__call_send_all(worker, now_ns) < 0)
@@ -88,15 +108,58 @@ static int shake_hands(struct weir__map_worker *worker, const struct weir__incom
 
 /* --- What it says ------------------------------------------------------------ */
 
+/* Returns 0 if the worker is no longer usable. */
+static int refuse(struct weir__map_worker *worker, const struct weir__incoming *request)
+{
+    struct weir__map_worker_call *call = worker->call;
+
+    if (weir__worker_unsent(&worker->process) >= MOST_OWED) {
+        weir__map_worker_give_up(worker, "desync", "it asks without reading the answers");
+        return 0;
+    }
+    if (call->reader.dialect->refuse(&call->scratch, request->value, request->level) < 0
+        || weir__call_give(worker) < 0)
+        weir__call_no_memory(worker);
+    return 1;
+}
+
+/* The result of an MCP server may be a failure. */
+static int take_result(struct weir__map_worker *worker, const struct weir__incoming *message)
+{
+    struct weir__map_worker_call *call = worker->call;
+    struct weir__incoming settled = *message;
+    struct weir__buffer scratch = {0};
+    int is_useful, status = call->reader.dialect->settle(&settled, 0, &scratch);
+
+    if (status == 0 && settled.kind == WEIR__INCOMING_REPEAT) {
+        settled.kind = WEIR__INCOMING_ERROR;
+        status = weir__write_error_value(&scratch, INVALID_PARAMS,
+                                         "the tool asks to be repeated, which a map does not do",
+                                         (struct weir__slice){NULL, 0});
+        settled.value = (struct weir__slice){scratch.bytes, scratch.length};
+    }
+    if (status < 0)
+        weir__call_no_memory(worker);
+    is_useful = settled.kind == WEIR__INCOMING_ERROR
+                    ? weir__call_error_came(worker, &settled, call->now_ns)
+                    : weir__call_result_came(worker, &settled, call->now_ns);
+    weir__buffer_clear(&scratch);
+    return is_useful;
+}
+
 static int take_message(void *owner, const struct weir__incoming *message)
 {
     struct weir__map_worker *worker = owner;
     struct weir__map_worker_call *call = worker->call;
 
+    if (message->kind == WEIR__INCOMING_REQUEST)
+        return refuse(worker, message);
     if (!call->is_ready)
         return shake_hands(worker, message);
     switch (message->kind) {
     case WEIR__INCOMING_RESULT:
+        if (call->reader.dialect->settle != NULL)
+            return take_result(worker, message);
         return weir__call_result_came(worker, message, call->now_ns);
     case WEIR__INCOMING_ERROR:
         return weir__call_error_came(worker, message, call->now_ns);
@@ -141,8 +204,9 @@ static int begin(struct weir__map_worker *worker)
         .on_message = take_message,
         .on_broken = line_is_broken,
     };
-    if (weir__handshake_begin(&call->handshake, WEIR_DIALECT_AUTO, 0, WEIR__MCP_PROBE,
-                              &call->reader, &worker->process, &call->scratch)
+    if (weir__handshake_begin(&call->handshake, (enum weir_dialect)map->options.dialect, 0,
+                              map->workers.mcp_start, &call->reader, &worker->process,
+                              &call->scratch)
         == WEIR__HANDSHAKE_FAILED)
         return WEIR_ERR_NOMEM;
     return weir__call_give(worker);
@@ -169,6 +233,13 @@ static int tick(struct weir__map_worker *worker, int64_t now_ns)
     const struct weir__gather *cancelled;
 
     if (!worker->call->is_ready) {
+        int64_t quiet_ms = worker->call->handshake.quiet_ms;
+
+        if (quiet_ms > 0 && now_ns - worker->started_ns >= quiet_ms * 1000000
+            && (weir__handshake_quiet(&worker->call->handshake, &worker->call->scratch)
+                    == WEIR__HANDSHAKE_FAILED
+                || weir__call_give(worker) < 0))
+            weir__call_no_memory(worker);
         if (now_ns - worker->started_ns < start_ms * 1000000)
             return 0;
         worker->map->report.timeouts++;
@@ -200,7 +271,7 @@ static size_t window(const struct weir__map_worker *worker)
     if (!call->is_ready || !worker->map->workers.has_answered)
         return records; /* few in flight make it easy to find the record that kills workers */
     if (call->is_plain)
-        return 1;
+        return call->handshake.concurrency;
     if (records < call->handshake.concurrency)
         records = call->handshake.concurrency;
     return records < worker->map->options.window ? records : worker->map->options.window;
@@ -215,6 +286,15 @@ static int never_had_them(const struct weir__map_worker *worker)
     if (!worker->call->is_ready)
         return 1;
     return first != NULL && process->all_sent - process->left_unread <= first->call.sent_at;
+}
+
+/* An MCP server of the old kind may have ended because of the first request. */
+static int starts_over(struct weir__map_worker *worker)
+{
+    if (!weir__handshake_greets_again(&worker->call->handshake))
+        return 0;
+    worker->map->workers.mcp_start = WEIR__MCP_START_LEGACY;
+    return 1;
 }
 
 static int has_begun(const struct weir__map_worker *worker)
@@ -256,6 +336,7 @@ const struct weir__protocol weir__protocol_calls = {
     .window = window,
     .never_had_them = never_had_them,
     .has_begun = has_begun,
+    .starts_over = starts_over,
     .is_busy = is_busy,
     .forget = forget,
     .free = free_call,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weir/pool.h>
+
 #include "base/error.h"
 #include "base/options.h"
 #include "map/each.h"
@@ -14,7 +16,10 @@
 #include "base/utf8.h"
 #include "text/pointer.h"
 
-enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to its worker's */
+enum {
+    LAUNCH_TIMEOUT_MS = 60000, /* from a launcher's start to its worker's */
+    MCP_TIMEOUT_MS = 60000,    /* npx may have to download a server */
+};
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size)
 {
@@ -62,6 +67,11 @@ static int check_call(const struct weir_map_options *options, struct weir_error 
 {
     const char *name = options->call;
 
+    if (options->dialect < WEIR_DIALECT_AUTO || options->dialect > WEIR_DIALECT_MCP)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "dialect is not a value of weir_dialect");
+    if (name == NULL && options->dialect != WEIR_DIALECT_AUTO)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a dialect is for a worker that is called: set call");
     if (name == NULL)
         return 0;
     if (!weir__map_call_is_name(name))
@@ -241,6 +251,12 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         return status;
     if (map->is_launched && ours->start_timeout_ms == WEIR_FOREVER)
         ours->start_timeout_ms = LAUNCH_TIMEOUT_MS;
+    if (ours->dialect == WEIR_DIALECT_MCP) {
+        if (ours->start_timeout_ms == WEIR_FOREVER)
+            ours->start_timeout_ms = MCP_TIMEOUT_MS;
+        if (ours->workers == 0)
+            ours->workers = 1; /* its state is in its process */
+    }
 
     weir__map_files(&files, ours, ours->dead_letter, "");
     status = weir__file_set_end(&files, error);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "map/window.h"
 #include "map/record_queue.h"
+#include "work/dialect.h"
 #include "work/line_splitter.h"
 #include "work/supervisor.h"
 #include "work/worker.h"
@@ -43,6 +44,9 @@ struct weir__protocol {
     int (*never_had_them)(const struct weir__map_worker *worker);
     /* Whether the worker has begun its work. NULL: by what it has read or answered. */
     int (*has_begun)(const struct weir__map_worker *worker);
+    /* The worker ended, but another start, which begins otherwise, may do better: then its end is
+     * no failure. NULL: no. */
+    int (*starts_over)(struct weir__map_worker *worker);
     /* Number of records in flight that the worker has not reached yet. NULL: all. */
     size_t (*ahead)(const struct weir__map_worker *worker);
     /* The worker ended well after its input was closed and read: records in flight were left
@@ -109,6 +113,7 @@ struct weir__map_workers {
     int answers_at_end;                    /* some worker did so only after its input was closed */
     size_t start_window;                   /* initial window of new workers */
     size_t launch_window;                  /* the maximum before the first reply with a launcher */
+    enum weir__mcp_start mcp_start;        /* how the next MCP server is greeted */
 };
 
 /* --- inflight.c ---------------------------------------------------------------- */

@@ -129,6 +129,20 @@ static struct weir__record *make(struct weir__record_reader *reader, const char 
     return record;
 }
 
+/* Whether JSON is an object, or an array without elements. */
+static int is_named(const char *bytes, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length && strchr(" \t\r", bytes[at]) != NULL)
+        at++;
+    if (at == length || bytes[at] != '[')
+        return at < length && bytes[at] == '{';
+    for (at++; at < length && strchr(" \t\r", bytes[at]) != NULL; at++)
+        ;
+    return at < length && bytes[at] == ']';
+}
+
 /* What is wrong with a line, or NULL. */
 static const char *find_fault(const struct weir__record_reader *reader, const char *bytes,
                               size_t length)
@@ -138,7 +152,7 @@ static const char *find_fault(const struct weir__record_reader *reader, const ch
     if (reader->check_syntax
         && (strict ? weir__json_syntax_utf8(bytes, length, NULL)
                    : weir__json_syntax(bytes, length, NULL)))
-        return NULL;
+        return reader->is_named && !is_named(bytes, length) ? "invalid: not an object" : NULL;
     if (strict && !weir__utf8_valid(bytes, length))
         return "invalid: not UTF-8";
     return reader->check_syntax ? "invalid: not JSON" : NULL;

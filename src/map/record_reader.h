@@ -65,6 +65,7 @@ struct weir__record_reader {
     int is_nul;    /* records end with NUL, not with LF */
     int check_syntax;
     enum weir__record_encoding encoding;
+    int is_named;    /* a record is an object, or the empty array */
     const char *key; /* JSON Pointer to a required member; NULL: none. Borrowed */
 
     char *bytes; /* [start, end) is unread; [start, scanned) has no end of a record */

@@ -117,16 +117,6 @@ void weir__mcp_progress_due(struct weir__mcp_front *front)
         weir__timer_start(front->progress, wait_ns / 1000000 + 1);
 }
 
-/* A JSON number: an integer without a fraction. */
-static const char *number_text(char text[32], double number)
-{
-    if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number)
-        snprintf(text, 32, "%" PRId64, (int64_t)number);
-    else
-        snprintf(text, 32, "%.12g", number);
-    return text;
-}
-
 /* Keeps a report until it is due. A later one replaces it. */
 static void report(struct weir__mcp_request *request, const char *progress, const char *total,
                    struct weir__slice message)
@@ -325,8 +315,8 @@ static void on_progress(weir_call_t *pool_call, const struct weir_progress *prog
         return;
     if (progress->message == NULL
         || weir__write_string(&message, progress->message, progress->length) == 0)
-        report(request, number_text(done, progress->progress),
-               progress->total >= 0 ? number_text(total, progress->total) : NULL,
+        report(request, weir__number_text(done, progress->progress),
+               progress->total >= 0 ? weir__number_text(total, progress->total) : NULL,
                (struct weir__slice){message.bytes, message.length});
     weir__buffer_clear(&message);
 }

@@ -630,6 +630,7 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
         .drain_ms = DRAIN_MS,
         .stderr_kept = STDERR_KEPT,
         .forwarder = &pool->forwarder,
+        .label = group->kind.labels_stderr ? group->kind.label : NULL,
         .is_launched = group->is_launched,
         .slot = weir__supervisor_slot(&group->supervisor, seat),
         .stop = group->stop.argv != NULL ? &group->stop : NULL,

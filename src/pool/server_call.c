@@ -167,6 +167,21 @@ static void on_credit(weir_call_t *pool_call, void *context)
     pass_credit(context);
 }
 
+/* A client that does not read is told nothing. */
+static void on_progress(weir_call_t *pool_call, const struct weir_progress *progress, void *context)
+{
+    struct weir__server_call *call = context;
+    struct weir__connection *connection = call->connection;
+
+    (void)pool_call;
+    if (call->batch != NULL || !weir__connection_has_room(connection))
+        return;
+    weir__connection_sent(
+        connection,
+        weir__write_progress(&connection->sending, call->id, progress->progress, progress->total,
+                             (struct weir__slice){progress->message, progress->length}));
+}
+
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
     (void)pool_call;
@@ -255,6 +270,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
                                   .on_value = on_value,
                                   .on_credit = on_credit,
                                   .on_done = on_done,
+                                  .on_progress = on_progress,
                                   .context = call};
     struct weir_call_options options;
     weir_pool_t *pool = call->connection->server->pool;

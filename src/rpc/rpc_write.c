@@ -235,6 +235,37 @@ int weir__write_end(struct weir__buffer *to, struct weir__slice id, struct weir_
         name, error, WEIR__LITERAL("}}\n"));
 }
 
+const char *weir__number_text(char text[32], double number)
+{
+    if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number)
+        snprintf(text, 32, "%" PRId64, (int64_t)number);
+    else
+        snprintf(text, 32, "%.12g", number);
+    return text;
+}
+
+int weir__write_progress(struct weir__buffer *to, struct weir__slice id, double progress,
+                         double total, struct weir__slice message)
+{
+    size_t before = to->length;
+    char digits[32];
+    int status = WEIR__PUT(
+        to, WEIR__LITERAL("{\"jsonrpc\":\"2.0\",\"method\":\"weir/progress\",\"params\":{\"id\":"),
+        id, WEIR__LITERAL(",\"progress\":"), weir__slice_of(weir__number_text(digits, progress)));
+
+    if (status >= 0 && total >= 0)
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"total\":"),
+                           weir__slice_of(weir__number_text(digits, total)));
+    if (status >= 0 && message.bytes != NULL) {
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"message\":"));
+        if (status >= 0)
+            status = weir__write_string(to, message.bytes, message.length);
+    }
+    if (status >= 0)
+        status = WEIR__PUT(to, WEIR__LITERAL("}}\n"));
+    return status < 0 ? undo(to, before) : 0;
+}
+
 int weir__write_cancel(struct weir__buffer *to, struct weir__slice id)
 {
     return WEIR__PUT(

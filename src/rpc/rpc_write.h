@@ -42,6 +42,13 @@ int weir__write_credit(struct weir__buffer *to, struct weir__slice id, uint64_t 
 int weir__write_end(struct weir__buffer *to, struct weir__slice id, struct weir__slice error);
 int weir__write_cancel(struct weir__buffer *to, struct weir__slice id);
 
+/* total: -1: unknown.  message: any text, or none. */
+int weir__write_progress(struct weir__buffer *to, struct weir__slice id, double progress,
+                         double total, struct weir__slice message);
+
+/* A number as JSON: an integer without a fraction. */
+const char *weir__number_text(char text[32], double number);
+
 /* What a message is put together from, in order: all of it is appended, or nothing. */
 int weir__write_pieces(struct weir__buffer *to, const struct weir__slice *pieces, size_t count);
 

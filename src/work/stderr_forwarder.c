@@ -139,12 +139,18 @@ void weir__stderr_forwarder_add_line(struct weir__stderr_forwarder *forwarder, c
 
 /* --- One source --------------------------------------------------------------- */
 
-/* Reports a line: to a terminal with its name, and to its owner. */
+/* Whether its lines are forwarded with its name. */
+static int is_by_line(const struct weir__stderr_source *source)
+{
+    return source->name != NULL && (source->is_always_named || source->forwarder->is_terminal);
+}
+
+/* Reports a line: with its name, and to its owner. */
 static void put_line(struct weir__stderr_source *source, const struct weir_line *line)
 {
     if (source->on_line != NULL)
         source->on_line(source->owner, line);
-    if (source->name != NULL && !source->is_quiet && source->forwarder->is_terminal)
+    if (is_by_line(source) && !source->is_quiet)
         weir__stderr_forwarder_add_line(source->forwarder, source->name, line->bytes, line->length);
 }
 
@@ -159,7 +165,7 @@ void weir__stderr_source_add(struct weir__stderr_source *source,
     source->forwarder = forwarder;
     source->next = forwarder->sources;
     forwarder->sources = source;
-    if (source->on_line != NULL || (source->name != NULL && forwarder->is_terminal))
+    if (source->on_line != NULL || is_by_line(source))
         source->lines = weir_lines_new(LONGEST_LINE);
     if (forwarder->is_held)
         weir__capture_pause(source->capture, 1);
@@ -186,7 +192,7 @@ static void cut_lines(struct weir__stderr_source *source, const char *bytes, siz
 void weir__stderr_source_take(struct weir__stderr_source *source, const char *bytes, size_t length)
 {
     struct weir__stderr_forwarder *forwarder = source->forwarder;
-    int by_line = source->name != NULL && forwarder->is_terminal;
+    int by_line = is_by_line(source);
 
     if (!source->is_quiet && !by_line)
         add(forwarder, bytes, length);

@@ -1,8 +1,8 @@
 /* work/stderr_forwarder.h - forwards the stderr of children live, without ever blocking.
  *
  * What the descriptor does not take at once waits in a bounded buffer; while that is full, no
- * source is read.  On a terminal, a named source is forwarded in whole lines, each with its
- * name.
+ * source is read.  A named source is forwarded in whole lines, each with its name: on a terminal,
+ * or everywhere.
  */
 #ifndef WEIR_WORK_STDERR_FORWARDER_H
 #define WEIR_WORK_STDERR_FORWARDER_H
@@ -47,6 +47,7 @@ struct weir__stderr_source {
     struct weir__stderr_forwarder *forwarder; /* NULL until it is added */
     struct weir__capture *capture;            /* source of its bytes */
     const char *name;                         /* prefix of its lines on a terminal; NULL: none */
+    int is_always_named;                      /* and also elsewhere */
     int is_quiet;                             /* kept, not forwarded */
     void (*on_line)(void *owner, const struct weir_line *line); /* NULL: ignored */
     void *owner;

@@ -543,6 +543,8 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
         status = open_stderr(worker, options, err, error);
     worker->stderr_source = (struct weir__stderr_source){
         .capture = &worker->errors,
+        .name = options->label,
+        .is_always_named = options->label != NULL,
         .on_line = worker->ops->on_stderr_line,
         .owner = worker->owner,
     };

@@ -49,12 +49,13 @@ struct weir__worker_options {
     const struct weir__stop_sequence *stop_sequence; /* borrowed during the start */
     size_t stderr_kept;                              /* bytes kept of its stderr, head and tail */
     struct weir__stderr_forwarder *forwarder;        /* for its stderr; outlives the worker */
-    size_t pipe_size; /* of stdin and stdout, if the kernel allows; 0: the default */
-    int pty_output;   /* its stdout is a pseudo-terminal */
-    int is_launched;  /* there is a launcher */
-    unsigned slot;    /* its place among its fellows: WEIR_SLOT */
-    int files[3];     /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
-    int is_quiet;     /* its pid need not be known before it ends */
+    size_t pipe_size;  /* of stdin and stdout, if the kernel allows; 0: the default */
+    int pty_output;    /* its stdout is a pseudo-terminal */
+    int is_launched;   /* there is a launcher */
+    unsigned slot;     /* its place among its fellows: WEIR_SLOT */
+    int files[3];      /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
+    const char *label; /* put before each line of its stderr; NULL: nothing. Borrowed */
+    int is_quiet;      /* its pid need not be known before it ends */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the
                                       * worker is cleared */
 };

@@ -39,8 +39,11 @@ def write(directory: str, **servers: Any) -> str:
 
 
 @contextlib.contextmanager
-def gateway(directory: str, *words: str, **servers: Any) -> Iterator[Client]:
-    with client("-f", write(directory, **servers), *words, worker=None) as weir:
+def gateway(
+    directory: str, *words: str, stderr: int = subprocess.DEVNULL, **servers: Any
+) -> Iterator[Client]:
+    file = write(directory, **servers)
+    with client("-f", file, *words, worker=None, stderr=stderr) as weir:
         weir.initialize()
         yield weir
 
@@ -178,6 +181,17 @@ def the_environment_of_the_file_is_added(directory: str) -> None:
         same(text_of(weir.call("env", variable="PATH")), os.environ["PATH"])
 
 
+def what_a_server_prints_has_its_label(directory: str) -> None:
+    with gateway(directory, a=stub(), stderr=subprocess.PIPE) as weir:
+        assert weir.process.stderr
+        weir.call("warn")
+        said = b""
+        while b"\na: some words\n" not in b"\n" + said:
+            more = os.read(weir.process.stderr.fileno(), 4096)
+            assert more, said
+            said += more
+
+
 def a_server_can_be_named_on_the_command_line() -> None:
     with client("--server", f"files={sys.executable} {STUB} echo", worker=None) as weir:
         weir.initialize()
@@ -300,6 +314,7 @@ if __name__ == "__main__":
             results_are_passed_on_in_the_era_of_the_client,
             a_server_that_dies_is_started_again,
             the_environment_of_the_file_is_added,
+            what_a_server_prints_has_its_label,
             a_server_can_be_named_on_the_command_line,
             mistakes_in_the_file_are_named,
             clients_that_join_share_one_server,

@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,8 +142,23 @@ def a_dead_server_costs_only_its_calls(directory: str) -> None:
 
 
 def progress_reaches_the_clients_of_a_server(directory: str) -> None:
-    with serving(directory) as served:
-        assert served.call("progress")[0] == 0
+    with serving(directory) as served, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE_S)
+        client.connect(served.path)
+        for message in (
+            {"id": 1, "method": "weir/hello", "params": {"version": 1}},
+            {"id": "x", "method": "progress", "params": {}},
+        ):
+            client.sendall(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        with client.makefile() as lines:
+            got = [json.loads(lines.readline()) for _ in range(4)][1:]
+    assert [message.get("params") for message in got] == [
+        {"id": "x", "progress": 1, "total": 2, "message": "step 1"},
+        {"id": "x", "progress": 2, "total": 2, "message": "step 2"},
+        None,
+    ], got
+    assert [message.get("method") for message in got] == ["weir/progress", "weir/progress", None]
+    assert got[2]["result"] == "True", got
 
 
 def nothing_is_left_when_weir_is_killed(directory: str) -> None:

@@ -1,6 +1,6 @@
 """A small MCP server of the legacy era, for tests of the gateway.
 
-mcp_stub.py [TOOL...]: its tools; more are there for all: pid, die, nap, wait, grow, asks.
+mcp_stub.py [TOOL...]: its tools; more are there for all: pid, die, nap, wait, grow, meta, warn.
 It ignores the end of its input, and SIGTERM, as some servers do.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 lock = threading.Lock()
-tools = [*sys.argv[1:], "pid", "die", "nap", "env", "grow", "meta"]
+tools = [*sys.argv[1:], "pid", "die", "nap", "env", "grow", "meta", "warn"]
 
 
 def send(message: Any) -> None:
@@ -41,6 +41,9 @@ def call(ident: Any, name: str, arguments: Any, meta: Any) -> None:
             time.sleep(arguments["each"])
         time.sleep(arguments.get("s", 0))
         answer(ident, "rested")
+    elif name == "warn":
+        print("some words", file=sys.stderr, flush=True)
+        answer(ident, "warned")
     elif name == "env":
         answer(ident, os.environ.get(arguments["variable"], ""))
     elif name == "grow":

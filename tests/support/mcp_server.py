@@ -63,6 +63,8 @@ TOOLS = SCRIPT.get(
         ),
         tool("read_pid", readOnlyHint=True),
         tool("nap", readOnlyHint=True),
+        tool("meet", readOnlyHint=True),
+        tool("meet_alone"),
         tool("die_once", idempotentHint=True),
     ],
 )
@@ -129,6 +131,12 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
             time.sleep(60)
     elif name == "nap":
         threading.Timer(arguments["s"], text, (number, is_modern, "rested")).start()
+    elif name in ("meet", "meet_alone"):  # answered when there are so many
+        MEETING.append((number, is_modern))
+        if len(MEETING) == arguments["of"]:
+            for one in MEETING:
+                text(*one, "met")
+            MEETING.clear()
     elif name == "log":
         send(method="notifications/message", params={"level": "notice", "data": {"n": 1}})
         send(method="notifications/message", params={"level": "critical", "data": "words"})
@@ -176,6 +184,7 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
 
 
 WAITING: list[Any] = []
+MEETING: list[Any] = []
 
 
 def answer(message: Any) -> None:
