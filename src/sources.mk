@@ -235,6 +235,7 @@ libweir_cli_la_SOURCES = \
 	src/cli/files.c src/cli/files.h \
 	src/cli/help.c src/cli/help.h \
 	src/cli/init.c src/cli/init.h \
+	src/cli/licenses.c src/cli/licenses.h \
 	src/cli/options.c src/cli/options.h \
 	src/cli/opts_audit.h \
 	src/cli/opts_child.c \

@@ -7,12 +7,14 @@ makes the wheel for other systems of it (release()).
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import wheel_backend
@@ -29,6 +31,9 @@ STATIC = {
     "NETTLE": "-l:libnettle.a",
     "PCRE2": "-l:libpcre2-8.a",
 }
+# Where the prefix has libweir, and the libraries that it uses: a directory of its own for these.
+LIBRARY = "libweir.la"
+LIBRARY_USES = ("libuv.so", "libjansson.so")
 # What is linked into the programs or lies beside them, and where Debian has its licence.
 LICENSED = ("libuv1", "libjansson4", "libpipeline1", "libnettle8", "libpcre2-8-0")
 GPL = "/usr/share/common-licenses/GPL-3"
@@ -62,12 +67,46 @@ def stripped(path: str) -> bytes:
             return file.read()
 
 
-def contents(engine: str, programs: str, beside: "Optional[str]" = None) -> "dict[str, bytes]":
+def development(folder: str, uses: "Sequence[str]") -> "dict[str, bytes]":
+    """libweir for C, as an installation has it below its prefix; uses: libraries that it has along."""
+    built = os.path.join(folder, ".libs", "libweir.so.1")
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = os.path.join(scratch, "libweir.so.1")
+        shutil.copy(built, copy)
+        if uses:
+            subprocess.run(["patchelf", "--set-rpath", "$ORIGIN/weir", copy], check=True)
+        files = {"lib/libweir.so.1": stripped(copy)}
+    # A wheel has no symbolic links; the linker reads this.
+    files["lib/libweir.so"] = b"INPUT(libweir.so.1)\n"
+    for path in uses:
+        files[f"lib/weir/{os.path.basename(path)}"] = stripped(path)
+    for header in sorted(glob.glob(os.path.join(TOP, "include", "weir", "*.h"))):
+        with open(header, "rb") as file:
+            files[f"include/weir/{os.path.basename(header)}"] = file.read()
+    with open(os.path.join(folder, "weir.pc"), encoding="utf-8") as file:
+        text = file.read()
+    for name, place in (
+        ("prefix", "${pcfiledir}/../.."),
+        ("exec_prefix", "${prefix}"),
+        ("libdir", "${prefix}/lib"),
+        ("includedir", "${prefix}/include"),
+        ("Libs:", "-L${libdir} -Wl,-rpath,${libdir} -lweir"),
+    ):
+        line = f"{name} {place}" if name.endswith(":") else f"{name}={place}"
+        text = re.sub(f"(?m)^{name}[ =].*$", lambda _, line=line: line, text)
+    text = "".join(line for line in text.splitlines(True) if ".private:" not in line)
+    files["lib/pkgconfig/weir.pc"] = text.encode()
+    return {f"{DATA}/data/{name}": data for name, data in files.items()}
+
+
+def contents(
+    engine: str, programs: str, beside: "Optional[str]" = None, uses: "Sequence[str]" = ()
+) -> "dict[str, bytes]":
     """The files of a wheel, from where the engine and the programs were built.
 
-    beside: a shared library that goes beside weir-spawner.
+    beside: a shared library that goes beside weir-spawner. uses: those that libweir needs.
     """
-    files = wheel_backend.sources()
+    files = {**wheel_backend.sources(), **development(engine, uses)}
     native = os.path.join(engine, "sdk", "python", ".libs", "_native.so")
     files["weir/_native.abi3.so"] = stripped(native)
     files[f"{DATA}/scripts/weir"] = stripped(os.path.join(programs, "weir"))
@@ -98,7 +137,7 @@ def build_wheel(
     wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None
 ) -> str:
     with tempfile.TemporaryDirectory(prefix="weir-wheel.") as folder:
-        build(folder, (ENGINE, *PROGRAMS), {})
+        build(folder, (ENGINE, LIBRARY, *PROGRAMS), {})
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         return wheel_backend.write_wheel(
             wheel_directory, contents(folder, folder), f"cp39-abi3-{platform}"
@@ -135,12 +174,14 @@ def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
 def release(work: str, output: str) -> None:
     """Builds in work, with auditwheel and patchelf on the PATH, and writes to output."""
     settings = {"CFLAGS": "-O2 -g"}
-    engine = build(os.path.join(work, "engine"), (ENGINE,), settings)
+    engine = build(os.path.join(work, "engine"), (ENGINE, LIBRARY), settings)
     static = {f"{name}_LIBS": libs for name, libs in STATIC.items()}
     static.update({f"{name}_CFLAGS": " " for name in STATIC})
     programs = build(os.path.join(work, "programs"), PROGRAMS, {**settings, **static})
     spawner = os.path.join(programs, "weir-spawner")
     pipeline = library_of(spawner, "libpipeline.so")
+    built = os.path.join(engine, ".libs", "libweir.so.1")
+    uses = [library_of(built, name) for name in LIBRARY_USES]
     subprocess.run(["patchelf", "--set-rpath", "$ORIGIN", spawner], check=True)
     made = os.path.join(work, "made")
     shutil.rmtree(made, ignore_errors=True)
@@ -148,7 +189,7 @@ def release(work: str, output: str) -> None:
     machine = os.uname().machine
     name = wheel_backend.write_wheel(
         made,
-        {**contents(engine, programs, pipeline), **notices()},
+        {**contents(engine, programs, pipeline, uses), **notices()},
         f"cp39-abi3-linux_{machine}",
         "MIT AND GPL-3.0-or-later AND LGPL-3.0-or-later AND BSD-3-Clause",
     )
@@ -176,7 +217,21 @@ def notices() -> "dict[str, bytes]":
             files[f"{STEM}.dist-info/licenses/{package}.copyright"] = file.read()
     with open(GPL, "rb") as file:
         files[f"{STEM}.dist-info/licenses/GPL-3"] = file.read()
+    files[f"{STEM}.dist-info/licenses/SOURCES"] = sources_of(LICENSED).encode()
     return files
+
+
+def sources_of(packages: "Sequence[str]") -> str:
+    """Where the sources of what is built in are: versions of Debian's source packages."""
+    form = "${source:Package} ${source:Version}\\n"
+    found = subprocess.run(
+        ["dpkg-query", "-W", "-f", form, *packages], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    return (
+        f"The source of weir is {STEM}.tar.gz, which is published beside this wheel. The libraries "
+        "in it\nwere built from these source packages of Debian, as https://snapshot.debian.org has "
+        f"them:\n\n{found}"
+    )
 
 
 if __name__ == "__main__":

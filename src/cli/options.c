@@ -10,6 +10,7 @@
 #include <weir/weir.h>
 
 #include "cli/help.h"
+#include "cli/licenses.h"
 #include "cli/suggest.h"
 #include "text/shell_words.h"
 
@@ -25,12 +26,17 @@ struct parser {
     struct cli_parsed *parsed;
 };
 
-static int answer_common(const struct cli_command *command, const struct cli_option *option)
+/* argument: what follows the option, or NULL. */
+static int answer_common(const struct cli_command *command, const struct cli_option *option,
+                         const char *argument)
 {
-    if (option == &cli_common_options[CLI_COMMON_HELP])
+    if (option == &cli_common_options[CLI_COMMON_HELP]) {
         help_print(command, stdout);
-    else
-        printf("weir %s\n", weir_version());
+        return CLI_OK;
+    }
+    printf("weir %s\n", weir_version());
+    if (argument != NULL && strcmp(argument, "--licenses") == 0)
+        licenses_print(stdout);
     return CLI_OK;
 }
 
@@ -108,7 +114,7 @@ static int store_option(struct parser *parser, const struct cli_option *option, 
     if (option->kind == CLI_FLAG && attached != NULL)
         return cli_bad_usage(command, "--%s takes no value: remove \"%s\"", option->name, attached);
     if (table == CLI_TABLE_COMMON)
-        return answer_common(command, option);
+        return answer_common(command, option, *parser->next);
     place = place_of_option(parser, option, table);
     if (option->kind == CLI_FLAG) {
         *(int *)place = 1;

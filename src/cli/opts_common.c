@@ -10,7 +10,9 @@ const struct cli_option cli_common_options[] = {
                          .help = "print this and exit"},
     [CLI_COMMON_VERSION] = {.name = "version",
                             .group = "Help",
-                            .help = "print the version and exit"},
+                            .help = "print the version and exit",
+                            .more = "With `--licenses` after it: also the licences of weir and of "
+                                    "the libraries that it uses."},
 };
 const size_t cli_common_count = sizeof cli_common_options / sizeof cli_common_options[0];
 

@@ -9,7 +9,7 @@ const struct cli_command cli_weir = {
     .synopsis =
         (const char *const[]){
             "SUBCOMMAND [OPTION...] [ARGUMENT...]",
-            "SUBCOMMAND --help | --help | --version",
+            "SUBCOMMAND --help | --help | --version [--licenses]",
             NULL,
         },
     .description =

@@ -40,7 +40,7 @@ options_are_known() {
 }
 
 subcommands=$("$weir" --help | sed -n '/^Examples/q; s/^  \([a-z][a-z]*\)  *.*/\1/p' | grep -v help)
-plan $((14 + 2 * $(echo "$subcommands" | wc -l)))
+plan $((15 + 2 * $(echo "$subcommands" | wc -l)))
 
 check "weir --help fits one screen" one_screen
 for subcommand in $subcommands; do
@@ -55,6 +55,8 @@ check "weir each --help has its placeholders, and what D and SIZE are" eval \
     'says 0 each --help && has "  {//} " "$out" && has "  D  " "$out" && has "  SIZE  " "$out"'
 check "weir alone: help on stderr, 2" eval 'says 2 && [ ! -s "$out" ] && has "usage: weir" "$err"'
 check "--version" eval 'says 0 --version && grep -q "^weir [0-9]" "$out" && says 0 run --version'
+check "--version --licenses" eval 'says 0 --version --licenses && grep -q "^weir [0-9]" "$out" &&
+    has "GPL-3.0-or-later" "$out" && has "PCRE2" "$out"'
 check "help asked for is no error, after other options too" says 0 run --timeout 5 --help
 check "a mistyped subcommand: the one that was meant" eval \
     'says 2 pipr && has "did you mean weir pipe?" "$err"'

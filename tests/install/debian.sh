@@ -24,7 +24,7 @@ builds() {
     rm -f "$stage"/*.log "$stage"/*-dbgsym_*.deb
     same "libweir-dev_${version}_$arch.deb
 libweir1_${version}_$arch.deb
-python3-weir-worker_${version}_all.deb
+python3-weir_${version}_$arch.deb
 weir_${version}.dsc
 weir_${version}.tar.xz
 weir_${version}_$arch.buildinfo
@@ -46,7 +46,8 @@ is_split() {
         holds libweir1 "/usr/lib/$triplet/libweir.so.1" &&
         holds libweir-dev "/usr/lib/$triplet/libweir.so" "/usr/lib/$triplet/pkgconfig/weir.pc" \
             /usr/include/weir/weir.h &&
-        holds python3-weir-worker /usr/lib/python3/dist-packages/weir/worker.py
+        holds python3-weir /usr/lib/python3/dist-packages/weir/worker.py \
+            /usr/lib/python3/dist-packages/weir/_native.abi3.so
 }
 
 # The spawner is an executable of one architecture; the libraries of all share it.
@@ -73,6 +74,13 @@ mkdir -p "$work/source/tests" "$work/source/examples" &&
     mkdir "$work/source/docs" && cp "$srcdir/docs/install.md" "$work/source/docs/" || exit 99
 awk '/^```python$/ { code = 1; next } /^```$/ && code { exit } code' "$srcdir/sdk/python/README.md" >"$work/source/math_worker.py"
 
+cat >"$work/source/use.py" <<'END'
+import sys, weir
+
+with weir.Pool(sys.argv[1], workers=1) as pool:
+    print(weir.run(["echo", "x"], check=True).stdout.strip(), pool.call("add", 3, 4))
+END
+
 cat >"$work/source/try.sh" <<'END'
 set -u
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" </dev/null; }
@@ -82,7 +90,7 @@ step() { # step NAME COMMAND...
     echo "-- $name"
     "$@" && echo "ok $name"
 }
-ours() { dpkg-query -W -f '${Package}\n' weir libweir1 libweir-dev python3-weir-worker 2>/dev/null; }
+ours() { dpkg-query -W -f '${Package}\n' weir libweir1 libweir-dev python3-weir python3-weir-worker 2>/dev/null; }
 left() { find /usr /etc /var/lib -xdev -name '*weir*' 2>/dev/null || :; } # what others make and remove meanwhile is no matter
 alone() {
     apt install ./debs/weir_*.deb && cd / && [ "$(weir run -- echo hi)" = hi ] &&
@@ -92,12 +100,22 @@ libraries() {
     apt install ./debs/libweir1_*.deb ./debs/libweir-dev_*.deb &&
         srcdir=$PWD sh tests/install/installed.sh >reported && cat reported && ! grep '^not ok' reported
 }
+# The package of 0.1.0 had its name from the worker's half of the module.
+renamed() {
+    old=old/usr/lib/python3/dist-packages/weir
+    mkdir -p "$old" old/DEBIAN && echo "no weir" >"$old/worker.py" &&
+        printf '%s\n' 'Package: python3-weir-worker' 'Version: 0.1.0' 'Architecture: all' \
+            'Maintainer: Nobody <nobody@example.org>' 'Description: the old name' >old/DEBIAN/control &&
+        dpkg-deb --root-owner-group -b old old.deb && apt install ./old.deb && python &&
+        [ "$(dpkg-query -W -f '${db:Status-Status}' python3-weir-worker)" != installed ]
+}
 python() {
-    apt install ./debs/python3-weir-worker_*.deb &&
+    apt install ./debs/python3-weir_*.deb &&
         [ "$(weir call -w '/usr/bin/python3 math_worker.py' add 3 4)" = 7 ] &&
+        [ "$(/usr/bin/python3 use.py math_worker.py)" = "x 7" ] &&
         [ "$(/usr/bin/python3 -c 'import importlib.metadata as m; print(m.version("weir"))')" = "$(weir --version | sed -n '1s/^weir //p')" ]
 }
-purged() { apt purge weir libweir1 libweir-dev python3-weir-worker && [ -z "$(ours)" ] && left >after && diff before after; }
+purged() { apt purge weir libweir1 libweir-dev python3-weir && [ -z "$(ours)" ] && left >after && diff before after; }
 
 if [ -n "$(ours)" ]; then # a machine of somebody who uses them
     [ "$1" = copy ] || { echo "weir's packages are installed here already: they are not touched"; exit 1; }
@@ -107,6 +125,7 @@ fi
 left >before
 step alone eval '(alone)'
 step libraries libraries
+step renamed renamed
 step python python
 step purged purged
 END
@@ -136,7 +155,7 @@ tries() {
 
 tried() { grep -qx "ok $1" "$work/tried" || { cat "$work/tried"; return 1; }; }
 
-plan 9
+plan 10
 check "debian/changelog and the Python SDK have the version of configure.ac" of_the_same_version
 check "scripts/build-deb builds the packages, and lintian finds no error" builds
 check "the files are in the packages where they belong" is_split
@@ -145,5 +164,6 @@ check "only the package of the spawner needs libpipeline, and says what that mea
 tries >"$work/tried" 2>&1
 check "apt installs the command alone, and it works" tried alone
 check "a C program is built with the library's packages, and runs" tried libraries
-check "the Python module is there, and answers weir call" tried python
+check "the package's old name gives way to the new one" tried renamed
+check "the Python module is there, runs programs and pools, and answers weir call" tried python
 check "purged, they leave nothing" tried purged
