@@ -48,6 +48,8 @@ libweir_audit_la_SOURCES = \
 
 # All of libweir.
 libweir_core_la_SOURCES = \
+	src/base/trace.c src/base/trace.h \
+	src/base/trace_file.c src/base/trace_file.h \
 	src/loop/loop.c src/loop/loop.h \
 	src/loop/timer_heap.c src/loop/timer_heap.h \
 	src/loop/uv_memory.c \
@@ -246,8 +248,10 @@ libweir_cli_la_SOURCES = \
 	src/cli/say.c \
 	src/cli/signals.c src/cli/signals.h \
 	src/cli/startup.c src/cli/startup.h \
+	src/cli/opts_trace.h \
 	src/cli/suggest.c src/cli/suggest.h \
 	src/cli/terminal.c src/cli/terminal.h \
+	src/cli/trace.c src/cli/trace.h \
 	src/cli/values.c \
 	src/cli/watch.c src/cli/watch.h
 

@@ -48,6 +48,7 @@ static int read_environment(const struct cli_command *command, const struct cli_
 
 static void clear_audit(struct audit *audit)
 {
+    trace_end(&audit->trace, audit->command, CLI_FAILED, "nothing was started");
     weir__audit_close(audit->log);
     json_decref(audit->started);
     json_decref(audit->events);
@@ -89,6 +90,8 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
     int status = read_environment(command, parsed, &values);
 
     *audit = (struct audit){.command = command, .began_ns = weir__clock_ns()};
+    if (status == 0)
+        status = trace_begin(&audit->trace, command, parsed, target);
     if (status != 0 || values.file == NULL)
         return status;
     options.path = values.file;
@@ -122,8 +125,11 @@ int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
     json_t *ended;
     int failed;
 
+    if (audit->command != NULL)
+        status = trace_end(&audit->trace, audit->command, status, detail);
     if (audit->log == NULL)
         return status;
+    end.status = status;
     end.events = audit->events;
     end.wall_ns = weir__clock_ns() - audit->began_ns;
     ended = weir__audit_ended(audit->started, &end, &error);

@@ -1,4 +1,4 @@
-/* cli/audit_common.h - the option --audit, for subcommands that start something.
+/* cli/audit_common.h - the options --audit and --trace, for subcommands that start something.
  *
  * A subcommand sets `.audited = 1` in its table, which gives it the options, and calls:
  *
@@ -6,8 +6,9 @@
  *     ...                                                            events come by themselves
  *     status = audit_end(&watch.audit, outcome, status, sentence);   just before it leaves
  *
- * Without --audit, both do nothing. A subcommand without a struct watch has a struct audit of its
- * own, and may pass it events with audit_add_event().
+ * Without these options, both do nothing. The context that the subcommand opens gets the trace:
+ * context->client.trace = audit.trace. A subcommand without a struct watch has a struct audit of
+ * its own, and may pass it events with audit_add_event().
  */
 #ifndef WEIR_CLI_AUDIT_COMMON_H
 #define WEIR_CLI_AUDIT_COMMON_H
@@ -18,7 +19,7 @@
 #include <weir/event.h>
 
 #include "audit/outcome.h"
-#include "cli/options.h"
+#include "cli/trace.h"
 
 /* All zero: nothing is recorded. */
 struct audit {
@@ -26,18 +27,19 @@ struct audit {
     struct weir__audit_log *log;
     json_t *started, *events;
     int64_t began_ns;
+    struct weir__trace *trace; /* NULL: none */
 };
 
-/* Writes the record "started". target: what is started, or NULL. Returns 0, or reports the error
- * and returns the exit status: nothing may be started. */
+/* Opens the trace and writes the record "started". target: what is started, or NULL. Returns 0, or
+ * reports the error and returns the exit status: nothing may be started. */
 int audit_begin(struct audit *audit, const struct cli_command *command,
                 const struct cli_parsed *parsed, const char *target);
 
 /* Adds an event to the record "ended". */
 void audit_add_event(struct audit *audit, const struct weir_event *event);
 
-/* Writes the record "ended" and closes the log. detail: a sentence, "" or NULL for none. Returns
- * status, or reports the error and returns CLI_FAILED. */
+/* Writes the record "ended", and closes the log and the trace. detail: a sentence, "" or NULL for
+ * none. Returns status, or reports the error and returns CLI_FAILED. */
 int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
               const char *detail);
 

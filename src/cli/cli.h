@@ -48,7 +48,8 @@ struct cli_command {
     const struct cli_exit *exits;
     enum cli_words words;
     int starts_program;                /* it has the options of cli/opts_child.c */
-    int audited;                       /* it has the options of cli/audit_common.h */
+    int audited;                       /* it has the options of cli/audit_common.h and
+                                          cli/trace.h */
     int usage_status;                  /* exit status for an invalid command line */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; NULL: weir-NAME,
                                           a program of its own, is executed */

@@ -30,6 +30,7 @@
 #include "rpc/credit.h"
 #include "rpc/rpc_write.h"
 #include "text/shell_words.h"
+#include "proc/context.h"
 
 enum {
     FUNCTION_FAILED = 1,
@@ -592,6 +593,8 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
     context.event_context = cmd;
     context.spawner_on_demand = cmd->worker == NULL; /* the server has the workers */
     cmd->weir = weir_open(&context, error);
+    if (cmd->weir != NULL)
+        cmd->weir->client.trace = cmd->audit.trace;
     if (cmd->weir != NULL && cmd->worker != NULL)
         cmd->remote = remote_pool_open(cmd->weir, &options, &owner, error);
     else if (cmd->weir != NULL)

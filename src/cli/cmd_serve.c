@@ -42,6 +42,7 @@
 #include "pool/server.h"
 #include "pool/worker_group.h"
 #include "text/shell_words.h"
+#include "proc/context.h"
 
 enum {
     FLUSH_MS = 2000, /* for the last responses to slow clients */
@@ -595,6 +596,8 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     context.on_event = on_event;
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
+    if (cmd->weir != NULL)
+        cmd->weir->client.trace = cmd->audit.trace;
     if (cmd->weir != NULL)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
     if (cmd->pool == NULL)

@@ -32,6 +32,8 @@ void files_begin(struct weir__file_set *files, const struct cli_parsed *parsed)
     const char *key = getenv(WEIR__AUDIT_KEY_VARIABLE);
 
     weir__file_set_fd(files, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, STDERR_FILENO);
+    if (parsed->trace.file != NULL)
+        weir__file_set_path(files, WEIR__FILE_WRITTEN, "--trace", parsed->trace.file);
     if (log == NULL || *log == '\0')
         return;
     add_audit_log(files, log);

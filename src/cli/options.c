@@ -75,7 +75,8 @@ static void *place_of_option(const struct parser *parser, const struct cli_optio
     struct cli_parsed *parsed = parser->parsed;
     void *const values[] = {[CLI_TABLE_OWN] = parser->values,
                             [CLI_TABLE_CHILD] = &parsed->child,
-                            [CLI_TABLE_AUDIT] = &parsed->audit};
+                            [CLI_TABLE_AUDIT] = &parsed->audit,
+                            [CLI_TABLE_TRACE] = &parsed->trace};
     struct cli_table tables[CLI_TABLES];
 
     cli_tables(parser->command, tables);

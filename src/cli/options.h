@@ -72,11 +72,23 @@ struct cli_audit_values {
     int fsync;                 /* enum audit_fsync */
 };
 
+/* --trace and so on, of the same subcommands: opts_common.c. */
+extern const struct cli_option cli_trace_options[];
+extern const size_t cli_trace_count;
+
+struct cli_trace_values {
+    const char *file;  /* NULL: none */
+    int format;        /* enum trace_format */
+    uint64_t max_size; /* 0: the default */
+    int keeps_last;
+};
+
 /* The option tables of a subcommand; count is 0 for a table it does not have. */
 enum cli_table_name {
     CLI_TABLE_OWN,
     CLI_TABLE_CHILD,
     CLI_TABLE_AUDIT,
+    CLI_TABLE_TRACE,
     CLI_TABLE_COMMON,
     CLI_TABLES
 };
@@ -116,6 +128,7 @@ struct cli_parsed {
     char *const *argv;          /* from the subcommand on; borrowed */
     struct cli_child_values child;
     struct cli_audit_values audit;
+    struct cli_trace_values trace;
 };
 
 /* Fills the command from the child options and the words; it borrows both. */

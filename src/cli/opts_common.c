@@ -1,7 +1,8 @@
-/* Options that subcommands share: --help, --version, --audit and its companions. */
+/* Options that subcommands share: --help, --version, --audit and --trace with their companions. */
 #include "config.h"
 
 #include "cli/opts_audit.h"
+#include "cli/opts_trace.h"
 
 const struct cli_option cli_common_options[] = {
     [CLI_COMMON_HELP] = {.name = "help",
@@ -69,6 +70,48 @@ const struct cli_option cli_audit_options[] = {
 /* clang-format on */
 const size_t cli_audit_count = AUDIT_SHARED_COUNT;
 
+#undef SHARED
+#define SHARED(member) offsetof(struct cli_trace_values, member)
+
+/* In the order of enum trace_format. */
+static const char *const trace_formats[] = {"auto", "chrome", "otlp", NULL};
+
+static const char trace[] = "Trace";
+
+/* clang-format off */
+const struct cli_option cli_trace_options[] = {
+    [TRACE_FILE] = {
+        .name = "trace", .kind = CLI_FILE, .offset = SHARED(file), .metavar = "FILE",
+        .group = trace,
+        .help = "write a trace: what ran when, as spans",
+        .more = "In Chrome's format, which https://ui.perfetto.dev shows, or as OTLP/JSON for an "
+                "OpenTelemetry collector. Programs get the trace's context in the environment "
+                "variable TRACEPARENT, functions with each call. weir continues the trace that "
+                "TRACEPARENT or a call names.",
+    },
+    [TRACE_FORMAT] = {
+        .name = "trace-format", .kind = CLI_CHOICE, .offset = SHARED(format), .metavar = "FORMAT",
+        .choices = trace_formats,
+        .group = trace,
+        .help = "chrome or otlp (default: otlp if FILE ends with .otlp.json)",
+    },
+    [TRACE_SIZE] = {
+        .name = "trace-size", .kind = CLI_SIZE, .offset = SHARED(max_size), .metavar = "SIZE",
+        .group = trace,
+        .help = "stop adding spans when the file has this size (32M)",
+        .more = "The span of the command itself is always written. It has the number of spans that "
+                "were left out.",
+    },
+    [TRACE_LAST] = {
+        .name = "trace-last", .kind = CLI_FLAG, .offset = SHARED(keeps_last),
+        .group = trace,
+        .help = "keep the last spans instead of the first",
+        .more = "They stay in memory until the end: at least half of the size, at most all of it.",
+    },
+};
+/* clang-format on */
+const size_t cli_trace_count = TRACE_SHARED_COUNT;
+
 void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES])
 {
     tables[CLI_TABLE_OWN] = (struct cli_table){command->options, command->option_count};
@@ -76,5 +119,7 @@ void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_T
         (struct cli_table){cli_child_options, command->starts_program ? cli_child_count : 0};
     tables[CLI_TABLE_AUDIT] =
         (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
+    tables[CLI_TABLE_TRACE] =
+        (struct cli_table){cli_trace_options, command->audited ? cli_trace_count : 0};
     tables[CLI_TABLE_COMMON] = (struct cli_table){cli_common_options, cli_common_count};
 }

@@ -12,6 +12,7 @@
 #include "base/process_tree.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "proc/context.h"
 
 static void on_event(const struct weir_event *event, void *context)
 {
@@ -43,6 +44,8 @@ int watch_open(struct watch *watch, struct weir_error *error)
     options.on_event = on_event;
     options.event_context = watch;
     watch->weir = weir_open(&options, error);
+    if (watch->weir != NULL)
+        watch->weir->client.trace = watch->audit.trace;
     return watch->weir != NULL ? 0 : error->status;
 }
 

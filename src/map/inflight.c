@@ -17,7 +17,9 @@ enum {
     CANNOT_EXECUTE = 126,         /* a launcher's status if the program cannot be executed; 127:
                                    * not found */
     NODE_SIZE = 256,
-    WAS_KILLED = 128, /* above: a shell's status after a signal, or ssh's after a lost link */
+    TRACED_FIRST = 64, /* records of a worker that a trace shows, and then */
+    TRACED_EACH = 64,  /* one in so many */
+    WAS_KILLED = 128,  /* above: a shell's status after a signal, or ssh's after a lost link */
 };
 
 /* --- How much it may have ---------------------------------------------------- */
@@ -94,6 +96,8 @@ void weir__map_worker_mark_healthy(struct weir__map_worker *worker)
 
 void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns)
 {
+    struct weir__trace *trace = worker->map->operation.weir->client.trace;
+
     weir__map_worker_mark_healthy(worker);
     worker->answered++;
     worker->done++;
@@ -103,6 +107,8 @@ void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length,
     if (length > worker->reply_size)
         worker->reply_size = length;
     weir__histogram_add(&worker->map->latency, took_ns);
+    if (trace != NULL && (worker->answered <= TRACED_FIRST || worker->answered % TRACED_EACH == 0))
+        weir__trace_record(trace, worker->process.result.pid, took_ns, length);
 }
 
 /* --- Not answered ------------------------------------------------------------ */

@@ -33,11 +33,26 @@ void weir__call_unref(struct weir_call *call)
     free(call->taken);
     free(call->input_error);
     free(call->request_state);
+    free(call->traced);
     weir_reply_clear(&call->reply);
     free(call);
 }
 
 /* --- Its outcome ----------------------------------------------------------- */
+
+static void trace_outcome(struct weir__trace *trace, struct weir_call *call)
+{
+    struct weir__trace_outcome how = {
+        .parent = call->traceparent,
+        .method = call->method,
+        .outcome = weir_outcome_name(call->reply.outcome),
+        .message = call->reply.message,
+        .started_ns = call->started_ns,
+        .attempts = call->reply.attempts,
+    };
+
+    weir__trace_call_over(trace, &call->traced, &how);
+}
 
 static void report_outcome(struct weir_call *call)
 {
@@ -50,6 +65,8 @@ static void report_outcome(struct weir_call *call)
     if (call->reply.outcome != WEIR_CALL_RETURNED)
         pool->errors++;
     weir__figures_count(call->figures, call->reply.outcome, call->reply.wall_ns);
+    if (pool->weir->client.trace != NULL)
+        trace_outcome(pool->weir->client.trace, call);
     weir__context_done(pool->weir, &call->wakeup);
     weir__operation_end(&call->operation);
 }

@@ -304,7 +304,7 @@ static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir_
         .deadline_ms = -1,
         .credit = call->has_output ? (uint64_t)call->all_granted : 0,
         .input = call->input,
-        .traceparent = call->traceparent,
+        .traceparent = weir__trace_call_context(call->traced, call->traceparent),
         .tracestate = call->tracestate,
         .wants_progress = call->has_sink && call->sink.on_progress != NULL,
     };
@@ -341,6 +341,11 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
                           "an MCP tool takes its arguments by name");
         return;
     }
+    if (pool->weir->client.trace != NULL)
+        weir__trace_call_sent(
+            pool->weir->client.trace, &call->traced, call->traceparent, call->method,
+            worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid,
+            pool->is_client);
     set_terms(call, now_ns, &terms);
     if (weir__pool_worker_add(worker, call) < 0
         || worker->reader.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {

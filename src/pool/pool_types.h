@@ -141,6 +141,7 @@ struct weir_call {
     int drops_values; /* the owner takes no values */
     struct weir_reply reply;
     int64_t started_ns;
+    struct weir__trace_call *traced; /* NULL: not recorded, or not sent yet */
 };
 
 /* --- Workers --------------------------------------------------------------- */

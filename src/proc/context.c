@@ -473,6 +473,8 @@ void weir__context_leave(struct weir__member *member)
 
 void weir__context_tell(weir_t *weir, struct weir_event event)
 {
+    if (weir->client.trace != NULL)
+        weir__trace_event(weir->client.trace, &event);
     if (weir->on_event == NULL)
         return;
     event.time_ns = weir__clock_wall_ns();

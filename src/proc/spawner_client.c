@@ -213,16 +213,36 @@ static void report_started(struct weir__job *job, const json_t *response)
         job->ops->started(job->owner, pids, count);
 }
 
-static void report_failed(struct weir__job *job, const json_t *response)
+static void report_failed(const struct weir__client *client, struct weir__job *job,
+                          const json_t *response)
 {
     const char *step = json_string_value(json_object_get(response, "step"));
     const char *detail = json_string_value(json_object_get(response, "detail"));
 
+    if (client->trace != NULL)
+        weir__trace_not_started(
+            client->trace, job->id, (size_t)number(response, "stage"),
+            detail != NULL && *detail != '\0' ? detail : strerror((int)number(response, "errno")));
     job->ops->failed(job->owner, (size_t)number(response, "stage"), step != NULL ? step : "setup",
                      (int)number(response, "errno"), detail != NULL ? detail : "");
 }
 
-static void report_exited(struct weir__job *job, const json_t *response)
+static void trace_exit(struct weir__trace *trace, const struct weir__job *job, size_t stage,
+                       const struct weir__exit *how)
+{
+    struct weir__trace_exit ended = {.pid = how->pid,
+                                     .code = how->code,
+                                     .signal = how->signal,
+                                     .at_ns = how->at_ns,
+                                     .user_us = how->user_us,
+                                     .system_us = how->system_us,
+                                     .max_rss_kb = how->max_rss_kb};
+
+    weir__trace_exited(trace, job->id, stage, &ended);
+}
+
+static void report_exited(const struct weir__client *client, struct weir__job *job,
+                          const json_t *response)
 {
     struct weir__exit how = {
         .code = (int)number(response, "code"),
@@ -234,6 +254,8 @@ static void report_exited(struct weir__job *job, const json_t *response)
         .at_ns = number(response, "at_ns"),
     };
 
+    if (client->trace != NULL)
+        trace_exit(client->trace, job, (size_t)number(response, "stage"), &how);
     job->ops->exited(job->owner, (size_t)number(response, "stage"), &how);
 }
 
@@ -252,6 +274,8 @@ static void note_survivors(struct weir__job *job, const json_t *list)
 static void report_ended(struct weir__client *client, struct weir__job *job)
 {
     remove_job(client, job);
+    if (client->trace != NULL)
+        weir__trace_job_over(client->trace, job->id);
     job->ops->ended(job->owner);
 }
 
@@ -274,13 +298,15 @@ static int dispatch_response(struct weir__spawner *spawner, const json_t *respon
     if (strcmp(what, "started") == 0) {
         report_started(job, response);
     } else if (strcmp(what, "failed") == 0) {
-        report_failed(job, response);
+        report_failed(client, job, response);
     } else if (strcmp(what, "exit") == 0) {
         job->is_over = json_is_true(json_object_get(response, "ended"));
-        report_exited(job, response);
+        report_exited(client, job, response);
         if (job->is_over)
             report_ended(client, job);
     } else if (strcmp(what, "sent") == 0) {
+        if (client->trace != NULL)
+            weir__trace_signal(client->trace, id, (int)number(response, "signal"));
         if (job->ops->sent != NULL)
             job->ops->sent(job->owner, (int)number(response, "signal"));
     } else if (strcmp(what, "unsent") == 0) {
@@ -294,7 +320,7 @@ static int dispatch_response(struct weir__spawner *spawner, const json_t *respon
         note_survivors(job, json_object_get(response, "survivors"));
         report_ended(client, job);
     } else if (strcmp(what, "refused") == 0) {
-        report_failed(job, response);
+        report_failed(client, job, response);
         report_ended(client, job);
     }
     return 1;
@@ -326,6 +352,8 @@ static void lose_spawner(struct weir__spawner *spawner)
         remove_job(client, job);
         /* Its children died with it.  What they left behind cannot be signalled through it. */
         weir__process_tree_kill(job->tag, job->group);
+        if (client->trace != NULL)
+            weir__trace_job_over(client->trace, job->id);
         job->ops->lost(job->owner);
     }
     release(client);
@@ -597,6 +625,8 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
     weir__job_tag_make(job->tag);
     hold(client);
     status = start_job(client, job, stages, count, grace_ms, terminal, error);
+    for (size_t i = 0; i < count && status == 0 && client->trace != NULL; i++)
+        weir__trace_process(client->trace, job->id, i, stages[i].command->argv[0]);
     release(client);
     return status;
 }
@@ -638,5 +668,7 @@ void weir__job_abandon(struct weir__client *client, struct weir__job *job)
     if (!client->is_closing)
         weir__job_stop(client, job, 0);
     remove_job(client, job);
+    if (client->trace != NULL)
+        weir__trace_job_over(client->trace, job->id);
     release(client);
 }

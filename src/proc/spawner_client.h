@@ -11,6 +11,7 @@
 #include <weir/result.h>
 
 #include "base/process_tree.h"
+#include "base/trace.h"
 #include "loop/loop.h"
 #include "proc/spawner_process.h"
 #include "proc/stop_sequence.h"
@@ -68,6 +69,7 @@ struct weir__client {
     int holds;
     struct weir__job *jobs;
     int64_t last_id;
+    struct weir__trace *trace; /* borrowed; NULL: none */
 };
 
 /* Prepares a client that has no spawner yet. */
