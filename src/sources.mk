@@ -299,7 +299,13 @@ weir_SOURCES = \
 	src/cli/remote_pool.c
 
 if HTTP
-weir_SOURCES += src/cli/serve_web.c src/cli/serve_web.h
+weir_SOURCES += \
+	src/cli/cmd_token.c \
+	src/cli/opts_token.c src/cli/opts_token.h \
+	src/cli/qr_code.c src/cli/qr_code.h \
+	src/cli/qr_draw.c \
+	src/cli/serve_web.c src/cli/serve_web.h \
+	src/cli/token_file.c src/cli/token_file.h
 endif
 
 # The program that weir probe executes.

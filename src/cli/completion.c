@@ -105,6 +105,8 @@ static void print_bash_command(const struct cli_command *command, FILE *out)
     else if (command == &cli_audit)
         fputs("if ((COMP_CWORD == 2)); then _weir_reply -W 'verify show'; else _weir_reply -f; fi",
               out);
+    else if (strcmp(command->name, "token") == 0)
+        fputs("if ((COMP_CWORD == 2)); then _weir_reply -W 'new-key bearer call check'; fi", out);
     else
         fputs("_weir_reply -c", out);
     fputs("\n       fi ;;\n    esac\n}\n", out);
@@ -249,6 +251,8 @@ static void print_zsh_command(const struct cli_command *command, FILE *out)
         print_zsh_subcommands(out);
     else if (command == &cli_audit)
         fputs("'1:what:(verify show)' '*:log:_files'", out);
+    else if (strcmp(command->name, "token") == 0)
+        fputs("'1:what:(new-key bearer call check)'", out);
     else if (command->words == CLI_WORDS_END_OPTIONS)
         fputs("'(-)1:program: _command_names -e' '*::argument: _normal'", out);
     else

@@ -8,8 +8,7 @@ const struct cli_command cli_weir = {
     .summary = "run programs, pipelines and workers, and report exactly how each one ended",
     .synopsis =
         (const char *const[]){
-            "SUBCOMMAND [OPTION...] [ARGUMENT...]",
-            "SUBCOMMAND --help | --help | --version [--licenses]",
+            "SUBCOMMAND [OPTION...] [ARGUMENT...] | --version [--licenses]",
             NULL,
         },
     .description =

@@ -39,6 +39,7 @@ NOT_RUN = [
         r".*\b(ssh|srun|sbatch|salloc|kubectl|docker) ",
         "needs another machine, a cluster or a daemon",
     ),
+    (r"weir token call .*--qr\b", "needs libqrencode"),
     (
         r"weir pipe -f examples/verify/",
         "reads all of the machine; example_verify.sh runs it on less",
@@ -46,6 +47,13 @@ NOT_RUN = [
 ]
 
 needed = set()  # of these
+
+# Without the web door (configure --disable-http) its documents cannot be run.
+with open(os.environ["builddir"] + "/config.h", encoding="utf-8") as config:
+    HAS_HTTP = "#define WEIR_HTTP 1" in config.read()
+WITH_HTTP = ("examples/scan/README.md", "examples/web/README.md")
+if not HAS_HTTP:
+    NOT_RUN = [row for row in NOT_RUN if "libqrencode" not in row[1]]
 
 # They need the engine of the Python package, which needs Python's headers.
 WITH_ENGINE = ("docs/python.md", "examples/pyrun/README.md")
@@ -239,6 +247,8 @@ def documents(sources: Any) -> Iterator[Any]:
         )
     for path in paths:
         if path in WITH_ENGINE and "PYTHONPATH" not in os.environ:
+            continue
+        if path in WITH_HTTP and not HAS_HTTP:
             continue
         document = Document(path)
         with open(os.path.join(sources, path), encoding="utf-8") as file:

@@ -97,10 +97,12 @@ class Answer:
         return f"<{self.status} {dict(self.fields)} {self.body!r}>"
 
 
-def start(*words: str, worker: str = WORKER, **how: Any) -> Any:
+def start(
+    *words: str, worker: str = WORKER, environment: dict[str, str] = ENVIRONMENT, **how: Any
+) -> Any:
     return subprocess.Popen(
         [WEIR, "serve", "-w", worker, *words],
-        env=ENVIRONMENT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         **how,

@@ -21,7 +21,9 @@ wanted() {
     for end in la so so.1 so.1.0.0 $static; do echo "$(dir libdir)/libweir.$end"; done
     echo "$(dir libdir)/pkgconfig/weir.pc"
     for program in weir-probe weir-spawner; do echo "$(dir libexecdir)/weir/$program"; done
-    for page in weir weir-audit weir-call weir-each weir-map weir-pipe weir-probe weir-run weir-serve; do
+    token=
+    ! grep -q '^#define WEIR_HTTP' "$builddir/config.h" || token=weir-token
+    for page in weir weir-audit weir-call weir-each weir-map weir-pipe weir-probe weir-run weir-serve $token; do
         echo "$(dir mandir)/man1/$page.1"
     done
     if [ -n "$PYTHON3" ]; then
