@@ -81,10 +81,15 @@ void weir__json_raw(struct weir__json_writer *json, const char *key, const char 
 
 void weir__json_integer(struct weir__json_writer *json, const char *key, int64_t value)
 {
-    char digits[24];
+    char digits[24], *first = digits + sizeof digits;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-    weir__json_raw(json, key, digits,
-                   (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value));
+    do
+        *--first = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (value < 0)
+        *--first = '-';
+    weir__json_raw(json, key, first, (size_t)(digits + sizeof digits - first));
 }
 
 void weir__json_boolean(struct weir__json_writer *json, const char *key, int value)

@@ -23,7 +23,8 @@ enum {
     TICK_MS = 25,        /* the scheduler looks at least so often */
     WAITING_MOST = 4096, /* records that wait for a retry: then no new ones are read */
     DELAY_MOST_MS = 24 * 3600 * 1000,
-    UNREACHABLE = 255, /* ssh's status for a machine that it cannot reach */
+    LITTLE = 32 * 1024, /* of output, which is less than a pipe takes */
+    UNREACHABLE = 255,  /* ssh's status for a machine that it cannot reach */
 };
 
 static void fail(struct weir_map *map, const char *what)
@@ -170,6 +171,7 @@ void weir__each_ended(struct weir__map_worker *worker)
     worker->seat->worker = NULL;
     reason = verdict(worker, text, sizeof text);
     tally(worker, now_ns, reason != NULL);
+    each->prints_much |= worker->process.received > LITTLE || worker->process.errors.total > LITTLE;
     if (each->hosts.count > 0)
         note_host(worker, reason != NULL, now_ns);
     record = weir__record_queue_pop(&worker->inflight);
@@ -347,6 +349,7 @@ static void start(struct weir_map *map, struct weir__seat *seat, struct weir__re
         .stop = is_launched && map->stop_command.argv != NULL ? &map->stop_command : NULL,
         .is_quiet = map->stop_command.argv == NULL && map->each->options.output != WEIR_EACH_JSON
                     && map->each->options.output != WEIR_EACH_FILES,
+        .is_unwatched = !map->each->prints_much && map->each->options.output != WEIR_EACH_LIVE,
     };
     struct weir__map_worker *worker = weir__map_worker_new(map, seat, &weir__protocol_each);
     struct weir_error error;
@@ -534,8 +537,10 @@ static int64_t check_time(struct weir__map_worker *worker, int64_t now_ns, int64
 int64_t weir__each_tick(struct weir_map *map, int64_t now_ns, int64_t most_ms)
 {
     for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
-         worker = worker->next)
+         worker = worker->next) {
         most_ms = check_time(worker, now_ns, most_ms);
+        weir__worker_watch(&worker->process);
+    }
     return most_ms;
 }
 

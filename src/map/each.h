@@ -41,6 +41,7 @@ struct weir__each {
     struct weir__each_hosts hosts;
     struct weir__each_pace pace;
     size_t running;         /* jobs, also stopped ones */
+    int prints_much;        /* a program has: then none may fill its pipe unread */
     const char **variables; /* of the command, with room for two of ours */
     size_t variable_count;
     int results; /* the directory; -1: none */

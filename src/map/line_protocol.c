@@ -213,7 +213,7 @@ int64_t weir__lines_unstick(struct weir__map_worker *worker, int64_t now_ns)
             patience_ns = 0; /* whatever happens, this record is the cause */
         quiet_ns = now_ns - worker->moved_ns < age_ns ? now_ns - worker->moved_ns : age_ns;
         if (quiet_ns >= patience_ns) {
-            if (must_end && worker->process.out_watch == NULL)
+            if (must_end && worker->process.out_fd < 0)
                 ; /* it has closed its output, which is checked elsewhere */
             else if (must_end && !may_end(worker, age_ns / 1000000, quiet_ns / 1000000, is_awaited))
                 return quiet_ns < (int64_t)LOOKS * STEADY_MS * 1000000

@@ -421,7 +421,7 @@ int64_t weir__map_worker_tick(struct weir__map_worker *worker, int64_t now_ns)
     if (is_cut_off_too_long(worker, now_ns)) {
         if (protocol->left_out != NULL && worker->keys == NULL
             && worker->process.state == WEIR__WORKER_CLOSING
-            && worker->process.out_watch == NULL) { /* it cannot answer any more */
+            && worker->process.out_fd < 0) { /* it cannot answer any more */
             protocol->left_out(worker);
             weir__map_worker_retire(worker);
             return TICK_MS;

@@ -23,6 +23,7 @@ static void close_pipe(struct weir__capture *capture)
 {
     weir__watch_close(&capture->watch);
     weir__close(&capture->fd);
+    capture->is_open = 0;
 }
 
 static void spool(struct weir__capture *capture, const char *bytes, size_t length)
@@ -105,7 +106,7 @@ static void read_some(void *data, int bits)
             if (cleared)
                 return; /* its owner may be gone */
             capture->cleared = NULL;
-            if (capture->watch == NULL)
+            if (!capture->is_open)
                 return;
         } else if (count < 0 && errno == EINTR) {
             continue;
@@ -121,26 +122,46 @@ static void read_some(void *data, int bits)
     }
 }
 
-int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
-                        int spool_it, struct weir_error *error)
+void weir__capture_take(struct weir__capture *capture, int fd, size_t max, int spool_it)
 {
-    int status;
-
     capture->fd = fd;
+    capture->is_open = 1;
     capture->spool = spool_it;
     capture->spool_fd = -1;
     capture->bound = max;
     capture->max = max > 0 ? max : 1; /* bytes are read into what is kept */
     capture->head_size = capture->max / 2;
-    status = weir__watch_new(loop, fd, WEIR__READABLE, read_some, capture, &capture->watch, error);
+}
+
+int weir__capture_watch(struct weir__capture *capture, weir__loop *loop, struct weir_error *error)
+{
+    if (!capture->is_open || capture->watch != NULL)
+        return 0;
+    return weir__watch_new(loop, capture->fd, capture->paused ? 0 : WEIR__READABLE, read_some,
+                           capture, &capture->watch, error);
+}
+
+int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
+                        int spool_it, struct weir_error *error)
+{
+    int status;
+
+    weir__capture_take(capture, fd, max, spool_it);
+    status = weir__capture_watch(capture, loop, error);
     if (status < 0)
-        weir__close(&capture->fd);
+        close_pipe(capture);
     return status;
+}
+
+void weir__capture_read(struct weir__capture *capture)
+{
+    if (capture->is_open)
+        read_some(capture, WEIR__READABLE);
 }
 
 int weir__capture_is_open(const struct weir__capture *capture)
 {
-    return capture->watch != NULL;
+    return capture->is_open;
 }
 
 void weir__capture_pause(struct weir__capture *capture, int pause)
@@ -152,7 +173,7 @@ void weir__capture_pause(struct weir__capture *capture, int pause)
 
 void weir__capture_abandon(struct weir__capture *capture)
 {
-    if (capture->watch == NULL)
+    if (!capture->is_open)
         return;
     capture->abandoned = 1;
     close_pipe(capture);
@@ -229,7 +250,7 @@ void weir__capture_clear(struct weir__capture *capture)
     if (capture->cleared != NULL)
         *capture->cleared = 1;
     capture->cleared = NULL;
-    if (capture->watch != NULL)
+    if (capture->is_open)
         close_pipe(capture);
     if (capture->spool_path != NULL)
         unlink(capture->spool_path);

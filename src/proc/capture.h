@@ -16,7 +16,8 @@
 
 struct weir__capture {
     int fd; /* read end, -1 once closed */
-    weir__watch *watch;
+    int is_open;
+    weir__watch *watch; /* NULL: it is not watched */
     char *bytes;
     size_t capacity, head_size, max;
     size_t bound; /* what may be kept: max, but for 0 */
@@ -41,6 +42,13 @@ struct weir__capture {
  * before.  Errors: SYSTEM, NOMEM; fd is closed then. */
 int weir__capture_start(struct weir__capture *capture, weir__loop *loop, int fd, size_t max,
                         int spool, struct weir_error *error);
+
+/* The same without watching it, and what watches it then.  Errors: SYSTEM, NOMEM; fd stays open. */
+void weir__capture_take(struct weir__capture *capture, int fd, size_t max, int spool);
+int weir__capture_watch(struct weir__capture *capture, weir__loop *loop, struct weir_error *error);
+
+/* Reads what has come, unless paused. */
+void weir__capture_read(struct weir__capture *capture);
 
 /* Whether the child may still write. */
 int weir__capture_is_open(const struct weir__capture *capture);

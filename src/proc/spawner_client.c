@@ -193,6 +193,13 @@ static void remove_job(struct weir__client *client, const struct weir__job *gone
         weir__spawner_rest(gone->spawner);
 }
 
+/* A stage's end; ends_job: nothing of its job is left. */
+struct exited {
+    int64_t stage;
+    int ends_job;
+    struct weir__exit how;
+};
+
 static int64_t number(const json_t *object, const char *key)
 {
     return json_integer_value(json_object_get(object, key));
@@ -227,36 +234,40 @@ static void report_failed(const struct weir__client *client, struct weir__job *j
                      (int)number(response, "errno"), detail != NULL ? detail : "");
 }
 
-static void trace_exit(struct weir__trace *trace, const struct weir__job *job, size_t stage,
-                       const struct weir__exit *how)
+/* The number behind name in a text that has them all in one order; *at moves past it, and becomes
+ * NULL where the text has something else there. */
+static int64_t scan(const char **at, const char *name)
 {
-    struct weir__trace_exit ended = {.pid = how->pid,
-                                     .code = how->code,
-                                     .signal = how->signal,
-                                     .at_ns = how->at_ns,
-                                     .user_us = how->user_us,
-                                     .system_us = how->system_us,
-                                     .max_rss_kb = how->max_rss_kb};
+    size_t length = strlen(name);
+    char *end;
+    long long value;
 
-    weir__trace_exited(trace, job->id, stage, &ended);
+    if (*at == NULL || strncmp(*at, name, length) != 0) {
+        *at = NULL;
+        return 0;
+    }
+    value = strtoll(*at + length, &end, 10);
+    *at = end > *at + length ? end : NULL;
+    return value;
 }
 
-static void report_exited(const struct weir__client *client, struct weir__job *job,
-                          const json_t *response)
+/* A program's end, as the spawner spells it, is read without a tree: there may be thousands in a
+ * second. Returns 0 for another text. */
+static int scan_exited(const char *text, int64_t *job, struct exited *exited)
 {
-    struct weir__exit how = {
-        .code = (int)number(response, "code"),
-        .signal = (int)number(response, "signal"),
-        .pid = (pid_t)number(response, "pid"),
-        .user_us = number(response, "user_us"),
-        .system_us = number(response, "system_us"),
-        .max_rss_kb = number(response, "max_rss_kb"),
-        .at_ns = number(response, "at_ns"),
-    };
+    const char *at = text;
 
-    if (client->trace != NULL)
-        trace_exit(client->trace, job, (size_t)number(response, "stage"), &how);
-    job->ops->exited(job->owner, (size_t)number(response, "stage"), &how);
+    *job = scan(&at, "{\"job\":");
+    exited->stage = scan(&at, ",\"what\":\"exit\",\"stage\":");
+    exited->how.pid = (pid_t)scan(&at, ",\"pid\":");
+    exited->how.code = (int)scan(&at, ",\"code\":");
+    exited->how.signal = (int)scan(&at, ",\"signal\":");
+    exited->how.user_us = scan(&at, ",\"user_us\":");
+    exited->how.system_us = scan(&at, ",\"system_us\":");
+    exited->how.max_rss_kb = scan(&at, ",\"max_rss_kb\":");
+    exited->how.at_ns = scan(&at, ",\"at_ns\":");
+    exited->ends_job = at != NULL && strcmp(at, ",\"ended\":true}") == 0;
+    return exited->ends_job || (at != NULL && strcmp(at, ",\"ended\":false}") == 0);
 }
 
 static void note_survivors(struct weir__job *job, const json_t *list)
@@ -277,6 +288,49 @@ static void report_ended(struct weir__client *client, struct weir__job *job)
     if (client->trace != NULL)
         weir__trace_job_over(client->trace, job->id);
     job->ops->ended(job->owner);
+}
+
+static void trace_exit(struct weir__trace *trace, const struct weir__job *job, size_t stage,
+                       const struct weir__exit *how)
+{
+    struct weir__trace_exit ended = {.pid = how->pid,
+                                     .code = how->code,
+                                     .signal = how->signal,
+                                     .at_ns = how->at_ns,
+                                     .user_us = how->user_us,
+                                     .system_us = how->system_us,
+                                     .max_rss_kb = how->max_rss_kb};
+
+    weir__trace_exited(trace, job->id, stage, &ended);
+}
+
+static void report_exited(struct weir__client *client, struct weir__job *job,
+                          const struct exited *exited)
+{
+    if (client->trace != NULL)
+        trace_exit(client->trace, job, (size_t)exited->stage, &exited->how);
+    job->is_over = exited->ends_job;
+    job->ops->exited(job->owner, (size_t)exited->stage, &exited->how);
+    if (job->is_over)
+        report_ended(client, job);
+}
+
+static struct exited read_exited(const json_t *response)
+{
+    return (struct exited){
+        .stage = number(response, "stage"),
+        .ends_job = json_is_true(json_object_get(response, "ended")),
+        .how =
+            {
+                .code = (int)number(response, "code"),
+                .signal = (int)number(response, "signal"),
+                .pid = (pid_t)number(response, "pid"),
+                .user_us = number(response, "user_us"),
+                .system_us = number(response, "system_us"),
+                .max_rss_kb = number(response, "max_rss_kb"),
+                .at_ns = number(response, "at_ns"),
+            },
+    };
 }
 
 /* Returns 0 for an invalid response or one that names no job: a caller waits for it, and
@@ -300,10 +354,9 @@ static int dispatch_response(struct weir__spawner *spawner, const json_t *respon
     } else if (strcmp(what, "failed") == 0) {
         report_failed(client, job, response);
     } else if (strcmp(what, "exit") == 0) {
-        job->is_over = json_is_true(json_object_get(response, "ended"));
-        report_exited(client, job, response);
-        if (job->is_over)
-            report_ended(client, job);
+        struct exited exited = read_exited(response);
+
+        report_exited(client, job, &exited);
     } else if (strcmp(what, "sent") == 0) {
         if (client->trace != NULL)
             weir__trace_signal(client->trace, id, (int)number(response, "signal"));
@@ -324,6 +377,31 @@ static int dispatch_response(struct weir__spawner *spawner, const json_t *respon
         report_ended(client, job);
     }
     return 1;
+}
+
+/* The same for a text. */
+static int dispatch(struct weir__spawner *spawner, struct weir__datagram *message)
+{
+    struct weir__client *client = spawner->client;
+    struct exited exited;
+    struct weir__job *job;
+    json_t *response;
+    int64_t id;
+    int is_valid;
+
+    if (scan_exited(message->text, &id, &exited) && id > 0) {
+        weir__datagram_clear(message);
+        weir__spawner_responded(spawner, 0);
+        job = find_job(client, id);
+        if (job != NULL)
+            report_exited(client, job, &exited);
+        return 1;
+    }
+    response = weir__json_parse(message->text, message->length, 0, NULL);
+    weir__datagram_clear(message);
+    is_valid = dispatch_response(spawner, response);
+    json_decref(response);
+    return is_valid;
 }
 
 static struct weir__job *job_of(const struct weir__spawner *spawner)
@@ -365,18 +443,11 @@ static void read_responses(struct weir__spawner *spawner)
     int status = 0;
 
     while (spawner->socket >= 0
-           && (status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
-        json_t *response = weir__json_parse(message.text, message.length, 0, NULL);
-        int is_valid;
-
-        weir__datagram_clear(&message);
-        is_valid = dispatch_response(spawner, response);
-        json_decref(response);
-        if (!is_valid && spawner->socket >= 0) {
+           && (status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0)
+        if (!dispatch(spawner, &message) && spawner->socket >= 0) {
             lose_spawner(spawner);
             return;
         }
-    }
     if (spawner->socket >= 0 && status != -EAGAIN)
         lose_spawner(spawner);
 }

@@ -23,8 +23,9 @@
 #include "spawner/passed.h"
 
 /* vfork(2) keeps the cost of a start away from the spawner's size and gives the
- * child the processor at once.  The child below changes nothing of the
- * spawner's memory but its own stack.  Sanitizers cannot follow vfork. */
+ * child the processor at once.  The child below changes nothing of the spawner's
+ * memory but its own stack and the failure it reports.  Sanitizers cannot follow
+ * vfork. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined WEIR_LINUX
 #define MAY_VFORK 0
 #elif defined __has_feature
@@ -42,21 +43,26 @@
 struct errand {
     const struct child_plan *plan;
     pid_t spawner;
-    int report; /* the close-on-exec pipe to the spawner */
+    int report; /* the close-on-exec pipe to the spawner; -1: it has our memory */
+    struct child_failure *failure;
+    int has_failed; /* told through memory */
     const struct passed_move *moves;
     size_t move_count;
 };
 
 /* Runs in the child: reports what failed to the spawner and ends the child. */
-static _Noreturn void give_up(const struct errand *errand, const char *step, int error,
+static _Noreturn void give_up(struct errand *errand, const char *step, int error,
                               const char *detail)
 {
-    struct child_failure failure = {.error = error};
+    struct child_failure *failure = errand->failure;
 
-    strcpy(failure.step, step);
+    *failure = (struct child_failure){.error = error};
+    strcpy(failure->step, step);
     if (detail != NULL)
-        snprintf(failure.detail, sizeof failure.detail, "%s", detail);
-    while (write(errand->report, &failure, sizeof failure) < 0 && errno == EINTR)
+        snprintf(failure->detail, sizeof failure->detail, "%s", detail);
+    errand->has_failed = 1;
+    while (errand->report >= 0 && write(errand->report, failure, sizeof *failure) < 0
+           && errno == EINTR)
         continue;
     _exit(127);
 }
@@ -96,7 +102,7 @@ static const char *path_of(char **envp)
  * file without "#!" to /bin/sh and leaves no word of what failed. */
 static void execute(void *data)
 {
-    const struct errand *errand = data;
+    struct errand *errand = data;
     char *const *argv = errand->plan->stage->argv;
     char **envp = errand->plan->envp;
     char interpreter[200] = "", path[PATH_MAX];
@@ -143,8 +149,7 @@ static void execute(void *data)
 }
 
 /* Says which limit, what was asked, and how far we might go. */
-static _Noreturn void refuse_limit(const struct errand *errand, int resource,
-                                   const struct rlimit *asked)
+static _Noreturn void refuse_limit(struct errand *errand, int resource, const struct rlimit *asked)
 {
     int error = errno;
     struct rlimit ours = {0};
@@ -242,62 +247,81 @@ static pipecmd *make_command(const struct request_stage *stage, struct errand *e
     return command;
 }
 
+/* A child with memory of its own reports through a pipe, and so does one whose descriptors
+ * are moved: that takes a spare number.  Returns 0, or an errno. */
+static int open_report(struct errand *errand, int report[2])
+{
+    int failed = 0;
+
+    if (weir__pipe(report, NULL) < 0)
+        return errno;
+    failed = passed_keep_off(&report[FD_READ_END]);
+    if (failed == 0)
+        failed = passed_keep_off(&report[FD_WRITE_END]);
+    if (failed == 0) /* the child has no use for the read end: its number is spare */
+        failed = passed_moves(errand->plan->job, report[FD_READ_END], &errand->moves,
+                              &errand->move_count);
+    errand->report = report[FD_WRITE_END];
+    return failed;
+}
+
+/* Reads what the child reports, or waits until it has executed its program. */
+static int read_failure(struct errand *errand, int report)
+{
+    ssize_t count;
+
+    do
+        count = read(report, errand->failure, sizeof *errand->failure);
+    while (count < 0 && errno == EINTR);
+    return count > 0;
+}
+
 pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
 {
-    struct errand errand = {.plan = plan, .spawner = getpid()};
-    int report[2];
-    pipecmd *command;
-    ssize_t count;
-    pid_t pid;
-    int by_vfork;
+    struct errand errand = {.plan = plan, .spawner = getpid(), .report = -1, .failure = failure};
+    int report[2] = {-1, -1};
+    pipecmd *command = NULL;
+    pid_t pid = -1;
+    int by_vfork = MAY_VFORK && weir__facility_works(WEIR__VFORK);
 
     *failure = (struct child_failure){.step = "setup"};
     if (plan->envp == NULL) {
         failure->error = ENOMEM;
         return -1;
     }
-    if (weir__pipe(report, NULL) < 0) {
-        failure->error = errno;
-        return -1;
-    }
-    failure->error = passed_keep_off(&report[FD_READ_END]);
-    if (failure->error == 0)
-        failure->error = passed_keep_off(&report[FD_WRITE_END]);
-    if (failure->error == 0) /* the child has no use for the read end: its number is spare */
-        failure->error =
-            passed_moves(plan->job, report[FD_READ_END], &errand.moves, &errand.move_count);
-    if (failure->error != 0) {
-        weir__close(&report[FD_READ_END]);
-        weir__close(&report[FD_WRITE_END]);
-        return -1;
-    }
-    errand.report = report[FD_WRITE_END];
+    if (!by_vfork || passed_any(plan->job))
+        failure->error = open_report(&errand, report);
+    if (failure->error != 0)
+        goto done;
     command = make_command(plan->stage, &errand);
     /* Here, and in no function of its own: the child must not return from where vfork was. */
-    by_vfork = MAY_VFORK && weir__facility_works(WEIR__VFORK);
     pid = by_vfork ? vfork() : fork();
     if (pid < 0 && by_vfork) {
         weir__facility_failed(WEIR__VFORK, errno);
         by_vfork = 0;
+        failure->error = report[FD_WRITE_END] < 0 ? open_report(&errand, report) : 0;
+        if (failure->error != 0)
+            goto done;
         pid = fork();
     }
     if (pid == 0)
         be_child(&errand, command);
-    failure->error = errno;
-    close(report[FD_WRITE_END]);
-    pipecmd_free(command);
+    if (pid < 0)
+        failure->error = errno;
+    weir__close(&report[FD_WRITE_END]);
     if (pid > 0) {
         if (!by_vfork)                 /* else it has executed, or failed, before we go on */
             setpgid(pid, plan->group); /* on both sides: whichever comes first */
-        do
-            count = read(report[FD_READ_END], failure, sizeof *failure);
-        while (count < 0 && errno == EINTR);
-        if (count > 0) {
+        if (report[FD_READ_END] >= 0 ? read_failure(&errand, report[FD_READ_END])
+                                     : errand.has_failed) {
             waitpid(pid, NULL, 0);
             pid = -1;
         }
     }
-    close(report[FD_READ_END]);
+done:
+    pipecmd_free(command);
+    weir__close(&report[FD_READ_END]);
+    weir__close(&report[FD_WRITE_END]);
     return pid;
 }
 

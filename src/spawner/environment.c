@@ -24,9 +24,11 @@ static size_t count_strings(char **strings)
 
 static int same_name(const char *variable, const char *other)
 {
-    size_t length = strcspn(other, "=");
+    size_t at = 0;
 
-    return strncmp(variable, other, length) == 0 && variable[length] == '=';
+    while (variable[at] == other[at] && variable[at] != '=' && variable[at] != '\0')
+        at++;
+    return variable[at] == '=' && (other[at] == '=' || other[at] == '\0');
 }
 
 static int is_named(const char *variable, char **names)

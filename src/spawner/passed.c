@@ -56,6 +56,11 @@ void passed_add(const struct request *request, struct weir__datagram *message)
     message->fd_count = 0; /* they are ours */
 }
 
+int passed_any(int64_t job)
+{
+    return owner == job;
+}
+
 static int greatest_number(void)
 {
     int greatest = 0;

@@ -19,6 +19,9 @@ struct passed_move {
 /* Takes the descriptors of a message.  What is lost is said when the job starts. */
 void passed_add(const struct request *request, struct weir__datagram *message);
 
+/* Whether any came, or was to come, for this job. */
+int passed_any(int64_t job);
+
 /* What came for this job and no other, in an order in which no move overwrites what another
  * one still needs; spare is a number that is free for that (see passed_keep_off()).  Returns 0
  * with *moves, which stays ours, or an errno. */

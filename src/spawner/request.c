@@ -244,6 +244,8 @@ static int parse_short(const char *text, struct request *request)
     };
 
     *request = (struct request){.job = 1};
+    if (request_begins(text) > 0) /* a start is long */
+        return 0;
     if (strcmp(text, "{\"op\":\"ping\",\"job\":1}") == 0) {
         request->op = REQUEST_PING;
         return 1;

@@ -81,7 +81,7 @@ static void report_stop(struct weir__worker *worker, const char *fault)
 
 static int is_open(const struct weir__worker *worker)
 {
-    return worker->out_watch != NULL || weir__capture_is_open(&worker->errors);
+    return worker->out_fd >= 0 || weir__capture_is_open(&worker->errors);
 }
 
 /* Whether the launched worker may still live, and no stop was tried. */
@@ -271,7 +271,8 @@ static void can_read(void *data, int bits)
         if (count > 0) {
             if (worker->state != WEIR__WORKER_DYING)
                 worker->ops->on_bytes(worker->owner, worker->chunk, (size_t)count);
-            if (worker->out_watch == NULL)
+            worker->received += (uint64_t)count;
+            if (worker->out_fd < 0)
                 return; /* its owner has stopped reading */
             if (count < READ_SIZE)
                 return; /* probably empty: the loop reports more */
@@ -292,7 +293,7 @@ int weir__worker_is_cut_off(const struct weir__worker *worker)
 {
     if (worker->exited || worker->result.pid == 0)
         return 0;
-    return worker->out_watch == NULL || worker->has_refused || is_deaf(worker);
+    return worker->out_fd < 0 || worker->has_refused || is_deaf(worker);
 }
 
 void weir__worker_pause(struct weir__worker *worker, int pause)
@@ -318,7 +319,7 @@ void weir__worker_lend(struct weir__worker *worker, int lend)
 
 void weir__worker_read(struct weir__worker *worker)
 {
-    if (worker->out_watch != NULL && !worker->paused)
+    if (worker->out_fd >= 0 && !worker->paused)
         can_read(worker, WEIR__READABLE);
 }
 
@@ -368,7 +369,7 @@ static void drain_is_over(void *data)
         weir__timer_start(worker->drain, worker->drain_ms);
         return;
     }
-    if (worker->out_watch != NULL && !worker->is_pair)
+    if (worker->out_fd >= 0 && !worker->is_pair)
         weir__result_holder(&worker->result, worker->out_fd);
     close_output(worker);
     take_held_errors(worker);
@@ -379,9 +380,50 @@ static void drain_is_over(void *data)
 
 static void drain(struct weir__worker *worker)
 {
-    if (!worker->draining)
-        weir__timer_start(worker->drain, worker->drain_ms);
+    if (worker->draining || !is_open(worker))
+        return;
+    weir__timer_start(worker->drain, worker->drain_ms);
     worker->draining = 1;
+}
+
+/* What a worker that is read late has printed so far. */
+static void read_both(struct weir__worker *worker)
+{
+    weir__worker_read(worker);
+    weir__capture_read(&worker->errors);
+}
+
+static int watch_stdout(struct weir__worker *worker, struct weir_error *error)
+{
+    return weir__watch_new(worker->weir->loop, worker->out_fd, WEIR__READABLE, can_read, worker,
+                           &worker->out_watch, error);
+}
+
+void weir__worker_watch(struct weir__worker *worker)
+{
+    struct weir_error error;
+
+    if (!worker->is_unwatched)
+        return;
+    if ((worker->out_fd >= 0 && worker->out_watch == NULL && watch_stdout(worker, &error) < 0)
+        || weir__capture_watch(&worker->errors, worker->weir->loop, &error) < 0) {
+        if (!worker->job_over) /* there is no memory now: the owner calls again */
+            read_both(worker);
+        return;
+    }
+    worker->is_unwatched = 0;
+    watch_output(worker);
+}
+
+/* It has exited: nearly always its outputs have ended, too. */
+static void read_the_end(struct weir__worker *worker)
+{
+    if (!worker->is_unwatched)
+        return;
+    read_both(worker);
+    read_both(worker); /* after what it printed, its end */
+    if (is_open(worker))
+        weir__worker_watch(worker);
 }
 
 void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t size)
@@ -434,6 +476,7 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
     end_input(worker);
     if (worker->is_lent)
         close_output(worker); /* the borrower reads it */
+    read_the_end(worker);
     drain(worker);
     stop_rest(worker);
 }
@@ -458,6 +501,7 @@ static void job_ended(void *owner)
 {
     struct weir__worker *worker = owner;
 
+    read_the_end(worker);
     worker->job_over = 1;
     weir__result_survivors(&worker->result, &worker->job);
     if (!worker->exited) {
@@ -507,8 +551,9 @@ static int open_stderr(struct weir__worker *worker, const struct weir__worker_op
     worker->errors.owner = worker;
     worker->errors.on_bytes = errors_came;
     worker->errors.on_end = errors_ended;
-    return weir__capture_start(&worker->errors, worker->weir->loop, fd, options->stderr_kept, 0,
-                               error);
+    weir__capture_take(&worker->errors, fd, options->stderr_kept, 0);
+    return worker->is_unwatched ? 0
+                                : weir__capture_watch(&worker->errors, worker->weir->loop, error);
 }
 
 /* The same for an output that is a terminal to the child. */
@@ -552,9 +597,8 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     if (status == 0 && worker->in_fd >= 0)
         status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, can_write, worker,
                                  &worker->in_watch, error);
-    if (status == 0 && worker->out_fd >= 0)
-        status = weir__watch_new(loop, worker->out_fd, WEIR__READABLE, can_read, worker,
-                                 &worker->out_watch, error);
+    if (status == 0 && worker->out_fd >= 0 && !worker->is_unwatched)
+        status = watch_stdout(worker, error);
     if (status == 0)
         status = weir__timer_new(loop, drain_is_over, worker, &worker->drain, error);
     return status;
@@ -586,6 +630,7 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.stop = options->stop_sequence;
     worker->slot = options->slot;
     worker->job.quiet = options->is_quiet;
+    worker->is_unwatched = options->is_unwatched;
     worker->stop = options->stop;
     worker->stop_command.on_over = stop_is_over;
     worker->stop_command.owner = worker;
@@ -662,6 +707,7 @@ void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
 
 void weir__worker_interrupt(struct weir__worker *worker, int64_t grace_ms)
 {
+    weir__worker_watch(worker); /* its last words may be more than a pipe takes */
     if (worker->stop_grace_ms > grace_ms)
         worker->stop_grace_ms = grace_ms;
     if (grace_ms == 0) {

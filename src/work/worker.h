@@ -56,6 +56,7 @@ struct weir__worker_options {
     int files[3];      /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
     const char *label; /* put before each line of its stderr; NULL: nothing. Borrowed */
     int is_quiet;      /* its pid need not be known before it ends */
+    int is_unwatched;  /* its outputs are read when it ends, until weir__worker_watch() */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the
                                       * worker is cleared */
 };
@@ -83,7 +84,9 @@ struct weir__worker {
     int out_fd;       /* read end of its stdout, -1 once closed */
     size_t pipe_size; /* capacity of stdin and stdout */
     weir__watch *out_watch;
-    char *chunk; /* the last bytes read */
+    int is_unwatched;  /* neither output is watched yet */
+    char *chunk;       /* the last bytes read */
+    uint64_t received; /* bytes of its stdout */
     struct weir__capture errors;
     struct weir__stderr_source stderr_source;
     weir__timer *drain;
@@ -144,6 +147,10 @@ void weir__worker_lend(struct weir__worker *worker, int lend);
 
 /* Reads its output, unless paused. Calls on_bytes, and perhaps on_over. */
 void weir__worker_read(struct weir__worker *worker);
+
+/* Has the outputs of a worker that was started unwatched read as they come, from now on. Without
+ * memory for it they are read once: call again. Calls on_bytes. */
+void weir__worker_watch(struct weir__worker *worker);
 
 /* Whether there is unread output. */
 int weir__worker_has_output(const struct weir__worker *worker);
