@@ -267,6 +267,7 @@ weir_SOURCES = \
 	src/cli/cmd_each.c \
 	src/cli/cmd_map.c \
 	src/cli/cmd_pipe.c \
+	src/cli/cmd_report.c \
 	src/cli/cmd_run.c \
 	src/cli/cmd_serve.c \
 	src/cli/completion.c \
@@ -286,6 +287,7 @@ weir_SOURCES = \
 	src/cli/opts_each.c src/cli/opts_each.h \
 	src/cli/opts_map.c src/cli/opts_map.h \
 	src/cli/opts_pipe.c src/cli/opts_pipe.h \
+	src/cli/opts_report.c src/cli/opts_report.h \
 	src/cli/opts_run.c src/cli/opts_run.h \
 	src/cli/opts_serve.c src/cli/opts_serve.h \
 	src/cli/pool_leave.c src/cli/pool_leave.h \
@@ -296,7 +298,12 @@ weir_SOURCES = \
 	src/cli/progress_tty.c \
 	src/cli/remote.h \
 	src/cli/remote_client.c \
-	src/cli/remote_pool.c
+	src/cli/remote_pool.c \
+	src/cli/report_compare.c \
+	src/cli/report_model.c src/cli/report_model.h \
+	src/cli/report_page.c \
+	src/cli/report_show.h \
+	src/cli/report_text.c
 
 if HTTP
 weir_SOURCES += \

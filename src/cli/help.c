@@ -131,7 +131,7 @@ static void print_front(FILE *out)
     help_usage(&cli_weir, out);
     fputc('\n', out);
     for (const struct cli_command *const *command = cli_commands; *command != NULL; command++)
-        fprintf(out, "  %-6s %s\n", (*command)->name, (*command)->summary);
+        fprintf(out, "  %-7s %s\n", (*command)->name, (*command)->summary);
     print_examples(&cli_weir, out);
     fputs("\nSee weir SUBCOMMAND --help for options, man weir-SUBCOMMAND for the manual.\n", out);
 }

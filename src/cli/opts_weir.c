@@ -38,7 +38,6 @@ const struct cli_command cli_weir = {
             {"weir run --timeout 10s -- make check", "show the output live; stop after 10 seconds"},
             {"weir map -j4 -- python3 enrich.py <in.ndjson >out.ndjson",
              "process records with four workers; keep the order"},
-            {"weir call -w 'python3 math_worker.py' add 3 4", "call a function of a worker"},
             {NULL, NULL},
         },
     .exits =
