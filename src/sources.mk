@@ -35,6 +35,7 @@ libweir_digest_la_SOURCES = src/base/digest.c src/base/digest.h
 # The audit log.
 libweir_audit_la_SOURCES = \
 	src/audit/chain.c src/audit/chain.h \
+	src/audit/journal.c src/audit/journal.h \
 	src/audit/key.c src/audit/key.h \
 	src/audit/lines.c src/audit/lines.h \
 	src/audit/lock.c src/audit/lock.h \
@@ -112,6 +113,7 @@ libweir_core_la_SOURCES = \
 	src/pool/gateway.c src/pool/gateway.h \
 	src/pool/mcp_answer.c src/pool/mcp_answer.h \
 	src/pool/lending.c src/pool/lending.h \
+	src/pool/pins.c src/pool/pins.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \
 	src/pool/pool_types.h \

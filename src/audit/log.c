@@ -31,7 +31,7 @@ struct weir__audit_log {
     struct weir__audit_key key;
     struct weir__audit_syslog *syslog; /* NULL: none */
     uint64_t max_size;
-    int no_sync;
+    int no_sync, syncs_late;
     struct weir__buffer last, line; /* the last record that is there, and the new one */
 };
 
@@ -47,6 +47,7 @@ struct weir__audit_log *weir__audit_open(const struct weir__audit_options *optio
     }
     log->max_size = options->max_size;
     log->no_sync = options->no_sync;
+    log->syncs_late = options->syncs_late;
     /* A link's target is rotated, not the link. */
     log->path = realpath(options->path, NULL);
     if (log->path == NULL)
@@ -237,6 +238,19 @@ static int write_line(const struct weir__audit_log *log, int fd, off_t size,
                       log->path);
 }
 
+/* Outside of the lock: the next writer need not wait for our disk, and one wait may
+ * do for several. */
+static int sync_file(const struct weir__audit_log *log, int fd, int is_new,
+                     struct weir_error *error)
+{
+    if (fdatasync(fd) < 0)
+        return weir__fail(error, WEIR_ERR_SYSTEM, errno,
+                          "cannot write the audit log %.300s to disk", log->path);
+    if (is_new)
+        weir__directory_sync(log->path);
+    return 0;
+}
+
 /* Gives the full file its number; the lock is held. */
 static int rotate(const struct weir__audit_log *log, struct weir_error *error)
 {
@@ -275,23 +289,13 @@ static int append_locked(struct weir__audit_log *log, int fd, const struct stat 
         return status;
     if (log->max_size > 0 && info->st_size > 0
         && (uint64_t)info->st_size + log->line.length > log->max_size) {
-        status = rotate(log, error);
+        if (log->syncs_late)
+            status = sync_file(log, fd, 0, error);
+        if (status == 0)
+            status = rotate(log, error);
         return status == 0 ? AGAIN : status;
     }
     return write_line(log, fd, info->st_size, error);
-}
-
-/* Outside of the lock: the next writer need not wait for our disk, and one wait may
- * do for several. */
-static int sync_file(const struct weir__audit_log *log, int fd, int is_new,
-                     struct weir_error *error)
-{
-    if (fdatasync(fd) < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno,
-                          "cannot write the audit log %.300s to disk", log->path);
-    if (is_new)
-        weir__directory_sync(log->path);
-    return 0;
 }
 
 int weir__audit_append(struct weir__audit_log *log, json_t *record, struct weir_error *error)
@@ -310,6 +314,17 @@ int weir__audit_append(struct weir__audit_log *log, json_t *record, struct weir_
             status = sync_file(log, fd, info.st_size == 0, error);
         close(fd);
     }
+    return status;
+}
+
+int weir__audit_sync(struct weir__audit_log *log, struct weir_error *error)
+{
+    int fd = open_file(log, error), status;
+
+    if (fd < 0)
+        return fd;
+    status = sync_file(log, fd, 1, error);
+    close(fd);
     return status;
 }
 

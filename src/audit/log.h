@@ -20,6 +20,7 @@ struct weir__audit_options {
     const char *syslog;   /* a socket for a second copy; NULL: none */
     uint64_t max_size;    /* rotate before a file gets larger; 0: never */
     int no_sync;          /* do not wait for the disk */
+    int syncs_late;       /* with no_sync: weir__audit_sync() waits for several records */
 };
 
 struct weir__audit_log;
@@ -35,6 +36,9 @@ void weir__audit_close(struct weir__audit_log *log);
  * the file, unless it was the disk that failed afterwards.
  * Errors: SYSTEM, INVALID (the log cannot be appended to as it is), TIMEOUT, NOMEM. */
 int weir__audit_append(struct weir__audit_log *log, json_t *record, struct weir_error *error);
+
+/* Waits until all that was appended is on disk. Errors: SYSTEM. */
+int weir__audit_sync(struct weir__audit_log *log, struct weir_error *error);
 
 /* Sends the record that was appended last to the socket too, where there is one.
  * Errors: SYSTEM, NOMEM. */

@@ -247,6 +247,54 @@ json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
     return record;
 }
 
+static json_t *digested(const void *bytes, size_t length)
+{
+    char hex[WEIR__DIGEST_SIZE];
+
+    weir__sha256(bytes, length, hex);
+    return json_pack("{s:I,s:s}", "bytes", (json_int_t)length, "sha256", hex);
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text != NULL ? weir__tree_bytes(text) : json_null();
+}
+
+/* Without secrets, and cut. */
+static json_t *kept(const void *bytes, size_t length)
+{
+    char *text = strndup(bytes, length);
+    json_t *value = text != NULL ? redacted(text) : NULL;
+
+    free(text);
+    return value;
+}
+
+json_t *weir__audit_called(const json_t *started, const struct weir__audit_call *call,
+                           struct weir_error *error)
+{
+    json_t *about, *record = NULL, *arguments = digested(call->arguments, call->arguments_length);
+
+    if (call->keeps_arguments)
+        weir__tree_set(&arguments, "text", kept(call->arguments, call->arguments_length));
+    about = json_pack(
+        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "door", call->door, "connection",
+        (json_int_t)call->connection, "client", text_or_null(call->client), "label",
+        text_or_null(call->label), "method", text_or_null(call->method), "arguments", arguments,
+        "result", call->result != NULL ? digested(call->result, call->result_length) : json_null(),
+        "worker", call->pid > 0 ? json_integer(call->pid) : json_null());
+    if (about != NULL)
+        record = json_pack(
+            "{s:i,s:s,s:s,s:s,s:o,s:o,s:s,s:I,s:o}", "weir", 1, "kind", "audit", "event", "call",
+            "job", json_string_value(json_object_get(started, "job")), "who",
+            weir__tree_copy(json_object_get(started, "who")), "call", about, "outcome",
+            weir__audit_outcome_name(call->outcome), "wall_ms",
+            (json_int_t)(call->wall_ns / 1000000), "traceparent", traceparent(call->traceparent));
+    if (record == NULL)
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    return record;
+}
+
 void weir__audit_hear(json_t **events, const struct weir_event *event)
 {
     json_t *line;

@@ -1,7 +1,8 @@
 /* audit/record.h - what a record has of a command, before it has its place in a chain.
  *
  * Two records a command: "started" before anything is, and "ended".  Each says all
- * of who, what and where again, so that a line is understood alone.
+ * of who, what and where again, so that a line is understood alone.  A server has a record "call"
+ * for each call in between.
  */
 #ifndef WEIR_AUDIT_RECORD_H
 #define WEIR_AUDIT_RECORD_H
@@ -46,6 +47,24 @@ struct weir__audit_end {
 /* The record "ended" for one that is "started".  A new reference.  Errors: NOMEM. */
 json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
                           struct weir_error *error);
+
+/* A call of a function. All borrowed; NULL: unknown, or there is none. */
+struct weir__audit_call {
+    const char *door; /* "worker", "mcp": what the client speaks */
+    uint64_t connection;
+    const char *client, *label, *method, *traceparent;
+    const void *arguments, *result; /* JSON; result NULL: it failed */
+    size_t arguments_length, result_length;
+    int keeps_arguments; /* the record has them, without secrets, and not only their digest */
+    enum weir__audit_outcome outcome;
+    int64_t wall_ns;
+    int64_t pid; /* of the worker; 0: unknown */
+};
+
+/* The record "call", of a server that is "started".  A new reference, which shares nothing with
+ * others.  Errors: NOMEM. */
+json_t *weir__audit_called(const json_t *started, const struct weir__audit_call *call,
+                           struct weir_error *error);
 
 /* Adds to the array *events what is worth a line in a record: a timeout, a signal
  * sent, a spawner lost.  The array stays short. */

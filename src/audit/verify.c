@@ -189,6 +189,7 @@ static int take_record(struct reading *reading, const struct weir__audit_piece *
         verdict->first = verdict->last;
     verdict->started += event != NULL && strcmp(event, "started") == 0;
     verdict->ended += event != NULL && strcmp(event, "ended") == 0;
+    verdict->calls += event != NULL && strcmp(event, "call") == 0;
     if (reading->expected->last != NULL && strcmp(entry->hash, reading->expected->last) == 0)
         reading->expected_at = (uint64_t)entry->seq;
     return A_LINE;

@@ -39,8 +39,8 @@ struct weir__audit_expected {
 
 struct weir__audit_verdict {
     enum weir__audit_fault fault;
-    uint64_t records;        /* that hold, before the fault */
-    uint64_t started, ended; /* of them */
+    uint64_t records;               /* that hold, before the fault */
+    uint64_t started, ended, calls; /* of them */
     struct weir__audit_link first, last;
     size_t file;           /* position of the one with the fault */
     uint64_t line, offset; /* of the fault in it; line 0: the end of the log */

@@ -2,9 +2,11 @@
 
 #include "cli/audit_common.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/journal.h"
 #include "audit/key.h"
 #include "audit/log.h"
 #include "audit/record.h"
@@ -46,6 +48,17 @@ static int read_environment(const struct cli_command *command, const struct cli_
     return 0;
 }
 
+static void fill_options(struct weir__audit_options *options, const struct cli_audit_values *values)
+{
+    *options = (struct weir__audit_options){
+        .key_file = getenv(WEIR__AUDIT_KEY_VARIABLE),
+        .path = values->file,
+        .syslog = values->syslog,
+        .max_size = values->max_size,
+        .no_sync = values->fsync == AUDIT_FSYNC_NEVER,
+    };
+}
+
 static void clear_audit(struct audit *audit)
 {
     trace_end(&audit->trace, audit->command, CLI_FAILED, "nothing was started");
@@ -84,7 +97,7 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
                                                  .argv = parsed->argv,
                                                  .target = target,
                                                  .traceparent = getenv("TRACEPARENT")};
-    struct weir__audit_options options = {.key_file = getenv(WEIR__AUDIT_KEY_VARIABLE)};
+    struct weir__audit_options options;
     struct cli_audit_values values;
     struct weir_error error;
     int status = read_environment(command, parsed, &values);
@@ -94,10 +107,7 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
         status = trace_begin(&audit->trace, command, parsed, target);
     if (status != 0 || values.file == NULL)
         return status;
-    options.path = values.file;
-    options.syslog = values.syslog;
-    options.max_size = values.max_size;
-    options.no_sync = values.fsync == AUDIT_FSYNC_NEVER;
+    fill_options(&options, &values);
     audit->log = weir__audit_open(&options, &error);
     if (audit->log == NULL)
         return fail_before_start(audit, &error);
@@ -112,6 +122,29 @@ int audit_begin(struct audit *audit, const struct cli_command *command,
     return 0;
 }
 
+int audit_begin_calls(struct audit *audit, const struct cli_parsed *parsed, int failed_fd)
+{
+    struct weir__audit_options options;
+    struct cli_audit_values values;
+    struct weir_error error;
+    int status = audit->log != NULL ? read_environment(audit->command, parsed, &values) : 0;
+
+    if (status != 0 || audit->log == NULL)
+        return status;
+    fill_options(&options, &values);
+    audit->journal = weir__audit_journal_open(&options, failed_fd, &error);
+    if (audit->journal != NULL)
+        return 0;
+    cli_say(audit->command, "%s: nothing was started", error.text);
+    return audit_end(audit, WEIR__AUDIT_ERROR, CLI_FAILED, error.text);
+}
+
+void audit_add_call(struct audit *audit, const struct weir__audit_call *call)
+{
+    if (audit->journal != NULL)
+        weir__audit_journal_add(audit->journal, weir__audit_called(audit->started, call, NULL));
+}
+
 void audit_add_event(struct audit *audit, const struct weir_event *event)
 {
     if (audit->log != NULL)
@@ -122,6 +155,7 @@ int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
 {
     struct weir__audit_end end = {.outcome = outcome, .status = status, .detail = detail};
     struct weir_error error;
+    char journal_failure[sizeof error.text];
     json_t *ended;
     int failed;
 
@@ -129,6 +163,13 @@ int audit_end(struct audit *audit, enum weir__audit_outcome outcome, int status,
         status = trace_end(&audit->trace, audit->command, status, detail);
     if (audit->log == NULL)
         return status;
+    if (weir__audit_journal_close(audit->journal, &error) < 0 && status == 0) {
+        status = CLI_FAILED;
+        end.outcome = WEIR__AUDIT_ERROR;
+        snprintf(journal_failure, sizeof journal_failure, "%s", error.text);
+        end.detail = journal_failure;
+    }
+    audit->journal = NULL;
     end.status = status;
     end.events = audit->events;
     end.wall_ns = weir__clock_ns() - audit->began_ns;

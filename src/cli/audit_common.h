@@ -18,7 +18,7 @@
 
 #include <weir/event.h>
 
-#include "audit/outcome.h"
+#include "audit/record.h"
 #include "cli/trace.h"
 
 /* All zero: nothing is recorded. */
@@ -27,13 +27,21 @@ struct audit {
     struct weir__audit_log *log;
     json_t *started, *events;
     int64_t began_ns;
-    struct weir__trace *trace; /* NULL: none */
+    struct weir__trace *trace;           /* NULL: none */
+    struct weir__audit_journal *journal; /* of calls; NULL: none */
 };
 
 /* Opens the trace and writes the record "started". target: what is started, or NULL. Returns 0, or
  * reports the error and returns the exit status: nothing may be started. */
 int audit_begin(struct audit *audit, const struct cli_command *command,
                 const struct cli_parsed *parsed, const char *target);
+
+/* For a server, after audit_begin(): calls are recorded, too. failed_fd: as for
+ * weir__audit_journal_open(). Returns as audit_begin(). */
+int audit_begin_calls(struct audit *audit, const struct cli_parsed *parsed, int failed_fd);
+
+/* Records a call; only with a journal. */
+void audit_add_call(struct audit *audit, const struct weir__audit_call *call);
 
 /* Adds an event to the record "ended". */
 void audit_add_event(struct audit *audit, const struct weir_event *event);

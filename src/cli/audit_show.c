@@ -162,6 +162,34 @@ static void print_outcome(const json_t *record)
     cli_put(stdout, "%-15s", text);
 }
 
+/* What was called, by whom and where it ran. */
+static void print_call(const json_t *record)
+{
+    const json_t *call = json_object_get(record, "call");
+    const char *client = text_of(call, "client"), *label = text_of(call, "label");
+    json_int_t worker = json_integer_value(json_object_get(call, "worker"));
+    const json_t *arguments = json_object_get(json_object_get(call, "arguments"), "text");
+
+    fputs(" call ", stdout);
+    if (*label != '\0') {
+        print_text(label);
+        putchar(' ');
+    }
+    print_value(json_object_get(call, "method"));
+    if (arguments != NULL) {
+        putchar(' ');
+        print_value(arguments);
+    }
+    cli_put(stdout, "  # %s connection %" JSON_INTEGER_FORMAT, text_of(call, "door"),
+            json_integer_value(json_object_get(call, "connection")));
+    if (*client != '\0') {
+        fputs(", ", stdout);
+        print_text(client);
+    }
+    if (worker > 0)
+        printf(", worker %" JSON_INTEGER_FORMAT, worker);
+}
+
 static void print_readable(const json_t *record)
 {
     const json_t *who = json_object_get(record, "who"), *what = json_object_get(record, "what");
@@ -183,6 +211,8 @@ static void print_readable(const json_t *record)
     }
     if (json_object_get(what, "argv_cut") != NULL)
         fputs(" [cut]", stdout);
+    if (json_object_get(record, "call") != NULL)
+        print_call(record);
     if (*detail != '\0') {
         fputs("  # ", stdout);
         print_text(detail);

@@ -103,8 +103,11 @@ static void print_sound(const struct audit_cmd *cmd)
             verdict->records);
     if (cmd->log.count > 1)
         printf(" in %zu files", cmd->log.count);
-    printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished\n", verdict->started,
+    printf(": %" PRIu64 " started, %" PRIu64 " ended, %" PRIu64 " unfinished", verdict->started,
            verdict->ended, unfinished);
+    if (verdict->calls > 0)
+        printf(", %" PRIu64 " calls", verdict->calls);
+    putchar('\n');
     cli_put(stdout, "made: %s%s%s\n", weir__audit_key_algorithm(&cmd->key),
             *id != '\0' ? " under the key " : ", without a key", id);
 }

@@ -17,6 +17,7 @@
 
 #include <weir/weir.h>
 
+#include "audit/journal.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -78,7 +79,10 @@ struct serve_cmd {
     struct serve_web web;
 #endif
     struct weir__mcp_front mcp;
+    struct weir__pins pins;
+    int pins_failed; /* they could not be written */
     struct audit audit;
+    int audit_failed[2];  /* a pipe: readable once calls cannot be recorded; -1: none */
     char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
     int status;
@@ -147,6 +151,20 @@ static int read_launchers(struct serve_cmd *cmd)
     return status;
 }
 
+/* Returns 0, or the exit status. */
+static int read_pins(struct serve_cmd *cmd)
+{
+    const struct serve_values *values = &cmd->values;
+    struct weir_error error;
+
+    if (values->pin == NULL)
+        return values->pin_update ? cli_bad_usage(&cli_serve, "--pin-update requires --pin FILE")
+                                  : 0;
+    if (weir__pins_open(&cmd->pins, values->pin, values->pin_update, &error) == 0)
+        return 0;
+    return fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
+}
+
 /* Whether an option is given that only MCP servers have: its name, or NULL. */
 static const char *find_mcp_option(const struct serve_cmd *cmd)
 {
@@ -207,6 +225,8 @@ static int read_command_line(struct serve_cmd *cmd)
     if (cmd->unready_since_ns == NULL)
         return fail(cmd, CLI_FAILED, "no memory");
     status = read_launchers(cmd);
+    if (status == 0)
+        status = read_pins(cmd);
     if (status == 0 && values->min_ready > 0 && values->count > 0
         && values->min_ready > values->count) {
         cli_say(&cli_serve, "--min-ready %llu is more than the --workers %llu",
@@ -265,7 +285,13 @@ static void on_ready(weir_pool_t *pool, const struct weir_error *error, void *co
 static void on_tools(bool none, void *context)
 {
     struct serve_cmd *cmd = context;
+    struct weir_error error;
 
+    if (cmd->values.pin_update && !none && !cmd->pins_failed
+        && weir__pins_save(&cmd->pins, cmd->values.pin, &error) < 0) {
+        cmd->pins_failed = 1;
+        end_loop(cmd, fail(cmd, CLI_FAILED, error.text));
+    }
     if (!cmd->values.mcp || cmd->state != SERVING)
         return;
     if (none)
@@ -393,6 +419,20 @@ static void handle_signals(struct serve_cmd *cmd)
     }
 }
 
+/* Calls cannot be recorded: none are taken any more. */
+static void stop_unrecorded(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+
+    if (weir__audit_journal_failure(cmd->audit.journal, &error) == 0)
+        return;
+    cmd->status = fail(cmd, CLI_FAILED, error.text);
+    if (cmd->values.mcp || cmd->state == STARTING)
+        end_loop(cmd, cmd->status);
+    else if (cmd->state == SERVING || cmd->state == LEAVING)
+        start_draining(cmd);
+}
+
 /* Until something is due while the server leaves. */
 static int left_ms(const struct serve_cmd *cmd)
 {
@@ -410,6 +450,7 @@ static void run_until(struct serve_cmd *cmd, enum state left)
         {.fd = weir_fd(cmd->weir), .events = POLLIN},
         {.fd = signals_fd(), .events = POLLIN},
         {.fd = left == STARTING ? cmd->out : -1}, /* later its connection watches it */
+        {.fd = cmd->audit_failed[0], .events = POLLIN},
     };
 
     while (cmd->state == left) {
@@ -420,9 +461,13 @@ static void run_until(struct serve_cmd *cmd, enum state left)
             break;
         if (down_ms >= 0 && (timeout_ms < 0 || down_ms < timeout_ms))
             timeout_ms = down_ms;
-        poll(fds, 3, timeout_ms);
+        poll(fds, 4, timeout_ms);
         if (fds[2].revents & (POLLHUP | POLLERR))
             end_loop(cmd, 0); /* the client has gone */
+        if (fds[3].revents != 0) {
+            fds[3].fd = -1;
+            stop_unrecorded(cmd);
+        }
         weir_dispatch(cmd->weir, NULL);
         handle_signals(cmd);
         if (cmd->state == LEAVING && weir__clock_ns() >= cmd->leave_ns)
@@ -584,6 +629,71 @@ static void on_event(const struct weir_event *event, void *context)
     cli_say_worker(&cli_serve, event);
 }
 
+/* For the audit log. */
+static enum weir__audit_outcome outcome_of(enum weir_outcome outcome)
+{
+    switch (outcome) {
+    case WEIR_CALL_RETURNED:
+        return WEIR__AUDIT_OK;
+    case WEIR_CALL_CANCELLED:
+        return WEIR__AUDIT_CANCELLED;
+    case WEIR_CALL_DEADLINE:
+        return WEIR__AUDIT_TIMED_OUT;
+    case WEIR_CALL_UNKNOWN:
+        return WEIR__AUDIT_LOST;
+    case WEIR_CALL_NO_WORKER:
+    case WEIR_CALL_REFUSED:
+        return WEIR__AUDIT_NOT_STARTED;
+    default:
+        return WEIR__AUDIT_FAILED;
+    }
+}
+
+static void on_call(const struct weir__served_call *call, void *context)
+{
+    struct serve_cmd *cmd = context;
+    struct weir__audit_call record = {
+        .door = call->door,
+        .connection = call->connection,
+        .client = call->client,
+        .label = call->label,
+        .method = call->method,
+        .traceparent = call->traceparent,
+        .arguments = call->params.bytes != NULL ? call->params.bytes : "",
+        .arguments_length = call->params.length,
+        .keeps_arguments = cmd->values.audit_arguments,
+        .result = call->result.bytes,
+        .result_length = call->result.length,
+        .outcome = outcome_of(call->outcome),
+        .wall_ns = call->wall_ns,
+        .pid = call->pid,
+    };
+
+    audit_add_call(&cmd->audit, &record);
+}
+
+/* Returns 0, or the exit status. */
+static int begin_audit(struct serve_cmd *cmd)
+{
+    struct weir_error error;
+    int status =
+        audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->kinds.commands[0]->argv[0]);
+
+    if (status != 0)
+        return status;
+    if (cmd->audit.log == NULL)
+        return cmd->values.audit_arguments
+                   ? cli_bad_usage(&cli_serve, "--audit-arguments requires --audit FILE")
+                   : 0;
+    if (weir__pipe(cmd->audit_failed, &error) < 0)
+        return fail(cmd, CLI_FAILED, error.text);
+    weir__fd_set_nonblocking(cmd->audit_failed[1]);
+    status = audit_begin_calls(&cmd->audit, &cmd->parsed, cmd->audit_failed[1]);
+    cmd->server.on_call = on_call;
+    cmd->server.context = cmd;
+    return status;
+}
+
 /* Returns 0, or the exit status. */
 static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
 {
@@ -605,6 +715,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     if (cmd->values.mcp || cmd->values.file != NULL || cmd->values.servers.count > 0)
         cmd->mcp.gateway.note = note_left_out;
     cmd->mcp.gateway.kinds = cmd->kinds.tools;
+    cmd->mcp.gateway.pins = cmd->values.pin != NULL ? &cmd->pins : NULL;
     cmd->mcp.max_result = (size_t)cmd->values.max_result;
     cmd->mcp.start_ms = cmd->values.start_timeout_ms;
     cmd->mcp.on_ready = on_tools;
@@ -727,6 +838,8 @@ static int check_files(const struct serve_cmd *cmd)
     files_begin(&files, &cmd->parsed);
     weir__file_set_path(&files, WEIR__FILE_READ, "--http-tokens", cmd->values.http_tokens);
     weir__file_set_path(&files, WEIR__FILE_WRITTEN, "--http-state", cmd->values.http_state);
+    weir__file_set_path(&files, cmd->values.pin_update ? WEIR__FILE_WRITTEN : WEIR__FILE_READ,
+                        "--pin", cmd->values.pin);
     if (weir__file_set_end(&files, &error) == 0)
         return 0;
     cli_say(&cli_serve, "%s: nothing was started", error.text);
@@ -752,7 +865,7 @@ static int serve_calls(struct serve_cmd *cmd)
         cli_say(&cli_serve, "cannot catch signals: %s", strerror(failed));
         return CLI_FAILED;
     }
-    status = audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->kinds.commands[0]->argv[0]);
+    status = begin_audit(cmd);
     if (status != 0)
         return status;
     if (cmd->path != NULL && weir__socket_check(cmd->path, &error) < 0)
@@ -792,6 +905,7 @@ int cmd_serve(int argc, char **argv)
         .fd = -1,
         .in = -1,
         .out = -1,
+        .audit_failed = {-1, -1},
 #ifdef WEIR_HTTP
         .web = {.fd = -1, .socket_fd = -1},
 #endif
@@ -834,6 +948,7 @@ int cmd_serve(int argc, char **argv)
                                                                                   : 0,
                        signals_fd());
     weir__mcp_front_close(&cmd.mcp);
+    weir__pins_clear(&cmd.pins);
     if (cmd.values.mcp && cmd.pool != NULL)
         weir__pool_hurry(cmd.pool, MCP_STEP_MS);
     cut_by = pool_leave(cmd.weir, cmd.pool, cmd.is_hurried);
@@ -845,6 +960,8 @@ int cmd_serve(int argc, char **argv)
                        : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
                                                : WEIR__AUDIT_ERROR,
                        status, cmd.error_text);
+    weir__close(&cmd.audit_failed[0]);
+    weir__close(&cmd.audit_failed[1]);
     launchers_free(cmd.launchers, cmd.kinds.count);
     launchers_free(cmd.launcher_stops, cmd.kinds.count);
     serve_kinds_clear(&cmd.kinds);

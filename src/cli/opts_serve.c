@@ -12,6 +12,7 @@ static const char web[] = "Over HTTP";
 #endif
 static const char recycling[] = "Replacing workers";
 static const char times[] = "Time limits";
+static const char auditing[] = "Records of calls";
 
 /* A row's fields stand as they are read. */
 /* clang-format off */
@@ -248,6 +249,21 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "Many clients can share the same workers this way. If that server ends, open requests are "
                 "answered with an error, and weir exits with 1.",
     },
+    [SERVE_PIN] = {
+        .name = "pin", .kind = CLI_FILE, .offset = AT(pin), .metavar = "FILE",
+        .group = serving,
+        .help = "show MCP clients only tools that are as they were when FILE was written",
+        .more = "FILE has a digest of each tool's description: its words and schemas. A tool that "
+                "is new or has changed is held back, as if it were not there, and weir says so.",
+    },
+    [SERVE_PIN_UPDATE] = {
+        .name = "pin-update", .kind = CLI_FLAG, .offset = AT(pin_update),
+        .group = serving,
+        .help = "with --pin: accept the tools as they are, and write FILE",
+        .more = "FILE is written once all servers have started, or at the end of the start "
+                "timeout. Servers that do not start keep what they had. What changes later is "
+                "held back.",
+    },
     [SERVE_MAX_RESULT] = {
         .name = "max-result", .kind = CLI_SIZE, .offset = AT(max_result), .metavar = "SIZE",
         .group = serving,
@@ -314,6 +330,13 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "It drains and exits with status 125, so that a service manager or batch system "
                 "starts it again, perhaps elsewhere. Without this option the server stays, "
                 "refuses calls to that worker, and goes on trying to start it.",
+    },
+    [SERVE_AUDIT_ARGUMENTS] = {
+        .name = "audit-arguments", .kind = CLI_FLAG, .offset = AT(audit_arguments),
+        .group = auditing,
+        .help = "with --audit: the records of calls have their arguments",
+        .more = "At most 4 KiB of each call, with `***` in place of what looks like a secret. "
+                "Without this option a record has their length and SHA-256.",
     },
     [SERVE_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",

@@ -27,6 +27,8 @@ struct serve_values {
     struct cli_list http_hosts, http_origins, exposed;
     int http_tracebacks, no_http_page;
     uint64_t http_connections, http_max_body;
+    int audit_arguments, pin_update;
+    const char *pin;
     int64_t http_timeout_ms, http_head_timeout_ms, drain_delay_ms;
 };
 
@@ -47,6 +49,8 @@ enum serve_option {
     SERVE_STDIO,
     SERVE_MCP,
     SERVE_JOIN,
+    SERVE_PIN,
+    SERVE_PIN_UPDATE,
 #ifdef WEIR_HTTP
     SERVE_HTTP,
     SERVE_HTTP_TOKENS,
@@ -77,6 +81,7 @@ enum serve_option {
     SERVE_STOP,
     SERVE_DRAIN,
     SERVE_EXIT_WHEN_DOWN,
+    SERVE_AUDIT_ARGUMENTS,
     SERVE_OPTION_COUNT
 };
 

@@ -261,6 +261,7 @@ static void free_all(struct weir__connection *connection)
     weir__buffer_clear(&connection->sending);
     weir__connection_drop_parcels(connection);
     free(connection->flow);
+    free(connection->client);
     free(connection->table);
     free(connection);
 }
@@ -272,6 +273,7 @@ int weir__connection_open(struct weir__server *server, int fd, int out_fd, struc
 
     if (connection != NULL) {
         connection->server = server;
+        connection->number = ++server->connection_number;
         connection->front = server->front != NULL ? server->front : &weir__front_native;
         connection->fd = fd;
         connection->out_fd = out_fd;

@@ -59,6 +59,8 @@ struct weir__connection {
     struct weir__server *server;
     const struct weir__front *front; /* what the client speaks: pool/front.h */
     void *front_data;
+    uint64_t number;
+    char *client; /* as it calls itself; NULL: unknown */
     struct weir__connection *next, **link;
     int fd, out_fd; /* one socket, or two descriptors */
     int in_is_socket, out_is_socket;

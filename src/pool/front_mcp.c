@@ -18,6 +18,7 @@
 
 enum {
     ANNOUNCE_MS = 1000, /* between two list_changed */
+    LONGEST_CLIENT = 256,
 };
 
 /* What is known of a client. */
@@ -39,6 +40,19 @@ static struct session *session_of(struct weir__connection *connection)
             weir__connection_end(connection);
     }
     return connection->front_data;
+}
+
+/* What the client calls itself, from its clientInfo. */
+static void note_client(struct weir__connection *connection, struct weir__slice about)
+{
+    static const char *const names[] = {"name"};
+    struct weir__slice name;
+
+    if (connection->client != NULL || about.bytes == NULL)
+        return;
+    weir__object_get(about, names, &name, 1);
+    if (weir__slice_type(name) == 's' && name.length <= LONGEST_CLIENT)
+        connection->client = weir__slice_string(name, NULL);
 }
 
 /* --- Answers to requests that are no calls ----------------------------------------- */
@@ -246,14 +260,16 @@ static void read_listen(struct weir__connection *connection, struct weir__batch 
 static void read_initialize(struct weir__connection *connection, struct weir__batch *batch,
                             const struct weir__message *message)
 {
-    static const char *const names[] = {"protocolVersion"};
+    static const char *const names[] = {"protocolVersion", "clientInfo"};
     struct session *session = session_of(connection);
     struct weir__buffer *to = weir__connection_begin_answer(connection, batch);
-    struct weir__slice version;
+    struct weir__slice found[2], version;
 
     if (session == NULL || to == NULL)
         return;
-    weir__object_get(message->params, names, &version, 1);
+    weir__object_get(message->params, names, found, 2);
+    version = found[0];
+    note_client(connection, found[1]);
     session->is_initialized = true;
     weir__connection_written(connection, batch,
                              weir__mcp_write_initialized(to, message->id, version));
@@ -278,6 +294,7 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
             weir__connection_written(connection, batch,
                                      weir__mcp_write_refusal(to, message->id, &refusal));
     } else if (weir__slice_is(message->method, "tools/call")) {
+        note_client(connection, meta.client);
         read_call(connection, batch, message, era, &meta);
         return 1;
     } else if (weir__slice_is(message->method, "tools/list")) {

@@ -271,13 +271,31 @@ static int64_t timeout_of(const struct weir__gateway_kind *set, const char *meth
     return set->timeout_ms > 0 ? set->timeout_ms : WEIR_FOREVER;
 }
 
+/* Whether a tool is another than the one that was pinned. */
+static bool is_held_back(struct weir__gateway *gateway, unsigned kind, const char *method,
+                         const json_t *about)
+{
+    char room[32];
+    const char *label = weir__gateway_label(gateway, kind, room), *fault = NULL;
+    const json_t *tool = tool_of(about);
+
+    if (gateway->pins != NULL)
+        fault = weir__pins_fault(gateway->pins, label, method, tool != NULL ? tool : about);
+    if (fault != NULL)
+        note(gateway,
+             "%.64s: the tool %.128s is held back: it %s: look at it, then accept it with "
+             "--pin-update",
+             label, method, fault);
+    return fault != NULL;
+}
+
 static int add(struct weir__gateway *gateway, struct listing *to, unsigned kind, const char *method,
                json_t *about)
 {
     const char *name, *stream = json_string_value(json_object_get(about, "stream"));
     struct weir__tool *tool;
 
-    if (!is_shown(gateway, kind, method, about))
+    if (!is_shown(gateway, kind, method, about) || is_held_back(gateway, kind, method, about))
         return 0;
     name = name_of(gateway, kind, method);
     if (name == NULL)
@@ -331,7 +349,10 @@ int weir__gateway_update(struct weir__gateway *gateway)
         struct weir__worker_group *group = &gateway->pool->groups[kind];
         const char *method;
         json_t *about;
+        char room[32];
 
+        if (group->is_known && gateway->pins != NULL)
+            weir__pins_begin(gateway->pins, weir__gateway_label(gateway, kind, room));
         json_object_foreach(group->methods, method, about) if (status == 0) status =
             add(gateway, &listing, kind, method, about);
         if (group->is_known) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "pool/pins.h"
 #include "pool/pool.h"
 #include "rpc/mcp_server.h"
 
@@ -49,6 +50,7 @@ struct weir__tool {
 struct weir__gateway {
     weir_pool_t *pool;
     const struct weir__gateway_kind *kinds; /* one for each of the pool's; NULL: none are set */
+    struct weir__pins *pins;                /* NULL: tools may change */
     void (*note)(const char *text, void *context); /* something left out; NULL: nobody asks */
     void *context;
 
@@ -61,7 +63,7 @@ struct weir__gateway {
     bool is_named;
 };
 
-/* All of *gateway except kinds, note and context must be zero. Errors: NOMEM. */
+/* All of *gateway except kinds, pins, note and context must be zero. Errors: NOMEM. */
 int weir__gateway_open(struct weir__gateway *gateway, weir_pool_t *pool, struct weir_error *error);
 void weir__gateway_clear(struct weir__gateway *gateway);
 

@@ -13,10 +13,23 @@
 #include <weir/pool.h>
 
 #include "loop/loop.h"
+#include "rpc/rpc_parse.h"
 
 struct weir__connection;
 struct weir__front;
 struct weir__mcp_front;
+
+/* A call that is over, with or without an answer. All is borrowed; NULL: unknown, none. */
+struct weir__served_call {
+    const char *door;    /* "worker" or "mcp": what its client speaks */
+    uint64_t connection; /* from 1 */
+    const char *client;  /* as it calls itself */
+    const char *label, *method, *traceparent;
+    struct weir__slice params, result; /* result: none if it failed */
+    enum weir_outcome outcome;
+    int64_t wall_ns;
+    pid_t pid; /* of the worker; 0: unknown */
+};
 
 /* Zero means the default. */
 struct weir__server_limits {
@@ -36,6 +49,7 @@ struct weir__server {
     struct weir__connection *connections;
     struct weir__server_limits limits;
     void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
+    void (*on_call)(const struct weir__served_call *call, void *context); /* NULL: nobody asks */
     void *context;
     int is_private;                  /* its one client may borrow workers */
     const struct weir__front *front; /* what clients speak; NULL: docs/protocol.md */
@@ -50,6 +64,7 @@ struct weir__server {
 
     /* For weir/stats. */
     size_t connection_count, calls;
+    uint64_t connection_number; /* of the latest */
     uint64_t refused_users, refused_connections, refused_calls, dropped;
 };
 
@@ -76,7 +91,7 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 void weir__socket_unbind(const char *path, int fd);
 
 /* Serves the pool to clients that connect. All of *server except limits, on_last,
- * context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
+ * on_call, context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
  * NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "pool/call.h"
 #include "pool/call_api.h"
 #include "pool/front.h"
 #include "pool/worker_group.h"
 #include "rpc/credit.h"
+#include "rpc/mcp.h"
 #include "rpc/rpc_write.h"
 
 enum {
@@ -73,10 +75,44 @@ static int grow_table(struct weir__connection *connection)
     return 0;
 }
 
+/* Tells the server's owner of a call that is over. */
+static void tell(const struct weir__server_call *call)
+{
+    const struct weir__connection *connection = call->connection;
+    const struct weir__server *server = connection->server;
+    const struct weir_call *made = call->pool_call;
+    struct weir__served_call told;
+
+    if (server->on_call == NULL || made == NULL)
+        return;
+    told = (struct weir__served_call){
+        .door = connection->front == &weir__front_mcp ? "mcp" : "worker",
+        .connection = connection->number,
+        .client = connection->client,
+        .label = made->group != NULL ? made->group->kind.label : NULL,
+        .method = made->method,
+        .traceparent = made->traceparent,
+        .params = made->params,
+        .outcome = WEIR_CALL_CANCELLED,
+        .wall_ns = weir__clock_ns() - made->started_ns,
+        .pid = made->reply.pid,
+    };
+    if (made->operation.over) {
+        told.outcome = made->reply.outcome;
+        if (made->reply.result != NULL)
+            told.result = (struct weir__slice){made->reply.result, made->reply.length};
+        if (made->whole && told.outcome == WEIR_CALL_RETURNED && weir__mcp_is_error(told.result))
+            told.outcome = WEIR_CALL_FAILED;
+    }
+    server->on_call(&told, server->context);
+}
+
 /* Removes the call from all lists. */
 static void unlink_all(struct weir__server_call *call)
 {
     struct weir__connection *connection = call->connection;
+
+    tell(call);
 
     *call->link = call->next;
     if (call->next != NULL)

@@ -341,6 +341,15 @@ void weir__mcp_result_read(struct weir__slice result, struct weir__mcp_result *r
     read->value = value_of(read);
 }
 
+bool weir__mcp_is_error(struct weir__slice result)
+{
+    static const char *const names[] = {"isError"};
+    struct weir__slice found;
+
+    weir__object_get(result, names, &found, 1);
+    return weir__slice_type(found) == 't';
+}
+
 /* The length of a text cut to most bytes, between two characters. */
 static size_t cut(const char *text, size_t length, size_t most)
 {

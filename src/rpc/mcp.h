@@ -114,6 +114,9 @@ struct weir__mcp_result {
  * a text, else the blocks; else the whole result. */
 void weir__mcp_result_read(struct weir__slice result, struct weir__mcp_result *read);
 
+/* Whether a tool says in its result that it has failed. */
+bool weir__mcp_is_error(struct weir__slice result);
+
 /* The texts of content blocks, joined by line feeds, at most `most` bytes.  Errors: NOMEM. */
 int weir__mcp_text(struct weir__slice content, size_t most, struct weir__buffer *to);
 

@@ -4,6 +4,7 @@ mcp_gateway.py WEIR SRCDIR
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -12,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 sys.dont_write_bytecode = True
+import validate
 from mcp_client import ENVIRONMENT, KEY, MODERN, SRCDIR, WEIR, Client, client
-from tap_cases import PATIENCE_S, await_gone, run_cases
+from tap_cases import PATIENCE_S, await_file, await_gone, await_that, run_cases
 
 STUB = f"{SRCDIR}/tests/cli/mcp_stub.py"
 TOOLS = f"{SRCDIR}/tests/cli/mcp_tools.py"
@@ -192,6 +194,88 @@ def what_a_server_prints_has_its_label(directory: str) -> None:
             said += more
 
 
+def tools_that_change_are_held_back(directory: str) -> None:
+    pins = os.path.join(directory, "pins")
+    file = ("-f", write(directory, a=stub("echo", tools=["echo", "warn"])))
+    status, said = status_of(*file, "--pin", pins)
+    assert status == 2 and "--pin-update" in said, (status, said)
+    with client(*file, "--pin", pins, "--pin-update", worker=None) as weir:
+        weir.initialize()
+        same(names(weir), ["echo", "warn"])
+    pinned = json.loads(await_file(pins))
+    same((pinned["kind"], sorted(pinned["servers"]["a"])), ("pins", ["echo", "warn"]))
+    with client(*file, "--pin", pins, worker=None) as weir:
+        weir.initialize()
+        same(names(weir), ["echo", "warn"])
+    pinned["servers"]["a"]["warn"] = "0" * 64
+    del pinned["servers"]["a"]["echo"]
+    with open(pins, "w", encoding="utf-8") as out:
+        json.dump(pinned, out)
+    with client(*file, "--pin", pins, worker=None, stderr=subprocess.PIPE) as weir:
+        weir.initialize()
+        same(names(weir), [])
+        same(weir.call("warn")["error"]["code"], -32602)
+        assert weir.process.stdin and weir.process.stderr
+        weir.process.stdin.close()
+        said = weir.process.stderr.read().decode()
+        assert "the tool warn is held back: it has changed since it was pinned" in said, said
+        assert "the tool echo is held back: it is new since the tools were pinned" in said, said
+        weir.leave()
+
+
+def each_call_is_in_the_audit_log(directory: str) -> None:
+    log = os.path.join(directory, "log")
+    words = ("--audit", log, "--audit-arguments")
+    with gateway(directory, *words, a=stub("echo"), b=stub("look", tools=["look"])) as weir:
+        pid = int(text_of(weir.call("pid")))
+        weir.call("look", password="hunter2")
+        weir.call("none")
+        weir.send("tools/call", {"name": "nap", "arguments": {"s": 60}}, id="nap")
+        weir.ask("tools/list")
+        weir.send("notifications/cancelled", {"requestId": "nap"})
+        weir.call("die")
+        weir.leave()
+    with open(log, encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    same([record["event"] for record in records], ["started", *["call"] * 4, "ended"])
+    same(len({record["job"] for record in records}), 1)
+    calls = [(r["call"]["label"], r["call"]["method"], r["outcome"]) for r in records[1:-1]]
+    same(
+        calls,
+        [
+            ("a", "pid", "ok"),
+            ("b", "look", "ok"),
+            ("a", "nap", "cancelled"),
+            ("a", "die", "status_lost"),
+        ],
+    )
+    first = records[1]["call"]
+    same((first["worker"], first["client"], first["door"]), (pid, "test", "mcp"))
+    same(first["arguments"]["sha256"], hashlib.sha256(b"{}").hexdigest())
+    same(first["arguments"]["bytes"], 2)
+    same(records[2]["call"]["arguments"]["text"], '{"password": ***}')
+    schema = validate.load(f"{SRCDIR}/docs/schemas/audit-record.schema.json")
+    for record in records:
+        same([e.message for e in validate.Draft202012Validator(schema).iter_errors(record)], [])
+    done = subprocess.run([WEIR, "audit", "verify", log], capture_output=True, check=False)
+    assert b"1 started, 1 ended, 0 unfinished, 4 calls" in done.stdout, done
+    done = subprocess.run([WEIR, "audit", "show", log], capture_output=True, check=False)
+    assert b" call b look " in done.stdout and b"# mcp connection 1, test" in done.stdout, done
+
+
+def calls_that_cannot_be_recorded_end_the_server(directory: str) -> None:
+    log = os.path.join(directory, "log")
+    with gateway(directory, "--audit", log, a=stub(), stderr=subprocess.PIPE) as weir:
+        weir.call("pid")
+        await_that(lambda: '"call"' in await_file(log), "it is recorded")
+        with open(log, "ab") as file:
+            file.write(b"torn")
+        weir.send("tools/call", {"name": "pid", "arguments": {}}, id="last")
+        same(weir.process.wait(PATIENCE_S), 125)
+        assert weir.process.stderr and b"log" in weir.process.stderr.read()
+        weir.process.stderr.close()
+
+
 def a_server_can_be_named_on_the_command_line() -> None:
     with client("--server", f"files={sys.executable} {STUB} echo", worker=None) as weir:
         weir.initialize()
@@ -315,6 +399,9 @@ if __name__ == "__main__":
             a_server_that_dies_is_started_again,
             the_environment_of_the_file_is_added,
             what_a_server_prints_has_its_label,
+            tools_that_change_are_held_back,
+            each_call_is_in_the_audit_log,
+            calls_that_cannot_be_recorded_end_the_server,
             a_server_can_be_named_on_the_command_line,
             mistakes_in_the_file_are_named,
             clients_that_join_share_one_server,

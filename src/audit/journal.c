@@ -1,0 +1,197 @@
+#include "config.h"
+
+#include "audit/journal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum { MOST_WAITING = 4096 };
+
+struct entry {
+    struct entry *next;
+    json_t *record;
+};
+
+struct weir__audit_journal {
+    struct weir__audit_log *log; /* of the thread alone */
+    int syncs, failed_fd;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct entry *first, **last;
+    size_t waiting;
+    int is_closing;
+    struct weir_error failure; /* status 0: none */
+};
+
+static void fail(struct weir__audit_journal *journal, const struct weir_error *why)
+{
+    static const uint64_t one = 1;
+
+    pthread_mutex_lock(&journal->mutex);
+    if (journal->failure.status == 0) {
+        journal->failure = *why;
+        if (journal->failed_fd >= 0 && write(journal->failed_fd, &one, sizeof one) < 0) {
+            /* it is full: then it is readable */
+        }
+    }
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+/* All that wait; NULL: the journal is closed, and none do. */
+static struct entry *take_all(struct weir__audit_journal *journal)
+{
+    struct entry *entries;
+
+    pthread_mutex_lock(&journal->mutex);
+    while (journal->first == NULL && !journal->is_closing)
+        pthread_cond_wait(&journal->changed, &journal->mutex);
+    entries = journal->first;
+    journal->first = NULL;
+    journal->last = &journal->first;
+    journal->waiting = 0;
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->mutex);
+    return entries;
+}
+
+static int append(struct weir__audit_journal *journal, json_t *record, struct weir_error *error)
+{
+    if (record == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    if (weir__audit_append(journal->log, record, error) < 0)
+        return error->status;
+    return weir__audit_tell(journal->log, record, error);
+}
+
+/* After a failure nothing more is written: what is there is without a gap. */
+static void *run(void *data)
+{
+    struct weir__audit_journal *journal = data;
+    struct entry *entries, *entry;
+    struct weir_error error;
+    int status = 0;
+
+    while ((entries = take_all(journal)) != NULL) {
+        int was_good = status == 0;
+
+        while ((entry = entries) != NULL) {
+            if (status == 0)
+                status = append(journal, entry->record, &error);
+            entries = entry->next;
+            json_decref(entry->record);
+            free(entry);
+        }
+        if (status == 0 && journal->syncs)
+            status = weir__audit_sync(journal->log, &error);
+        if (status < 0 && was_good)
+            fail(journal, &error);
+    }
+    return NULL;
+}
+
+static int start_thread(struct weir__audit_journal *journal)
+{
+    sigset_t all, before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&journal->thread, NULL, run, journal);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_options *options,
+                                                     int failed_fd, struct weir_error *error)
+{
+    struct weir__audit_journal *journal = calloc(1, sizeof *journal);
+    struct weir__audit_options own = *options;
+    int failed;
+
+    if (journal == NULL) {
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for an audit log");
+        return NULL;
+    }
+    own.syncs_late = !own.no_sync;
+    own.no_sync = 1;
+    journal->syncs = own.syncs_late;
+    journal->failed_fd = failed_fd;
+    journal->last = &journal->first;
+    journal->log = weir__audit_open(&own, error);
+    if (journal->log == NULL) {
+        free(journal);
+        return NULL;
+    }
+    pthread_mutex_init(&journal->mutex, NULL);
+    pthread_cond_init(&journal->changed, NULL);
+    failed = start_thread(journal);
+    if (failed == 0)
+        return journal;
+    weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot start a thread for the audit log");
+    pthread_cond_destroy(&journal->changed);
+    pthread_mutex_destroy(&journal->mutex);
+    weir__audit_close(journal->log);
+    free(journal);
+    return NULL;
+}
+
+void weir__audit_journal_add(struct weir__audit_journal *journal, json_t *record)
+{
+    struct entry *entry = record != NULL ? malloc(sizeof *entry) : NULL;
+    struct weir_error error;
+
+    if (entry == NULL) {
+        json_decref(record);
+        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+        fail(journal, &error);
+        return;
+    }
+    entry->next = NULL;
+    entry->record = record;
+    pthread_mutex_lock(&journal->mutex);
+    while (journal->waiting >= MOST_WAITING)
+        pthread_cond_wait(&journal->changed, &journal->mutex);
+    *journal->last = entry;
+    journal->last = &entry->next;
+    journal->waiting++;
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+int weir__audit_journal_failure(struct weir__audit_journal *journal, struct weir_error *error)
+{
+    int status;
+
+    pthread_mutex_lock(&journal->mutex);
+    status = journal->failure.status;
+    if (status < 0 && error != NULL)
+        *error = journal->failure;
+    pthread_mutex_unlock(&journal->mutex);
+    return status;
+}
+
+int weir__audit_journal_close(struct weir__audit_journal *journal, struct weir_error *error)
+{
+    int status;
+
+    if (journal == NULL)
+        return 0;
+    pthread_mutex_lock(&journal->mutex);
+    journal->is_closing = 1;
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->mutex);
+    pthread_join(journal->thread, NULL);
+    status = weir__audit_journal_failure(journal, error);
+    pthread_cond_destroy(&journal->changed);
+    pthread_mutex_destroy(&journal->mutex);
+    weir__audit_close(journal->log);
+    free(journal);
+    return status;
+}
