@@ -2,13 +2,9 @@
 #include "config.h"
 
 #include "cli/opts_each.h"
+#include "cli/opts_records.h"
 
 #define AT(member) offsetof(struct each_values, member)
-
-/* In the order of enum weir_map_on_error, of enum weir_map_format and of enum progress_style. */
-static const char *const on_error_words[] = {"fail", "skip", "dead-letter", NULL};
-static const char *const format_words[] = {"ndjson", "line", "nul", NULL};
-static const char *const progress_words[] = {"auto", "tty", "json", "none", NULL};
 
 static const char records[] = "Records and arguments";
 static const char output[] = "Output";
@@ -20,11 +16,7 @@ static const char reporting[] = "Reporting";
 /* A row's fields stand as they are read. */
 /* clang-format off */
 const struct cli_option each_options[EACH_OPTION_COUNT] = {
-    [EACH_INPUT] = {
-        .name = "input", .kind = CLI_FILE, .offset = AT(map.input), .metavar = "FILE|-",
-        .group = records,
-        .help = "read records from a file (standard input)",
-    },
+    [EACH_INPUT] = RECORDS_INPUT(AT(map), records),
     [EACH_FORMAT] = {
         .name = "format", .kind = CLI_CHOICE, .offset = AT(map.format), .metavar = "FORMAT",
         .choices = format_words,
@@ -66,14 +58,7 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
                 "what is in their arguments. "
                 "Without a placeholder the record is added at the end.",
     },
-    [EACH_OUTPUT] = {
-        .name = "output", .kind = CLI_FILE, .offset = AT(map.output), .metavar = "FILE|-",
-        .group = output,
-        .help = "write the programs' standard output to a file (standard output)",
-        .more = "The file is replaced atomically when the run ends with status 0 or 1. Otherwise "
-                "it stays as it was. With `--checkpoint` weir writes to the file directly, so "
-                "that the next run can continue it.",
-    },
+    [EACH_OUTPUT] = RECORDS_OUTPUT(AT(map), output, "the programs' standard output"),
     [EACH_UNORDERED] = {
         .name = "unordered", .kind = CLI_FLAG, .offset = AT(map.unordered),
         .group = output,
@@ -255,25 +240,9 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
                 "is `WEIR_WORKER_JOB` in the command's. With `--hosts`, `WEIR_WORKER_NODE` is the "
                 "host.",
     },
-    [EACH_TIMEOUT] = {
-        .name = "timeout", .kind = CLI_DURATION, .offset = AT(map.timeout_ms), .metavar = "D",
-        .group = times,
-        .help = "stop the whole run after this long",
-    },
-    [EACH_GRACE] = {
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(map.stop), .metavar = "D",
-        .group = times,
-        .help = "time between SIGTERM and SIGKILL for a program that is stopped (5s)",
-    },
-    [EACH_STOP] = {
-        .name = "stop", .kind = CLI_STOP, .offset = AT(map.stop), .metavar = "STEPS",
-        .group = times,
-        .help = "signals to stop a program with, each with the time to wait after it: "
-                "INT:2s,TERM:5s,KILL",
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
-                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
-                "even if weir itself is killed.",
-    },
+    [EACH_TIMEOUT] = RECORDS_TIMEOUT(AT(map), times),
+    [EACH_GRACE] = RECORDS_GRACE(AT(map), times, "program"),
+    [EACH_STOP] = RECORDS_STOP(AT(map), times, "program"),
     [EACH_REPORT] = {
         .name = "report", .kind = CLI_FILE, .offset = AT(map.report), .metavar = "FILE|-",
         .group = reporting,

@@ -2,16 +2,13 @@
 #include "config.h"
 
 #include "cli/opts_map.h"
+#include "cli/opts_records.h"
 
 #define AT(member) offsetof(struct map_values, member)
 
-/* In the order of enum weir_map_on_error, of enum weir_map_format, of map_values' check, of
- * enum weir_map_encoding and of enum progress_style. */
-static const char *const on_error_words[] = {"fail", "skip", "dead-letter", NULL};
-static const char *const format_words[] = {"ndjson", "line", "nul", NULL};
+/* In the order of map_values' check and of enum weir_map_encoding. */
 static const char *const check_words[] = {"syntax", "none", NULL};
 static const char *const encoding_words[] = {"strict", "replace", "raw", NULL};
-static const char *const progress_words[] = {"auto", "tty", "json", "none", NULL};
 
 static const char records[] = "Records";
 static const char failures[] = "Failures";
@@ -22,19 +19,8 @@ static const char reporting[] = "Reporting";
 /* A row's fields stand as they are read. */
 /* clang-format off */
 const struct cli_option map_options[MAP_OPTION_COUNT] = {
-    [MAP_INPUT] = {
-        .name = "input", .kind = CLI_FILE, .offset = AT(input), .metavar = "FILE|-",
-        .group = records,
-        .help = "read records from a file (standard input)",
-    },
-    [MAP_OUTPUT] = {
-        .name = "output", .kind = CLI_FILE, .offset = AT(output), .metavar = "FILE|-",
-        .group = records,
-        .help = "write replies to a file (standard output)",
-        .more = "The file is replaced atomically when the run ends with status 0 or 1. Otherwise "
-                "it stays as it was. With `--checkpoint` weir writes to the file directly, so "
-                "that the next run can continue it.",
-    },
+    [MAP_INPUT] = RECORDS_INPUT(0, records),
+    [MAP_OUTPUT] = RECORDS_OUTPUT(0, records, "replies"),
     [MAP_FORMAT] = {
         .name = "format", .kind = CLI_CHOICE, .offset = AT(format), .metavar = "FORMAT",
         .choices = format_words,
@@ -290,25 +276,9 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .group = workers,
         .help = "stop reading when this much waits for an earlier reply (64M)",
     },
-    [MAP_TIMEOUT] = {
-        .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",
-        .group = times,
-        .help = "stop the whole run after this long",
-    },
-    [MAP_GRACE] = {
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
-        .group = times,
-        .help = "time between SIGTERM and SIGKILL for a worker that is stopped (5s)",
-    },
-    [MAP_STOP] = {
-        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
-        .group = times,
-        .help = "signals to stop a worker with, each with the time to wait after it: "
-                "INT:2s,TERM:5s,KILL",
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
-                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
-                "even if weir itself is killed.",
-    },
+    [MAP_TIMEOUT] = RECORDS_TIMEOUT(0, times),
+    [MAP_GRACE] = RECORDS_GRACE(0, times, "worker"),
+    [MAP_STOP] = RECORDS_STOP(0, times, "worker"),
     [MAP_REPORT] = {
         .name = "report", .kind = CLI_FILE, .offset = AT(report), .metavar = "FILE|-",
         .group = reporting,

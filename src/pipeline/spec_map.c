@@ -323,6 +323,7 @@ static const struct weir__spec_key each_keys[] = {
     {"delay_s", weir__spec_seconds, NULL, EACH(delay_ms)},
     {"rate", read_rate, NULL, 0},
     {"memory_free", read_bytes, NULL, EACH(memory_free)},
+    {"hosts", read_text, NULL, EACH(hosts)},
     {"launcher", read_launcher, NULL, 0},
     {"launcher_shell", weir__spec_flag, NULL, OPTION(launcher_shell)},
     {"launcher_stop", read_launcher_stop, NULL, 0},
@@ -357,9 +358,12 @@ static void check_format(const struct weir__spot *spot, const struct weir_map_op
 /* What maps and each have in common. */
 static void check_failures(const struct weir__spot *spot, struct weir_map_options *options)
 {
+    int is_launched =
+        options->launcher != NULL || (options->each != NULL && options->each->hosts != NULL);
+
     if (options->on_error == WEIR_MAP_DEAD_LETTER && options->dead_letter == NULL)
         weir__spot_error(spot, "has on_error \"dead-letter\", but no dead_letter: name the file");
-    if (options->launcher_stop != NULL && options->launcher == NULL)
+    if (options->launcher_stop != NULL && !is_launched)
         weir__spot_error(spot, "has launcher_stop, but no launcher: give both");
     if (options->launcher_shell && options->launcher == NULL)
         weir__spot_error(spot, "has launcher_shell, but no launcher: give both");

@@ -2,7 +2,7 @@
 # weir each --hosts: programs on several machines. The ssh here is a script that does as ssh does.
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 9
+plan 10
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json
@@ -85,6 +85,16 @@ locally() {
         says 'len(d["jobs"]) == 3'
 }
 check ": is this machine, without a launcher" locally
+in_a_spec() {
+    cat >"$work/spec.json" <<END
+{"weir": 1, "stages": [{"cmd": ["seq", "20"]},
+ {"cmd": ["sh", "-c", "echo \$1 \${HOST-here}", "x", "{}"], "each": {"hosts": "$work/hosts", "launcher_stop": ["true"]}}]}
+END
+    exits 0 "$weir" pipe -f "$work/spec.json" >"$out" 2>"$err" && cut -d" " -f1 "$out" | cmp - "$work/twenty" &&
+        [ "$(cut -d" " -f2 "$out" | sort -u | tr "\n" " ")" = 'here one two ' ]
+}
+seq 20 >"$work/twenty"
+check "hosts in a pipeline's spec" in_a_spec
 refused() {
     for line in 'one' 'one x' 'one 0' '-oProxyCommand=x' 'one 2 3' 'one -1' '# nothing'; do
         echo "$line" >"$work/few"
