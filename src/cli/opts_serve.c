@@ -205,7 +205,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
     [SERVE_NO_HTTP_PAGE] = {
         .name = "no-http-page", .kind = CLI_FLAG, .offset = AT(no_http_page),
         .group = web,
-        .help = "leave out the web page, and the list of running calls",
+        .help = "leave out the web page, and the lists of running calls",
     },
     [SERVE_DRAIN_DELAY] = {
         .name = "drain-delay", .kind = CLI_GRACE, .offset = AT(drain_delay_ms), .metavar = "D",

@@ -14,6 +14,7 @@
 #include "web/answer.h"
 #include "web/exchange.h"
 #include "web/input.h"
+#include "web/live.h"
 #include "web/metrics.h"
 #include "web/output.h"
 #include "web/route.h"
@@ -331,6 +332,7 @@ void weir__web_client_close(struct weir__web_client *client)
 {
     client->is_over = 1;
     weir__web_metrics_drop(client);
+    weir__web_live_drop(client);
     if (client->exchange != NULL)
         weir__web_exchange_drop(client->exchange);
     *client->link = client->next;

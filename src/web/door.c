@@ -19,6 +19,7 @@
 #include "proc/context.h"
 #include "web/access.h"
 #include "web/client.h"
+#include "web/live.h"
 #include "web/metrics.h"
 #include "web/output.h"
 #include "web/web.h"
@@ -226,6 +227,7 @@ static void stop_here(void *data)
     weir__watch_close(&door->watch);
     weir__timer_close(&door->retry);
     weir__close(&door->fd);
+    weir__web_live_end(door);
     for (struct weir__web_client *client = door->clients; client != NULL; client = client->next)
         if (client->state == WEIR__WEB_HEAD && client->in.length == 0
             && weir__web_owed(client) == 0)
@@ -239,6 +241,7 @@ static void close_here(void *data)
     stop_here(door);
     while (door->clients != NULL)
         weir__web_client_close(door->clients);
+    weir__web_live_close(door);
     weir__timer_close(&door->sweep);
     weir__timer_close(&door->clock);
 }
@@ -260,6 +263,8 @@ static void open_here(void *data)
         opening->status = weir__timer_new(loop, check_clients, door, &door->clock, opening->error);
     if (opening->status >= 0)
         opening->status = weir__timer_new(loop, accept_again, door, &door->retry, opening->error);
+    if (opening->status >= 0)
+        opening->status = weir__web_live_open(door, opening->error);
     if (opening->status >= 0)
         opening->status = weir__watch_new(loop, door->fd, WEIR__READABLE, accept_some, door,
                                           &door->watch, opening->error);
@@ -323,7 +328,8 @@ static void reload_here(void *data)
     reloading->door->tokens = reloading->tokens;
     for (struct weir__web_client *client = reloading->door->clients; client != NULL;
          client = client->next)
-        client->bearer = NULL; /* it was looked at */
+        client->bearer = NULL;           /* it was looked at */
+    weir__web_live_end(reloading->door); /* their tokens may not count any more */
     weir__tokens_clear(&old);
 }
 

@@ -16,6 +16,7 @@
 #include "http/fields.h"
 #include "web/answer.h"
 #include "web/input.h"
+#include "web/live.h"
 #include "web/output.h"
 
 enum {
@@ -30,6 +31,7 @@ static const struct weir__http_text nothing = {NULL, 0};
 
 static void free_exchange(struct weir__web_exchange *exchange)
 {
+    weir__web_live_tell(exchange->door);
     *exchange->link = exchange->next;
     if (exchange->next != NULL)
         exchange->next->link = exchange->link;
@@ -320,6 +322,7 @@ static struct weir__web_exchange *make(struct weir__web_client *client, const ch
         exchange->next->link = &exchange->next;
     door->exchanges = exchange;
     client->exchange = exchange;
+    weir__web_live_tell(door);
     return exchange;
 }
 

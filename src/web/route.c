@@ -11,11 +11,11 @@
 #include "base/json_tree.h"
 #include "http/fields.h"
 #include "http/target.h"
-#include "pool/pool_worker.h"
 #include "pool/worker_group.h"
 #include "web/access.h"
 #include "web/answer.h"
 #include "web/exchange.h"
+#include "web/live.h"
 #include "web/metrics.h"
 #include "web/openapi.h"
 #include "web/page.h"
@@ -139,33 +139,20 @@ static void answer_stats(struct weir__web_client *client, const char *name,
     weir__web_answer_json(client, weir_pool_stats(client->door->pool));
 }
 
-static json_t *describe_call(const struct weir__web_exchange *exchange)
-{
-    const struct weir_call *call = exchange->call;
-    const struct weir__pool_worker *worker = call->worker;
-    int64_t ms = (weir__clock_ns() - exchange->started_ns) / 1000000;
-
-    return json_pack(
-        "{s:s,s:s,s:s,s:I,s:o?}", "id", exchange->id, "method", exchange->method, "state",
-        call->state == WEIR__CALL_QUEUED ? "queued"
-        : call->state == WEIR__CALL_SENT ? "running"
-                                         : "stopping",
-        "ms", (json_int_t)ms, "worker",
-        worker != NULL ? json_integer((json_int_t)weir__pool_worker_pid(worker)) : json_null());
-}
-
 static void answer_calls(struct weir__web_client *client, const char *name,
                          struct weir__http_text query)
 {
-    json_t *list = json_array();
-
     (void)name;
     (void)query;
-    for (const struct weir__web_exchange *exchange = client->door->exchanges; exchange != NULL;
-         exchange = exchange->next)
-        if (exchange->call != NULL)
-            weir__tree_append(&list, describe_call(exchange));
-    answer_document(client, list);
+    answer_document(client, weir__web_live_calls(client->door));
+}
+
+static void answer_live(struct weir__web_client *client, const char *name,
+                        struct weir__http_text query)
+{
+    (void)name;
+    (void)query;
+    weir__web_live_begin(client);
 }
 
 static void cancel_call(struct weir__web_client *client, const char *name,
@@ -386,6 +373,7 @@ static const struct weir__web_route routes[] = {
     {"GET", "/run", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
     {"GET", "/v1/stats", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
     {"GET", "/v1/calls", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
+    {"GET", "/v1/live", "/v1/live", answer_live, WEIR__WEB_OPERATOR, 0, 1},
     {"DELETE", "/v1/calls/", "/v1/calls/{id}", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
     {"GET", "/healthz", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
     {"GET", "/readyz", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, 0, 0},

@@ -2,15 +2,16 @@
  *
  * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
  * sends bytes to a client and ends it, answer.c makes whole responses, exchange.c has a request's
- * call, route.c finds what a request asks for, client.c is a connection, door.c listens.
+ * call, live.c tells what runs, route.c finds what a request asks for, client.c is a connection,
+ * door.c listens.
  *
  *   client:   HEAD -> BODY -> CALLING -> HEAD ...
  *
  *     HEAD     one deadline for a whole head, from its first byte; idle before that
  *     BODY     a least rate
- *     CALLING  a call runs, or its response is being sent; the client is only watched for its end,
- *              and read if it sends an input stream
- *     LEAVING  the last response is being sent; what still comes is thrown away
+ *     CALLING  a call runs, or its response is being sent, or the client watches; it is only
+ * watched for its end, and read if it sends an input stream LEAVING  the last response is being
+ * sent; what still comes is thrown away
  *
  * In any state: gone, late, broken -> is_over: its call is cancelled, and the loop frees it.
  *
@@ -37,6 +38,7 @@
 
 enum {
     WEIR__WEB_CALL_ID = 32,
+    WEIR__WEB_LIVE_MAX = 16,       /* clients that watch */
     WEIR__WEB_REFUSALS = 16,       /* reasons to refuse a token */
     WEIR__WEB_KEEP = 16 * 1024,    /* of an empty buffer */
     WEIR__WEB_OWED_MAX = 64 * 1024 /* to a client that does not read: then no credit */
@@ -127,11 +129,20 @@ struct weir__web_client {
     int is_busy;       /* its bytes are being looked at: what is answered is sent afterwards */
     int is_closing;    /* after this response */
     int is_refused;    /* it is only told so */
+    int is_live;       /* it watches: state CALLING, without a call */
     int is_head;       /* HEAD: the response has no body */
     int is_over;
 };
 
 _Static_assert(sizeof(struct weir__web_client) <= 1024, "what a connection costs");
+
+/* Clients that watch. */
+struct weir__web_live {
+    weir__timer *timer;
+    int64_t due_ns, told_ns; /* due_ns 0: the timer does not run */
+    struct weir__web_client *clients[WEIR__WEB_LIVE_MAX];
+    size_t count;
+};
 
 struct weir__web_door {
     weir_t *weir;
@@ -157,6 +168,7 @@ struct weir__web_door {
     char address[64]; /* that it is bound to */
     unsigned port;
     char tag[17]; /* the begin of its calls' ids */
+    struct weir__web_live live;
     uint64_t calls;
     size_t active; /* requests that are not answered yet */
     struct weir__web_series *series;
