@@ -120,13 +120,14 @@ PyObject *start_call(struct pool *pool, PyObject *args)
 /* wait(flags, timeout) -> bool */
 static PyObject *wait_call(PyObject *self, PyObject *args)
 {
+    struct call *call = (struct call *)self;
     unsigned flags;
     PyObject *timeout;
     int answer;
 
     if (!PyArg_ParseTuple(args, "IO", &flags, &timeout))
         return NULL;
-    answer = wait_flags(&((struct call *)self)->source, flags, timeout);
+    answer = wait_awake(&call->source, flags, timeout, &call->pool->patience);
     return answer < 0 ? NULL : PyBool_FromLong(answer);
 }
 

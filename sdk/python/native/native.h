@@ -64,8 +64,15 @@ struct result {
     PyObject_HEAD struct weir_result result;
 };
 
+/* Whether calls of a pool end so soon that waiting for them awake is quicker than sleeping. */
+struct patience {
+    unsigned skips; /* waits that sleep at once before the next one that does not */
+    unsigned fails; /* in a row, of those that did not */
+};
+
 struct pool {
     PyObject_HEAD struct source source; /* READY, then DONE: drained */
+    struct patience patience;
     weir_pool_t *pool;
     unsigned users; /* threads inside of libweir with it */
     int has_failed;
@@ -92,6 +99,8 @@ unsigned get_flags(struct source *source);
 /* Waits until one of these flags is set, and for at most timeout seconds (None: no limit).
  * Returns 1, 0 at the timeout, -1 with an exception, also one of a signal handler. */
 int wait_flags(struct source *source, unsigned flags, PyObject *timeout);
+/* The same for what may end at once. */
+int wait_awake(struct source *source, unsigned flags, PyObject *timeout, struct patience *patience);
 /* What comes until take_news() wakes nobody. */
 void begin_news(struct context *context);
 /* The owners of the sources that have news, as a list. */

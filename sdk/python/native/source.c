@@ -13,6 +13,9 @@
 /* Signals of Python are looked for at least this often: one may come just before a wait. */
 enum { SIGNALS_MS = 100 };
 
+/* How long a wait looks before it sleeps; at the least every 2^SELDOM'th wait tries. */
+enum { AWAKE_NS = 100000, SELDOM = 10 };
+
 /* On the stack of a thread that sleeps while another one leads. */
 struct follower {
     struct follower *next;
@@ -148,12 +151,17 @@ static int is_main_thread(void)
 #endif
 }
 
-static int64_t now_ms(void)
+static int64_t now_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t now_ms(void)
+{
+    return now_ns() / 1000000;
 }
 
 /* The shorter of two times, of which -1 is the longest. */
@@ -162,15 +170,43 @@ static int shorter(int one, int other)
     return one < 0 || (other >= 0 && other < one) ? other : one;
 }
 
+/* Looks for something to dispatch for a while, without sleeping: a processor that sleeps takes
+ * longer to wake up than a short call takes.  Where that is in vain, as it is for long calls and on
+ * one processor, it is tried more and more seldom.  Returns whether there is something. */
+static int look_awake(struct pollfd *ready, struct patience *patience)
+{
+    int64_t until;
+
+    if (patience == NULL)
+        return 0;
+    if (patience->skips > 0) {
+        patience->skips--;
+        return 0;
+    }
+    until = now_ns() + AWAKE_NS;
+    do
+        if (poll(ready, 1, 0) > 0) {
+            patience->fails = 0;
+            return 1;
+        }
+    while (now_ns() < until);
+    if (patience->fails < SELDOM)
+        patience->fails++;
+    patience->skips = 1U << patience->fails;
+    return 0;
+}
+
 /* With the mutex held; leaves it meanwhile.  Returns whether signals are to be looked for. */
-static int lead(struct context *context, int ms)
+static int lead(struct context *context, int ms, struct patience *patience)
 {
     struct pollfd ready = {.fd = context->fd, .events = POLLIN};
     int count;
 
     context->is_led = 1;
     pthread_mutex_unlock(&context->mutex);
-    count = poll(&ready, 1, shorter(ms, weir_timeout_ms(context->weir)));
+    count = look_awake(&ready, patience);
+    if (count == 0)
+        count = poll(&ready, 1, shorter(ms, weir_timeout_ms(context->weir)));
     if (count >= 0)
         weir_dispatch(context->weir, NULL);
     pthread_mutex_lock(&context->mutex);
@@ -226,6 +262,11 @@ static int read_timeout(PyObject *timeout, int64_t *until_ms)
 
 int wait_flags(struct source *source, unsigned flags, PyObject *timeout)
 {
+    return wait_awake(source, flags, timeout, NULL);
+}
+
+int wait_awake(struct source *source, unsigned flags, PyObject *timeout, struct patience *patience)
+{
     struct context *context = source->context;
     int looks_for_signals, raised = 0, answer;
     int64_t until_ms;
@@ -245,7 +286,8 @@ int wait_flags(struct source *source, unsigned flags, PyObject *timeout)
             break;
         if (looks_for_signals)
             ms = shorter(ms, SIGNALS_MS);
-        looks = context->is_led ? follow(context, source, ms) : lead(context, ms);
+        looks = context->is_led ? follow(context, source, ms)
+                                : lead(context, ms, context->followers == NULL ? patience : NULL);
         if (looks && looks_for_signals) {
             pthread_mutex_unlock(&context->mutex);
             PyEval_RestoreThread(thread);
