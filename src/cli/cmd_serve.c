@@ -19,6 +19,7 @@
 
 #include "audit/journal.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/printable.h"
@@ -160,7 +161,7 @@ static int read_pins(struct serve_cmd *cmd)
     if (values->pin == NULL)
         return values->pin_update ? cli_bad_usage(&cli_serve, "--pin-update requires --pin FILE")
                                   : 0;
-    if (weir__pins_open(&cmd->pins, values->pin, values->pin_update, &error) == 0)
+    if (weir__pins_open(&cmd->pins, values->pin, values->pin_update, weir__sha256, &error) == 0)
         return 0;
     return fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
 }

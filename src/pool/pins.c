@@ -10,7 +10,6 @@
 
 #include "base/atomic_file.h"
 #include "base/buffer.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json_canonical.h"
@@ -75,12 +74,12 @@ static int read_document(struct weir__pins *pins, const char *path,
 }
 
 int weir__pins_open(struct weir__pins *pins, const char *path, bool accepts,
-                    struct weir_error *error)
+                    weir__pins_digest *digest, struct weir_error *error)
 {
     struct weir__buffer bytes = {0};
     int status = read_bytes(path, &bytes, error);
 
-    *pins = (struct weir__pins){.accepts = accepts};
+    *pins = (struct weir__pins){.digest = digest, .accepts = accepts};
     if (status == 0)
         status = read_document(pins, path, &bytes, error);
     else if (status == 1 && !accepts)
@@ -165,7 +164,7 @@ const char *weir__pins_fault(struct weir__pins *pins, const char *label, const c
     text = weir__canonical_text(description, &length);
     if (text == NULL)
         return "cannot be compared: no memory";
-    weir__sha256(text, length, digest);
+    pins->digest(text, length, digest);
     free(text);
     if (pins->accepts)
         return accept(pins, label, tool, digest) ? NULL : "cannot be pinned: no memory";

@@ -13,7 +13,13 @@
 
 #include <weir/error.h>
 
+#include "base/digest.h"
+
+/* weir__sha256(): the library has no cryptography, so the command gives it. */
+typedef void weir__pins_digest(const void *bytes, size_t length, char hex[WEIR__DIGEST_SIZE]);
+
 struct weir__pins {
+    weir__pins_digest *digest;
     json_t *pinned; /* labels to their tools to digests */
     json_t *seen;   /* the same of tools that were accepted */
     bool accepts;   /* tools are what they are now */
@@ -21,7 +27,7 @@ struct weir__pins {
 
 /* Reads the file; with accepts it may be missing. Errors: INVALID, SYSTEM, NOMEM. */
 int weir__pins_open(struct weir__pins *pins, const char *path, bool accepts,
-                    struct weir_error *error);
+                    weir__pins_digest *digest, struct weir_error *error);
 void weir__pins_clear(struct weir__pins *pins);
 
 /* Why a tool is held back: completes "it ...". NULL: it is not. */
