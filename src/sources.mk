@@ -262,6 +262,7 @@ libweir_cli_la_SOURCES = \
 weir_SOURCES = \
 	src/cli/arguments.c src/cli/arguments.h \
 	src/cli/audit_files.c src/cli/audit_files.h \
+	src/cli/audit_month.c src/cli/audit_month.h \
 	src/cli/audit_show.c src/cli/audit_show.h \
 	src/cli/blocking.c src/cli/blocking.h \
 	src/cli/cmd_audit.c \
@@ -303,6 +304,7 @@ weir_SOURCES = \
 	src/cli/remote_client.c \
 	src/cli/remote_pool.c \
 	src/cli/report_compare.c \
+	src/cli/report_markdown.c \
 	src/cli/report_model.c src/cli/report_model.h \
 	src/cli/report_page.c \
 	src/cli/report_show.h \

@@ -11,6 +11,7 @@
 
 #include "audit/key.h"
 #include "cli/opts_audit.h"
+#include "cli/audit_month.h"
 #include "cli/audit_show.h"
 #include "cli/files.h"
 #include "cli/output.h"
@@ -125,7 +126,8 @@ static void print_fault(const struct audit_cmd *cmd)
             verdict->records == 1 ? " holds" : "s hold");
 }
 
-static int run_verify(struct audit_cmd *cmd)
+/* Returns 0 and the verdict, or the exit status. */
+static int reach_verdict(struct audit_cmd *cmd)
 {
     int status = check_hash("expect-last", cmd->values.expect_last);
 
@@ -133,8 +135,27 @@ static int run_verify(struct audit_cmd *cmd)
         status = check_hash("after", cmd->values.after);
     if (status == 0)
         status = read_key(cmd);
-    if (status == 0)
-        status = verify_log(cmd);
+    return status == 0 ? verify_log(cmd) : status;
+}
+
+static int run_report(struct audit_cmd *cmd)
+{
+    int status = reach_verdict(cmd);
+
+    if (status != 0)
+        return status;
+    if (cmd->verdict.fault == WEIR__AUDIT_SOUND || cmd->values.unverified)
+        return audit_month(&cmd->values, &cmd->log, &cmd->verdict);
+    cli_say(&cli_audit, "%s:%" PRIu64 ": %s: %s: --unverified reports it nevertheless",
+            cmd->log.files[cmd->verdict.file].name, cmd->verdict.line,
+            weir__audit_fault_name(cmd->verdict.fault), cmd->verdict.sentence);
+    return 1;
+}
+
+static int run_verify(struct audit_cmd *cmd)
+{
+    int status = reach_verdict(cmd);
+
     if (status == 0 && cmd->values.repair_tail)
         status = repair_tail(cmd);
     if (status != 0)
@@ -151,13 +172,20 @@ static int run_verify(struct audit_cmd *cmd)
 
 /* --- The command line ---------------------------------------------------------- */
 
-/* Rejects options of the other verb. Returns 0, or the exit status. */
+static int is_of_verb(int option, const char *verb)
+{
+    if (*verb == 's')
+        return option >= AUDIT_SINCE && option <= AUDIT_JSON;
+    if (*verb == 'r')
+        return option <= AUDIT_AFTER || option >= AUDIT_JSON;
+    return option < AUDIT_SINCE;
+}
+
+/* Rejects options of another verb. Returns 0, or the exit status. */
 static int check_options(const struct audit_cmd *cmd, const char *verb)
 {
-    int is_show = strcmp(verb, "show") == 0;
-
     for (int i = 0; i < AUDIT_OPTION_COUNT; i++)
-        if (cli_given(&cmd->parsed, (size_t)i) && (i >= AUDIT_SINCE) != is_show)
+        if (cli_given(&cmd->parsed, (size_t)i) && !is_of_verb(i, verb))
             return cli_bad_usage(&cli_audit, "--%s cannot be used with %s", audit_options[i].name,
                                  verb);
     return 0;
@@ -187,14 +215,16 @@ static int execute(struct audit_cmd *cmd)
     struct weir_error error;
     int status;
 
-    if (strcmp(verb, "verify") != 0 && strcmp(verb, "show") != 0)
+    if (strcmp(verb, "verify") != 0 && strcmp(verb, "show") != 0 && strcmp(verb, "report") != 0)
         return cli_bad_usage(&cli_audit,
-                             *verb == '\0' ? "no verb given%.0s: use verify or show"
-                                           : "unknown verb %.40s: use verify or show",
+                             *verb == '\0' ? "no verb given%.0s: use verify, show or report"
+                                           : "unknown verb %.40s: use verify, show or report",
                              verb);
     if (words->count < 2)
         return cli_bad_usage(&cli_audit, "no file given");
     status = check_options(cmd, verb);
+    if (status == 0 && *verb == 'r')
+        status = audit_month_check(&cmd->values);
     if (status == 0)
         status = cli_check_stdout(&cli_audit, CLI_FAILED);
     if (status != 0)
@@ -204,6 +234,8 @@ static int execute(struct audit_cmd *cmd)
     status = check_files(cmd);
     if (status != 0)
         return status;
+    if (*verb == 'r')
+        return run_report(cmd);
     return *verb == 'v' ? run_verify(cmd) : audit_show(&cmd->values, &cmd->log);
 }
 

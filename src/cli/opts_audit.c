@@ -5,8 +5,9 @@
 
 #define AT(member) offsetof(struct audit_values, member)
 
-static const char verify[] = "Options of verify";
+static const char verify[] = "Options of verify and report";
 static const char show[] = "Options of show";
+static const char report[] = "Options of report";
 
 /* A row's fields stand as they are read. */
 /* clang-format off */
@@ -63,12 +64,38 @@ const struct cli_option audit_options[AUDIT_OPTION_COUNT] = {
     [AUDIT_JSON] = {
         .name = "json", .kind = CLI_FLAG, .offset = AT(json),
         .group = show,
-        .help = "print the lines as they are in the log",
+        .help = "print the lines as they are in the log; report: print JSON",
+    },
+    [AUDIT_MONTH] = {
+        .name = "month", .kind = CLI_TEXT, .offset = AT(month), .metavar = "YYYY-MM",
+        .group = report,
+        .help = "the month to report, in UTC",
+    },
+    [AUDIT_STANDARD] = {
+        .name = "standard", .kind = CLI_FILE, .offset = AT(standard), .metavar = "iso27001|FILE",
+        .group = report,
+        .help = "the controls: those of ISO/IEC 27001:2022, Annex A (default), or a table",
+    },
+    [AUDIT_MARKDOWN] = {
+        .name = "markdown", .kind = CLI_FLAG, .offset = AT(markdown),
+        .group = report,
+        .help = "print Markdown",
+    },
+    [AUDIT_HTML] = {
+        .name = "html", .kind = CLI_FLAG, .offset = AT(html),
+        .group = report,
+        .help = "print a page for a browser",
+    },
+    [AUDIT_UNVERIFIED] = {
+        .name = "unverified", .kind = CLI_FLAG, .offset = AT(unverified),
+        .group = report,
+        .help = "report also a log that does not verify, and say so in the first line",
     },
 };
 /* clang-format on */
 
 static const char *const synopsis[] = {"verify [OPTION...] FILE...", "show [OPTION...] FILE...",
+                                       "report --month YYYY-MM [OPTION...] FILE...",
                                        NULL};
 
 static const char *const description[] = {
@@ -76,6 +103,9 @@ static const char *const description[] = {
     "appends to. `verify` checks that the log is unchanged. It prints the number of records and "
     "the hash of the last one, or the first line that was changed, removed, duplicated, "
     "reordered or truncated. `show` prints one line for each record.",
+    "`report` prints what the log shows of a month, by the controls of a standard: counts, gaps such "
+    "as days without records, and the hash of the last record. It verifies the log first. The same "
+    "log gives the same bytes.",
     "One FILE stands for the whole log: weir reads rotated files, FILE.000001 and so on, before "
     "it. If you name several files, name the oldest first.",
     "With a key (an HMAC), valid records cannot be made without the key. Without a key, anyone "
@@ -94,6 +124,7 @@ static const struct cli_example examples[] = {
     {"weir audit show --since 24h --outcome failed audit.log",
      "show what failed in the last 24 hours"},
     {"weir audit show --outcome unfinished audit.log", "show what started and has not ended"},
+    {"weir audit report --month 2026-11 audit.log", "show what a month proves"},
     {"weir audit verify audit.log | sed -n 's/^last: //p' >last-hash",
      "save the hash of the last record, to keep it elsewhere"},
     {"weir audit verify --expect-last \"$(cat last-hash)\" audit.log",
@@ -103,7 +134,7 @@ static const struct cli_example examples[] = {
 
 static const struct cli_exit exits[] = {
     {"0", "the log is valid, or was shown"},
-    {"1", "verify: the log was changed; show: a line is not a record"},
+    {"1", "verify, report: the log was changed; show: a line is not a record"},
     {"2", "invalid option, unreadable file, or a key that is missing or open to others"},
     {"125", "weir failed"},
     {NULL, NULL},

@@ -12,7 +12,8 @@ enum audit_fsync { AUDIT_FSYNC_ALWAYS, AUDIT_FSYNC_NEVER };
 struct audit_values {
     const char *key_file, *expect_last, *after;
     const char *since, *until, *outcome, *subcommand;
-    int repair_tail, json;
+    const char *month, *standard;
+    int repair_tail, json, markdown, html, unverified;
 };
 
 /* Positions in cli_audit's options, for cli_given(). */
@@ -26,6 +27,11 @@ enum audit_option {
     AUDIT_OUTCOME,
     AUDIT_SUBCOMMAND,
     AUDIT_JSON,
+    AUDIT_MONTH,
+    AUDIT_STANDARD,
+    AUDIT_MARKDOWN,
+    AUDIT_HTML,
+    AUDIT_UNVERIFIED,
     AUDIT_OPTION_COUNT
 };
 

@@ -11,4 +11,7 @@ void report_text(const json_t *model, int width);
  * The caller owns it.  Returns NULL when memory is short. */
 char *report_page(const json_t *model, const char *names);
 
+/* Prints facts and tables as Markdown on standard output. */
+void report_markdown(const json_t *model);
+
 #endif

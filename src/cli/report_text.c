@@ -12,6 +12,7 @@ enum {
     CELL_SIZE = 400, /* of a text in a table, escaped */
     COLUMNS = 16,
     BAR_LEAST = 10,
+    WIDE = 132, /* a table is a table up to here, whatever the terminal */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -106,12 +107,32 @@ static void put_bars(const json_t *section, int width)
     }
 }
 
-static void put_table(const json_t *section)
+/* A table that is too wide: a paragraph for each row. */
+static void put_rows(const json_t *columns, const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+
+        for (size_t j = 0; j < json_array_size(row); j++) {
+            const char *text = text_of(json_array_get(row, j), "value");
+
+            if (*text == '\0')
+                continue;
+            if (j == 0)
+                cli_put(stdout, "  %s\n", text);
+            else
+                cli_put(stdout, "      %s: %s\n", json_string_value(json_array_get(columns, j)),
+                        text);
+        }
+    }
+}
+
+static void put_table(const json_t *section, int width)
 {
     const json_t *columns = json_object_get(section, "columns");
     const json_t *rows = json_object_get(section, "rows");
     size_t count = json_array_size(columns);
-    int widths[COLUMNS] = {0}, is_right[COLUMNS] = {0};
+    int widths[COLUMNS] = {0}, is_right[COLUMNS] = {0}, total = 0;
 
     count = count > COLUMNS ? COLUMNS : count;
     for (size_t i = 0; i < count; i++)
@@ -119,11 +140,17 @@ static void put_table(const json_t *section)
     for (size_t i = 0; i < json_array_size(rows); i++)
         for (size_t j = 0; j < count; j++) {
             const json_t *cell = json_array_get(json_array_get(rows, i), j);
-            int width = cell_width(text_of(cell, "value"));
+            int one = cell_width(text_of(cell, "value"));
 
-            widths[j] = width > widths[j] ? width : widths[j];
+            widths[j] = one > widths[j] ? one : widths[j];
             is_right[j] |= j > 0 && json_is_number(json_object_get(cell, "number"));
         }
+    for (size_t j = 0; j < count; j++)
+        total += widths[j] + 2;
+    if (total > width && total > WIDE) {
+        put_rows(columns, rows);
+        return;
+    }
     for (size_t i = 0; i < json_array_size(rows) + 1; i++) {
         cli_put(stdout, "  ");
         for (size_t j = 0; j < count; j++) {
@@ -165,7 +192,7 @@ void report_text(const json_t *model, int width)
         else if (strcmp(type, "bars") == 0)
             put_bars(section, width);
         else if (strcmp(type, "table") == 0)
-            put_table(section);
+            put_table(section, width);
         else
             put_lines(text_of(section, "text"));
     }
