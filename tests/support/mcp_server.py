@@ -134,8 +134,8 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
     elif name in ("meet", "meet_alone"):  # answered when there are so many
         MEETING.append((number, is_modern))
         if len(MEETING) == arguments["of"]:
-            for one in MEETING:
-                text(*one, "met")
+            for waiting, modern in MEETING:
+                text(waiting, modern, "met")
             MEETING.clear()
     elif name == "log":
         send(method="notifications/message", params={"level": "notice", "data": {"n": 1}})
