@@ -186,6 +186,7 @@ libweir_web_la_SOURCES = \
 	src/web/door.c src/web/door.h \
 	src/web/exchange.c src/web/exchange.h \
 	src/web/input.c src/web/input.h \
+	src/web/kept.c src/web/kept.h \
 	src/web/live.c src/web/live.h \
 	src/web/metrics.c src/web/metrics.h \
 	src/web/openapi.c src/web/openapi.h \

@@ -42,6 +42,17 @@ bool weir__http_media_is(struct weir__http_text type, const char *media)
     return type.bytes != NULL && weir__http_is_nocase(cut(type, ';', &parameters), media);
 }
 
+bool weir__http_has_item(struct weir__http_text list, const char *item)
+{
+    while (list.bytes != NULL) {
+        struct weir__http_text first = cut(list, ',', &list), parameters;
+
+        if (weir__http_is_nocase(cut(first, ';', &parameters), item))
+            return true;
+    }
+    return false;
+}
+
 /* "0.5" is 500; malformed weights are 0. */
 static int read_weight(struct weir__http_text text)
 {

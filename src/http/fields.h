@@ -15,6 +15,9 @@ int weir__http_accepts(const struct weir__http_request *request, const char *hea
 /* Reads seconds with at most three decimals, "2.5", into milliseconds.  Returns 0, or 400. */
 int weir__http_seconds(struct weir__http_text text, int64_t *ms);
 
+/* Whether a list ("respond-async, wait=10") has this item, whatever its parameters are. */
+bool weir__http_has_item(struct weir__http_text list, const char *item);
+
 /* Whether it is a traceparent (W3C Trace Context, version 00, no zero ids). */
 bool weir__http_is_traceparent(struct weir__http_text text);
 

@@ -56,7 +56,8 @@ struct weir__http_writer weir__web_begin(struct weir__web_client *client, int st
     if (origin != NULL) {
         weir__http_write_field(&writer, "Access-Control-Allow-Origin", origin);
         weir__http_write_field(&writer, "Access-Control-Expose-Headers",
-                               "Weir-Call, Server-Timing, Retry-After");
+                               "Weir-Call, Server-Timing, Retry-After, Idempotency-Replayed, "
+                               "Location, Preference-Applied");
         weir__http_write_field(&writer, "Vary", "Origin");
     }
     return writer;
@@ -88,6 +89,8 @@ void weir__web_finish(struct weir__web_client *client, int failed)
     client->route_name = NULL;
     free(client->bound);
     client->bound = NULL;
+    free(client->ask);
+    client->ask = NULL;
     client->bearer = NULL;
     client->door->on_answered(client);
 }

@@ -265,6 +265,7 @@ static void free_client(struct weir__web_client *client)
     weir__watch_close(&client->watch);
     weir__close(&client->fd);
     free(client->bound);
+    free(client->ask);
     weir__buffer_clear(&client->in);
     weir__buffer_clear(&client->out);
     free(client);

@@ -19,6 +19,8 @@
 #include "proc/context.h"
 #include "web/access.h"
 #include "web/client.h"
+#include "web/exchange.h"
+#include "web/kept.h"
 #include "web/live.h"
 #include "web/metrics.h"
 #include "web/output.h"
@@ -241,6 +243,8 @@ static void close_here(void *data)
     stop_here(door);
     while (door->clients != NULL)
         weir__web_client_close(door->clients);
+    weir__web_exchange_end_all(door);
+    weir__web_kept_clear(door);
     weir__web_live_close(door);
     weir__timer_close(&door->sweep);
     weir__timer_close(&door->clock);

@@ -16,6 +16,7 @@
 #include "http/fields.h"
 #include "web/answer.h"
 #include "web/input.h"
+#include "web/kept.h"
 #include "web/live.h"
 #include "web/output.h"
 
@@ -35,30 +36,53 @@ static void free_exchange(struct weir__web_exchange *exchange)
     *exchange->link = exchange->next;
     if (exchange->next != NULL)
         exchange->next->link = exchange->link;
-    exchange->client->exchange = NULL;
+    if (exchange->client != NULL)
+        exchange->client->exchange = NULL;
+    if (exchange->kept != NULL)
+        exchange->kept->exchange = NULL;
     weir_call_free(exchange->call);
     weir__buffer_clear(&exchange->array);
     free(exchange);
 }
 
+static void leave_client(struct weir__web_exchange *exchange)
+{
+    exchange->client->exchange = NULL;
+    exchange->client = NULL;
+}
+
 void weir__web_exchange_drop(struct weir__web_exchange *exchange)
 {
-    free_exchange(exchange);
+    if (exchange->kept != NULL)
+        leave_client(exchange);
+    else
+        free_exchange(exchange);
+}
+
+void weir__web_exchange_end_all(struct weir__web_door *door)
+{
+    while (door->exchanges != NULL)
+        free_exchange(door->exchanges);
 }
 
 /* --- The response ------------------------------------------------------------------ */
+
+static void format_timing(const struct weir_reply *reply, char timing[WEIR__WEB_TIMING])
+{
+    snprintf(timing, WEIR__WEB_TIMING, "queue;dur=%.3f, work;dur=%.3f",
+             (double)reply->queued_ns / NS_PER_MS,
+             (double)(reply->wall_ns - reply->queued_ns) / NS_PER_MS);
+}
 
 static struct weir__http_writer begin_response(struct weir__web_exchange *exchange, int status,
                                                const struct weir_reply *reply)
 {
     struct weir__http_writer writer = weir__web_begin(exchange->client, status);
-    char timing[96];
+    char timing[WEIR__WEB_TIMING];
 
     weir__http_write_field(&writer, "Weir-Call", exchange->id);
     if (reply != NULL) {
-        snprintf(timing, sizeof timing, "queue;dur=%.3f, work;dur=%.3f",
-                 (double)reply->queued_ns / NS_PER_MS,
-                 (double)(reply->wall_ns - reply->queued_ns) / NS_PER_MS);
+        format_timing(reply, timing);
         weir__http_write_field(&writer, "Server-Timing", timing);
     }
     return writer;
@@ -139,6 +163,77 @@ static void answer_result(struct weir__web_exchange *exchange, const struct weir
     else
         weir__web_answer(client, &writer, "application/json", reply->result, reply->length);
     weir__buffer_clear(&array);
+}
+
+/* --- Replies that are kept ----------------------------------------------------------- */
+
+/* The body of the response.  Returns its status; 0: no memory. */
+static int write_reply(const struct weir__web_exchange *exchange, const struct weir_reply *reply,
+                       struct weir__buffer *body)
+{
+    struct weir__http_problem problem;
+    char *data, *detail;
+    int status;
+
+    if (reply->outcome == WEIR_CALL_RETURNED)
+        return weir__buffer_add(body, reply->result, reply->length, NULL) < 0 ? 0 : 200;
+    problem = find_problem(exchange, reply);
+    data = reply->error != NULL ? error_data(exchange, reply) : NULL;
+    detail = describe(&problem, reply->message != NULL ? reply->message : "no memory");
+    status = weir__http_problem_write(body, &problem, detail, exchange->id,
+                                      data != NULL ? (struct weir__http_text){data, strlen(data)}
+                                                   : nothing);
+    free(data);
+    free(detail);
+    return status < 0 ? 0 : problem.status;
+}
+
+static void keep_reply(struct weir__web_exchange *exchange, const struct weir_reply *reply)
+{
+    struct weir__web_client *client = exchange->client;
+    struct weir__web_kept *kept = exchange->kept;
+    struct weir__buffer body = {0};
+    char timing[WEIR__WEB_TIMING];
+    int status = write_reply(exchange, reply, &body);
+
+    format_timing(reply, timing);
+    free_exchange(exchange);
+    if (client != NULL && client->is_over)
+        client = NULL;
+    if (status == 0) {
+        weir__web_kept_free(kept);
+        if (client != NULL)
+            weir__web_finish(client, 1);
+    } else {
+        struct weir__web_kept once = {.body = {0}};
+
+        weir__web_kept_end(kept, status, timing, &body);
+        if (status == 503 && !kept->ask.is_async) { /* it is not kept after all */
+            once = *kept;
+            kept->body = (struct weir__buffer){0};
+            weir__web_kept_free(kept);
+            kept = &once;
+        }
+        if (client != NULL)
+            weir__web_kept_answer(client, kept, 0);
+        weir__buffer_clear(&once.body);
+    }
+    weir__buffer_clear(&body);
+}
+
+/* The call goes on without its client. */
+static void accept_call(struct weir__web_exchange *exchange)
+{
+    struct weir__web_client *client = exchange->client;
+    struct weir__http_writer writer = begin_response(exchange, 202, NULL);
+    char text[64 + WEIR__WEB_CALL_ID];
+
+    snprintf(text, sizeof text, "/v1/calls/%s", exchange->id);
+    weir__http_write_field(&writer, "Location", text);
+    weir__http_write_field(&writer, "Preference-Applied", "respond-async");
+    snprintf(text, sizeof text, "{\"id\":\"%s\"}", exchange->id);
+    leave_client(exchange);
+    weir__web_answer(client, &writer, "application/json", text, strlen(text));
 }
 
 /* --- Streams ------------------------------------------------------------------------- */
@@ -249,8 +344,8 @@ static void on_value(weir_call_t *call, const char *bytes, size_t length, void *
     (void)call;
     exchange->under_way--;
     exchange->values++;
-    if (client->is_over)
-        return;
+    if (exchange->kept != NULL || client->is_over)
+        return; /* a reply that is kept has no stream */
     if (exchange->form == WEIR__WEB_ARRAY) {
         add_to_array(exchange, bytes, length);
     } else {
@@ -269,7 +364,7 @@ static void on_credit(weir_call_t *call, void *context)
     struct weir__web_client *client = exchange->client;
 
     (void)call;
-    if (client->is_over || client->is_busy)
+    if (client == NULL || client->is_over || client->is_busy)
         return;
     weir__web_input_send(client);
     weir__web_watch(client);
@@ -281,6 +376,10 @@ static void on_done(weir_call_t *call, const struct weir_reply *reply, void *con
     struct weir__web_client *client = exchange->client;
 
     (void)call;
+    if (exchange->kept != NULL) {
+        keep_reply(exchange, reply);
+        return;
+    }
     if (client->is_over) {
         free_exchange(exchange);
         return;
@@ -373,6 +472,11 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
     if (exchange->has_output && exchange->form == WEIR__WEB_JSON)
         exchange->form = WEIR__WEB_ARRAY;
     exchange->under_way = CREDIT;
+    if (client->ask != NULL && weir__web_kept_begin(exchange, client->ask) == NULL) {
+        free_exchange(exchange);
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return;
+    }
     parent = copy_field(client, "traceparent", weir__http_is_traceparent);
     state = parent != NULL ? copy_field(client, "tracestate", weir__http_is_tracestate) : NULL;
     weir_call_options_init(&options);
@@ -387,7 +491,10 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
     free(parent);
     free(state);
     if (exchange->call == NULL) {
+        weir__web_kept_free(exchange->kept);
         free_exchange(exchange);
         refuse_start(client, params, &error);
+    } else if (client->ask != NULL && client->ask->is_async) {
+        accept_call(exchange);
     }
 }

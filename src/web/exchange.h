@@ -12,7 +12,11 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
 /* Grants credit for more values where the client reads them. */
 void weir__web_exchange_grant(struct weir__web_exchange *exchange);
 
-/* The client has gone: cancels the call without a response. */
+/* The client has gone: cancels the call without a response, or lets it go on where its reply is
+ * kept. */
 void weir__web_exchange_drop(struct weir__web_exchange *exchange);
+
+/* Cancels the calls that go on without a client. */
+void weir__web_exchange_end_all(struct weir__web_door *door);
 
 #endif

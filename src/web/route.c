@@ -15,6 +15,7 @@
 #include "web/access.h"
 #include "web/answer.h"
 #include "web/exchange.h"
+#include "web/kept.h"
 #include "web/live.h"
 #include "web/metrics.h"
 #include "web/openapi.h"
@@ -155,6 +156,33 @@ static void answer_live(struct weir__web_client *client, const char *name,
     weir__web_live_begin(client);
 }
 
+static const char *find_caller(const struct weir__web_client *client)
+{
+    return client->bearer != NULL ? client->bearer->name : "";
+}
+
+/* Of a call that was sent with Prefer: respond-async. */
+static void answer_call(struct weir__web_client *client, const char *name,
+                        struct weir__http_text query)
+{
+    const struct weir__web_kept *kept =
+        weir__web_kept_call(client->door, find_caller(client), name);
+    struct weir__http_writer writer;
+    char text[64 + WEIR__WEB_CALL_ID];
+
+    (void)query;
+    if (kept == NULL) {
+        weir__web_refuse(client, 404, NULL, "there is no such call");
+    } else if (kept->status != 0) {
+        weir__web_kept_answer(client, kept, 0);
+    } else {
+        snprintf(text, sizeof text, "{\"id\":\"%s\"}", kept->id);
+        writer = weir__web_begin(client, 202);
+        weir__http_write_field(&writer, "Weir-Call", kept->id);
+        weir__web_answer(client, &writer, "application/json", text, strlen(text));
+    }
+}
+
 static void cancel_call(struct weir__web_client *client, const char *name,
                         struct weir__http_text query)
 {
@@ -285,6 +313,45 @@ static int choose_form(struct weir__web_client *client)
     return most > 0 ? 0 : 406;
 }
 
+static int is_printable(struct weir__http_text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] < ' ' || text.bytes[i] > '~')
+            return 0;
+    return text.length > 0 && text.length < WEIR__WEB_KEY;
+}
+
+/* Whether the reply is kept, and for whom.  A one-time token needs no key: it is spent by the first
+ * request, and nobody could ask for the reply with it.  Returns 0, or refuses the request. */
+static int read_ask(struct weir__web_client *client)
+{
+    const char *head = client->in.bytes;
+    struct weir__http_text key =
+        weir__http_request_field(&client->request, head, "idempotency-key");
+    int is_async = weir__http_has_item(weir__http_request_field(&client->request, head, "prefer"),
+                                       "respond-async");
+
+    if (key.bytes != NULL && (!is_printable(key) || client->terms.has_input)) {
+        weir__web_refuse(client, 400, NULL,
+                         client->terms.has_input
+                             ? "Idempotency-Key: replies to streams are not kept"
+                             : "Idempotency-Key: expected 1 to 64 printable characters");
+        return -1;
+    }
+    if (client->bound != NULL || client->terms.has_input || (key.bytes == NULL && !is_async))
+        return 0;
+    client->ask = calloc(1, sizeof *client->ask);
+    if (client->ask == NULL) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return -1;
+    }
+    snprintf(client->ask->caller, sizeof client->ask->caller, "%s", find_caller(client));
+    if (key.bytes != NULL)
+        memcpy(client->ask->key, key.bytes, key.length);
+    client->ask->is_async = is_async;
+    return 0;
+}
+
 /* Reads what the call needs of the head.  Returns 0, or refuses the request. */
 static int read_terms(struct weir__web_client *client)
 {
@@ -315,7 +382,7 @@ static int read_terms(struct weir__web_client *client)
                          "results are application/json, application/x-ndjson or text/event-stream");
         return -1;
     }
-    return 0;
+    return read_ask(client);
 }
 
 /* The parameters beside an input stream.  Returns 0, or 400 with *why. */
@@ -338,6 +405,41 @@ static int read_query(struct weir__web_client *client, struct weir__http_text qu
         (struct weir__http_text){query.bytes + length, query.length - length}, params);
 }
 
+/* Whether the request was answered without a call: by the reply to an earlier one, or refused. */
+static int answer_again(struct weir__web_client *client, const char *name,
+                        struct weir__http_text body)
+{
+    struct weir__web_ask *ask = client->ask;
+    const struct weir__web_kept *kept;
+
+    if (ask == NULL)
+        return 0;
+    if (*weir__pool_streams(client->door->pool, name) != '\0') {
+        if (ask->key[0] != '\0') {
+            weir__web_refuse(client, 400, NULL, "Idempotency-Key: replies to streams are not kept");
+            return 1;
+        }
+        free(ask); /* it is a preference only */
+        client->ask = NULL;
+        return 0;
+    }
+    if (weir__token_hash(name, body.bytes, body.length, ask->hash) < 0) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return 1;
+    }
+    kept = ask->key[0] != '\0' ? weir__web_kept_find(client->door, ask->caller, ask->key) : NULL;
+    if (kept == NULL)
+        return 0;
+    if (strcmp(kept->ask.hash, ask->hash) != 0)
+        weir__web_refuse(client, 422, NULL,
+                         "the Idempotency-Key was used for another function or other parameters");
+    else if (kept->status == 0)
+        weir__web_refuse(client, 409, NULL, "the call with this Idempotency-Key still runs");
+    else
+        weir__web_kept_answer(client, kept, 1);
+    return 1;
+}
+
 static void call(struct weir__web_client *client, const char *name, struct weir__http_text query)
 {
     struct weir__buffer params = {0};
@@ -352,6 +454,8 @@ static void call(struct weir__web_client *client, const char *name, struct weir_
         weir__web_refuse(client, 500, NULL, "no memory");
     else if ((status = weir__web_spend(client, name, body, &type)) != 0)
         weir__web_refuse(client, status, type, NULL);
+    else if (answer_again(client, name, body))
+        ;
     else if (client->terms.has_input)
         weir__web_exchange_start(
             client, name,
@@ -373,6 +477,7 @@ static const struct weir__web_route routes[] = {
     {"GET", "/run", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
     {"GET", "/v1/stats", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
     {"GET", "/v1/calls", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
+    {"GET", "/v1/calls/", "/v1/calls/{id}", answer_call, WEIR__WEB_CALLER, 0, 0},
     {"GET", "/v1/live", "/v1/live", answer_live, WEIR__WEB_OPERATOR, 0, 1},
     {"DELETE", "/v1/calls/", "/v1/calls/{id}", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
     {"GET", "/healthz", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
@@ -421,7 +526,7 @@ static void answer_options(struct weir__web_client *client, const char *allowed)
         weir__http_write_field(&writer, "Access-Control-Allow-Methods", methods);
         weir__http_write_field(&writer, "Access-Control-Allow-Headers",
                                "Authorization, Content-Type, Weir-Timeout, traceparent, "
-                               "tracestate");
+                               "tracestate, Idempotency-Key, Prefer");
         weir__http_write_field(&writer, "Access-Control-Max-Age", "600");
     }
     weir__web_answer(client, &writer, NULL, NULL, 0);

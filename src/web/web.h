@@ -1,9 +1,9 @@
 /* web/web.h - the internals of the web door, as its files share them.
  *
  * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
- * sends bytes to a client and ends it, answer.c makes whole responses, exchange.c has a request's
- * call, live.c tells what runs, route.c finds what a request asks for, client.c is a connection,
- * door.c listens.
+ * sends bytes to a client and ends it, answer.c makes whole responses, kept.c keeps some of them,
+ * exchange.c has a request's call, live.c tells what runs, route.c finds what a request asks for,
+ * client.c is a connection, door.c listens.
  *
  *   client:   HEAD -> BODY -> CALLING -> HEAD ...
  *
@@ -39,6 +39,7 @@
 enum {
     WEIR__WEB_CALL_ID = 32,
     WEIR__WEB_LIVE_MAX = 16,       /* clients that watch */
+    WEIR__WEB_KEY = 65,            /* an Idempotency-Key, with NUL */
     WEIR__WEB_REFUSALS = 16,       /* reasons to refuse a token */
     WEIR__WEB_KEEP = 16 * 1024,    /* of an empty buffer */
     WEIR__WEB_OWED_MAX = 64 * 1024 /* to a client that does not read: then no credit */
@@ -74,10 +75,19 @@ struct weir__web_terms {
     int has_input; /* the body is an input stream */
 };
 
+/* What a head asks of a call whose reply is kept (kept.h). */
+struct weir__web_ask {
+    char caller[WEIR__TOKEN_KID]; /* the name of its token; "": there are no tokens */
+    char key[WEIR__WEB_KEY];      /* Idempotency-Key; "": none */
+    char hash[WEIR__DIGEST_SIZE]; /* of the method and the body */
+    int is_async;                 /* Prefer: respond-async */
+};
+
 /* A request that has a call. */
 struct weir__web_exchange {
     struct weir__web_door *door;
-    struct weir__web_client *client;
+    struct weir__web_client *client;         /* NULL: it does not wait; there is .kept */
+    struct weir__web_kept *kept;             /* NULL: its reply is for the client alone */
     struct weir__web_exchange *next, **link; /* all of the door */
     weir_call_t *call;
     char id[WEIR__WEB_CALL_ID];
@@ -111,6 +121,7 @@ struct weir__web_client {
     struct weir__web_terms terms;
     struct weir__token *bound;   /* the bound token of its request; NULL: none */
     struct weir__bearer *bearer; /* the other kind, while its head is looked at */
+    struct weir__web_ask *ask;   /* NULL: the reply is not kept */
     struct weir__web_exchange *exchange;
     const struct weir__web_route *route; /* NULL: none was found yet */
     const char *method, *route_name;     /* for the metrics; method NULL: it has no request */
@@ -156,6 +167,7 @@ struct weir__web_door {
     int64_t clock_ns;   /* when it goes off; INT64_MAX: it does not */
     struct weir__web_client *clients;
     struct weir__web_exchange *exchanges;
+    struct weir__web_kept *kept;
     size_t client_count, refused_count;
     struct weir__tokens tokens; /* of options.tokens */
     struct weir__spent spent;

@@ -395,19 +395,20 @@ def other_libraries_agree(directory: str) -> None:
         assert call(weir, token).json == 7
 
 
-run_cases(
-    [
-        a_bearer_token_says_what_its_owner_may,
-        a_rate_is_kept,
-        a_bound_token_allows_one_call_once,
-        what_a_bound_token_is_not_for_is_refused_with_its_reason,
-        a_bound_token_is_used_by_one_of_many_at_once,
-        a_restart_lets_no_token_through_twice,
-        a_token_that_does_not_fit_on_the_disk_leaves_the_file_whole,
-        without_a_file_older_tokens_are_refused,
-        the_file_is_read_again_at_sighup,
-        a_file_that_is_wrong_ends_the_start,
-        with_tokens_other_addresses_are_served,
-        other_libraries_agree,
-    ]
-)
+if __name__ == "__main__":
+    run_cases(
+        [
+            a_bearer_token_says_what_its_owner_may,
+            a_rate_is_kept,
+            a_bound_token_allows_one_call_once,
+            what_a_bound_token_is_not_for_is_refused_with_its_reason,
+            a_bound_token_is_used_by_one_of_many_at_once,
+            a_restart_lets_no_token_through_twice,
+            a_token_that_does_not_fit_on_the_disk_leaves_the_file_whole,
+            without_a_file_older_tokens_are_refused,
+            the_file_is_read_again_at_sighup,
+            a_file_that_is_wrong_ends_the_start,
+            with_tokens_other_addresses_are_served,
+            other_libraries_agree,
+        ]
+    )
