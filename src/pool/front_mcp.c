@@ -222,7 +222,7 @@ static void read_call(struct weir__connection *connection, struct weir__batch *b
     request = open_request(connection, batch, message, era);
     if (request == NULL)
         return;
-    if (weir__mcp_request_keep(request, found[0], found[1], meta) < 0)
+    if (weir__mcp_request_keep(request, message->params, meta) < 0)
         end_with_error(request, -32603, "no memory");
     else if (request->front->is_ready)
         start_tool(request);

@@ -45,14 +45,44 @@ static char *copy_trace(struct weir__slice slice)
     return text;
 }
 
-int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice name,
-                           struct weir__slice arguments, const struct weir__mcp_meta *meta)
+/* What a modern client can be asked for, and its answers: they go to the server as they are. */
+static int keep_more(struct weir__mcp_request *request, struct weir__slice params,
+                     struct weir__slice capabilities)
 {
+    static const char *const names[] = {"inputResponses", "requestState"};
+    struct weir__buffer text = {0};
+    struct weir__slice found[2];
     int status = 0;
-    char type = weir__slice_type(meta->progress_token);
 
-    request->name = weir__slice_string(name, NULL);
-    request->arguments = copy(arguments, &status);
+    weir__object_get(params, names, found, 2);
+    if (found[0].bytes != NULL)
+        status = WEIR__PUT(&text, WEIR__LITERAL(",\"inputResponses\":"), found[0]);
+    if (status >= 0 && found[1].bytes != NULL)
+        status = WEIR__PUT(&text, WEIR__LITERAL(",\"requestState\":"), found[1]);
+    if (status >= 0 && weir__slice_type(capabilities) == 'o' && capabilities.length > 2)
+        status = WEIR__PUT(&text, WEIR__LITERAL(",\"_meta\":{\"" WEIR__MCP_CAPABILITIES "\":"),
+                           capabilities, WEIR__LITERAL("}"));
+    if (status >= 0 && text.length > 0) {
+        request->more = weir__buffer_take(&text, NULL);
+        status = request->more != NULL ? 0 : WEIR_ERR_NOMEM;
+    }
+    weir__buffer_clear(&text);
+    return status;
+}
+
+int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice params,
+                           const struct weir__mcp_meta *meta)
+{
+    static const char *const names[] = {"name", "arguments"};
+    struct weir__slice found[2];
+    char type = weir__slice_type(meta->progress_token);
+    int status = 0;
+
+    weir__object_get(params, names, found, 2);
+    if (request->era == WEIR__MCP_MODERN)
+        status = keep_more(request, params, meta->capabilities);
+    request->name = weir__slice_string(found[0], NULL);
+    request->arguments = copy(found[1], &status);
     if (type == 's' || type == '0')
         request->token = copy(meta->progress_token, &status);
     request->traceparent = copy_trace(meta->traceparent);
@@ -76,6 +106,7 @@ void weir__mcp_request_clear(struct weir__mcp_request *request)
     weir__timer_close(&request->idle);
     free(request->name);
     free(request->arguments);
+    free(request->more);
     free(request->token);
     free(request->traceparent);
     free(request->tracestate);
@@ -341,8 +372,25 @@ static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void
     end(request, reply, NULL);
 }
 
+/* The params of a request tools/call. Errors: NOMEM. */
+static int write_params(struct weir__buffer *to, const struct weir__mcp_request *request,
+                        const struct weir__tool *tool)
+{
+    int status = WEIR__PUT(to, WEIR__LITERAL("{\"name\":"));
+
+    if (status >= 0)
+        status = weir__write_string(to, tool->method, strlen(tool->method));
+    if (status >= 0)
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"arguments\":"),
+                           weir__slice_of(request->arguments != NULL ? request->arguments : "{}"),
+                           weir__slice_of(request->more), WEIR__LITERAL("}"));
+    return status;
+}
+
 void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir__tool *tool)
 {
+    const char *method = tool->method;
+    struct weir__buffer params = {0};
     struct weir__server_call *call = request->call;
     struct weir_call_sink sink;
     struct weir_call_options options;
@@ -367,8 +415,18 @@ void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir
     request->structure = tool->structure;
     if (request->arguments != NULL)
         arguments = weir__slice_of(request->arguments);
-    call->pool_call = weir__call_start(request->front->gateway.pool, call->connection->flow,
-                                       tool->method, arguments, &options, &sink, &error);
+    if (tool->is_mcp && request->more != NULL) {
+        if (write_params(&params, request, tool) < 0) {
+            weir__buffer_clear(&params);
+            end(request, NULL, "no memory for the call");
+            return;
+        }
+        method = "tools/call";
+        arguments = (struct weir__slice){params.bytes, params.length};
+    }
+    call->pool_call = weir__call_start(request->front->gateway.pool, call->connection->flow, method,
+                                       arguments, &options, &sink, &error);
+    weir__buffer_clear(&params);
     if (call->pool_call == NULL) {
         end(request, NULL, error.text);
         return;

@@ -22,6 +22,7 @@ struct weir__mcp_request {
     /* A tool call; NULL: it is none. */
     char *name;
     char *arguments, *token, *traceparent, *tracestate; /* NULL: none */
+    char *more; /* of a modern client, for an MCP server: members of params after the arguments */
 
     /* Once it runs. */
     bool streams, is_mcp;
@@ -39,8 +40,8 @@ struct weir__mcp_request {
 };
 
 /* Copies what a tool call needs from the request's line. Errors: NOMEM. */
-int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice name,
-                           struct weir__slice arguments, const struct weir__mcp_meta *meta);
+int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice params,
+                           const struct weir__mcp_meta *meta);
 void weir__mcp_request_clear(struct weir__mcp_request *request);
 
 /* Starts the call, which is answered when it is over. */

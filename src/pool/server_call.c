@@ -82,15 +82,17 @@ static void tell(const struct weir__server_call *call)
     const struct weir__server *server = connection->server;
     const struct weir_call *made = call->pool_call;
     struct weir__served_call told;
+    char *tool;
 
     if (server->on_call == NULL || made == NULL)
         return;
+    tool = weir__mcp_tool(made->method, made->params);
     told = (struct weir__served_call){
         .door = connection->front == &weir__front_mcp ? "mcp" : "worker",
         .connection = connection->number,
         .client = connection->client,
         .label = made->group != NULL ? made->group->kind.label : NULL,
-        .method = made->method,
+        .method = tool != NULL ? tool : made->method,
         .traceparent = made->traceparent,
         .params = made->params,
         .outcome = WEIR_CALL_CANCELLED,
@@ -105,6 +107,7 @@ static void tell(const struct weir__server_call *call)
             told.outcome = WEIR_CALL_FAILED;
     }
     server->on_call(&told, server->context);
+    free(tool);
 }
 
 /* Removes the call from all lists. */

@@ -194,6 +194,29 @@ def what_a_server_prints_has_its_label(directory: str) -> None:
             said += more
 
 
+def what_a_tool_asks_goes_to_a_modern_client_and_back(directory: str) -> None:
+    script = json.dumps({"era": "modern"})
+    server = {"command": sys.executable, "args": [f"{SRCDIR}/tests/support/mcp_server.py", script]}
+    log = os.path.join(directory, "log")
+    capabilities = {"elicitation": {"form": {}}}
+    meta = {**MODERN, KEY + "clientCapabilities": capabilities}
+    with client("-f", write(directory, a=server), "--audit", log, worker=None) as weir:
+        asked = weir.call("input", meta=meta, n=1)
+        same((asked["resultType"], asked["requestState"]), ("input_required", "x"))
+        answers = {name: {"action": "accept"} for name in asked["inputRequests"]}
+        params = {"name": "input", "arguments": {"n": 1}, "inputResponses": answers}
+        answer = weir.ask("tools/call", {**params, "requestState": "x", "_meta": meta})
+        got = json.loads(text_of(answer["result"]))
+        own = got.pop("_meta")
+        same(got, {**params, "requestState": "x"})
+        same(own[KEY + "clientCapabilities"], capabilities)
+        same(weir.call("missing", meta=meta)["error"]["code"], -32602)
+        weir.leave()
+    with open(log, encoding="utf-8") as file:
+        made = [json.loads(line).get("call", {}).get("method") for line in file]
+    same(made, [None, "input", "input", None])
+
+
 def tools_that_change_are_held_back(directory: str) -> None:
     pins = os.path.join(directory, "pins")
     file = ("-f", write(directory, a=stub("echo", tools=["echo", "warn"])))
@@ -399,6 +422,7 @@ if __name__ == "__main__":
             a_server_that_dies_is_started_again,
             the_environment_of_the_file_is_added,
             what_a_server_prints_has_its_label,
+            what_a_tool_asks_goes_to_a_modern_client_and_back,
             tools_that_change_are_held_back,
             each_call_is_in_the_audit_log,
             calls_that_cannot_be_recorded_end_the_server,

@@ -165,6 +165,9 @@ def call(number: Any, is_modern: bool, params: Any) -> None:
         else:
             state = {None: "s1", "s1": "s2"}.get(params.get("requestState"), "s3")
             result(number, is_modern, resultType="input_required", requestState=state)
+    elif name == "input" and "inputResponses" in params:
+        del params["_meta"]["io.modelcontextprotocol/clientInfo"]
+        text(number, is_modern, json.dumps(params, sort_keys=True))
     elif name == "input":
         requests = {"a": {"method": "elicitation/create", "params": {}}}
         result(
