@@ -134,6 +134,7 @@ libweir_core_la_SOURCES = \
 	src/proc/result_json.c src/proc/result_json.h \
 	src/proc/run.c \
 	src/proc/run_events.c src/proc/run_events.h \
+	src/proc/run_terminal.c src/proc/run_terminal.h \
 	src/proc/spawner_client.c src/proc/spawner_client.h \
 	src/proc/spawner_path.c src/proc/spawner_path.h \
 	src/proc/spawner_process.c src/proc/spawner_process.h \
@@ -249,6 +250,7 @@ libweir_cli_la_SOURCES = \
 	src/cli/opts_probe.c src/cli/opts_probe.h \
 	src/cli/opts_weir.c \
 	src/cli/output.c src/cli/output.h \
+	src/cli/pass_through.c src/cli/pass_through.h \
 	src/cli/say.c \
 	src/cli/signals.c src/cli/signals.h \
 	src/cli/startup.c src/cli/startup.h \

@@ -196,7 +196,8 @@ portable_tests = \
 	tests/unit/test_map_stop tests/unit/test_pipe tests/unit/test_pipe_output \
 	tests/unit/test_pipe_stop tests/unit/test_pool tests/unit/test_pool_crash \
 	tests/unit/test_pool_life tests/unit/test_portable tests/unit/test_run \
-	tests/unit/test_run_async tests/unit/test_run_output tests/unit/test_run_stop tests/unit/test_run_streams \
+	tests/unit/test_run_async tests/unit/test_run_output tests/unit/test_run_pty tests/unit/test_run_stop \
+	tests/unit/test_run_streams \
 	tests/unit/test_spawner tests/unit/test_spawner_end tests/unit/test_spawner_requests \
 	tests/unit/test_threads tests/cli/hostile.sh tests/cli/map.sh tests/cli/map_launcher.sh \
 	tests/cli/pipe.sh tests/cli/run.sh tests/cli/serve.sh tests/cli/signals.sh \

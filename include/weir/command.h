@@ -74,6 +74,12 @@ struct weir_command {
 
     int nice;                     /* added to the nice value */
     uint64_t limits[WEIR_LIMITS]; /* WEIR_NO_LIMIT: the host's limit */
+
+    const char *argv0; /* what the program sees as its own name; NULL: argv[0] */
+    int umask;         /* its file mode creation mask, 0 to 0777; -1: the spawner's, which is the
+                          host's when the spawner starts */
+    int new_session;   /* it leads a session (setsid(2)), without a controlling terminal, and so a
+                          process group of its own.  weir stops it as any other */
 };
 
 void weir_command_init_sized(struct weir_command *command, size_t size);

@@ -111,7 +111,9 @@ struct weir_result {
     pid_t holder_pid; /* process that held a pipe open beyond the drain time, or 0 */
     char holder_command[256];
     unsigned limits_hit;   /* bits 1 << enum weir_limit: only cpu and file-size are known */
-    uint64_t reserved[16]; /* 0; new members take this room */
+    int pty;               /* it ran on a terminal of its own: WEIR_REDIRECT_PTY */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[15]; /* 0; new members take this room */
 };
 
 /* Frees what a result owns and leaves it empty. */

@@ -56,6 +56,18 @@ enum weir_redirect {
                               a reader is an error */
     WEIR_REDIRECT_APPEND,  /* the same, at its end */
     WEIR_REDIRECT_SINK,    /* to out_sink or err_sink alone */
+    WEIR_REDIRECT_PTY,     /* out only: see below */
+};
+
+/* With out WEIR_REDIRECT_PTY the program leads a session on a new pseudo-terminal, which is its
+ * stdin, stdout and stderr, and its controlling terminal.  What it prints there goes to out_fd as
+ * with RELAY, or if that is -1 to the result's out and to out_sink as with CAPTURE; err is not
+ * looked at, and terminal_fd neither.  Every kind of input is what is typed: weir writes it to the
+ * terminal, whose line editing and signal keys apply.  Its end is the end-of-file character, once.
+ */
+enum weir_pty {
+    WEIR_PTY_ECHO = 1, /* the terminal shows what is typed, too */
+    WEIR_PTY_CRLF = 2, /* a newline that the program prints comes as CR LF */
 };
 
 /* What weir does beyond max_output. */
@@ -126,7 +138,8 @@ struct weir_run_options {
 
     int leave_running; /* processes that outlive the program are left alone, once it has exited by
                           itself: daemons.  A time limit and weir_run_cancel() end them */
-    int reserved_int;  /* 0 */
+    int pty_flags;     /* with WEIR_REDIRECT_PTY: bits of enum weir_pty */
+    int pty_rows, pty_columns; /* its size; 0: 24 and 80 */
 };
 
 void weir_run_options_init_sized(struct weir_run_options *options, size_t size);
@@ -176,8 +189,13 @@ int weir_run_close_input(weir_run_t *run, struct weir_error *error);
 
 /* Stops reading an output (which: 1 stdout, 2 stderr) that is captured or goes to a sink, or goes
  * on.  The program waits once its pipe is full.  Meanwhile idle_ms stands still, and so does
- * drain_ms; timeout_ms does not. */
+ * drain_ms; timeout_ms does not.  With WEIR_REDIRECT_PTY and which 0: the same for the descriptor
+ * or file that its input is read from. */
 void weir_run_pause(weir_run_t *run, int which, int pause);
+
+/* Sets the size of the terminal of WEIR_REDIRECT_PTY, whose programs get SIGWINCH if it changes.
+ * Errors: INVALID. */
+int weir_run_resize(weir_run_t *run, int rows, int columns, struct weir_error *error);
 
 /* Starts the stop sequence, with why WEIR_STOP_CANCELLED.  A second call kills at once. */
 void weir_run_cancel(weir_run_t *run);

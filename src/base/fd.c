@@ -76,6 +76,39 @@ int weir__pty_open(int *ours, int *childs, struct weir_error *error)
     return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot open a pseudo-terminal");
 }
 
+int weir__pty_resize(int master, int rows, int columns)
+{
+    struct winsize size = {
+        .ws_row = (unsigned short)(rows > 0 ? rows : 24),
+        .ws_col = (unsigned short)(columns > 0 ? columns : 80),
+    };
+
+    return ioctl(master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
+
+int weir__pty_open_master(int *master, int rows, int columns, int echoes, int returns,
+                          struct weir_error *error)
+{
+    struct termios modes;
+    int failed;
+
+    *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*master >= 0 && grantpt(*master) == 0 && unlockpt(*master) == 0
+        && weir__pty_resize(*master, rows, columns) == 0 && tcgetattr(*master, &modes) == 0) {
+        if (!echoes)
+            modes.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+        if (!returns)
+            modes.c_oflag &= ~(tcflag_t)ONLCR;
+        if (tcsetattr(*master, TCSANOW, &modes) == 0 && weir__fd_above_stdio(master, NULL) == 0) {
+            weir__fd_set_nonblocking(*master);
+            return 0;
+        }
+    }
+    failed = errno;
+    weir__close(master);
+    return weir__fail(error, WEIR_ERR_SYSTEM, failed, "cannot open a pseudo-terminal");
+}
+
 int weir__fd_open_for_child(const char *path, int flags, struct weir_error *error)
 {
     int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);

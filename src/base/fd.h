@@ -75,6 +75,14 @@ void weir__close_from_portable(int first);
  * Errors: SYSTEM. */
 int weir__pty_open(int *ours, int *childs, struct weir_error *error);
 
+/* Opens the master of a pseudo-terminal, non-blocking, close-on-exec and above 2.  rows and columns
+ * 0: 24 and 80.  echoes: what is written to it is seen in its output; returns: a newline of the
+ * program comes out as CR LF.  Errors: SYSTEM. */
+int weir__pty_open_master(int *master, int rows, int columns, int echoes, int returns,
+                          struct weir_error *error);
+/* Returns 0, or a negative errno value. */
+int weir__pty_resize(int master, int rows, int columns);
+
 /* Opens a file for a child, above 2 and close-on-exec, without waiting for the other end of a FIFO.
  * Returns a blocking descriptor, or a negative status.  Errors: SYSTEM. */
 int weir__fd_open_for_child(const char *path, int flags, struct weir_error *error);

@@ -80,7 +80,8 @@ static int check_command_line(const struct run_values *values, const struct cli_
                     run_options[need_json[i]].name);
             return CLI_FAILED;
         }
-    if (values->json || values->idle_ms != WEIR_FOREVER) { /* else the program inherits it */
+    if (values->json || values->pty
+        || values->idle_ms != WEIR_FOREVER) { /* else the program inherits it */
         int status = cli_check_stdout(&cli_run, CLI_FAILED);
 
         if (status != 0)
@@ -142,6 +143,10 @@ static void choose_outputs(const struct run_values *values, struct weir_run_opti
     options->out_fd = STDOUT_FILENO;
     options->err_fd = STDERR_FILENO;
     options->merge_stderr = values->merge_stderr;
+    if (values->pty) {
+        options->out = WEIR_REDIRECT_PTY;
+        options->out_fd = values->json ? -1 : STDOUT_FILENO;
+    }
     options->max_output = (size_t)values->max_output;
     options->overflow = (enum weir_overflow)values->overflow;
     options->charset = values->encoding;
@@ -243,13 +248,20 @@ static int run_program(struct run_cmd *cmd)
     signals_catch_window();
     if (!failed) {
         cmd->options.timeout_ms = output_left_ms(cmd->options.timeout_ms);
-        cmd->options.terminal_fd = watch_terminal_fd(watch);
-        cmd->options.terminal_background = watch->terminal.shared;
+        if (cmd->values.pty) {
+            pass_through_prepare(&watch->through, &watch->terminal,
+                                 cmd->options.input == WEIR_INPUT_FD
+                                     && cmd->options.input_fd == STDIN_FILENO,
+                                 &cmd->options);
+        } else {
+            cmd->options.terminal_fd = watch_terminal_fd(watch);
+            cmd->options.terminal_background = watch->terminal.shared;
+        }
         cmd->run = weir_run_start(watch->weir, &cmd->command, &cmd->options, on_done, cmd, &error);
         failed = cmd->run == NULL;
     }
     if (!failed) {
-        watch->job = cmd->run;
+        watch->job = watch->through.run = cmd->run;
         watch->cancel = cancel_run;
         watch_job(watch);
         failed = weir_run_take(cmd->run, &cmd->result, &error) < 0;

@@ -79,6 +79,17 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
                 "the same numbers: process substitutions such as `<(sort list)`, redirections "
                 "such as `3>log`, make's jobserver.",
     },
+    [RUN_PTY] = {
+        .name = "pty", .kind = CLI_FLAG, .offset = AT(pty),
+        .group = input,
+        .help = "run it on a terminal of its own: a pseudo-terminal is its standard input, output "
+                "and error",
+        .more = "For programs that behave differently, or refuse to work, without a terminal. It "
+                "has the size of weir's terminal (80 x 24 without one) and follows it. What it "
+                "prints is weir's standard output, or `stdout` in the report. If weir's standard "
+                "input is a terminal, all keys go to the program, Ctrl-C too. Other input is typed "
+                "without an echo: lines of up to 4095 bytes, and at its end one Ctrl-D.",
+    },
     [RUN_MERGE_STDERR] = {
         .name = "merge-stderr", .kind = CLI_FLAG, .offset = AT(merge_stderr),
         .group = output,

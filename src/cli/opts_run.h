@@ -9,7 +9,7 @@
 
 struct run_values {
     struct cli_stop stop;
-    int leave_running;
+    int leave_running, pty;
     int json, merge_stderr, close_fds;
     int64_t timeout_ms, idle_ms, drain_ms;
     const char *input, *encoding, *report;
@@ -27,6 +27,7 @@ enum run_option {
     RUN_LEAVE_RUNNING,
     RUN_INPUT,
     RUN_CLOSE_FDS,
+    RUN_PTY,
     RUN_MERGE_STDERR,
     RUN_JSON,
     RUN_REPORT,

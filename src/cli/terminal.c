@@ -77,6 +77,19 @@ static void set_modes(const struct terminal *terminal, const struct termios *mod
     signals_hold_ttou(0);
 }
 
+void terminal_set_raw(const struct terminal *terminal)
+{
+    struct termios modes = terminal->at_start;
+
+    cfmakeraw(&modes);
+    set_modes(terminal, &modes);
+}
+
+void terminal_restore(const struct terminal *terminal)
+{
+    set_modes(terminal, &terminal->at_start);
+}
+
 static int job_has_it(const struct terminal *terminal)
 {
     return terminal->fd >= 0 && terminal->job > 0 && tcgetpgrp(terminal->fd) == terminal->job;

@@ -49,6 +49,10 @@ void terminal_pause(struct terminal *terminal);
 /* The same when it has ended. If it was killed, the modes are reset to those at its start. */
 void terminal_close(struct terminal *terminal, int killed);
 
+/* Raw mode, in which keys are only bytes; and the modes at the start again. */
+void terminal_set_raw(const struct terminal *terminal);
+void terminal_restore(const struct terminal *terminal);
+
 /* Whether there was a terminal, and is no more. */
 int terminal_is_gone(const struct terminal *terminal);
 

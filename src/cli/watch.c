@@ -84,6 +84,14 @@ static void resume(struct watch *watch)
     signal_job(watch, SIGCONT);
 }
 
+/* Before weir stops. */
+static void pause_output(struct watch *watch)
+{
+    pass_through_leave(&watch->through);
+    if (watch->on_pause != NULL)
+        watch->on_pause(watch->context);
+}
+
 /* The job has stopped: weir stops too, so that its shell sees it. */
 static void pause_with_job(struct watch *watch)
 {
@@ -93,8 +101,7 @@ static void pause_with_job(struct watch *watch)
     watch->paused = 0;
     if (!is_stopped(watch->paused_pid))
         return;
-    if (watch->on_pause != NULL)
-        watch->on_pause(watch->context);
+    pause_output(watch);
     terminal_pause(&watch->terminal);
     if (wants_terminal && terminal_is_ours(&watch->terminal)) {
         resume(watch); /* we have since been brought to the foreground */
@@ -118,8 +125,7 @@ static void stop_together(struct watch *watch, int number)
         }
     }
     signal_job(watch, SIGTSTP);
-    if (watch->on_pause != NULL)
-        watch->on_pause(watch->context);
+    pause_output(watch);
     signals_stop(number);
     resume(watch);
 }
@@ -148,7 +154,8 @@ static int is_for_job(const struct watch *watch, const struct caught *caught)
 static void pass_signals(struct watch *watch)
 {
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
-        if (watch->to_pass & 1 << i)
+        if (watch->to_pass & 1 << i
+            && (passed[i] != SIGWINCH || !pass_through_resize(&watch->through)))
             signal_job(watch, passed[i]);
     watch->to_pass = 0;
 }
@@ -202,6 +209,7 @@ void watch_job(struct watch *watch)
     while (!watch->over) {
         int tick_ms = watch->on_tick != NULL ? watch->on_tick(watch->context) : -1;
 
+        tick_ms = sooner(tick_ms, pass_through_follow(&watch->through));
         poll(fds, 2, sooner(weir_timeout_ms(watch->weir), tick_ms));
         weir_dispatch(watch->weir, NULL);
         handle_signals(watch);
@@ -225,6 +233,7 @@ static void wake_neighbours(const struct watch *watch)
 
 void watch_close(struct watch *watch, int killed)
 {
+    pass_through_leave(&watch->through);
     terminal_close(&watch->terminal, killed);
     if (terminal_is_ours(&watch->terminal))
         wake_neighbours(watch);

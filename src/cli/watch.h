@@ -14,6 +14,7 @@
 
 #include "cli/audit_common.h"
 #include "cli/cli.h"
+#include "cli/pass_through.h"
 #include "cli/terminal.h"
 
 struct watch {
@@ -31,6 +32,8 @@ struct watch {
     void (*on_event)(void *context, const struct weir_event *event);
     int (*on_tick)(void *context); /* returns milliseconds until the next one, -1: none */
     void (*on_pause)(void *context);
+
+    struct pass_through through; /* for a job on a terminal of its own */
 
     struct audit audit; /* receives the job's events */
 

@@ -90,8 +90,8 @@ static int start_job(struct weir_pipeline_run *pipe, const weir_pipeline_t *pipe
             pipe->job_over = 1;
             return 0;
         }
-        starts[nth].command = &pipeline->stages[i].command;
-        starts[nth].cwd = ends[i].cwd;
+        starts[nth] =
+            (struct weir__stage_start){.command = &pipeline->stages[i].command, .cwd = ends[i].cwd};
         memcpy(starts[nth].stdio, ends[i].stdio, sizeof starts[nth].stdio);
     }
     if (pipe->plain_count == 0) { /* only maps: each worker is its own job */

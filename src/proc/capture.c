@@ -113,8 +113,10 @@ static void read_some(void *data, int bits)
         } else if (count < 0 && room > 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
         } else {
-            if (count < 0)
-                capture->read_errno = room > 0 ? errno : ENOMEM;
+            if (count < 0 && room == 0)
+                capture->read_errno = ENOMEM;
+            else if (count < 0 && errno != EIO) /* a terminal that nobody has open any more */
+                capture->read_errno = errno;
             close_pipe(capture);
             capture->on_end(capture->owner);
             return;

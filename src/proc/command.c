@@ -31,7 +31,8 @@ static const struct {
 
 void weir_command_init_sized(struct weir_command *command, size_t size)
 {
-    struct weir_command defaults = {.size = sizeof defaults};
+    struct weir_command defaults = {.size = sizeof defaults, .umask = -1};
+
     for (int i = 0; i < WEIR_LIMITS; i++)
         defaults.limits[i] = WEIR_NO_LIMIT;
     weir__options_init(command, size, &defaults, sizeof defaults);
@@ -75,6 +76,9 @@ int weir__command_check(const struct weir_command *command, struct weir_error *e
 {
     if (command->argv == NULL || command->argv[0] == NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "the command has no program");
+    if (command->umask < -1 || command->umask > 0777)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the umask is out of range: use 0 to 0777 (octal), or -1");
     for (const char *const *variable = command->env; variable != NULL && *variable != NULL;
          variable++)
         if (strchr(*variable, '=') == NULL || **variable == '=')
@@ -206,10 +210,12 @@ int weir__command_copy(struct weir_command *copy, const struct weir_command *com
     *copy = *command;
     copy->argv = (const char *const *)weir__launcher_argv(launcher, command->argv);
     copy->cwd = command->cwd != NULL ? strdup(command->cwd) : NULL;
+    copy->argv0 = command->argv0 != NULL ? strdup(command->argv0) : NULL;
     copy->env = command->env != NULL ? (const char *const *)weir__argv_copy(command->env) : NULL;
     copy->env_pass =
         command->env_pass != NULL ? (const char *const *)weir__argv_copy(command->env_pass) : NULL;
     if (copy->argv == NULL || (copy->cwd == NULL) != (command->cwd == NULL)
+        || (copy->argv0 == NULL) != (command->argv0 == NULL)
         || (copy->env == NULL) != (command->env == NULL)
         || (copy->env_pass == NULL) != (command->env_pass == NULL))
         return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a command");
@@ -222,6 +228,7 @@ void weir__command_clear(struct weir_command *copy)
     weir__argv_free((char **)copy->env);
     weir__argv_free((char **)copy->env_pass);
     free((char *)copy->cwd);
+    free((char *)copy->argv0);
     *copy = (struct weir_command){0};
 }
 
@@ -364,5 +371,11 @@ void weir__command_write(struct weir__json_writer *json, const struct weir_comma
     write_environment(json, command, spawner_environment);
     if (command->nice != 0)
         weir__json_integer(json, "nice", command->nice);
+    if (command->argv0 != NULL)
+        weir__json_bytes(json, "argv0", command->argv0);
+    if (command->umask >= 0)
+        weir__json_integer(json, "umask", command->umask);
+    if (command->new_session)
+        weir__json_boolean(json, "session", 1);
     write_limits(json, command->limits);
 }

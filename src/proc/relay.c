@@ -81,6 +81,8 @@ static enum move read_some(struct weir__relay *relay)
     ssize_t count = read(relay->from, chunk, sizeof chunk);
     int status;
 
+    if (count < 0 && errno == EIO)
+        count = 0; /* a terminal that nobody has open any more */
     if (count < 0)
         return errno == EAGAIN ? WAIT_READ : errno == EINTR ? MOVED : FAILED;
     if (count > 0) {

@@ -242,7 +242,7 @@ void weir__result_holder(struct weir_result *result, int fd)
     struct stat file;
     pid_t holder;
 
-    if (result->holder_pid != 0 || fstat(fd, &file) < 0)
+    if (result->holder_pid != 0 || fstat(fd, &file) < 0 || S_ISCHR(file.st_mode))
         return;
     holder = weir__pipe_holder(file.st_ino, getpid());
     if (holder == 0)

@@ -333,6 +333,8 @@ char *weir_result_json(const struct weir_result *result)
     weir__clock_format(result->started_at_ns, started_at);
     weir__tree_set(&object, "argv", argv_json(result->argv));
     weir__tree_set(&object, "cwd", weir__json_text(result->cwd != NULL ? result->cwd : ""));
+    if (result->pty)
+        weir__tree_set(&object, "pty", json_true());
     add_end(&object, result);
     weir__tree_set(&object, "stdout", weir__output_json(&result->out));
     weir__tree_set(&object, "stderr", weir__output_json(&result->err));

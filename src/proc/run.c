@@ -4,6 +4,7 @@
 #include <weir/run.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,52 @@ static int output_end(enum weir_redirect mode, int ours, int given, int inherite
     }
 }
 
+static int open_terminal(struct weir_run *run, struct ends *ends)
+{
+    const struct weir_run_options *options = &run->options;
+    enum weir_redirect mode = options->out_fd >= 0 ? WEIR_REDIRECT_RELAY : WEIR_REDIRECT_CAPTURE;
+    int for_output, status = 0;
+
+    if (options->input == WEIR_INPUT_PATH)
+        status = open_stdin(run, &ends->in);
+    if (status < 0)
+        return status;
+    if (options->input == WEIR_INPUT_WRITE)
+        run->stdin_writer.on_room = weir__run_has_room;
+    run->stdin_writer.owner = run;
+    run->terminal =
+        weir__run_terminal_open(run->operation.weir->loop, options, &run->stdin_writer,
+                                input_end(options, ends->in), &for_output, &run->operation.error);
+    if (run->terminal == NULL)
+        return run->operation.error.status;
+    return weir__run_read_output(run, OUT, mode, for_output, options->out_fd);
+}
+
+static int open_stdio(struct weir_run *run, struct ends *ends, struct weir__stage_start *stage)
+{
+    const struct weir_run_options *options = &run->options;
+    int status;
+
+    if (options->out == WEIR_REDIRECT_PTY) {
+        status = open_terminal(run, ends);
+        stage->pty = run->result.pty = 1;
+        stage->stdio[0] = run->terminal != NULL ? weir__run_terminal_master(run->terminal) : -1;
+        stage->stdio[1] = stage->stdio[2] = -1;
+        return status;
+    }
+    status = open_stdin(run, &ends->in);
+    if (status == 0)
+        status = weir__run_open_output(run, OUT, &ends->out);
+    if (status == 0 && !options->merge_stderr)
+        status = weir__run_open_output(run, ERR, &ends->err);
+    stage->stdio[0] = input_end(options, ends->in);
+    stage->stdio[1] = output_end(options->out, ends->out, options->out_fd, STDOUT_FILENO);
+    stage->stdio[2] = options->merge_stderr
+                          ? stage->stdio[1]
+                          : output_end(options->err, ends->err, options->err_fd, STDERR_FILENO);
+    return status;
+}
+
 /* Everything that may touch the loop. */
 static int begin(struct weir_run *run, const struct weir_command *command)
 {
@@ -118,18 +165,9 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         ends.cwd = -1;
         return 0;
     }
-    status = open_stdin(run, &ends.in);
-    if (status == 0)
-        status = weir__run_open_output(run, OUT, &ends.out);
-    if (status == 0 && !options->merge_stderr)
-        status = weir__run_open_output(run, ERR, &ends.err);
+    status = open_stdio(run, &ends, &stage);
     if (status == 0) {
         stage.cwd = ends.cwd;
-        stage.stdio[0] = input_end(options, ends.in);
-        stage.stdio[1] = output_end(options->out, ends.out, options->out_fd, STDOUT_FILENO);
-        stage.stdio[2] = options->merge_stderr
-                             ? stage.stdio[1]
-                             : output_end(options->err, ends.err, options->err_fd, STDERR_FILENO);
         run->job.ops = &weir__run_job_ops;
         run->job.owner = run;
         run->job.quiet = run->operation.weir->on_event == NULL && options->terminal_fd < 0;
@@ -137,8 +175,9 @@ static int begin(struct weir_run *run, const struct weir_command *command)
         run->job.in_background = options->terminal_background;
         run->job.descriptors = options->descriptors;
         run->job.descriptor_count = options->descriptor_count;
-        status = weir__job_start(&run->operation.weir->client, &run->job, &stage, 1,
-                                 options->grace_ms, options->terminal_fd, &run->operation.error);
+        status =
+            weir__job_start(&run->operation.weir->client, &run->job, &stage, 1, options->grace_ms,
+                            stage.pty ? -1 : options->terminal_fd, &run->operation.error);
     }
     close_ends(&ends);
     return status;
@@ -220,6 +259,10 @@ static int check_options(const struct weir_run_options *options, struct weir_err
             && lacks_place(options->err, options->err_path, options->err_sink)))
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "a redirect lacks its path or sink: set it in the options");
+    if (options->err == WEIR_REDIRECT_PTY && options->out != WEIR_REDIRECT_PTY)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "standard error alone cannot be a terminal: set out to "
+                          "WEIR_REDIRECT_PTY, which is for all three descriptors");
     if (options->grace_ms < 0 || options->drain_ms < 0)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "grace and drain cannot be negative");
     if (options->charset != NULL && strcmp(options->charset, "binary") == 0)
@@ -411,17 +454,40 @@ enum { PAUSE = 4 };
 static void pause_output(struct weir__operation *operation, int number)
 {
     struct weir_run *run = (struct weir_run *)operation;
-    struct weir__capture *capture =
-        &run->outputs[(number & ~PAUSE) == STDOUT_FILENO ? OUT : ERR].capture;
+    int which = number & ~PAUSE;
+    struct weir__capture *capture = &run->outputs[which == STDOUT_FILENO ? OUT : ERR].capture;
 
-    if (capture->owner != NULL)
+    if (which != STDIN_FILENO && capture->owner != NULL)
         weir__capture_pause(capture, (number & PAUSE) != 0);
+    else if (which == STDIN_FILENO && run->terminal != NULL)
+        weir__run_terminal_pause(run->terminal, (number & PAUSE) != 0);
 }
 
 void weir_run_pause(weir_run_t *run, int which, int pause)
 {
-    if (which == STDOUT_FILENO || which == STDERR_FILENO)
+    if (which >= STDIN_FILENO && which <= STDERR_FILENO)
         weir__operation_ask(&run->operation, pause_output, which | (pause ? PAUSE : 0));
+}
+
+static void resize(struct weir__operation *operation, int number)
+{
+    struct weir_run *run = (struct weir_run *)operation;
+
+    if (run->terminal != NULL)
+        weir__pty_resize(weir__run_terminal_master(run->terminal), (int)((unsigned)number >> 16),
+                         number & 0xffff);
+}
+
+int weir_run_resize(weir_run_t *run, int rows, int columns, struct weir_error *error)
+{
+    if (run->options.out != WEIR_REDIRECT_PTY)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "the run has no terminal: start it with WEIR_REDIRECT_PTY");
+    if (rows < 1 || rows > USHRT_MAX || columns < 1 || columns > USHRT_MAX)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "no terminal has %d rows and %d columns",
+                          rows, columns);
+    weir__operation_ask(&run->operation, resize, (int)((unsigned)rows << 16 | (unsigned)columns));
+    return 0;
 }
 
 int64_t weir_run_job(const weir_run_t *run)

@@ -31,7 +31,10 @@ static int is_open(const struct weir__run_output *output)
 
 void weir__run_close_stdin(struct weir_run *run)
 {
-    weir__stdin_writer_close(&run->stdin_writer);
+    if (run->exited)
+        weir__stdin_writer_close(&run->stdin_writer);
+    else
+        weir__stdin_writer_end(&run->stdin_writer);
     if (run->options.input == WEIR_INPUT_WRITE)
         weir__context_done(run->operation.weir, &run->wakeup);
 }
@@ -53,7 +56,9 @@ void weir__run_close(struct weir_run *run)
     weir__timer_close(&run->deadline);
     weir__timer_close(&run->idle);
     weir__timer_close(&run->drain);
+    weir__stdin_writer_close(&run->stdin_writer);
     weir__run_close_stdin(run);
+    weir__run_terminal_close(&run->terminal);
     for (int i = 0; i < OUTPUTS; i++) {
         close_output(&run->outputs[i]);
         weir__capture_clear(&run->outputs[i].capture);
@@ -311,6 +316,11 @@ static void job_failed(void *owner, size_t stage, const char *step, int sys_errn
     (void)stage;
     weir__result_not_started(&run->result, weir__step_find(step), sys_errno, detail);
     run->exited = 1;
+    if (run->options.out
+        == WEIR_REDIRECT_PTY) { /* nobody may ever have had it open: no end comes */
+        close_output(&run->outputs[OUT]);
+        run->outputs[OUT].capture.abandoned = 0;
+    }
     emit_event(run, WEIR_EVENT_NOT_STARTED, sys_errno, step);
 }
 
@@ -399,10 +409,8 @@ int weir__run_open_output(struct weir_run *run, int which, int *child_end)
 {
     const struct weir_run_options *options = &run->options;
     enum weir_redirect mode = which == OUT ? options->out : options->err;
-    struct weir__run_output *output = &run->outputs[which];
-    int pipe_ends[2], from;
+    int pipe_ends[2];
 
-    output->which = which == OUT ? STDOUT_FILENO : STDERR_FILENO;
     if (mode == WEIR_REDIRECT_PATH || mode == WEIR_REDIRECT_APPEND)
         return open_file(run, which == OUT ? options->out_path : options->err_path,
                          mode == WEIR_REDIRECT_APPEND, child_end);
@@ -410,15 +418,24 @@ int weir__run_open_output(struct weir_run *run, int which, int *child_end)
         return 0;
     if (weir__pipe(pipe_ends, &run->operation.error) < 0)
         return WEIR_ERR_SYSTEM;
-    from = pipe_ends[FD_READ_END];
     *child_end = pipe_ends[FD_WRITE_END];
-    weir__fd_set_nonblocking(from);
+    weir__fd_set_nonblocking(pipe_ends[FD_READ_END]);
+    return weir__run_read_output(run, which, mode, pipe_ends[FD_READ_END],
+                                 which == OUT ? options->out_fd : options->err_fd);
+}
+
+int weir__run_read_output(struct weir_run *run, int which, enum weir_redirect mode, int from,
+                          int to)
+{
+    const struct weir_run_options *options = &run->options;
+    struct weir__run_output *output = &run->outputs[which];
+
+    output->which = which == OUT ? STDOUT_FILENO : STDERR_FILENO;
     if (mode == WEIR_REDIRECT_RELAY) {
         output->relay.owner = output;
         output->relay.on_bytes = output_passed;
         output->relay.on_end = relay_ended;
-        return weir__relay_start(&output->relay, run->operation.weir->loop, from,
-                                 which == OUT ? options->out_fd : options->err_fd, 0, NULL,
+        return weir__relay_start(&output->relay, run->operation.weir->loop, from, to, 0, NULL,
                                  &run->operation.error);
     }
     output->sink = which == OUT ? options->out_sink : options->err_sink;

@@ -20,6 +20,7 @@
 #include "proc/stdin_writer.h"
 #include "proc/operation.h"
 #include "proc/relay.h"
+#include "proc/run_terminal.h"
 
 enum { OUT, ERR, OUTPUTS };
 
@@ -42,6 +43,7 @@ struct weir_run {
     struct weir__job job;
     struct weir__stdin_writer stdin_writer;
     struct weir__run_output outputs[OUTPUTS];
+    struct weir__run_terminal *terminal; /* with WEIR_REDIRECT_PTY */
     weir__timer *deadline, *idle, *drain;
     int64_t last_output_ns;
 
@@ -64,6 +66,11 @@ extern const struct weir__job_ops weir__run_job_ops;
  * end of which is *child_end.  Errors: SYSTEM, NOMEM, in the run's life. */
 int weir__run_open_timers(struct weir_run *run);
 int weir__run_open_output(struct weir_run *run, int which, int *child_end);
+
+/* Reads an output from descriptor from, which is non-blocking, and keeps it or passes it on to
+ * descriptor to.  Errors: SYSTEM, NOMEM, in the run's life; from is closed then. */
+int weir__run_read_output(struct weir_run *run, int which, enum weir_redirect mode, int from,
+                          int to);
 
 /* The program takes no more input. */
 void weir__run_close_stdin(struct weir_run *run);

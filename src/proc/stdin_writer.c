@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "base/fd.h"
 
@@ -28,6 +29,33 @@ static size_t write_what_fits(int fd, const char *bytes, size_t length, int *clo
     return written;
 }
 
+static size_t write_next(struct weir__stdin_writer *writer, const char *bytes, size_t length,
+                         int *closed)
+{
+    size_t written = write_what_fits(writer->fd, bytes, length, closed);
+
+    if (written > 0)
+        writer->is_mid_line = bytes[written - 1] != '\n';
+    return written;
+}
+
+/* A program reads a line, or with this character what there is of one: then it takes a second to
+ * be the end.  Returns 1 when it is written, or cannot be. */
+static int write_end(struct weir__stdin_writer *writer)
+{
+    struct termios modes;
+    char end[2];
+    int closed;
+
+    if (tcgetattr(writer->fd, &modes) < 0 || !(modes.c_lflag & ICANON))
+        return 1; /* it reads keys: no key is an end */
+    end[0] = end[1] = (char)modes.c_cc[VEOF];
+    if (writer->is_mid_line && write_what_fits(writer->fd, end, 1, &closed) == 0 && !closed)
+        return 0;
+    writer->is_mid_line = 0;
+    return write_what_fits(writer->fd, end, 1, &closed) == 1 || closed;
+}
+
 static void write_some(void *data, int bits)
 {
     struct weir__stdin_writer *writer = data;
@@ -35,16 +63,22 @@ static void write_some(void *data, int bits)
     size_t written;
 
     (void)bits;
+    if (writer->is_ending) {
+        weir__stdin_writer_end(writer);
+        return;
+    }
     if (writer->on_room != NULL) {
         weir__watch_set(writer->watch, 0);
         writer->on_room(writer->owner);
         return;
     }
-    written = write_what_fits(writer->fd, writer->bytes, writer->left, &closed);
+    written = write_next(writer, writer->bytes, writer->left, &closed);
     writer->bytes += written;
     writer->left -= written;
-    if (writer->left == 0 || closed)
+    if (closed)
         weir__stdin_writer_close(writer);
+    else if (writer->left == 0)
+        weir__stdin_writer_end(writer);
 }
 
 int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop, int fd,
@@ -72,13 +106,25 @@ int weir__stdin_writer_is_open(const struct weir__stdin_writer *writer)
 size_t weir__stdin_writer_write(struct weir__stdin_writer *writer, const char *bytes, size_t length)
 {
     int closed;
-    size_t written = write_what_fits(writer->fd, bytes, length, &closed);
+    size_t written = write_next(writer, bytes, length, &closed);
 
     if (closed)
         weir__stdin_writer_close(writer);
     else if (written < length)
         weir__watch_set(writer->watch, WEIR__WRITABLE);
     return written;
+}
+
+void weir__stdin_writer_end(struct weir__stdin_writer *writer)
+{
+    if (writer->watch == NULL)
+        return;
+    if (writer->is_terminal && !write_end(writer)) {
+        writer->is_ending = 1;
+        weir__watch_set(writer->watch, WEIR__WRITABLE);
+        return;
+    }
+    weir__stdin_writer_close(writer);
 }
 
 void weir__stdin_writer_close(struct weir__stdin_writer *writer)

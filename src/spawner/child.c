@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #ifdef WEIR_LINUX
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -103,17 +104,19 @@ static const char *path_of(char **envp)
 static void execute(void *data)
 {
     struct errand *errand = data;
-    char *const *argv = errand->plan->stage->argv;
+    const struct request_stage *stage = errand->plan->stage;
+    char *const *argv = stage->argv;
+    const char *program = stage->program != NULL ? stage->program : argv[0];
     char **envp = errand->plan->envp;
     char interpreter[200] = "", path[PATH_MAX];
     const char *dir, *next;
     int error = ENOENT;
 
-    if (strchr(argv[0], '/') != NULL || argv[0][0] == '\0') {
-        execve(argv[0], argv, envp);
+    if (strchr(program, '/') != NULL || program[0] == '\0') {
+        execve(program, argv, envp);
         error = errno;
         if (error == ENOENT)
-            missing_interpreter(argv[0], interpreter, sizeof interpreter);
+            missing_interpreter(program, interpreter, sizeof interpreter);
         give_up(errand, "exec", error, interpreter);
     }
     for (dir = path_of(envp); dir != NULL; dir = next != NULL ? next + 1 : NULL) {
@@ -122,7 +125,7 @@ static void execute(void *data)
         next = strchr(dir, ':');
         length = next != NULL ? (int)(next - dir) : (int)strlen(dir);
         if ((size_t)snprintf(path, sizeof path, "%.*s%s%s", length, dir, length > 0 ? "/" : "",
-                             argv[0])
+                             program)
             >= sizeof path)
             continue;
         execve(path, argv, envp);
@@ -182,6 +185,36 @@ int child_has_terminal(void)
     return fd >= 0;
 }
 
+/* Opens the child's side of a pseudo-terminal, of which stdin is the master.  Nobody else ever has
+ * it open: the last output of a program stays to be read only if none holds it when it exits. */
+static int open_terminal(int master)
+{
+    char name[64];
+    int fd = -1;
+
+#ifdef TIOCGPTPEER
+    fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+#endif
+    if (fd < 0 && ptsname_r(master, name, sizeof name) == 0)
+        fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return fd;
+}
+
+static int place_stdio(const struct child_plan *plan)
+{
+    int terminal = plan->stage->pty ? open_terminal(plan->stdio[0]) : -1;
+
+    if (plan->stage->pty && (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0))
+        return -1;
+    for (int i = 0; i < 3; i++) {
+        int fd = terminal >= 0 ? terminal : plan->stdio[i];
+
+        if (fd >= 0 && dup2(fd, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int place(const struct passed_move *move)
 {
     if (move->from == move->to)
@@ -200,15 +233,16 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     if (getppid() != errand->spawner)
         _exit(127);
 #endif
-    if (setpgid(0, plan->group) < 0)
+    if ((plan->stage->session ? setsid() : setpgid(0, plan->group)) < 0)
         give_up(errand, "setup", errno, NULL);
     if (plan->leaves_tty)
         leave_terminal();
     if (plan->tty >= 0 && plan->tty_group > 0 && tcgetpgrp(plan->tty) == plan->tty_group)
         tcsetpgrp(plan->tty, getpgrp()); /* it may be no terminal of ours: then nothing */
-    for (int i = 0; i < 3; i++)
-        if (plan->stdio[i] >= 0 && dup2(plan->stdio[i], i) < 0)
-            give_up(errand, "setup", errno, NULL);
+    if (place_stdio(plan) < 0)
+        give_up(errand, "setup", errno, NULL);
+    if (plan->stage->umask >= 0)
+        umask((mode_t)plan->stage->umask);
     /* Not pipecmd_fchdir(): it ends the child with a status of its own. */
     if (plan->cwd >= 0 && fchdir(plan->cwd) < 0)
         give_up(errand, "chdir", errno, NULL);
@@ -310,7 +344,8 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
         failure->error = errno;
     weir__close(&report[FD_WRITE_END]);
     if (pid > 0) {
-        if (!by_vfork)                 /* else it has executed, or failed, before we go on */
+        /* By vfork it has executed, or failed, before we go on. */
+        if (!by_vfork && !plan->stage->session)
             setpgid(pid, plan->group); /* on both sides: whichever comes first */
         if (report[FD_READ_END] >= 0 ? read_failure(&errand, report[FD_READ_END])
                                      : errand.has_failed) {

@@ -208,6 +208,12 @@ static void send_started(const struct job *job, size_t started)
                       pids);
 }
 
+static void set_group(struct job *job, pid_t group)
+{
+    job->group = group;
+    watcher_set_group(job->watched, group);
+}
+
 void jobs_start(struct request *request, const int *fds)
 {
     struct job *job = calloc(1, sizeof *job + request->stage_count * sizeof *job->stages);
@@ -253,11 +259,11 @@ void jobs_start(struct request *request, const int *fds)
             break;
         job->stages[started].living = 1;
         job->living++;
-        if (job->group == 0) {
-            job->group = job->stages[started].pid;
-            watcher_set_group(job->watched, job->group);
-        }
+        if (job->group == 0 && !stage->session)
+            set_group(job, job->stages[started].pid);
     }
+    if (job->group == 0 && started > 0)
+        set_group(job, job->stages[0].pid); /* each leads a session, and is signalled alone */
     if (!request->quiet || started < request->stage_count)
         send_started(job, started);
     if (started == request->stage_count)

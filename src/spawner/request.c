@@ -29,6 +29,7 @@ void request_clear(struct request *request)
         strings_free(request->stages[i].argv);
         strings_free(request->stages[i].env_set);
         strings_free(request->stages[i].env_unset);
+        free(request->stages[i].program);
     }
     free(request->stages);
     free(request->tag);
@@ -149,6 +150,27 @@ static int parse_stop(const json_t *list, struct request *request, struct weir_e
     return 0;
 }
 
+/* What is seldom set. */
+static int parse_setup(const json_t *object, struct request_stage *stage, struct weir_error *error)
+{
+    const json_t *mask = json_object_get(object, "umask"),
+                 *argv0 = json_object_get(object, "argv0");
+
+    stage->pty = json_is_true(json_object_get(object, "pty"));
+    stage->session = stage->pty || json_is_true(json_object_get(object, "session"));
+    stage->umask = json_is_integer(mask) ? (int)json_integer_value(mask) & 0777 : -1;
+    if (stage->pty && stage->stdio[0] < 0)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "pty without a stdin");
+    if (argv0 == NULL)
+        return 0;
+    stage->program = stage->argv[0];
+    stage->argv[0] = weir__tree_bytes_take(argv0);
+    if (stage->argv[0] != NULL)
+        return 0;
+    return errno == ENOMEM ? weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for argv0")
+                           : weir__fail(error, WEIR_ERR_INVALID, 0, "argv0 is not a string");
+}
+
 static int parse_stage(const json_t *object, size_t fd_count, struct request_stage *stage,
                        struct weir_error *error)
 {
@@ -168,6 +190,8 @@ static int parse_stage(const json_t *object, size_t fd_count, struct request_sta
         status = parse_position(object, stdio[i], fd_count, &stage->stdio[i], error);
     if (status == 0)
         status = parse_limits(json_object_get(object, "limits"), stage, error);
+    if (status == 0)
+        status = parse_setup(object, stage, error);
     stage->env_clear = json_is_true(json_object_get(object, "env_clear"));
     stage->nice = (int)json_integer_value(json_object_get(object, "nice"));
     return status;

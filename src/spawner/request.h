@@ -4,6 +4,9 @@
  *    "stages":[{"argv":["sort","-u"],"cwd":0,"stdin":1,"stdout":2,"stderr":2,
  *               "env_clear":false,"env_set":["A=1"],"env_unset":["B"],
  *               "nice":0,"limits":[[7,1024]]}]}
+ *   (a stage may have "argv0":"-sh", its name to itself; "umask":18; "session":true, setsid(2);
+ *   "pty":true: stdin is the master of a pseudo-terminal, which becomes the stage's 0, 1 and 2, and
+ *   the controlling terminal of a session of its own)
  *   (with "stop":[[2,2000],[15,5000]] the stop sequence is these signals with the time after each,
  *   grace_ms in all, instead of SIGTERM;  with "quiet":true, that all have started is not answered;
  * with "leaders":true the stages' own processes alone are signalled as long as one lives, not their
@@ -64,7 +67,9 @@ struct request_stage {
     char **env_set, **env_unset; /* NULL-terminated */
     int env_clear;
     int cwd, stdio[3]; /* positions among the descriptors, or -1 */
-    int nice;
+    int nice, umask;   /* umask -1: ours */
+    int session, pty;  /* pty only with session */
+    char *program;     /* NULL: argv[0] */
     struct request_limit limits[REQUEST_LIMITS];
     size_t limit_count;
 };

@@ -45,7 +45,7 @@ refused() {
     run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 70
+plan 78
 
 # --- Plain ---
 
@@ -212,6 +212,30 @@ check "--json: a full disk is an error" eval \
     '"$weir" run --json -- true >/dev/full 2>"$err"; same 125 $? && has "No space left" "$err"'
 check "--report leaves nothing beside its place" eval \
     'mkdir "$work/reports" && run 0 --report "$work/reports/r" -- true && same r "$(ls -A "$work/reports")"'
+
+# --- --pty: a terminal of its own ---
+
+three='[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo out && echo err >&2 && echo tty >/dev/tty && stty size'
+check "--pty: all three are a terminal, the controlling one" eval \
+    'run 0 --pty -- sh -c "$three" && same "out
+err
+tty
+24 80" "$(cat "$out")" && same "" "$(cat "$err")"'
+check "--pty: input is typed, without an echo, and ends" eval \
+    'printf "one\ntwo" | run 3 --pty -- sh -c "cat; exit 3" && same "one
+two" "$(cat "$out")"'
+check "--pty: a file, and none" eval \
+    'run 0 --pty --input "$work/input" -- cat && same "from a file" "$(cat "$out")" &&
+     run 0 --pty --input none -- cat && same "" "$(cat "$out")"'
+check "--pty --json: what it printed, and that it had a terminal" \
+    reported 7 'd["pty"] is True and d["stdout"]["text"] == "out\nerr\n" and d["stderr"]["bytes"] == 0' \
+    --pty -- sh -c '[ -t 1 ] && echo out; echo err >&2; exit 7'
+check "--json: no word of a terminal without one" reported 0 '"pty" not in d' -- true
+check "--pty: a program that is not there" reported 127 'd["end"] == "not_started"' --pty -- no-such-program
+check "--pty: time limits" eval \
+    'run 124 --pty --idle 200ms -- sh -c "echo begin; exec sleep 1000" && has begin "$out" &&
+     run 124 --pty --timeout 200ms -- sleep 1000'
+check "--pty: a program that died of a signal" run 137 --pty -- sh -c 'kill -9 $$'
 
 # --- Bad input: named, with what is accepted; 125, since 2 is the program's ---
 

@@ -6,10 +6,12 @@ own and does what a shell with job control does; it also holds the other end of
 the terminal, where it types and reads.  Prints TAP.  terminal.py WEIR SRCDIR
 """
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import sys
 import termios
 import time
@@ -477,7 +479,104 @@ def no_color_is_heeded(shell: Any) -> None:
     assert b"\x1b[31m" not in shell.until(b"weir pipe: false: exited with 1")
 
 
+def a_terminal_of_its_own_is_typed_into(shell: Any) -> None:
+    before = termios.tcgetattr(shell.terminal)
+    code = """
+import os
+print("leads" if os.getsid(0) == os.getpid() == os.tcgetpgrp(0) else "is led", flush=True)
+raise SystemExit(len(input()))
+"""
+    weir = shell.start(WEIR, "run", "--pty", "--", *python(code))
+    shell.until(b"leads\r\n")
+    shell.type(b"seven..\n")
+    shell.until(b"seven..\r\n")
+    exited(shell.wait(weir), 7)
+    assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
+    assert shell.foreground() == weir
+
+
+def ctrl_c_and_ctrl_d_are_keys_of_a_terminal_of_its_own(shell: Any) -> None:
+    weir = shell.start(WEIR, "run", "--pty", "--", *python(COUNT_INTERRUPTS))
+    shell.until(b"ready")
+    shell.type(CTRL_C)
+    shell.until(b"interrupted 1")
+    shell.type(b"\n")
+    shell.until(b"in all 1")
+    exited(shell.wait(weir))
+    weir = shell.start(WEIR, "run", "--pty", "--", "sh", "-c", "echo ready; cat; echo end; exit 3")
+    shell.until(b"ready")
+    shell.type(CTRL_D)
+    shell.until(b"end")
+    exited(shell.wait(weir), 3)
+
+
+SHOW_SIZE = """
+import os, signal
+def show(*ignored):
+    print("size %d %d" % tuple(os.get_terminal_size()), flush=True)
+signal.signal(signal.SIGWINCH, show)
+show()
+while True:
+    signal.pause()
+"""
+
+
+def a_terminal_of_its_own_follows_the_size(shell: Any) -> None:
+    fcntl.ioctl(shell.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    weir = shell.start(WEIR, "run", "--pty", "--", *python(SHOW_SIZE))
+    shell.until(b"size 100 30")
+    fcntl.ioctl(shell.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 101, 0, 0))
+    shell.until(b"size 101 31")
+    os.kill(weir, signal.SIGWINCH)  # sent by hand it is passed on, too
+    shell.until(b"size 101 31")
+    os.kill(weir, signal.SIGTERM)
+    exited(shell.wait(weir), 128 + signal.SIGTERM)
+
+
+def weir_stopped_from_outside_leaves_the_terminal_as_it_was(shell: Any) -> None:
+    before = termios.tcgetattr(shell.terminal)
+    weir = shell.start(WEIR, "run", "--pty", "--", "sh", "-c", "echo ready; exec cat")
+    shell.until(b"ready\r\n")
+    shell.type(b"one\n")
+    shell.until(b"one\r\none\r\n")  # weir reads its terminal, which is in raw mode
+    os.kill(weir, signal.SIGTSTP)
+    assert shell.wait_stopped(weir) == signal.SIGTSTP
+    assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
+    shell.fg(weir)
+    shell.type(b"two\n")
+    shell.until(b"two\r\n")
+    shell.type(CTRL_D)
+    exited(shell.wait(weir))
+    assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
+
+
+def in_the_background_a_terminal_of_its_own_is_not_typed_into(shell: Any) -> None:
+    shell.give(os.getpgrp())
+    before = termios.tcgetattr(shell.terminal)
+    weir = shell.start(
+        WEIR, "run", "--pty", "--", "sh", "-c", "echo ready; read x; exit 4", background=True
+    )
+    shell.until(b"ready")
+    assert termios.tcgetattr(shell.terminal) == before, "a background job has set the modes"
+    shell.fg(weir)
+    shell.type(b"late\n")
+    exited(shell.wait(weir), 4)
+
+
+def a_program_killed_on_a_terminal_of_its_own_leaves_the_modes(shell: Any) -> None:
+    before = termios.tcgetattr(shell.terminal)
+    weir = shell.start(WEIR, "run", "--pty", "--", "sh", "-c", "kill -9 $$")
+    exited(shell.wait(weir), 128 + signal.SIGKILL)
+    assert termios.tcgetattr(shell.terminal) == before, "the modes are not as they were"
+
+
 SCENARIOS = [
+    a_terminal_of_its_own_is_typed_into,
+    ctrl_c_and_ctrl_d_are_keys_of_a_terminal_of_its_own,
+    a_terminal_of_its_own_follows_the_size,
+    weir_stopped_from_outside_leaves_the_terminal_as_it_was,
+    in_the_background_a_terminal_of_its_own_is_not_typed_into,
+    a_program_killed_on_a_terminal_of_its_own_leaves_the_modes,
     the_job_gets_the_foreground_and_gives_it_back,
     what_is_typed_reaches_the_job,
     ctrl_c_reaches_the_job_once,
