@@ -98,6 +98,7 @@ libweir_core_la_SOURCES = \
 	src/pipeline/spec_stage.c src/pipeline/spec_stage.h \
 	src/pipeline/verdict.c src/pipeline/verdict.h \
 	src/pool/bounds.c \
+	src/pool/breaker.c src/pool/breaker.h \
 	src/pool/call.c src/pool/call.h \
 	src/pool/call_api.c src/pool/call_api.h \
 	src/pool/call_queue.c src/pool/call_queue.h \
@@ -106,8 +107,10 @@ libweir_core_la_SOURCES = \
 	src/pool/connection_out.c src/pool/connection_out.h \
 	src/pool/dispatch.c src/pool/dispatch.h \
 	src/pool/errand.c src/pool/errand.h \
+	src/pool/fallback.c src/pool/fallback.h \
 	src/pool/figures.c src/pool/figures.h \
 	src/pool/front.h \
+	src/pool/guard.c src/pool/guard.h \
 	src/pool/front_mcp.c src/pool/front_mcp.h \
 	src/pool/front_native.c \
 	src/pool/gateway.c src/pool/gateway.h \
@@ -287,6 +290,7 @@ weir_SOURCES = \
 	src/cli/mcp_file.c src/cli/mcp_file.h \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/serve_join.c src/cli/serve_join.h \
+	src/cli/serve_guard.c src/cli/serve_guard.h \
 	src/cli/serve_kinds.c src/cli/serve_kinds.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \

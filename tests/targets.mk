@@ -230,7 +230,7 @@ check-web: all
 	web-venv/bin/python -m pip install -q $(web_peers) && : >web-venv/made; }
 	$(MAKE) $(AM_MAKEFLAGS) check PYTHON3="`pwd`/web-venv/bin/python" \
 		TESTS='tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
-			tests/cli/serve_tokens.sh'
+			tests/cli/serve_tokens.sh tests/peers/web_page.sh'
 
 # Each of the first 400 allocations fails, in each verb, in weir and in weir-spawner: one
 # after the other.  make check tries a sample.

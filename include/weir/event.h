@@ -39,6 +39,10 @@ enum weir_event_kind {
     WEIR_EVENT_NOTICE,         /* text: what a map waits for, or a hint; once per run; maps only */
     WEIR_EVENT_WORKER_CHANGED, /* pid; its methods are not what they were; MCP servers only */
     WEIR_EVENT_CALL_PROGRESS,  /* pid; name: the function; progress, total; text: its message */
+    WEIR_EVENT_BREAKER,        /* name: the function; text: "open", "half_open", "closed"; weir
+                                * serve only */
+    WEIR_EVENT_FALLBACK,       /* name: the function; text: the one that is called in its place;
+                                * weir serve only */
 };
 
 struct weir_event {

@@ -31,6 +31,7 @@
 #include "cli/output.h"
 #include "cli/pool_leave.h"
 #include "cli/serve_join.h"
+#include "cli/serve_guard.h"
 #include "cli/serve_kinds.h"
 #ifdef WEIR_HTTP
 #include "cli/serve_web.h"
@@ -79,6 +80,7 @@ struct serve_cmd {
 #ifdef WEIR_HTTP
     struct serve_web web;
 #endif
+    struct serve_guard guard;
     struct weir__mcp_front mcp;
     struct weir__pins pins;
     int pins_failed; /* they could not be written */
@@ -204,6 +206,9 @@ static int read_command_line(struct serve_cmd *cmd)
     if (status != 0)
         return status;
 #endif
+    status = serve_guard_read(&cmd->guard, values);
+    if (status != 0)
+        return status;
     if (is_one_empty(&values->launchers) || is_one_empty(&values->launcher_stops))
         return fail(cmd, CLI_USAGE,
                     is_one_empty(&values->launchers)
@@ -713,6 +718,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
     if (cmd->pool == NULL)
         return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
+    serve_guard_begin(&cmd->guard, cmd->pool);
     if (cmd->values.mcp || cmd->values.file != NULL || cmd->values.servers.count > 0)
         cmd->mcp.gateway.note = note_left_out;
     cmd->mcp.gateway.kinds = cmd->kinds.tools;
@@ -876,6 +882,8 @@ static int serve_calls(struct serve_cmd *cmd)
         return status;
     run_until(cmd, STARTING);
     if (cmd->state == SERVING) {
+        if (!cmd->values.mcp && serve_guard_check(&cmd->guard, cmd->pool, &error) < 0)
+            return fail(cmd, CLI_USAGE, error.text);
         status = open_server(cmd);
         if (status != 0)
             return status;
@@ -895,6 +903,8 @@ static void free_lists(struct serve_values *values)
     free(values->http_hosts.items);
     free(values->http_origins.items);
     free(values->exposed.items);
+    free(values->breakers.items);
+    free(values->fallbacks.items);
     free(values->launchers.items);
     free(values->launcher_stops.items);
 }
@@ -966,6 +976,7 @@ int cmd_serve(int argc, char **argv)
     launchers_free(cmd.launchers, cmd.kinds.count);
     launchers_free(cmd.launcher_stops, cmd.kinds.count);
     serve_kinds_clear(&cmd.kinds);
+    serve_guard_clear(&cmd.guard);
     free(cmd.unready_since_ns);
     free_lists(&cmd.values);
     cli_parsed_clear(&cmd.parsed);

@@ -214,6 +214,26 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "Time for a load balancer to notice. Then the server stops as usual.",
     },
 #endif
+    [SERVE_BREAKER] = {
+        .name = "breaker", .kind = CLI_TEXTS, .offset = AT(breakers), .metavar = "[METHOD=]SPEC",
+        .group = serving,
+        .help = "refuse calls of a method at once while most of them fail; repeatable",
+        .more = "SPEC is `calls=20,percent=50,window=10s,open=5s`, or some of it: if 50 percent of at "
+                "least 20 calls in 10 seconds fail, calls are answered with -33009 for 5 seconds. Then "
+                "single calls are let through; three good ones end it, and a bad one doubles the time, "
+                "up to a minute. Failures are deadlines, dead workers and workers that do not start, "
+                "not exceptions. With `slow=D`, calls that take longer fail, too. Without METHOD it is "
+                "for each method.",
+    },
+    [SERVE_FALLBACK] = {
+        .name = "fallback", .kind = CLI_TEXTS, .offset = AT(fallbacks), .metavar = "METHOD=OTHER",
+        .group = serving,
+        .help = "call OTHER with the same parameters where METHOD cannot answer; repeatable",
+        .more = "After METHOD's breaker has refused the call, after its deadline, when its workers do "
+                "not start, and when they died if METHOD is idempotent. METHOD gets 80 percent of the "
+                "time, OTHER the rest. Calls with an input stream, and those that have already "
+                "delivered a value, just fail, and so do those of MCP clients.",
+    },
     [SERVE_MAX_QUEUE] = {
         .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
         .group = serving,

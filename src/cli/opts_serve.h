@@ -22,6 +22,8 @@ struct serve_values {
         max_connections, max_memory, max_result;
     int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms;
 
+    struct cli_list breakers, fallbacks;
+
     /* The web door. */
     const char *http, *http_tokens, *http_state;
     struct cli_list http_hosts, http_origins, exposed;
@@ -66,6 +68,8 @@ enum serve_option {
     SERVE_NO_HTTP_PAGE,
     SERVE_DRAIN_DELAY,
 #endif
+    SERVE_BREAKER,
+    SERVE_FALLBACK,
     SERVE_MAX_QUEUE,
     SERVE_MAX_CALLS,
     SERVE_MAX_CONNECTIONS,

@@ -136,6 +136,11 @@ void cli_say_worker(const struct cli_command *command, const struct weir_event *
     char text[4096];
 
     switch (event->kind) {
+    case WEIR_EVENT_BREAKER:
+        weir__printable(text, sizeof text, event->name, strlen(event->name), WEIR__ONE_LINE);
+        cli_note(command, "the breaker of \"%s\" is %s", text,
+                 strcmp(event->text, "half_open") == 0 ? "half open" : event->text);
+        return;
     case WEIR_EVENT_WORKER_RESTART:
         before = "it ";
         break;

@@ -59,6 +59,7 @@ static const struct weir__http_problem problems[] = {
     {-33006, 502, "outcome-unknown", "the worker died: the call may have been executed"},
     {-33007, 503, "no-worker", "no worker is available"},
     {-33008, 502, "poison", "the call has crashed two workers"},
+    {-33009, 503, "breaker", "the function has failed too often: not executed"},
     {RAISED, 500, "raised", "the function failed"},
 };
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/printable.h"
 #include "pool/call_queue.h"
+#include "pool/guard.h"
 #include "pool/worker_calls.h"
 
 enum {
@@ -54,6 +55,17 @@ static void trace_outcome(struct weir__trace *trace, struct weir_call *call)
     weir__trace_call_over(trace, &call->traced, &how);
 }
 
+/* Once. */
+static void count(struct weir_call *call, enum weir_outcome outcome, int64_t wall_ns)
+{
+    if (call->figures == NULL)
+        return;
+    weir__figures_count(call->figures, outcome, wall_ns);
+    if (call->pool->guard != NULL)
+        weir__guard_count(call, outcome, wall_ns);
+    call->figures = NULL;
+}
+
 static void report_outcome(struct weir_call *call)
 {
     struct weir_pool *pool = call->pool;
@@ -64,7 +76,7 @@ static void report_outcome(struct weir_call *call)
     call->reply.wall_ns = weir__clock_ns() - call->started_ns;
     if (call->reply.outcome != WEIR_CALL_RETURNED)
         pool->errors++;
-    weir__figures_count(call->figures, call->reply.outcome, call->reply.wall_ns);
+    count(call, call->reply.outcome, call->reply.wall_ns);
     if (pool->weir->client.trace != NULL)
         trace_outcome(pool->weir->client.trace, call);
     weir__context_done(pool->weir, &call->wakeup);
@@ -85,6 +97,9 @@ static void end(struct weir_call *call)
     weir__timer_heap_leave(&pool->timers, &call->deadline);
     weir__timer_heap_leave(&pool->timers, &call->stop_timer);
     report_outcome(call);
+    if (call->figures != NULL)
+        count(call, WEIR_CALL_CANCELLED,
+              weir__clock_ns() - call->started_ns); /* nobody waited for it any more */
     call->pool = NULL;
     weir__call_unref(call);
 }
@@ -149,6 +164,7 @@ static enum weir_outcome server_outcome(int64_t code)
     case -33001:
         return WEIR_CALL_DEADLINE;
     case -33005:
+    case -33009:
         return WEIR_CALL_REFUSED;
     case -33006:
         return WEIR_CALL_UNKNOWN;

@@ -13,10 +13,14 @@
 #include "base/utf8.h"
 #include "pool/call.h"
 #include "pool/dispatch.h"
+#include "pool/guard.h"
 #include "pool/pool.h"
 #include "pool/worker_calls.h"
 
-enum { LONGEST_METHOD = 128 };
+enum {
+    LONGEST_METHOD = 128,
+    FALLBACK_PERCENT = 20, /* of the time is for the method that answers in place of another */
+};
 
 /* --- Operations -------------------------------------------------- */
 
@@ -166,6 +170,9 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
     if (options->timeout_ms != WEIR_FOREVER
         && options->timeout_ms < (INT64_MAX - call->started_ns) / 1000000)
         call->deadline_ns = call->started_ns + options->timeout_ms * 1000000;
+    call->last_ns = call->deadline_ns;
+    if (call->deadline_ns != INT64_MAX && weir__guard_fallback(pool->guard, method) != NULL)
+        call->deadline_ns -= options->timeout_ms * (1000000 / 100 * FALLBACK_PERCENT);
     return call;
 }
 

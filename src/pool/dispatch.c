@@ -15,6 +15,7 @@
 #include "pool/call.h"
 #include "pool/call_queue.h"
 #include "pool/errand.h"
+#include "pool/guard.h"
 #include "pool/worker_group.h"
 #include "pool/worker_calls.h"
 #include "rpc/mcp.h"
@@ -265,6 +266,11 @@ static int sort(struct weir_call *call)
     if (group != NULL)
         learn(call, group, name);
     free(owned);
+    if (group != NULL && !weir__guard_admit(call)) {
+        weir__call_decide(call, WEIR_CALL_REFUSED, WEIR__BREAKER_CODE,
+                          "too many calls of \"%s\" have failed: not executed", call->method);
+        return -1;
+    }
     if (group != NULL)
         return 1;
     if (!unknown) {

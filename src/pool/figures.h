@@ -12,6 +12,7 @@
 #include <weir/pool.h>
 
 #include "base/histogram.h"
+#include "pool/breaker.h"
 
 enum { WEIR__TIMES_BOUNDS = 19, WEIR__OUTCOMES = WEIR_CALL_NO_WORKER + 1 };
 
@@ -31,6 +32,8 @@ struct weir__method_figures {
     const char *name;
     uint64_t outcomes[WEIR__OUTCOMES];
     uint64_t values_in, values_out; /* of streams */
+    uint64_t fallbacks;             /* calls that another method took over */
+    struct weir__breaker breaker;
     struct weir__times times;       /* from the start of a call to its outcome */
     struct weir__histogram latency; /* the same, exact to 7 % */
 };

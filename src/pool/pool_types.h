@@ -3,8 +3,8 @@
  * From the bottom up: call_queue.c queues waiting calls, worker_calls.c has the calls of a
  * worker and the bytes to send it, call.c is one call, pool_worker.c one worker, worker_group.c
  * the workers that run one command, wait_ready.c waits for workers, dispatch.c assigns calls to
- * workers, pool.c opens, settles and closes the whole, call_api.c has the owner's functions for
- * a call.
+ * workers, guard.c refuses calls of methods that fail, pool.c opens, settles and closes the whole,
+ * call_api.c has the owner's functions for a call.
  *
  * Above the pool, lending.c lends its workers to a client.
  *
@@ -88,6 +88,8 @@ struct weir__value {
     char bytes[];
 };
 
+struct weir__guard;
+
 struct weir_call {
     struct weir__operation operation; /* first; over: its owner has the outcome */
     atomic_int refs;                  /* by its owner, and by the pool until OVER */
@@ -103,20 +105,22 @@ struct weir_call {
     struct weir__slice params;
     const char *traceparent, *tracestate;
     int64_t deadline_ns; /* INT64_MAX: none */
+    int64_t last_ns;     /* of the method that answers in its place */
     int idempotent, input, whole;
     unsigned credit;     /* initial credit */
     int64_t all_granted; /* the total: a worker that gets the call again may send as much */
     int only_group;      /* -1: any */
 
-    struct weir__worker_group *group; /* NULL: not known yet */
-    struct weir__method_figures *figures;
-    struct weir__pool_worker *worker; /* where it runs */
-    int64_t id;                       /* with this worker */
-    uint64_t offset;                  /* of its first byte in the bytes sent to this worker */
-    unsigned kills;                   /* workers that died while running it */
-    int has_streamed;                 /* a value was delivered or sent: it cannot be retried */
+    struct weir__worker_group *group;     /* NULL: not known yet */
+    struct weir__method_figures *figures; /* NULL: it is counted */
+    struct weir__pool_worker *worker;     /* where it runs */
+    int64_t id;                           /* with this worker */
+    uint64_t offset;                      /* of its first byte in the bytes sent to this worker */
+    unsigned kills;                       /* workers that died while running it */
+    int has_streamed;                     /* a value was delivered or sent: it cannot be retried */
     enum weir__asked asked;
-    int step; /* of the stop sequence */
+    int step;     /* of the stop sequence */
+    int is_trial; /* let through by a breaker that is half open */
 
     /* Of a call of an MCP server: */
     int is_loner;    /* no other call runs beside it */
@@ -294,6 +298,7 @@ struct weir_pool {
     uint64_t calls, errors, restarts, noise, late;
     struct weir__histogram latency;
     struct weir__figures figures;
+    const struct weir__guard *guard; /* borrowed; NULL: none */
 
     const struct weir__borrower_ops *borrower; /* NULL: none */
     void *borrower_context;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "pool/call.h"
 #include "pool/call_api.h"
+#include "pool/fallback.h"
 #include "pool/front.h"
 #include "pool/worker_group.h"
 #include "rpc/credit.h"
@@ -223,8 +224,15 @@ static void on_progress(weir_call_t *pool_call, const struct weir_progress *prog
 
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
-    (void)pool_call;
-    end(context, reply, -32603, "no memory for the outcome of the call");
+    struct weir__server_call *call = context;
+    struct weir_call *again = weir__fallback_start(call->connection->server->pool, pool_call, reply);
+
+    if (again == NULL) {
+        end(call, reply, -32603, "no memory for the outcome of the call");
+        return;
+    }
+    call->pool_call = again;
+    weir_call_free(pool_call);
 }
 
 /* Counts the input that is held here because the worker has not read it. */

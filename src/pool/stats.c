@@ -148,6 +148,12 @@ static json_t *make_bounds(void)
     return list;
 }
 
+/* NULL: it has none. */
+static const char *breaker_state(const struct weir__method_figures *method)
+{
+    return method->breaker.spec != NULL ? weir__breaker_state_name(method->breaker.state) : NULL;
+}
+
 static json_t *make_figures(const struct weir__figures *figures)
 {
     const struct weir__method_figures *method;
@@ -159,11 +165,12 @@ static json_t *make_figures(const struct weir__figures *figures)
 
         weir__tree_set(
             &all, method->name,
-            json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "calls", number(calls), "errors",
+            json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s?}", "calls", number(calls), "errors",
                       number(calls - method->outcomes[WEIR_CALL_RETURNED]), "outcomes",
                       make_outcomes(method), "latency_ms", make_latency(&method->latency),
                       "buckets", make_counts(method->times.buckets), "values_in",
-                      number(method->values_in), "values_out", number(method->values_out)));
+                      number(method->values_in), "values_out", number(method->values_out),
+                      "fallbacks", number(method->fallbacks), "breaker", breaker_state(method)));
     }
     return all;
 }

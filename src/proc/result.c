@@ -96,6 +96,8 @@ const char *weir_event_name(enum weir_event_kind kind)
         [WEIR_EVENT_NOTICE] = "notice",
         [WEIR_EVENT_WORKER_CHANGED] = "worker_changed",
         [WEIR_EVENT_CALL_PROGRESS] = "call_progress",
+        [WEIR_EVENT_BREAKER] = "breaker",
+        [WEIR_EVENT_FALLBACK] = "fallback",
     };
 
     return NAME_OF(names, kind);

@@ -2,6 +2,7 @@
 
 #include "web/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -122,6 +123,14 @@ void weir__web_answer_json(struct weir__web_client *client, char *text)
     free(text);
 }
 
+static void write_retry(struct weir__http_writer *writer, unsigned seconds)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", seconds > 0 ? seconds : 1);
+    weir__http_write_field(writer, "Retry-After", text);
+}
+
 void weir__web_answer_problem(struct weir__web_client *client, struct weir__http_writer *writer,
                               const struct weir__http_problem *problem, const char *detail,
                               const char *call, struct weir__http_text data)
@@ -136,7 +145,8 @@ void weir__web_answer_problem(struct weir__web_client *client, struct weir__http
     if (problem->status == 401)
         weir__http_write_field(writer, "WWW-Authenticate", "Bearer");
     if (problem->status == 503 || problem->status == 429)
-        weir__http_write_field(writer, "Retry-After", "1");
+        write_retry(writer, client->retry_s);
+    client->retry_s = 0;
     if (weir__http_problem_write(&text, problem, detail, call, data) < 0)
         writer->failed = 1;
     weir__web_answer(client, writer, "application/problem+json", text.bytes, text.length);

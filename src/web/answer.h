@@ -18,8 +18,8 @@ void weir__web_answer(struct weir__web_client *client, struct weir__http_writer 
  * it. */
 void weir__web_answer_json(struct weir__web_client *client, char *text);
 
-/* A problem document.  call and data as in weir__http_problem_write().  With writer NULL, begins
- * the response too. */
+/* A problem document, with Retry-After of 503 and 429: client->retry_s, at least 1.  call and data
+ * as in weir__http_problem_write().  With writer NULL, begins the response too. */
 void weir__web_answer_problem(struct weir__web_client *client, struct weir__http_writer *writer,
                               const struct weir__http_problem *problem, const char *detail,
                               const char *call, struct weir__http_text data);

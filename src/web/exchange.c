@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/json_parse.h"
+#include "pool/fallback.h"
+#include "pool/guard.h"
 #include "pool/worker_group.h"
 #include "rpc/rpc_parse.h"
 #include "text/json_validate.h"
@@ -81,6 +83,9 @@ static struct weir__http_writer begin_response(struct weir__web_exchange *exchan
     char timing[WEIR__WEB_TIMING];
 
     weir__http_write_field(&writer, "Weir-Call", exchange->id);
+    if (exchange->has_fallen_back)
+        weir__http_write_field(&writer, "Weir-Fallback",
+                               weir__guard_fallback(exchange->door->pool->guard, exchange->method));
     if (reply != NULL) {
         format_timing(reply, timing);
         weir__http_write_field(&writer, "Server-Timing", timing);
@@ -139,6 +144,9 @@ static void answer_failure(struct weir__web_exchange *exchange, const struct wei
     char id[WEIR__WEB_CALL_ID];
 
     memcpy(id, exchange->id, sizeof id);
+    if (reply->code == -33009)
+        client->retry_s =
+            (unsigned)((weir__guard_left_ms(exchange->door->pool, exchange->method) + 999) / 1000);
     free_exchange(exchange);
     weir__web_answer_problem(client, &writer, &problem, detail, id,
                              data != NULL ? (struct weir__http_text){data, strlen(data)} : nothing);
@@ -370,12 +378,29 @@ static void on_credit(weir_call_t *call, void *context)
     weir__web_watch(client);
 }
 
+/* Whether another method answers in its place. */
+static int fall_back(struct weir__web_exchange *exchange, struct weir_call *call,
+                     const struct weir_reply *reply)
+{
+    struct weir_call *again = NULL;
+
+    if (exchange->failure == NULL && !exchange->is_cancelled)
+        again = weir__fallback_start(exchange->door->pool, call, reply);
+    if (again == NULL)
+        return 0;
+    exchange->call = again;
+    exchange->has_fallen_back = 1;
+    weir_call_free(call);
+    return 1;
+}
+
 static void on_done(weir_call_t *call, const struct weir_reply *reply, void *context)
 {
     struct weir__web_exchange *exchange = context;
     struct weir__web_client *client = exchange->client;
 
-    (void)call;
+    if ((exchange->kept != NULL || !client->is_over) && fall_back(exchange, call, reply))
+        return;
     if (exchange->kept != NULL) {
         keep_reply(exchange, reply);
         return;

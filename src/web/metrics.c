@@ -214,6 +214,26 @@ static void write_methods(struct weir__http_writer *writer, const struct weir_po
     }
 }
 
+static void write_guard(struct weir__http_writer *writer, const struct weir_pool *pool)
+{
+    const struct weir__method_figures *method;
+    size_t at;
+
+    write_help(writer, "weir_breaker_state", "gauge", "1 for the state that a breaker has.");
+    for (at = 0; (method = weir__figures_next(&pool->figures, &at)) != NULL;)
+        for (int i = 0; i <= WEIR__BREAKER_HALF_OPEN && method->breaker.spec != NULL; i++)
+            write_number(writer, "weir_breaker_state",
+                         with(label("method", method->name), "state",
+                              weir__breaker_state_name((enum weir__breaker_state)i))
+                             .text,
+                         (int)method->breaker.state == i);
+    write_help(writer, "weir_fallbacks_total", "counter", "Calls that another method took over.");
+    for (at = 0; (method = weir__figures_next(&pool->figures, &at)) != NULL;)
+        if (method->fallbacks > 0)
+            write_number(writer, "weir_fallbacks_total", label("method", method->name).text,
+                         method->fallbacks);
+}
+
 /* Its label, or its number, from 1. */
 static struct labels kind_of(const struct weir__worker_group *group)
 {
@@ -300,6 +320,8 @@ int weir__web_metrics_write(const struct weir__web_door *door, struct weir__buff
     const struct weir_pool *pool = door->pool;
 
     write_methods(&writer, pool);
+    if (pool->guard != NULL)
+        write_guard(&writer, pool);
     write_help(&writer, "weir_call_queue_seconds", "histogram",
                "Time that calls waited for a worker.");
     write_times(&writer, "weir_call_queue_seconds", (struct labels){""}, &pool->figures.queue);

@@ -93,11 +93,12 @@ struct weir__web_exchange {
     char id[WEIR__WEB_CALL_ID];
     int64_t started_ns;
     enum weir__web_form form;
-    int has_output;    /* its method has an output stream */
-    int is_head_sent;  /* of the response */
-    int is_input_open; /* more lines of the input stream may come */
-    int is_cancelled;  /* by DELETE */
-    int under_way;     /* values that the worker may send */
+    int has_output;      /* its method has an output stream */
+    int is_head_sent;    /* of the response */
+    int is_input_open;   /* more lines of the input stream may come */
+    int is_cancelled;    /* by DELETE */
+    int has_fallen_back; /* to the method that answers in place of its own */
+    int under_way;       /* values that the worker may send */
     uint64_t values;
     struct weir__buffer array;
     const char *failure; /* answered in place of the call's outcome, with this status */
@@ -132,6 +133,7 @@ struct weir__web_client {
     int64_t checked_ns;                  /* the next look at its deadlines; INT64_MAX: none */
     uint64_t body_bytes;
     unsigned requests;
+    unsigned retry_s;          /* for Retry-After of its next problem; 0: 1 */
     int status;                /* of the response that was begun last */
     unsigned char address[16]; /* of the peer, to count its connections */
     int is_local;              /* loopback, or a Unix socket */
