@@ -261,6 +261,11 @@ check-soak: all $(check_PROGRAMS)
 check-mcp-peers:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/peers/mcp_servers.sh
 
+# Other engines: sshd and Slurm on this machine. What is not installed is skipped.
+.PHONY: check-engines
+check-engines: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='tests/cli/example_ssh.sh tests/engines/slurm.sh'
+
 # The share of lines that the tests run, in C, Python and Go: in a build of its own.
 .PHONY: coverage
 coverage:
