@@ -261,10 +261,13 @@ check-soak: all $(check_PROGRAMS)
 check-mcp-peers:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/peers/mcp_servers.sh
 
-# Other engines: sshd and Slurm on this machine. What is not installed is skipped.
+# Other engines: sshd, Slurm and Spark on this machine. What is not installed is skipped.
 .PHONY: check-engines
 check-engines: all
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='tests/cli/example_ssh.sh tests/engines/slurm.sh'
+	-test -e spark-venv/made || { $(PYTHON3) -m venv spark-venv && \
+	timeout 300 spark-venv/bin/python -m pip install -q pyspark==3.5.6 && : >spark-venv/made; }
+	$(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='tests/cli/example_ssh.sh tests/engines/slurm.sh tests/engines/spark.sh'
 
 # The share of lines that the tests run, in C, Python and Go: in a build of its own.
 .PHONY: coverage
