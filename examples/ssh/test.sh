@@ -17,7 +17,7 @@ skip_all() { # skip_all COUNT REASON
 plan 6
 status=0
 "$here/up.sh" "$work/sshd" >"$work/up" 2>&1 || status=$?
-[ $status -ne 77 ] || skip_all 6 "no sshd, ssh or ssh-keygen"
+[ $status -eq 0 ] || skip_all 6 "$(tail -n 1 "$work/up")"
 trap '"$here/down.sh" "$work/sshd"; rm -rf "$work"' EXIT
 SSH="ssh -F $work/sshd/config"
 export SSH
