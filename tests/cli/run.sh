@@ -215,6 +215,7 @@ check "--report leaves nothing beside its place" eval \
 
 # --- --pty: a terminal of its own ---
 
+# shellcheck disable=SC2034  # in the text that is evaluated
 three='[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo out && echo err >&2 && echo tty >/dev/tty && stty size'
 check "--pty: all three are a terminal, the controlling one" eval \
     'run 0 --pty -- sh -c "$three" && same "out
@@ -233,7 +234,7 @@ check "--pty --json: what it printed, and that it had a terminal" \
 check "--json: no word of a terminal without one" reported 0 '"pty" not in d' -- true
 check "--pty: a program that is not there" reported 127 'd["end"] == "not_started"' --pty -- no-such-program
 check "--pty: time limits" eval \
-    'run 124 --pty --idle 200ms -- sh -c "echo begin; exec sleep 1000" && has begin "$out" &&
+    'run 124 --pty --idle 1s -- sh -c "echo begin; exec sleep 1000" && has begin "$out" &&
      run 124 --pty --timeout 200ms -- sleep 1000'
 check "--pty: a program that died of a signal" run 137 --pty -- sh -c 'kill -9 $$'
 
