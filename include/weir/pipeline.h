@@ -64,6 +64,11 @@ struct weir_stage {
      * output, stderr_fd and checkpoint are ignored: those of the stage and the pipeline apply.
      * NULL: a plain stage. */
     const struct weir_map_options *map;
+
+    int pty_output;   /* its stdout is a pseudo-terminal in raw mode, so that programs which buffer
+                         blocks on a pipe write each line at once; relayed. Not with map, whose
+                         options have their own */
+    int reserved_int; /* 0 */
 };
 
 void weir_stage_init_sized(struct weir_stage *stage, size_t size);

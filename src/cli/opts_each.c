@@ -77,6 +77,14 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .help = "with --live: write this before each line ({#}: )",
         .more = "TEXT may have placeholders: `--tag '{/}: '`.",
     },
+    [EACH_PTY_OUTPUT] = {
+        .name = "pty-output", .kind = CLI_FLAG, .offset = AT(map.pty_output),
+        .group = output,
+        .help = "give each program a pseudo-terminal as standard output, so that it writes each "
+                "line at once",
+        .more = "With `--live`, for programs that buffer their output unless it is a terminal. Not "
+                "with `--results`, `--hosts` or a launcher.",
+    },
     [EACH_JSON] = {
         .name = "json", .kind = CLI_FLAG, .offset = AT(json),
         .group = output,

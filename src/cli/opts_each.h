@@ -27,6 +27,7 @@ enum each_option {
     EACH_UNORDERED,
     EACH_LIVE,
     EACH_TAG,
+    EACH_PTY_OUTPUT,
     EACH_JSON,
     EACH_MAX_OUTPUT,
     EACH_RESULTS,

@@ -349,7 +349,9 @@ static void start(struct weir_map *map, struct weir__seat *seat, struct weir__re
         .stop = is_launched && map->stop_command.argv != NULL ? &map->stop_command : NULL,
         .is_quiet = map->stop_command.argv == NULL && map->each->options.output != WEIR_EACH_JSON
                     && map->each->options.output != WEIR_EACH_FILES,
-        .is_unwatched = !map->each->prints_much && map->each->options.output != WEIR_EACH_LIVE,
+        .is_unwatched = !map->each->prints_much && map->each->options.output != WEIR_EACH_LIVE
+                        && !map->options.pty_output,
+        .pty_output = map->options.pty_output,
     };
     struct weir__map_worker *worker = weir__map_worker_new(map, seat, &weir__protocol_each);
     struct weir_error error;

@@ -59,6 +59,10 @@ static int check(const struct weir_map *map, const struct weir_each_options *opt
                           "results and WEIR_EACH_FILES require each other");
     if (options->tag != NULL && options->output != WEIR_EACH_LIVE)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "a tag requires live output");
+    if (map->options.pty_output && (options->output == WEIR_EACH_FILES || options->hosts != NULL))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "--results and --hosts cannot give a program a pseudo-terminal: remove "
+                          "--pty-output");
     if (options->output == WEIR_EACH_LIVE && map->options.checkpoint != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "live output cannot be resumed: leave out the checkpoint, or have the "

@@ -135,7 +135,8 @@ static int check_pty(const struct weir_map_options *options, struct weir_error *
     if (options->pty_output && options->launcher != NULL && options->launcher[0] != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "the worker of a launcher does not see a pseudo-terminal here: remove "
-                          "--pty-output, or use --line-buffered");
+                          "--pty-output%s",
+                          options->each == NULL ? ", or use --line-buffered" : "");
     return 0;
 }
 

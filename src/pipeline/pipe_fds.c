@@ -14,7 +14,7 @@
 /* Whether this process must see the stage's output as it passes. */
 static int is_relayed(const struct weir_pipeline_settings *settings, const struct weir_stage *stage)
 {
-    return settings->meter || stage->meter || stage->charset != NULL
+    return settings->meter || stage->meter || stage->charset != NULL || stage->pty_output
            || stage->idle_ms != WEIR_FOREVER;
 }
 
@@ -70,11 +70,15 @@ static int open_output(const struct weir_pipeline_settings *settings,
 }
 
 /* The stage's output: directly to its destination, or to a relay. */
-static int open_relay(struct weir__ends *ends, struct weir_error *error)
+static int open_relay(const struct weir_stage *stage, struct weir__ends *ends,
+                      struct weir_error *error)
 {
     int pipe_ends[2];
 
-    if (weir__pipe(pipe_ends, error) < 0)
+    if ((stage->pty_output
+             ? weir__pty_open(&pipe_ends[FD_READ_END], &pipe_ends[FD_WRITE_END], error)
+             : weir__pipe(pipe_ends, error))
+        < 0)
         return WEIR_ERR_SYSTEM;
     ends->relay_from = pipe_ends[FD_READ_END];
     weir__fd_set_nonblocking(ends->relay_from);
@@ -124,7 +128,7 @@ static int open_stages(const weir_pipeline_t *pipeline, struct weir__ends *ends,
             }
         }
         if (status == 0 && !is_map && is_relayed(&pipeline->settings, stage))
-            status = open_relay(&ends[i], error);
+            status = open_relay(stage, &ends[i], error);
         if (status == 0 && !is_map)
             status = open_errors(stage, &ends[i], error);
     }

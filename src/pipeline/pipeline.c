@@ -247,6 +247,8 @@ static const char *check_stage_fields(const struct weir_stage *stage)
         && (stage->charset != NULL || stage->idle_ms != WEIR_FOREVER
             || stage->err == WEIR_STDERR_STDOUT))
         return "is a map: charset, idle_ms and stderr to stdout do not apply";
+    if (stage->map != NULL && stage->pty_output)
+        return "is a map: set pty_output in the map's options";
     if (stage->charset != NULL && strcmp(stage->charset, "auto") == 0)
         return "has charset \"auto\", but the encoding of a stream is only known at its end: "
                "name its character set";

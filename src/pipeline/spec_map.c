@@ -311,6 +311,7 @@ static const struct weir__spec_key each_keys[] = {
     {"order", read_order, NULL, 0},
     {"output", read_output, NULL, 0},
     {"tag", read_text, NULL, EACH(tag)},
+    {"pty_output", weir__spec_flag, NULL, OPTION(pty_output)},
     {"results", read_text, NULL, EACH(results)},
     {"max_output", read_size, NULL, EACH(max_output)},
     {"ok_exit", read_ok_exits, NULL, 0},

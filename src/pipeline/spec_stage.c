@@ -313,6 +313,7 @@ static const struct weir__spec_key stage_keys[] = {
     {"ok_exit", read_ok_exit, NULL, 0},
     {"early_close", read_early_close, NULL, 0},
     {"meter", weir__spec_flag, NULL, offsetof(struct draft, stage.meter)},
+    {"pty_output", weir__spec_flag, NULL, offsetof(struct draft, stage.pty_output)},
     {"nice", read_nice, NULL, 0},
     {"map", read_map, NULL, 0},
     {"each", read_each, NULL, 0},

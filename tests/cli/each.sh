@@ -3,7 +3,7 @@
 # shellcheck disable=SC1083  # braces are placeholders
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 39
+plan 40
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
@@ -352,3 +352,12 @@ END
     exits 5 "$weir" each --hosts "$work/nowhere" -- true </dev/null
 }
 check "--hosts: a host and its slots a line" hosts
+on_a_terminal() {
+    seq 3 | each 0 --pty-output -- sh -c '[ -t 1 ] && printf "%s\r\n" "$1"; [ ! -t 2 ]' x {} &&
+        printf '%s\r\n' 1 2 3 | cmp - "$out" &&
+        seq 3 | each 0 --pty-output --live -- sh -c '[ -t 1 ] && seq 2000' x &&
+        same 6000 "$(wc -l <"$out" | tr -d ' ')" &&
+        exits 2 "$weir" each --pty-output --launcher env -- true </dev/null 2>"$err" && has "remove --pty-output" "$err" &&
+        exits 2 "$weir" each --pty-output --results "$work/r" -- true </dev/null 2>"$err" && has "remove --pty-output" "$err"
+}
+check "--pty-output: programs write to a terminal, and every byte arrives" on_a_terminal

@@ -55,7 +55,7 @@ assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
         "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
 }
 
-plan 53
+plan 54
 
 # --- Stages and their verdict ---
 
@@ -172,6 +172,16 @@ check "a spec that is not there" eval 'pipe 2 -f no/such.json && has "no/such.js
 check "no pipeline at all" eval 'pipe 2 && has "usage: weir pipe" "$err"'
 check "either a spec or stages" eval 'pipe 2 -f "$spec" cat && has "not both" "$err"'
 check "--check needs a spec" eval 'pipe 2 --check cat && has "-f" "$err"'
+
+cat >"$work/pty.json" <<'END'
+{"weir": 1, "stages": [
+ {"cmd": ["sh", "-c", "[ -t 1 ] && [ ! -t 0 ] && [ ! -t 2 ] && printf 'a\\r\\n' && seq 20000"], "pty_output": true},
+ {"cmd": ["sh", "-c", "[ ! -t 0 ] && [ ! -t 1 ] && exec cat"]}]}
+END
+check "pty_output: a stage writes to a terminal, and every byte arrives" eval \
+    'pipe 0 -f "$work/pty.json" </dev/null && { printf "a\r\n"; seq 20000; } | cmp - "$out" &&
+     "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/pipe-spec.schema.json" "$work/pty.json" && printf "%s" "{\"weir\": 1, \"stages\": [{\"cmd\": \"cat\", \"pty_output\": true, \"map\": {}}]}" >"$work/pty2.json" &&
+     pipe 2 -f "$work/pty2.json"'
 
 # --- Bad input ---
 
