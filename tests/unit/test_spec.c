@@ -304,10 +304,11 @@ static void unknown_and_doubled_keys_are_reported_where_the_key_stands(void)
     expect_in_stage(
         "\"itmeuot_s\": 1",
         "1: /stages/0/itmeuot_s: unknown key \"itmeuot_s\": did you mean \"timeout_s\"?");
-    expect_in_stage("\"CWD\": 1",
-                    "1: /stages/0/CWD: unknown key \"CWD\": remove it, or use one of "
-                    "name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, timeout_s, "
-                    "idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map, each");
+    expect_in_stage(
+        "\"CWD\": 1",
+        "1: /stages/0/CWD: unknown key \"CWD\": remove it, or use one of "
+        "name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, timeout_s, "
+        "idle_s, grace_s, limits, ok_exit, early_close, meter, pty_output, nice, map, each");
     expect_in_stage("\"nice\": \"x\", \"nice\": 1",
                     "14: /stages/0/nice: duplicate key \"nice\": keep one of them");
     expect_in_stage("\"nice\": 1, \"ni\\u0063e\": \"x\"",
@@ -318,7 +319,8 @@ static void unknown_and_doubled_keys_are_reported_where_the_key_stands(void)
     expect_in_stage("\"a/b~c\": 1",
                     "1: /stages/0/a~1b~0c: unknown key \"a/b~c\": remove it, or use "
                     "one of name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, "
-                    "timeout_s, idle_s, grace_s, limits, ok_exit, early_close, meter, nice, map, each");
+                    "timeout_s, idle_s, grace_s, limits, ok_exit, early_close, meter, pty_output, "
+                    "nice, map, each");
 }
 
 /* --- Stages ---------------------------------------------------------------- */
