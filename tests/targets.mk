@@ -224,13 +224,14 @@ check-threads:
 
 # The web door beside others' readers of HTTP, tokens and OpenAPI documents: needs PyPI, once.
 web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0.7.2 PyJWT==2.10.1
+web_tests = tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
+	tests/cli/serve_tokens.sh tests/peers/web_page.sh
 .PHONY: check-web
 check-web: all
 	test -e web-venv/made || { $(PYTHON3) -m venv web-venv && \
 	web-venv/bin/python -m pip install -q $(web_peers) && : >web-venv/made; }
 	$(MAKE) $(AM_MAKEFLAGS) check PYTHON3="`pwd`/web-venv/bin/python" \
-		TESTS='tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
-			tests/cli/serve_tokens.sh tests/peers/web_page.sh'
+		TESTS='$(web_tests)'
 
 # Each of the first 400 allocations fails, in each verb, in weir and in weir-spawner: one
 # after the other.  make check tries a sample.

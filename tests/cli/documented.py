@@ -103,7 +103,10 @@ SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its e
     ("venv", "python3 -m venv --without-pip venv"),
     ("dev.json", "weir probe --only libc --report dev.json >dev.txt && cp dev.json prod.json"),
     ("./checksig", "(cd examples/checksig && go build -buildvcs=false -o ../../checksig .)"),
-    ("weir/stats | weir report", "weir serve -w 'python3 math_worker.py' &"),
+    (
+        "weir/stats | weir report",
+        "export PYTHONPATH=$PWD/sdk/python; weir serve -w 'python3 math_worker.py' &",
+    ),
     (
         "before.json",
         "weir run --json -- true >before.json && weir run --json -- true >after.json",
