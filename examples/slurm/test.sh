@@ -144,9 +144,12 @@ requeued() {
     fresh
     "$enter" sbatch -Q --wait --output="$work/err.%a" "$HERE/array.sbatch" "$work/in" "$work/out" --format line --window 16 -- "$work/gate" &
     map=$!
-    held && "$enter" scontrol requeue "$job" && until_true eval '"$enter" squeue -h -j "$job" -o %T | grep -q PENDING' &&
-        touch "$work/go" && "$enter" scontrol update "JobId=$job" StartTime=now && wait $map &&
-        cat "$work"/out.[0-3] | cmp - "$work/in"
+    held && "$enter" scontrol requeue "$job" && until_true eval '"$enter" squeue -h -j "$job" -o %T | grep -q PENDING' || return
+    touch "$work/go"
+    # A task that is still completing cannot be changed yet. What became of the first run may be sbatch's status.
+    until_true "$enter" scontrol update "JobId=$job" StartTime=now
+    wait $map || echo "sbatch --wait: $?"
+    until_true eval '[ -z "$("$enter" squeue -h)" ]' && cat "$work"/out.[0-3] | cmp - "$work/in" || { cat "$work"/err.*; return 1; }
 }
 check "a task of an array is requeued: it goes on, and the output is the same" requeued
 
