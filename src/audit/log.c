@@ -289,7 +289,7 @@ static int append_locked(struct weir__audit_log *log, int fd, const struct stat 
         return status;
     if (log->max_size > 0 && info->st_size > 0
         && (uint64_t)info->st_size + log->line.length > log->max_size) {
-        if (log->syncs_late)
+        if (!log->no_sync || log->syncs_late) /* another process may have left it to later */
             status = sync_file(log, fd, 0, error);
         if (status == 0)
             status = rotate(log, error);

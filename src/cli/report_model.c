@@ -25,6 +25,8 @@ void report_duration(char text[REPORT_VALUE], double ms)
         snprintf(text, REPORT_VALUE, "%.2f s", s);
     else if (s < 3600)
         snprintf(text, REPORT_VALUE, "%d min %d s", (int)s / 60, (int)s % 60);
+    else if (!(s < 1e15))
+        snprintf(text, REPORT_VALUE, "%.3g s", s);
     else
         snprintf(text, REPORT_VALUE, "%lld h %d min", (long long)s / 3600,
                  (int)((long long)s % 3600) / 60);

@@ -28,9 +28,10 @@ enum weir__admission weir__breaker_admit(struct weir__breaker *breaker, int64_t 
         breaker->good = 0;
         breaker->is_trying = 0;
     }
-    if (breaker->is_trying)
+    if (breaker->is_trying && now_ns < breaker->until_ns)
         return WEIR__ADMISSION_REFUSED;
-    breaker->is_trying = 1;
+    breaker->is_trying = 1; /* and where it has no end, another one follows */
+    breaker->until_ns = now_ns + breaker->open_ms * MS;
     return WEIR__ADMISSION_TRIAL;
 }
 

@@ -66,44 +66,6 @@ static void count(struct weir_call *call, enum weir_outcome outcome, int64_t wal
     call->figures = NULL;
 }
 
-static void report_outcome(struct weir_call *call)
-{
-    struct weir_pool *pool = call->pool;
-
-    if (call->operation.over)
-        return;
-    weir__timer_heap_clear(&pool->timers, &call->deadline);
-    call->reply.wall_ns = weir__clock_ns() - call->started_ns;
-    if (call->reply.outcome != WEIR_CALL_RETURNED)
-        pool->errors++;
-    count(call, call->reply.outcome, call->reply.wall_ns);
-    if (pool->weir->client.trace != NULL)
-        trace_outcome(pool->weir->client.trace, call);
-    weir__context_done(pool->weir, &call->wakeup);
-    weir__operation_end(&call->operation);
-}
-
-/* Releases the pool's reference: the call may be freed here. */
-static void end(struct weir_call *call)
-{
-    struct weir_pool *pool = call->pool;
-
-    weir__call_queue_remove(call);
-    weir__pool_worker_remove(call);
-    call->state = WEIR__CALL_OVER;
-    pool->calls++;
-    pool->alive--;
-    pool->stale |= WEIR__STALE_CALLS;
-    weir__timer_heap_leave(&pool->timers, &call->deadline);
-    weir__timer_heap_leave(&pool->timers, &call->stop_timer);
-    report_outcome(call);
-    if (call->figures != NULL)
-        count(call, WEIR_CALL_CANCELLED,
-              weir__clock_ns() - call->started_ns); /* nobody waited for it any more */
-    call->pool = NULL;
-    weir__call_unref(call);
-}
-
 static void fill(struct weir_call *call, enum weir_outcome outcome, int64_t code,
                  const char *format, va_list args)
 {
@@ -133,6 +95,49 @@ set_outcome(struct weir_call *call, enum weir_outcome outcome, int64_t code, con
     va_start(args, format);
     fill(call, outcome, code, format, args);
     va_end(args);
+}
+
+static void report_outcome(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+
+    if (call->operation.over)
+        return;
+    weir__timer_heap_clear(&pool->timers, &call->deadline);
+    call->reply.wall_ns = weir__clock_ns() - call->started_ns;
+    if (call->reply.outcome != WEIR_CALL_RETURNED)
+        pool->errors++;
+    count(call, call->reply.outcome, call->reply.wall_ns);
+    if (call->may_have_run
+        && (call->reply.outcome == WEIR_CALL_REFUSED
+            || call->reply.outcome == WEIR_CALL_NO_WORKER)) /* that is only the fallback's */
+        set_outcome(call, WEIR_CALL_UNKNOWN, -33006, "the call may have run, and its fallback: %s",
+                    call->reply.message != NULL ? call->reply.message : "no memory");
+    if (pool->weir->client.trace != NULL)
+        trace_outcome(pool->weir->client.trace, call);
+    weir__context_done(pool->weir, &call->wakeup);
+    weir__operation_end(&call->operation);
+}
+
+/* Releases the pool's reference: the call may be freed here. */
+static void end(struct weir_call *call)
+{
+    struct weir_pool *pool = call->pool;
+
+    weir__call_queue_remove(call);
+    weir__pool_worker_remove(call);
+    call->state = WEIR__CALL_OVER;
+    pool->calls++;
+    pool->alive--;
+    pool->stale |= WEIR__STALE_CALLS;
+    weir__timer_heap_leave(&pool->timers, &call->deadline);
+    weir__timer_heap_leave(&pool->timers, &call->stop_timer);
+    report_outcome(call);
+    if (call->figures != NULL)
+        count(call, WEIR_CALL_CANCELLED,
+              weir__clock_ns() - call->started_ns); /* nobody waited for it any more */
+    call->pool = NULL;
+    weir__call_unref(call);
 }
 
 void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_t code,

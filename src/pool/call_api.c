@@ -171,7 +171,8 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
         && options->timeout_ms < (INT64_MAX - call->started_ns) / 1000000)
         call->deadline_ns = call->started_ns + options->timeout_ms * 1000000;
     call->last_ns = call->deadline_ns;
-    if (call->deadline_ns != INT64_MAX && weir__guard_fallback(pool->guard, method) != NULL)
+    if (call->deadline_ns != INT64_MAX && !options->input
+        && weir__guard_fallback(pool->guard, method) != NULL)
         call->deadline_ns -= options->timeout_ms * (1000000 / 100 * FALLBACK_PERCENT);
     return call;
 }

@@ -222,7 +222,7 @@ static void learn(struct weir_call *call, struct weir__worker_group *group, cons
     const char *stream = json_string_value(json_object_get(about, "stream"));
 
     call->group = group;
-    if (about != NULL)
+    if (about != NULL || (name != NULL && weir__guard_names(call->pool->guard, name)))
         call->figures = weir__figures_of(&call->pool->figures, name);
     if (group->kind.dialect == WEIR_DIALECT_MCP)
         learn_mcp(call, group);

@@ -51,6 +51,7 @@ struct weir_call *weir__fallback_start(struct weir_pool *pool, struct weir_call 
         weir__call_start(pool, failed->flow, other, failed->params, &options, &failed->sink, NULL);
     if (again == NULL)
         return NULL;
+    again->may_have_run = reply->attempts > 0 && reply->outcome != WEIR_CALL_REFUSED;
     weir__figures_of(&pool->figures, failed->method)->fallbacks++;
     weir__context_tell(pool->weir, (struct weir_event){.kind = WEIR_EVENT_FALLBACK,
                                                        .stage = -1,

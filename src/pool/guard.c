@@ -16,6 +16,14 @@ const char *weir__guard_fallback(const struct weir__guard *guard, const char *me
     return NULL;
 }
 
+int weir__guard_names(const struct weir__guard *guard, const char *method)
+{
+    for (size_t i = 0; guard != NULL && i < guard->breaker_count; i++)
+        if (guard->breakers[i].method != NULL && strcmp(guard->breakers[i].method, method) == 0)
+            return 1;
+    return weir__guard_fallback(guard, method) != NULL;
+}
+
 static const struct weir__breaker_spec *find_spec(const struct weir__guard *guard,
                                                   const char *method)
 {

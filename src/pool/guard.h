@@ -26,6 +26,9 @@ struct weir__guard {
 /* The method that answers in place of this one; NULL: none.  guard may be NULL. */
 const char *weir__guard_fallback(const struct weir__guard *guard, const char *method);
 
+/* Whether a breaker or a fallback names the method. */
+int weir__guard_names(const struct weir__guard *guard, const char *method);
+
 /* The call's method is known, with its figures.  Returns 0 where its breaker refuses it. */
 int weir__guard_admit(struct weir_call *call);
 

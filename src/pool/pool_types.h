@@ -107,6 +107,7 @@ struct weir_call {
     int64_t deadline_ns; /* INT64_MAX: none */
     int64_t last_ns;     /* of the method that answers in its place */
     int idempotent, input, whole;
+    int may_have_run;    /* the method whose fallback this is */
     unsigned credit;     /* initial credit */
     int64_t all_granted; /* the total: a worker that gets the call again may send as much */
     int only_group;      /* -1: any */

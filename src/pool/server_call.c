@@ -82,12 +82,17 @@ static void tell(const struct weir__server_call *call)
     const struct weir__connection *connection = call->connection;
     const struct weir__server *server = connection->server;
     const struct weir_call *made = call->pool_call;
+    static const char *const names[] = {"arguments"};
     struct weir__served_call told;
+    struct weir__slice params;
     char *tool;
 
     if (server->on_call == NULL || made == NULL)
         return;
     tool = weir__mcp_tool(made->method, made->params);
+    params = made->params;
+    if (tool != NULL) /* not what a client adds for itself */
+        weir__object_get(made->params, names, &params, 1);
     told = (struct weir__served_call){
         .door = connection->front == &weir__front_mcp ? "mcp" : "worker",
         .connection = connection->number,
@@ -95,7 +100,7 @@ static void tell(const struct weir__server_call *call)
         .label = made->group != NULL ? made->group->kind.label : NULL,
         .method = tool != NULL ? tool : made->method,
         .traceparent = made->traceparent,
-        .params = made->params,
+        .params = params,
         .outcome = WEIR_CALL_CANCELLED,
         .wall_ns = weir__clock_ns() - made->started_ns,
         .pid = made->reply.pid,
@@ -225,12 +230,14 @@ static void on_progress(weir_call_t *pool_call, const struct weir_progress *prog
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
     struct weir__server_call *call = context;
-    struct weir_call *again = weir__fallback_start(call->connection->server->pool, pool_call, reply);
+    struct weir_call *again =
+        weir__fallback_start(call->connection->server->pool, pool_call, reply);
 
     if (again == NULL) {
         end(call, reply, -32603, "no memory for the outcome of the call");
         return;
     }
+    tell(call); /* each attempt is told of */
     call->pool_call = again;
     weir_call_free(pool_call);
 }

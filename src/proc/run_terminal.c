@@ -67,8 +67,10 @@ static void feed(struct weir__run_terminal *terminal)
     if (count < 0)
         weir__stdin_writer_end(writer);
     if (terminal->can_read != NULL)
-        weir__watch_set(terminal->can_read,
-                        count < 0 || is_full || terminal->is_paused ? 0 : WEIR__READABLE);
+        weir__watch_set(terminal->can_read, count < 0 || is_full || terminal->is_paused
+                                                    || !weir__stdin_writer_is_open(writer)
+                                                ? 0
+                                                : WEIR__READABLE);
 }
 
 static void input_came(void *data, int bits)

@@ -100,7 +100,7 @@ int weir__stdin_writer_start(struct weir__stdin_writer *writer, weir__loop *loop
 
 int weir__stdin_writer_is_open(const struct weir__stdin_writer *writer)
 {
-    return writer->watch != NULL;
+    return writer->watch != NULL && !writer->is_ending;
 }
 
 size_t weir__stdin_writer_write(struct weir__stdin_writer *writer, const char *bytes, size_t length)

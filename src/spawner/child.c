@@ -47,6 +47,7 @@ struct errand {
     int report; /* the close-on-exec pipe to the spawner; -1: it has our memory */
     struct child_failure *failure;
     int has_failed; /* told through memory */
+    int was_here;   /* the child has stored this, too */
     const struct passed_move *moves;
     size_t move_count;
 };
@@ -228,6 +229,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     const struct child_plan *plan = errand->plan;
     sigset_t none;
 
+    errand->was_here = 1;
 #ifdef WEIR_LINUX
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != errand->spawner)
@@ -312,6 +314,7 @@ static int read_failure(struct errand *errand, int report)
 
 pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
 {
+    static int shares_memory; /* a vfork has been seen to do so: valgrind and qemu make it a fork */
     struct errand errand = {.plan = plan, .spawner = getpid(), .report = -1, .failure = failure};
     int report[2] = {-1, -1};
     pipecmd *command = NULL;
@@ -323,7 +326,7 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
         failure->error = ENOMEM;
         return -1;
     }
-    if (!by_vfork || passed_any(plan->job))
+    if (!by_vfork || !shares_memory || passed_any(plan->job))
         failure->error = open_report(&errand, report);
     if (failure->error != 0)
         goto done;
@@ -344,6 +347,7 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
         failure->error = errno;
     weir__close(&report[FD_WRITE_END]);
     if (pid > 0) {
+        shares_memory |= by_vfork && errand.was_here;
         /* By vfork it has executed, or failed, before we go on. */
         if (!by_vfork && !plan->stage->session)
             setpgid(pid, plan->group); /* on both sides: whichever comes first */

@@ -167,6 +167,8 @@ static int parse_setup(const json_t *object, struct request_stage *stage, struct
     stage->argv[0] = weir__tree_bytes_take(argv0);
     if (stage->argv[0] != NULL)
         return 0;
+    stage->argv[0] = stage->program; /* with it the list ends where it ended */
+    stage->program = NULL;
     return errno == ENOMEM ? weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for argv0")
                            : weir__fail(error, WEIR_ERR_INVALID, 0, "argv0 is not a string");
 }

@@ -81,6 +81,7 @@ struct weir__web_kept *weir__web_kept_begin(struct weir__web_exchange *exchange,
     struct weir__web_door *door = exchange->door;
     struct weir__web_kept *kept = calloc(1, sizeof *kept);
 
+    forget(door);
     if (kept == NULL)
         return NULL;
     memcpy(kept->id, exchange->id, sizeof kept->id);

@@ -158,7 +158,7 @@ static void answer_live(struct weir__web_client *client, const char *name,
 
 static const char *find_caller(const struct weir__web_client *client)
 {
-    return client->bearer != NULL ? client->bearer->name : "";
+    return client->bearer != NULL ? client->bearer->sha256 : "";
 }
 
 /* Of a call that was sent with Prefer: respond-async. */

@@ -77,10 +77,10 @@ struct weir__web_terms {
 
 /* What a head asks of a call whose reply is kept (kept.h). */
 struct weir__web_ask {
-    char caller[WEIR__TOKEN_KID]; /* the name of its token; "": there are no tokens */
-    char key[WEIR__WEB_KEY];      /* Idempotency-Key; "": none */
-    char hash[WEIR__DIGEST_SIZE]; /* of the method and the body */
-    int is_async;                 /* Prefer: respond-async */
+    char caller[WEIR__DIGEST_SIZE]; /* of its token; "": there are no tokens */
+    char key[WEIR__WEB_KEY];        /* Idempotency-Key; "": none */
+    char hash[WEIR__DIGEST_SIZE];   /* of the method and the body */
+    int is_async;                   /* Prefer: respond-async */
 };
 
 /* A request that has a call. */
