@@ -45,7 +45,7 @@ refused() {
     run 125 "$@" -- touch "$work/ran" && has "$refused_text" "$err" && [ ! -e "$work/ran" ]
 }
 
-plan 78
+plan 79
 
 # --- Plain ---
 
@@ -236,6 +236,20 @@ check "--pty: a program that is not there" reported 127 'd["end"] == "not_starte
 check "--pty: time limits" eval \
     'run 124 --pty --idle 1s -- sh -c "echo begin; exec sleep 1000" && has begin "$out" &&
      run 124 --pty --timeout 200ms -- sleep 1000'
+# idle_pty: after the program weir waits for what still holds the terminal, and its own input has ended.
+idle_pty() {
+    "$PYTHON3" - "$weir" <<'E2'
+import resource, subprocess, sys
+words = ["run", "--pty", "--drain", "3s", "--", "sh", "-c", "trap '' HUP; sleep 3.5 & echo hi"]
+run = subprocess.Popen(sys.argv[1:] + words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+assert b"hi" in run.stdout.readline()
+run.stdin.close()
+run.wait()
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+sys.exit(used.ru_utime + used.ru_stime > 1)
+E2
+}
+check "--pty: waits without processor time when its input has ended" idle_pty
 check "--pty: a program that died of a signal" run 137 --pty -- sh -c 'kill -9 $$'
 
 # --- Bad input: named, with what is accepted; 125, since 2 is the program's ---

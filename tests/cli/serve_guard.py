@@ -158,6 +158,16 @@ def calls_of_the_socket_are_guarded_too(directory: str) -> None:
         assert done.returncode == 0 and done.stdout == b'"safe"\n', done
 
 
+def a_fallback_that_is_refused_does_not_hide_that_the_call_may_have_run(directory: str) -> None:
+    path = trap(directory)
+    words = ["-j2", "--breaker", "fragile=calls=1,percent=1,open=50s"]
+    with door(*words, "--fallback", "slow=fragile", worker=worker_of(directory)) as weir:
+        assert weir.call("fragile", [path]).status == 502
+        answer = weir.call("slow", [path], Weir_Timeout="3")
+        assert (answer.status, answer.fields["Retry-After"]) == (502, None), answer
+        assert "may have run" in answer.json["detail"], answer
+
+
 def what_makes_no_sense_is_refused(directory: str) -> None:
     worker = worker_of(directory)
     for words, text in (
@@ -189,6 +199,7 @@ run_cases(
         exceptions_and_wrong_parameters_open_no_breaker,
         another_method_answers_for_one_that_cannot,
         calls_of_the_socket_are_guarded_too,
+        a_fallback_that_is_refused_does_not_hide_that_the_call_may_have_run,
         what_makes_no_sense_is_refused,
     ]
 )
