@@ -14,7 +14,7 @@ trap stop EXIT
 
 # await FILE: what follows "listening on" there.
 await() {
-    until sed -n 's/^listening on //p' "$1" | grep .; do
+    until sed -n 's/^listening on //p' "$1" 2>/dev/null | grep .; do # it may not be there yet
         kill -0 "$2" || exit 1
         sleep 0.05
     done
@@ -23,7 +23,7 @@ await() {
 PYTHONPATH=${PYTHONPATH:-../../sdk/python} "${WEIR:-weir}" serve -s "$out/socket" -j1 \
     --trace "$out/pool.otlp.json" -w 'python3 model.py' 2>"$out/pool.errors" &
 pool=$!
-until grep -q ready "$out/pool.errors"; do
+until grep -qs ready "$out/pool.errors"; do
     kill -0 $pool
     sleep 0.05
 done

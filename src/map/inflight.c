@@ -8,6 +8,7 @@
 #include "base/process_tree.h"
 #include "map/map.h"
 #include "map/record_keys.h"
+#include "proc/command.h"
 
 enum {
     RESTART_MS = 10, /* delay if a record may have killed the worker; doubles up to */
@@ -228,16 +229,28 @@ static void note_loss(struct weir__map_worker *worker, const char *how, int blam
 
 /* --- The worker goes --------------------------------------------------------- */
 
+/* Without a launcher its environment is known. Behind one, what has started it may have changed
+ * that. */
+static int read_node(const struct weir__map_worker *worker, char node[NODE_SIZE])
+{
+    const struct weir_map *map = worker->map;
+    const char *name = map->options.node_from, *value;
+
+    if (map->is_launched) /* a reply may come before the spawner's report of the pid */
+        return weir__process_variable(worker->process.result.pid, name, node, NODE_SIZE);
+    value = weir__command_variable(&map->command, name);
+    snprintf(node, NODE_SIZE, "%s", value != NULL ? value : "");
+    return value != NULL;
+}
+
 void weir__map_worker_find_node(struct weir__map_worker *worker)
 {
     char node[NODE_SIZE];
     int found;
 
-    if (!worker->node_is_due || worker->process.far_node != NULL
-        || worker->process.result.pid <= 0) /* a reply may come before the spawner's report */
+    if (!worker->node_is_due || worker->process.far_node != NULL)
         return;
-    found = weir__process_variable(worker->process.result.pid, worker->map->options.node_from, node,
-                                   sizeof node);
+    found = read_node(worker, node);
     worker->node_is_due = found < 0; /* it may be executing something at this moment */
     if (found != 1 || node[0] == '\0')
         return;

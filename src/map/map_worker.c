@@ -94,6 +94,11 @@ static void emit_line(void *owner, const struct weir_line *line)
                                             });
 }
 
+static void pid_is_known(void *owner)
+{
+    weir__map_worker_find_node(owner);
+}
+
 static void has_room(void *owner)
 {
     struct weir__map_worker *worker = owner;
@@ -116,6 +121,7 @@ static void is_over(void *owner)
 
 static const struct weir__worker_ops worker_ops = {
     .on_bytes = bytes_came,
+    .on_started = pid_is_known,
     .on_room = has_room,
     .owes = owes,
     .on_over = is_over,
@@ -124,6 +130,7 @@ static const struct weir__worker_ops worker_ops = {
 /* The same, with lines of stderr as events. */
 static const struct weir__worker_ops line_ops = {
     .on_bytes = bytes_came,
+    .on_started = pid_is_known,
     .on_stderr_line = emit_line,
     .on_room = has_room,
     .owes = owes,

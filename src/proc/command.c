@@ -305,6 +305,19 @@ static int is_passed(const char *const *names, const char *wanted)
     return 0;
 }
 
+const char *weir__command_variable(const struct weir_command *command, const char *name)
+{
+    size_t length = strlen(name);
+    const char *value = NULL;
+
+    if (command->env_pass != NULL ? is_passed(command->env_pass, name) : !command->env_clear)
+        value = getenv(name);
+    for (const char *const *entry = command->env; entry != NULL && *entry != NULL; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            value = *entry + length + 1;
+    return value;
+}
+
 /* PWD follows the directory: it would name the host's. */
 static void write_pwd(struct weir__json_writer *json, const struct weir_command *command)
 {

@@ -53,6 +53,10 @@ int weir__command_copy(struct weir_command *copy, const struct weir_command *com
                        const struct weir__launcher *launcher, struct weir_error *error);
 void weir__command_clear(struct weir_command *copy);
 
+/* What a variable will be in the environment that the command gives its program; NULL: not there.
+ * The text is borrowed, from the command or the host's environment. */
+const char *weir__command_variable(const struct weir_command *command, const char *name);
+
 /* The name of a resource's limit; "resource" for one that has none. */
 const char *weir__limit_of_resource(int resource);
 

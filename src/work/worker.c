@@ -453,6 +453,8 @@ static void job_started(void *owner, const pid_t *pids, size_t count)
     struct weir__worker *worker = owner;
 
     worker->result.pid = count > 0 ? pids[0] : 0;
+    if (worker->ops->on_started != NULL)
+        worker->ops->on_started(worker->owner);
 }
 
 static void job_failed(void *owner, size_t stage, const char *step, int sys_errno,

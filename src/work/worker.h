@@ -30,6 +30,7 @@ enum weir__worker_state { WEIR__WORKER_ALIVE, WEIR__WORKER_CLOSING, WEIR__WORKER
 
 struct weir__worker_ops {
     void (*on_bytes)(void *owner, const char *bytes, size_t length);
+    void (*on_started)(void *owner); /* its pid is known, maybe after its first bytes; NULL: none */
     /* Bytes of its stderr, which are not forwarded then. NULL: they are. */
     void (*on_stderr)(void *owner, const char *bytes, size_t length);
     void (*on_stderr_line)(void *owner, const struct weir_line *line); /* NULL: lines are not

@@ -286,6 +286,11 @@ def each_worker_of_a_server_has_its_launcher(directory: str) -> None:
         )
 
 
+def both_ready(path: str) -> bool:
+    workers = stats(path)["workers"]  # the pid of one that is starting is 0
+    return len(workers) == 2 and all(each["state"] == "ready" for each in workers)
+
+
 def exit_when_down(directory: str) -> None:
     broken = os.path.join(directory, "broken")
     worker = script(
@@ -293,8 +298,10 @@ def exit_when_down(directory: str) -> None:
     )
     options = ["-j2", "--exit-when-down", "700ms"]
     with serving(directory, *options, worker=worker) as (server, path):
+        await_that(lambda: both_ready(path), lambda: stats(path))
         os.kill(stats(path)["workers"][0]["pid"], signal.SIGKILL)
         assert call(path, "any")[:2] == (0, "7\n")  # it is replaced: the server stays
+        await_that(lambda: both_ready(path), lambda: stats(path))
         with open(broken, "w", encoding="utf-8"):
             pass
         for each in stats(path)["workers"]:

@@ -770,6 +770,7 @@ def a_delay_before_the_drain_is_served() -> None:
 
 def readiness_follows_the_workers(directory: str) -> None:
     with door("-j1", "--start-timeout", "60s") as weir:
+        await_that(lambda: weir.ask("GET", "/readyz").status == 200, "it is not ready")
         pid = weir.ask("GET", "/v1/stats").json["workers"][0]["pid"]
         os.kill(pid, 9)
         await_gone(pid)
