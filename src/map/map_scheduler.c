@@ -65,14 +65,14 @@ static struct weir__map_worker *start_lane(struct weir_map *map, struct weir__se
     return worker;
 }
 
-/* The worker with room that has the least to do; NULL: none. */
-static struct weir__map_worker *idlest(const struct weir_map *map)
+/* The worker with room that has the least to do, of all or of those that have begun; NULL: none. */
+static struct weir__map_worker *idlest(const struct weir_map *map, int has_begun)
 {
     struct weir__map_worker *found = NULL;
 
     for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
          worker = worker->next)
-        if (weir__map_worker_has_room(worker)
+        if (weir__map_worker_has_room(worker) && (!has_begun || weir__map_worker_has_begun(worker))
             && !weir__map_worker_refuses(worker, map->in.returned.first)
             && (found == NULL || weir__map_worker_ahead(worker) < weir__map_worker_ahead(found)))
             found = worker;
@@ -95,15 +95,18 @@ static void give_out_quarantined(struct weir_map *map)
 }
 
 /* Assigns available records: to an idle worker, else to a new one, else gradually to those with
- * the least, so that few records are spread out. */
+ * the least, so that few records are spread out. Records that a slow launcher held are not left to
+ * the next one: they go to workers that have begun, as far as these have room. */
 static void give_out(struct weir_map *map)
 {
     while (map->workers.quarantined.count == 0) {
-        struct weir__map_worker *worker = idlest(map);
+        int came_back = map->is_launched && map->in.returned.count > 0;
+        struct weir__map_worker *begun = came_back ? idlest(map, 1) : NULL;
+        struct weir__map_worker *worker = begun != NULL ? begun : idlest(map, 0);
         size_t ahead = worker != NULL ? weir__map_worker_ahead(worker) : 0;
         struct weir__seat *seat;
 
-        if ((worker == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
+        if (begun == NULL && (worker == NULL || ahead > 0) && (seat = free_seat(map)) != NULL
             && weir__map_input_has(map) && start_lane(map, seat) != NULL)
             continue;
         if (worker == NULL

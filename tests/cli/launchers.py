@@ -8,12 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import call, serving, stats
 from serve_starts import ECHO, script
-from tap_cases import PATIENCE_S, await_that, needs, run_cases
+from tap_cases import PATIENCE_S, Skip, await_that, needs, run_cases
 
 WEIR = sys.argv[1]
 
@@ -128,6 +129,39 @@ def a_map_stage_has_a_launcher_with_a_shell(directory: str) -> None:
                 {"weir": 1, "stages": [{**stage, "map": {**stage["map"], name: value}}]}, file
             )
         assert "/stages/0/map" in weir("pipe", "-f", spec, status=2).stderr
+
+
+def records_of_a_launcher_that_waits_go_to_a_worker_that_has_begun(directory: str) -> None:
+    """Not to another launcher, which may wait as long."""
+    begun = 'echo >>{0}/starts; [ "$WEIR_SLOT" != 0 ] || exec "$@"; exec sleep 1000\n'
+    launcher = script(directory, "launcher", begun.format(directory))
+    starts, report = os.path.join(directory, "starts"), os.path.join(directory, "report")
+    words = ["map", "-j4", "--unordered", "--report", report, "--grace", "100ms"]
+    for _ in range(10):
+        open(starts, "wb").close()
+        process = subprocess.Popen(
+            [WEIR, *words, "--launcher", launcher, "--", "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        began = time.monotonic()
+        process.stdin.write(b"1\n2\n3\n")  # one for each of three, of which the first begins
+        process.stdin.flush()
+        assert process.stdout.readline() == b"1\n"
+        for number in range(100, 140):  # it is idle each time, and its rate gets known
+            process.stdin.write(f"{number}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{number}\n".encode()
+        took_s = time.monotonic() - began
+        rest = sorted(process.communicate(timeout=PATIENCE_S)[0].split())
+        assert (process.returncode, rest) == (0, [b"2", b"3"]), (process.returncode, rest)
+        if took_s < 0.9:  # nothing was taken back before the input ended
+            with open(report, encoding="utf-8") as document, open(starts, "rb") as lines:
+                redelivered = json.load(document)["redelivered"]
+                assert (len(lines.read()), redelivered) == (3, 2), (redelivered, took_s)
+            return
+    raise Skip("this machine is too slow now to show it")
 
 
 def ssh_without_launcher_shell_is_warned_of(directory: str) -> None:
@@ -321,6 +355,7 @@ if __name__ == "__main__":
             the_next_worker_has_the_slot_of_the_one_that_died,
             words_reach_a_worker_behind_a_shell_unchanged,
             a_map_stage_has_a_launcher_with_a_shell,
+            records_of_a_launcher_that_waits_go_to_a_worker_that_has_begun,
             ssh_without_launcher_shell_is_warned_of,
             options_that_need_a_launcher,
             the_machine_of_a_worker_is_where_its_launcher_says,
