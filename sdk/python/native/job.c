@@ -397,25 +397,37 @@ static int take_exits(PyObject *list, int **exits, size_t *count)
     return 0;
 }
 
-/* (is_json, to_stdin, max_output, ok_exits, retry_delay, delay, interval_ns). The caller frees
- * *exits, which each borrows. */
+/* What struct weir_map_options and struct weir_each_options borrow. */
+struct lists {
+    int *exits;
+    const char **launcher;
+};
+
+/* (is_json, to_stdin, max_output, ok_exits, retry_delay, delay, interval_ns, max_load, memory_free,
+ *  jobserver, hosts, launcher, launcher_shell) */
 static int take_each(PyObject *from, struct weir_map_options *options,
-                     struct weir_each_options *each, int **exits)
+                     struct weir_each_options *each, struct lists *lists)
 {
-    PyObject *ok_exits;
+    PyObject *ok_exits, *jobserver, *hosts, *launcher;
     Py_ssize_t max_output;
     double retry_delay, delay;
     long long interval_ns;
+    unsigned long long memory_free;
     int is_json;
 
     weir_each_options_init(each);
-    if (!PyArg_ParseTuple(from, "ppnOddL", &is_json, &each->to_stdin, &max_output, &ok_exits,
-                          &retry_delay, &delay, &interval_ns)
-        || take_exits(ok_exits, exits, &each->ok_exit_count) < 0)
+    if (!PyArg_ParseTuple(from, "ppnOddLdKOOOp", &is_json, &each->to_stdin, &max_output, &ok_exits,
+                          &retry_delay, &delay, &interval_ns, &each->max_load, &memory_free,
+                          &jobserver, &hosts, &launcher, &options->launcher_shell)
+        || take_exits(ok_exits, &lists->exits, &each->ok_exit_count) < 0
+        || take_bytes(jobserver, &each->jobserver) < 0 || take_bytes(hosts, &each->hosts) < 0
+        || take_words(launcher, &lists->launcher) < 0)
         return -1;
+    options->launcher = lists->launcher;
+    each->memory_free = memory_free;
     each->output = WEIR_EACH_JSON;
     each->max_output = (size_t)max_output;
-    each->ok_exits = *exits;
+    each->ok_exits = lists->exits;
     each->retry_delay_ms = to_ms(retry_delay);
     each->delay_ms = to_ms(delay);
     each->interval_ns = interval_ns;
@@ -425,30 +437,33 @@ static int take_each(PyObject *from, struct weir_map_options *options,
 }
 
 /* (command, call, workers, unordered, start_timeout, record_timeout, timeout, grace, retries,
- *  window, each, dead_letter, input_fd, output_fd, stderr_fd); 0 and inf are defaults.  each is
- *  None for workers. */
+ *  window, each, checkpoint, dead_letter, output, input_fd, output_fd, stderr_fd); 0 and inf are
+ *  defaults.  each is None for workers; output is None, or with a checkpoint the file that goes
+ *  before output_fd. */
 PyObject *start_map(struct context *context, PyObject *args)
 {
     struct command command = {.argv = NULL};
     struct weir_map_options options;
     struct weir_each_options each_options;
     struct weir_error error = {0};
-    PyObject *from, *call, *each, *dead_letter, *answer = NULL;
+    PyObject *from, *call, *each, *checkpoint, *dead_letter, *output, *answer = NULL;
     double start_timeout, record_timeout, timeout, grace;
     Py_ssize_t window;
     unsigned retries;
-    int *exits = NULL;
+    struct lists lists = {.exits = NULL};
     struct job *job;
 
     weir_map_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OOIpddddInOOiii", &from, &call, &options.workers,
+    if (!PyArg_ParseTuple(args, "OOIpddddInOOOOiii", &from, &call, &options.workers,
                           &options.unordered, &start_timeout, &record_timeout, &timeout, &grace,
-                          &retries, &window, &each, &dead_letter, &options.input_fd,
-                          &options.output_fd, &options.stderr_fd))
+                          &retries, &window, &each, &checkpoint, &dead_letter, &output,
+                          &options.input_fd, &options.output_fd, &options.stderr_fd))
         return NULL;
     if (take_command(from, &command) < 0 || take_bytes(call, &options.call) < 0
+        || take_bytes(checkpoint, &options.checkpoint) < 0
         || take_bytes(dead_letter, &options.dead_letter) < 0
-        || (each != Py_None && take_each(each, &options, &each_options, &exits) < 0))
+        || take_bytes(output, &options.output) < 0
+        || (each != Py_None && take_each(each, &options, &each_options, &lists) < 0))
         goto done;
     options.command = &command.command;
     options.start_timeout_ms = to_ms(start_timeout);
@@ -464,11 +479,15 @@ PyObject *start_map(struct context *context, PyObject *args)
         goto done;
     ENTER(context)
     job->map = weir_map_start(context->weir, &options, map_done, job, &error);
+    /* One that its checkpoint refuses is over after this turn: before its output is read. */
+    if (job->map != NULL && options.checkpoint != NULL)
+        weir_dispatch(context->weir, NULL);
     LEAVE
     answer = started(job, &error);
 done:
     clear_command(&command);
-    free(exits);
+    free(lists.exits);
+    free(lists.launcher);
     return answer;
 }
 

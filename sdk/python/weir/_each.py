@@ -1,16 +1,18 @@
 """weir.each: a program for each record, many at a time, with a result for each."""
 
 import errno
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from signal import Signals
-from typing import Any, Optional, Union
+from typing import IO, Any, Callable, Optional, Union
 
 from . import _engine, _native
 from ._engine import Word, seconds
-from ._errors import DeadRecord
-from ._map import OnError, Results, Run, check_on_error, encode
+from ._errors import DeadRecord, WeirError
+from ._map import READ_SIZE, OnError, Results, Run, check_on_error, encode
 from ._run import End, Result, Why, error_of
 from ._worker import codec
 
@@ -155,6 +157,65 @@ def _bytes_of(record: Any) -> bytes:
     return data
 
 
+# --- Runs that resume -----------------------------------------------------------------------------
+
+_LOOK_S = 0.02  # a file does not say when it has grown
+# A time that every file system keeps: up to 2038, with nanoseconds.
+_TIMES_NS = 2**31 * 10**9
+
+
+def _spool(records: Iterable[Any], encode: Callable[[Any], bytes], file: IO[bytes]) -> None:
+    """Writes the records to a file. A checkpoint knows its input by size, time and ends of the
+    file: the time is made from all of them."""
+    digest = hashlib.sha256()
+    for record in records:
+        data = encode(record)
+        digest.update(data)
+        file.write(data)
+    file.flush()
+    time = int.from_bytes(digest.digest()[:8], "big") % _TIMES_NS
+    os.utime(file.fileno(), ns=(time, time))
+
+
+class _SavedRun(Run):
+    """A run with a checkpoint: its records are in a file, and so are its results."""
+
+    def __init__(
+        self,
+        records: Iterable[Any],
+        encode: Callable[[Any], bytes],
+        options: "tuple[Any, ...]",
+        checkpoint: Word,
+    ) -> None:
+        path = os.path.abspath(os.fsencode(checkpoint))
+        results, dead = path + b".results", path + b".dead"
+        with tempfile.TemporaryFile(dir=os.path.dirname(path)) as file:
+            _spool(records, encode, file)
+            letters = dead.replace(b"%", b"%%")
+            files = (path, letters, results, file.fileno(), -1, -1)
+            self.job = _engine.shared().map(*options, *files)
+        self._watch()
+        if self.job.done() and self.report()["status"] not in (0, 1):  # those of one that is done
+            self._waiter.join()
+            raise WeirError(self.report()["reason"])
+        self.results = os.open(results, os.O_RDONLY | os.O_CLOEXEC)
+        self.dead = os.open(dead, os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self) -> "Optional[tuple[bool, bytes]]":
+        while True:
+            is_over = self.job.wait(0)
+            for fd in (self.results, self.dead):
+                data = os.read(fd, READ_SIZE)
+                if data:
+                    return fd == self.results, data
+            if is_over:
+                return None
+            self.job.wait(_LOOK_S)
+
+
+# --- The function ---------------------------------------------------------------------------------
+
+
 class Each(Results[EachResult]):
     """The results, as they come. Closing it ends the programs; report is there afterwards."""
 
@@ -206,6 +267,15 @@ class Each(Results[EachResult]):
         return self
 
 
+def _jobserver() -> Optional[str]:
+    """The job server of the make that runs this program, from MAKEFLAGS: the last one counts."""
+    for name in ("--jobserver-auth=", "--jobserver-fds="):
+        _, found, rest = os.environ.get("MAKEFLAGS", "").rpartition(name)
+        if found and rest[:1] not in ("", "-", " "):
+            return rest.split(" ")[0]
+    return None
+
+
 def each(
     records: Iterable[Any],
     args: Iterable[Word],
@@ -222,6 +292,13 @@ def each(
     max_output: int = 1 << 20,
     rate: Optional[float] = None,
     delay: float = 0,
+    max_load: Optional[float] = None,
+    memory_free: int = 0,
+    jobserver: bool = False,
+    hosts: Union[None, str, "os.PathLike[str]"] = None,
+    launcher: Optional[Sequence[Word]] = None,
+    launcher_shell: bool = False,
+    checkpoint: Union[None, str, "os.PathLike[str]"] = None,
     grace: float = 5.0,
     on_error: OnError = "raise",
     cwd: Optional[Word] = None,
@@ -252,7 +329,19 @@ def each(
     is "raise", "skip", or a function that gets it.
 
     Of each output max_output bytes are kept. Programs start at least delay seconds apart, and
-    rate a second at most.
+    rate a second at most, and none while the load average is above max_load, or less than
+    memory_free bytes of memory are available. With jobserver the slots are those of the make that
+    runs this program (without one, one program runs at a time).
+
+    hosts is a file with a host and its slots a line: programs run there behind ssh, or behind the
+    launcher and the host's name. launcher is a list of words before each command; launcher_shell
+    quotes the command for one that hands it to a shell.
+
+    checkpoint is a file that keeps what is done; the results are beside it in CHECKPOINT.results,
+    and dead records in CHECKPOINT.dead. All records are read first. When the same call is made
+    again, after the program was killed or each was left, only what is not done runs; the iterator
+    gives all results, also those of before. Other records, another command or other options that
+    change results raise WeirError.
     """
     check_on_error(on_error)
     if rate is not None and not rate > 0:
@@ -267,9 +356,14 @@ def each(
         nice=nice,
         limits=limits,
     )
+    if max_load is not None and not max_load > 0:
+        raise ValueError(f"max_load is a number above 0, not {max_load!r}")
     ok_exit = list(ok_exit)
     if not ok_exit:
         raise ValueError("ok_exit has at least one status")
+    slots = _jobserver() if jobserver else None
+    if jobserver and slots is None:
+        workers = 1
     options = (
         command,
         None,
@@ -289,7 +383,17 @@ def each(
             seconds(retry_delay, "retry_delay"),
             seconds(delay, "delay"),
             0 if rate is None else int(1e9 / rate),
+            max_load or 0.0,
+            memory_free,
+            None if slots is None else os.fsencode(slots),
+            None if hosts is None else os.fsencode(hosts),
+            None if launcher is None else _engine.argv_of(launcher),
+            launcher_shell,
         ),
     )
     framed = _Records(json)
-    return Each(Run(records, framed.frame, options, -1), framed, on_error, ok_exit, ordered, check)
+    if checkpoint is None:
+        run = Run(records, framed.frame, options, -1)
+    else:
+        run = _SavedRun(records, framed.frame, options, checkpoint)
+    return Each(run, framed, on_error, ok_exit, ordered, check)

@@ -15,7 +15,7 @@ from ._pool import stderr_of, worker_words
 from ._worker import codec
 
 _HAS_DEAD, _CANNOT_RUN = 1, 4
-_READ_SIZE = 1 << 18
+READ_SIZE = 1 << 18
 
 T = TypeVar("T")
 OnError = Union[str, Callable[[DeadRecord], object]]
@@ -29,6 +29,11 @@ def encode(value: Any) -> bytes:
 class Run:
     """A map that runs, with its pipes and threads. It does not refer to its iterator."""
 
+    job: _native.Job
+    failure: Optional[BaseException] = None  # of the records
+    _report: "Optional[dict[str, Any]]" = None
+    _borrowed: tuple[int, ...] = ()  # the engine's until the map is over
+
     def __init__(
         self,
         records: Iterable[Any],
@@ -38,22 +43,28 @@ class Run:
     ) -> None:
         self._records = records
         self._encode = encode
-        self.failure: Optional[BaseException] = None  # of the records
         self.results, output = os.pipe()
         self.dead, letters = os.pipe()
         input, self._input = os.pipe()
-        # The engine borrows these until the map is over.
         self._borrowed = (input, output, letters)
+        files = (None, f"/dev/fd/{letters}".encode(), None, input, output, stderr)
         try:
-            path = f"/dev/fd/{letters}".encode()
-            self.job: _native.Job = _engine.shared().map(*options, path, input, output, stderr)
+            self.job = _engine.shared().map(*options, *files)
         except BaseException:
             for fd in (self.results, self.dead, self._input, *self._borrowed):
                 os.close(fd)
             raise
+        self._poll = select.poll()
+        self._open = {self.results, self.dead}
+        for fd in self._open:
+            self._poll.register(fd, select.POLLIN)
+        self._watch()
+        threading.Thread(target=self._feed, daemon=True, name="weir records").start()
+
+    def _watch(self) -> None:
+        """Has a thread look after the map while nobody waits for it."""
         self._waiter = threading.Thread(target=self._wait, daemon=True, name="weir map")
         self._waiter.start()
-        threading.Thread(target=self._feed, daemon=True, name="weir records").start()
 
     def _wait(self) -> None:
         self.job.wait(None)
@@ -78,6 +89,26 @@ class Run:
             if close is not None:
                 close()
 
+    def read(self) -> "Optional[tuple[bool, bytes]]":
+        """What came next: whether of the results, otherwise of dead letters. None: that was all."""
+        while self._open:
+            ready = [fd for fd, _ in self._poll.poll()]
+            # What was written before a record died is read first.
+            fd = self.results if self.results in ready else self.dead
+            data = os.read(fd, READ_SIZE)
+            if data:
+                return fd == self.results, data
+            self._poll.unregister(fd)
+            self._open.remove(fd)
+        return None
+
+    def report(self) -> "dict[str, Any]":
+        """The report of a map that is over: docs/schemas/map-report.schema.json."""
+        report = self._report
+        if report is None:
+            report = self._report = json.loads(self.job.result()[0])
+        return report
+
     def end(self) -> None:
         """Stops it if it still runs, and closes our ends."""
         if not self.job.done():
@@ -96,10 +127,7 @@ class Results(Iterator[T]):
         self._pid = os.getpid()
         self._on_error = on_error
         self._values: deque[Union[T, DeadRecord]] = deque()
-        self._poll = select.poll()
-        self._rest = {run.results: b"", run.dead: b""}
-        for fd in self._rest:
-            self._poll.register(fd, select.POLLIN)
+        self._rest = {True: b"", False: b""}  # of results and letters: what is no line yet
         self.report: Optional[dict[str, Any]] = None  # docs/schemas/map-report.schema.json
         _engine.close_at_exit(self)
 
@@ -132,23 +160,14 @@ class Results(Iterator[T]):
         run = self._run
         if run is None:
             raise StopIteration
-        if self._rest:
-            self._read(run)
-        else:
+        piece = run.read()
+        if piece is None:
             self._finish(run)
-
-    def _read(self, run: Run) -> None:
-        ready = [fd for fd, _ in self._poll.poll()]
-        # What was written before a record died is read first.
-        fd = run.results if run.results in ready else run.dead
-        data = os.read(fd, _READ_SIZE)
-        if not data:
-            self._poll.unregister(fd)
-            del self._rest[fd]
             return
-        *lines, self._rest[fd] = (self._rest[fd] + data).split(b"\n")
+        is_result, data = piece
+        *lines, self._rest[is_result] = (self._rest[is_result] + data).split(b"\n")
         for line in lines:
-            if fd == run.results:
+            if is_result:
                 self._take_result(line.decode())
             else:
                 self._take_letter(codec.parse(line.decode()))
@@ -160,7 +179,7 @@ class Results(Iterator[T]):
             raise error
 
     def _finish(self, run: Run) -> None:
-        report = json.loads(run.job.result()[0])
+        report = run.report()
         self.close()
         self.report = report
         if run.failure is not None:

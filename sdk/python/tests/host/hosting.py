@@ -70,9 +70,9 @@ def program(code: str, *args: str, **options: Any) -> "subprocess.Popen[str]":
     )
 
 
-def output_of(code: str, *args: str, status: int = 0) -> str:
+def output_of(code: str, *args: str, status: int = 0, **options: Any) -> str:
     """What such a program prints."""
-    process = program(code, *args)
+    process = program(code, *args, **options)
     out, err = process.communicate(timeout=60)
     assert process.returncode == status, (process.returncode, out, err)
     return out

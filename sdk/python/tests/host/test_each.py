@@ -278,5 +278,135 @@ class Ends(unittest.TestCase):
         self.assertEqual(hosting.output_of(code), "a\nchild\nb\n")
 
 
+class Places(unittest.TestCase):
+    def test_launcher(self) -> None:
+        """each: a launcher before the command, which may hand it to a shell"""
+        records = ["a  b", "$HOME", "it's"]
+        shell = ["sh", "-c", 'eval "$1"', "sh"]
+        self.assertEqual(
+            outputs(records, ["printf", "%s"], launcher=shell, launcher_shell=True), records
+        )
+        self.assertEqual(
+            outputs(["x"], ["sh", "-c", "echo $A $1", "sh"], launcher=["env", "A=b"]), ["b x\n"]
+        )
+
+    def test_hosts(self) -> None:
+        """each: each slot has its host, whose name follows the launcher"""
+        with tempfile.TemporaryDirectory() as folder:
+            hosts = pathlib.Path(folder, "hosts")
+            hosts.write_text("one 2\n# none\n: 1\n", encoding="ascii")
+            launcher = ["sh", "-c", 'HOST=$1; export HOST; shift; exec "$@"', "sh"]
+            args = ["sh", "-c", "echo ${HOST-here} {%}"]
+            got = outputs(map(str, range(60)), args, hosts=hosts, launcher=launcher)
+            self.assertLessEqual(set(got), {"one 1\n", "one 2\n", "here 3\n"})
+            with self.assertRaisesRegex(OSError, "none"):
+                weir.each(["a"], ["echo"], hosts=folder + "/none")
+
+    def test_jobserver(self) -> None:
+        """each: with make's job server each program but one takes a token, and gives it back"""
+        code = """
+        import sys, weir
+        args = ["sh", "-c", "mkdir slot-{%} && sleep 0.01 && ls -d slot-* | wc -l && rmdir slot-{%}"]
+        got = [int(result.stdout) for result in
+               weir.each(map(str, range(20)), args, workers=8, check=True, jobserver=True)]
+        print(max(got) <= int(sys.argv[1]), len(got))
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = folder + "/tokens"
+            os.mkfifo(fifo)
+            tokens = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+            self.addCleanup(os.close, tokens)
+            os.write(tokens, b"+")
+            for flags, most in ((f" -j2 --jobserver-auth=fifo:{fifo} -- A=b", "2"), ("", "1")):
+                home = os.path.dirname(os.path.dirname(os.path.abspath(weir.__file__)))
+                environment = {**os.environ, "MAKEFLAGS": flags, "PYTHONPATH": home}
+                out = hosting.output_of(code, most, cwd=folder, env=environment)
+                self.assertEqual(out, "True 20\n")
+            self.assertEqual(os.read(tokens, 10), b"+")
+
+    def test_busy(self) -> None:
+        """each: nothing starts while there is too little memory"""
+        self.assertEqual(outputs(["a"], ["echo"], max_load=1e9, memory_free=1), ["a\n"])
+        results = weir.each(["a"], ["echo"], memory_free=1 << 60)
+        results.close()
+        self.assertEqual(list(results), [])
+        with self.assertRaises(ValueError):
+            weir.each(["a"], ["echo"], max_load=0)
+
+
+class Checkpoints(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.state, self.log = folder.name + "/50%", folder.name + "/log"
+        self.records: list[Any] = [{"n": n} if n != 7 else {} for n in range(30)]
+        self.args = ["sh", "-c", f"echo $1 >>'{self.log}'; echo $1", "sh", "{@/n}"]
+
+    def each(self, **options: Any) -> Any:
+        options = {"json": True, "on_error": "skip", "checkpoint": self.state, **options}
+        return weir.each(options.pop("records", self.records), self.args, **options)
+
+    def ran(self) -> int:
+        with open(self.log, encoding="ascii") as log:
+            return len(log.readlines())
+
+    def test_resume(self) -> None:
+        """each: a call that was left is resumed by the same call, which gives all results"""
+        with self.each(workers=2) as results:
+            for _ in range(10):
+                next(results)
+        dead: list[Any] = []
+        results = self.each(on_error=lambda one: dead.append((one.seq, one.record)))
+        got = list(results)
+        self.assertEqual([result.record for result in got], [{"n": n} for n in range(30) if n != 7])
+        self.assertEqual([result.stdout for result in got], [f"{n}\n" for n in range(30) if n != 7])
+        self.assertEqual(dead, [(7, {})])
+        self.assertEqual((results.report["answered"], results.report["dead"]), (29, 1))
+        ran = self.ran()
+        results = self.each()  # nothing is left to do
+        again = list(results)
+        self.assertEqual((results.report["answered"], results.report["dead"]), (29, 1))
+        self.assertEqual([result.stdout for result in again], [result.stdout for result in got])
+        self.assertEqual(self.ran(), ran)
+
+    def test_unordered(self) -> None:
+        """each: a call that is resumed may be unordered"""
+        with self.each(ordered=False, workers=3) as results:
+            next(results)
+        got = [result.record["n"] for result in self.each(ordered=False, workers=3)]
+        self.assertEqual(sorted(got), [n for n in range(30) if n != 7])
+
+    def test_refused(self) -> None:
+        """each: other records and another command do not resume, and change nothing"""
+        got = [result.stdout for result in self.each()]
+        other = [*self.records[:15], {"n": 99}, *self.records[16:]]
+        for options in (
+            {"records": other},
+            {"records": self.records[:-1]},
+            {"env_extra": {"A": "b"}},
+        ):
+            with self.assertRaisesRegex(weir.WeirError, "remove the checkpoint"):
+                self.each(**options)
+        self.assertEqual([result.stdout for result in self.each()], got)
+
+    def test_killed(self) -> None:
+        """each: a program that was killed resumes, and no result is missing or there twice"""
+        code = """
+        import sys, weir
+        args = ["sh", "-c", "sleep 0.005; echo {}"]
+        for result in weir.each(map(str, range(100)), args, workers=2, check=True, checkpoint=sys.argv[1]):
+            print(result.stdout, end="", flush=True)
+        """
+        wanted = "".join(f"{n}\n" for n in range(100))
+        for turn in range(4):
+            process = hosting.program(code, self.state)
+            assert process.stdout is not None
+            for _ in range(20 * turn + 5):
+                process.stdout.readline()
+            process.kill()
+            process.communicate(timeout=60)
+        self.assertEqual(hosting.output_of(code, self.state), wanted)
+
+
 if __name__ == "__main__":
     unittest.main()
