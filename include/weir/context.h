@@ -108,7 +108,7 @@ int weir_timeout_ms(weir_t *weir);
  * Errors: SYSTEM. */
 int weir_dispatch(weir_t *weir, struct weir_error *error);
 
-/* The version of the library, "0.1.0". */
+/* The version of the library, "0.2.0". */
 const char *weir_version(void);
 
 #ifdef __cplusplus

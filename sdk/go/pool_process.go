@@ -21,7 +21,7 @@ import (
 )
 
 // leastCommand is the oldest command weir that has what a pool needs.
-var leastCommand = [3]int{0, 1, 0}
+var leastCommand = [3]int{0, 2, 0}
 
 // findCommand finds the command weir, and checks its version.
 func findCommand(ctx context.Context, path string) (string, error) {

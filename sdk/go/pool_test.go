@@ -320,7 +320,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 
 func TestACommandThatIsTooOldIsSaid(t *testing.T) {
 	old := filepath.Join(t.TempDir(), "weir")
-	for version, wanted := range map[string]string{"0.0.9": "needs 0.1.0", "0.1.0": "is too old"} {
+	for version, wanted := range map[string]string{"0.0.9": "needs 0.2.0", "0.1.12": "needs 0.2.0", "0.2.0": "is too old"} {
 		text := "#!/bin/sh\n[ \"$1\" = --version ] && { echo weir " + version + "; exit; }\necho 'unknown option --stdio' >&2\nexit 2\n"
 		if err := os.WriteFile(old, []byte(text), 0o700); err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         run,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "_asyncio": "AsyncPool AsyncStream apipe arun",

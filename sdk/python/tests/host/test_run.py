@@ -336,9 +336,11 @@ class Hosts(unittest.TestCase):
             from weir.worker import function, serve
             print([name for name in sys.modules if name in ("weir._native", "weir._client")])
             print(sorted(set(weir.__all__) - set(dir(weir))))
+            from weir import _native
+            print(weir.__version__ == _native.version())
             """
         )
-        self.assertEqual(out, "[]\n[]\n[]\n")
+        self.assertEqual(out, "[]\n[]\n[]\nTrue\n")
 
 
 if __name__ == "__main__":
