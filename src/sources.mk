@@ -185,6 +185,7 @@ libweir_http_la_SOURCES = \
 # The web door.
 libweir_web_la_SOURCES = \
 	src/web/access.c src/web/access.h \
+	src/web/account.c src/web/account.h \
 	src/web/answer.c src/web/answer.h \
 	src/web/client.c src/web/client.h \
 	src/web/door.c src/web/door.h \
@@ -290,6 +291,7 @@ weir_SOURCES = \
 	src/cli/mcp_file.c src/cli/mcp_file.h \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/serve_join.c src/cli/serve_join.h \
+	src/cli/serve_audit.c src/cli/serve_audit.h \
 	src/cli/serve_guard.c src/cli/serve_guard.h \
 	src/cli/serve_kinds.c src/cli/serve_kinds.h \
 	src/cli/opts_audit.c \

@@ -19,33 +19,40 @@ struct entry {
 
 struct weir__audit_journal {
     struct weir__audit_log *log; /* of the thread alone */
-    int syncs, failed_fd;
+    int syncs;
+    struct weir__audit_bells bells;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct entry *first, **last;
     size_t waiting;
+    uint64_t added, written; /* numbers of the last ones */
     int is_closing;
     struct weir_error failure; /* status 0: none */
 };
 
-static void fail(struct weir__audit_journal *journal, const struct weir_error *why)
+static void ring(int fd)
 {
     static const uint64_t one = 1;
 
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0) {
+        /* it is full: then it is readable */
+    }
+}
+
+static void fail(struct weir__audit_journal *journal, const struct weir_error *why)
+{
     pthread_mutex_lock(&journal->mutex);
     if (journal->failure.status == 0) {
         journal->failure = *why;
-        if (journal->failed_fd >= 0 && write(journal->failed_fd, &one, sizeof one) < 0) {
-            /* it is full: then it is readable */
-        }
+        ring(journal->bells.failed);
     }
     pthread_cond_broadcast(&journal->changed);
     pthread_mutex_unlock(&journal->mutex);
 }
 
-/* All that wait; NULL: the journal is closed, and none do. */
-static struct entry *take_all(struct weir__audit_journal *journal)
+/* All that wait; NULL: the journal is closed, and none do.  last: the number of the last one. */
+static struct entry *take_all(struct weir__audit_journal *journal, uint64_t *last)
 {
     struct entry *entries;
 
@@ -56,6 +63,7 @@ static struct entry *take_all(struct weir__audit_journal *journal)
     journal->first = NULL;
     journal->last = &journal->first;
     journal->waiting = 0;
+    *last = journal->added;
     pthread_cond_broadcast(&journal->changed);
     pthread_mutex_unlock(&journal->mutex);
     return entries;
@@ -70,15 +78,24 @@ static int append(struct weir__audit_journal *journal, json_t *record, struct we
     return weir__audit_tell(journal->log, record, error);
 }
 
+static void note_written(struct weir__audit_journal *journal, uint64_t last)
+{
+    pthread_mutex_lock(&journal->mutex);
+    journal->written = last;
+    pthread_mutex_unlock(&journal->mutex);
+    ring(journal->bells.written);
+}
+
 /* After a failure nothing more is written: what is there is without a gap. */
 static void *run(void *data)
 {
     struct weir__audit_journal *journal = data;
+    uint64_t last;
     struct entry *entries, *entry;
     struct weir_error error;
     int status = 0;
 
-    while ((entries = take_all(journal)) != NULL) {
+    while ((entries = take_all(journal, &last)) != NULL) {
         int was_good = status == 0;
 
         while ((entry = entries) != NULL) {
@@ -90,7 +107,9 @@ static void *run(void *data)
         }
         if (status == 0 && journal->syncs)
             status = weir__audit_sync(journal->log, &error);
-        if (status < 0 && was_good)
+        if (status == 0)
+            note_written(journal, last);
+        else if (was_good)
             fail(journal, &error);
     }
     return NULL;
@@ -109,7 +128,8 @@ static int start_thread(struct weir__audit_journal *journal)
 }
 
 struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_options *options,
-                                                     int failed_fd, struct weir_error *error)
+                                                     struct weir__audit_bells bells,
+                                                     struct weir_error *error)
 {
     struct weir__audit_journal *journal = calloc(1, sizeof *journal);
     struct weir__audit_options own = *options;
@@ -122,7 +142,7 @@ struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_op
     own.syncs_late = !own.no_sync;
     own.no_sync = 1;
     journal->syncs = own.syncs_late;
-    journal->failed_fd = failed_fd;
+    journal->bells = bells;
     journal->last = &journal->first;
     journal->log = weir__audit_open(&own, error);
     if (journal->log == NULL) {
@@ -142,27 +162,52 @@ struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_op
     return NULL;
 }
 
-void weir__audit_journal_add(struct weir__audit_journal *journal, json_t *record)
+static uint64_t lose(struct weir__audit_journal *journal, json_t *record)
 {
-    struct entry *entry = record != NULL ? malloc(sizeof *entry) : NULL;
     struct weir_error error;
 
-    if (entry == NULL) {
-        json_decref(record);
-        weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a record");
-        fail(journal, &error);
-        return;
-    }
+    json_decref(record);
+    weir__fail(&error, WEIR_ERR_NOMEM, 0, "no memory for a record");
+    fail(journal, &error);
+    return UINT64_MAX;
+}
+
+uint64_t weir__audit_journal_add(struct weir__audit_journal *journal, json_t *record)
+{
+    struct entry *entry = record != NULL ? malloc(sizeof *entry) : NULL;
+    uint64_t number = UINT64_MAX;
+
+    if (entry == NULL)
+        return lose(journal, record);
     entry->next = NULL;
     entry->record = record;
     pthread_mutex_lock(&journal->mutex);
-    while (journal->waiting >= MOST_WAITING)
+    while (journal->waiting >= MOST_WAITING && journal->failure.status == 0)
         pthread_cond_wait(&journal->changed, &journal->mutex);
-    *journal->last = entry;
-    journal->last = &entry->next;
-    journal->waiting++;
+    if (journal->failure.status == 0) {
+        *journal->last = entry;
+        journal->last = &entry->next;
+        journal->waiting++;
+        number = ++journal->added;
+        entry = NULL;
+    }
     pthread_cond_broadcast(&journal->changed);
     pthread_mutex_unlock(&journal->mutex);
+    if (entry != NULL) { /* behind one that is lost there would be a gap */
+        json_decref(entry->record);
+        free(entry);
+    }
+    return number;
+}
+
+uint64_t weir__audit_journal_written(struct weir__audit_journal *journal)
+{
+    uint64_t number;
+
+    pthread_mutex_lock(&journal->mutex);
+    number = journal->written;
+    pthread_mutex_unlock(&journal->mutex);
+    return number;
 }
 
 int weir__audit_journal_failure(struct weir__audit_journal *journal, struct weir_error *error)

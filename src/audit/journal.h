@@ -11,14 +11,24 @@
 
 struct weir__audit_journal;
 
-/* Starts the thread, which blocks all signals.  failed_fd: an eventfd or the write end of a
- * non-blocking pipe that gets 8 bytes once the journal has failed; -1: none; borrowed.  Returns
- * NULL on failure.  Errors: as weir__audit_open(). */
-struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_options *options,
-                                                     int failed_fd, struct weir_error *error);
+/* Write ends of non-blocking pipes, or eventfds, which get 8 bytes; -1: none; borrowed. */
+struct weir__audit_bells {
+    int failed;  /* once the journal has failed */
+    int written; /* each time that weir__audit_journal_written() is higher */
+};
 
-/* Takes a record that nothing else refers to; NULL: memory is short, and the journal fails. */
-void weir__audit_journal_add(struct weir__audit_journal *journal, json_t *record);
+/* Starts the thread, which blocks all signals.  Returns NULL on failure.  Errors: as
+ * weir__audit_open(). */
+struct weir__audit_journal *weir__audit_journal_open(const struct weir__audit_options *options,
+                                                     struct weir__audit_bells bells,
+                                                     struct weir_error *error);
+
+/* Takes a record that nothing else refers to; NULL: memory is short, and the journal fails.
+ * Returns its number, from 1; UINT64_MAX: the journal has failed, and it is not written. */
+uint64_t weir__audit_journal_add(struct weir__audit_journal *journal, json_t *record);
+
+/* The number of the last record that is written, and on disk where records are synced. */
+uint64_t weir__audit_journal_written(struct weir__audit_journal *journal);
 
 /* Why no more records are written; 0: they are. */
 int weir__audit_journal_failure(struct weir__audit_journal *journal, struct weir_error *error);

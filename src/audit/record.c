@@ -270,19 +270,40 @@ static json_t *kept(const void *bytes, size_t length)
     return value;
 }
 
+static json_t *arguments_of(const struct weir__audit_call *call)
+{
+    json_t *arguments;
+
+    if (call->arguments == NULL)
+        return json_null();
+    arguments = digested(call->arguments, call->arguments_length);
+    if (call->keeps_arguments)
+        weir__tree_set(&arguments, "text", kept(call->arguments, call->arguments_length));
+    return arguments;
+}
+
+static json_t *request_of(const struct weir__audit_request *request)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "id", text_or_null(request->id), "peer",
+                     text_or_null(request->peer), "token", text_or_null(request->token), "subject",
+                     text_or_null(request->subject), "status",
+                     request->status > 0 ? json_integer(request->status) : json_null());
+}
+
 json_t *weir__audit_called(const json_t *started, const struct weir__audit_call *call,
                            struct weir_error *error)
 {
-    json_t *about, *record = NULL, *arguments = digested(call->arguments, call->arguments_length);
+    json_t *about, *record = NULL;
 
-    if (call->keeps_arguments)
-        weir__tree_set(&arguments, "text", kept(call->arguments, call->arguments_length));
-    about = json_pack(
-        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "door", call->door, "connection",
-        (json_int_t)call->connection, "client", text_or_null(call->client), "label",
-        text_or_null(call->label), "method", text_or_null(call->method), "arguments", arguments,
-        "result", call->result != NULL ? digested(call->result, call->result_length) : json_null(),
-        "worker", call->pid > 0 ? json_integer(call->pid) : json_null());
+    about =
+        json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "door", call->door, "connection",
+                  (json_int_t)call->connection, "client", text_or_null(call->client), "label",
+                  text_or_null(call->label), "method", text_or_null(call->method), "arguments",
+                  arguments_of(call), "result",
+                  call->result != NULL ? digested(call->result, call->result_length) : json_null(),
+                  "worker", call->pid > 0 ? json_integer(call->pid) : json_null());
+    if (call->request != NULL)
+        weir__tree_set(&about, "request", request_of(call->request));
     if (about != NULL)
         record = json_pack(
             "{s:i,s:s,s:s,s:s,s:o,s:o,s:s,s:I,s:o}", "weir", 1, "kind", "audit", "event", "call",

@@ -48,12 +48,19 @@ struct weir__audit_end {
 json_t *weir__audit_ended(json_t *started, const struct weir__audit_end *end,
                           struct weir_error *error);
 
+/* What a call over HTTP has besides.  NULL: unknown, or there is none. */
+struct weir__audit_request {
+    const char *id, *peer, *token, *subject;
+    int status; /* of the response; 0: none was sent */
+};
+
 /* A call of a function. All borrowed; NULL: unknown, or there is none. */
 struct weir__audit_call {
-    const char *door; /* "worker", "mcp": what the client speaks */
+    const char *door;                          /* "worker", "mcp", "http": what the client speaks */
+    const struct weir__audit_request *request; /* NULL: the door is another */
     uint64_t connection;
     const char *client, *label, *method, *traceparent;
-    const void *arguments, *result; /* JSON; result NULL: it failed */
+    const void *arguments, *result; /* JSON; arguments NULL: unread; result NULL: it failed */
     size_t arguments_length, result_length;
     int keeps_arguments; /* the record has them, without secrets, and not only their digest */
     enum weir__audit_outcome outcome;

@@ -18,6 +18,7 @@
 
 #include <weir/event.h>
 
+#include "audit/journal.h"
 #include "audit/record.h"
 #include "cli/trace.h"
 
@@ -36,12 +37,13 @@ struct audit {
 int audit_begin(struct audit *audit, const struct cli_command *command,
                 const struct cli_parsed *parsed, const char *target);
 
-/* For a server, after audit_begin(): calls are recorded, too. failed_fd: as for
- * weir__audit_journal_open(). Returns as audit_begin(). */
-int audit_begin_calls(struct audit *audit, const struct cli_parsed *parsed, int failed_fd);
+/* For a server, after audit_begin(): calls are recorded, too. waits: whether --audit-fsync always
+ * was asked for, so that an answer waits for its record. Returns as audit_begin(). */
+int audit_begin_calls(struct audit *audit, const struct cli_parsed *parsed,
+                      struct weir__audit_bells bells, int *waits);
 
-/* Records a call; only with a journal. */
-void audit_add_call(struct audit *audit, const struct weir__audit_call *call);
+/* Records a call; only with a journal. Returns as weir__audit_journal_add(). */
+uint64_t audit_add_call(struct audit *audit, const struct weir__audit_call *call);
 
 /* Adds an event to the record "ended". */
 void audit_add_event(struct audit *audit, const struct weir_event *event);

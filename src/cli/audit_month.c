@@ -31,6 +31,8 @@ enum figure {
     STARTED,
     ENDED,
     UNFINISHED,
+    CALLS,
+    CALLS_FAILED,
     USERS,
     HOSTS,
     AS_ROOT,
@@ -51,6 +53,8 @@ static const struct {
     [STARTED] = {"started", "commands started"},
     [ENDED] = {"ended", "commands ended"},
     [UNFINISHED] = {"unfinished", "commands without an end at the end of the month"},
+    [CALLS] = {"calls", "calls of functions"},
+    [CALLS_FAILED] = {"calls_failed", "calls of functions that did not return"},
     [USERS] = {"users", "users"},
     [HOSTS] = {"hosts", "machines"},
     [AS_ROOT] = {"as_root", "commands started as root"},
@@ -168,6 +172,11 @@ static void count_record(struct month *month, const struct weir__audit_entry *en
         month->first_seq = entry->seq;
     month->last_seq = entry->seq;
     snprintf(month->last_hash, sizeof month->last_hash, "%s", entry->hash);
+    if (strcmp(text_of(record, "event"), "call") == 0) {
+        month->counts[CALLS]++;
+        month->counts[CALLS_FAILED] += outcome != WEIR__AUDIT_OK;
+        return;
+    }
     if (strcmp(text_of(record, "event"), "started") != 0) {
         month->counts[ENDED]++;
         if (outcome >= 0)

@@ -162,6 +162,21 @@ static void print_outcome(const json_t *record)
     cli_put(stdout, "%-15s", text);
 }
 
+/* What a call over HTTP has besides. */
+static void print_request(const json_t *request)
+{
+    static const char *const names[] = {"peer", "token", "subject"};
+    json_int_t status = json_integer_value(json_object_get(request, "status"));
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (*text_of(request, names[i]) != '\0') {
+            fputs(i == 0 ? ", " : i == 1 ? ", token " : ", for ", stdout);
+            print_text(text_of(request, names[i]));
+        }
+    if (status > 0)
+        printf(", status %" JSON_INTEGER_FORMAT, status);
+}
+
 /* What was called, by whom and where it ran. */
 static void print_call(const json_t *record)
 {
@@ -186,6 +201,7 @@ static void print_call(const json_t *record)
         fputs(", ", stdout);
         print_text(client);
     }
+    print_request(json_object_get(call, "request"));
     if (worker > 0)
         printf(", worker %" JSON_INTEGER_FORMAT, worker);
 }

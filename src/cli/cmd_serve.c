@@ -17,19 +17,18 @@
 
 #include <weir/weir.h>
 
-#include "audit/journal.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/printable.h"
 #include "cli/opts_serve.h"
-#include "cli/audit_common.h"
 #include "cli/files.h"
 #include "cli/launcher.h"
 #include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/pool_leave.h"
+#include "cli/serve_audit.h"
 #include "cli/serve_join.h"
 #include "cli/serve_guard.h"
 #include "cli/serve_kinds.h"
@@ -84,8 +83,7 @@ struct serve_cmd {
     struct weir__mcp_front mcp;
     struct weir__pins pins;
     int pins_failed; /* they could not be written */
-    struct audit audit;
-    int audit_failed[2];  /* a pipe: readable once calls cannot be recorded; -1: none */
+    struct serve_audit calls;
     char error_text[600]; /* what went wrong, for the audit log */
     enum state state;
     int status;
@@ -430,7 +428,7 @@ static void stop_unrecorded(struct serve_cmd *cmd)
 {
     struct weir_error error;
 
-    if (weir__audit_journal_failure(cmd->audit.journal, &error) == 0)
+    if (!serve_audit_failed(&cmd->calls, &error))
         return;
     cmd->status = fail(cmd, CLI_FAILED, error.text);
     if (cmd->values.mcp || cmd->state == STARTING)
@@ -456,7 +454,7 @@ static void run_until(struct serve_cmd *cmd, enum state left)
         {.fd = weir_fd(cmd->weir), .events = POLLIN},
         {.fd = signals_fd(), .events = POLLIN},
         {.fd = left == STARTING ? cmd->out : -1}, /* later its connection watches it */
-        {.fd = cmd->audit_failed[0], .events = POLLIN},
+        {.fd = cmd->calls.failed[0], .events = POLLIN},
     };
 
     while (cmd->state == left) {
@@ -631,73 +629,8 @@ static void on_event(const struct weir_event *event, void *context)
 {
     struct serve_cmd *cmd = context;
 
-    audit_add_event(&cmd->audit, event);
+    audit_add_event(&cmd->calls.audit, event);
     cli_say_worker(&cli_serve, event);
-}
-
-/* For the audit log. */
-static enum weir__audit_outcome outcome_of(enum weir_outcome outcome)
-{
-    switch (outcome) {
-    case WEIR_CALL_RETURNED:
-        return WEIR__AUDIT_OK;
-    case WEIR_CALL_CANCELLED:
-        return WEIR__AUDIT_CANCELLED;
-    case WEIR_CALL_DEADLINE:
-        return WEIR__AUDIT_TIMED_OUT;
-    case WEIR_CALL_UNKNOWN:
-        return WEIR__AUDIT_LOST;
-    case WEIR_CALL_NO_WORKER:
-    case WEIR_CALL_REFUSED:
-        return WEIR__AUDIT_NOT_STARTED;
-    default:
-        return WEIR__AUDIT_FAILED;
-    }
-}
-
-static void on_call(const struct weir__served_call *call, void *context)
-{
-    struct serve_cmd *cmd = context;
-    struct weir__audit_call record = {
-        .door = call->door,
-        .connection = call->connection,
-        .client = call->client,
-        .label = call->label,
-        .method = call->method,
-        .traceparent = call->traceparent,
-        .arguments = call->params.bytes != NULL ? call->params.bytes : "",
-        .arguments_length = call->params.length,
-        .keeps_arguments = cmd->values.audit_arguments,
-        .result = call->result.bytes,
-        .result_length = call->result.length,
-        .outcome = outcome_of(call->outcome),
-        .wall_ns = call->wall_ns,
-        .pid = call->pid,
-    };
-
-    audit_add_call(&cmd->audit, &record);
-}
-
-/* Returns 0, or the exit status. */
-static int begin_audit(struct serve_cmd *cmd)
-{
-    struct weir_error error;
-    int status =
-        audit_begin(&cmd->audit, &cli_serve, &cmd->parsed, cmd->kinds.commands[0]->argv[0]);
-
-    if (status != 0)
-        return status;
-    if (cmd->audit.log == NULL)
-        return cmd->values.audit_arguments
-                   ? cli_bad_usage(&cli_serve, "--audit-arguments requires --audit FILE")
-                   : 0;
-    if (weir__pipe(cmd->audit_failed, &error) < 0)
-        return fail(cmd, CLI_FAILED, error.text);
-    weir__fd_set_nonblocking(cmd->audit_failed[1]);
-    status = audit_begin_calls(&cmd->audit, &cmd->parsed, cmd->audit_failed[1]);
-    cmd->server.on_call = on_call;
-    cmd->server.context = cmd;
-    return status;
 }
 
 /* Returns 0, or the exit status. */
@@ -713,7 +646,7 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     context.event_context = cmd;
     cmd->weir = weir_open(&context, error);
     if (cmd->weir != NULL)
-        cmd->weir->client.trace = cmd->audit.trace;
+        cmd->weir->client.trace = cmd->calls.audit.trace;
     if (cmd->weir != NULL)
         cmd->pool = weir_pool_open(cmd->weir, &options, error);
     if (cmd->pool == NULL)
@@ -766,7 +699,8 @@ static int open_web(struct serve_cmd *cmd)
         status = bind_socket(cmd, cmd->web.place.path, &cmd->web.fd);
         cmd->web.is_bound = 1;
     }
-    if (status == 0 && serve_web_open(&cmd->web, &cmd->values, cmd->weir, cmd->pool, &error) < 0)
+    if (status == 0
+        && serve_web_open(&cmd->web, &cmd->values, &cmd->calls, cmd->weir, cmd->pool, &error) < 0)
         status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     return status;
 }
@@ -872,7 +806,8 @@ static int serve_calls(struct serve_cmd *cmd)
         cli_say(&cli_serve, "cannot catch signals: %s", strerror(failed));
         return CLI_FAILED;
     }
-    status = begin_audit(cmd);
+    status = serve_audit_begin(&cmd->calls, &cmd->values, &cmd->parsed,
+                               cmd->kinds.commands[0]->argv[0], &cmd->server);
     if (status != 0)
         return status;
     if (cmd->path != NULL && weir__socket_check(cmd->path, &error) < 0)
@@ -916,7 +851,7 @@ int cmd_serve(int argc, char **argv)
         .fd = -1,
         .in = -1,
         .out = -1,
-        .audit_failed = {-1, -1},
+        .calls = {.failed = {-1, -1}, .written = {-1, -1}},
 #ifdef WEIR_HTTP
         .web = {.fd = -1, .socket_fd = -1},
 #endif
@@ -966,13 +901,11 @@ int cmd_serve(int argc, char **argv)
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;
     weir_close(cmd.weir);
-    status = audit_end(&cmd.audit,
-                       status == 0             ? WEIR__AUDIT_OK
-                       : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
-                                               : WEIR__AUDIT_ERROR,
-                       status, cmd.error_text);
-    weir__close(&cmd.audit_failed[0]);
-    weir__close(&cmd.audit_failed[1]);
+    status = serve_audit_end(&cmd.calls,
+                             status == 0             ? WEIR__AUDIT_OK
+                             : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED
+                                                     : WEIR__AUDIT_ERROR,
+                             status, cmd.error_text);
     launchers_free(cmd.launchers, cmd.kinds.count);
     launchers_free(cmd.launcher_stops, cmd.kinds.count);
     serve_kinds_clear(&cmd.kinds);

@@ -202,6 +202,12 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = web,
         .help = "show clients the tracebacks of functions that fail",
     },
+    [SERVE_HTTP_LOG] = {
+        .name = "http-log", .kind = CLI_FLAG, .offset = AT(http_log),
+        .group = web,
+        .help = "print a line on standard error for each request over HTTP",
+        .more = "The client, the name of its token, method and path, status, and how long it took.",
+    },
     [SERVE_NO_HTTP_PAGE] = {
         .name = "no-http-page", .kind = CLI_FLAG, .offset = AT(no_http_page),
         .group = web,

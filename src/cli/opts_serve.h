@@ -27,7 +27,7 @@ struct serve_values {
     /* The web door. */
     const char *http, *http_tokens, *http_state;
     struct cli_list http_hosts, http_origins, exposed;
-    int http_tracebacks, no_http_page;
+    int http_tracebacks, http_log, no_http_page;
     uint64_t http_connections, http_max_body;
     int audit_arguments, pin_update;
     const char *pin;
@@ -65,6 +65,7 @@ enum serve_option {
     SERVE_HTTP_MAX_BODY,
     SERVE_HTTP_CONNECTIONS,
     SERVE_HTTP_TRACEBACKS,
+    SERVE_HTTP_LOG,
     SERVE_NO_HTTP_PAGE,
     SERVE_DRAIN_DELAY,
 #endif

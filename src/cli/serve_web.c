@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -48,8 +49,26 @@ int serve_web_read(struct serve_web *web, const struct serve_values *values)
     return 0;
 }
 
-int serve_web_open(struct serve_web *web, const struct serve_values *values, weir_t *weir,
-                   weir_pool_t *pool, struct weir_error *error)
+/* --http-log */
+static void on_request(const struct weir__web_request *request)
+{
+    const char *token = request->caller.token;
+    char status[16] = "gone";
+
+    if (request->status > 0)
+        snprintf(status, sizeof status, "%d", request->status);
+    cli_say(&cli_serve, "%s %s %.*s %.*s %s %.1f ms", request->caller.peer,
+            token != NULL ? token : "-",
+            (int)(request->method.bytes != NULL ? request->method.length : 1),
+            request->method.bytes != NULL ? request->method.bytes : "-",
+            (int)(request->path.bytes != NULL ? request->path.length : 1),
+            request->path.bytes != NULL ? request->path.bytes : "-", status,
+            (double)request->wall_ns / MS);
+}
+
+int serve_web_open(struct serve_web *web, const struct serve_values *values,
+                   struct serve_audit *calls, weir_t *weir, weir_pool_t *pool,
+                   struct weir_error *error)
 {
     struct weir__web_options options = {
         .hosts = values->http_hosts.items,
@@ -65,10 +84,13 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values, wei
         .has_tracebacks = values->http_tracebacks,
         .min_ready = (unsigned)(values->min_ready > 0 ? values->min_ready : values->count),
         .max_queue = (size_t)values->max_queue,
+        .on_request = values->http_log ? on_request : NULL,
+        .written_fd = -1,
     };
     char url[96];
     int fd;
 
+    serve_audit_web(calls, &options);
     if (web->fd < 0)
         web->fd = weir__web_listen(&web->place, error);
     else if (!web->is_bound)

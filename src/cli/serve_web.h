@@ -5,6 +5,7 @@
 #include <weir/pool.h>
 
 #include "cli/opts_serve.h"
+#include "cli/serve_audit.h"
 #include "web/door.h"
 
 /* All zero, with fd -1: there is none. */
@@ -21,8 +22,9 @@ int serve_web_read(struct serve_web *web, const struct serve_values *values);
 
 /* Opens the door, at .fd where that is a socket.  Errors: as weir__web_open(), weir__web_listen().
  */
-int serve_web_open(struct serve_web *web, const struct serve_values *values, weir_t *weir,
-                   weir_pool_t *pool, struct weir_error *error);
+int serve_web_open(struct serve_web *web, const struct serve_values *values,
+                   struct serve_audit *calls, weir_t *weir, weir_pool_t *pool,
+                   struct weir_error *error);
 
 /* Reads the file of tokens again. */
 void serve_web_reload(struct serve_web *web);

@@ -49,8 +49,9 @@ struct weir__server {
     struct weir__connection *connections;
     struct weir__server_limits limits;
     void (*on_last)(void *context); /* the last connection has ended; NULL: nobody asks */
-    void (*on_call)(const struct weir__served_call *call, void *context); /* NULL: nobody asks */
     void *context;
+    void (*on_call)(const struct weir__served_call *call, void *context); /* NULL: nobody asks */
+    void *on_call_context;
     int is_private;                  /* its one client may borrow workers */
     const struct weir__front *front; /* what clients speak; NULL: docs/protocol.md */
     struct weir__mcp_front *mcp;     /* for those that speak MCP; NULL: none may */
@@ -91,7 +92,7 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 void weir__socket_unbind(const char *path, int fd);
 
 /* Serves the pool to clients that connect. All of *server except limits, on_last,
- * on_call, context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
+ * context, on_call, on_call_context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
  * NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);

@@ -112,7 +112,7 @@ static void tell(const struct weir__server_call *call)
         if (made->whole && told.outcome == WEIR_CALL_RETURNED && weir__mcp_is_error(told.result))
             told.outcome = WEIR_CALL_FAILED;
     }
-    server->on_call(&told, server->context);
+    server->on_call(&told, server->on_call_context);
     free(tool);
 }
 

@@ -132,6 +132,14 @@ static int is_in_time(const struct weir__web_door *door, const struct weir__toke
            && (door->spent.path != NULL || token->iat > door->started_s);
 }
 
+/* It says nothing that is true. */
+static const char *forget_bound(struct weir__web_client *client, const char *type)
+{
+    free(client->bound);
+    client->bound = NULL;
+    return type;
+}
+
 /* Returns NULL, or the type of the refusal. */
 static const char *check_bound(struct weir__web_client *client, struct weir__http_text text)
 {
@@ -139,10 +147,10 @@ static const char *check_bound(struct weir__web_client *client, struct weir__htt
 
     client->bound = malloc(sizeof *client->bound);
     if (client->bound == NULL || weir__token_read(text, client->bound) < 0)
-        return "token-malformed";
+        return forget_bound(client, "token-malformed");
     key = weir__tokens_key(&client->door->tokens, client->bound->kid);
     if (key == NULL || !weir__token_is_signed(text, key->secret.bytes, key->secret.length))
-        return "token-signature";
+        return forget_bound(client, "token-signature");
     return is_in_time(client->door, client->bound) ? NULL : "token-expired";
 }
 
@@ -152,7 +160,7 @@ int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who,
 
     *type = NULL;
     if (who == WEIR__WEB_ANYBODY || client->door->options.tokens == NULL
-        || (who == WEIR__WEB_LOCAL && client->is_local))
+        || (who == WEIR__WEB_LOCAL && client->peer.is_local))
         return 0;
     text = find_credentials(client);
     if (text.bytes == NULL) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "web/access.h"
+#include "web/account.h"
 #include "web/metrics.h"
 #include "web/output.h"
 
@@ -68,6 +69,7 @@ void weir__web_finish(struct weir__web_client *client, int failed)
 {
     size_t rest = client->in.length - client->unread;
 
+    weir__web_account_request(client, 1);
     weir__web_metrics_end(client);
     if (failed) { /* out of memory: the client would wait forever */
         weir__web_end(client);
@@ -84,10 +86,11 @@ void weir__web_finish(struct weir__web_client *client, int failed)
     weir__http_request_begin(&client->request);
     client->state = client->is_closing ? WEIR__WEB_LEAVING : WEIR__WEB_HEAD;
     client->since_ns = weir__clock_ns();
-    client->is_read_ahead = client->is_head = 0;
+    client->is_read_ahead = client->is_head = client->is_told = 0;
     client->is_body_over = 1;
     client->route = NULL;
     client->route_name = NULL;
+    client->name_at = 0;
     free(client->bound);
     client->bound = NULL;
     free(client->ask);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "proc/context.h"
+#include "web/account.h"
 #include "web/answer.h"
 #include "web/exchange.h"
 #include "web/input.h"
@@ -272,7 +273,8 @@ static void free_client(struct weir__web_client *client)
 }
 
 /* Returns NULL where there is no memory for it; takes fd. */
-static struct weir__web_client *make(struct weir__web_door *door, int fd)
+static struct weir__web_client *make(struct weir__web_door *door, int fd,
+                                     const struct weir__web_peer *peer)
 {
     struct weir__web_client *client = calloc(1, sizeof *client);
 
@@ -282,6 +284,8 @@ static struct weir__web_client *make(struct weir__web_door *door, int fd)
     }
     client->door = door;
     client->fd = fd;
+    client->peer = *peer;
+    client->number = ++door->connections;
     client->is_body_over = 1;
     client->since_ns = weir__clock_ns();
     weir__http_request_begin(&client->request);
@@ -300,20 +304,18 @@ static struct weir__web_client *make(struct weir__web_door *door, int fd)
     return client;
 }
 
-void weir__web_client_open(struct weir__web_door *door, int fd, const unsigned char address[16],
-                           int is_local)
+void weir__web_client_open(struct weir__web_door *door, int fd, const struct weir__web_peer *peer)
 {
-    struct weir__web_client *client = make(door, fd);
+    struct weir__web_client *client = make(door, fd, peer);
 
     if (client == NULL)
         return;
-    memcpy(client->address, address, sizeof client->address);
-    client->is_local = is_local;
     weir__web_watch(client);
 }
 
 /* It is kept for a moment, so that it can read the answer; of many only some. */
-void weir__web_client_refuse(struct weir__web_door *door, int fd, int status, const char *detail)
+void weir__web_client_refuse(struct weir__web_door *door, int fd, const struct weir__web_peer *peer,
+                             int status, const char *detail)
 {
     struct weir__web_client *client;
 
@@ -321,7 +323,7 @@ void weir__web_client_refuse(struct weir__web_door *door, int fd, int status, co
         weir__close(&fd);
         return;
     }
-    client = make(door, fd);
+    client = make(door, fd, peer);
     if (client == NULL)
         return;
     client->is_refused = client->is_closing = 1;
@@ -332,6 +334,7 @@ void weir__web_client_refuse(struct weir__web_door *door, int fd, int status, co
 void weir__web_client_close(struct weir__web_client *client)
 {
     client->is_over = 1;
+    weir__web_account_request(client, 0);
     weir__web_metrics_drop(client);
     weir__web_live_drop(client);
     if (client->exchange != NULL)

@@ -5,11 +5,11 @@
 #include "web/web.h"
 
 /* Serves the client that has connected; takes fd. */
-void weir__web_client_open(struct weir__web_door *door, int fd, const unsigned char address[16],
-                           int is_local);
+void weir__web_client_open(struct weir__web_door *door, int fd, const struct weir__web_peer *peer);
 
 /* Tells a client why it is not served; takes fd. */
-void weir__web_client_refuse(struct weir__web_door *door, int fd, int status, const char *detail);
+void weir__web_client_refuse(struct weir__web_door *door, int fd, const struct weir__web_peer *peer,
+                             int status, const char *detail);
 
 /* Cancels its call and closes it. */
 void weir__web_client_close(struct weir__web_client *client);

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "proc/context.h"
 #include "web/access.h"
+#include "web/account.h"
 #include "web/client.h"
 #include "web/exchange.h"
 #include "web/kept.h"
@@ -111,48 +112,51 @@ int weir__web_listen(const struct weir__web_place *place, struct weir_error *err
 
 /* --- Connections ------------------------------------------------------------------ */
 
-static size_t count_peer(const struct weir__web_door *door, const unsigned char address[16])
+static size_t count_peer(const struct weir__web_door *door, const struct weir__web_peer *peer)
 {
     size_t count = 0;
 
     for (const struct weir__web_client *client = door->clients; client != NULL;
          client = client->next)
-        count += memcmp(client->address, address, sizeof client->address) == 0;
+        count += memcmp(client->peer.address, peer->address, sizeof peer->address) == 0;
     return count;
 }
 
-/* The address, and whether it is this machine. */
-static int read_peer(const struct sockaddr_storage *peer, unsigned char address[16])
+static void read_peer(const struct sockaddr_storage *address, struct weir__web_peer *peer)
 {
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
 
-    memset(address, 0, 16);
-    if (peer->ss_family == AF_INET) {
-        memcpy(address, &four->sin_addr, sizeof four->sin_addr);
-        return address[0] == 127;
+    *peer = (struct weir__web_peer){.is_local = 1};
+    if (address->ss_family == AF_INET) {
+        memcpy(peer->address, &four->sin_addr, sizeof four->sin_addr);
+        peer->port = ntohs(four->sin_port);
+        peer->is_local = peer->address[0] == 127;
+    } else if (address->ss_family == AF_INET6) {
+        memcpy(peer->address, &six->sin6_addr, sizeof six->sin6_addr);
+        peer->port = ntohs(six->sin6_port);
+        peer->is_six = 1;
+        peer->is_local = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
     }
-    if (peer->ss_family != AF_INET6)
-        return 1;
-    memcpy(address, &six->sin6_addr, 16);
-    return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
-static void admit(struct weir__web_door *door, int fd, const struct sockaddr_storage *peer)
+static void admit(struct weir__web_door *door, int fd, const struct sockaddr_storage *address)
 {
-    unsigned char address[16];
-    int is_local = read_peer(peer, address), size = SEND_BUFFER, on = 1;
+    struct weir__web_peer peer;
+    int size = SEND_BUFFER, on = 1;
 
+    read_peer(address, &peer);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (!door->is_unix)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (door->checks_user && !weir__web_is_own_user(door, fd))
-        weir__web_client_refuse(door, fd, 403, "only processes of the server's user are served");
+        weir__web_client_refuse(door, fd, &peer, 403,
+                                "only processes of the server's user are served");
     else if (door->client_count - door->refused_count >= door->options.max_connections
-             || (!is_local && count_peer(door, address) >= PEER_CONNECTIONS))
-        weir__web_client_refuse(door, fd, 503, "too many connections: try later");
+             || (!peer.is_local && count_peer(door, &peer) >= PEER_CONNECTIONS))
+        weir__web_client_refuse(door, fd, &peer, 503, "too many connections: try later");
     else
-        weir__web_client_open(door, fd, address, is_local);
+        weir__web_client_open(door, fd, &peer);
 }
 
 static void accept_some(void *data, int bits)
@@ -246,6 +250,7 @@ static void close_here(void *data)
     weir__web_exchange_end_all(door);
     weir__web_kept_clear(door);
     weir__web_live_close(door);
+    weir__watch_close(&door->written);
     weir__timer_close(&door->sweep);
     weir__timer_close(&door->clock);
 }
@@ -269,6 +274,10 @@ static void open_here(void *data)
         opening->status = weir__timer_new(loop, accept_again, door, &door->retry, opening->error);
     if (opening->status >= 0)
         opening->status = weir__web_live_open(door, opening->error);
+    if (opening->status >= 0 && door->options.written_fd >= 0)
+        opening->status =
+            weir__watch_new(loop, door->options.written_fd, WEIR__READABLE,
+                            weir__web_account_release, door, &door->written, opening->error);
     if (opening->status >= 0)
         opening->status = weir__watch_new(loop, door->fd, WEIR__READABLE, accept_some, door,
                                           &door->watch, opening->error);

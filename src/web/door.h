@@ -10,6 +10,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/request.h"
+
+/* Who asks. */
+struct weir__web_caller {
+    uint64_t connection; /* from 1 */
+    const char *peer;    /* "127.0.0.1:50312", "unix" */
+    const char *token;   /* the name of a bearer token, or of a one-time token's key; NULL: none */
+    const char *subject; /* of a one-time token; NULL: none */
+};
+
+/* A call that is over, or a request for one that was refused.  All is borrowed; NULL: unknown, or
+ * there is none. */
+struct weir__web_call {
+    struct weir__web_caller caller;
+    const char *id, *label, *method, *traceparent;
+    struct weir__http_text params; /* NULL: the body was not read */
+    struct weir__http_text result; /* NULL: it failed */
+    int status;                    /* of the response; 0: none was sent */
+    enum weir_outcome outcome;
+    int64_t wall_ns;
+    pid_t pid; /* of the worker; 0: unknown */
+};
+
+/* A request that is over.  All is borrowed. */
+struct weir__web_request {
+    struct weir__web_caller caller;
+    struct weir__http_text method, path; /* NULL: its head could not be read */
+    int status;                          /* 0: no response was sent */
+    int64_t wall_ns;
+};
+
 /* Lists end with NULL; NULL is empty.  All is the caller's until weir__web_close(). */
 struct weir__web_options {
     const char *const *hosts;   /* more names by which it is called */
@@ -25,6 +56,18 @@ struct weir__web_options {
     int has_tracebacks; /* they are shown to clients */
     unsigned min_ready; /* workers of each kind that must be up to be ready */
     size_t max_queue;
+
+    /* NULL: nobody asks. */
+    void (*on_request)(const struct weir__web_request *request);
+
+    /* NULL: nobody asks.  Then calls without a traceparent get one.  Returns the number of what was
+     * noted: the answer waits until that is written; 0: it does not wait. */
+    uint64_t (*on_call)(const struct weir__web_call *call, void *context);
+    /* The number of the last that is written.  written_fd is readable when it is higher; -1: no
+     * answer waits; non-blocking. */
+    uint64_t (*count_written)(void *context);
+    int written_fd;
+    void *call_context;
 };
 
 struct weir__web_door;

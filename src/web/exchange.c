@@ -16,6 +16,7 @@
 #include "rpc/rpc_parse.h"
 #include "text/json_validate.h"
 #include "http/fields.h"
+#include "web/account.h"
 #include "web/answer.h"
 #include "web/input.h"
 #include "web/kept.h"
@@ -35,6 +36,7 @@ static const struct weir__http_text nothing = {NULL, 0};
 static void free_exchange(struct weir__web_exchange *exchange)
 {
     weir__web_live_tell(exchange->door);
+    weir__web_account_call(exchange);
     *exchange->link = exchange->next;
     if (exchange->next != NULL)
         exchange->next->link = exchange->link;
@@ -44,6 +46,7 @@ static void free_exchange(struct weir__web_exchange *exchange)
         exchange->kept->exchange = NULL;
     weir_call_free(exchange->call);
     weir__buffer_clear(&exchange->array);
+    free(exchange->origin);
     free(exchange);
 }
 
@@ -83,6 +86,7 @@ static struct weir__http_writer begin_response(struct weir__web_exchange *exchan
     char timing[WEIR__WEB_TIMING];
 
     weir__http_write_field(&writer, "Weir-Call", exchange->id);
+    exchange->status = status;
     if (exchange->has_fallen_back)
         weir__http_write_field(&writer, "Weir-Fallback",
                                weir__guard_fallback(exchange->door->pool->guard, exchange->method));
@@ -205,6 +209,7 @@ static void keep_reply(struct weir__web_exchange *exchange, const struct weir_re
     int status = write_reply(exchange, reply, &body);
 
     format_timing(reply, timing);
+    exchange->status = status;
     free_exchange(exchange);
     if (client != NULL && client->is_over)
         client = NULL;
@@ -388,6 +393,7 @@ static int fall_back(struct weir__web_exchange *exchange, struct weir_call *call
         again = weir__fallback_start(exchange->door->pool, call, reply);
     if (again == NULL)
         return 0;
+    weir__web_account_call(exchange); /* each attempt is told of */
     exchange->call = again;
     exchange->has_fallen_back = 1;
     weir_call_free(call);
@@ -487,9 +493,11 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
                                   .context = exchange};
     struct weir_call_options options;
     struct weir_error error;
-    char *parent, *state;
+    char *parent, *state, made[WEIR__WEB_TRACE];
 
-    if (exchange == NULL) {
+    if (exchange == NULL || weir__web_account_begin(exchange) < 0) {
+        if (exchange != NULL)
+            free_exchange(exchange);
         weir__web_refuse(client, 500, NULL, "no memory");
         return;
     }
@@ -509,13 +517,17 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
     options.input = client->terms.has_input;
     options.credit = CREDIT;
     options.traceparent = parent;
+    if (parent == NULL && client->door->options.on_call != NULL)
+        options.traceparent = weir__web_account_trace(made);
     options.tracestate = state;
     client->state = WEIR__WEB_CALLING;
+    client->is_told = 1;
     exchange->call = weir_call_start(client->door->pool, method, params.bytes, params.length,
                                      &options, &sink, &error);
     free(parent);
     free(state);
     if (exchange->call == NULL) {
+        client->is_told = 0;
         weir__web_kept_free(exchange->kept);
         free_exchange(exchange);
         refuse_start(client, params, &error);

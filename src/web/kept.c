@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "web/account.h"
 #include "web/answer.h"
 
 enum { COUNT_MAX = 1000, BYTES_MAX = 16 << 20 };
@@ -116,6 +117,7 @@ void weir__web_kept_answer(struct weir__web_client *client, const struct weir__w
 {
     struct weir__http_writer writer = weir__web_begin(client, kept->status);
 
+    weir__web_account_hold(client, kept->held_for);
     weir__http_write_field(&writer, "Weir-Call", kept->id);
     weir__http_write_field(&writer, "Server-Timing", kept->timing);
     if (is_replay)

@@ -17,7 +17,8 @@ struct weir__web_kept {
     char id[WEIR__WEB_CALL_ID];
     struct weir__web_ask ask; /* .key is "" too where the call may be tried again */
     int64_t ended_ns;
-    int status; /* of the response; 0: it runs */
+    int status;        /* of the response; 0: it runs */
+    uint64_t held_for; /* what must be written before it is sent */
     char timing[WEIR__WEB_TIMING];
     struct weir__buffer body;
 };

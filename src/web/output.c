@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "web/account.h"
 #include "web/input.h"
 
 enum {
@@ -32,6 +33,10 @@ void weir__web_end(struct weir__web_client *client)
 
 void weir__web_flush(struct weir__web_client *client)
 {
+    if (weir__web_account_holds(client)) {
+        client->took_ns = client->took_ns != 0 ? client->took_ns : weir__clock_ns();
+        return;
+    }
     while (weir__web_owed(client) > 0 && !client->is_over) {
         ssize_t count = send(client->fd, client->out.bytes + client->sent, weir__web_owed(client),
                              MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -113,11 +118,12 @@ static int is_read(const struct weir__web_client *client)
 void weir__web_watch(struct weir__web_client *client)
 {
     int reads = is_read(client);
+    int owes = weir__web_owed(client) > 0 && !weir__web_account_holds(client);
 
     if (client->is_over)
         return;
-    weir__watch_set(client->watch, (reads ? WEIR__READABLE : WEIR__GONE)
-                                       | (weir__web_owed(client) > 0 ? WEIR__WRITABLE : 0));
+    weir__watch_set(client->watch,
+                    (reads ? WEIR__READABLE : WEIR__GONE) | (owes ? WEIR__WRITABLE : 0));
     client->checked_ns = weir__web_due_ns(client);
     if (client->checked_ns < client->door->clock_ns) {
         int64_t left_ms = (client->checked_ns - weir__clock_ns()) / MS + 1;

@@ -648,6 +648,8 @@ void weir__web_route_head(struct weir__web_client *client)
     weir__http_target_split(weir__http_request_target(request, client->in.bytes), &path, &query);
     client->route = find_route(client->door, method, path, allowed);
     client->route_name = client->route != NULL ? client->route->name : NULL;
+    client->name_at =
+        client->route != NULL && client->route->is_call ? strlen(client->route->path) : 0;
     if (weir__http_is(method, "OPTIONS") && (allowed[0] != '\0' || weir__http_is(path, "*")))
         answer_options(client, allowed);
     else if (allowed[0] == '\0')

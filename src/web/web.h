@@ -2,8 +2,9 @@
  *
  * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
  * sends bytes to a client and ends it, answer.c makes whole responses, kept.c keeps some of them,
- * exchange.c has a request's call, live.c tells what runs, route.c finds what a request asks for,
- * client.c is a connection, door.c listens.
+ * account.c tells the door's
+ * owner of what is over, exchange.c has a request's call, live.c tells what runs, route.c finds
+ * what a request asks for, client.c is a connection, door.c listens.
  *
  *   client:   HEAD -> BODY -> CALLING -> HEAD ...
  *
@@ -83,6 +84,13 @@ struct weir__web_ask {
     int is_async;                   /* Prefer: respond-async */
 };
 
+/* A caller as a call keeps it, whose client may go. */
+struct weir__web_origin {
+    uint64_t connection;
+    char peer[64];
+    char token[WEIR__TOKEN_KID], subject[WEIR__TOKEN_SUB];
+};
+
 /* A request that has a call. */
 struct weir__web_exchange {
     struct weir__web_door *door;
@@ -90,7 +98,9 @@ struct weir__web_exchange {
     struct weir__web_kept *kept;             /* NULL: its reply is for the client alone */
     struct weir__web_exchange *next, **link; /* all of the door */
     weir_call_t *call;
+    struct weir__web_origin *origin; /* NULL: nobody asks */
     char id[WEIR__WEB_CALL_ID];
+    int status; /* of the response; 0: none yet */
     int64_t started_ns;
     enum weir__web_form form;
     int has_output;      /* its method has an output stream */
@@ -104,6 +114,14 @@ struct weir__web_exchange {
     const char *failure; /* answered in place of the call's outcome, with this status */
     int failure_status;
     char method[]; /* of the call */
+};
+
+/* Who has connected. */
+struct weir__web_peer {
+    unsigned char address[16];
+    unsigned short port;
+    int is_six;   /* the address is one of IPv6 */
+    int is_local; /* loopback, or a Unix socket */
 };
 
 struct weir__web_client {
@@ -133,10 +151,14 @@ struct weir__web_client {
     int64_t checked_ns;                  /* the next look at its deadlines; INT64_MAX: none */
     uint64_t body_bytes;
     unsigned requests;
-    unsigned retry_s;          /* for Retry-After of its next problem; 0: 1 */
-    int status;                /* of the response that was begun last */
-    unsigned char address[16]; /* of the peer, to count its connections */
-    int is_local;              /* loopback, or a Unix socket */
+    unsigned retry_s;  /* for Retry-After of its next problem; 0: 1 */
+    int status;        /* of the response that was begun last */
+    uint64_t number;   /* from 1 */
+    uint64_t held_for; /* what must be written before it is sent anything; 0: nothing */
+    struct weir__web_peer peer;
+    size_t
+        name_at; /* in its target: where the name of a function begins; 0: it is not for a call */
+    int is_told; /* there was a call for its request */
     int is_body_over;
     int is_read_ahead; /* it sent more while its call runs: only its end is watched */
     int is_busy;       /* its bytes are being looked at: what is answered is sent afterwards */
@@ -163,10 +185,11 @@ struct weir__web_door {
     struct weir__web_options options; /* its strings are the caller's */
     int fd;
     weir__watch *watch;
-    weir__timer *retry; /* after EMFILE and similar errors */
-    weir__timer *sweep; /* frees clients that are over */
-    weir__timer *clock; /* looks at deadlines */
-    int64_t clock_ns;   /* when it goes off; INT64_MAX: it does not */
+    weir__timer *retry;   /* after EMFILE and similar errors */
+    weir__timer *sweep;   /* frees clients that are over */
+    weir__timer *clock;   /* looks at deadlines */
+    weir__watch *written; /* of options.written_fd */
+    int64_t clock_ns;     /* when it goes off; INT64_MAX: it does not */
     struct weir__web_client *clients;
     struct weir__web_exchange *exchanges;
     struct weir__web_kept *kept;
@@ -183,8 +206,8 @@ struct weir__web_door {
     unsigned port;
     char tag[17]; /* the begin of its calls' ids */
     struct weir__web_live live;
-    uint64_t calls;
-    size_t active; /* requests that are not answered yet */
+    uint64_t calls, connections; /* so far */
+    size_t active;               /* requests that are not answered yet */
     struct weir__web_series *series;
     struct weir__web_refusals refusals[WEIR__WEB_REFUSALS];
     time_t date;

@@ -37,12 +37,18 @@ class Log:
         self.prev = "0" * 64
 
     def add(
-        self, time: str, job: int, outcome: Any = None, user: str = "ann", uid: int = 7
+        self,
+        time: str,
+        job: int,
+        outcome: Any = None,
+        user: str = "ann",
+        uid: int = 7,
+        event: str = "",
     ) -> None:
         record: Any = {
             "weir": 1,
             "kind": "audit",
-            "event": "started" if outcome is None else "ended",
+            "event": event or ("started" if outcome is None else "ended"),
             "time": time,
             "seq": len(self.lines) + 1,
             "prev": self.prev,
@@ -104,6 +110,16 @@ def a_month_is_counted(directory: Any) -> None:
     ]
     leap = json.loads(report("--month", "2028-02", "--json", path))
     assert len(leap["days_without_records"]) == 29 and leap["first_seq"] == 0
+
+
+def calls_are_no_commands(directory: Any) -> None:
+    log = november()
+    log.add("2026-11-30T23:59:59.999Z", 4, "ok", event="call")
+    log.add("2026-11-30T23:59:59.999Z", 4, "status_lost", event="call")
+    counts = json.loads(report("--month", "2026-11", "--json", log.write(directory)))["counts"]
+    expected = {"records": 8, "started": 3, "ended": 3, "ok": 1, "status_lost": 0}
+    expected.update(calls=2, calls_failed=1)
+    assert {name: counts[name] for name in expected} == expected, counts
 
 
 def the_same_log_gives_the_same_bytes(directory: Any) -> None:
@@ -186,6 +202,7 @@ if __name__ == "__main__":
     run_cases(
         [
             a_month_is_counted,
+            calls_are_no_commands,
             the_same_log_gives_the_same_bytes,
             a_changed_line_is_named,
             another_standard_is_another_file,

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/journal.h"
 #include "audit/key.h"
 #include "audit/log.h"
 #include "audit/rotation.h"
@@ -274,6 +275,44 @@ static void a_record_on_its_way_is_no_torn_tail(void)
     place_close(&place);
 }
 
+/* --- The journal --------------------------------------------------------------------- */
+
+static void behind_a_lost_record_there_is_none(void)
+{
+    struct place place;
+    struct weir__audit_options options = {0};
+    struct weir__audit_bells bells = {-1, -1};
+    struct weir__audit_journal *journal;
+    struct weir_error error;
+    int failed[2], written[2];
+    char bytes[8];
+
+    place_open(&place);
+    options.path = place.log;
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(failed, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(weir__pipe(written, NULL), 0);
+    bells.failed = failed[FD_WRITE_END];
+    bells.written = written[FD_WRITE_END];
+    journal = weir__audit_journal_open(&options, bells, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+    CU_ASSERT_EQUAL(weir__audit_journal_add(journal, json_pack("{s:s}", "event", "started")), 1);
+    CU_ASSERT_EQUAL(read(written[FD_READ_END], bytes, sizeof bytes), 8);
+    CU_ASSERT_EQUAL(weir__audit_journal_written(journal), 1);
+    CU_ASSERT_EQUAL(weir__audit_journal_add(journal, json_pack("{s:s}", "event", "call")), 2);
+    CU_ASSERT_EQUAL(weir__audit_journal_add(journal, NULL), UINT64_MAX);
+    CU_ASSERT_EQUAL(weir__audit_journal_add(journal, json_pack("{s:s}", "event", "call")),
+                    UINT64_MAX);
+    CU_ASSERT_EQUAL(read(failed[FD_READ_END], bytes, sizeof bytes), 8);
+    CU_ASSERT_EQUAL(weir__audit_journal_failure(journal, &error), WEIR_ERR_NOMEM);
+    CU_ASSERT_EQUAL(weir__audit_journal_close(journal, &error), WEIR_ERR_NOMEM);
+    CU_ASSERT_EQUAL(verify_file(place.log, NULL).records, 2);
+    for (int i = 0; i < 2; i++) {
+        close(failed[i]);
+        close(written[i]);
+    }
+    place_close(&place);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -284,6 +323,7 @@ int main(void)
         {"a_log_is_a_regular_file", a_log_is_a_regular_file},
         {"the_chain_goes_on_over_files", the_chain_goes_on_over_files},
         {"a_record_on_its_way_is_no_torn_tail", a_record_on_its_way_is_no_torn_tail},
+        {"behind_a_lost_record_there_is_none", behind_a_lost_record_there_is_none},
         CU_TEST_INFO_NULL,
     };
 
