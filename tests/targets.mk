@@ -223,9 +223,10 @@ check-threads:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(thread_tests)'
 
 # The web door beside others' readers of HTTP, tokens and OpenAPI documents: needs PyPI, once.
-web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0.7.2 PyJWT==2.10.1
+web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0.7.2 PyJWT==2.10.1 \
+	openapi-python-client==0.29.1 schemathesis==4.32.5
 web_tests = tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
-	tests/cli/serve_tokens.sh tests/peers/web_page.sh
+	tests/cli/serve_tokens.sh tests/peers/web_example.sh tests/peers/web_page.sh
 .PHONY: check-web
 check-web: all
 	test -e web-venv/made || { $(PYTHON3) -m venv web-venv && \

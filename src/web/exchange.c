@@ -97,14 +97,14 @@ static struct weir__http_writer begin_response(struct weir__web_exchange *exchan
     return writer;
 }
 
-/* The data of an error object; of an exception without its traceback, unless that is wanted. */
+/* The data of an error object, without the traceback of an exception unless that is wanted. */
 static char *error_data(const struct weir__web_exchange *exchange, const struct weir_reply *reply)
 {
     json_t *error = weir__json_parse(reply->error, strlen(reply->error), JSON_ALLOW_NUL, NULL);
     json_t *data = json_object_get(error, "data");
     char *text;
 
-    if (reply->code == 1000 && !exchange->door->options.has_tracebacks && json_is_object(data))
+    if (!exchange->door->options.has_tracebacks && json_is_object(data))
         json_object_del(data, "traceback");
     text = data != NULL ? weir__tree_text(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(error);

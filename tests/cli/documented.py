@@ -40,6 +40,7 @@ NOT_RUN = [
         "needs another machine, a cluster or a daemon",
     ),
     (r"weir token call .*--qr\b", "needs libqrencode"),
+    (r"sh clients\.sh\b", "takes generators from PyPI and Go's proxy; web_example.py runs it"),
     (
         r"weir pipe -f examples/verify/",
         "reads all of the machine; example_verify.sh runs it on less",
@@ -52,8 +53,12 @@ needed = set()  # of these
 with open(os.environ["builddir"] + "/config.h", encoding="utf-8") as config:
     HAS_HTTP = "#define WEIR_HTTP 1" in config.read()
 WITH_HTTP = ("examples/scan/README.md", "examples/web/README.md")
+WITH_CURL = ("examples/web/README.md",)
+HAS_CURL = shutil.which("curl") is not None
 if not HAS_HTTP:
     NOT_RUN = [row for row in NOT_RUN if "libqrencode" not in row[1]]
+if not HAS_HTTP or not HAS_CURL:
+    NOT_RUN = [row for row in NOT_RUN if "PyPI" not in row[1]]
 
 # They need the engine of the Python package, which needs Python's headers.
 WITH_ENGINE = ("docs/python.md", "examples/pyrun/README.md")
@@ -256,7 +261,7 @@ def documents(sources: Any) -> Iterator[Any]:
     for path in paths:
         if path in WITH_ENGINE and "PYTHONPATH" not in os.environ:
             continue
-        if path in WITH_HTTP and not HAS_HTTP:
+        if (path in WITH_HTTP and not HAS_HTTP) or (path in WITH_CURL and not HAS_CURL):
             continue
         document = Document(path)
         with open(os.path.join(sources, path), encoding="utf-8") as file:

@@ -88,6 +88,7 @@ def each_failure_has_its_status_and_type(directory: str) -> None:
         assert "may have been executed" in weir.call("die").json["detail"]
         assert weir.call("refuse", [1404]).json["data"] == {"until": "tomorrow"}
         assert weir.call("fail", ["oops"]).json["data"] == {"type": "ValueError"}
+        assert weir.call("refuse_briefly", [1404]).json["data"] == {"type": "Error"}
         assert weir.call("fail", ["oops"]).json["detail"] == "oops"
     with door("-j1", "--http-tracebacks") as weir:
         assert "oops" in weir.call("fail", ["oops"]).json["data"]["traceback"]

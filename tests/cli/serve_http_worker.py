@@ -123,6 +123,11 @@ def refuse(code: int) -> None:
 
 
 @function
+def refuse_briefly(code: int) -> None:
+    raise Error("not today", code)
+
+
+@function
 def nan() -> float:
     return float("nan")
 

@@ -6,6 +6,7 @@ Installs playwright-core and axe-core from npm in DIRECTORY, once, and leaves sc
 Skips without Chromium, Node.js, or npm's registry.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -32,10 +33,16 @@ def find_browser() -> str:
 
 def install(directory: str) -> str:
     """Returns why it cannot be had; "": it is there."""
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two tests use it
+        return install_once(directory)
+
+
+def install_once(directory: str) -> str:
     made = os.path.join(directory, "made")
     if os.path.exists(made):
         return ""
-    os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "package.json"), "w", encoding="utf-8") as file:
         file.write('{"private": true}\n')
     words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
@@ -50,13 +57,18 @@ def install(directory: str) -> str:
     return ""
 
 
-def main(directory: str) -> int:
+def prepare(directory: str) -> tuple[str, str]:
+    """Returns the browser, and why it cannot be driven; "": it can."""
     browser = find_browser()
     why = "Chromium is not installed" if not browser else ""
     for program in ("node", "npm"):
         if not why and not shutil.which(program):
             why = f"{program} is not installed"
-    why = why or install(directory)
+    return browser, why or install(directory)
+
+
+def main(directory: str) -> int:
+    browser, why = prepare(directory)
     if why:
         print(f"1..0 # SKIP {why}")
         return 0
@@ -70,4 +82,5 @@ def main(directory: str) -> int:
                 node.kill()
 
 
-sys.exit(main(sys.argv[3]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[3]))
