@@ -193,6 +193,7 @@ libweir_web_la_SOURCES = \
 	src/web/input.c src/web/input.h \
 	src/web/kept.c src/web/kept.h \
 	src/web/live.c src/web/live.h \
+	src/web/mcp.c src/web/mcp.h \
 	src/web/metrics.c src/web/metrics.h \
 	src/web/openapi.c src/web/openapi.h \
 	src/web/output.c src/web/output.h \

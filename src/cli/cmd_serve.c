@@ -333,8 +333,10 @@ static void start_draining(struct serve_cmd *cmd)
         notify_send("STOPPING=1");
     cmd->state = DRAINING;
     remove_socket(cmd);
-    if (cmd->server.weir != NULL)
+    if (cmd->server.weir != NULL) {
+        weir__mcp_front_end_subscriptions(&cmd->mcp);
         weir__server_stop(&cmd->server);
+    }
 #ifdef WEIR_HTTP
     serve_web_stop(&cmd->web);
 #endif
@@ -700,7 +702,7 @@ static int open_web(struct serve_cmd *cmd)
         cmd->web.is_bound = 1;
     }
     if (status == 0
-        && serve_web_open(&cmd->web, &cmd->values, &cmd->calls, cmd->weir, cmd->pool, &error) < 0)
+        && serve_web_open(&cmd->web, &cmd->values, &cmd->calls, &cmd->server, &error) < 0)
         status = fail(cmd, error.status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error.text);
     return status;
 }
@@ -722,8 +724,7 @@ static int open_server(struct serve_cmd *cmd)
     if (pair_option(cmd) != NULL)
         return serve_stdio(cmd);
     cmd->server.front = &weir__front_unknown;
-    if (serves_socket(cmd)
-        && weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
+    if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
 #ifdef WEIR_HTTP
     status = open_web(cmd);

@@ -67,8 +67,7 @@ static void on_request(const struct weir__web_request *request)
 }
 
 int serve_web_open(struct serve_web *web, const struct serve_values *values,
-                   struct serve_audit *calls, weir_t *weir, weir_pool_t *pool,
-                   struct weir_error *error)
+                   struct serve_audit *calls, struct weir__server *server, struct weir_error *error)
 {
     struct weir__web_options options = {
         .hosts = values->http_hosts.items,
@@ -76,6 +75,7 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values,
         .exposed = values->exposed.items,
         .tokens = values->http_tokens,
         .state = values->http_state,
+        .server = server,
         .timeout_ms = values->http_timeout_ms,
         .head_timeout_ms = values->http_head_timeout_ms,
         .max_body = values->http_max_body,
@@ -101,7 +101,7 @@ int serve_web_open(struct serve_web *web, const struct serve_values *values,
     if (web->place.path != NULL)
         web->socket_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     web->fd = -1;
-    web->door = weir__web_open(weir, pool, &options, fd, error);
+    web->door = weir__web_open(server->weir, server->pool, &options, fd, error);
     if (web->door == NULL)
         return (int)error->status;
     weir__web_url(web->door, url);

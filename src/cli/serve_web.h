@@ -6,6 +6,7 @@
 
 #include "cli/opts_serve.h"
 #include "cli/serve_audit.h"
+#include "pool/server.h"
 #include "web/door.h"
 
 /* All zero, with fd -1: there is none. */
@@ -20,10 +21,11 @@ struct serve_web {
 /* Checks the options.  Returns 0, or the exit status after a message. */
 int serve_web_read(struct serve_web *web, const struct serve_values *values);
 
-/* Opens the door, at .fd where that is a socket.  Errors: as weir__web_open(), weir__web_listen().
+/* Opens the door to the server's pool, at .fd where that is a socket.  Errors: as weir__web_open(),
+ * weir__web_listen().
  */
 int serve_web_open(struct serve_web *web, const struct serve_values *values,
-                   struct serve_audit *calls, weir_t *weir, weir_pool_t *pool,
+                   struct serve_audit *calls, struct weir__server *server,
                    struct weir_error *error);
 
 /* Reads the file of tokens again. */

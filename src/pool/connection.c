@@ -3,6 +3,7 @@
 #include "pool/connection.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,42 +267,32 @@ static void free_all(struct weir__connection *connection)
     free(connection);
 }
 
-int weir__connection_open(struct weir__server *server, int fd, int out_fd, struct weir_error *error)
+/* Returns NULL if out of memory. */
+static struct weir__connection *make(struct weir__server *server, const struct weir__front *front)
 {
     struct weir__connection *connection = calloc(1, sizeof *connection);
-    int status;
 
-    if (connection != NULL) {
-        connection->server = server;
-        connection->number = ++server->connection_number;
-        connection->front = server->front != NULL ? server->front : &weir__front_native;
-        connection->fd = fd;
-        connection->out_fd = out_fd;
-        connection->in_is_socket = fd == out_fd || is_socket(fd);
-        connection->out_is_socket = fd == out_fd || is_socket(out_fd);
-        connection->lines = weir_lines_new(WEIR_MAX_LINE);
-        connection->flow = weir__flow_new(server->pool);
-    }
-    if (connection == NULL || connection->lines == NULL || connection->flow == NULL) {
-        if (connection != NULL) {
-            free_all(connection);
-        } else {
-            if (out_fd != fd)
-                weir__close(&out_fd);
-            weir__close(&fd);
-        }
-        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
-    }
-    status = server->sweep == NULL
-                 ? weir__timer_new(server->weir->loop, sweep, server, &server->sweep, error)
-                 : 0;
-    if (status >= 0)
-        status = watch(connection, error);
-    if (status < 0) {
-        free_all(connection);
-        return status;
-    }
+    if (connection == NULL)
+        return NULL;
+    connection->server = server;
+    connection->number = ++server->connection_number;
+    connection->front = front;
+    connection->fd = connection->out_fd = -1;
     connection->last_due = &connection->due;
+    connection->lines = weir_lines_new(WEIR_MAX_LINE);
+    connection->flow = weir__flow_new(server->pool);
+    if (connection->lines != NULL && connection->flow != NULL
+        && (server->sweep != NULL
+            || weir__timer_new(server->weir->loop, sweep, server, &server->sweep, NULL) >= 0))
+        return connection;
+    free_all(connection);
+    return NULL;
+}
+
+static void add(struct weir__connection *connection)
+{
+    struct weir__server *server = connection->server;
+
     connection->next = server->connections;
     connection->link = &server->connections;
     if (connection->next != NULL)
@@ -309,7 +300,64 @@ int weir__connection_open(struct weir__server *server, int fd, int out_fd, struc
     server->connections = connection;
     server->connection_count++;
     weir__connection_weigh(connection);
+}
+
+int weir__connection_open(struct weir__server *server, int fd, int out_fd, struct weir_error *error)
+{
+    struct weir__connection *connection =
+        make(server, server->front != NULL ? server->front : &weir__front_native);
+    int status;
+
+    if (connection == NULL) {
+        if (out_fd != fd)
+            weir__close(&out_fd);
+        weir__close(&fd);
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+    }
+    connection->fd = fd;
+    connection->out_fd = out_fd;
+    connection->in_is_socket = fd == out_fd || is_socket(fd);
+    connection->out_is_socket = fd == out_fd || is_socket(out_fd);
+    status = watch(connection, error);
+    if (status < 0) {
+        free_all(connection);
+        return status;
+    }
+    add(connection);
     return 0;
+}
+
+struct weir__connection *weir__connection_carry(struct weir__server *server,
+                                                const struct weir__front *front,
+                                                const struct weir__carrier *carrier, void *context)
+{
+    struct weir__connection *connection =
+        server->connection_count < server->limits.max_connections ? make(server, front) : NULL;
+
+    if (connection == NULL)
+        return NULL;
+    connection->carrier = carrier;
+    connection->carrier_context = context;
+    add(connection);
+    return connection;
+}
+
+void weir__connection_hear(struct weir__connection *connection, const char *bytes, size_t length,
+                           int last)
+{
+    const struct weir_line line = {.bytes = bytes, .length = length};
+    struct turn turn = {INT_MAX, PTRDIFF_MAX};
+
+    connection->is_reading = 1;
+    read_line(connection, &line, &turn);
+    while (connection->batch != NULL && has_turn(connection, &turn))
+        read_elements(connection, &turn);
+    connection->is_reading = 0;
+    connection->input_over = last;
+    if (connection->batch != NULL && !connection->is_over)
+        weir__connection_end(connection); /* no memory for its answers */
+    if (!connection->is_over)
+        weir__connection_flush(connection);
 }
 
 void weir__connection_close(struct weir__connection *connection)
@@ -322,6 +370,8 @@ void weir__connection_close(struct weir__connection *connection)
     weir__lending_end(connection);
     weir__connection_leave_batch(connection, connection->batch);
     weir__connection_weigh(connection); /* now zero; it is no longer held */
+    if (connection->carrier != NULL)
+        connection->carrier->over(connection->carrier_context);
     server->connection_count--;
     *connection->link = connection->next;
     if (connection->next != NULL)

@@ -9,6 +9,16 @@
 int weir__connection_open(struct weir__server *server, int fd, int out_fd,
                           struct weir_error *error);
 
+/* Opens a connection without descriptors. Returns NULL where there are too many, or no memory. */
+struct weir__connection *weir__connection_carry(struct weir__server *server,
+                                                const struct weir__front *front,
+                                                const struct weir__carrier *carrier, void *context);
+
+/* A message, or a batch of them, from the client of such a connection: a JSON text without line
+ * feeds. last: nothing follows, so that the connection ends once it is answered. */
+void weir__connection_hear(struct weir__connection *connection, const char *bytes, size_t length,
+                           int last);
+
 /* Cancels its calls and closes it. */
 void weir__connection_close(struct weir__connection *connection);
 

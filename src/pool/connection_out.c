@@ -34,6 +34,12 @@ int weir__connection_has_room(const struct weir__connection *connection)
     return weir__connection_owed(connection) < OWED_MAX;
 }
 
+int weir__connection_allows(const struct weir__connection *connection, const char *method)
+{
+    return connection->carrier == NULL
+           || connection->carrier->allows(method, connection->carrier_context);
+}
+
 int weir__connection_owes(const struct weir__connection *connection)
 {
     return weir__connection_owed(connection) > 0 || connection->is_paused
@@ -93,12 +99,23 @@ void weir__connection_end(struct weir__connection *connection)
 }
 
 /* A socket may be shared with processes that want it to block. */
-static ssize_t write_some(const struct weir__connection *connection, const char *bytes,
-                          size_t length)
+static ssize_t write_bytes(const struct weir__connection *connection, const char *bytes,
+                           size_t length)
 {
     return connection->out_is_socket
                ? send(connection->out_fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
                : weir__write_no_sigpipe(connection->out_fd, bytes, length);
+}
+
+static ssize_t write_some(const struct weir__connection *connection, const char *bytes,
+                          size_t length)
+{
+    if (connection->carrier == NULL)
+        return write_bytes(connection, bytes, length);
+    if (connection->carrier->take(bytes, length, connection->carrier_context))
+        return (ssize_t)length;
+    errno = EAGAIN;
+    return -1;
 }
 
 /* --- Descriptors ------------------------------------------------------------ */

@@ -55,6 +55,17 @@ struct weir__parcel {
     int fds[2];  /* owned */
 };
 
+/* What carries the messages of a connection that has no descriptors. */
+struct weir__carrier {
+    /* Takes whole lines: returns 1, or 0 where it has no room. Then weir__connection_flush() is
+     * called once it has. */
+    int (*take)(const char *lines, size_t length, void *context);
+    /* The connection is about to be freed. */
+    void (*over)(void *context);
+    /* Whether its client may call this method of the pool. */
+    int (*allows)(const char *method, void *context);
+};
+
 struct weir__connection {
     struct weir__server *server;
     const struct weir__front *front; /* what the client speaks: pool/front.h */
@@ -64,6 +75,8 @@ struct weir__connection {
     struct weir__connection *next, **link;
     int fd, out_fd; /* one socket, or two descriptors */
     int in_is_socket, out_is_socket;
+    const struct weir__carrier *carrier; /* NULL: it has descriptors */
+    void *carrier_context;
     weir__watch *watch, *out_watch; /* out_watch: NULL for one socket */
     weir_lines_t *lines;
     struct weir__batch *batch; /* the one being read; its elements are in lines */
@@ -113,6 +126,9 @@ int weir__connection_is_read(const struct weir__connection *connection);
 
 /* Whether more answers may be generated now. */
 int weir__connection_has_room(const struct weir__connection *connection);
+
+/* Whether the client may call this method. */
+int weir__connection_allows(const struct weir__connection *connection, const char *method);
 
 /* Answers a request, directly or in its batch: with the call's outcome or an error. */
 void weir__connection_answer(struct weir__connection *connection, struct weir__batch *batch,

@@ -42,6 +42,17 @@ static struct session *session_of(struct weir__connection *connection)
     return connection->front_data;
 }
 
+int weir__mcp_front_resume(struct weir__connection *connection, bool is_told)
+{
+    struct session *session = session_of(connection);
+
+    if (session == NULL)
+        return WEIR_ERR_NOMEM;
+    session->is_initialized = true;
+    session->is_told = is_told;
+    return 0;
+}
+
 /* What the client calls itself, from its clientInfo. */
 static void note_client(struct weir__connection *connection, struct weir__slice about)
 {
@@ -133,20 +144,51 @@ static void stop_waiting(struct weir__mcp_request *request)
     request->link = NULL;
 }
 
-/* Ends a request with an answer; write appends it to the buffer. */
+/* The tools that the client may call, as an array. Errors: NOMEM. */
+static int select_tools(const struct weir__mcp_request *request, struct weir__buffer *to)
+{
+    static const char *const names[] = {"name"};
+    const struct weir__gateway *gateway = &request->front->gateway;
+    struct weir__slice rest = weir__slice_of(gateway->list), element, name;
+    int status = WEIR__PUT(to, WEIR__LITERAL("["));
+    size_t begin = to->length;
+
+    while (status >= 0 && weir__message_next(&rest, &element)) {
+        const struct weir__tool *tool;
+        char *text;
+
+        weir__object_get(element, names, &name, 1);
+        text = weir__slice_string(name, NULL);
+        tool = text != NULL ? weir__gateway_find(gateway, text) : NULL;
+        free(text);
+        if (tool != NULL && weir__connection_allows(request->call->connection, tool->method))
+            status =
+                WEIR__PUT(to, to->length > begin ? WEIR__LITERAL(",") : WEIR__LITERAL(""), element);
+    }
+    return status < 0 ? status : WEIR__PUT(to, WEIR__LITERAL("]"));
+}
+
+/* Ends a request with the list of tools. */
 static void end_with_tools(struct weir__mcp_request *request)
 {
     struct weir__server_call *call = request->call;
+    struct weir__connection *connection = call->connection;
     struct weir__batch *batch = call->batch;
-    struct weir__buffer *to;
+    struct weir__slice list = weir__slice_of(request->front->gateway.list);
+    struct weir__buffer own = {0}, *to;
+    int status = 0;
 
     weir__server_call_leave(call);
-    to = weir__connection_begin_answer(call->connection, batch);
+    if (connection->carrier != NULL) {
+        status = select_tools(request, &own);
+        list = (struct weir__slice){own.bytes, own.length};
+    }
+    to = weir__connection_begin_answer(connection, batch);
     if (to != NULL)
         weir__connection_written(
-            call->connection, batch,
-            weir__mcp_write_tools(to, call->id, request->era,
-                                  weir__slice_of(request->front->gateway.list)));
+            connection, batch,
+            status < 0 ? status : weir__mcp_write_tools(to, call->id, request->era, list));
+    weir__buffer_clear(&own);
     weir__server_call_free(call);
 }
 
@@ -165,7 +207,7 @@ static void start_tool(struct weir__mcp_request *request)
     const struct weir__tool *tool = weir__gateway_find(&request->front->gateway, request->name);
     char sentence[200];
 
-    if (tool == NULL) {
+    if (tool == NULL || !weir__connection_allows(request->call->connection, tool->method)) {
         snprintf(sentence, sizeof sentence, "Unknown tool: %.128s", request->name);
         end_with_error(request, -32602, sentence);
         return;
@@ -321,18 +363,24 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
 /* --- Notifications from the client ----------------------------------------------------- */
 
 /* Nothing is sent for that request any more. */
+bool weir__mcp_front_cancel(struct weir__connection *connection, struct weir__slice id)
+{
+    struct weir__server_call *call = weir__server_call_find(connection, id);
+
+    if (call == NULL)
+        return false; /* it is over, and the client did not know yet */
+    weir__server_call_leave(call);
+    weir__server_call_free(call);
+    return true;
+}
+
 static void read_cancelled(struct weir__connection *connection, struct weir__slice params)
 {
     static const char *const names[] = {"requestId"};
-    struct weir__server_call *call;
     struct weir__slice id;
 
     weir__object_get(params, names, &id, 1);
-    call = weir__server_call_find(connection, id);
-    if (call == NULL)
-        return; /* it is over, and the client did not know yet */
-    weir__server_call_leave(call);
-    weir__server_call_free(call);
+    weir__mcp_front_cancel(connection, id);
 }
 
 static void read_notification(struct weir__connection *connection,

@@ -343,8 +343,9 @@ static void open_here(void *data)
     struct weir__server *server = opening->server;
     weir__loop *loop = server->weir->loop;
 
-    opening->status = weir__watch_new(loop, server->fd, WEIR__READABLE, accept_some, server,
-                                      &server->watch, opening->error);
+    if (server->fd >= 0)
+        opening->status = weir__watch_new(loop, server->fd, WEIR__READABLE, accept_some, server,
+                                          &server->watch, opening->error);
     if (opening->status >= 0)
         opening->status =
             weir__timer_new(loop, accept_again, server, &server->retry, opening->error);
@@ -360,7 +361,8 @@ int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *po
     server->weir = weir;
     server->pool = pool;
     server->fd = fd;
-    weir__fd_set_nonblocking(fd);
+    if (fd >= 0)
+        weir__fd_set_nonblocking(fd);
     weir__context_do(weir, open_here, &opening);
     if (opening.status < 0)
         weir__server_close(server, 0, -1);

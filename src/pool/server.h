@@ -91,9 +91,9 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error);
 /* Removes path if it still is the socket that fd is bound to. */
 void weir__socket_unbind(const char *path, int fd);
 
-/* Serves the pool to clients that connect. All of *server except limits, on_last,
- * context, on_call, on_call_context, front, mcp and refusal must be zero; takes fd. Not inside a callback. Errors: SYSTEM,
- * NOMEM. */
+/* Serves the pool to clients that connect to fd, and those that are carried. fd -1: those only.
+ * All of *server except limits, on_last, context, on_call, on_call_context, front, mcp and refusal
+ * must be zero; takes fd. Not inside a callback. Errors: SYSTEM, NOMEM. */
 int weir__server_open(struct weir__server *server, weir_t *weir, weir_pool_t *pool, int fd,
                       struct weir_error *error);
 

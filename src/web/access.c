@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,18 @@ const char *weir__web_foreign_origin(const struct weir__web_client *client)
         return NULL;
     origin = weir__http_request_field(&client->request, client->in.bytes, "origin");
     return origin.bytes != NULL ? find_origin(client->door, origin) : NULL;
+}
+
+int weir__web_is_exposed(const struct weir__web_door *door, const char *name)
+{
+    const char *const *pattern = door->options.exposed;
+
+    if (pattern == NULL || *pattern == NULL)
+        return 1;
+    for (; *pattern != NULL; pattern++)
+        if (fnmatch(*pattern, name, 0) == 0)
+            return 1;
+    return 0;
 }
 
 /* --- Tokens ------------------------------------------------------------------------ */

@@ -8,6 +8,9 @@
  * by a name of its own that leads here.  Returns 0, or the status to refuse the request with. */
 int weir__web_check_names(const struct weir__web_client *client);
 
+/* Whether a function is exposed. */
+int weir__web_is_exposed(const struct weir__web_door *door, const char *name);
+
 /* The Origin of a request that comes from a page elsewhere which is trusted; NULL: it does not. */
 const char *weir__web_foreign_origin(const struct weir__web_client *client);
 

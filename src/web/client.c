@@ -16,6 +16,7 @@
 #include "web/exchange.h"
 #include "web/input.h"
 #include "web/live.h"
+#include "web/mcp.h"
 #include "web/metrics.h"
 #include "web/output.h"
 #include "web/route.h"
@@ -221,6 +222,8 @@ static void on_socket(void *data, int bits)
         weir__web_flush(client);
         if (client->exchange != NULL && !client->is_over)
             weir__web_exchange_grant(client->exchange);
+        if (client->mcp != NULL && !client->is_over)
+            weir__web_mcp_flush(client);
     }
     if (bits & WEIR__READABLE && !client->is_over) {
         if (client->state == WEIR__WEB_CALLING
@@ -241,8 +244,10 @@ void weir__web_client_check(struct weir__web_client *client, int64_t now_ns)
 
     if (client->is_over || weir__web_due_ns(client) > now_ns)
         return;
-    if (client->state == WEIR__WEB_CALLING && client->exchange != NULL
+    if (client->state == WEIR__WEB_CALLING && (client->exchange != NULL || client->mcp != NULL)
         && weir__web_owed(client) == 0) {
+        if (client->mcp != NULL)
+            weir__web_mcp_begin_events(client);
         weir__http_write_chunk(&writer, ":\n\n", 3); /* a stream of events is silent */
         client->silent_ns = now_ns;
         if (writer.failed)
@@ -337,6 +342,7 @@ void weir__web_client_close(struct weir__web_client *client)
     weir__web_account_request(client, 0);
     weir__web_metrics_drop(client);
     weir__web_live_drop(client);
+    weir__web_mcp_drop(client);
     if (client->exchange != NULL)
         weir__web_exchange_drop(client->exchange);
     *client->link = client->next;

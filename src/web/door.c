@@ -23,6 +23,7 @@
 #include "web/exchange.h"
 #include "web/kept.h"
 #include "web/live.h"
+#include "web/mcp.h"
 #include "web/metrics.h"
 #include "web/output.h"
 #include "web/web.h"
@@ -234,6 +235,7 @@ static void stop_here(void *data)
     weir__timer_close(&door->retry);
     weir__close(&door->fd);
     weir__web_live_end(door);
+    weir__web_mcp_end_streams(door);
     for (struct weir__web_client *client = door->clients; client != NULL; client = client->next)
         if (client->state == WEIR__WEB_HEAD && client->in.length == 0
             && weir__web_owed(client) == 0)
@@ -248,6 +250,7 @@ static void close_here(void *data)
     while (door->clients != NULL)
         weir__web_client_close(door->clients);
     weir__web_exchange_end_all(door);
+    weir__web_mcp_clear(door);
     weir__web_kept_clear(door);
     weir__web_live_close(door);
     weir__watch_close(&door->written);
@@ -343,6 +346,7 @@ static void reload_here(void *data)
          client = client->next)
         client->bearer = NULL;           /* it was looked at */
     weir__web_live_end(reloading->door); /* their tokens may not count any more */
+    weir__web_mcp_end_streams(reloading->door);
     weir__tokens_clear(&old);
 }
 
@@ -378,7 +382,8 @@ int weir__web_owes(const struct weir__web_door *door)
 {
     for (const struct weir__web_client *client = door->clients; client != NULL;
          client = client->next)
-        if (!client->is_over && (weir__web_owed(client) > 0 || client->exchange != NULL))
+        if (!client->is_over
+            && (weir__web_owed(client) > 0 || client->exchange != NULL || client->mcp != NULL))
             return 1;
     return 0;
 }

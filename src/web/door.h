@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "http/request.h"
+#include "pool/server.h"
 
 /* Who asks. */
 struct weir__web_caller {
@@ -43,13 +44,14 @@ struct weir__web_request {
 
 /* Lists end with NULL; NULL is empty.  All is the caller's until weir__web_close(). */
 struct weir__web_options {
-    const char *const *hosts;   /* more names by which it is called */
-    const char *const *origins; /* of pages elsewhere that may call */
-    const char *const *exposed; /* patterns of method names; NULL: all */
-    const char *tokens;         /* a file of tokens; NULL: processes of the same user are served */
-    const char *state;          /* a file of used tokens; NULL: none */
-    int64_t timeout_ms;         /* of a call, by default and at most */
-    int64_t head_timeout_ms;    /* for a head, from its first byte */
+    const char *const *hosts;    /* more names by which it is called */
+    const char *const *origins;  /* of pages elsewhere that may call */
+    const char *const *exposed;  /* patterns of method names; NULL: all */
+    const char *tokens;          /* a file of tokens; NULL: processes of the same user are served */
+    const char *state;           /* a file of used tokens; NULL: none */
+    struct weir__server *server; /* that is open, and speaks MCP: it serves /mcp */
+    int64_t timeout_ms;          /* of a call, by default and at most */
+    int64_t head_timeout_ms;     /* for a head, from its first byte */
     uint64_t max_body;
     size_t max_connections;
     int has_no_page;    /* nor the list of calls */

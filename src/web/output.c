@@ -81,6 +81,8 @@ static int64_t state_due_ns(const struct weir__web_client *client)
     case WEIR__WEB_LEAVING:
         return client->since_ns + (int64_t)LEAVING_MS * MS;
     case WEIR__WEB_CALLING:
+        if (client->has_events)
+            return client->silent_ns + (int64_t)SILENCE_MS * MS;
         if (exchange != NULL && exchange->is_head_sent && exchange->form == WEIR__WEB_EVENTS)
             return client->silent_ns + (int64_t)SILENCE_MS * MS;
         break;

@@ -2,7 +2,6 @@
 
 #include "web/route.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "web/exchange.h"
 #include "web/kept.h"
 #include "web/live.h"
+#include "web/mcp.h"
 #include "web/metrics.h"
 #include "web/openapi.h"
 #include "web/page.h"
@@ -31,24 +31,14 @@ struct weir__web_route {
     const char *name; /* for the metrics */
     handler *answer;
     enum weir__web_who who;
-    int is_call, is_page;
+    int has_body, is_page;
 };
+
+enum { NONE, CALL, MESSAGE }; /* has_body */
 
 static const struct weir__http_text nothing = {NULL, 0};
 
 /* --- Which methods are there ---------------------------------------------------------- */
-
-static int is_exposed(const struct weir__web_door *door, const char *name)
-{
-    const char *const *pattern = door->options.exposed;
-
-    if (pattern == NULL || *pattern == NULL)
-        return 1;
-    for (; *pattern != NULL; pattern++)
-        if (fnmatch(*pattern, name, 0) == 0)
-            return 1;
-    return 0;
-}
 
 /* Those that the client may see. */
 static json_t *make_methods(const struct weir__web_client *client)
@@ -61,7 +51,7 @@ static json_t *make_methods(const struct weir__web_client *client)
     for (size_t i = 0; i < door->pool->group_count && all != NULL; i++)
         json_object_foreach(door->pool->groups[i].methods, name, method)
         {
-            if (is_exposed(door, name) && weir__tokens_allow(allowed, name)
+            if (weir__web_is_exposed(door, name) && weir__tokens_allow(allowed, name)
                 && json_object_get(all, name) == NULL)
                 weir__tree_set(&all, name, json_incref(method));
         }
@@ -469,20 +459,23 @@ static void call(struct weir__web_client *client, const char *name, struct weir_
  */
 
 static const struct weir__web_route routes[] = {
-    {"POST", "/v1/call/", "/v1/call/{name}", call, WEIR__WEB_BOUND_CALLER, 1, 0},
-    {"GET", "/v1/methods", "/v1/methods", answer_methods, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/v1/methods/", "/v1/methods/{name}", answer_method, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/openapi.json", "/openapi.json", answer_openapi, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/", "/", answer_page, WEIR__WEB_ANYBODY, 0, 1},
-    {"GET", "/run", "/run", answer_page, WEIR__WEB_ANYBODY, 0, 1},
-    {"GET", "/v1/stats", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, 0, 0},
-    {"GET", "/v1/calls", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, 0, 1},
-    {"GET", "/v1/calls/", "/v1/calls/{id}", answer_call, WEIR__WEB_CALLER, 0, 0},
-    {"GET", "/v1/live", "/v1/live", answer_live, WEIR__WEB_OPERATOR, 0, 1},
-    {"DELETE", "/v1/calls/", "/v1/calls/{id}", cancel_call, WEIR__WEB_OPERATOR, 0, 1},
-    {"GET", "/healthz", "/healthz", answer_health, WEIR__WEB_ANYBODY, 0, 0},
-    {"GET", "/readyz", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, 0, 0},
-    {"GET", "/metrics", "/metrics", answer_metrics, WEIR__WEB_LOCAL, 0, 0},
+    {"POST", "/v1/call/", "/v1/call/{name}", call, WEIR__WEB_BOUND_CALLER, CALL, 0},
+    {"GET", "/v1/methods", "/v1/methods", answer_methods, WEIR__WEB_CALLER, NONE, 0},
+    {"GET", "/v1/methods/", "/v1/methods/{name}", answer_method, WEIR__WEB_CALLER, NONE, 0},
+    {"GET", "/openapi.json", "/openapi.json", answer_openapi, WEIR__WEB_CALLER, NONE, 0},
+    {"GET", "/", "/", answer_page, WEIR__WEB_ANYBODY, NONE, 1},
+    {"GET", "/run", "/run", answer_page, WEIR__WEB_ANYBODY, NONE, 1},
+    {"GET", "/v1/stats", "/v1/stats", answer_stats, WEIR__WEB_OPERATOR, NONE, 0},
+    {"GET", "/v1/calls", "/v1/calls", answer_calls, WEIR__WEB_OPERATOR, NONE, 1},
+    {"GET", "/v1/calls/", "/v1/calls/{id}", answer_call, WEIR__WEB_CALLER, NONE, 0},
+    {"GET", "/v1/live", "/v1/live", answer_live, WEIR__WEB_OPERATOR, NONE, 1},
+    {"DELETE", "/v1/calls/", "/v1/calls/{id}", cancel_call, WEIR__WEB_OPERATOR, NONE, 1},
+    {"GET", "/healthz", "/healthz", answer_health, WEIR__WEB_ANYBODY, NONE, 0},
+    {"GET", "/readyz", "/readyz", answer_readiness, WEIR__WEB_ANYBODY, NONE, 0},
+    {"GET", "/metrics", "/metrics", answer_metrics, WEIR__WEB_LOCAL, NONE, 0},
+    {"POST", "/mcp", "/mcp", weir__web_mcp_post, WEIR__WEB_CALLER, MESSAGE, 0},
+    {"GET", "/mcp", "/mcp", weir__web_mcp_get, WEIR__WEB_CALLER, NONE, 0},
+    {"DELETE", "/mcp", "/mcp", weir__web_mcp_delete, WEIR__WEB_CALLER, NONE, 0},
 };
 
 static int has_path(const struct weir__web_route *route, struct weir__http_text path)
@@ -526,7 +519,8 @@ static void answer_options(struct weir__web_client *client, const char *allowed)
         weir__http_write_field(&writer, "Access-Control-Allow-Methods", methods);
         weir__http_write_field(&writer, "Access-Control-Allow-Headers",
                                "Authorization, Content-Type, Weir-Timeout, traceparent, "
-                               "tracestate, Idempotency-Key, Prefer");
+                               "tracestate, Idempotency-Key, Prefer, Mcp-Session-Id, "
+                               "Mcp-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID");
         weir__http_write_field(&writer, "Access-Control-Max-Age", "600");
     }
     weir__web_answer(client, &writer, NULL, NULL, 0);
@@ -578,7 +572,7 @@ static int check_call(struct weir__web_client *client)
     struct weir__http_text query;
     int status = read_target(client, &name, &query);
 
-    if (status == 0 && !is_exposed(client->door, name.bytes)) {
+    if (status == 0 && !weir__web_is_exposed(client->door, name.bytes)) {
         status = 404;
         weir__web_refuse(client, 404, NULL, "there is no such function");
     } else if (status == 0) {
@@ -619,6 +613,8 @@ static void begin_body(struct weir__web_client *client)
 {
     struct weir__http_writer writer = {&client->out, 0};
 
+    if (client->route->has_body == MESSAGE)
+        client->terms.has_input = 0; /* of a call before */
     if (client->request.content_length > client->door->options.max_body
         && !client->terms.has_input) {
         weir__web_refuse(client, 413, NULL, "the body is longer than --http-max-body");
@@ -649,7 +645,7 @@ void weir__web_route_head(struct weir__web_client *client)
     client->route = find_route(client->door, method, path, allowed);
     client->route_name = client->route != NULL ? client->route->name : NULL;
     client->name_at =
-        client->route != NULL && client->route->is_call ? strlen(client->route->path) : 0;
+        client->route != NULL && client->route->has_body == CALL ? strlen(client->route->path) : 0;
     if (weir__http_is(method, "OPTIONS") && (allowed[0] != '\0' || weir__http_is(path, "*")))
         answer_options(client, allowed);
     else if (allowed[0] == '\0')
@@ -658,11 +654,12 @@ void weir__web_route_head(struct weir__web_client *client)
         refuse_method(client, allowed);
     else if (authorize(client) != 0)
         return;
-    else if (client->route->is_call && (read_terms(client) != 0 || check_call(client) != 0))
+    else if (client->route->has_body == CALL
+             && (read_terms(client) != 0 || check_call(client) != 0))
         return;
     else if (client->is_body_over)
         answer_route(client);
-    else if (!client->route->is_call)
+    else if (client->route->has_body == NONE)
         weir__web_refuse(client, 413, NULL, "no body is expected here");
     else
         begin_body(client);

@@ -2,9 +2,9 @@
  *
  * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
  * sends bytes to a client and ends it, answer.c makes whole responses, kept.c keeps some of them,
- * account.c tells the door's
- * owner of what is over, exchange.c has a request's call, live.c tells what runs, route.c finds
- * what a request asks for, client.c is a connection, door.c listens.
+ * account.c tells the door's owner of what is over, exchange.c has a request's call, mcp.c has
+ * those that speak MCP, live.c tells what runs, route.c finds what a request asks for, client.c is
+ * a connection, door.c listens.
  *
  *   client:   HEAD -> BODY -> CALLING -> HEAD ...
  *
@@ -61,8 +61,10 @@ enum weir__web_form {
     WEIR__WEB_LINES,
 };
 
+struct weir__web_mcp;
 struct weir__web_route;
 struct weir__web_series;
+struct weir__web_session;
 
 struct weir__web_refusals {
     const char *reason;
@@ -142,6 +144,7 @@ struct weir__web_client {
     struct weir__bearer *bearer; /* the other kind, while its head is looked at */
     struct weir__web_ask *ask;   /* NULL: the reply is not kept */
     struct weir__web_exchange *exchange;
+    struct weir__web_mcp *mcp;           /* state CALLING: in place of an exchange */
     const struct weir__web_route *route; /* NULL: none was found yet */
     const char *method, *route_name;     /* for the metrics; method NULL: it has no request */
     int64_t began_ns;                    /* when its head was read */
@@ -164,6 +167,7 @@ struct weir__web_client {
     int is_busy;       /* its bytes are being looked at: what is answered is sent afterwards */
     int is_closing;    /* after this response */
     int is_refused;    /* it is only told so */
+    int has_events;    /* of .mcp: its response is or becomes a stream of events */
     int is_live;       /* it watches: state CALLING, without a call */
     int is_head;       /* HEAD: the response has no body */
     int is_over;
@@ -193,6 +197,9 @@ struct weir__web_door {
     struct weir__web_client *clients;
     struct weir__web_exchange *exchanges;
     struct weir__web_kept *kept;
+    struct weir__web_mcp *mcps;
+    struct weir__web_session *mcp_sessions;
+    size_t mcp_session_count;
     size_t client_count, refused_count;
     struct weir__tokens tokens; /* of options.tokens */
     struct weir__spent spent;

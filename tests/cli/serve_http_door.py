@@ -98,10 +98,14 @@ class Answer:
 
 
 def start(
-    *words: str, worker: str = WORKER, environment: dict[str, str] = ENVIRONMENT, **how: Any
+    *words: str,
+    worker: Optional[str] = WORKER,
+    environment: dict[str, str] = ENVIRONMENT,
+    **how: Any,
 ) -> Any:
+    workers = ["-w", worker] if worker is not None else []
     return subprocess.Popen(
-        [WEIR, "serve", "-w", worker, *words],
+        [WEIR, "serve", *workers, *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,0 +1,734 @@
+#include "config.h"
+
+#include "web/mcp.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "http/fields.h"
+#include "pool/connection.h"
+#include "pool/front.h"
+#include "pool/front_mcp.h"
+#include "rpc/mcp_server.h"
+#include "text/json_validate.h"
+#include "web/access.h"
+#include "web/answer.h"
+#include "web/output.h"
+
+enum {
+    SESSIONS_MAX = 1000, /* then the one that was not used for the longest time goes */
+    SESSION_ID = 33,
+    ERROR_MAX = 64 * 1024, /* an error response is not longer */
+    MISMATCH = -32020,
+    NO_SESSION = -32001,
+};
+
+static const struct weir__slice nothing = {NULL, 0};
+
+struct weir__web_session {
+    struct weir__web_session *next, **link; /* all of the door, the one used last first */
+    char id[SESSION_ID];
+    char bearer[WEIR__DIGEST_SIZE]; /* of its client's token; "": there are no tokens */
+    char *client;                   /* as it calls itself; NULL: unknown */
+};
+
+/* A request of HTTP that has a connection. */
+struct weir__web_mcp {
+    struct weir__web_door *door;
+    struct weir__web_client *client; /* NULL: it has its answer, or went */
+    struct weir__web_mcp *next, **link;
+    struct weir__connection *connection;
+    struct weir__web_session *session; /* NULL: none is needed */
+    json_t *methods;                   /* that its token allows; NULL: all */
+    int begins_session;
+    int is_get;    /* it is only told what changes */
+    int is_stream; /* the head of a stream of events is sent */
+    int accepts_json, accepts_events;
+};
+
+/* --- Fields ---------------------------------------------------------------------- */
+
+static struct weir__http_text find_field(const struct weir__web_client *client, const char *name)
+{
+    return weir__http_request_field(&client->request, client->in.bytes, name);
+}
+
+/* Whether a field has the value that a string of the message has. */
+static int is_same(struct weir__http_text field, struct weir__slice value)
+{
+    size_t length = 0;
+    char *text = weir__slice_string(value, &length);
+    int same = text != NULL && field.bytes != NULL && field.length == length
+               && memcmp(field.bytes, text, length) == 0;
+
+    free(text);
+    return same;
+}
+
+/* The same for one that may be encoded: =?base64?...?= */
+static int is_same_name(struct weir__http_text field, struct weir__slice value)
+{
+    static const char before[] = "=?base64?", after[] = "?=";
+    size_t head = sizeof before - 1, tail = sizeof after - 1;
+    struct weir__buffer bytes = {0};
+    int same;
+
+    if (field.bytes == NULL || field.length < head + tail || memcmp(field.bytes, before, head) != 0
+        || memcmp(field.bytes + field.length - tail, after, tail) != 0)
+        return is_same(field, value);
+    same =
+        weir__base64_decode(field.bytes + head, field.length - head - tail, &bytes, NULL) >= 0
+        && is_same((struct weir__http_text){bytes.bytes != NULL ? bytes.bytes : "", bytes.length},
+                   value);
+    weir__buffer_clear(&bytes);
+    return same;
+}
+
+/* --- Sessions ---------------------------------------------------------------------- */
+
+static const char *find_caller(const struct weir__web_client *client)
+{
+    return client->bearer != NULL ? client->bearer->sha256 : "";
+}
+
+static void unlink_session(struct weir__web_session *session)
+{
+    *session->link = session->next;
+    if (session->next != NULL)
+        session->next->link = session->link;
+}
+
+static void link_session(struct weir__web_door *door, struct weir__web_session *session)
+{
+    session->next = door->mcp_sessions;
+    session->link = &door->mcp_sessions;
+    if (session->next != NULL)
+        session->next->link = &session->next;
+    door->mcp_sessions = session;
+}
+
+/* Ends what it has open. */
+static void end_session(struct weir__web_door *door, struct weir__web_session *session)
+{
+    for (struct weir__web_mcp *mcp = door->mcps; mcp != NULL; mcp = mcp->next)
+        if (mcp->session == session) {
+            mcp->session = NULL;
+            weir__connection_end(mcp->connection);
+        }
+    unlink_session(session);
+    door->mcp_session_count--;
+    free(session->client);
+    free(session);
+}
+
+static struct weir__web_session *find_session(struct weir__web_client *client,
+                                              struct weir__http_text id)
+{
+    struct weir__web_session *session = client->door->mcp_sessions;
+
+    while (
+        session != NULL
+        && (!weir__http_is(id, session->id) || strcmp(session->bearer, find_caller(client)) != 0))
+        session = session->next;
+    if (session != NULL) {
+        unlink_session(session);
+        link_session(client->door, session);
+    }
+    return session;
+}
+
+/* Returns NULL: no memory. */
+static struct weir__web_session *begin_session(struct weir__web_client *client,
+                                               struct weir__slice params)
+{
+    static const char *const about[] = {"clientInfo"}, *const names[] = {"name"};
+    struct weir__web_door *door = client->door;
+    struct weir__web_session *session = calloc(1, sizeof *session), *last = door->mcp_sessions;
+    struct weir__slice info, name;
+    uint64_t random[2];
+
+    if (session == NULL || getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+        free(session);
+        return NULL;
+    }
+    if (door->mcp_session_count == SESSIONS_MAX) {
+        while (last->next != NULL)
+            last = last->next;
+        end_session(door, last);
+    }
+    snprintf(session->id, sizeof session->id, "%016llx%016llx", (unsigned long long)random[0],
+             (unsigned long long)random[1]);
+    snprintf(session->bearer, sizeof session->bearer, "%s", find_caller(client));
+    weir__object_get(params, about, &info, 1);
+    weir__object_get(info, names, &name, 1);
+    session->client = weir__slice_type(name) == 's' ? weir__slice_string(name, NULL) : NULL;
+    link_session(door, session);
+    door->mcp_session_count++;
+    return session;
+}
+
+/* --- Responses --------------------------------------------------------------------- */
+
+/* An error that no server was asked for.  error: a line. */
+static void answer_error(struct weir__web_client *client, int status, struct weir__buffer *error,
+                         int failed)
+{
+    struct weir__http_writer writer;
+
+    if (failed < 0) {
+        weir__web_finish(client, 1);
+        return;
+    }
+    writer = weir__web_begin(client, status);
+    weir__web_answer(client, &writer, "application/json", error->bytes, error->length - 1);
+}
+
+static void refuse(struct weir__web_client *client, int status, struct weir__slice id, int64_t code,
+                   const char *message)
+{
+    struct weir__buffer line = {0};
+    int failed = weir__mcp_write_error(&line, id, code, message);
+
+    answer_error(client, status, &line, failed);
+    weir__buffer_clear(&line);
+}
+
+/* Without a body. */
+static void answer_empty(struct weir__web_client *client, int status)
+{
+    struct weir__http_writer writer = weir__web_begin(client, status);
+
+    if (status == 202)
+        weir__http_write_field(&writer, "Content-Length", "0");
+    weir__web_answer(client, &writer, NULL, NULL, 0);
+}
+
+/* Its client waits for nothing more. */
+static void leave(struct weir__web_mcp *mcp)
+{
+    struct weir__web_client *client = mcp->client;
+
+    mcp->client = NULL;
+    if (client == NULL)
+        return;
+    client->mcp = NULL;
+    client->has_events = 0;
+}
+
+static void write_session(struct weir__web_mcp *mcp, struct weir__http_writer *writer)
+{
+    if (mcp->begins_session && mcp->session != NULL)
+        weir__http_write_field(writer, "Mcp-Session-Id", mcp->session->id);
+}
+
+static void begin_events(struct weir__web_mcp *mcp)
+{
+    struct weir__web_client *client = mcp->client;
+    struct weir__http_writer writer;
+
+    if (mcp->is_stream)
+        return;
+    writer = weir__web_begin(client, 200);
+    write_session(mcp, &writer);
+    weir__http_write_field(&writer, "Content-Type", "text/event-stream");
+    weir__http_write_field(&writer, "X-Accel-Buffering", "no");
+    weir__http_write_end_chunked(&writer);
+    mcp->is_stream = 1;
+    if (writer.failed)
+        weir__web_end(client);
+}
+
+void weir__web_mcp_begin_events(struct weir__web_client *client)
+{
+    begin_events(client->mcp);
+}
+
+static void send_event(struct weir__web_mcp *mcp, const char *line, size_t length)
+{
+    struct weir__web_client *client = mcp->client;
+    struct weir__buffer text = {0};
+    struct weir__http_writer event = {&text, 0}, writer = {&client->out, 0};
+
+    begin_events(mcp);
+    weir__http_write_text(&event, "event: message\ndata: ");
+    weir__http_write(&event, line, length);
+    weir__http_write_text(&event, "\n\n");
+    weir__http_write_chunk(&writer, text.bytes, text.length);
+    weir__buffer_clear(&text);
+    client->silent_ns = weir__clock_ns();
+    if (event.failed || writer.failed)
+        weir__web_end(client);
+}
+
+static void end_events(struct weir__web_mcp *mcp)
+{
+    struct weir__web_client *client = mcp->client;
+    struct weir__http_writer writer = {&client->out, 0};
+
+    begin_events(mcp);
+    weir__http_write_last_chunk(&writer);
+    leave(mcp);
+    if (!client->is_over)
+        weir__web_finish(client, writer.failed);
+}
+
+/* The status for an answer.  Earlier revisions have errors in successful responses. */
+static int find_status(const struct weir__web_mcp *mcp, const char *line, size_t length)
+{
+    static const char *const names[] = {"code"};
+    static const char unknown[] = "-32601";
+    struct weir__message message;
+    struct weir__slice code;
+
+    if (mcp->session != NULL || length > ERROR_MAX)
+        return 200;
+    weir__message_scan(line, length, &message);
+    if (message.kind != WEIR__MESSAGE_ERROR)
+        return 200;
+    weir__object_get(message.error, names, &code, 1);
+    return code.length == sizeof unknown - 1 && memcmp(code.bytes, unknown, code.length) == 0 ? 404
+                                                                                              : 400;
+}
+
+static void answer(struct weir__web_mcp *mcp, const char *line, size_t length)
+{
+    struct weir__web_client *client = mcp->client;
+    struct weir__http_writer writer;
+
+    if (mcp->is_stream || !mcp->accepts_json) {
+        send_event(mcp, line, length);
+        end_events(mcp);
+        return;
+    }
+    writer = weir__web_begin(client, find_status(mcp, line, length));
+    write_session(mcp, &writer);
+    leave(mcp);
+    weir__web_answer(client, &writer, "application/json", line, length);
+}
+
+/* --- Its connection ---------------------------------------------------------------- */
+
+static int is_notification(const char *line, size_t length)
+{
+    static const char begin[] = "{\"jsonrpc\":\"2.0\",\"method\":";
+
+    return length >= sizeof begin - 1 && memcmp(line, begin, sizeof begin - 1) == 0;
+}
+
+static int take(const char *lines, size_t length, void *context)
+{
+    struct weir__web_mcp *mcp = context;
+    struct weir__web_client *client = mcp->client;
+
+    if (client == NULL || client->is_over)
+        return 1;
+    if (weir__web_owed(client) >= WEIR__WEB_OWED_MAX)
+        return 0;
+    while (length > 0 && mcp->client != NULL && !client->is_over) {
+        size_t line = (size_t)((const char *)memchr(lines, '\n', length) - lines);
+
+        if (!is_notification(lines, line)) {
+            answer(mcp, lines, line);
+            return 1;
+        }
+        if (mcp->accepts_events)
+            send_event(mcp, lines, line);
+        lines += line + 1;
+        length -= line + 1;
+    }
+    client->door->on_answered(client);
+    return 1;
+}
+
+static void over(void *context)
+{
+    struct weir__web_mcp *mcp = context;
+
+    if (mcp->client != NULL && !mcp->client->is_over)
+        end_events(mcp); /* cancelled: there is no answer */
+    leave(mcp);
+    *mcp->link = mcp->next;
+    if (mcp->next != NULL)
+        mcp->next->link = mcp->link;
+    json_decref(mcp->methods);
+    free(mcp);
+}
+
+static int allows(const char *method, void *context)
+{
+    const struct weir__web_mcp *mcp = context;
+
+    return weir__web_is_exposed(mcp->door, method) && weir__tokens_allow(mcp->methods, method);
+}
+
+static const struct weir__carrier carrier = {.take = take, .over = over, .allows = allows};
+
+/* Returns NULL after a refusal. */
+static struct weir__web_mcp *open_connection(struct weir__web_client *client,
+                                             struct weir__web_session *session, int is_get)
+{
+    struct weir__web_door *door = client->door;
+    const char *head = client->in.bytes;
+    struct weir__web_mcp *mcp = calloc(1, sizeof *mcp);
+    struct weir__connection *connection = NULL;
+
+    if (mcp != NULL)
+        connection = weir__connection_carry(door->options.server, &weir__front_mcp, &carrier, mcp);
+    if (connection == NULL) {
+        free(mcp);
+        weir__web_refuse(client, 503, NULL, "too many connections: try later");
+        return NULL;
+    }
+    *mcp = (struct weir__web_mcp){
+        .door = door,
+        .client = client,
+        .connection = connection,
+        .session = session,
+        .methods = client->bearer != NULL ? json_incref(client->bearer->methods) : NULL,
+        .is_get = is_get,
+        .accepts_json = weir__http_accepts(&client->request, head, "application/json") > 0,
+        .accepts_events = weir__http_accepts(&client->request, head, "text/event-stream") > 0,
+    };
+    mcp->next = door->mcps;
+    mcp->link = &door->mcps;
+    if (mcp->next != NULL)
+        mcp->next->link = &mcp->next;
+    door->mcps = mcp;
+    client->mcp = mcp;
+    client->state = WEIR__WEB_CALLING;
+    client->has_events = mcp->accepts_events;
+    client->silent_ns = weir__clock_ns();
+    if (session == NULL)
+        return mcp;
+    connection->client = session->client != NULL ? strdup(session->client) : NULL;
+    if (weir__mcp_front_resume(connection, is_get) == 0)
+        return mcp;
+    leave(mcp);
+    weir__web_refuse(client, 500, NULL, "no memory");
+    return NULL;
+}
+
+/* --- What a message must have ----------------------------------------------------------- */
+
+/* Returns 0, or refuses the request. */
+static int check_fields(struct weir__web_client *client)
+{
+    const char *head = client->in.bytes;
+
+    if (!weir__http_media_is(find_field(client, "content-type"), "application/json")) {
+        weir__web_refuse(client, 415, NULL, "send application/json");
+        return -1;
+    }
+    if (weir__http_accepts(&client->request, head, "application/json") == 0
+        && weir__http_accepts(&client->request, head, "text/event-stream") == 0) {
+        weir__web_refuse(client, 406, NULL,
+                         "answers are application/json or text/event-stream: accept both");
+        return -1;
+    }
+    return 0;
+}
+
+/* What the fields of a request of 2026-07-28 repeat of it must be the same: what stands between
+ * looks at the fields only.  Returns 0, or refuses it. */
+static int check_modern(struct weir__web_client *client, const struct weir__message *message,
+                        const struct weir__mcp_meta *meta)
+{
+    static const struct {
+        const char *method, *member;
+    } rows[] = {{"tools/call", "name"}, {"prompts/get", "name"}, {"resources/read", "uri"}};
+    const char *fault = NULL;
+    struct weir__slice name;
+
+    if (meta->version.bytes == NULL) {
+        refuse(client, 400, message->id, -32602, "params._meta has no " WEIR__MCP_VERSION);
+        return -1;
+    }
+    if (!is_same(find_field(client, "mcp-protocol-version"), meta->version))
+        fault = "MCP-Protocol-Version is not the version in params._meta";
+    else if (!is_same(find_field(client, "mcp-method"), message->method))
+        fault = "Mcp-Method is not the method of the request";
+    for (size_t i = 0; fault == NULL && i < sizeof rows / sizeof rows[0]; i++) {
+        if (!weir__slice_is(message->method, rows[i].method))
+            continue;
+        weir__object_get(message->params, &rows[i].member, &name, 1);
+        if (weir__slice_type(name) == 's' && !is_same_name(find_field(client, "mcp-name"), name))
+            fault = "Mcp-Name is not the name or URI in params";
+    }
+    if (fault == NULL)
+        return 0;
+    refuse(client, 400, message->id, MISMATCH, fault);
+    return -1;
+}
+
+/* The session of a message of an earlier revision.  Returns NULL after a refusal. */
+static struct weir__web_session *require_session(struct weir__web_client *client,
+                                                 struct weir__slice request)
+{
+    struct weir__http_text id = find_field(client, "mcp-session-id");
+    struct weir__web_session *session = id.bytes != NULL ? find_session(client, id) : NULL;
+
+    if (id.bytes == NULL)
+        refuse(client, 400, request, -32602,
+               "no Mcp-Session-Id: \"initialize\" begins a session, and params._meta has no "
+               "" WEIR__MCP_VERSION);
+    else if (session == NULL)
+        refuse(client, 404, request, NO_SESSION, "there is no such session: initialize again");
+    return session;
+}
+
+/* A version that weir does not know.  Returns 0, or refuses the request. */
+static int check_version(struct weir__web_client *client, struct weir__slice id)
+{
+    struct weir__http_text version = find_field(client, "mcp-protocol-version");
+    struct weir__buffer quoted = {0}, line = {0};
+    struct weir__mcp_refusal refusal = {.code = WEIR__MCP_UNSUPPORTED_VERSION,
+                                        .message = "unsupported protocol version"};
+    int failed = 0;
+
+    if (version.bytes == NULL)
+        return 0;
+    failed = weir__write_string(&quoted, version.bytes, version.length);
+    refusal.unsupported = (struct weir__slice){quoted.bytes, quoted.length};
+    if (failed == 0 && weir__mcp_is_legacy(refusal.unsupported)) {
+        weir__buffer_clear(&quoted);
+        return 0;
+    }
+    if (failed == 0)
+        failed = weir__mcp_write_refusal(&line, id, &refusal);
+    answer_error(client, 400, &line, failed);
+    weir__buffer_clear(&line);
+    weir__buffer_clear(&quoted);
+    return -1;
+}
+
+/* --- Requests ------------------------------------------------------------------------------ */
+
+/* What counts for the rate of a token. */
+static int is_call(const struct weir__message *message)
+{
+    char *method =
+        message->kind == WEIR__MESSAGE_REQUEST ? weir__slice_string(message->method, NULL) : NULL;
+    int is = method != NULL && weir__mcp_request(method) != 0 && strstr(method, "/list") == NULL;
+
+    free(method);
+    return is;
+}
+
+/* Returns 0, or refuses the request. */
+static int take_rate(struct weir__web_client *client, const struct weir__message *message)
+{
+    struct weir__slice rest = message->params, element;
+    struct weir__message one = *message;
+    int is_batch = message->kind == WEIR__MESSAGE_BATCH;
+
+    while (!is_batch || weir__message_next(&rest, &element)) {
+        if (is_batch)
+            weir__message_scan(element.bytes, element.length, &one);
+        if (client->bearer != NULL && is_call(&one)
+            && weir__bearer_take(client->bearer, weir__clock_ns()) < 0) {
+            weir__web_refuse(client, 429, NULL, NULL);
+            return -1;
+        }
+        if (!is_batch)
+            break;
+    }
+    return 0;
+}
+
+/* In another request of the session. */
+static void cancel(struct weir__web_door *door, const struct weir__web_session *session,
+                   struct weir__slice params)
+{
+    static const char *const names[] = {"requestId"};
+    struct weir__web_mcp *mcp = door->mcps, *next;
+    struct weir__slice id;
+
+    weir__object_get(params, names, &id, 1);
+    for (; mcp != NULL; mcp = next) {
+        next = mcp->next;
+        if (mcp->session == session && weir__mcp_front_cancel(mcp->connection, id)) {
+            weir__connection_flush(mcp->connection); /* nothing is open: it ends */
+            return;
+        }
+    }
+}
+
+/* Line feeds between tokens are white space; in the protocols behind they end a message. */
+static void drop_line_ends(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (bytes[i] == '\n' || bytes[i] == '\r')
+            bytes[i] = ' ';
+}
+
+static void hear(struct weir__web_client *client, struct weir__web_session *session,
+                 int begins_session, struct weir__http_text body)
+{
+    struct weir__web_mcp *mcp = open_connection(client, session, 0);
+
+    if (mcp == NULL)
+        return;
+    mcp->begins_session = begins_session;
+    weir__connection_hear(mcp->connection, body.bytes, body.length, 1);
+}
+
+/* A message of the revision 2026-07-28. */
+static void post_modern(struct weir__web_client *client, const struct weir__message *message,
+                        const struct weir__mcp_meta *meta, struct weir__http_text body)
+{
+    if (message->kind == WEIR__MESSAGE_BATCH)
+        refuse(client, 400, nothing, -32600, "a batch is not a message of this revision");
+    else if (message->kind != WEIR__MESSAGE_REQUEST)
+        answer_empty(client, 202); /* there is no notification that would matter here */
+    else if (check_modern(client, message, meta) == 0 && take_rate(client, message) == 0)
+        hear(client, NULL, 0, body);
+}
+
+static void post_legacy(struct weir__web_client *client, const struct weir__message *message,
+                        struct weir__http_text body)
+{
+    int begins =
+        message->kind == WEIR__MESSAGE_REQUEST && weir__slice_is(message->method, "initialize");
+    struct weir__slice id = message->kind == WEIR__MESSAGE_REQUEST ? message->id : nothing;
+    struct weir__web_session *session;
+
+    if (check_version(client, id) != 0)
+        return;
+    if (begins) {
+        session = begin_session(client, message->params);
+        if (session == NULL)
+            weir__web_refuse(client, 500, NULL, "no memory");
+    } else {
+        session = require_session(client, id);
+    }
+    if (session == NULL || take_rate(client, message) != 0)
+        return;
+    if (message->kind == WEIR__MESSAGE_REQUEST || message->kind == WEIR__MESSAGE_BATCH) {
+        hear(client, session, begins, body);
+        return;
+    }
+    if (message->kind == WEIR__MESSAGE_NOTIFICATION
+        && weir__slice_is(message->method, "notifications/cancelled"))
+        cancel(client->door, session, message->params);
+    answer_empty(client, 202);
+}
+
+void weir__web_mcp_post(struct weir__web_client *client, const char *name,
+                        struct weir__http_text query)
+{
+    char *bytes = client->in.bytes + client->request.length;
+    struct weir__http_text body = {bytes, client->body_end - client->request.length};
+    struct weir__http_text version = find_field(client, "mcp-protocol-version");
+    struct weir__mcp_meta meta = {0};
+    struct weir__message message;
+
+    (void)name;
+    (void)query;
+    if (check_fields(client) != 0)
+        return;
+    if (!weir__json_syntax_utf8(body.bytes, body.length, NULL)) {
+        refuse(client, 400, nothing, -32700, "the body is not JSON");
+        return;
+    }
+    drop_line_ends(bytes, body.length);
+    weir__message_scan(body.bytes, body.length, &message);
+    if (message.kind == WEIR__MESSAGE_REQUEST)
+        weir__mcp_meta_read(message.params, &meta);
+    if (message.kind == WEIR__MESSAGE_NOT_RPC || message.kind == WEIR__MESSAGE_NOISE)
+        refuse(client, 400, nothing, -32600,
+               message.reason != NULL ? message.reason : "the body is not a message");
+    else if (meta.version.bytes != NULL || weir__http_is(version, WEIR__MCP_MODERN_VERSION))
+        post_modern(client, &message, &meta, body);
+    else
+        post_legacy(client, &message, body);
+}
+
+/* A session, or a refusal: the present revision knows neither GET nor DELETE. */
+static struct weir__web_session *require_earlier(struct weir__web_client *client)
+{
+    struct weir__http_problem problem = weir__http_problem_of_status(405, NULL);
+    struct weir__http_writer writer;
+
+    if (!client->is_head && find_field(client, "mcp-session-id").bytes != NULL)
+        return require_session(client, nothing);
+    writer = weir__web_begin(client, 405);
+    weir__http_write_field(&writer, "Allow", "POST");
+    weir__web_answer_problem(client, &writer, &problem, "there is a stream for sessions only", NULL,
+                             (struct weir__http_text){NULL, 0});
+    return NULL;
+}
+
+void weir__web_mcp_get(struct weir__web_client *client, const char *name,
+                       struct weir__http_text query)
+{
+    struct weir__web_session *session = require_earlier(client);
+    struct weir__web_mcp *mcp;
+
+    (void)name;
+    (void)query;
+    if (session == NULL)
+        return;
+    if (weir__http_accepts(&client->request, client->in.bytes, "text/event-stream") == 0) {
+        weir__web_refuse(client, 406, NULL, "the stream is text/event-stream");
+        return;
+    }
+    for (mcp = client->door->mcps; mcp != NULL; mcp = mcp->next)
+        if (mcp->is_get && mcp->session == session && mcp->client != NULL) {
+            weir__web_refuse(client, 409, NULL, "this session has its stream already");
+            return;
+        }
+    mcp = open_connection(client, session, 1);
+    if (mcp != NULL)
+        begin_events(mcp);
+}
+
+void weir__web_mcp_delete(struct weir__web_client *client, const char *name,
+                          struct weir__http_text query)
+{
+    struct weir__web_session *session = require_earlier(client);
+
+    (void)name;
+    (void)query;
+    if (session == NULL)
+        return;
+    end_session(client->door, session);
+    answer_empty(client, 204);
+}
+
+/* --- Life ------------------------------------------------------------------------------------ */
+
+void weir__web_mcp_flush(struct weir__web_client *client)
+{
+    weir__connection_flush(client->mcp->connection);
+}
+
+void weir__web_mcp_drop(struct weir__web_client *client)
+{
+    struct weir__web_mcp *mcp = client->mcp;
+
+    if (mcp == NULL)
+        return;
+    leave(mcp);
+    if (mcp->session == NULL || mcp->is_get)
+        weir__connection_end(mcp->connection);
+}
+
+void weir__web_mcp_end_streams(struct weir__web_door *door)
+{
+    for (struct weir__web_mcp *mcp = door->mcps; mcp != NULL; mcp = mcp->next)
+        if (mcp->is_get && mcp->client != NULL && !mcp->client->is_over)
+            weir__connection_end(mcp->connection);
+}
+
+void weir__web_mcp_clear(struct weir__web_door *door)
+{
+    while (door->mcps != NULL)
+        weir__connection_close(door->mcps->connection);
+    while (door->mcp_sessions != NULL)
+        end_session(door, door->mcp_sessions);
+}
