@@ -129,6 +129,16 @@ static void left_out(struct weir__map_worker *worker)
 
 /* --- One that keeps its replies back ----------------------------------------- */
 
+/* How long nothing may move before a worker that has kept up gets more records: probably it is slow
+ * with this one, as it was with others. Each time it gets more it has as long again. */
+static int64_t usual_ms(const struct weir__map_worker *worker)
+{
+    int64_t usual_ns = 2 * worker->longest_ns, given_ns = worker->moved_ns - worker->turn_since_ns;
+    int64_t ms = (usual_ns > given_ns ? usual_ns : given_ns) / 1000000;
+
+    return ms < PATIENCE_MS ? PATIENCE_MS : ms < BUSY_MS ? ms : BUSY_MS;
+}
+
 /* How long nothing may move before the worker gets more records, or the end of its input. A
  * worker's first window grows fast: what it holds back at a time is not known yet, and a slow
  * one has more unread before it has much. One that reads ahead all it can get, like ssh, has the
@@ -140,6 +150,8 @@ static int64_t patience_ms(const struct weir__map_worker *worker, int must_end, 
         return worker->answered < STEADY_REPLIES ? END_MS : STEADY_END_MS;
     if (worker->keys != NULL && worker->map->workers.quarantined.count == 0)
         return has_enough ? KEYED_CLOSE_MS : KEYED_MS;
+    if (worker->answered > 0 && !must_end && worker->has_kept_up)
+        return usual_ms(worker);
     if (worker->answered > 0)
         return has_enough ? CLOSE_MS : PATIENCE_MS;
     if (must_end)

@@ -30,6 +30,9 @@ static void note_window(struct weir__map_worker *worker, int64_t now_ns, int64_t
 {
     struct weir_map *map = worker->map;
 
+    worker->longest_ns -= worker->longest_ns / 64;
+    if (waited_ns > worker->longest_ns)
+        worker->longest_ns = waited_ns;
     worker->turn_since_ns = worker->moved_ns = now_ns;
     worker->cut_off_ns = 0; /* it still answers what it has read */
     worker->node_is_due |= is_first && map->options.node_from != NULL;

@@ -99,6 +99,7 @@ struct weir__map_worker {
     int64_t started_ns;
     int64_t turn_since_ns; /* start of the turn of the first in flight */
     int64_t moved_ns;      /* of the last reply, or the start */
+    int64_t longest_ns;    /* recent maximum between replies, while it had records */
     int64_t cut_off_ns;    /* since when its stdin or stdout is closed while it lives; 0: not */
 };
 

@@ -164,6 +164,32 @@ def records_of_a_launcher_that_waits_go_to_a_worker_that_has_begun(directory: st
     raise Skip("this machine is too slow now to show it")
 
 
+# Like ssh, it reads all it can get. It is slow with its second record, and then tells how many it has.
+SLOW = r"""
+import os, select, time
+os.read(0, 1 << 16)
+os.write(1, b"0\n")
+given, until = 0, time.monotonic() + 1
+while (left := until - time.monotonic()) > 0:
+    if select.select([0], [], [], left)[0]:
+        given += os.read(0, 1 << 16).count(b"\n")
+os.write(1, b"%d\n" % given * given)
+while given := os.read(0, 1 << 16).count(b"\n"):
+    os.write(1, b"0\n" * given)
+"""
+
+
+def a_worker_that_is_slow_with_a_record_does_not_get_many_more(directory: str) -> None:
+    """Other workers, which may begin later, would have nothing to do."""
+    path = os.path.join(directory, "slow.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(SLOW)
+    records = "1\n" * 1000
+    worker = [sys.executable, path]
+    replies, _, _ = mapped(directory, "-j1", "--launcher", "env", "--", *worker, records=records)
+    assert len(replies) == 1000 and 1 <= max(replies) <= 64, max(replies)
+
+
 def ssh_without_launcher_shell_is_warned_of(directory: str) -> None:
     script(directory, "ssh", 'shift; exec sh -c "$*"\n')
     worker = script(directory, "worker", ECHO)
@@ -356,6 +382,7 @@ if __name__ == "__main__":
             words_reach_a_worker_behind_a_shell_unchanged,
             a_map_stage_has_a_launcher_with_a_shell,
             records_of_a_launcher_that_waits_go_to_a_worker_that_has_begun,
+            a_worker_that_is_slow_with_a_record_does_not_get_many_more,
             ssh_without_launcher_shell_is_warned_of,
             options_that_need_a_launcher,
             the_machine_of_a_worker_is_where_its_launcher_says,
