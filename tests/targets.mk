@@ -258,6 +258,20 @@ check-soak: all $(check_PROGRAMS)
 		'$(SECONDS)' '$(SEED)'; status=$$?; \
 	wait $$calls && exit $$status
 
+# Programs that use weir, each killed KILLS times; then calls of 200 goroutines under the race
+# detector, of 64 Python threads and of 200 callers in C, for SECONDS each, with workers killed at
+# random: make check-hosts SECONDS=120
+KILLS = 100
+.PHONY: check-hosts
+check-hosts: all $(check_PROGRAMS)
+	@$(AM_TESTS_ENVIRONMENT) KILLS='$(KILLS)' $(SHELL) $(srcdir)/tests/soak/killed_hosts.sh
+	@$(AM_TESTS_ENVIRONMENT) WEIR_STORM='$(SECONDS)s' $(SHELL) $(srcdir)/tests/cli/sdk_python_host.sh \
+		test_pool.Calls.test_threads
+	@$(AM_TESTS_ENVIRONMENT) SECONDS='$(SECONDS)' SEED='$(SEED)' tests/soak/pool_soak$(EXEEXT)
+	@test -z '$(GO)' || { WEIR=$$(pwd)/weir WEIR_STORM='$(SECONDS)s' GOFLAGS=-mod=mod GOPROXY=off; \
+		export WEIR WEIR_STORM GOFLAGS GOPROXY; cd '$(srcdir)/sdk/go' && \
+		'$(GO)' test -race -count=1 -timeout 1h -v -run TestEachCallEndsOnceWhileWorkersAreKilled .; }
+
 # MCP servers of others, from npm and PyPI, as workers.
 .PHONY: check-mcp-peers
 check-mcp-peers:
