@@ -100,6 +100,8 @@ class EachResult(Result):
 
     __slots__ = ("_ok", "attempts", "record", "seq")
 
+    _ok: bool
+
     record: Any  # what records gave
     seq: int  # its number, from 0
     attempts: int  # how often the program ran for it
@@ -107,14 +109,8 @@ class EachResult(Result):
     def __init__(self, document: _Document, record: Any, ok_exit: Sequence[int]) -> None:
         of = document.members
         super().__init__(document, of["argv"], True)
-        self.record = record
-        self.seq, self.attempts = of["seq"], of["attempts"]
-        self._ok = self.why is not Why.TIMEOUT and self.end is End.EXITED and self.code in ok_exit
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name[0] != "_" and hasattr(self, name):
-            raise AttributeError(f"{name} of a result cannot be changed")
-        super().__setattr__(name, value)
+        ok = self.why is not Why.TIMEOUT and self.end is End.EXITED and self.code in ok_exit
+        self._set(record=record, seq=of["seq"], attempts=of["attempts"], _ok=ok)
 
     @property
     def ok(self) -> bool:

@@ -142,7 +142,8 @@ class Output:
 
 
 class Result:
-    """How a program ended, and what it wrote. A value: a failure is not an exception by itself."""
+    """How a program ended, and what it wrote. A value, which cannot be changed: a failure is not
+    an exception by itself."""
 
     __slots__ = (
         "_json",
@@ -170,6 +171,10 @@ class Result:
         "why",
     )
 
+    _raw: Optional[Source]
+    _text: bool
+    _json: Optional[bytes]
+
     args: list[str]
     pid: int  # 0 if it did not start
     end: End
@@ -193,14 +198,14 @@ class Result:
 
     def __init__(self, native: Source, args: "list[str]", text: bool) -> None:
         (
-            self.pid,
+            pid,
             end,
             why,
-            self.code,
-            self.signal,
-            self.sys_errno,
-            self.status,
-            self.sentence,
+            code,
+            signal,
+            sys_errno,
+            status,
+            sentence,
             wall_ns,
             user_us,
             system_us,
@@ -211,22 +216,44 @@ class Result:
             hit,
             started_at_ns,
         ) = native.fields()
-        self.args = args
-        self.end, self.why = End(end), Why(why)
-        exited = {End.EXITED: self.code, End.SIGNALED: -self.signal}
-        self.returncode = exited.get(self.end, self.status)
-        self.started_at = started_at_ns / 1e9
-        self.wall, self.user, self.sys = wall_ns / 1e9, user_us / 1e6, system_us / 1e6
-        self.max_rss = max_rss_kb * 1024
-        self.stopped_with = tuple(map(Signals, stopped_with))
-        self.holder = Holder(holder, command) if holder else None
-        self.limits_hit = tuple(
-            name for name in LIMITS if hit and hit >> _native.find_limit(name) & 1
+        returncodes = {End.EXITED: code, End.SIGNALED: -signal}
+        self._set(
+            args=args,
+            pid=pid,
+            end=End(end),
+            why=Why(why),
+            code=code,
+            signal=signal,
+            sys_errno=sys_errno,
+            status=status,
+            returncode=returncodes.get(End(end), status),
+            sentence=sentence,
+            started_at=started_at_ns / 1e9,
+            wall=wall_ns / 1e9,
+            user=user_us / 1e6,
+            sys=system_us / 1e6,
+            max_rss=max_rss_kb * 1024,
+            stopped_with=tuple(map(Signals, stopped_with)),
+            holder=Holder(holder, command) if holder else None,
+            limits_hit=tuple(
+                name for name in LIMITS if hit and hit >> _native.find_limit(name) & 1
+            ),
+            out=Output(native, False),
+            err=Output(native, True),
+            _raw=native,
+            _text=text,
+            _json=None,
         )
-        self.out, self.err = Output(native, False), Output(native, True)
-        self._raw: Optional[Source] = native
-        self._text = text
-        self._json: Optional[bytes] = None
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a result cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a result cannot be changed: {name}")
 
     @property
     def ok(self) -> bool:
@@ -251,7 +278,7 @@ class Result:
     def json(self) -> "dict[str, Any]":
         """The report of `weir run --json` (docs/schemas/run-report.schema.json)."""
         if self._json is None and self._raw is not None:
-            self._json = self._raw.json()
+            self._set(_json=self._raw.json())
         import json
 
         document: dict[str, Any] = json.loads(self._json or b"{}")
@@ -265,8 +292,7 @@ class Result:
         return {**{name: getattr(self, name) for name in self.__slots__}, "_raw": None}
 
     def __setstate__(self, state: "dict[str, Any]") -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+        self._set(**state)
 
 
 def _join(args: "list[str]") -> str:

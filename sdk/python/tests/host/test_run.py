@@ -185,6 +185,14 @@ class Results(unittest.TestCase):
             with self.assertRaises(ValueError):
                 weir.run(["true"], **options)
 
+    def test_value(self) -> None:
+        """run: a result cannot be changed"""
+        result = weir.run(["true"])
+        for name in "status", "out", "args", "stdout":
+            with self.assertRaises(AttributeError):
+                setattr(result, name, None)
+        self.assertEqual((result.status, result.args), (0, ["true"]))
+
     def test_pickle(self) -> None:
         """run: results and exceptions can be pickled"""
         result = pickle.loads(pickle.dumps(weir.run(["echo", "x"])))
