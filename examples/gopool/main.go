@@ -75,6 +75,30 @@ func (s service) health(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
+// metrics has the pool's figures for Prometheus.
+func (s service) metrics(w http.ResponseWriter, r *http.Request) {
+	stats, err := s.pool.Stats(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	for _, figure := range []struct {
+		name, kind string
+		value      float64
+	}{
+		{"calls_total", "counter", float64(stats.Calls)},
+		{"errors_total", "counter", float64(stats.Errors)},
+		{"restarts_total", "counter", float64(stats.Restarts)},
+		{"queued", "gauge", float64(stats.Queued)},
+		{"running", "gauge", float64(stats.Running)},
+		{"workers", "gauge", float64(len(stats.Workers))},
+		{"latency_p99_seconds", "gauge", stats.Latency.P99 / 1000},
+	} {
+		fmt.Fprintf(w, "# TYPE gopool_%[1]s %[2]s\ngopool_%[1]s %[3]g\n", figure.name, figure.kind, figure.value)
+	}
+}
+
 func run(address, script string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -91,6 +115,7 @@ func run(address, script string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/predict", s.predict)
 	mux.HandleFunc("/health", s.health)
+	mux.HandleFunc("/metrics", s.metrics)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

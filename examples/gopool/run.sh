@@ -20,6 +20,7 @@ price 60 2
 price 95 4
 price -3 1
 price large 1
+ask metrics | grep -E '^gopool_(calls|errors)_total'
 worker=$(ask 'predict?area=60&rooms=2' | sed 's/.*"worker":\([0-9]*\).*/\1/')
 kill -KILL "$worker"
 echo "a worker was killed"
