@@ -299,6 +299,11 @@ func TestWorkersThatDoNotStartAreNoWorkerAndTellWhy(t *testing.T) {
 	if !errors.Is(err, weir.ErrNoWorker) || !strings.Contains(err.Error(), "none") {
 		t.Fatal(err)
 	}
+	t.Setenv("WEIR_SPAWNER", "/nonexistent/spawner")
+	_, err = weir.NewPool(context.Background(), append(self(), weir.Stderr(nil))...)
+	if !errors.Is(err, weir.ErrNoWorker) || !strings.Contains(err.Error(), "/nonexistent/spawner") {
+		t.Fatal(err)
+	}
 }
 
 func TestWhatIsNotThereIsSaid(t *testing.T) {

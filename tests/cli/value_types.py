@@ -44,6 +44,10 @@ def same(value, wanted):
     return value
 
 @function
+def anything(value):
+    return value
+
+@function
 def hinted_float(value: float) -> str:
     return type(value).__name__
 
@@ -447,6 +451,40 @@ def what_python_sends(directory: str) -> None:
         )
 
 
+def called(worker: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [WEIR, "call", "--json", "-w", worker, *words],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def what_C_passes_on() -> None:
+    workers = [(built.worker, "anything")] + ([(built.go, "raw")] if built.has_go else [])
+    for worker, name in workers:
+        for text in "3.0", "1e400", "9" * 30, r'"\ud800"', "null", '[1,"a"]', '{"b":1,"a":2.5}':
+            if text == "1e400" and name == "anything":
+                continue  # a float of Python is infinite then
+            done = called(worker, name, text)
+            assert (done.returncode, done.stdout) == (0, text.encode() + b"\n"), (text, done)
+
+
+def errors_in_C() -> None:
+    own = json.loads(called(built.worker, "refuse").stdout)
+    assert (own["code"], own["message"]) == (1234, "not today"), own
+    assert own["data"] == {"until": "tomorrow"}, own
+    raised = json.loads(called(built.worker, "fail", '"no such thing"').stdout)
+    assert (raised["code"], raised["message"]) == (1000, "no such thing"), raised
+    assert raised["data"]["type"] == "ValueError" and "Traceback" in raised["data"]["traceback"]
+    if built.has_go:
+        raised = json.loads(called(built.go, "fail").stdout)
+        assert raised["code"] == 1000 and raised["message"].startswith("cannot start: open /nonex")
+        assert raised["data"]["type"] == "*fmt.wrapError", raised
+        own = json.loads(called(built.go, "refuse").stdout)
+        assert (own["code"], own["data"]) == (1234, {"until": "tomorrow"}), own
+
+
 def case(function: Any, number: int) -> Any:
     one = functools.partial(function, number)
     one.__name__ = f"{function.__name__}: {ROWS[number][0].replace('`', '')}"  # type: ignore[attr-defined]
@@ -472,5 +510,7 @@ if __name__ == "__main__":
                 errors_of_python_in_go,
                 errors_of_go_in_python,
                 what_python_sends,
+                what_C_passes_on,
+                errors_in_C,
             ]
         )

@@ -168,6 +168,8 @@ class Life(unittest.TestCase):
             weir.Pool("/no/such/worker.py")
         with self.assertRaisesRegex(weir.NoWorker, "/no/such/program"):
             weir.Pool(["/no/such/program"])
+        with self.assertRaisesRegex(weir.NoWorker, "did not answer weir/hello"):
+            weir.Pool(["sleep", "1000"], workers=1, start_timeout=0.05)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "broken.py")
             for text, said in (
