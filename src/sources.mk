@@ -66,10 +66,12 @@ libweir_core_la_SOURCES = \
 	src/map/each_output.c \
 	src/map/each_pace.c src/map/each_pace.h \
 	src/map/each_words.c src/map/each_words.h \
+	src/map/feed.c src/map/feed.h \
 	src/map/inflight.c \
 	src/map/line_protocol.c \
 	src/map/map.c src/map/map.h \
 	src/map/map_call.c src/map/map_call.h \
+	src/map/map_feed.c src/map/map_feed.h \
 	src/map/map_input.c src/map/map_input.h \
 	src/map/map_keyed.c \
 	src/map/map_options.c \

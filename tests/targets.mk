@@ -186,13 +186,13 @@ fuzz: all
 # --- Parts of make check, and more than it -----------------------------------
 
 # What runs several threads in one context: these are also run under ThreadSanitizer.
-thread_tests = tests/unit/test_threads tests/unit/test_pool_threads
+thread_tests = tests/unit/test_map_feed tests/unit/test_threads tests/unit/test_pool_threads
 
 # What starts, feeds and ends processes: these are also run with --disable-linux, where
 # everything else (make check) holds too, and takes longer than a fourth run is worth.
 portable_tests = \
 	tests/unit/test_host tests/unit/test_host_deaths tests/unit/test_host_limits \
-	tests/unit/test_map tests/unit/test_map_call tests/unit/test_map_flow \
+	tests/unit/test_map tests/unit/test_map_call tests/unit/test_map_feed tests/unit/test_map_flow \
 	tests/unit/test_map_stop tests/unit/test_pipe tests/unit/test_pipe_output \
 	tests/unit/test_pipe_stop tests/unit/test_pool tests/unit/test_pool_crash \
 	tests/unit/test_pool_life tests/unit/test_portable tests/unit/test_run \

@@ -34,6 +34,16 @@ extern "C" {
 
 typedef struct weir_client weir_client_t;
 
+struct weir_client_options {
+    size_t size;        /* sizeof (struct weir_client_options); set by weir_client_options_init() */
+    int64_t timeout_ms; /* for the connection and the server's hello; 10000; WEIR_FOREVER */
+    int any_server;     /* a server of any user will do, and gets the arguments of calls */
+};
+
+void weir_client_options_init_sized(struct weir_client_options *options, size_t size);
+#define weir_client_options_init(options)                                                          \
+    weir_client_options_init_sized((options), sizeof *(options))
+
 /* Connects to the socket of a `weir serve` (NULL: $XDG_RUNTIME_DIR/weir.sock) and waits for the
  * server's hello; timeout_ms is for both, and may be WEIR_FOREVER.  A server of another user than
  * this one or root is refused, and nothing is sent to it.  Returns NULL on failure.  The caller
@@ -42,6 +52,11 @@ typedef struct weir_client weir_client_t;
  * protocol, or refuses), TIMEOUT, NOMEM, BUSY. */
 weir_client_t *weir_client_connect(weir_t *weir, const char *socket, int64_t timeout_ms,
                                    struct weir_error *error);
+
+/* The same with options; NULL: their defaults. */
+weir_client_t *weir_client_connect_with(weir_t *weir, const char *socket,
+                                        const struct weir_client_options *options,
+                                        struct weir_error *error);
 
 /* The same over two descriptors, such as a socketpair or pipes to `weir serve --stdio`: in is read,
  * out is written.  They may be one.  Takes both, also on failure. */

@@ -62,6 +62,12 @@ enum weir_map_encoding {
     WEIR_MAP_RAW,     /* it passes unchanged */
 };
 
+/* As the input: the host feeds the records and takes the results, with weir_map_feed() and
+ * weir_map_next(). */
+#define WEIR_MAP_FED ((const char *)-1)
+
+typedef struct weir_map weir_map_t; /* a running map */
+
 /* All strings are copied. */
 struct weir_map_options {
     size_t size; /* sizeof (struct weir_map_options); set by weir_map_options_init() */
@@ -100,7 +106,8 @@ struct weir_map_options {
     enum weir_map_encoding encoding;
     int drop_null; /* a null reply drops the record; not with key */
 
-    const char *input;      /* file; NULL: input_fd */
+    const char *input;      /* file; NULL: input_fd; or WEIR_MAP_FED, without output, dead_letter,
+                             * checkpoint and each */
     int input_fd;           /* borrowed; 0 */
     const char *output;     /* file; NULL: output_fd */
     int output_fd;          /* borrowed; 1 */
@@ -150,6 +157,13 @@ struct weir_map_options {
                   * its arguments; then workers is 1 by default, and a tool that does not say that
                   * it only reads gets one record at a time. 0: the worker protocol, or plain
                   * JSON-RPC */
+
+    /* With WEIR_MAP_FED, for a host with its own event loop; NULL: none. Called with the context
+     * of weir_map_start(): on_item once weir_map_try_next() has something after it had nothing,
+     * on_room once weir_map_try_feed() takes more after it took nothing. The end of the map is
+     * told to done alone. */
+    void (*on_item)(weir_map_t *map, void *context);
+    void (*on_room)(weir_map_t *map, void *context);
 };
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size);
@@ -233,14 +247,12 @@ struct weir_map_progress {
 int weir_map_run(weir_t *weir, const struct weir_map_options *options,
                  struct weir_map_report *report, struct weir_error *error);
 
-typedef struct weir_map weir_map_t; /* a running map */
-
 typedef void (*weir_map_done)(weir_map_t *map, const struct weir_map_report *report,
                               const struct weir_error *error, void *context);
 
 /* Like weir_run_start() and its companions, for a map. The first cancellation stops reading
  * input, waits for the replies in flight and saves the checkpoint; the second ends the map at
- * once. */
+ * once.  weir_map_wait() drops the items of a map that is fed which nobody has taken. */
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
                            void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
@@ -249,6 +261,64 @@ int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_e
 void weir_map_look_sized(weir_map_t *map, struct weir_map_progress *progress, size_t size);
 #define weir_map_look(map, progress) weir_map_look_sized((map), (progress), sizeof *(progress))
 void weir_map_free(weir_map_t *map);
+
+/* --- Records and results in memory ----------------------------------------------
+ *
+ * With input WEIR_MAP_FED a map reads and writes no descriptors.  Each record that was fed comes
+ * back as one item, in order unless options.unordered is set:
+ *
+ *     options.input = WEIR_MAP_FED;
+ *     options.on_error = WEIR_MAP_SKIP;
+ *     map = weir_map_start(weir, &options, NULL, NULL, &error);
+ *
+ *     one thread                                    another thread
+ *     while (weir_map_feed(map, ...) == 1)          while (weir_map_next(map, &item, ...) == 1)
+ *         ...                                           ...
+ *     weir_map_close_input(map, &error);            weir_map_wait(map, &report, &error);
+ *
+ * A program with a single thread feeds with weir_map_try_feed() until that returns 0, and takes
+ * an item.  At most 256 KiB of records, and of results, wait in memory, or one that is longer,
+ * beside what window_bytes and reorder_bytes allow: whoever is ahead waits.
+ *
+ * Threads: one may feed while another takes; no two feed, or take, at a time. */
+
+enum weir_map_outcome {
+    WEIR_MAP_ANSWERED, /* bytes is the reply; with call its values, with newlines between them */
+    WEIR_MAP_DROPPED,  /* no bytes */
+    WEIR_MAP_DEAD,     /* bytes is the dead letter, a JSON object. With WEIR_MAP_FAIL there is no
+                        * such item: the report tells */
+};
+
+/* Has a fixed size, like a result. */
+struct weir_map_item {
+    uint64_t seq; /* of the record: the first that was fed is 0 */
+    enum weir_map_outcome outcome;
+    const char *bytes; /* without a final newline or NUL. Borrowed until the next item is taken;
+                        * NULL: none */
+    size_t length;
+    const char *reason;   /* why it is dead, such as "crash"; NULL: it is not. Borrowed as bytes */
+    uint64_t reserved[3]; /* 0; for future members */
+};
+
+/* Feeds a record, without its newline or NUL; it is copied.  Waits while there is no room.
+ * Returns 1 if it was taken; 0, only inside a callback of the same context: no room.
+ * Errors: INVALID (it has a newline or NUL in it, or is JSON and blank; the input is closed),
+ * SYSTEM with EPIPE (the map has ended or is being cancelled: its report says why), NOMEM. */
+int weir_map_feed(weir_map_t *map, const char *record, size_t length, struct weir_error *error);
+
+/* The same, but never waits: 0 means that there is no room. */
+int weir_map_try_feed(weir_map_t *map, const char *record, size_t length, struct weir_error *error);
+
+/* There are no more records.  Errors: INVALID. */
+int weir_map_close_input(weir_map_t *map, struct weir_error *error);
+
+/* Waits for the next item.  Returns 1 with *item; 0: there are no more, and the map is over or
+ * about to be.  Records that the map left unsettled, because it ended early, have no item.
+ * Errors: INVALID, NOMEM (it can be taken again), BUSY (inside a callback of the same context). */
+int weir_map_next(weir_map_t *map, struct weir_map_item *item, struct weir_error *error);
+
+/* The same, but never waits: BUSY means that there is no item yet. */
+int weir_map_try_next(weir_map_t *map, struct weir_map_item *item, struct weir_error *error);
 
 #ifdef __cplusplus
 }

@@ -46,6 +46,7 @@ static void destroy(struct weir__operation *operation)
 
     weir__record_queue_clear(&map->workers.quarantined);
     weir_map_report_clear(&map->report);
+    weir__map_feed_clear(map);
     weir__map_options_clear(map);
     free(map);
 }
@@ -112,6 +113,8 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     weir__record_queue_init(&map->workers.quarantined);
     weir__record_queue_init(&map->in.returned);
     status = weir__map_options_copy(map, options, &map->operation.error);
+    if (status == 0 && map->options.input == WEIR_MAP_FED)
+        status = weir__map_feed_init(map, &map->operation.error);
     if (status == 0)
         set_up(map);
     if (status < 0) {
@@ -132,6 +135,8 @@ int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_e
 
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error)
 {
+    if (map->feed.feed != NULL)
+        weir__map_feed_drop(map);
     return weir__operation_wait(&map->operation, report, error);
 }
 
@@ -141,6 +146,11 @@ int weir_map_run(weir_t *weir, const struct weir_map_options *options,
     struct weir_error why;
     weir_map_t *map = weir_map_start(weir, options, NULL, NULL, &why);
 
+    if (map != NULL && map->feed.feed != NULL) {
+        weir_map_free(map);
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a map that is fed has an owner: use weir_map_start()");
+    }
     return weir__operation_finish(map != NULL ? &map->operation : NULL, report, &why, error);
 }
 

@@ -31,10 +31,11 @@
  *   map_worker.c, map_call.c, line_protocol.c,
  *   map_keyed.c                                 a worker, and the protocols
  *   map_input.c, checkpoint.c, map_output.c     files
+ *   map_feed.c                                  instead of them, the memory of the host
  *   inflight.c, map_outcome.c, dead_letter.c    the outcome of a record
  *   map_options.c, map_report.c                 options and report
  *   reorder.c, record_reader.c, record_queue.c,
- *   record_keys.c, window.c, spool.c            independent of a map
+ *   record_keys.c, window.c, spool.c, feed.c    independent of a map
  *
  * A part calls changed() when something has arrived or there is room again.
  */
@@ -49,6 +50,7 @@
 #include "base/histogram.h"
 #include "map/checkpoint.h"
 #include "map/map_worker.h"
+#include "map/map_feed.h"
 #include "map/map_input.h"
 #include "map/map_output.h"
 #include "map/reorder.h"
@@ -94,6 +96,7 @@ struct weir_map {
     struct weir_command stop_command; /* argv NULL: none */
 
     struct weir__map_input in;
+    struct weir__map_feed feed; /* instead of an input and an output */
     struct weir__map_workers workers;
     struct weir__reorder reorder;
     struct weir__map_output out;

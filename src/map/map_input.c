@@ -36,6 +36,9 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
     const char *path = map->options.input;
     struct stat file;
 
+    map->in.size = -1;
+    if (map->feed.feed != NULL)
+        return weir__map_feed_open(map, error);
     /* Non-blocking: a FIFO without a writer would block the map and its deadlines. */
     if (path == NULL && !weir__fd_may(map->options.input_fd, O_RDONLY))
         return weir__fail(error, WEIR_ERR_SYSTEM, EBADF, "cannot read the input");
@@ -44,7 +47,6 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
     if (map->in.fd < 0 || weir__fd_above_stdio(&map->in.fd, NULL) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %s",
                           path != NULL ? path : "the input");
-    map->in.size = -1;
     if (fstat(map->in.fd, &file) == 0 && S_ISDIR(file.st_mode))
         return weir__fail(error, WEIR_ERR_SYSTEM, EISDIR, "cannot read %s",
                           path != NULL ? path : "the input");
@@ -56,6 +58,7 @@ int weir__map_input_open(struct weir_map *map, struct weir_error *error)
 
 void weir__map_input_close(struct weir_map *map)
 {
+    weir__map_feed_close(map);
     weir__watch_close(&map->in.watch);
     weir__close(&map->in.fd);
     weir__record_reader_clear(&map->in.reader);
@@ -86,6 +89,8 @@ static int read_some(struct weir_map *map)
     ssize_t count;
     char *to;
 
+    if (map->feed.feed != NULL)
+        return weir__map_feed_read(map);
     map->in.is_wanted = !is_ready(map);
     if (map->in.is_wanted)
         return 0;

@@ -130,6 +130,27 @@ static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map
     return weir__dead_letter_path(options->dead_letter, (char **)&ours->dead_letter, error);
 }
 
+/* The results go where the records come from. */
+static int check_fed(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *what = options->output != NULL        ? "an output file"
+                       : options->dead_letter != NULL ? "a dead-letter file"
+                       : options->checkpoint != NULL  ? "a checkpoint"
+                       : options->each != NULL        ? "a program for each record"
+                                                      : NULL;
+
+    if (options->input == WEIR_MAP_FED && what != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "a map that is fed gives its results to weir_map_next(): it cannot have "
+                          "%s",
+                          what);
+    if (options->input != WEIR_MAP_FED && (options->on_item != NULL || options->on_room != NULL))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "on_item and on_room are for a map that is fed: set input to "
+                          "WEIR_MAP_FED");
+    return 0;
+}
+
 static int check_pty(const struct weir_map_options *options, struct weir_error *error)
 {
     if (options->pty_output && options->launcher != NULL && options->launcher[0] != NULL)
@@ -181,6 +202,8 @@ void weir__map_files(struct weir__file_set *set, const struct weir_map_options *
                      const char *letters, const char *dashes)
 {
     weir__file_set_fd(set, WEIR__FILE_WRITTEN | WEIR__FILE_STANDARD, NULL, options->stderr_fd);
+    if (options->input == WEIR_MAP_FED)
+        return;
     if (options->input == NULL)
         weir__file_set_fd(set, WEIR__FILE_READ, NULL, options->input_fd);
     if (options->output == NULL)
@@ -211,6 +234,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
     if (status == 0)
         status = check_key(options, error);
     if (status == 0)
+        status = check_fed(options, error);
+    if (status == 0)
         status = check_pty(options, error);
     if (status == 0)
         status = check_format(options, error);
@@ -233,7 +258,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
                               : NULL;
     ours->call = copy(options->call, &failed);
     ours->dead_letter = NULL;
-    ours->input = copy(options->input, &failed);
+    if (options->input != WEIR_MAP_FED)
+        ours->input = copy(options->input, &failed);
     ours->output = copy(options->output, &failed);
     ours->checkpoint = copy(options->checkpoint, &failed);
     ours->node_from = copy(options->node_from, &failed);
@@ -295,7 +321,8 @@ void weir__map_options_clear(struct weir_map *map)
     free((char *)ours->key);
     free((char *)ours->node_from);
     free((char *)ours->dead_letter);
-    free((char *)ours->input);
+    if (ours->input != WEIR_MAP_FED)
+        free((char *)ours->input);
     free((char *)ours->output);
     free((char *)ours->checkpoint);
 }

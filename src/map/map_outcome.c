@@ -25,6 +25,8 @@ void weir__map_end(struct weir_map *map, int status, enum weir_stop_reason why, 
     va_start(args, format);
     weir__sentence_list(map->end.reason, sizeof map->end.reason, format, args);
     va_end(args);
+    if (map->feed.feed != NULL)
+        weir__feed_end(map->feed.feed);
 }
 
 void weir__map_notice(struct weir_map *map, enum weir__notice which, const char *format, ...)
@@ -133,7 +135,7 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
         free(record); /* its slot stays open: nothing after it is written */
         return;
     }
-    if (map->options.dead_letter != NULL
+    if ((map->options.dead_letter != NULL || map->feed.feed != NULL)
         && weir__dead_letter_write(record, map->in.reader.is_opaque, kind, exit_of, error, &letter)
                < 0) {
         weir__fail(&failure, WEIR_ERR_NOMEM, 0, "no memory for a dead letter");

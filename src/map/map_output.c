@@ -70,7 +70,7 @@ static int open_output(struct weir_map *map, struct weir_error *error)
 
 int weir__map_output_open(struct weir_map *map, struct weir_error *error)
 {
-    int status = open_output(map, error);
+    int status = map->feed.feed == NULL ? open_output(map, error) : 0;
 
     if (status == 0 && map->end.status == 0)
         status = weir__dead_letters_open(map, error);
@@ -128,6 +128,8 @@ static void drop_written(struct weir_map *map)
 /* Writes the replies. Returns 0 if some are left. */
 static int write_replies(struct weir_map *map)
 {
+    if (map->feed.feed != NULL)
+        return weir__map_feed_pass(map, 0);
     while (map->out.written < map->out.replies.length) {
         ssize_t count = write_once(map, map->out.replies.bytes + map->out.written,
                                    map->out.replies.length - map->out.written);
@@ -176,7 +178,7 @@ int weir__map_output_is_full(const struct weir_map *map)
 
 int weir__map_output_is_empty(const struct weir_map *map)
 {
-    return map->out.replies.length == map->out.written
+    return (map->feed.feed != NULL || map->out.replies.length == map->out.written)
            && (map->each == NULL || map->each->first == NULL)
            && weir__dead_letters_are_written(map);
 }

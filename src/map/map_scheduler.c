@@ -331,6 +331,20 @@ static void save_checkpoint(struct weir_map *map, int finished)
         weir__checkpoint_save(map, finished);
 }
 
+/* The host's memory takes all there is: it may look at it after the end. */
+static void pass_rest(struct weir_map *map)
+{
+    struct weir_error error;
+
+    if (map->feed.feed == NULL)
+        return;
+    map->reorder.most_unwritten = 0;
+    if (weir__reorder_release(&map->reorder, &error) < 0)
+        weir__map_fail(map, &error);
+    weir__map_feed_pass(map, 1);
+    weir__feed_finish(map->feed.feed);
+}
+
 /* Must be the last call of a callback: the owner may free the map in it. */
 static void finish(struct weir_map *map)
 {
@@ -340,6 +354,7 @@ static void finish(struct weir_map *map)
     if (map->end.status == 0 && map->out.file.fd >= 0
         && weir__atomic_file_commit(&map->out.file, &error) < 0)
         weir__map_end(map, 5, WEIR_STOP_NONE, "%s", error.text);
+    pass_rest(map);
     weir__map_report_fill(map);
     weir__map_close(map);
     weir__operation_end(&map->operation);

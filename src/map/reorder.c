@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "map/feed.h"
 
 struct weir__slot {
     char *bytes; /* NULL: written already, or none */
@@ -59,11 +60,28 @@ static size_t count_lines(const char *bytes, size_t length)
     return lines;
 }
 
-static int emit(struct weir__reorder *reorder, enum weir__outcome outcome, enum fault fault,
-                const char *bytes, size_t length, struct weir__outputs *outputs,
+static int add_head(struct weir__reorder *reorder, uint64_t seq, enum weir__outcome outcome,
+                    size_t length, struct weir_error *error)
+{
+    struct weir__item_head head;
+
+    memset(&head, 0, sizeof head); /* with its padding */
+    head.seq = seq;
+    head.length = length;
+    head.outcome = outcome == WEIR__ANSWERED  ? WEIR_MAP_ANSWERED
+                   : outcome == WEIR__DROPPED ? WEIR_MAP_DROPPED
+                                              : WEIR_MAP_DEAD;
+    if (weir__buffer_reserve(reorder->replies, sizeof head + length, error) < 0)
+        return WEIR_ERR_NOMEM;
+    return weir__buffer_add(reorder->replies, &head, sizeof head, error);
+}
+
+static int emit(struct weir__reorder *reorder, uint64_t seq, enum weir__outcome outcome,
+                enum fault fault, const char *bytes, size_t length, struct weir__outputs *outputs,
                 struct weir_error *error)
 {
-    struct weir__buffer *to = outcome == WEIR__ANSWERED ? reorder->replies : reorder->letters;
+    struct weir__buffer *to =
+        outcome == WEIR__ANSWERED || reorder->is_framed ? reorder->replies : reorder->letters;
 
     count(&reorder->tally, outcome, fault, reorder->is_flat ? count_lines(bytes, length) : 1,
           length);
@@ -71,6 +89,8 @@ static int emit(struct weir__reorder *reorder, enum weir__outcome outcome, enum 
         reorder->tally.bytes_out += outputs->out.total;
         reorder->deliver(reorder->owner, outputs);
     }
+    if (reorder->is_framed && add_head(reorder, seq, outcome, length, error) < 0)
+        return WEIR_ERR_NOMEM;
     return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
 }
 
@@ -134,7 +154,7 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
     int status = make_room(reorder, record->seq, error);
 
     if (status == 0 && !reorder->ordered)
-        status = emit(reorder, outcome, fault_of(record), bytes, length,
+        status = emit(reorder, record->seq, outcome, fault_of(record), bytes, length,
                       outputs_of(reorder, record), error);
     if (status < 0)
         return status;
@@ -186,8 +206,8 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
             break;
         reorder->held_bytes -= outputs_memory(slot->outputs);
         if (reorder->ordered
-            && emit(reorder, slot->outcome, slot->fault, slot->bytes, slot->length, slot->outputs,
-                    error)
+            && emit(reorder, reorder->next, slot->outcome, slot->fault, slot->bytes, slot->length,
+                    slot->outputs, error)
                    < 0)
             return WEIR_ERR_NOMEM;
         reorder->held_bytes -= slot->length;
@@ -207,8 +227,8 @@ int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__recor
 
     if (record->seq != reorder->next || (reorder->is_held && reorder->ordered))
         return hold(reorder, record, outcome, bytes, length, error);
-    status =
-        emit(reorder, outcome, fault_of(record), bytes, length, outputs_of(reorder, record), error);
+    status = emit(reorder, record->seq, outcome, fault_of(record), bytes, length,
+                  outputs_of(reorder, record), error);
     if (status < 0)
         return status;
     advance(reorder, record->line, record->end);

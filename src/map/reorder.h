@@ -25,7 +25,8 @@ struct weir__tally {
 
 struct weir__reorder {
     int ordered;
-    int is_flat; /* a record may have any number of lines; otherwise exactly one */
+    int is_flat;   /* a record may have any number of lines; otherwise exactly one */
+    int is_framed; /* each outcome goes to replies, behind a head: see map/feed.h */
     struct weir__buffer *replies, *letters; /* destinations; borrowed */
     /* With each, the destination of the outputs of settled records, which it takes. NULL: they
      * have none. */

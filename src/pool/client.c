@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/options.h"
 #include "base/socket_address.h"
 #include "pool/pool.h"
 
@@ -231,14 +232,21 @@ weir_client_t *weir_client_over(weir_t *weir, int in, int out, int64_t timeout_m
     return open_until(weir, in, out, until(timeout_ms), error);
 }
 
-weir_client_t *weir_client_connect(weir_t *weir, const char *socket, int64_t timeout_ms,
-                                   struct weir_error *error)
+void weir_client_options_init_sized(struct weir_client_options *options, size_t size)
+{
+    struct weir_client_options defaults = {.size = sizeof defaults, .timeout_ms = 10000};
+
+    weir__options_init(options, size, &defaults, sizeof defaults);
+}
+
+static weir_client_t *connect_to(weir_t *weir, const char *socket, int64_t timeout_ms,
+                                 int any_server, struct weir_error *error)
 {
     int64_t until_ns = until(timeout_ms);
     char *path = weir__client_path(socket, error);
     int fd = path != NULL ? weir__client_socket(path, error) : -1, status = fd < 0 ? fd : 0;
 
-    while (status == 0 && (status = weir__client_try(fd, path, 0, error)) == 0) {
+    while (status == 0 && (status = weir__client_try(fd, path, any_server, error)) == 0) {
         if (left_ms(until_ns) == 0)
             status = weir__fail(error, WEIR_ERR_TIMEOUT, 0,
                                 "the server does not respond: waited for a connection: is it "
@@ -252,6 +260,24 @@ weir_client_t *weir_client_connect(weir_t *weir, const char *socket, int64_t tim
     if (fd >= 0)
         weir__close(&fd);
     return NULL;
+}
+
+weir_client_t *weir_client_connect(weir_t *weir, const char *socket, int64_t timeout_ms,
+                                   struct weir_error *error)
+{
+    return connect_to(weir, socket, timeout_ms, 0, error);
+}
+
+weir_client_t *weir_client_connect_with(weir_t *weir, const char *socket,
+                                        const struct weir_client_options *given,
+                                        struct weir_error *error)
+{
+    struct weir_client_options options;
+
+    weir_client_options_init(&options);
+    if (weir__options_take(&options, sizeof options, given, "weir_client_options", error) < 0)
+        return NULL;
+    return connect_to(weir, socket, options.timeout_ms, options.any_server, error);
 }
 
 const char *weir_client_methods(const weir_client_t *client)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -256,6 +257,51 @@ static void there_is_no_server(void)
     weir_close(weir);
 }
 
+/* Makes a socket that another user listens on. Returns it, or -1 where that cannot be. */
+static int listen_as_other(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), failed;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    CU_ASSERT_FATAL(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    failed = geteuid() != 0 || seteuid(65534) < 0 || listen(fd, 8) < 0;
+    CU_ASSERT_EQUAL_FATAL(geteuid() == 65534 ? seteuid(0) : 0, 0);
+    if (!failed)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void a_server_of_another_user_must_be_wanted(void)
+{
+    char directory[] = "/tmp/weir-test-client-XXXXXX", path[64];
+    struct weir_client_options options;
+    struct weir_error error = {0};
+    int fd;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/socket", directory);
+    fd = listen_as_other(path);
+    weir = open_weir();
+    weir_client_options_init(&options);
+    options.timeout_ms = 100;
+    for (int any_server = 0; any_server <= 1 && fd >= 0; any_server++) {
+        options.any_server = any_server;
+        CU_ASSERT_PTR_NULL(weir_client_connect_with(weir, path, &options, &error));
+        CU_ASSERT_EQUAL(error.status, any_server ? WEIR_ERR_TIMEOUT : WEIR_ERR_SYSTEM);
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(error.text, any_server ? "waited for its greeting" : "is served by user 65534"));
+    }
+    weir_close(weir);
+    unlink(path);
+    rmdir(directory);
+    if (fd < 0)
+        printf("# needs root, to be another user\n");
+    else
+        close(fd);
+}
+
 static void closing_ends_the_calls(void)
 {
     weir_client_t *client = open_client(NULL);
@@ -281,6 +327,7 @@ int main(void)
         {"a lost server is reported", a_lost_server_is_reported},
         {"what a server may not be", what_a_server_may_not_be},
         {"there is no server", there_is_no_server},
+        {"a server of another user must be wanted", a_server_of_another_user_must_be_wanted},
         {"closing ends the calls", closing_ends_the_calls},
         CU_TEST_INFO_NULL,
     };
