@@ -103,6 +103,7 @@ libweir_core_la_SOURCES = \
 	src/pool/breaker.c src/pool/breaker.h \
 	src/pool/call.c src/pool/call.h \
 	src/pool/call_api.c src/pool/call_api.h \
+	src/pool/catalog.c src/pool/catalog.h \
 	src/pool/call_queue.c src/pool/call_queue.h \
 	src/pool/client.c src/pool/client.h \
 	src/pool/connection.c src/pool/connection.h \
@@ -118,6 +119,7 @@ libweir_core_la_SOURCES = \
 	src/pool/gateway.c src/pool/gateway.h \
 	src/pool/mcp_answer.c src/pool/mcp_answer.h \
 	src/pool/lending.c src/pool/lending.h \
+	src/pool/mcp_offer.c src/pool/mcp_offer.h \
 	src/pool/pins.c src/pool/pins.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "pool/call_api.h"
 #include "pool/mcp_answer.h"
+#include "pool/mcp_offer.h"
 #include "pool/pool_types.h"
 #include "pool/server_call.h"
 #include "proc/context.h"
@@ -125,23 +126,7 @@ static struct weir__mcp_request *open_request(struct weir__connection *connectio
 
 static void wait_for_list(struct weir__mcp_request *request)
 {
-    struct weir__mcp_front *front = request->front;
-
-    request->link = front->last_waiting;
-    *front->last_waiting = request;
-    front->last_waiting = &request->next;
-}
-
-static void stop_waiting(struct weir__mcp_request *request)
-{
-    if (request->link == NULL)
-        return;
-    *request->link = request->next;
-    if (request->next != NULL)
-        request->next->link = request->link;
-    else
-        request->front->last_waiting = request->link;
-    request->link = NULL;
+    weir__mcp_queue_add(&request->front->waiting, request);
 }
 
 /* The tools that the client may call, as an array. Errors: NOMEM. */
@@ -187,7 +172,7 @@ static void end_with_tools(struct weir__mcp_request *request)
     if (to != NULL)
         weir__connection_written(
             connection, batch,
-            status < 0 ? status : weir__mcp_write_tools(to, call->id, request->era, list));
+            status < 0 ? status : weir__mcp_write_list(to, call->id, request->era, "tools", list));
     weir__buffer_clear(&own);
     weir__server_call_free(call);
 }
@@ -217,7 +202,9 @@ static void start_tool(struct weir__mcp_request *request)
 
 static void go_on(struct weir__mcp_request *request)
 {
-    if (request->name != NULL)
+    if (request->offer != NULL)
+        weir__mcp_offer_start(request);
+    else if (request->name != NULL)
         start_tool(request);
     else
         end_with_tools(request);
@@ -272,6 +259,42 @@ static void read_call(struct weir__connection *connection, struct weir__batch *b
         wait_for_list(request);
 }
 
+/* What servers have besides tools. */
+static void read_offer(struct weir__connection *connection, struct weir__batch *batch,
+                       const struct weir__message *message, enum weir__mcp_era era,
+                       const struct weir__mcp_meta *meta, const struct weir__mcp_offer *offer)
+{
+    const char *fault = weir__mcp_offer_fault(offer, message->params);
+    struct weir__mcp_request *request;
+
+    if (fault != NULL) {
+        answer_error(connection, batch, message->id, -32602, fault);
+        return;
+    }
+    request = open_request(connection, batch, message, era);
+    if (request == NULL)
+        return;
+    request->offer = offer;
+    if (weir__mcp_request_keep(request, message->params, meta) < 0)
+        end_with_error(request, -32603, "no memory");
+    else if (request->front->is_ready)
+        weir__mcp_offer_start(request);
+    else
+        wait_for_list(request);
+}
+
+/* Whether the client may ask for it, and somebody may answer. */
+static bool is_offered(const struct weir__connection *connection,
+                       const struct weir__message *message, const struct weir__mcp_offer *offer)
+{
+    char *method = weir__slice_string(message->method, NULL);
+    bool is = method != NULL && weir__connection_allows(connection, method)
+              && weir__mcp_is_offered(front_of(connection), offer);
+
+    free(method);
+    return is;
+}
+
 static void read_listen(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
@@ -299,6 +322,12 @@ static void read_listen(struct weir__connection *connection, struct weir__batch 
                           weir__mcp_write_listening(to, request->call->id, request->wants_tools));
 }
 
+/* What the client is told that it may ask for. */
+static unsigned promise(struct weir__connection *connection)
+{
+    return weir__mcp_offer_promise(front_of(connection));
+}
+
 static void read_initialize(struct weir__connection *connection, struct weir__batch *batch,
                             const struct weir__message *message)
 {
@@ -313,14 +342,16 @@ static void read_initialize(struct weir__connection *connection, struct weir__ba
     version = found[0];
     note_client(connection, found[1]);
     session->is_initialized = true;
-    weir__connection_written(connection, batch,
-                             weir__mcp_write_initialized(to, message->id, version));
+    weir__connection_written(
+        connection, batch,
+        weir__mcp_write_initialized(to, message->id, version, promise(connection)));
 }
 
 /* Returns the cost. */
 static int read_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
 {
+    const struct weir__mcp_offer *offer = weir__mcp_offer_find(message->method);
     struct session *session = session_of(connection);
     struct weir__mcp_refusal refusal;
     struct weir__mcp_meta meta;
@@ -350,10 +381,14 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
     } else if (era == WEIR__MCP_MODERN && weir__slice_is(message->method, "server/discover")) {
         to = weir__connection_begin_answer(connection, batch);
         if (to != NULL)
-            weir__connection_written(connection, batch,
-                                     weir__mcp_write_discovered(to, message->id));
+            weir__connection_written(
+                connection, batch,
+                weir__mcp_write_discovered(to, message->id, promise(connection)));
     } else if (era == WEIR__MCP_MODERN && weir__slice_is(message->method, "subscriptions/listen")) {
         read_listen(connection, batch, message);
+    } else if (offer != NULL && is_offered(connection, message, offer)) {
+        note_client(connection, meta.client);
+        read_offer(connection, batch, message, era, &meta, offer);
     } else {
         refuse_method(connection, batch, message);
     }
@@ -427,7 +462,7 @@ static void forget_call(struct weir__server_call *call)
 {
     struct weir__mcp_request *request = call->front_data;
 
-    stop_waiting(request);
+    weir__mcp_queue_remove(request);
     weir__mcp_request_clear(request);
     free(request);
     call->front_data = NULL;
@@ -530,8 +565,8 @@ static void become_ready(struct weir__mcp_front *front)
     weir__gateway_is_complete(&front->gateway, &none);
     weir__gateway_update(&front->gateway);
     front->is_ready = true;
-    while ((request = front->waiting) != NULL) {
-        stop_waiting(request);
+    while ((request = front->waiting.first) != NULL) {
+        weir__mcp_queue_remove(request);
         if (none)
             end_with_error(request, -32603, "no worker could be started: see the standard error");
         else
@@ -603,7 +638,10 @@ int weir__mcp_front_open(struct weir__mcp_front *front, struct weir__server *ser
     struct opening opening = {.front = front, .error = error};
 
     front->server = server;
-    front->last_waiting = &front->waiting;
+    front->waiting.last = &front->waiting.first;
+    front->looking.last = &front->looking.first;
+    front->catalog = (struct weir__catalog){
+        .gateway = &front->gateway, .on_read = weir__mcp_offer_go_on, .context = front};
     if (front->max_result == 0)
         front->max_result = WEIR__MCP_MAX_RESULT;
     opening.status = weir__gateway_open(&front->gateway, pool, error);
@@ -651,6 +689,7 @@ static void close_here(void *data)
     struct weir__mcp_front *front = data;
 
     front->gateway.pool->on_methods = NULL;
+    weir__catalog_clear(&front->catalog);
     weir__timer_close(&front->start);
     weir__timer_close(&front->progress);
     weir__timer_close(&front->change);

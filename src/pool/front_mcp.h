@@ -5,15 +5,23 @@
  *   ping, initialize, server/discover   answered at once
  *   tools/list                          WAITING for the list of tools, then answered
  *   tools/call                          WAITING for the list, then RUNNING in the pool
+ *   resources/..., prompts/..., completion/complete   mcp_offer.h
  *   subscriptions/listen                LISTENING until the client cancels it, or the server ends
  */
 #ifndef WEIR_POOL_FRONT_MCP_H
 #define WEIR_POOL_FRONT_MCP_H
 
+#include "pool/catalog.h"
 #include "pool/front.h"
 #include "pool/gateway.h"
 
+struct weir__mcp_offer;
 struct weir__mcp_request;
+
+/* Requests that wait, in the order in which they came. */
+struct weir__mcp_queue {
+    struct weir__mcp_request *first, **last;
+};
 
 enum { WEIR__MCP_MAX_RESULT = 8 << 20 };
 
@@ -27,9 +35,11 @@ struct weir__mcp_front {
 
     struct weir__server *server;
     bool is_ready;
-    weir__timer *start, *progress, *change; /* change: the list was announced a moment ago */
-    bool must_announce, may_not_announce;   /* it has changed; not before `change` */
-    struct weir__mcp_request *waiting, **last_waiting;
+    weir__timer *start, *progress, *change;  /* change: the list was announced a moment ago */
+    bool must_announce, may_not_announce;    /* it has changed; not before `change` */
+    struct weir__mcp_queue waiting, looking; /* for the list of tools; for parts of the catalog */
+    struct weir__catalog catalog;
+    unsigned promised; /* capabilities that clients were told of before they were known */
     struct weir__mcp_request *reporting; /* with progress that is not sent yet */
 };
 

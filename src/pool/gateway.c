@@ -14,7 +14,7 @@
 #include "pool/worker_group.h"
 
 enum {
-    LONGEST_NAME = 64, /* APIs of models allow no more */
+    LONGEST_NAME = WEIR__GATEWAY_NAME - 1, /* APIs of models allow no more than 64 */
     HASH_DIGITS = 8,
     HASHED_NAME = LONGEST_NAME - HASH_DIGITS - 1,
 };
@@ -113,7 +113,7 @@ static void check_patterns(struct weir__gateway *gateway, unsigned kind, const c
 /* --- Names ----------------------------------------------------------------------- */
 
 /* Writes at most LONGEST_NAME bytes: what is longer is cut, and ends with digits of its hash. */
-static void make_name(char name[LONGEST_NAME + 1], const char *label, const char *method)
+void weir__gateway_make_name(char name[WEIR__GATEWAY_NAME], const char *label, const char *method)
 {
     char whole[320];
     uint32_t hash = UINT32_C(2166136261); /* FNV-1a */
@@ -158,12 +158,12 @@ static const char *name_of(struct weir__gateway *gateway, unsigned kind, const c
 
     if (given != NULL)
         return given;
-    make_name(name, NULL, method);
+    weir__gateway_make_name(name, NULL, method);
     if (prefix == WEIR__PREFIX_CLASH)
         labelled = json_object_get(gateway->taken, name) != NULL
                    || (!gateway->is_named && clashes(gateway, kind, method));
     if (labelled)
-        make_name(name, label, method);
+        weir__gateway_make_name(name, label, method);
     if (json_object_get(gateway->taken, name) != NULL) {
         note(gateway, "%.64s: the tool %.128s is left out, because another has its name", label,
              method);
@@ -263,12 +263,25 @@ struct listing {
     json_t *list;
 };
 
-static int64_t timeout_of(const struct weir__gateway_kind *set, const char *method)
+int64_t weir__gateway_timeout(const struct weir__gateway *gateway, unsigned kind,
+                              const char *method)
 {
+    const struct weir__gateway_kind *set = kind_of(gateway, kind);
+
     for (size_t i = 0; i < set->timeout_count; i++)
         if (fnmatch(set->timeouts[i].pattern, method, FNM_NOESCAPE) == 0)
             return set->timeouts[i].ms;
     return set->timeout_ms > 0 ? set->timeout_ms : WEIR_FOREVER;
+}
+
+int64_t weir__gateway_idle(const struct weir__gateway *gateway, unsigned kind)
+{
+    return kind_of(gateway, kind)->idle_ms;
+}
+
+unsigned weir__gateway_capabilities(const struct weir__gateway *gateway, unsigned kind)
+{
+    return gateway->pool->groups[kind].capabilities;
 }
 
 /* Whether a tool is another than the one that was pinned. */
@@ -317,8 +330,8 @@ static int add(struct weir__gateway *gateway, struct listing *to, unsigned kind,
         .place = to->count++,
         .streams = stream != NULL,
         .is_mcp = tool_of(about) != NULL,
-        .idle_ms = kind_of(gateway, kind)->idle_ms,
-        .timeout_ms = timeout_of(kind_of(gateway, kind), method),
+        .idle_ms = weir__gateway_idle(gateway, kind),
+        .timeout_ms = weir__gateway_timeout(gateway, kind, method),
     };
     weir__tree_append(&to->list, tool->is_mcp ? rename_tool(tool_of(about), name)
                                               : make_tool(about, name, &tool->structure));

@@ -77,6 +77,19 @@ const struct weir__tool *weir__gateway_find(const struct weir__gateway *gateway,
 /* Whether all kinds have told their methods, or cannot be started. none: no kind has. */
 bool weir__gateway_is_complete(const struct weir__gateway *gateway, bool *none);
 
+/* LABEL__METHOD, or METHOD where label is NULL, cut to what names may have. */
+enum { WEIR__GATEWAY_NAME = 65 };
+void weir__gateway_make_name(char name[WEIR__GATEWAY_NAME], const char *label, const char *method);
+
+/* How long a call of a kind's method may take; WEIR_FOREVER: any time. And without progress; 0: any
+ * time. */
+int64_t weir__gateway_timeout(const struct weir__gateway *gateway, unsigned kind,
+                              const char *method);
+int64_t weir__gateway_idle(const struct weir__gateway *gateway, unsigned kind);
+
+/* What a kind's MCP server can do: enum weir__mcp_capability. */
+unsigned weir__gateway_capabilities(const struct weir__gateway *gateway, unsigned kind);
+
 const char *weir__gateway_label(const struct weir__gateway *gateway, unsigned kind, char room[32]);
 
 #endif

@@ -55,6 +55,8 @@ static int keep_more(struct weir__mcp_request *request, struct weir__slice param
     int status = 0;
 
     weir__object_get(params, names, found, 2);
+    if (request->offer != NULL) /* those are passed on as they are */
+        found[0] = found[1] = (struct weir__slice){NULL, 0};
     if (found[0].bytes != NULL)
         status = WEIR__PUT(&text, WEIR__LITERAL(",\"inputResponses\":"), found[0]);
     if (status >= 0 && found[1].bytes != NULL)
@@ -81,13 +83,40 @@ int weir__mcp_request_keep(struct weir__mcp_request *request, struct weir__slice
     weir__object_get(params, names, found, 2);
     if (request->era == WEIR__MCP_MODERN)
         status = keep_more(request, params, meta->capabilities);
-    request->name = weir__slice_string(found[0], NULL);
-    request->arguments = copy(found[1], &status);
+    if (request->offer != NULL) {
+        request->params = copy(params.bytes != NULL ? params : WEIR__LITERAL("{}"), &status);
+    } else {
+        request->name = weir__slice_string(found[0], NULL);
+        request->arguments = copy(found[1], &status);
+        if (request->name == NULL)
+            status = WEIR_ERR_NOMEM;
+    }
     if (type == 's' || type == '0')
         request->token = copy(meta->progress_token, &status);
     request->traceparent = copy_trace(meta->traceparent);
     request->tracestate = copy_trace(meta->tracestate);
-    return request->name == NULL ? WEIR_ERR_NOMEM : status;
+    return status;
+}
+
+void weir__mcp_queue_add(struct weir__mcp_queue *queue, struct weir__mcp_request *request)
+{
+    request->queue = queue;
+    request->next = NULL;
+    request->link = queue->last;
+    *queue->last = request;
+    queue->last = &request->next;
+}
+
+void weir__mcp_queue_remove(struct weir__mcp_request *request)
+{
+    if (request->link == NULL)
+        return;
+    *request->link = request->next;
+    if (request->next != NULL)
+        request->next->link = request->link;
+    else
+        request->queue->last = request->link;
+    request->link = NULL;
 }
 
 static void drop_report(struct weir__mcp_request *request)
@@ -106,6 +135,7 @@ void weir__mcp_request_clear(struct weir__mcp_request *request)
     weir__timer_close(&request->idle);
     free(request->name);
     free(request->arguments);
+    free(request->params);
     free(request->more);
     free(request->token);
     free(request->traceparent);
@@ -203,6 +233,15 @@ static int gather(struct weir__mcp_request *request, const char *bytes, size_t l
 
 /* --- The answer --------------------------------------------------------------------------- */
 
+static int write_failure(struct weir__buffer *to, const struct weir__mcp_request *request,
+                         const char *text)
+{
+    struct weir__slice id = request->call->id;
+
+    return request->offer != NULL ? weir__mcp_write_error(to, id, -32603, text)
+                                  : weir__mcp_write_tool_error(to, id, request->era, text);
+}
+
 /* Writes an answer, and another in its place if it is too long. */
 static int write_limited(struct weir__buffer *to, const struct weir__mcp_request *request,
                          struct weir__slice value)
@@ -219,11 +258,11 @@ static int write_limited(struct weir__buffer *to, const struct weir__mcp_request
         weir__mcp_result_read(value, &read);
         if (request->era == WEIR__MCP_LEGACY
             && (read.kind == WEIR__MCP_ASKS || read.kind == WEIR__MCP_REPEAT))
-            status = weir__mcp_write_tool_error(
-                to, id, request->era,
-                "the tool asks its user for something, and this client cannot");
+            status = write_failure(to, request,
+                                   "the server asks the user for something, and this client "
+                                   "cannot");
         else
-            status = weir__mcp_write_passed(to, id, request->era, value);
+            status = weir__mcp_write_passed(to, id, request->era, value, request->may_be_kept);
     }
     length = to->length - before;
     if (status < 0 || length <= most)
@@ -231,7 +270,7 @@ static int write_limited(struct weir__buffer *to, const struct weir__mcp_request
     to->length = before;
     snprintf(sentence, sizeof sentence,
              "the result has %zu bytes, and at most %zu are passed on: ask for less", length, most);
-    return weir__mcp_write_tool_error(to, id, request->era, sentence);
+    return write_failure(to, request, sentence);
 }
 
 /* The text of a failure, for a model. */
@@ -284,7 +323,7 @@ static int write_answer(struct weir__buffer *to, struct weir__mcp_request *reque
     if (request->is_mcp && reply != NULL && reply->outcome == WEIR_CALL_FAILED
         && reply->error != NULL)
         return weir__write_error_object(to, id, weir__slice_of(reply->error));
-    return weir__mcp_write_tool_error(to, id, request->era, text_of(reply));
+    return write_failure(to, request, text_of(reply));
 }
 
 /* Answers and frees the request. text: instead of an outcome. */
@@ -299,9 +338,8 @@ static void end(struct weir__mcp_request *request, const struct weir_reply *repl
     to = weir__connection_begin_answer(call->connection, batch);
     if (to != NULL)
         weir__connection_written(call->connection, batch,
-                                 text != NULL
-                                     ? weir__mcp_write_tool_error(to, call->id, request->era, text)
-                                     : write_answer(to, request, reply));
+                                 text != NULL ? write_failure(to, request, text)
+                                              : write_answer(to, request, reply));
     weir__server_call_free(call);
 }
 
@@ -387,29 +425,47 @@ static int write_params(struct weir__buffer *to, const struct weir__mcp_request 
     return status;
 }
 
+/* Starts the call of a method, with options that are set. */
+static void run(struct weir__mcp_request *request, const char *method, struct weir__slice params,
+                struct weir_call_options *options, int64_t idle_ms)
+{
+    struct weir__server_call *call = request->call;
+    weir_pool_t *pool = request->front->gateway.pool;
+    struct weir_call_sink sink;
+    struct weir_error error;
+
+    weir_call_sink_init(&sink);
+    sink.on_value = on_value;
+    sink.on_done = on_done;
+    if (request->token != NULL || idle_ms > 0)
+        sink.on_progress = on_progress;
+    sink.context = request;
+    options->credit = CREDIT;
+    options->whole = request->is_mcp;
+    options->traceparent = request->traceparent;
+    options->tracestate = request->tracestate;
+    call->pool_call =
+        weir__call_start(pool, call->connection->flow, method, params, options, &sink, &error);
+    if (call->pool_call == NULL) {
+        end(request, NULL, error.text);
+        return;
+    }
+    request->idle_ms = idle_ms;
+    if (idle_ms > 0
+        && weir__timer_new(pool->weir->loop, on_idle, request, &request->idle, NULL) == 0)
+        weir__timer_start(request->idle, idle_ms);
+}
+
 void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir__tool *tool)
 {
     const char *method = tool->method;
     struct weir__buffer params = {0};
-    struct weir__server_call *call = request->call;
-    struct weir_call_sink sink;
     struct weir_call_options options;
-    struct weir_error error;
     struct weir__slice arguments = {NULL, 0};
 
-    weir_call_sink_init(&sink);
     weir_call_options_init(&options);
-    sink.on_value = on_value;
-    sink.on_done = on_done;
-    if (request->token != NULL || tool->idle_ms > 0)
-        sink.on_progress = on_progress;
-    sink.context = request;
     options.kind = (int)tool->kind;
     options.timeout_ms = tool->timeout_ms;
-    options.credit = CREDIT;
-    options.whole = tool->is_mcp;
-    options.traceparent = request->traceparent;
-    options.tracestate = request->tracestate;
     request->streams = tool->streams;
     request->is_mcp = tool->is_mcp;
     request->structure = tool->structure;
@@ -424,19 +480,19 @@ void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir
         method = "tools/call";
         arguments = (struct weir__slice){params.bytes, params.length};
     }
-    call->pool_call = weir__call_start(request->front->gateway.pool, call->connection->flow, method,
-                                       arguments, &options, &sink, &error);
+    run(request, method, arguments, &options, tool->idle_ms);
     weir__buffer_clear(&params);
-    if (call->pool_call == NULL) {
-        end(request, NULL, error.text);
-        return;
-    }
-    free(request->arguments);
-    request->arguments = NULL;
-    request->idle_ms = tool->idle_ms;
-    if (tool->idle_ms > 0
-        && weir__timer_new(request->front->gateway.pool->weir->loop, on_idle, request,
-                           &request->idle, NULL)
-               == 0)
-        weir__timer_start(request->idle, tool->idle_ms);
+}
+
+void weir__mcp_answer_pass(struct weir__mcp_request *request, unsigned kind, const char *method,
+                           struct weir__slice params)
+{
+    const struct weir__gateway *gateway = &request->front->gateway;
+    struct weir_call_options options;
+
+    weir_call_options_init(&options);
+    options.kind = (int)kind;
+    options.timeout_ms = weir__gateway_timeout(gateway, kind, method);
+    request->is_mcp = true;
+    run(request, method, params, &options, weir__gateway_idle(gateway, kind));
 }

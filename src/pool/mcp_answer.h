@@ -17,6 +17,7 @@ struct weir__mcp_request {
     struct weir__mcp_front *front;
     enum weir__mcp_era era;
     struct weir__mcp_request *next, **link; /* of those that wait; link NULL: it does not */
+    struct weir__mcp_queue *queue;          /* where it waits */
     bool listens, wants_tools;              /* subscriptions/listen */
 
     /* A tool call; NULL: it is none. */
@@ -24,8 +25,14 @@ struct weir__mcp_request {
     char *arguments, *token, *traceparent, *tracestate; /* NULL: none */
     char *more; /* of a modern client, for an MCP server: members of params after the arguments */
 
+    /* For what servers have besides tools (mcp_offer.h); NULL: it is not. */
+    const struct weir__mcp_offer *offer;
+    char *params;
+    unsigned wanted; /* parts of the catalog that it waits for, a bit for each */
+    bool has_looked; /* they were read since it came */
+
     /* Once it runs. */
-    bool streams, is_mcp;
+    bool streams, is_mcp, may_be_kept;
     enum weir__mcp_structure structure;
     struct weir__buffer gathered; /* the values of a stream, as an array that is still open */
     uint64_t values;
@@ -46,6 +53,13 @@ void weir__mcp_request_clear(struct weir__mcp_request *request);
 
 /* Starts the call, which is answered when it is over. */
 void weir__mcp_answer_start(struct weir__mcp_request *request, const struct weir__tool *tool);
+
+/* Passes a request other than tools/call on to a kind's MCP server. */
+void weir__mcp_answer_pass(struct weir__mcp_request *request, unsigned kind, const char *method,
+                           struct weir__slice params);
+
+void weir__mcp_queue_add(struct weir__mcp_queue *queue, struct weir__mcp_request *request);
+void weir__mcp_queue_remove(struct weir__mcp_request *request);
 
 /* The timer for progress: sends what is due. */
 void weir__mcp_progress_due(struct weir__mcp_front *front);

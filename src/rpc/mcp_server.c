@@ -13,7 +13,7 @@
     "\"resultType\":\"complete\",\"_meta\":{\"" WEIR__MCP_SERVER "\":{\"name\":\"weir\","          \
     "\"version\":\"" PACKAGE_VERSION "\"}},"
 
-#define CAPABILITIES "\"capabilities\":{\"tools\":{\"listChanged\":true}}"
+#define NOT_KEPT "\"ttlMs\":0,\"cacheScope\":\"private\""
 
 static const struct weir__slice none;
 
@@ -103,8 +103,20 @@ static int begin_result(struct weir__buffer *to, struct weir__slice id, enum wei
                      era == WEIR__MCP_MODERN ? WEIR__LITERAL(MODERN) : WEIR__LITERAL(""));
 }
 
+static int put_capabilities(struct weir__buffer *to, unsigned capabilities)
+{
+    static const struct weir__slice none_such = {"", 0};
+
+    return WEIR__PUT(
+        to, WEIR__LITERAL("\"capabilities\":{\"tools\":{\"listChanged\":true}"),
+        capabilities & WEIR__MCP_RESOURCES ? WEIR__LITERAL(",\"resources\":{}") : none_such,
+        capabilities & WEIR__MCP_PROMPTS ? WEIR__LITERAL(",\"prompts\":{}") : none_such,
+        capabilities & WEIR__MCP_COMPLETIONS ? WEIR__LITERAL(",\"completions\":{}") : none_such,
+        WEIR__LITERAL("}"));
+}
+
 int weir__mcp_write_initialized(struct weir__buffer *to, struct weir__slice id,
-                                struct weir__slice version)
+                                struct weir__slice version, unsigned capabilities)
 {
     size_t before = to->length;
     int status = begin_result(to, id, WEIR__MCP_LEGACY);
@@ -114,20 +126,29 @@ int weir__mcp_write_initialized(struct weir__buffer *to, struct weir__slice id,
                            weir__mcp_is_legacy(version)
                                ? version
                                : WEIR__LITERAL("\"" WEIR__MCP_LEGACY_VERSION "\""),
-                           WEIR__LITERAL("," CAPABILITIES ",\"serverInfo\":"), weir__mcp_self(),
+                           WEIR__LITERAL(","));
+    if (status >= 0)
+        status = put_capabilities(to, capabilities);
+    if (status >= 0)
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"serverInfo\":"), weir__mcp_self(),
                            WEIR__LITERAL(",\"instructions\":\"" INSTRUCTIONS "\"}}\n"));
     return finish(to, before, status);
 }
 
-int weir__mcp_write_discovered(struct weir__buffer *to, struct weir__slice id)
+int weir__mcp_write_discovered(struct weir__buffer *to, struct weir__slice id,
+                               unsigned capabilities)
 {
     size_t before = to->length;
     int status = begin_result(to, id, WEIR__MCP_MODERN);
 
     if (status >= 0)
-        status = WEIR__PUT(to, WEIR__LITERAL("\"supportedVersions\":[\"" WEIR__MCP_MODERN_VERSION
-                                             "\"]," CAPABILITIES ",\"instructions\":\"" INSTRUCTIONS
-                                             "\",\"ttlMs\":0,\"cacheScope\":\"private\"}}\n"));
+        status = WEIR__PUT(
+            to, WEIR__LITERAL("\"supportedVersions\":[\"" WEIR__MCP_MODERN_VERSION "\"],"));
+    if (status >= 0)
+        status = put_capabilities(to, capabilities);
+    if (status >= 0)
+        status =
+            WEIR__PUT(to, WEIR__LITERAL(",\"instructions\":\"" INSTRUCTIONS "\"," NOT_KEPT "}}\n"));
     return finish(to, before, status);
 }
 
@@ -136,17 +157,16 @@ int weir__mcp_write_pong(struct weir__buffer *to, struct weir__slice id)
     return weir__write_result(to, id, WEIR__LITERAL("{}"));
 }
 
-int weir__mcp_write_tools(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
-                          struct weir__slice tools)
+int weir__mcp_write_list(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
+                         const char *member, struct weir__slice list)
 {
     size_t before = to->length;
     int status = begin_result(to, id, era);
 
     if (status >= 0)
-        status = WEIR__PUT(to, WEIR__LITERAL("\"tools\":"), tools,
-                           era == WEIR__MCP_MODERN
-                               ? WEIR__LITERAL(",\"ttlMs\":0,\"cacheScope\":\"private\"}}\n")
-                               : WEIR__LITERAL("}}\n"));
+        status = WEIR__PUT(
+            to, WEIR__LITERAL("\""), weir__slice_of(member), WEIR__LITERAL("\":"), list,
+            era == WEIR__MCP_MODERN ? WEIR__LITERAL("," NOT_KEPT "}}\n") : WEIR__LITERAL("}}\n"));
     return finish(to, before, status);
 }
 
@@ -238,16 +258,24 @@ static int is_modern_only(struct weir__slice key, struct weir__slice value)
            || (weir__slice_is(key, "structuredContent") && weir__slice_type(value) != 'o');
 }
 
-int weir__mcp_write_passed(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
-                           struct weir__slice result)
+/* How long a result may be kept, and by whom: what one client may see is not for others. */
+static int is_kept(struct weir__slice key)
 {
-    static const char *const names[] = {"resultType", "_meta"};
-    struct weir__slice found[2], rest = result, key, value;
+    return weir__slice_is(key, "ttlMs") || weir__slice_is(key, "cacheScope");
+}
+
+int weir__mcp_write_passed(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
+                           struct weir__slice result, bool may_be_kept)
+{
+    static const char *const names[] = {"resultType", "_meta", "ttlMs"};
+    struct weir__slice found[3], rest = result, key, value;
     size_t before = to->length, begin;
     int status = begin_result(to, id, WEIR__MCP_LEGACY);
 
     begin = to->length;
-    weir__object_get(result, names, found, 2);
+    weir__object_get(result, names, found, 3);
+    may_be_kept = may_be_kept && era == WEIR__MCP_MODERN
+                  && (found[0].bytes == NULL || weir__slice_is(found[0], "complete"));
     if (status >= 0 && era == WEIR__MCP_MODERN)
         status = WEIR__PUT(to, WEIR__LITERAL("\"resultType\":"),
                            is_string(found[0]) ? found[0] : WEIR__LITERAL("\"complete\""),
@@ -256,11 +284,16 @@ int weir__mcp_write_passed(struct weir__buffer *to, struct weir__slice id, enum 
         status = put_meta(to, found[1], era);
     while (status >= 0 && weir__member_next(&rest, &key, &value)) {
         if (weir__slice_is(key, "_meta") || weir__slice_is(key, "resultType")
+            || (may_be_kept && is_kept(key))
             || (era == WEIR__MCP_LEGACY && is_modern_only(key, value)))
             continue;
         status = WEIR__PUT(to, to->length > begin ? WEIR__LITERAL(",") : WEIR__LITERAL(""), key,
                            WEIR__LITERAL(":"), value);
     }
+    if (status >= 0 && may_be_kept)
+        status = WEIR__PUT(to, WEIR__LITERAL(",\"ttlMs\":"),
+                           weir__slice_number(found[2]) >= 0 ? found[2] : WEIR__LITERAL("0"),
+                           WEIR__LITERAL(",\"cacheScope\":\"private\""));
     if (status >= 0)
         status = WEIR__PUT(to, WEIR__LITERAL("}}\n"));
     return finish(to, before, status);

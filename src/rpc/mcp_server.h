@@ -27,15 +27,17 @@ int weir__mcp_write_error(struct weir__buffer *to, struct weir__slice id, int64_
 int weir__mcp_write_refusal(struct weir__buffer *to, struct weir__slice id,
                             const struct weir__mcp_refusal *refusal);
 
-/* Results. version: what the client asked for. */
+/* Results. version: what the client asked for; capabilities: those besides tools, enum
+ * weir__mcp_capability. */
 int weir__mcp_write_initialized(struct weir__buffer *to, struct weir__slice id,
-                                struct weir__slice version);
-int weir__mcp_write_discovered(struct weir__buffer *to, struct weir__slice id);
+                                struct weir__slice version, unsigned capabilities);
+int weir__mcp_write_discovered(struct weir__buffer *to, struct weir__slice id,
+                               unsigned capabilities);
 int weir__mcp_write_pong(struct weir__buffer *to, struct weir__slice id);
 
-/* tools: a JSON array. */
-int weir__mcp_write_tools(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
-                          struct weir__slice tools);
+/* A list, such as "tools": a JSON array. */
+int weir__mcp_write_list(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
+                         const char *member, struct weir__slice list);
 
 /* How the value of a call becomes structuredContent. */
 enum weir__mcp_structure {
@@ -54,9 +56,10 @@ int weir__mcp_write_tool_error(struct weir__buffer *to, struct weir__slice id,
                                enum weir__mcp_era era, const char *text);
 
 /* The result of an MCP server behind weir, changed to what the client's era has. Any result
- * object, also of other requests than tools/call. */
+ * object, also of other requests than tools/call. may_be_kept: in the modern era it says for how
+ * long. */
 int weir__mcp_write_passed(struct weir__buffer *to, struct weir__slice id, enum weir__mcp_era era,
-                           struct weir__slice result);
+                           struct weir__slice result, bool may_be_kept);
 
 /* notifications/progress; total and message may be none. */
 int weir__mcp_write_progress(struct weir__buffer *to, struct weir__slice token,
