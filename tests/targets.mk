@@ -331,6 +331,10 @@ bench-hosts: all tests/bench/call_contestant$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/hosts.py .
 	$(PYTHON3) $(srcdir)/tests/bench/hosts_python.py .
 
+.PHONY: bench-mcp
+bench-mcp: all
+	$(PYTHON3) $(srcdir)/tests/bench/mcp.py .
+
 .PHONY: bench-probe
 bench-probe: all tests/bench/probe_contestant$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/probe.py .

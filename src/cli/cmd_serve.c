@@ -475,7 +475,8 @@ static void run_until(struct serve_cmd *cmd, enum state left)
             stop_unrecorded(cmd);
         }
         weir_dispatch(cmd->weir, NULL);
-        handle_signals(cmd);
+        if (fds[1].revents != 0)
+            handle_signals(cmd);
         if (cmd->state == LEAVING && weir__clock_ns() >= cmd->leave_ns)
             start_draining(cmd);
     }

@@ -9,17 +9,16 @@ installed is skipped.
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-import venv
 from typing import Any
 
 WEIR, SRCDIR, PLACE = sys.argv[1], os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import Skip, run_cases
+from mcp_packages import install_npm, install_pypi
+from tap_cases import run_cases
 
-INSTALL_S, CALL_S = 300, 120
+CALL_S = 120
 NPM = "2026.8.31"
 # A server of npm, with its arguments, a call and what it prints; "..." stands for anything.
 NPM_SERVERS = [
@@ -44,35 +43,13 @@ PYPI = [
 ]
 
 
-def install(words: list[str]) -> None:
-    try:
-        done = subprocess.run(words, capture_output=True, timeout=INSTALL_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise Skip(f"{words[0]} has not ended in {INSTALL_S} s") from None
-    if done.returncode != 0:
-        raise Skip(f"{os.path.basename(words[0])}: {done.stderr.decode()[-200:].strip()!r}")
-
-
 def npm_server(name: str) -> str:
-    where = f"{PLACE}/npm"
-    program = f"{where}/node_modules/.bin/mcp-server-{name}"
-    if not os.path.exists(program):
-        if shutil.which("npm") is None:
-            raise Skip("npm is not installed")
-        package = f"@modelcontextprotocol/server-{name}@{NPM}"
-        install(["npm", "install", "--no-audit", "--no-fund", "--prefix", where, package])
-    return program
+    packages = sorted({f"@modelcontextprotocol/server-{row[0]}@{NPM}" for row in NPM_SERVERS})
+    return f"{install_npm(f'{PLACE}/npm', *packages)}/mcp-server-{name}"
 
 
 def pypi_server(requirements: list[str]) -> list[str]:
-    where = f"{PLACE}/{requirements[0]}"
-    if not os.path.exists(f"{where}/whole"):
-        shutil.rmtree(where, ignore_errors=True)
-        venv.create(where, with_pip=True)
-        install([f"{where}/bin/python", "-m", "pip", "install", "-q", *requirements])
-        with open(f"{where}/whole", "w", encoding="utf-8"):
-            pass
-    return [f"{where}/bin/python", f"{SRCDIR}/tests/peers/mcp_server_peer.py"]
+    return [install_pypi(PLACE, *requirements), f"{SRCDIR}/tests/peers/mcp_server_peer.py"]
 
 
 def call(server: list[str], *words: str) -> Any:
