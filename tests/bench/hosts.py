@@ -148,10 +148,6 @@ def main():
                 one.close()
             server.terminate()
             server.wait()
-    python = os.path.join(HERE, "hosts_python.py")
-    if os.path.exists(python):
-        sys.stdout.flush()
-        sys.exit(subprocess.run([sys.executable, python, args.build]).returncode)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 
 In each round each contestant runs once, in turn. So a noisy moment hits all alike. The calls of
 pools are measured on one processor and on all, one at a time and 20 in a row: the first one after the
-others' turns finds nothing in the caches. Medians, and the ratio to the first of a group.
+others' turns finds nothing in the caches. Printed are medians of all, and the median of the rounds'
+ratios to the first of a group.
 """
 
 import argparse
@@ -39,19 +40,24 @@ def compare(
     title: str, field: "dict[str, Callable[[], Any]]", rounds: int, in_a_row: int = 1
 ) -> None:
     times: dict[str, list[float]] = {name: [] for name in field}
+    ratios: dict[str, list[float]] = {name: [] for name in field}
     for number in range(rounds + rounds // 10 + 1):
+        first = 0.0
         for name, work in field.items():
+            taken = []
             for _ in range(in_a_row):
                 began = time.perf_counter_ns()
                 work()
-                if number > rounds // 10:
-                    times[name].append((time.perf_counter_ns() - began) / 1000)
+                taken.append((time.perf_counter_ns() - began) / 1000)
+            median = statistics.median(taken)
+            first = first or median
+            if number > rounds // 10:
+                times[name] += taken
+                ratios[name].append(median / first)
     print(title)
-    first = None
     for name, values in times.items():
-        median = statistics.median(values)
-        first = first or median
-        print(f"  {name:<44} {median:12.1f} us   {median / first:6.2f}", flush=True)
+        median, ratio = statistics.median(values), statistics.median(ratios[name])
+        print(f"  {name:<44} {median:12.1f} us   {ratio:6.2f}", flush=True)
 
 
 def imports(rounds: int) -> None:

@@ -141,6 +141,10 @@ class Output:
             setattr(self, name, value)
 
 
+def _limits_of(hit: int) -> "tuple[str, ...]":
+    return tuple(name for name in LIMITS if hit >> _native.find_limit(name) & 1)
+
+
 class Result:
     """How a program ended, and what it wrote. A value, which cannot be changed: a failure is not
     an exception by itself."""
@@ -216,17 +220,17 @@ class Result:
             hit,
             started_at_ns,
         ) = native.fields()
-        returncodes = {End.EXITED: code, End.SIGNALED: -signal}
+        kind = End(end)
         self._set(
             args=args,
             pid=pid,
-            end=End(end),
+            end=kind,
             why=Why(why),
             code=code,
             signal=signal,
             sys_errno=sys_errno,
             status=status,
-            returncode=returncodes.get(End(end), status),
+            returncode={End.EXITED: code, End.SIGNALED: -signal}.get(kind, status),
             sentence=sentence,
             started_at=started_at_ns / 1e9,
             wall=wall_ns / 1e9,
@@ -235,9 +239,7 @@ class Result:
             max_rss=max_rss_kb * 1024,
             stopped_with=tuple(map(Signals, stopped_with)),
             holder=Holder(holder, command) if holder else None,
-            limits_hit=tuple(
-                name for name in LIMITS if hit and hit >> _native.find_limit(name) & 1
-            ),
+            limits_hit=_limits_of(hit) if hit else (),
             out=Output(native, False),
             err=Output(native, True),
             _raw=native,
