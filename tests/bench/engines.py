@@ -26,10 +26,11 @@ LIGHT_WORKER = [sys.executable, os.path.join(HERE, "map_worker.py")]
 UNEVEN_WORKER = [
     sys.executable,
     "-c",
-    "import sys, time\n"
-    "for line in sys.stdin:\n"
-    f"    if line[0] == 'h': time.sleep({HEAVY_S})\n"
-    "    print(line, end='', flush=True)\n",
+    f"""import sys, time
+for line in sys.stdin:
+    if line[0] == 'h': time.sleep({HEAVY_S})
+    print(line, end='', flush=True)
+""",
 ]
 # It is busy with its second record for a moment, so that others are started.
 STAND_IN = 'read -r a; echo "$a"; : >"$0/$$"; read -r a || exit 0; sleep 0.2; echo "$a"; exec sed -u s/^/x/'
