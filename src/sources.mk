@@ -298,6 +298,7 @@ weir_SOURCES = \
 	src/cli/serve_join.c src/cli/serve_join.h \
 	src/cli/serve_audit.c src/cli/serve_audit.h \
 	src/cli/serve_guard.c src/cli/serve_guard.h \
+	src/cli/serve_share.c src/cli/serve_share.h \
 	src/cli/serve_kinds.c src/cli/serve_kinds.h \
 	src/cli/opts_audit.c \
 	src/cli/opts_call.c src/cli/opts_call.h \

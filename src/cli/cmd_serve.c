@@ -32,6 +32,7 @@
 #include "cli/serve_join.h"
 #include "cli/serve_guard.h"
 #include "cli/serve_kinds.h"
+#include "cli/serve_share.h"
 #ifdef WEIR_HTTP
 #include "cli/serve_web.h"
 #endif
@@ -53,6 +54,7 @@ enum {
     MCP_STEP_MS = 400,    /* so this is the time for each step of a worker's end */
     MCP_START_MS = 60000, /* npx may have to download a server */
     STUCK_MS = 30000,
+    LINGER_MS = 300000,
     LARGE_BLOCK = 256 * 1024,
 };
 
@@ -88,7 +90,8 @@ struct serve_cmd {
     enum state state;
     int status;
     int64_t leave_ns;
-    int is_hurried; /* there was a second signal */
+    int64_t linger_ns; /* --linger: when the server ends if nobody comes */
+    int is_hurried;    /* there was a second signal */
 };
 
 /* Whether there is a web door. */
@@ -113,6 +116,13 @@ static int fail(struct serve_cmd *cmd, int status, const char *sentence)
 static const char *pair_option(const struct serve_cmd *cmd)
 {
     return cmd->values.mcp ? "--mcp" : cmd->values.stdio ? "--stdio" : NULL;
+}
+
+/* Whether clients are served before workers are ready: they give up on servers that answer slowly.
+ */
+static int serves_at_once(const struct serve_cmd *cmd)
+{
+    return cmd->values.mcp || cmd->values.linger_ms >= 0;
 }
 
 static void end_loop(struct serve_cmd *cmd, int status)
@@ -222,6 +232,9 @@ static int read_command_line(struct serve_cmd *cmd)
                              "%s serves one client on stdin and stdout: "
                              "leave --socket out",
                              pair_option(cmd));
+    if (values->linger_ms >= 0 && (pair_option(cmd) != NULL || has_web(cmd)))
+        return cli_bad_usage(&cli_serve, "--linger is for a socket alone: leave %s out",
+                             pair_option(cmd) != NULL ? pair_option(cmd) : "--http");
     status = serve_kinds_read(&cmd->kinds, values, &cmd->parsed);
     if (status != 0)
         return status;
@@ -296,11 +309,11 @@ static void on_tools(bool none, void *context)
         cmd->pins_failed = 1;
         end_loop(cmd, fail(cmd, CLI_FAILED, error.text));
     }
-    if (!cmd->values.mcp || cmd->state != SERVING)
+    if (!serves_at_once(cmd) || cmd->state != SERVING)
         return;
     if (none)
         end_loop(cmd, fail(cmd, CLI_FAILED, "no worker could be started"));
-    else
+    else if (cmd->values.mcp)
         output_say("ready\n", 6);
 }
 
@@ -374,6 +387,35 @@ static int check_down(struct serve_cmd *cmd)
         start_draining(cmd);
     }
     return next_ms > INT_MAX ? INT_MAX : (int)next_ms;
+}
+
+/* A server that clients share ends some time after the last of them. */
+static void on_nobody(void *context)
+{
+    struct serve_cmd *cmd = context;
+
+    cmd->linger_ns = weir__clock_in_ms(cmd->values.linger_ms);
+}
+
+/* --linger: returns the milliseconds to the next check; -1: none is needed. */
+static int check_linger(struct serve_cmd *cmd)
+{
+    int64_t left_ms;
+    int lock;
+
+    if (cmd->values.linger_ms < 0 || cmd->state != SERVING || cmd->server.connections != NULL)
+        return -1;
+    left_ms = (cmd->linger_ns - weir__clock_ns() + 999999) / 1000000;
+    if (left_ms > 0)
+        return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+    lock = serve_share_lock(cmd->path);
+    if (lock < 0 && errno == EWOULDBLOCK)
+        return LOOK_MS;             /* a client is about to connect */
+    weir_dispatch(cmd->weir, NULL); /* or has connected a moment ago */
+    if (cmd->server.connections == NULL && cmd->state == SERVING)
+        start_draining(cmd);
+    weir__close(&lock);
+    return -1;
 }
 
 static void start_leaving(struct serve_cmd *cmd)
@@ -461,12 +503,13 @@ static void run_until(struct serve_cmd *cmd, enum state left)
 
     while (cmd->state == left) {
         int timeout_ms = left == LEAVING ? left_ms(cmd) : weir_timeout_ms(cmd->weir);
-        int down_ms = check_down(cmd);
+        int due_ms[] = {check_down(cmd), check_linger(cmd)};
 
         if (cmd->state != left)
             break;
-        if (down_ms >= 0 && (timeout_ms < 0 || down_ms < timeout_ms))
-            timeout_ms = down_ms;
+        for (size_t i = 0; i < 2; i++)
+            if (due_ms[i] >= 0 && (timeout_ms < 0 || due_ms[i] < timeout_ms))
+                timeout_ms = due_ms[i];
         poll(fds, 4, timeout_ms);
         if (fds[2].revents & (POLLHUP | POLLERR))
             end_loop(cmd, 0); /* the client has gone */
@@ -665,8 +708,8 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     cmd->mcp.context = cmd;
     if (weir__mcp_front_open(&cmd->mcp, &cmd->server, cmd->weir, cmd->pool, error) < 0)
         return fail(cmd, CLI_FAILED, error->text);
-    if (cmd->values.mcp)
-        cmd->state = SERVING; /* clients give up on servers that answer slowly */
+    if (serves_at_once(cmd))
+        cmd->state = SERVING;
     else
         weir_pool_on_ready(cmd->pool, (unsigned)cmd->values.min_ready, on_ready, cmd);
     return 0;
@@ -725,6 +768,11 @@ static int open_server(struct serve_cmd *cmd)
     if (pair_option(cmd) != NULL)
         return serve_stdio(cmd);
     cmd->server.front = &weir__front_unknown;
+    if (cmd->values.linger_ms >= 0) {
+        on_nobody(cmd);
+        cmd->server.on_last = on_nobody;
+        cmd->server.context = cmd;
+    }
     if (weir__server_open(&cmd->server, cmd->weir, cmd->pool, cmd->fd, &error) < 0)
         return fail(cmd, CLI_FAILED, error.text);
 #ifdef WEIR_HTTP
@@ -746,19 +794,34 @@ static void map_large_blocks(void)
 #endif
 }
 
-/* weir serve --mcp --join */
+/* The process goes on as the server of others. */
+enum { IS_SERVER = -1 };
+
+/* weir serve --mcp --join.  Returns IS_SERVER, or the exit status. */
 static int join(struct serve_cmd *cmd)
 {
+    struct serve_values *values = &cmd->values;
+    int may_start = values->servers.count > 0 || values->file != NULL;
     struct weir_error error;
-    int server, in, out, status;
+    int server, in, out, status = CLI_FAILED;
 
-    if (!cmd->values.mcp || cmd->values.workers.count > 0 || cmd->values.servers.count > 0
-        || cmd->values.file != NULL)
-        return cli_bad_usage(&cli_serve, "--join requires --mcp, and no worker: the server at the "
-                                         "socket has them");
-    server = serve_join_connect(cmd->values.join, &error);
+    if (!values->mcp || values->workers.count > 0)
+        return cli_bad_usage(&cli_serve, "--join requires --mcp, and no -w: the server at the "
+                                         "socket has the workers, or those of -f and --server");
+    if (values->linger_ms >= 0 && !may_start)
+        return cli_bad_usage(&cli_serve, "--linger requires -f or --server, to start the server");
+    server = may_start ? serve_share_connect(values->join, &status, &error)
+                       : serve_join_connect(values->join, &error);
+    if (server == SERVE_SHARE_IS_SERVER) {
+        values->mcp = 0;
+        values->socket = values->join;
+        values->join = NULL;
+        if (values->linger_ms < 0)
+            values->linger_ms = LINGER_MS;
+        return IS_SERVER;
+    }
     if (server < 0)
-        return fail(cmd, CLI_FAILED, error.text);
+        return fail(cmd, status, error.text);
     status = take_stdio(cmd);
     if (status == 0 && signals_catch() != 0)
         status = fail(cmd, CLI_FAILED, "cannot catch signals");
@@ -794,8 +857,8 @@ static int serve_calls(struct serve_cmd *cmd)
     struct weir_error error;
     int status, failed;
 
-    if (cmd->values.join != NULL)
-        return join(cmd);
+    if (cmd->values.join != NULL && (status = join(cmd)) != IS_SERVER)
+        return status;
     status = read_command_line(cmd);
     if (status == 0)
         status = check_files(cmd);
@@ -819,7 +882,7 @@ static int serve_calls(struct serve_cmd *cmd)
         return status;
     run_until(cmd, STARTING);
     if (cmd->state == SERVING) {
-        if (!cmd->values.mcp && serve_guard_check(&cmd->guard, cmd->pool, &error) < 0)
+        if (!serves_at_once(cmd) && serve_guard_check(&cmd->guard, cmd->pool, &error) < 0)
             return fail(cmd, CLI_USAGE, error.text);
         status = open_server(cmd);
         if (status != 0)
@@ -873,6 +936,7 @@ int cmd_serve(int argc, char **argv)
         .stuck_ms = STUCK_MS,
         .recycle_age_ms = defaults.recycle_age_ms,
         .drain_ms = 30000,
+        .linger_ms = -1,
         .http_timeout_ms = 60000,
         .http_head_timeout_ms = 5000,
         .http_max_body = 1 << 20,

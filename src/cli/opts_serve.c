@@ -273,7 +273,15 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = serving,
         .help = "with --mcp: connect the client to the weir serve that listens at this socket",
         .more = "Many clients can share the same workers this way. If that server ends, open requests are "
-                "answered with an error, and weir exits with 1.",
+                "answered with an error, and weir exits with 1. With -f or --server, the first client starts the "
+                "server, in the background; what it says is in SOCKET.log.",
+    },
+    [SERVE_LINGER] = {
+        .name = "linger", .kind = CLI_GRACE, .offset = AT(linger_ms), .metavar = "D",
+        .group = times,
+        .help = "stop this long after the last client has left; with --join, of the server that it starts (5m)",
+        .more = "Without it, and without --join, the server does not stop by itself. With it, clients are served at "
+                "once, and not when the workers are ready.",
     },
     [SERVE_PIN] = {
         .name = "pin", .kind = CLI_FILE, .offset = AT(pin), .metavar = "FILE",
@@ -376,7 +384,7 @@ static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]",
                                        "--stdio [OPTION...] -w WORDS [-w WORDS...]",
                                        "--mcp [OPTION...] -w WORDS [-w WORDS...]",
                                        "--mcp [OPTION...] -f FILE",
-                                       "--mcp --join SOCKET",
+                                       "--mcp --join SOCKET [-f FILE [OPTION...]]",
                                        NULL};
 
 static const char *const description[] = {

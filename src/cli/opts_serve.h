@@ -21,6 +21,7 @@ struct serve_values {
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
         max_connections, max_memory, max_result;
     int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms;
+    int64_t linger_ms; /* -1: the server does not end by itself */
 
     struct cli_list breakers, fallbacks;
 
@@ -51,6 +52,7 @@ enum serve_option {
     SERVE_STDIO,
     SERVE_MCP,
     SERVE_JOIN,
+    SERVE_LINGER,
     SERVE_PIN,
     SERVE_PIN_UPDATE,
 #ifdef WEIR_HTTP
