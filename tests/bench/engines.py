@@ -23,15 +23,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 WORKERS = 3
 HEAVY, HEAVY_S, LIGHT = 60, 0.2, 600
 LIGHT_WORKER = [sys.executable, os.path.join(HERE, "map_worker.py")]
-UNEVEN_WORKER = [
-    sys.executable,
-    "-c",
-    f"""import sys, time
+UNEVEN_PROGRAM = f"""
+import sys, time
 for line in sys.stdin:
-    if line[0] == 'h': time.sleep({HEAVY_S})
-    print(line, end='', flush=True)
-""",
-]
+    if line[0] == "h": time.sleep({HEAVY_S})
+    print(line, end="", flush=True)
+"""
+UNEVEN_WORKER = [sys.executable, "-c", UNEVEN_PROGRAM]
 # It is busy with its second record for a moment, so that others are started.
 STAND_IN = 'read -r a; echo "$a"; : >"$0/$$"; read -r a || exit 0; sleep 0.2; echo "$a"; exec sed -u s/^/x/'
 
