@@ -22,7 +22,8 @@ EXAMPLES = os.path.join(HERE, "..", "..", "examples")
 TICKS = os.sysconf("SC_CLK_TCK")
 WORKERS = 3
 HEAVY, HEAVY_S, LIGHT = 60, 0.2, 600
-LIGHT_WORKER = [sys.executable, os.path.join(HERE, "map_worker.py")]
+# Unbuffered: behind a launcher, one that buffers gets a few records at a time (docs/engines.md).
+LIGHT_WORKER = [sys.executable, "-u", os.path.join(HERE, "map_worker.py")]
 UNEVEN_PROGRAM = f"""
 import sys, time
 for line in sys.stdin:
