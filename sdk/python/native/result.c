@@ -2,8 +2,13 @@
  */
 #include "native.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { LARGE = 4 << 20 };
 
 PyObject *make_result(struct weir_result *result)
 {
@@ -83,11 +88,34 @@ static PyObject *output(PyObject *self, PyObject *which)
                          out->charset, out->spooled);
 }
 
+/* As weir's own capture: most of the time to copy much goes into pages that the kernel makes. */
+static void prefer_large_pages(const char *bytes, size_t length)
+{
+#ifdef MADV_HUGEPAGE
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)bytes;
+    size_t before = begin % page;
+
+    if (length >= LARGE)
+        madvise((void *)(begin - before), (before + length + page - 1) / page * page,
+                MADV_HUGEPAGE);
+#else
+    (void)bytes;
+    (void)length;
+#endif
+}
+
 static PyObject *get_bytes(PyObject *self, PyObject *which)
 {
     const struct weir_output *out = output_of(self, which);
+    PyObject *made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)out->kept);
+    char *bytes;
 
-    return PyBytes_FromStringAndSize(out->bytes != NULL ? out->bytes : "", (Py_ssize_t)out->kept);
+    if (made == NULL || out->bytes == NULL)
+        return made;
+    bytes = PyBytes_AsString(made);
+    prefer_large_pages(bytes, out->kept);
+    memcpy(bytes, out->bytes, out->kept);
+    return made;
 }
 
 static PyObject *get_text(PyObject *self, PyObject *which)
