@@ -207,11 +207,15 @@ libweir_web_la_SOURCES = \
 	src/web/tokens.c src/web/tokens.h \
 	src/web/web.h
 
-# JSON Schema.
-libweir_schema_la_SOURCES = \
-	src/schema/decimal.c src/schema/decimal.h \
+# JSON Schema; for weir without pcre2, and so without regular expressions.
+libweir_schema_la_SOURCES = $(schema_sources) \
 	src/schema/named_groups.c src/schema/named_groups.h \
-	src/schema/pattern.c src/schema/pattern.h \
+	src/schema/pattern.c
+libweir_schema_plain_la_SOURCES = $(schema_sources) \
+	src/schema/pattern_none.c
+schema_sources = \
+	src/schema/decimal.c src/schema/decimal.h \
+	src/schema/pattern.h \
 	src/schema/range.c src/schema/range.h \
 	src/schema/schema.c src/schema/schema.h \
 	src/schema/schema_apply.c \
@@ -295,6 +299,7 @@ weir_SOURCES = \
 	src/cli/markdown.c src/cli/markdown.h \
 	src/cli/mcp_file.c src/cli/mcp_file.h \
 	src/cli/notify.c src/cli/notify.h \
+	src/cli/output_check.c src/cli/output_check.h \
 	src/cli/serve_join.c src/cli/serve_join.h \
 	src/cli/serve_audit.c src/cli/serve_audit.h \
 	src/cli/serve_guard.c src/cli/serve_guard.h \

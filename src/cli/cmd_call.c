@@ -22,6 +22,7 @@
 #include "cli/files.h"
 #include "cli/launcher.h"
 #include "cli/output.h"
+#include "cli/output_check.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/signals.h"
@@ -52,6 +53,7 @@ struct call_progress {
 
 struct call_cmd {
     struct call_values values;
+    struct output_check check;
     struct cli_parsed parsed;
     struct weir__buffer params;
     char **worker, **launcher, **launcher_stop; /* their words */
@@ -580,6 +582,7 @@ static int open_remote(struct call_cmd *cmd, struct weir_error *error)
         .dialect = (enum weir_dialect)cmd->values.protocol,
         .mcp_version = cli_mcp_version(cmd->values.mcp_version),
         .no_retry = cmd->values.no_retry,
+        .check = cmd->values.check == OUTPUT_CHECK_OUTPUT ? &cmd->check : NULL,
     };
     struct remote_client_options server = {cmd->values.socket, cmd->values.timeout_ms,
                                            cmd->values.any_server};
@@ -619,12 +622,13 @@ static int check_command_line(struct call_cmd *cmd)
         return fail(cmd, CLI_USAGE, "--launcher requires --worker");
     if (cli_given(&cmd->parsed, CALL_PROTOCOL) && values->worker == NULL)
         return fail(cmd, CLI_USAGE, "--protocol requires --worker");
-    if ((values->whole || values->no_retry || values->mcp_version != 0)
+    if ((values->whole || values->no_retry || values->mcp_version != 0 || values->check != 0)
         && values->protocol != WEIR_DIALECT_MCP) {
         cli_say(&cli_call, "%s requires --protocol mcp",
-                values->whole      ? "--whole"
-                : values->no_retry ? "--no-retry"
-                                   : "--mcp-version");
+                values->whole        ? "--whole"
+                : values->no_retry   ? "--no-retry"
+                : values->check != 0 ? "--check"
+                                     : "--mcp-version");
         return CLI_USAGE;
     }
     if (values->input && values->protocol == WEIR_DIALECT_MCP)
@@ -713,6 +717,7 @@ static int execute(struct call_cmd *cmd)
     if (cmd->remote != NULL)
         cmd->remote->kind->free(cmd->remote, cmd->hurries);
     weir_close(cmd->weir);
+    output_check_clear(&cmd->check);
     if (status == 0)
         status = cmd->status;
     status = audit_end(&cmd->audit, outcome_of(cmd, status), status, cmd->error_text);

@@ -26,6 +26,7 @@
 #include "cli/files.h"
 #include "cli/launcher.h"
 #include "cli/notify.h"
+#include "cli/output_check.h"
 #include "cli/output.h"
 #include "cli/pool_leave.h"
 #include "cli/serve_audit.h"
@@ -82,6 +83,7 @@ struct serve_cmd {
     struct serve_web web;
 #endif
     struct serve_guard guard;
+    struct output_check check;
     struct weir__mcp_front mcp;
     struct weir__pins pins;
     int pins_failed; /* they could not be written */
@@ -186,6 +188,7 @@ static const char *find_mcp_option(const struct serve_cmd *cmd)
         {SERVE_MCP_VERSION, "--mcp-version"},
         {SERVE_NO_RETRY, "--no-retry"},
         {SERVE_STUCK, "--stuck"},
+        {SERVE_CHECK, "--check"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -698,6 +701,8 @@ static int start_workers(struct serve_cmd *cmd, struct weir_error *error)
     if (cmd->pool == NULL)
         return fail(cmd, error->status == WEIR_ERR_INVALID ? CLI_USAGE : CLI_FAILED, error->text);
     serve_guard_begin(&cmd->guard, cmd->pool);
+    if (cmd->values.check == OUTPUT_CHECK_OUTPUT)
+        output_check_begin(&cmd->check, &cli_serve, cmd->pool);
     if (cmd->values.mcp || cmd->values.file != NULL || cmd->values.servers.count > 0)
         cmd->mcp.gateway.note = note_left_out;
     cmd->mcp.gateway.kinds = cmd->kinds.tools;
@@ -967,6 +972,7 @@ int cmd_serve(int argc, char **argv)
     if (cut_by != 0)
         status = CLI_SIGNALED + cut_by;
     weir_close(cmd.weir);
+    output_check_clear(&cmd.check);
     status = serve_audit_end(&cmd.calls,
                              status == 0             ? WEIR__AUDIT_OK
                              : status > CLI_SIGNALED ? WEIR__AUDIT_CANCELLED

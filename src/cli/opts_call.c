@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_call.h"
+#include "cli/output_check.h"
 
 #define AT(member) offsetof(struct call_values, member)
 
@@ -98,6 +99,14 @@ const struct cli_option call_options[CALL_OPTION_COUNT] = {
         .help = "print the whole result of an MCP tool, as the server sends it",
         .more = "By default weir prints its `structuredContent`; without one, the text if that "
                 "is all there is, else the array `content`.",
+    },
+    [CALL_CHECK] = {
+        .name = "check", .kind = CLI_CHOICE, .offset = AT(check), .metavar = "WHAT",
+        .choices = output_check_words,
+        .group = values,
+        .help = "with MCP servers: check nothing (none, default), or what tools return (output)",
+        .more = "`output`: what a tool returns must fit its `outputSchema`; if it does not, the call fails "
+                "(-33003). A schema that weir cannot use is reported once, and not checked.",
     },
     [CALL_TIMEOUT] = {
         .name = "timeout", .kind = CLI_DURATION, .offset = AT(timeout_ms), .metavar = "D",

@@ -12,6 +12,7 @@ struct call_values {
     int64_t timeout_ms, start_timeout_ms;
     int protocol;    /* enum weir_dialect */
     int mcp_version; /* index into cli_mcp_versions */
+    int check;       /* index into output_check_words */
     int input, json, list, any_server, whole, no_retry, launcher_shell;
 };
 
@@ -30,6 +31,7 @@ enum call_option {
     CALL_LIST,
     CALL_JSON,
     CALL_WHOLE,
+    CALL_CHECK,
     CALL_TIMEOUT,
     CALL_START_TIMEOUT,
     CALL_STOP,

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_serve.h"
+#include "cli/output_check.h"
 
 #define AT(member) offsetof(struct serve_values, member)
 
@@ -90,6 +91,14 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .name = "no-retry", .kind = CLI_FLAG, .offset = AT(no_retry),
         .group = workers,
         .help = "do not repeat a call if an MCP server dies, whatever hints the tool has",
+    },
+    [SERVE_CHECK] = {
+        .name = "check", .kind = CLI_CHOICE, .offset = AT(check), .metavar = "WHAT",
+        .choices = output_check_words,
+        .group = workers,
+        .help = "with MCP servers: check nothing (none, default), or what tools return (output)",
+        .more = "`output`: what a tool returns must fit its `outputSchema`; if it does not, the call fails "
+                "(-33003). A schema that weir cannot use is reported once, and not checked.",
     },
     [SERVE_STUCK] = {
         .name = "stuck", .kind = CLI_DURATION, .offset = AT(stuck_ms), .metavar = "D",

@@ -15,6 +15,7 @@ struct serve_values {
     const char *socket;
     int protocol;    /* enum weir_dialect */
     int mcp_version; /* index into cli_mcp_versions */
+    int check;       /* index into output_check_words */
     int no_retry;
     int64_t stuck_ms;
     int stdio, mcp, launcher_shell;
@@ -47,6 +48,7 @@ enum serve_option {
     SERVE_PROTOCOL,
     SERVE_MCP_VERSION,
     SERVE_NO_RETRY,
+    SERVE_CHECK,
     SERVE_STUCK,
     SERVE_SOCKET,
     SERVE_STDIO,

@@ -57,6 +57,8 @@ struct remote {
     struct remote_owner owner;
 };
 
+struct output_check;
+
 struct remote_pool_options {
     const struct weir_command *command;
     const char *const *launcher, *const *launcher_stop; /* NULL: none */
@@ -67,6 +69,7 @@ struct remote_pool_options {
     enum weir_dialect dialect;
     const char *mcp_version; /* NULL: any */
     int no_retry;
+    struct output_check *check; /* of what tools return; NULL: none */
 };
 
 /* on_ready or on_lost follows.  Errors: as weir_pool_open(). */

@@ -8,6 +8,7 @@
 #include <weir/weir.h>
 
 #include "base/error.h"
+#include "cli/output_check.h"
 #include "cli/pool_leave.h"
 #include "cli/remote.h"
 #include "pool/pool.h"
@@ -182,6 +183,8 @@ struct remote *remote_pool_open(weir_t *weir, const struct remote_pool_options *
         free(mine);
         return NULL;
     }
+    if (options->check != NULL)
+        output_check_begin(options->check, &cli_call, mine->pool);
     weir_pool_on_ready(mine->pool, 1, remote_pool_on_ready, mine);
     return &mine->remote;
 }

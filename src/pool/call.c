@@ -13,6 +13,7 @@
 #include "pool/call_queue.h"
 #include "pool/guard.h"
 #include "pool/worker_calls.h"
+#include "rpc/mcp.h"
 
 enum {
     KILLS_OF_POISON = 2,
@@ -253,6 +254,43 @@ static int settle(struct weir_call *call, struct weir__incoming *incoming,
     return 1;
 }
 
+/* The schema that the tool has for what it returns, or NULL. */
+static json_t *find_output(const struct weir_call *call)
+{
+    char *tool = weir__mcp_tool(call->method, call->params);
+    const json_t *about = json_object_get(call->group->methods, tool != NULL ? tool : call->method);
+    json_t *output = json_object_get(json_object_get(about, "tool"), "outputSchema");
+
+    free(tool);
+    return json_is_object(output) ? output : NULL;
+}
+
+/* Makes an error of a result that is not what the tool has promised. */
+static void check_output(const struct weir_call *call, struct weir__incoming *incoming,
+                         struct weir__buffer *scratch)
+{
+    const struct weir_pool *pool = call->pool;
+    json_t *output = incoming->kind == WEIR__INCOMING_RESULT ? find_output(call) : NULL;
+    struct weir__mcp_result read;
+    char reason[300] = "there is no structuredContent", sentence[400];
+
+    if (output == NULL)
+        return;
+    weir__mcp_result_read(incoming->value, &read);
+    if (read.kind != WEIR__MCP_VALUE
+        || (read.structured.bytes != NULL
+            && pool->check_output(output, read.structured, reason, sizeof reason,
+                                  pool->check_context)))
+        return;
+    weir__sentence(sentence, sizeof sentence, "the result does not fit the tool's outputSchema: %s",
+                   reason);
+    incoming->kind = WEIR__INCOMING_ERROR;
+    if (weir__write_error_value(scratch, -33003, sentence, (struct weir__slice){NULL, 0}) == 0)
+        incoming->value = (struct weir__slice){scratch->bytes, scratch->length};
+    else
+        incoming->value = WEIR__LITERAL("{\"code\":-33003,\"message\":\"no memory\"}");
+}
+
 static void take_answer(struct weir_call *call, const struct weir__incoming *incoming);
 
 void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming)
@@ -261,6 +299,8 @@ void weir__call_answer(struct weir_call *call, const struct weir__incoming *inco
         struct weir__incoming settled = *incoming;
         struct weir__buffer scratch = {0};
 
+        if (call->pool->check_output != NULL)
+            check_output(call, &settled, &scratch);
         if (settle(call, &settled, &scratch))
             take_answer(call, &settled);
         weir__buffer_clear(&scratch);

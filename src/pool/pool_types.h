@@ -309,6 +309,11 @@ struct weir_pool {
     void (*on_methods)(void *context); /* those of a group may have changed, or it is down; NULL:
                                         * nobody asks */
     void *on_methods_context;
+    /* Whether what an MCP tool returns fits its outputSchema; 0 with the reason. NULL: that is not
+     * checked. */
+    int (*check_output)(json_t *schema, struct weir__slice value, char *reason, size_t size,
+                        void *context);
+    void *check_context;
     int is_hurried; /* workers get little time for their end */
     struct weir__pool_worker *dirty;
     struct weir__heap_timer drain;

@@ -320,6 +320,70 @@ def the_wrong_protocol_is_named() -> None:
         )
 
 
+CHECKED = """
+import json, sys
+INT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+TOOLS = {
+    "good": (INT, {"structuredContent": {"n": 5}}),
+    "bad": (INT, {"structuredContent": {"n": "five"}}),
+    "none": (INT, {}),
+    "failing": (INT, {"isError": True}),
+    "free": (None, {"structuredContent": 7}),
+    "odd": ({"type": "nothing"}, {"structuredContent": {"n": 1}}),
+    "regular": ({"type": "object", "patternProperties": {"^n$": INT}}, {"structuredContent": {}}),
+    "far": ({"$ref": "http://127.0.0.1:9/schema"}, {"structuredContent": {"n": 2}}),
+}
+for line in sys.stdin:
+    message = json.loads(line)
+    method = message["method"]
+    if method == "initialize":
+        result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "x", "version": "1"}}
+    elif method == "tools/list":
+        result = {"tools": [{"name": name, "inputSchema": {"type": "object"},
+                             **({"outputSchema": output} if output else {})}
+                            for name, (output, _) in TOOLS.items()]}
+    elif method == "tools/call":
+        result = {"content": [{"type": "text", "text": "a text"}],
+                  **TOOLS[message["params"]["name"]][1]}
+    elif "id" in message:
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"],
+                          "error": {"code": -32601, "message": "no"}}), flush=True)
+        continue
+    else:
+        continue
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+
+
+def what_tools_return_is_checked_if_that_is_asked_for(directory: str) -> None:
+    path = f"{directory}/checked.py"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(CHECKED)
+    worker = shlex.join([sys.executable, path])
+
+    def run(*words: str) -> tuple[int, str, str]:
+        process = start(*words, worker=worker)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, out.decode(), err.decode()
+
+    assert run("bad") == (0, '{"n": "five"}\n', "")
+    assert run("--check", "none", "bad")[0] == 0
+    assert run("--check", "output", "good") == (0, '{"n": 5}\n', "")
+    assert run("--check", "output", "free") == (0, "7\n", "")
+    status, _, err = run("--check", "output", "bad")
+    assert status != 0 and "does not fit the tool's outputSchema: /n " in err, (status, err)
+    status, out, _ = run("--check", "output", "--json", "--whole", "bad")
+    assert status != 0 and json.loads(out)["code"] == -33003, out
+    status, _, err = run("--check", "output", "none")
+    assert status != 0 and "there is no structuredContent" in err, (status, err)
+    status, _, err = run("--check", "output", "failing")
+    assert status == 1 and "a text" in err, (status, err)
+    for name in ("odd", "regular", "far"):
+        status, _, err = run("--check", "output", name)
+        assert status == 0 and "an outputSchema is not checked: " in err, (name, status, err)
+
+
 def options_that_do_nothing_are_refused() -> None:
     for words in (["--whole", "a"], ["--no-retry", "a"], ["--mcp-version", "2025-11-25", "a"]):
         done = subprocess.run([WEIR, "call", "-w", "x", *words], capture_output=True, check=False)
@@ -360,6 +424,7 @@ run_cases(
         wrong_ids_and_floods_do_no_harm,
         a_server_that_reads_no_answers_is_stopped,
         the_wrong_protocol_is_named,
+        what_tools_return_is_checked_if_that_is_asked_for,
         options_that_do_nothing_are_refused,
     ]
 )
