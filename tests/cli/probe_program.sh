@@ -65,9 +65,10 @@ dies() {
 }
 check "a signal that ends it ends weir" dies
 
-needs() { readelf -d "$1" | grep -q 'NEEDED.*pcre2'; }
+# As a library, or with its code in it.
+needs() { nm "$1" | grep -q ' pcre2_compile'; }
 pcre2_at_home() {
-    command -v readelf >/dev/null || return 0
+    command -v nm >/dev/null || return 0
     needs "$builddir/weir-probe" || return 1
     for file in "$weir" "$builddir/weir-spawner" "$builddir/.libs/libweir.so"; do
         [ ! -e "$file" ] || ! needs "$file" || { echo "$file needs pcre2"; return 1; }

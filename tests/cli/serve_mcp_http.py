@@ -226,23 +226,36 @@ def what_is_no_message_is_refused() -> None:
             assert client.post({"jsonrpc": "2.0", **what}).status == 202
 
 
-def progress_makes_the_answer_a_stream() -> None:
+def progress_makes_the_answer_a_stream(directory: str) -> None:
     with tools() as weir:
         client = Client(weir)
+        path = f"{directory}/go"
         params = {
-            "name": "slow_count",
-            "arguments": {"last": 8},
+            "name": "reach",
+            "arguments": {"path": path},
             "_meta": {"progressToken": "p"},
         }
-        answer = client.post(message("tools/call", params))
-        assert answer.fields["Content-Type"] == "text/event-stream", answer
-        *reports, last = [note(False, line) for line in events(answer.body)]
-        assert reports and last["result"]["structuredContent"]["result"] == list(range(8)), last
-        for report in reports:
-            assert report["method"] == "notifications/progress"
-            assert report["params"]["progressToken"] == "p"
+        connection = client.open("POST", message("tools/call", params))
+        response = http.client.HTTPResponse(connection, method="POST")
+        response.begin()
+        assert response.headers["Content-Type"] == "text/event-stream"
+        report = note(False, next_event(response))
+        assert report["method"] == "notifications/progress", report
+        assert report["params"] == {
+            "progressToken": "p",
+            "progress": 1,
+            "total": 2,
+            "message": "half way",
+        }
+        with open(path, "w", encoding="utf-8"):
+            pass
+        last = note(False, next_event(response))
+        assert last["result"]["structuredContent"] == {"result": "done"}, last
+        assert response.read().strip() == b""
+        response.close()
+        connection.close()
         plain = client.post(message("tools/call", params), Accept="application/json")
-        assert plain.json["result"]["structuredContent"]["result"] == list(range(8)), plain
+        assert plain.json["result"]["structuredContent"] == {"result": "done"}, plain
         stream = client.post(message("ping"), Accept="text/event-stream")
         assert events(stream.body) == [{"jsonrpc": "2.0", "id": 1, "result": {}}], stream
 
