@@ -188,8 +188,9 @@ fuzz: all
 # What runs several threads in one context: these are also run under ThreadSanitizer.
 thread_tests = tests/unit/test_map_feed tests/unit/test_threads tests/unit/test_pool_threads
 
-# What starts, feeds and ends processes: these are also run with --disable-linux, where
-# everything else (make check) holds too, and takes longer than a fourth run is worth.
+# What starts, feeds and ends processes, and what the options of weir serve are in: these are also
+# run with --disable-linux --disable-http, where everything else (make check) holds too, and takes
+# longer than a fourth run is worth.
 portable_tests = \
 	tests/unit/test_host tests/unit/test_host_deaths tests/unit/test_host_limits \
 	tests/unit/test_map tests/unit/test_map_call tests/unit/test_map_feed tests/unit/test_map_flow \
@@ -199,8 +200,9 @@ portable_tests = \
 	tests/unit/test_run_async tests/unit/test_run_output tests/unit/test_run_pty tests/unit/test_run_stop \
 	tests/unit/test_run_streams \
 	tests/unit/test_spawner tests/unit/test_spawner_end tests/unit/test_spawner_requests \
-	tests/unit/test_threads tests/cli/hostile.sh tests/cli/map.sh tests/cli/map_launcher.sh \
-	tests/cli/pipe.sh tests/cli/run.sh tests/cli/serve.sh tests/cli/signals.sh \
+	tests/unit/test_threads tests/cli/help.sh tests/cli/hostile.sh tests/cli/man.sh \
+	tests/cli/map.sh tests/cli/map_launcher.sh tests/cli/pipe.sh tests/cli/run.sh \
+	tests/cli/serve.sh tests/cli/signals.sh \
 	tests/cli/spawner.sh tests/cli/terminal.sh
 
 # What holds of the cases in tests/hostile.cases: make check-hostile GROUPS='24 25'

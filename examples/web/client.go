@@ -20,7 +20,7 @@ func run(ctx context.Context, url string, texts []string) error {
 		return err
 	}
 	for _, text := range texts {
-		answer, err := client.GuessWithResponse(ctx, GuessInput{Text: text})
+		answer, err := client.GuessWithResponse(ctx, nil, GuessInput{Text: text})
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func run(ctx context.Context, url string, texts []string) error {
 			fmt.Printf("%s: %s\n", answer.JSON200.Language, answer.JSON200.Text)
 		}
 	}
-	words, err := client.GuessWordsWithResponse(ctx, GuessWordsInput{Text: "chat cat Katze"})
+	words, err := client.GuessWordsWithResponse(ctx, nil, GuessWordsInput{Text: "chat cat Katze"})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ PYTHONPATH=$made "${generator%/*}/python3" "$here/client.py" "$url" 'guten Morge
     GOBIN=$made go install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 "$made/oapi-codegen" -generate types,client -package main "$made/openapi.json" >"$made/go/made.go"
 cp "$here/client.go" "$made/go/"
-printf 'module client\n\ngo 1.25\n' >"$made/go/go.mod"
-(cd "$made/go" && go build -buildvcs=false -o ../client .)
+printf 'module client\n\ngo 1.25\n\nrequire github.com/oapi-codegen/runtime v1.9.0\n' >"$made/go/go.mod"
+(cd "$made/go" && GOFLAGS=-mod=mod go build -buildvcs=false -o ../client .)
 echo Go:
 "$made/client" "$url" 'guten Morgen' 'how are you?' ''

@@ -247,7 +247,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "After METHOD's breaker has refused the call, after its deadline, when its workers do "
                 "not start, and when they died if METHOD is idempotent. METHOD gets 80 percent of the "
                 "time, OTHER the rest. Calls with an input stream, and those that have already "
-                "delivered a value, just fail, and so do those of MCP clients.",
+                "delivered a value, just fail.",
     },
     [SERVE_MAX_QUEUE] = {
         .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",

@@ -530,6 +530,15 @@ static void keep(struct weir_call *call, struct weir__slice bytes)
     weir__context_done(call->pool->weir, &call->wakeup);
 }
 
+/* It cannot be answered by another method any more, which would have the rest of the time. */
+static void use_all_time(struct weir_call *call)
+{
+    if (call->deadline_ns == call->last_ns)
+        return;
+    call->deadline_ns = call->last_ns;
+    weir__timer_heap_set(&call->pool->timers, &call->deadline, call->deadline_ns);
+}
+
 void weir__call_value(struct weir_call *call, struct weir__slice value)
 {
     if (call->state != WEIR__CALL_SENT || call->operation.over)
@@ -542,6 +551,8 @@ void weir__call_value(struct weir_call *call, struct weir__slice value)
         fail_stream(call, "a value without credit");
         return;
     }
+    if (!call->has_streamed)
+        use_all_time(call);
     call->has_streamed = 1;
     call->figures->values_out++;
     if (call->has_sink && call->sink.on_value != NULL) {

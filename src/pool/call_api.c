@@ -136,7 +136,8 @@ static const struct weir__operation_ops operation_ops = {
 };
 
 static struct weir_call *make(struct weir_pool *pool, const char *method, struct weir__slice params,
-                              const struct weir_call_options *options, struct weir_error *error)
+                              const struct weir_call_options *options, int falls_back,
+                              struct weir_error *error)
 {
     size_t names = strlen(method), parent = length_of(options->traceparent),
            state = length_of(options->tracestate);
@@ -171,7 +172,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
         && options->timeout_ms < (INT64_MAX - call->started_ns) / 1000000)
         call->deadline_ns = call->started_ns + options->timeout_ms * 1000000;
     call->last_ns = call->deadline_ns;
-    if (call->deadline_ns != INT64_MAX && !options->input
+    if (call->deadline_ns != INT64_MAX && !options->input && falls_back
         && weir__guard_fallback(pool->guard, method) != NULL)
         call->deadline_ns -= options->timeout_ms * (1000000 / 100 * FALLBACK_PERCENT);
     return call;
@@ -180,7 +181,7 @@ static struct weir_call *make(struct weir_pool *pool, const char *method, struct
 static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
                                const char *params, size_t params_length,
                                const struct weir_call_options *given,
-                               const struct weir_call_sink *sink, int waits,
+                               const struct weir_call_sink *sink, int waits, int falls_back,
                                struct weir_error *error)
 {
     struct weir_call_options options;
@@ -204,7 +205,7 @@ static struct weir_call *start(weir_pool_t *pool, struct weir__flow *flow, const
     if (status == 0)
         status = check_params(params, params_length, &made, &checked, error);
     if (status == 0)
-        call = make(pool, method, checked, &options, error);
+        call = make(pool, method, checked, &options, falls_back, error);
     weir__buffer_clear(&made);
     if (call == NULL)
         return NULL;
@@ -224,15 +225,17 @@ weir_call_t *weir_call_start(weir_pool_t *pool, const char *method, const char *
                              size_t params_length, const struct weir_call_options *options,
                              const struct weir_call_sink *sink, struct weir_error *error)
 {
-    return start(pool, NULL, method, params, params_length, options, sink, 0, error);
+    return start(pool, NULL, method, params, params_length, options, sink, 0, 0, error);
 }
 
 struct weir_call *weir__call_start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
                                    struct weir__slice params,
                                    const struct weir_call_options *options,
-                                   const struct weir_call_sink *sink, struct weir_error *error)
+                                   const struct weir_call_sink *sink, int falls_back,
+                                   struct weir_error *error)
 {
-    return start(pool, flow, method, params.bytes, params.length, options, sink, 0, error);
+    return start(pool, flow, method, params.bytes, params.length, options, sink, 0, falls_back,
+                 error);
 }
 
 int weir_call(weir_pool_t *pool, const char *method, const char *params,
@@ -248,7 +251,7 @@ int weir_call(weir_pool_t *pool, const char *method, const char *params,
                           "cannot wait inside a callback of the same context: use "
                           "weir_call_start()");
     call = start(pool, NULL, method, params, params != NULL ? strlen(params) : 0, options, NULL, 1,
-                 &why);
+                 0, &why);
     status = call != NULL ? weir_call_wait(call, reply, &why) : (int)why.status;
     weir_call_free(call);
     if (status < 0 && error != NULL)

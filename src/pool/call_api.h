@@ -8,6 +8,7 @@
 struct weir_call *weir__call_start(weir_pool_t *pool, struct weir__flow *flow, const char *method,
                                    struct weir__slice params,
                                    const struct weir_call_options *options,
-                                   const struct weir_call_sink *sink, struct weir_error *error);
+                                   const struct weir_call_sink *sink, int falls_back,
+                                   struct weir_error *error);
 
 #endif

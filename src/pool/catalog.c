@@ -246,7 +246,7 @@ static int ask(struct weir__catalog_fetch *fetch, struct weir__slice cursor)
     if (status >= 0)
         call = weir__call_start(pool, NULL, parts[fetch->part].method,
                                 (struct weir__slice){params.bytes, params.length}, &options, &sink,
-                                &error);
+                                0, &error);
     weir__buffer_clear(&params);
     if (call == NULL)
         return -1;

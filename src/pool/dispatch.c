@@ -316,9 +316,10 @@ static void set_terms(const struct weir_call *call, int64_t now_ns, struct weir_
     };
     if (call->request_state != NULL)
         terms->request_state = weir__slice_of(call->request_state);
-    if (call->deadline_ns != INT64_MAX)
+    /* Of a method with a fallback: it has more time once it has delivered a value. */
+    if (call->last_ns != INT64_MAX)
         terms->deadline_ms =
-            call->deadline_ns > now_ns ? (call->deadline_ns - now_ns + 999999) / 1000000 : 0;
+            call->last_ns > now_ns ? (call->last_ns - now_ns + 999999) / 1000000 : 0;
 }
 
 /* Whether they are an array, and not an empty one. */

@@ -47,8 +47,8 @@ struct weir_call *weir__fallback_start(struct weir_pool *pool, struct weir_call 
     options.traceparent = failed->traceparent;
     options.tracestate = failed->tracestate;
     options.whole = failed->whole;
-    again =
-        weir__call_start(pool, failed->flow, other, failed->params, &options, &failed->sink, NULL);
+    again = weir__call_start(pool, failed->flow, other, failed->params, &options, &failed->sink, 0,
+                             NULL);
     if (again == NULL)
         return NULL;
     again->may_have_run = reply->attempts > 0 && reply->outcome != WEIR_CALL_REFUSED;

@@ -403,6 +403,15 @@ const struct weir__tool *weir__gateway_find(const struct weir__gateway *gateway,
                               : NULL;
 }
 
+const struct weir__tool *weir__gateway_method(const struct weir__gateway *gateway,
+                                              const char *method)
+{
+    for (size_t i = 0; i < gateway->count; i++)
+        if (strcmp(gateway->tools[i].method, method) == 0)
+            return &gateway->tools[i];
+    return NULL;
+}
+
 bool weir__gateway_is_complete(const struct weir__gateway *gateway, bool *none)
 {
     const struct weir_pool *pool = gateway->pool;

@@ -74,6 +74,10 @@ int weir__gateway_update(struct weir__gateway *gateway);
 /* Finds a tool by the name that clients see, or returns NULL. */
 const struct weir__tool *weir__gateway_find(const struct weir__gateway *gateway, const char *name);
 
+/* Finds the tool of a function; of several with this name, one. */
+const struct weir__tool *weir__gateway_method(const struct weir__gateway *gateway,
+                                              const char *method);
+
 /* Whether all kinds have told their methods, or cannot be started. none: no kind has. */
 bool weir__gateway_is_complete(const struct weir__gateway *gateway, bool *none);
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/call_api.h"
+#include "pool/guard.h"
 #include "pool/pool_types.h"
 #include "pool/server_call.h"
 #include "proc/context.h"
@@ -400,11 +401,27 @@ static void on_idle(void *data)
     end(request, NULL, sentence);
 }
 
+/* Whether there is a tool that may answer in place of this one, and whose results are read alike.
+ */
+static int may_fall_back(const struct weir__mcp_request *request, const char *method)
+{
+    const struct weir__gateway *gateway = &request->front->gateway;
+    const char *other = weir__guard_fallback(gateway->pool->guard, method);
+    const struct weir__tool *tool = other != NULL ? weir__gateway_method(gateway, other) : NULL;
+
+    return tool != NULL && tool->is_mcp == request->is_mcp;
+}
+
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
     struct weir__mcp_request *request = context;
 
-    (void)pool_call;
+    if (may_fall_back(request, pool_call->method)
+        && weir__server_call_fall_back(request->call, reply)) {
+        if (request->idle != NULL)
+            weir__timer_start(request->idle, request->idle_ms);
+        return;
+    }
     if (!request->is_mcp)
         tell_traceback(request, reply);
     end(request, reply, NULL);
@@ -444,8 +461,8 @@ static void run(struct weir__mcp_request *request, const char *method, struct we
     options->whole = request->is_mcp;
     options->traceparent = request->traceparent;
     options->tracestate = request->tracestate;
-    call->pool_call =
-        weir__call_start(pool, call->connection->flow, method, params, options, &sink, &error);
+    call->pool_call = weir__call_start(pool, call->connection->flow, method, params, options, &sink,
+                                       may_fall_back(request, method), &error);
     if (call->pool_call == NULL) {
         end(request, NULL, error.text);
         return;

@@ -172,6 +172,19 @@ void weir__server_call_drop(struct weir__server_call *call)
     end(call, NULL, -32800, "cancelled"); /* not sent: the connection is over */
 }
 
+int weir__server_call_fall_back(struct weir__server_call *call, const struct weir_reply *reply)
+{
+    struct weir_call *failed = call->pool_call;
+    struct weir_call *again = weir__fallback_start(call->connection->server->pool, failed, reply);
+
+    if (again == NULL)
+        return 0;
+    tell(call); /* each attempt is told of */
+    call->pool_call = again;
+    weir_call_free(failed);
+    return 1;
+}
+
 /* --- What its call has to say ----------------------------------------------- */
 
 static void promise(struct weir__server_call *call, int64_t n)
@@ -230,16 +243,10 @@ static void on_progress(weir_call_t *pool_call, const struct weir_progress *prog
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)
 {
     struct weir__server_call *call = context;
-    struct weir_call *again =
-        weir__fallback_start(call->connection->server->pool, pool_call, reply);
 
-    if (again == NULL) {
+    (void)pool_call;
+    if (!weir__server_call_fall_back(call, reply))
         end(call, reply, -32603, "no memory for the outcome of the call");
-        return;
-    }
-    tell(call); /* each attempt is told of */
-    call->pool_call = again;
-    weir_call_free(pool_call);
 }
 
 /* Counts the input that is held here because the worker has not read it. */
@@ -355,7 +362,7 @@ static int64_t start(struct weir__server_call *call, const struct weir__message 
         }
         call->under_way = options.credit;
         call->pool_call = weir__call_start(pool, call->connection->flow, method, message->params,
-                                           &options, &sink, error);
+                                           &options, &sink, 1, error);
         if (call->pool_call == NULL)
             code = error->status == WEIR_ERR_INVALID ? -32602 : -32603;
     }

@@ -19,6 +19,9 @@ struct weir__server_call *weir__server_call_make(struct weir__connection *connec
 struct weir__server_call *weir__server_call_find(const struct weir__connection *connection,
                                                  struct weir__slice id);
 
+/* Its call has failed: whether another method answers in its place. */
+int weir__server_call_fall_back(struct weir__server_call *call, const struct weir_reply *reply);
+
 /* The two steps of a call's end. The first takes it out of all lists: then its answer is written,
  * which may end other calls. The second frees it, cancels what still runs of it, and sends its
  * batch if it was the last. */

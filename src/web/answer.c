@@ -126,7 +126,7 @@ void weir__web_answer_json(struct weir__web_client *client, char *text)
     free(text);
 }
 
-static void write_retry(struct weir__http_writer *writer, unsigned seconds)
+void weir__web_write_retry(struct weir__http_writer *writer, unsigned seconds)
 {
     char text[16];
 
@@ -148,7 +148,7 @@ void weir__web_answer_problem(struct weir__web_client *client, struct weir__http
     if (problem->status == 401)
         weir__http_write_field(writer, "WWW-Authenticate", "Bearer");
     if (problem->status == 503 || problem->status == 429)
-        write_retry(writer, client->retry_s);
+        weir__web_write_retry(writer, client->retry_s);
     client->retry_s = 0;
     if (weir__http_problem_write(&text, problem, detail, call, data) < 0)
         writer->failed = 1;

@@ -18,6 +18,9 @@ void weir__web_answer(struct weir__web_client *client, struct weir__http_writer 
  * it. */
 void weir__web_answer_json(struct weir__web_client *client, char *text);
 
+/* Retry-After; 0 seconds are 1. */
+void weir__web_write_retry(struct weir__http_writer *writer, unsigned seconds);
+
 /* A problem document, with Retry-After of 503 and 429: client->retry_s, at least 1.  call and data
  * as in weir__http_problem_write().  With writer NULL, begins the response too. */
 void weir__web_answer_problem(struct weir__web_client *client, struct weir__http_writer *writer,

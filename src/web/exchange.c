@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/json_parse.h"
+#include "pool/call_api.h"
 #include "pool/fallback.h"
 #include "pool/guard.h"
 #include "pool/worker_group.h"
@@ -135,6 +136,20 @@ static char *describe(const struct weir__http_problem *problem, const char *mess
     return text;
 }
 
+/* For Retry-After; 0: there is nothing to say. */
+static unsigned find_retry_s(const struct weir__web_exchange *exchange,
+                             const struct weir_reply *reply)
+{
+    const struct weir_call *call = exchange->call;
+    int64_t ms = 0;
+
+    if (reply->code == WEIR__BREAKER_CODE)
+        ms = weir__guard_left_ms(exchange->door->pool, exchange->method);
+    else if (reply->code == -33007 && call->group != NULL)
+        ms = weir__supervisor_wait_ms(&call->group->supervisor, weir__clock_ns());
+    return (unsigned)((ms + 999) / 1000);
+}
+
 static void answer_failure(struct weir__web_exchange *exchange, const struct weir_reply *reply)
 {
     struct weir__web_client *client = exchange->client;
@@ -148,9 +163,7 @@ static void answer_failure(struct weir__web_exchange *exchange, const struct wei
     char id[WEIR__WEB_CALL_ID];
 
     memcpy(id, exchange->id, sizeof id);
-    if (reply->code == -33009)
-        client->retry_s =
-            (unsigned)((weir__guard_left_ms(exchange->door->pool, exchange->method) + 999) / 1000);
+    client->retry_s = find_retry_s(exchange, reply);
     free_exchange(exchange);
     weir__web_answer_problem(client, &writer, &problem, detail, id,
                              data != NULL ? (struct weir__http_text){data, strlen(data)} : nothing);
@@ -210,6 +223,7 @@ static void keep_reply(struct weir__web_exchange *exchange, const struct weir_re
 
     format_timing(reply, timing);
     exchange->status = status;
+    kept->retry_s = find_retry_s(exchange, reply);
     free_exchange(exchange);
     if (client != NULL && client->is_over)
         client = NULL;
@@ -522,8 +536,9 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
     options.tracestate = state;
     client->state = WEIR__WEB_CALLING;
     client->is_told = 1;
-    exchange->call = weir_call_start(client->door->pool, method, params.bytes, params.length,
-                                     &options, &sink, &error);
+    exchange->call = weir__call_start(client->door->pool, NULL, method,
+                                      (struct weir__slice){params.bytes, params.length}, &options,
+                                      &sink, 1, &error);
     free(parent);
     free(state);
     if (exchange->call == NULL) {

@@ -123,7 +123,7 @@ void weir__web_kept_answer(struct weir__web_client *client, const struct weir__w
     if (is_replay)
         weir__http_write_field(&writer, "Idempotency-Replayed", "true");
     if (kept->status == 503)
-        weir__http_write_field(&writer, "Retry-After", "1");
+        weir__web_write_retry(&writer, kept->retry_s);
     weir__web_answer(client, &writer,
                      kept->status == 200 ? "application/json" : "application/problem+json",
                      kept->body.bytes, kept->body.length);

@@ -18,6 +18,7 @@ struct weir__web_kept {
     struct weir__web_ask ask; /* .key is "" too where the call may be tried again */
     int64_t ended_ns;
     int status;        /* of the response; 0: it runs */
+    unsigned retry_s;  /* with 503: for Retry-After; 0: 1 */
     uint64_t held_for; /* what must be written before it is sent */
     char timing[WEIR__WEB_TIMING];
     struct weir__buffer body;

@@ -147,6 +147,35 @@ static json_t *schema_of_params(const json_t *params)
                      required);
 }
 
+/* A parameter of calls whose reply is kept: see kept.h. */
+static json_t *header(const char *name, const char *description, json_t *schema)
+{
+    return json_pack("{s:s,s:s,s:s,s:o}", "name", name, "in", "header", "description", description,
+                     "schema", schema);
+}
+
+static json_t *shared_parameters(void)
+{
+    return json_pack(
+        "{s:o,s:o,s:o}", "key",
+        header("Idempotency-Key", "requests with the same key make one call, and get its reply",
+               json_pack("{s:s,s:i,s:i,s:s}", "type", "string", "minLength", 1, "maxLength", 64,
+                         "pattern", "^[!-~]([ -~]*[!-~])?$")),
+        "prefer",
+        header("Prefer", "respond-async: do not wait, the reply is fetched with the call's id",
+               json_pack("{s:s}", "type", "string")),
+        "timeout",
+        header(
+            "Weir-Timeout", "the deadline of the call in seconds, with at most 3 decimals",
+            json_pack("{s:s,s:s}", "type", "string", "pattern", "^[0-9]{1,9}(\\.[0-9]{1,3})?$")));
+}
+
+static void add_parameter(json_t **parameters, const char *name)
+{
+    weir__tree_append(parameters,
+                      json_pack("{s:o}", "$ref", json_sprintf("#/components/parameters/%s", name)));
+}
+
 static int has_stream(const json_t *method, const char *direction)
 {
     const char *stream = json_string_value(json_object_get(method, "stream"));
@@ -157,14 +186,20 @@ static int has_stream(const json_t *method, const char *direction)
 static void add_request(json_t **operation, const json_t *method, const char *name,
                         const json_t *input)
 {
-    json_t *schema = reference(name, "input", 5, "");
+    json_t *schema = reference(name, "input", 5, ""), *parameters = json_array();
     int is_required = json_array_size(json_object_get(input, "required")) > 0;
 
+    if (has_stream(method, "in"))
+        weir__tree_append(&parameters, json_pack("{s:s,s:s,s:b,s:{s:{s:o}}}", "name", "params",
+                                                 "in", "query", "required", is_required, "content",
+                                                 "application/json", "schema", schema));
+    add_parameter(&parameters, "timeout");
+    if (!has_stream(method, "in") && !has_stream(method, "out")) {
+        add_parameter(&parameters, "key");
+        add_parameter(&parameters, "prefer");
+    }
+    weir__tree_set(operation, "parameters", parameters);
     if (has_stream(method, "in")) {
-        weir__tree_set(operation, "parameters",
-                       json_pack("[{s:s,s:s,s:b,s:{s:{s:o}}}]", "name", "params", "in", "query",
-                                 "required", is_required, "content", "application/json", "schema",
-                                 schema));
         weir__tree_set(operation, "requestBody",
                        json_pack("{s:b,s:{s:{s:{s:s}}}}", "required", 1, "content",
                                  "application/x-ndjson", "schema", "type", "string"));
@@ -180,7 +215,7 @@ static void add_responses(json_t **operation, const json_t *method, const char *
     static const char *const streams[] = {"application/x-ndjson", "text/event-stream"};
     const json_t *output = json_object_get(method, "output");
     json_t *item = json_object_get(output, "items");
-    json_t *content = json_object(), *media;
+    json_t *content = json_object(), *responses, *media;
 
     weir__tree_set(&content, "application/json",
                    json_pack("{s:o}", "schema",
@@ -191,9 +226,35 @@ static void add_responses(json_t **operation, const json_t *method, const char *
             weir__tree_set(&media, "x-weir-item", move_schema(item, name, "output", 1));
         weir__tree_set(&content, streams[i], media);
     }
-    weir__tree_set(operation, "responses",
-                   json_pack("{s:{s:s,s:o},s:{s:s}}", "200", "description", "the result", "content",
-                             content, "default", "$ref", "#/components/responses/problem"));
+    responses = json_pack("{s:{s:s,s:o},s:{s:s}}", "200", "description", "the result", "content",
+                          content, "default", "$ref", "#/components/responses/problem");
+    if (!has_stream(method, "in") && !has_stream(method, "out"))
+        weir__tree_set(&responses, "202",
+                       json_pack("{s:s}", "$ref", "#/components/responses/running"));
+    weir__tree_set(operation, "responses", responses);
+}
+
+/* Where the reply to a call with Prefer: respond-async is. No function has its name: weir/ is not
+ * theirs. */
+static json_t *make_reply_operation(void)
+{
+    return json_pack(
+        "{s:{s:s,s:s,s:[{s:s,s:s,s:b,s:{s:s}}],s:{s:{s:s,s:{s:{s:{}}}},s:{s:s},s:{s:s}}}}", "get",
+        "operationId", "weir/reply", "summary",
+        "The reply to a call with Prefer: respond-async, as it would have been", "parameters",
+        "name", "id", "in", "path", "required", 1, "schema", "type", "string", "responses", "200",
+        "description", "the result", "content", "application/json", "schema", "202", "$ref",
+        "#/components/responses/running", "default", "$ref", "#/components/responses/problem");
+}
+
+/* The response to a call that goes on without its client. */
+static json_t *make_running(void)
+{
+    return json_pack("{s:s,s:{s:{s:s,s:{s:s}}},s:{s:{s:{s:s,s:{s:{s:s}},s:[s]}}}}", "description",
+                     "the call waits or runs", "headers", "Location", "description",
+                     "where its reply will be", "schema", "type", "string", "content",
+                     "application/json", "schema", "type", "object", "properties", "id", "type",
+                     "string", "required", "id");
 }
 
 static json_t *make_operation(json_t *method, const char *name, const json_t *input)
@@ -251,9 +312,12 @@ json_t *weir__web_openapi(const json_t *methods, int has_tokens)
 
     weir__tree_set(&schemas, "problem", problem_schema());
     json_object_foreach((json_t *)methods, name, method) add_method(&paths, &schemas, method, name);
-    components = json_pack("{s:o,s:{s:{s:s,s:{s:{s:{s:s}}}}}}", "schemas", schemas, "responses",
-                           "problem", "description", "a failure (RFC 9457)", "content",
-                           "application/problem+json", "schema", "$ref", COMPONENTS "problem");
+    weir__tree_set(&paths, "/v1/calls/{id}", make_reply_operation());
+    components =
+        json_pack("{s:o,s:o,s:{s:o,s:{s:s,s:{s:{s:{s:s}}}}}}", "schemas", schemas, "parameters",
+                  shared_parameters(), "responses", "running", make_running(), "problem",
+                  "description", "a failure (RFC 9457)", "content", "application/problem+json",
+                  "schema", "$ref", COMPONENTS "problem");
     if (has_tokens)
         weir__tree_set(&components, "securitySchemes",
                        json_pack("{s:{s:s,s:s}}", "bearer", "type", "http", "scheme", "bearer"));

@@ -43,6 +43,15 @@ void weir__supervisor_put_off(const struct weir__supervisor *supervisor, struct 
     seat->has_answered = 0;
 }
 
+int64_t weir__supervisor_wait_ms(const struct weir__supervisor *supervisor, int64_t now_ns)
+{
+    const struct weir__seat *seat = weir__supervisor_seat(supervisor, NULL);
+
+    if (seat == NULL || seat->backoff.next_ns <= now_ns)
+        return 0;
+    return (seat->backoff.next_ns - now_ns + 999999) / 1000000;
+}
+
 int64_t weir__supervisor_until_ns(const struct weir__supervisor *supervisor)
 {
     int64_t patience_ms = supervisor->patience_ms;

@@ -64,6 +64,9 @@ void weir__supervisor_put_off(const struct weir__supervisor *supervisor, struct 
  * gets one more try before starts are given up. Returns when that is. */
 int64_t weir__supervisor_failed(struct weir__supervisor *supervisor, int64_t now_ns, int for_good);
 
+/* How long until the next worker may start in a free seat, in milliseconds, rounded up; 0: now. */
+int64_t weir__supervisor_wait_ms(const struct weir__supervisor *supervisor, int64_t now_ns);
+
 /* When starts are given up; INT64_MAX: not in the current state. */
 int64_t weir__supervisor_until_ns(const struct weir__supervisor *supervisor);
 

@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 sys.dont_write_bytecode = True
+from mcp_client import client
 from serve import ENVIRONMENT, WEIR
 from serve_http_door import Door, door
 from tap_cases import PATIENCE_S, await_that, run_cases
@@ -44,6 +46,11 @@ def safe(path: str) -> str:
 @function
 def stream(path: str) -> Iterator[int]:
     yield 1
+
+@function
+def begins(path: str) -> Iterator[int]:
+    yield 1
+    time.sleep(1000)
 
 @function
 def fails(path: str) -> str:
@@ -158,6 +165,39 @@ def calls_of_the_socket_are_guarded_too(directory: str) -> None:
         assert done.returncode == 0 and done.stdout == b'"safe"\n', done
 
 
+def calls_of_mcp_clients_are_guarded_too(directory: str) -> None:
+    path = trap(directory)
+    words = ("--fallback", "repeatable=safe")
+    with client(*words, worker=worker_of(directory)) as weir:
+        weir.initialize()
+        result = weir.call("repeatable", path=path)
+        assert result["content"][0]["text"] == "safe", result
+        assert not result.get("isError"), result
+        os.remove(path)
+        assert weir.call("repeatable", path=path)["content"][0]["text"] == "repeatable"
+
+
+def a_stream_that_has_begun_has_all_of_the_time(directory: str) -> None:
+    with door("-j1", "--fallback", "begins=stream", worker=worker_of(directory)) as weir:
+        began = time.monotonic()
+        fields = {"Accept": "application/x-ndjson", "Weir_Timeout": "2"}
+        answer = weir.call("begins", ["x"], **fields)
+        assert (answer.status, answer.body, answer.is_cut) == (200, b"1\n", True), answer
+        assert time.monotonic() - began >= 2
+
+
+def a_worker_that_does_not_start_says_when_the_next_one_does(directory: str) -> None:
+    path = os.path.join(directory, "gone.py")
+    worker = worker_of(directory)
+    os.rename(worker.split()[1], path)
+    with door("-j1", worker=f"{sys.executable} {path}") as weir:
+        os.remove(path)
+        assert weir.call("fragile", [trap(directory)]).status == 502
+        answer = weir.call("safe", ["x"])
+        assert (answer.status, answer.type) == (503, "no-worker"), answer
+        assert 1 <= int(answer.fields["Retry-After"]) <= 30, answer
+
+
 def a_fallback_that_is_refused_does_not_hide_that_the_call_may_have_run(directory: str) -> None:
     path = trap(directory)
     words = ["-j2", "--breaker", "fragile=calls=1,percent=1,open=50s"]
@@ -199,6 +239,9 @@ run_cases(
         exceptions_and_wrong_parameters_open_no_breaker,
         another_method_answers_for_one_that_cannot,
         calls_of_the_socket_are_guarded_too,
+        calls_of_mcp_clients_are_guarded_too,
+        a_stream_that_has_begun_has_all_of_the_time,
+        a_worker_that_does_not_start_says_when_the_next_one_does,
         a_fallback_that_is_refused_does_not_hide_that_the_call_may_have_run,
         what_makes_no_sense_is_refused,
     ]

@@ -152,6 +152,16 @@ def the_functions_are_described_for_generators_of_clients() -> None:
         running = document["paths"]["/v1/call/running"]["post"]
         assert list(running["requestBody"]["content"]) == ["application/x-ndjson"]
         assert running["parameters"][0]["name"] == "params"
+        # What has no stream may be kept; its reply is fetched elsewhere.
+        names = [one["$ref"].rpartition("/")[2] for one in call["parameters"]]
+        assert names == ["timeout", "key", "prefer"], call
+        assert sorted(call["responses"]) == ["200", "202", "default"], call
+        assert len(running["parameters"]) == 2 and "202" not in running["responses"], running
+        reply = document["paths"]["/v1/calls/{id}"]["get"]
+        assert reply["parameters"][0]["name"] == "id" and "202" in reply["responses"], reply
+        given = document["components"]["parameters"]
+        for field, name in (("timeout", "Weir-Timeout"), ("key", "Idempotency-Key")):
+            assert given[field]["name"] == name, given
         assert "security" not in document
 
         def references(part: Any) -> Any:

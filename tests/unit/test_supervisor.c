@@ -115,6 +115,23 @@ static void the_free_seat_whose_wait_ends_first_is_next(void)
     weir__supervisor_close(&supervisor);
 }
 
+static void the_wait_of_the_next_free_seat_is_known(void)
+{
+    struct weir__supervisor supervisor;
+    int worker = 1;
+
+    open_seats(&supervisor, 2, 1000);
+    CU_ASSERT_EQUAL(weir__supervisor_wait_ms(&supervisor, MS), 0);
+    supervisor.seats[0].backoff.next_ns = 9 * (int64_t)MS + 1;
+    supervisor.seats[1].backoff.next_ns = 5 * (int64_t)MS;
+    CU_ASSERT_EQUAL(weir__supervisor_wait_ms(&supervisor, MS), 4);
+    supervisor.seats[1].worker = &worker;
+    CU_ASSERT_EQUAL(weir__supervisor_wait_ms(&supervisor, MS), 9);
+    supervisor.seats[0].worker = &worker;
+    CU_ASSERT_EQUAL(weir__supervisor_wait_ms(&supervisor, MS), 0);
+    weir__supervisor_close(&supervisor);
+}
+
 static void a_worker_that_answered_is_replaced_at_once_the_first_time(void)
 {
     struct weir__supervisor supervisor;
@@ -195,6 +212,7 @@ int main(void)
         TEST(starts_are_given_up_by_time_after_one_more_try_of_each_seat),
         TEST(a_program_that_cannot_run_is_given_up_at_once),
         TEST(patience_without_end_never_gives_up),
+        TEST(the_wait_of_the_next_free_seat_is_known),
         CU_TEST_INFO_NULL,
     };
 
