@@ -104,7 +104,7 @@ def kill(*argv: str, **variables: str) -> None:
 
 
 def a_program_in_C() -> None:
-    kill(f"{BUILD}/tests/soak/pool_soak", SECONDS="600")
+    kill(f"{BUILD}/tests/soak/pool_soak", SECONDS="600", WEIR_TEST="every_call")
 
 
 def a_program_in_Python() -> None:
