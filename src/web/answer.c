@@ -57,9 +57,10 @@ struct weir__http_writer weir__web_begin(struct weir__web_client *client, int st
         weir__http_write_field(&writer, "Connection", "close");
     if (origin != NULL) {
         weir__http_write_field(&writer, "Access-Control-Allow-Origin", origin);
-        weir__http_write_field(&writer, "Access-Control-Expose-Headers",
-                               "Weir-Call, Server-Timing, Retry-After, Idempotency-Replayed, "
-                               "Location, Preference-Applied, Mcp-Session-Id");
+        weir__http_write_field(
+            &writer, "Access-Control-Expose-Headers",
+            "Weir-Call, Weir-Fallback, Server-Timing, Retry-After, Idempotency-Replayed, "
+            "Location, Preference-Applied, Mcp-Session-Id");
         weir__http_write_field(&writer, "Vary", "Origin");
     }
     return writer;
