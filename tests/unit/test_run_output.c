@@ -200,16 +200,18 @@ static void a_line_of_a_hundred_megabytes_takes_linear_time(void)
 {
     weir_t *weir = open_weir();
     struct weir_run_options options = run_options();
-    int64_t ns[2];
+    int64_t ns[2] = {INT64_MAX, INT64_MAX}; /* the best of three: others run, too */
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 6; i++) {
+        int is_long = i % 2;
+        int64_t began_ns = weir__clock_ns(), took_ns;
         struct weir_result result;
 
-        options.max_output = (size_t)(i + 1) * 50000000;
-        ns[i] = weir__clock_ns();
-        result =
-            run(weir, ARGV("head", "-c", i == 0 ? "50000000" : "100000000", "/dev/zero"), &options);
-        ns[i] = weir__clock_ns() - ns[i];
+        options.max_output = is_long ? 100000000 : 50000000;
+        result = run(weir, ARGV("head", "-c", is_long ? "100000000" : "50000000", "/dev/zero"),
+                     &options);
+        took_ns = weir__clock_ns() - began_ns;
+        ns[is_long] = took_ns < ns[is_long] ? took_ns : ns[is_long];
         CU_ASSERT(exited_with(&result, 0));
         CU_ASSERT_EQUAL(result.out.text_length, options.max_output);
         weir_result_clear(&result);
