@@ -288,6 +288,7 @@ weir_SOURCES = \
 	src/cli/cmd_map.c \
 	src/cli/cmd_pipe.c \
 	src/cli/cmd_report.c \
+	src/cli/cmd_top.c \
 	src/cli/cmd_run.c \
 	src/cli/cmd_serve.c \
 	src/cli/completion.c \
@@ -314,6 +315,7 @@ weir_SOURCES = \
 	src/cli/opts_report.c src/cli/opts_report.h \
 	src/cli/opts_run.c src/cli/opts_run.h \
 	src/cli/opts_serve.c src/cli/opts_serve.h \
+	src/cli/opts_top.c src/cli/opts_top.h \
 	src/cli/pool_leave.c src/cli/pool_leave.h \
 	src/cli/progress.c src/cli/progress.h \
 	src/cli/progress_json.c \
@@ -328,7 +330,10 @@ weir_SOURCES = \
 	src/cli/report_model.c src/cli/report_model.h \
 	src/cli/report_page.c \
 	src/cli/report_show.h \
-	src/cli/report_text.c
+	src/cli/report_text.c \
+	src/cli/screen.c src/cli/screen.h \
+	src/cli/spark.c src/cli/spark.h \
+	src/cli/top_view.c src/cli/top_view.h
 
 if HTTP
 weir_SOURCES += \

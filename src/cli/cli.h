@@ -57,7 +57,7 @@ struct cli_command {
 
 extern const struct cli_command cli_weir; /* the program as a whole */
 extern const struct cli_command cli_run, cli_pipe, cli_map, cli_each, cli_call, cli_serve,
-    cli_probe, cli_audit, cli_token, cli_report, cli_help;
+    cli_probe, cli_audit, cli_token, cli_report, cli_top, cli_help;
 
 /* All subcommands, ending with NULL. */
 extern const struct cli_command *const cli_commands[];

@@ -17,11 +17,11 @@
 #include "proc/spawner_path.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,    &cli_pipe, &cli_map, &cli_each, &cli_call, &cli_serve, &cli_probe, &cli_audit,
+    &cli_run,    &cli_pipe, &cli_map,  &cli_each, &cli_call, &cli_serve, &cli_probe, &cli_audit,
 #ifdef WEIR_HTTP
     &cli_token,
 #endif
-    &cli_report, &cli_help, NULL,
+    &cli_report, &cli_top,  &cli_help, NULL,
 };
 
 const struct cli_command *cli_find(const char *name)

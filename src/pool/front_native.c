@@ -1,6 +1,7 @@
 /* The protocol of docs/protocol.md, as the server speaks it: section 11. */
 #include "config.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,30 @@ static void read_hello(struct weir__connection *connection, struct weir__batch *
                                 "version must be an integer, 1 or more");
 }
 
+/* A client may call every function, so it may replace a worker. */
+static void recycle(struct weir__connection *connection, struct weir__batch *batch,
+                    const struct weir__message *message)
+{
+    static const char *const names[] = {"pid", "node"};
+    struct weir__slice found[2];
+    int64_t pid;
+    char *node;
+
+    weir__object_get(message->params, names, found, 2);
+    pid = weir__slice_number(found[0]);
+    node = weir__slice_string(found[1], NULL); /* NULL: any */
+    if (pid <= 0 || pid > INT_MAX
+        || (node == NULL && found[1].bytes != NULL && weir__slice_type(found[1]) != 'n'))
+        weir__connection_answer(connection, batch, message->id, NULL, -32602,
+                                "pid must be that of a worker, and node a string");
+    else if (weir__pool_recycle(connection->server->pool, (pid_t)pid, node))
+        answer_result(connection, batch, message->id, strdup("true"));
+    else
+        weir__connection_answer(connection, batch, message->id, NULL, -32602,
+                                "no worker that is ready has this pid: see weir/stats");
+    free(node);
+}
+
 /* Returns the cost in messages. */
 static int read_request(struct weir__connection *connection, struct weir__batch *batch,
                         const struct weir__message *message)
@@ -96,6 +121,8 @@ static int read_request(struct weir__connection *connection, struct weir__batch 
                       weir__pool_methods(connection->server->pool, 0));
     } else if (weir__slice_is(message->method, "weir/stats")) {
         answer_result(connection, batch, message->id, weir__server_stats(connection->server));
+    } else if (weir__slice_is(message->method, "weir/recycle")) {
+        recycle(connection, batch, message);
     } else if (weir__slice_is(message->method, "weir/lend")) {
         weir__lending_ask(connection, batch, message);
     } else {

@@ -475,6 +475,29 @@ static void do_replace(void *data)
     weir__pool_leave(pool);
 }
 
+static int is_worker(const struct weir__pool_worker *worker, pid_t pid, const char *node)
+{
+    return worker->state == WEIR__POOL_WORKER_READY && weir__pool_worker_pid(worker) == pid
+           && (node == NULL
+               || (worker->handshake.node != NULL && strcmp(worker->handshake.node, node) == 0));
+}
+
+int weir__pool_recycle(weir_pool_t *pool, pid_t pid, const char *node)
+{
+    int found = 0;
+
+    weir__pool_enter(pool);
+    for (size_t i = 0; i < pool->group_count; i++)
+        for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
+             worker = worker->next)
+            if (!found && is_worker(worker, pid, node))
+                found = worker->is_old = 1;
+    if (found)
+        pool->stale |= WEIR__STALE_WORKERS;
+    weir__pool_leave(pool);
+    return found;
+}
+
 void weir_pool_replace(weir_pool_t *pool)
 {
     weir__context_do(pool->weir, do_replace, pool);

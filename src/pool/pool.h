@@ -16,6 +16,10 @@ void weir__pool_start_close(struct weir_pool *pool);
 /* As weir_pool_methods(); without schemas and what else only agents need, unless asked for. */
 char *weir__pool_methods(weir_pool_t *pool, int with_schemas);
 
+/* Replaces the worker with this pid, and node (NULL: any), once another is ready, as if it were too
+ * old. Returns 1, or 0: no worker that is ready has it. Only on the loop's thread. */
+int weir__pool_recycle(weir_pool_t *pool, pid_t pid, const char *node);
+
 /* The waits between the steps of each worker's end become this short: end of its input, SIGTERM,
  * SIGKILL. */
 void weir__pool_hurry(weir_pool_t *pool, int64_t step_ms);

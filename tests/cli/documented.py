@@ -117,6 +117,10 @@ SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its e
         "weir run --json -- true >before.json && weir run --json -- true >after.json",
     ),
     ("call --list", "weir serve -w 'python3 math_worker.py' &"),
+    (
+        "weir top",
+        "export PYTHONPATH=$PWD/sdk/python; weir serve -w 'python3 math_worker.py' &",
+    ),
 ]
 
 

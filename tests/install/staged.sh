@@ -23,7 +23,7 @@ wanted() {
     for program in weir-probe weir-spawner; do echo "$(dir libexecdir)/weir/$program"; done
     token=
     ! grep -q '^#define WEIR_HTTP' "$builddir/config.h" || token=weir-token
-    for page in weir weir-audit weir-call weir-each weir-map weir-pipe weir-probe weir-report weir-run weir-serve $token; do
+    for page in weir weir-audit weir-call weir-each weir-map weir-pipe weir-probe weir-report weir-run weir-serve weir-top $token; do
         echo "$(dir mandir)/man1/$page.1"
     done
     if [ -n "$PYTHON3" ]; then
