@@ -7,18 +7,25 @@
 
 #include "base/clock.h"
 #include "base/json_tree.h"
+#include "cli/spark.h"
 
 enum {
     JSON_MS = 1000,
     RATE_MS = 2000, /* the period of the rate */
     SAMPLES = RATE_MS / 100,
     SHARES_DRAWN = 8, /* more shares do not fit on the line */
+    WIDE = 100,       /* columns: rates are drawn as bars, and workers have lines */
 };
 
 /* The number of settled records at a time. */
 struct sample {
     int64_t at_ns;
     uint64_t settled;
+};
+
+struct worker_rate {
+    long pid; /* 0: unused */
+    struct spark spark;
 };
 
 struct map_progress {
@@ -30,6 +37,8 @@ struct map_progress {
     const struct weir_map_report *report; /* NULL: it still runs */
     struct sample samples[SAMPLES];       /* a ring: the oldest is where the next one goes */
     size_t sample_count;
+    struct spark rate;
+    struct worker_rate workers[SHARES_DRAWN];
     uint64_t first_offset; /* where the input began: more than 0 in a resumed run */
 };
 
@@ -106,6 +115,58 @@ static uint64_t update_progress(struct map_progress *progress)
     return compute_rate(progress, progress->seen.settled);
 }
 
+static int is_live(const struct weir_map_progress *seen, long pid)
+{
+    for (size_t i = 0; i < seen->worker_count && i < WEIR_MAP_SHARES; i++)
+        if (seen->shares[i].pid == pid)
+            return 1;
+    return 0;
+}
+
+/* The worker's, or one that belongs to no worker any more. There are as many as workers that are
+ * drawn. */
+static struct spark *rate_of(struct map_progress *progress, long pid)
+{
+    struct worker_rate *place = NULL;
+
+    for (size_t i = 0; i < SHARES_DRAWN; i++) {
+        struct worker_rate *one = &progress->workers[i];
+
+        if (one->pid == pid)
+            return &one->spark;
+        if (place == NULL && !is_live(&progress->seen, one->pid))
+            place = one;
+    }
+    if (place == NULL)
+        return NULL;
+    *place = (struct worker_rate){.pid = pid};
+    return &place->spark;
+}
+
+/* A line for each worker. Returns how many. */
+static int draw_workers(struct map_progress *progress, struct weir__buffer *text, int rows)
+{
+    const struct weir_map_progress *seen = &progress->seen;
+
+    if (progress->is_each || seen->worker_count < 2 || seen->worker_count > SHARES_DRAWN
+        || (int)seen->worker_count + 2 > rows)
+        return 0;
+    for (size_t i = 0; i < seen->worker_count; i++) {
+        const struct weir_map_share *share = &seen->shares[i];
+        struct spark *spark = share->pid > 0 ? rate_of(progress, share->pid) : NULL;
+
+        progress_add(text, "  worker %-9ld %10" PRIu64 " records  %6" PRIu64 " in flight  ",
+                     share->pid, share->records, share->in_flight);
+        if (spark != NULL) {
+            spark_count(spark, share->records, weir__clock_ns());
+            progress_add(text, "%8.0f/s  ", spark_last(spark));
+            spark_draw(spark, SPARK_VALUES, text);
+        }
+        progress_add(text, "\033[K\n");
+    }
+    return (int)seen->worker_count;
+}
+
 static int draw(struct progress *shown, struct weir__buffer *text, int columns, int rows)
 {
     struct map_progress *progress = (struct map_progress *)shown;
@@ -115,7 +176,6 @@ static int draw(struct progress *shown, struct weir__buffer *text, int columns, 
     int64_t left_s = seconds_left(progress, seen);
     struct weir__buffer whole = {0}, *line = &whole;
 
-    (void)rows;
     if (progress->report != NULL && progress->report->wall_ns > 0)
         a_second = (uint64_t)((double)seen->settled * 1e9 / (double)progress->report->wall_ns);
     if (progress->is_each)
@@ -140,9 +200,15 @@ static int draw(struct progress *shown, struct weir__buffer *text, int columns, 
                      (int)(seen->slowest_ns / 1000000000 % 60));
     weir__buffer_add(text, whole.bytes,
                      whole.length < (size_t)columns ? whole.length : (size_t)columns - 1, NULL);
+    if (progress->report == NULL)
+        spark_count(&progress->rate, seen->settled, weir__clock_ns());
+    if (columns >= WIDE && whole.length + 2 + SPARK_VALUES < (size_t)columns) {
+        progress_add(text, "  ");
+        spark_draw(&progress->rate, SPARK_VALUES, text);
+    }
     progress_add(text, "\033[K\n");
     weir__buffer_clear(&whole);
-    return 1;
+    return 1 + (columns >= WIDE ? draw_workers(progress, text, rows) : 0);
 }
 
 /* The programs that run, and the one that has run longest. */

@@ -10,9 +10,10 @@
 #include "base/json_tree.h"
 #include "base/printable.h"
 #include "base/signal_names.h"
+#include "cli/spark.h"
 #include "text/json_text.h"
 
-enum { EVERY_MS = 100, NAME_MAX_WIDTH = 24, STATE_WIDTH = 14 };
+enum { EVERY_MS = 100, NAME_MAX_WIDTH = 24, STATE_WIDTH = 14, RATE_WIDTH = 13 };
 
 enum stage_state { WAITING, RUNNING, ENDED };
 
@@ -24,6 +25,7 @@ struct stage {
     int metered;
     uint64_t bytes, shown_bytes;
     int64_t began_ns, ended_ns;
+    struct spark rate;
 };
 
 struct pipe_progress {
@@ -148,7 +150,24 @@ static void format_state(const struct stage *stage, char *text, size_t size)
         snprintf(text, size, stage->state == RUNNING ? "running" : "waiting");
 }
 
-static void add_stage(struct weir__buffer *text, const struct stage *stage, int name_width,
+/* "  12.3M/s  " and the rates before. */
+static void add_rate(struct weir__buffer *text, struct stage *stage)
+{
+    char rate[16];
+
+    if (!stage->metered)
+        return;
+    if (stage->state == RUNNING)
+        spark_count(&stage->rate, stage->bytes, weir__clock_ns());
+    format_bytes(rate, (uint64_t)spark_last(&stage->rate));
+    if (stage->state == RUNNING)
+        progress_add(text, "  %*s/s  ", RATE_WIDTH - 6, rate);
+    else
+        progress_add(text, "%*s", RATE_WIDTH, "");
+    spark_draw(&stage->rate, SPARK_VALUES, text);
+}
+
+static void add_stage(struct weir__buffer *text, struct stage *stage, int name_width,
                       int columns)
 {
     int64_t until_ns = stage->ended_ns != 0 ? stage->ended_ns : weir__clock_ns();
@@ -166,6 +185,8 @@ static void add_stage(struct weir__buffer *text, const struct stage *stage, int 
                      *paint != '\0' ? "\033[0m" : "");
     if (columns > name_width + STATE_WIDTH + 2 + 16)
         progress_add(text, "%7s %5d:%02d", bytes, (int)(seconds / 60), (int)(seconds % 60));
+    if (columns > name_width + STATE_WIDTH + 2 + 16 + RATE_WIDTH + SPARK_VALUES)
+        add_rate(text, stage);
     progress_add(text, "\033[K\n");
 }
 

@@ -16,6 +16,11 @@ void spark_put(struct spark *spark, double value)
     spark->values[spark->count++ % SPARK_VALUES] = value;
 }
 
+double spark_last(const struct spark *spark)
+{
+    return spark->count > 0 ? spark->values[(spark->count - 1) % SPARK_VALUES] : 0;
+}
+
 void spark_count(struct spark *spark, uint64_t total, int64_t now_ns)
 {
     int64_t passed_ns = now_ns - spark->since_ns;

@@ -23,6 +23,9 @@ void spark_put(struct spark *spark, double value);
 /* Takes a count that only grows: every SPARK_MS its growth becomes a value. */
 void spark_count(struct spark *spark, uint64_t total, int64_t now_ns);
 
+/* The last value; 0: there is none. */
+double spark_last(const struct spark *spark);
+
 /* Draws the last width values, the highest as a full bar; fewer from the left. In ASCII unless the
  * locale is UTF-8. */
 void spark_draw(const struct spark *spark, size_t width, struct weir__buffer *text);
