@@ -266,7 +266,8 @@ const struct cli_option each_options[EACH_OPTION_COUNT] = {
         .more = "How many are done, running and failed, the rate, the time left if the input is a "
                 "file, and which record has run longest. `auto` shows it when standard error is a "
                 "terminal, standard output is not the same terminal, and the run takes more than "
-                "a second. With `json`, every line that weir writes to standard error is a JSON "
+                "a second. A terminal of 100 columns also shows the rate of the last 15 seconds as "
+                "bars. With `json`, every line that weir writes to standard error is a JSON "
                 "object; see `docs/schemas/progress-line.schema.json`.",
     },
     [EACH_DRY_RUN] = {

@@ -293,7 +293,9 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
         .help = "show progress on standard error: auto (default), tty, json, or none",
         .more = "`auto` shows a line when standard error is a terminal, standard output is not "
                 "the same terminal, and the run takes more than a second. A percentage is shown "
-                "only if the input is a file. With `json`, every line that weir writes to "
+                "only if the input is a file. A terminal of 100 columns also shows the rate of the "
+                "last 15 seconds as bars, and that of each worker if there are two to eight. With "
+                "`json`, every line that weir writes to "
                 "standard error is a JSON object, including the workers' own lines, and the last "
                 "one reports the result; see `docs/schemas/progress-line.schema.json`.",
     },

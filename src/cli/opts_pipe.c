@@ -105,7 +105,8 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .group = reporting,
         .help = "show progress on standard error: auto (default), tty, json, or none",
         .more = "`auto` shows a line for each stage when standard error is a terminal, standard "
-                "output is not the same terminal, and the run takes more than a second. With "
+                "output is not the same terminal, and the run takes more than a second. With `--meter` a "
+                "wide one also shows each stage's rate, and as bars that of the last 15 seconds. With "
                 "`json`, every line that weir writes to standard error is a JSON object, "
                 "including the stages' own lines; see `docs/schemas/progress-line.schema.json`.",
     },

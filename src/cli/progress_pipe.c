@@ -167,8 +167,7 @@ static void add_rate(struct weir__buffer *text, struct stage *stage)
     spark_draw(&stage->rate, SPARK_VALUES, text);
 }
 
-static void add_stage(struct weir__buffer *text, struct stage *stage, int name_width,
-                      int columns)
+static void add_stage(struct weir__buffer *text, struct stage *stage, int name_width, int columns)
 {
     int64_t until_ns = stage->ended_ns != 0 ? stage->ended_ns : weir__clock_ns();
     int64_t seconds = stage->began_ns != 0 ? (until_ns - stage->began_ns) / 1000000000 : 0;

@@ -42,6 +42,10 @@ NOT_RUN = [
     (r"weir token call .*--qr\b", "needs libqrencode"),
     (r"sh clients\.sh\b", "takes generators from PyPI and Go's proxy; web_example.py runs it"),
     (
+        r"\./install\.sh |PATH=\$PWD/tools/bin:|shfmt |\./test\.sh\b",
+        "takes tools from Go's proxy and PyPI; example_install.sh runs test.sh",
+    ),
+    (
         r"weir pipe -f examples/verify/",
         "reads all of the machine; example_verify.sh runs it on less",
     ),

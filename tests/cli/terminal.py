@@ -468,6 +468,34 @@ def progress_is_drawn_and_lines_stand_above_it(shell: Any) -> None:
     exited(shell.wait(weir), 3)
 
 
+def a_wide_terminal_shows_rates_as_bars(shell: Any) -> None:
+    null = os.open("/dev/null", os.O_WRONLY)
+    os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
+    fcntl.ioctl(shell.person, termios.TIOCSWINSZ, struct.pack("4H", 30, 120, 0, 0))
+    # So slow that the second worker is needed.
+    slow = "while read x; do sleep 0.02; echo $x; done"
+    # Each ends when its input does.
+    for words, shown in (
+        (["map", "-j2", "--", "sh", "-c", slow], "  worker "),
+        (["each", "-j2", "--", "true"], " done  "),
+        (["pipe", "--meter", "cat", "cat"], "/s  "),
+    ):
+        ours, theirs = os.pipe()
+        weir = shell.start(WEIR, words[0], "--progress", "tty", *words[1:], stdin=ours, stdout=null)
+        os.close(ours)
+        os.write(theirs, b"1\n" * 200)
+        deadline = time.monotonic() + PATIENCE_S
+        while "█".encode() not in shell.seen or shown.encode() not in shell.seen:
+            assert time.monotonic() < deadline, shell.seen[-2000:]
+            if select.select([shell.person], [], [], 0.02)[0]:
+                shell.seen += os.read(shell.person, 65536)
+            else:
+                os.write(theirs, b"1\n")
+        os.close(theirs)
+        exited(shell.wait(weir))
+        shell.seen = b""
+
+
 def no_color_is_heeded(shell: Any) -> None:
     null = os.open("/dev/null", os.O_WRONLY)
     os.environ["TERM"] = "xterm"
@@ -600,6 +628,7 @@ SCENARIOS = [
     beside_a_producer_a_job_gets_the_terminal_when_it_asks,
     a_worker_has_no_terminal_to_be_stopped_for,
     progress_is_drawn_and_lines_stand_above_it,
+    a_wide_terminal_shows_rates_as_bars,
     no_color_is_heeded,
 ]
 
