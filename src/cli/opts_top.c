@@ -42,8 +42,8 @@ const struct cli_option top_options[TOP_OPTION_COUNT] = {
         .name = "json", .kind = CLI_FLAG, .offset = AT(json),
         .group = view,
         .help = "print each answer as a JSON line",
-        .more = "A line is the result of `weir/stats`, with the time as `at`. `weir report` shows a "
-                "file of such lines.",
+        .more = "A line is the result of `weir/stats`, with the time as `at`. `weir report` shows "
+                "one such line.",
     },
 };
 /* clang-format on */
