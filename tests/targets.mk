@@ -279,18 +279,20 @@ check-hosts: all $(check_PROGRAMS)
 check-mcp-peers:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/peers/mcp_servers.sh
 
-# Other engines: sshd, Slurm and Spark on this machine, and a tap and a target for Singer. What is
-# not installed is skipped.
+# Other engines: sshd, Slurm, Spark and Hadoop on this machine, and a tap and a target for Singer.
+# What is not installed is skipped.
 .PHONY: check-engines
 check-engines: all
 	-test -e spark-venv/made || { $(PYTHON3) -m venv spark-venv && \
 	timeout 300 spark-venv/bin/python -m pip install -q pyspark==3.5.6 && : >spark-venv/made; }
+	-test -e hadoop-jars/made || { timeout 200 mvn -q -B -f $(srcdir)/examples/hadoop/pom.xml \
+	dependency:copy-dependencies -DoutputDirectory="`pwd`/hadoop-jars" && : >hadoop-jars/made; }
 	-for package in tap-jsonl==0.3.1 target-jsonl==0.1.4; do \
 	place=singer-venv/$${package%%-*}; test -e $$place/made || { $(PYTHON3) -m venv $$place && \
 	timeout 200 $$place/bin/python -m pip install -q $$package && : >$$place/made; }; done
 	$(MAKE) $(AM_MAKEFLAGS) check \
 		TESTS='tests/cli/example_ssh.sh tests/engines/slurm.sh tests/engines/spark.sh \
-			tests/engines/singer.sh'
+			tests/engines/hadoop.sh tests/engines/singer.sh'
 
 # The share of lines that the tests run, in C, Python and Go: in a build of its own.
 .PHONY: coverage
