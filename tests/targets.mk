@@ -228,7 +228,8 @@ check-threads:
 web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0.7.2 PyJWT==2.10.1 \
 	openapi-python-client==0.29.1 schemathesis==4.32.5
 web_tests = tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
-	tests/cli/serve_tokens.sh tests/peers/web_example.sh tests/peers/web_page.sh
+	tests/cli/serve_tokens.sh tests/peers/web_api.sh tests/peers/web_example.sh \
+	tests/peers/web_page.sh
 .PHONY: check-web
 check-web: all
 	test -e web-venv/made || { $(PYTHON3) -m venv web-venv && \
@@ -367,3 +368,11 @@ bench-each: all
 .PHONY: bench-map
 bench-map: all
 	$(PYTHON3) $(srcdir)/tests/bench/map.py .
+
+# Beside uvicorn with FastAPI, from PyPI, once; needs wrk.
+web_bench_peers = fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0
+.PHONY: bench-http
+bench-http: all
+	test -e web-bench-venv/made || { $(PYTHON3) -m venv web-bench-venv && \
+	web-bench-venv/bin/python -m pip install -q $(web_bench_peers) && : >web-bench-venv/made; }
+	PYTHON="`pwd`/web-bench-venv/bin/python" $(PYTHON3) $(srcdir)/tests/bench/web.py .

@@ -15,14 +15,26 @@
 
 enum { DEPTH_MAX = 1000 };
 
+/* Whose schema is made. */
+struct scope {
+    const char *method;
+    const char *root; /* "input" or "output" */
+    int is_apart;     /* its $defs are others than those of the same names of the other root */
+};
+
 /* The name of a component may have letters, digits, '.', '_' and '-'; other bytes are _XX. */
-static char *component_name(const char *method, const char *part, size_t length)
+static char *component_name(const struct scope *scope, const char *part, size_t length)
 {
     struct weir__buffer text = {0};
-    int status = weir__http_target_encode(method, strlen(method), &text);
+    int status = weir__http_target_encode(scope->method, strlen(scope->method), &text);
 
     if (status >= 0)
         status = weir__buffer_add(&text, ".", 1, NULL);
+    if (status >= 0 && scope->is_apart && part != scope->root) { /* not of the root itself */
+        status = weir__buffer_add(&text, scope->root, strlen(scope->root), NULL);
+        if (status >= 0)
+            status = weir__buffer_add(&text, ".", 1, NULL);
+    }
     if (status >= 0)
         status = weir__http_target_encode(part, length, &text);
     for (size_t i = 0; i < text.length && status >= 0; i++)
@@ -34,9 +46,10 @@ static char *component_name(const char *method, const char *part, size_t length)
     return NULL;
 }
 
-static json_t *reference(const char *method, const char *part, size_t length, const char *rest)
+static json_t *reference(const struct scope *scope, const char *part, size_t length,
+                         const char *rest)
 {
-    char *name = component_name(method, part, length);
+    char *name = component_name(scope, part, length);
     json_t *made = name != NULL
                        ? json_pack("{s:o}", "$ref", json_sprintf("%s%s%s", COMPONENTS, name, rest))
                        : NULL;
@@ -45,18 +58,23 @@ static json_t *reference(const char *method, const char *part, size_t length, co
     return made;
 }
 
+static json_t *reference_root(const struct scope *scope)
+{
+    return reference(scope, scope->root, strlen(scope->root), "");
+}
+
 /* A copy of a $ref's text, which meant the schema's own root: now a component. */
-static json_t *move_reference(const json_t *text, const char *method, const char *root)
+static json_t *move_reference(const json_t *text, const struct scope *scope)
 {
     const char *given = json_string_value(text), *part = given + strlen(DEFS);
     json_t *made, *moved;
     size_t length;
 
     if (strcmp(given, "#") == 0) {
-        made = reference(method, root, strlen(root), "");
+        made = reference_root(scope);
     } else if (strncmp(given, DEFS, strlen(DEFS)) == 0) {
         length = strcspn(part, "/");
-        made = reference(method, part, length, part + length);
+        made = reference(scope, part, length, part + length);
     } else {
         return json_string(given);
     }
@@ -77,7 +95,7 @@ static int is_data(const char *member)
 }
 
 /* A copy of a schema without $defs at its root, whose references lead to components. */
-static json_t *move_schema(json_t *schema, const char *method, const char *root, int depth)
+static json_t *move_schema(json_t *schema, const struct scope *scope, int depth)
 {
     json_t *copy, *value;
     const char *member;
@@ -88,7 +106,7 @@ static json_t *move_schema(json_t *schema, const char *method, const char *root,
     if (json_is_array(schema)) {
         copy = json_array();
         json_array_foreach(schema, i, value)
-            weir__tree_append(&copy, move_schema(value, method, root, depth + 1));
+            weir__tree_append(&copy, move_schema(value, scope, depth + 1));
         return copy;
     }
     if (!json_is_object(schema))
@@ -99,32 +117,49 @@ static json_t *move_schema(json_t *schema, const char *method, const char *root,
         if (depth == 0 && (strcmp(member, "$defs") == 0 || strcmp(member, "$schema") == 0))
             continue;
         if (strcmp(member, "$ref") == 0 && json_is_string(value))
-            weir__tree_set(&copy, member, move_reference(value, method, root));
+            weir__tree_set(&copy, member, move_reference(value, scope));
         else if (is_data(member))
             weir__tree_set(&copy, member, json_incref(value));
         else
-            weir__tree_set(&copy, member, move_schema(value, method, root, depth + 1));
+            weir__tree_set(&copy, member, move_schema(value, scope, depth + 1));
     }
     return copy;
 }
 
 /* Puts a schema and its $defs among the components. */
-static void add_schema(json_t **components, json_t *schema, const char *method, const char *root)
+static void add_schema(json_t **components, json_t *schema, const struct scope *scope)
 {
     json_t *value;
     const char *name;
-    char *key = component_name(method, root, strlen(root));
+    char *key = component_name(scope, scope->root, strlen(scope->root));
 
     weir__tree_set(components, key != NULL ? key : "",
-                   key != NULL ? move_schema(schema, method, root, 0) : NULL);
+                   key != NULL ? move_schema(schema, scope, 0) : NULL);
     free(key);
     json_object_foreach(json_object_get(schema, "$defs"), name, value)
     {
-        key = component_name(method, name, strlen(name));
+        key = component_name(scope, name, strlen(name));
         weir__tree_set(components, key != NULL ? key : "",
-                       key != NULL ? move_schema(value, method, root, 1) : NULL);
+                       key != NULL ? move_schema(value, scope, 1) : NULL);
         free(key);
     }
+}
+
+/* A dataclass with defaults, for example: a result always has all of its members. */
+static int has_other_defs(json_t *input, json_t *output)
+{
+    const json_t *defs = json_object_get(output, "$defs");
+    json_t *value;
+    const char *name;
+
+    json_object_foreach(json_object_get(input, "$defs"), name, value)
+    {
+        const json_t *other = json_object_get(defs, name);
+
+        if (other != NULL && !json_equal(value, other))
+            return 1;
+    }
+    return 0;
 }
 
 /* Of a worker that has no schemas: the names alone. */
@@ -183,10 +218,10 @@ static int has_stream(const json_t *method, const char *direction)
     return stream != NULL && (strcmp(stream, direction) == 0 || strcmp(stream, "both") == 0);
 }
 
-static void add_request(json_t **operation, const json_t *method, const char *name,
+static void add_request(json_t **operation, const json_t *method, const struct scope *scope,
                         const json_t *input)
 {
-    json_t *schema = reference(name, "input", 5, ""), *parameters = json_array();
+    json_t *schema = reference_root(scope), *parameters = json_array();
     int is_required = json_array_size(json_object_get(input, "required")) > 0;
 
     if (has_stream(method, "in"))
@@ -210,20 +245,20 @@ static void add_request(json_t **operation, const json_t *method, const char *na
                              "application/json", "schema", schema));
 }
 
-static void add_responses(json_t **operation, const json_t *method, const char *name)
+static void add_responses(json_t **operation, const json_t *method, const struct scope *scope)
 {
     static const char *const streams[] = {"application/x-ndjson", "text/event-stream"};
     const json_t *output = json_object_get(method, "output");
     json_t *item = json_object_get(output, "items");
     json_t *content = json_object(), *responses, *media;
 
-    weir__tree_set(&content, "application/json",
-                   json_pack("{s:o}", "schema",
-                             output != NULL ? reference(name, "output", 6, "") : json_object()));
+    weir__tree_set(
+        &content, "application/json",
+        json_pack("{s:o}", "schema", output != NULL ? reference_root(scope) : json_object()));
     for (size_t i = 0; i < 2 && has_stream(method, "out"); i++) {
         media = json_pack("{s:{s:s}}", "schema", "type", "string");
         if (item != NULL)
-            weir__tree_set(&media, "x-weir-item", move_schema(item, name, "output", 1));
+            weir__tree_set(&media, "x-weir-item", move_schema(item, scope, 1));
         weir__tree_set(&content, streams[i], media);
     }
     responses = json_pack("{s:{s:s,s:o},s:{s:s}}", "200", "description", "the result", "content",
@@ -257,8 +292,10 @@ static json_t *make_running(void)
                      "string", "required", "id");
 }
 
-static json_t *make_operation(json_t *method, const char *name, const json_t *input)
+static json_t *make_operation(json_t *method, const struct scope *in, const struct scope *out,
+                              const json_t *input)
 {
+    const char *name = in->method;
     json_t *operation = json_pack("{s:s}", "operationId", name);
     json_t *title = json_object_get(method, "title"), *doc = json_object_get(method, "doc");
     json_t *description = json_object_get(method, "description");
@@ -269,8 +306,8 @@ static json_t *make_operation(json_t *method, const char *name, const json_t *in
                                          : json_string(name));
     if (json_is_string(description))
         weir__tree_set(&operation, "description", json_incref(description));
-    add_request(&operation, method, name, input);
-    add_responses(&operation, method, name);
+    add_request(&operation, method, in, input);
+    add_responses(&operation, method, out);
     return operation;
 }
 
@@ -280,17 +317,20 @@ static void add_method(json_t **paths, json_t **schemas, json_t *method, const c
     json_t *given = json_object_get(method, "input");
     json_t *input = json_is_object(given) ? json_incref(given)
                                           : schema_of_params(json_object_get(method, "params"));
+    json_t *output = json_object_get(method, "output");
+    const struct scope in = {name, "input", 0},
+                       out = {name, "output", has_other_defs(input, output)};
     const char *text = NULL;
 
     if (weir__buffer_add(&path, "/v1/call/", 9, NULL) == 0
         && weir__http_target_encode(name, strlen(name), &path) == 0)
         text = weir__buffer_text(&path);
-    add_schema(schemas, input, name, "input");
-    if (json_object_get(method, "output") != NULL)
-        add_schema(schemas, json_object_get(method, "output"), name, "output");
+    add_schema(schemas, input, &in);
+    if (output != NULL)
+        add_schema(schemas, output, &out);
     weir__tree_set(paths, text != NULL ? text : "",
                    text != NULL && input != NULL
-                       ? json_pack("{s:o}", "post", make_operation(method, name, input))
+                       ? json_pack("{s:o}", "post", make_operation(method, &in, &out, input))
                        : NULL);
     json_decref(input);
     weir__buffer_clear(&path);

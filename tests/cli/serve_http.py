@@ -146,6 +146,12 @@ def the_functions_are_described_for_generators_of_clients() -> None:
         schemas = document["components"]["schemas"]
         assert sorted(schemas["add.input"]["properties"]) == ["a", "b"], schemas
         assert schemas["add.input"]["required"] == ["a", "b"]
+        # A result has all members, parameters need not have those with a default.
+        assert schemas["star.Note"]["required"] == ["text"], schemas
+        assert schemas["star.output.Note"]["required"] == ["text", "stars"], schemas
+        items = schemas["star.output"]["items"]
+        assert items == {"$ref": "#/components/schemas/star.output.Note"}, items
+        assert "move.Point" in schemas and "move.output.Point" not in schemas
         assert "/v1/call/gr%C3%B6%C3%9Fe%2F%C3%9F" in document["paths"]
         count = document["paths"]["/v1/call/count"]["post"]["responses"]["200"]["content"]
         assert sorted(count) == ["application/json", "application/x-ndjson", "text/event-stream"]

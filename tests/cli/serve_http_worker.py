@@ -112,6 +112,17 @@ def move(point: Point, by: Point) -> Point:
     return Point(point.x + by.x, point.y + by.y)
 
 
+@dataclass
+class Note:
+    text: str
+    stars: int = 0
+
+
+@function
+def star(notes: list[Note]) -> list[Note]:
+    return [Note(note.text, note.stars + 1) for note in notes]
+
+
 @function
 def fail(text: str) -> None:
     raise ValueError(text)
