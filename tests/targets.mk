@@ -229,13 +229,19 @@ web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0
 	openapi-python-client==0.29.1 schemathesis==4.32.5
 web_tests = tests/cli/http_vectors.sh tests/cli/serve_http.sh tests/cli/serve_metrics.sh \
 	tests/cli/serve_tokens.sh tests/peers/web_api.sh tests/peers/web_example.sh \
-	tests/peers/web_page.sh
+	tests/peers/web_page.sh tests/cli/serve_crowd.sh tests/soak/web_soak.sh
 .PHONY: check-web
 check-web: all
 	test -e web-venv/made || { $(PYTHON3) -m venv web-venv && \
 	web-venv/bin/python -m pip install -q $(web_peers) && : >web-venv/made; }
-	$(MAKE) $(AM_MAKEFLAGS) check PYTHON3="`pwd`/web-venv/bin/python" \
+	CROWD=10000 $(MAKE) $(AM_MAKEFLAGS) check PYTHON3="`pwd`/web-venv/bin/python" \
 		TESTS='$(web_tests)'
+
+# 500 clients of a web door while workers are killed, as long as one likes:
+# make check-web-soak SECONDS=60
+.PHONY: check-web-soak
+check-web-soak: all $(check_PROGRAMS)
+	@SECONDS_OF_SOAK='$(SECONDS)' $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/soak/web_soak.sh
 
 # Each of the first 400 allocations fails, in each verb, in weir and in weir-spawner: one
 # after the other.  make check tries a sample.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Requests per second of a function behind HTTP: weir serve --http beside uvicorn with FastAPI.
 
-    make bench-http             (or: tests/bench/web.py BUILDDIR [--rounds N] [--seconds S])
+    make bench-http             (or: tests/bench/web.py BUILDDIR [--rounds N] [--seconds S] [--pause S])
 
 All servers are up during the whole run; one of them gets requests from wrk, in turn: so a noisy moment
 hits all alike. PYTHON, from the environment, is a Python that has FastAPI and uvicorn.
@@ -130,6 +130,7 @@ def compare(options: argparse.Namespace, workers: int, environment: dict[str, st
             rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in urls}
             for number in range(options.rounds + 1):
                 for name, url in urls.items():
+                    time.sleep(options.pause)
                     row = measure(url, connections, options.seconds if number else 1, script.name)
                     if number:
                         rows[name].append(row)
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("builddir")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--pause", type=float, default=0, help="seconds before each turn")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
     options = parser.parse_args()
