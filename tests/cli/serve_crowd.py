@@ -87,7 +87,7 @@ def a_crowd_is_served_and_leaves_nothing_behind() -> None:
         memory = []
         for _ in range(ROUNDS):
             visit(weir, count)
-            await_that(lambda: descriptors(weir.process) == before, "connections stay open")
+            await_that(lambda: descriptors(weir.process) <= before, "connections stay open")
             assert weir.call("add", [1, 2]).json == 3
             memory.append(memory_kb(weir))
         print(f"# {count} connections, {ROUNDS} times; memory then: {memory} KiB")
