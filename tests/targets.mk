@@ -281,10 +281,10 @@ check-hosts: all $(check_PROGRAMS)
 		export WEIR WEIR_STORM GOFLAGS GOPROXY; cd '$(srcdir)/sdk/go' && \
 		'$(GO)' test -race -count=1 -timeout 1h -v -run TestEachCallEndsOnceWhileWorkersAreKilled .; }
 
-# MCP servers of others, from npm and PyPI, as workers.
+# MCP servers of others, from npm, PyPI and the Go module proxy, as workers; and their clients.
 .PHONY: check-mcp-peers
 check-mcp-peers:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/peers/mcp_servers.sh
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="tests/peers/mcp_servers.sh tests/peers/mcp_peers.sh"
 
 # Other engines: sshd, Slurm, Spark and Hadoop on this machine, and a tap and a target for Singer.
 # What is not installed is skipped.

@@ -92,6 +92,33 @@ int arguments_params(char *const *words, size_t count, struct weir__buffer *para
     return status < 0 ? status : 0;
 }
 
+/* Whether the text has the name, and not only within a longer one. */
+static int names_it(const char *text, const char *name, size_t length)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        int begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+
+        if (begins && strncmp(at, name, length) == 0
+            && !(isalnum((unsigned char)at[length]) || at[length] == '_'))
+            return 1;
+    }
+    return 0;
+}
+
+const char *arguments_find_typed(const char *const *words, size_t count, const char *message)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = name_length(words[i]);
+        const char *value = words[i] + length + 1;
+
+        if (length > 0 && strchr("\"{[", value[0]) == NULL
+            && weir__json_syntax_utf8(value, strlen(value), NULL)
+            && names_it(message, words[i], length))
+            return words[i];
+    }
+    return NULL;
+}
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));

@@ -12,6 +12,10 @@
 int arguments_params(char *const *words, size_t count, struct weir__buffer *params,
                      struct weir_error *error);
 
+/* The first of these words whose ARGUMENT is passed as a number, true, false or null, and whose NAME
+ * the message has; NULL: none. */
+const char *arguments_find_typed(const char *const *words, size_t count, const char *message);
+
 /* methods: an object as in docs/protocol.md, section 4.  One line each, sorted:
  *     add(a: int, b: int) -> int      Adds two numbers.
  * Returns 0, or -1 if it is not such an object. */

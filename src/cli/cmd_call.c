@@ -38,6 +38,7 @@ enum {
     DEADLINE = 124,
     OUTPUT_WINDOW = 64, /* values in flight */
     NO_METHOD = -32601, /* of docs/protocol.md */
+    BAD_ARGUMENTS = -32602,
     KEPT_ROOM = 65536,
     MCP_START_MS = 60000, /* npx may have to download the server */
     DRAW_MS = 100,        /* between two drawings of the progress */
@@ -271,6 +272,22 @@ static void on_value(void *owner, struct weir__slice value)
     cmd->pending_credit += weir__receiver_consume(&cmd->output);
 }
 
+/* Arguments were refused, perhaps because one that looks like a number should be text. */
+static void suggest_text(const struct call_cmd *cmd, const json_t *error, const char *message)
+{
+    const struct cli_list *words = &cmd->parsed.words;
+    const char *word = NULL, *value;
+
+    if (json_integer_value(json_object_get(error, "code")) == BAD_ARGUMENTS
+        || json_is_true(json_object_get(json_object_get(error, "data"), "isError")))
+        word = arguments_find_typed(words->items + 1, words->count - 1, message);
+    if (word == NULL)
+        return;
+    value = strchr(word, '=') + 1;
+    cli_say(&cli_call, "%.100s is not passed as text: for text, write %.*s='\"%.100s\"'", word,
+            (int)(value - word - 1), word, value);
+}
+
 static void report_failure(struct call_cmd *cmd, const struct weir_reply *reply)
 {
     json_t *error = reply->error != NULL
@@ -294,6 +311,8 @@ static void report_failure(struct call_cmd *cmd, const struct weir_reply *reply)
     else
         cli_say(&cli_call, "%s%s%s", weir_outcome_name(reply->outcome),
                 *message != '\0' ? ": " : "", message);
+    if (reply->outcome == WEIR_CALL_FAILED)
+        suggest_text(cmd, error, message);
     if (cmd->values.json && reply->error != NULL)
         put_line(cmd, weir__slice_of(reply->error));
     json_decref(error);

@@ -121,9 +121,12 @@ static int take_member(struct walker *walker, struct weir__slice *key, struct we
 
 int weir__member_next(struct weir__slice *rest, struct weir__slice *key, struct weir__slice *value)
 {
-    struct walker walker = {rest->bytes, rest->bytes + rest->length};
+    struct walker walker;
     int more;
 
+    if (rest->bytes == NULL)
+        return 0;
+    walker = (struct walker){rest->bytes, rest->bytes + rest->length};
     skip_space(&walker);
     if (walker.at < walker.end && *walker.at == '{')
         walker.at++;

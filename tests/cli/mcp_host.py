@@ -123,6 +123,13 @@ def a_silent_server_has_not_started() -> None:
     assert status == 125 and "tools/list" in err, err
 
 
+def an_argument_that_was_not_passed_as_text_is_named() -> None:
+    err = call("fail", "broke=5")[2]
+    assert err.endswith("broke=5 is not passed as text: for text, write broke='\"5\"'\n"), err
+    for word in ("brok=5", "broke=five", 'broke="5"'):
+        assert call("fail", word)[2] == "weir call: it broke\n", word
+
+
 def results_are_cut() -> None:
     for era in ("legacy", "modern"):
         for tool, status, out in (
@@ -404,6 +411,7 @@ run_cases(
         a_slow_start_is_not_taken_for_silence,
         a_version_may_be_wished_for,
         a_silent_server_has_not_started,
+        an_argument_that_was_not_passed_as_text_is_named,
         results_are_cut,
         a_tool_takes_its_arguments_by_name,
         requests_are_passed_on,
