@@ -173,6 +173,7 @@ libweir_core_la_SOURCES = \
 	src/work/stop_command.c src/work/stop_command.h \
 	src/work/supervisor.c src/work/supervisor.h \
 	src/work/tool_list.c src/work/tool_list.h \
+	src/work/warm.c src/work/warm.h \
 	src/work/worker.c src/work/worker.h
 
 # HTTP/1.1, without I/O.
@@ -362,6 +363,7 @@ weir_spawner_SOURCES = \
 	src/spawner/request.c src/spawner/request.h \
 	src/spawner/response.c src/spawner/response.h \
 	src/spawner/subreaper.c src/spawner/subreaper.h \
+	src/spawner/warm.c src/spawner/warm.h \
 	src/spawner/watcher.c src/spawner/watcher.h
 
 # The public headers.

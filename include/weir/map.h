@@ -157,6 +157,7 @@ struct weir_map_options {
                   * its arguments; then workers is 1 by default, and a tool that does not say that
                   * it only reads gets one record at a time. 0: the worker protocol, or plain
                   * JSON-RPC */
+    int warm;    /* as in weir/pool.h; with call */
 
     /* With WEIR_MAP_FED, for a host with its own event loop; NULL: none. Called with the context
      * of weir_map_start(): on_item once weir_map_try_next() has something after it had nothing,

@@ -134,7 +134,9 @@ struct weir_pool_options {
     const char *const *const *launcher_stops;
     int launcher_shell; /* launchers hand their words to a shell, as ssh does: the worker's are
                          * quoted and joined into one */
-    int reserved_int;   /* 0 */
+    int warm;           /* 1: for each command one process imports the Python program once, and each
+                         * worker is forked from it when the program calls weir.worker.serve(). On
+                         * Linux, without launchers and MCP servers; 0 */
 };
 
 void weir_pool_options_init_sized(struct weir_pool_options *options, size_t size);

@@ -293,6 +293,7 @@ static int prepare_run(struct map_cmd *cmd)
     options->launcher = (const char *const *)cmd->launcher;
     options->launcher_stop = (const char *const *)cmd->launcher_stop;
     options->launcher_shell = values->launcher_shell;
+    options->warm = values->warm;
     options->node_from = values->node_from;
     options->workers = (unsigned)values->workers;
     options->unordered = values->unordered;

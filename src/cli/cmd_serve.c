@@ -271,6 +271,7 @@ static void fill_options(const struct serve_cmd *cmd, struct weir_pool_options *
     options->launchers = (const char *const *const *)cmd->launchers;
     options->launcher_stops = (const char *const *const *)cmd->launcher_stops;
     options->launcher_shell = values->launcher_shell;
+    options->warm = values->warm;
     options->workers = (unsigned)values->count;
     options->window = (unsigned)values->window;
     options->max_queue = (size_t)values->max_queue;

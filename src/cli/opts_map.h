@@ -17,7 +17,7 @@ struct map_values {
     int format;             /* enum weir_map_format */
     int protocol;           /* enum weir_dialect */
     int check;              /* 0: syntax, 1: none */
-    int unordered, drop_null, drop_missing, line_buffered, pty_output, launcher_shell,
+    int unordered, drop_null, drop_missing, line_buffered, pty_output, launcher_shell, warm,
         hadoop_counters;
     int progress; /* enum progress_style */
 };
@@ -45,6 +45,7 @@ enum map_option {
     MAP_PROTOCOL,
     MAP_LINE_BUFFERED,
     MAP_PTY_OUTPUT,
+    MAP_WARM,
     MAP_LAUNCHER,
     MAP_LAUNCHER_SHELL,
     MAP_LAUNCHER_STOP,

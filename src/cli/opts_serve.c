@@ -47,6 +47,17 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "server)",
         .more = "Each has in its environment `WEIR_SLOT`, a number from 0 to N-1, and `WEIR_JOB`.",
     },
+    [SERVE_WARM] = {
+        .name = "warm", .kind = CLI_FLAG, .offset = AT(warm),
+        .group = workers,
+        .help = "Python: import the program once, and fork each worker from it",
+        .more = "For programs with large imports: one process, the warm parent, runs the program up to "
+                "its call of `weir.worker.serve()`, and each worker is forked from it there, in a few "
+                "milliseconds, with its memory shared until it is written to. A program that has "
+                "started threads by then is refused, for a fork does not have them. What must not be "
+                "shared, such as a connection, belongs into the functions. Linux only, "
+                "not with a launcher or MCP servers.",
+    },
     [SERVE_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXTS, .offset = AT(launchers), .metavar = "WORDS",
         .group = workers,

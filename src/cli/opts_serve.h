@@ -18,7 +18,7 @@ struct serve_values {
     int check;       /* index into output_check_words */
     int no_retry;
     int64_t stuck_ms;
-    int stdio, mcp, launcher_shell;
+    int stdio, mcp, launcher_shell, warm;
     uint64_t count, max_queue, window, min_ready, recycle_calls, recycle_rss, max_calls,
         max_connections, max_memory, max_result;
     int64_t recycle_age_ms, exit_when_down_ms, start_timeout_ms, drain_ms;
@@ -42,6 +42,7 @@ enum serve_option {
     SERVE_FILE,
     SERVE_SERVER,
     SERVE_COUNT,
+    SERVE_WARM,
     SERVE_LAUNCHER,
     SERVE_LAUNCHER_SHELL,
     SERVE_LAUNCHER_STOP,

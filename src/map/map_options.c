@@ -114,6 +114,20 @@ static int check_launcher(const struct weir_map_options *options, struct weir_er
     return 0;
 }
 
+static int check_warm(const struct weir_map_options *options, struct weir_error *error)
+{
+    const char *what = options->call == NULL                  ? "without call"
+                       : options->dialect == WEIR_DIALECT_MCP ? "with MCP servers"
+                       : options->launcher != NULL && options->launcher[0] != NULL
+                           ? "with a launcher"
+                           : NULL;
+
+    if (options->warm && what != NULL)
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "warm is for Python workers on this machine: not %s", what);
+    return 0;
+}
+
 static int copy_dead_letter(struct weir_map_options *ours, const struct weir_map_options *options,
                             struct weir_error *error)
 {
@@ -237,6 +251,8 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         status = check_fed(options, error);
     if (status == 0)
         status = check_pty(options, error);
+    if (status == 0)
+        status = check_warm(options, error);
     if (status == 0)
         status = check_format(options, error);
     if (status == 0)

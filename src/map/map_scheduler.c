@@ -312,6 +312,7 @@ void weir__map_close(struct weir_map *map)
     }
     weir__reorder_clear(&map->reorder);
     weir__each_close(map);
+    weir__warm_close(&map->workers.warm);
     weir__stderr_forwarder_close(&map->forwarder);
     weir__map_input_close(map);
     weir__map_output_close(map);

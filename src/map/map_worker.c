@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "map/map.h"
 
 enum {
@@ -208,6 +209,8 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         .stop = map->stop_command.argv != NULL ? &map->stop_command : NULL,
     };
 
+    int status = 0;
+
     if (worker == NULL) {
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a worker");
         return NULL;
@@ -222,11 +225,17 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
         map->options.call != NULL || map->options.start_timeout_ms == WEIR_FOREVER;
     if (map->options.stderr_fd < 0 && map->operation.weir->on_event != NULL)
         ops = &line_ops;
-    if (weir__map_worker_launch(worker, &options, ops, error) < 0) {
-        weir__map_worker_free(worker);
-        return NULL;
-    }
-    return worker;
+    if (map->options.warm)
+        status = weir__warm_connect(&map->workers.warm, map->operation.weir, &options,
+                                    &options.warm, error);
+    if (status == 0)
+        status = weir__map_worker_launch(worker, &options, ops, error);
+    if (options.warm > 0)
+        weir__close(&options.warm);
+    if (status == 0)
+        return worker;
+    weir__map_worker_free(worker);
+    return NULL;
 }
 
 void weir__map_worker_free(struct weir__map_worker *worker)

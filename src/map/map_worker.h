@@ -12,6 +12,7 @@
 #include "work/dialect.h"
 #include "work/line_splitter.h"
 #include "work/supervisor.h"
+#include "work/warm.h"
 #include "work/worker.h"
 
 struct weir_map;
@@ -108,6 +109,7 @@ struct weir__map_workers {
     struct weir__map_worker *first;
     size_t count;                          /* neither over nor dying */
     struct weir__record_queue quarantined; /* to be sent again, each alone */
+    struct weir__warm warm;                /* with the option of that name */
     struct weir__supervisor supervisor;    /* of those whose end no record can have caused */
     struct weir__backoff fruitless;        /* deaths since the last reply */
     int has_answered;                      /* some worker has, in this run */

@@ -50,6 +50,8 @@ static void destroy(struct weir_pool *pool)
             weir__pool_worker_free(worker);
         }
     }
+    for (size_t i = 0; i < pool->group_count; i++)
+        weir__warm_close(&pool->groups[i].warm);
     weir__stderr_forwarder_close(&pool->forwarder);
     weir__timer_heap_close(&pool->timers);
     weir__buffer_clear(&pool->scratch);
@@ -467,10 +469,12 @@ static void do_replace(void *data)
     struct weir_pool *pool = data;
 
     weir__pool_enter(pool);
-    for (size_t i = 0; i < pool->group_count; i++)
+    for (size_t i = 0; i < pool->group_count; i++) {
+        weir__warm_close(&pool->groups[i].warm); /* it has the old program */
         for (struct weir__pool_worker *worker = pool->groups[i].workers; worker != NULL;
              worker = worker->next)
             worker->is_old = 1;
+    }
     pool->stale |= WEIR__STALE_WORKERS;
     weir__pool_leave(pool);
 }

@@ -126,6 +126,10 @@ static int copy_kind(struct weir__worker_group *group, const struct weir_pool_op
     if (kind->start_timeout_ms == 0)
         kind->start_timeout_ms = options->start_timeout_ms;
     group->pool->has_mcp |= kind->dialect == WEIR_DIALECT_MCP;
+    if (options->warm && (group->is_launched || kind->dialect == WEIR_DIALECT_MCP))
+        return weir__fail(error, WEIR_ERR_INVALID, 0,
+                          "warm is for Python workers on this machine: not with %s",
+                          group->is_launched ? "a launcher" : "MCP servers");
     return 0;
 }
 

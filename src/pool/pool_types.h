@@ -57,6 +57,7 @@
 #include "work/line_splitter.h"
 #include "work/stderr_forwarder.h"
 #include "work/supervisor.h"
+#include "work/warm.h"
 #include "work/worker.h"
 
 /* --- Calls ----------------------------------------------------------------- */
@@ -202,6 +203,7 @@ struct weir__worker_group {
     size_t number;
     struct weir_command command;    /* with the launcher's words first */
     int is_launched;                /* there are such words */
+    struct weir__warm warm;         /* parent of its workers, with the pool's warm */
     struct weir_command stop;       /* stops what the launcher leaves behind; argv NULL: none */
     struct weir_kind_options kind;  /* with the pool's values where it has none of its own */
     enum weir__mcp_start mcp_start; /* how the next server is greeted */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/process_tree.h"
 #include "pool/call.h"
 #include "pool/errand.h"
@@ -644,9 +645,14 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     worker->timer.owner = worker;
     status = weir__timer_heap_join(&pool->timers, error);
     if (status == 0) {
-        status = pool->pair != NULL ? attach_pair(worker, pool->pair, error)
-                                    : weir__worker_start(&worker->child, pool->weir, &options,
-                                                         &worker_ops, worker, error);
+        if (pool->options.warm && pool->pair == NULL)
+            status = weir__warm_connect(&group->warm, pool->weir, &options, &options.warm, error);
+        if (status == 0)
+            status = pool->pair != NULL ? attach_pair(worker, pool->pair, error)
+                                        : weir__worker_start(&worker->child, pool->weir, &options,
+                                                             &worker_ops, worker, error);
+        if (options.warm > 0)
+            weir__close(&options.warm);
         if (status < 0)
             weir__timer_heap_leave(&pool->timers, &worker->timer);
     }

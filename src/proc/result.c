@@ -295,7 +295,8 @@ static void describe_not_started(const struct weir_result *result, char *sentenc
     case WEIR_STEP_EXEC:
         break;
     default:
-        snprintf(sentence, size, "cannot prepare the start of %s: %s", program, why);
+        snprintf(sentence, size, "cannot prepare the start of %s: %s", program,
+                 result->interpreter[0] != '\0' ? result->interpreter : why);
         return;
     }
     if (result->sys_errno == ENOENT && result->interpreter[0] != '\0')

@@ -575,6 +575,8 @@ static void write_request(struct weir__json_writer *json, const struct weir__spa
         pass_fd(json, "cwd", stages[i].cwd, fds, fd_count);
         for (int end = 0; end < 3; end++)
             pass_fd(json, stdio[end], stages[i].stdio[end], fds, fd_count);
+        if (stages[i].warm > 0)
+            pass_fd(json, "warm", stages[i].warm, fds, fd_count);
         if (stages[i].pty)
             weir__json_boolean(json, "pty", 1);
         weir__json_close(json, '}');

@@ -97,6 +97,7 @@ struct weir__stage_start {
     const struct weir_command *command;
     int cwd;      /* from weir__client_open_cwd() */
     int stdio[3]; /* descriptors, borrowed; -1: /dev/null */
+    int warm;     /* the connection to a warm parent, borrowed: see spawner/warm.h; 0: none */
     int pty;      /* stdio[0] is a pseudo-terminal's master: see spawner/request.h */
 };
 

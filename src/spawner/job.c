@@ -13,11 +13,13 @@
 
 #include "base/clock.h"
 #include "base/datagram.h"
+#include "base/fd.h"
 #include "base/process_tree.h"
 #include "spawner/response.h"
 #include "spawner/child.h"
 #include "spawner/environment.h"
 #include "spawner/subreaper.h"
+#include "spawner/warm.h"
 #include "spawner/watcher.h"
 
 enum phase { RUNNING, STOPPING, KILL };
@@ -42,6 +44,7 @@ struct job {
     pid_t group;
     int has_tty, leaders;
     int watched; /* its entry with the watcher */
+    int warm;    /* the connection to the worker that is forked for it, not started yet; or -1 */
     enum phase phase;
     int64_t grace_ms;
     struct weir_stop_step steps[WEIR_STOP_STEPS];
@@ -188,7 +191,7 @@ static void signal_job(const struct job *job, int signal)
 /* Ends a job of which nothing lives.  Returns 1 when it did. */
 static int end_if_over(struct job *job)
 {
-    if (job->living > 0 || subreaper_count(job->id, job->tag, job->group) > 0)
+    if (job->living > 0 || job->warm >= 0 || subreaper_count(job->id, job->tag, job->group) > 0)
         return 0;
     response_send("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);
     remove_job(job);
@@ -214,10 +217,63 @@ static void set_group(struct job *job, pid_t group)
     watcher_set_group(job->watched, group);
 }
 
+static void send_failed(const struct job *job, size_t stage, const struct child_failure *failure)
+{
+    char detail[6 * sizeof failure->detail];
+
+    response_escape(failure->detail, detail, sizeof detail);
+    response_send("{\"job\":%lld,\"what\":\"failed\",\"stage\":%zu,\"step\":\"%s\",\"errno\":%d,"
+                  "\"detail\":\"%s\"}",
+                  (long long)job->id, stage, failure->step, failure->error, detail);
+}
+
+/* No worker was forked for the job: nothing of it lives. */
+static void fail_warm(struct job *job, int error)
+{
+    struct child_failure failure = {.step = "setup", .error = error};
+
+    if (error == ECONNRESET)
+        snprintf(failure.detail, sizeof failure.detail,
+                 "the warm parent ended before it forked a worker: see its messages");
+    weir__close(&job->warm);
+    send_failed(job, 0, &failure);
+    end_if_over(job);
+}
+
+static void ask_warm(struct job *job, const struct child_plan *plan, int connection)
+{
+    int fd = warm_ask(plan, connection, job->id);
+
+    if (fd < 0)
+        fail_warm(job, -fd);
+    else
+        job->warm = fd;
+}
+
+void jobs_warmed(void)
+{
+    int64_t id;
+
+    while ((id = warm_next()) > 0) {
+        struct job *job = find_job(id);
+        pid_t pid = warm_take(job->warm);
+
+        if (pid < 0) {
+            fail_warm(job, -pid);
+            continue;
+        }
+        job->stages[0].pid = pid;
+        job->stages[0].living = 1;
+        job->living = 1;
+        set_group(job, getpgid(pid) == pid ? pid : 0);
+        send_started(job, 1);
+        warm_go(&job->warm);
+    }
+}
+
 void jobs_start(struct request *request, const int *fds)
 {
     struct job *job = calloc(1, sizeof *job + request->stage_count * sizeof *job->stages);
-    char detail[6 * sizeof((struct child_failure *)0)->detail];
     struct child_failure failure;
     size_t started;
 
@@ -235,6 +291,7 @@ void jobs_start(struct request *request, const int *fds)
     job->stage_count = request->stage_count;
     memcpy(job->tag, request->tag, sizeof job->tag);
     job->watched = watcher_add(job->tag);
+    job->warm = -1;
     job->next = jobs;
     jobs = job;
     for (started = 0; started < request->stage_count; started++) {
@@ -253,6 +310,11 @@ void jobs_start(struct request *request, const int *fds)
         plan.host_limits = request->host_limits;
         plan.host_limit_count = request->host_limit_count;
         plan.leaves_tty = has_terminal && request->tty < 0;
+        if (stage->warm >= 0) {
+            ask_warm(job, &plan, fds[stage->warm]);
+            environment_free(plan.envp);
+            return;
+        }
         job->stages[started].pid = child_start(&plan, &failure);
         environment_free(plan.envp);
         if (job->stages[started].pid < 0)
@@ -269,10 +331,7 @@ void jobs_start(struct request *request, const int *fds)
     if (started == request->stage_count)
         return;
     job->stages[started].pid = 0;
-    response_escape(failure.detail, detail, sizeof detail);
-    response_send("{\"job\":%lld,\"what\":\"failed\",\"stage\":%zu,\"step\":\"%s\",\"errno\":%d,"
-                  "\"detail\":\"%s\"}",
-                  (long long)job->id, started, failure.step, failure.error, detail);
+    send_failed(job, started, &failure);
     if (!end_if_over(job))
         jobs_stop(job->id, job->grace_ms);
 }
@@ -321,6 +380,11 @@ void jobs_stop(int64_t id, int64_t grace_ms)
     struct job *job = find_job(id);
     int64_t ends_ns = weir__clock_ns() + grace_ms * 1000000;
 
+    if (job != NULL && job->warm >= 0) {
+        warm_take(job->warm); /* who comes now finds nobody, and ends */
+        fail_warm(job, ECANCELED);
+        return;
+    }
     if (job == NULL || job->phase == KILL || end_if_over(job))
         return;
     if (grace_ms == 0) {
@@ -340,7 +404,8 @@ void jobs_release(int64_t id)
 {
     struct job *job = find_job(id);
 
-    if (job == NULL || job->living > 0 || job->phase != RUNNING || end_if_over(job))
+    if (job == NULL || job->living > 0 || job->warm >= 0 || job->phase != RUNNING
+        || end_if_over(job))
         return;
     has_released = 1;
     response_send("{\"job\":%lld,\"what\":\"ended\"}", (long long)job->id);

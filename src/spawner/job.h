@@ -29,6 +29,10 @@
  * Borrows the request's descriptors fds, takes its stages' memory. */
 void jobs_start(struct request *request, const int *fds);
 
+/* Takes the workers that warm parents have forked (warm_fd() is readable): answers "started" or
+ * "failed". */
+void jobs_warmed(void);
+
 /* Sends a signal to all of a job's processes, or to its leaders.  Ignores unknown jobs. */
 void jobs_signal(int64_t job, int signal);
 

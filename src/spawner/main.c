@@ -29,6 +29,7 @@
 #include "spawner/job.h"
 #include "spawner/passed.h"
 #include "spawner/request.h"
+#include "spawner/warm.h"
 #include "spawner/watcher.h"
 
 enum {
@@ -237,7 +238,8 @@ int main(int argc, char **argv)
     response_use_socket(HOST_SOCKET);
     for (;;) {
         struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
-                                {.fd = host_lives ? host_process : -1, .events = POLLIN}};
+                                {.fd = host_lives ? host_process : -1, .events = POLLIN},
+                                {.fd = warm_fd(), .events = POLLIN}};
         int timeout_ms = jobs_tick(); /* which may have ended the last job */
         int wants_watcher = jobs_count() > 0 && !watcher_is_there(), ready = -1;
         struct timespec timeout;
@@ -254,9 +256,9 @@ int main(int argc, char **argv)
             host[0].events |= POLLOUT;
         /* A child's end is looked for before anything else is begun. */
         if (child_changed) /* the host has its turn, however fast children end */
-            poll(host, 2, 0);
+            poll(host, 3, 0);
         else
-            ready = ppoll(host, 2, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
+            ready = ppoll(host, 3, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
         if (wants_watcher && (ready == 0 || ++busy == WATCHER_AFTER_LOOKS)) {
             watcher_start();
             busy = 0;
@@ -266,6 +268,8 @@ int main(int argc, char **argv)
             if (jobs_reap())
                 child_changed = 1;
         }
+        if (host[2].revents != 0)
+            jobs_warmed();
         if (host_lives
             && (host[1].revents != 0
                 || ((host[0].revents & (POLLIN | POLLHUP | POLLERR)) && !serve()))) {

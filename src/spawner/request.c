@@ -191,6 +191,8 @@ static int parse_stage(const json_t *object, size_t fd_count, struct request_sta
     for (int i = 0; i < 3 && status == 0; i++)
         status = parse_position(object, stdio[i], fd_count, &stage->stdio[i], error);
     if (status == 0)
+        status = parse_position(object, "warm", fd_count, &stage->warm, error);
+    if (status == 0)
         status = parse_limits(json_object_get(object, "limits"), stage, error);
     if (status == 0)
         status = parse_setup(object, stage, error);
@@ -227,6 +229,8 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
         request->stage_count = i + 1;
         status = parse_stage(json_array_get(stages, i), fd_count, &request->stages[i], error);
     }
+    if (status == 0 && count > 1 && request->stages[0].warm >= 0)
+        status = weir__fail(error, WEIR_ERR_INVALID, 0, "a warm stage is not alone");
     return status;
 }
 

@@ -7,6 +7,8 @@
  *   (a stage may have "argv0":"-sh", its name to itself; "umask":18; "session":true, setsid(2);
  *   "pty":true: stdin is the master of a pseudo-terminal, which becomes the stage's 0, 1 and 2, and
  *   the controlling terminal of a session of its own)
+ *   (a stage may have "warm":4, the position of a connection to a warm parent, which forks it: see
+ *   spawner/warm.h; argv is not executed, and is the only stage then)
  *   (with "stop":[[2,2000],[15,5000]] the stop sequence is these signals with the time after each,
  *   grace_ms in all, instead of SIGTERM;  with "quiet":true, that all have started is not answered;
  * with "leaders":true the stages' own processes alone are signalled as long as one lives, not their
@@ -67,6 +69,7 @@ struct request_stage {
     char **env_set, **env_unset; /* NULL-terminated */
     int env_clear;
     int cwd, stdio[3]; /* positions among the descriptors, or -1 */
+    int warm;          /* position of the connection to its warm parent, or -1 */
     int nice, umask;   /* umask -1: ours */
     int session, pty;  /* pty only with session */
     char *program;     /* NULL: argv[0] */

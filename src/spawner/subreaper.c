@@ -90,7 +90,7 @@ static struct orphan *add_orphan(struct orphan **place, pid_t pid)
     return orphan;
 }
 
-static void forget(pid_t pid)
+void subreaper_forget(pid_t pid)
 {
     struct orphan **place = find_orphan(pid), *gone = *place;
 
@@ -174,7 +174,7 @@ static void refresh(void)
 void subreaper_reap(pid_t pid)
 {
     if (waitpid(pid, NULL, WNOHANG) == pid || errno == ECHILD)
-        forget(pid);
+        subreaper_forget(pid);
 }
 
 void subreaper_reap_all(void)

@@ -44,4 +44,7 @@ void subreaper_reap_all(void);
  * takes in.  Until then any job may have some. */
 int subreaper_has_more(void);
 
+/* Is a stage of a job from now on. */
+void subreaper_forget(pid_t pid);
+
 #endif

@@ -632,6 +632,9 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
     worker->job.stop = options->stop_sequence;
     worker->slot = options->slot;
     worker->job.quiet = options->is_quiet;
+    worker->job.descriptors = options->descriptors;
+    worker->job.descriptor_count = options->descriptor_count;
+    stage.warm = options->warm;
     worker->is_unwatched = options->is_unwatched;
     worker->stop = options->stop;
     worker->stop_command.on_over = stop_is_over;

@@ -56,8 +56,11 @@ struct weir__worker_options {
     unsigned slot;     /* its place among its fellows: WEIR_SLOT */
     int files[3];      /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
     const char *label; /* put before each line of its stderr; NULL: nothing. Borrowed */
-    int is_quiet;      /* its pid need not be known before it ends */
-    int is_unwatched;  /* its outputs are read when it ends, until weir__worker_watch() */
+    int warm;          /* from weir__warm_connect(), borrowed; 0: its program is executed */
+    const struct weir_descriptor *descriptors; /* that it has open above 2; borrowed */
+    size_t descriptor_count;
+    int is_quiet;     /* its pid need not be known before it ends */
+    int is_unwatched; /* its outputs are read when it ends, until weir__worker_watch() */
     const struct weir_command *stop; /* stops the launched worker; NULL: none. Borrowed until the
                                       * worker is cleared */
 };

@@ -15,6 +15,8 @@ leave_alone = False
 _taken: Optional[tuple[int, int]] = None
 # Whether this is a child made by fork(): the wire is its parent's.
 is_lost = False
+# While a warm parent forks: the wire is the child's.
+is_kept = False
 
 
 def take() -> tuple[int, int]:
@@ -61,7 +63,7 @@ def take_unless_interactive() -> None:
 def _lose() -> None:
     """A child made by fork() has no part in the wire.  (Its own children have nothing to lose.)"""
     global is_lost
-    if _taken is not None and not is_lost:
+    if _taken is not None and not is_lost and not is_kept:
         is_lost = True
         forks.silence(_taken)
 

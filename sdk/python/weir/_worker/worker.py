@@ -499,6 +499,11 @@ def serve(name: Optional[str] = None) -> None:
     if current.worker is not None:
         raise RuntimeError("serve() runs already")
     fds = wire.take()
+    control = os.environ.pop("WEIR_WARM", None)
+    if control is not None:
+        from . import warm
+
+        warm.become_parent(int(control), fds)
     program = os.path.splitext(os.path.basename(sys.argv[0] or "worker"))[0]
     current.worker = Worker(registry.functions, name or program, fds)
     try:

@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""weir serve --warm and weir map --call --warm.  Prints TAP.
+warm.py WEIR SRCDIR
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+sys.dont_write_bytecode = True
+from serve import ENVIRONMENT, WEIR, call, serving, start
+from tap_cases import PATIENCE_S, await_that, needs, run_cases
+
+# Each import is noted, with the pid of the process.
+PROGRAM = """
+import os, random, signal, sys
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "imports"), "a") as file:
+    file.write(f"{os.getpid()}\\n")
+from weir.worker import function, serve
+
+@function
+def look() -> dict:
+    return {"pid": os.getpid(), "parent": os.getppid(), "group": os.getpgid(0), "slot": os.environ["WEIR_SLOT"],
+            "job": os.environ["WEIR_JOB"], "random": random.random(), "cwd": os.getcwd(),
+            "warm": "WEIR_WARM" in os.environ}
+
+@function
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@function
+def spread() -> int:
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        signal.pause()
+    return pid
+
+@function
+def square(n: int) -> int:
+    print("seen on stderr")
+    return n * n
+
+if __name__ == "__main__":
+    serve()
+"""
+
+
+def program(directory: str, text: str = PROGRAM) -> str:
+    path = os.path.join(directory, "model.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return f"{sys.executable} {path}"
+
+
+def imports(directory: str) -> list[int]:
+    with open(os.path.join(directory, "imports"), encoding="utf-8") as file:
+        return [int(line) for line in file]
+
+
+def look(path: str) -> Any:
+    status, output, errors = call(path, "look")
+    assert status == 0, errors
+    return json.loads(output)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+@needs("a subreaper")
+def workers_are_forked_from_one_import(directory: str) -> None:
+    with serving(directory, "-j1", "--warm", worker=program(directory), cwd=directory) as (
+        server,
+        path,
+    ):
+        first = look(path)
+        assert call(path, "die")[0] != 0
+        second = look(path)
+        [parent] = imports(directory)
+    assert len({first["pid"], second["pid"], parent}) == 3
+    for one in (first, second):
+        assert one["parent"] != server.pid and one["parent"] != parent  # the spawner
+        assert one["group"] == one["pid"] and one["slot"] == "0" and not one["warm"]
+        assert one["cwd"] == os.path.realpath(directory)
+    assert first["random"] != second["random"] and first["job"] != second["job"]
+
+
+@needs("a subreaper")
+def workers_outlive_their_warm_parent_and_the_next_has_a_new_one(directory: str) -> None:
+    with serving(directory, "-j1", "--warm", worker=program(directory)) as (_, path):
+        first = look(path)
+        [parent] = imports(directory)
+        os.kill(parent, signal.SIGKILL)
+        await_that(lambda: is_gone(parent), "the parent's end")
+        assert look(path)["pid"] == first["pid"]
+        assert call(path, "die")[0] != 0
+        assert look(path)["pid"] != first["pid"]
+        assert len(imports(directory)) == 2
+        assert not is_gone(imports(directory)[1])
+    assert is_gone(imports(directory)[1])
+
+
+@needs("a subreaper")
+def hangup_imports_the_program_again(directory: str) -> None:
+    with serving(directory, "-j1", "--warm", worker=program(directory)) as (server, path):
+        first = look(path)["pid"]
+        server.send_signal(signal.SIGHUP)
+        await_that(lambda: look(path)["pid"] != first, "another worker")
+        assert len(imports(directory)) == 2 and is_gone(imports(directory)[0])
+
+
+@needs("a subreaper")
+def nothing_is_left_of_a_killed_server(directory: str) -> None:
+    with serving(directory, "-j1", "--warm", worker=program(directory)) as (server, path):
+        worker = look(path)["pid"]
+        child = int(call(path, "spread")[1])
+        server.kill()
+        server.wait()
+        everybody = [worker, child, *imports(directory)]
+        await_that(lambda: all(is_gone(pid) for pid in everybody), "the end of all")
+        os.unlink(path)
+
+
+@needs("a subreaper")
+def what_a_worker_has_forked_ends_with_it(directory: str) -> None:
+    with serving(directory, "-j1", "--warm", worker=program(directory)) as (_, path):
+        child = int(call(path, "spread")[1])
+        assert call(path, "die")[0] != 0
+        await_that(lambda: is_gone(child), "the child's end")
+
+
+def refused(directory: str, worker: str) -> str:
+    """What a server says whose workers cannot start."""
+    server = start(os.path.join(directory, "weir.sock"), "-j1", "--warm", worker=worker)
+    _, errors = server.communicate(timeout=PATIENCE_S)
+    assert server.returncode == 125, (server.returncode, errors)
+    return errors.decode()
+
+
+@needs("a subreaper")
+def a_program_with_threads_is_refused(directory: str) -> None:
+    started = "import threading\nthreading.Thread(target=threading.Event().wait, name='mine', daemon=True).start()\n"
+    said = refused(directory, program(directory, started + PROGRAM))
+    assert "has started threads (mine) before serve()" in said and "run without --warm" in said, (
+        said
+    )
+
+
+@needs("a subreaper")
+def a_program_that_does_not_serve_is_named(directory: str) -> None:
+    said = refused(directory, program(directory, "print('no worker')\n"))
+    assert "the warm parent ended before it forked a worker" in said, said
+
+
+@needs("a subreaper")
+def a_program_that_is_not_there_is_named(directory: str) -> None:
+    said = refused(directory, "/nonexistent/python3 model.py")
+    assert "--warm: cannot execute /nonexistent/python3: No such file or directory" in said, said
+
+
+@needs("a subreaper")
+def a_start_that_waits_for_the_import_can_be_stopped(directory: str) -> None:
+    worker = program(directory, "import time\ntime.sleep(1000)\n")
+    server = start(os.path.join(directory, "weir.sock"), "-j2", "--warm", worker=worker)
+    command = worker.split()[1]
+
+    def runs() -> bool:
+        listed = subprocess.run(
+            ["ps", "-e", "-o", "args="], stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
+        return any(line.split()[1:] == [command] for line in listed.splitlines())
+
+    await_that(runs, "the warm parent")
+    server.terminate()
+    server.communicate(timeout=PATIENCE_S)
+    assert server.returncode == 128 + signal.SIGTERM, server.returncode
+    assert not runs()
+
+
+@needs("a subreaper")
+def a_map_of_calls_has_warm_workers(directory: str) -> None:
+    records = "".join(f"[{n}]\n" for n in range(500))
+    done = subprocess.run(
+        [
+            WEIR,
+            "map",
+            "-j3",
+            "--warm",
+            "--call",
+            "square",
+            "--progress",
+            "none",
+            "--",
+            *program(directory).split(),
+        ],
+        input=records.encode(),
+        capture_output=True,
+        env=ENVIRONMENT,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().split() == [str(n * n) for n in range(500)]
+    assert b"seen on stderr" in done.stderr
+    assert len(imports(directory)) == 1
+
+
+def what_cannot_be_warm_is_refused(directory: str) -> None:
+    for words, why in (
+        (
+            ["serve", "-s", "never", "--warm", "--launcher", "ssh there", "-w", "x"],
+            "not with a launcher",
+        ),
+        (
+            ["serve", "-s", "never", "--warm", "--protocol", "mcp", "-w", "x"],
+            "not with MCP servers",
+        ),
+        (["map", "--warm", "--", "x"], "not without call"),
+    ):
+        done = subprocess.run(
+            [WEIR, *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE_S
+        )
+        assert done.returncode == 2 and why in done.stderr.decode(), done
+
+
+run_cases(
+    [
+        workers_are_forked_from_one_import,
+        workers_outlive_their_warm_parent_and_the_next_has_a_new_one,
+        hangup_imports_the_program_again,
+        nothing_is_left_of_a_killed_server,
+        what_a_worker_has_forked_ends_with_it,
+        a_program_with_threads_is_refused,
+        a_program_that_does_not_serve_is_named,
+        a_program_that_is_not_there_is_named,
+        a_start_that_waits_for_the_import_can_be_stopped,
+        a_map_of_calls_has_warm_workers,
+        what_cannot_be_warm_is_refused,
+    ]
+)
