@@ -253,7 +253,8 @@ typedef void (*weir_map_done)(weir_map_t *map, const struct weir_map_report *rep
 
 /* Like weir_run_start() and its companions, for a map. The first cancellation stops reading
  * input, waits for the replies in flight and saves the checkpoint; the second ends the map at
- * once.  weir_map_wait() drops the items of a map that is fed which nobody has taken. */
+ * once.  weir_map_wait() drops the items of a map that is fed which nobody has taken:
+ * call it in the thread that takes them. */
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
                            void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);

@@ -412,6 +412,10 @@ static int check_linger(struct serve_cmd *cmd)
     left_ms = (cmd->linger_ns - weir__clock_ns() + 999999) / 1000000;
     if (left_ms > 0)
         return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+    if (cmd->path == NULL) { /* a passed socket: nobody else starts a server for it */
+        start_draining(cmd);
+        return -1;
+    }
     lock = serve_share_lock(cmd->path);
     if (lock < 0 && errno == EWOULDBLOCK)
         return LOOK_MS;             /* a client is about to connect */

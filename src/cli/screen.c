@@ -2,6 +2,7 @@
 
 #include "cli/screen.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static void catch_faults(void)
 static void set_modes(const struct termios *modes)
 {
     signals_hold_ttou(1);
-    tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
+    tcsetattr(STDIN_FILENO, TCSANOW, modes); /* what is written may wait for Ctrl-Q */
     signals_hold_ttou(0);
 }
 
@@ -57,7 +58,10 @@ void screen_enter(void)
 
     if (is_taken)
         return;
-    has_modes = tcgetattr(STDIN_FILENO, &at_start) == 0;
+    if (tcgetpgrp(STDOUT_FILENO) > 0 && tcgetpgrp(STDOUT_FILENO) != getpgrp())
+        signals_stop(SIGTTOU); /* the terminal is another's now */
+    if (!has_modes)
+        has_modes = tcgetattr(STDIN_FILENO, &at_start) == 0;
     is_taken = 1;
     catch_faults();
     if (has_modes) {
@@ -72,10 +76,13 @@ void screen_enter(void)
 
 void screen_leave(void)
 {
+    struct pollfd terminal = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
     if (!is_taken)
         return;
     is_taken = 0;
-    (void)!write(STDOUT_FILENO, LEAVE, sizeof LEAVE - 1);
+    if (poll(&terminal, 1, 0) == 1)
+        (void)!write(STDOUT_FILENO, LEAVE, sizeof LEAVE - 1);
     if (has_modes)
         set_modes(&at_start);
 }

@@ -57,13 +57,13 @@ static void on_request(const struct weir__web_request *request)
 
     if (request->status > 0)
         snprintf(status, sizeof status, "%d", request->status);
-    cli_say(&cli_serve, "%s %s %.*s %.*s %s %.1f ms", request->caller.peer,
-            token != NULL ? token : "-",
-            (int)(request->method.bytes != NULL ? request->method.length : 1),
-            request->method.bytes != NULL ? request->method.bytes : "-",
-            (int)(request->path.bytes != NULL ? request->path.length : 1),
-            request->path.bytes != NULL ? request->path.bytes : "-", status,
-            (double)request->wall_ns / MS);
+    cli_note(&cli_serve, "%s %s %.*s %.*s %s %.1f ms", request->caller.peer,
+             token != NULL ? token : "-",
+             (int)(request->method.bytes != NULL ? request->method.length : 1),
+             request->method.bytes != NULL ? request->method.bytes : "-",
+             (int)(request->path.bytes != NULL ? request->path.length : 1),
+             request->path.bytes != NULL ? request->path.bytes : "-", status,
+             (double)request->wall_ns / MS);
 }
 
 int serve_web_open(struct serve_web *web, const struct serve_values *values,

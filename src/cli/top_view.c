@@ -290,5 +290,5 @@ void top_view_draw(const struct top_view *view, struct weir__buffer *text, int c
         view->message[0] != '\0'
             ? view->message
             : "q quit  up/down choose  R recycle  sort: c calls r rate m memory p pid s state");
-    text->length--; /* the last line has no end: the screen must not scroll */
+    text->length -= text->length > 0; /* the last line has no end: the screen must not scroll */
 }

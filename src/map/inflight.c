@@ -179,7 +179,7 @@ static int cannot_be_executed(const struct weir__map_worker *worker)
 {
     const struct weir_result *result = &worker->process.result;
 
-    return result->end == WEIR_NOT_STARTED
+    return (result->end == WEIR_NOT_STARTED && !worker->map->options.warm)
            || (worker->process.exited && result->end == WEIR_EXITED
                && (result->code == CANNOT_EXECUTE || result->code == CANNOT_EXECUTE + 1));
 }

@@ -289,6 +289,8 @@ void weir__connection_flush(struct weir__connection *connection)
     while (weir__connection_owed(connection) > 0) {
         ssize_t count = write_next(connection);
 
+        if (connection->is_over) /* ended by what its carrier did */
+            return;
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)

@@ -409,7 +409,8 @@ static int may_fall_back(const struct weir__mcp_request *request, const char *me
     const char *other = weir__guard_fallback(gateway->pool->guard, method);
     const struct weir__tool *tool = other != NULL ? weir__gateway_method(gateway, other) : NULL;
 
-    return tool != NULL && tool->is_mcp == request->is_mcp;
+    return tool != NULL && tool->is_mcp == request->is_mcp
+           && (request->is_mcp || tool->structure == request->structure);
 }
 
 static void on_done(weir_call_t *pool_call, const struct weir_reply *reply, void *context)

@@ -487,7 +487,9 @@ static void on_cut_off(void *owner)
     struct weir__pool_worker *worker = owner;
     int is_over = pool_of(worker)->is_client && worker->child.out_fd < 0;
 
-    if (!weir__pool_worker_listens(worker))
+    if (!weir__pool_worker_listens(worker)
+        || (pool_of(worker)->options.warm
+            && worker->child.result.pid == 0)) /* the spawner says why */
         return;
     if (worker->state != WEIR__POOL_WORKER_LOST) {
         worker->was_starting = worker->state == WEIR__POOL_WORKER_STARTING;

@@ -15,6 +15,7 @@
 #include "pool/pool_worker.h"
 
 enum {
+    FORKED_AT_ONCE = 16,  /* the warm parent's socket takes some 200 requests, with descriptors */
     LAUNCHED_AT_ONCE = 8, /* sshd, for example, drops connections beyond 10 */
     CANNOT_EXECUTE = 126, /* 127: not found; statuses of the shell, env and launchers */
 };
@@ -86,6 +87,8 @@ static unsigned most_starting(const struct weir__worker_group *group)
 {
     if (group->is_down || weir__clock_ns() >= weir__supervisor_until_ns(&group->supervisor))
         return 1; /* enough to see whether starts succeed again */
+    if (group->pool->options.warm)
+        return FORKED_AT_ONCE;
     return group->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
 }
 
@@ -232,7 +235,8 @@ static void start_failed(struct weir__worker_group *group, const char *how, cons
 static int is_shortage(int error)
 {
     return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE
-           || error == ETXTBSY;
+           || error == ETXTBSY || error == ECONNRESET
+           || error == ECANCELED; /* a warm parent's end: see spawner/warm.h */
 }
 
 /* The program, or a launcher before it, is missing or not executable. */

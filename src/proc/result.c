@@ -296,7 +296,9 @@ static void describe_not_started(const struct weir_result *result, char *sentenc
         break;
     default:
         snprintf(sentence, size, "cannot prepare the start of %s: %s", program,
-                 result->interpreter[0] != '\0' ? result->interpreter : why);
+                 result->sys_errno == ECONNRESET && result->interpreter[0] != '\0'
+                     ? result->interpreter /* what the warm parent did */
+                     : why);
         return;
     }
     if (result->sys_errno == ENOENT && result->interpreter[0] != '\0')

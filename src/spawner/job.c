@@ -258,6 +258,8 @@ void jobs_warmed(void)
         struct job *job = find_job(id);
         pid_t pid = warm_take(job->warm);
 
+        if (pid > 0 && (is_stage(pid) || watcher_is(pid)))
+            pid = -ESRCH; /* a number of another PID namespace */
         if (pid < 0) {
             fail_warm(job, -pid);
             continue;
@@ -383,7 +385,7 @@ void jobs_stop(int64_t id, int64_t grace_ms)
     if (job != NULL && job->warm >= 0) {
         warm_take(job->warm); /* who comes now finds nobody, and ends */
         fail_warm(job, ECANCELED);
-        return;
+        job = find_job(id); /* it may have set itself up, and be stuck there */
     }
     if (job == NULL || job->phase == KILL || end_if_over(job))
         return;

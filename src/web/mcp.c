@@ -21,7 +21,9 @@
 #include "web/output.h"
 
 enum {
-    SESSIONS_MAX = 1000, /* then the one that was not used for the longest time goes */
+    BATCH_MAX = 100,
+    LONGEST_CLIENT = 256, /* bytes of a client's name */
+    SESSIONS_MAX = 1000,  /* then the one that was not used for the longest time goes */
     SESSION_ID = 33,
     ERROR_MAX = 64 * 1024, /* an error response is not longer */
     MISMATCH = -32020,
@@ -142,13 +144,36 @@ static struct weir__web_session *find_session(struct weir__web_client *client,
     return session;
 }
 
+/* The session that ends for a new one: the caller's least recent one, or anybody's, if possible one
+ * without an open request. */
+static struct weir__web_session *find_victim(struct weir__web_client *client)
+{
+    struct weir__web_session *victim = NULL;
+    int best = -1;
+
+    for (struct weir__web_session *session = client->door->mcp_sessions; session != NULL;
+         session = session->next) {
+        const struct weir__web_mcp *mcp = client->door->mcps;
+        int rank = strcmp(session->bearer, find_caller(client)) == 0 ? 2 : 0;
+
+        while (mcp != NULL && mcp->session != session)
+            mcp = mcp->next;
+        rank += mcp == NULL;
+        if (rank >= best) { /* the later, the less recent */
+            best = rank;
+            victim = session;
+        }
+    }
+    return victim;
+}
+
 /* Returns NULL: no memory. */
 static struct weir__web_session *begin_session(struct weir__web_client *client,
                                                struct weir__slice params)
 {
     static const char *const about[] = {"clientInfo"}, *const names[] = {"name"};
     struct weir__web_door *door = client->door;
-    struct weir__web_session *session = calloc(1, sizeof *session), *last = door->mcp_sessions;
+    struct weir__web_session *session = calloc(1, sizeof *session);
     struct weir__slice info, name;
     uint64_t random[2];
 
@@ -156,17 +181,16 @@ static struct weir__web_session *begin_session(struct weir__web_client *client,
         free(session);
         return NULL;
     }
-    if (door->mcp_session_count == SESSIONS_MAX) {
-        while (last->next != NULL)
-            last = last->next;
-        end_session(door, last);
-    }
+    if (door->mcp_session_count == SESSIONS_MAX)
+        end_session(door, find_victim(client));
     snprintf(session->id, sizeof session->id, "%016llx%016llx", (unsigned long long)random[0],
              (unsigned long long)random[1]);
     snprintf(session->bearer, sizeof session->bearer, "%s", find_caller(client));
     weir__object_get(params, about, &info, 1);
     weir__object_get(info, names, &name, 1);
-    session->client = weir__slice_type(name) == 's' ? weir__slice_string(name, NULL) : NULL;
+    session->client = weir__slice_type(name) == 's' && name.length <= LONGEST_CLIENT
+                          ? weir__slice_string(name, NULL)
+                          : NULL;
     link_session(door, session);
     door->mcp_session_count++;
     return session;
@@ -513,7 +537,9 @@ static int is_call(const struct weir__message *message)
 {
     char *method =
         message->kind == WEIR__MESSAGE_REQUEST ? weir__slice_string(message->method, NULL) : NULL;
-    int is = method != NULL && weir__mcp_request(method) != 0 && strstr(method, "/list") == NULL;
+    int is = method != NULL
+             && (strcmp(method, "initialize") == 0
+                 || (weir__mcp_request(method) != 0 && strstr(method, "/list") == NULL));
 
     free(method);
     return is;
@@ -524,7 +550,7 @@ static int take_rate(struct weir__web_client *client, const struct weir__message
 {
     struct weir__slice rest = message->params, element;
     struct weir__message one = *message;
-    int is_batch = message->kind == WEIR__MESSAGE_BATCH;
+    int is_batch = message->kind == WEIR__MESSAGE_BATCH, count = 0;
 
     while (!is_batch || weir__message_next(&rest, &element)) {
         if (is_batch)
@@ -536,6 +562,10 @@ static int take_rate(struct weir__web_client *client, const struct weir__message
         }
         if (!is_batch)
             break;
+        if (++count > BATCH_MAX) {
+            refuse(client, 400, nothing, -32600, "a batch over HTTP has up to 100 messages");
+            return -1;
+        }
     }
     return 0;
 }
@@ -599,15 +629,13 @@ static void post_legacy(struct weir__web_client *client, const struct weir__mess
 
     if (check_version(client, id) != 0)
         return;
-    if (begins) {
-        session = begin_session(client, message->params);
-        if (session == NULL)
-            weir__web_refuse(client, 500, NULL, "no memory");
-    } else {
-        session = require_session(client, id);
-    }
-    if (session == NULL || take_rate(client, message) != 0)
+    session = begins ? NULL : require_session(client, id);
+    if ((session == NULL && !begins) || take_rate(client, message) != 0)
         return;
+    if (begins && (session = begin_session(client, message->params)) == NULL) {
+        weir__web_refuse(client, 500, NULL, "no memory");
+        return;
+    }
     if (message->kind == WEIR__MESSAGE_REQUEST || message->kind == WEIR__MESSAGE_BATCH) {
         hear(client, session, begins, body);
         return;
@@ -629,6 +657,10 @@ void weir__web_mcp_post(struct weir__web_client *client, const char *name,
 
     (void)name;
     (void)query;
+    if (client->door->options.tokens != NULL && client->bearer == NULL) {
+        weir__web_refuse(client, 401, NULL, "the tokens have changed: ask again");
+        return;
+    }
     if (check_fields(client) != 0)
         return;
     if (!weir__json_syntax_utf8(body.bytes, body.length, NULL)) {

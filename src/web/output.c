@@ -92,6 +92,8 @@ static int64_t state_due_ns(const struct weir__web_client *client)
 
 int64_t weir__web_due_ns(const struct weir__web_client *client)
 {
+    if (client->held_for != 0) /* it waits for its record, not for the client */
+        return INT64_MAX;
     if (weir__web_owed(client) == 0)
         return state_due_ns(client);
     /* While it is owed something, only that counts. */

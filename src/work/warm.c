@@ -67,6 +67,9 @@ static int start(struct weir__warm *warm, weir_t *weir, const struct weir__worke
         return status;
     }
     command.env = env;
+    command.nice = 0; /* each worker has its own */
+    for (int i = 0; i < WEIR_LIMITS; i++)
+        command.limits[i] = WEIR_NO_LIMIT;
     descriptor.fd = ends[1];
     options.command = &command;
     options.files[0] = options.files[1] = -1;

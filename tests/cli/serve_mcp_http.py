@@ -445,7 +445,6 @@ def tokens_and_expose_hold_for_tools(directory: str) -> None:
         assert stolen.status == 404, stolen
         slow = Client(weir, Authorization=f"Bearer {SLOW}")
         call = message("tools/call", {"name": "add", "arguments": {"a": 1}})
-        assert 429 in [slow.post(call).status for _ in range(5)]
         assert slow.post([call] * 5).status == 429
         assert slow.post(message("tools/list")).status == 200
 

@@ -3,6 +3,8 @@
 warm.py WEIR SRCDIR
 """
 
+import contextlib
+import glob
 import json
 import os
 import signal
@@ -114,7 +116,8 @@ def hangup_imports_the_program_again(directory: str) -> None:
         first = look(path)["pid"]
         server.send_signal(signal.SIGHUP)
         await_that(lambda: look(path)["pid"] != first, "another worker")
-        assert len(imports(directory)) == 2 and is_gone(imports(directory)[0])
+        assert len(imports(directory)) == 2
+        await_that(lambda: is_gone(imports(directory)[0]), "the old parent's end")
 
 
 @needs("a subreaper")
@@ -173,10 +176,11 @@ def a_start_that_waits_for_the_import_can_be_stopped(directory: str) -> None:
     command = worker.split()[1]
 
     def runs() -> bool:
-        listed = subprocess.run(
-            ["ps", "-e", "-o", "args="], stdout=subprocess.PIPE, check=True
-        ).stdout.decode()
-        return any(line.split()[1:] == [command] for line in listed.splitlines())
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            with contextlib.suppress(OSError), open(path, "rb") as words:
+                if words.read().split(b"\0")[1:2] == [command.encode()]:
+                    return True
+        return False
 
     await_that(runs, "the warm parent")
     server.terminate()

@@ -5,11 +5,13 @@ weir-spawner, a subreaper, and not of this process, whose end it then survives. 
 connection, sets itself up, tells its pid, and runs once it is told to: see src/spawner/warm.h.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -32,27 +34,51 @@ def become_parent(control: int, ends: tuple[int, int]) -> None:
     gc.collect()
     gc.freeze()  # or the first collection would copy every page
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=control) as requests:
-        while True:
-            text, fds, _, _ = socket.recv_fds(requests, 16, 1)
-            if not text:
-                os._exit(0)
-            if not fds:
-                continue
-            sys.stdout.flush()
-            sys.stderr.flush()
-            connection = socket.socket(fileno=fds[0])
-            wire.is_kept = True  # by the forks
-            middle = os.fork()
-            if middle == 0:
-                middle = os.getpid()
-                if os.fork() != 0:
-                    os._exit(0)
-                break
-            wire.is_kept = False
-            os.waitpid(middle, 0)
-            connection.close()
+    requests = socket.socket(fileno=control)
+    requests.settimeout(None)  # whatever the program's default is
+    while True:
+        text, fds, _, _ = socket.recv_fds(requests, 16, 1)
+        if not text:
+            os._exit(0)
+        if not fds:
+            continue
+        connection = socket.socket(fileno=fds[0])
+        connection.settimeout(None)
+        if _is_wanted(connection) and _fork(requests, connection, ends):
+            break
+        connection.close()
+    signal.signal(signal.SIGINT, interrupt)
+    wire.is_kept = False
+
+
+def _is_wanted(connection: socket.socket) -> bool:
+    """Whether the start has not been given up meanwhile."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return not poll.poll(0)
+
+
+def _fork(requests: socket.socket, connection: socket.socket, ends: tuple[int, int]) -> bool:
+    """Whether this is the worker."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    wire.is_kept = True  # by the forks
     try:
+        middle = os.fork()
+    except OSError as error:
+        wire.is_kept = False
+        print(f"weir: --warm: cannot fork a worker: {error}", file=sys.stderr)
+        return False
+    if middle != 0:
+        wire.is_kept = False
+        with contextlib.suppress(ChildProcessError):  # somebody else has taken it
+            os.waitpid(middle, 0)
+        return False
+    try:  # nothing of the program's own may end these copies of it
+        middle = os.getpid()
+        if os.fork() != 0:
+            os._exit(0)
+        requests.close()
         while os.getppid() == middle:
             time.sleep(0.0001)
         _set_up(connection, ends)
@@ -60,11 +86,11 @@ def become_parent(control: int, ends: tuple[int, int]) -> None:
         if not connection.recv(1):
             os._exit(0)  # it is not wanted any more
         connection.close()
-    except OSError as error:
-        os.write(2, f"weir: --warm: a worker cannot start: {error}\n".encode())
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            os.write(2, f"weir: --warm: a worker cannot start: {error!r}\n".encode())
         os._exit(1)
-    signal.signal(signal.SIGINT, interrupt)
-    wire.is_kept = False
+    return True
 
 
 def _refuse_threads() -> None:
@@ -74,7 +100,8 @@ def _refuse_threads() -> None:
         pid = os.fork()
         if pid == 0:
             os._exit(0)
-        os.waitpid(pid, 0)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
     native = len(os.listdir("/proc/self/task")) - 1
     if python or native > 0:
         what = f"threads ({', '.join(python)})" if python else f"{native} native threads"
@@ -94,6 +121,8 @@ def _set_up(connection: socket.socket, ends: tuple[int, int]) -> None:
         os.close(large)
     head, _, environment = text.partition(b"\n")
     asked = json.loads(head)
+    if len(fds) != 3 + asked["cwd"]:
+        raise OSError("descriptors were lost: the limit of open files (ulimit -n) is too low")
     os.setpgid(0, 0)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     for fd, to in zip(fds[:3], (*ends, 2)):
