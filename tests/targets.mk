@@ -289,6 +289,8 @@ check-mcp-peers:
 # Other engines: sshd, Slurm, Spark and Hadoop on this machine, and a tap and a target for Singer.
 # What is not installed is skipped.
 .PHONY: check-engines
+engine_tests = tests/cli/example_ssh.sh tests/engines/slurm.sh tests/engines/spark.sh \
+	tests/engines/hadoop.sh tests/engines/singer.sh
 check-engines: all
 	-test -e spark-venv/made || { $(PYTHON3) -m venv spark-venv && \
 	timeout 300 spark-venv/bin/python -m pip install -q pyspark==3.5.6 && : >spark-venv/made; }
@@ -298,8 +300,7 @@ check-engines: all
 	place=singer-venv/$${package%%-*}; test -e $$place/made || { $(PYTHON3) -m venv $$place && \
 	timeout 200 $$place/bin/python -m pip install -q $$package && : >$$place/made; }; done
 	$(MAKE) $(AM_MAKEFLAGS) check \
-		TESTS='tests/cli/example_ssh.sh tests/engines/slurm.sh tests/engines/spark.sh \
-			tests/engines/hadoop.sh tests/engines/singer.sh'
+		TESTS='$(engine_tests)'
 
 # The share of lines that the tests run, in C, Python and Go: in a build of its own.
 .PHONY: coverage
