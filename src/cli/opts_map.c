@@ -3,6 +3,7 @@
 
 #include "cli/opts_map.h"
 #include "cli/opts_records.h"
+#include "cli/opts_workers.h"
 
 #define AT(member) offsetof(struct map_values, member)
 
@@ -198,17 +199,7 @@ const struct cli_option map_options[MAP_OPTION_COUNT] = {
                 "replies arrive unchanged. Programs that print differently on a terminal, such as "
                 "with colors, do so here too.",
     },
-    [MAP_WARM] = {
-        .name = "warm", .kind = CLI_FLAG, .offset = AT(warm),
-        .group = workers,
-        .help = "Python: import the program once, and fork each worker from it",
-        .more = "For programs with large imports: one process, the warm parent, runs the program up to "
-                "its call of `weir.worker.serve()`, and each worker is forked from it there, in a few "
-                "milliseconds, with its memory shared until it is written to. A program that has "
-                "started threads by then is refused, for a fork does not have them. What must not be "
-                "shared, such as a connection, belongs into the functions. Linux only, "
-                "with `--call`, not with a launcher or MCP servers.",
-    },
+    [MAP_WARM] = WORKERS_WARM(AT(warm), workers, "with `--call`, "),
     [MAP_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXT, .offset = AT(launcher), .metavar = "WORDS",
         .group = workers,

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_serve.h"
+#include "cli/opts_workers.h"
 #include "cli/output_check.h"
 
 #define AT(member) offsetof(struct serve_values, member)
@@ -47,17 +48,7 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "server)",
         .more = "Each has in its environment `WEIR_SLOT`, a number from 0 to N-1, and `WEIR_JOB`.",
     },
-    [SERVE_WARM] = {
-        .name = "warm", .kind = CLI_FLAG, .offset = AT(warm),
-        .group = workers,
-        .help = "Python: import the program once, and fork each worker from it",
-        .more = "For programs with large imports: one process, the warm parent, runs the program up to "
-                "its call of `weir.worker.serve()`, and each worker is forked from it there, in a few "
-                "milliseconds, with its memory shared until it is written to. A program that has "
-                "started threads by then is refused, for a fork does not have them. What must not be "
-                "shared, such as a connection, belongs into the functions. Linux only, "
-                "not with a launcher or MCP servers.",
-    },
+    [SERVE_WARM] = WORKERS_WARM(AT(warm), workers, ""),
     [SERVE_LAUNCHER] = {
         .name = "launcher", .kind = CLI_TEXTS, .offset = AT(launchers), .metavar = "WORDS",
         .group = workers,
@@ -400,12 +391,10 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"[OPTION...] -w WORDS [-w WORDS...]",
-                                       "--stdio [OPTION...] -w WORDS [-w WORDS...]",
-                                       "--mcp [OPTION...] -w WORDS [-w WORDS...]",
-                                       "--mcp [OPTION...] -f FILE",
-                                       "--mcp --join SOCKET [-f FILE [OPTION...]]",
-                                       NULL};
+static const char *const synopsis[] = {
+    "[OPTION...] -w WORDS [-w WORDS...]",        "--stdio [OPTION...] -w WORDS [-w WORDS...]",
+    "--mcp [OPTION...] -w WORDS [-w WORDS...]",  "--mcp [OPTION...] -f FILE",
+    "--mcp --join SOCKET [-f FILE [OPTION...]]", NULL};
 
 static const char *const description[] = {
     "Keeps workers running behind a Unix socket and sends each call to a free one. Clients are "

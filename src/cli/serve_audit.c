@@ -23,17 +23,17 @@ static enum weir__audit_outcome outcome_of(enum weir_outcome outcome)
     }
 }
 
-static void on_call(const struct weir__served_call *call, void *context)
+static struct weir__audit_call record_of(const struct serve_audit *calls,
+                                         const struct weir__served_call *call)
 {
-    struct serve_audit *calls = context;
-    struct weir__audit_call record = {
+    return (struct weir__audit_call){
         .door = call->door,
         .connection = call->connection,
         .client = call->client,
         .label = call->label,
         .method = call->method,
         .traceparent = call->traceparent,
-        .arguments = call->params.bytes != NULL ? call->params.bytes : "",
+        .arguments = call->params.bytes,
         .arguments_length = call->params.length,
         .keeps_arguments = calls->keeps_arguments,
         .result = call->result.bytes,
@@ -42,7 +42,15 @@ static void on_call(const struct weir__served_call *call, void *context)
         .wall_ns = call->wall_ns,
         .pid = call->pid,
     };
+}
 
+static void on_call(const struct weir__served_call *call, void *context)
+{
+    struct serve_audit *calls = context;
+    struct weir__audit_call record = record_of(calls, call);
+
+    if (record.arguments == NULL)
+        record.arguments = "";
     audit_add_call(&calls->audit, &record);
 }
 
@@ -90,23 +98,11 @@ static uint64_t on_web_call(const struct weir__web_call *call, void *context)
         .subject = call->caller.subject,
         .status = call->status,
     };
-    struct weir__audit_call record = {
-        .door = "http",
-        .request = &request,
-        .connection = call->caller.connection,
-        .label = call->label,
-        .method = call->method,
-        .traceparent = call->traceparent,
-        .arguments = call->params.bytes,
-        .arguments_length = call->params.length,
-        .keeps_arguments = calls->keeps_arguments,
-        .result = call->result.bytes,
-        .result_length = call->result.length,
-        .outcome = outcome_of(call->outcome),
-        .wall_ns = call->wall_ns,
-        .pid = call->pid,
-    };
-    uint64_t number = audit_add_call(&calls->audit, &record);
+    struct weir__audit_call record = record_of(calls, &call->made);
+    uint64_t number;
+
+    record.request = &request;
+    number = audit_add_call(&calls->audit, &record);
 
     return calls->waits ? number : 0;
 }

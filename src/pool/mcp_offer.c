@@ -90,48 +90,53 @@ const char *weir__mcp_offer_fault(const struct weir__mcp_offer *offer, struct we
 
 /* --- Answers ------------------------------------------------------------------------------ */
 
-static void end_with_error(struct weir__mcp_request *request, int64_t code, const char *message)
+/* Where the answer goes; NULL: nowhere any more. */
+static struct weir__buffer *begin_end(struct weir__mcp_request *request)
 {
     struct weir__server_call *call = request->call;
-    struct weir__buffer *to;
 
     weir__server_call_leave(call);
-    to = weir__connection_begin_answer(call->connection, call->batch);
+    return weir__connection_begin_answer(call->connection, call->batch);
+}
+
+/* status: of writing the answer, if it goes anywhere. */
+static void end(struct weir__mcp_request *request, const struct weir__buffer *to, int status)
+{
+    struct weir__server_call *call = request->call;
+
     if (to != NULL)
-        weir__connection_written(call->connection, call->batch,
-                                 weir__mcp_write_error(to, call->id, code, message));
+        weir__connection_written(call->connection, call->batch, status);
     weir__server_call_free(call);
+}
+
+static void end_with_error(struct weir__mcp_request *request, int64_t code, const char *message)
+{
+    struct weir__buffer *to = begin_end(request);
+
+    end(request, to, to != NULL ? weir__mcp_write_error(to, request->call->id, code, message) : 0);
 }
 
 /* member: of the result; value: a JSON text. */
 static void end_with_list(struct weir__mcp_request *request, const char *member, const char *value)
 {
-    struct weir__server_call *call = request->call;
-    struct weir__buffer *to;
+    struct weir__buffer *to = begin_end(request);
 
-    weir__server_call_leave(call);
-    to = weir__connection_begin_answer(call->connection, call->batch);
-    if (to != NULL)
-        weir__connection_written(
-            call->connection, call->batch,
-            weir__mcp_write_list(to, call->id, request->era, member, weir__slice_of(value)));
-    weir__server_call_free(call);
+    end(request, to,
+        to != NULL ? weir__mcp_write_list(to, request->call->id, request->era, member,
+                                          weir__slice_of(value))
+                   : 0);
 }
 
 /* No server completes that: there is nothing to choose from. */
 static void end_without_values(struct weir__mcp_request *request)
 {
-    struct weir__server_call *call = request->call;
-    struct weir__buffer *to;
+    struct weir__buffer *to = begin_end(request);
 
-    weir__server_call_leave(call);
-    to = weir__connection_begin_answer(call->connection, call->batch);
-    if (to != NULL)
-        weir__connection_written(
-            call->connection, call->batch,
-            weir__mcp_write_passed(to, call->id, request->era,
-                                   WEIR__LITERAL("{\"completion\":{\"values\":[]}}"), false));
-    weir__server_call_free(call);
+    end(request, to,
+        to != NULL
+            ? weir__mcp_write_passed(to, request->call->id, request->era,
+                                     WEIR__LITERAL("{\"completion\":{\"values\":[]}}"), false)
+            : 0);
 }
 
 /* --- Its server ----------------------------------------------------------------------------- */

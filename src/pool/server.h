@@ -21,7 +21,7 @@ struct weir__mcp_front;
 
 /* A call that is over, with or without an answer. All is borrowed; NULL: unknown, none. */
 struct weir__served_call {
-    const char *door;    /* "worker" or "mcp": what its client speaks */
+    const char *door;    /* "worker", "mcp" or "http": what its client speaks */
     uint64_t connection; /* from 1 */
     const char *client;  /* as it calls itself */
     const char *label, *method, *traceparent;
@@ -30,6 +30,9 @@ struct weir__served_call {
     int64_t wall_ns;
     pid_t pid; /* of the worker; 0: unknown */
 };
+
+/* Fills in what a call of the pool says itself: all but door, connection and client. */
+void weir__served_call_read(struct weir__served_call *told, const struct weir_call *made);
 
 /* Zero means the default. */
 struct weir__server_limits {

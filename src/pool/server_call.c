@@ -76,6 +76,22 @@ static int grow_table(struct weir__connection *connection)
     return 0;
 }
 
+void weir__served_call_read(struct weir__served_call *told, const struct weir_call *made)
+{
+    told->label = made->group != NULL ? made->group->kind.label : NULL;
+    told->method = made->method;
+    told->traceparent = made->traceparent;
+    told->params = made->params;
+    told->outcome = WEIR_CALL_CANCELLED;
+    told->wall_ns = weir__clock_ns() - made->started_ns;
+    told->pid = made->reply.pid;
+    if (!made->operation.over)
+        return;
+    told->outcome = made->reply.outcome;
+    if (made->reply.result != NULL)
+        told->result = (struct weir__slice){made->reply.result, made->reply.length};
+}
+
 /* Tells the server's owner of a call that is over. */
 static void tell(const struct weir__server_call *call)
 {
@@ -83,35 +99,23 @@ static void tell(const struct weir__server_call *call)
     const struct weir__server *server = connection->server;
     const struct weir_call *made = call->pool_call;
     static const char *const names[] = {"arguments"};
-    struct weir__served_call told;
-    struct weir__slice params;
+    struct weir__served_call told = {.connection = connection->number,
+                                     .client = connection->client};
     char *tool;
 
     if (server->on_call == NULL || made == NULL)
         return;
+    told.door = connection->front == &weir__front_mcp ? "mcp" : "worker";
+    weir__served_call_read(&told, made);
     tool = weir__mcp_tool(made->method, made->params);
-    params = made->params;
-    if (tool != NULL) /* not what a client adds for itself */
-        weir__object_get(made->params, names, &params, 1);
-    told = (struct weir__served_call){
-        .door = connection->front == &weir__front_mcp ? "mcp" : "worker",
-        .connection = connection->number,
-        .client = connection->client,
-        .label = made->group != NULL ? made->group->kind.label : NULL,
-        .method = tool != NULL ? tool : made->method,
-        .traceparent = made->traceparent,
-        .params = params,
-        .outcome = WEIR_CALL_CANCELLED,
-        .wall_ns = weir__clock_ns() - made->started_ns,
-        .pid = made->reply.pid,
-    };
-    if (made->operation.over) {
-        told.outcome = made->reply.outcome;
-        if (made->reply.result != NULL)
-            told.result = (struct weir__slice){made->reply.result, made->reply.length};
-        if (made->whole && told.outcome == WEIR_CALL_RETURNED && weir__mcp_is_error(told.result))
-            told.outcome = WEIR_CALL_FAILED;
+    if (tool != NULL) {
+        told.method = tool;
+        weir__object_get(made->params, names, &told.params,
+                         1); /* not what a client adds for itself */
     }
+    if (made->operation.over && made->whole && told.outcome == WEIR_CALL_RETURNED
+        && weir__mcp_is_error(told.result))
+        told.outcome = WEIR_CALL_FAILED;
     server->on_call(&told, server->on_call_context);
     free(tool);
 }

@@ -38,7 +38,6 @@ static void fill_origin(const struct weir__web_client *client, struct weir__web_
 static struct weir__web_caller caller_of(const struct weir__web_origin *origin)
 {
     return (struct weir__web_caller){
-        .connection = origin->connection,
         .peer = origin->peer,
         .token = origin->token[0] != '\0' ? origin->token : NULL,
         .subject = origin->subject[0] != '\0' ? origin->subject : NULL,
@@ -73,21 +72,13 @@ void weir__web_account_call(struct weir__web_exchange *exchange)
         return;
     told = (struct weir__web_call){
         .caller = caller_of(exchange->origin),
+        .made = {.door = "http", .connection = exchange->origin->connection},
         .id = exchange->id,
-        .label = made->group != NULL ? made->group->kind.label : NULL,
-        .method = made->method,
-        .traceparent = made->traceparent,
-        .params = {made->params.bytes != NULL ? made->params.bytes : "", made->params.length},
         .status = exchange->status,
-        .outcome = WEIR_CALL_CANCELLED,
-        .wall_ns = weir__clock_ns() - made->started_ns,
-        .pid = made->reply.pid,
     };
-    if (made->operation.over) {
-        told.outcome = made->reply.outcome;
-        if (made->reply.result != NULL)
-            told.result = (struct weir__http_text){made->reply.result, made->reply.length};
-    }
+    weir__served_call_read(&told.made, made);
+    if (told.made.params.bytes == NULL)
+        told.made.params.bytes = "";
     number = tell(exchange->door, &told);
     if (exchange->kept != NULL)
         exchange->kept->held_for = number;
@@ -116,7 +107,8 @@ static void tell_refusal(struct weir__web_client *client)
 {
     struct weir__web_origin origin;
     struct weir__buffer name = {0};
-    struct weir__web_call told = {.status = client->status, .outcome = WEIR_CALL_REFUSED, .pid = 0};
+    struct weir__web_call told = {.made = {.door = "http", .outcome = WEIR_CALL_REFUSED},
+                                  .status = client->status};
 
     if (client->door->options.on_call == NULL || client->is_told || client->method == NULL
         || client->name_at == 0)
@@ -124,11 +116,12 @@ static void tell_refusal(struct weir__web_client *client)
     read_name(client, &name);
     fill_origin(client, &origin);
     told.caller = caller_of(&origin);
-    told.method = name.bytes;
-    told.wall_ns = weir__clock_ns() - client->began_ns;
+    told.made.connection = origin.connection;
+    told.made.method = name.bytes;
+    told.made.wall_ns = weir__clock_ns() - client->began_ns;
     if (client->is_body_over && !client->terms.has_input)
-        told.params = (struct weir__http_text){client->in.bytes + client->request.length,
-                                               client->body_end - client->request.length};
+        told.made.params = (struct weir__slice){client->in.bytes + client->request.length,
+                                                client->body_end - client->request.length};
     weir__web_account_hold(client, tell(client->door, &told));
     weir__buffer_clear(&name);
 }

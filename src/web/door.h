@@ -15,7 +15,6 @@
 
 /* Who asks. */
 struct weir__web_caller {
-    uint64_t connection; /* from 1 */
     const char *peer;    /* "127.0.0.1:50312", "unix" */
     const char *token;   /* the name of a bearer token, or of a one-time token's key; NULL: none */
     const char *subject; /* of a one-time token; NULL: none */
@@ -25,13 +24,9 @@ struct weir__web_caller {
  * there is none. */
 struct weir__web_call {
     struct weir__web_caller caller;
-    const char *id, *label, *method, *traceparent;
-    struct weir__http_text params; /* NULL: the body was not read */
-    struct weir__http_text result; /* NULL: it failed */
-    int status;                    /* of the response; 0: none was sent */
-    enum weir_outcome outcome;
-    int64_t wall_ns;
-    pid_t pid; /* of the worker; 0: unknown */
+    struct weir__served_call made; /* its params are NULL where the body was not read */
+    const char *id;
+    int status; /* of the response; 0: none was sent */
 };
 
 /* A request that is over.  All is borrowed. */
