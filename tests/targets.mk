@@ -335,6 +335,10 @@ tests_bench_probe_contestant_LDADD = libweir-probe.la libweir-core.la libweir-di
 tests_bench_spawn_contestant_CFLAGS = $(AM_CFLAGS) $(LIBPIPELINE_CFLAGS)
 tests_bench_spawn_contestant_LDADD = libweir-core.la $(LIBPIPELINE_LIBS)
 
+.PHONY: bench
+bench: all tests/bench/call_contestant$(EXEEXT) tests/bench/spawn_contestant$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/summary.py .
+
 .PHONY: bench-audit
 bench-audit: all tests/support/audit_writer$(EXEEXT)
 	$(PYTHON3) $(srcdir)/tests/bench/audit.py .

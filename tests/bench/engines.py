@@ -11,6 +11,7 @@ be started is left out.  The many workers are local stand-ins behind `env`.
 import argparse
 import contextlib
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -217,6 +218,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="*", default=[200, 1000])
     args = parser.parse_args()
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(1)
+    )  # so that what was brought up is taken down
     build = os.path.abspath(args.build)
     os.environ["WEIR_SPAWNER"] = os.path.join(build, "weir-spawner")
     with tempfile.TemporaryDirectory() as directory:
