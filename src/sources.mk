@@ -292,6 +292,10 @@ weir_SOURCES = \
 	src/cli/cmd_top.c \
 	src/cli/cmd_run.c \
 	src/cli/cmd_serve.c \
+	src/cli/serve_cmd.c src/cli/serve_cmd.h \
+	src/cli/serve_doors.c src/cli/serve_doors.h \
+	src/cli/serve_read.c src/cli/serve_read.h \
+	src/cli/serve_run.c src/cli/serve_run.h \
 	src/cli/completion.c \
 	src/cli/hadoop.c src/cli/hadoop.h \
 	src/cli/inherited.c src/cli/inherited.h \
