@@ -85,6 +85,10 @@ func Window(n int) PoolOption { return serveFlag("--window", strconv.Itoa(n)) }
 // The default is 1024.
 func MaxQueue(n int) PoolOption { return func(o *poolOptions) { o.maxQueue = n } }
 
+// Warm has one process for each Script import the program once, up to its call of serve, and forks
+// each worker from it. It needs Linux: docs/workers.md.
+func Warm() PoolOption { return func(o *poolOptions) { o.flags = append(o.flags, "--warm") } }
+
 // MinReady lets NewPool return when n of each worker are ready. The default is all.
 func MinReady(n int) PoolOption { return serveFlag("--min-ready", strconv.Itoa(n)) }
 

@@ -288,6 +288,51 @@ func TestWorkersHaveTheEnvironmentAndDirectoryAskedFor(t *testing.T) {
 	}
 }
 
+func TestAWarmPoolImportsItsScriptOnce(t *testing.T) {
+	python := os.Getenv("PYTHON3")
+	config, err := os.ReadFile(filepath.Join(os.Getenv("builddir"), "config.h"))
+	if python == "" || err != nil || !bytes.Contains(config, []byte("#define WEIR_LINUX")) {
+		t.Skip("it needs Python, and a weir that is built for Linux")
+	}
+	needWeir(t)
+	sdk, err := filepath.Abs("../python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := filepath.Join(dir, "model.py")
+	text := `import os
+with open(os.environ["IMPORTS"], "a") as imports:
+    imports.write(f"{os.getpid()}\n")
+from weir.worker import function, serve
+@function
+def pid() -> int:
+    return os.getpid()
+serve()
+`
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	imports := filepath.Join(dir, "imports")
+	pool, err := weir.NewPool(ctx, weir.Script(script), weir.Python(python), weir.Workers(3), weir.Warm(),
+		weir.Env("PYTHONPATH="+sdk, "PYTHONDONTWRITEBYTECODE=1", "IMPORTS="+imports))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	worker, err := weir.Invoke[int](ctx, pool, "pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.ReadFile(imports)
+	parent, _ := strconv.Atoi(strings.TrimSpace(string(said)))
+	if err != nil || parent == 0 || parent == worker {
+		t.Fatalf("imported by %q, worker %d: %v", said, worker, err)
+	}
+}
+
 func TestWorkersThatDoNotStartAreNoWorkerAndTellWhy(t *testing.T) {
 	needWeir(t)
 	var said bytes.Buffer

@@ -437,7 +437,7 @@ static int take_each(PyObject *from, struct weir_map_options *options,
 }
 
 /* (command, call, workers, unordered, start_timeout, record_timeout, timeout, grace, retries,
- *  window, each, checkpoint, dead_letter, output, input_fd, output_fd, stderr_fd); 0 and inf are
+ *  window, warm, each, checkpoint, dead_letter, output, input_fd, output_fd, stderr_fd); 0 and inf are
  *  defaults.  each is None for workers; output is None, or with a checkpoint the file that goes
  *  before output_fd. */
 PyObject *start_map(struct context *context, PyObject *args)
@@ -454,9 +454,9 @@ PyObject *start_map(struct context *context, PyObject *args)
     struct job *job;
 
     weir_map_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OOIpddddInOOOOiii", &from, &call, &options.workers,
+    if (!PyArg_ParseTuple(args, "OOIpddddInpOOOOiii", &from, &call, &options.workers,
                           &options.unordered, &start_timeout, &record_timeout, &timeout, &grace,
-                          &retries, &window, &each, &checkpoint, &dead_letter, &output,
+                          &retries, &window, &options.warm, &each, &checkpoint, &dead_letter, &output,
                           &options.input_fd, &options.output_fd, &options.stderr_fd))
         return NULL;
     if (take_command(from, &command) < 0 || take_bytes(call, &options.call) < 0

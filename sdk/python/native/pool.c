@@ -32,7 +32,7 @@ static void set_time(int64_t *to, double seconds)
 }
 
 /* (commands, launcher, dialect, workers, window, max_queue, start_timeout, cancel_grace, grace,
- *  start_attempts, recycle_calls, recycle_age, recycle_rss_kb, stderr_fd, min_ready) */
+ *  start_attempts, recycle_calls, recycle_age, recycle_rss_kb, stderr_fd, min_ready, warm) */
 PyObject *open_pool(struct context *context, PyObject *args)
 {
     struct weir_pool_options options;
@@ -49,10 +49,10 @@ PyObject *open_pool(struct context *context, PyObject *args)
     struct pool *pool = NULL;
 
     weir_pool_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OOiIIndddiKdKiI", &from, &from_launcher, &dialect,
+    if (!PyArg_ParseTuple(args, "OOiIIndddiKdKiIp", &from, &from_launcher, &dialect,
                           &options.workers, &options.window, &max_queue, &start_timeout,
                           &cancel_grace, &grace, &start_attempts, &recycle_calls, &recycle_age,
-                          &recycle_rss, &options.stderr_fd, &min_ready)
+                          &recycle_rss, &options.stderr_fd, &min_ready, &options.warm)
         || !check_context(context))
         return NULL;
     count = PyList_Size(from);

@@ -244,6 +244,7 @@ class AsyncPool:
         recycle_calls: Optional[int] = None,
         recycle_age: Optional[float] = None,
         recycle_rss: Optional[int] = None,
+        warm: bool = False,
         stderr: Union[None, int, IO[Any]] = None,
     ) -> None:
         """The arguments are those of Pool. The workers start with `async with`, or start()."""

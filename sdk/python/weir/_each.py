@@ -371,6 +371,7 @@ def each(
         seconds(grace, "grace"),
         retries,
         0,
+        False,
         (
             json,
             stdin,

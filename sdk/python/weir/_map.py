@@ -232,6 +232,7 @@ def map(
     record_timeout: Optional[float] = None,
     on_error: OnError = "raise",
     window: Optional[int] = None,
+    warm: bool = False,
     start_timeout: Optional[float] = None,
     grace: float = 5.0,
     python: Union[None, str, Sequence[str]] = None,
@@ -249,6 +250,8 @@ def map(
     A worker (as of Pool) reads lines of JSON and answers each with one; with call it is one of
     weir.worker's, and each record is a call of that function. A thread reads records, not
     further ahead than workers and window (records in flight per worker) ask for.
+
+    warm, with call: one process runs the script up to serve(), and each worker is forked from it.
 
     A record whose worker dies, or that takes longer than record_timeout, is tried again alone,
     retries times; then it is dead: on_error is "raise" (DeadRecord), "skip", or a function that
@@ -276,6 +279,7 @@ def map(
         seconds(grace, "grace"),
         retries,
         window or 0,
+        warm,
         None,
     )
     return Map(Run(records, encode, options, stderr_of(stderr)), on_error)

@@ -72,6 +72,7 @@ def pool_options(options: "dict[str, Any]") -> tuple[Any, ...]:
         (options["recycle_rss"] or 0) // 1024,
         stderr_of(options["stderr"]),
         options["min_ready"] or 0,
+        options["warm"],
     )
 
 
@@ -189,6 +190,7 @@ class Pool:
         recycle_calls: Optional[int] = None,
         recycle_age: Optional[float] = None,
         recycle_rss: Optional[int] = None,
+        warm: bool = False,
         stderr: Union[None, int, IO[Any]] = None,
     ) -> None:
         """Start the workers, and wait until they are ready, or min_ready of them.
@@ -200,8 +202,9 @@ class Pool:
         workers: one for each processor by default. window: calls in flight to a worker.
         max_queue: calls that wait (1024). start_timeout: until a worker is ready (10 s).
         cancel_grace: from a cancellation to SIGINT (5 s); grace: from SIGTERM to SIGKILL (5 s).
-        recycle_calls, recycle_age (s), recycle_rss (bytes): when a worker is replaced. stderr: an
-        open file for the workers' stderr, or DEVNULL; by default it is this program's.
+        recycle_calls, recycle_age (s), recycle_rss (bytes): when a worker is replaced. warm:
+        one process runs the script up to serve(), and each worker is forked from it (Linux).
+        stderr: an open file for the workers' stderr, or DEVNULL; by default it is this program's.
 
         Raises NoWorker if they do not start, with the end of their stderr.
         """

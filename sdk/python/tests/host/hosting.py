@@ -50,6 +50,18 @@ def pid() -> int:
 serve()
 """
 
+
+def _is_linux() -> bool:
+    """Whether weir is built with facilities of Linux alone (not configure --disable-linux)."""
+    path = os.path.join(os.environ.get("builddir", ""), "config.h")
+    if not os.path.exists(path):  # not beside a build
+        return sys.platform == "linux"
+    with open(path, encoding="utf-8") as file:
+        return "#define WEIR_LINUX" in file.read()
+
+
+IS_LINUX = _is_linux()
+
 # One context for all tests: its descriptors are there before the first one begins.
 weir.run(["true"])
 folder = tempfile.TemporaryDirectory(prefix="weir-host.")
@@ -84,6 +96,21 @@ def wait_until(condition: Any, what: Any) -> None:
         if time.monotonic() > until:
             raise AssertionError(f"waited in vain: {what}")
         time.sleep(0.002)
+
+
+def script_that_notes_imports(folder: str) -> str:
+    path = os.path.join(folder, "model.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("import os\nwith open(os.path.dirname(__file__) + '/imports', 'a') as file:\n")
+        file.write("    file.write(f'{os.getpid()}\\n')\n" + FUNCTIONS)
+    return path
+
+
+def assert_imported_once(folder: str, pids: "set[int]") -> None:
+    """By a process that is none of these workers."""
+    with open(os.path.join(folder, "imports"), encoding="ascii") as file:
+        parents = [int(line) for line in file]
+    assert len(parents) == 1 and parents[0] not in pids, (parents, pids)
 
 
 def is_running(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import time
 import unittest
 from collections.abc import AsyncIterator
@@ -163,6 +164,18 @@ class Pools(unittest.TestCase):
                 self.assertEqual(await pool.call("pid"), pid)
 
         asyncio.run(main())
+
+    @unittest.skipUnless(hosting.IS_LINUX, "weir is built without Linux's facilities")
+    def test_warm(self) -> None:
+        """AsyncPool: warm, its script is imported once"""
+
+        async def main(path: str) -> "set[int]":
+            async with weir.AsyncPool(path, workers=2, warm=True) as pool:
+                return {await pool.call("pid") for _ in range(20)}
+
+        with tempfile.TemporaryDirectory() as folder:
+            pids = asyncio.run(main(hosting.script_that_notes_imports(folder)))
+            hosting.assert_imported_once(folder, pids)
 
     def test_news(self) -> None:
         """AsyncPool: a call is told of its answer also when another call dispatches it"""

@@ -194,6 +194,19 @@ class Life(unittest.TestCase):
             with weir.Pool(path, "x", "y", workers=1, env_extra={"A": "b"}, cwd="/") as pool:
                 self.assertEqual(pool.call("show"), [["x", "y"], "b", "/"])
 
+    @unittest.skipUnless(hosting.IS_LINUX, "weir is built without Linux's facilities")
+    def test_warm(self) -> None:
+        """a warm pool, or map, imports its script once: each worker is forked from that process"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = hosting.script_that_notes_imports(folder)
+            with weir.Pool(path, workers=3, warm=True) as pool:
+                pids = {pool.call("pid") for _ in range(20)}
+            hosting.assert_imported_once(folder, pids)
+        with tempfile.TemporaryDirectory() as folder:
+            path = hosting.script_that_notes_imports(folder)
+            pids = set(weir.map([[]] * 20, path, call="pid", workers=3, warm=True))
+            hosting.assert_imported_once(folder, pids)
+
     def test_fork(self) -> None:
         """fork: the pool stays the parent's; a child is told so, and may have one of its own"""
         out = hosting.output_of(
