@@ -61,14 +61,20 @@ struct weir_stage {
     const char *charset; /* decode its output from this to UTF-8; NULL: raw */
 
     /* For a map stage: command is the worker. Its members command, timeout_ms, grace_ms, input,
-     * output, stderr_fd and checkpoint are ignored: those of the stage and the pipeline apply.
-     * NULL: a plain stage. */
+     * output, stderr_fd, stop and checkpoint are ignored: those of the stage and the pipeline
+     * apply. NULL: a plain stage. */
     const struct weir_map_options *map;
 
     int pty_output;   /* its stdout is a pseudo-terminal in raw mode, so that programs which buffer
                          blocks on a pipe write each line at once; relayed. Not with map, whose
                          options have their own */
     int reserved_int; /* 0 */
+
+    /* The stop sequence when a time limit of this stage stops the pipeline, and of its workers if
+     * it is a map; replaces grace_ms and the pipeline's own sequence. NULL: the pipeline's.
+     * Copied. */
+    const struct weir_stop_step *stop;
+    size_t stop_count;
 };
 
 void weir_stage_init_sized(struct weir_stage *stage, size_t size);
@@ -127,8 +133,8 @@ struct weir_pipeline_settings {
     const struct weir_descriptor *descriptors;
     size_t descriptor_count;
 
-    /* The stop sequence, which replaces grace_ms here and in the stages; NULL: SIGTERM, then
-     * SIGKILL after the grace period. Copied. */
+    /* The stop sequence, which replaces grace_ms here and in the stages without a sequence of their
+     * own; NULL: SIGTERM, then SIGKILL after the grace period. Copied. */
     const struct weir_stop_step *stop;
     size_t stop_count;
 };

@@ -53,7 +53,9 @@ static int copy_stage(struct weir_pipeline_run *pipe, struct weir__pipe_stage *s
     stage->relay.from = stage->relay.to = stage->errors.fd = -1;
     stage->timeout_ms = view->timeout_ms;
     stage->idle_ms = view->idle_ms;
-    stage->grace_ms = pipe->stop.count > 0 ? pipe->settings.grace_ms : view->grace_ms;
+    stage->stop = given->has_stop ? given->stop : pipe->stop;
+    stage->grace_ms =
+        !given->has_stop && pipe->stop.count > 0 ? pipe->settings.grace_ms : view->grace_ms;
     stage->early_close_ok = view->early_close_ok;
     stage->passes_errors = view->err == WEIR_STDERR_PREFIX;
     stage->report.bytes_out = -1;

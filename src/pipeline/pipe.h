@@ -30,6 +30,7 @@ struct weir__pipe_stage {
     size_t ok_exit_count;
     int early_close_ok, passes_errors;
     int64_t timeout_ms, idle_ms, grace_ms;
+    struct weir__stop_sequence stop; /* for its own time limits; count 0: SIGTERM */
 
     struct weir__relay relay;
     uint64_t moved; /* by the relay, at the last check */

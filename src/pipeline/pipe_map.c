@@ -62,8 +62,8 @@ static int start_map(struct weir_pipeline_run *pipe, size_t i, const struct weir
     options.output_fd = ends->stdio[1];
     options.output = ends->stdio[1] < 0 ? "/dev/null" : NULL;
     options.grace_ms = stage->grace_ms;
-    options.stop = pipe->stop.count > 0 ? pipe->stop.steps : NULL;
-    options.stop_count = pipe->stop.count;
+    options.stop = stage->stop.count > 0 ? stage->stop.steps : NULL;
+    options.stop_count = stage->stop.count;
     options.stderr_fd = stage->passes_errors ? pipe->settings.stderr_fd : -1;
     stage->map =
         weir_map_start(pipe->operation.weir, &options, map_ended, stage, &pipe->operation.error);

@@ -156,16 +156,23 @@ static void stop_maps(struct weir_pipeline_run *pipe, int status, int64_t grace_
             weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
 }
 
-void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
-                     int64_t grace_ms)
+/* stop NULL: the sequence of the pipeline. */
+static void stop_with(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
+                      const struct weir__stop_sequence *stop, int64_t grace_ms)
 {
     for (size_t i = 0; i < pipe->count; i++)
         if (pipe->stages[i].stopping == WEIR_STOP_NONE)
             pipe->stages[i].stopping =
                 cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
-    weir__job_stop(&pipe->operation.weir->client, &pipe->job, grace_ms);
+    weir__job_stop_with(&pipe->operation.weir->client, &pipe->job, stop, grace_ms);
     stop_maps(pipe, why == WEIR_STOP_TIMEOUT || why == WEIR_STOP_IDLE ? 124 : 128 + SIGTERM,
               grace_ms);
+}
+
+void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
+                     int64_t grace_ms)
+{
+    stop_with(pipe, cause, why, NULL, grace_ms);
 }
 
 void weir__pipe_stop_rest(struct weir_pipeline_run *pipe)
@@ -244,7 +251,7 @@ void weir__pipe_stage_timed_out(void *data)
     if (weir__operation_release(&pipe->operation) || pipe->operation.over || stage->exited)
         return;
     weir__pipe_emit(pipe, which, WEIR_EVENT_TIMEOUT, 0, "timeout", strlen("timeout"));
-    weir__pipe_stop(pipe, which, WEIR_STOP_TIMEOUT, stage->grace_ms);
+    stop_with(pipe, which, WEIR_STOP_TIMEOUT, &stage->stop, stage->grace_ms);
 }
 
 void weir__pipe_check_idle(void *data)
@@ -264,7 +271,7 @@ void weir__pipe_check_idle(void *data)
         return;
     }
     weir__pipe_emit(pipe, which, WEIR_EVENT_TIMEOUT, 0, "idle", strlen("idle"));
-    weir__pipe_stop(pipe, which, WEIR_STOP_IDLE, stage->grace_ms);
+    stop_with(pipe, which, WEIR_STOP_IDLE, &stage->stop, stage->grace_ms);
 }
 
 /* --- The stages' output ------------------------------------------------------ */

@@ -164,6 +164,9 @@ static int stage_copy(struct weir__stage *stage, const struct weir_stage *given)
     copy.is_map = given->map != NULL;
     copy.view.command = NULL; /* the stage moves when the array grows */
     copy.view.map = NULL;     /* see weir__stage_map() */
+    copy.view.stop = NULL;    /* copy.stop */
+    copy.has_stop = given->stop != NULL && given->stop_count > 0;
+    weir__stop_sequence_take(&copy.stop, given->stop, given->stop_count, &copy.view.grace_ms, NULL);
     *stage = copy;
     return 0;
 }
@@ -271,13 +274,16 @@ static int check_stage(const weir_pipeline_t *pipeline, const struct weir_stage 
 {
     const char *problem = check_stage_fields(stage);
     struct weir_error why = {0};
+    struct weir__stop_sequence stop;
+    int64_t grace_ms;
 
     if (problem != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "stage %zu %s", pipeline->count + 1, problem);
     if (pipeline->count >= WEIR__STAGES_MAX)
         return weir__fail(error, WEIR_ERR_INVALID, 0, "a pipeline can have at most %d stages",
                           WEIR__STAGES_MAX);
-    if (weir__command_check(stage->command, &why) < 0 || check_charset(stage->charset, &why) < 0)
+    if (weir__command_check(stage->command, &why) < 0 || check_charset(stage->charset, &why) < 0
+        || weir__stop_sequence_take(&stop, stage->stop, stage->stop_count, &grace_ms, &why) < 0)
         return weir__fail(error, why.status == WEIR_ERR_NOMEM ? WEIR_ERR_NOMEM : WEIR_ERR_INVALID,
                           0, "stage %zu: %.450s", pipeline->count + 1, why.text);
     return 0;

@@ -24,6 +24,8 @@ struct weir__stage {
     char **argv, **env_pass, **env; /* NULL-terminated, or NULL */
     char *cwd, *charset;
     unsigned char *ok_exit;
+    int has_stop; /* view.grace_ms is its time */
+    struct weir__stop_sequence stop;
     int is_map;
     struct weir_map_options map;
     char *call, *key, *node_from, *dead_letter, **launcher, **launcher_stop;

@@ -127,15 +127,9 @@ static void read_report(const struct weir__spot *spot, void *into)
 static void read_stop(const struct weir__spot *spot, void *into)
 {
     struct reading *reading = into;
-    struct weir_error why;
-    const char *text = NULL;
 
-    if (json_is_null(spot->value)
-        || !weir__spec_string(spot, "a string such as \"INT:2s,TERM:5s,KILL\", or null", &text))
-        return;
-    if (weir_stop_parse(text, reading->stop, &reading->settings.stop_count, &why) < 0)
-        weir__spot_error(spot, "%s", why.text);
-    reading->settings.stop = reading->stop;
+    if (weir__spec_stop(spot, reading->stop, &reading->settings.stop_count))
+        reading->settings.stop = reading->stop;
 }
 
 static const struct weir__spec_key spec_keys[] = {

@@ -325,6 +325,21 @@ int weir__spec_size(const struct weir__spot *spot, uint64_t *result)
     return 0;
 }
 
+int weir__spec_stop(const struct weir__spot *spot, struct weir_stop_step steps[WEIR_STOP_STEPS],
+                    size_t *count)
+{
+    const char *text = NULL;
+    struct weir_error why;
+
+    if (json_is_null(spot->value)
+        || !weir__spec_string(spot, "a string such as \"INT:2s,TERM:5s,KILL\", or null", &text))
+        return 0;
+    if (weir_stop_parse(text, steps, count, &why) == 0)
+        return 1;
+    weir__spot_error(spot, "%s", why.text);
+    return 0;
+}
+
 void weir__spec_list_add(struct weir__spec_errors *errors, struct weir__spec_list *list,
                          const char *string)
 {

@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include <weir/command.h>
+
 #include "pipeline/spec_errors.h"
 
 /* A value and its place. */
@@ -62,6 +64,10 @@ void weir__spec_seconds(const struct weir__spot *spot, void *into);
 
 /* A whole number from 0, or a size such as "64M". */
 int weir__spec_size(const struct weir__spot *spot, uint64_t *result);
+
+/* A stop sequence; null is none. */
+int weir__spec_stop(const struct weir__spot *spot, struct weir_stop_step steps[WEIR_STOP_STEPS],
+                    size_t *count);
 
 /* A growing list of strings; all zero is an empty one. The caller owns strings. */
 struct weir__spec_list {

@@ -19,6 +19,7 @@ struct draft {
     json_t *made; /* owns strings that are not in the document */
     struct weir__spec_list argv, env_pass, env;
     struct weir__spec_map map;
+    struct weir_stop_step stop[WEIR_STOP_STEPS];
     char **words;
     unsigned char ok_exit[256];
 };
@@ -260,6 +261,14 @@ static void read_ok_exit(const struct weir__spot *spot, void *into)
     draft->stage.ok_exit = draft->ok_exit;
 }
 
+static void read_stop(const struct weir__spot *spot, void *into)
+{
+    struct draft *draft = into;
+
+    if (weir__spec_stop(spot, draft->stop, &draft->stage.stop_count))
+        draft->stage.stop = draft->stop;
+}
+
 static void read_nice(const struct weir__spot *spot, void *into)
 {
     struct draft *draft = into;
@@ -309,6 +318,7 @@ static const struct weir__spec_key stage_keys[] = {
     {"timeout_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.timeout_ms)},
     {"idle_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.idle_ms)},
     {"grace_s", weir__spec_seconds, NULL, offsetof(struct draft, stage.grace_ms)},
+    {"stop", read_stop, NULL, 0},
     {"limits", read_limits, NULL, 0},
     {"ok_exit", read_ok_exit, NULL, 0},
     {"early_close", read_early_close, NULL, 0},

@@ -709,32 +709,45 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
 /* What is said of a job that runs takes no memory: it cannot be left unsaid.  A broken
  * line is noticed by its reader, a silent one by its clock. */
 static void send_job_request(struct weir__client *client, const struct weir__job *job,
-                             const char *op, const char *key, int64_t value)
+                             const char *op, const char *key, int64_t value,
+                             const struct weir__stop_sequence *stop)
 {
-    char request[128];
-    int length;
+    char request[128 + WEIR_STOP_STEPS * 64];
+    size_t length;
 
     if (job->is_over || find_job(client, job->id) != job)
         return;
-    length = snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld}", op,
-                      (long long)job->id, key, (long long)value);
-    weir__spawner_send(job->spawner, request, (size_t)length, NULL, 0);
+    length = (size_t)snprintf(request, sizeof request, "{\"op\":\"%s\",\"job\":%lld,\"%s\":%lld",
+                              op, (long long)job->id, key, (long long)value);
+    for (size_t i = 0; stop != NULL && i < stop->count; i++)
+        length +=
+            (size_t)snprintf(request + length, sizeof request - length, "%s[%d,%lld]%s",
+                             i == 0 ? ",\"stop\":[" : ",", stop->steps[i].signal,
+                             (long long)stop->steps[i].wait_ms, i + 1 == stop->count ? "]" : "");
+    request[length++] = '}';
+    weir__spawner_send(job->spawner, request, length, NULL, 0);
     weir__spawner_check(job->spawner);
+}
+
+void weir__job_stop_with(struct weir__client *client, const struct weir__job *job,
+                         const struct weir__stop_sequence *stop, int64_t grace_ms)
+{
+    send_job_request(client, job, "stop", "grace_ms", grace_ms, stop);
 }
 
 void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms)
 {
-    send_job_request(client, job, "stop", "grace_ms", grace_ms);
+    weir__job_stop_with(client, job, NULL, grace_ms);
 }
 
 void weir__job_release(struct weir__client *client, const struct weir__job *job)
 {
-    send_job_request(client, job, "release", "grace_ms", 0);
+    send_job_request(client, job, "release", "grace_ms", 0, NULL);
 }
 
 void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal)
 {
-    send_job_request(client, job, "signal", "signal", signal);
+    send_job_request(client, job, "signal", "signal", signal, NULL);
 }
 
 void weir__job_abandon(struct weir__client *client, struct weir__job *job)

@@ -116,6 +116,9 @@ int weir__job_start(struct weir__client *client, struct weir__job *job,
 
 /* Begins the job's stop sequence.  Does nothing for a job that is over. */
 void weir__job_stop(struct weir__client *client, const struct weir__job *job, int64_t grace_ms);
+/* The same with another sequence than the job was started with; NULL, or none in it: that one. */
+void weir__job_stop_with(struct weir__client *client, const struct weir__job *job,
+                         const struct weir__stop_sequence *stop, int64_t grace_ms);
 /* Ends the job, whose stages have exited, and leaves what is left of it alone. */
 void weir__job_release(struct weir__client *client, const struct weir__job *job);
 void weir__job_signal(struct weir__client *client, const struct weir__job *job, int signal);

@@ -335,7 +335,7 @@ void jobs_start(struct request *request, const int *fds)
     job->stages[started].pid = 0;
     send_failed(job, started, &failure);
     if (!end_if_over(job))
-        jobs_stop(job->id, job->grace_ms);
+        jobs_stop(job->id, job->grace_ms, NULL, 0);
 }
 
 void jobs_signal(int64_t id, int signal)
@@ -377,7 +377,7 @@ static int64_t due_ns(const struct job *job)
     return job->phase_ends_ns;
 }
 
-void jobs_stop(int64_t id, int64_t grace_ms)
+void jobs_stop(int64_t id, int64_t grace_ms, const struct weir_stop_step *steps, size_t count)
 {
     struct job *job = find_job(id);
     int64_t ends_ns = weir__clock_ns() + grace_ms * 1000000;
@@ -394,6 +394,10 @@ void jobs_stop(int64_t id, int64_t grace_ms)
         return;
     }
     if (job->phase == RUNNING) {
+        if (count > 0) {
+            memcpy(job->steps, steps, count * sizeof *steps);
+            job->step_count = count;
+        }
         job->phase = STOPPING;
         job->phase_ends_ns = ends_ns;
         begin_step(job, 0);
@@ -457,7 +461,7 @@ void jobs_stop_all(void)
 
     for (struct job *job = jobs; job != NULL; job = next) {
         next = job->next;
-        jobs_stop(job->id, job->grace_ms);
+        jobs_stop(job->id, job->grace_ms, NULL, 0);
     }
 }
 

@@ -37,8 +37,8 @@ void jobs_warmed(void);
 void jobs_signal(int64_t job, int signal);
 
 /* Begins the stop sequence: its first step now, KILL after grace_ms at the latest.  Again: a
- * shorter grace counts. */
-void jobs_stop(int64_t job, int64_t grace_ms);
+ * shorter grace counts.  count steps replace those of the start; 0: none do. */
+void jobs_stop(int64_t job, int64_t grace_ms, const struct weir_stop_step *steps, size_t count);
 
 /* Ends a job whose stages have exited, and leaves what is left of it alone. */
 void jobs_release(int64_t job);

@@ -156,7 +156,7 @@ static int do_request(struct weir__datagram *message)
         jobs_signal(request.job, request.signal);
         break;
     case REQUEST_STOP:
-        jobs_stop(request.job, request.grace_ms);
+        jobs_stop(request.job, request.grace_ms, request.stop, request.stop_count);
         break;
     case REQUEST_RELEASE:
         jobs_release(request.job);

@@ -126,7 +126,7 @@ static int parse_host_limits(const json_t *list, struct request *request, struct
     return 0;
 }
 
-/* Without a list it is SIGTERM, with all the grace. */
+/* Without a list there are no steps. */
 static int parse_stop(const json_t *list, struct request *request, struct weir_error *error)
 {
     size_t count = json_array_size(list);
@@ -134,8 +134,7 @@ static int parse_stop(const json_t *list, struct request *request, struct weir_e
     if (list != NULL && (!json_is_array(list) || count == 0 || count > WEIR_STOP_STEPS))
         return weir__fail(error, WEIR_ERR_INVALID, 0, "stop is not a list of 1 to %d",
                           WEIR_STOP_STEPS);
-    request->stop[0] = (struct weir_stop_step){SIGTERM, request->grace_ms};
-    request->stop_count = count > 0 ? count : 1;
+    request->stop_count = count;
     for (size_t i = 0; i < count; i++) {
         const json_t *signal = json_array_get(json_array_get(list, i), 0);
         const json_t *wait = json_array_get(json_array_get(list, i), 1);
@@ -223,6 +222,8 @@ static int parse_start(const json_t *root, size_t fd_count, struct request *requ
     request->tty_group = (pid_t)json_integer_value(json_object_get(root, "tty_group"));
     if (status == 0)
         status = parse_stop(json_object_get(root, "stop"), request, error);
+    if (status == 0 && request->stop_count == 0) /* SIGTERM, with all the grace */
+        request->stop[request->stop_count++] = (struct weir_stop_step){SIGTERM, request->grace_ms};
     if (status == 0)
         status = parse_host_limits(json_object_get(root, "host_limits"), request, error);
     for (size_t i = 0; i < count && status == 0; i++) {
@@ -262,6 +263,27 @@ int64_t request_begins(const char *text)
     return job > 0 ? job : 0;
 }
 
+/* Reads the steps of a stop, if it has any.  Returns what is behind them, or where a fault is. */
+static const char *parse_short_steps(const char *text, struct request *request)
+{
+    static const char beginning[] = ",\"stop\":";
+    int is_list = strncmp(text, beginning, sizeof beginning - 1) == 0;
+    const char *at = is_list ? text + sizeof beginning - 1 : text;
+
+    for (size_t i = 0; is_list && i < WEIR_STOP_STEPS && *at != ']'; i++) {
+        long long signal, wait_ms;
+        int end = 0;
+
+        if (*at != (i == 0 ? '[' : ',')
+            || sscanf(at + 1, "[%lld,%lld]%n", &signal, &wait_ms, &end) != 2 || end == 0
+            || signal < 0 || signal >= NSIG || wait_ms < 0)
+            return at;
+        request->stop[request->stop_count++] = (struct weir_stop_step){(int)signal, wait_ms};
+        at += 1 + end;
+    }
+    return is_list && *at == ']' ? at + 1 : at;
+}
+
 /* What is said of a job that runs is read without taking memory: a stop that is lost
  * would leave it running, and a host waits for what it asked to leave.  Returns 0 for
  * what is not spelt as the host does. */
@@ -285,17 +307,22 @@ static int parse_short(const char *text, struct request *request)
         return 1;
     }
     for (enum request_op op = REQUEST_SIGNAL; op <= REQUEST_RELEASE; op++) {
+        struct request made = {.op = op};
         long long job, value;
+        const char *rest;
         int end = 0;
 
-        if (sscanf(text, forms[op], &job, &value, &end) != 2 || strcmp(text + end, "}") != 0
-            || job <= 0 || value < 0)
+        if (sscanf(text, forms[op], &job, &value, &end) != 2 || job <= 0 || value < 0)
             continue;
-        *request = (struct request){.op = op, .job = job};
+        rest = op == REQUEST_STOP ? parse_short_steps(text + end, &made) : text + end;
+        if (strcmp(rest, "}") != 0)
+            continue;
+        made.job = job;
         if (op == REQUEST_SIGNAL)
-            request->signal = (int)value;
+            made.signal = (int)value;
         else
-            request->grace_ms = value;
+            made.grace_ms = value;
+        *request = made;
         return 1;
     }
     return 0;
@@ -336,6 +363,7 @@ int request_parse(const char *text, size_t length, size_t fd_count, struct reque
         made.op = REQUEST_SIGNAL;
     } else if (strcmp(op, "stop") == 0) {
         made.op = REQUEST_STOP;
+        status = parse_stop(json_object_get(root, "stop"), &made, error);
     } else if (strcmp(op, "release") == 0) {
         made.op = REQUEST_RELEASE;
     } else if (strcmp(op, "ping") == 0) {

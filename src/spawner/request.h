@@ -17,7 +17,7 @@
  *   (ahead of the "start": each of the job's stages has the message's descriptors under these
  *   numbers; as many such messages as it takes)
  *   {"op":"signal","job":1,"signal":2}
- *   {"op":"stop","job":1,"grace_ms":5000}
+ *   {"op":"stop","job":1,"grace_ms":5000}   with "stop":[[2,2000]] instead of the start's sequence
  *   {"op":"release","job":1,"grace_ms":0}   what has outlived the stages is left alone
  *   {"op":"ping","job":1}     any number; the answer is {"what":"pong"}
  *   {"op":"leave","job":1}    all jobs are stopped, each with its grace; then we end
@@ -81,7 +81,7 @@ struct request {
     enum request_op op;
     int64_t job;
     int64_t grace_ms;
-    struct weir_stop_step stop[WEIR_STOP_STEPS]; /* at least one in a start */
+    struct weir_stop_step stop[WEIR_STOP_STEPS]; /* at least one in a start; none in a stop: its */
     size_t stop_count;
     int signal;
     char *tag;

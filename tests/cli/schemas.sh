@@ -159,7 +159,7 @@ cat >"$work/spec.json" <<'END'
  "in":  {"path": "-"},
  "stages": [
    {"name": "tap", "cmd": ["python3", "tap.py"], "env": {"A": "1"}, "env_clear": false, "env_pass": ["PATH"], "nice": 1, "cwd": null, "encoding": "raw",
-    "stderr": "prefix", "timeout_s": null, "idle_s": 0.5, "grace_s": 5, "limits": {"memory": "64M", "file-size": 10, "core": 0},
+    "stderr": "prefix", "timeout_s": null, "idle_s": 0.5, "grace_s": 5, "stop": "INT:2s,TERM:5s,KILL", "limits": {"memory": "64M", "file-size": 10, "core": 0},
     "ok_exit": [0], "early_close": "fail", "meter": true, "map": null},
    {"cmd": "sort -u",
     "map": {"workers": 2, "protocol": "lines", "call": null, "order": "any", "record_timeout_s": 30, "retries": 2,

@@ -232,6 +232,20 @@ def a_stop_sequence_is_taken_step_by_step() -> None:
     weir.terminate()
     status, _, err = end(weir)
     assert status == 143 and b"int\n" in err, (status, err)
+    # A map in a pipeline stops its workers with the sequence of its stage.
+    with tempfile.TemporaryDirectory() as directory:
+        spec = os.path.join(directory, "spec.json")
+        worker = "trap 'echo int >&2; exit 9' INT; read x; echo $x; while :; do sleep 0.01; done"
+        stage = {"cmd": ["sh", "-c", worker], "map": {"workers": 1}, "stop": "INT:60s"}
+        with open(spec, "w") as file:
+            json.dump({"weir": 1, "stages": [stage]}, file)
+        weir = start("pipe", "-f", spec, stdin=subprocess.PIPE)
+        weir.stdin.write(b"1\n")
+        weir.stdin.flush()
+        assert weir.stdout.readline() == b"1\n"
+        weir.terminate()
+        status, _, err = end(weir)
+    assert status == 143 and b"int\n" in err, (status, err)
 
 
 @needs("a subreaper")

@@ -64,6 +64,93 @@ static void the_time_of_one_stage_is_its_own(void)
     weir_close(weir);
 }
 
+static void the_limit_of_a_stage_stops_with_its_own_sequence(void)
+{
+    static const struct weir_stop_step steps[] = {{SIGINT, 60000}, {SIGTERM, 60000}, {SIGKILL, 0}};
+    static const struct weir_stop_step other[] = {{SIGUSR1, 60000}};
+    weir_t *weir = open_weir();
+    weir_pipeline_t *pipeline = quiet_pipeline();
+    struct weir_stage stage = stage_of(ARGV("sleep", "1000"));
+    struct weir_pipeline_settings settings;
+    struct weir_pipeline_report report;
+
+    weir_pipeline_get(pipeline, &settings);
+    settings.stop = other;
+    settings.stop_count = 1;
+    CU_ASSERT_EQUAL(weir_pipeline_set(pipeline, &settings, NULL), 0);
+    stage.timeout_ms = 200;
+    stage.stop = steps;
+    stage.stop_count = 3;
+    add_stage(pipeline, &stage);
+    add_command(pipeline, ARGV("sleep", "1000"));
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(report.status, 124);
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(result_of(&report, i)->signal, SIGINT);
+        CU_ASSERT_EQUAL(result_of(&report, i)->stopped_with_count, 1);
+        CU_ASSERT_EQUAL(result_of(&report, i)->stopped_with[0], SIGINT);
+    }
+    weir_pipeline_report_clear(&report);
+
+    /* Other stages keep the pipeline's; its deadline has it, too. */
+    for (int of_stage = 0; of_stage < 2; of_stage++) {
+        pipeline = quiet_pipeline();
+        weir_pipeline_get(pipeline, &settings);
+        settings.stop = other;
+        settings.stop_count = 1;
+        if (!of_stage)
+            settings.timeout_ms = 200;
+        CU_ASSERT_EQUAL(weir_pipeline_set(pipeline, &settings, NULL), 0);
+        stage.timeout_ms = WEIR_FOREVER;
+        add_stage(pipeline, &stage);
+        stage.timeout_ms = of_stage ? 200 : WEIR_FOREVER;
+        stage.stop = NULL;
+        add_stage(pipeline, &stage);
+        stage.stop = steps;
+        report = run_pipeline(weir, pipeline);
+        CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGUSR1);
+        CU_ASSERT_EQUAL(result_of(&report, 1)->signal, SIGUSR1);
+        weir_pipeline_report_clear(&report);
+    }
+    weir_close(weir);
+}
+
+/* Step by step: sleep(1) ignores the first. SIGKILL alone is at once. */
+static void the_sequence_of_a_stage_is_taken_to_its_end(void)
+{
+    static const struct weir_stop_step steps[] = {{SIGURG, 10}, {SIGINT, 60000}};
+    static const struct weir_stop_step kill[] = {{SIGKILL, 0}};
+    static const struct weir_stop_step wrong[] = {{SIGKILL, 0}, {SIGTERM, 50}};
+    weir_t *weir = open_weir();
+    struct weir_stage stage = stage_of(ARGV("sleep", "1000"));
+    weir_pipeline_t *pipeline = quiet_pipeline();
+    struct weir_pipeline_report report;
+    struct weir_error error;
+
+    stage.timeout_ms = 300;
+    stage.stop = wrong;
+    stage.stop_count = 2;
+    CU_ASSERT_EQUAL(weir_pipeline_add(pipeline, &stage, &error), WEIR_ERR_INVALID);
+    CU_ASSERT_STRING_EQUAL(error.text,
+                           "stage 1: invalid stop sequence: nothing can follow SIGKILL");
+    stage.stop = steps;
+    add_stage(pipeline, &stage);
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGINT);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->stopped_with_count, 2);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->stopped_with[0], SIGURG);
+    weir_pipeline_report_clear(&report);
+    pipeline = quiet_pipeline();
+    stage.stop = kill;
+    stage.stop_count = 1;
+    add_stage(pipeline, &stage);
+    report = run_pipeline(weir, pipeline);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->signal, SIGKILL);
+    CU_ASSERT_EQUAL(result_of(&report, 0)->stopped_with_count, 1);
+    weir_pipeline_report_clear(&report);
+    weir_close(weir);
+}
+
 static void a_silent_stage_is_ended(void)
 {
     weir_t *weir = open_weir();
@@ -255,6 +342,10 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"the deadline of the whole ends all", the_deadline_of_the_whole_ends_all},
         {"the time of one stage is its own", the_time_of_one_stage_is_its_own},
+        {"the limit of a stage stops with its own sequence",
+         the_limit_of_a_stage_stops_with_its_own_sequence},
+        {"the sequence of a stage is taken to its end",
+         the_sequence_of_a_stage_is_taken_to_its_end},
         {"a silent stage is ended", a_silent_stage_is_ended},
         {"a pipeline may be cancelled once and twice", a_pipeline_may_be_cancelled_once_and_twice},
         {"freeing and closing end what runs", freeing_and_closing_end_what_runs},

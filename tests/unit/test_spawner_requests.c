@@ -91,6 +91,10 @@ static void garbage_is_refused_and_survived(void)
         "{\"op\":\"start\",\"job\":1,\"cookie\":\"0123456789abcdef0123456789abcdef\",\"stages\":[{"
         "\"argv\":[\"true\"],\"env_set\":{}}]}",
         "{\"op\":\"stop\",\"job\":1,\"grace_ms\":-1}",
+        "{\"op\":\"stop\",\"job\":1,\"grace_ms\":1,\"stop\":[]}",
+        "{\"op\":\"stop\",\"job\":1,\"grace_ms\":1,\"stop\":[[-1,1]]}",
+        "{\"op\":\"stop\",\"job\":1,\"grace_ms\":1,\"stop\":[[2,1],]}",
+        "{\"op\":\"stop\",\"job\":1,\"grace_ms\":1,\"stop\":[[2,1]]",
         "{\"op\":\"signal\"}",
     };
     int spawner = spawner_open();

@@ -1,6 +1,7 @@
 /* Specs: what a good one becomes, and where each fault of a bad one is reported. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static void a_full_spec_is_read_to_the_last_key(void)
         "   \"stderr\": \"discard\", \"timeout_s\": 2, \"idle_s\": 0.5, \"grace_s\": 1.25,\n"
         "   \"limits\": {\"memory\": \"64M\", \"cpu\": 10, \"core\": 0}, \"ok_exit\": [0, 2],\n"
         "   \"early_close\": \"ok\", \"meter\": true, \"nice\": 5, \"map\": null},\n"
-        "  {\"cmd\": \"sort -k '2 3'\"}],\n"
+        "  {\"cmd\": \"sort -k '2 3'\", \"stop\": \"INT:2s,TERM:5s,KILL\"}],\n"
         " \"out\": {\"path\": \"out.txt\"}, \"pipefail\": \"last\", \"deadline_s\": 60,\n"
         " \"grace_s\": 3, \"drain_s\": 0.1, \"checkpoint\": null, \"report\": \"r.json\"}\n";
     weir_pipeline_t *pipeline = expect_good(text);
@@ -117,6 +118,10 @@ static void a_full_spec_is_read_to_the_last_key(void)
     CU_ASSERT_EQUAL(command->nice, 5);
     CU_ASSERT_STRING_EQUAL(pipeline->stages[1].command.argv[2], "2 3");
     CU_ASSERT_STRING_EQUAL(weir_pipeline_stage_name(pipeline, 1), "sort");
+    CU_ASSERT_EQUAL(pipeline->stages[0].stop.count, 0);
+    CU_ASSERT_EQUAL(pipeline->stages[1].stop.count, 2);
+    CU_ASSERT_EQUAL(pipeline->stages[1].stop.steps[1].signal, SIGTERM);
+    CU_ASSERT_EQUAL(pipeline->stages[1].view.grace_ms, 7000);
 
     weir_pipeline_get(pipeline, &settings);
     CU_ASSERT_STRING_EQUAL(settings.input, "in.txt");
@@ -308,7 +313,7 @@ static void unknown_and_doubled_keys_are_reported_where_the_key_stands(void)
         "\"CWD\": 1",
         "1: /stages/0/CWD: unknown key \"CWD\": remove it, or use one of "
         "name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, timeout_s, "
-        "idle_s, grace_s, limits, ok_exit, early_close, meter, pty_output, nice, map, each");
+        "idle_s, grace_s, stop, limits, ok_exit, early_close, meter, pty_output, nice, map, each");
     expect_in_stage("\"nice\": \"x\", \"nice\": 1",
                     "14: /stages/0/nice: duplicate key \"nice\": keep one of them");
     expect_in_stage("\"nice\": 1, \"ni\\u0063e\": \"x\"",
@@ -316,11 +321,12 @@ static void unknown_and_doubled_keys_are_reported_where_the_key_stands(void)
                     "p.json:3:25: /stages/0/nice: is a string: give a whole number from -20 to 19");
     expect_in_stage("\"env\": {\"A\": \"1\", \"A\": \"2\"}",
                     "19: /stages/0/env/A: duplicate key \"A\": keep one of them");
-    expect_in_stage("\"a/b~c\": 1",
-                    "1: /stages/0/a~1b~0c: unknown key \"a/b~c\": remove it, or use "
-                    "one of name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, "
-                    "timeout_s, idle_s, grace_s, limits, ok_exit, early_close, meter, pty_output, "
-                    "nice, map, each");
+    expect_in_stage(
+        "\"a/b~c\": 1",
+        "1: /stages/0/a~1b~0c: unknown key \"a/b~c\": remove it, or use "
+        "one of name, cmd, env, env_clear, env_pass, cwd, encoding, stderr, "
+        "timeout_s, idle_s, grace_s, stop, limits, ok_exit, early_close, meter, pty_output, "
+        "nice, map, each");
 }
 
 /* --- Stages ---------------------------------------------------------------- */
@@ -411,6 +417,10 @@ static void streams_of_a_stage_are_checked(void)
                                             "\"keep\", \"discard\" or \"stdout\"");
     expect_in_stage("\"early_close\": true",
                     "16: /stages/0/early_close: is true: give \"fail\" or \"ok\"");
+    expect_in_stage("\"stop\": \"HUP\"",
+                    "9: /stages/0/stop: invalid stop sequence \"HUP\": a signal other than KILL "
+                    "needs the time to wait after it: use SIGNAL:DURATION, separated by commas, "
+                    "and KILL at the end: INT:2s,TERM:5s,KILL");
     expect_in_stage("\"meter\": null", "10: /stages/0/meter: is null: give true or false");
     expect_in_stage("\"map\": 4", "8: /stages/0/map: is a number: give an object");
     expect_in_stage("\"map\": {\"workers\": 0}",

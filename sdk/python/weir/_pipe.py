@@ -37,6 +37,7 @@ class Stage:
     meter: Optional[bool] = None  # count its output
     nice: Optional[int] = None
     map: Optional[Mapping[str, Any]] = None  # a map stage, as in docs/pipeline.md
+    stop: Optional[str] = None  # the stop sequence for its timeout and idle, as in run()
 
     def spec(self) -> "dict[str, Any]":
         """The stage as in the spec of `weir pipe -f`."""

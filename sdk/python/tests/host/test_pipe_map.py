@@ -1,6 +1,7 @@
 """weir.pipe and weir.map: verdicts, specs, order, dead records and ends."""
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,8 @@ class Pipes(unittest.TestCase):
         self.assertEqual(weir.pipe(broken, verdict="last").status, 0)
         self.assertEqual(weir.pipe(["seq 1000000", "head -1"]).status, 0)
         self.assertNotEqual(weir.pipe(["seq 1000000", "head -1"], verdict="strict").status, 0)
+        stopped = weir.pipe([weir.Stage("sleep 60", timeout=0.05, stop="INT:60s,KILL")])
+        self.assertEqual(stopped.stages[0].result.stopped_with, (signal.SIGINT,))
         with self.assertRaisesRegex(weir.Failed, "sh: exited with 3"):
             weir.pipe(broken, check=True)
         with self.assertRaises(TimeoutError):
