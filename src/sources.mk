@@ -192,6 +192,7 @@ libweir_web_la_SOURCES = \
 	src/web/access.c src/web/access.h \
 	src/web/account.c src/web/account.h \
 	src/web/answer.c src/web/answer.h \
+	src/web/call_request.c src/web/call_request.h \
 	src/web/client.c src/web/client.h \
 	src/web/door.c src/web/door.h \
 	src/web/exchange.c src/web/exchange.h \
@@ -199,11 +200,14 @@ libweir_web_la_SOURCES = \
 	src/web/kept.c src/web/kept.h \
 	src/web/live.c src/web/live.h \
 	src/web/mcp.c src/web/mcp.h \
+	src/web/mcp_check.c src/web/mcp_check.h \
+	src/web/mcp_session.c src/web/mcp_session.h \
 	src/web/metrics.c src/web/metrics.h \
 	src/web/openapi.c src/web/openapi.h \
 	src/web/output.c src/web/output.h \
 	src/web/page.c src/web/page.h \
 	src/web/route.c src/web/route.h \
+	src/web/show.c src/web/show.h \
 	src/web/spent.c src/web/spent.h \
 	src/web/tokens.c src/web/tokens.h \
 	src/web/web.h

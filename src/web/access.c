@@ -193,6 +193,11 @@ int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who,
     return *type != NULL ? 401 : 0;
 }
 
+const char *weir__web_caller(const struct weir__web_client *client)
+{
+    return client->bearer != NULL ? client->bearer->sha256 : "";
+}
+
 int weir__web_authorize_name(struct weir__web_client *client, const char *name)
 {
     if (client->bearer == NULL)

@@ -26,6 +26,10 @@ enum weir__web_who {
  * request with, for 401 with the problem's *type. */
 int weir__web_authorize(struct weir__web_client *client, enum weir__web_who who, const char **type);
 
+/* Whose request it is, as sessions and kept replies remember it: the digest of its token; "": there
+ * are no tokens. */
+const char *weir__web_caller(const struct weir__web_client *client);
+
 /* Whether the bearer of the token may call this function now: 0, 403 or 429. */
 int weir__web_authorize_name(struct weir__web_client *client, const char *name);
 

@@ -3,12 +3,9 @@
 #include "web/mcp.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "http/fields.h"
 #include "pool/connection.h"
@@ -18,219 +15,18 @@
 #include "text/json_validate.h"
 #include "web/access.h"
 #include "web/answer.h"
+#include "web/mcp_check.h"
+#include "web/mcp_session.h"
 #include "web/output.h"
 
 enum {
-    BATCH_MAX = 100,
-    LONGEST_CLIENT = 256, /* bytes of a client's name */
-    SESSIONS_MAX = 1000,  /* then the one that was not used for the longest time goes */
-    SESSION_ID = 33,
     ERROR_MAX = 64 * 1024, /* an error response is not longer */
-    MISMATCH = -32020,
     NO_SESSION = -32001,
 };
 
 static const struct weir__slice nothing = {NULL, 0};
 
-struct weir__web_session {
-    struct weir__web_session *next, **link; /* all of the door, the one used last first */
-    char id[SESSION_ID];
-    char bearer[WEIR__DIGEST_SIZE]; /* of its client's token; "": there are no tokens */
-    char *client;                   /* as it calls itself; NULL: unknown */
-};
-
-/* A request of HTTP that has a connection. */
-struct weir__web_mcp {
-    struct weir__web_door *door;
-    struct weir__web_client *client; /* NULL: it has its answer, or went */
-    struct weir__web_mcp *next, **link;
-    struct weir__connection *connection;
-    struct weir__web_session *session; /* NULL: none is needed */
-    json_t *methods;                   /* that its token allows; NULL: all */
-    int begins_session;
-    int is_get;    /* it is only told what changes */
-    int is_stream; /* the head of a stream of events is sent */
-    int accepts_json, accepts_events;
-};
-
-/* --- Fields ---------------------------------------------------------------------- */
-
-static struct weir__http_text find_field(const struct weir__web_client *client, const char *name)
-{
-    return weir__http_request_field(&client->request, client->in.bytes, name);
-}
-
-/* Whether a field has the value that a string of the message has. */
-static int is_same(struct weir__http_text field, struct weir__slice value)
-{
-    size_t length = 0;
-    char *text = weir__slice_string(value, &length);
-    int same = text != NULL && field.bytes != NULL && field.length == length
-               && memcmp(field.bytes, text, length) == 0;
-
-    free(text);
-    return same;
-}
-
-/* The same for one that may be encoded: =?base64?...?= */
-static int is_same_name(struct weir__http_text field, struct weir__slice value)
-{
-    static const char before[] = "=?base64?", after[] = "?=";
-    size_t head = sizeof before - 1, tail = sizeof after - 1;
-    struct weir__buffer bytes = {0};
-    int same;
-
-    if (field.bytes == NULL || field.length < head + tail || memcmp(field.bytes, before, head) != 0
-        || memcmp(field.bytes + field.length - tail, after, tail) != 0)
-        return is_same(field, value);
-    same =
-        weir__base64_decode(field.bytes + head, field.length - head - tail, &bytes, NULL) >= 0
-        && is_same((struct weir__http_text){bytes.bytes != NULL ? bytes.bytes : "", bytes.length},
-                   value);
-    weir__buffer_clear(&bytes);
-    return same;
-}
-
-/* --- Sessions ---------------------------------------------------------------------- */
-
-static const char *find_caller(const struct weir__web_client *client)
-{
-    return client->bearer != NULL ? client->bearer->sha256 : "";
-}
-
-static void unlink_session(struct weir__web_session *session)
-{
-    *session->link = session->next;
-    if (session->next != NULL)
-        session->next->link = session->link;
-}
-
-static void link_session(struct weir__web_door *door, struct weir__web_session *session)
-{
-    session->next = door->mcp_sessions;
-    session->link = &door->mcp_sessions;
-    if (session->next != NULL)
-        session->next->link = &session->next;
-    door->mcp_sessions = session;
-}
-
-/* Ends what it has open. */
-static void end_session(struct weir__web_door *door, struct weir__web_session *session)
-{
-    for (struct weir__web_mcp *mcp = door->mcps; mcp != NULL; mcp = mcp->next)
-        if (mcp->session == session) {
-            mcp->session = NULL;
-            weir__connection_end(mcp->connection);
-        }
-    unlink_session(session);
-    door->mcp_session_count--;
-    free(session->client);
-    free(session);
-}
-
-static struct weir__web_session *find_session(struct weir__web_client *client,
-                                              struct weir__http_text id)
-{
-    struct weir__web_session *session = client->door->mcp_sessions;
-
-    while (
-        session != NULL
-        && (!weir__http_is(id, session->id) || strcmp(session->bearer, find_caller(client)) != 0))
-        session = session->next;
-    if (session != NULL) {
-        unlink_session(session);
-        link_session(client->door, session);
-    }
-    return session;
-}
-
-/* The session that ends for a new one: the caller's least recent one, or anybody's, if possible one
- * without an open request. */
-static struct weir__web_session *find_victim(struct weir__web_client *client)
-{
-    struct weir__web_session *victim = NULL;
-    int best = -1;
-
-    for (struct weir__web_session *session = client->door->mcp_sessions; session != NULL;
-         session = session->next) {
-        const struct weir__web_mcp *mcp = client->door->mcps;
-        int rank = strcmp(session->bearer, find_caller(client)) == 0 ? 2 : 0;
-
-        while (mcp != NULL && mcp->session != session)
-            mcp = mcp->next;
-        rank += mcp == NULL;
-        if (rank >= best) { /* the later, the less recent */
-            best = rank;
-            victim = session;
-        }
-    }
-    return victim;
-}
-
-/* Returns NULL: no memory. */
-static struct weir__web_session *begin_session(struct weir__web_client *client,
-                                               struct weir__slice params)
-{
-    static const char *const about[] = {"clientInfo"}, *const names[] = {"name"};
-    struct weir__web_door *door = client->door;
-    struct weir__web_session *session = calloc(1, sizeof *session);
-    struct weir__slice info, name;
-    uint64_t random[2];
-
-    if (session == NULL || getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-        free(session);
-        return NULL;
-    }
-    if (door->mcp_session_count == SESSIONS_MAX)
-        end_session(door, find_victim(client));
-    snprintf(session->id, sizeof session->id, "%016llx%016llx", (unsigned long long)random[0],
-             (unsigned long long)random[1]);
-    snprintf(session->bearer, sizeof session->bearer, "%s", find_caller(client));
-    weir__object_get(params, about, &info, 1);
-    weir__object_get(info, names, &name, 1);
-    session->client = weir__slice_type(name) == 's' && name.length <= LONGEST_CLIENT
-                          ? weir__slice_string(name, NULL)
-                          : NULL;
-    link_session(door, session);
-    door->mcp_session_count++;
-    return session;
-}
-
 /* --- Responses --------------------------------------------------------------------- */
-
-/* An error that no server was asked for.  error: a line. */
-static void answer_error(struct weir__web_client *client, int status, struct weir__buffer *error,
-                         int failed)
-{
-    struct weir__http_writer writer;
-
-    if (failed < 0) {
-        weir__web_finish(client, 1);
-        return;
-    }
-    writer = weir__web_begin(client, status);
-    weir__web_answer(client, &writer, "application/json", error->bytes, error->length - 1);
-}
-
-static void refuse(struct weir__web_client *client, int status, struct weir__slice id, int64_t code,
-                   const char *message)
-{
-    struct weir__buffer line = {0};
-    int failed = weir__mcp_write_error(&line, id, code, message);
-
-    answer_error(client, status, &line, failed);
-    weir__buffer_clear(&line);
-}
-
-/* Without a body. */
-static void answer_empty(struct weir__web_client *client, int status)
-{
-    struct weir__http_writer writer = weir__web_begin(client, status);
-
-    if (status == 202)
-        weir__http_write_field(&writer, "Content-Length", "0");
-    weir__web_answer(client, &writer, NULL, NULL, 0);
-}
 
 /* Its client waits for nothing more. */
 static void leave(struct weir__web_mcp *mcp)
@@ -437,137 +233,25 @@ static struct weir__web_mcp *open_connection(struct weir__web_client *client,
     return NULL;
 }
 
-/* --- What a message must have ----------------------------------------------------------- */
-
-/* Returns 0, or refuses the request. */
-static int check_fields(struct weir__web_client *client)
-{
-    const char *head = client->in.bytes;
-
-    if (!weir__http_media_is(find_field(client, "content-type"), "application/json")) {
-        weir__web_refuse(client, 415, NULL, "send application/json");
-        return -1;
-    }
-    if (weir__http_accepts(&client->request, head, "application/json") == 0
-        && weir__http_accepts(&client->request, head, "text/event-stream") == 0) {
-        weir__web_refuse(client, 406, NULL,
-                         "answers are application/json or text/event-stream: accept both");
-        return -1;
-    }
-    return 0;
-}
-
-/* What the fields of a request of 2026-07-28 repeat of it must be the same: what stands between
- * looks at the fields only.  Returns 0, or refuses it. */
-static int check_modern(struct weir__web_client *client, const struct weir__message *message,
-                        const struct weir__mcp_meta *meta)
-{
-    static const struct {
-        const char *method, *member;
-    } rows[] = {{"tools/call", "name"}, {"prompts/get", "name"}, {"resources/read", "uri"}};
-    const char *fault = NULL;
-    struct weir__slice name;
-
-    if (meta->version.bytes == NULL) {
-        refuse(client, 400, message->id, -32602, "params._meta has no " WEIR__MCP_VERSION);
-        return -1;
-    }
-    if (!is_same(find_field(client, "mcp-protocol-version"), meta->version))
-        fault = "MCP-Protocol-Version is not the version in params._meta";
-    else if (!is_same(find_field(client, "mcp-method"), message->method))
-        fault = "Mcp-Method is not the method of the request";
-    for (size_t i = 0; fault == NULL && i < sizeof rows / sizeof rows[0]; i++) {
-        if (!weir__slice_is(message->method, rows[i].method))
-            continue;
-        weir__object_get(message->params, &rows[i].member, &name, 1);
-        if (weir__slice_type(name) == 's' && !is_same_name(find_field(client, "mcp-name"), name))
-            fault = "Mcp-Name is not the name or URI in params";
-    }
-    if (fault == NULL)
-        return 0;
-    refuse(client, 400, message->id, MISMATCH, fault);
-    return -1;
-}
+/* --- Requests ------------------------------------------------------------------------------ */
 
 /* The session of a message of an earlier revision.  Returns NULL after a refusal. */
 static struct weir__web_session *require_session(struct weir__web_client *client,
                                                  struct weir__slice request)
 {
-    struct weir__http_text id = find_field(client, "mcp-session-id");
-    struct weir__web_session *session = id.bytes != NULL ? find_session(client, id) : NULL;
+    struct weir__http_text id = weir__web_mcp_field(client, "mcp-session-id");
+    struct weir__web_session *session =
+        id.bytes != NULL ? weir__web_session_find(client, id) : NULL;
 
     if (id.bytes == NULL)
-        refuse(client, 400, request, -32602,
-               "no Mcp-Session-Id: \"initialize\" begins a session, and params._meta has no "
-               "" WEIR__MCP_VERSION);
+        weir__web_mcp_refuse(
+            client, 400, request, -32602,
+            "no Mcp-Session-Id: \"initialize\" begins a session, and params._meta has no "
+            "" WEIR__MCP_VERSION);
     else if (session == NULL)
-        refuse(client, 404, request, NO_SESSION, "there is no such session: initialize again");
+        weir__web_mcp_refuse(client, 404, request, NO_SESSION,
+                             "there is no such session: initialize again");
     return session;
-}
-
-/* A version that weir does not know.  Returns 0, or refuses the request. */
-static int check_version(struct weir__web_client *client, struct weir__slice id)
-{
-    struct weir__http_text version = find_field(client, "mcp-protocol-version");
-    struct weir__buffer quoted = {0}, line = {0};
-    struct weir__mcp_refusal refusal = {.code = WEIR__MCP_UNSUPPORTED_VERSION,
-                                        .message = "unsupported protocol version"};
-    int failed = 0;
-
-    if (version.bytes == NULL)
-        return 0;
-    failed = weir__write_string(&quoted, version.bytes, version.length);
-    refusal.unsupported = (struct weir__slice){quoted.bytes, quoted.length};
-    if (failed == 0 && weir__mcp_is_legacy(refusal.unsupported)) {
-        weir__buffer_clear(&quoted);
-        return 0;
-    }
-    if (failed == 0)
-        failed = weir__mcp_write_refusal(&line, id, &refusal);
-    answer_error(client, 400, &line, failed);
-    weir__buffer_clear(&line);
-    weir__buffer_clear(&quoted);
-    return -1;
-}
-
-/* --- Requests ------------------------------------------------------------------------------ */
-
-/* What counts for the rate of a token. */
-static int is_call(const struct weir__message *message)
-{
-    char *method =
-        message->kind == WEIR__MESSAGE_REQUEST ? weir__slice_string(message->method, NULL) : NULL;
-    int is = method != NULL
-             && (strcmp(method, "initialize") == 0
-                 || (weir__mcp_request(method) != 0 && strstr(method, "/list") == NULL));
-
-    free(method);
-    return is;
-}
-
-/* Returns 0, or refuses the request. */
-static int take_rate(struct weir__web_client *client, const struct weir__message *message)
-{
-    struct weir__slice rest = message->params, element;
-    struct weir__message one = *message;
-    int is_batch = message->kind == WEIR__MESSAGE_BATCH, count = 0;
-
-    while (!is_batch || weir__message_next(&rest, &element)) {
-        if (is_batch)
-            weir__message_scan(element.bytes, element.length, &one);
-        if (client->bearer != NULL && is_call(&one)
-            && weir__bearer_take(client->bearer, weir__clock_ns()) < 0) {
-            weir__web_refuse(client, 429, NULL, NULL);
-            return -1;
-        }
-        if (!is_batch)
-            break;
-        if (++count > BATCH_MAX) {
-            refuse(client, 400, nothing, -32600, "a batch over HTTP has up to 100 messages");
-            return -1;
-        }
-    }
-    return 0;
 }
 
 /* In another request of the session. */
@@ -612,10 +296,13 @@ static void post_modern(struct weir__web_client *client, const struct weir__mess
                         const struct weir__mcp_meta *meta, struct weir__http_text body)
 {
     if (message->kind == WEIR__MESSAGE_BATCH)
-        refuse(client, 400, nothing, -32600, "a batch is not a message of this revision");
+        weir__web_mcp_refuse(client, 400, nothing, -32600,
+                             "a batch is not a message of this revision");
     else if (message->kind != WEIR__MESSAGE_REQUEST)
-        answer_empty(client, 202); /* there is no notification that would matter here */
-    else if (check_modern(client, message, meta) == 0 && take_rate(client, message) == 0)
+        weir__web_mcp_answer_empty(client,
+                                   202); /* there is no notification that would matter here */
+    else if (weir__web_mcp_check_modern(client, message, meta) == 0
+             && weir__web_mcp_take_rate(client, message) == 0)
         hear(client, NULL, 0, body);
 }
 
@@ -627,12 +314,12 @@ static void post_legacy(struct weir__web_client *client, const struct weir__mess
     struct weir__slice id = message->kind == WEIR__MESSAGE_REQUEST ? message->id : nothing;
     struct weir__web_session *session;
 
-    if (check_version(client, id) != 0)
+    if (weir__web_mcp_check_version(client, id) != 0)
         return;
     session = begins ? NULL : require_session(client, id);
-    if ((session == NULL && !begins) || take_rate(client, message) != 0)
+    if ((session == NULL && !begins) || weir__web_mcp_take_rate(client, message) != 0)
         return;
-    if (begins && (session = begin_session(client, message->params)) == NULL) {
+    if (begins && (session = weir__web_session_begin(client, message->params)) == NULL) {
         weir__web_refuse(client, 500, NULL, "no memory");
         return;
     }
@@ -643,7 +330,7 @@ static void post_legacy(struct weir__web_client *client, const struct weir__mess
     if (message->kind == WEIR__MESSAGE_NOTIFICATION
         && weir__slice_is(message->method, "notifications/cancelled"))
         cancel(client->door, session, message->params);
-    answer_empty(client, 202);
+    weir__web_mcp_answer_empty(client, 202);
 }
 
 void weir__web_mcp_post(struct weir__web_client *client, const char *name,
@@ -651,7 +338,7 @@ void weir__web_mcp_post(struct weir__web_client *client, const char *name,
 {
     char *bytes = client->in.bytes + client->request.length;
     struct weir__http_text body = {bytes, client->body_end - client->request.length};
-    struct weir__http_text version = find_field(client, "mcp-protocol-version");
+    struct weir__http_text version = weir__web_mcp_field(client, "mcp-protocol-version");
     struct weir__mcp_meta meta = {0};
     struct weir__message message;
 
@@ -661,10 +348,10 @@ void weir__web_mcp_post(struct weir__web_client *client, const char *name,
         weir__web_refuse(client, 401, NULL, "the tokens have changed: ask again");
         return;
     }
-    if (check_fields(client) != 0)
+    if (weir__web_mcp_check_fields(client) != 0)
         return;
     if (!weir__json_syntax_utf8(body.bytes, body.length, NULL)) {
-        refuse(client, 400, nothing, -32700, "the body is not JSON");
+        weir__web_mcp_refuse(client, 400, nothing, -32700, "the body is not JSON");
         return;
     }
     drop_line_ends(bytes, body.length);
@@ -672,8 +359,8 @@ void weir__web_mcp_post(struct weir__web_client *client, const char *name,
     if (message.kind == WEIR__MESSAGE_REQUEST)
         weir__mcp_meta_read(message.params, &meta);
     if (message.kind == WEIR__MESSAGE_NOT_RPC || message.kind == WEIR__MESSAGE_NOISE)
-        refuse(client, 400, nothing, -32600,
-               message.reason != NULL ? message.reason : "the body is not a message");
+        weir__web_mcp_refuse(client, 400, nothing, -32600,
+                             message.reason != NULL ? message.reason : "the body is not a message");
     else if (meta.version.bytes != NULL || weir__http_is(version, WEIR__MCP_MODERN_VERSION))
         post_modern(client, &message, &meta, body);
     else
@@ -686,7 +373,7 @@ static struct weir__web_session *require_earlier(struct weir__web_client *client
     struct weir__http_problem problem = weir__http_problem_of_status(405, NULL);
     struct weir__http_writer writer;
 
-    if (!client->is_head && find_field(client, "mcp-session-id").bytes != NULL)
+    if (!client->is_head && weir__web_mcp_field(client, "mcp-session-id").bytes != NULL)
         return require_session(client, nothing);
     writer = weir__web_begin(client, 405);
     weir__http_write_field(&writer, "Allow", "POST");
@@ -728,8 +415,8 @@ void weir__web_mcp_delete(struct weir__web_client *client, const char *name,
     (void)query;
     if (session == NULL)
         return;
-    end_session(client->door, session);
-    answer_empty(client, 204);
+    weir__web_session_end(client->door, session);
+    weir__web_mcp_answer_empty(client, 204);
 }
 
 /* --- Life ------------------------------------------------------------------------------------ */
@@ -762,5 +449,5 @@ void weir__web_mcp_clear(struct weir__web_door *door)
     while (door->mcps != NULL)
         weir__connection_close(door->mcps->connection);
     while (door->mcp_sessions != NULL)
-        end_session(door, door->mcp_sessions);
+        weir__web_session_end(door, door->mcp_sessions);
 }

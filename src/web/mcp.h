@@ -12,13 +12,8 @@
 
 #include "web/web.h"
 
-/* Handlers of /mcp.  name is empty. */
-void weir__web_mcp_post(struct weir__web_client *client, const char *name,
-                        struct weir__http_text query);
-void weir__web_mcp_get(struct weir__web_client *client, const char *name,
-                       struct weir__http_text query);
-void weir__web_mcp_delete(struct weir__web_client *client, const char *name,
-                          struct weir__http_text query);
+/* For /mcp. */
+weir__web_handler weir__web_mcp_post, weir__web_mcp_get, weir__web_mcp_delete;
 
 /* Its client has room for more. */
 void weir__web_mcp_flush(struct weir__web_client *client);

@@ -2,17 +2,18 @@
  *
  * From the bottom up: access.c says who may ask, input.c has the input stream of a call, output.c
  * sends bytes to a client and ends it, answer.c makes whole responses, kept.c keeps some of them,
- * account.c tells the door's owner of what is over, exchange.c has a request's call, mcp.c has
- * those that speak MCP, live.c tells what runs, route.c finds what a request asks for, client.c is
- * a connection, door.c listens.
+ * account.c reports to the door's owner what is over, exchange.c has a request's call,
+ * call_request.c gets there from a request, mcp.c has those that speak MCP (mcp_check.c looks at
+ * them, mcp_session.c has their sessions), live.c sends what runs, show.c shows what there is,
+ * route.c finds what a request asks for, client.c is a connection, door.c listens.
  *
  *   client:   HEAD -> BODY -> CALLING -> HEAD ...
  *
  *     HEAD     one deadline for a whole head, from its first byte; idle before that
  *     BODY     a least rate
- *     CALLING  a call runs, or its response is being sent, or the client watches; it is only
- * watched for its end, and read if it sends an input stream LEAVING  the last response is being
- * sent; what still comes is thrown away
+ *     CALLING  a call runs, or its response is being sent, or the client watches; its end is
+ *              noticed, and it is read if it sends an input stream
+ *     LEAVING  the last response is being sent; what still comes is thrown away
  *
  * In any state: gone, late, broken -> is_over: its call is cancelled, and the loop frees it.
  *
@@ -65,6 +66,13 @@ struct weir__web_mcp;
 struct weir__web_route;
 struct weir__web_series;
 struct weir__web_session;
+
+struct weir__web_client;
+
+/* Answers a request, or starts its call.  name: the part of the path behind the route's, decoded;
+ * "" where it has none. */
+typedef void weir__web_handler(struct weir__web_client *client, const char *name,
+                               struct weir__http_text query);
 
 struct weir__web_refusals {
     const char *reason;
