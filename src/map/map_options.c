@@ -114,8 +114,6 @@ static int check_launcher(const struct weir_map_options *options, struct weir_er
     return 0;
 }
 
-enum { WARM_MOST = 128 };
-
 static int check_warm(const struct weir_map_options *options, struct weir_error *error)
 {
     const char *what = options->call == NULL                  ? "without call"
@@ -124,8 +122,6 @@ static int check_warm(const struct weir_map_options *options, struct weir_error 
                            ? "with a launcher"
                            : NULL;
 
-    if (options->warm && options->workers > WARM_MOST) /* its socket takes some more requests */
-        return weir__fail(error, WEIR_ERR_INVALID, 0, "warm is for up to %d workers", WARM_MOST);
     if (options->warm && what != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "warm is for Python workers on this machine: not %s", what);

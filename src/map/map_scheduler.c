@@ -45,7 +45,8 @@ static struct weir__seat *free_seat(const struct weir_map *map)
 {
     int64_t now_ns;
 
-    if (map->end.status != 0 || map->workers.count >= map->options.workers)
+    if (map->end.status != 0 || map->workers.count >= map->options.workers
+        || weir__warm_is_full(&map->workers.warm)) /* the next is due when one is forked or fails */
         return NULL;
     now_ns = weir__clock_ns();
     return has_enough_launches(map, now_ns) ? NULL : weir__map_worker_find_seat(map, now_ns);

@@ -100,7 +100,11 @@ static void emit_line(void *owner, const struct weir_line *line)
 
 static void pid_is_known(void *owner)
 {
-    weir__map_worker_find_node(owner);
+    struct weir__map_worker *worker = owner;
+
+    weir__map_worker_find_node(worker);
+    if (worker->map->options.warm) /* the next may be forked */
+        worker->map->changed(worker->map);
 }
 
 static void has_room(void *owner)
@@ -226,8 +230,7 @@ struct weir__map_worker *weir__map_worker_start(struct weir_map *map, struct wei
     if (map->options.stderr_fd < 0 && map->operation.weir->on_event != NULL)
         ops = &line_ops;
     if (map->options.warm)
-        status = weir__warm_connect(&map->workers.warm, map->operation.weir, &options,
-                                    &options.warm, error);
+        status = weir__warm_connect(&map->workers.warm, map->operation.weir, &options, error);
     if (status == 0)
         status = weir__map_worker_launch(worker, &options, ops, error);
     if (options.warm > 0)

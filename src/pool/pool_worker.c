@@ -576,8 +576,21 @@ static void on_over(void *owner)
     pool->worker_ops->end(pool);
 }
 
+/* With a warm parent the next may be forked. */
+static void on_started(void *owner)
+{
+    struct weir_pool *pool = pool_of(owner);
+
+    if (!pool->options.warm)
+        return;
+    pool->worker_ops->begin(pool);
+    pool->stale |= WEIR__STALE_WORKERS;
+    pool->worker_ops->end(pool);
+}
+
 static const struct weir__worker_ops worker_ops = {
     .on_bytes = on_bytes,
+    .on_started = on_started,
     .on_room = on_room,
     .owes = owes,
     .on_cut_off = on_cut_off,
@@ -648,7 +661,7 @@ int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat 
     status = weir__timer_heap_join(&pool->timers, error);
     if (status == 0) {
         if (pool->options.warm && pool->pair == NULL)
-            status = weir__warm_connect(&group->warm, pool->weir, &options, &options.warm, error);
+            status = weir__warm_connect(&group->warm, pool->weir, &options, error);
         if (status == 0)
             status = pool->pair != NULL ? attach_pair(worker, pool->pair, error)
                                         : weir__worker_start(&worker->child, pool->weir, &options,

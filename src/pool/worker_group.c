@@ -15,7 +15,6 @@
 #include "pool/pool_worker.h"
 
 enum {
-    FORKED_AT_ONCE = 16,  /* the warm parent's socket takes some 200 requests, with descriptors */
     LAUNCHED_AT_ONCE = 8, /* sshd, for example, drops connections beyond 10 */
     CANNOT_EXECUTE = 126, /* 127: not found; statuses of the shell, env and launchers */
 };
@@ -87,8 +86,6 @@ static unsigned most_starting(const struct weir__worker_group *group)
 {
     if (group->is_down || weir__clock_ns() >= weir__supervisor_until_ns(&group->supervisor))
         return 1; /* enough to see whether starts succeed again */
-    if (group->pool->options.warm)
-        return FORKED_AT_ONCE;
     return group->is_launched ? LAUNCHED_AT_ONCE : UINT_MAX;
 }
 
@@ -114,7 +111,7 @@ int weir__worker_group_tend(struct weir__worker_group *group, struct weir_error 
         struct weir__seat *seat = weir__supervisor_seat(&group->supervisor, is_free);
         int status;
 
-        if (starting >= most_starting(group))
+        if (starting >= most_starting(group) || weir__warm_is_full(&group->warm))
             return 0; /* the next is due when one is ready or fails */
         if (weir__clock_ns() < seat->backoff.next_ns) {
             weir__timer_heap_set(&pool->timers, &group->restart, seat->backoff.next_ns);

@@ -14,7 +14,15 @@
 #include "proc/command.h"
 #include "proc/result.h"
 
-enum { CONTROL_NUMBER = 3 }; /* of its end, in the parent */
+enum {
+    CONTROL_NUMBER = 3, /* of its end, in the parent */
+    FORKED_AT_ONCE = 16,
+};
+
+int weir__warm_is_full(const struct weir__warm *warm)
+{
+    return warm->forks.waiting >= FORKED_AT_ONCE;
+}
 
 static void ignore_bytes(void *owner, const char *bytes, size_t length)
 {
@@ -26,21 +34,27 @@ static void ignore(void *owner)
     (void)owner;
 }
 
+static void say(struct weir__warm *warm, const char *sentence)
+{
+    char text[500];
+    int length = snprintf(text, sizeof text, "weir: --warm: %.470s\n", sentence);
+
+    weir__stderr_source_take(&warm->parent.stderr_source, text, (size_t)length);
+    weir__stderr_source_end(&warm->parent.stderr_source);
+}
+
 /* Its own words are on stderr already; that it could not start is said by nobody else. */
 static void is_over(void *owner)
 {
     struct weir__warm *warm = owner;
-    char sentence[400], text[500];
-    int length;
+    char sentence[400];
 
     warm->is_over = 1;
     weir__close(&warm->control);
     if (warm->parent.result.end != WEIR_NOT_STARTED)
         return;
     weir_result_sentence(&warm->parent.result, sentence, sizeof sentence);
-    length = snprintf(text, sizeof text, "weir: --warm: %s\n", sentence);
-    weir__stderr_source_take(&warm->parent.stderr_source, text, (size_t)length);
-    weir__stderr_source_end(&warm->parent.stderr_source);
+    say(warm, sentence);
 }
 
 static const struct weir__worker_ops ops = {
@@ -88,13 +102,14 @@ static int start(struct weir__warm *warm, weir_t *weir, const struct weir__worke
     return 0;
 }
 
-int weir__warm_connect(struct weir__warm *warm, weir_t *weir,
-                       const struct weir__worker_options *options, int *fd,
+int weir__warm_connect(struct weir__warm *warm, weir_t *weir, struct weir__worker_options *options,
                        struct weir_error *error)
 {
     int ends[2], failed, status;
 
-    if (warm->is_over)
+    if (warm->forks.is_stuck && !warm->is_over)
+        say(warm, "the warm parent hangs and is replaced");
+    if (warm->is_over || warm->forks.is_stuck)
         weir__warm_close(warm);
     if (!warm->is_up && (status = start(warm, weir, options, error)) < 0)
         return status;
@@ -109,7 +124,8 @@ int weir__warm_connect(struct weir__warm *warm, weir_t *weir,
         return weir__fail(error, WEIR_ERR_SYSTEM, failed,
                           "cannot ask the warm parent for a worker");
     }
-    *fd = ends[0];
+    options->warm = ends[0];
+    options->forks = &warm->forks;
     return 0;
 }
 
@@ -119,5 +135,5 @@ void weir__warm_close(struct weir__warm *warm)
         return;
     weir__close(&warm->control);
     weir__worker_clear(&warm->parent);
-    *warm = (struct weir__warm){0};
+    *warm = (struct weir__warm){.forks = {.waiting = warm->forks.waiting}};
 }

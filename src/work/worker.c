@@ -448,11 +448,27 @@ void weir__worker_tail(const struct weir__worker *worker, char *tail, size_t siz
 
 /* --- Its job -------------------------------------------------------------- */
 
+/* A parent forks in the order of the requests. */
+static void fork_is_over(struct weir__worker *worker, int was_made)
+{
+    struct weir__forks *forks = worker->forks;
+
+    if (forks == NULL)
+        return;
+    worker->forks = NULL;
+    forks->waiting--;
+    forks->made += was_made != 0;
+    if (!was_made && worker->state == WEIR__WORKER_DYING && forks->made > 0
+        && forks->made == worker->forks_before)
+        forks->is_stuck = 1;
+}
+
 static void job_started(void *owner, const pid_t *pids, size_t count)
 {
     struct weir__worker *worker = owner;
 
     worker->result.pid = count > 0 ? pids[0] : 0;
+    fork_is_over(worker, count > 0);
     if (worker->ops->on_started != NULL)
         worker->ops->on_started(worker->owner);
 }
@@ -464,6 +480,7 @@ static void job_failed(void *owner, size_t stage, const char *step, int sys_errn
 
     (void)stage;
     weir__result_not_started(&worker->result, weir__step_find(step), sys_errno, detail);
+    fork_is_over(worker, 0);
     worker->exited = 1;
 }
 
@@ -503,6 +520,7 @@ static void job_ended(void *owner)
 {
     struct weir__worker *worker = owner;
 
+    fork_is_over(worker, 0);
     read_the_end(worker);
     worker->job_over = 1;
     weir__result_survivors(&worker->result, &worker->job);
@@ -658,6 +676,11 @@ int weir__worker_start(struct weir__worker *worker, weir_t *weir,
         status =
             weir__job_start(&weir->client, &worker->job, &stage, 1, options->grace_ms, -1, error);
     free(env);
+    if (status == 0 && options->forks != NULL) {
+        worker->forks = options->forks;
+        worker->forks_before = options->forks->made;
+        worker->forks->waiting++;
+    }
     if (stage.cwd >= 0)
         weir__close(&stage.cwd);
     for (int i = 0; i < 3; i++)
@@ -730,6 +753,7 @@ void weir__worker_clear(struct weir__worker *worker)
         return;
     if (!worker->job_over)
         weir__job_abandon(&worker->weir->client, &worker->job);
+    fork_is_over(worker, 0);
     close_input(worker);
     weir__close(&worker->peek_fd);
     close_output(worker);

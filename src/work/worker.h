@@ -44,6 +44,13 @@ struct weir__worker_ops {
     void (*on_over)(void *owner);
 };
 
+/* Starts that a warm parent was asked for: see work/warm.h. */
+struct weir__forks {
+    unsigned waiting; /* not forked yet, nor given up */
+    unsigned made;    /* by the parent that there is now */
+    int is_stuck;     /* it has forked, and let a start wait until that was given up */
+};
+
 struct weir__worker_options {
     const struct weir_command *command; /* borrowed during the start */
     int64_t grace_ms, drain_ms;
@@ -57,6 +64,7 @@ struct weir__worker_options {
     int files[3];      /* its stdin, stdout and stderr; 0: a pipe; -1: /dev/null. Borrowed */
     const char *label; /* put before each line of its stderr; NULL: nothing. Borrowed */
     int warm;          /* from weir__warm_connect(), borrowed; 0: its program is executed */
+    struct weir__forks *forks;                 /* from there, too; outlives the worker */
     const struct weir_descriptor *descriptors; /* that it has open above 2; borrowed */
     size_t descriptor_count;
     int is_quiet;     /* its pid need not be known before it ends */
@@ -100,6 +108,9 @@ struct weir__worker {
     const char *far_node; /* borrowed */
     unsigned slot;
     int64_t stop_grace_ms; /* the remaining time for the launcher afterwards */
+
+    struct weir__forks *forks; /* while it is not forked; NULL: not awaited */
+    unsigned forks_before;     /* that had been made when it was asked for */
 
     int is_pair; /* no process: see weir__worker_attach() */
     int job_over, exited, draining, paused, is_coalescing, is_lent, has_reported_over;

@@ -216,6 +216,90 @@ def a_map_of_calls_has_warm_workers(directory: str) -> None:
     assert len(imports(directory)) == 1
 
 
+# Returns once all are there, each with one record.
+MEETING = """
+import glob, time
+
+@function
+def meet(count: int) -> int:
+    directory = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(directory, f"there-{os.getpid()}"), "w"):
+        pass
+    while len(glob.glob(os.path.join(directory, "there-*"))) < count:
+        time.sleep(0.01)
+    return os.getpid()
+
+if __name__ == "__main__":
+    serve()
+"""
+
+
+@needs("a subreaper")
+def more_workers_than_are_forked_at_once_all_start(directory: str) -> None:
+    count = 40
+    text = PROGRAM.partition("\nif __name__")[0] + MEETING
+    words = (
+        f"map -j{count} --warm --window 1 --call meet --progress none -- {program(directory, text)}"
+    )
+    done = subprocess.run(
+        [WEIR, *words.split()],
+        input=f"[{count}]\n".encode() * count,
+        capture_output=True,
+        env=ENVIRONMENT,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(set(done.stdout.split())) == count, done.stdout
+    assert len(imports(directory)) == 1
+    for name in glob.glob(os.path.join(directory, "there-*")):
+        os.unlink(name)
+    with serving(directory, f"-j{count}", "--warm", worker=program(directory, text)) as (_, path):
+        calls = [
+            subprocess.Popen(
+                [WEIR, "call", "-s", path, "meet", str(count)],
+                stdout=subprocess.PIPE,
+                env=ENVIRONMENT,
+            )
+            for _ in range(count)
+        ]
+        pids = {one.communicate(timeout=PATIENCE_S)[0] for one in calls}
+        assert len(pids) == count and b"" not in pids, pids
+    # Not all of them have to be needed.
+    words = f"map -j1024 --warm --call square --progress none -- {program(directory)}"
+    done = subprocess.run(
+        [WEIR, *words.split()], input=b"[3]\n", capture_output=True, env=ENVIRONMENT
+    )
+    assert (done.returncode, done.stdout) == (0, b"9\n"), done
+
+
+HANGING = """
+import os, signal
+directory = os.path.dirname(os.path.abspath(__file__))
+
+def hang() -> None:
+    if os.path.exists(os.path.join(directory, "hang")):
+        os.rename(os.path.join(directory, "hang"), os.path.join(directory, "hangs"))
+        signal.pause()
+
+os.register_at_fork(before=hang)
+"""
+
+
+@needs("a subreaper")
+def a_parent_that_hangs_is_replaced(directory: str) -> None:
+    worker = program(directory, HANGING + PROGRAM)
+    with serving(directory, "-j1", "--warm", "--start-timeout", "2s", worker=worker) as (_, path):
+        first = look(path)["pid"]
+        with open(os.path.join(directory, "hang"), "w", encoding="utf-8"):
+            pass
+        assert call(path, "die")[0] != 0
+        await_that(lambda: call(path, "look")[0] == 0, "a worker of another parent")
+        assert os.path.exists(os.path.join(directory, "hangs"))
+        assert look(path)["pid"] != first
+        assert len(imports(directory)) == 2
+        await_that(lambda: is_gone(imports(directory)[0]), "the end of the one that hung")
+
+
 def what_cannot_be_warm_is_refused(directory: str) -> None:
     for words, why in (
         (
@@ -246,6 +330,8 @@ run_cases(
         a_program_that_is_not_there_is_named,
         a_start_that_waits_for_the_import_can_be_stopped,
         a_map_of_calls_has_warm_workers,
+        more_workers_than_are_forked_at_once_all_start,
+        a_parent_that_hangs_is_replaced,
         what_cannot_be_warm_is_refused,
     ]
 )
