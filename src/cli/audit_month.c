@@ -120,12 +120,13 @@ static int is_control(const json_t *control)
            && json_is_array(json_object_get(control, "zero"));
 }
 
-/* The table of the standard.  The caller owns it.  Returns NULL after a message. */
-static json_t *read_standard(const struct audit_values *values)
+/* The table of the standard.  The caller owns it.  Returns NULL after a message, with the exit
+ * status. */
+static json_t *read_standard(const struct audit_values *values, int *status)
 {
     const char *name = values->standard != NULL ? values->standard : "iso27001";
     int is_ours = strcmp(name, "iso27001") == 0;
-    struct weir_error error = {0};
+    struct weir_error error;
     json_t *standard = is_ours ? weir__json_parse(iso27001, strlen(iso27001), 0, NULL)
                                : document_read_json(name, &error);
     const json_t *controls = json_object_get(standard, "controls");
@@ -136,8 +137,10 @@ static json_t *read_standard(const struct audit_values *values)
         is_good = is_good && is_control(json_array_get(controls, i));
     if (is_good)
         return standard;
+    *status =
+        standard != NULL || (!is_ours && error.status != WEIR_ERR_NOMEM) ? CLI_USAGE : CLI_FAILED;
     if (standard == NULL)
-        cli_say(&cli_audit, "--standard: %s", *error.text != '\0' ? error.text : "no memory");
+        cli_say(&cli_audit, "--standard: %s", is_ours ? "no memory" : error.text);
     else
         cli_say(&cli_audit, "--standard: %s is not a table of controls: see docs/audit.md", name);
     json_decref(standard);
@@ -191,17 +194,20 @@ static void count_record(struct month *month, const struct weir__audit_entry *en
     count_name(&month->hosts, json_object_get(who, "host"));
 }
 
-static void read_line(struct month *month, size_t file, const struct weir__audit_piece *piece)
+/* Returns 0, or a negative status: a record that is left out would make the report wrong. */
+static int read_line(struct month *month, size_t file, const struct weir__audit_piece *piece,
+                     struct weir_error *error)
 {
     struct weir__audit_place place = {
         .file = file, .offset = piece->offset, .number = piece->number};
     struct weir__audit_entry entry = {0};
+    enum weir__audit_line found = WEIR__AUDIT_LINE_CUT;
     const char *time;
     int order;
 
-    if (!piece->is_too_long && piece->has_newline
-        && weir__audit_entry_read(&entry, piece->text, piece->length, NULL)
-               == WEIR__AUDIT_LINE_GOOD) {
+    if (!piece->is_too_long && piece->has_newline)
+        found = weir__audit_entry_read(&entry, piece->text, piece->length, NULL);
+    if (found == WEIR__AUDIT_LINE_GOOD) {
         time = text_of(entry.record, "time");
         order = strncmp(time, month->values->month, MONTH_SIZE - 1);
         if (order <= 0)
@@ -214,6 +220,9 @@ static void read_line(struct month *month, size_t file, const struct weir__audit
             snprintf(month->last_time, sizeof month->last_time, "%s", time);
     }
     weir__audit_entry_clear(&entry);
+    return found == WEIR__AUDIT_LINE_NOMEM
+               ? weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a record")
+               : 0;
 }
 
 /* Returns 0, or a negative status. */
@@ -227,8 +236,8 @@ static int read_log(struct month *month, const struct audit_files *log, struct w
 
         lseek(log->files[file].fd, 0, SEEK_SET);
         weir__audit_lines_init(&lines, log->files[file].fd, log->files[file].name);
-        while ((status = weir__audit_lines_next(&lines, &piece, error)) > 0)
-            read_line(month, file, &piece);
+        while (status >= 0 && (status = weir__audit_lines_next(&lines, &piece, error)) > 0)
+            status = read_line(month, file, &piece, error);
         weir__audit_lines_clear(&lines);
     }
     return status;
@@ -326,10 +335,10 @@ static json_t *make_document(const struct month *month, const json_t *standard,
                           json_pack("{s:s,s:s,s:o,s:o}", "id", text_of(control, "id"), "title",
                                     text_of(control, "title"), "shows", shows, "gaps", gaps));
     }
-    return json_pack("{s:i,s:s,s:s,s:s,s:b,s:o?,s:I,s:I,s:s,s:o,s:O,s:O,s:o,s:o}", "weir", 1,
-                     "kind", "audit-month", "month", month->values->month, "standard",
+    return json_pack("{s:i,s:s,s:s,s:s,s:b,s:o,s:I,s:I,s:s,s:o,s:O,s:O,s:o,s:o}", "weir", 1, "kind",
+                     "audit-month", "month", month->values->month, "standard",
                      text_of(standard, "name"), "verified", is_sound, "fault",
-                     is_sound ? NULL
+                     is_sound ? json_null()
                               : json_pack("{s:s,s:I,s:s}", "kind",
                                           weir__audit_fault_name(verdict->fault), "line",
                                           (json_int_t)verdict->line, "sentence", verdict->sentence),
@@ -474,11 +483,12 @@ int audit_month(const struct audit_values *values, const struct audit_files *log
                 const struct weir__audit_verdict *verdict)
 {
     struct month month = {.values = values, .users = json_object(), .hosts = json_object()};
-    json_t *standard = read_standard(values), *document = NULL;
+    json_t *standard, *document = NULL;
     struct weir_error error;
     const char *unknown = NULL;
-    int status = CLI_USAGE;
+    int status = CLI_FAILED;
 
+    standard = read_standard(values, &status);
     if (standard == NULL)
         goto done;
     month.jobs = weir__audit_unfinished_new();
@@ -489,12 +499,14 @@ int audit_month(const struct audit_values *values, const struct audit_files *log
     }
     if (read_log(&month, log, &error) < 0) {
         cli_say(&cli_audit, "%s", error.text);
+        status = error.status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
         goto done;
     }
     finish_counts(&month, verdict);
     document = make_document(&month, standard, verdict, &unknown);
     if (unknown != NULL) {
         cli_say(&cli_audit, "--standard: unknown figure \"%.60s\": see docs/audit.md", unknown);
+        status = CLI_USAGE;
         goto done;
     }
     status = document != NULL ? print(&month, document) : CLI_FAILED;

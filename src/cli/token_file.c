@@ -10,12 +10,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/json_parse.h"
 #include "base/json_tree.h"
 #include "base/secret_file.h"
 #include "cli/output.h"
-
-enum { FILE_MAX = 1 << 20 };
 
 int token_random(size_t bytes, char text[TOKEN_RANDOM_MAX], struct weir_error *error)
 {
@@ -50,22 +47,13 @@ int token_file_read(const char *path, struct weir__tokens *tokens, struct weir_e
 /* Returns NULL and sets error. */
 static json_t *read_document(const char *path, struct weir_error *error)
 {
-    struct weir__buffer text;
-    json_error_t fault;
     json_t *document;
 
-    if (is_missing(path)) {
-        document = json_object();
-        if (document == NULL)
-            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a token");
-        return document;
-    }
-    if (weir__secret_file_read("token file", path, FILE_MAX, &text, error) < 0)
-        return NULL;
-    document = weir__json_parse(text.bytes, text.length, JSON_REJECT_DUPLICATES, &fault);
-    weir__secret_clear(&text);
+    if (!is_missing(path))
+        return weir__tokens_document(path, error);
+    document = json_object();
     if (document == NULL)
-        weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s:%d: %.100s", path, fault.line, fault.text);
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a token");
     return document;
 }
 

@@ -76,15 +76,21 @@ static int split(struct weir__http_text text, struct weir__http_text parts[3])
     return 0;
 }
 
-/* The JSON object in a part, no member twice; NULL: it is none. */
-static json_t *parse_part(struct weir__http_text part)
+/* The JSON object in a part, no member twice; NULL: it is none.  Sets *status where memory is
+ * short. */
+static json_t *parse_part(struct weir__http_text part, int *status)
 {
     struct weir__buffer text = {0};
+    json_error_t fault;
     json_t *object = NULL;
+    int decoded = weir__base64url_decode(part.bytes, part.length, &text);
 
-    if (weir__base64url_decode(part.bytes, part.length, &text) == 0)
-        object = weir__json_parse(text.bytes, text.length, JSON_REJECT_DUPLICATES, NULL);
+    if (decoded == 0)
+        object = weir__json_parse(text.bytes, text.length, JSON_REJECT_DUPLICATES, &fault);
     weir__buffer_clear(&text);
+    if (decoded == WEIR_ERR_NOMEM
+        || (decoded == 0 && object == NULL && json_error_code(&fault) == json_error_out_of_memory))
+        *status = WEIR_ERR_NOMEM;
     if (json_is_object(object))
         return object;
     json_decref(object);
@@ -149,17 +155,18 @@ int weir__token_read(struct weir__http_text text, struct weir__token *token)
     struct weir__http_text parts[3];
     struct weir__buffer signature = {0};
     json_t *header = NULL, *claims = NULL;
-    int status = -1;
+    int status = WEIR_ERR_INVALID, decoded;
 
     *token = (struct weir__token){0};
     if (text.length > WEIR__TOKEN_MAX || split(text, parts) < 0)
-        return -1;
-    header = parse_part(parts[0]);
-    claims = parse_part(parts[1]);
-    if (header != NULL && claims != NULL
-        && weir__base64url_decode(parts[2].bytes, parts[2].length, &signature) == 0
-        && signature.length == SIGNATURE && read_header(header, token) == 0
-        && read_claims(claims, token) == 0)
+        return WEIR_ERR_INVALID;
+    header = parse_part(parts[0], &status);
+    claims = parse_part(parts[1], &status);
+    decoded = weir__base64url_decode(parts[2].bytes, parts[2].length, &signature);
+    if (decoded == WEIR_ERR_NOMEM)
+        status = WEIR_ERR_NOMEM;
+    if (header != NULL && claims != NULL && decoded == 0 && signature.length == SIGNATURE
+        && read_header(header, token) == 0 && read_claims(claims, token) == 0)
         status = 0;
     json_decref(header);
     json_decref(claims);
@@ -261,12 +268,11 @@ int weir__token_write(const struct weir__token *token, const void *key, size_t l
         status = weir__buffer_add(to, ".", 1, NULL);
     if (status >= 0)
         status = weir__base64url_encode(mac, sizeof mac, to);
-    if (status >= 0
-        && (length < WEIR__TOKEN_KEY_LEAST
-            || weir__token_read((struct weir__http_text){to->bytes + begin, to->length - begin},
-                                &again)
-                   < 0))
+    if (status >= 0 && length < WEIR__TOKEN_KEY_LEAST)
         status = WEIR_ERR_INVALID;
+    if (status >= 0)
+        status = weir__token_read((struct weir__http_text){to->bytes + begin, to->length - begin},
+                                  &again);
     if (status < 0)
         to->length = begin;
     return status < 0 ? status : 0;

@@ -28,7 +28,7 @@ struct weir__token {
     char hash[WEIR__DIGEST_SIZE]; /* of the call: weir__token_hash() */
 };
 
-/* Reads a token without checking its signature.  Returns 0, or -1: it is malformed. */
+/* Reads a token without checking its signature.  Errors: NOMEM; INVALID: it is malformed. */
 int weir__token_read(struct weir__http_text text, struct weir__token *token);
 
 /* Whether a token that was read is signed with this key. */

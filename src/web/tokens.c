@@ -108,16 +108,16 @@ static int read_key(struct weir__token_key *key, const struct place *place, json
 {
     static const char *const names[] = {"kid", "hs256", "methods", NULL};
     const json_t *secret = json_object_get(entry, "hs256");
-    int status = has_only(place, entry, names);
+    int status = has_only(place, entry, names), decoded = WEIR_ERR_INVALID;
 
     if (status == 0)
         status = copy_text(place, entry, "kid", key->kid, sizeof key->kid);
-    if (status == 0
-        && (!json_is_string(secret)
-            || weir__base64url_decode(json_string_value(secret), json_string_length(secret),
-                                      &key->secret)
-                   != 0
-            || key->secret.length < WEIR__TOKEN_KEY_LEAST))
+    if (status == 0 && json_is_string(secret))
+        decoded = weir__base64url_decode(json_string_value(secret), json_string_length(secret),
+                                         &key->secret);
+    if (decoded == WEIR_ERR_NOMEM)
+        status = weir__fail(place->error, WEIR_ERR_NOMEM, 0, "no memory for tokens");
+    else if (status == 0 && (decoded != 0 || key->secret.length < WEIR__TOKEN_KEY_LEAST))
         status = refuse(place, "hs256 is not base64url of 32 bytes or more: weir token new-key");
     if (status == 0)
         status = take_methods(place, entry, &key->methods);
@@ -158,25 +158,33 @@ static int read_lists(struct weir__tokens *tokens, json_t *document, const char 
     return status;
 }
 
-int weir__tokens_read(struct weir__tokens *tokens, const char *path, struct weir_error *error)
+json_t *weir__tokens_document(const char *path, struct weir_error *error)
 {
     struct weir__buffer text;
     json_error_t fault;
     json_t *document;
+
+    if (weir__secret_file_read("token file", path, FILE_MAX, &text, error) < 0)
+        return NULL;
+    document = weir__json_parse(text.bytes, text.length, JSON_REJECT_DUPLICATES, &fault);
+    weir__secret_clear(&text);
+    if (document == NULL && json_error_code(&fault) == json_error_out_of_memory)
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for tokens");
+    else if (document == NULL)
+        weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s:%d: %.100s", path, fault.line, fault.text);
+    return document;
+}
+
+int weir__tokens_read(struct weir__tokens *tokens, const char *path, struct weir_error *error)
+{
+    json_t *document = weir__tokens_document(path, error);
     int status;
 
     *tokens = (struct weir__tokens){0};
-    status = weir__secret_file_read("token file", path, FILE_MAX, &text, error);
-    if (status < 0)
-        return status;
-    document = weir__json_parse(text.bytes, text.length, JSON_REJECT_DUPLICATES, &fault);
     if (document == NULL)
-        status = weir__fail(error, WEIR_ERR_INVALID, 0, "%.300s:%d: %.100s", path, fault.line,
-                            fault.text);
-    else
-        status = read_lists(tokens, document, path, error);
+        return (int)error->status;
+    status = read_lists(tokens, document, path, error);
     json_decref(document);
-    weir__secret_clear(&text);
     if (status < 0)
         weir__tokens_clear(tokens);
     return status;

@@ -34,7 +34,11 @@ struct weir__tokens {
     size_t bearer_count, key_count;
 };
 
-/* Errors: as weir__secret_file_read(); INVALID, naming what is wrong. */
+/* The file as JSON, whatever is in it.  Returns NULL and sets error, which is not NULL: as
+ * weir__secret_file_read(). */
+json_t *weir__tokens_document(const char *path, struct weir_error *error);
+
+/* Errors: as weir__secret_file_read(); INVALID, naming what is wrong.  error is not NULL. */
 int weir__tokens_read(struct weir__tokens *tokens, const char *path, struct weir_error *error);
 void weir__tokens_clear(struct weir__tokens *tokens);
 

@@ -558,6 +558,93 @@ def an_allocation_fails_in_call_through_a_socket(directory: Any) -> None:
         assert server.wait(timeout=PATIENCE_S) == 0
 
 
+EACH_ERRORS = {1, 3, 5, 125}  # 1: a record whose program could not be started is dead
+
+
+def an_allocation_fails_in_each(directory: Any) -> None:
+    in_both(
+        Trial(
+            os.path.join(directory, "d"),
+            "each",
+            "-j2",
+            "--",
+            "sh",
+            "-c",
+            'echo "$0"',
+            "{}",
+            given=b"".join(b"word %d\n" % n for n in range(12)),
+            errors=EACH_ERRORS,
+        )
+    )
+
+
+class Reported(Trial):
+    """Shows a document that was made before, or a whole log."""
+
+    made: Any = None  # where it is
+
+    def prepare(self, where: Any) -> None:
+        for name in os.listdir(self.made):
+            shutil.copy(os.path.join(self.made, name), where)
+
+
+def an_allocation_fails_in_a_report(directory: Any) -> None:
+    made = os.path.join(directory, "made")
+    os.mkdir(made)
+    for name, words in (
+        ("run.json", ["true"]),
+        ("failed.json", ["sh", "-c", "echo no >&2; false"]),
+    ):
+        with open(os.path.join(made, name), "wb") as file:
+            subprocess.run([WEIR, "run", "--json", "--", *words], stdout=file, check=False)
+    place = os.path.join(directory, "d")
+    for words in (["run.json"], ["run.json", "failed.json"], ["--html", "-", "failed.json"]):
+        fail_each(Reported(place, "report", *words, made=made), "weir")
+
+
+def an_allocation_fails_in_a_report_of_an_audit_log(directory: Any) -> None:
+    made = os.path.join(directory, "made")
+    os.mkdir(made)
+    for status in range(3):
+        subprocess.run(
+            [WEIR, "run", "--audit", os.path.join(made, "log"), "--", "sh", "-c", f"exit {status}"],
+            check=False,
+        )
+    with open(os.path.join(made, "log"), encoding="utf-8") as file:
+        month = json.loads(file.readline())["time"][:7]
+    fail_each(
+        Reported(
+            os.path.join(directory, "d"), "audit", "report", "--month", month, "log", made=made
+        ),
+        "weir",
+    )
+
+
+class Tokens(Trial):
+    """Tokens are random: a file of keys that is whole is what must be the same."""
+
+    def shape(self, status: Any, out: Any) -> Any:
+        with open(os.path.join(self.directory, "keys"), encoding="utf-8") as file:
+            return status, len(json.load(file)["keys"])
+
+    def prepare(self, where: Any) -> None:
+        shutil.copy(os.path.join(self.made, "keys"), where)
+
+    made: Any = None
+
+
+def an_allocation_fails_in_token(directory: Any) -> None:
+    made = os.path.join(directory, "made")
+    os.mkdir(made)
+    keys = os.path.join(made, "keys")
+    subprocess.run(
+        [WEIR, "token", "new-key", "--keys", keys], stdout=subprocess.DEVNULL, check=True
+    )
+    place = os.path.join(directory, "d")
+    for words in (["new-key", "--methods", "open-*"], ["bearer", "ci"], ["call", "open-gate", "3"]):
+        fail_each(Tokens(place, "token", words[0], "--keys", "keys", *words[1:], made=made), "weir")
+
+
 def made(case: Any) -> Any:
     def with_directory(directory: Any) -> None:
         reason = why_not()
@@ -592,6 +679,10 @@ run_cases(
             an_allocation_fails_in_call_with_a_stream,
             an_allocation_fails_in_serve,
             an_allocation_fails_in_call_through_a_socket,
+            an_allocation_fails_in_each,
+            an_allocation_fails_in_a_report,
+            an_allocation_fails_in_a_report_of_an_audit_log,
+            an_allocation_fails_in_token,
         )
     ]
 )

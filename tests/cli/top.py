@@ -249,6 +249,20 @@ def a_lost_server_is_told_on_the_terminal_that_is_restored(directory: str) -> No
         terminal.is_restored()
 
 
+def a_server_that_is_stopped_does_not_hold_the_keys(directory: str) -> None:
+    with serving(directory) as (server, path), watching(path) as terminal:
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            terminal.size(90, 20)
+            terminal.until(rb"q quit")  # it is drawn again, and asks a server that is stopped
+            terminal.type(b"q")
+            assert terminal.top.wait(timeout=PATIENCE_S) == 0
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        terminal.until(re.escape(LEAVE))
+        terminal.is_restored()
+
+
 def a_stop_gives_the_terminal_back_and_takes_it_again(directory: str) -> None:
     with serving(directory) as (_, path), watching(path) as terminal:
         # A child of ours in a session of its own is an orphaned group: SIGTSTP does not stop it,
@@ -297,6 +311,7 @@ run_cases(
         it_fits_a_small_terminal,
         whatever_ends_it_restores_the_terminal,
         a_lost_server_is_told_on_the_terminal_that_is_restored,
+        a_server_that_is_stopped_does_not_hold_the_keys,
         a_stop_gives_the_terminal_back_and_takes_it_again,
         what_cannot_be_done_is_said,
     ]
