@@ -142,6 +142,7 @@ libweir_core_la_SOURCES = \
 	src/proc/run.c \
 	src/proc/run_events.c src/proc/run_events.h \
 	src/proc/run_terminal.c src/proc/run_terminal.h \
+	src/proc/spawner_ahead.c src/proc/spawner_ahead.h \
 	src/proc/spawner_client.c src/proc/spawner_client.h \
 	src/proc/spawner_path.c src/proc/spawner_path.h \
 	src/proc/spawner_process.c src/proc/spawner_process.h \

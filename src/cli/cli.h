@@ -50,6 +50,7 @@ struct cli_command {
     int starts_program;                /* it has the options of cli/opts_child.c */
     int audited;                       /* it has the options of cli/audit_common.h and
                                           cli/trace.h */
+    int starts_at_once;                /* weir-spawner is started before its command line is read */
     int usage_status;                  /* exit status for an invalid command line */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; NULL: weir-NAME,
                                           a program of its own, is executed */

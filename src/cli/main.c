@@ -105,6 +105,6 @@ int main(int argc, char **argv)
     /* A program of its own prepares the process itself. */
     if (command != NULL && command != &cli_weir && command->run == NULL)
         return execute(command, argv + 1);
-    startup();
+    startup(command);
     return run(argc, argv);
 }

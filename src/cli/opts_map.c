@@ -384,5 +384,6 @@ const struct cli_command cli_map = {
     .usage_status = CLI_USAGE,
     .starts_program = 1,
     .audited = 1,
+    .starts_at_once = 1,
     .run = cmd_map,
 };

@@ -174,5 +174,6 @@ const struct cli_command cli_pipe = {
     .words = CLI_WORDS_MIX,
     .usage_status = CLI_USAGE,
     .audited = 1,
+    .starts_at_once = 1,
     .run = cmd_pipe,
 };

@@ -200,5 +200,6 @@ const struct cli_command cli_run = {
     .usage_status = CLI_FAILED, /* 2 belongs to the program */
     .starts_program = 1,
     .audited = 1,
+    .starts_at_once = 1,
     .run = cmd_run,
 };

@@ -374,7 +374,7 @@ int main(int argc, char **argv)
 {
     static char name[] = "probe";
 
-    startup();
+    startup(NULL);
     if (argc > 0)
         argv[0] = name; /* the name in help and audit log */
     return startup_finish(&cli_probe, run(argc, argv));

@@ -8,6 +8,7 @@
 #include "cli/init.h"
 #include "cli/output.h"
 #include "loop/loop.h"
+#include "proc/spawner_ahead.h"
 
 /* If stdin, stdout or stderr is closed, the next opened file would get its number. Each is
  * replaced by /dev/null opened in the wrong direction, which fails like a closed one. */
@@ -18,17 +19,22 @@ static void fill_stdio(void)
             (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-void startup(void)
+void startup(const struct cli_command *command)
 {
     weir__loop_reserve_memory();
     fill_stdio();
     init_if_first();
+    if (command != NULL && command->starts_at_once)
+        weir__spawner_ahead_start();
     output_open();
 }
 
 int startup_finish(const struct cli_command *command, int status)
 {
-    int failed = cli_flush();
+    int failed;
+
+    weir__spawner_ahead_drop();
+    failed = cli_flush();
 
     if (failed == 0)
         return status;

@@ -4,10 +4,11 @@
 
 #include "cli/cli.h"
 
-/* Prepares the process: memory, standard descriptors, PID 1, stdout. */
-void startup(void);
+/* Prepares the process for the command, or NULL: memory, standard descriptors, PID 1, weir-spawner,
+ * stdout. */
+void startup(const struct cli_command *command);
 
-/* Flushes stdout. Returns status, or reports lost output and returns its status. */
+/* Ends a weir-spawner that was not needed, and flushes stdout. Returns status, or reports lost output and returns its status. */
 int startup_finish(const struct cli_command *command, int status);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/json_writer.h"
 #include "base/datagram.h"
 #include "proc/command.h"
+#include "proc/spawner_ahead.h"
 #include "proc/spawner_process.h"
 #include "proc/spawner_path.h"
 
@@ -75,11 +76,19 @@ static struct weir__spawner *new_spawner(struct weir__client *client, struct wei
     return spawner;
 }
 
-static int start_spawner(struct weir__client *client, struct weir_error *error)
+/* The spawner is the caller's, or NULL for a new one. */
+static int start_spawner(struct weir__client *client, struct weir__spawner *ahead,
+                         struct weir_error *error)
 {
-    struct weir__spawner *spawner = new_spawner(client, error);
-    int status = spawner != NULL ? weir__spawner_start(spawner, error) : WEIR_ERR_NOMEM;
+    struct weir__spawner *spawner = ahead != NULL ? ahead : new_spawner(client, error);
+    int status = WEIR_ERR_NOMEM;
 
+    if (ahead != NULL) {
+        spawner->client = client;
+        spawner->setup = &client->setup;
+    }
+    if (spawner != NULL)
+        status = weir__spawner_start(spawner, error);
     if (status == 0)
         use_spawner(client, spawner);
     else
@@ -108,7 +117,7 @@ static int choose_spawner(struct weir__client *client, struct weir_error *error)
         if (memcmp(&identity, &client->current->identity, sizeof identity) == 0)
             return 0;
     }
-    return start_spawner(client, error);
+    return start_spawner(client, NULL, error);
 }
 
 int weir__client_refresh(struct weir__client *client, struct weir_error *error)
@@ -116,7 +125,7 @@ int weir__client_refresh(struct weir__client *client, struct weir_error *error)
     int status;
 
     hold(client);
-    status = start_spawner(client, error);
+    status = start_spawner(client, NULL, error);
     release(client);
     return status;
 }
@@ -141,12 +150,18 @@ int weir__client_open_cwd(const struct weir__client *client, const struct weir_c
 int weir__client_start(struct weir__client *client, const struct weir_options *options,
                        struct weir_error *error)
 {
-    client->setup.stays_child = options->spawner_stays_child;
-    client->setup.path =
-        weir__program_path(&weir__spawner_program, options->spawner, &client->setup.from, error);
-    if (client->setup.path == NULL)
+    struct weir__spawner_setup *setup = &client->setup;
+    struct weir__spawner *ahead = NULL;
+
+    setup->stays_child = options->spawner_stays_child;
+    if (setup->stays_child && !options->spawner_on_demand && options->spawner == NULL)
+        ahead = weir__spawner_ahead_take(&setup->path, &setup->from);
+    if (ahead == NULL)
+        setup->path =
+            weir__program_path(&weir__spawner_program, options->spawner, &setup->from, error);
+    if (setup->path == NULL)
         return WEIR_ERR_NOMEM;
-    if (!options->spawner_on_demand && start_spawner(client, error) < 0) {
+    if (!options->spawner_on_demand && start_spawner(client, ahead, error) < 0) {
         free(client->setup.path);
         return WEIR_ERR_SPAWNER;
     }

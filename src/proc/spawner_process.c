@@ -220,7 +220,8 @@ int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error
     const struct weir__spawner_setup *setup = spawner->setup;
     int status;
 
-    remember_host(spawner);
+    if (spawner->environment == NULL)
+        remember_host(spawner);
     status = spawner->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
         status = weir__watch_new(setup->loop, spawner->socket, WEIR__READABLE, setup->readable,
@@ -230,10 +231,10 @@ int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error
     return status;
 }
 
-int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error)
+int weir__spawner_launch(struct weir__spawner *spawner, struct weir_error *error)
 {
     const struct weir__spawner_setup *setup = spawner->setup;
-    int ends[2], failed, status;
+    int ends[2], failed;
     pid_t pid = 0;
 
     spawner->socket = -1;
@@ -264,6 +265,19 @@ int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error)
                           "weir-spawner ended at once: tried %s (%s): is there room for a process?",
                           setup->path, setup->from);
     }
+    remember_host(spawner);
+    if (spawner->environment != NULL)
+        return 0;
+    weir__spawner_close(spawner);
+    return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
+}
+
+int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error)
+{
+    int status = spawner->environment != NULL ? 0 : weir__spawner_launch(spawner, error);
+
+    if (status < 0)
+        return status;
     status = weir__spawner_attach(spawner, error);
     if (status < 0) {
         weir__spawner_leave(spawner);

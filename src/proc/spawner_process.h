@@ -85,8 +85,11 @@ struct weir__directory weir__directory_find(void);
  * SPAWNER, SYSTEM, NOMEM: then there is nothing to clear. */
 int weir__spawner_start(struct weir__spawner *spawner, struct weir_error *error);
 
-/* The second half of that, for a spawner that has a socket already.  On failure the caller
- * closes and clears it. */
+/* The first half of that, without the loop: one that is launched is not launched again. */
+int weir__spawner_launch(struct weir__spawner *spawner, struct weir_error *error);
+
+/* The second half, for a spawner that has a socket already.  On failure the caller closes and
+ * clears it. */
 int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error);
 
 /* Sends a message, waiting for room as long as a spawner may be silent.  Returns 0 or an
