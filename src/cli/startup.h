@@ -8,7 +8,8 @@
  * stdout. */
 void startup(const struct cli_command *command);
 
-/* Ends a weir-spawner that was not needed, and flushes stdout. Returns status, or reports lost output and returns its status. */
+/* Ends a weir-spawner that was not needed, and flushes stdout. Returns status, or reports lost
+ * output and returns its status. */
 int startup_finish(const struct cli_command *command, int status);
 
 #endif

@@ -128,13 +128,12 @@ enum { LOOP_FDS = 8 }; /* as many descriptors as libuv and we open for a loop, a
  * Fills held with what to close afterwards.  Returns 0, or an errno. */
 static int make_room(int held[STDERR_FILENO + 1])
 {
-    int fds[LOOP_FDS], failed = 0, count = 0;
+    int fds[LOOP_FDS], failed = 0, count = 0, fd = -1;
 
-    for (int fd = 0; fd <= STDERR_FILENO; fd++)
-        held[fd] = -1;
+    for (int i = 0; i <= STDERR_FILENO; i++)
+        held[i] = -1;
     while (failed == 0 && count < LOOP_FDS) {
-        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
+        fd = fd < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0)
             failed = errno;
         else if (fd <= STDERR_FILENO)

@@ -120,8 +120,9 @@ static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid
 
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    for (int fd = 0; fd < SPAWNER_SOCKET; fd++)
-        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, socket, SPAWNER_SOCKET);
     sigfillset(&all); /* the spawner lets none in but SIGCHLD */
     posix_spawnattr_setsigmask(&attributes, &all);

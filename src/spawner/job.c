@@ -292,7 +292,7 @@ void jobs_start(struct request *request, const int *fds)
     job->leaders = request->leaders;
     job->stage_count = request->stage_count;
     memcpy(job->tag, request->tag, sizeof job->tag);
-    job->watched = watcher_add(job->tag);
+    job->watched = watcher_is_there() ? watcher_add(job->tag) : WATCHER_NONE;
     job->warm = -1;
     job->next = jobs;
     jobs = job;
@@ -330,12 +330,24 @@ void jobs_start(struct request *request, const int *fds)
         set_group(job, job->stages[0].pid); /* each leads a session, and is signalled alone */
     if (!request->quiet || started < request->stage_count)
         send_started(job, started);
-    if (started == request->stage_count)
+    if (started == request->stage_count) {
+        subreaper_is_active(); /* so that it is prepared while the program starts */
         return;
+    }
     job->stages[started].pid = 0;
     send_failed(job, started, &failure);
     if (!end_if_over(job))
         jobs_stop(job->id, job->grace_ms, NULL, 0);
+}
+
+void jobs_watch(void)
+{
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        if (job->watched == WATCHER_NONE) {
+            job->watched = watcher_add(job->tag);
+            watcher_set_group(job->watched, job->group);
+        }
+    watcher_start();
 }
 
 void jobs_signal(int64_t id, int signal)

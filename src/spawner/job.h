@@ -50,6 +50,9 @@ void jobs_stop_all(void);
  * more than one turn takes, and no signal to come for them. */
 int jobs_reap(void);
 
+/* Tells the watcher of the jobs that it does not know, and starts it. */
+void jobs_watch(void);
+
 /* Does what is due; returns milliseconds until the next deadline, -1 for none. */
 int jobs_tick(void);
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,8 +90,9 @@ static void set_signals(sigset_t *while_waiting)
     struct sigaction hangup;
 
     sigaction(SIGHUP, NULL, &hangup);
-    for (int signal = 1; signal < NSIG; signal++)
-        if (signal != SIGHUP || hangup.sa_handler != SIG_IGN)
+    for (int signal = 1; signal < NSIG; signal++) /* the others get a handler */
+        if ((signal != SIGHUP || hangup.sa_handler != SIG_IGN) && signal != SIGCHLD
+            && (signal < SIGRTMIN || signal > SIGRTMAX))
             set_default(signal);
     memset(while_waiting, 0xff, sizeof *while_waiting);
     for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
@@ -234,6 +236,7 @@ int main(int argc, char **argv)
     }
     setpgid(0, 0); /* away from the terminal's signals */
     set_signals(&while_waiting);
+    json_object_seed(1); /* the only keys are our host's: /dev/urandom need not be read */
     jobs_init();
     response_use_socket(HOST_SOCKET);
     for (;;) {
@@ -260,7 +263,7 @@ int main(int argc, char **argv)
         else
             ready = ppoll(host, 3, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
         if (wants_watcher && (ready == 0 || ++busy == WATCHER_AFTER_LOOKS)) {
-            watcher_start();
+            jobs_watch();
             busy = 0;
         }
         if (child_changed) {

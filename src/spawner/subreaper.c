@@ -37,7 +37,8 @@ struct orphan {
     int is_dying; /* has no environment any more */
 };
 
-static int children_fd = -1; /* /proc/thread-self/children, where we are a subreaper */
+static int adopts;           /* we are a subreaper, and the list can be opened */
+static int children_fd = -1; /* /proc/thread-self/children; -1: not open yet */
 static struct orphan *buckets[BUCKETS], *orphans;
 static size_t orphan_count;
 static int reads_left, has_more;
@@ -50,13 +51,18 @@ void subreaper_init(int (*is_stage_of_job)(pid_t pid),
     is_stage = is_stage_of_job;
     find_owner = find_owner_of;
 #ifdef WEIR_LINUX
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
-        children_fd = weir__proc_open(WEIR__PROC_THIS_THREAD, "children");
+    adopts = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 #endif
 }
 
+/* The first program is started before the list is opened: nobody is adopted until one has ended. */
 int subreaper_is_active(void)
 {
+    if (adopts && children_fd < 0) {
+        children_fd = weir__proc_open(WEIR__PROC_THIS_THREAD, "children");
+        /* Else it is tried again: no descriptor, or no memory. */
+        adopts = children_fd >= 0 || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+    }
     return children_fd >= 0;
 }
 
@@ -186,7 +192,7 @@ void subreaper_reap_all(void)
     /* One that ended after the list was read has set free children that are
      * not in it. */
     do {
-        if (children_fd >= 0)
+        if (subreaper_is_active())
             refresh();
         before = orphan_count;
         for (struct orphan *orphan = orphans; orphan != NULL; orphan = next) {
@@ -202,7 +208,7 @@ int subreaper_count(int64_t job, const char *tag, pid_t group)
 {
     int count = 0;
 
-    if (children_fd < 0) {
+    if (!subreaper_is_active()) {
         count = weir__process_tree_signal(tag, group, 0);
         return count >= 0 ? count : 0;
     }
@@ -228,7 +234,7 @@ int subreaper_signal(int64_t job, const char *tag, pid_t group, int signal)
 {
     int refused = 0;
 
-    if (children_fd < 0) {
+    if (!subreaper_is_active()) {
         weir__process_tree_signal(tag, group, signal);
         return 0;
     }
@@ -247,7 +253,7 @@ int subreaper_signal(int64_t job, const char *tag, pid_t group, int signal)
 
 void subreaper_signal_new(int64_t job, int signal)
 {
-    if (children_fd < 0)
+    if (!subreaper_is_active())
         return;
     refresh();
     for (struct orphan *orphan = orphans; orphan != NULL; orphan = orphan->next)

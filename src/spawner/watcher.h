@@ -18,7 +18,8 @@ enum { WATCHER_NONE = -1 };
 /* Whether there is nothing to start: it runs, or there is none here. */
 int watcher_is_there(void);
 
-/* Starts it, unless it is there.  Without memory or a process for it there is none. */
+/* Starts it, unless it is there: jobs_watch() does.  Without memory or a process for it there is
+ * none. */
 void watcher_start(void);
 
 /* Ends it: the spawner leaves by itself. */

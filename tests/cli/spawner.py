@@ -416,6 +416,43 @@ def as_process_1_weir_has_the_programs_status() -> None:
         assert process.returncode == wanted, (code, process.returncode)
 
 
+# --- A command line that starts nothing ----------------------------------------
+
+# In place of weir-spawner: does not end by itself.
+STUCK = """#!/bin/sh
+echo $$ >>"$PIDS"
+exec sleep 300
+"""
+
+
+def an_invalid_command_line_leaves_no_spawner_however_stuck(directory: Any) -> None:
+    """weir-spawner may be on its way before the command line is read."""
+    stuck, pids = f"{directory}/stuck", f"{directory}/pids"
+    with open(stuck, "w", encoding="utf-8") as file:
+        file.write(STUCK)
+    os.chmod(stuck, 0o755)
+    environment = dict(os.environ, WEIR_SPAWNER=stuck, PIDS=pids)
+    for verb in ("run", "pipe", "each", "map"):
+        status, _, err = weir(verb, "--no-such-option", "--", "true", env=environment)
+        assert status in (2, 125), (verb, status, err)
+        assert "no-such-option" in err and "spawner" not in err, (verb, err)
+        weir(verb, "--help", env=environment)
+    if os.path.exists(pids):
+        with open(pids, encoding="utf-8") as file:
+            left = [pid for pid in file.read().split() if not is_gone(pid)]
+        for pid in left:
+            os.kill(int(pid), signal.SIGKILL)
+        assert not left, left
+
+
+def a_spawner_that_is_not_there_is_missed_only_by_who_needs_it() -> None:
+    environment = dict(os.environ, WEIR_SPAWNER="/no/such/spawner")
+    status, _, err = weir("run", "--no-such-option", "--", "true", env=environment)
+    assert status == 125 and "no-such-option" in err and "spawner" not in err, (status, err)
+    status, _, err = weir("run", "--", "true", env=environment)
+    assert status == 125 and err.count("/no/such/spawner") == 1, (status, err)
+
+
 run_cases(
     [
         a_child_that_became_root_is_reported_as_a_survivor,
@@ -437,5 +474,7 @@ run_cases(
         a_stopped_child_is_woken_to_heed_its_sigterm,
         so_are_stopped_grandchildren_that_left_the_group,
         so_is_a_stopped_stage_of_a_pipeline,
+        an_invalid_command_line_leaves_no_spawner_however_stuck,
+        a_spawner_that_is_not_there_is_missed_only_by_who_needs_it,
     ]
 )
