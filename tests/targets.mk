@@ -380,6 +380,10 @@ bench-each: all
 bench-map: all
 	$(PYTHON3) $(srcdir)/tests/bench/map.py .
 
+.PHONY: bench-trace
+bench-trace: all tests/bench/call_contestant$(EXEEXT) tests/children/rpc_worker$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/trace.py .
+
 # Beside uvicorn with FastAPI, from PyPI, once; needs wrk.
 web_bench_peers = fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0
 .PHONY: bench-http

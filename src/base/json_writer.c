@@ -13,6 +13,11 @@ enum { FIRST_SIZE = 256 };
 
 static void add_bytes(struct weir__json_writer *json, const char *bytes, size_t length)
 {
+    if (!json->failed && length < json->text.capacity - json->text.length) { /* the usual case */
+        memcpy(json->text.bytes + json->text.length, bytes, length);
+        json->text.length += length;
+        return;
+    }
     if (!json->failed && json->text.capacity == 0)
         json->failed = weir__buffer_reserve(&json->text, FIRST_SIZE, NULL) < 0;
     if (!json->failed)
@@ -79,17 +84,25 @@ void weir__json_raw(struct weir__json_writer *json, const char *key, const char 
     add_bytes(json, text, length);
 }
 
-void weir__json_integer(struct weir__json_writer *json, const char *key, int64_t value)
+/* Writes the digits of value before end.  Returns the first. */
+static char *put_integer(char *end, int64_t value)
 {
-    char digits[24], *first = digits + sizeof digits;
     uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
     do
-        *--first = (char)('0' + left % 10);
+        *--end = (char)('0' + left % 10);
     while ((left /= 10) > 0);
     if (value < 0)
-        *--first = '-';
-    weir__json_raw(json, key, first, (size_t)(digits + sizeof digits - first));
+        *--end = '-';
+    return end;
+}
+
+void weir__json_integer(struct weir__json_writer *json, const char *key, int64_t value)
+{
+    char digits[24], *end = digits + sizeof digits;
+    char *first = put_integer(end, value);
+
+    weir__json_raw(json, key, first, (size_t)(end - first));
 }
 
 void weir__json_boolean(struct weir__json_writer *json, const char *key, int value)
@@ -102,16 +115,45 @@ void weir__json_null(struct weir__json_writer *json, const char *key)
     weir__json_raw(json, key, "null", 4);
 }
 
+void weir__json_integer_text(struct weir__json_writer *json, const char *key, int64_t value)
+{
+    char digits[26], *end = digits + sizeof digits;
+    char *first;
+
+    *--end = '"';
+    first = put_integer(end, value);
+    *--first = '"';
+    weir__json_raw(json, key, first, (size_t)(end + 1 - first));
+}
+
+void weir__json_hex(struct weir__json_writer *json, const char *key, const uint64_t *words,
+                    size_t count)
+{
+    begin_value(json, key);
+    add_bytes(json, "\"", 1);
+    for (size_t i = 0; i < count; i++) {
+        char digits[16];
+
+        for (unsigned at = 0; at < sizeof digits; at++)
+            digits[at] = "0123456789abcdef"[words[i] >> (60 - 4 * at) & 15];
+        add_bytes(json, digits, sizeof digits);
+    }
+    add_bytes(json, "\"", 1);
+}
+
 void weir__json_thousandths(struct weir__json_writer *json, const char *key, int64_t value)
 {
     uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%s%llu.%03u", value < 0 ? "-" : "",
-                          (unsigned long long)(size / 1000), (unsigned)(size % 1000));
+    char digits[32], *end = digits + sizeof digits, *first, *point = end - 4;
 
-    while (digits[length - 1] == '0' && digits[length - 2] != '.')
-        length--;
-    weir__json_raw(json, key, digits, (size_t)length);
+    put_integer(end, (int64_t)(1000 + size % 1000)); /* "1" is where the point goes */
+    *point = '.';
+    first = put_integer(point, (int64_t)(size / 1000));
+    if (value < 0)
+        *--first = '-';
+    while (end[-1] == '0' && end[-2] != '.')
+        end--;
+    weir__json_raw(json, key, first, (size_t)(end - first));
 }
 
 void weir__json_stringn(struct weir__json_writer *json, const char *key, const char *text,

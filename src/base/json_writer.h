@@ -42,6 +42,11 @@ void weir__json_null(struct weir__json_writer *json, const char *key);
 /* A fixed-point number with up to three decimals: 1500 is 1.5, 2000 is 2.0. */
 void weir__json_thousandths(struct weir__json_writer *json, const char *key, int64_t value);
 
+/* Strings of the digits of a number: decimal, and 16 hexadecimal ones of each word. */
+void weir__json_integer_text(struct weir__json_writer *json, const char *key, int64_t value);
+void weir__json_hex(struct weir__json_writer *json, const char *key, const uint64_t *words,
+                    size_t count);
+
 /* A string.  text that is NULL or not UTF-8 is a failure. */
 void weir__json_string(struct weir__json_writer *json, const char *key, const char *text);
 void weir__json_stringn(struct weir__json_writer *json, const char *key, const char *text,

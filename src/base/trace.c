@@ -17,8 +17,7 @@
 #include "base/trace_file.h"
 
 enum {
-    MOST_OPEN = 4096,     /* processes that run at once; more are counted */
-    MOST_A_SECOND = 1000, /* calls and records, each with its spans */
+    MOST_OPEN = 4096, /* processes that run at once; more are counted */
     NAME_SIZE = 200,
 };
 
@@ -36,7 +35,7 @@ struct open_span {
 struct weir__trace_call {
     struct weir__trace_id trace;
     uint64_t parent, span, function;
-    int64_t sent_ns;
+    int64_t sent_ns, stands_for;
     pid_t pid;
     int is_client;
     char context[WEIR__TRACEPARENT_SIZE];
@@ -54,9 +53,8 @@ struct weir__trace {
     unsigned char tracks[MOST_OPEN / 8]; /* bits: in use; row 0 is the root's */
     unsigned tracks_named;
 
-    int64_t second_ns; /* of which these were recorded */
-    unsigned recorded;
-    uint64_t calls_left_out, processes_left_out;
+    struct weir__trace_sampler sampler; /* of calls and records */
+    uint64_t no_memory, processes_left_out;
 };
 
 /* --- Identifiers ------------------------------------------------------------ */
@@ -177,7 +175,7 @@ int weir__trace_close(struct weir__trace *trace, int status, const char *detail,
     struct weir__attribute attributes[] = {
         {.key = "process.exit.code", .number = status},
         count_of("weir.spans_left_out", 0),
-        count_of("weir.calls_left_out", trace->calls_left_out),
+        count_of("weir.calls_left_out", trace->no_memory + weir__sampler_passed(&trace->sampler)),
         count_of("weir.processes_left_out", trace->processes_left_out),
     };
     struct weir__span root = {
@@ -202,16 +200,6 @@ int weir__trace_close(struct weir__trace *trace, int status, const char *detail,
     free_trace(trace);
     return failed == 0 ? 0
                        : weir__fail(error, WEIR_ERR_SYSTEM, failed, "the trace is not complete");
-}
-
-/* Whether one more call or record is recorded. */
-static int has_room(struct weir__trace *trace, int64_t now_ns)
-{
-    if (now_ns - trace->second_ns >= 1000000000) {
-        trace->second_ns = now_ns;
-        trace->recorded = 0;
-    }
-    return trace->recorded++ < MOST_A_SECOND;
 }
 
 /* --- Processes ----------------------------------------------------------------- */
@@ -372,34 +360,88 @@ void weir__trace_event(struct weir__trace *trace, const struct weir_event *event
 
 /* --- Calls and records ----------------------------------------------------------- */
 
-/* Puts the call into its caller's trace, or the root's.  Returns NULL if it is not recorded. */
-static struct weir__trace_call *begin_call(struct weir__trace *trace, const char *parent)
-{
-    struct weir__trace_id id = trace->root.trace;
-    uint64_t above = trace->root.span;
-    struct weir__trace_call *call;
-    int is_sampled = 1;
+/* Whose trace a call belongs to: its caller's if it brought one, or the root's. */
+struct call_origin {
+    struct weir__trace_id trace;
+    uint64_t span;
+    int is_brought, is_sampled;
+};
 
-    if (parent != NULL && !read_context(parent, &id, &above, &is_sampled)) {
-        id = trace->root.trace;
-        above = trace->root.span;
-    }
-    if (!is_sampled)
-        return NULL;
-    call = has_room(trace, weir__clock_ns()) ? calloc(1, sizeof *call) : NULL;
+static struct call_origin origin_of(const struct weir__trace *trace, const char *parent)
+{
+    struct call_origin origin = {.is_sampled = 1};
+
+    origin.is_brought =
+        parent != NULL && read_context(parent, &origin.trace, &origin.span, &origin.is_sampled);
+    if (!origin.is_brought)
+        origin = (struct call_origin){trace->root.trace, trace->root.span, 0, 1};
+    return origin;
+}
+
+/* Returns NULL if there is no memory. */
+static struct weir__trace_call *begin_call(struct weir__trace *trace,
+                                           const struct call_origin *origin, int64_t stands_for)
+{
+    struct weir__trace_call *call = calloc(1, sizeof *call);
+
     if (call == NULL) {
-        trace->calls_left_out++;
+        trace->no_memory++;
         return NULL;
     }
-    call->trace = id;
-    call->parent = above;
+    call->trace = origin->trace;
+    call->parent = origin->span;
     call->span = next_id(trace);
+    call->stands_for = stands_for;
+    return call;
+}
+
+/* A call that is sent is taken by its turn, or because its caller takes it. */
+static struct weir__trace_call *take_sent(struct weir__trace *trace, const char *parent,
+                                          int64_t now_ns)
+{
+    struct call_origin origin = origin_of(trace, parent);
+    int64_t stands_for = 0;
+
+    if (!origin.is_sampled)
+        return NULL;
+    if (weir__sampler_offer(&trace->sampler, now_ns, 0) || origin.is_brought)
+        stands_for = weir__sampler_take(&trace->sampler, now_ns, origin.is_brought);
+    return stands_for != 0 ? begin_call(trace, &origin, stands_for) : NULL;
+}
+
+/* One that was not, or was never sent, is taken at its end if it is notable. */
+static struct weir__trace_call *take_over(struct weir__trace *trace,
+                                          const struct weir__trace_outcome *how, int has_failed,
+                                          int64_t now_ns)
+{
+    int64_t took_ns = now_ns - how->started_ns, stands_for;
+    struct call_origin origin;
+    struct weir__trace_call *call;
+
+    if (!has_failed && how->attempts == 1 && !weir__sampler_is_slow(&trace->sampler, took_ns))
+        return NULL;
+    origin = origin_of(trace, how->parent);
+    if (!origin.is_sampled)
+        return NULL;
+    if (how->attempts == 0) {
+        weir__sampler_offer(&trace->sampler, now_ns, took_ns);
+        stands_for = weir__sampler_take(&trace->sampler, now_ns, 1);
+    } else {
+        stands_for = weir__sampler_take_beside(&trace->sampler, now_ns);
+    }
+    call = stands_for != 0 ? begin_call(trace, &origin, stands_for) : NULL;
+    if (call == NULL)
+        return NULL;
+    call->pid = how->pid;
+    call->is_client = how->is_client;
+    call->sent_ns = how->started_ns + how->queued_ns;
+    call->function = next_id(trace);
     return call;
 }
 
 /* The span of the function in the worker that has, or had, the call. */
 static void put_function(struct weir__trace *trace, const struct weir__trace_call *call,
-                         const char *method, const char *failure)
+                         const char *method, const char *failure, int64_t now_ns)
 {
     struct weir__attribute attributes[] = {
         {.key = call->pid > 0 ? "process.pid" : NULL, .number = call->pid},
@@ -410,7 +452,7 @@ static void put_function(struct weir__trace *trace, const struct weir__trace_cal
         .category = "call",
         .kind = WEIR__SPAN_SERVER,
         .start_ns = call->sent_ns,
-        .end_ns = weir__clock_ns(),
+        .end_ns = now_ns,
         .group = call->span,
         .has_failed = failure != NULL,
         .message = failure,
@@ -425,16 +467,17 @@ void weir__trace_call_sent(struct weir__trace *trace, struct weir__trace_call **
                            const char *parent, const char *method, pid_t pid, int is_client)
 {
     struct weir__trace_call *call = *made;
+    int64_t now_ns = weir__clock_ns();
 
     if (call != NULL && !call->is_client)
-        put_function(trace, call, method, "the call was sent to another worker");
+        put_function(trace, call, method, "the call was sent to another worker", now_ns);
     if (call == NULL)
-        call = *made = begin_call(trace, parent);
+        call = *made = take_sent(trace, parent, now_ns);
     if (call == NULL)
         return;
     call->pid = pid;
     call->is_client = is_client;
-    call->sent_ns = weir__clock_ns();
+    call->sent_ns = now_ns;
     call->function = is_client ? call->span : next_id(trace);
     write_context(call->context, &call->trace, call->function);
 }
@@ -444,23 +487,33 @@ const char *weir__trace_call_context(const struct weir__trace_call *call, const 
     return call != NULL ? call->context : otherwise;
 }
 
+/* Left out where that is itself. */
+static struct weir__attribute stands_for(int64_t count)
+{
+    return (struct weir__attribute){.key = count > 1 ? "weir.stands_for" : NULL, .number = count};
+}
+
 void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **made,
                            const struct weir__trace_outcome *how)
 {
-    struct weir__trace_call *call = how->attempts == 0 ? begin_call(trace, how->parent) : *made;
     int has_failed = strcmp(how->outcome, "returned") != 0;
+    int64_t now_ns = weir__clock_ns();
+    struct weir__trace_call *call =
+        *made != NULL ? *made : take_over(trace, how, has_failed, now_ns);
     char name[NAME_SIZE];
     struct weir__attribute attributes[] = {
         {.key = "rpc.method", .text = how->method},
         {.key = "weir.outcome", .text = how->outcome},
         {.key = "weir.queued_us"},
         {.key = "weir.attempts", .number = how->attempts},
+        {.key = NULL},
     };
     struct weir__span span = {
         .name = name,
         .category = "call",
         .kind = WEIR__SPAN_INTERNAL,
         .start_ns = how->started_ns,
+        .end_ns = now_ns,
         .has_failed = has_failed,
         .message = has_failed ? how->message : NULL,
         .attributes = attributes,
@@ -474,38 +527,55 @@ void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **
     if (call->is_client)
         span.kind = WEIR__SPAN_CLIENT;
     else if (how->attempts > 0)
-        put_function(trace, call, how->method, span.message);
-    span.end_ns = weir__clock_ns();
+        put_function(trace, call, how->method, span.message, now_ns);
     span.context = (struct weir__span_context){call->trace, call->span, call->parent};
     span.group = call->span;
     attributes[2].number =
         ((how->attempts > 0 ? call->sent_ns : span.end_ns) - how->started_ns) / 1000;
+    attributes[4] = stands_for(call->stands_for);
+    if (call->stands_for > 0)
+        weir__sampler_took(&trace->sampler, now_ns - how->started_ns);
     weir__trace_file_span(&trace->file, &span);
     free(call);
 }
 
-void weir__trace_record(struct weir__trace *trace, pid_t pid, int64_t took_ns, size_t bytes)
+struct weir__trace_sampler *weir__trace_sampler(struct weir__trace *trace)
 {
-    int64_t now_ns = weir__clock_ns();
+    return &trace->sampler;
+}
+
+void weir__trace_record(struct weir__trace *trace, const struct weir__trace_answer *answer,
+                        int64_t now_ns)
+{
+    int is_notable = answer->failure != NULL || answer->retries > 0
+                     || weir__sampler_is_slow(&trace->sampler, answer->took_ns);
+    int64_t count = weir__sampler_take(&trace->sampler, now_ns, is_notable);
     struct weir__attribute attributes[] = {
-        {.key = pid > 0 ? "process.pid" : NULL, .number = pid}, /* not always known yet */
-        {.key = "weir.reply_bytes", .number = (int64_t)bytes},
+        {.key = "weir.line", .number = (int64_t)answer->line},
+        /* not always known yet */
+        {.key = answer->pid > 0 ? "process.pid" : NULL, .number = answer->pid},
+        {.key = answer->failure == NULL ? "weir.reply_bytes" : NULL,
+         .number = (int64_t)answer->bytes},
+        {.key = answer->retries > 0 ? "weir.retries" : NULL, .number = answer->retries},
+        stands_for(count),
     };
     struct weir__span span = {
         .context = {trace->root.trace, 0, trace->root.span},
         .name = "record",
         .category = "record",
         .kind = WEIR__SPAN_INTERNAL,
-        .start_ns = now_ns - took_ns,
+        .start_ns = now_ns - answer->took_ns,
         .end_ns = now_ns,
+        .has_failed = answer->failure != NULL,
+        .message = answer->failure,
         .attributes = attributes,
-        .attribute_count = 2,
+        .attribute_count = sizeof attributes / sizeof attributes[0],
     };
 
-    if (!has_room(trace, now_ns)) {
-        trace->calls_left_out++;
+    if (count == 0)
         return;
-    }
+    if (count > 0)
+        weir__sampler_took(&trace->sampler, answer->took_ns);
     span.context.span = next_id(trace);
     span.group = span.context.span;
     weir__trace_file_span(&trace->file, &span);

@@ -4,7 +4,9 @@
  *     +- process                     a program, from its start request to its exit
  *     +- call NAME                   in the caller's trace if the call brought one
  *     |    +- NAME                   the function, from the moment a worker was sent the call
- *     +- record                      of a map; sampled
+ *     +- record                      of a map
+ *
+ * Of many calls and records a sample is taken, and those that failed, were repeated or slow.
  *
  * What is not a span (a signal, a retry, a dead record) is an event of the span it belongs to.
  *
@@ -24,6 +26,8 @@
 
 #include <weir/error.h>
 #include <weir/event.h>
+
+#include "base/trace_sampler.h"
 
 struct weir__trace;
 
@@ -94,9 +98,11 @@ const char *weir__trace_call_context(const struct weir__trace_call *call, const 
 /* How a call ended. */
 struct weir__trace_outcome {
     const char *parent, *method; /* as above */
-    const char *outcome;         /* a word, "returned" for success */
-    const char *message;         /* NULL: none */
-    int64_t started_ns;
+    pid_t pid;
+    int is_client;
+    const char *outcome; /* a word, "returned" for success */
+    const char *message; /* NULL: none */
+    int64_t started_ns, queued_ns;
     unsigned attempts; /* workers that got it */
 };
 
@@ -104,7 +110,21 @@ struct weir__trace_outcome {
 void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **call,
                            const struct weir__trace_outcome *how);
 
-/* A record was answered by this process after took_ns.  Sampled. */
-void weir__trace_record(struct weir__trace *trace, pid_t pid, int64_t took_ns, size_t bytes);
+/* How a record left its worker. */
+struct weir__trace_answer {
+    pid_t pid;
+    uint64_t line;       /* its number in the input */
+    int64_t took_ns;     /* since the worker could begin it */
+    size_t bytes;        /* of the reply */
+    unsigned retries;    /* before this */
+    const char *failure; /* NULL: it was answered */
+};
+
+/* Of the records of a map, for whoever has many: offer each, and pass those that are to be taken to
+ * weir__trace_record(). */
+struct weir__trace_sampler *weir__trace_sampler(struct weir__trace *trace);
+
+void weir__trace_record(struct weir__trace *trace, const struct weir__trace_answer *answer,
+                        int64_t now_ns);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,32 +34,20 @@ static void put_text(struct weir__json_writer *json, const char *key, const char
 
 static void put_id(struct weir__json_writer *json, const char *key, uint64_t id)
 {
-    char text[24];
-
-    weir__json_stringn(json, key, text,
-                       (size_t)snprintf(text, sizeof text, "%016llx", (unsigned long long)id));
+    weir__json_hex(json, key, &id, 1);
 }
 
 static void put_trace(struct weir__json_writer *json, const char *key,
                       const struct weir__trace_id *trace)
 {
-    char text[40];
-
-    weir__json_stringn(json, key, text,
-                       (size_t)snprintf(text, sizeof text, "%016llx%016llx",
-                                        (unsigned long long)trace->high,
-                                        (unsigned long long)trace->low));
+    weir__json_hex(json, key, (const uint64_t[]){trace->high, trace->low}, 2);
 }
 
 /* OTLP has its times as strings. */
 static void put_time(const struct weir__trace_file *file, struct weir__json_writer *json,
                      const char *key, int64_t at_ns)
 {
-    char text[24];
-
-    weir__json_stringn(
-        json, key, text,
-        (size_t)snprintf(text, sizeof text, "%lld", (long long)(at_ns + file->wall_offset_ns)));
+    weir__json_integer_text(json, key, at_ns + file->wall_offset_ns);
 }
 
 static void put_attribute(struct weir__json_writer *json, const char *key, const char *text,
@@ -69,14 +56,10 @@ static void put_attribute(struct weir__json_writer *json, const char *key, const
     weir__json_open(json, NULL, '{');
     weir__json_string(json, "key", key);
     weir__json_open(json, "value", '{');
-    if (text != NULL) {
+    if (text != NULL)
         put_text(json, "stringValue", text, length);
-    } else {
-        char digits[24];
-
-        weir__json_stringn(json, "intValue", digits,
-                           (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number));
-    }
+    else
+        weir__json_integer_text(json, "intValue", number);
     weir__json_close(json, '}');
     weir__json_close(json, '}');
 }

@@ -63,6 +63,7 @@ static void fail_record(struct weir__map_worker *worker, struct weir__record *re
     if (shorten(error, &map->scratch) < 0)
         weir__call_no_memory(worker);
     shown = (struct weir__slice){map->scratch.bytes, map->scratch.length};
+    weir__map_worker_note_dead(worker, record, reason, record->call.turn_ns);
     weir__map_dead_letter(map, record, reason, &worker->process, &shown);
 }
 
@@ -195,7 +196,8 @@ static void answer(struct weir__map_worker *worker, struct weir__record *record,
     if (!is_null(value) || (!call->is_stream && !map->options.drop_null))
         fits = add_value(worker, values, value);
     if (fits)
-        weir__map_worker_note_reply(worker, values->length, turn_ns > 0 ? now_ns - turn_ns : 0);
+        weir__map_worker_note_reply(worker, record, values->length,
+                                    turn_ns > 0 ? now_ns - turn_ns : 0, now_ns);
     if (!fits)
         overflow(worker, record);
     else if (!call->is_stream && is_null(value) && map->options.drop_null)

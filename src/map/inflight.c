@@ -18,9 +18,7 @@ enum {
     CANNOT_EXECUTE = 126,         /* a launcher's status if the program cannot be executed; 127:
                                    * not found */
     NODE_SIZE = 256,
-    TRACED_FIRST = 64, /* records of a worker that a trace shows, and then */
-    TRACED_EACH = 64,  /* one in so many */
-    WAS_KILLED = 128,  /* above: a shell's status after a signal, or ssh's after a lost link */
+    WAS_KILLED = 128, /* above: a shell's status after a signal, or ssh's after a lost link */
 };
 
 /* --- How much it may have ---------------------------------------------------- */
@@ -95,9 +93,18 @@ void weir__map_worker_mark_healthy(struct weir__map_worker *worker)
     workers->has_answered = 1;
 }
 
-void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns)
+static void trace_record(const struct weir__map_worker *worker, const struct weir__record *record,
+                         struct weir__trace_answer answer, int64_t now_ns)
 {
-    struct weir__trace *trace = worker->map->operation.weir->client.trace;
+    answer.pid = worker->process.result.pid;
+    answer.line = record->line;
+    weir__trace_record(worker->map->operation.weir->client.trace, &answer, now_ns);
+}
+
+void weir__map_worker_note_reply(struct weir__map_worker *worker, const struct weir__record *record,
+                                 size_t length, int64_t took_ns, int64_t now_ns)
+{
+    struct weir__trace_sampler *sampler = worker->map->sampler;
 
     weir__map_worker_mark_healthy(worker);
     worker->answered++;
@@ -108,8 +115,29 @@ void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length,
     if (length > worker->reply_size)
         worker->reply_size = length;
     weir__histogram_add(&worker->map->latency, took_ns);
-    if (trace != NULL && (worker->answered <= TRACED_FIRST || worker->answered % TRACED_EACH == 0))
-        weir__trace_record(trace, worker->process.result.pid, took_ns, length);
+    if (sampler != NULL && (weir__sampler_offer(sampler, now_ns, took_ns) || record->attempts > 0))
+        trace_record(worker, record,
+                     (struct weir__trace_answer){
+                         .took_ns = took_ns, .bytes = length, .retries = record->attempts},
+                     now_ns);
+}
+
+void weir__map_worker_note_dead(const struct weir__map_worker *worker,
+                                const struct weir__record *record, const char *reason,
+                                int64_t since_ns)
+{
+    struct weir__trace_sampler *sampler = worker->map->sampler;
+    int64_t now_ns = weir__clock_ns(), took_ns = since_ns > 0 ? now_ns - since_ns : 0;
+
+    if (sampler == NULL)
+        return;
+    weir__sampler_offer(sampler, now_ns, took_ns);
+    trace_record(
+        worker, record,
+        (struct weir__trace_answer){.took_ns = took_ns,
+                                    .retries = record->attempts > 0 ? record->attempts - 1 : 0,
+                                    .failure = reason},
+        now_ns);
 }
 
 /* --- Not answered ------------------------------------------------------------ */
@@ -147,6 +175,9 @@ static int count_failure(struct weir__map_worker *worker, const char *reason)
     if (record->attempts <= map->options.retries || !map->workers.has_answered)
         return 0;
     weir__record_queue_pop(&worker->inflight);
+    weir__map_worker_note_dead(worker, record, reason,
+                               worker->protocol->turn_ns != NULL ? record->call.turn_ns
+                                                                 : worker->turn_since_ns);
     weir__map_dead_letter(map, record, reason, &worker->process, NULL);
     return 1;
 }

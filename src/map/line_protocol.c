@@ -99,7 +99,7 @@ static int take_line(struct weir__map_worker *worker, const char *bytes, size_t 
         return 0;
     }
     weir__record_queue_pop(&worker->inflight);
-    weir__map_worker_note_reply(worker, length, now_ns - worker->turn_since_ns);
+    weir__map_worker_note_reply(worker, record, length, now_ns - worker->turn_since_ns, now_ns);
     if (map->options.drop_null && weir__json_is_null(bytes, length - 1))
         outcome = WEIR__DROPPED;
     weir__map_settle(map, record, outcome, bytes, outcome == WEIR__ANSWERED ? length : 0);

@@ -102,6 +102,8 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     }
     map->operation.weir = weir;
     map->operation.ops = &operation_ops;
+    if (weir->client.trace != NULL)
+        map->sampler = weir__trace_sampler(weir->client.trace);
     map->done = done;
     map->context = context;
     map->in.fd = map->out.fd = map->out.letters.fd = map->out.file.fd = map->out.file.dir = -1;

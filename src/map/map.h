@@ -109,6 +109,7 @@ struct weir_map {
 
     struct weir__buffer scratch; /* for short-lived use */
     struct weir__histogram latency;
+    struct weir__trace_sampler *sampler; /* of the trace; NULL: none */
     struct weir_map_report report;
     int64_t started_ns;
 };

@@ -76,7 +76,7 @@ static int take_line(struct weir__map_worker *worker, const char *bytes, size_t 
     if (record->key.number > worker->keys->front)
         worker->keys->front = record->key.number;
     weir__record_queue_take_linked(&worker->inflight, record);
-    weir__map_worker_note_reply(worker, length, now_ns - worker->turn_since_ns);
+    weir__map_worker_note_reply(worker, record, length, now_ns - worker->turn_since_ns, now_ns);
     worker->done = worker->keys->front > done ? worker->keys->front : done;
     weir__map_settle(map, record, WEIR__ANSWERED, bytes, length);
     return 1;
@@ -105,10 +105,12 @@ static void left_out(struct weir__map_worker *worker)
 
         record->fault = "missing";
         map->report.missing++;
-        if (map->options.drop_missing)
+        if (map->options.drop_missing) {
             weir__map_settle(map, record, WEIR__DROPPED, NULL, 0);
-        else
-            weir__map_dead_letter(map, record, "missing", &worker->process, NULL);
+            continue;
+        }
+        weir__map_worker_note_dead(worker, record, "missing", worker->turn_since_ns);
+        weir__map_dead_letter(map, record, "missing", &worker->process, NULL);
     }
 }
 

@@ -136,7 +136,12 @@ int weir__map_worker_has_room(const struct weir__map_worker *worker);
 /* The worker answers: so workers can run. */
 void weir__map_worker_mark_healthy(struct weir__map_worker *worker);
 /* The same, and a record has been answered with length bytes. */
-void weir__map_worker_note_reply(struct weir__map_worker *worker, size_t length, int64_t took_ns);
+void weir__map_worker_note_reply(struct weir__map_worker *worker, const struct weir__record *record,
+                                 size_t length, int64_t took_ns, int64_t now_ns);
+/* A record it had since since_ns is dead.  0: it had not begun. */
+void weir__map_worker_note_dead(const struct weir__map_worker *worker,
+                                const struct weir__record *record, const char *reason,
+                                int64_t since_ns);
 
 /* Looks for the name of its machine in its environment, if that is still to be done. */
 void weir__map_worker_find_node(struct weir__map_worker *worker);

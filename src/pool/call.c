@@ -47,9 +47,12 @@ static void trace_outcome(struct weir__trace *trace, struct weir_call *call)
     struct weir__trace_outcome how = {
         .parent = call->traceparent,
         .method = call->method,
+        .pid = call->reply.pid,
+        .is_client = call->pool->is_client,
         .outcome = weir_outcome_name(call->reply.outcome),
         .message = call->reply.message,
         .started_ns = call->started_ns,
+        .queued_ns = call->reply.queued_ns,
         .attempts = call->reply.attempts,
     };
 

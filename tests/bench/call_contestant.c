@@ -7,6 +7,7 @@
  *     call_contestant map WORKER [ARGUMENT...]          weir/map, 1000 items a message
  *     call_contestant idle=WORKERS WORKER [ARGUMENT...] weir_call(), and the host's memory
  *     call_contestant callers=WORKERS WORKER [...]      weir_call() in several threads
+ *     call_contestant trace=FILE WAY WORKER [...]       as WAY says, with a trace
  *
  * For each line "N" on stdin it makes N calls and prints a line: microseconds a call,
  * P50 and P99 (bare, pool), or of all (floor, window, map); idle prints the KiB that
@@ -30,11 +31,14 @@
 #include <weir/weir.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
+#include "proc/context.h"
 
 extern char **environ;
 
 enum { MAP_ITEMS = 1000, READY_MS = 60000 };
 
+static struct weir__trace *trace;
 static weir_t *weir;
 static weir_pool_t *pool;
 static char **worker;
@@ -150,6 +154,7 @@ static void open_pool(unsigned workers, unsigned pool_window)
     weir = weir_open(NULL, &error);
     if (weir == NULL)
         die("weir_open", error.text);
+    weir->client.trace = trace;
     weir_command_init(&command);
     command.argv = (const char *const *)worker;
     weir_pool_options_init(&options);
@@ -388,11 +393,28 @@ static void (*open_way(const char *way))(int count)
     return way[0] == 'p' ? run_pool : run_map;
 }
 
+static void open_trace(const char *path)
+{
+    struct weir__trace_options options = {
+        .path = path, .max_size = 32 << 20, .name = "call_contestant"};
+    struct weir_error error;
+
+    trace = weir__trace_open(&options, &error);
+    if (trace == NULL)
+        die("trace", error.text);
+}
+
 int main(int argc, char **argv)
 {
     void (*run)(int count);
+    struct weir_error error;
     char line[64];
 
+    if (argc > 1 && strncmp(argv[1], "trace=", 6) == 0) {
+        open_trace(argv[1] + 6);
+        argc--;
+        argv++;
+    }
     if (argc < 3)
         return 2;
     worker = argv + 2;
@@ -410,5 +432,7 @@ int main(int argc, char **argv)
     }
     weir_pool_close(pool, 1000);
     weir_close(weir);
+    if (trace != NULL && weir__trace_close(trace, 0, NULL, &error) < 0)
+        die("trace", error.text);
     return 0;
 }

@@ -28,12 +28,35 @@ import json, os, sys
 for line in sys.stdin:
     call = json.loads(line)
     if call["method"] == "weir/hello":
-        result = {"version": 1, "methods": {"add": {}, "die": {}}, "pid": os.getpid()}
+        result = {"version": 1, "methods": {"add": {}, "die": {}, "fail": {}}, "pid": os.getpid()}
     elif call["method"] == "die":
         os._exit(3)
+    elif call["method"] == "fail":
+        error = {"code": 1, "message": "no"}
+        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "error": error}), flush=True)
+        continue
     else:
         result = call.get("weir", {}).get("traceparent")
     print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}), flush=True)
+"""
+
+# Answers a record with itself: "slow" late, "later" in the third attempt (in the first it is among
+# others), "never" not at all.
+PICKY = """
+import os, sys, time
+tried = sys.argv[1] + "/tried"
+for line in sys.stdin:
+    if "slow" in line:
+        time.sleep(1)
+    if "later" in line:
+        with open(tried, "a") as file:
+            file.write("x")
+        if os.path.getsize(tried) < 3:
+            os._exit(3)
+    if "never" in line:
+        os._exit(3)
+    sys.stdout.write(line)
+    sys.stdout.flush()
 """
 
 
@@ -173,10 +196,34 @@ def workers_and_records_of_a_map_are_told(directory: Any) -> None:
     (root,) = spans_of(events, "weir map cat")
     told = spans_of(events, "record")
     assert 1 <= len(workers) <= 2 and {one["args"]["process.exit.code"] for one in workers} == {0}
-    assert 64 <= len(told) < 20000
+    assert len(told) >= 64
+    assert len(told) + root["args"].get("weir.calls_left_out", 0) == 20000, root
+    assert {one["args"]["weir.line"] for one in told} <= set(range(1, 20001))
     assert {one["args"]["parent_span_id"] for one in told} == {root["args"]["span_id"]}
     known = {one["args"]["process.pid"] for one in told if "process.pid" in one["args"]}
     assert known <= {one["args"]["process.pid"] for one in workers}
+
+
+def of_many_records_those_that_matter_are_told(directory: Any) -> None:
+    """What is slow, answered by the second attempt, and dead, among many that are fast."""
+    program = os.path.join(directory, "picky.py")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(PICKY)
+    path = os.path.join(directory, "t.json")
+    lines = [b"1"] * 20000
+    lines[9000], lines[12000], lines[15000] = b'"slow"', b'"later"', b'"never"'
+    words = ["--on-error", "skip", "--trace", path, "--", sys.executable, program, directory]
+    ended = run("map", "-j1", *words, given=b"\n".join(lines) + b"\n")
+    assert ended.returncode == 1, ended
+    events = chrome(path)
+    (root,) = (event for event in events if event.get("cat") == "command")
+    told = {one["args"]["weir.line"]: one for one in spans_of(events, "record")}
+    assert len(told) + root["args"]["weir.calls_left_out"] == 20000, root
+    # Its turn is seen to begin when the reply before it is read.
+    assert told[9001]["dur"] >= 50_000, told[9001]
+    assert {"error", "weir.stands_for"}.isdisjoint(told[9001]["args"]), told[9001]
+    assert told[12001]["args"]["weir.retries"] >= 1
+    assert told[15001]["args"]["error"] and told[15001]["args"]["message"] == "crash"
 
 
 def a_program_per_record_takes_the_rows_of_those_that_ended(directory: Any) -> None:
@@ -274,6 +321,37 @@ def a_server_puts_each_call_into_the_trace_of_its_caller(directory: Any) -> None
     assert answered["parentSpanId"] == asked["spanId"] and asked["kind"] == 3
 
 
+def of_many_calls_those_that_matter_are_told(directory: Any) -> None:
+    """One that fails, and one that its caller takes, among many at once that are fast."""
+    path = os.path.join(directory, "t.otlp.json")
+    count = 3000
+    requests = [{"jsonrpc": "2.0", "id": i, "method": "add"} for i in range(count)]
+    requests[2000]["method"] = "fail"
+    requests[2500]["weir"] = {"traceparent": PARENT}
+    with (
+        serving(directory, "--trace", path) as at,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        client.settimeout(PATIENCE_S)
+        client.connect(at)
+        with client.makefile() as lines:
+            for at_once in range(0, count, 100):
+                for one in requests[at_once : at_once + 100]:
+                    client.sendall(json.dumps(one).encode() + b"\n")
+                for _ in range(100):
+                    assert lines.readline()
+    spans = otlp(path)
+    (root,) = [
+        one for name, all_of in spans.items() if name.startswith("weir serve") for one in all_of
+    ]
+    (failed,), (function,) = spans["call fail"], spans["fail"]
+    assert is_below(function, failed) and is_below(failed, root)
+    assert failed["status"]["code"] == 2 and failed["named"]["weir.outcome"] == "failed"
+    told = spans["call add"]
+    assert [span for span in told if span["traceId"] == TRACE_ID]
+    assert len(told) + 1 + root["named"].get("weir.calls_left_out", 0) == count, root
+
+
 def the_file_has_a_bound(directory: Any) -> None:
     path = os.path.join(directory, "t.json")
     records = b"true\n" * 100 + b"echo\n" * 100
@@ -335,9 +413,11 @@ if __name__ == "__main__":
             the_trace_of_the_environment_is_continued,
             stages_signals_and_failures_are_told,
             workers_and_records_of_a_map_are_told,
+            of_many_records_those_that_matter_are_told,
             a_program_per_record_takes_the_rows_of_those_that_ended,
             a_function_sees_a_span_of_its_own,
             a_server_puts_each_call_into_the_trace_of_its_caller,
+            of_many_calls_those_that_matter_are_told,
             the_file_has_a_bound,
             what_cannot_be_traced_is_not_started,
             a_full_disk_is_told,
