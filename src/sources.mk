@@ -400,6 +400,7 @@ sdk_python__native_la_SOURCES = \
 	sdk/python/native/command.c \
 	sdk/python/native/context.c \
 	sdk/python/native/job.c \
+	sdk/python/native/map.c \
 	sdk/python/native/module.c \
 	sdk/python/native/native.h \
 	sdk/python/native/pool.c \

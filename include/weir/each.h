@@ -50,7 +50,7 @@ extern "C" {
 /* What is written of each program's output. */
 enum weir_each_output {
     WEIR_EACH_WHOLE, /* stdout to the output and stderr to stderr_fd, once it has ended */
-    WEIR_EACH_LIVE,  /* each line at once, after a tag; not with a checkpoint */
+    WEIR_EACH_LIVE,  /* each line at once, after a tag; not with a checkpoint or WEIR_MAP_FED */
     WEIR_EACH_JSON,  /* a document a line: docs/schemas/run-report.schema.json, with seq, record
                       * and attempts */
     WEIR_EACH_FILES, /* nothing: each record has a directory in results, named by its number from

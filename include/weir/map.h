@@ -106,8 +106,8 @@ struct weir_map_options {
     enum weir_map_encoding encoding;
     int drop_null; /* a null reply drops the record; not with key */
 
-    const char *input;      /* file; NULL: input_fd; or WEIR_MAP_FED, without output, dead_letter,
-                             * checkpoint and each */
+    const char *input;      /* file; NULL: input_fd; or WEIR_MAP_FED, without output, dead_letter
+                             * and checkpoint */
     int input_fd;           /* borrowed; 0 */
     const char *output;     /* file; NULL: output_fd */
     int output_fd;          /* borrowed; 1 */
@@ -259,6 +259,10 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
                            void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
 void weir_map_cancel(weir_map_t *map, int signal);
+/* Ends a map without waiting for replies in flight: its workers get their stop sequence.
+ * weir_map_cancel() then kills them. signal is for the report's status, as with
+ * weir_map_cancel(). */
+void weir_map_stop(weir_map_t *map, int signal);
 int weir_map_take(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
 void weir_map_look_sized(weir_map_t *map, struct weir_map_progress *progress, size_t size);
 #define weir_map_look(map, progress) weir_map_look_sized((map), (progress), sizeof *(progress))
@@ -298,8 +302,12 @@ struct weir_map_item {
     const char *bytes; /* without a final newline or NUL. Borrowed until the next item is taken;
                         * NULL: none */
     size_t length;
-    const char *reason;   /* why it is dead, such as "crash"; NULL: it is not. Borrowed as bytes */
-    uint64_t reserved[3]; /* 0; for future members */
+    const char *reason; /* why it is dead, such as "crash"; NULL: it is not. Borrowed as bytes */
+    const char *output; /* with each, also if the record is dead: what its program wrote, as
+                         * weir_each_options.output says: a document without its newline, or stdout
+                         * as it is. Borrowed as bytes; NULL: its program did not run */
+    size_t output_length;
+    uint64_t reserved[1]; /* 0; for future members */
 };
 
 /* Feeds a record, without its newline or NUL; it is copied.  Waits while there is no room.

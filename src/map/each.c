@@ -60,7 +60,7 @@ static void settle(struct weir_map *map, struct weir__record *record, struct wei
     if (map->options.on_error == WEIR_MAP_FAIL && outputs != NULL) {
         /* The record stays open, and what it printed is shown. */
         record->each.outputs = NULL;
-        if (map->reorder.ordered && record->seq != map->reorder.next) {
+        if (map->feed.feed != NULL || (map->reorder.ordered && record->seq != map->reorder.next)) {
             weir__spooled_clear(&outputs->out, &map->each->spool);
             outputs->out = (struct weir__spooled){0};
         }

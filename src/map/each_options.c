@@ -63,6 +63,11 @@ static int check(const struct weir_map *map, const struct weir_each_options *opt
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "--results and --hosts cannot give a program a pseudo-terminal: remove "
                           "--pty-output");
+    if (options->output == WEIR_EACH_LIVE && map->options.input == WEIR_MAP_FED)
+        return weir__fail(
+            error, WEIR_ERR_INVALID, 0,
+            "live output goes to a descriptor: a map that is fed has whole output, or "
+            "documents");
     if (options->output == WEIR_EACH_LIVE && map->options.checkpoint != NULL)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
                           "live output cannot be resumed: leave out the checkpoint, or have the "

@@ -349,7 +349,7 @@ int weir__each_output_end(struct weir__map_worker *worker, const struct weir__re
 /* Returns whether all of it is written. */
 static int write_out(struct weir_map *map, struct weir__outputs *outputs, int *moved)
 {
-    ssize_t count = 1;
+    ssize_t count = outputs->out.total > 0;
 
     while (!map->out.failed && map->out.replies.length < WEIR__OUTPUT_FULL && count > 0) {
         count = weir__spooled_take(&outputs->out, &map->each->spool, &map->out.replies);

@@ -119,7 +119,7 @@ int weir__feed_take(struct weir__feed *feed, struct weir__item_head *head, const
     feed->at = feed->next;
     memcpy(head, feed->taken.bytes + feed->at, sizeof *head);
     *bytes = feed->taken.bytes + feed->at + sizeof *head;
-    feed->next = feed->at + sizeof *head + head->length;
+    feed->next = feed->at + sizeof *head + head->length + head->output_length;
     return 1;
 }
 

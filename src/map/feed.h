@@ -19,10 +19,11 @@
 
 enum { WEIR__FEED_FULL = 256 * 1024 }; /* bytes of either queue; one record or item always fits */
 
-/* Goes before the bytes of each item. */
+/* Goes before the bytes of each item, and those of its output. */
 struct weir__item_head {
     uint64_t seq;
-    size_t length;
+    size_t length, output_length;
+    int has_output;
     enum weir_map_outcome outcome;
 };
 

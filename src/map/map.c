@@ -192,6 +192,21 @@ void weir_map_cancel(weir_map_t *map, int signal)
     weir__operation_ask(&map->operation, cancel, signal);
 }
 
+static void stop(struct weir__operation *operation, int signal)
+{
+    struct weir_map *map = (struct weir_map *)operation;
+
+    weir__map_end(map, 128 + signal, WEIR_STOP_CANCELLED, "stopped as asked");
+    map->end.drains = 0;
+    map->end.leaves = 1;
+    weir__map_wake(map);
+}
+
+void weir_map_stop(weir_map_t *map, int signal)
+{
+    weir__operation_ask(&map->operation, stop, signal);
+}
+
 void weir_map_free(weir_map_t *map)
 {
     if (map != NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "map/each.h"
 #include "map/map.h"
 #include "rpc/rpc_parse.h"
 
@@ -195,13 +196,21 @@ static int find_reason(struct weir__feed *feed, const char *letter, size_t lengt
                : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the reason of a dead record");
 }
 
-static void fill(struct weir_map_item *item, const struct weir__item_head *head, const char *bytes)
+static void fill(const struct weir_map *map, const struct weir__item_head *head, const char *bytes,
+                 struct weir_map_item *item)
 {
     *item = (struct weir_map_item){.seq = head->seq, .outcome = head->outcome};
-    if (head->length == 0)
-        return;
-    item->bytes = bytes;
-    item->length = head->length - 1; /* without the end of the record */
+    if (head->length > 0) {
+        item->bytes = bytes;
+        item->length = head->length - 1; /* without the end of the record */
+    }
+    if (head->has_output) {
+        const struct weir_each_options *each = &map->each->options;
+        int is_line = each->output == WEIR_EACH_JSON || each->dry_run;
+
+        item->output = bytes + head->length;
+        item->output_length = head->output_length - (is_line && head->output_length > 0);
+    }
 }
 
 /* Returns 1; 0: there are no more; LATER; or a status. */
@@ -220,7 +229,7 @@ static int take(struct weir_map *map, struct weir_map_item *item, struct weir_er
     act_on(map, news);
     if (status != 1)
         return status;
-    fill(&found, &head, bytes);
+    fill(map, &head, bytes, &found);
     if (found.outcome == WEIR_MAP_DEAD) {
         status = find_reason(feed, found.bytes, found.length, error);
         if (status < 0) {

@@ -150,7 +150,6 @@ static int check_fed(const struct weir_map_options *options, struct weir_error *
     const char *what = options->output != NULL        ? "an output file"
                        : options->dead_letter != NULL ? "a dead-letter file"
                        : options->checkpoint != NULL  ? "a checkpoint"
-                       : options->each != NULL        ? "a program for each record"
                                                       : NULL;
 
     if (options->input == WEIR_MAP_FED && what != NULL)

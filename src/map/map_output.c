@@ -178,6 +178,10 @@ int weir__map_output_is_full(const struct weir_map *map)
 
 int weir__map_output_is_empty(const struct weir_map *map)
 {
+    /* With stderr, results cannot be passed on at the end. */
+    if (map->feed.feed != NULL && map->each != NULL
+        && (map->out.replies.length > 0 || weir__reorder_is_ready(&map->reorder)))
+        return 0;
     return (map->feed.feed != NULL || map->out.replies.length == map->out.written)
            && (map->each == NULL || map->each->first == NULL)
            && weir__dead_letters_are_written(map);

@@ -60,38 +60,58 @@ static size_t count_lines(const char *bytes, size_t length)
     return lines;
 }
 
-static int add_head(struct weir__reorder *reorder, uint64_t seq, enum weir__outcome outcome,
-                    size_t length, struct weir_error *error)
+/* An item: its head, its bytes and its output. */
+static int add_item(struct weir__reorder *reorder, uint64_t seq, enum weir__outcome outcome,
+                    const char *bytes, size_t length, struct weir__outputs *outputs,
+                    struct weir_error *error)
 {
+    size_t output_length = outputs != NULL ? (size_t)outputs->out.total : 0;
+    size_t start = reorder->replies->length;
     struct weir__item_head head;
+    ssize_t count = outputs != NULL;
 
     memset(&head, 0, sizeof head); /* with its padding */
     head.seq = seq;
     head.length = length;
+    head.has_output = outputs != NULL;
+    head.output_length = output_length;
     head.outcome = outcome == WEIR__ANSWERED  ? WEIR_MAP_ANSWERED
                    : outcome == WEIR__DROPPED ? WEIR_MAP_DROPPED
                                               : WEIR_MAP_DEAD;
-    if (weir__buffer_reserve(reorder->replies, sizeof head + length, error) < 0)
+    if (weir__buffer_reserve(reorder->replies, sizeof head + length + output_length, error) < 0)
         return WEIR_ERR_NOMEM;
-    return weir__buffer_add(reorder->replies, &head, sizeof head, error);
+    weir__buffer_add(reorder->replies, &head, sizeof head, NULL);
+    if (length > 0)
+        weir__buffer_add(reorder->replies, bytes, length, NULL);
+    while (count > 0)
+        count = weir__spooled_take(&outputs->out, reorder->spool, reorder->replies);
+    if (count == 0)
+        return 0;
+    reorder->replies->length = start;
+    return weir__fail(error, WEIR_ERR_SYSTEM, (int)-count,
+                      "cannot read back the output of a program");
 }
 
 static int emit(struct weir__reorder *reorder, uint64_t seq, enum weir__outcome outcome,
                 enum fault fault, const char *bytes, size_t length, struct weir__outputs *outputs,
                 struct weir_error *error)
 {
-    struct weir__buffer *to =
-        outcome == WEIR__ANSWERED || reorder->is_framed ? reorder->replies : reorder->letters;
+    struct weir__buffer *to = outcome == WEIR__ANSWERED ? reorder->replies : reorder->letters;
+    int status = 0;
 
     count(&reorder->tally, outcome, fault, reorder->is_flat ? count_lines(bytes, length) : 1,
           length);
+    if (reorder->is_framed)
+        status = add_item(reorder, seq, outcome, bytes, length, outputs, error);
     if (outputs != NULL) {
         reorder->tally.bytes_out += outputs->out.total;
+        if (reorder->is_framed)
+            weir__spooled_clear(&outputs->out, reorder->spool); /* stderr is left to deliver */
         reorder->deliver(reorder->owner, outputs);
     }
-    if (reorder->is_framed && add_head(reorder, seq, outcome, length, error) < 0)
-        return WEIR_ERR_NOMEM;
-    return length > 0 ? weir__buffer_add(to, bytes, length, error) : 0;
+    if (status == 0 && !reorder->is_framed && length > 0)
+        status = weir__buffer_add(to, bytes, length, error);
+    return status;
 }
 
 /* A record settled by an earlier run only takes its slot. */
@@ -198,12 +218,10 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
     uint64_t first = reorder->next;
 
     while (
-        reorder->held_records > 0 && !reorder->is_held
+        weir__reorder_is_ready(reorder) && !reorder->is_held
         && (reorder->most_unwritten == 0 || reorder->replies->length < reorder->most_unwritten)) {
         struct weir__slot *slot = &reorder->slots[reorder->next & reorder->mask];
 
-        if (slot->outcome == WEIR__OPEN)
-            break;
         reorder->held_bytes -= outputs_memory(slot->outputs);
         if (reorder->ordered
             && emit(reorder, reorder->next, slot->outcome, slot->fault, slot->bytes, slot->length,
@@ -234,6 +252,12 @@ int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__recor
     advance(reorder, record->line, record->end);
     status = weir__reorder_release(reorder, error);
     return status < 0 ? status : 0;
+}
+
+int weir__reorder_is_ready(const struct weir__reorder *reorder)
+{
+    return reorder->held_records > 0
+           && reorder->slots[reorder->next & reorder->mask].outcome != WEIR__OPEN;
 }
 
 size_t weir__reorder_waiting(const struct weir__reorder *reorder)

@@ -56,6 +56,9 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
 int weir__reorder_pass(struct weir__reorder *reorder, const struct weir__record *record,
                        struct weir_error *error);
 
+/* Whether it has one that waits for no other record. */
+int weir__reorder_is_ready(const struct weir__reorder *reorder);
+
 /* Memory of outcomes that wait for an earlier record. */
 size_t weir__reorder_waiting(const struct weir__reorder *reorder);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/each.h>
+
 #include "support/harness.h"
 #include "support/mapping.h"
 #include "support/running.h"
@@ -288,6 +290,138 @@ static void what_is_opaque_may_be_empty_or_have_newlines(void)
     weir_close(weir);
 }
 
+/* --- A program for each record ------------------------------------------------- */
+
+/* Takes an item of a program that ran. */
+static int ran(weir_map_t *map, enum weir_map_outcome outcome, const char *output)
+{
+    struct weir_map_item item;
+
+    if (weir_map_next(map, &item, NULL) != 1 || item.outcome != outcome || item.output == NULL)
+        return 0;
+    if (item.output_length == strlen(output) && memcmp(item.output, output, strlen(output)) == 0)
+        return 1;
+    printf("# %.*s and not %s\n", (int)item.output_length, item.output, output);
+    return 0;
+}
+
+static void a_program_has_an_output_and_a_letter_if_it_failed(void)
+{
+    weir_t *weir = open_weir();
+    struct weir_map_options options =
+        fed_options(ARGV("sh", "-c", "echo \"$1\"; test \"$1\" != bad", "sh"));
+    struct weir_each_options each;
+    struct weir_map_item item;
+    struct weir_map_report report;
+    weir_map_t *map;
+
+    weir_each_options_init(&each);
+    weir_each_set_up(&options, &each);
+    map = start_fed(weir, &options);
+    CU_ASSERT_EQUAL(feed_text(map, "good"), 1);
+    CU_ASSERT_EQUAL(feed_text(map, "bad"), 1);
+    CU_ASSERT_EQUAL(feed_text(map, ""), 1);
+    CU_ASSERT_EQUAL(weir_map_close_input(map, NULL), 0);
+    CU_ASSERT(ran(map, WEIR_MAP_ANSWERED, "good\n"));
+    CU_ASSERT_EQUAL_FATAL(weir_map_next(map, &item, NULL), 1);
+    CU_ASSERT(item.seq == 1 && item.outcome == WEIR_MAP_DEAD && strcmp(item.reason, "exit") == 0);
+    CU_ASSERT(item.bytes[0] == '{' && item.bytes[item.length - 1] == '}');
+    CU_ASSERT(item.output_length == 4 && memcmp(item.output, "bad\n", 4) == 0);
+    CU_ASSERT(ran(map, WEIR_MAP_ANSWERED, "\n"));
+    CU_ASSERT(is_over(map));
+    report = report_of(map);
+    CU_ASSERT_EQUAL(report.status, 1);
+    CU_ASSERT(report.answered == 2 && report.dead == 1 && report.bytes_out == 10);
+    weir_map_report_clear(&report);
+    weir_close(weir);
+}
+
+static void documents_come_in_order_and_what_cannot_run_has_none(void)
+{
+    enum { COUNT = 60 };
+    weir_t *weir = open_weir();
+    struct weir_map_options options = fed_options(ARGV("sh", "-c", "exit {@/code}"));
+    struct weir_each_options each;
+    struct weir_map_item item;
+    long wrong = 0;
+    weir_map_t *map;
+
+    weir_each_options_init(&each);
+    each.output = WEIR_EACH_JSON;
+    weir_each_set_up(&options, &each);
+    options.format = WEIR_MAP_NDJSON;
+    options.workers = 4;
+    map = start_fed(weir, &options);
+    for (int i = 0; i < COUNT; i++) {
+        const char *records[] = {"{\"code\":0}", "{\"code\":3}", "{}"};
+
+        CU_ASSERT_EQUAL(feed_text(map, records[i % 3]), 1);
+    }
+    CU_ASSERT_EQUAL(weir_map_close_input(map, NULL), 0);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        char seq[40];
+        int length = snprintf(seq, sizeof seq, "\"seq\":%llu", (unsigned long long)i);
+
+        CU_ASSERT_EQUAL_FATAL(weir_map_next(map, &item, NULL), 1);
+        wrong += item.seq != i || (item.outcome == WEIR_MAP_DEAD) != (i % 3 != 0)
+                 || (item.bytes == NULL) != (i % 3 == 0) || (item.output == NULL) != (i % 3 == 2);
+        if (item.output != NULL)
+            wrong += item.output[item.output_length - 1] != '}'
+                     || memmem(item.output, item.output_length, seq, (size_t)length) == NULL;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(is_over(map));
+    CU_ASSERT(ended(map, 1));
+    weir_close(weir);
+}
+
+static void long_outputs_pass_through_the_spool(void)
+{
+    enum { COUNT = 6, LENGTH = 1000000 };
+    weir_t *weir = open_weir();
+    struct weir_map_options options =
+        fed_options(ARGV("sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' $1", "sh"));
+    struct weir_each_options each;
+    struct weir_map_item item;
+    char record[2] = "a";
+    weir_map_t *map;
+
+    weir_each_options_init(&each);
+    weir_each_set_up(&options, &each);
+    options.workers = 3;
+    map = start_fed(weir, &options);
+    for (record[0] = 'a'; record[0] < 'a' + COUNT; record[0]++)
+        CU_ASSERT_EQUAL(feed_text(map, record), 1);
+    CU_ASSERT_EQUAL(weir_map_close_input(map, NULL), 0);
+    for (char c = 'a'; c < 'a' + COUNT; c++) {
+        long wrong = 0;
+
+        CU_ASSERT_EQUAL_FATAL(weir_map_next(map, &item, NULL), 1);
+        CU_ASSERT_EQUAL_FATAL(item.output_length, LENGTH);
+        for (size_t i = 0; i < LENGTH; i++)
+            wrong += item.output[i] != c;
+        CU_ASSERT_EQUAL(wrong, 0);
+    }
+    CU_ASSERT(ended(map, 0));
+    weir_close(weir);
+}
+
+static void live_output_is_refused(void)
+{
+    weir_t *weir = open_weir();
+    struct weir_map_options options = fed_options(ARGV("true"));
+    struct weir_each_options each;
+    struct weir_error error = {.text = ""};
+
+    weir_each_options_init(&each);
+    each.output = WEIR_EACH_LIVE;
+    weir_each_set_up(&options, &each);
+    CU_ASSERT_PTR_NULL(weir_map_start(weir, &options, NULL, NULL, &error));
+    CU_ASSERT_EQUAL(error.status, WEIR_ERR_INVALID);
+    CU_ASSERT(strstr(error.text, "live output") != NULL);
+    weir_close(weir);
+}
+
 /* --- Who is ahead waits ------------------------------------------------------- */
 
 static void nobody_takes_and_little_is_kept(void)
@@ -353,6 +487,37 @@ static void a_feeder_that_waits_learns_of_the_end(void)
     CU_ASSERT_EQUAL(feeding.status, WEIR_ERR_SYSTEM);
     CU_ASSERT_EQUAL(feeding.error.sys_errno, EPIPE);
     CU_ASSERT(ended(feeding.map, 128 + 15));
+    weir_close(weir);
+}
+
+static int has_one(void *data)
+{
+    struct weir_map_progress progress;
+
+    weir_map_look(data, &progress);
+    return progress.in_flight == 1;
+}
+
+static void a_stop_waits_for_no_replies(void)
+{
+    weir_t *weir = open_weir();
+    struct weir_map_options options =
+        fed_options(ARGV("sh", "-c", "trap 'echo \"{}\"; exit' TERM; read line; sleep 60 & wait"));
+    struct weir_map_report report;
+    weir_map_t *map;
+
+    options.grace_ms = 60000;
+    map = start_fed(weir, &options);
+    CU_ASSERT_EQUAL(feed_text(map, "{\"n\":0}"), 1);
+    CU_ASSERT(dispatch_until(weir, has_one, map));
+    weir_map_stop(map, 15);
+    CU_ASSERT(is_over(map));
+    report = report_of(map);
+    CU_ASSERT_EQUAL(report.status, 128 + 15);
+    CU_ASSERT_EQUAL(report.why, WEIR_STOP_CANCELLED);
+    CU_ASSERT_EQUAL(report.answered, 0);
+    CU_ASSERT(report.wall_ns < INT64_C(50000000000));
+    weir_map_report_clear(&report);
     weir_close(weir);
 }
 
@@ -639,8 +804,13 @@ int main(void)
         TEST(each_record_comes_back_once),
         TEST(the_values_of_a_call_are_one_item),
         TEST(what_is_opaque_may_be_empty_or_have_newlines),
+        TEST(a_program_has_an_output_and_a_letter_if_it_failed),
+        TEST(documents_come_in_order_and_what_cannot_run_has_none),
+        TEST(long_outputs_pass_through_the_spool),
+        TEST(live_output_is_refused),
         TEST(nobody_takes_and_little_is_kept),
         TEST(a_feeder_that_waits_learns_of_the_end),
+        TEST(a_stop_waits_for_no_replies),
         TEST(a_taker_gets_the_replies_under_way_at_the_end),
         TEST(a_dead_record_can_end_the_map),
         TEST(a_worker_that_cannot_run_ends_the_map),

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct job *new_job(struct context *context)
+struct job *new_job(struct context *context)
 {
     struct job *job;
 
@@ -19,7 +19,7 @@ static struct job *new_job(struct context *context)
     return job;
 }
 
-static void end_job(struct job *job, const struct weir_error *error)
+void end_job(struct job *job, const struct weir_error *error)
 {
     if (error != NULL) {
         job->has_failed = 1;
@@ -28,8 +28,7 @@ static void end_job(struct job *job, const struct weir_error *error)
     set_flags(&job->source, DONE);
 }
 
-/* The job, or NULL with an exception when it did not start. */
-static PyObject *started(struct job *job, const struct weir_error *error)
+PyObject *job_or_error(struct job *job, const struct weir_error *error)
 {
     if (job->run != NULL || job->pipeline != NULL || job->map != NULL)
         return (PyObject *)job;
@@ -224,7 +223,7 @@ PyObject *start_run(struct context *context, PyObject *args)
     ENTER(context)
     job->run = weir_run_start(context->weir, &command.command, &options, run_done, job, &error);
     LEAVE
-    answer = started(job, &error);
+    answer = job_or_error(job, &error);
 done:
     clear_command(&command);
     return answer;
@@ -323,7 +322,7 @@ PyObject *start_pipeline(struct context *context, PyObject *args)
     weir_pipeline_free(pipeline);
     if (status < 0)
         return raise_error(&error);
-    return job != NULL ? started(job, &error) : NULL;
+    return job != NULL ? job_or_error(job, &error) : NULL;
 }
 
 /* A report as (json, [Result of each stage]). */
@@ -360,159 +359,6 @@ static PyObject *take_pipeline(struct job *job, struct weir_error *error)
     return answer;
 }
 
-/* --- Maps ------------------------------------------------------------------ */
-
-static void map_done(weir_map_t *map, const struct weir_map_report *report,
-                     const struct weir_error *error, void *job)
-{
-    (void)map;
-    (void)report;
-    end_job(job, error);
-}
-
-/* Statuses of success, from a list. The caller frees *exits. */
-static int take_exits(PyObject *list, int **exits, size_t *count)
-{
-    Py_ssize_t size = PyList_Size(list);
-
-    if (size < 0)
-        return -1;
-    *exits = calloc((size_t)size + 1, sizeof **exits);
-    if (*exits == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < size; i++) {
-        long value = PyLong_AsLong(PyList_GetItem(list, i));
-
-        if (PyErr_Occurred())
-            return -1;
-        if (value < 0 || value > 255) {
-            PyErr_SetString(PyExc_ValueError, "an exit status is a number from 0 to 255");
-            return -1;
-        }
-        (*exits)[i] = (int)value;
-    }
-    *count = (size_t)size;
-    return 0;
-}
-
-/* What struct weir_map_options and struct weir_each_options borrow. */
-struct lists {
-    int *exits;
-    const char **launcher;
-};
-
-/* (is_json, to_stdin, max_output, ok_exits, retry_delay, delay, interval_ns, max_load, memory_free,
- *  jobserver, hosts, launcher, launcher_shell) */
-static int take_each(PyObject *from, struct weir_map_options *options,
-                     struct weir_each_options *each, struct lists *lists)
-{
-    PyObject *ok_exits, *jobserver, *hosts, *launcher;
-    Py_ssize_t max_output;
-    double retry_delay, delay;
-    long long interval_ns;
-    unsigned long long memory_free;
-    int is_json;
-
-    weir_each_options_init(each);
-    if (!PyArg_ParseTuple(from, "ppnOddLdKOOOp", &is_json, &each->to_stdin, &max_output, &ok_exits,
-                          &retry_delay, &delay, &interval_ns, &each->max_load, &memory_free,
-                          &jobserver, &hosts, &launcher, &options->launcher_shell)
-        || take_exits(ok_exits, &lists->exits, &each->ok_exit_count) < 0
-        || take_bytes(jobserver, &each->jobserver) < 0 || take_bytes(hosts, &each->hosts) < 0
-        || take_words(launcher, &lists->launcher) < 0)
-        return -1;
-    options->launcher = lists->launcher;
-    each->memory_free = memory_free;
-    each->output = WEIR_EACH_JSON;
-    each->max_output = (size_t)max_output;
-    each->ok_exits = lists->exits;
-    each->retry_delay_ms = to_ms(retry_delay);
-    each->delay_ms = to_ms(delay);
-    each->interval_ns = interval_ns;
-    weir_each_set_up(options, each);
-    options->format = is_json ? WEIR_MAP_NDJSON : WEIR_MAP_NUL;
-    return 0;
-}
-
-/* (command, call, workers, unordered, start_timeout, record_timeout, timeout, grace, retries,
- *  window, warm, each, checkpoint, dead_letter, output, input_fd, output_fd, stderr_fd); 0 and inf are
- *  defaults.  each is None for workers; output is None, or with a checkpoint the file that goes
- *  before output_fd. */
-PyObject *start_map(struct context *context, PyObject *args)
-{
-    struct command command = {.argv = NULL};
-    struct weir_map_options options;
-    struct weir_each_options each_options;
-    struct weir_error error = {0};
-    PyObject *from, *call, *each, *checkpoint, *dead_letter, *output, *answer = NULL;
-    double start_timeout, record_timeout, timeout, grace;
-    Py_ssize_t window;
-    unsigned retries;
-    struct lists lists = {.exits = NULL};
-    struct job *job;
-
-    weir_map_options_init(&options);
-    if (!PyArg_ParseTuple(args, "OOIpddddInpOOOOiii", &from, &call, &options.workers,
-                          &options.unordered, &start_timeout, &record_timeout, &timeout, &grace,
-                          &retries, &window, &options.warm, &each, &checkpoint, &dead_letter, &output,
-                          &options.input_fd, &options.output_fd, &options.stderr_fd))
-        return NULL;
-    if (take_command(from, &command) < 0 || take_bytes(call, &options.call) < 0
-        || take_bytes(checkpoint, &options.checkpoint) < 0
-        || take_bytes(dead_letter, &options.dead_letter) < 0
-        || take_bytes(output, &options.output) < 0
-        || (each != Py_None && take_each(each, &options, &each_options, &lists) < 0))
-        goto done;
-    options.command = &command.command;
-    options.start_timeout_ms = to_ms(start_timeout);
-    options.record_timeout_ms = to_ms(record_timeout);
-    options.timeout_ms = to_ms(timeout);
-    options.grace_ms = to_ms(grace);
-    options.retries = retries;
-    options.on_error = WEIR_MAP_DEAD_LETTER;
-    if (window > 0)
-        options.window = (size_t)window;
-    job = new_job(context);
-    if (job == NULL)
-        goto done;
-    ENTER(context)
-    job->map = weir_map_start(context->weir, &options, map_done, job, &error);
-    /* One that its checkpoint refuses is over after this turn: before its output is read. */
-    if (job->map != NULL && options.checkpoint != NULL)
-        weir_dispatch(context->weir, NULL);
-    LEAVE
-    answer = started(job, &error);
-done:
-    clear_command(&command);
-    free(lists.exits);
-    free(lists.launcher);
-    return answer;
-}
-
-/* A report as (json, []). */
-static PyObject *take_map(struct job *job, struct weir_error *error)
-{
-    struct weir_map_report report;
-    PyObject *answer;
-    char *json;
-    int status;
-
-    ENTER(job->source.context)
-    status = weir_map_take(job->map, &report, error);
-    LEAVE
-    if (status < 0)
-        return raise_error(error);
-    json = weir_map_report_json(&report);
-    weir_map_report_clear(&report);
-    if (json == NULL)
-        return PyErr_NoMemory();
-    answer = Py_BuildValue("(y[])", json);
-    free(json);
-    return answer;
-}
-
 /* --- Methods --------------------------------------------------------------- */
 
 static PyObject *wait_job(PyObject *self, PyObject *timeout)
@@ -526,6 +372,14 @@ static PyObject *wait_job(PyObject *self, PyObject *timeout)
 static PyObject *wait_output(PyObject *self, PyObject *timeout)
 {
     int answer = wait_flags(&((struct job *)self)->source, VALUES | DONE, timeout);
+
+    return answer < 0 ? NULL : PyBool_FromLong(answer);
+}
+
+/* Waits until a map may take another record, or the end. */
+static PyObject *wait_room(PyObject *self, PyObject *timeout)
+{
+    int answer = wait_flags(&((struct job *)self)->source, CREDIT | DONE, timeout);
 
     return answer < 0 ? NULL : PyBool_FromLong(answer);
 }
@@ -610,9 +464,14 @@ static PyMethodDef methods[] = {
     {"cancel", cancel, METH_NOARGS, NULL},
     {"result", result, METH_NOARGS, NULL},
     {"wait_output", wait_output, METH_O, NULL},
+    {"wait_room", wait_room, METH_O, NULL},
     {"flags", flags_of, METH_NOARGS, NULL},
     {"piece", get_piece, METH_NOARGS, NULL},
     {"drop", drop, METH_NOARGS, NULL},
+    {"feed", feed_map, METH_O, NULL},
+    {"close_input", close_map_input, METH_NOARGS, NULL},
+    {"take", take_from_map, METH_NOARGS, NULL},
+    {"stop", stop_map, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

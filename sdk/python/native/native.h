@@ -56,6 +56,9 @@ struct job {
     size_t queued;
     unsigned paused; /* bits: 1 << which */
     int drops;       /* pieces are not wanted any more */
+    struct weir_map_item
+        item; /* of a map, if has_item: it was taken, and Python does not have it */
+    int has_item;
     int has_failed;
     struct weir_error error;
 };
@@ -139,7 +142,20 @@ int64_t to_ms(double seconds);
 int register_job(PyObject *module);
 PyObject *start_run(struct context *context, PyObject *args);
 PyObject *start_pipeline(struct context *context, PyObject *args);
+/* NULL: an exception is set. */
+struct job *new_job(struct context *context);
+/* For a callback: it is over. */
+void end_job(struct job *job, const struct weir_error *error);
+/* The job, or NULL with an exception when it did not start. */
+PyObject *job_or_error(struct job *job, const struct weir_error *error);
+
+/* map.c */
 PyObject *start_map(struct context *context, PyObject *args);
+PyObject *feed_map(PyObject *self, PyObject *record);
+PyObject *close_map_input(PyObject *self, PyObject *nothing);
+PyObject *take_from_map(PyObject *self, PyObject *nothing);
+PyObject *stop_map(PyObject *self, PyObject *nothing);
+PyObject *take_map(struct job *job, struct weir_error *error);
 
 /* result.c: takes what is in *result. */
 int register_result(PyObject *module);

@@ -4,7 +4,8 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from signal import Signals
 from typing import IO, Any, Callable, Optional, Union
@@ -12,7 +13,7 @@ from typing import IO, Any, Callable, Optional, Union
 from . import _engine, _native
 from ._engine import Word, seconds
 from ._errors import DeadRecord, WeirError
-from ._map import READ_SIZE, OnError, Results, Run, check_on_error, encode
+from ._map import OnError, Piece, Results, Run, check_on_error, encode
 from ._run import End, Result, Why, error_of
 from ._worker import codec
 
@@ -123,22 +124,31 @@ class EachResult(Result):
         return {**{name: getattr(self, name) for name in names}, "_raw": None}
 
 
-class _Records:
-    """Frames records, and keeps each until its result is there. Does not refer to the iterator."""
+class Records:
+    """Encodes records, and keeps each until its result is there. Does not refer to the iterator."""
 
-    def __init__(self, json: bool) -> None:
+    def __init__(self, json: bool, ok_exit: Sequence[int]) -> None:
         self._json = json
+        self._ok_exit = ok_exit
         self._count = 0
         self._kept: dict[int, Any] = {}
 
-    def frame(self, record: Any) -> bytes:
-        data = encode(record) if self._json else _bytes_of(record) + b"\0"
+    def encode(self, record: Any) -> bytes:
+        data = encode(record) if self._json else _bytes_of(record)
         self._kept[self._count] = record
         self._count += 1
         return data
 
-    def take(self, seq: int) -> Any:
-        return self._kept.pop(seq)
+    def values_of(self, piece: Piece) -> "list[Union[EachResult, DeadRecord]]":
+        assert isinstance(piece, tuple)
+        letter, line = piece
+        if line is not None:
+            document = _Document(line.decode())
+            record = self._kept.pop(document.members["seq"])
+            return [EachResult(document, record, self._ok_exit)]
+        assert letter is not None
+        dead = codec.parse(letter.decode())
+        return [DeadRecord({**dead, "record": self._kept.pop(dead["seq"])})]
 
 
 def _bytes_of(record: Any) -> bytes:
@@ -155,17 +165,20 @@ def _bytes_of(record: Any) -> bytes:
 
 # --- Runs that resume -----------------------------------------------------------------------------
 
+_READ_SIZE = 1 << 18
 _LOOK_S = 0.02  # a file does not say when it has grown
 # A time that every file system keeps: up to 2038, with nanoseconds.
 _TIMES_NS = 2**31 * 10**9
 
 
-def _spool(records: Iterable[Any], encode: Callable[[Any], bytes], file: IO[bytes]) -> None:
+def _spool(
+    records: Iterable[Any], encode: Callable[[Any], bytes], end: bytes, file: IO[bytes]
+) -> None:
     """Writes the records to a file. A checkpoint knows its input by size, time and ends of the
     file: the time is made from all of them."""
     digest = hashlib.sha256()
     for record in records:
-        data = encode(record)
+        data = encode(record) + end
         digest.update(data)
         file.write(data)
     file.flush()
@@ -180,33 +193,71 @@ class _SavedRun(Run):
         self,
         records: Iterable[Any],
         encode: Callable[[Any], bytes],
+        end: bytes,
         options: "tuple[Any, ...]",
         checkpoint: Word,
     ) -> None:
         path = os.path.abspath(os.fsencode(checkpoint))
         results, dead = path + b".results", path + b".dead"
         with tempfile.TemporaryFile(dir=os.path.dirname(path)) as file:
-            _spool(records, encode, file)
-            letters = dead.replace(b"%", b"%%")
-            files = (path, letters, results, file.fileno(), -1, -1)
-            self.job = _engine.shared().map(*options, *files)
+            _spool(records, encode, end, file)
+            files = (path, dead.replace(b"%", b"%%"), results, file.fileno())
+            self.job = _engine.shared().map(*options[:-2], files, options[-1])
         self._watch()
         if self.job.done() and self.report()["status"] not in (0, 1):  # those of one that is done
             self._waiter.join()
             raise WeirError(self.report()["reason"])
-        self.results = os.open(results, os.O_RDONLY | os.O_CLOEXEC)
-        self.dead = os.open(dead, os.O_RDONLY | os.O_CLOEXEC)
+        self._pieces: deque[Piece] = deque()
+        self._files = [os.open(name, os.O_RDONLY | os.O_CLOEXEC) for name in (results, dead)]
+        self._rests = [b"", b""]  # what is no line yet
 
-    def read(self) -> "Optional[tuple[bool, bytes]]":
-        while True:
+    def read(self) -> Optional[Piece]:
+        while not self._pieces:
             is_over = self.job.wait(0)
-            for fd in (self.results, self.dead):
-                data = os.read(fd, READ_SIZE)
-                if data:
-                    return fd == self.results, data
-            if is_over:
+            came = self._read_lines(0) + self._read_lines(1)
+            if not came and is_over:
                 return None
-            self.job.wait(_LOOK_S)
+            if not came:
+                self.job.wait(_LOOK_S)
+        return self._pieces.popleft()
+
+    def _read_lines(self, which: int) -> int:
+        data = os.read(self._files[which], _READ_SIZE)
+        *lines, self._rests[which] = (self._rests[which] + data).split(b"\n")
+        if which == 0:
+            self._pieces.extend((None, line) for line in lines)
+        else:
+            letters = (
+                line for line in lines if codec.parse(line.decode())["reason"] not in _HAS_RESULT
+            )
+            self._pieces.extend((letter, None) for letter in letters)
+        return len(data)
+
+    def end(self) -> None:
+        super().end()
+        for fd in self._files:
+            os.close(fd)
+
+
+class _InOrder:
+    """The results of such a run in the order of the records: those of dead ones are in a file of
+    their own."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._next = 0
+        self._early: dict[int, Union[EachResult, DeadRecord]] = {}
+
+    def values_of(self, piece: Piece) -> "list[Union[EachResult, DeadRecord]]":
+        return list(self._place(self._records.values_of(piece)))
+
+    def _place(
+        self, values: "list[Union[EachResult, DeadRecord]]"
+    ) -> "Iterator[Union[EachResult, DeadRecord]]":
+        self._early.update((value.seq, value) for value in values)
+        while self._next in self._early:
+            yield self._early.pop(self._next)
+            self._next += 1
 
 
 # --- The function ---------------------------------------------------------------------------------
@@ -215,41 +266,7 @@ class _SavedRun(Run):
 class Each(Results[EachResult]):
     """The results, as they come. Closing it ends the programs; report is there afterwards."""
 
-    def __init__(
-        self,
-        run: Run,
-        records: _Records,
-        on_error: OnError,
-        ok_exit: Sequence[int],
-        ordered: bool,
-        check: bool,
-    ) -> None:
-        super().__init__(run, on_error)
-        self._records = records
-        self._ok_exit = ok_exit
-        self._ordered = ordered
-        self._check = check
-        self._next = 0
-        # Results and dead records come through two pipes: these wait for an earlier one.
-        self._early: dict[int, Union[EachResult, DeadRecord]] = {}
-
-    def _take_result(self, line: str) -> None:
-        document = _Document(line)
-        record = self._records.take(document.members["seq"])
-        self._place(EachResult(document, record, self._ok_exit))
-
-    def _take_letter(self, letter: "dict[str, Any]") -> None:
-        if letter["reason"] not in _HAS_RESULT:
-            self._place(DeadRecord({**letter, "record": self._records.take(letter["seq"])}))
-
-    def _place(self, value: Union[EachResult, DeadRecord]) -> None:
-        if not self._ordered:
-            self._values.append(value)
-            return
-        self._early[value.seq] = value
-        while self._next in self._early:
-            self._values.append(self._early.pop(self._next))
-            self._next += 1
+    _check = False
 
     def __next__(self) -> EachResult:
         result = super().__next__()
@@ -387,10 +404,17 @@ def each(
             None if launcher is None else _engine.argv_of(launcher),
             launcher_shell,
         ),
+        None,
+        -1,
     )
-    framed = _Records(json)
+    kept = Records(json, ok_exit)
+    values_of = kept.values_of
     if checkpoint is None:
-        run = Run(records, framed.frame, options, -1)
+        run = Run(records, kept.encode, options)
     else:
-        run = _SavedRun(records, framed.frame, options, checkpoint)
-    return Each(run, framed, on_error, ok_exit, ordered, check)
+        run = _SavedRun(records, kept.encode, b"\n" if json else b"\0", options, checkpoint)
+        if ordered:
+            values_of = _InOrder(kept).values_of
+    results = Each(run, values_of, on_error)
+    results._check = check
+    return results

@@ -1,8 +1,8 @@
 """weir.map: values through long-lived workers, in order, with an account of every record."""
 
+import contextlib
 import json
 import os
-import select
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,92 +15,69 @@ from ._pool import stderr_of, worker_words
 from ._worker import codec
 
 _HAS_DEAD, _CANNOT_RUN = 1, 4
-READ_SIZE = 1 << 18
 
 T = TypeVar("T")
 OnError = Union[str, Callable[[DeadRecord], object]]
+# Replies, one a line; or a dead letter, the document of a program's end, or both.
+Piece = Union[bytes, tuple[Optional[bytes], Optional[bytes]]]
 
 
 def encode(value: Any) -> bytes:
-    """A value as a line of JSON."""
-    return codec.encode(value).encode("utf-8", "backslashreplace") + b"\n"
+    """A value as JSON in one line."""
+    return codec.encode(value).encode("utf-8", "backslashreplace")
 
 
 class Run:
-    """A map that runs, with its pipes and threads. It does not refer to its iterator."""
+    """A map that runs, with its threads. It does not refer to its iterator."""
 
     job: _native.Job
     failure: Optional[BaseException] = None  # of the records
     _report: "Optional[dict[str, Any]]" = None
-    _borrowed: tuple[int, ...] = ()  # the engine's until the map is over
 
     def __init__(
-        self,
-        records: Iterable[Any],
-        encode: Callable[[Any], bytes],
-        options: "tuple[Any, ...]",
-        stderr: int,
+        self, records: Iterable[Any], encode: Callable[[Any], bytes], options: "tuple[Any, ...]"
     ) -> None:
         self._records = records
         self._encode = encode
-        self.results, output = os.pipe()
-        self.dead, letters = os.pipe()
-        input, self._input = os.pipe()
-        self._borrowed = (input, output, letters)
-        files = (None, f"/dev/fd/{letters}".encode(), None, input, output, stderr)
-        try:
-            self.job = _engine.shared().map(*options, *files)
-        except BaseException:
-            for fd in (self.results, self.dead, self._input, *self._borrowed):
-                os.close(fd)
-            raise
-        self._poll = select.poll()
-        self._open = {self.results, self.dead}
-        for fd in self._open:
-            self._poll.register(fd, select.POLLIN)
+        self.job = _engine.shared().map(*options)
         self._watch()
         threading.Thread(target=self._feed, daemon=True, name="weir records").start()
 
     def _watch(self) -> None:
         """Has a thread look after the map while nobody waits for it."""
-        self._waiter = threading.Thread(target=self._wait, daemon=True, name="weir map")
+        self._waiter = threading.Thread(
+            target=self.job.wait, args=(None,), daemon=True, name="weir map"
+        )
         self._waiter.start()
-
-    def _wait(self) -> None:
-        self.job.wait(None)
-        for fd in self._borrowed:
-            os.close(fd)
 
     def _feed(self) -> None:
         values: Optional[Iterator[Any]] = None
+        job = self.job
         try:
             values = iter(self._records)
             for value in values:
                 data = self._encode(value)
-                while data:
-                    data = data[os.write(self._input, data) :]
-        except BrokenPipeError:  # the map has ended
-            pass
+                while not (fed := job.feed(data)):
+                    job.wait_room(None)
+                if fed < 0:  # the map has ended
+                    break
         except BaseException as error:
             self.failure = error
         finally:
-            os.close(self._input)
+            with contextlib.suppress(RuntimeError):  # the program ends
+                job.close_input()
             close = getattr(values, "close", None)
             if close is not None:
                 close()
 
-    def read(self) -> "Optional[tuple[bool, bytes]]":
-        """What came next: whether of the results, otherwise of dead letters. None: that was all."""
-        while self._open:
-            ready = [fd for fd, _ in self._poll.poll()]
-            # What was written before a record died is read first.
-            fd = self.results if self.results in ready else self.dead
-            data = os.read(fd, READ_SIZE)
-            if data:
-                return fd == self.results, data
-            self._poll.unregister(fd)
-            self._open.remove(fd)
-        return None
+    def read(self) -> Optional[Piece]:
+        """What came next. None: that was all."""
+        while True:
+            is_over = self.job.done()
+            piece = self.job.take()
+            if piece is not None or is_over:
+                return piece
+            self.job.wait_output(None)
 
     def report(self) -> "dict[str, Any]":
         """The report of a map that is over: docs/schemas/map-report.schema.json."""
@@ -110,33 +87,46 @@ class Run:
         return report
 
     def end(self) -> None:
-        """Stops it if it still runs, and closes our ends."""
+        """Stops it if it still runs."""
         if not self.job.done():
             self.job.cancel()
             self.job.cancel()
         self._waiter.join()
-        os.close(self.results)
-        os.close(self.dead)
+
+
+def raise_failure(report: "dict[str, Any]", failure: Optional[BaseException]) -> None:
+    """Raises what the records raised, or why a map that is over has not settled all of them."""
+    if failure is not None:
+        raise failure
+    if report["status"] == _CANNOT_RUN:
+        raise NoWorker(NO_WORKER, report["reason"])
+    if report["status"] not in (0, _HAS_DEAD):
+        raise WeirError(report["reason"])
+
+
+def handle(error: DeadRecord, on_error: OnError) -> None:
+    if callable(on_error):
+        on_error(error)
+    elif on_error == "raise":
+        raise error
 
 
 class Results(Iterator[T]):
     """The results of a map, as they come."""
 
-    def __init__(self, run: Run, on_error: OnError) -> None:
+    def __init__(
+        self,
+        run: Run,
+        values_of: "Callable[[Piece], list[Union[T, DeadRecord]]]",
+        on_error: OnError,
+    ) -> None:
         self._run: Optional[Run] = run
         self._pid = os.getpid()
+        self._values_of = values_of
         self._on_error = on_error
         self._values: deque[Union[T, DeadRecord]] = deque()
-        self._rest = {True: b"", False: b""}  # of results and letters: what is no line yet
         self.report: Optional[dict[str, Any]] = None  # docs/schemas/map-report.schema.json
         _engine.close_at_exit(self)
-
-    def _take_result(self, line: str) -> None:
-        """Adds to the values what a line of results says."""
-        raise NotImplementedError
-
-    def _take_letter(self, letter: "dict[str, Any]") -> None:
-        self._values.append(DeadRecord(letter))
 
     def __iter__(self) -> "Iterator[T]":
         return self
@@ -149,7 +139,7 @@ class Results(Iterator[T]):
                 value = self._values.popleft()
                 if not isinstance(value, DeadRecord):
                     return value
-                self._handle(value)
+                handle(value, self._on_error)
         except StopIteration:
             raise
         except BaseException:
@@ -160,34 +150,21 @@ class Results(Iterator[T]):
         run = self._run
         if run is None:
             raise StopIteration
-        piece = run.read()
-        if piece is None:
-            self._finish(run)
+        piece = None
+        try:
+            piece = run.read()
+        except RuntimeError:  # the program ends, perhaps
+            if self._run is not None:
+                raise
+        if self._run is None:  # closed by another thread
+            raise StopIteration
+        if piece is not None:
+            self._values.extend(self._values_of(piece))
             return
-        is_result, data = piece
-        *lines, self._rest[is_result] = (self._rest[is_result] + data).split(b"\n")
-        for line in lines:
-            if is_result:
-                self._take_result(line.decode())
-            else:
-                self._take_letter(codec.parse(line.decode()))
-
-    def _handle(self, error: DeadRecord) -> None:
-        if callable(self._on_error):
-            self._on_error(error)
-        elif self._on_error == "raise":
-            raise error
-
-    def _finish(self, run: Run) -> None:
         report = run.report()
         self.close()
         self.report = report
-        if run.failure is not None:
-            raise run.failure
-        if report["status"] == _CANNOT_RUN:
-            raise NoWorker(NO_WORKER, report["reason"])
-        if report["status"] not in (0, _HAS_DEAD):
-            raise WeirError(report["reason"])
+        raise_failure(report, run.failure)
 
     def close(self) -> None:
         """End what runs; records under way are lost."""
@@ -208,11 +185,18 @@ class Results(Iterator[T]):
 class Map(Results[Any]):
     """The results, as they come. Closing it ends the workers; report is there afterwards."""
 
-    def _take_result(self, line: str) -> None:
-        self._values.append(codec.parse(line))
-
     def __enter__(self) -> "Map":
         return self
+
+
+def values_of(piece: Piece) -> "list[Any]":
+    """What replies say, or a dead record."""
+    if isinstance(piece, bytes):
+        # No line has a newline inside: together they are an array.
+        values: list[Any] = codec.parse("[" + piece.decode().replace("\n", ",") + "]")
+        return values
+    assert piece[0] is not None
+    return [DeadRecord(codec.parse(piece[0].decode()))]
 
 
 def check_on_error(on_error: OnError) -> None:
@@ -281,5 +265,7 @@ def map(
         window or 0,
         warm,
         None,
+        None,
+        stderr_of(stderr),
     )
-    return Map(Run(records, encode, options, stderr_of(stderr)), on_error)
+    return Map(Run(records, encode, options), values_of, on_error)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from collections.abc import Iterator
@@ -85,6 +86,28 @@ class Maps(unittest.TestCase):
             list(weir.map(pairs, hosting.WORKER, call="add", workers=2)), list(range(1, 101))
         )
 
+    def test_values(self) -> None:
+        """map: a function with an output stream gives its values, also none; any JSON passes"""
+        pairs = [(0, 3), (0, 0), (5, 6)]
+        got = list(weir.map(pairs, hosting.WORKER, call="count", workers=1))
+        self.assertEqual(got, [0, 1, 2, 5])
+        nested: Any = []
+        for _ in range(800):
+            nested = [nested]
+        values: list[Any] = [
+            None,
+            "a\nb,",
+            1 << 70,
+            1.5,
+            {},
+            "\u2028\ud800",
+            [],
+            nested,
+            "x" * 300000,
+        ]
+        self.assertEqual(list(weir.map(values, ["cat"], workers=1)), values)
+        self.assertEqual(list(weir.map([], ["cat"])), [])
+
     def test_dead(self) -> None:
         """map: a dead record is raised, skipped or handed to a function"""
         records = [1, "die", 2]
@@ -99,6 +122,10 @@ class Maps(unittest.TestCase):
         seen: list[Any] = []
         self.assertEqual(list(weir.map(records, WORKER, on_error=seen.append, **options)), rest)
         self.assertEqual([one.record for one in seen], ["die"])
+        options["on_error"] = lambda error: order.append(error.record)
+        order: list[Any] = []
+        order.extend(weir.map(records, WORKER, **options))
+        self.assertEqual(order, [rest[0], "die", rest[1]])
 
     def test_ends(self) -> None:
         """map: records that raise, workers that cannot run, and a reader that leaves early"""
@@ -141,6 +168,85 @@ class Maps(unittest.TestCase):
                 last = taken
                 time.sleep(0.2)
             self.assertLess(taken, 50000)
+
+    def test_many(self) -> None:
+        """map: 64 threads with a map each, all of whose records come back in order"""
+        wrong: list[Any] = []
+
+        def use(first: int) -> None:
+            records = list(range(first, first + 500))
+            got = list(weir.map(records, ["cat"], workers=1))
+            if got != records:
+                wrong.append((first, got))
+
+        threads = [threading.Thread(target=use, args=(1000 * n,)) for n in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+    def test_fork(self) -> None:
+        """map: fork leaves it to the parent; a child is told so, and may have one of its own"""
+        out = hosting.output_of(
+            """
+            import os, weir
+            results = weir.map(iter(range(10**9)), ["cat"], workers=1)
+            print(next(results), flush=True)
+            if os.fork() == 0:
+                try:
+                    for _ in results:
+                        pass
+                except RuntimeError as error:
+                    print("another one" in str(error), flush=True)
+                print(list(weir.map([1, 2], ["cat"], workers=1)), flush=True)
+                os._exit(0)
+            os.wait()
+            print(next(results) > 0)
+            """
+        )
+        self.assertEqual(out, "0\nTrue\n[1, 2]\nTrue\n")
+
+    def test_exit(self) -> None:
+        """map: a program may end with maps open, in whatever they are"""
+        code = """
+            import sys, threading, time, weir
+            words = ["sh", "-c", "echo $$ >&2; exec cat"]
+            with open(sys.argv[1], "w") as file:
+                full = weir.map(iter(range(10**9)), words, workers=1, stderr=file)
+                print(next(full), flush=True)
+                waiting = weir.map(iter(lambda: time.sleep(1000), 0), words, workers=1, stderr=file)
+                empty = weir.map(iter(lambda: threading.Event().wait(), 0), ["cat"], workers=1)
+                threading.Thread(target=lambda: next(empty, None), daemon=True).start()
+            """
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "pids")
+            process = hosting.program(code, path)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual((out, err, process.returncode), ("0\n", "", 0))
+            with open(path, encoding="ascii") as file:
+                pids = [int(line) for line in file]
+        for pid in pids:
+            hosting.wait_until(lambda pid=pid: not hosting.is_running(pid), f"the end of {pid}")
+
+    def test_interrupt(self) -> None:
+        """map: Ctrl-C ends the workers"""
+        process = hosting.program(
+            """
+            import sys, weir
+            words = ["sh", "-c", "echo $$ >&2; exec sleep 1000"]
+            try:
+                next(weir.map([1], words, workers=1))
+            except KeyboardInterrupt:
+                print(weir.run(["echo", "on"]).stdout, end="")
+            """
+        )
+        assert process.stderr is not None
+        pid = int(process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((out, process.returncode), ("on\n", 0), err)
+        hosting.wait_until(lambda: not hosting.is_running(pid), "the worker's end")
 
 
 if __name__ == "__main__":
