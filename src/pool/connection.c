@@ -360,6 +360,17 @@ void weir__connection_hear(struct weir__connection *connection, const char *byte
         weir__connection_flush(connection);
 }
 
+void weir__connection_leave(struct weir__connection *connection)
+{
+    struct weir__server *server = connection->server;
+
+    if (connection->is_left || server->left_count >= server->limits.max_connections)
+        return;
+    connection->is_left = 1;
+    server->left_count++;
+    server->connection_count--;
+}
+
 void weir__connection_close(struct weir__connection *connection)
 {
     struct weir__server *server = connection->server;
@@ -372,7 +383,8 @@ void weir__connection_close(struct weir__connection *connection)
     weir__connection_weigh(connection); /* now zero; it is no longer held */
     if (connection->carrier != NULL)
         connection->carrier->over(connection->carrier_context);
-    server->connection_count--;
+    server->connection_count -= (size_t)!connection->is_left;
+    server->left_count -= (size_t)connection->is_left;
     *connection->link = connection->next;
     if (connection->next != NULL)
         connection->next->link = connection->link;

@@ -20,6 +20,10 @@ void weir__connection_hear(struct weir__connection *connection, const char *byte
                            int last);
 
 /* Cancels its calls and closes it. */
+/* The client of such a connection has gone, and its calls go on: it no longer counts as one, unless
+ * there are as many of these as there may be connections. */
+void weir__connection_leave(struct weir__connection *connection);
+
 void weir__connection_close(struct weir__connection *connection);
 
 #endif

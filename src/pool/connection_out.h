@@ -64,6 +64,10 @@ struct weir__carrier {
     void (*over)(void *context);
     /* Whether its client may call this method of the pool. */
     int (*allows)(const char *method, void *context);
+    /* In place of the server's on_call, if that is set. answer: the line that is sent next; empty:
+     * the request ends without one; NULL: another call follows, of its fallback. */
+    void (*called)(const struct weir__served_call *call, const struct weir__slice *answer,
+                   void *context);
 };
 
 struct weir__connection {
@@ -77,6 +81,7 @@ struct weir__connection {
     int in_is_socket, out_is_socket;
     const struct weir__carrier *carrier; /* NULL: it has descriptors */
     void *carrier_context;
+    int is_left; /* its client has gone: it does not count among the server's connections */
     weir__watch *watch, *out_watch; /* out_watch: NULL for one socket */
     weir_lines_t *lines;
     struct weir__batch *batch; /* the one being read; its elements are in lines */

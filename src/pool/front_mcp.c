@@ -28,6 +28,8 @@ struct session {
     bool is_told;        /* and "notifications/initialized": it gets list_changed */
 };
 
+static const struct weir__slice nothing = {NULL, 0};
+
 static struct weir__mcp_front *front_of(const struct weir__connection *connection)
 {
     return connection->server->mcp;
@@ -163,7 +165,7 @@ static void end_with_tools(struct weir__mcp_request *request)
     struct weir__buffer own = {0}, *to;
     int status = 0;
 
-    weir__server_call_leave(call);
+    weir__server_call_leave(call, nothing);
     if (connection->carrier != NULL) {
         status = select_tools(request, &own);
         list = (struct weir__slice){own.bytes, own.length};
@@ -181,7 +183,7 @@ static void end_with_error(struct weir__mcp_request *request, int64_t code, cons
 {
     struct weir__server_call *call = request->call;
 
-    weir__server_call_leave(call);
+    weir__server_call_leave(call, nothing);
     answer_error(call->connection, call->batch, call->id, code, message);
     weir__server_call_free(call);
 }
@@ -404,7 +406,7 @@ bool weir__mcp_front_cancel(struct weir__connection *connection, struct weir__sl
 
     if (call == NULL)
         return false; /* it is over, and the client did not know yet */
-    weir__server_call_leave(call);
+    weir__server_call_leave(call, nothing);
     weir__server_call_free(call);
     return true;
 }
@@ -653,30 +655,34 @@ int weir__mcp_front_open(struct weir__mcp_front *front, struct weir__server *ser
     return opening.status;
 }
 
+void weir__mcp_front_end_listening(struct weir__connection *connection)
+{
+    struct weir__server_call *call = connection->calls, *next;
+
+    if (connection->front != &weir__front_mcp || connection->is_over)
+        return;
+    for (; call != NULL; call = next) {
+        struct weir__mcp_request *request = call->front_data;
+        struct weir__buffer *to;
+
+        next = call->next;
+        if (!request->listens)
+            continue;
+        weir__server_call_leave(call, nothing);
+        to = weir__connection_begin_answer(connection, NULL);
+        if (to != NULL)
+            weir__connection_written(connection, NULL, weir__mcp_write_listened(to, call->id));
+        weir__server_call_free(call);
+    }
+}
+
 static void end_subscriptions(void *data)
 {
     struct weir__mcp_front *front = data;
     struct weir__connection *connection = front->server->connections;
 
-    for (; connection != NULL; connection = connection->next) {
-        struct weir__server_call *call = connection->calls, *next;
-
-        if (connection->front != &weir__front_mcp || connection->is_over)
-            continue;
-        for (; call != NULL; call = next) {
-            struct weir__mcp_request *request = call->front_data;
-            struct weir__buffer *to;
-
-            next = call->next;
-            if (!request->listens)
-                continue;
-            weir__server_call_leave(call);
-            to = weir__connection_begin_answer(connection, NULL);
-            if (to != NULL)
-                weir__connection_written(connection, NULL, weir__mcp_write_listened(to, call->id));
-            weir__server_call_free(call);
-        }
-    }
+    for (; connection != NULL; connection = connection->next)
+        weir__mcp_front_end_listening(connection);
 }
 
 void weir__mcp_front_end_subscriptions(struct weir__mcp_front *front)

@@ -57,6 +57,9 @@ int weir__mcp_front_resume(struct weir__connection *connection, bool is_told);
  */
 bool weir__mcp_front_cancel(struct weir__connection *connection, struct weir__slice id);
 
+/* Ends the subscriptions of one connection. On the loop's thread. */
+void weir__mcp_front_end_listening(struct weir__connection *connection);
+
 /* Ends all subscriptions: the server drains. */
 void weir__mcp_front_end_subscriptions(struct weir__mcp_front *front);
 

@@ -331,16 +331,19 @@ static int write_answer(struct weir__buffer *to, struct weir__mcp_request *reque
 static void end(struct weir__mcp_request *request, const struct weir_reply *reply, const char *text)
 {
     struct weir__server_call *call = request->call;
-    struct weir__batch *batch = call->batch;
-    struct weir__buffer *to;
+    struct weir__buffer *to = weir__connection_begin_answer(call->connection, call->batch);
+    struct weir__slice answer = {NULL, 0};
+    size_t before = to != NULL ? to->length : 0;
+    int status = 0;
 
     drop_report(request);
-    weir__server_call_leave(call);
-    to = weir__connection_begin_answer(call->connection, batch);
     if (to != NULL)
-        weir__connection_written(call->connection, batch,
-                                 text != NULL ? write_failure(to, request, text)
-                                              : write_answer(to, request, reply));
+        status = text != NULL ? write_failure(to, request, text) : write_answer(to, request, reply);
+    if (to != NULL && status >= 0)
+        answer = (struct weir__slice){to->bytes + before, to->length - before};
+    weir__server_call_leave(call, answer);
+    if (to != NULL)
+        weir__connection_written(call->connection, call->batch, status);
     weir__server_call_free(call);
 }
 

@@ -21,6 +21,8 @@ struct weir__mcp_offer {
     const char *member; /* of the result, of a list */
 };
 
+static const struct weir__slice nothing = {NULL, 0};
+
 static const struct weir__mcp_offer offers[] = {
     {"resources/list", WEIR__MCP_RESOURCES, NULL, WEIR__CATALOG_RESOURCES, "resources"},
     {"resources/templates/list", WEIR__MCP_RESOURCES, NULL, WEIR__CATALOG_TEMPLATES,
@@ -95,7 +97,7 @@ static struct weir__buffer *begin_end(struct weir__mcp_request *request)
 {
     struct weir__server_call *call = request->call;
 
-    weir__server_call_leave(call);
+    weir__server_call_leave(call, nothing);
     return weir__connection_begin_answer(call->connection, call->batch);
 }
 

@@ -68,6 +68,7 @@ struct weir__server {
 
     /* For weir/stats. */
     size_t connection_count, calls;
+    size_t left_count;          /* connections that do not count: their clients have gone */
     uint64_t connection_number; /* of the latest */
     uint64_t refused_users, refused_connections, refused_calls, dropped;
 };

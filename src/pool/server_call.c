@@ -26,6 +26,8 @@ enum {
 /* --- All of a connection's --------------------------------------------------- */
 
 /* FNV-1a. */
+static const struct weir__slice nothing = {NULL, 0};
+
 static size_t hash_of(struct weir__slice key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -92,8 +94,8 @@ void weir__served_call_read(struct weir__served_call *told, const struct weir_ca
         told->result = (struct weir__slice){made->reply.result, made->reply.length};
 }
 
-/* Tells the server's owner of a call that is over. */
-static void tell(const struct weir__server_call *call)
+/* Tells the server's owner of a call that is over. answer: see struct weir__carrier. */
+static void tell(const struct weir__server_call *call, const struct weir__slice *answer)
 {
     const struct weir__connection *connection = call->connection;
     const struct weir__server *server = connection->server;
@@ -116,7 +118,10 @@ static void tell(const struct weir__server_call *call)
     if (made->operation.over && made->whole && told.outcome == WEIR_CALL_RETURNED
         && weir__mcp_is_error(told.result))
         told.outcome = WEIR_CALL_FAILED;
-    server->on_call(&told, server->on_call_context);
+    if (connection->carrier != NULL)
+        connection->carrier->called(&told, answer, connection->carrier_context);
+    else
+        server->on_call(&told, server->on_call_context);
     free(tool);
 }
 
@@ -124,8 +129,6 @@ static void tell(const struct weir__server_call *call)
 static void unlink_all(struct weir__server_call *call)
 {
     struct weir__connection *connection = call->connection;
-
-    tell(call);
 
     *call->link = call->next;
     if (call->next != NULL)
@@ -161,7 +164,7 @@ static void end(struct weir__server_call *call, const struct weir_reply *reply, 
     struct weir__batch *batch = call->batch;
 
     /* The answer may end other calls, which must not find this one. */
-    unlink_all(call);
+    weir__server_call_leave(call, nothing);
     if (reply == NULL) {
         weir_call_free(call->pool_call);
         call->pool_call = NULL;
@@ -183,7 +186,7 @@ int weir__server_call_fall_back(struct weir__server_call *call, const struct wei
 
     if (again == NULL)
         return 0;
-    tell(call); /* each attempt is told of */
+    tell(call, NULL); /* each attempt is told of */
     call->pool_call = again;
     weir_call_free(failed);
     return 1;
@@ -459,8 +462,9 @@ struct weir__server_call *weir__server_call_find(const struct weir__connection *
     return call;
 }
 
-void weir__server_call_leave(struct weir__server_call *call)
+void weir__server_call_leave(struct weir__server_call *call, struct weir__slice answer)
 {
+    tell(call, &answer);
     unlink_all(call);
 }
 

@@ -22,10 +22,10 @@ struct weir__server_call *weir__server_call_find(const struct weir__connection *
 /* Its call has failed: whether another method answers in its place. */
 int weir__server_call_fall_back(struct weir__server_call *call, const struct weir_reply *reply);
 
-/* The two steps of a call's end. The first takes it out of all lists: then its answer is written,
+/* The two steps of a call's end. The first takes it out of all lists: then its answer is sent,
  * which may end other calls. The second frees it, cancels what still runs of it, and sends its
- * batch if it was the last. */
-void weir__server_call_leave(struct weir__server_call *call);
+ * batch if it was the last. answer: its line, if that is written already. */
+void weir__server_call_leave(struct weir__server_call *call, struct weir__slice answer);
 void weir__server_call_free(struct weir__server_call *call);
 
 /* Starts the requested call, or answers with an error. */

@@ -46,14 +46,15 @@ static struct weir__web_caller caller_of(const struct weir__web_origin *origin)
 
 /* --- Calls -------------------------------------------------------------------- */
 
-int weir__web_account_begin(struct weir__web_exchange *exchange)
+int weir__web_account_begin(const struct weir__web_client *client, struct weir__web_origin **origin)
 {
-    if (exchange->door->options.on_call == NULL)
+    *origin = NULL;
+    if (client->door->options.on_call == NULL)
         return 0;
-    exchange->origin = malloc(sizeof *exchange->origin);
-    if (exchange->origin == NULL)
+    *origin = malloc(sizeof **origin);
+    if (*origin == NULL)
         return WEIR_ERR_NOMEM;
-    fill_origin(exchange->client, exchange->origin);
+    fill_origin(client, *origin);
     return 0;
 }
 
@@ -84,6 +85,20 @@ void weir__web_account_call(struct weir__web_exchange *exchange)
         exchange->kept->held_for = number;
     if (exchange->client != NULL)
         weir__web_account_hold(exchange->client, number);
+}
+
+void weir__web_account_served(const struct weir__web_door *door, struct weir__web_client *client,
+                              const struct weir__web_origin *origin,
+                              const struct weir__served_call *made, int status)
+{
+    struct weir__web_call told = {.caller = caller_of(origin), .made = *made, .status = status};
+    uint64_t number;
+
+    if (told.made.params.bytes == NULL)
+        told.made.params.bytes = "";
+    number = tell(door, &told);
+    if (client != NULL)
+        weir__web_account_hold(client, number);
 }
 
 /* What cannot be decoded stays as it was sent. */

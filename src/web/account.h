@@ -5,11 +5,19 @@
 
 #include "web/web.h"
 
-/* Notes who asks for a call, whose client may go before it ends.  Errors: NOMEM. */
-int weir__web_account_begin(struct weir__web_exchange *exchange);
+/* Notes who asks for a call, whose client may go before it ends, in *origin, which the caller
+ * frees; NULL: nobody asks.  Errors: NOMEM. */
+int weir__web_account_begin(const struct weir__web_client *client,
+                            struct weir__web_origin **origin);
 
 /* The exchange's call is over, or given up. */
 void weir__web_account_call(struct weir__web_exchange *exchange);
+
+/* The same for one that was made at /mcp.  client: NULL where it has gone; status: of its response;
+ * 0: there is none. */
+void weir__web_account_served(const struct weir__web_door *door, struct weir__web_client *client,
+                              const struct weir__web_origin *origin,
+                              const struct weir__served_call *made, int status);
 
 /* A response is written, or the client goes without one (then is_answered is 0). */
 void weir__web_account_request(struct weir__web_client *client, int is_answered);

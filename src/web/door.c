@@ -235,7 +235,7 @@ static void stop_here(void *data)
     weir__timer_close(&door->retry);
     weir__close(&door->fd);
     weir__web_live_end(door);
-    weir__web_mcp_end_streams(door);
+    weir__web_mcp_end_streams(door, 0);
     for (struct weir__web_client *client = door->clients; client != NULL; client = client->next)
         if (client->state == WEIR__WEB_HEAD && client->in.length == 0
             && weir__web_owed(client) == 0)
@@ -346,7 +346,7 @@ static void reload_here(void *data)
          client = client->next)
         client->bearer = NULL;           /* it was looked at */
     weir__web_live_end(reloading->door); /* their tokens may not count any more */
-    weir__web_mcp_end_streams(reloading->door);
+    weir__web_mcp_end_streams(reloading->door, 1);
     weir__tokens_clear(&old);
 }
 

@@ -509,7 +509,7 @@ void weir__web_exchange_start(struct weir__web_client *client, const char *metho
     struct weir_error error;
     char *parent, *state, made[WEIR__WEB_TRACE];
 
-    if (exchange == NULL || weir__web_account_begin(exchange) < 0) {
+    if (exchange == NULL || weir__web_account_begin(client, &exchange->origin) < 0) {
         if (exchange != NULL)
             free_exchange(exchange);
         weir__web_refuse(client, 500, NULL, "no memory");

@@ -14,6 +14,7 @@
 #include "rpc/mcp_server.h"
 #include "text/json_validate.h"
 #include "web/access.h"
+#include "web/account.h"
 #include "web/answer.h"
 #include "web/mcp_check.h"
 #include "web/mcp_session.h"
@@ -176,7 +177,28 @@ static void over(void *context)
     if (mcp->next != NULL)
         mcp->next->link = mcp->link;
     json_decref(mcp->methods);
+    free(mcp->origin);
     free(mcp);
+}
+
+/* The status of a response that ends with this answer: see struct weir__carrier. */
+static int status_of(const struct weir__web_mcp *mcp, const struct weir__slice *answer)
+{
+    if (mcp->is_stream)
+        return 200;
+    if (answer == NULL || mcp->client == NULL || mcp->client->is_over)
+        return 0;
+    return answer->length > 0 && mcp->accepts_json ? find_status(mcp, answer->bytes, answer->length)
+                                                   : 200;
+}
+
+static void called(const struct weir__served_call *call, const struct weir__slice *answer,
+                   void *context)
+{
+    struct weir__web_mcp *mcp = context;
+
+    if (mcp->origin != NULL)
+        weir__web_account_served(mcp->door, mcp->client, mcp->origin, call, status_of(mcp, answer));
 }
 
 static int allows(const char *method, void *context)
@@ -186,7 +208,12 @@ static int allows(const char *method, void *context)
     return weir__web_is_exposed(mcp->door, method) && weir__tokens_allow(mcp->methods, method);
 }
 
-static const struct weir__carrier carrier = {.take = take, .over = over, .allows = allows};
+static const struct weir__carrier carrier = {
+    .take = take,
+    .over = over,
+    .allows = allows,
+    .called = called,
+};
 
 /* Returns NULL after a refusal. */
 static struct weir__web_mcp *open_connection(struct weir__web_client *client,
@@ -196,10 +223,12 @@ static struct weir__web_mcp *open_connection(struct weir__web_client *client,
     const char *head = client->in.bytes;
     struct weir__web_mcp *mcp = calloc(1, sizeof *mcp);
     struct weir__connection *connection = NULL;
+    struct weir__web_origin *origin = NULL;
 
-    if (mcp != NULL)
+    if (mcp != NULL && weir__web_account_begin(client, &origin) == 0)
         connection = weir__connection_carry(door->options.server, &weir__front_mcp, &carrier, mcp);
     if (connection == NULL) {
+        free(origin);
         free(mcp);
         weir__web_refuse(client, 503, NULL, "too many connections: try later");
         return NULL;
@@ -209,6 +238,7 @@ static struct weir__web_mcp *open_connection(struct weir__web_client *client,
         .client = client,
         .connection = connection,
         .session = session,
+        .origin = origin,
         .methods = client->bearer != NULL ? json_incref(client->bearer->methods) : NULL,
         .is_get = is_get,
         .accepts_json = weir__http_accepts(&client->request, head, "application/json") > 0,
@@ -435,13 +465,18 @@ void weir__web_mcp_drop(struct weir__web_client *client)
     leave(mcp);
     if (mcp->session == NULL || mcp->is_get)
         weir__connection_end(mcp->connection);
+    else
+        weir__connection_leave(mcp->connection);
 }
 
-void weir__web_mcp_end_streams(struct weir__web_door *door)
+void weir__web_mcp_end_streams(struct weir__web_door *door, int with_subscriptions)
 {
-    for (struct weir__web_mcp *mcp = door->mcps; mcp != NULL; mcp = mcp->next)
+    for (struct weir__web_mcp *mcp = door->mcps; mcp != NULL; mcp = mcp->next) {
         if (mcp->is_get && mcp->client != NULL && !mcp->client->is_over)
             weir__connection_end(mcp->connection);
+        else if (with_subscriptions)
+            weir__mcp_front_end_listening(mcp->connection);
+    }
 }
 
 void weir__web_mcp_clear(struct weir__web_door *door)

@@ -24,8 +24,9 @@ void weir__web_mcp_begin_events(struct weir__web_client *client);
 /* Its client is over. */
 void weir__web_mcp_drop(struct weir__web_client *client);
 
-/* Ends the streams of those that are only told what changes. */
-void weir__web_mcp_end_streams(struct weir__web_door *door);
+/* Ends the streams of those that are only told what changes: of sessions, and, unless the front
+ * does that itself, subscriptions. */
+void weir__web_mcp_end_streams(struct weir__web_door *door, int with_subscriptions);
 
 /* Cancels what runs, and forgets all sessions. */
 void weir__web_mcp_clear(struct weir__web_door *door);

@@ -24,6 +24,7 @@ struct weir__web_mcp {
     struct weir__connection *connection;
     struct weir__web_session *session; /* NULL: none is needed */
     json_t *methods;                   /* that its token allows; NULL: all */
+    struct weir__web_origin *origin;   /* NULL: nobody asks */
     int begins_session;
     int is_get;    /* it is only told what changes */
     int is_stream; /* the head of a stream of events is sent */

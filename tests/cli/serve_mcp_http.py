@@ -4,10 +4,14 @@ serve_mcp_http.py WEIR SRCDIR
 """
 
 import contextlib
+import fcntl
 import functools
 import http.client
 import json
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -324,8 +328,8 @@ def fields_must_say_what_the_message_says() -> None:
 # --- Who goes, and what is cancelled --------------------------------------------------------
 
 
-def running(weir: Door) -> int:
-    return int(weir.ask("GET", "/v1/stats").json["running"])
+def running(weir: Door, **fields: str) -> int:
+    return int(weir.ask("GET", "/v1/stats", None, fields).json["running"])
 
 
 def a_client_of_2026_that_goes_cancels_its_call() -> None:
@@ -366,7 +370,48 @@ def an_earlier_client_says_when_a_call_is_cancelled() -> None:
         await_that(lambda: running(weir) == 0, "the call ends")
 
 
+def calls_without_their_clients_do_not_count_as_connections() -> None:
+    params = {"name": "slow_count", "arguments": {"last": 100000}}
+    with tools("--max-connections", "2") as weir:
+        client = Client(weir)
+
+        def leave(ident: int) -> None:
+            one = client.open("POST", message("tools/call", params, ident))
+            await_that(
+                lambda: running(weir) + weir.ask("GET", "/v1/stats").json["queued"] == ident,
+                "the call was taken",
+            )
+            one.close()
+
+        def pings(status: int) -> None:
+            await_that(lambda: client.post(message("ping")).status == status, f"{status}")
+
+        leave(1)
+        leave(2)
+        pings(200)
+        leave(3)  # from here on there are more than connections may be
+        pings(200)
+        leave(4)
+        pings(503)
+        assert running(weir) == 1
+        weir.ask("DELETE", "/mcp", None, client.fields)
+        await_that(lambda: running(weir) == 0, "the calls end")
+        Client(weir)
+
+
 # --- Streams ------------------------------------------------------------------------------
+
+
+def listen(weir: Door, **fields: str) -> tuple[Any, Any]:
+    """A subscription of the present revision: its connection and its response."""
+    wanted = {"notifications": {"toolsListChanged": True}, "_meta": META}
+    body = json.dumps(message("subscriptions/listen", wanted, "s")).encode()
+    lines = [f"{k}: {v}" for k, v in {**modern_fields("subscriptions/listen"), **fields}.items()]
+    listener = weir.connect()
+    listener.sendall(weir.head("POST /mcp", *lines, f"Content-Length: {len(body)}") + body)
+    heard = http.client.HTTPResponse(listener, method="POST")
+    heard.begin()
+    return listener, heard
 
 
 def next_event(response: Any) -> Any:
@@ -399,13 +444,7 @@ def streams_tell_what_changes_and_end_with_the_server(directory: str) -> None:
         assert told.status == 200 and told.headers["Content-Type"] == "text/event-stream"
         assert weir.ask("GET", "/mcp", None, client.fields).status == 409
         assert client.post(message("ping"), Accept="application/json").status == 200
-        wanted = {"notifications": {"toolsListChanged": True}, "_meta": META}
-        body = json.dumps(message("subscriptions/listen", wanted, "s")).encode()
-        lines = [f"{k}: {v}" for k, v in modern_fields("subscriptions/listen").items()]
-        listener = weir.connect()
-        listener.sendall(weir.head("POST /mcp", *lines, f"Content-Length: {len(body)}") + body)
-        heard = http.client.HTTPResponse(listener, method="POST")
-        heard.begin()
+        listener, heard = listen(weir)
         first = note(True, next_event(heard))
         assert first["method"] == "notifications/subscriptions/acknowledged", first
         assert first["params"]["notifications"] == {"toolsListChanged": True}, first
@@ -447,6 +486,79 @@ def tokens_and_expose_hold_for_tools(directory: str) -> None:
         call = message("tools/call", {"name": "add", "arguments": {"a": 1}})
         assert slow.post([call] * 5).status == 429
         assert slow.post(message("tools/list")).status == 200
+
+
+def new_tokens_end_the_streams_of_old_ones(directory: str) -> None:
+    path = f"{directory}/tokens"
+    write_tokens(path)
+    with tools("--http-tokens", path) as weir:
+        field = {"Authorization": f"Bearer {OPERATOR}"}
+        session = Client(weir, **field)
+        stream = session.open("GET")
+        told = http.client.HTTPResponse(stream, method="GET")
+        told.begin()
+        listener, heard = listen(weir, **field)
+        next_event(heard)
+        write_tokens(path, {"tokens": [{"name": "new", "sha256": "0" * 64}]})
+        weir.process.send_signal(signal.SIGHUP)
+        assert told.read().strip() == b""
+        last = note(True, next_event(heard))
+        assert last["id"] == "s" and last["result"]["resultType"] == "complete", last
+        assert heard.read().strip() == b""
+        for one in (told, heard, stream, listener):
+            one.close()
+        listener, heard = listen(weir, **field)
+        assert heard.status == 401
+        for one in (heard, listener):
+            one.close()
+
+
+def records_of_calls_say_who_called_and_what_was_answered(directory: str) -> None:
+    log, path = f"{directory}/log", f"{directory}/tokens"
+    write_tokens(path)
+    boom, add = {"name": "boom", "arguments": {}}, {"name": "add", "arguments": {"a": 1}}
+    with tools("--audit", log, "--http-tokens", path) as weir:
+        field = {"Authorization": f"Bearer {OPERATOR}"}
+        session = Client(weir, **field)
+        session.call("add", a=1)
+        session.call("boom")
+        for params in (add, boom):
+            assert modern(weir, "tools/call", params, **field).status == 200
+        events_only = modern(weir, "tools/call", add, **field, Accept="text/event-stream")
+        assert events_only.status == 200
+        slow = {"name": "slow_count", "arguments": {"last": 100000}}
+        with session.open("POST", message("tools/call", slow, "a")):
+            await_that(lambda: running(weir, **field) == 1, "the call runs")
+        cancel = message("notifications/cancelled", {"requestId": "a"}, None)
+        await_that(
+            lambda: session.post(cancel).status == 202 and running(weir, **field) == 0, "its end"
+        )
+    with open(log, encoding="utf-8") as file:
+        calls = [line["call"] for line in map(json.loads, file) if line["event"] == "call"]
+    assert [one["method"] for one in calls] == ["add", "boom", "add", "boom", "add", "slow_count"]
+    for number, one in enumerate(calls):
+        request = one["request"]
+        assert one["door"] == "mcp" and re.fullmatch(r"127\.0\.0\.1:\d+", request.pop("peer")), one
+        status = 200 if number < 5 else None
+        assert request == {"id": None, "token": "operator", "subject": None, "status": status}, one
+
+
+def answers_wait_for_their_records(directory: str) -> None:
+    log = f"{directory}/log"
+    params = {"name": "add", "arguments": {"a": 1}}
+    with tools("--audit", log, "--audit-fsync", "always") as weir, open(log, "rb") as held:
+        client = Client(weir)
+        fcntl.flock(held, fcntl.LOCK_EX)  # so nothing can be written
+        with client.open("POST", message("tools/call", params)) as waiting:
+            returned = ["methods", "add", "outcomes", "returned"]
+            await_that(
+                lambda: functools.reduce(dict.get, returned, weir.ask("GET", "/v1/stats").json),
+                "the function has returned",
+            )
+            assert weir.ask("GET", "/v1/calls").json == []
+            assert select.select([waiting], [], [], 0)[0] == []
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert Answer(waiting).json["result"]["structuredContent"] == {"result": 3}
 
 
 def other_pages_and_names_are_refused() -> None:
@@ -534,8 +646,12 @@ if __name__ == "__main__":
             fields_must_say_what_the_message_says,
             a_client_of_2026_that_goes_cancels_its_call,
             an_earlier_client_says_when_a_call_is_cancelled,
+            calls_without_their_clients_do_not_count_as_connections,
             streams_tell_what_changes_and_end_with_the_server,
             tokens_and_expose_hold_for_tools,
+            new_tokens_end_the_streams_of_old_ones,
+            records_of_calls_say_who_called_and_what_was_answered,
+            answers_wait_for_their_records,
             other_pages_and_names_are_refused,
             nothing_stays_of_many_requests,
             every_message_is_valid_by_the_schemas_of_mcp,
