@@ -7,16 +7,26 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#ifdef WEIR_LINUX
+#include <linux/sockios.h>
+#endif
+
 #include "base/error.h"
 #include "base/fd.h"
 
-/* What stands for a text in a memory file: a mark, and the text's beginning. */
-enum { LARGE_MARK = 'M', LARGE_BEGINNING = 96 };
+enum {
+    /* What stands for a text in a memory file: a mark, and the text's beginning. */
+    LARGE_MARK = 'M',
+    LARGE_BEGINNING = 96,
+    TAKEN_MS = 2000, /* for the peer, to take what was sent to it */
+    OTHERS_MS = 100, /* for other peers of this user's processes */
+};
 
 int weir__datagram_socketpair(int ends[2], struct weir_error *error)
 {
@@ -36,6 +46,19 @@ int weir__datagram_socketpair(int ends[2], struct weir_error *error)
     return status;
 }
 
+/* Whether the peer has received all that was sent. */
+static int is_taken(int socket)
+{
+#ifdef SIOCOUTQ
+    int waiting = 0;
+
+    return ioctl(socket, SIOCOUTQ, &waiting) == 0 && waiting == 0;
+#else
+    (void)socket;
+    return 0;
+#endif
+}
+
 static int send_datagram(int socket, const void *bytes, size_t length, const int *fds,
                          size_t fd_count, int flags)
 {
@@ -45,7 +68,7 @@ static int send_datagram(int socket, const void *bytes, size_t length, const int
     } control;
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    int patience_ms = 2000;
+    int waited_ms = 0;
 
     if (fd_count > 0) {
         struct cmsghdr *rights;
@@ -64,9 +87,9 @@ static int send_datagram(int socket, const void *bytes, size_t length, const int
             return 0;
         if (errno == EINTR)
             continue;
-        /* More descriptors are on their way to peers than this user may have
-         * open (unix(7)): the peer takes them out shortly. */
-        if (errno == ETOOMANYREFS && patience_ms-- > 0) {
+        /* More descriptors are on their way to peers than this user may have open (unix(7)): the
+         * peer takes them out shortly. There is no event for that. */
+        if (errno == ETOOMANYREFS && waited_ms++ < (is_taken(socket) ? OTHERS_MS : TAKEN_MS)) {
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
             continue;
         }

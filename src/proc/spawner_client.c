@@ -685,6 +685,11 @@ static int start_job(struct weir__client *client, struct weir__job *job,
         if (failed == EPIPE)
             lose_spawner(job->spawner);
     }
+    if (failed == ETOOMANYREFS)
+        return weir__fail(error, WEIR_ERR_SYSTEM, failed,
+                          "cannot pass descriptors to weir-spawner: more are on their way between "
+                          "this user's processes than one may have open: raise that limit "
+                          "(ulimit -n), or start fewer at once");
     if (failed != 0)
         return weir__fail(
             error, WEIR_ERR_SYSTEM, failed,

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/datagram.h"
 #include "base/fd.h"
 #include "support/calling.h"
 #include "support/harness.h"
@@ -390,6 +392,59 @@ static void at_every_number_of_processes_it_works_or_says_so(void)
     CU_ASSERT_EQUAL(system(command), 0);
 }
 
+/* --- Descriptors on their way ------------------------------------------------ */
+
+/* Waits of this thread so far. */
+static long waits(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
+}
+
+/* unix(7): all processes of a user together may have one process's limit of them on their way.
+ * Returns the waits of the send that failed for that; -1: none did. */
+static long overfill(void)
+{
+    enum { PAIRS = 20 };
+    int pairs[PAIRS][2], fds[8] = {0, 0, 0, 0, 0, 0, 0, 0}, count = 0;
+    long waited = -1;
+
+    while (waited < 0 && count < PAIRS && weir__datagram_socketpair(pairs[count], NULL) == 0) {
+        long before = waits();
+
+        if (weir__datagram_send(pairs[count][0], "x", 1, fds, 8, MSG_DONTWAIT) == ETOOMANYREFS)
+            waited = waits() - before;
+        count++;
+    }
+    while (count-- > 0) {
+        close(pairs[count][0]);
+        close(pairs[count][1]);
+    }
+    return waited;
+}
+
+static void descriptors_on_their_way_to_others_are_not_waited_for_long(void)
+{
+    struct rlimit was, now;
+    int is_root = geteuid() == 0;
+    long waited;
+
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &was), 0);
+    now = (struct rlimit){.rlim_cur = 64, .rlim_max = was.rlim_max};
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &now), 0);
+    if (is_root && seteuid(65534) < 0) /* for root there is no such limit */
+        is_root = 0;
+    waited = overfill();
+    CU_ASSERT_EQUAL_FATAL(is_root ? seteuid(0) : 0, 0);
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &was), 0);
+    printf("# waited %ld times\n", waited);
+#ifdef WEIR_LINUX
+    CU_ASSERT(waited < 1000); /* of a millisecond each */
+#endif
+}
+
 int main(int argc, char **argv)
 {
     static CU_TestInfo tests[] = {
@@ -399,6 +454,8 @@ int main(int argc, char **argv)
          a_fresh_process_without_descriptors_is_reported_so},
         {"at every number of processes it works or says so",
          at_every_number_of_processes_it_works_or_says_so},
+        {"descriptors on their way to others are not waited for long",
+         descriptors_on_their_way_to_others_are_not_waited_for_long},
         CU_TEST_INFO_NULL,
     };
 
