@@ -321,7 +321,8 @@ weir_SOURCES = \
 	src/cli/opts_call.c src/cli/opts_call.h \
 	src/cli/map_cmd.h \
 	src/cli/opts_each.c src/cli/opts_each.h \
-	src/cli/opts_map.c src/cli/opts_map.h src/cli/opts_records.h src/cli/opts_workers.h \
+	src/cli/opts_map.c src/cli/opts_map.h src/cli/opts_records.h src/cli/opts_stop.h \
+	src/cli/opts_workers.h \
 	src/cli/opts_pipe.c src/cli/opts_pipe.h \
 	src/cli/opts_report.c src/cli/opts_report.h \
 	src/cli/opts_run.c src/cli/opts_run.h \

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json_parse.h"
-#include "base/json_tree.h"
 #include "base/printable.h"
 
 void weir__audit_link_init(struct weir__audit_link *link)

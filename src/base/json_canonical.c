@@ -2,7 +2,6 @@
 
 #include "base/json_canonical.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

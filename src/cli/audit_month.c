@@ -14,7 +14,6 @@
 #include "base/json_parse.h"
 #include "base/json_tree.h"
 #include "cli/document.h"
-#include "cli/output.h"
 #include "cli/report_show.h"
 
 /* Made from src/audit/iso27001.json at build. */

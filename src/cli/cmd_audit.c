@@ -14,7 +14,6 @@
 #include "cli/audit_month.h"
 #include "cli/audit_show.h"
 #include "cli/files.h"
-#include "cli/output.h"
 
 struct audit_cmd {
     struct audit_values values;

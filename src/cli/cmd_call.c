@@ -13,7 +13,6 @@
 #include <weir/weir.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/json_parse.h"
 #include "base/printable.h"
 #include "cli/opts_call.h"
@@ -32,6 +31,7 @@
 #include "rpc/rpc_write.h"
 #include "text/shell_words.h"
 #include "proc/context.h"
+#include "work/dialect.h"
 
 enum {
     FUNCTION_FAILED = 1,
@@ -40,7 +40,6 @@ enum {
     NO_METHOD = -32601, /* of docs/protocol.md */
     BAD_ARGUMENTS = -32602,
     KEPT_ROOM = 65536,
-    MCP_START_MS = 60000, /* npx may have to download the server */
     DRAW_MS = 100,        /* between two drawings of the progress */
     LAST_WORDS_MS = 1000, /* for the reader of the output after the deadline */
 };
@@ -712,7 +711,7 @@ static int execute(struct call_cmd *cmd)
     int status = check_command_line(cmd), failed;
 
     if (cmd->values.protocol == WEIR_DIALECT_MCP && !cli_given(&cmd->parsed, CALL_START_TIMEOUT))
-        cmd->values.start_timeout_ms = MCP_START_MS;
+        cmd->values.start_timeout_ms = WEIR__MCP_START_MS;
     cmd->shown.progress.ops = &progress_ops;
     cmd->shows_progress = isatty(STDERR_FILENO);
     if (status == 0)

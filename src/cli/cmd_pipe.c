@@ -12,7 +12,6 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/fd.h"
 #include "cli/opts_pipe.h"
 #include "cli/blocking.h"

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/file_set.h"
 #include "base/json_tree.h"
 #include "base/utf8.h"

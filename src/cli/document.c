@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json_parse.h"
 #include "base/atomic_file.h"
 #include "cli/cli.h"

@@ -12,9 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/fd.h"
-#include "base/socket_address.h"
 
 enum { FIRST_PASSED = 3, PASSED_MAX = 2 };
 

@@ -64,7 +64,6 @@ extern const size_t cli_child_count;
 
 /* --audit and so on, of the subcommands that are audited: opts_common.c. */
 extern const struct cli_option cli_audit_options[];
-extern const size_t cli_audit_count;
 
 struct cli_audit_values {
     const char *file, *syslog; /* NULL: none */
@@ -74,7 +73,6 @@ struct cli_audit_values {
 
 /* --trace and so on, of the same subcommands: opts_common.c. */
 extern const struct cli_option cli_trace_options[];
-extern const size_t cli_trace_count;
 
 struct cli_trace_values {
     const char *file;  /* NULL: none */

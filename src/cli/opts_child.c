@@ -1,7 +1,6 @@
 /* The options for a child process: its directory, environment and limits. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/options.h"

@@ -68,7 +68,6 @@ const struct cli_option cli_audit_options[] = {
     },
 };
 /* clang-format on */
-const size_t cli_audit_count = AUDIT_SHARED_COUNT;
 
 #undef SHARED
 #define SHARED(member) offsetof(struct cli_trace_values, member)
@@ -110,7 +109,6 @@ const struct cli_option cli_trace_options[] = {
     },
 };
 /* clang-format on */
-const size_t cli_trace_count = TRACE_SHARED_COUNT;
 
 void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_TABLES])
 {
@@ -118,8 +116,8 @@ void cli_tables(const struct cli_command *command, struct cli_table tables[CLI_T
     tables[CLI_TABLE_CHILD] =
         (struct cli_table){cli_child_options, command->starts_program ? cli_child_count : 0};
     tables[CLI_TABLE_AUDIT] =
-        (struct cli_table){cli_audit_options, command->audited ? cli_audit_count : 0};
+        (struct cli_table){cli_audit_options, command->audited ? AUDIT_SHARED_COUNT : 0};
     tables[CLI_TABLE_TRACE] =
-        (struct cli_table){cli_trace_options, command->audited ? cli_trace_count : 0};
+        (struct cli_table){cli_trace_options, command->audited ? TRACE_SHARED_COUNT : 0};
     tables[CLI_TABLE_COMMON] = (struct cli_table){cli_common_options, cli_common_count};
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_pipe.h"
+#include "cli/opts_stop.h"
 
 #define AT(member) offsetof(struct pipe_values, member)
 
@@ -55,20 +56,8 @@ const struct cli_option pipe_options[PIPE_OPTION_COUNT] = {
         .group = times,
         .help = "stop the pipeline after this long",
     },
-    [PIPE_GRACE] = {
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
-        .group = times,
-        .help = "time between SIGTERM and SIGKILL (5s)",
-    },
-    [PIPE_STOP] = {
-        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
-        .group = times,
-        .help = "signals to stop it with, each with the time to wait after it: "
-                "INT:2s,TERM:5s,KILL",
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
-                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
-                "even if weir itself is killed.",
-    },
+    [PIPE_GRACE] = STOP_GRACE(AT(stop), times, "", NULL),
+    [PIPE_STOP] = STOP_STEPS(AT(stop), times, "it"),
     [PIPE_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
         .group = times,

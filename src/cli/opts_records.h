@@ -5,6 +5,7 @@
 #define WEIR_CLI_OPTS_RECORDS_H
 
 #include "cli/opts_map.h"
+#include "cli/opts_stop.h"
 
 /* In the order of enum weir_map_on_error, of enum weir_map_format and of enum progress_style. */
 static const char *const on_error_words[] = {"fail", "skip", "dead-letter", NULL};
@@ -43,24 +44,10 @@ static const char *const progress_words[] = {"auto", "tty", "json", "none", NULL
     }
 
 #define RECORDS_GRACE(values, heading, who)                                                        \
-    {                                                                                              \
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = RECORDS_AT(values, stop),               \
-        .metavar = "D",                                                                            \
-        .group = heading,                                                                          \
-        .help = "time between SIGTERM and SIGKILL for a " who " that is stopped (5s)",             \
-    }
+    STOP_GRACE(RECORDS_AT(values, stop), heading, " for a " who " that is stopped", NULL)
 
 #define RECORDS_STOP(values, heading, who)                                                         \
-    {                                                                                              \
-        .name = "stop", .kind = CLI_STOP, .offset = RECORDS_AT(values, stop),                      \
-        .metavar = "STEPS",                                                                        \
-        .group = heading,                                                                          \
-        .help = "signals to stop a " who " with, each with the time to wait after it: "            \
-                "INT:2s,TERM:5s,KILL",                                                             \
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is "      \
-                "short for `--stop TERM:D,KILL`; the last of the two options counts. The steps "   \
-                "are taken even if weir itself is killed.",                                        \
-    }
+    STOP_STEPS(RECORDS_AT(values, stop), heading, "a " who)
 /* clang-format on */
 
 #endif

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_run.h"
+#include "cli/opts_stop.h"
 
 #include <weir/run.h>
 
@@ -34,20 +35,8 @@ const struct cli_option run_options[RUN_OPTION_COUNT] = {
         .more = "Without `--json`, the output then passes through weir, which counts it. The "
                 "program's outputs are then not a terminal, even if weir's are.",
     },
-    [RUN_GRACE] = {
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
-        .group = times,
-        .help = "time between SIGTERM and SIGKILL (5s)",
-    },
-    [RUN_STOP] = {
-        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
-        .group = times,
-        .help = "signals to stop it with, each with the time to wait after it: "
-                "INT:2s,TERM:5s,KILL",
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
-                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
-                "even if weir itself is killed.",
-    },
+    [RUN_GRACE] = STOP_GRACE(AT(stop), times, "", NULL),
+    [RUN_STOP] = STOP_STEPS(AT(stop), times, "it"),
     [RUN_DRAIN] = {
         .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
         .group = times,

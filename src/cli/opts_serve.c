@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/opts_serve.h"
+#include "cli/opts_stop.h"
 #include "cli/opts_workers.h"
 #include "cli/output_check.h"
 
@@ -351,22 +352,10 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = times,
         .help = "how long a worker may take to start (10s)",
     },
-    [SERVE_GRACE] = {
-        .name = "grace", .kind = CLI_STOP_GRACE, .offset = AT(stop), .metavar = "D",
-        .group = times,
-        .help = "time between SIGTERM and SIGKILL for a worker that is stopped (5s)",
-        .more = "A function that is cancelled, or whose deadline is over, has this long to clean "
-                "up before its worker gets SIGINT; with `--stop`, the time of the first step.",
-    },
-    [SERVE_STOP] = {
-        .name = "stop", .kind = CLI_STOP, .offset = AT(stop), .metavar = "STEPS",
-        .group = times,
-        .help = "signals to stop a worker with, each with the time to wait after it: "
-                "INT:2s,TERM:5s,KILL",
-        .more = "Up to three signals before KILL, which follows in any case. `--grace D` is short "
-                "for `--stop TERM:D,KILL`; the last of the two options counts. The steps are taken "
-                "even if weir itself is killed.",
-    },
+    [SERVE_GRACE] = STOP_GRACE(AT(stop), times, " for a worker that is stopped", 
+        "A function that is cancelled, or whose deadline is over, has this long to clean up before "
+        "its worker gets SIGINT; with `--stop`, the time of the first step."),
+    [SERVE_STOP] = STOP_STEPS(AT(stop), times, "a worker"),
     [SERVE_EXIT_WHEN_DOWN] = {
         .name = "exit-when-down", .kind = CLI_DURATION, .offset = AT(exit_when_down_ms),
         .metavar = "D",

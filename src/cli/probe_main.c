@@ -1,7 +1,6 @@
 /* weir-probe, the program behind "weir probe": finds tools and reports them. */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -28,7 +28,6 @@
 #include "base/signal_names.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "proc/result.h"
 #include "proc/result_json.h"
 #include "text/json_text.h"
 

@@ -1,7 +1,6 @@
 /* A call through the socket of a `weir serve`: weir/client.h, connected without waiting. */
 #include "config.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

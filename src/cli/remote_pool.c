@@ -11,7 +11,6 @@
 #include "cli/output_check.h"
 #include "cli/pool_leave.h"
 #include "cli/remote.h"
-#include "pool/pool.h"
 #include "rpc/rpc_write.h"
 
 static struct pool_remote *from(struct remote *remote)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "cli/cli.h"
 #include "cli/report_show.h"
 
 static const char *text_of(const json_t *object, const char *key)

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "cli/output.h"
 
 int serve_has_web(const struct serve_cmd *cmd)
 {

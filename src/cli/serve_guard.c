@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/output.h"
 #include "pool/worker_group.h"
 
 static const struct weir__breaker_spec usual = {

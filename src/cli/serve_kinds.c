@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "text/shell_words.h"
-
-enum { MCP_START_MS = 60000 }; /* a server that is fetched when it starts first */
 
 struct serve_kind {
     struct weir_command command;
@@ -177,7 +174,7 @@ int serve_kinds_read(struct serve_kinds *kinds, const struct serve_values *value
     for (size_t i = 0; i < kinds->count; i++)
         if (kinds->all[i].options.dialect == WEIR_DIALECT_MCP
             && !cli_given(parsed, SERVE_START_TIMEOUT))
-            kinds->all[i].options.start_timeout_ms = MCP_START_MS;
+            kinds->all[i].options.start_timeout_ms = WEIR__MCP_START_MS;
     return status == 0 ? check_labels(kinds) : status;
 }
 

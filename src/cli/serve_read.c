@@ -7,11 +7,9 @@
 #include "base/digest.h"
 #include "cli/files.h"
 #include "cli/launcher.h"
+#include "work/dialect.h"
 
-enum {
-    MCP_START_MS = 60000, /* npx may have to download a server */
-    STUCK_MS = 30000,
-};
+enum { STUCK_MS = 30000 };
 
 void serve_values_init(struct serve_values *values)
 {
@@ -123,7 +121,7 @@ int serve_read(struct serve_cmd *cmd)
             "unexpected argument \"%.100s\": pass the worker's program as one argument of -w",
             cmd->parsed.words.items[0]);
     if (values->protocol == WEIR_DIALECT_MCP && !cli_given(&cmd->parsed, SERVE_START_TIMEOUT))
-        values->start_timeout_ms = MCP_START_MS;
+        values->start_timeout_ms = WEIR__MCP_START_MS;
 #ifdef WEIR_HTTP
     if (serve_pair_option(cmd) != NULL && values->http != NULL)
         return cli_bad_usage(&cli_serve,

@@ -15,7 +15,6 @@
 #include "cli/serve_doors.h"
 #include "cli/serve_share.h"
 #include "cli/signals.h"
-#include "pool/pool.h"
 #include "pool/worker_group.h"
 
 static void on_drained(weir_pool_t *pool, void *context)

@@ -2,7 +2,6 @@
 
 #include "cli/watch.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "base/error.h"
 #include "base/json_parse.h"
 #include "base/json_writer.h"
 

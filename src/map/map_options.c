@@ -15,11 +15,9 @@
 #include "proc/command.h"
 #include "base/utf8.h"
 #include "text/pointer.h"
+#include "work/dialect.h"
 
-enum {
-    LAUNCH_TIMEOUT_MS = 60000, /* from a launcher's start to its worker's */
-    MCP_TIMEOUT_MS = 60000,    /* npx may have to download a server */
-};
+enum { LAUNCH_TIMEOUT_MS = 60000 }; /* from a launcher's start to its worker's */
 
 void weir_map_options_init_sized(struct weir_map_options *options, size_t size)
 {
@@ -295,7 +293,7 @@ int weir__map_options_copy(struct weir_map *map, const struct weir_map_options *
         ours->start_timeout_ms = LAUNCH_TIMEOUT_MS;
     if (ours->dialect == WEIR_DIALECT_MCP) {
         if (ours->start_timeout_ms == WEIR_FOREVER)
-            ours->start_timeout_ms = MCP_TIMEOUT_MS;
+            ours->start_timeout_ms = WEIR__MCP_START_MS;
         if (ours->workers == 0)
             ours->workers = 1; /* its state is in its process */
     }

@@ -9,8 +9,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
-#include "proc/command.h"
 #include "proc/result.h"
 
 /* --- The start ------------------------------------------------------------ */

@@ -6,10 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/peer.h"
-#include "proc/command.h"
 
 /* Whether this process must see the stage's output as it passes. */
 static int is_relayed(const struct weir_pipeline_settings *settings, const struct weir_stage *stage)

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "map/map.h"
-#include "proc/result.h"
 #include "proc/result_json.h"
 
 void weir_pipeline_report_clear(struct weir_pipeline_report *report)

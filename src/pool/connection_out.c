@@ -7,9 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/error.h"
 #include "base/fd.h"
-#include "rpc/credit.h"
 #include "rpc/rpc_write.h"
 #include "text/lines.h"
 

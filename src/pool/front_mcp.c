@@ -2,13 +2,10 @@
 
 #include "pool/front_mcp.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/error.h"
 #include "pool/call_api.h"
 #include "pool/mcp_answer.h"
 #include "pool/mcp_offer.h"

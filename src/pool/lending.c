@@ -2,14 +2,11 @@
 
 #include "pool/lending.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/fd.h"
 #include "base/json_tree.h"
 #include "pool/pool.h"
 #include "pool/pool_worker.h"

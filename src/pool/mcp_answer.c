@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "pool/call_api.h"
 #include "pool/guard.h"
 #include "pool/pool_types.h"

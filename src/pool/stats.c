@@ -1,7 +1,6 @@
 /* A pool's description of its methods, and its statistics. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_tree.h"

@@ -2,7 +2,6 @@
 
 #include "probe/tool_report.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include <weir/text.h>
 
@@ -16,7 +15,6 @@
 #include "base/error.h"
 #include "base/json_tree.h"
 #include "base/signal_names.h"
-#include "proc/result.h"
 #include "proc/result_json.h"
 #include "text/charset.h"
 #include "text/json_text.h"

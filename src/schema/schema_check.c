@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_tree.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "schema/schema_check.h"
-#include "base/utf8.h"
 
 enum { FINDING_SIZE = 1024 }; /* of a finding's text, at most */
 

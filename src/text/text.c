@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/error.h"
 
 struct gathering {
     struct weir__buffer utf8;

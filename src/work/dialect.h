@@ -14,6 +14,9 @@
 #include "rpc/rpc_write.h"
 #include "work/tool_list.h"
 
+/* How long a server of MCP may take to start: npx may have to download it first. */
+enum { WEIR__MCP_START_MS = 60000 };
+
 struct weir__message_reader;
 struct weir__worker;
 

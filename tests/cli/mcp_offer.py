@@ -5,17 +5,15 @@ mcp_offer.py WEIR SRCDIR
 
 import contextlib
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 sys.dont_write_bytecode = True
 from mcp_client import KEY, MODERN, SRCDIR, Client, client
-from tap_cases import Skip, run_cases
+from mcp_schemas import check_schemas
+from tap_cases import run_cases
 
-SCHEMAS = os.environ.get("MCP_SCHEMAS", f"{SRCDIR}/../shared/data/mcp")
 RESULTS = {
     "resources/list": "ListResourcesResult",
     "resources/templates/list": "ListResourceTemplatesResult",
@@ -203,34 +201,9 @@ def a_server_that_dies_is_no_answer_for_ever(directory: str) -> None:
 
 
 def every_result_is_valid_by_the_schemas_of_mcp(directory: str) -> None:
-    suite = []
-    for (modern, definition), results in said.items():
-        path = f"{SCHEMAS}/schema-{'2026-07-28' if modern else '2025-11-25'}.json"
-        if not os.path.exists(path):
-            raise Skip(f"{path} is not there: MCP_SCHEMAS says where it is")
-        with open(path, encoding="utf-8") as file:
-            definitions = json.load(file)["$defs"]
-        suite.append(
-            {
-                "description": definition,
-                "schema": {"$ref": f"#/$defs/{definition}", "$defs": definitions},
-                "tests": [
-                    {"description": json.dumps(one)[:300], "data": one, "valid": True}
-                    for one in results
-                ],
-            }
-        )
-    with open(f"{directory}/suite.json", "w", encoding="utf-8") as file:
-        json.dump(suite, file)
-    done = subprocess.run(
-        [os.path.join(os.environ["builddir"], "tests/support/json_schema"), file.name],
-        capture_output=True,
-        text=True,
+    check_schemas(
+        directory, ((*kind, one) for kind, results in said.items() for one in results), 30
     )
-    words = [line.split("\t") for line in done.stdout.splitlines()]
-    wrong = [line for line in words if line[1] != "right"]
-    assert done.returncode == 0 and not wrong, f"{done.stderr}{wrong[:5]}"
-    assert len(words) > 30, len(words)
 
 
 if __name__ == "__main__":

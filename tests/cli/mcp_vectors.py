@@ -5,23 +5,19 @@ mcp_vectors.py WEIR SRCDIR
 The schemas and sessions are looked for in $MCP_SCHEMAS; without them their cases are skipped.
 """
 
-import functools
 import glob
 import json
 import os
-import subprocess
 import sys
 from typing import Any, Callable
 
 sys.dont_write_bytecode = True
 from mcp_client import KEY, SRCDIR, client
+from mcp_schemas import SCHEMAS, check_schemas
 
 sys.path.insert(0, f"{SRCDIR}/sdk/python/tests")
 import vectors
-from tap_cases import Skip, run_cases
-
-SCHEMAS = os.environ.get("MCP_SCHEMAS", f"{SRCDIR}/../shared/data/mcp")
-ERAS = {False: "2025-11-25", True: "2026-07-28"}
+from tap_cases import run_cases
 
 # By the method of the request: the definition of its result, in both eras.
 RESULTS = {
@@ -124,47 +120,8 @@ def run_session(path: str) -> None:
             open_ids.discard(json.dumps(received.get("id", ())))
 
 
-@functools.lru_cache
-def definitions(modern: bool) -> Any:
-    path = f"{SCHEMAS}/schema-{ERAS[modern]}.json"
-    if not os.path.exists(path):
-        raise Skip(f"{path} is not there: MCP_SCHEMAS says where it is")
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["$defs"]
-
-
 def every_line_is_valid_by_the_schemas_of_mcp(directory: str) -> None:
-    suite: dict[Any, Any] = {}
-    for modern, definition, value in said:
-        suite.setdefault((modern, definition), []).append(value)
-    path = os.path.join(directory, "suite.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(
-            [
-                {
-                    "description": f"{ERAS[modern]} {definition}",
-                    "schema": {
-                        "$ref": f"#/$defs/{definition}",
-                        "$defs": definitions(modern),
-                    },
-                    "tests": [
-                        {"description": json.dumps(value)[:300], "data": value, "valid": True}
-                        for value in values
-                    ],
-                }
-                for (modern, definition), values in suite.items()
-            ],
-            file,
-        )
-    done = subprocess.run(
-        [os.path.join(os.environ["builddir"], "tests/support/json_schema"), path],
-        capture_output=True,
-        text=True,
-    )
-    words = [line.split("\t") for line in done.stdout.splitlines()]
-    wrong = [line for line in words if line[1] != "right"]
-    assert done.returncode == 0 and not wrong, f"{done.stderr}{wrong[:5]}"
-    assert len(words) == len(said) > 100, len(words)
+    check_schemas(directory, said, 100)
 
 
 def case_of(name: str, work: Callable[[Any], None], given: Any) -> Any:

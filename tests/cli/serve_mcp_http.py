@@ -8,23 +8,22 @@ import fcntl
 import functools
 import http.client
 import json
-import os
 import re
 import select
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any, Optional
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, f"{sys.argv[2]}/tests/support")
+from mcp_schemas import check_schemas
 from serve_http_door import Answer, Door, descriptors, door
 from serve_tokens import BEARER, OPERATOR, SLOW, write_tokens
-from tap_cases import PATIENCE_S, Skip, await_that, run_cases
+from tap_cases import PATIENCE_S, await_that, run_cases
 
 SRCDIR = sys.argv[2]
 TOOLS = f"{sys.executable} {SRCDIR}/tests/cli/mcp_tools.py"
-SCHEMAS = os.environ.get("MCP_SCHEMAS", f"{SRCDIR}/../shared/data/mcp")
 KEY = "io.modelcontextprotocol/"
 VERSION = "2026-07-28"
 META: Any = {
@@ -597,40 +596,8 @@ def nothing_stays_of_many_requests() -> None:
 # --- The schemas of MCP ------------------------------------------------------------------------
 
 
-@functools.lru_cache
-def definitions(modern: bool) -> Any:
-    path = f"{SCHEMAS}/schema-{VERSION if modern else '2025-11-25'}.json"
-    if not os.path.exists(path):
-        raise Skip(f"{path} is not there: MCP_SCHEMAS says where it is")
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["$defs"]
-
-
 def every_message_is_valid_by_the_schemas_of_mcp(directory: str) -> None:
-    path = os.path.join(directory, "suite.json")
-    suite = [
-        {
-            "description": str(modern),
-            "schema": {"$ref": "#/$defs/JSONRPCMessage", "$defs": definitions(modern)},
-            "tests": [
-                {"description": json.dumps(value)[:300], "data": value, "valid": True}
-                for era, value in said
-                if era == modern
-            ],
-        }
-        for modern in (False, True)
-    ]
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(suite, file)
-    done = subprocess.run(
-        [os.path.join(os.environ["builddir"], "tests/support/json_schema"), path],
-        capture_output=True,
-        text=True,
-    )
-    words = [line.split("\t") for line in done.stdout.splitlines()]
-    wrong = [line for line in words if line[1] != "right"]
-    assert done.returncode == 0 and not wrong, f"{done.stderr}{wrong[:5]}"
-    assert len(words) == len(said) > 50, len(words)
+    check_schemas(directory, ((modern, "JSONRPCMessage", value) for modern, value in said), 50)
 
 
 if __name__ == "__main__":

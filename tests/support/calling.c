@@ -250,3 +250,11 @@ int await_workers(weir_t *weir, weir_pool_t *pool, const char *state, int count)
 
     return dispatch_until(weir, has_workers, &awaited);
 }
+
+void close_idle(weir_t *weir, weir_pool_t *pool)
+{
+    CU_ASSERT_EQUAL(stat_of(pool, "running"), 0);
+    CU_ASSERT_EQUAL(stat_of(pool, "queued"), 0);
+    weir_pool_close(pool, PATIENCE_MS);
+    weir_close(weir);
+}

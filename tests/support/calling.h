@@ -54,4 +54,7 @@ pid_t worker_pid(weir_pool_t *pool);
 int await_stat(weir_t *weir, weir_pool_t *pool, const char *name, long long value);
 int await_workers(weir_t *weir, weir_pool_t *pool, const char *state, int count);
 
+/* Closes both, where no call must be left. */
+void close_idle(weir_t *weir, weir_pool_t *pool);
+
 #endif

@@ -14,7 +14,7 @@
 #include "support/mapping.h"
 #include "support/running.h"
 
-/* A pool of one worker with these arguments, for a test; close_all() ends it. */
+/* A pool of one worker with these arguments, for a test; close_idle() ends it. */
 static weir_t *weir;
 
 static weir_pool_t *one_worker(const char *const *arguments)
@@ -23,14 +23,6 @@ static weir_pool_t *one_worker(const char *const *arguments)
 
     weir = open_weir();
     return open_ready_pool(weir, &options);
-}
-
-static void close_all(weir_pool_t *pool)
-{
-    CU_ASSERT_EQUAL(stat_of(pool, "running"), 0);
-    CU_ASSERT_EQUAL(stat_of(pool, "queued"), 0);
-    weir_pool_close(pool, PATIENCE_MS);
-    weir_close(weir);
 }
 
 /* --- Values ------------------------------------------------------------------ */
@@ -45,7 +37,7 @@ static void a_function_is_called(void)
     CU_ASSERT(ended_saying(call(pool, "error", "[1017]", NULL), WEIR_CALL_FAILED, "as asked"));
     CU_ASSERT_EQUAL(stat_of(pool, "calls"), 4);
     CU_ASSERT_EQUAL(stat_of(pool, "errors"), 1);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void payloads_pass_byte_for_byte(void)
@@ -56,7 +48,7 @@ static void payloads_pass_byte_for_byte(void)
 
     CU_ASSERT(returned(call(pool, "echo", params, NULL), params));
     CU_ASSERT(returned(call(pool, "echo", "\n[1,\n2]\r\n", NULL), "[1, 2]"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void what_is_no_params_is_refused(void)
@@ -72,7 +64,7 @@ static void what_is_no_params_is_refused(void)
     CU_ASSERT_EQUAL(weir_call(pool, "a\nb", NULL, NULL, &reply, &error), WEIR_ERR_INVALID);
     CU_ASSERT_EQUAL(reply.attempts, 42);
     CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_function_that_is_not_there_is_named(void)
@@ -82,7 +74,7 @@ static void a_function_that_is_not_there_is_named(void)
     CU_ASSERT(ended_saying(call(pool, "nope", NULL, NULL), WEIR_CALL_FAILED, "\"nope\""));
     CU_ASSERT(ended(call(pool, "weir/hello", NULL, NULL), WEIR_CALL_FAILED));
     CU_ASSERT(ended(call(pool, "weir/map", "{\"method\":\"nope\"}", NULL), WEIR_CALL_FAILED));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_worker_of_plain_json_rpc_is_called_too(void)
@@ -97,7 +89,7 @@ static void a_worker_of_plain_json_rpc_is_called_too(void)
     options.input = 1;
     sum = start_call(pool, "sum", NULL, &options);
     CU_ASSERT(ended(finish_call(sum), WEIR_CALL_FAILED));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void thousands_of_calls_in_a_window(void)
@@ -121,7 +113,7 @@ static void thousands_of_calls_in_a_window(void)
         CU_ASSERT(returned(finish_call(calls[i]), result));
     }
     CU_ASSERT_EQUAL(stat_of(pool, "calls"), CALLS);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static char *long_params(size_t length)
@@ -146,7 +138,7 @@ static void three_megabytes_at_once_do_not_block(void)
     for (int i = 0; i < 3; i++)
         CU_ASSERT(returned(finish_call(calls[i]), params));
     free(params);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_reply_of_nine_megabytes_passes(void)
@@ -157,7 +149,7 @@ static void a_reply_of_nine_megabytes_passes(void)
     CU_ASSERT_EQUAL(reply.outcome, WEIR_CALL_RETURNED);
     CU_ASSERT_EQUAL(reply.length, 9437186);
     weir_reply_clear(&reply);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_call_longer_than_a_line_is_refused(void)
@@ -170,7 +162,7 @@ static void a_call_longer_than_a_line_is_refused(void)
     CU_ASSERT(ended(reply, WEIR_CALL_FAILED));
     free(params);
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_reply_may_come_in_single_bytes(void)
@@ -178,7 +170,7 @@ static void a_reply_may_come_in_single_bytes(void)
     weir_pool_t *pool = one_worker(NULL);
 
     CU_ASSERT(returned(call(pool, "bytes", NULL, NULL), "\"slow\""));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- What it says that it should not ----------------------------------------- */
@@ -191,7 +183,7 @@ static void unknown_and_doubled_ids_are_counted_and_ignored(void)
     CU_ASSERT(returned(call(pool, "add", "[2,3]", NULL), "5"));
     CU_ASSERT_EQUAL(stat_of(pool, "late"), 3);
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static int noises, logs;
@@ -222,7 +214,7 @@ static void noise_and_logs_are_reported_and_do_no_harm(void)
     CU_ASSERT_EQUAL(logs, 1);
     CU_ASSERT_EQUAL(stat_of(pool, "noise"), 3);
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_line_that_is_no_message_costs_its_worker(void)
@@ -232,7 +224,7 @@ static void a_line_that_is_no_message_costs_its_worker(void)
     CU_ASSERT(ended_saying(call(pool, "desync", NULL, NULL), WEIR_CALL_UNKNOWN, "not a message"));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 1);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* What the SDKs never say, other programs do: json.dumps() of Python says NaN. */
@@ -254,7 +246,7 @@ static void a_result_that_is_no_json_costs_its_worker_and_no_other_call(void)
         CU_ASSERT(await_workers(weir, pool, "ready", 2));
     }
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 3);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_line_over_the_limit_costs_its_worker(void)
@@ -263,7 +255,7 @@ static void a_line_over_the_limit_costs_its_worker(void)
 
     CU_ASSERT(ended_saying(call(pool, "long_line", NULL, NULL), WEIR_CALL_UNKNOWN, "67108864"));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- Streams ----------------------------------------------------------------- */
@@ -283,7 +275,7 @@ static void values_come_one_by_one(void)
     }
     CU_ASSERT_EQUAL(weir_call_next(count, NULL, NULL, NULL), 0);
     CU_ASSERT(returned(finish_call(count), "null"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void values_nobody_takes_are_dropped(void)
@@ -292,7 +284,7 @@ static void values_nobody_takes_are_dropped(void)
 
     CU_ASSERT(returned(call(pool, "count", "[0,1000]", NULL), "null"));
     CU_ASSERT(returned(finish_call(start_call(pool, "count", "[0,1000]", NULL)), "null"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void an_endless_stream_waits_for_its_reader(void)
@@ -310,7 +302,7 @@ static void an_endless_stream_waits_for_its_reader(void)
     CU_ASSERT(ended(finish_call(endless), WEIR_CALL_CANCELLED));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_slow_reader_costs_no_memory(void)
@@ -320,7 +312,7 @@ static void a_slow_reader_costs_no_memory(void)
     char text[20];
 
     if (!memory_can_be_measured()) {
-        close_all(pool);
+        close_idle(weir, pool);
         return;
     }
     endless = start_call(pool, "endless", NULL, NULL);
@@ -333,7 +325,7 @@ static void a_slow_reader_costs_no_memory(void)
     CU_ASSERT(peak_growth_kb() < 1024);
     weir_call_free(endless);
     CU_ASSERT(await_stat(weir, pool, "running", 0));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void an_input_stream_is_summed(void)
@@ -349,7 +341,7 @@ static void an_input_stream_is_summed(void)
     weir_call_end(sum, NULL);
     CU_ASSERT_FALSE(sent(sum, "7"));
     CU_ASSERT(returned(finish_call(sum), "700"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void an_input_that_breaks_is_reported(void)
@@ -363,7 +355,7 @@ static void an_input_that_breaks_is_reported(void)
     CU_ASSERT(sent(sum, "7"));
     weir_call_end(sum, "the disk broke");
     CU_ASSERT(ended_saying(finish_call(sum), WEIR_CALL_FAILED, "the input broke"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void values_go_both_ways(void)
@@ -381,7 +373,7 @@ static void values_go_both_ways(void)
     weir_call_end(running, NULL);
     CU_ASSERT_EQUAL(weir_call_next(running, NULL, NULL, NULL), 0);
     CU_ASSERT(returned(finish_call(running), "15"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_function_that_has_enough_ends_its_input(void)
@@ -398,7 +390,7 @@ static void a_function_that_has_enough_ends_its_input(void)
     CU_ASSERT_EQUAL(count, 3);
     CU_ASSERT(returned(finish_call(first), "\"enough\""));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void broken_rules_of_streams_cost_that_call(void)
@@ -429,7 +421,7 @@ static void broken_rules_of_streams_cost_that_call(void)
     CU_ASSERT(ended(reply, WEIR_CALL_FAILED));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- Cancellation and deadlines ----------------------------------------------- */
@@ -451,7 +443,7 @@ static void a_call_that_sleeps_is_cancelled_at_once(void)
     } while (ns >= 50000000 && --tries > 0);
     CU_ASSERT(ns < 50000000);
     CU_ASSERT_EQUAL(worker_pid(pool), pid);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_queued_call_is_cancelled_alone(void)
@@ -463,7 +455,7 @@ static void a_queued_call_is_cancelled_alone(void)
     weir_call_cancel(queued);
     CU_ASSERT(ended(finish_call(queued), WEIR_CALL_CANCELLED));
     CU_ASSERT(returned(finish_call(running), "\"slept\""));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void races_of_cancel_and_completion_end_once(void)
@@ -486,7 +478,7 @@ static void races_of_cancel_and_completion_end_once(void)
     CU_ASSERT_EQUAL(returns + cancels, 500);
     CU_ASSERT_EQUAL(stat_of(pool, "calls"), 500);
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void one_that_heeds_only_sigint_is_interrupted(void)
@@ -498,7 +490,7 @@ static void one_that_heeds_only_sigint_is_interrupted(void)
     weir_call_cancel(deaf);
     CU_ASSERT(ended(finish_call(deaf), WEIR_CALL_CANCELLED));
     CU_ASSERT_EQUAL(worker_pid(pool), pid);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void one_that_heeds_nothing_is_killed_and_no_other(void)
@@ -517,7 +509,7 @@ static void one_that_heeds_nothing_is_killed_and_no_other(void)
     CU_ASSERT(returned(finish_call(other), "\"slept\""));
     CU_ASSERT(await_workers(weir, pool, "ready", 2));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 1);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_plain_worker_is_ended_to_cancel(void)
@@ -528,7 +520,7 @@ static void a_plain_worker_is_ended_to_cancel(void)
     weir_call_cancel(sleep);
     CU_ASSERT(ended(finish_call(sleep), WEIR_CALL_CANCELLED));
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_deadline_holds_for_a_call_that_runs(void)
@@ -542,7 +534,7 @@ static void a_deadline_holds_for_a_call_that_runs(void)
     CU_ASSERT(ended(call(pool, "stubborn", NULL, &options), WEIR_CALL_DEADLINE));
     CU_ASSERT(weir__clock_ns() - began_ns < (int64_t)PATIENCE_MS * 1000000);
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_deadline_holds_in_the_queue(void)
@@ -556,7 +548,7 @@ static void a_deadline_holds_in_the_queue(void)
     options.timeout_ms = 0;
     CU_ASSERT(ended(call(pool, "add", "[1,1]", &options), WEIR_CALL_DEADLINE));
     CU_ASSERT(returned(finish_call(running), "\"slept\""));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_call_that_is_freed_leaves_its_worker_usable(void)
@@ -567,7 +559,7 @@ static void a_call_that_is_freed_leaves_its_worker_usable(void)
     weir_call_free(start_call(pool, "sleep", "[60000]", NULL));
     weir_call_free(NULL);
     CU_ASSERT(returned(call(pool, "add", "[1,2]", NULL), "3"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 int main(void)

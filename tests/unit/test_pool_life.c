@@ -22,14 +22,6 @@ static weir_pool_t *pool_with(struct weir_pool_options options)
     return open_ready_pool(weir, &options);
 }
 
-static void close_all(weir_pool_t *pool)
-{
-    CU_ASSERT_EQUAL(stat_of(pool, "running"), 0);
-    CU_ASSERT_EQUAL(stat_of(pool, "queued"), 0);
-    weir_pool_close(pool, PATIENCE_MS);
-    weir_close(weir);
-}
-
 /* --- The queue ----------------------------------------------------------------- */
 
 static void a_full_queue_is_said_at_once(void)
@@ -53,7 +45,7 @@ static void a_full_queue_is_said_at_once(void)
     CU_ASSERT(ended(finish_call(calls[0]), WEIR_CALL_CANCELLED));
     CU_ASSERT(returned(finish_call(calls[1]), "2"));
     CU_ASSERT(returned(finish_call(calls[2]), "2"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void an_idle_worker_pulls(void)
@@ -69,7 +61,7 @@ static void an_idle_worker_pulls(void)
         CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
     weir_call_free(slow);
     CU_ASSERT(await_stat(weir, pool, "running", 0));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- Replacement --------------------------------------------------------------- */
@@ -101,7 +93,7 @@ static void recycling_under_load_loses_no_call(void)
         CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
     CU_ASSERT_EQUAL(stat_of(pool, "errors"), 0);
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 struct changed {
@@ -138,7 +130,7 @@ static void a_worker_grown_large_is_replaced(void)
     CU_ASSERT_EQUAL(worker_pid(pool), pid);
     CU_ASSERT(returned(call(pool, "grow", "[300000]", NULL), "1"));
     CU_ASSERT(await_another(pool, pid));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_worker_grown_old_is_replaced(void)
@@ -151,7 +143,7 @@ static void a_worker_grown_old_is_replaced(void)
     pool = pool_with(options);
     pid = worker_pid(pool);
     CU_ASSERT(await_another(pool, pid));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void all_are_replaced_one_after_the_other(void)
@@ -173,7 +165,7 @@ static void all_are_replaced_one_after_the_other(void)
     CU_ASSERT(await_workers(weir, pool, "ready", 3));
     CU_ASSERT_NOT_EQUAL(worker_pid(pool), pid);
     CU_ASSERT_EQUAL(stat_of(pool, "errors"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- Kinds ---------------------------------------------------------------------- */
@@ -194,14 +186,14 @@ static void two_kinds_share_one_namespace(void)
     CU_ASSERT_STRING_EQUAL(methods, "{\"mine\":{},\"yours\":{}}");
     free(methods);
     CU_ASSERT(ended_saying(call(pool, "add", "[1,1]", NULL), WEIR_CALL_FAILED, "\"add\""));
-    close_all(pool);
+    close_idle(weir, pool);
     commands[1].argv = commands[0].argv;
     weir = open_weir();
     pool = open_pool(weir, &options);
     CU_ASSERT_EQUAL(weir_pool_wait_ready(pool, 0, PATIENCE_MS, &error), WEIR_ERR_INVALID);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "\"mine\""));
     CU_ASSERT(ended(call(pool, "mine", NULL, NULL), WEIR_CALL_NO_WORKER));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 /* --- The end --------------------------------------------------------------------- */
@@ -239,7 +231,7 @@ static void one_that_ignores_its_end_is_ended(void)
     weir_pool_t *pool = pool_with(worker_pool(ARGV("--ignore-end")));
 
     CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_pool_that_has_not_started_closes(void)
@@ -351,7 +343,7 @@ static void values_and_the_end_are_reported(void)
     CU_ASSERT(dispatch_until(weir, is_done, &story));
     CU_ASSERT_EQUAL(story.values, 500);
     CU_ASSERT_EQUAL(story.outcome, WEIR_CALL_RETURNED);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void what_is_refused_is_reported_from_the_loop(void)
@@ -365,7 +357,7 @@ static void what_is_refused_is_reported_from_the_loop(void)
     CU_ASSERT(dispatch_until(weir, is_done, &story));
     CU_ASSERT_EQUAL(story.outcome, WEIR_CALL_FAILED);
     weir_call_free(start_call(pool, "nope", NULL, NULL));
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_callback_may_free_its_call(void)
@@ -379,7 +371,7 @@ static void a_callback_may_free_its_call(void)
     CU_ASSERT(dispatch_until(weir, is_done, &story));
     CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
     CU_ASSERT_EQUAL(story.values, 1);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 static void a_callback_may_call_on(void)
@@ -391,7 +383,7 @@ static void a_callback_may_call_on(void)
     story.pool = pool_with(worker_pool(NULL));
     weir_call_start(story.pool, "add", "[1,1]", 5, NULL, &sink, NULL);
     CU_ASSERT(dispatch_until(weir, is_done, &story));
-    close_all(story.pool);
+    close_idle(weir, story.pool);
 }
 
 static void a_callback_may_close_the_pool(void)
@@ -485,7 +477,7 @@ static void a_forked_child_that_closes_the_pool_ends_no_worker(void)
     CU_ASSERT_EQUAL(status, 0);
     CU_ASSERT(returned(call(pool, "add", "[1,1]", NULL), "2"));
     CU_ASSERT_EQUAL(stat_of(pool, "restarts"), 0);
-    close_all(pool);
+    close_idle(weir, pool);
 }
 
 int main(void)
