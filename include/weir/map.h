@@ -161,8 +161,8 @@ struct weir_map_options {
 
     /* With WEIR_MAP_FED, for a host with its own event loop; NULL: none. Called with the context
      * of weir_map_start(): on_item once weir_map_try_next() has something after it had nothing,
-     * on_room once weir_map_try_feed() takes more after it took nothing. The end of the map is
-     * told to done alone. */
+     * on_room once weir_map_try_feed() takes more after it took nothing. Only done reports the end
+     * of the map. */
     void (*on_item)(weir_map_t *map, void *context);
     void (*on_room)(weir_map_t *map, void *context);
 };
@@ -253,8 +253,8 @@ typedef void (*weir_map_done)(weir_map_t *map, const struct weir_map_report *rep
 
 /* Like weir_run_start() and its companions, for a map. The first cancellation stops reading
  * input, waits for the replies in flight and saves the checkpoint; the second ends the map at
- * once.  weir_map_wait() drops the items of a map that is fed which nobody has taken:
- * call it in the thread that takes them. */
+ * once.  weir_map_wait() drops the items of a fed map that were not taken: call it in the thread
+ * that takes them. */
 weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options, weir_map_done done,
                            void *context, struct weir_error *error);
 int weir_map_wait(weir_map_t *map, struct weir_map_report *report, struct weir_error *error);
@@ -284,7 +284,7 @@ void weir_map_free(weir_map_t *map);
  *
  * A program with a single thread feeds with weir_map_try_feed() until that returns 0, and takes
  * an item.  At most 256 KiB of records, and of results, wait in memory, or one that is longer,
- * beside what window_bytes and reorder_bytes allow: whoever is ahead waits.
+ * beside what window_bytes and reorder_bytes allow: the side that is ahead waits.
  *
  * Threads: one may feed while another takes; no two feed, or take, at a time. */
 

@@ -66,8 +66,8 @@ struct weir_kind_options {
     const char *mcp_version; /* "2025-11-25", "2026-07-28"; NULL: whichever it speaks */
     int no_retry;            /* 1: a tool's readOnlyHint or idempotentHint does not make a call of
                               * it idempotent */
-    int64_t stuck_ms;        /* a server that has answered nothing for so long after a cancelled
-                              * call is replaced once its place is needed; 30000 */
+    int64_t stuck_ms;        /* a server that has not answered this long after a cancelled call
+                              * is replaced once its place is needed; 30000 */
 
     int labels_stderr; /* 1: its stderr is passed on line by line, each after "LABEL: " */
     int reserved_int;  /* 0 */

@@ -294,11 +294,12 @@ static const char *const description[] = {
     "The standard output of each program is written whole, in the order of the records, and so "
     "is its standard error. Nothing a program leaves behind keeps running.",
     "Every record is accounted for: it is answered, failed, or, if the run ended early, unsettled. "
-    "A record has failed if its program ends with a status that `--ok-exit` does not name, is "
-    "killed by a signal, takes longer than `--record-timeout`, or does not start. A record that "
-    "lacks a member that a placeholder names, or has a NUL byte where it is an argument, has "
-    "failed without a run.",
-    "A program has `WEIR_SEQ` (the number of its record, from 0), `WEIR_SLOT` (the number of its "
+    "A record fails if its program ends with a status that `--ok-exit` does not name, is "
+    "killed by a signal, takes longer than `--record-timeout`, or does not start. A record also "
+    "fails, and nothing is run for it, if it lacks a member that a placeholder names, or has a NUL "
+    "byte where it is an argument.",
+    "Each program has `WEIR_SEQ` (the number of its record, from 0), `WEIR_SLOT` (the number of "
+    "its "
     "slot, from 0) and `WEIR_JOB` in its environment, also with `--env-clear`.",
     "On SIGINT, SIGTERM, SIGHUP, SIGQUIT or another signal that would terminate weir, it starts "
     "nothing more and waits while programs still end; if none ends within the grace period, it "

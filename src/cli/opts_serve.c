@@ -103,12 +103,6 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "`output`: what a tool returns must fit its `outputSchema`; if it does not, the call fails "
                 "(-33003). A schema that weir cannot use is reported once, and not checked.",
     },
-    [SERVE_STUCK] = {
-        .name = "stuck", .kind = CLI_DURATION, .offset = AT(stuck_ms), .metavar = "D",
-        .group = times,
-        .help = "replace an MCP server that answers nothing for this long after a cancelled call "
-                "(30s)",
-    },
     [SERVE_SOCKET] = {
         .name = "socket", .letter = 's', .kind = CLI_FILE, .offset = AT(socket),
         .metavar = "SOCKET",
@@ -138,6 +132,95 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
                 "ends, and on SIGTERM, calls are cancelled, and weir exits within 1.5 seconds. "
                 "`ready` is printed once the list of tools is known. A server with a --socket "
                 "needs no such option: MCP clients are served there, too.",
+    },
+    [SERVE_JOIN] = {
+        .name = "join", .kind = CLI_FILE, .offset = AT(join), .metavar = "SOCKET",
+        .group = serving,
+        .help = "with --mcp: connect the client to the weir serve that listens at this socket",
+        .more = "Many clients can share the same workers this way. If that server ends, open requests are "
+                "answered with an error, and weir exits with 1. With -f or --server, the first client starts the "
+                "server, in the background; what it says is in SOCKET.log.",
+    },
+    [SERVE_PIN] = {
+        .name = "pin", .kind = CLI_FILE, .offset = AT(pin), .metavar = "FILE",
+        .group = serving,
+        .help = "show MCP clients only tools that are as they were when FILE was written",
+        .more = "FILE has a digest of each tool's description: its words and schemas. A tool that "
+                "is new or has changed is held back, as if it were not there, and weir says so.",
+    },
+    [SERVE_PIN_UPDATE] = {
+        .name = "pin-update", .kind = CLI_FLAG, .offset = AT(pin_update),
+        .group = serving,
+        .help = "with --pin: accept the tools as they are, and write FILE",
+        .more = "FILE is written once all servers have started, or at the end of the start "
+                "timeout. Servers that do not start keep what they had. What changes later is "
+                "held back.",
+    },
+    [SERVE_MAX_RESULT] = {
+        .name = "max-result", .kind = CLI_SIZE, .offset = AT(max_result), .metavar = "SIZE",
+        .group = serving,
+        .help = "maximum length of a tool's result for an MCP client (8M)",
+        .more = "A longer one is an error of the tool. Many clients accept at most 10 MiB.",
+    },
+    [SERVE_BREAKER] = {
+        .name = "breaker", .kind = CLI_TEXTS, .offset = AT(breakers), .metavar = "[METHOD=]SPEC",
+        .group = serving,
+        .help = "refuse calls of a method at once while most of them fail; repeatable",
+        .more = "SPEC is `calls=20,percent=50,window=10s,open=5s`, or some of it: if 50 percent of at "
+                "least 20 calls in 10 seconds fail, calls are answered with -33009 for 5 seconds. Then "
+                "single calls are let through; three good ones end it, and a bad one doubles the time, "
+                "up to a minute. Failures are deadlines, dead workers and workers that do not start, "
+                "not exceptions. With `slow=D`, calls that take longer fail, too. Without METHOD it is "
+                "for each method.",
+    },
+    [SERVE_FALLBACK] = {
+        .name = "fallback", .kind = CLI_TEXTS, .offset = AT(fallbacks), .metavar = "METHOD=OTHER",
+        .group = serving,
+        .help = "call OTHER with the same parameters where METHOD cannot answer; repeatable",
+        .more = "After METHOD's breaker has refused the call, after its deadline, when its workers do "
+                "not start, and when they died if METHOD is idempotent. METHOD gets 80 percent of the "
+                "time, OTHER the rest. Calls with an input stream, and those that have already "
+                "delivered a value, just fail.",
+    },
+    [SERVE_MAX_QUEUE] = {
+        .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
+        .group = serving,
+        .help = "maximum number of queued calls; beyond it, calls of the connection with the "
+                "most are refused (1024)",
+    },
+    [SERVE_MAX_CALLS] = {
+        .name = "max-calls", .kind = CLI_COUNT, .offset = AT(max_calls), .metavar = "N",
+        .group = serving,
+        .help = "maximum number of open calls on a connection (4096)",
+        .more = "Further calls are refused.",
+    },
+    [SERVE_MAX_CONNECTIONS] = {
+        .name = "max-connections", .kind = CLI_COUNT, .offset = AT(max_connections),
+        .metavar = "N",
+        .group = serving,
+        .help = "maximum number of connections (1024)",
+        .more = "Further connections are refused with a message.",
+    },
+    [SERVE_MAX_MEMORY] = {
+        .name = "max-memory", .kind = CLI_SIZE, .offset = AT(max_memory), .metavar = "SIZE",
+        .group = serving,
+        .help = "memory for the requests and unread responses of all connections (256M)",
+        .more = "Above three quarters of it, weir stops reading from the connection that uses "
+                "most. It closes that connection above the maximum, or when the connection is "
+                "stuck for 5 seconds. The minimum is 1M. What workers and their pipes hold is "
+                "not counted: at most the concurrent calls of a worker, and one line from each.",
+    },
+    [SERVE_WINDOW] = {
+        .name = "window", .kind = CLI_NUMBER, .offset = AT(window), .metavar = "N",
+        .group = serving,
+        .help = "calls sent to a worker at a time (the concurrency it declares)",
+        .more = "A higher number keeps a worker of small calls busy. All calls that a worker has "
+                "when it dies end as `outcome_unknown`, so more are lost with it.",
+    },
+    [SERVE_MIN_READY] = {
+        .name = "min-ready", .kind = CLI_COUNT, .offset = AT(min_ready), .metavar = "N",
+        .group = serving,
+        .help = "report ready when this many processes of each worker are (all)",
     },
 #ifdef WEIR_HTTP
     [SERVE_HTTP] = {
@@ -232,102 +315,6 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "Time for a load balancer to notice. Then the server stops as usual.",
     },
 #endif
-    [SERVE_BREAKER] = {
-        .name = "breaker", .kind = CLI_TEXTS, .offset = AT(breakers), .metavar = "[METHOD=]SPEC",
-        .group = serving,
-        .help = "refuse calls of a method at once while most of them fail; repeatable",
-        .more = "SPEC is `calls=20,percent=50,window=10s,open=5s`, or some of it: if 50 percent of at "
-                "least 20 calls in 10 seconds fail, calls are answered with -33009 for 5 seconds. Then "
-                "single calls are let through; three good ones end it, and a bad one doubles the time, "
-                "up to a minute. Failures are deadlines, dead workers and workers that do not start, "
-                "not exceptions. With `slow=D`, calls that take longer fail, too. Without METHOD it is "
-                "for each method.",
-    },
-    [SERVE_FALLBACK] = {
-        .name = "fallback", .kind = CLI_TEXTS, .offset = AT(fallbacks), .metavar = "METHOD=OTHER",
-        .group = serving,
-        .help = "call OTHER with the same parameters where METHOD cannot answer; repeatable",
-        .more = "After METHOD's breaker has refused the call, after its deadline, when its workers do "
-                "not start, and when they died if METHOD is idempotent. METHOD gets 80 percent of the "
-                "time, OTHER the rest. Calls with an input stream, and those that have already "
-                "delivered a value, just fail.",
-    },
-    [SERVE_MAX_QUEUE] = {
-        .name = "max-queue", .kind = CLI_COUNT, .offset = AT(max_queue), .metavar = "N",
-        .group = serving,
-        .help = "maximum number of queued calls; beyond it, calls of the connection with the "
-                "most are refused (1024)",
-    },
-    [SERVE_MAX_CALLS] = {
-        .name = "max-calls", .kind = CLI_COUNT, .offset = AT(max_calls), .metavar = "N",
-        .group = serving,
-        .help = "maximum number of open calls on a connection (4096)",
-        .more = "Further calls are refused.",
-    },
-    [SERVE_MAX_CONNECTIONS] = {
-        .name = "max-connections", .kind = CLI_COUNT, .offset = AT(max_connections),
-        .metavar = "N",
-        .group = serving,
-        .help = "maximum number of connections (1024)",
-        .more = "Further connections are refused with a message.",
-    },
-    [SERVE_MAX_MEMORY] = {
-        .name = "max-memory", .kind = CLI_SIZE, .offset = AT(max_memory), .metavar = "SIZE",
-        .group = serving,
-        .help = "memory for the requests and unread responses of all connections (256M)",
-        .more = "Above three quarters of it, weir stops reading from the connection that uses "
-                "most. It closes that connection above the maximum, or when the connection is "
-                "stuck for 5 seconds. The minimum is 1M. What workers and their pipes hold is "
-                "not counted: at most the concurrent calls of a worker, and one line from each.",
-    },
-    [SERVE_JOIN] = {
-        .name = "join", .kind = CLI_FILE, .offset = AT(join), .metavar = "SOCKET",
-        .group = serving,
-        .help = "with --mcp: connect the client to the weir serve that listens at this socket",
-        .more = "Many clients can share the same workers this way. If that server ends, open requests are "
-                "answered with an error, and weir exits with 1. With -f or --server, the first client starts the "
-                "server, in the background; what it says is in SOCKET.log.",
-    },
-    [SERVE_LINGER] = {
-        .name = "linger", .kind = CLI_GRACE, .offset = AT(linger_ms), .metavar = "D",
-        .group = times,
-        .help = "stop this long after the last client has left; with --join, of the server that it starts (5m)",
-        .more = "Without it, and without --join, the server does not stop by itself. With it, clients are served at "
-                "once, and not when the workers are ready.",
-    },
-    [SERVE_PIN] = {
-        .name = "pin", .kind = CLI_FILE, .offset = AT(pin), .metavar = "FILE",
-        .group = serving,
-        .help = "show MCP clients only tools that are as they were when FILE was written",
-        .more = "FILE has a digest of each tool's description: its words and schemas. A tool that "
-                "is new or has changed is held back, as if it were not there, and weir says so.",
-    },
-    [SERVE_PIN_UPDATE] = {
-        .name = "pin-update", .kind = CLI_FLAG, .offset = AT(pin_update),
-        .group = serving,
-        .help = "with --pin: accept the tools as they are, and write FILE",
-        .more = "FILE is written once all servers have started, or at the end of the start "
-                "timeout. Servers that do not start keep what they had. What changes later is "
-                "held back.",
-    },
-    [SERVE_MAX_RESULT] = {
-        .name = "max-result", .kind = CLI_SIZE, .offset = AT(max_result), .metavar = "SIZE",
-        .group = serving,
-        .help = "maximum length of a tool's result for an MCP client (8M)",
-        .more = "A longer one is an error of the tool. Many clients accept at most 10 MiB.",
-    },
-    [SERVE_WINDOW] = {
-        .name = "window", .kind = CLI_NUMBER, .offset = AT(window), .metavar = "N",
-        .group = serving,
-        .help = "calls sent to a worker at a time (the concurrency it declares)",
-        .more = "A higher number keeps a worker of small calls busy. All calls that a worker has "
-                "when it dies end as `outcome_unknown`, so more are lost with it.",
-    },
-    [SERVE_MIN_READY] = {
-        .name = "min-ready", .kind = CLI_COUNT, .offset = AT(min_ready), .metavar = "N",
-        .group = serving,
-        .help = "report ready when this many processes of each worker are (all)",
-    },
     [SERVE_RECYCLE_CALLS] = {
         .name = "recycle-calls", .kind = CLI_COUNT, .offset = AT(recycle_calls), .metavar = "N",
         .group = recycling,
@@ -352,10 +339,28 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .group = times,
         .help = "how long a worker may take to start (10s)",
     },
-    [SERVE_GRACE] = STOP_GRACE(AT(stop), times, " for a worker that is stopped", 
+    [SERVE_STUCK] = {
+        .name = "stuck", .kind = CLI_DURATION, .offset = AT(stuck_ms), .metavar = "D",
+        .group = times,
+        .help = "replace an MCP server that answers nothing for this long after a cancelled call "
+                "(30s)",
+    },
+    [SERVE_GRACE] = STOP_GRACE(AT(stop), times, " for a worker that is stopped",
         "A function that is cancelled, or whose deadline is over, has this long to clean up before "
         "its worker gets SIGINT; with `--stop`, the time of the first step."),
     [SERVE_STOP] = STOP_STEPS(AT(stop), times, "a worker"),
+    [SERVE_DRAIN] = {
+        .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
+        .group = times,
+        .help = "how long to wait for open calls when the server stops (30s)",
+    },
+    [SERVE_LINGER] = {
+        .name = "linger", .kind = CLI_GRACE, .offset = AT(linger_ms), .metavar = "D",
+        .group = times,
+        .help = "stop this long after the last client has left; with --join, of the server that it starts (5m)",
+        .more = "Without it, and without --join, the server does not stop by itself. With it, clients are served at "
+                "once, and not when the workers are ready.",
+    },
     [SERVE_EXIT_WHEN_DOWN] = {
         .name = "exit-when-down", .kind = CLI_DURATION, .offset = AT(exit_when_down_ms),
         .metavar = "D",
@@ -372,11 +377,6 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .more = "At most 4 KiB of each call, with `***` in place of what looks like a secret. "
                 "Without this option a record has their length and SHA-256.",
     },
-    [SERVE_DRAIN] = {
-        .name = "drain", .kind = CLI_GRACE, .offset = AT(drain_ms), .metavar = "D",
-        .group = times,
-        .help = "how long to wait for open calls when the server stops (30s)",
-    },
 };
 /* clang-format on */
 
@@ -388,8 +388,10 @@ static const char *const synopsis[] = {
 static const char *const description[] = {
     "Keeps workers running behind a Unix socket and sends each call to a free one. Clients are "
     "`weir call`, the Python and Go clients, and anything else that speaks the protocol in "
-    "docs/protocol.md. If a worker dies, only the calls it had are lost, and weir replaces it. A "
-    "function is stopped when it is cancelled or its client disconnects.",
+    "docs/protocol.md or MCP. With `--http` it also serves HTTP, with `--mcp` one MCP client; `-f` "
+    "and `--server` make it a gateway to MCP servers. If a worker dies, only the calls it had are "
+    "lost, and weir replaces it. A function is stopped when it is cancelled or its client "
+    "disconnects.",
     "When the workers are ready, weir prints `ready` on standard error and sends READY=1 to "
     "`$NOTIFY_SOCKET`. Besides the workers' methods, the server has `weir/methods` and "
     "`weir/stats`.",
@@ -415,8 +417,8 @@ static const struct cli_example examples[] = {
 
 static const struct cli_exit exits[] = {
     {"0", "the server was asked to stop, or its only client disconnected (--stdio, --mcp)"},
+    {"1", "the server of `--join` has ended"},
     {"2", "invalid option, or two workers with the same method"},
-    {"1", "the server of --join has ended"},
     {"125", "the workers do not start, the socket is unavailable, `--exit-when-down` applied, or "
             "weir failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},

@@ -51,9 +51,8 @@ const struct cli_option top_options[TOP_OPTION_COUNT] = {
 static const char *const synopsis[] = {"[OPTION...]", NULL};
 
 static const char *const description[] = {
-    "Shows what a `weir serve` does now: calls, their rate, the queue, latency, and each worker "
-    "with "
-    "its state, calls and memory. On a terminal the view is refreshed until `q` is pressed. "
+    "Shows what a server is doing: calls, their rate, the queue, latency, and each worker with its "
+    "state, calls and memory. On a terminal the view is refreshed until `q` is pressed. "
     "Elsewhere, or if TERM is unset or `dumb`, it is printed once.",
     "Keys: up and down (or `k` and `j`) choose a worker; `R` recycles it: another worker is "
     "started, "

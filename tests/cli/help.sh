@@ -24,6 +24,7 @@ one_screen() {
 teaches() {
     says 0 "$1" --help && narrow "$out" && has "usage: weir $1" "$out" && has "Examples:" "$out" \
         && has "Exit status:" "$out" && has "--help" "$out" && [ ! -s "$err" ] || return 1
+    [ -z "$(grep "^[A-Z].*:\$" "$out" | sort | uniq -d)" ] || { echo "a heading stands twice"; return 1; }
     cp "$out" "$work/first"
     says 0 help "$1" && cmp "$out" "$work/first" && says 0 "$1" -h && cmp "$out" "$work/first"
 }
