@@ -286,6 +286,18 @@ check-hosts: all $(check_PROGRAMS)
 check-mcp-peers:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="tests/peers/mcp_servers.sh tests/peers/mcp_peers.sh"
 
+# Traces read by others' readers, from PyPI and npm, and the tools of examples/install, from PyPI and
+# the Go module proxy.  What cannot be had is skipped.
+trace_readers = @paulirish/trace_engine@0.0.65 third-party-web@0.30.0 legacy-javascript@0.0.1
+.PHONY: check-peers
+check-peers: all
+	-test -e peers-venv/made || { $(PYTHON3) -m venv peers-venv && \
+	timeout 300 peers-venv/bin/python -m pip install -q opentelemetry-proto==1.45.2 && \
+	: >peers-venv/made; }
+	-test -e peers-npm/made || { timeout 300 npm install --prefix peers-npm --no-fund --no-audit \
+	--ignore-scripts --silent $(trace_readers) && : >peers-npm/made; }
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="tests/peers/trace_readers.sh tests/peers/install_tools.sh"
+
 # Other engines: sshd, Slurm, Spark and Hadoop on this machine, and a tap and a target for Singer.
 # What is not installed is skipped.
 .PHONY: check-engines

@@ -399,26 +399,29 @@ static struct weir__trace_call *begin_call(struct weir__trace *trace,
 static struct weir__trace_call *take_sent(struct weir__trace *trace, const char *parent,
                                           int64_t now_ns)
 {
-    struct call_origin origin = origin_of(trace, parent);
+    struct call_origin origin;
     int64_t stands_for = 0;
 
+    if (parent == NULL && !weir__sampler_offer(&trace->sampler, now_ns, 0))
+        return NULL;
+    origin = origin_of(trace, parent);
     if (!origin.is_sampled)
         return NULL;
-    if (weir__sampler_offer(&trace->sampler, now_ns, 0) || origin.is_brought)
+    if (parent == NULL || weir__sampler_offer(&trace->sampler, now_ns, 0) || origin.is_brought)
         stands_for = weir__sampler_take(&trace->sampler, now_ns, origin.is_brought);
     return stands_for != 0 ? begin_call(trace, &origin, stands_for) : NULL;
 }
 
 /* One that was not, or was never sent, is taken at its end if it is notable. */
 static struct weir__trace_call *take_over(struct weir__trace *trace,
-                                          const struct weir__trace_outcome *how, int has_failed,
-                                          int64_t now_ns)
+                                          const struct weir__trace_outcome *how, int has_failed)
 {
-    int64_t took_ns = now_ns - how->started_ns, stands_for;
+    int64_t now_ns = how->ended_ns, took_ns = now_ns - how->started_ns, stands_for;
     struct call_origin origin;
     struct weir__trace_call *call;
 
-    if (!has_failed && how->attempts == 1 && !weir__sampler_is_slow(&trace->sampler, took_ns))
+    if (!has_failed && how->attempts == 1
+        && !weir__sampler_is_slow(&trace->sampler, now_ns, took_ns))
         return NULL;
     origin = origin_of(trace, how->parent);
     if (!origin.is_sampled)
@@ -464,10 +467,10 @@ static void put_function(struct weir__trace *trace, const struct weir__trace_cal
 }
 
 void weir__trace_call_sent(struct weir__trace *trace, struct weir__trace_call **made,
-                           const char *parent, const char *method, pid_t pid, int is_client)
+                           const char *parent, const char *method, pid_t pid, int is_client,
+                           int64_t now_ns)
 {
     struct weir__trace_call *call = *made;
-    int64_t now_ns = weir__clock_ns();
 
     if (call != NULL && !call->is_client)
         put_function(trace, call, method, "the call was sent to another worker", now_ns);
@@ -497,9 +500,7 @@ void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **
                            const struct weir__trace_outcome *how)
 {
     int has_failed = strcmp(how->outcome, "returned") != 0;
-    int64_t now_ns = weir__clock_ns();
-    struct weir__trace_call *call =
-        *made != NULL ? *made : take_over(trace, how, has_failed, now_ns);
+    struct weir__trace_call *call = *made != NULL ? *made : take_over(trace, how, has_failed);
     char name[NAME_SIZE];
     struct weir__attribute attributes[] = {
         {.key = "rpc.method", .text = how->method},
@@ -513,7 +514,7 @@ void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **
         .category = "call",
         .kind = WEIR__SPAN_INTERNAL,
         .start_ns = how->started_ns,
-        .end_ns = now_ns,
+        .end_ns = how->ended_ns,
         .has_failed = has_failed,
         .message = has_failed ? how->message : NULL,
         .attributes = attributes,
@@ -527,14 +528,14 @@ void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **
     if (call->is_client)
         span.kind = WEIR__SPAN_CLIENT;
     else if (how->attempts > 0)
-        put_function(trace, call, how->method, span.message, now_ns);
+        put_function(trace, call, how->method, span.message, how->ended_ns);
     span.context = (struct weir__span_context){call->trace, call->span, call->parent};
     span.group = call->span;
     attributes[2].number =
         ((how->attempts > 0 ? call->sent_ns : span.end_ns) - how->started_ns) / 1000;
     attributes[4] = stands_for(call->stands_for);
     if (call->stands_for > 0)
-        weir__sampler_took(&trace->sampler, now_ns - how->started_ns);
+        weir__sampler_took(&trace->sampler, how->ended_ns - how->started_ns);
     weir__trace_file_span(&trace->file, &span);
     free(call);
 }
@@ -548,7 +549,7 @@ void weir__trace_record(struct weir__trace *trace, const struct weir__trace_answ
                         int64_t now_ns)
 {
     int is_notable = answer->failure != NULL || answer->retries > 0
-                     || weir__sampler_is_slow(&trace->sampler, answer->took_ns);
+                     || weir__sampler_is_slow(&trace->sampler, now_ns, answer->took_ns);
     int64_t count = weir__sampler_take(&trace->sampler, now_ns, is_notable);
     struct weir__attribute attributes[] = {
         {.key = "weir.line", .number = (int64_t)answer->line},

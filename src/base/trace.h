@@ -86,11 +86,13 @@ void weir__trace_event(struct weir__trace *trace, const struct weir_event *event
 /* A call that is recorded. */
 struct weir__trace_call;
 
-/* A worker gets the call, perhaps not the first.  *call is NULL until then, and stays NULL if the
- * call is not recorded: its caller's context says so, or there are too many.  parent: the caller's
- * traceparent, or NULL.  is_client: the function runs in another weir, which traces it. */
+/* A worker gets the call at now_ns, perhaps not the first.  *call is NULL until then, and stays
+ * NULL if the call is not recorded: its caller's context says so, or there are too many.  parent:
+ * the caller's traceparent, or NULL.  is_client: the function runs in another weir, which traces
+ * it. */
 void weir__trace_call_sent(struct weir__trace *trace, struct weir__trace_call **call,
-                           const char *parent, const char *method, pid_t pid, int is_client);
+                           const char *parent, const char *method, pid_t pid, int is_client,
+                           int64_t now_ns);
 
 /* The traceparent for the function, or otherwise if the call is not recorded. */
 const char *weir__trace_call_context(const struct weir__trace_call *call, const char *otherwise);
@@ -102,11 +104,12 @@ struct weir__trace_outcome {
     int is_client;
     const char *outcome; /* a word, "returned" for success */
     const char *message; /* NULL: none */
-    int64_t started_ns, queued_ns;
+    int64_t started_ns, queued_ns, ended_ns;
     unsigned attempts; /* workers that got it */
 };
 
-/* The call is over; frees *call. */
+/* The call is over; frees *call.  One that is not recorded, returned, had one worker and was not
+ * slow, need not be told. */
 void weir__trace_call_over(struct weir__trace *trace, struct weir__trace_call **call,
                            const struct weir__trace_outcome *how);
 
@@ -120,7 +123,7 @@ struct weir__trace_answer {
     const char *failure; /* NULL: it was answered */
 };
 
-/* Of the records of a map, for whoever has many: offer each, and pass those that are to be taken to
+/* Of calls and records.  Whoever has records offers each, and passes those that are to be taken to
  * weir__trace_record(). */
 struct weir__trace_sampler *weir__trace_sampler(struct weir__trace *trace);
 

@@ -27,7 +27,14 @@ static void put_text(struct weir__json_writer *json, const char *key, const char
                      size_t length)
 {
     char shown[TEXT_SIZE];
+    size_t plain = 0;
 
+    while (plain < length && text[plain] >= ' ' && text[plain] <= '~')
+        plain++;
+    if (plain == length && length < sizeof shown) { /* as nearly all are */
+        weir__json_stringn(json, key, text, length);
+        return;
+    }
     weir__json_stringn(json, key, shown,
                        weir__printable(shown, sizeof shown, text, length, WEIR__ONE_LINE));
 }

@@ -21,6 +21,7 @@ int64_t weir__sampler_take_beside(struct weir__trace_sampler *sampler, int64_t n
     if (sampler->notable >= MOST_NOTABLE)
         return 0;
     sampler->notable++;
+    sampler->beside_ns = now_ns;
     sampler->passed--; /* it was counted, perhaps before the last turn: the sum is right */
     return WEIR__SAMPLER_BESIDE;
 }

@@ -22,7 +22,8 @@ struct weir__trace_sampler {
     int64_t mean_ns;     /* of what they took */
     int64_t second_ns;   /* in which notable ones were taken */
     unsigned notable;
-    uint64_t passed; /* not taken, until the last turn */
+    int64_t beside_ns; /* the last of them */
+    uint64_t passed;   /* not taken, until the last turn */
 };
 
 /* Whether it may be taken: counts it.  took_ns: 0 if that is not known. */
@@ -32,9 +33,11 @@ static inline int weir__sampler_offer(struct weir__trace_sampler *sampler, int64
     return --sampler->left == 0 || now_ns >= sampler->due_ns || took_ns >= sampler->slow_ns;
 }
 
-static inline int weir__sampler_is_slow(const struct weir__trace_sampler *sampler, int64_t took_ns)
+/* Replies that are read together took as long as the first of them, which stands for all. */
+static inline int weir__sampler_is_slow(const struct weir__trace_sampler *sampler, int64_t now_ns,
+                                        int64_t took_ns)
 {
-    return sampler->slow_ns > 0 && took_ns >= sampler->slow_ns;
+    return sampler->slow_ns > 0 && took_ns >= sampler->slow_ns && now_ns != sampler->beside_ns;
 }
 
 /* Right after that, whether it is taken.  Returns for how many it stands if by its turn,

@@ -44,7 +44,14 @@ void weir__call_unref(struct weir_call *call)
 
 static void trace_outcome(struct weir__trace *trace, struct weir_call *call)
 {
-    struct weir__trace_outcome how = {
+    int64_t ended_ns = call->started_ns + call->reply.wall_ns;
+    struct weir__trace_outcome how;
+
+    if (call->traced == NULL && call->reply.outcome == WEIR_CALL_RETURNED
+        && call->reply.attempts == 1
+        && !weir__sampler_is_slow(weir__trace_sampler(trace), ended_ns, call->reply.wall_ns))
+        return;
+    how = (struct weir__trace_outcome){
         .parent = call->traceparent,
         .method = call->method,
         .pid = call->reply.pid,
@@ -53,6 +60,7 @@ static void trace_outcome(struct weir__trace *trace, struct weir_call *call)
         .message = call->reply.message,
         .started_ns = call->started_ns,
         .queued_ns = call->reply.queued_ns,
+        .ended_ns = ended_ns,
         .attempts = call->reply.attempts,
     };
 

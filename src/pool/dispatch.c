@@ -352,7 +352,7 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
         weir__trace_call_sent(
             pool->weir->client.trace, &call->traced, call->traceparent, call->method,
             worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid,
-            pool->is_client);
+            pool->is_client, now_ns);
     set_terms(call, now_ns, &terms);
     if (weir__pool_worker_add(worker, call) < 0
         || worker->reader.dialect->call(to, call->id, call->method, call->params, &terms) < 0) {

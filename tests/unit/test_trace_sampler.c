@@ -81,9 +81,11 @@ static void what_took_long_is_taken_beside_its_turn(void)
     taken(&sampler, &now_ns, begin + second, 1 * US, &stood_for);
     passed = weir__sampler_passed(&sampler);
     CU_ASSERT(weir__sampler_offer(&sampler, now_ns, 20 * MS));
-    CU_ASSERT(weir__sampler_is_slow(&sampler, 20 * MS));
+    CU_ASSERT(weir__sampler_is_slow(&sampler, now_ns, 20 * MS));
     CU_ASSERT_EQUAL(weir__sampler_take(&sampler, now_ns, 1), WEIR__SAMPLER_BESIDE);
     CU_ASSERT_EQUAL(weir__sampler_passed(&sampler), passed);
+    CU_ASSERT(!weir__sampler_is_slow(&sampler, now_ns, 20 * MS)); /* of the same read */
+    CU_ASSERT(weir__sampler_is_slow(&sampler, now_ns + 1, 20 * MS));
     while (weir__sampler_take_beside(&sampler, now_ns) != 0)
         count++;
     CU_ASSERT_EQUAL(count, 999); /* a second */
