@@ -44,15 +44,16 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
+/* One that is ignored stays so: if it is blocked meanwhile, it is not even caught for a moment. */
 static void catch_signal(int number)
 {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     struct sigaction before;
 
     sigemptyset(&action.sa_mask);
-    sigaction(number, NULL, &before);
-    if (before.sa_handler != SIG_IGN)
-        sigaction(number, &action, NULL);
+    sigaction(number, &action, &before);
+    if (before.sa_handler == SIG_IGN)
+        sigaction(number, &before, NULL);
 }
 
 static void set_default(int number)
@@ -68,12 +69,16 @@ static void set_default(int number)
 
 int signals_catch(void)
 {
+    sigset_t all, before;
+
     if (pipe_fds[FD_READ_END] >= 0)
         return 0; /* done */
     if (weir__pipe(pipe_fds, NULL) < 0)
         return errno;
     weir__fd_set_nonblocking(pipe_fds[FD_READ_END]);
     weir__fd_set_nonblocking(pipe_fds[FD_WRITE_END]);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
     for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
         catch_signal(enders[i]);
 #ifdef SIGRTMIN
@@ -83,6 +88,7 @@ int signals_catch(void)
     for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
         catch_signal(stoppers[i]);
     catch_signal(SIGCONT);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return 0;
 }
 

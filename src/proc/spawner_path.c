@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/procfs.h"
 
 const struct weir__program weir__spawner_program = {"weir-spawner", "WEIR_SPAWNER",
                                                     "from WEIR_SPAWNER", WEIR_SPAWNER_PATH};
@@ -76,8 +75,9 @@ static int find_ourselves(char path[PATH_MAX])
     if (dladdr(&here, &ours) == 0 || ours.dli_fname == NULL)
         return -1;
 #ifdef WEIR_LINUX
-    /* Of the program itself only argv[0] is known, which may be anything. */
-    if (strstr(ours.dli_fname, ".so") == NULL && weir__proc_is_ours()) {
+    /* Of the program itself only argv[0] is known, which may be anything. A /proc of another PID
+     * namespace has this link, too, or no /proc/self. */
+    if (strstr(ours.dli_fname, ".so") == NULL) {
         ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
 
         if (length > 0 && path[0] == '/') {
