@@ -68,9 +68,9 @@ def worker(directory: Any) -> Any:
     return path, pid
 
 
-def begin(*words: Any, **how: Any) -> Any:
+def begin(*words: Any, stdout: int = subprocess.DEVNULL, **how: Any) -> Any:
     return subprocess.Popen(
-        [WEIR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT, **how
+        [WEIR, *words], stdout=stdout, stderr=subprocess.PIPE, env=ENVIRONMENT, **how
     )
 
 
@@ -137,7 +137,8 @@ def call_whose_worker_starts(directory: Any) -> None:
 def call_that_has_returned(directory: Any) -> None:
     """The first signal is enough: there is nothing left to cancel."""
     program, pid = worker(directory)
-    weir = begin("call", "-w", program, "reported")
+    weir = begin("call", "-w", program, "reported", stdout=subprocess.PIPE)
+    assert weir.stdout.readline() == b"7\n"
     leaves_at_the_second(weir, stop(pid), (0, 143), first=False)
 
 
