@@ -16,9 +16,10 @@ import tempfile
 
 import call
 import each
-import map as maps
 import spawn
 import start
+
+import map as maps
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -107,14 +108,14 @@ def programs(build, directory, count):
         "parallel -k -j2": "`parallel -k -j2`",
     }
     takes = {}
-    for name in names:
+    for name, shown in names.items():
         if name not in field:
             continue
         few = count // 10 if name.startswith("parallel") else count
         source = os.path.join(directory, f"lines-{few}")
         with open(source, "w") as file:
             file.writelines(f"{number}\n" for number in range(few))
-        takes[names[name]] = lambda words=field[name], source=source, few=few: (
+        takes[shown] = lambda words=field[name], source=source, few=few: (
             each.run(words, source)[0] / few * 1e6
         )
     return [Job("`/bin/true` for each line, `-j2`", takes)]
