@@ -254,15 +254,18 @@ static int check_files(struct map_cmd *cmd)
                      "%s: nothing was started", error.text);
 }
 
-/* The map itself waits for the input and the dead letters; the output must be open. Returns 0, or
+/* The map itself waits for the input and the dead letters; other FIFOs must be open. Returns 0, or
  * the exit status. */
-static int open_output(struct map_cmd *cmd)
+static int open_fifos(struct map_cmd *cmd)
 {
     struct weir_map_options *options = &cmd->options;
     struct weir_error error;
     int status = output_open_fifo("--output", options->output, O_WRONLY, &cmd->output_fd,
                                   OWN_FILES_FAILED, &error);
 
+    if (status == 0 && cmd->each != NULL) /* it is read by the map, which cannot be interrupted */
+        status = output_open_fifo("--hosts", cmd->each->hosts, O_RDONLY, &cmd->hosts_fd,
+                                  OWN_FILES_FAILED, &error);
     if (status != 0)
         return voice_say(&cmd->voice, status, "%s", error.text);
     if (cmd->output_fd >= 0 && options->checkpoint == NULL) {
@@ -324,7 +327,7 @@ static int prepare_run(struct map_cmd *cmd)
     options->reorder_bytes = (size_t)values->reorder_bytes;
     status = check_files(cmd);
     if (status == 0)
-        status = open_output(cmd);
+        status = open_fifos(cmd);
     return status == 0 ? begin_progress(cmd) : status;
 }
 
@@ -488,10 +491,11 @@ int map_cmd_execute(struct map_cmd *cmd)
     int status;
 
     cmd->voice.command = cmd->command;
-    cmd->output_fd = -1;
+    cmd->output_fd = cmd->hosts_fd = -1;
     status = execute(cmd);
     progress_free(cmd->voice.progress);
     weir__close(&cmd->output_fd);
+    weir__close(&cmd->hosts_fd);
     weir__words_free(cmd->launcher);
     weir__words_free(cmd->launcher_stop);
     weir_map_report_clear(&cmd->report);

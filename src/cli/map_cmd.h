@@ -21,7 +21,7 @@ struct map_cmd {
     char **launcher, **launcher_stop; /* their words */
     struct weir_command child;
     struct weir_map_options options;
-    int output_fd; /* a FIFO, opened here; -1: none */
+    int output_fd, hosts_fd; /* FIFOs, opened here; -1: none */
     struct watch watch;
     weir_map_t *map;
     struct voice voice;

@@ -2,19 +2,16 @@
 
 #include "cli/mcp_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json_parse.h"
+#include "cli/document.h"
 
-enum { LARGEST_FILE = 16 << 20, LONGEST_LABEL = 40, MOST_SECONDS = 100000000 };
+enum { LONGEST_LABEL = 40, MOST_SECONDS = 100000000 };
 
 /* --- Values ---------------------------------------------------------------------- */
 
@@ -284,36 +281,11 @@ static int read_server(struct mcp_server *server, const json_t *entry, struct pl
 
 /* --- The file --------------------------------------------------------------------------- */
 
-static int read_bytes(const char *path, struct weir__buffer *bytes, struct weir_error *error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t count = 0;
-
-    if (fd < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open %.200s", path);
-    while (bytes->length <= LARGEST_FILE && weir__buffer_reserve(bytes, 65536, error) == 0) {
-        count = read(fd, bytes->bytes + bytes->length, bytes->capacity - bytes->length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            break;
-        bytes->length += (size_t)count;
-    }
-    if (count < 0)
-        weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %.200s", path);
-    else if (bytes->length > LARGEST_FILE)
-        count = weir__fail(error, WEIR_ERR_INVALID, 0, "%.200s is longer than 16 MiB", path);
-    else if (count > 0)
-        count = WEIR_ERR_NOMEM;
-    weir__close(&fd);
-    return count < 0 ? error->status : 0;
-}
-
 static int read_document(struct mcp_servers *servers, const char *path, struct weir_error *error)
 {
     struct weir__buffer bytes = {0};
     json_error_t fault;
-    int status = read_bytes(path, &bytes, error);
+    int status = document_read(path, &bytes, error);
 
     if (status == 0) {
         servers->document =

@@ -3,40 +3,36 @@
 #include "map/each_hosts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/fd.h"
+#include "base/whole_file.h"
 
-enum { FILE_MOST = 1024 * 1024, SLOTS_MOST = 100000 };
+enum {
+    FILE_MOST = 1024 * 1024,
+    FILE_MS = 10000, /* for a FIFO whose writer does not come */
+    SLOTS_MOST = 100000
+};
 
-/* Returns the text of a file with a NUL byte at its end. Errors: SYSTEM, INVALID, NOMEM. */
+/* Returns the text of a file with a NUL byte at its end. Errors: SYSTEM, TIMEOUT, INVALID, NOMEM.
+ */
 static char *read_text(const char *path, struct weir_error *error)
 {
-    struct weir__buffer text = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t count = fd >= 0 ? 1 : -1;
+    struct weir__patience patience = weir__patience_of(FILE_MS);
+    struct weir__buffer bytes = {0};
+    int failed = weir__whole_file_read(path, FILE_MOST, &patience, &bytes);
+    char *text = failed == 0 ? weir__buffer_take(&bytes, NULL) : NULL;
 
-    while (count > 0 && text.length < FILE_MOST && weir__buffer_reserve(&text, 4096, error) == 0) {
-        count = read(fd, text.bytes + text.length, 4096);
-        if (count < 0 && errno == EINTR)
-            count = 1;
-        else if (count > 0)
-            text.length += (size_t)count;
-    }
-    if (count < 0)
-        weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read the hosts in %s", path);
-    else if (count > 0)
+    if (failed == EFBIG)
         weir__fail(error, WEIR_ERR_INVALID, 0, "%s is too long for a list of hosts", path);
-    weir__close(&fd);
-    if (count == 0)
-        return weir__buffer_take(&text, NULL);
-    weir__buffer_clear(&text);
-    return NULL;
+    else if (failed == ENOMEM || (failed == 0 && text == NULL))
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the hosts in %s", path);
+    else if (failed != 0)
+        weir__peer_fail(error, failed, "read the hosts in", path);
+    weir__buffer_clear(&bytes);
+    return text;
 }
 
 static int add(struct weir__each_hosts *hosts, const char *host, size_t count)

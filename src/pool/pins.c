@@ -3,10 +3,8 @@
 #include "pool/pins.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/atomic_file.h"
 #include "base/buffer.h"
@@ -15,6 +13,7 @@
 #include "base/json_canonical.h"
 #include "base/json_parse.h"
 #include "base/json_tree.h"
+#include "base/whole_file.h"
 
 enum { LARGEST_FILE = 16 << 20 };
 
@@ -25,28 +24,14 @@ static const char no_memory[] = "no memory for pinned tools";
 /* Returns 0; 1: it does not exist. */
 static int read_bytes(const char *path, struct weir__buffer *bytes, struct weir_error *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), status = 0;
-    ssize_t count = 1;
+    const struct weir__patience patience = weir__patience_of(-1);
+    int failed = weir__whole_file_read(path, LARGEST_FILE, &patience, bytes);
 
-    if (fd < 0 && errno == ENOENT)
+    if (failed == ENOENT)
         return 1;
-    if (fd < 0)
-        return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open %.200s", path);
-    while (status == 0 && count > 0) {
-        status = weir__buffer_reserve(bytes, 65536, error);
-        if (status == 0)
-            count = read(fd, bytes->bytes + bytes->length, bytes->capacity - bytes->length);
-        if (count < 0 && errno == EINTR)
-            count = 1;
-        else if (count < 0)
-            status = weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot read %.200s", path);
-        else if (status == 0)
-            bytes->length += (size_t)count;
-        if (bytes->length > LARGEST_FILE)
-            status = weir__fail(error, WEIR_ERR_INVALID, 0, "%.200s is longer than 16 MiB", path);
-    }
-    weir__close(&fd);
-    return status;
+    if (failed == EFBIG)
+        return weir__fail(error, WEIR_ERR_INVALID, 0, "%.200s is longer than 16 MiB", path);
+    return failed == 0 ? 0 : weir__peer_fail(error, failed, "read", path);
 }
 
 static int read_document(struct weir__pins *pins, const char *path,

@@ -70,6 +70,21 @@ def a_document_in_a_fifo_that_somebody_writes_is_read(directory: Any) -> None:
     assert process.returncode == 0 and b'"contract"' in out, (out, err)
 
 
+def a_list_of_hosts_in_a_fifo_has_a_clock(directory: Any) -> None:
+    fifo = os.path.join(directory, "hosts")
+    os.mkfifo(fifo)
+    ended = run("each", "--hosts", fifo, "--timeout", "300ms", "--", "echo")
+    assert ended.returncode == 124 and fifo.encode() in ended.stderr, ended
+    words = [WEIR, "each", "--hosts", fifo, "--input", "/dev/null", "--", "echo"]
+    process = subprocess.Popen(words)
+    process.terminate()  # before it waits, or while it does
+    assert process.wait(PATIENCE_S) in (-signal.SIGTERM, 143)
+    with subprocess.Popen(words) as process:
+        with open(fifo, "w", encoding="utf-8") as file:
+            file.write(": 2\n")
+        assert process.wait(PATIENCE_S) == 0
+
+
 def a_document_without_end_is_given_up() -> None:
     for words in (
         ("probe", "--contract", "/dev/zero"),
@@ -165,6 +180,7 @@ run_cases(
     [
         a_document_in_a_fifo_that_nobody_writes_has_a_clock,
         a_document_in_a_fifo_that_somebody_writes_is_read,
+        a_list_of_hosts_in_a_fifo_has_a_clock,
         a_document_without_end_is_given_up,
         a_service_manager_that_does_not_read_keeps_nobody,
         a_system_log_that_does_not_read_is_given_up,
