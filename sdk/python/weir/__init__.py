@@ -12,6 +12,7 @@ Everything here is loaded when it is first used. `weir.worker` has what a worker
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._amap import AsyncEach, AsyncMap, aeach, amap
     from ._asyncio import AsyncPool, AsyncStream, apipe, arun
     from ._caller import Caller
     from ._client import Client, connect
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOME = {
+    "_amap": "AsyncEach AsyncMap aeach amap",
     "_asyncio": "AsyncPool AsyncStream apipe arun",
     "_caller": "Caller",
     "_client": "Client connect",
@@ -74,6 +76,8 @@ __all__ = [
     "DEVNULL",
     "INHERIT",
     "STDOUT",
+    "AsyncEach",
+    "AsyncMap",
     "AsyncPool",
     "AsyncStream",
     "CallCancelled",
@@ -110,6 +114,8 @@ __all__ = [
     "TimeoutExpired",
     "WeirError",
     "Why",
+    "aeach",
+    "amap",
     "apipe",
     "arun",
     "connect",

@@ -1,4 +1,4 @@
-"""weir for asyncio: arun, apipe and AsyncPool. No threads: the loop watches a descriptor."""
+"""weir for asyncio: arun, apipe and AsyncPool; _amap.py has maps. No threads: the loop watches a descriptor."""
 
 import asyncio
 import atexit
@@ -25,7 +25,7 @@ from ._run import Prepared, Result, Target
 from ._worker import codec
 
 
-class _Engine:
+class Engine:
     """A context in a running loop, for as long as something of it runs there."""
 
     def __init__(self, context: _native.Context, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,11 +71,11 @@ class _Engine:
             await self.until(job, ready)
         except asyncio.CancelledError:
             job.cancel()
-            while not await self._is_over(job, ready):
+            while not await self.is_over(job, ready):
                 job.cancel()  # cancelled once more: kills it
             raise
 
-    async def _is_over(self, job: Any, ready: Callable[[], object]) -> bool:
+    async def is_over(self, job: Any, ready: Callable[[], object]) -> bool:
         try:
             await self.until(job, ready)
         except asyncio.CancelledError:
@@ -96,11 +96,11 @@ class _Engine:
 
 
 # Loops in which something runs, and contexts without a loop: the next one takes one of them.
-_engines: dict[asyncio.AbstractEventLoop, _Engine] = {}
+_engines: dict[asyncio.AbstractEventLoop, Engine] = {}
 _idle: list[_native.Context] = []
 
 
-def _acquire() -> _Engine:
+def acquire() -> Engine:
     loop = asyncio.get_running_loop()
     engine = _engines.get(loop)
     if engine is None:
@@ -110,7 +110,7 @@ def _acquire() -> _Engine:
             context = _idle.pop()
         except IndexError:
             context = _engine.make_context(True)
-        engine = _engines[loop] = _Engine(context, loop)
+        engine = _engines[loop] = Engine(context, loop)
     engine.users += 1
     return engine
 
@@ -167,7 +167,7 @@ async def arun(
     """
     prepared = Prepared(locals())
     try:
-        engine = _acquire()
+        engine = acquire()
         try:
             job = prepared.start(engine.context)
             try:
@@ -205,7 +205,7 @@ async def apipe(
     """
     prepared = PreparedPipe(locals())
     try:
-        engine = _acquire()
+        engine = acquire()
         try:
             job = prepared.start(engine.context)
             await engine.until_over(job, job.done)
@@ -250,7 +250,7 @@ class AsyncPool:
         """The arguments are those of Pool. The workers start with `async with`, or start()."""
         self._options = pool_options(locals())
         self._pid = os.getpid()
-        self._engine: Optional[_Engine] = None
+        self._engine: Optional[Engine] = None
         self._native: Optional[_native.Pool] = None
         self.methods: dict[str, Any] = {}
 
@@ -258,7 +258,7 @@ class AsyncPool:
         """Start the workers, and wait until they are ready. Raises NoWorker."""
         if self._engine is not None:
             raise RuntimeError("the pool has been started already")
-        self._engine = engine = _acquire()
+        self._engine = engine = acquire()
         try:
             self._native = native = engine.context.pool(*self._options)
             await engine.until(native, lambda: native.wait_ready(0))
@@ -289,14 +289,14 @@ class AsyncPool:
         finally:
             engine.release()
 
-    def _ours(self) -> "tuple[_native.Pool, _Engine]":
+    def _ours(self) -> "tuple[_native.Pool, Engine]":
         if self._pid != os.getpid():
             raise Forked(f"this pool belongs to process {self._pid}: make one after fork")
         if self._native is None or self._engine is None:
             raise Closed("the pool is not open")
         return self._native, self._engine
 
-    def _begin(self, *arguments: Any) -> "tuple[_Engine, _native.Call]":
+    def _begin(self, *arguments: Any) -> "tuple[Engine, _native.Call]":
         native, engine = self._ours()
         try:
             return engine, native.call(*arguments)
@@ -366,7 +366,7 @@ class AsyncStream(AsyncIterator[Any]):
 
     def __init__(
         self,
-        engine: _Engine,
+        engine: Engine,
         call: _native.Call,
         input: Optional[Union[Iterable[Any], AsyncIterable[Any]]],
     ) -> None:

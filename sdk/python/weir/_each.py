@@ -13,7 +13,7 @@ from typing import IO, Any, Callable, Optional, Union
 from . import _engine, _native
 from ._engine import Word, seconds
 from ._errors import DeadRecord, WeirError
-from ._map import OnError, Piece, Results, Run, check_on_error, encode
+from ._map import OnError, Piece, Results, Run, check_on_error, command_of, encode
 from ._run import End, Result, Why, error_of
 from ._worker import codec
 
@@ -289,6 +289,51 @@ def _jobserver() -> Optional[str]:
     return None
 
 
+def prepare_each(of: "dict[str, Any]") -> "tuple[tuple[Any, ...], Records]":
+    """The arguments of each(), as the engine takes them."""
+    check_on_error(of["on_error"])
+    rate, max_load, hosts, launcher = of["rate"], of["max_load"], of["hosts"], of["launcher"]
+    if rate is not None and not rate > 0:
+        raise ValueError(f"rate is a number above 0, not {rate!r}")
+    if max_load is not None and not max_load > 0:
+        raise ValueError(f"max_load is a number above 0, not {max_load!r}")
+    ok_exit = list(of["ok_exit"])
+    if not ok_exit:
+        raise ValueError("ok_exit has at least one status")
+    slots = _jobserver() if of["jobserver"] else None
+    options = (
+        command_of(of["args"], of),
+        None,
+        1 if of["jobserver"] and slots is None else of["workers"],
+        not of["ordered"],
+        _engine.FOREVER,
+        seconds(of["record_timeout"], "record_timeout"),
+        _engine.FOREVER,
+        seconds(of["grace"], "grace"),
+        of["retries"],
+        0,
+        False,
+        (
+            of["json"],
+            of["stdin"],
+            of["max_output"],
+            ok_exit,
+            seconds(of["retry_delay"], "retry_delay"),
+            seconds(of["delay"], "delay"),
+            0 if rate is None else int(1e9 / rate),
+            max_load or 0.0,
+            of["memory_free"],
+            None if slots is None else os.fsencode(slots),
+            None if hosts is None else os.fsencode(hosts),
+            None if launcher is None else _engine.argv_of(launcher),
+            of["launcher_shell"],
+        ),
+        None,
+        -1,
+    )
+    return options, Records(of["json"], ok_exit)
+
+
 def each(
     records: Iterable[Any],
     args: Iterable[Word],
@@ -356,58 +401,7 @@ def each(
     gives all results, also those of before. Other records, another command or other options that
     change results raise WeirError.
     """
-    check_on_error(on_error)
-    if rate is not None and not rate > 0:
-        raise ValueError(f"rate is a number above 0, not {rate!r}")
-    command = _engine.command(
-        args,
-        cwd=cwd,
-        env=env,
-        env_extra=env_extra,
-        env_clear=env_clear,
-        env_pass=env_pass,
-        nice=nice,
-        limits=limits,
-    )
-    if max_load is not None and not max_load > 0:
-        raise ValueError(f"max_load is a number above 0, not {max_load!r}")
-    ok_exit = list(ok_exit)
-    if not ok_exit:
-        raise ValueError("ok_exit has at least one status")
-    slots = _jobserver() if jobserver else None
-    if jobserver and slots is None:
-        workers = 1
-    options = (
-        command,
-        None,
-        workers,
-        not ordered,
-        _engine.FOREVER,
-        seconds(record_timeout, "record_timeout"),
-        _engine.FOREVER,
-        seconds(grace, "grace"),
-        retries,
-        0,
-        False,
-        (
-            json,
-            stdin,
-            max_output,
-            ok_exit,
-            seconds(retry_delay, "retry_delay"),
-            seconds(delay, "delay"),
-            0 if rate is None else int(1e9 / rate),
-            max_load or 0.0,
-            memory_free,
-            None if slots is None else os.fsencode(slots),
-            None if hosts is None else os.fsencode(hosts),
-            None if launcher is None else _engine.argv_of(launcher),
-            launcher_shell,
-        ),
-        None,
-        -1,
-    )
-    kept = Records(json, ok_exit)
+    options, kept = prepare_each(locals())
     values_of = kept.values_of
     if checkpoint is None:
         run = Run(records, kept.encode, options)

@@ -204,6 +204,33 @@ def check_on_error(on_error: OnError) -> None:
         raise ValueError(f"on_error is raise, skip or a function, not {on_error!r}")
 
 
+def command_of(args: Iterable[Word], of: "dict[str, Any]") -> _engine.Command:
+    """A command with those of these options that are a command's."""
+    names = ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
+    return _engine.command(args, **{name: of[name] for name in names})
+
+
+def prepare_map(of: "dict[str, Any]") -> "tuple[Any, ...]":
+    """The arguments of map(), as the engine takes them."""
+    check_on_error(of["on_error"])
+    return (
+        command_of([*worker_words(of["worker"], of["python"]), *of["args"]], of),
+        None if of["call"] is None else of["call"].encode(),
+        of["workers"],
+        not of["ordered"],
+        seconds(of["start_timeout"], "start_timeout"),
+        seconds(of["record_timeout"], "record_timeout"),
+        _engine.FOREVER,
+        seconds(of["grace"], "grace"),
+        of["retries"],
+        of["window"] or 0,
+        of["warm"],
+        None,
+        None,
+        stderr_of(of["stderr"]),
+    )
+
+
 def map(
     records: Iterable[Any],
     worker: Union[str, "os.PathLike[str]", Sequence[Word]],
@@ -241,31 +268,5 @@ def map(
     retries times; then it is dead: on_error is "raise" (DeadRecord), "skip", or a function that
     gets the DeadRecord. Raises NoWorker if the workers cannot run.
     """
-    check_on_error(on_error)
-    command = _engine.command(
-        [*worker_words(worker, python), *args],
-        cwd=cwd,
-        env=env,
-        env_extra=env_extra,
-        env_clear=env_clear,
-        env_pass=env_pass,
-        nice=nice,
-        limits=limits,
-    )
-    options = (
-        command,
-        None if call is None else call.encode(),
-        workers,
-        not ordered,
-        seconds(start_timeout, "start_timeout"),
-        seconds(record_timeout, "record_timeout"),
-        _engine.FOREVER,
-        seconds(grace, "grace"),
-        retries,
-        window or 0,
-        warm,
-        None,
-        None,
-        stderr_of(stderr),
-    )
+    options = prepare_map(locals())
     return Map(Run(records, encode, options), values_of, on_error)

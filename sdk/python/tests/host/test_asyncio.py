@@ -1,6 +1,7 @@
 """weir.arun, apipe and AsyncPool: concurrency, cancellation, loops and threads."""
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -234,6 +235,163 @@ class Pools(unittest.TestCase):
                 await closing
 
         asyncio.run(main())
+
+
+class Maps(unittest.TestCase):
+    def test_map(self) -> None:
+        """amap: results in order, from an iterable or an AsyncIterable; several at a time"""
+
+        async def numbers() -> AsyncIterator[int]:
+            for number in range(3000):
+                if number % 1000 == 0:
+                    await asyncio.sleep(0)
+                yield number
+
+        async def use(records: Any) -> "list[Any]":
+            results = weir.amap(records, ["cat"], workers=2)
+            got = [value async for value in results]
+            assert results.report is not None
+            self.assertEqual(results.report["answered"], len(got))
+            self.assertEqual([value async for value in results], [])
+            return got
+
+        async def main() -> None:
+            got = await asyncio.gather(use(numbers()), use(range(3000)), use([]))
+            self.assertEqual(got, [list(range(3000)), list(range(3000)), []])
+            pairs = [(n, 1) for n in range(100)]
+            added = weir.amap(pairs, hosting.WORKER, call="add", workers=2)
+            self.assertEqual([value async for value in added], list(range(1, 101)))
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_failures(self) -> None:
+        """amap, aeach: dead records, records that raise, failures, workers that cannot run"""
+
+        async def broken() -> AsyncIterator[str]:
+            yield "1"
+            raise ZeroDivisionError("here")
+
+        async def main() -> None:
+            results = weir.aeach(broken(), ["echo"])
+            self.assertEqual((await results.__anext__()).stdout, "1\n")
+            with self.assertRaises(ZeroDivisionError):
+                await results.__anext__()
+            dead: list[Any] = []
+            places: Any = [{"id": 1}, {}, {"id": 3}]
+            options: Any = {"json": True, "on_error": dead.append}
+            got = [one async for one in weir.aeach(places, ["echo", "{@/id}"], **options)]
+            self.assertEqual([one.record for one in got], [places[0], places[2]])
+            self.assertEqual([one.record for one in dead], [{}])
+            with self.assertRaises(weir.DeadRecord):
+                async for _ in weir.aeach(places, ["echo", "{@/id}"], json=True):
+                    pass
+            with self.assertRaises(weir.Failed):
+                async for _ in weir.aeach(["1", "0"], ["test", "0", "="], check=True):
+                    pass
+            with self.assertRaises(weir.NoWorker):
+                async for _ in weir.amap([1], ["/no/such/program"]):
+                    pass
+            with self.assertRaises(ValueError):
+                weir.aeach([], ["echo"], rate=0)
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_backpressure(self) -> None:
+        """amap: whoever is ahead waits: records for results, and results for who takes them"""
+        taken = 0
+
+        async def records() -> AsyncIterator[str]:
+            nonlocal taken
+            for _ in range(100000):
+                taken += 1
+                yield "x" * 1000
+
+        async def main() -> None:
+            async with weir.amap(records(), ["cat"], workers=1, window=10) as results:
+                await results.__anext__()
+                last = -1
+                while taken != last:
+                    last = taken
+                    await asyncio.sleep(0.2)
+                self.assertLess(taken, 50000)
+                for _ in range(2000):
+                    await results.__anext__()
+            self.assertEqual([one async for one in results], [])
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_streams(self) -> None:
+        """aeach: a result is there before the next record is"""
+        seen = asyncio.Event()
+
+        async def records() -> AsyncIterator[str]:
+            yield "a"
+            await seen.wait()
+            yield "b"
+
+        async def main() -> None:
+            got = []
+            async for result in weir.aeach(records(), ["echo"]):
+                got.append(result.stdout)
+                seen.set()
+            self.assertEqual(got, ["a\n", "b\n"])
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_cancel(self) -> None:
+        """aeach: cancelling the task stops the programs first; a second cancellation kills them"""
+
+        async def use(script: str, turns: int) -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                args = ["sh", "-c", f"cd {folder}; {script}", "sh"]
+
+                async def take() -> None:
+                    async for _ in weir.aeach(["a"], args, grace=1000):
+                        pass
+
+                def pids() -> "list[int]":
+                    return [int(name) for name in os.listdir(folder) if name.isdigit()]
+
+                task = asyncio.ensure_future(take())
+                while not pids():
+                    await asyncio.sleep(0.002)
+                task.cancel()
+                if turns == 2:
+                    while not os.path.exists(folder + "/asked"):
+                        await asyncio.sleep(0.002)
+                    self.assertFalse(task.done())
+                    task.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await asyncio.wait_for(task, 60)
+                self.assertFalse(hosting.is_running(pids()[0]))
+                self.assertTrue(os.path.exists(folder + "/asked"))
+
+        async def main() -> None:
+            await use("trap 'echo >asked; exit' TERM; echo >$$; while :; do sleep 0.01; done", 1)
+            await use("trap 'echo >asked' TERM; echo >$$; while :; do sleep 0.01; done", 2)
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_forgotten(self) -> None:
+        """amap: leaving the loop, and forgetting the iterator, ends the workers"""
+
+        async def endless() -> AsyncIterator[int]:
+            while True:
+                yield 1
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            pid = 0
+            words = ["sh", "-c", "read line; echo $$; exec cat"]
+            async for pid in weir.amap(endless(), words, workers=1):
+                break
+            gc.collect()
+            until = time.monotonic() + 30
+            while hosting.is_running(pid) and time.monotonic() < until:
+                await asyncio.sleep(0.002)
+            self.assertFalse(hosting.is_running(pid))
+
+        asyncio.run(asyncio.wait_for(main(), 120))
 
 
 if __name__ == "__main__":
