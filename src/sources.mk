@@ -157,6 +157,7 @@ libweir_core_la_SOURCES = \
 	src/rpc/rpc_write.c src/rpc/rpc_write.h \
 	src/text/charset.c src/text/charset.h \
 	src/text/decode.c \
+	src/text/json_blocks.c src/text/json_blocks.h src/text/json_scalar.h \
 	src/text/json_positions.c src/text/json_positions.h \
 	src/text/json_text.c src/text/json_text.h \
 	src/text/json_validate.c src/text/json_validate.h \

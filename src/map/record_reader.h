@@ -41,6 +41,7 @@ struct weir__each_mark {
 /* A record: its position in the input, and its bytes with a final newline or NUL. */
 struct weir__record {
     struct weir__record *next;
+    size_t length;     /* of bytes, including their end; 0 for an oversize record */
     uint64_t seq;      /* count of non-blank records, from 0 */
     uint64_t line;     /* from 1 */
     uint64_t offset;   /* of its first byte in the input */
@@ -53,7 +54,6 @@ struct weir__record {
         struct weir__key_mark key;
         struct weir__each_mark each;
     };
-    size_t length; /* of bytes, including their end; 0 for an oversize record */
     char bytes[];
 };
 

@@ -1,5 +1,6 @@
-/* One pass.  Most bytes of a record are in strings and numbers: those are looked at
- * eight at a time.  Of the nesting one bit a level is kept.
+/* Most good texts are recognized in blocks (json_blocks.c); what is read here is short, has a
+ * fault, or is rare.  One pass.  Most bytes of a record are in strings and numbers: those are
+ * looked at eight at a time.  Of the nesting one bit a level is kept.
  *
  *                  +------- [ or { "key": -------+
  *                  v                             |
@@ -16,43 +17,29 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/json_blocks.h"
+#include "text/json_scalar.h"
 
 enum { LEVELS_A_WORD = 64 };
 
 struct reader {
-    const unsigned char *end, *fault;
-    const char *reason;
-    uint64_t seen; /* bits of bytes in strings, or-ed: whether any is no ASCII */
+    struct weir__json_reader text; /* first */
+    uint64_t seen;                 /* bits of bytes in strings, or-ed: whether any is no ASCII */
     unsigned depth;
     uint64_t objects; /* the innermost levels, from the lowest bit: 1 for an object */
     uint64_t outer[WEIR__JSON_DEPTH / LEVELS_A_WORD]; /* what it was at each 64th level */
 };
 
-/* What reads takes the place where it begins, and returns the place behind what it
- * has read, or NULL after a fault. */
-typedef const unsigned char *place;
+typedef weir__json_place place;
 
 static place stop(struct reader *reader, place at, const char *reason)
 {
-    reader->fault = at;
-    reader->reason = reason;
-    return NULL;
+    return weir__json_stop(&reader->text, at, reason);
 }
 
-/* The end looks like a NUL byte, which is good nowhere. */
 static inline unsigned look(const struct reader *reader, place at)
 {
-    return at < reader->end ? *at : 0;
-}
-
-static inline bool is_digit(unsigned byte)
-{
-    return byte - '0' < 10;
-}
-
-static inline bool is_hex(unsigned byte)
-{
-    return is_digit(byte) || (byte | 0x20) - 'a' < 6;
+    return weir__json_look(&reader->text, at);
 }
 
 static inline bool is_space(unsigned byte)
@@ -62,46 +49,20 @@ static inline bool is_space(unsigned byte)
 
 static inline place skip_space(const struct reader *reader, place next)
 {
-    while (next < reader->end && *next <= ' ' && is_space(*next))
+    while (next < reader->text.end && *next <= ' ' && is_space(*next))
         next++;
     return next;
-}
-
-/* --- Eight bytes at a time --------------------------------------------------- */
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The first byte in the lowest bits, whatever the machine; compilers know this for
- * one load. */
-static inline uint64_t load(place at)
-{
-    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24
-           | (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48
-           | (uint64_t)at[7] << 56;
-}
-
-/* Marks are highest bits of bytes; there must be one. */
-static inline unsigned count_below(uint64_t marks)
-{
-    return (unsigned)__builtin_ctzll(marks) / 8;
 }
 
 /* Marks what ends a plain part of a string.  A borrow may mark bytes above one that
  * is rightly marked: only the lowest mark counts. */
 static inline uint64_t mark_special(uint64_t bytes)
 {
-    uint64_t quotes = bytes ^ EACH('"'), backslashes = bytes ^ EACH('\\');
+    uint64_t quotes = bytes ^ WEIR__EACH_BYTE('"'), backslashes = bytes ^ WEIR__EACH_BYTE('\\');
 
-    return ((bytes - EACH(0x20)) | (quotes - EACH(1)) | (backslashes - EACH(1))) & ~bytes
-           & EACH(0x80);
-}
-
-/* Marks what is not a digit: 10 and more once '0' is 0. */
-static inline uint64_t mark_no_digits(uint64_t bytes)
-{
-    uint64_t values = bytes ^ EACH('0');
-
-    return (((values & EACH(0x7F)) + EACH(0x80 - 10)) | values) & EACH(0x80);
+    return ((bytes - WEIR__EACH_BYTE(0x20)) | (quotes - WEIR__EACH_BYTE(1))
+            | (backslashes - WEIR__EACH_BYTE(1)))
+           & ~bytes & WEIR__EACH_BYTE(0x80);
 }
 
 /* --- Strings ----------------------------------------------------------------- */
@@ -113,39 +74,16 @@ static inline bool is_plain(unsigned byte)
 
 static inline place skip_plain(struct reader *reader, place next)
 {
-    for (; reader->end - next >= 8; next += 8) {
-        uint64_t bytes = load(next), marks = mark_special(bytes);
+    for (; reader->text.end - next >= 8; next += 8) {
+        uint64_t bytes = weir__json_load(next), marks = mark_special(bytes);
 
         reader->seen |= bytes;
         if (marks != 0)
-            return next + count_below(marks);
+            return next + weir__json_count_below(marks);
     }
-    for (; next < reader->end && is_plain(*next); next++)
+    for (; next < reader->text.end && is_plain(*next); next++)
         reader->seen |= *next;
     return next;
-}
-
-/* next is behind the backslash. */
-static place read_escape(struct reader *reader, place next)
-{
-    switch (look(reader, next)) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return next + 1;
-    case 'u':
-        for (int i = 0; i < 4; i++)
-            if (!is_hex(look(reader, ++next)))
-                return stop(reader, next, "\\u without four hex digits");
-        return next + 1;
-    default:
-        return stop(reader, next, "unknown escape");
-    }
 }
 
 /* next is somewhere behind the opening quote. */
@@ -153,13 +91,13 @@ static place read_rest_of_string(struct reader *reader, place next)
 {
     while (next != NULL) {
         next = skip_plain(reader, next);
-        if (next == reader->end)
+        if (next == reader->text.end)
             return stop(reader, next, "unterminated string");
         if (*next == '"')
             return next + 1;
         if (*next != '\\')
             return stop(reader, next, "control character in a string");
-        next = read_escape(reader, next + 1);
+        next = weir__json_read_escape(&reader->text, next + 1);
     }
     return NULL;
 }
@@ -167,62 +105,17 @@ static place read_rest_of_string(struct reader *reader, place next)
 /* next is behind the opening quote.  Most strings are short and plain. */
 static inline place read_string(struct reader *reader, place next)
 {
-    for (int words = 0; words < 2 && reader->end - next >= 8; words++) {
-        uint64_t bytes = load(next), marks = mark_special(bytes);
+    for (int words = 0; words < 2 && reader->text.end - next >= 8; words++) {
+        uint64_t bytes = weir__json_load(next), marks = mark_special(bytes);
 
         reader->seen |= bytes;
         if (marks != 0) {
-            next += count_below(marks);
+            next += weir__json_count_below(marks);
             return *next == '"' ? next + 1 : read_rest_of_string(reader, next);
         }
         next += 8;
     }
     return read_rest_of_string(reader, next);
-}
-
-/* --- Numbers and words ------------------------------------------------------- */
-
-static inline place read_digits(struct reader *reader, place next)
-{
-    if (!is_digit(look(reader, next)))
-        return stop(reader, next, "a digit is due");
-    for (next++; reader->end - next >= 8; next += 8) {
-        uint64_t marks = mark_no_digits(load(next));
-
-        if (marks != 0)
-            return next + count_below(marks);
-    }
-    while (is_digit(look(reader, next)))
-        next++;
-    return next;
-}
-
-static inline place read_number(struct reader *reader, place next)
-{
-    if (*next == '-')
-        next++;
-    if (look(reader, next) != '0')
-        next = read_digits(reader, next);
-    else if (is_digit(look(reader, ++next)))
-        return stop(reader, next, "leading zero");
-    if (next != NULL && look(reader, next) == '.')
-        next = read_digits(reader, next + 1);
-    if (next != NULL && (look(reader, next) | 0x20) == 'e') {
-        next++;
-        if (look(reader, next) == '+' || look(reader, next) == '-')
-            next++;
-        next = read_digits(reader, next);
-    }
-    return next;
-}
-
-static inline place read_word(struct reader *reader, place next, const char *word, size_t length)
-{
-    if ((size_t)(reader->end - next) >= length && memcmp(next, word, length) == 0)
-        return next + length;
-    while (look(reader, next) == (unsigned char)*word)
-        next++, word++;
-    return stop(reader, next, "not a value");
 }
 
 /* --- Values ------------------------------------------------------------------ */
@@ -279,14 +172,14 @@ static inline place begin_value(struct reader *reader, place next, bool *is_over
         *is_over = false;
         return next != NULL && byte == '{' ? read_key(reader, next) : next;
     case 't':
-        return read_word(reader, next, "true", 4);
+        return weir__json_read_word(&reader->text, next, "true", 4);
     case 'f':
-        return read_word(reader, next, "false", 5);
+        return weir__json_read_word(&reader->text, next, "false", 5);
     case 'n':
-        return read_word(reader, next, "null", 4);
+        return weir__json_read_word(&reader->text, next, "null", 4);
     default:
-        if (byte == '-' || is_digit(byte))
-            return read_number(reader, next);
+        if (byte == '-' || weir__json_is_digit(byte))
+            return weir__json_read_number(&reader->text, next);
         return stop(reader, next, "a value is due");
     }
 }
@@ -317,31 +210,41 @@ static bool read_text(struct reader *reader, place next)
         else if (reader->depth > 0)
             next = end_value(reader, next, &is_over);
         else
-            return next == reader->end || stop(reader, next, "more after the value") != NULL;
+            return next == reader->text.end || stop(reader, next, "more after the value") != NULL;
     } while (next != NULL);
     return false;
 }
 
-static bool read_all(struct reader *reader, const void *bytes, size_t length,
-                     struct weir__syntax_fault *fault)
+bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,
+                             struct weir__syntax_fault *fault)
 {
     const unsigned char *first = length > 0 ? bytes : (const void *)"";
+    struct reader reader;
+    bool is_good;
 
-    reader->end = first + length;
-    reader->seen = 0;
-    reader->depth = 0;
-    reader->objects = 0;
-    if (read_text(reader, first))
-        return true;
-    *fault = (struct weir__syntax_fault){(size_t)(reader->fault - first), reader->reason};
-    return false;
+    reader.text.end = first + length;
+    reader.seen = 0;
+    reader.depth = 0;
+    reader.objects = 0;
+    is_good = read_text(&reader, first);
+    if (!is_good)
+        *fault =
+            (struct weir__syntax_fault){(size_t)(reader.text.fault - first), reader.text.reason};
+    *is_ascii = (reader.seen & WEIR__EACH_BYTE(0x80)) == 0;
+    return is_good;
+}
+
+static bool read_all(const void *bytes, size_t length, bool *is_ascii,
+                     struct weir__syntax_fault *fault)
+{
+    return weir__json_blocks_are_good(bytes, length, is_ascii)
+           || weir__json_syntax_plain(bytes, length, is_ascii, fault);
 }
 
 bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fault *fault)
 {
     struct weir__syntax_fault found;
-    struct reader reader;
-    bool is_good = read_all(&reader, bytes, length, &found);
+    bool is_ascii, is_good = read_all(bytes, length, &is_ascii, &found);
 
     if (!is_good && fault != NULL)
         *fault = found;
@@ -351,11 +254,10 @@ bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fau
 bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__syntax_fault *fault)
 {
     struct weir__syntax_fault found = {.offset = length};
-    struct reader reader;
-    bool is_good = read_all(&reader, bytes, length, &found);
+    bool is_ascii, is_good = read_all(bytes, length, &is_ascii, &found);
     size_t valid;
 
-    if (is_good && (reader.seen & EACH(0x80)) == 0)
+    if (is_good && is_ascii)
         return true;
     valid = weir__utf8_scan(bytes, found.offset).valid;
     if (valid < found.offset)

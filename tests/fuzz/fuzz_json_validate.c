@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz/replay.h"
+#include "text/json_blocks.h"
 #include "text/json_validate.h"
 #include "base/utf8.h"
 
@@ -101,6 +102,19 @@ static void check_place(syntax *check, const uint8_t *bytes, size_t length)
     HOLDS(with.offset == fault.offset && strcmp(with.reason, fault.reason) == 0);
 }
 
+/* The look in blocks recognizes what is good, and nothing else. */
+static void check_blocks(const uint8_t *bytes, size_t length)
+{
+    struct weir__syntax_fault by_bytes, fault;
+    bool is_ascii = false, is_really_ascii;
+    bool is_good = weir__json_syntax_plain(bytes, length, &is_really_ascii, &by_bytes);
+
+    if (weir__json_blocks_are_good(bytes, length, &is_ascii))
+        HOLDS(is_good && is_ascii == is_really_ascii);
+    HOLDS(weir__json_syntax(bytes, length, &fault) == is_good);
+    HOLDS(is_good || fault.offset == by_bytes.offset);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     bool is_good = weir__json_syntax(bytes, length, NULL);
@@ -109,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
           == (is_good && weir__utf8_valid(bytes, length)));
     HOLDS(is_good || !weir__json_is_null(bytes, length));
     compare(bytes, length);
+    check_blocks(bytes, length);
     check_place(weir__json_syntax, bytes, length);
     check_place(weir__json_syntax_utf8, bytes, length);
     return 0;
