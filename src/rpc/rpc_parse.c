@@ -269,6 +269,35 @@ static bool is_walkable(const char *line, size_t length, const struct weir__synt
            || weir__json_syntax(line, length, NULL);
 }
 
+/* Recognizes a result as weir's own workers write it, which most messages are, so that it need not
+ * be walked through. It has no other members if all that follows is one value and the brace. */
+static bool is_usual_result(const char *line, size_t length, struct weir__message *message)
+{
+    static const char begin[] = "{\"jsonrpc\":\"2.0\",\"id\":", result[] = ",\"result\":";
+    enum { BEGIN_SIZE = sizeof begin - 1, RESULT_SIZE = sizeof result - 1 };
+    const char *id, *end, *value;
+    size_t digits = 0;
+
+    if (length < BEGIN_SIZE + RESULT_SIZE || memcmp(line, begin, BEGIN_SIZE) != 0
+        || line[length - 1] != '}')
+        return false;
+    id = line + BEGIN_SIZE;
+    end = line + length - 1;
+    while (id[digits] >= '0' && id[digits] <= '9') /* up to the brace at most */
+        digits++;
+    if (digits == 0 || (digits > 1 && *id == '0') || (size_t)(end - id) <= digits + RESULT_SIZE
+        || memcmp(id + digits, result, RESULT_SIZE) != 0)
+        return false;
+    value = id + digits + RESULT_SIZE;
+    if (*value <= ' ' || end[-1] <= ' ' || !weir__json_member_utf8(value, (size_t)(end - value)))
+        return false;
+    message->kind = WEIR__MESSAGE_RESULT;
+    message->id = (struct weir__slice){id, digits};
+    message->result = (struct weir__slice){value, (size_t)(end - value)};
+    message->number = weir__slice_number(message->id);
+    return true;
+}
+
 void weir__message_scan(const char *line, size_t length, struct weir__message *message)
 {
     struct walker walker = {line, line + length};
@@ -276,6 +305,8 @@ void weir__message_scan(const char *line, size_t length, struct weir__message *m
 
     memset(message, 0, sizeof *message);
     message->number = -1;
+    if (is_usual_result(line, length, message))
+        return;
     skip_space(&walker);
     if (walker.at == walker.end) {
         message->kind = WEIR__MESSAGE_BLANK;

@@ -84,11 +84,22 @@ static int put_characters(struct weir__buffer *to, const char *bytes, size_t len
     return weir__buffer_add(to, bytes + from, length - from, NULL);
 }
 
+/* Whether a character stands for itself in a JSON string. */
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
 int weir__write_string(struct weir__buffer *to, const char *string, size_t length)
 {
-    size_t before = to->length;
-    int status = WEIR__PUT(to, WEIR__LITERAL("\""));
+    size_t before = to->length, plain = 0;
+    int status;
 
+    while (plain < length && is_plain((unsigned char)string[plain]))
+        plain++;
+    if (plain == length)
+        return WEIR__PUT(to, WEIR__LITERAL("\""), {string, length}, WEIR__LITERAL("\""));
+    status = WEIR__PUT(to, WEIR__LITERAL("\""));
     while (status >= 0 && length > 0) {
         struct weir__utf8_scan scan = weir__utf8_scan(string, length);
 

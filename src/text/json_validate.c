@@ -25,7 +25,7 @@ enum { LEVELS_A_WORD = 64 };
 struct reader {
     struct weir__json_reader text; /* first */
     uint64_t seen;                 /* bits of bytes in strings, or-ed: whether any is no ASCII */
-    unsigned depth;
+    unsigned depth, deepest;
     uint64_t objects; /* the innermost levels, from the lowest bit: 1 for an object */
     uint64_t outer[WEIR__JSON_DEPTH / LEVELS_A_WORD]; /* what it was at each 64th level */
 };
@@ -122,7 +122,7 @@ static inline place read_string(struct reader *reader, place next)
 
 static inline place open_level(struct reader *reader, place next, bool is_object)
 {
-    if (reader->depth == WEIR__JSON_DEPTH)
+    if (reader->depth == reader->deepest)
         return stop(reader, next, "nested deeper than 1024");
     if (reader->depth % LEVELS_A_WORD == 0)
         reader->outer[reader->depth / LEVELS_A_WORD] = reader->objects;
@@ -131,6 +131,7 @@ static inline place open_level(struct reader *reader, place next, bool is_object
     return skip_space(reader, next + 1);
 }
 _Static_assert(WEIR__JSON_DEPTH == 1024, "a reason names it");
+_Static_assert((int)WEIR__JSON_BLOCK_DEPTH < (int)WEIR__JSON_DEPTH, "it is never too deep there");
 
 static inline place close_level(struct reader *reader, place next)
 {
@@ -215,8 +216,8 @@ static bool read_text(struct reader *reader, place next)
     return false;
 }
 
-bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,
-                             struct weir__syntax_fault *fault)
+static bool read_plain(const void *bytes, size_t length, unsigned deepest, bool *is_ascii,
+                       struct weir__syntax_fault *fault)
 {
     const unsigned char *first = length > 0 ? bytes : (const void *)"";
     struct reader reader;
@@ -225,6 +226,7 @@ bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,
     reader.text.end = first + length;
     reader.seen = 0;
     reader.depth = 0;
+    reader.deepest = deepest;
     reader.objects = 0;
     is_good = read_text(&reader, first);
     if (!is_good)
@@ -234,27 +236,34 @@ bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,
     return is_good;
 }
 
-static bool read_all(const void *bytes, size_t length, bool *is_ascii,
+bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,
+                             struct weir__syntax_fault *fault)
+{
+    return read_plain(bytes, length, WEIR__JSON_DEPTH, is_ascii, fault);
+}
+
+static bool read_all(const void *bytes, size_t length, unsigned deepest, bool *is_ascii,
                      struct weir__syntax_fault *fault)
 {
     return weir__json_blocks_are_good(bytes, length, is_ascii)
-           || weir__json_syntax_plain(bytes, length, is_ascii, fault);
+           || read_plain(bytes, length, deepest, is_ascii, fault);
 }
 
 bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fault *fault)
 {
     struct weir__syntax_fault found;
-    bool is_ascii, is_good = read_all(bytes, length, &is_ascii, &found);
+    bool is_ascii, is_good = read_all(bytes, length, WEIR__JSON_DEPTH, &is_ascii, &found);
 
     if (!is_good && fault != NULL)
         *fault = found;
     return is_good;
 }
 
-bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__syntax_fault *fault)
+static bool read_utf8(const void *bytes, size_t length, unsigned deepest,
+                      struct weir__syntax_fault *fault)
 {
     struct weir__syntax_fault found = {.offset = length};
-    bool is_ascii, is_good = read_all(bytes, length, &is_ascii, &found);
+    bool is_ascii, is_good = read_all(bytes, length, deepest, &is_ascii, &found);
     size_t valid;
 
     if (is_good && is_ascii)
@@ -267,6 +276,16 @@ bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__synta
     if (fault != NULL)
         *fault = found;
     return false;
+}
+
+bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__syntax_fault *fault)
+{
+    return read_utf8(bytes, length, WEIR__JSON_DEPTH, fault);
+}
+
+bool weir__json_member_utf8(const void *bytes, size_t length)
+{
+    return read_utf8(bytes, length, WEIR__JSON_DEPTH - 1, NULL);
 }
 
 bool weir__json_is_null(const void *bytes, size_t length)

@@ -27,6 +27,10 @@ bool weir__json_syntax(const void *bytes, size_t length, struct weir__syntax_fau
  * the first byte of the ill-formed character. */
 bool weir__json_syntax_utf8(const void *bytes, size_t length, struct weir__syntax_fault *fault);
 
+/* Says whether it is such a value as a member of an outermost object may have: that is, one level
+ * less deep. */
+bool weir__json_member_utf8(const void *bytes, size_t length);
+
 /* weir__json_syntax() without the quick look in blocks; fault must not be NULL. Also says whether
  * the bytes read are all ASCII. Tests compare the two. */
 bool weir__json_syntax_plain(const void *bytes, size_t length, bool *is_ascii,

@@ -37,9 +37,27 @@ static void check_batch(struct weir__slice rest, const json_t *array)
     HOLDS(array == NULL || count == json_array_size(array));
 }
 
+/* A space in front prevents the shorter way of a usual result. */
+static void compare_ways(const char *line, size_t length, const struct weir__message *usual)
+{
+    char *behind = malloc(length + 1);
+    struct weir__message message;
+
+    HOLDS(behind != NULL);
+    behind[0] = ' ';
+    if (length > 0)
+        memcpy(behind + 1, line, length);
+    weir__message_scan(behind, length + 1, &message);
+    HOLDS(message.kind == usual->kind && message.number == usual->number);
+    HOLDS(message.result.length == usual->result.length);
+    HOLDS(usual->result.bytes == NULL
+          || message.result.bytes - behind == usual->result.bytes - line + 1);
+    free(behind);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    char *copy = malloc(length > 0 ? length : 1), *method;
+    char *copy = calloc(1, length > 0 ? length : 1), *method;
     struct weir__message message;
     json_t *whole;
 
@@ -47,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (length > 0)
         memcpy(copy, bytes, length);
     weir__message_scan(copy, length, &message);
+    compare_ways(copy, length, &message);
     whole = json_loadb(copy, length, JSON_ALLOW_NUL, NULL);
     bytes = (const uint8_t *)copy;
     if (message.kind == WEIR__MESSAGE_BATCH) {

@@ -25,6 +25,88 @@ static int is_text(struct weir__slice slice, const char *text)
     return slice.length == strlen(text) && memcmp(slice.bytes, text, slice.length) == 0;
 }
 
+static int is_same(struct weir__slice slice, struct weir__slice other)
+{
+    return (slice.bytes == NULL) == (other.bytes == NULL) && slice.length == other.length
+           && (slice.bytes == NULL || memcmp(slice.bytes, other.bytes, slice.length) == 0);
+}
+
+/* Results as weir's workers write them are read in a shorter way, which a space in front prevents.
+ */
+static void a_usual_result_is_read_like_any_other(void)
+{
+#define USUAL "{\"jsonrpc\":\"2.0\",\"id\":"
+    static const char *const lines[] = {
+        USUAL "1,\"result\":7}",
+        USUAL "1,\"result\":null}",
+        USUAL "9007199254740991,\"result\":[1,{\"a\":\"}\"}]}",
+        USUAL "9007199254740993,\"result\":{}}",
+        USUAL "123456789012345678901234567890,\"result\":{}}",
+        USUAL "0,\"result\":\"a\"}",
+        USUAL "01,\"result\":7}",
+        USUAL "-1,\"result\":7}",
+        USUAL "\"1\",\"result\":7}",
+        USUAL "1.5,\"result\":7}",
+        USUAL "1,\"result\":7,\"error\":{}}",
+        USUAL "1,\"result\":7,\"result\":8}",
+        USUAL "1,\"result\":7,\"id\":8}",
+        USUAL "1,\"result\":7}}",
+        USUAL "1,\"result\":7} ",
+        USUAL "1,\"result\": 7}",
+        USUAL "1,\"result\":7 }",
+        USUAL "1,\"result\":}",
+        USUAL "1,\"result\":",
+        USUAL "1,\"result\":\"}",
+        USUAL "1,\"result\":\"\\\"}",
+        USUAL "1,\"result\":\"\xff\"}",
+        USUAL "1,\"result\":01}",
+        USUAL "1,\"resul\":7}",
+        USUAL "1,\"results\":7}",
+        USUAL "1}",
+        USUAL "}",
+        USUAL "1,\"method\":7}",
+        USUAL "12345678901}",
+    };
+
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        size_t length = strlen(lines[i]);
+        char *exact = malloc(length), behind[200] = " ";
+        struct weir__message message, usual;
+
+        CU_ASSERT_FATAL(exact != NULL && length < sizeof behind - 1);
+        memcpy(exact, lines[i], length);
+        memcpy(behind + 1, lines[i], length + 1);
+        weir__message_scan(exact, length, &usual);
+        message = scanned(behind);
+        CU_ASSERT_EQUAL(usual.kind, message.kind);
+        CU_ASSERT_EQUAL(usual.number, message.number);
+        CU_ASSERT(is_same(usual.id, message.id));
+        CU_ASSERT(is_same(usual.result, message.result));
+        CU_ASSERT(is_same(usual.error, message.error));
+        CU_ASSERT(is_same(usual.method, message.method));
+        free(exact);
+    }
+#undef USUAL
+}
+
+/* The deepest value is one level less deep than the line. */
+static void a_usual_result_is_as_deep_as_any_other(void)
+{
+    static const char begin[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":";
+    char line[4000];
+
+    for (size_t depth = 1022; depth <= 1024; depth++) {
+        size_t length = strlen(begin) + 2 * depth;
+
+        memcpy(line, begin, strlen(begin));
+        memset(line + strlen(begin), '[', depth);
+        memset(line + strlen(begin) + depth, ']', depth);
+        memcpy(line + length, "}", 2);
+        CU_ASSERT_EQUAL(scanned(line).kind,
+                        depth < 1024 ? WEIR__MESSAGE_RESULT : WEIR__MESSAGE_NOT_JSON);
+    }
+}
+
 static void every_kind_is_distinguished(void)
 {
     static const struct {
@@ -264,6 +346,8 @@ int main(void)
 {
     static CU_TestInfo tests[] = {
         {"every kind is distinguished", every_kind_is_distinguished},
+        {"a usual result is read like any other", a_usual_result_is_read_like_any_other},
+        {"a usual result is as deep as any other", a_usual_result_is_as_deep_as_any_other},
         {"payloads are slices byte for byte", payloads_are_slices_byte_for_byte},
         {"of a doubled member the last counts", of_a_doubled_member_the_last_counts},
         {"a batch is stepped through", a_batch_is_stepped_through},
