@@ -105,11 +105,6 @@ static const char *function_of(const struct weir_call *call, char **owned)
     return *owned;
 }
 
-static int may_have(const struct weir__worker_group *group, const char *name)
-{
-    return group->methods == NULL || weir__worker_group_method(group, name) != NULL;
-}
-
 /* The group for a request of MCP itself, such as resources/read; of tools/call, the one that has
  * the tool if any has. */
 static struct weir__worker_group *find_mcp(const struct weir_call *call, unsigned capability)
@@ -131,18 +126,22 @@ static struct weir__worker_group *find_mcp(const struct weir_call *call, unsigne
     return found;
 }
 
+/* Also finds what its workers say of the function; NULL: nothing. */
 static struct weir__worker_group *find_group(const struct weir_call *call, const char *name,
-                                             int *unknown)
+                                             const json_t **about, int *unknown)
 {
     struct weir_pool *pool = call->pool;
     struct weir__worker_group *plain = NULL;
     unsigned capability = pool->has_mcp ? weir__mcp_request(call->method) : 0;
 
+    *about = NULL;
     *unknown = 0;
     if (capability != 0) {
         plain = find_mcp(call, capability);
-        if (plain != NULL)
+        if (plain != NULL) {
+            *about = name != NULL ? weir__worker_group_method(plain, name) : NULL;
             return plain;
+        }
     }
     for (size_t i = 0; i < pool->group_count; i++) {
         struct weir__worker_group *group = &pool->groups[i];
@@ -151,9 +150,9 @@ static struct weir__worker_group *find_group(const struct weir_call *call, const
             continue;
         if (!group->is_known)
             *unknown = 1;
-        else if (pool->is_client) /* the server knows which functions it has now */
+        else if (name != NULL && (*about = weir__worker_group_method(group, name)) != NULL)
             return group;
-        else if (group->methods != NULL && name != NULL && may_have(group, name))
+        else if (pool->is_client) /* the server knows which functions it has now */
             return group;
         else if (group->methods == NULL && plain == NULL)
             plain = group;
@@ -216,20 +215,35 @@ static void learn_mcp(struct weir_call *call, const struct weir__worker_group *g
     free(tool);
 }
 
-static void learn(struct weir_call *call, struct weir__worker_group *group, const char *name)
+/* Calls of the same method again and again are usual. */
+static const struct weir__method_terms *terms_of(struct weir__worker_group *group,
+                                                 const json_t *about)
 {
-    const json_t *about = name != NULL ? weir__worker_group_method(group, name) : NULL;
-    const char *stream = json_string_value(json_object_get(about, "stream"));
+    const char *stream;
+
+    if (about == NULL || group->last.about != about) {
+        stream = json_string_value(json_object_get(about, "stream"));
+        group->last.about = about;
+        group->last.has_output =
+            stream != NULL && (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0);
+        group->last.is_idempotent = json_is_true(json_object_get(about, "idempotent"));
+    }
+    return &group->last;
+}
+
+static void learn(struct weir_call *call, struct weir__worker_group *group, const char *name,
+                  const json_t *about)
+{
+    const struct weir__method_terms *terms = terms_of(group, about);
 
     call->group = group;
     if (about != NULL || (name != NULL && weir__guard_names(call->pool->guard, name)))
         call->figures = weir__figures_of(&call->pool->figures, name);
     if (group->kind.dialect == WEIR_DIALECT_MCP)
         learn_mcp(call, group);
-    call->has_output = stream != NULL && name == call->method
-                       && (strcmp(stream, "out") == 0 || strcmp(stream, "both") == 0);
+    call->has_output = terms->has_output && name == call->method;
     if (call->idempotent == 0)
-        call->idempotent = json_is_true(json_object_get(about, "idempotent")) ? 1 : -1;
+        call->idempotent = terms->is_idempotent ? 1 : -1;
 }
 
 /* Reads the tools of MCP servers again, once for each call that names none of them. Returns 0 if
@@ -251,6 +265,7 @@ static int look_again(struct weir_call *call)
 static int sort(struct weir_call *call)
 {
     struct weir__worker_group *group, *down;
+    const json_t *about;
     const char *name;
     char *owned;
     int unknown;
@@ -262,9 +277,9 @@ static int sort(struct weir_call *call)
         return -1;
     }
     name = function_of(call, &owned);
-    group = find_group(call, name, &unknown);
+    group = find_group(call, name, &about, &unknown);
     if (group != NULL)
-        learn(call, group, name);
+        learn(call, group, name, about);
     free(owned);
     if (group != NULL && !weir__guard_admit(call)) {
         weir__call_decide(call, WEIR_CALL_REFUSED, WEIR__BREAKER_CODE,

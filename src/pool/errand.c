@@ -78,6 +78,7 @@ static void replace_methods(struct weir__errands *errands)
     if (methods != NULL) {
         json_decref(group->methods);
         group->methods = methods;
+        group->last.about = NULL;
     }
     if (is_new)
         weir__context_tell(pool_of(errands)->weir, (struct weir_event){

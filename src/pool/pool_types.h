@@ -198,6 +198,13 @@ struct weir__pool_worker {
     char reason[300]; /* why it is unusable; "": see its exit */
 };
 
+/* What a worker says of a method, as a call needs it. */
+struct weir__method_terms {
+    const json_t *about; /* where it says that; NULL: nowhere */
+    int has_output;      /* a stream */
+    int is_idempotent;
+};
+
 struct weir__worker_group {
     struct weir_pool *pool;
     size_t number;
@@ -211,6 +218,7 @@ struct weir__worker_group {
     int has_greeted_again;          /* since the last server was ready or failed */
     size_t doubtful;                /* calls of its workers */
     json_t *methods;                /* of the latest hello; NULL: unknown, any may be called */
+    struct weir__method_terms last; /* of the last method called */
     int is_known;                   /* a worker has been ready */
     struct weir__call_queue queue;  /* sorted by turn */
     uint64_t turn;                  /* of the last call sent */

@@ -180,6 +180,7 @@ void weir__worker_group_has_ready(struct weir__pool_worker *worker)
 
     json_decref(group->methods);
     group->methods = worker->handshake.methods; /* one copy, the newest */
+    group->last.about = NULL;
     worker->handshake.methods = NULL;
     group->mcp_start = worker->handshake.start;
     group->capabilities = worker->handshake.capabilities;
