@@ -86,6 +86,7 @@ libweir_core_la_SOURCES = \
 	src/map/record_queue.c src/map/record_queue.h \
 	src/map/record_reader.c src/map/record_reader.h \
 	src/map/reorder.c src/map/reorder.h \
+	src/map/spares.c src/map/spares.h \
 	src/map/spool.c src/map/spool.h \
 	src/map/window.c src/map/window.h \
 	src/pipeline/pipe.c src/pipeline/pipe.h \

@@ -35,7 +35,8 @@
  *   inflight.c, map_outcome.c, dead_letter.c    the outcome of a record
  *   map_options.c, map_report.c                 options and report
  *   reorder.c, record_reader.c, record_queue.c,
- *   record_keys.c, window.c, spool.c, feed.c    independent of a map
+ *   record_keys.c, window.c, spool.c,
+ *   spares.c, feed.c                            independent of a map
  *
  * A part calls changed() when something has arrived or there is room again.
  */

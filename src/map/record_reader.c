@@ -12,8 +12,6 @@
 #include "text/json_validate.h"
 #include "base/utf8.h"
 
-enum { SPARE_STEP = 16 }; /* sizes of spare records are multiples of this */
-
 static char separator_of(const struct weir__record_reader *reader)
 {
     return reader->is_nul ? '\0' : '\n';
@@ -21,50 +19,14 @@ static char separator_of(const struct weir__record_reader *reader)
 
 static const char bom[] = {'\xef', '\xbb', '\xbf'};
 
-/* The list of spares for a record of this length; WEIR__SPARE_SIZES: none. */
-static size_t spares_of(size_t length)
-{
-    size_t steps = (sizeof(struct weir__record) + length) / SPARE_STEP;
-
-    return steps < WEIR__SPARE_SIZES ? steps : WEIR__SPARE_SIZES;
-}
-
-static struct weir__record *allocate(struct weir__record_reader *reader, size_t length)
-{
-    size_t which = spares_of(length);
-    struct weir__record *spare;
-
-    if (which == WEIR__SPARE_SIZES)
-        return malloc(sizeof *spare + length);
-    spare = reader->spares[which];
-    if (spare == NULL)
-        return malloc((which + 1) * SPARE_STEP);
-    reader->spares[which] = spare->next;
-    return spare;
-}
-
 void weir__record_reader_give_back(struct weir__record_reader *reader, struct weir__record *record)
 {
-    size_t which = spares_of(record->length);
-
-    if (which == WEIR__SPARE_SIZES) {
-        free(record);
-        return;
-    }
-    record->next = reader->spares[which];
-    reader->spares[which] = record;
+    weir__spares_give(&reader->spares, record, sizeof *record + record->length);
 }
 
 void weir__record_reader_clear(struct weir__record_reader *reader)
 {
-    for (size_t i = 0; i < WEIR__SPARE_SIZES; i++) {
-        while (reader->spares[i] != NULL) {
-            struct weir__record *spare = reader->spares[i];
-
-            reader->spares[i] = spare->next;
-            free(spare);
-        }
-    }
+    weir__spares_clear(&reader->spares);
     free(reader->bytes);
     reader->bytes = NULL;
     reader->start = reader->scanned = reader->end = reader->capacity = 0;
@@ -110,7 +72,8 @@ int weir__record_reader_is_over(const struct weir__record_reader *reader)
 static struct weir__record *make(struct weir__record_reader *reader, const char *bytes,
                                  size_t length, uint64_t offset, uint64_t end, const char *fault)
 {
-    struct weir__record *record = allocate(reader, bytes != NULL ? length + 1 : 0);
+    struct weir__record *record =
+        weir__spares_take(&reader->spares, sizeof *record + (bytes != NULL ? length + 1 : 0));
 
     if (record == NULL)
         return NULL;

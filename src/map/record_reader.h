@@ -14,6 +14,8 @@
 
 #include <weir/error.h>
 
+#include "map/spares.h"
+
 enum weir__record_encoding { WEIR__ENCODING_STRICT, WEIR__ENCODING_REPLACE, WEIR__ENCODING_RAW };
 
 /* State of a record sent as a call: see map/call_inflight.c. */
@@ -57,8 +59,6 @@ struct weir__record {
     char bytes[];
 };
 
-enum { WEIR__SPARE_SIZES = 64 };
-
 struct weir__record_reader {
     size_t max_record;
     int is_opaque; /* check_syntax, encoding and key do not apply */
@@ -74,7 +74,7 @@ struct weir__record_reader {
     uint64_t blank, bytes_in;
     int ended, skipping; /* no more input; in an oversize line */
     uint64_t skip_from;
-    struct weir__record *spares[WEIR__SPARE_SIZES]; /* small ones, for reuse */
+    struct weir__spares spares; /* for records */
 };
 
 void weir__record_reader_clear(struct weir__record_reader *reader);

@@ -190,7 +190,7 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
         reorder->held_bytes += outputs_memory(slot->outputs);
     }
     if (reorder->ordered && length > 0) {
-        slot->bytes = malloc(length);
+        slot->bytes = weir__spares_take(&reorder->spares, length);
         if (slot->bytes == NULL)
             return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to reorder a reply");
         memcpy(slot->bytes, bytes, length);
@@ -231,7 +231,8 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
         reorder->held_bytes -= slot->length;
         reorder->held_records--;
         advance(reorder, slot->line, slot->end);
-        free(slot->bytes);
+        if (slot->bytes != NULL)
+            weir__spares_give(&reorder->spares, slot->bytes, slot->length);
         *slot = (struct weir__slot){0};
     }
     return reorder->next > first;
@@ -287,6 +288,7 @@ void weir__reorder_clear(struct weir__reorder *reorder)
         weir__outputs_free(reorder->slots[i].outputs, reorder->spool);
         free(reorder->slots[i].bytes);
     }
+    weir__spares_clear(&reorder->spares);
     free(reorder->slots);
     reorder->slots = NULL;
     reorder->room = reorder->held_records = reorder->held_bytes = 0;

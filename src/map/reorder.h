@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "map/record_reader.h"
+#include "map/spares.h"
 #include "map/spool.h"
 
 enum weir__outcome { WEIR__OPEN, WEIR__ANSWERED, WEIR__DROPPED, WEIR__DEAD };
@@ -38,6 +39,7 @@ struct weir__reorder {
     uint64_t next;             /* the first record that has not settled or is not in replies yet */
     uint64_t next_line, next_offset; /* its position: everything before is settled */
     struct weir__slot *slots;        /* a ring: record seq is at seq & mask */
+    struct weir__spares spares;      /* for replies that wait */
     size_t mask, room, held_records, held_bytes;
     uint64_t peak_records, peak_bytes;
     struct weir__tally tally;
