@@ -12,6 +12,7 @@ libweir_base_la_SOURCES = \
 	src/base/options.c src/base/options.h \
 	src/base/facility.c src/base/facility.h \
 	src/base/fd.c src/base/fd.h \
+	src/base/large_pages.c src/base/large_pages.h \
 	src/base/file_set.c src/base/file_set.h \
 	src/base/histogram.c src/base/histogram.h \
 	src/base/json_canonical.c src/base/json_canonical.h \

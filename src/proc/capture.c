@@ -4,22 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/large_pages.h"
 
 enum {
     FIRST_ROOM = 4096,
     PIECE = 64 * 1024, /* read at a time where nothing is kept */
     READ_AT_MOST = 256 * 1024,
     READS_A_TURN = 16, /* then others have their turn */
-    LARGE = 4 << 20,
 };
 
 static void close_pipe(struct weir__capture *capture)
@@ -54,23 +52,6 @@ static void start_spool(struct weir__capture *capture)
     spool(capture, capture->bytes, (size_t)capture->total);
 }
 
-/* Where much is captured, most of the time goes into pages that the kernel makes one by one. The
- * first and the last page are whole, so that the mapping stays one, which realloc() can move. */
-static void prefer_large_pages(const char *bytes, size_t length)
-{
-#ifdef MADV_HUGEPAGE
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)bytes;
-    size_t before = begin % page;
-
-    if (length >= LARGE)
-        madvise((void *)(begin - before), (before + length + page - 1) / page * page,
-                MADV_HUGEPAGE);
-#else
-    (void)bytes;
-    (void)length;
-#endif
-}
-
 /* Where the next bytes go, and how many fit there in one piece.  0: no memory. */
 static size_t make_room(struct weir__capture *capture, char **to)
 {
@@ -96,7 +77,7 @@ static size_t make_room(struct weir__capture *capture, char **to)
             return 0;
         capture->bytes = bytes;
         capture->capacity = capacity;
-        prefer_large_pages(bytes, capacity);
+        weir__large_pages(bytes, capacity);
     }
     *to = capture->bytes + at;
     return capture->capacity - at;

@@ -14,7 +14,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json_tree.h"
+#include "base/large_pages.h"
 #include "base/signal_names.h"
+#include "base/utf8.h"
 #include "proc/result_json.h"
 #include "text/charset.h"
 #include "text/json_text.h"
@@ -120,12 +122,37 @@ static int add_part(struct weir__buffer *text, struct weir_output *output, const
             output->invalid_at = part.invalid_at + (bytes - output->bytes);
         strcpy(output->charset, part.charset);
     }
-    if (status == 0) {
-        output->replaced += part.replaced;
-        status = weir__buffer_add(text, part.bytes, part.length, error);
-        weir_text_clear(&part);
+    if (status != 0)
+        return status;
+    output->replaced += part.replaced;
+    if (text->bytes == NULL) {
+        *text = (struct weir__buffer){
+            .bytes = part.bytes, .length = part.length, .capacity = part.length + 1};
+        return 0;
     }
+    status = weir__buffer_add(text, part.bytes, part.length, error);
+    weir_text_clear(&part);
     return status;
+}
+
+/* Most output is UTF-8, and its own text: it is copied once.  Returns 0 for any other. */
+static int copy_utf8(struct weir_output *output, const char *charset)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t length = output->kept;
+    char *text;
+
+    if (strcmp(charset, "utf-8") != 0 || output->truncated
+        || (length >= sizeof mark - 1 && memcmp(output->bytes, mark, sizeof mark - 1) == 0)
+        || !weir__utf8_valid(output->bytes, length) || (text = malloc(length + 1)) == NULL)
+        return 0;
+    weir__large_pages(text, length + 1);
+    memcpy(text, output->bytes, length);
+    text[length] = '\0';
+    output->text = text;
+    output->text_length = length;
+    strcpy(output->charset, "utf-8");
+    return 1;
 }
 
 int weir__output_decode(struct weir_output *output, const char *charset,
@@ -142,6 +169,8 @@ int weir__output_decode(struct weir_output *output, const char *charset,
         strcpy(output->charset, "binary");
         return 0;
     }
+    if (copy_utf8(output, charset))
+        return 0;
     if (output->truncated)
         marked = trim(output, charset);
     status =
