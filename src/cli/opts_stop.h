@@ -3,7 +3,7 @@
 #define WEIR_CLI_OPTS_STOP_H
 
 /* at: the offset of a struct cli_stop; heading: the group; whom: "" or words such as " for a worker
- * that is stopped"; who: such as "it"; note: what --help --long has besides, or NULL. */
+ * that is stopped"; who: such as "it"; note: what the manual has besides, or NULL. */
 /* A row's fields stand as they are read. */
 /* clang-format off */
 #define STOP_GRACE(at, heading, whom, note)                                                        \
