@@ -26,6 +26,7 @@ libweir_base_la_SOURCES = \
 	src/base/procfs.c src/base/procfs.h \
 	src/base/redact.c src/base/redact.h \
 	src/base/secret_file.c src/base/secret_file.h \
+	src/base/series.c src/base/series.h \
 	src/base/signal_names.c src/base/signal_names.h \
 	src/base/socket_address.c src/base/socket_address.h \
 	src/base/units.c src/base/units.h \
@@ -74,6 +75,7 @@ libweir_core_la_SOURCES = \
 	src/map/line_protocol.c \
 	src/map/map.c src/map/map.h \
 	src/map/map_call.c src/map/map_call.h \
+	src/map/map_course.c src/map/map_course.h \
 	src/map/map_feed.c src/map/map_feed.h \
 	src/map/map_input.c src/map/map_input.h \
 	src/map/map_keyed.c \
@@ -316,6 +318,7 @@ weir_SOURCES = \
 	src/cli/mcp_file.c src/cli/mcp_file.h \
 	src/cli/notify.c src/cli/notify.h \
 	src/cli/output_check.c src/cli/output_check.h \
+	src/cli/page.c src/cli/page.h \
 	src/cli/serve_join.c src/cli/serve_join.h \
 	src/cli/serve_audit.c src/cli/serve_audit.h \
 	src/cli/serve_guard.c src/cli/serve_guard.h \
@@ -341,12 +344,19 @@ weir_SOURCES = \
 	src/cli/remote.h \
 	src/cli/remote_client.c \
 	src/cli/remote_pool.c \
+	src/cli/report_chart.c src/cli/report_chart.h \
 	src/cli/report_compare.c \
+	src/cli/report_history.c src/cli/report_history.h \
+	src/cli/report_kinds.h \
+	src/cli/report_map.c \
 	src/cli/report_markdown.c \
 	src/cli/report_model.c src/cli/report_model.h \
 	src/cli/report_page.c \
+	src/cli/report_parts.c src/cli/report_parts.h \
+	src/cli/report_serve.c \
 	src/cli/report_show.h \
 	src/cli/report_text.c \
+	src/cli/report_value.c src/cli/report_value.h \
 	src/cli/screen.c src/cli/screen.h \
 	src/cli/spark.c src/cli/spark.h \
 	src/cli/top_view.c src/cli/top_view.h

@@ -177,7 +177,8 @@ struct weir_map_worker {
     char *node;                /* its machine, if known; NULL */
     unsigned slot;             /* its WEIR_SLOT */
     unsigned starts;           /* workers started in that slot so far, including it */
-    uint64_t reserved[3];      /* 0; for future members */
+    int64_t start_ns;          /* when it was started, since the start of the map */
+    uint64_t reserved[2];      /* 0; for future members */
 };
 
 /* One of the places in which the programs of weir/each.h run. This struct never changes. */
@@ -212,7 +213,8 @@ struct weir_map_report {
     int reserved_int;
     struct weir_each_slot *slots; /* with each: slot_count of them; otherwise NULL */
     size_t slot_count;
-    uint64_t reserved[13]; /* 0; for future members */
+    struct weir_map_course *course; /* opaque: for weir_map_report_json(). NULL: none */
+    uint64_t reserved[12];          /* 0; for future members */
 };
 
 void weir_map_report_clear(struct weir_map_report *report);

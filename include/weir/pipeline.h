@@ -162,7 +162,8 @@ struct weir_stage_report {
     int forgiven;                /* it failed, but the verdict forgives it */
     int64_t bytes_out;           /* -1 if the stage was not metered */
     struct weir_map_report *map; /* for a map stage; NULL: a plain stage */
-    uint64_t reserved[4];        /* 0; for future members */
+    int64_t start_ns;            /* when it was started, since the start of the pipeline */
+    uint64_t reserved[3];        /* 0; for future members */
 };
 
 struct weir_pipeline_report {

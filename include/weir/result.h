@@ -110,10 +110,13 @@ struct weir_result {
     size_t survivor_count;
     pid_t holder_pid; /* process that held a pipe open beyond the drain time, or 0 */
     char holder_command[256];
-    unsigned limits_hit;   /* bits 1 << enum weir_limit: only cpu and file-size are known */
-    int pty;               /* it ran on a terminal of its own: WEIR_REDIRECT_PTY */
-    int reserved_int;      /* 0 */
-    uint64_t reserved[15]; /* 0; new members take this room */
+    unsigned limits_hit; /* bits 1 << enum weir_limit: only cpu and file-size are known */
+    int pty;             /* it ran on a terminal of its own: WEIR_REDIRECT_PTY */
+    int reserved_int;    /* 0 */
+    int64_t started_ns;  /* CLOCK_MONOTONIC, as wall_ns */
+    int64_t stopped_at_ns[WEIR_SIGNALS_SENT]; /* when each of stopped_with was sent, since the
+                                               * start */
+    uint64_t reserved[10];                    /* 0; new members take this room */
 };
 
 /* Frees what a result owns and leaves it empty. */

@@ -19,14 +19,21 @@ void weir__histogram_add(struct weir__histogram *histogram, int64_t ns)
     histogram->buckets[bucket]++;
 }
 
-/* The upper border of a bucket. */
-static int64_t border(size_t bucket)
+int64_t weir__histogram_bound(size_t bucket)
 {
     unsigned bits = (unsigned)(bucket / 16) + 3;
 
     if (bucket < 16)
-        return (int64_t)bucket;
+        return (int64_t)bucket + 1;
+    if (bits > 62)
+        return INT64_MAX;
     return ((int64_t)(16 + bucket % 16) + 1) << (bits - 4);
+}
+
+/* What the values of a bucket are taken for. */
+static int64_t border(size_t bucket)
+{
+    return bucket < 16 ? (int64_t)bucket : weir__histogram_bound(bucket);
 }
 
 int64_t weir__histogram_percentile(const struct weir__histogram *histogram, unsigned percent)

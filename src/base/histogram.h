@@ -3,6 +3,7 @@
 #ifndef WEIR_BASE_HISTOGRAM_H
 #define WEIR_BASE_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { WEIR__HISTOGRAM_BUCKETS = 64 * 16 };
@@ -18,5 +19,8 @@ void weir__histogram_add(struct weir__histogram *histogram, int64_t ns);
 
 /* In nanoseconds; 0 where nothing was counted. */
 int64_t weir__histogram_percentile(const struct weir__histogram *histogram, unsigned percent);
+
+/* The upper bound of a bucket; what is in it is less. */
+int64_t weir__histogram_bound(size_t bucket);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cli/files.h"
 #include "cli/opts_report.h"
 #include "cli/output.h"
+#include "cli/report_history.h"
 #include "cli/report_model.h"
 #include "cli/report_show.h"
 
@@ -32,19 +33,40 @@ static int fail(const struct weir_error *error, const char *path)
     return error->status == WEIR_ERR_NOMEM ? CLI_FAILED : CLI_USAGE;
 }
 
+/* Returns NULL if the text is no document, after it has been said. */
+static json_t *model_of(const char *path, const struct weir__buffer *text, int *status)
+{
+    struct weir_error error;
+    json_t *document, *model;
+
+    if (report_is_history(text->bytes, text->length)) {
+        model = report_history(text->bytes, text->length, &error);
+    } else {
+        document = document_parse_json(path, text->bytes, text->length, &error);
+        if (document == NULL) {
+            *status = fail(&error, "");
+            return NULL;
+        }
+        model = report_model(document, &error);
+        json_decref(document);
+    }
+    *status = model != NULL ? 0 : fail(&error, strcmp(path, "-") == 0 ? "standard input" : path);
+    return model;
+}
+
 /* Returns 0 and a model, or the exit status. */
 static int read_model(const char *path, json_t **model)
 {
+    struct weir__buffer text = {0};
     struct weir_error error;
-    json_t *document = document_read_json(path, &error);
+    int status;
 
-    if (document == NULL)
-        return fail(&error, "");
-    *model = report_model(document, &error);
-    json_decref(document);
-    if (*model != NULL)
-        return 0;
-    return fail(&error, strcmp(path, "-") == 0 ? "standard input" : path);
+    if (document_read(path, &text, &error) < 0)
+        status = fail(&error, "");
+    else
+        *model = model_of(path, &text, &status);
+    weir__buffer_clear(&text);
+    return status;
 }
 
 /* Returns 0, or the exit status. */

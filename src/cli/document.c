@@ -56,23 +56,29 @@ int document_read(const char *path, struct weir__buffer *text, struct weir_error
     return weir__peer_fail(error, failed, "read", is_stdin ? "standard input" : path);
 }
 
+json_t *document_parse_json(const char *path, const char *text, size_t length,
+                            struct weir_error *error)
+{
+    json_error_t fault;
+    json_t *document = weir__json_parse(
+        text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+
+    if (document == NULL && json_error_code(&fault) == json_error_out_of_memory)
+        weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read %.300s", path);
+    else if (document == NULL)
+        weir__fail(error, WEIR_ERR_SPEC, 0, "%.300s:%d:%d: %.160s",
+                   strcmp(path, "-") == 0 ? "standard input" : path, fault.line, fault.column,
+                   fault.text);
+    return document;
+}
+
 json_t *document_read_json(const char *path, struct weir_error *error)
 {
     struct weir__buffer text = {0};
-    json_error_t fault;
     json_t *document = NULL;
 
-    if (document_read(path, &text, error) == 0) {
-        document =
-            weir__json_parse(text.bytes, text.length,
-                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-        if (document == NULL && json_error_code(&fault) == json_error_out_of_memory)
-            weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory to read %.300s", path);
-        else if (document == NULL)
-            weir__fail(error, WEIR_ERR_SPEC, 0, "%.300s:%d:%d: %.160s",
-                       strcmp(path, "-") == 0 ? "standard input" : path, fault.line, fault.column,
-                       fault.text);
-    }
+    if (document_read(path, &text, error) == 0)
+        document = document_parse_json(path, text.bytes, text.length, error);
     weir__buffer_clear(&text);
     return document;
 }

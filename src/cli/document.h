@@ -17,6 +17,10 @@ int document_read(const char *path, struct weir__buffer *text, struct weir_error
  * failure.  Errors: as above; SPEC, naming path and line. */
 json_t *document_read_json(const char *path, struct weir_error *error);
 
+/* The same for a text that was read from there. */
+json_t *document_parse_json(const char *path, const char *text, size_t length,
+                            struct weir_error *error);
+
 /* Checks, before anything starts, whether a document can be written to path. Leaves no trace.
  * Errors: SYSTEM, naming the path. */
 int document_check(const char *path, struct weir_error *error);

@@ -15,7 +15,8 @@ const struct cli_option report_options[REPORT_OPTION_COUNT] = {
         .group = output,
         .help = "write a page for a browser instead of text; - is standard output",
         .more = "The page is one file that loads nothing from elsewhere. It can be read without "
-                "JavaScript; with it, tables can be sorted.",
+                "JavaScript; with it, tables can be sorted, and charts tell the values under the "
+                "pointer.",
     },
 };
 /* clang-format on */
@@ -25,8 +26,10 @@ static const char *const synopsis[] = {"[--html FILE] DOCUMENT.json [DOCUMENT.js
 static const char *const description[] = {
     "Shows a JSON document that weir wrote: the report of `run`, `pipe`, `map` or `each`, the "
     "comparison of `probe --compare`, or the statistics of a server. It shows where the time went, "
-    "what each stage or worker did, what failed, and what it printed on standard error. With two "
-    "documents of the same kind it compares them.",
+    "what each stage or worker did, what failed, and what it printed on standard error. Of the "
+    "lines "
+    "that `weir top --json` writes it shows calls, queue, latency, workers and restarts over time. "
+    "With two documents of the same kind it compares them.",
     "`-` as DOCUMENT is standard input.",
     NULL,
 };
@@ -37,6 +40,7 @@ static const struct cli_example examples[] = {
     {"weir report --html run.html run.json", "make a page of it"},
     {"weir report before.json after.json", "compare two reports"},
     {"weir call weir/stats | weir report -", "show the statistics of a server"},
+    {"weir report --html top.html top.ndjson", "show a server over time"},
     {NULL, NULL},
 };
 

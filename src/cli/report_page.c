@@ -1,14 +1,14 @@
 /* A report as a page: report.html around what is made here.  Everything that comes from the
- * document goes through put_escaped(). */
+ * document goes through page_put_escaped(). */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/printable.h"
-#include "cli/report_model.h"
+#include "cli/page.h"
+#include "cli/report_chart.h"
 #include "cli/report_show.h"
 
 /* Made from report.html at build. */
@@ -16,85 +16,8 @@ static const char template[] = {
 #include "cli/report.inc"
     0};
 
-enum {
-    TICKS = 4,
-    WIDE = 40, /* a fact that is longer gets a line of its own */
-};
-
-/* All zero is an empty page; the first failure sticks. */
-struct page {
-    struct weir__buffer text;
-    int failed;
-};
-
-static void put_bytes(struct page *page, const char *text, size_t length)
-{
-    if (page->failed == 0)
-        page->failed = weir__buffer_add(&page->text, text, length, NULL);
-}
-
-static void put(struct page *page, const char *text)
-{
-    put_bytes(page, text, strlen(text));
-}
-
-/* Text of others: what could move the cursor or reorder the text is made visible, what HTML means
- * is written as text. */
-static void put_escaped(struct page *page, const char *text, enum weir__breaks breaks)
-{
-    size_t length = strlen(text), size = length * 10 + 1;
-    char *shown = malloc(size);
-
-    if (shown == NULL) {
-        page->failed = -1;
-        return;
-    }
-    length = weir__printable(shown, size, text, length, breaks);
-    for (size_t i = 0; i < length; i++)
-        switch (shown[i]) {
-        case '&':
-            put(page, "&amp;");
-            break;
-        case '<':
-            put(page, "&lt;");
-            break;
-        case '>':
-            put(page, "&gt;");
-            break;
-        case '"':
-            put(page, "&quot;");
-            break;
-        case '\'':
-            put(page, "&#39;");
-            break;
-        default:
-            put_bytes(page, shown + i, 1);
-        }
-    free(shown);
-}
-
-static void put_text(struct page *page, const char *text)
-{
-    put_escaped(page, text, WEIR__ONE_LINE);
-}
-
-/* Between two pieces of markup. */
-static void put_around(struct page *page, const char *before, const char *text, const char *after)
-{
-    put(page, before);
-    put_text(page, text);
-    put(page, after);
-}
-
-static void put_number(struct page *page, const char *before, double number, const char *after)
-{
-    char digits[64];
-
-    snprintf(digits, sizeof digits, "%.6g", number);
-    put(page, before);
-    put(page, digits);
-    put(page, after);
-}
+enum { WIDE = 40 };                  /* a fact that is longer gets a line of its own */
+static const double BAR_LEAST = 0.4; /* percent, so that it is seen */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -112,84 +35,107 @@ static double number(const json_t *object, const char *key)
 
 static void put_facts(struct page *page, const json_t *rows)
 {
-    put(page, "<dl>\n");
+    page_put(page, "<dl>\n");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
 
-        put(page, strlen(text_of(row, "value")) > WIDE ? "<div class=\"wide\">" : "<div>");
-        put_around(page, "<dt>", text_of(row, "label"), "</dt>");
-        put_around(page, "<dd class=\"", text_of(row, "tone"), "\">");
-        put_around(page, "", text_of(row, "value"), "</dd></div>\n");
+        page_put(page, strlen(text_of(row, "value")) > WIDE ? "<div class=\"wide\">" : "<div>");
+        page_put_around(page, "<dt>", text_of(row, "label"), "</dt>");
+        page_put_around(page, "<dd class=\"", text_of(row, "tone"), "\">");
+        page_put_around(page, "", text_of(row, "value"), "</dd></div>\n");
     }
-    put(page, "</dl>\n");
+    page_put(page, "</dl>\n");
 }
 
-/* The scale under the bars. */
-static void put_scale(struct page *page, double span, const char *unit)
+/* Where a bar is in its row. */
+struct place {
+    int y, height;
+};
+
+static void put_bar(struct page *page, const json_t *bar, double span, const char *label,
+                    struct place place)
 {
-    int is_time = strcmp(unit, "ms") == 0;
-    char text[REPORT_VALUE];
+    double start = number(bar, "start") / span * 100, length = number(bar, "length") / span * 100;
 
-    put(page, "<tr><th></th><td><svg class=\"where\" aria-hidden=\"true\" focusable=\"false\">");
-    for (int i = 0; i <= TICKS; i++) {
-        double at = span * i / TICKS;
+    if (length <= 0)
+        return;
+    length = length < BAR_LEAST ? BAR_LEAST : length > 100 ? 100 : length;
+    start = start < 0 ? 0 : start > 100 - length ? 100 - length : start;
+    page_put_around(page, "<rect class=\"", text_of(bar, "tone"), "\" rx=\"3\"");
+    page_put_number(page, " y=\"", place.y, "\"");
+    page_put_number(page, " height=\"", place.height, "\"");
+    page_put_number(page, " x=\"", start, "%\"");
+    page_put_number(page, " width=\"", length, "%\"><title>");
+    page_put_around(page, "", label, ": ");
+    page_put_around(page, "", text_of(bar, "note"), "</title></rect>");
+}
 
-        if (is_time)
-            report_duration(text, at);
-        else
-            snprintf(text, sizeof text, "%.*f", span < TICKS ? 1 : 0, at);
-        put_number(page, "<line x1=\"", i * 100.0 / TICKS, "%\" ");
-        put_number(page, "x2=\"", i * 100.0 / TICKS, "%\" y1=\"0\" y2=\"5\"/>");
-        put_number(page, i % 2 == 0 ? "<text x=\"" : "<text class=\"odd\" x=\"", i * 100.0 / TICKS,
-                   "%\" y=\"18\" text-anchor=\"");
-        put(page, i == 0 ? "start\">" : i == TICKS ? "end\">" : "middle\">");
-        put_around(page, "", text, "</text>");
-    }
-    put(page,
-        "<line class=\"cursor\" visibility=\"hidden\" y1=\"-4000\" y2=\"5\"/>"
-        "<text class=\"cursor\" visibility=\"hidden\" y=\"-6\"></text></svg></td><td></td></tr>\n");
+static void put_notes(struct page *page, const json_t *row, int are_pairs)
+{
+    const json_t *bars = json_object_get(row, "bars");
+
+    page_put(page, "<td class=\"n\">");
+    for (size_t i = 0; i < json_array_size(bars) && are_pairs; i++)
+        page_put_around(page, "<span>", text_of(json_array_get(bars, i), "note"), "</span>");
+    if (!are_pairs)
+        page_put_text(page, text_of(row, "note"));
+    page_put(page, "</td></tr>\n");
+}
+
+/* One after the other, or one above the other. */
+static void put_bars_of_row(struct page *page, const json_t *row, double span, int are_pairs)
+{
+    static const struct place whole = {0, 20}, halves[] = {{0, 14}, {16, 14}};
+    const json_t *bars = json_object_get(row, "bars");
+    const char *label = text_of(row, "label");
+
+    for (size_t i = 0; i < json_array_size(bars); i++)
+        put_bar(page, json_array_get(bars, i), span, label, are_pairs ? halves[i % 2] : whole);
+    if (bars == NULL)
+        put_bar(page, row, span, label, whole);
 }
 
 static void put_bars(struct page *page, const json_t *section)
 {
     const json_t *rows = json_object_get(section, "rows");
     double span = number(section, "span");
+    const char *unit = text_of(section, "unit");
+    int are_pairs = json_is_true(json_object_get(section, "pairs"));
 
-    put_number(page, "<table class=\"bars\" data-span=\"", span, "\"");
-    put_around(page, " data-unit=\"", text_of(section, "unit"), "\"><tbody>\n");
+    page_put(page, "<table class=\"bars");
+    page_put(page, strcmp(unit, "ms") == 0 ? " timed" : "");
+    page_put(page, are_pairs ? " pairs" : "");
+    page_put_number(page, "\" data-span=\"", span, "\"><tbody>\n");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        double length = number(row, "length") / span * 100;
 
-        put_around(page, "<tr><th scope=\"row\">", text_of(row, "label"),
-                   "</th><td><svg role=\"img\" focusable=\"false\" aria-label=\"");
-        put_around(page, "", text_of(row, "note"),
-                   "\"><rect class=\"back\" width=\"100%\" height=\"20\" rx=\"3\"/><rect class=\"");
-        put_around(page, "", text_of(row, "tone"), "\" height=\"20\" rx=\"3\" ");
-        put_number(page, "x=\"", number(row, "start") / span * 100, "%\" ");
-        put_number(page, "width=\"",
-                   length < 0.2 && length > 0 ? 0.2
-                   : length > 100             ? 100
-                                              : length,
-                   "%\"><title>");
-        put_around(page, "", text_of(row, "label"), ": ");
-        put_around(page, "", text_of(row, "note"), "</title></rect></svg></td><td class=\"n\">");
-        put_around(page, "", text_of(row, "note"), "</td></tr>\n");
+        page_put_around(page, "<tr><th scope=\"row\">", text_of(row, "label"),
+                        "</th><td><svg role=\"img\" focusable=\"false\" aria-label=\"");
+        page_put_around(page, "", text_of(row, "note"),
+                        "\"><rect class=\"back\" width=\"100%\" height=\"100%\" rx=\"3\"/>");
+        put_bars_of_row(page, row, span, are_pairs);
+        page_put(page, "</svg></td>");
+        put_notes(page, row, are_pairs);
     }
-    put_scale(page, span, text_of(section, "unit"));
-    put(page, "</tbody></table>\n");
+    page_put(page, "<tr><td></td><td>");
+    chart_put_scale(page, span, unit);
+    page_put(page, "</td><td></td></tr>\n</tbody></table>\n");
+    if (are_pairs)
+        page_put(page, "<ul class=\"keys\"><li class=\"first\"><b>first</b></li>"
+                       "<li class=\"second\"><b>second</b></li></ul>\n");
 }
 
-static void put_cell(struct page *page, const json_t *cell, size_t column)
+/* name: of its column, shown before it where there is no room for a head. */
+static void put_cell(struct page *page, const json_t *cell, const char *name, int is_first)
 {
     int has_number = json_is_number(json_object_get(cell, "number"));
 
-    put(page, column == 0 ? "<th scope=\"row\"" : "<td");
-    if (has_number && column > 0)
-        put(page, " class=\"n\"");
+    page_put(page, is_first ? "<th scope=\"row\"" : has_number ? "<td class=\"n\"" : "<td");
     if (has_number)
-        put_number(page, " data-n=\"", number(cell, "number"), "\"");
-    put_around(page, ">", text_of(cell, "value"), column == 0 ? "</th>" : "</td>");
+        page_put_number(page, " data-n=\"", number(cell, "number"), "\"");
+    if (!is_first)
+        page_put_around(page, " data-name=\"", name, "\"");
+    page_put_around(page, ">", text_of(cell, "value"), is_first ? "</th>" : "</td>");
 }
 
 static void put_table(struct page *page, const json_t *section)
@@ -198,57 +144,60 @@ static void put_table(struct page *page, const json_t *section)
     const json_t *rows = json_object_get(section, "rows");
     const json_t *first = json_array_get(rows, 0);
 
-    put(page, "<div class=\"scroll\"><table class=\"sorts\"><thead><tr>");
+    page_put(page, "<div class=\"scroll\"><table class=\"sorts\"><thead><tr>");
     for (size_t j = 0; j < json_array_size(columns); j++)
-        put_around(page,
-                   j > 0 && json_is_number(json_object_get(json_array_get(first, j), "number"))
-                       ? "<th scope=\"col\" class=\"n\">"
-                       : "<th scope=\"col\">",
-                   json_string_value(json_array_get(columns, j)), "</th>");
-    put(page, "</tr></thead><tbody>\n");
+        page_put_around(page,
+                        j > 0 && json_is_number(json_object_get(json_array_get(first, j), "number"))
+                            ? "<th scope=\"col\" class=\"n\">"
+                            : "<th scope=\"col\">",
+                        json_string_value(json_array_get(columns, j)), "</th>");
+    page_put(page, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
 
-        put(page, "<tr>");
+        page_put(page, "<tr>");
         for (size_t j = 0; j < json_array_size(row); j++)
-            put_cell(page, json_array_get(row, j), j);
-        put(page, "</tr>\n");
+            put_cell(page, json_array_get(row, j), json_string_value(json_array_get(columns, j)),
+                     j == 0);
+        page_put(page, "</tr>\n");
     }
-    put(page, "</tbody></table></div>\n");
+    page_put(page, "</tbody></table></div>\n");
 }
 
 static void put_section(struct page *page, const json_t *section)
 {
     const char *type = text_of(section, "type");
 
-    put_around(page, "<section>\n<h2>", text_of(section, "title"), "</h2>\n");
+    page_put_around(page, "<section>\n<h2>", text_of(section, "title"), "</h2>\n");
     if (strcmp(type, "facts") == 0) {
         put_facts(page, json_object_get(section, "rows"));
     } else if (strcmp(type, "bars") == 0) {
         put_bars(page, section);
+    } else if (strcmp(type, "chart") == 0) {
+        chart_put(page, section);
     } else if (strcmp(type, "table") == 0) {
         put_table(page, section);
     } else {
-        put(page, "<pre tabindex=\"0\">");
-        put_escaped(page, text_of(section, "text"), WEIR__KEEP_LINES);
-        put(page, "</pre>\n");
+        page_put(page, "<pre tabindex=\"0\">");
+        page_put_escaped(page, text_of(section, "text"), WEIR__KEEP_LINES);
+        page_put(page, "</pre>\n");
     }
-    put(page, "</section>\n");
+    page_put(page, "</section>\n");
 }
 
 static void put_body(struct page *page, const json_t *model, const char *names)
 {
     const json_t *sections = json_object_get(model, "sections");
 
-    put_around(page, "<header>\n<h1>", text_of(model, "title"), "</h1>\n<p class=\"verdict ");
-    put_around(page, "", text_of(model, "tone"), "\">");
-    put_around(page, "", text_of(model, "verdict"), "</p>\n");
+    page_put_around(page, "<header>\n<h1>", text_of(model, "title"), "</h1>\n<p class=\"verdict ");
+    page_put_around(page, "", text_of(model, "tone"), "\">");
+    page_put_around(page, "", text_of(model, "verdict"), "</p>\n");
     if (*names != '\0')
-        put_around(page, "<p class=\"names\">", names, "</p>\n");
-    put(page, "</header>\n");
+        page_put_around(page, "<p class=\"names\">", names, "</p>\n");
+    page_put(page, "</header>\n");
     for (size_t i = 0; i < json_array_size(sections); i++)
         put_section(page, json_array_get(sections, i));
-    put(page, "<footer>Made by weir " PACKAGE_VERSION ".</footer>");
+    page_put(page, "<footer>Made by weir " PACKAGE_VERSION ".</footer>");
 }
 
 char *report_page(const json_t *model, const char *names)
@@ -258,13 +207,13 @@ char *report_page(const json_t *model, const char *names)
     struct page page = {0};
     char *text = NULL;
 
-    put_bytes(&page, template, (size_t)(title - template));
-    put_around(&page, "", text_of(model, "title"), ": ");
-    put_text(&page, text_of(model, "verdict"));
+    page_put_bytes(&page, template, (size_t)(title - template));
+    page_put_around(&page, "", text_of(model, "title"), ": ");
+    page_put_text(&page, text_of(model, "verdict"));
     title += sizeof title_mark - 1;
-    put_bytes(&page, title, (size_t)(body - title));
+    page_put_bytes(&page, title, (size_t)(body - title));
     put_body(&page, model, names);
-    put(&page, body + sizeof body_mark - 1);
+    page_put(&page, body + sizeof body_mark - 1);
     if (page.failed == 0)
         text = weir__buffer_take(&page.text, NULL);
     weir__buffer_clear(&page.text);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "cli/report_model.h"
+#include "cli/report_value.h"
 
 enum {
     LINE_SIZE = 1000,

@@ -96,7 +96,10 @@ weir_map_t *weir_map_start(weir_t *weir, const struct weir_map_options *options,
     struct weir_map *map = calloc(1, sizeof *map);
     int status;
 
-    if (map == NULL) {
+    if (map != NULL)
+        map->report.course = calloc(1, sizeof *map->report.course);
+    if (map == NULL || map->report.course == NULL) {
+        free(map);
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a map");
         return NULL;
     }

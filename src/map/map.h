@@ -33,7 +33,7 @@
  *   map_input.c, checkpoint.c, map_output.c     files
  *   map_feed.c                                  instead of them, the memory of the host
  *   inflight.c, map_outcome.c, dead_letter.c    the outcome of a record
- *   map_options.c, map_report.c                 options and report
+ *   map_options.c, map_report.c, map_course.c   options and report
  *   reorder.c, record_reader.c, record_queue.c,
  *   record_keys.c, window.c, spool.c,
  *   spares.c, feed.c                            independent of a map
@@ -50,6 +50,7 @@
 #include "base/file_set.h"
 #include "base/histogram.h"
 #include "map/checkpoint.h"
+#include "map/map_course.h"
 #include "map/map_worker.h"
 #include "map/map_feed.h"
 #include "map/map_input.h"

@@ -113,6 +113,7 @@ void weir__map_dead_letter(struct weir_map *map, struct weir__record *record, co
     char kind[32]; /* "invalid" of "invalid: not JSON" */
 
     format_error(error, reason, why, sizeof why);
+    weir__course_note_failure(map, record->line, why, exit_of);
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(reason, ":"), reason);
     map->report.invalid += is_invalid;
     map->report.oversize += strcmp(reason, "oversize") == 0;

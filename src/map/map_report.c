@@ -105,6 +105,7 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *
     *worker = (struct weir_map_worker){.result = from->process.result, .records = from->answered};
     worker->slot = from->process.slot;
     worker->starts = from->starts;
+    worker->start_ns = from->started_ns - map->started_ns;
     if (node == NULL && !map->is_launched)
         node = getenv("SLURMD_NODENAME");
     if (node != NULL)
@@ -118,6 +119,7 @@ void weir__map_report_fill(struct weir_map *map)
 {
     struct weir_map_report *report = &map->report;
 
+    weir__course_end(map);
     report->records = map->checkpoint.was_finished ? map->reorder.next : map->in.reader.seq;
     report->bytes_in =
         map->checkpoint.was_finished ? map->reorder.next_offset : map->in.reader.bytes_in;
@@ -177,7 +179,13 @@ void weir_map_report_clear(struct weir_map_report *report)
     free(report->slots);
     free(report->checkpoint);
     free(report->key);
+    free(report->course);
     *report = (struct weir_map_report){0};
+}
+
+static json_t *milliseconds(int64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1000);
 }
 
 static json_t *worker_json(const struct weir_map_worker *worker)
@@ -190,12 +198,8 @@ static json_t *worker_json(const struct weir_map_worker *worker)
                    worker->node != NULL ? weir__json_text(worker->node) : json_null());
     weir__tree_set(&object, "slot", json_integer((json_int_t)worker->slot));
     weir__tree_set(&object, "starts", json_integer((json_int_t)worker->starts));
+    weir__tree_set(&object, "start_ms", milliseconds(worker->start_ns));
     return object;
-}
-
-static json_t *milliseconds(int64_t ns)
-{
-    return json_real((double)(ns / 1000) / 1000);
 }
 
 /* In the order of enum weir_map_format. */
@@ -258,6 +262,8 @@ json_t *weir__map_report_object(const struct weir_map_report *report)
     weir__tree_set(&object, "key",
                    report->key != NULL ? weir__json_text(report->key) : json_null());
     weir__tree_set(&object, "format", json_string(format_names[report->format]));
+    if (report->course != NULL)
+        weir__course_add_json(report->course, &object);
     return object;
 }
 

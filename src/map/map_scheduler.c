@@ -447,6 +447,7 @@ static void tick(void *data)
     if (map->each != NULL)
         next_ms = weir__each_tick(map, now_ns, next_ms);
     weir__timer_start(map->run.tick, next_ms);
+    weir__course_look(map, now_ns);
     watch_drain(map, now_ns);
     watch_reader(map, now_ns);
     take_back(map, now_ns);
@@ -505,6 +506,9 @@ int weir__map_begin(struct weir_map *map, struct weir_error *error)
 
     map->changed = pump;
     status = open_files(map, error);
+    map->report.course->settled_before =
+        map->report.answered + map->report.dropped + map->report.dead;
+    map->report.course->dead_before = map->report.dead;
     map->forwarder.owner = map;
     map->forwarder.on_empty = stderr_is_forwarded;
     if (status == 0)

@@ -51,9 +51,10 @@ static json_t *stage_json(const struct weir_stage_report *stage)
 {
     json_t *object = json_pack("{s:o}", "name", text_json(stage->name));
     json_t *fields = weir__result_fields(&stage->result);
-    json_t *rest = json_pack("{s:b,s:o,s:o}", "forgiven", stage->forgiven, "stderr",
+    json_t *rest = json_pack("{s:b,s:o,s:o,s:f}", "forgiven", stage->forgiven, "stderr",
                              stderr_json(&stage->result.err), "bytes_out",
-                             stage->bytes_out >= 0 ? json_integer(stage->bytes_out) : json_null());
+                             stage->bytes_out >= 0 ? json_integer(stage->bytes_out) : json_null(),
+                             "start_ms", (double)(stage->start_ns / 1000) / 1000);
 
     if (stage->map != NULL)
         weir__tree_set(&rest, "map", weir__map_report_object(stage->map));

@@ -95,6 +95,7 @@ static void judge(struct weir_pipeline_run *pipe)
         struct weir__pipe_stage *stage = &pipe->stages[i];
 
         stage->report.forgiven = views[i].forgiven;
+        stage->report.start_ns = stage->report.result.started_ns - pipe->started_ns;
         if (stage->relay.owner != NULL)
             stage->report.bytes_out = (int64_t)stage->relay.total;
         report->stages[i] = stage->report;

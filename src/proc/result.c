@@ -130,10 +130,13 @@ void weir_result_clear(struct weir_result *result)
 int weir__result_begin(struct weir_result *result, const struct weir_command *command,
                        struct weir_error *error)
 {
+    int64_t now_ns = weir__clock_ns();
+
     *result = (struct weir_result){
         .started_at_ns = weir__clock_wall_ns(),
-        .wall_ns = -weir__clock_ns(), /* made whole when it ends */
-        .end = WEIR_STATUS_LOST,      /* until something better is known */
+        .started_ns = now_ns,
+        .wall_ns = -now_ns,      /* made whole when it ends */
+        .end = WEIR_STATUS_LOST, /* until something better is known */
         .out.invalid_at = -1,
         .err.invalid_at = -1,
     };
@@ -225,7 +228,11 @@ static void add_signal(int *list, size_t *count, int signal)
 
 void weir__result_sent(struct weir_result *result, int signal)
 {
+    size_t before = result->stopped_with_count;
+
     add_signal(result->stopped_with, &result->stopped_with_count, signal);
+    if (result->stopped_with_count > before)
+        result->stopped_at_ns[before] = weir__clock_ns() - result->started_ns;
 }
 
 void weir__result_unsent(struct weir_result *result, int signal)

@@ -255,6 +255,15 @@ static json_t *signals_json(const int *signals, size_t count)
     return list;
 }
 
+static json_t *stops_json(const struct weir_result *result)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < result->stopped_with_count; i++)
+        weir__tree_append(&list, milliseconds(result->stopped_at_ns[i] / 1000));
+    return list;
+}
+
 static json_t *survivors_json(const struct weir_result *result)
 {
     json_t *list = json_array();
@@ -310,6 +319,8 @@ static void add_usage(json_t **object, const struct weir_result *result)
     weir__tree_set(object, "max_rss_kb", json_integer(result->max_rss_kb));
     weir__tree_set(object, "stopped_with",
                    signals_json(result->stopped_with, result->stopped_with_count));
+    if (result->stopped_with_count > 0)
+        weir__tree_set(object, "stopped_at_ms", stops_json(result));
     if (result->refused_count > 0)
         weir__tree_set(object, "refused", signals_json(result->refused, result->refused_count));
     if (result->survivor_count > 0)

@@ -116,6 +116,7 @@ SCENE_COMMANDS = [  # (a word that a page has to have, what is done before its e
         "weir/stats | weir report",
         "export PYTHONPATH=$PWD/sdk/python; weir serve -w 'python3 math_worker.py' &",
     ),
+    ("top.ndjson", "weir top --json --every 50ms --count 3 >top.ndjson"),
     (
         "before.json",
         "weir run --json -- true >before.json && weir run --json -- true >after.json",

@@ -75,7 +75,13 @@ adds_up() {
     json 'd["in"]["records"] == d["answered"] + d["dropped"] + d["dead"] + d["unsettled"]
         and d["out"]["records"] <= d["answered"]
         and (d["status"] not in (0, 1) or d["out"]["records"] == d["answered"])
-        and (d["checkpoint"] or sum(w["records"] for w in d["workers"]) == d["answered"] + d["dropped"])'
+        and (d["checkpoint"] or sum(w["records"] for w in d["workers"]) == d["answered"] + d["dropped"])
+        and (d["checkpoint"] or sum(d["series"]["settled"]) == d["answered"] + d["dropped"] + d["dead"])
+        and (d["checkpoint"] or sum(d["series"]["dead"]) == d["dead"])
+        and (d["checkpoint"] or len(d["failures"]) == min(d["dead"], 10))
+        and len({len(d["series"][k]) for k in ("settled", "dead", "busy")}) == 1
+        and len(d["series"]["busy"]) - 1 <= d["wall_ms"] / d["series"]["step_ms"]
+        and all(w["start_ms"] <= d["wall_ms"] for w in d["workers"])'
 }
 
 # reported STATUS EXPRESSION WORD...: with --report, a valid document that adds up, and EXPRESSION holds.

@@ -16,6 +16,21 @@ from tap_cases import PATIENCE_S, run_cases
 
 EVIL = "</pre><script>alert(1)</script>&\x1b[31m\u202e\"'"
 VOID = {"meta", "br"}
+ODD = [1e308, -1e308, "x", None, [], {}, 1, 0.5, 3]
+ODD_COURSE: Any = {
+    "workers": [
+        None,
+        {"slot": 1e300, "start_ms": 1},
+        {"slot": 63, "start_ms": -1e308, "wall_ms": 1e308},
+        {"slot": -1, "start_ms": 1},
+        {"slot": 0.5, "start_ms": 1e308, "wall_ms": -7},
+    ],
+    "series": {"step_ms": 1e-300, "settled": ODD * 20, "dead": ODD, "busy": "x"},
+    "latency_counts": {"bounds_ms": ODD, "counts": ODD * 60},
+    "failures": [1, {}, {"line": "x", "at_ms": 1e308, "reason": None, "end": [], "stderr": 7}],
+    "stopped_with": [7, "SIGTERM"],
+    "stopped_at_ms": ODD,
+}
 
 
 def run(*words: Any, given: Any = b"") -> Any:
@@ -97,6 +112,172 @@ def each_kind_of_document_is_shown(directory: Any) -> None:
             assert words.strip().split(": ")[-1] in page.text, (kind, words, page.text)
 
 
+def map_document(**changes: Any) -> Any:
+    """The report of a map of ten seconds."""
+    worker = {"pid": 7, "end": "exited", "why": "none", "code": 0, "wall_ms": 4000.0}
+    document: Any = {"weir": 1, "kind": "map", "ok": False, "status": 1, "reason": "2 are dead"}
+    document.update(
+        started_at="2026-01-02T03:04:05.678Z",
+        wall_ms=10000,
+        answered=120,
+        dead=2,
+        workers=[
+            {**worker, "slot": 0, "records": 100, "starts": 1, "start_ms": 0.5},
+            {**worker, "slot": 0, "records": 20, "starts": 2, "start_ms": 5000, "code": 9},
+        ],
+        series={
+            "step_ms": 1600,
+            "settled": [16, 32, 0, 32, 32, 10, 0],
+            "dead": [0, 0, 0, 0, 0, 2, 0],
+            "busy": [1, 2, 2, 2, 2, 1, 0],
+        },
+        latency_counts={"bounds_ms": [1.5, 2, 3], "counts": [100, 0, 20]},
+        failures=[
+            {"line": 9, "at_ms": 9000, "reason": "crash", "end": "exited with 9", "stderr": EVIL},
+        ],
+    )
+    document.update(changes)
+    return document
+
+
+def a_map_is_shown_over_time(directory: Any) -> None:
+    path = put(directory, "m.json", map_document())
+    text = report(path)
+    for words in (
+        "Records a second\n  answered  ",
+        "mean 12/s, most 20/s",  # of 32 in 1.6 s; the last 0.4 s are part of the step before
+        "Workers with records",
+        "First failures",
+        "crash   exited with 9  </pre>",
+        "  worker 0  ####",
+        "2 starts",
+        "up to 1.5 ms",
+    ):
+        assert words in text, (words, text)
+    (life,) = [line for line in text.splitlines() if "2 starts" in line]
+    assert life.index("#") < life.index("!") and " " in life[life.index("#") : life.index("!")]
+    page = report("--html", "-", path)
+    assert "First failures" in Page(page).text
+    assert page.count('class="area plain"') == 2 and page.count('class="line bad"') == 1
+    assert 'data-values="10/s|20/s|0/s|20/s|20/s|4/s"' in page
+    # A short run, or a document of an older weir, has no charts.
+    short = put(directory, "s.json", map_document(series={"step_ms": 25, "settled": [1, 2]}))
+    assert "Records a second" not in report(short) and "<figure" not in report("--html", "-", short)
+
+
+def a_real_map_has_charts(directory: Any) -> None:
+    path = os.path.join(directory, "m.json")
+    ended = run("map", "-j2", "--report", path, "--", "sh", "-c", "sleep 0.2; cat", given=b"1\n2\n")
+    assert ended.returncode == 0, ended
+    with open(path, encoding="utf-8") as file:
+        series = json.load(file)["series"]
+    assert len(series["settled"]) >= 4 and sum(series["settled"]) == 2, series
+    assert "Records a second" in report(path)
+
+
+def a_stopped_run_shows_when(directory: Any) -> None:
+    document = run_document(
+        wall_ms=1000, end="signaled", signal="SIGKILL", code=None, why="timeout", user_ms=250
+    )
+    document.update(stopped_with=["SIGTERM", "SIGKILL"], stopped_at_ms=[500, 990])
+    text = report(put(directory, "r.json", document))
+    (term,) = [line for line in text.splitlines() if line.startswith("  SIGTERM ")]
+    assert "after 500 ms" in term and "!" in term and "#" not in term, text
+    assert "of one CPU" in text
+
+
+def stats(seconds: float, calls: int, **changes: Any) -> str:
+    """A line of weir top --json."""
+    sample: Any = {
+        "at": f"2026-01-02T03:{int(seconds) // 60:02}:{seconds % 60:06.3f}Z",
+        "calls": calls,
+        "errors": 0,
+        "queued": 0,
+        "running": 2,
+        "restarts": 0,
+        "latency_ms": {"p50": 1, "p95": 2, "p99": 3, "max": 4},
+        "bounds_ms": [10, 100],
+        "methods": {"add": {"calls": calls, "errors": 0, "buckets": [calls, 0, 0]}},
+        "workers": [{"pid": 71, "state": "ready", "calls": 1, "rss_kb": 1024, "node": None}],
+    }
+    sample.update(changes)
+    return json.dumps(sample) + "\n"
+
+
+def a_server_is_shown_over_time(directory: Any) -> None:
+    lines = [
+        stats(0, 1000),
+        stats(10, 1500, queued=7),
+        stats(20, 1500, errors=3),
+        stats(15, 1501),  # the clock was set back
+        stats(30, 50),  # another server
+        stats(40, 150, restarts=2),
+    ]
+    path = os.path.join(directory, "top.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(lines) + lines[-1][:40])  # the last is being written
+    text = report(path)
+    for words in (
+        "weir serve: 650 calls, 3 errors",
+        "calls a second  16",
+        "time            40.00 s",
+        "longest queue   7",
+        "restarts        2",
+        "Calls a second\n  calls   ",
+        "mean 16/s, most 50/s",
+        "Time of a call",
+        "  median  ",
+        "5.0 ms to 5.0 ms",
+        "Memory of the workers",
+        "Methods",
+    ):
+        assert words in text, (words, text)
+    page = report("--html", "-", path)
+    assert Page(page).tags.count("figure") == 6
+    assert 'data-values="5.0 ms||5.0 ms|5.0 ms"' in page  # nothing was called for 10 s
+    assert report("--html", "-", path) == page
+
+
+def a_long_history_is_a_small_page(directory: Any) -> None:
+    path = os.path.join(directory, "top.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(
+            stats(second, 100 * second, queued=second == 1000) for second in range(3000)
+        )
+    page = report("--html", "-", path)
+    assert len(page) < 100000, len(page)
+    assert "mean 100/s, most 100/s" in Page(page).text and "longest queue" in page
+    assert page.count("M0 ") == page.count('d="M')
+
+
+def lines_of_others_are_refused(directory: Any) -> None:
+    path = os.path.join(directory, "x.ndjson")
+    for lines, words in (
+        (stats(0, 1) + "{\n" + stats(1, 2), b"line 2 is not JSON"),
+        (stats(0, 1) + '{"at": "x"}\n' + stats(1, 2), b"line 2 is not a line of weir top"),
+        (stats(0, 1) + stats(0, 2), b"same time"),
+    ):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(lines)
+        ended = run("report", path)
+        assert ended.returncode == 2 and words in ended.stderr, ended
+
+
+def charts_are_laid_over_one_another(directory: Any) -> None:
+    first = put(directory, "a.json", map_document())
+    times = {"bounds_ms": [1.2, 1.5, 3], "counts": [7, 50, 20]}
+    second = put(directory, "b.json", map_document(wall_ms=20000, dead=0, latency_counts=times))
+    text = report(first, second)
+    assert "Records a second: answered\n  first   " in text and "\n  second  " in text, text
+    page = report("--html", "-", first, second)
+    assert page.count('class="line first"') == page.count('class="line second"') == 3
+    bounds = [page.index(f">up to {bound} ms<") for bound in ("1.2", "1.5", "2.0", "3.0")]
+    assert bounds == sorted(bounds) and page.count(">up to 1.5 ms<") == 1
+    assert "up to 1.5 ms" not in text
+    assert page.count('class="first" rx="3" y="0" height="14"') == 3
+    Page(page)
+
+
 def a_failed_stage_is_marked(directory: Any) -> None:
     path = os.path.join(directory, "p.json")
     run("pipe", "--report", path, "seq 3", "sh -c 'cat; exit 3'")
@@ -105,7 +286,7 @@ def a_failed_stage_is_marked(directory: Any) -> None:
     ]
     (bad,) = [line for line in report(path).splitlines() if line.startswith("  sh") and "!" in line]
     assert "!" not in good and "#" not in bad
-    assert 'class="bad" height' in report("--html", "-", path)
+    assert 'class="bad" rx' in report("--html", "-", path)
 
 
 def statistics_of_a_server_are_shown(directory: Any) -> None:
@@ -193,8 +374,20 @@ def a_document_of_others_is_refused(directory: Any) -> None:
     for kind in ("run", "pipe", "map", "each", "comparison"):
         odd: Any = {"weir": 1, "kind": kind, "stages": [1, {}], "workers": [None], "jobs": "x"}
         odd.update(differences=[{}], argv=[1], wall_ms=-5, latency_ms={"max": 1e300})
-        Page(report("--html", "-", put(directory, "x.json", odd)))
-        report(put(directory, "x.json", odd))
+        odd.update(ODD_COURSE)
+        for wall_ms in (-5, 0, 1e-300, 7, 1e300):
+            path = put(directory, "x.json", {**odd, "wall_ms": wall_ms})
+            Page(report("--html", "-", path))
+            Page(report("--html", "-", path, put(directory, "y.json", odd)))
+            report(path)
+    path = os.path.join(directory, "x.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(
+            stats(second, 1, errors=number, queued=number, bounds_ms=[number, {}, 1])
+            for second, number in enumerate((5, -1, 1e300, "x", None, 1e-300))
+        )
+    Page(report("--html", "-", path))
+    report(path)
     assert run("report").returncode == 2 and run("report", "a", "b", "c").returncode == 2
     assert run("report", os.path.join(directory, "is-not-there")).returncode == 2
 
@@ -214,6 +407,13 @@ if __name__ == "__main__":
     run_cases(
         [
             each_kind_of_document_is_shown,
+            a_map_is_shown_over_time,
+            a_real_map_has_charts,
+            a_stopped_run_shows_when,
+            a_server_is_shown_over_time,
+            a_long_history_is_a_small_page,
+            lines_of_others_are_refused,
+            charts_are_laid_over_one_another,
             a_failed_stage_is_marked,
             statistics_of_a_server_are_shown,
             a_comparison_of_probe_is_shown,

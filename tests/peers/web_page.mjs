@@ -1,11 +1,12 @@
-// The page of weir serve --http in Chromium.  Prints TAP.
+// The page of weir serve --http, and those of weir report, in Chromium.  Prints TAP.
 // web_page.mjs PORT CHROMIUM DIRECTORY
-// DIRECTORY has node_modules, and gets the screenshots.
+// DIRECTORY has node_modules and reports/, and gets the screenshots.
 import { createRequire } from "node:module";
 import http from "node:http";
 import path from "node:path";
 import fs from "node:fs";
 import os from "node:os";
+import { reportCases } from "./report_pages.mjs";
 
 const [port, executablePath, directory] = process.argv.slice(2);
 const require = createRequire(path.join(directory, "package.json"));
@@ -206,6 +207,7 @@ const cases = {
   "the page asked for nothing elsewhere and reported no error": async () => {
     check(complaints.length === 0, complaints.join("; "));
   },
+  ...reportCases(context, directory, axe, check),
 };
 
 let failed = 0, number = 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The page of weir serve --http in Chromium, as web_page.mjs says.  Prints TAP.
+"""The page of weir serve --http, and those of weir report, in Chromium, as web_page.mjs says.
+Prints TAP.
 web_page.py WEIR SRCDIR DIRECTORY
 
 Installs playwright-core and axe-core from npm in DIRECTORY, once, and leaves screenshots there.
@@ -16,6 +17,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import report_pages
 from serve_http_door import door
 
 PACKAGES = ["playwright-core@1.65.1", "axe-core@4.14.1"]
@@ -72,6 +74,7 @@ def main(directory: str) -> int:
     if why:
         print(f"1..0 # SKIP {why}")
         return 0
+    report_pages.make(os.path.abspath(sys.argv[1]), os.path.join(directory, "reports"))
     worker = f"{sys.executable} {HERE}/web_page_worker.py"
     with door("-j2", worker=worker) as weir:
         words = ["node", os.path.join(HERE, "web_page.mjs"), str(weir.place[1]), browser]
