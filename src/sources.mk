@@ -20,6 +20,7 @@ libweir_base_la_SOURCES = \
 	src/base/json_tree.c src/base/json_tree.h \
 	src/base/json_writer.c src/base/json_writer.h \
 	src/base/peer.c src/base/peer.h \
+	src/base/portable.c src/base/portable.h \
 	src/base/whole_file.c src/base/whole_file.h \
 	src/base/printable.c src/base/printable.h \
 	src/base/process_tree.c src/base/process_tree.h \

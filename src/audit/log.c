@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/atomic_file.h"
+#include "base/portable.h"
 
 /* How often the file may be another one each time the lock was got. */
 enum { TRIES = 1000 };
@@ -202,7 +203,6 @@ static int find_link(struct weir__audit_log *log, int fd, off_t size, struct wei
  * weir__write_no_sigpipe(). */
 static ssize_t write_no_signal(int fd, const void *bytes, size_t length)
 {
-    static const struct timespec now = {0};
     sigset_t limit, before, pending;
     ssize_t count;
     int was_pending, failed;
@@ -215,8 +215,7 @@ static ssize_t write_no_signal(int fd, const void *bytes, size_t length)
     count = write(fd, bytes, length);
     failed = errno;
     if (count < 0 && failed == EFBIG && !was_pending)
-        while (sigtimedwait(&limit, NULL, &now) < 0 && errno == EINTR)
-            ;
+        weir__signal_take(SIGXFSZ);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = failed;
     return count;
@@ -243,7 +242,7 @@ static int write_line(const struct weir__audit_log *log, int fd, off_t size,
 static int sync_file(const struct weir__audit_log *log, int fd, int is_new,
                      struct weir_error *error)
 {
-    if (fdatasync(fd) < 0)
+    if (weir__sync(fd) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno,
                           "cannot write the audit log %.300s to disk", log->path);
     if (is_new)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/portable.h"
 #include "base/redact.h"
 #include "base/buffer.h"
 #include "base/digest.h"
@@ -62,7 +63,7 @@ static json_t *user_name(void)
 
 static json_t *who(void)
 {
-    char host[HOST_NAME_MAX + 1] = "";
+    char host[WEIR__HOST_NAME_SIZE] = "";
 
     gethostname(host, sizeof host - 1);
     return json_pack("{s:I,s:o,s:o,s:I}", "uid", (json_int_t)getuid(), "user", user_name(), "host",

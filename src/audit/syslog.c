@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 
 enum {
     PATIENCE_S = 5, /* for a log that does not read */
@@ -34,7 +35,7 @@ static int connect_as(struct weir__audit_syslog *syslog, int type)
     struct timeval patience = {.tv_sec = PATIENCE_S};
 
     weir__close(&syslog->fd);
-    syslog->fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    syslog->fd = weir__socket(AF_UNIX, type, 0);
     if (syslog->fd < 0)
         return errno;
     setsockopt(syslog->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -98,7 +99,7 @@ static int compose(struct weir__buffer *message, const json_t *record, const cha
 {
     const char *outcome = text_of(record, "outcome");
     int severity = strcmp(outcome, "-") == 0 || strcmp(outcome, "ok") == 0 ? NOTICE : WARNING;
-    char head[512], host[HOST_NAME_MAX + 1] = "";
+    char head[512], host[WEIR__HOST_NAME_SIZE] = "";
     int used, status;
 
     gethostname(host, sizeof host - 1);

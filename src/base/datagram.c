@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 
 enum {
     /* What stands for a text in a memory file: a mark, and the text's beginning. */
@@ -32,7 +33,7 @@ int weir__datagram_socketpair(int ends[2], struct weir_error *error)
 {
     int status;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+    if (weir__socket_pair(SOCK_SEQPACKET, ends) < 0) {
         ends[0] = ends[1] = -1;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open a socket pair");
     }
@@ -129,6 +130,8 @@ static void take_fds(struct msghdr *header, struct weir__datagram *message)
             message->fd_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             memcpy(message->fds, CMSG_DATA(rights), sizeof(int) * message->fd_count);
         }
+    for (size_t i = 0; WEIR__RECEIVE_CLOEXEC == 0 && i < message->fd_count; i++)
+        weir__fd_close_on_exec(message->fds[i]);
     message->fds_lost = (header->msg_flags & MSG_CTRUNC) != 0;
 }
 
@@ -183,7 +186,7 @@ int weir__datagram_receive(int socket, struct weir__datagram *message, int flags
     message->unreadable = 0;
     message->text = message->datagram;
     do
-        count = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
+        count = recvmsg(socket, &header, flags | WEIR__RECEIVE_CLOEXEC);
     while (count < 0 && errno == EINTR);
     if (count <= 0)
         return count == 0 || errno == ECONNRESET ? 0 : -errno;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/portable.h"
+
 /* Nettle 4 always gives the whole digest. */
 #if NETTLE_VERSION_MAJOR >= 4
 #define WHOLE
@@ -41,7 +43,7 @@ void weir__digest_free(struct weir__digest *digest)
 {
     if (digest == NULL)
         return;
-    explicit_bzero(digest, sizeof *digest);
+    weir__wipe(digest, sizeof *digest);
     free(digest);
 }
 

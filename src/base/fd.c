@@ -17,12 +17,12 @@
 #ifdef HAVE_PWRITEV2
 #include <sys/uio.h>
 #endif
-#include <time.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/facility.h"
+#include "base/portable.h"
 #include "base/procfs.h"
 
 #if defined HAVE_PWRITEV2 && !defined RWF_NOSIGNAL
@@ -124,7 +124,7 @@ int weir__pipe(int ends[2], struct weir_error *error)
 {
     int status;
 
-    if (pipe2(ends, O_CLOEXEC) < 0) {
+    if (weir__pipe_ends(ends) < 0) {
         ends[FD_READ_END] = ends[FD_WRITE_END] = -1;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open a pipe");
     }
@@ -223,13 +223,7 @@ static void release_sigpipe(const struct held *held, ssize_t count)
     int saved_errno = errno;
 
     if (count < 0 && saved_errno == EPIPE && !held->was_pending) {
-        const struct timespec at_once = {0};
-        sigset_t sigpipe;
-
-        sigemptyset(&sigpipe);
-        sigaddset(&sigpipe, SIGPIPE);
-        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
-            continue;
+        weir__signal_take(SIGPIPE);
     }
     pthread_sigmask(SIG_SETMASK, &held->before, NULL);
     errno = saved_errno;

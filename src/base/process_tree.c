@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/portable.h"
 #include "base/procfs.h"
 
 /* A process may have a million descriptors, and there may be many such. */
@@ -29,7 +30,7 @@ void weir__job_tag_make(char tag[WEIR__JOB_TAG_SIZE])
     static const char digits[] = "0123456789abcdef";
     unsigned char bits[16];
 
-    if (getentropy(bits, sizeof bits) < 0) {
+    if (weir__random(bits, sizeof bits) < 0) {
         /* Not a secret, only a name: uniqueness is enough. */
         int64_t seed[2] = {weir__clock_wall_ns() ^ ((int64_t)getpid() << 40), weir__clock_ns()};
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 
 /* A user who can read a key can make what it vouches for, and one who can write it can make what
  * does not hold. */
@@ -78,6 +79,6 @@ int weir__secret_file_read(const char *what, const char *path, size_t max,
 void weir__secret_clear(struct weir__buffer *bytes)
 {
     if (bytes->bytes != NULL)
-        explicit_bzero(bytes->bytes, bytes->capacity);
+        weir__wipe(bytes->bytes, bytes->capacity);
     weir__buffer_clear(bytes);
 }

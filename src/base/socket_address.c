@@ -3,6 +3,7 @@
 #include "base/socket_address.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -28,7 +29,7 @@ int weir__socket_address(struct sockaddr_un *address, const char *path, struct w
 
 int weir__socket_peer(int fd, uid_t *user)
 {
-#ifndef HAVE_GETPEEREID
+#ifdef SO_PEERCRED
     struct ucred peer;
     socklen_t length = sizeof peer;
     int status = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file_set.h"
 #include "base/json_tree.h"
+#include "base/portable.h"
 #include "base/utf8.h"
 #include "cli/arguments.h"
 #include "cli/opts_token.h"
@@ -109,7 +110,7 @@ static int run_new_key(struct token_cmd *cmd)
                           &error)
                < 0)
         status = report_error(&error);
-    explicit_bzero(secret, sizeof secret);
+    weir__wipe(secret, sizeof secret);
     if (status == 0)
         cli_put(stdout, "%s\n", kid);
     return status;
@@ -143,7 +144,7 @@ static int run_bearer(struct token_cmd *cmd)
         status = report_error(&error);
     else
         cli_put(stdout, "%s\n", token);
-    explicit_bzero(token, sizeof token);
+    weir__wipe(token, sizeof token);
     return status;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 
+#ifdef HAVE_SIGWAITINFO
 /* Reaps zombies. Exits when weir is among them. */
 static void reap_zombies(pid_t weir)
 {
@@ -48,3 +49,8 @@ void init_if_first(void)
             kill(weir, number);
     }
 }
+#else
+void init_if_first(void)
+{
+}
+#endif

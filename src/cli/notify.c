@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/portable.h"
 
 enum { FIRST_PASSED = 3, PASSED_MAX = 2 };
 
@@ -80,7 +81,7 @@ void notify_send(const char *state)
     memcpy(address.sun_path, path, length);
     if (path[0] == '@')
         address.sun_path[0] = '\0'; /* the abstract namespace */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    fd = weir__socket(AF_UNIX, SOCK_DGRAM, 0);
     /* A manager that does not read its socket must not block us. */
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);

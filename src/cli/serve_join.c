@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 #include "base/socket_address.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
@@ -291,7 +292,7 @@ int serve_join_connect(const char *path, struct weir_error *error)
 
     if (weir__socket_address(&address, path, error) < 0)
         return error->status;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = weir__socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket");
     if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/json_tree.h"
+#include "base/portable.h"
 #include "base/secret_file.h"
 #include "cli/output.h"
 
@@ -20,7 +20,7 @@ int token_random(size_t bytes, char text[TOKEN_RANDOM_MAX], struct weir_error *e
     struct weir__buffer to = {0};
     int status;
 
-    if (getentropy(random, bytes) < 0)
+    if (weir__random(random, bytes) < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "the system has no random bytes");
     status = weir__base64url_encode(random, bytes, &to);
     if (status < 0)
@@ -28,7 +28,7 @@ int token_random(size_t bytes, char text[TOKEN_RANDOM_MAX], struct weir_error *e
     else
         memcpy(text, to.bytes, to.length);
     text[status < 0 ? 0 : to.length] = '\0';
-    explicit_bzero(random, sizeof random);
+    weir__wipe(random, sizeof random);
     weir__secret_clear(&to);
     return status < 0 ? status : 0;
 }
@@ -95,7 +95,7 @@ int token_file_add(const char *path, const char *list, json_t *entry, struct wei
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a token");
     } else {
         status = write_document(path, text, error);
-        explicit_bzero(text, strlen(text));
+        weir__wipe(text, strlen(text));
         free(text);
     }
     json_decref(document);

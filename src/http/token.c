@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/json_parse.h"
 #include "base/json_writer.h"
+#include "base/portable.h"
 
 enum { SIGNATURE = 32, JTI_LEAST = 16 };
 
@@ -25,7 +26,7 @@ int weir__base64url_encode(const void *bytes, size_t length, struct weir__buffer
     for (size_t i = 0; i < used; i++)
         text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
     status = weir__buffer_add(to, text, used, NULL);
-    explicit_bzero(text, strlen(text));
+    weir__wipe(text, strlen(text));
     free(text);
     return status;
 }
@@ -48,7 +49,7 @@ int weir__base64url_decode(const char *text, size_t length, struct weir__buffer 
         plain.bytes[plain.length++] = '=';
     if (status >= 0)
         status = weir__base64_decode(plain.bytes, plain.length, to, NULL);
-    explicit_bzero(plain.bytes, plain.capacity);
+    weir__wipe(plain.bytes, plain.capacity);
     weir__buffer_clear(&plain);
     return status < 0 ? status : 0;
 }
@@ -197,7 +198,7 @@ static int sign(struct weir__http_text signed_text, const void *key, size_t leng
     weir__digest_take(digest, hex);
     weir__digest_free(digest);
     to_bytes(hex, mac);
-    explicit_bzero(hex, sizeof hex);
+    weir__wipe(hex, sizeof hex);
     return 0;
 }
 
@@ -214,7 +215,7 @@ int weir__token_is_signed(struct weir__http_text text, const void *key, size_t l
     if (weir__base64url_decode(parts[2].bytes, parts[2].length, &given) == 0
         && given.length == SIGNATURE && sign(text, key, length, mac) == 0)
         same = weir__digest_is_same(given.bytes, mac, SIGNATURE);
-    explicit_bzero(mac, sizeof mac);
+    weir__wipe(mac, sizeof mac);
     weir__buffer_clear(&given);
     return same;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "map/checkpoint.h"
+#include "base/portable.h"
 #include "map/each.h"
 #include "map/map.h"
 
@@ -38,6 +39,7 @@ static void identify_input(const struct weir_map *map, const struct stat *file, 
                            size_t size)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    struct timespec changed = weir__changed(file);
     off_t at[2] = {0, file->st_size > LOOKED_AT ? file->st_size - LOOKED_AT : 0};
     char bytes[LOOKED_AT];
 
@@ -48,7 +50,7 @@ static void identify_input(const struct weir_map *map, const struct stat *file, 
             hash = mix(hash, bytes, (size_t)count);
     }
     snprintf(text, size, "%lld bytes, changed %lld.%09ld, %016llx", (long long)file->st_size,
-             (long long)file->st_mtim.tv_sec, file->st_mtim.tv_nsec, (unsigned long long)hash);
+             (long long)changed.tv_sec, changed.tv_nsec, (unsigned long long)hash);
 }
 
 static uint64_t mix_each(uint64_t hash, const struct weir_each_options *each)

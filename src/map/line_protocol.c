@@ -29,8 +29,8 @@ enum {
 
 /* In the order of enum weir_map_format. */
 static const char *const advice[] = {
-    "a worker prints one line for each record: null with --drop-null for one to be left out, or "
-    "name a member that each reply keeps with --key, such as --key /id --drop-missing",
+    ("a worker prints one line for each record: null with --drop-null for one to be left out, or "
+     "name a member that each reply keeps with --key, such as --key /id --drop-missing"),
     "a worker prints one line for each record, an empty one too",
     "a worker prints one reply for each record, and ends it with NUL",
 };

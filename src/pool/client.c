@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/options.h"
+#include "base/portable.h"
 #include "base/socket_address.h"
 #include "pool/pool.h"
 
@@ -70,7 +71,7 @@ int weir__client_socket(const char *path, struct weir_error *error)
 
     if (status < 0)
         return status;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = weir__socket(AF_UNIX, SOCK_STREAM, 1);
     if (fd < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket");
     return weir__fd_above_stdio(&fd, error) < 0 ? WEIR_ERR_SYSTEM : fd;

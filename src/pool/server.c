@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/facility.h"
 #include "base/fd.h"
+#include "base/portable.h"
 #include "base/printable.h"
 #include "base/socket_address.h"
 #include "base/process_tree.h"
@@ -58,7 +59,7 @@ static int check_place(const char *path, struct weir_error *error)
                           (unsigned long)there.st_uid);
     if (weir__socket_address(&address, path, error) < 0)
         return WEIR_ERR_INVALID;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = weir__socket(AF_UNIX, SOCK_STREAM, 1);
     if (fd < 0)
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket");
     refused = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EAGAIN;
@@ -213,7 +214,7 @@ int weir__socket_bind(const char *path, int wake_fd, struct weir_error *error)
         return directory;
     status = check_place(path, error);
     if (status >= 0) {
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = weir__socket(AF_UNIX, SOCK_STREAM, 0);
         status = fd < 0 ? weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot make a socket")
                         : bind_beside(fd, path, error);
     }
@@ -284,24 +285,6 @@ static void admit(struct weir__server *server, int fd)
     }
 }
 
-static int accept_one(int listening)
-{
-    int fd;
-
-    if (weir__facility_works(WEIR__ACCEPT4)) {
-        fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0 || errno == EAGAIN)
-            return fd;
-        weir__facility_failed(WEIR__ACCEPT4, errno);
-    }
-    fd = accept(listening, NULL, NULL);
-    if (fd >= 0) {
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-        weir__fd_set_nonblocking(fd);
-    }
-    return fd;
-}
-
 static void accept_some(void *data, int bits)
 {
     struct weir__server *server = data;
@@ -309,7 +292,7 @@ static void accept_some(void *data, int bits)
 
     (void)bits;
     for (int i = 0; i < BACKLOG; i++) {
-        fd = accept_one(server->fd);
+        fd = weir__socket_accept(server->fd, NULL, NULL, 1);
         if (fd < 0)
             break;
         admit(server, fd);

@@ -332,7 +332,11 @@ pid_t child_start(const struct child_plan *plan, struct child_failure *failure)
         goto done;
     command = make_command(plan->stage, &errand);
     /* Here, and in no function of its own: the child must not return from where vfork was. */
+#if MAY_VFORK
     pid = by_vfork ? vfork() : fork();
+#else
+    pid = fork();
+#endif
     if (pid < 0 && by_vfork) {
         weir__facility_failed(WEIR__VFORK, errno);
         by_vfork = 0;

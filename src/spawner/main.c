@@ -25,6 +25,7 @@
 
 #include "base/fd.h"
 #include "base/datagram.h"
+#include "base/portable.h"
 #include "base/process_tree.h"
 #include "spawner/response.h"
 #include "spawner/job.h"
@@ -95,10 +96,12 @@ static void set_signals(sigset_t *while_waiting)
             && (signal < SIGRTMIN || signal > SIGRTMAX))
             set_default(signal);
     memset(while_waiting, 0xff, sizeof *while_waiting);
+#ifdef SIGRTMIN
     for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
         sigaction(signal, &action, NULL);
         sigdelset(while_waiting, signal);
     }
+#endif
     /* A child unblocks its signals and then executes its program. If its group were stopped in
      * between, we would wait for a stopped child; execve(2) makes these the default again. */
     for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
@@ -261,7 +264,7 @@ int main(int argc, char **argv)
         if (child_changed) /* the host has its turn, however fast children end */
             poll(host, 3, 0);
         else
-            ready = ppoll(host, 3, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
+            ready = weir__poll_with(host, 3, timeout_ms >= 0 ? &timeout : NULL, &while_waiting);
         if (wants_watcher && (ready == 0 || ++busy == WATCHER_AFTER_LOOKS)) {
             jobs_watch();
             busy = 0;

@@ -12,7 +12,7 @@
 /* A buffer this large is given back once it is empty and no longer needed. */
 enum { KEEP_CAPACITY = 1 << 20 };
 
-static const char bom[3] = "\xEF\xBB\xBF";
+static const char bom[] = {'\xEF', '\xBB', '\xBF'};
 
 /* bytes[start..end) is unread; bytes[start..scanned) holds no newline. */
 struct weir_lines {

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 #include "base/socket_address.h"
 
 enum { AHEAD_S = 5 }; /* that clocks may differ */
@@ -329,8 +330,8 @@ static int can_ask(int family)
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
     struct sockaddr_in *four = (struct sockaddr_in *)&address;
     socklen_t length = family == AF_INET6 ? sizeof *six : sizeof *four;
-    int listening = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), taken = -1, can = 0;
-    int calling = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listening = weir__socket(family, SOCK_STREAM, 0), taken = -1, can = 0;
+    int calling = weir__socket(family, SOCK_STREAM, 0);
     uid_t user;
 
     if (family == AF_INET6)
@@ -341,7 +342,7 @@ static int can_ask(int family)
         && listen(listening, 1) == 0
         && getsockname(listening, (struct sockaddr *)&address, &length) == 0
         && connect(calling, (struct sockaddr *)&address, length) == 0) {
-        taken = accept(listening, NULL, NULL);
+        taken = weir__socket_accept(listening, NULL, NULL, 0);
         can = taken >= 0 && peer_user(taken, &user) == 0 && user == geteuid();
     }
     weir__close(&taken);

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/portable.h"
 #include "http/target.h"
 #include "pool/pool_types.h"
 #include "web/kept.h"
@@ -172,7 +173,7 @@ char *weir__web_account_trace(char text[WEIR__WEB_TRACE])
     unsigned char id[24] = {0};
     char *to = text + 3;
 
-    (void)!getrandom(id, sizeof id, 0);
+    (void)!weir__random(id, sizeof id);
     id[0] |= (unsigned char)(id[0] == 0); /* neither may be zero */
     id[16] |= (unsigned char)(id[16] == 0);
     memcpy(text, "00-", 3);

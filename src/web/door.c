@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 #include "proc/context.h"
 #include "web/access.h"
 #include "web/account.h"
@@ -94,7 +94,7 @@ int weir__web_listen(const struct weir__web_place *place, struct weir_error *err
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)place->port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)place->port)};
     int is_six = inet_pton(AF_INET6, place->address, &six.sin6_addr) == 1, on = 1, failed;
-    int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = weir__socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
 
     inet_pton(AF_INET, place->address, &four.sin_addr);
     if (fd >= 0)
@@ -171,12 +171,11 @@ static void accept_some(void *data, int bits)
     for (int i = 0; i < BACKLOG; i++) {
         socklen_t length = sizeof peer;
 
-        fd = accept(door->fd, (struct sockaddr *)&peer, &length);
+        fd = weir__socket_accept(door->fd, (struct sockaddr *)&peer, &length, 1);
         if (fd < 0)
             break;
         if (weir__fd_above_stdio(&fd, &error) < 0)
             break;
-        weir__fd_set_nonblocking(fd);
         admit(door, fd, &peer);
     }
     if (fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
@@ -306,7 +305,7 @@ struct weir__web_door *weir__web_open(weir_t *weir, weir_pool_t *pool,
     door->clock_ns = INT64_MAX;
     door->on_answered = weir__web_client_go_on;
     weir__fd_set_nonblocking(fd);
-    (void)!getrandom(&tag, sizeof tag, 0);
+    (void)!weir__random(&tag, sizeof tag);
     snprintf(door->tag, sizeof door->tag, "%08lx", (unsigned long)(tag & UINT32_MAX));
     door->started_s = weir__clock_wall_ns() / 1000000000;
     door->spent.fd = -1;

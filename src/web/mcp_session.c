@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/portable.h"
 #include "http/fields.h"
 #include "pool/connection.h"
 #include "rpc/mcp.h"
@@ -96,7 +96,7 @@ struct weir__web_session *weir__web_session_begin(struct weir__web_client *clien
     struct weir__slice info, name;
     uint64_t random[2];
 
-    if (session == NULL || getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+    if (session == NULL || weir__random(random, sizeof random) < 0) {
         free(session);
         return NULL;
     }

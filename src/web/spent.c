@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/portable.h"
 
 enum {
     DIGITS = 2 * WEIR__REPLAY_ID,
@@ -174,7 +175,7 @@ enum weir__replay_verdict weir__spent_use(struct weir__spent *spent, const char 
     if (fstat(spent->fd, &before) < 0)
         return WEIR__REPLAY_FULL;
     if (weir__write_all(spent->fd, line, format_line(line, id, exp)) != 0
-        || fdatasync(spent->fd) < 0) {
+        || weir__sync(spent->fd) < 0) {
         /* A part of a line must not be in front of the next one. */
         if (ftruncate(spent->fd, before.st_size) < 0)
             spent->is_broken = 1;
