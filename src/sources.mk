@@ -14,6 +14,7 @@ libweir_base_la_SOURCES = \
 	src/base/fd.c src/base/fd.h \
 	src/base/large_pages.c src/base/large_pages.h \
 	src/base/file_set.c src/base/file_set.h \
+	src/base/frames.c src/base/frames.h \
 	src/base/histogram.c src/base/histogram.h \
 	src/base/json_canonical.c src/base/json_canonical.h \
 	src/base/json_parse.c src/base/json_parse.h \
@@ -26,6 +27,7 @@ libweir_base_la_SOURCES = \
 	src/base/process_tree.c src/base/process_tree.h \
 	src/base/procfs.c src/base/procfs.h \
 	src/base/redact.c src/base/redact.h \
+	src/base/rights.c src/base/rights.h \
 	src/base/secret_file.c src/base/secret_file.h \
 	src/base/series.c src/base/series.h \
 	src/base/signal_names.c src/base/signal_names.h \

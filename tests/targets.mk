@@ -192,6 +192,7 @@ thread_tests = tests/unit/test_map_feed tests/unit/test_threads tests/unit/test_
 # run with --disable-linux --disable-http, where everything else (make check) holds too, and takes
 # longer than a fourth run is worth.
 portable_tests = \
+	tests/unit/test_frames \
 	tests/unit/test_host tests/unit/test_host_deaths tests/unit/test_host_limits \
 	tests/unit/test_map tests/unit/test_map_call tests/unit/test_map_feed tests/unit/test_map_flow \
 	tests/unit/test_map_stop tests/unit/test_pipe tests/unit/test_pipe_output \

@@ -3,37 +3,30 @@
 #include "base/datagram.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-#ifdef WEIR_LINUX
-#include <linux/sockios.h>
-#endif
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/portable.h"
 
-enum {
-    /* What stands for a text in a memory file: a mark, and the text's beginning. */
-    LARGE_MARK = 'M',
-    LARGE_BEGINNING = 96,
-    TAKEN_MS = 2000, /* for the peer, to take what was sent to it */
-    OTHERS_MS = 100, /* for other peers of this user's processes */
-};
+#ifdef HAVE_SEQPACKET
+enum { SOCKET_TYPE = SOCK_SEQPACKET, HAS_FRAMES = 0 };
+#else
+enum { SOCKET_TYPE = SOCK_STREAM, HAS_FRAMES = 1 };
+#endif
+
+/* What stands for a text in a memory file: a mark, and the text's beginning. */
+enum { LARGE_MARK = 'M', LARGE_BEGINNING = 96 };
 
 int weir__datagram_socketpair(int ends[2], struct weir_error *error)
 {
     int status;
 
-    if (weir__socket_pair(SOCK_SEQPACKET, ends) < 0) {
+    if (weir__socket_pair(SOCKET_TYPE, ends) < 0) {
         ends[0] = ends[1] = -1;
         return weir__fail(error, WEIR_ERR_SYSTEM, errno, "cannot open a socket pair");
     }
@@ -47,59 +40,51 @@ int weir__datagram_socketpair(int ends[2], struct weir_error *error)
     return status;
 }
 
-/* Whether the peer has received all that was sent. */
-static int is_taken(int socket)
+int weir__link_open(struct weir__link *link, int socket, struct weir_error *error)
 {
-#ifdef SIOCOUTQ
-    int waiting = 0;
-
-    return ioctl(socket, SIOCOUTQ, &waiting) == 0 && waiting == 0;
-#else
-    (void)socket;
+    if (HAS_FRAMES)
+        return weir__link_open_frames(link, socket, error);
+    link->socket = socket;
+    link->frames = NULL;
     return 0;
-#endif
 }
 
-static int send_datagram(int socket, const void *bytes, size_t length, const int *fds,
-                         size_t fd_count, int flags)
+int weir__link_open_frames(struct weir__link *link, int socket, struct weir_error *error)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__DATAGRAM_FDS + 1))];
-    } control;
-    struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    int waited_ms = 0;
-
-    if (fd_count > 0) {
-        struct cmsghdr *rights;
-
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-        memset(control.bytes, 0, header.msg_controllen);
-        rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-        memcpy(CMSG_DATA(rights), fds, sizeof(int) * fd_count);
-    }
-    for (;;) {
-        if (sendmsg(socket, &header, flags | MSG_NOSIGNAL) >= 0)
-            return 0;
-        if (errno == EINTR)
-            continue;
-        /* More descriptors are on their way to peers than this user may have open (unix(7)): the
-         * peer takes them out shortly. There is no event for that. */
-        if (errno == ETOOMANYREFS && waited_ms++ < (is_taken(socket) ? OTHERS_MS : TAKEN_MS)) {
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-            continue;
-        }
-        return errno;
-    }
+    link->frames = calloc(1, sizeof *link->frames);
+    if (link->frames == NULL)
+        return weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a connection");
+    link->socket = socket;
+    return 0;
 }
 
-int weir__datagram_send(int socket, const char *text, size_t length, const int *fds,
-                        size_t fd_count, int flags)
+void weir__link_close(struct weir__link *link)
+{
+    if (link->frames != NULL)
+        weir__rights_close(&link->frames->rights);
+    free(link->frames);
+    link->frames = NULL;
+    weir__close(&link->socket);
+}
+
+int weir__link_flush(const struct weir__link *link)
+{
+    return link->frames != NULL ? weir__frames_flush(link->socket, link->frames, MSG_DONTWAIT) : 0;
+}
+
+static int send_datagram(const struct weir__link *link, const char *bytes, size_t length,
+                         const int *fds, size_t fd_count, int flags)
+{
+    ssize_t count;
+
+    if (link->frames != NULL)
+        return weir__frame_send(link->socket, link->frames, bytes, length, fds, fd_count, flags);
+    count = weir__rights_send(link->socket, bytes, length, fds, fd_count, flags);
+    return count < 0 ? (int)-count : 0;
+}
+
+int weir__datagram_send(const struct weir__link *link, const char *text, size_t length,
+                        const int *fds, size_t fd_count, int flags)
 {
     int with_file[WEIR__DATAGRAM_FDS + 1];
     char stand_in[1 + LARGE_BEGINNING] = {LARGE_MARK};
@@ -109,30 +94,16 @@ int weir__datagram_send(int socket, const char *text, size_t length, const int *
     if (fd_count > WEIR__DATAGRAM_FDS)
         return EMSGSIZE;
     if (length <= WEIR__DATAGRAM_SIZE)
-        return send_datagram(socket, text, length, fds, fd_count, flags);
+        return send_datagram(link, text, length, fds, fd_count, flags);
     with_file[0] = weir__fd_of_bytes(text, length, &error);
     if (with_file[0] < 0)
         return error.sys_errno != 0 ? error.sys_errno : ENOMEM;
     if (fd_count > 0)
         memcpy(with_file + 1, fds, sizeof(int) * fd_count);
     memcpy(stand_in + 1, text, LARGE_BEGINNING);
-    status = send_datagram(socket, stand_in, sizeof stand_in, with_file, fd_count + 1, flags);
+    status = send_datagram(link, stand_in, sizeof stand_in, with_file, fd_count + 1, flags);
     weir__close(&with_file[0]);
     return status;
-}
-
-static void take_fds(struct msghdr *header, struct weir__datagram *message)
-{
-    struct cmsghdr *rights;
-
-    for (rights = CMSG_FIRSTHDR(header); rights != NULL; rights = CMSG_NXTHDR(header, rights))
-        if (rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-            message->fd_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            memcpy(message->fds, CMSG_DATA(rights), sizeof(int) * message->fd_count);
-        }
-    for (size_t i = 0; WEIR__RECEIVE_CLOEXEC == 0 && i < message->fd_count; i++)
-        weir__fd_close_on_exec(message->fds[i]);
-    message->fds_lost = (header->msg_flags & MSG_CTRUNC) != 0;
 }
 
 /* Replaces the text by what the first descriptor holds.  Returns 0, or an errno. */
@@ -142,16 +113,16 @@ static int read_large(struct weir__datagram *message)
     size_t length;
     char *text;
 
-    if (message->fds_lost)
+    if (message->rights.lost)
         return EMFILE;
-    if (message->fd_count == 0 || fstat(message->fds[0], &file) < 0)
+    if (message->rights.count == 0 || fstat(message->rights.fds[0], &file) < 0)
         return EBADF;
     length = (size_t)file.st_size;
     text = malloc(length + 1);
     if (text == NULL)
         return ENOMEM;
     for (size_t at = 0; at < length;) {
-        ssize_t count = pread(message->fds[0], text + at, length - at, (off_t)at);
+        ssize_t count = pread(message->rights.fds[0], text + at, length - at, (off_t)at);
 
         if (count <= 0) {
             free(text);
@@ -162,37 +133,31 @@ static int read_large(struct weir__datagram *message)
     text[length] = '\0';
     message->text = text;
     message->length = length;
-    close(message->fds[0]);
-    message->fd_count--;
-    memmove(message->fds, message->fds + 1, sizeof(int) * message->fd_count);
+    close(message->rights.fds[0]);
+    message->rights.count--;
+    memmove(message->rights.fds, message->rights.fds + 1, sizeof(int) * message->rights.count);
     return 0;
 }
 
-int weir__datagram_receive(int socket, struct weir__datagram *message, int flags)
+int weir__datagram_receive(const struct weir__link *link, struct weir__datagram *message, int flags)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * (WEIR__DATAGRAM_FDS + 1))];
-    } control;
-    struct iovec part = {.iov_base = message->datagram, .iov_len = WEIR__DATAGRAM_SIZE};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
-    ssize_t count;
+    int status;
 
-    message->fd_count = 0;
-    message->fds_lost = 0;
+    message->rights.count = 0;
+    message->rights.lost = 0;
     message->unreadable = 0;
     message->text = message->datagram;
-    do
-        count = recvmsg(socket, &header, flags | WEIR__RECEIVE_CLOEXEC);
-    while (count < 0 && errno == EINTR);
-    if (count <= 0)
-        return count == 0 || errno == ECONNRESET ? 0 : -errno;
-    take_fds(&header, message);
-    message->length = (size_t)count;
-    message->datagram[count] = '\0';
+    if (link->frames != NULL) {
+        status = weir__frame_receive(link->socket, link->frames, message->datagram,
+                                     &message->length, &message->rights, flags);
+    } else {
+        status = (int)weir__rights_receive(link->socket, message->datagram, WEIR__DATAGRAM_SIZE,
+                                           &message->rights, flags);
+        message->length = status > 0 ? (size_t)status : 0;
+    }
+    if (status <= 0)
+        return status;
+    message->datagram[message->length] = '\0';
     if (message->datagram[0] == LARGE_MARK) {
         message->text = message->datagram + 1;
         message->length--;
@@ -206,7 +171,5 @@ void weir__datagram_clear(struct weir__datagram *message)
     if (message->text < message->datagram || message->text > message->datagram + 1)
         free(message->text);
     message->text = NULL;
-    for (size_t i = 0; i < message->fd_count; i++)
-        weir__close(&message->fds[i]);
-    message->fd_count = 0;
+    weir__rights_close(&message->rights);
 }

@@ -127,7 +127,7 @@ void weir_forget(weir_t *weir)
     weir__loop_forget(weir->loop);
     for (struct weir__spawner *spawner = weir->client.spawners; spawner != NULL;
          spawner = spawner->next)
-        spawner->socket = -1; /* the loop has closed it */
+        spawner->link.socket = -1; /* the loop has closed it */
 }
 
 static int leads(const weir_t *weir)

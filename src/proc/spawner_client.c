@@ -41,12 +41,12 @@ static void release(struct weir__client *client)
     while (*at != NULL) {
         struct weir__spawner *spawner = *at;
 
-        if (spawner->socket >= 0 && spawner != client->current && spawner->jobs == 0
+        if (spawner->link.socket >= 0 && spawner != client->current && spawner->jobs == 0
             && !spawner->is_leaving && !client->is_closing) {
             weir__spawner_leave(spawner);
             weir__spawner_check(spawner);
         }
-        if (spawner->socket >= 0) {
+        if (spawner->link.socket >= 0) {
             at = &spawner->next;
             continue;
         }
@@ -102,7 +102,10 @@ int weir__client_take_socket(struct weir__client *client, int socket, struct wei
 
     if (spawner == NULL)
         return WEIR_ERR_NOMEM;
-    spawner->socket = socket;
+    if (weir__link_open(&spawner->link, socket, error) < 0) {
+        free(spawner);
+        return WEIR_ERR_NOMEM;
+    }
     use_spawner(client, spawner);
     return weir__spawner_attach(spawner, error);
 }
@@ -457,13 +460,13 @@ static void read_responses(struct weir__spawner *spawner)
     struct weir__datagram message;
     int status = 0;
 
-    while (spawner->socket >= 0
-           && (status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0)
-        if (!dispatch(spawner, &message) && spawner->socket >= 0) {
+    while (spawner->link.socket >= 0
+           && (status = weir__datagram_receive(&spawner->link, &message, MSG_DONTWAIT)) > 0)
+        if (!dispatch(spawner, &message) && spawner->link.socket >= 0) {
             lose_spawner(spawner);
             return;
         }
-    if (spawner->socket >= 0 && status != -EAGAIN)
+    if (spawner->link.socket >= 0 && status != -EAGAIN)
         lose_spawner(spawner);
 }
 

@@ -137,14 +137,14 @@ static int spawn(const struct weir__spawner_setup *setup, int socket, pid_t *pid
  * 0, or -1 when it ended without a word, or has said none in time. */
 static int receive_hello(struct weir__spawner *spawner, pid_t parent)
 {
-    struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
+    struct pollfd from = {.fd = spawner->link.socket, .events = POLLIN};
     struct weir__datagram message;
     int ready, status;
 
     do
         ready = poll(&from, 1, START_MS);
     while (ready < 0 && errno == EINTR);
-    if (ready > 0 && weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT) > 0) {
+    if (ready > 0 && weir__datagram_receive(&spawner->link, &message, MSG_DONTWAIT) > 0) {
         json_t *hello = weir__json_parse(message.text, message.length, 0, NULL);
 
         spawner->pid = (pid_t)json_integer_value(json_object_get(hello, "pid"));
@@ -186,10 +186,11 @@ static void send_ping(struct weir__spawner *spawner)
 {
     static const char ping[] = "{\"op\":\"ping\",\"job\":1}";
 
-    spawner->asked =
-        weir__datagram_send(spawner->socket, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) == EAGAIN
-            ? 2
-            : 1;
+    int is_asked =
+        weir__datagram_send(&spawner->link, ping, sizeof ping - 1, NULL, 0, MSG_DONTWAIT) != EAGAIN
+        && weir__link_flush(&spawner->link) != EAGAIN;
+
+    spawner->asked = is_asked ? 1 : 2;
 }
 
 /* The clock: time to ask, or a tick without an answer. */
@@ -199,7 +200,7 @@ static void tick(void *data)
     int patience_ms =
         spawner->is_awaited || spawner->is_leaving ? WEIR__SILENCE_MS : WEIR__IDLE_SILENCE_MS;
 
-    if (spawner->socket < 0)
+    if (spawner->link.socket < 0)
         return;
     if (spawner->asked == 0 && spawner->jobs == 0 && !spawner->is_leaving) {
         spawner->check_ms = 0;
@@ -225,7 +226,7 @@ int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error
         remember_host(spawner);
     status = spawner->environment != NULL ? 0 : weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory");
     if (status == 0)
-        status = weir__watch_new(setup->loop, spawner->socket, WEIR__READABLE, setup->readable,
+        status = weir__watch_new(setup->loop, spawner->link.socket, WEIR__READABLE, setup->readable,
                                  spawner, &spawner->watch, error);
     if (status == 0)
         status = weir__timer_new(setup->loop, tick, spawner, &spawner->clock, error);
@@ -235,10 +236,10 @@ int weir__spawner_attach(struct weir__spawner *spawner, struct weir_error *error
 int weir__spawner_launch(struct weir__spawner *spawner, struct weir_error *error)
 {
     const struct weir__spawner_setup *setup = spawner->setup;
-    int ends[2], failed;
+    int ends[2], failed, status;
     pid_t pid = 0;
 
-    spawner->socket = -1;
+    spawner->link.socket = -1;
     if (weir__datagram_socketpair(ends, error) < 0)
         return WEIR_ERR_SYSTEM;
     if (ends[1] == SPAWNER_SOCKET) { /* dup2() onto itself would leave it close-on-exec */
@@ -256,12 +257,18 @@ int weir__spawner_launch(struct weir__spawner *spawner, struct weir_error *error
                           "WEIR_SPAWNER to its path",
                           setup->path, setup->from);
     }
-    spawner->socket = ends[0];
+    status = weir__link_open(&spawner->link, ends[0], error);
+    if (status < 0) {
+        weir__close(&ends[0]); /* it sees that and ends */
+        if (!setup->stays_child)
+            waitpid(pid, NULL, 0);
+        return status;
+    }
     if (setup->stays_child) {
         spawner->pid = pid;
         spawner->is_child = 1;
     } else if (receive_hello(spawner, pid) < 0) {
-        weir__close(&spawner->socket);
+        weir__link_close(&spawner->link);
         return weir__fail(error, WEIR_ERR_SPAWNER, EAGAIN,
                           "weir-spawner ended at once: tried %s (%s): is there room for a process?",
                           setup->path, setup->from);
@@ -301,7 +308,7 @@ static void kill_spawner(struct weir__spawner *spawner)
     if (spawner->pid <= 0)
         return;
     pidfd = weir__process_watch(spawner->pid);
-    if (!spawner->is_child && recv(spawner->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    if (!spawner->is_child && recv(spawner->link.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         ; /* it is gone already */
 #if defined WEIR_LINUX && defined SYS_pidfd_send_signal
     else if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
@@ -315,11 +322,16 @@ static void kill_spawner(struct weir__spawner *spawner)
 int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t length,
                        const int *fds, size_t fd_count)
 {
-    struct pollfd to = {.fd = spawner->socket, .events = POLLOUT};
-    int failed;
+    struct pollfd to = {.fd = spawner->link.socket, .events = POLLOUT};
+    int failed, was_sent = 0; /* to its end, or but for what the link still has */
 
     for (int ticks = 0; ticks * WEIR__TICK_MS < WEIR__SILENCE_MS;) {
-        failed = weir__datagram_send(spawner->socket, text, length, fds, fd_count, MSG_DONTWAIT);
+        if (!was_sent) {
+            failed = weir__datagram_send(&spawner->link, text, length, fds, fd_count, MSG_DONTWAIT);
+            was_sent = failed == 0;
+        }
+        if (was_sent)
+            failed = weir__link_flush(&spawner->link);
         if (failed == ECONNRESET || failed == ENOTCONN)
             failed = EPIPE;
         if (failed != EAGAIN)
@@ -334,7 +346,7 @@ int weir__spawner_send(struct weir__spawner *spawner, const char *text, size_t l
 void weir__spawner_check(struct weir__spawner *spawner)
 {
     spawner->is_awaited = 1;
-    if (spawner->socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
+    if (spawner->link.socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
         return;
     send_ping(spawner);
     spawner->silent_ticks = 0;
@@ -352,7 +364,7 @@ void weir__spawner_check_later(struct weir__spawner *spawner)
 
 void weir__spawner_rest(struct weir__spawner *spawner)
 {
-    if (spawner->socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
+    if (spawner->link.socket < 0 || spawner->asked != 0 || spawner->clock == NULL)
         return;
     weir__timer_stop(spawner->clock);
     spawner->check_ms = 0;
@@ -380,7 +392,7 @@ static const char leave[] = "{\"op\":\"leave\",\"job\":1}";
 void weir__spawner_leave(struct weir__spawner *spawner)
 {
     spawner->is_leaving = 1;
-    if (spawner->socket >= 0)
+    if (spawner->link.socket >= 0)
         weir__spawner_send(spawner, leave, sizeof leave - 1, NULL, 0);
 }
 
@@ -391,7 +403,7 @@ static int drop_answers(const struct weir__spawner *spawner)
     struct weir__datagram message;
     int status, came = -1;
 
-    while ((status = weir__datagram_receive(spawner->socket, &message, MSG_DONTWAIT)) > 0) {
+    while ((status = weir__datagram_receive(&spawner->link, &message, MSG_DONTWAIT)) > 0) {
         weir__datagram_clear(&message);
         came = 1;
     }
@@ -401,7 +413,7 @@ static int drop_answers(const struct weir__spawner *spawner)
 /* Waits for the end of the socket.  Returns whether it came within this many ticks of silence. */
 static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks)
 {
-    struct pollfd from = {.fd = spawner->socket, .events = POLLIN};
+    struct pollfd from = {.fd = spawner->link.socket, .events = POLLIN};
 
     for (int ticks = 0; ticks < patience_ticks; ticks++) {
         int came = poll(&from, 1, WEIR__TICK_MS) > 0 ? drop_answers(spawner) : -1;
@@ -412,7 +424,7 @@ static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks
             ticks = -1;
         if (came < 0 && asks) {
             /* Again: a spawner without memory may not have read the first. */
-            weir__datagram_send(spawner->socket, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
+            weir__datagram_send(&spawner->link, leave, sizeof leave - 1, NULL, 0, MSG_DONTWAIT);
             send_ping(spawner);
         }
     }
@@ -421,7 +433,7 @@ static int await_end(struct weir__spawner *spawner, int patience_ticks, int asks
 
 void weir__spawner_await_end(struct weir__spawner *spawner)
 {
-    if (spawner->socket >= 0)
+    if (spawner->link.socket >= 0)
         await_end(spawner, WEIR__SILENCE_MS / WEIR__TICK_MS, 1); /* else close() kills it */
 }
 
@@ -443,7 +455,7 @@ void weir__spawner_close(struct weir__spawner *spawner)
 {
     int is_gone;
 
-    if (spawner->socket < 0)
+    if (spawner->link.socket < 0)
         return;
     weir__watch_close(&spawner->watch);
     weir__timer_close(&spawner->clock);
@@ -452,12 +464,13 @@ void weir__spawner_close(struct weir__spawner *spawner)
         kill_spawner(spawner);
         is_gone = await_end(spawner, KILLED_MS / WEIR__TICK_MS, 0);
     }
-    weir__close(&spawner->socket);
+    weir__link_close(&spawner->link);
     wait_for_child(spawner, is_gone);
 }
 
 void weir__spawner_clear(struct weir__spawner *spawner)
 {
+    weir__link_close(&spawner->link);
     strings_free(spawner->environment);
     spawner->environment = NULL;
 }

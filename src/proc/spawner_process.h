@@ -16,6 +16,7 @@
 
 #include <weir/error.h>
 
+#include "base/datagram.h"
 #include "loop/loop.h"
 
 enum {
@@ -57,11 +58,11 @@ struct weir__spawner {
     struct weir__spawner *next;
     struct weir__client *client; /* its owner; not used here */
     const struct weir__spawner_setup *setup;
-    pid_t pid;      /* 0: not known */
-    int is_child;   /* of ours, until we have waited for it */
-    int socket;     /* -1: it is gone */
-    int is_leaving; /* nothing more is asked of it */
-    size_t jobs;    /* that are its own */
+    pid_t pid;              /* 0: not known */
+    int is_child;           /* of ours, until we have waited for it */
+    struct weir__link link; /* its socket is -1: it is gone */
+    int is_leaving;         /* nothing more is asked of it */
+    size_t jobs;            /* that are its own */
     weir__watch *watch;
 
     /* The host as it was when this was started. */

@@ -79,6 +79,11 @@ static void block_all(void)
 #endif
 }
 
+#ifndef SIGRTMIN /* then there are none */
+#define SIGRTMIN NSIG
+#define SIGRTMAX (NSIG - 1)
+#endif
+
 static const int stoppers[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
 /* No signal ends or stops the spawner, but SIGKILL and SIGSTOP: all are blocked, always.
@@ -96,12 +101,10 @@ static void set_signals(sigset_t *while_waiting)
             && (signal < SIGRTMIN || signal > SIGRTMAX))
             set_default(signal);
     memset(while_waiting, 0xff, sizeof *while_waiting);
-#ifdef SIGRTMIN
     for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
         sigaction(signal, &action, NULL);
         sigdelset(while_waiting, signal);
     }
-#endif
     /* A child unblocks its signals and then executes its program. If its group were stopped in
      * between, we would wait for a stopped child; execve(2) makes these the default again. */
     for (size_t i = 0; i < sizeof stoppers / sizeof stoppers[0]; i++)
@@ -136,11 +139,11 @@ static int do_request(struct weir__datagram *message)
             refuse(request.job, message->unreadable, "cannot read a large request");
         return request.job > 0;
     }
-    status = request_parse(message->text, message->length, message->fd_count, &request, &error);
+    status = request_parse(message->text, message->length, message->rights.count, &request, &error);
     if (status < 0) {
         /* Descriptors that this process has no room for did not arrive. */
         refuse(request.job,
-               message->fds_lost          ? EMFILE
+               message->rights.lost       ? EMFILE
                : status == WEIR_ERR_NOMEM ? ENOMEM
                                           : EPROTO,
                error.text);
@@ -151,7 +154,7 @@ static int do_request(struct weir__datagram *message)
         jobs_reap();
     switch (request.op) {
     case REQUEST_START:
-        jobs_start(&request, message->fds);
+        jobs_start(&request, message->rights.fds);
         passed_clear();
         break;
     case REQUEST_PASS:
@@ -180,12 +183,12 @@ static int do_request(struct weir__datagram *message)
 
 /* Serves everything that has come.  Returns 0 when the host is gone, or is to be taken
  * for gone. */
-static int serve(void)
+static int serve(const struct weir__link *host)
 {
     struct weir__datagram message;
     int status;
 
-    while ((status = weir__datagram_receive(HOST_SOCKET, &message, MSG_DONTWAIT)) > 0) {
+    while ((status = weir__datagram_receive(host, &message, MSG_DONTWAIT)) > 0) {
         int was_read = do_request(&message);
 
         weir__datagram_clear(&message);
@@ -214,6 +217,7 @@ int main(int argc, char **argv)
 {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
+    struct weir__link link;
     sigset_t while_waiting;
     int host_lives = 1, busy = 0, host_process;
 
@@ -221,6 +225,8 @@ int main(int argc, char **argv)
         fputs("weir-spawner: not for use by hand: programs that use libweir start it\n", stderr);
         return 2;
     }
+    if (weir__link_open(&link, HOST_SOCKET, NULL) < 0)
+        return 1;
     block_all();
     fcntl(HOST_SOCKET, F_SETFD, FD_CLOEXEC);
     weir__close_from(HOST_SOCKET + 1);
@@ -231,7 +237,7 @@ int main(int argc, char **argv)
         pid_t pid = fork();
 
         if (pid > 0) {
-            response_use_socket(HOST_SOCKET);
+            response_use(&link);
             response_send("{\"what\":\"hello\",\"pid\":%ld}", (long)pid);
         }
         if (pid != 0)
@@ -241,7 +247,7 @@ int main(int argc, char **argv)
     set_signals(&while_waiting);
     json_object_seed(1); /* the only keys are our host's: /dev/urandom need not be read */
     jobs_init();
-    response_use_socket(HOST_SOCKET);
+    response_use(&link);
     for (;;) {
         struct pollfd host[] = {{.fd = host_lives ? HOST_SOCKET : -1, .events = POLLIN},
                                 {.fd = host_lives ? host_process : -1, .events = POLLIN},
@@ -278,9 +284,9 @@ int main(int argc, char **argv)
             jobs_warmed();
         if (host_lives
             && (host[1].revents != 0
-                || ((host[0].revents & (POLLIN | POLLHUP | POLLERR)) && !serve()))) {
+                || ((host[0].revents & (POLLIN | POLLHUP | POLLERR)) && !serve(&link)))) {
             host_lives = 0;
-            response_use_socket(-1);
+            response_use(NULL);
             jobs_stop_all();
         }
     }

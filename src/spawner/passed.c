@@ -40,20 +40,20 @@ void passed_add(const struct request *request, struct weir__datagram *message)
     if (owner != request->job)
         passed_clear();
     owner = request->job;
-    if (message->fds_lost || message->fd_count != request->number_count)
-        failed = message->fds_lost ? EMFILE : EPROTO;
+    if (message->rights.lost || message->rights.count != request->number_count)
+        failed = message->rights.lost ? EMFILE : EPROTO;
     if (failed != 0)
         return;
-    more = realloc(passed, (passed_count + message->fd_count) * sizeof *passed);
+    more = realloc(passed, (passed_count + message->rights.count) * sizeof *passed);
     if (more == NULL) {
         failed = ENOMEM;
         return;
     }
     passed = more;
-    for (size_t i = 0; i < message->fd_count; i++)
+    for (size_t i = 0; i < message->rights.count; i++)
         passed[passed_count++] =
-            (struct passed){.fd = message->fds[i], .number = request->numbers[i]};
-    message->fd_count = 0; /* they are ours */
+            (struct passed){.fd = message->rights.fds[i], .number = request->numbers[i]};
+    message->rights.count = 0; /* they are ours */
 }
 
 int passed_any(int64_t job)

@@ -18,12 +18,12 @@ struct waiting {
     char text[];
 };
 
-static int host = -1;
+static const struct weir__link *host;
 static struct waiting *first, **last = &first;
 
-void response_use_socket(int socket)
+void response_use(const struct weir__link *link)
 {
-    host = socket;
+    host = link;
 }
 
 static int send_now(const char *text, size_t length)
@@ -38,7 +38,7 @@ void response_send(const char *format, ...)
     va_list args;
     int length;
 
-    if (host < 0)
+    if (host == NULL)
         return;
     va_start(args, format);
     length = vsnprintf(text, sizeof text, format, args);
@@ -70,14 +70,14 @@ int response_flush(void)
     while (first != NULL) {
         struct waiting *item = first;
 
-        if (host >= 0 && send_now(item->text, item->length) == EAGAIN)
+        if (host != NULL && send_now(item->text, item->length) == EAGAIN)
             return 1;
         first = item->next;
         if (first == NULL)
             last = &first;
         free(item);
     }
-    return 0;
+    return host != NULL && weir__link_flush(host) == EAGAIN;
 }
 
 void response_escape(const char *text, char *escaped, int size)

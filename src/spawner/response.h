@@ -19,8 +19,10 @@
 
 #include <stdint.h>
 
-/* Responses go to this socket from now on; -1: nowhere. */
-void response_use_socket(int socket);
+struct weir__link;
+
+/* Responses go there from now on; NULL: nowhere. */
+void response_use(const struct weir__link *link);
 
 /* Sends one response; format as in printf(3). */
 void response_send(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -101,9 +101,9 @@ int warm_ask(const struct child_plan *plan, int connection, int64_t job)
         fds[i] = plan->stdio[i] >= 0 ? plan->stdio[i] : i; /* /dev/null */
     fds[3] = plan->cwd;
     fd = fcntl(connection, F_DUPFD_CLOEXEC, 3);
-    failed = fd < 0
-                 ? errno
-                 : weir__datagram_send(fd, text, length, fds, plan->cwd >= 0 ? 4 : 3, MSG_DONTWAIT);
+    failed = fd < 0 ? errno
+                    : weir__datagram_send(&(struct weir__link){.socket = fd}, text, length, fds,
+                                          plan->cwd >= 0 ? 4 : 3, MSG_DONTWAIT);
     free(text);
     if (failed == 0)
         failed = -await(fd, job);

@@ -117,7 +117,8 @@ int weir__warm_connect(struct weir__warm *warm, weir_t *weir, struct weir__worke
     if (status < 0)
         return status;
     /* A parent that is gone and not known to be: then the connection ends at once. */
-    failed = weir__datagram_send(warm->control, "fork", 4, &ends[1], 1, MSG_DONTWAIT);
+    failed = weir__datagram_send(&(struct weir__link){.socket = warm->control}, "fork", 4, &ends[1],
+                                 1, MSG_DONTWAIT);
     weir__close(&ends[1]);
     if (failed != 0 && failed != EPIPE && failed != ECONNRESET) {
         weir__close(&ends[0]);

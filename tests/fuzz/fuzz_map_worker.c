@@ -80,7 +80,7 @@ static struct weir_map_options choose(unsigned choices)
     options.command = &command;
     options.call = choices & BY_LINES ? NULL : "f";
     options.unordered = (choices & UNORDERED) != 0;
-    options.drop_null = (choices & DROPS_NULL) != 0;
+    options.drop_null = (choices & DROPS_NULL) != 0 && !has_key(choices); /* it is refused */
     options.retries = choices & RETRIES ? 1 : 0;
     options.workers = choices & TWO_WORKERS ? 2 : 1;
     options.on_error = choices & SKIPS ? WEIR_MAP_SKIP : WEIR_MAP_DEAD_LETTER;

@@ -18,7 +18,7 @@ static void forget(const struct pretend *pretend)
 {
     struct weir__datagram message;
 
-    while (weir__datagram_receive(pretend->socket, &message, MSG_DONTWAIT) > 0)
+    while (weir__datagram_receive(&pretend->link, &message, MSG_DONTWAIT) > 0)
         weir__datagram_clear(&message);
 }
 
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         lf = lf != NULL ? lf : end;
         forget(&pretend);
         if (lf > line) /* an empty one would be the end */
-            weir__datagram_send(pretend.socket, line, (size_t)(lf - line), NULL, 0, MSG_DONTWAIT);
+            weir__datagram_send(&pretend.link, line, (size_t)(lf - line), NULL, 0, MSG_DONTWAIT);
         weir_dispatch(pretend.weir, NULL);
         weir_dispatch(pretend.weir, NULL);
     }

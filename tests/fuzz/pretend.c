@@ -39,7 +39,7 @@ static void answer(struct pretend *pretend, json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT);
 
-    weir__datagram_send(pretend->socket, text, strlen(text), NULL, 0, MSG_DONTWAIT);
+    weir__datagram_send(&pretend->link, text, strlen(text), NULL, 0, MSG_DONTWAIT);
     free(text);
     json_decref(object);
 }
@@ -98,7 +98,7 @@ static int take_fd(const struct weir__datagram *message, const json_t *stage, co
 {
     const json_t *position = json_object_get(stage, name);
 
-    return position != NULL ? dup(message->fds[json_integer_value(position)]) : -1;
+    return position != NULL ? dup(message->rights.fds[json_integer_value(position)]) : -1;
 }
 
 static void start(struct pretend *pretend, const struct weir__datagram *message,
@@ -131,7 +131,7 @@ static void request_came(void *data, int bits)
     struct weir__datagram message;
 
     (void)bits;
-    while (weir__datagram_receive(pretend->socket, &message, MSG_DONTWAIT) > 0) {
+    while (weir__datagram_receive(&pretend->link, &message, MSG_DONTWAIT) > 0) {
         json_t *asked = json_loadb(message.text, message.length, 0, NULL);
         const char *op = json_string_value(json_object_get(asked, "op"));
         json_int_t id = json_integer_value(json_object_get(asked, "job"));
@@ -170,7 +170,7 @@ void pretend_open(struct pretend *pretend)
     weir->client.setup.path = strdup("/nonexistent"); /* there is no other */
     weir->client.setup.from = "from nobody";
     pretend->weir = weir;
-    pretend->socket = ends[1];
+    HOLDS(weir__link_open(&pretend->link, ends[1], NULL) == 0);
     spawner = ends[1];
     HOLDS(weir__client_take_socket(&weir->client, ends[0], NULL) == 0);
     weir->client.current->pid = NO_SPAWNER;
@@ -184,7 +184,7 @@ void pretend_close(struct pretend *pretend)
     while (pretend->jobs != NULL)
         pretend_end(pretend->jobs, 0, SIGKILL);
     weir__watch_close(&pretend->watch);
-    weir__close(&pretend->socket);
+    weir__link_close(&pretend->link);
     weir_close(pretend->weir);
 }
 

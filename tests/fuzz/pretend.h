@@ -6,6 +6,7 @@
 #define WEIR_TESTS_PRETEND_H
 
 #include "base/buffer.h"
+#include "base/datagram.h"
 #include "proc/context.h"
 
 struct pretend;
@@ -23,7 +24,7 @@ struct pretend_job {
 /* All zero but on_line before pretend_open(). */
 struct pretend {
     weir_t *weir;
-    int socket; /* the spawner's end of its line */
+    struct weir__link link; /* the spawner's end of its line */
     weir__watch *watch;
     struct pretend_job *jobs; /* those that live, the newest first */
     unsigned started;

@@ -19,7 +19,11 @@ extern char **environ;
 
 void send_request_with(int spawner, const char *text, const int *fds, size_t fd_count)
 {
-    CU_ASSERT_EQUAL(weir__datagram_send(spawner, text, strlen(text), fds, fd_count, 0), 0);
+    struct weir__link link;
+
+    CU_ASSERT_EQUAL_FATAL(weir__link_open(&link, spawner, NULL), 0);
+    CU_ASSERT_EQUAL(weir__datagram_send(&link, text, strlen(text), fds, fd_count, 0), 0);
+    free(link.frames);
 }
 
 void send_request(int spawner, const char *text)
@@ -30,9 +34,14 @@ void send_request(int spawner, const char *text)
 json_t *receive_answer(int spawner)
 {
     struct weir__datagram message;
+    struct weir__link link;
     json_t *answer;
+    int status;
 
-    if (!await_readable(spawner) || weir__datagram_receive(spawner, &message, 0) != 1)
+    CU_ASSERT_EQUAL_FATAL(weir__link_open(&link, spawner, NULL), 0);
+    status = await_readable(spawner) ? weir__datagram_receive(&link, &message, 0) : 0;
+    free(link.frames); /* waiting for whole messages, it keeps nothing */
+    if (status != 1)
         return NULL;
     answer = json_loads(message.text, 0, NULL);
     weir__datagram_clear(&message);
