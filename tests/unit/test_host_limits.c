@@ -414,7 +414,9 @@ static long overfill(void)
     while (waited < 0 && count < PAIRS && weir__datagram_socketpair(pairs[count], NULL) == 0) {
         long before = waits();
 
-        if (weir__datagram_send(pairs[count][0], "x", 1, fds, 8, MSG_DONTWAIT) == ETOOMANYREFS)
+        if (weir__datagram_send(&(struct weir__link){.socket = pairs[count][0]}, "x", 1, fds, 8,
+                                MSG_DONTWAIT)
+            == ETOOMANYREFS)
             waited = waits() - before;
         count++;
     }
