@@ -81,6 +81,10 @@ class Trial:
             return file.read()
 
 
+DIFFERS = {"started_at", "time", "prev", "hash", "job", "max_rss_kb", "workers"}
+DIFFERS |= {"series", "latency_counts", "stopped_at_ms"}
+
+
 def without_figures(value: Any) -> Any:
     """A document without what differs from run to run."""
     if isinstance(value, dict):
@@ -100,7 +104,7 @@ def without_figures(value: Any) -> Any:
                 "offset",
                 "attempts",
             )
-            or key in ("started_at", "time", "prev", "hash", "job", "max_rss_kb", "workers")
+            or key in DIFFERS
             else without_figures(member)
             for key, member in value.items()
         }
