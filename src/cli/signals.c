@@ -51,8 +51,7 @@ static void catch_signal(int number)
     struct sigaction before;
 
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, &before);
-    if (before.sa_handler == SIG_IGN)
+    if (sigaction(number, &action, &before) == 0 && before.sa_handler == SIG_IGN)
         sigaction(number, &before, NULL);
 }
 

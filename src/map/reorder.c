@@ -173,6 +173,8 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
     struct weir__slot *slot;
     int status = make_room(reorder, record->seq, error);
 
+    if (status < 0)
+        weir__outputs_free(outputs_of(reorder, record), reorder->spool);
     if (status == 0 && !reorder->ordered)
         status = emit(reorder, record->seq, outcome, fault_of(record), bytes, length,
                       outputs_of(reorder, record), error);
@@ -221,13 +223,17 @@ int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *erro
         weir__reorder_is_ready(reorder) && !reorder->is_held
         && (reorder->most_unwritten == 0 || reorder->replies->length < reorder->most_unwritten)) {
         struct weir__slot *slot = &reorder->slots[reorder->next & reorder->mask];
+        int status = 0;
 
         reorder->held_bytes -= outputs_memory(slot->outputs);
-        if (reorder->ordered
-            && emit(reorder, reorder->next, slot->outcome, slot->fault, slot->bytes, slot->length,
-                    slot->outputs, error)
-                   < 0)
-            return WEIR_ERR_NOMEM;
+        if (reorder->ordered)
+            status = emit(reorder, reorder->next, slot->outcome, slot->fault, slot->bytes,
+                          slot->length, slot->outputs, error);
+        if (status < 0) { /* the record stays open; its outputs have been delivered */
+            slot->outputs = NULL;
+            slot->outcome = WEIR__OPEN;
+            return status;
+        }
         reorder->held_bytes -= slot->length;
         reorder->held_records--;
         advance(reorder, slot->line, slot->end);

@@ -51,7 +51,7 @@ int weir__reorder_settle(struct weir__reorder *reorder, const struct weir__recor
                          struct weir_error *error);
 
 /* Moves replies that wait for no other record to replies, up to most_unwritten. Returns 1 if
- * there were any, otherwise 0. Errors: NOMEM. */
+ * there were any, otherwise 0. Errors: NOMEM; SYSTEM (an output cannot be read back). */
 int weir__reorder_release(struct weir__reorder *reorder, struct weir_error *error);
 
 /* Skips a record that an earlier run settled out of order. */

@@ -363,7 +363,8 @@ static void send(struct weir__pool_worker *worker, struct weir_call *call)
                           "an MCP tool takes its arguments by name");
         return;
     }
-    if (pool->weir->client.trace != NULL)
+    /* One that was passed over at its first attempt is not counted again. */
+    if (pool->weir->client.trace != NULL && (call->reply.attempts == 0 || call->traced != NULL))
         weir__trace_call_sent(
             pool->weir->client.trace, &call->traced, call->traceparent, call->method,
             worker->handshake.pid > 0 ? worker->handshake.pid : worker->child.result.pid,

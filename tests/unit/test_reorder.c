@@ -272,6 +272,35 @@ static void what_is_released_at_once_is_bounded(void)
     sinks_free(sinks);
 }
 
+static void take(void *owner, struct weir__outputs *outputs)
+{
+    ++*(int *)owner;
+    weir__outputs_free(outputs, NULL);
+}
+
+/* Its outputs have been handed over: they are not handed over again, nor freed. */
+static void a_record_for_which_there_is_no_memory_stays_open(void)
+{
+    struct sinks *sinks = sinks_new(1);
+    struct weir__record second = {.seq = 1, .line = 2, .end = 20};
+    const struct weir__record first = {.line = 1, .end = 10};
+    int delivered = 0;
+
+    sinks->order.is_framed = 1;
+    sinks->order.deliver = take;
+    sinks->order.owner = &delivered;
+    second.each.outputs = weir__outputs_new();
+    CU_ASSERT_FATAL(second.each.outputs != NULL);
+    second.each.outputs->out.total = SIZE_MAX - 64;
+    CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &second, WEIR__ANSWERED, "", 0, NULL), 0);
+    CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &first, WEIR__ANSWERED, "", 0, NULL),
+                    WEIR_ERR_NOMEM);
+    CU_ASSERT_EQUAL(delivered, 1);
+    CU_ASSERT_EQUAL(weir__reorder_release(&sinks->order, NULL), 0);
+    CU_ASSERT_EQUAL(delivered, 1);
+    sinks_free(sinks);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -287,6 +316,7 @@ int main(void)
         TEST(any_order_in_is_one_order_out),
         TEST(what_waits_is_bounded),
         TEST(what_is_released_at_once_is_bounded),
+        TEST(a_record_for_which_there_is_no_memory_stays_open),
         CU_TEST_INFO_NULL,
     };
 
