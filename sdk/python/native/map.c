@@ -270,19 +270,13 @@ static int take_replies(struct job *job, struct replies *replies, struct weir_er
     return status;
 }
 
-/* What came next: replies as bytes, one a line; or (dead letter, document of a program's end), each
- * of them bytes or None; or None: nothing yet, or, once the map is done, nothing more. */
-PyObject *take_from_map(PyObject *self, PyObject *nothing)
+static PyObject *take(struct job *job)
 {
-    struct job *job = (struct job *)self;
     struct replies replies = {.bytes = NULL};
     struct weir_error error = {0};
     PyObject *answer = NULL;
     int status = 0;
 
-    (void)nothing;
-    if (!check_context(job->source.context))
-        return NULL;
     if (!job->has_item) {
         ENTER(job->source.context)
         status = take_replies(job, &replies, &error);
@@ -304,6 +298,27 @@ PyObject *take_from_map(PyObject *self, PyObject *nothing)
         answer = Py_None;
     }
     free(replies.bytes);
+    return answer;
+}
+
+/* What came next: replies as bytes, one a line; or (dead letter, document of a program's end), each
+ * of them bytes or None; or None: nothing yet, or, once the map is done, nothing more.  One thread
+ * at a time. */
+PyObject *take_from_map(PyObject *self, PyObject *nothing)
+{
+    struct job *job = (struct job *)self;
+    PyObject *answer;
+
+    (void)nothing;
+    if (!check_context(job->source.context))
+        return NULL;
+    if (job->is_taking) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread takes from this map");
+        return NULL;
+    }
+    job->is_taking = 1;
+    answer = take(job);
+    job->is_taking = 0;
     return answer;
 }
 

@@ -59,6 +59,7 @@ struct job {
     struct weir_map_item
         item; /* of a map, if has_item: it was taken, and Python does not have it */
     int has_item;
+    int is_taking; /* a thread is inside of take_from_map(); guarded by the GIL, as item is */
     int has_failed;
     struct weir_error error;
 };

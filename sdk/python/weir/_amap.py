@@ -5,7 +5,7 @@ import contextlib
 import json as json_module
 import os
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Callable, Optional, TypeVar, Union
 
 from . import _native
@@ -42,20 +42,36 @@ class _Run:
     async def _feed(self, records: Records) -> None:
         try:
             if isinstance(records, AsyncIterable):
-                async for value in records:
-                    if not await self._put(value):
-                        break
+                await self._feed_async(records.__aiter__())
             else:
-                for number, value in enumerate(records, 1):
-                    if not await self._put(value):
-                        break
-                    if number % _TURN == 0:
-                        await asyncio.sleep(0)
+                await self._feed_sync(iter(records))
         except Exception as error:
             self.failure = error
         finally:
             with contextlib.suppress(RuntimeError):  # the context is closed
                 self.job.close_input()
+
+    async def _feed_async(self, values: AsyncIterator[Any]) -> None:
+        try:
+            async for value in values:
+                if not await self._put(value):
+                    break
+        finally:
+            close = getattr(values, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _feed_sync(self, values: Iterator[Any]) -> None:
+        try:
+            for number, value in enumerate(values, 1):
+                if not await self._put(value):
+                    break
+                if number % _TURN == 0:
+                    await asyncio.sleep(0)
+        finally:
+            close = getattr(values, "close", None)
+            if close is not None:
+                close()
 
     async def _put(self, value: Any) -> bool:
         """Whether the map takes more."""
@@ -71,7 +87,7 @@ class _Run:
             self.job.cancel()
 
     async def end(self, kills: bool) -> None:
-        """Stops it, and waits for its end. A cancellation meanwhile kills it."""
+        """Stops it, and waits for its end and its feeder's. A cancellation meanwhile kills it."""
         is_cancelled = False
         try:
             self.feeder.cancel()
@@ -82,6 +98,12 @@ class _Run:
             while not await self.engine.is_over(self.job, self.job.done):
                 is_cancelled = True
                 self.kill()
+            if asyncio.current_task() is not self.feeder:  # not if the records end their own map
+                try:
+                    await asyncio.wait([self.feeder])
+                except asyncio.CancelledError:
+                    is_cancelled = True
+                    self.feeder.cancel()
         finally:
             self.engine.release()
         if is_cancelled:
@@ -165,8 +187,9 @@ class AsyncResults(AsyncIterator[T]):
         """End what runs; records under way are lost."""
         await self._end(True)
 
-    async def __aexit__(self, *ignored: object) -> None:
-        await self._end(True)
+    async def __aexit__(self, kind: Optional[type[BaseException]], *ignored: object) -> None:
+        is_cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        await self._end(not is_cancelled)
 
     def __del__(self) -> None:
         run = getattr(self, "_run", None)
@@ -228,9 +251,9 @@ def amap(
 ) -> AsyncMap:
     """Map values as map() does, without blocking the loop: `async for` over the results.
 
-    records are iterated in the loop: an AsyncIterable, or an iterable that does not block. When
-    the task is cancelled the workers are stopped, and the task ends when they have ended; a second
-    cancellation kills them.
+    records are iterated in the loop: an AsyncIterable, or an iterable that does not block; their
+    iterator is closed at the end. When the task is cancelled the workers are stopped, and the task
+    ends when they have ended; a second cancellation kills them.
     """
     options = prepare_map(locals())
     return AsyncMap(lambda: _Run(options, records, encode), values_of, on_error)
@@ -270,9 +293,9 @@ def aeach(
 ) -> AsyncEach:
     """Run a program for each record as each() does, without blocking the loop.
 
-    records are iterated in the loop: an AsyncIterable, or an iterable that does not block. When
-    the task is cancelled the programs are stopped, and the task ends when they have ended; a
-    second cancellation kills them.
+    records are iterated in the loop: an AsyncIterable, or an iterable that does not block; their
+    iterator is closed at the end. When the task is cancelled the programs are stopped, and the task
+    ends when they have ended; a second cancellation kills them.
     """
     options, kept = prepare_each(locals())
     results = AsyncEach(lambda: _Run(options, records, kept.encode), kept.values_of, on_error)

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -210,9 +211,16 @@ class _SavedRun(Run):
         self._pieces: deque[Piece] = deque()
         self._files = [os.open(name, os.O_RDONLY | os.O_CLOEXEC) for name in (results, dead)]
         self._rests = [b"", b""]  # what is no line yet
+        self._reading = threading.RLock()
 
     def read(self) -> Optional[Piece]:
+        with self._reading:
+            return self._read()
+
+    def _read(self) -> Optional[Piece]:
         while not self._pieces:
+            if not self._files:  # ended by another thread
+                return None
             is_over = self.job.wait(0)
             came = self._read_lines(0) + self._read_lines(1)
             if not came and is_over:
@@ -235,8 +243,10 @@ class _SavedRun(Run):
 
     def end(self) -> None:
         super().end()
-        for fd in self._files:
-            os.close(fd)
+        with self._reading:
+            files, self._files = self._files, []
+            for fd in files:
+                os.close(fd)
 
 
 class _InOrder:

@@ -10,7 +10,7 @@ from typing import IO, Any, Callable, Optional, TypeVar, Union
 
 from . import _engine, _native
 from ._engine import Word, seconds
-from ._errors import NO_WORKER, DeadRecord, NoWorker, WeirError
+from ._errors import NO_WORKER, DeadRecord, Forked, NoWorker, WeirError
 from ._pool import stderr_of, worker_words
 from ._worker import codec
 
@@ -112,7 +112,7 @@ def handle(error: DeadRecord, on_error: OnError) -> None:
 
 
 class Results(Iterator[T]):
-    """The results of a map, as they come."""
+    """The results of a map, as they come. Threads may share it: each result goes to one of them."""
 
     def __init__(
         self,
@@ -125,6 +125,7 @@ class Results(Iterator[T]):
         self._values_of = values_of
         self._on_error = on_error
         self._values: deque[Union[T, DeadRecord]] = deque()
+        self._reading = threading.RLock()  # close() does not take it: it ends a read that waits
         self.report: Optional[dict[str, Any]] = None  # docs/schemas/map-report.schema.json
         _engine.close_at_exit(self)
 
@@ -135,8 +136,11 @@ class Results(Iterator[T]):
         try:
             while True:
                 while not self._values:
-                    self._read_or_finish()
-                value = self._values.popleft()
+                    self._read_more()
+                try:
+                    value = self._values.popleft()
+                except IndexError:  # another thread has taken it
+                    continue
                 if not isinstance(value, DeadRecord):
                     return value
                 handle(value, self._on_error)
@@ -145,6 +149,13 @@ class Results(Iterator[T]):
         except BaseException:
             self.close()
             raise
+
+    def _read_more(self) -> None:
+        if self._run is not None and self._pid != os.getpid():  # before a lock that others held
+            raise Forked(f"this map belongs to process {self._pid}: make another one after fork")
+        with self._reading:
+            if not self._values:
+                self._read_or_finish()
 
     def _read_or_finish(self) -> None:
         run = self._run
@@ -156,10 +167,12 @@ class Results(Iterator[T]):
         except RuntimeError:  # the program ends, perhaps
             if self._run is not None:
                 raise
-        if self._run is None:  # closed by another thread
-            raise StopIteration
         if piece is not None:
             self._values.extend(self._values_of(piece))
+        if self._run is None:  # closed by another thread
+            self._values.clear()
+            raise StopIteration
+        if piece is not None:
             return
         report = run.report()
         self.close()

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 import unittest
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import hosting
@@ -341,18 +341,23 @@ class Maps(unittest.TestCase):
     def test_cancel(self) -> None:
         """aeach: cancelling the task stops the programs first; a second cancellation kills them"""
 
-        async def use(script: str, turns: int) -> None:
+        async def use(script: str, turns: int, in_body: bool) -> None:
             with tempfile.TemporaryDirectory() as folder:
-                args = ["sh", "-c", f"cd {folder}; {script}", "sh"]
+                args = ["sh", "-c", f"cd {folder}; [ $1 = first ] && exit; {script}", "sh"]
+                came = asyncio.Event()
 
                 async def take() -> None:
-                    async for _ in weir.aeach(["a"], args, grace=1000):
-                        pass
+                    async with weir.aeach(["first", "a"], args, workers=2, grace=1000) as results:
+                        async for _ in results:
+                            came.set()
+                            if in_body:
+                                await asyncio.sleep(1000)
 
                 def pids() -> "list[int]":
                     return [int(name) for name in os.listdir(folder) if name.isdigit()]
 
                 task = asyncio.ensure_future(take())
+                await came.wait()
                 while not pids():
                     await asyncio.sleep(0.002)
                 task.cancel()
@@ -367,8 +372,85 @@ class Maps(unittest.TestCase):
                 self.assertTrue(os.path.exists(folder + "/asked"))
 
         async def main() -> None:
-            await use("trap 'echo >asked; exit' TERM; echo >$$; while :; do sleep 0.01; done", 1)
-            await use("trap 'echo >asked' TERM; echo >$$; while :; do sleep 0.01; done", 2)
+            ends = "trap 'echo >asked; exit' TERM; echo >$$; while :; do sleep 0.01; done"
+            stays = "trap 'echo >asked' TERM; echo >$$; while :; do sleep 0.01; done"
+            for in_body in (False, True):
+                await use(ends, 1, in_body)
+                await use(stays, 2, in_body)
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_records_end(self) -> None:
+        """amap, aeach: records are closed, and no task is left, when it is over"""
+        closed: list[str] = []
+
+        async def waiting() -> AsyncIterator[str]:
+            try:
+                yield "1"
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(0)
+                closed.append("waiting")
+
+        async def endless() -> AsyncIterator[str]:
+            try:
+                while True:
+                    yield "1" * 1000
+            finally:
+                await asyncio.sleep(0)
+                closed.append("endless")
+
+        def numbers() -> Iterator[str]:
+            try:
+                while True:
+                    yield "1" * 1000
+            finally:
+                closed.append("numbers")
+
+        async def leave(records: Any) -> None:
+            async with weir.amap(records, ["cat"], workers=1) as results:
+                await results.__anext__()
+
+        async def fail(records: Any) -> None:
+            with self.assertRaises(weir.WeirError):
+                async for _ in weir.amap(records, ["false"], workers=1):
+                    pass
+
+        async def cancel(records: Any) -> None:
+            async def take() -> None:
+                async with weir.aeach(records, ["echo"], workers=1) as results:
+                    await results.__anext__()
+                    came.set()
+                    await asyncio.sleep(1000)
+
+            came = asyncio.Event()
+            task = asyncio.ensure_future(take())
+            await came.wait()
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+
+        async def main() -> None:
+            for use in (leave, fail, cancel):
+                for make in (waiting, endless, numbers):
+                    before, records = asyncio.all_tasks(), make()
+                    await use(records)
+                    self.assertEqual(closed, [make.__name__], use)
+                    self.assertEqual(asyncio.all_tasks() - before, set())
+                    closed.clear()
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_records_close(self) -> None:
+        """amap: records may end their own map"""
+
+        async def main() -> None:
+            async def records() -> AsyncIterator[int]:
+                yield 1
+                await results.aclose()
+
+            results = weir.amap(records(), ["cat"], workers=1)
+            self.assertLessEqual([one async for one in results], [1])
 
         asyncio.run(asyncio.wait_for(main(), 120))
 

@@ -186,6 +186,74 @@ class Maps(unittest.TestCase):
             thread.join()
         self.assertEqual(wrong, [])
 
+    def test_shared(self) -> None:
+        """map, each: threads that share one get each result once, and the end"""
+        out = hosting.output_of(
+            """
+            import sys, threading, weir
+            sys.setswitchinterval(1e-5)
+            def share(take):
+                got = []
+                threads = [threading.Thread(target=take, args=(got,)) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                return got
+            numbers = weir.map(range(100000), ["cat"], workers=2)
+            got = share(lambda got: got.extend(numbers))
+            print(sorted(got) == list(range(100000)), numbers.report["answered"])
+            names = [str(n) for n in range(100)]
+            results = weir.each(names, ["echo"], workers=4)
+            got = share(lambda got: got.extend(results))
+            print(sorted(int(one.stdout) for one in got) == list(range(100)))
+            """
+        )
+        self.assertEqual(out, "True 100000\nTrue\n")
+
+    def test_close_shared(self) -> None:
+        """map: closing one ends it for the threads that share it"""
+        gate = threading.Event()
+        got: list[Any] = []
+        results = weir.map(iter(lambda: gate.wait(), True), ["cat"], workers=1)
+        threads = [threading.Thread(target=lambda: got.append(list(results))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        results.close()
+        for thread in threads:
+            thread.join(60)
+        gate.set()
+        self.assertEqual(got, [[]] * 4)
+
+    def test_take(self) -> None:
+        """map: the engine refuses a second thread that takes, and loses nothing"""
+        out = hosting.output_of(
+            """
+            import sys, threading, weir
+            sys.setswitchinterval(1e-5)
+            results = weir.map(range(100000), ["cat"], workers=2)
+            job, got = results._run.job, []
+            def take():
+                while True:
+                    is_over = job.done()
+                    try:
+                        piece = job.take()
+                    except RuntimeError:
+                        continue
+                    if piece is not None:
+                        got.extend(map(int, piece.split()))
+                    elif is_over:
+                        break
+            threads = [threading.Thread(target=take) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            print(sorted(got) == list(range(100000)))
+            """
+        )
+        self.assertEqual(out, "True\n")
+
     def test_fork(self) -> None:
         """map: fork leaves it to the parent; a child is told so, and may have one of its own"""
         out = hosting.output_of(
