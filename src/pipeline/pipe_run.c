@@ -150,11 +150,16 @@ void weir__pipe_emit(struct weir_pipeline_run *pipe, int which, enum weir_event_
                        });
 }
 
-static void stop_maps(struct weir_pipeline_run *pipe, int status, int64_t grace_ms)
+/* of_stage: for the limit of a stage, whose time does not cut short the sequences of maps. */
+static void stop_maps(struct weir_pipeline_run *pipe, int status, int of_stage, int64_t grace_ms)
 {
-    for (size_t i = 0; i < pipe->count; i++)
-        if (pipe->stages[i].map != NULL)
-            weir__map_stop(pipe->stages[i].map, status, pipe->stages[i].stopping, grace_ms);
+    for (size_t i = 0; i < pipe->count; i++) {
+        const struct weir__pipe_stage *stage = &pipe->stages[i];
+
+        if (stage->map != NULL)
+            weir__map_stop(stage->map, status, stage->stopping,
+                           of_stage && stage->stop.count > 0 ? stage->grace_ms : grace_ms);
+    }
 }
 
 /* stop NULL: the sequence of the pipeline. */
@@ -167,7 +172,7 @@ static void stop_with(struct weir_pipeline_run *pipe, int cause, enum weir_stop_
                 cause < 0 || (size_t)cause == i ? why : WEIR_STOP_PEER_FAILED;
     weir__job_stop_with(&pipe->operation.weir->client, &pipe->job, stop, grace_ms);
     stop_maps(pipe, why == WEIR_STOP_TIMEOUT || why == WEIR_STOP_IDLE ? 124 : 128 + SIGTERM,
-              grace_ms);
+              stop != NULL, grace_ms);
 }
 
 void weir__pipe_stop(struct weir_pipeline_run *pipe, int cause, enum weir_stop_reason why,
@@ -341,7 +346,7 @@ void weir__pipe_job_failed(void *owner, size_t nth, const char *step, int sys_er
     weir__pipe_emit(pipe, (int)which, WEIR_EVENT_NOT_STARTED, sys_errno, step, strlen(step));
     for (size_t i = nth + 1; i < pipe->plain_count; i++)
         weir__pipe_never_began(&pipe->stages[pipe->plain[i]], now_ns);
-    stop_maps(pipe, 128 + SIGTERM, pipe->settings.grace_ms);
+    stop_maps(pipe, 128 + SIGTERM, 0, pipe->settings.grace_ms);
     weir__pipe_begin_events(pipe);
 }
 

@@ -151,6 +151,47 @@ static void the_sequence_of_a_stage_is_taken_to_its_end(void)
     weir_close(weir);
 }
 
+/* The limit is that of another stage, whose sequence leaves no time. */
+static void a_map_is_stopped_with_its_own_sequence(void)
+{
+    static const struct weir_stop_step kill[] = {{SIGKILL, 0}};
+    static const struct weir_stop_step steps[] = {{SIGTERM, 60000}, {SIGKILL, 0}};
+    weir_t *weir = open_weir();
+    struct weir_stage limited = stage_of(ARGV("sh", "-c", "echo 1; exec sleep 1000"));
+    struct weir_stage mapped = stage_of(ARGV("sleep", "1000"));
+    struct weir_map_options map;
+    int was_there = 0;
+
+    limited.stop = kill;
+    limited.stop_count = 1;
+    weir_map_options_init(&map);
+    map.workers = 1;
+    mapped.map = &map;
+    mapped.stop = steps;
+    mapped.stop_count = 2;
+    /* Until its worker was started in time. */
+    for (int64_t ms = 200; ms < PATIENCE_MS && !was_there; ms *= 2) {
+        weir_pipeline_t *pipeline = quiet_pipeline();
+        struct weir_pipeline_report report;
+        const struct weir_map_report *of_map;
+
+        limited.timeout_ms = ms;
+        add_stage(pipeline, &limited);
+        add_stage(pipeline, &mapped);
+        report = run_pipeline(weir, pipeline);
+        CU_ASSERT_EQUAL(report.status, 124);
+        of_map = report.stages[1].map;
+        was_there = of_map != NULL && of_map->worker_count == 1;
+        if (was_there) {
+            CU_ASSERT_EQUAL(of_map->workers[0].result.signal, SIGTERM);
+            CU_ASSERT_EQUAL(of_map->workers[0].result.stopped_with_count, 1);
+        }
+        weir_pipeline_report_clear(&report);
+    }
+    CU_ASSERT(was_there);
+    weir_close(weir);
+}
+
 static void a_silent_stage_is_ended(void)
 {
     weir_t *weir = open_weir();
@@ -346,6 +387,7 @@ int main(void)
          the_limit_of_a_stage_stops_with_its_own_sequence},
         {"the sequence of a stage is taken to its end",
          the_sequence_of_a_stage_is_taken_to_its_end},
+        {"a map is stopped with its own sequence", a_map_is_stopped_with_its_own_sequence},
         {"a silent stage is ended", a_silent_stage_is_ended},
         {"a pipeline may be cancelled once and twice", a_pipeline_may_be_cancelled_once_and_twice},
         {"freeing and closing end what runs", freeing_and_closing_end_what_runs},
