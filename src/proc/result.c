@@ -149,10 +149,15 @@ int weir__result_begin(struct weir_result *result, const struct weir_command *co
     return 0;
 }
 
-static void stop_clock(struct weir_result *result)
+/* What stopped it was sent before it ended, though we may have heard of it later. */
+static void stop_clock(struct weir_result *result, int64_t now_ns)
 {
-    if (result->wall_ns < 0)
-        result->wall_ns += weir__clock_ns();
+    if (result->wall_ns >= 0)
+        return;
+    result->wall_ns += now_ns;
+    for (size_t i = 0; i < result->stopped_with_count; i++)
+        if (result->stopped_at_ns[i] > result->wall_ns)
+            result->stopped_at_ns[i] = result->wall_ns;
 }
 
 /* From the spawner's words: the resource, what was asked, and the hard limit there is. */
@@ -170,7 +175,7 @@ static void describe_limit(struct weir_result *result, const char *words)
 void weir__result_not_started(struct weir_result *result, enum weir_step step, int sys_errno,
                               const char *interpreter)
 {
-    stop_clock(result);
+    stop_clock(result, weir__clock_ns());
     result->end = WEIR_NOT_STARTED;
     result->step = step;
     result->sys_errno = sys_errno;
@@ -200,8 +205,7 @@ static unsigned hits(const struct weir_result *result, const uint64_t limits[WEI
 void weir__result_exited(struct weir_result *result, const struct weir__exit *how,
                          const uint64_t limits[WEIR_LIMIT_COUNT])
 {
-    if (result->wall_ns < 0)
-        result->wall_ns += how->at_ns;
+    stop_clock(result, how->at_ns);
     result->end = how->signal != 0 ? WEIR_SIGNALED : WEIR_EXITED;
     result->code = how->code;
     result->signal = how->signal;
@@ -213,7 +217,7 @@ void weir__result_exited(struct weir_result *result, const struct weir__exit *ho
 
 void weir__result_lost(struct weir_result *result)
 {
-    stop_clock(result);
+    stop_clock(result, weir__clock_ns());
     result->end = WEIR_STATUS_LOST;
 }
 

@@ -176,6 +176,27 @@ static weir_run_t *start_stubborn(weir_t *weir, const struct weir_run_options *g
     return started;
 }
 
+/* We hear of the signal and of the end long after both. */
+static void no_stop_is_later_than_the_end(void)
+{
+    weir_t *weir = open_weir();
+    struct end end = {0};
+    weir_run_t *started = start_stubborn(weir, NULL, &end);
+    pid_t pid;
+
+    CU_ASSERT_FATAL((pid = find_marked(test_marker(), "ignores_term")) > 0);
+    weir_run_cancel(started);
+    weir_run_cancel(started);
+    CU_ASSERT(await_end(pid));
+    dispatch_until(weir, &end.calls, 1);
+    CU_ASSERT_FATAL(end.result.stopped_with_count > 0);
+    for (size_t i = 0; i < end.result.stopped_with_count; i++)
+        CU_ASSERT(end.result.stopped_at_ns[i] <= end.result.wall_ns);
+    weir_result_clear(&end.result);
+    weir_run_free(started);
+    weir_close(weir);
+}
+
 static void cancelling_twice_is_at_once(void)
 {
     weir_t *weir = open_weir();
@@ -426,6 +447,7 @@ int main(void)
         {"a thousand bytes from each of a hundred at once",
          a_thousand_bytes_from_each_of_a_hundred_at_once},
         {"a cancelled run goes down the ladder", a_cancelled_run_goes_down_the_ladder},
+        {"no stop is later than the end", no_stop_is_later_than_the_end},
         {"cancelling twice is at once", cancelling_twice_is_at_once},
         {"cancelling twice is at once after a timeout too",
          cancelling_twice_is_at_once_after_a_timeout_too},
