@@ -21,7 +21,7 @@ enum {
     BOUNDS = 64,
 };
 
-/* One line.  Counts are since the start of the server; those below are the highest of a point. */
+/* One line.  Counts grow from sample to sample; those below are the highest of a point. */
 struct sample {
     double at_ms; /* since 1970 */
     double calls, errors, restarts, times[BOUNDS + 1];
@@ -31,6 +31,7 @@ struct sample {
 struct history {
     struct sample *samples; /* of different times, in order */
     size_t count, room;
+    struct sample read; /* the last one, with its counts as they are in the line */
     double bounds[BOUNDS];
     size_t bound_count;
     json_t *last; /* the last line */
@@ -38,12 +39,14 @@ struct history {
 
 /* --- Reading --------------------------------------------------------------------- */
 
-/* Of "2026-01-02T03:04:05.678Z", in milliseconds; -1: it is no time. */
+/* Of "2026-01-02T03:04:05.678Z", in milliseconds; -1: it is no time, or not one in nanoseconds
+ * (after 2262). */
 static double time_of(const char *text)
 {
     struct tm when = {0};
     int milliseconds, end = 0;
     int64_t days, year;
+    double at_ms;
 
     if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &when.tm_year, &when.tm_mon, &when.tm_mday,
                &when.tm_hour, &when.tm_min, &when.tm_sec, &milliseconds, &end)
@@ -53,8 +56,9 @@ static double time_of(const char *text)
     year = when.tm_year - (when.tm_mon <= 2); /* it begins in March */
     days = 365 * year + year / 4 - year / 100 + year / 400
            + (153 * (when.tm_mon + (when.tm_mon > 2 ? -3 : 9)) + 2) / 5 + when.tm_mday - 719469;
-    return (double)(((days * 24 + when.tm_hour) * 60 + when.tm_min) * 60 + when.tm_sec) * 1000
-           + milliseconds;
+    at_ms = (double)(((days * 24 + when.tm_hour) * 60 + when.tm_min) * 60 + when.tm_sec) * 1000
+            + milliseconds;
+    return at_ms <= (double)(INT64_MAX / 1000000) ? at_ms : -1;
 }
 
 static void read_times(struct history *history, struct sample *sample, const json_t *line)
@@ -73,6 +77,30 @@ static void read_times(struct history *history, struct sample *sample, const jso
         for (size_t i = 0; i <= history->bound_count; i++)
             sample->times[i] += part_number_at(buckets, i);
     }
+}
+
+/* How much a count grew.  A server that was started anew begins at 0. */
+static double growth(int is_anew, double before, double after)
+{
+    return after >= before && !is_anew ? after - before : after;
+}
+
+/* Makes the counts of a line those of its history: no server's start takes any away. */
+static void count_on(struct history *history, struct sample *sample)
+{
+    const struct sample line = *sample, *read = &history->read;
+    int is_anew = line.calls < read->calls;
+
+    if (history->count > 0) {
+        const struct sample *total = &history->samples[history->count - 1];
+
+        sample->calls = total->calls + growth(is_anew, read->calls, line.calls);
+        sample->errors = total->errors + growth(is_anew, read->errors, line.errors);
+        sample->restarts = total->restarts + growth(is_anew, read->restarts, line.restarts);
+        for (size_t i = 0; i <= history->bound_count; i++)
+            sample->times[i] = total->times[i] + growth(is_anew, read->times[i], line.times[i]);
+    }
+    history->read = line;
 }
 
 static int read_sample(struct history *history, const json_t *line)
@@ -102,6 +130,7 @@ static int read_sample(struct history *history, const json_t *line)
         history->samples = samples;
         history->room = room;
     }
+    count_on(history, &sample);
     history->samples[history->count++] = sample;
     return 0;
 }
@@ -178,21 +207,14 @@ static void thin_out(struct history *history)
     history->count = count;
 }
 
-/* How much a count grew.  A server that was started anew begins at 0. */
-static double growth(double before, double after)
-{
-    return after >= before ? after - before : after;
-}
-
 /* A percentile in ms of the calls between two samples; NAN: there were none. */
 static double percentile(const struct history *history, const struct sample *before,
                          const struct sample *after, double part)
 {
-    int is_anew = after->calls < before->calls;
     double counts[BOUNDS + 1], all = 0, seen = 0;
 
     for (size_t i = 0; i <= history->bound_count; i++) {
-        counts[i] = is_anew ? after->times[i] : growth(before->times[i], after->times[i]);
+        counts[i] = after->times[i] - before->times[i];
         all += counts[i];
     }
     for (size_t i = 0; i < history->bound_count && all > 0; i++) {
@@ -223,9 +245,9 @@ static void fill_lines(const struct history *history, struct lines *lines)
         size_t at = lines->count++;
 
         lines->ends[at] = after->at_ms - first->at_ms;
-        lines->calls[at] = growth(before->calls, after->calls) / step_s;
-        lines->errors[at] = growth(before->errors, after->errors) / step_s;
-        lines->restarts[at] = growth(before->restarts, after->restarts);
+        lines->calls[at] = (after->calls - before->calls) / step_s;
+        lines->errors[at] = (after->errors - before->errors) / step_s;
+        lines->restarts[at] = after->restarts - before->restarts;
         lines->median[at] = percentile(history, before, after, 0.5);
         lines->slow[at] = percentile(history, before, after, 0.99);
         lines->queued[at] = after->queued;
@@ -288,8 +310,8 @@ static void add_amount(json_t **facts, const char *label, double amount, const c
 /* Counts since the first line, not since the start of the server. */
 static json_t *facts_of(const struct history *history, double calls, double errors)
 {
-    const struct sample *samples = history->samples;
-    double span_ms = samples[history->count - 1].at_ms - samples[0].at_ms, restarts = 0;
+    const struct sample *samples = history->samples, *last = &samples[history->count - 1];
+    double span_ms = last->at_ms - samples[0].at_ms;
     double queued = 0, running = 0;
     json_t *facts = json_array();
     char at[WEIR__TIME_SIZE], started[REPORT_VALUE];
@@ -298,7 +320,6 @@ static json_t *facts_of(const struct history *history, double calls, double erro
     snprintf(started, sizeof started, "%.10s %.8s UTC", at, at + 11);
     part_fact(&facts, "started", started, part_plain);
     for (size_t i = 1; i < history->count; i++) {
-        restarts += growth(samples[i - 1].restarts, samples[i].restarts);
         queued = fmax(queued, samples[i].queued);
         running = fmax(running, samples[i].running);
     }
@@ -308,23 +329,20 @@ static json_t *facts_of(const struct history *history, double calls, double erro
     add_amount(&facts, "errors", errors, "", part_bad);
     add_amount(&facts, "most at a time", running, "", part_plain);
     add_amount(&facts, "longest queue", queued, "", part_plain);
-    add_amount(&facts, "restarts", restarts, "", part_bad);
+    add_amount(&facts, "restarts", last->restarts - samples[0].restarts, "", part_bad);
     return facts;
 }
 
 /* Puts the charts between the summary and what the last line shows. */
 static json_t *model_of(struct history *history)
 {
-    double calls = 0, errors = 0;
+    const struct sample *first = &history->samples[0], *last = &first[history->count - 1];
+    double calls = last->calls - first->calls, errors = last->errors - first->errors;
     json_t *sections = json_array(), *state = report_serve_model(history->last);
     json_t *facts;
     struct lines *lines = calloc(1, sizeof *lines);
     char verdict[2 * REPORT_VALUE];
 
-    for (size_t i = 1; i < history->count; i++) {
-        calls += growth(history->samples[i - 1].calls, history->samples[i].calls);
-        errors += growth(history->samples[i - 1].errors, history->samples[i].errors);
-    }
     facts = facts_of(history, calls, errors);
     part_section(&sections, "facts", "Summary", facts);
     thin_out(history);

@@ -6,6 +6,7 @@ report.py WEIR SRCDIR
 import html.parser
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -250,12 +251,29 @@ def a_long_history_is_a_small_page(directory: Any) -> None:
     assert page.count("M0 ") == page.count('d="M')
 
 
+def servers_within_a_step_of_a_long_history_are_added_up(directory: Any) -> None:
+    path = os.path.join(directory, "top.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(  # each server has 3 s: 0, 100, 200 calls; a step has 20 s
+            stats(second, 100 * (second % 3), errors=second % 3) for second in range(3600)
+        )
+    page = report("--html", "-", path)
+    assert "240000 calls, 2400 errors" in Page(page).text
+    (calls, *_) = re.findall(r'data-values="([^"]*)"', page)
+    rates = [float(value.removesuffix("/s")) for value in calls.split("|")]
+    assert min(rates) >= 60 and max(rates) <= 75, rates
+
+
 def lines_of_others_are_refused(directory: Any) -> None:
     path = os.path.join(directory, "x.ndjson")
     for lines, words in (
         (stats(0, 1) + "{\n" + stats(1, 2), b"line 2 is not JSON"),
         (stats(0, 1) + '{"at": "x"}\n' + stats(1, 2), b"line 2 is not a line of weir top"),
         (stats(0, 1) + stats(0, 2), b"same time"),
+        (
+            stats(0, 1, at="2262-04-12T00:00:00.000Z") + stats(0, 2, at="2300-01-01T00:00:00.000Z"),
+            b"line 1 is not a line of weir",
+        ),
     ):
         with open(path, "w", encoding="utf-8") as file:
             file.write(lines)
@@ -412,6 +430,7 @@ if __name__ == "__main__":
             a_stopped_run_shows_when,
             a_server_is_shown_over_time,
             a_long_history_is_a_small_page,
+            servers_within_a_step_of_a_long_history_are_added_up,
             lines_of_others_are_refused,
             charts_are_laid_over_one_another,
             a_failed_stage_is_marked,
