@@ -159,6 +159,15 @@ int weir_map_run(weir_t *weir, const struct weir_map_options *options,
     return weir__operation_finish(map != NULL ? &map->operation : NULL, report, &why, error);
 }
 
+/* Gives all workers what is left of the time: also those that are being stopped. */
+static void stop_workers(struct weir_map *map)
+{
+    for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
+         worker = worker->next)
+        if (!worker->is_over)
+            weir__map_worker_stop(worker, map->end.grace_ms);
+}
+
 static void cancel(struct weir__operation *operation, int signal)
 {
     struct weir_map *map = (struct weir_map *)operation;
@@ -172,21 +181,22 @@ static void cancel(struct weir__operation *operation, int signal)
         map->end.drains = 0;
         map->end.leaves = 1;
         map->end.grace_ms = 0;
-        for (struct weir__map_worker *worker = map->workers.first; worker != NULL;
-             worker = worker->next)
-            if (!worker->is_over)
-                weir__map_worker_stop(worker, 0);
+        stop_workers(map);
     }
     weir__map_wake(map);
 }
 
 void weir__map_stop(struct weir_map *map, int status, enum weir_stop_reason why, int64_t grace_ms)
 {
+    int is_stopping = map->end.status != 0;
+
     if (map->operation.over)
         return;
     weir__map_end(map, status, why, "stopped with its pipeline");
     map->end.drains = 0;
     map->end.grace_ms = grace_ms;
+    if (is_stopping)
+        stop_workers(map);
     weir__map_wake(map);
 }
 

@@ -4,6 +4,7 @@ is waited for.  Prints TAP.
 second_signal.py WEIR SRCDIR
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,12 @@ STUBBORN = """#!/bin/sh
 trap '' INT TERM HUP QUIT
 %s
 echo $$ >"$0.new" && mv "$0.new" "$0.pid"
+while :; do sleep 0.1; done
+"""
+
+STOPPED = """#!/bin/sh
+trap '' INT
+trap 'echo $$ >"$0.new" && mv "$0.new" "$0.pid"' TERM
 while :; do sleep 0.1; done
 """
 
@@ -122,6 +129,28 @@ def map_records(directory: Any) -> None:
     leaves_at_the_second(weir, stop(pid))
 
 
+def pipe_whose_map_is_stopped_already(directory: Any) -> None:
+    program = os.path.join(directory, "program")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(STOPPED)
+    os.chmod(program, 0o755)
+    source = ["sh", "-c", "echo 1; exec sleep 1000"]
+    for limit_s in (1, 4, 16, 64):  # until the worker is there before the limit
+        stages = [
+            {"name": "source", "cmd": source, "timeout_s": limit_s, "stop": "KILL"},
+            {"cmd": [program], "map": {"workers": 1}, "stop": "TERM:100s,KILL"},
+        ]
+        with open(os.path.join(directory, "spec"), "w", encoding="utf-8") as file:
+            json.dump({"weir": 1, "stages": stages}, file)
+        weir = begin("pipe", "-f", file.name)
+        while weir.poll() is None and not os.path.exists(program + ".pid"):
+            time.sleep(0.01)
+        if weir.returncode is None:
+            break
+        weir.communicate()
+    leaves_at_the_second(weir, stop(program + ".pid"), (124, 130, 143))
+
+
 def call_under_way(directory: Any) -> None:
     program, pid = worker(directory)
     weir = begin("call", "-w", program, "wait")
@@ -173,6 +202,7 @@ if __name__ == "__main__":
             run,
             pipe,
             map_records,
+            pipe_whose_map_is_stopped_already,
             call_under_way,
             call_whose_worker_starts,
             call_that_has_returned,
