@@ -113,7 +113,8 @@ static void add_item(struct weir__trace_file *file)
 {
     struct weir__json_writer *json = &file->json;
     size_t size = json->text.length + sizeof separator - 1;
-    int is_full = !file->keeps_last && file->written + size > file->max_size;
+    int is_full = !file->keeps_last /* after the first that did not fit nothing more is added */
+                  && (file->dropped > 0 || file->written + size > file->max_size);
 
     if (is_full || file->failed != 0) {
         file->dropped++;

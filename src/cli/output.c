@@ -235,7 +235,7 @@ void output_say(const char *bytes, size_t length)
 
 /* --- Standard output --------------------------------------------------------- */
 
-#ifdef HAVE_FOPENCOOKIE
+#ifdef HAVE_STDOUT_COOKIE
 static int is_ignored(int number)
 {
     struct sigaction action;
@@ -259,7 +259,7 @@ static ssize_t write_stdout(void *cookie, const char *bytes, size_t length)
 
 void output_open(void)
 {
-#ifdef HAVE_FOPENCOOKIE
+#ifdef HAVE_STDOUT_COOKIE
     FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_stdout});
 
     if (stream != NULL)

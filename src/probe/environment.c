@@ -153,7 +153,9 @@ json_t *weir__masked(const char *name, const char *value)
     if (weir__buffer_add(&word, value, strlen(value) + 1, NULL) == 0
         && weir__redact_add(&redacted, word.bytes, NULL, NULL) == 0)
         /* What looks like a secret in the name itself may go on into the value. */
-        text = redacted.length >= prefix && memcmp(redacted.bytes, word.bytes, prefix) == 0
+        text = prefix == 0
+                       || (redacted.length >= prefix
+                           && memcmp(redacted.bytes, word.bytes, prefix) == 0)
                    ? weir__textn_value(redacted.length > prefix ? redacted.bytes + prefix : "",
                                        redacted.length - prefix)
                    : json_string(WEIR__REDACTED);

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <linux/prctl.h>
 #include <sys/prctl.h>
 #endif
 
