@@ -264,6 +264,7 @@ static void a_reader_that_pauses_pauses_the_workers(void)
     struct mapped mapped;
     int measured;
 
+    options.unordered = 1; /* else what waits for its turn is settled, too */
     options.record_timeout_ms = 1000;
     add_much(&input, "{\"n\":0}\n", 100000); /* 100 MB come out */
     running = start_map_buffer(&options, &input);

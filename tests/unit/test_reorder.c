@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "map/feed.h"
 #include "map/reorder.h"
 #include "support/harness.h"
 
@@ -291,7 +292,7 @@ static void a_record_for_which_there_is_no_memory_stays_open(void)
     sinks->order.owner = &delivered;
     second.each.outputs = weir__outputs_new();
     CU_ASSERT_FATAL(second.each.outputs != NULL);
-    second.each.outputs->out.total = SIZE_MAX - 64;
+    second.each.outputs->out.total = SIZE_MAX - sizeof(struct weir__item_head);
     CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &second, WEIR__ANSWERED, "", 0, NULL), 0);
     CU_ASSERT_EQUAL(weir__reorder_settle(&sinks->order, &first, WEIR__ANSWERED, "", 0, NULL),
                     WEIR_ERR_NOMEM);
