@@ -20,6 +20,7 @@ from ._run import error_of
 _TURN = 64  # records that are fed before the loop has its turn
 
 T = TypeVar("T")
+Self = TypeVar("Self", bound="AsyncResults[Any]")
 Records = Union[Iterable[Any], AsyncIterable[Any]]
 
 
@@ -183,6 +184,10 @@ class AsyncResults(AsyncIterator[T]):
         if run is not None and self._pid == os.getpid():
             await run.end(kills)
 
+    async def __aenter__(self: Self) -> Self:
+        self._start()
+        return self
+
     async def aclose(self) -> None:
         """End what runs; records under way are lost."""
         await self._end(True)
@@ -201,10 +206,6 @@ class AsyncResults(AsyncIterator[T]):
 class AsyncMap(AsyncResults[Any]):
     """The results, as they come. Closing it ends the workers; report is there afterwards."""
 
-    async def __aenter__(self) -> "AsyncMap":
-        self._start()
-        return self
-
 
 class AsyncEach(AsyncResults[EachResult]):
     """The results, as they come. Closing it ends the programs; report is there afterwards."""
@@ -218,10 +219,6 @@ class AsyncEach(AsyncResults[EachResult]):
             await self._end(True)
             raise error
         return result
-
-    async def __aenter__(self) -> "AsyncEach":
-        self._start()
-        return self
 
 
 def amap(
