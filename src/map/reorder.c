@@ -173,9 +173,11 @@ static int hold(struct weir__reorder *reorder, const struct weir__record *record
     struct weir__slot *slot;
     int status = make_room(reorder, record->seq, error);
 
-    if (status < 0)
+    if (status < 0) {
         weir__outputs_free(outputs_of(reorder, record), reorder->spool);
-    if (status == 0 && !reorder->ordered)
+        return status;
+    }
+    if (!reorder->ordered)
         status = emit(reorder, record->seq, outcome, fault_of(record), bytes, length,
                       outputs_of(reorder, record), error);
     if (status < 0)
