@@ -280,23 +280,26 @@ func (l *lent) endsInput(p *pending, err error) bool {
 	return p.sent
 }
 
-// takeBack lets a call wait again that was not sent.
+// takeBack lets a call wait again that was not sent, or ends it where nothing will come any more.
 func (l *lent) takeBack(p *pending) {
 	l.mutex.Lock()
 	p.kind.drop(p.worker)
 	p.worker.leave(p)
-	if !p.over {
+	ended, first := l.ended, false
+	if ended != nil {
+		first = l.decide(p)
+	} else if !p.over {
 		l.queueAgain(p)
 	}
 	given := l.serve(p.kind)
 	l.mutex.Unlock()
+	if first {
+		p.finish(nil, ended)
+	}
 	l.sendAll(given)
 }
 
 func (l *lent) queueAgain(p *pending) {
-	if l.ended != nil {
-		return // end sees to it
-	}
 	p.worker = nil
 	if p.out != nil {
 		p.out.reset()

@@ -37,12 +37,8 @@ func (l *lent) notice(method string, params []byte) {
 	}
 	l.forget(worker)
 	worker.gone = &about.goneNotice
-	atEnd := worker.atEnd
 	l.mutex.Unlock()
-	if atEnd {
-		l.settle(worker)
-		return
-	}
+	l.settle(worker)
 	// What it wrote at last is read first; others may hold its output open.
 	time.AfterFunc(lastWords, func() { worker.client.lose(io.EOF) })
 }
@@ -59,17 +55,12 @@ func (l *lent) lostWorker(worker *lentWorker, calls map[int64]*pending, why erro
 	for _, p := range calls {
 		worker.lost = append(worker.lost, p)
 	}
-	gone, ended := worker.gone != nil, l.ended != nil
-	if reason := whatBroke(why); reason != "" && !gone && !ended {
+	if reason := whatBroke(why); reason != "" && worker.gone == nil && l.ended == nil {
 		worker.gone = &goneNotice{Reason: reason}
 		l.tellStop(worker, "terminate", reason)
-		gone = true
 	}
 	l.mutex.Unlock()
-	if gone || ended {
-		l.settle(worker)
-		return
-	}
+	l.settle(worker)
 	time.AfterFunc(lastWords, func() { // it may live on
 		l.mutex.Lock()
 		defer l.mutex.Unlock()
@@ -91,10 +82,11 @@ func whatBroke(why error) string {
 	return ""
 }
 
-// settle decides about the calls of a worker that has ended.
+// settle decides about the calls of a worker that has ended, once both are known: that its output
+// has ended, and why. The second sign, whichever it is, settles.
 func (l *lent) settle(worker *lentWorker) {
 	l.mutex.Lock()
-	if worker.settled {
+	if worker.settled || !worker.atEnd || worker.gone == nil && l.ended == nil {
 		l.mutex.Unlock()
 		return
 	}
@@ -176,6 +168,7 @@ func (l *lent) end(why error) {
 	for _, worker := range all {
 		worker.client.cancelAll()
 		worker.client.lose(ErrClosed)
+		l.settle(worker) // where its output had ended before
 	}
 }
 

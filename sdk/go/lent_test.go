@@ -455,3 +455,56 @@ func TestEachCallEndsOnceWhileWorkersAreKilled(t *testing.T) {
 	}
 	storm(t, 200, long)
 }
+
+// The output of a worker ends first, and then weir itself is lost, which can no longer say why.
+func TestAWorkerThatEndsJustBeforeWeirDoes(t *testing.T) {
+	var seen watch
+	ctx := context.Background()
+	pool := newPool(t, weir.OnEvent(seen.add), weir.Stderr(nil))
+	worker, err := weir.Invoke[int](ctx, pool, "pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := filepath.Join(t.TempDir(), "begun")
+	lost := make(chan error, 1)
+	go func() {
+		_, err := weir.Invoke[int](ctx, pool, "hang", begun)
+		lost <- err
+	}()
+	awaitFile(t, begun)
+	awaitThat(t, "the event", func() bool { return len(seen.all(weir.PoolReady)) == 1 })
+	pid := seen.all(weir.PoolReady)[0].Pid
+	for _, end := range []struct {
+		pid    int
+		signal syscall.Signal
+	}{{pid, syscall.SIGSTOP}, {worker, syscall.SIGKILL}} {
+		if err := syscall.Kill(end.pid, end.signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitThat(t, "the end of the output", func() bool { return weir.OutputsEnded(pool) == 1 })
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-lost:
+		if !errors.Is(err, weir.ErrOutcomeUnknown) {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the call has no outcome")
+	}
+}
+
+func TestACallThatIsLostBeforeItIsSent(t *testing.T) {
+	pool := newPool(t)
+	done, outcome := weir.LoseBeforeSending(pool, "pid")
+	select {
+	case <-done:
+		if err := outcome(); !errors.Is(err, weir.ErrClosed) {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the call has no outcome")
+	}
+}
