@@ -191,7 +191,7 @@ thread_tests = tests/unit/test_map_feed tests/unit/test_threads tests/unit/test_
 # What starts, feeds and ends processes, and what the options of weir serve are in: these are also
 # run with --disable-linux --disable-http, where everything else (make check) holds too, and takes
 # longer than a fourth run is worth.
-portable_tests = \
+portable_units = \
 	tests/unit/test_frames \
 	tests/unit/test_host tests/unit/test_host_deaths tests/unit/test_host_limits \
 	tests/unit/test_map tests/unit/test_map_call tests/unit/test_map_feed tests/unit/test_map_flow \
@@ -201,7 +201,9 @@ portable_tests = \
 	tests/unit/test_run_async tests/unit/test_run_output tests/unit/test_run_pty tests/unit/test_run_stop \
 	tests/unit/test_run_streams \
 	tests/unit/test_spawner tests/unit/test_spawner_end tests/unit/test_spawner_requests \
-	tests/unit/test_threads tests/cli/help.sh tests/cli/hostile.sh tests/cli/man.sh \
+	tests/unit/test_threads
+portable_scripts = \
+	tests/cli/help.sh tests/cli/hostile.sh tests/cli/man.sh \
 	tests/cli/map.sh tests/cli/map_launcher.sh tests/cli/pipe.sh tests/cli/run.sh \
 	tests/cli/serve.sh tests/cli/signals.sh \
 	tests/cli/spawner.sh tests/cli/terminal.sh
@@ -218,12 +220,14 @@ check-hostile:
 
 .PHONY: check-portable
 check-portable:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(portable_tests)'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(portable_units) $(portable_scripts)' \
+		check_PROGRAMS='$(portable_units) $(test_programs) $(test_children)'
 
 .PHONY: check-threads
 check-threads:
 	@test -n '$(thread_tests)' || { echo 'thread_tests names no test'; exit 1; }
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(thread_tests)'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(thread_tests)' \
+		check_PROGRAMS='$(thread_tests) $(test_programs) $(test_children)'
 
 # The web door beside others' readers of HTTP, tokens and OpenAPI documents: needs PyPI, once.
 web_peers = httptools==0.6.4 prometheus-client==0.21.1 openapi-spec-validator==0.7.2 PyJWT==2.10.1 \
