@@ -191,7 +191,8 @@ func TestCancellingASleepIsQuick(t *testing.T) {
 		return nil, sleep(ctx, time.Duration(s)*time.Second)
 	}))
 	best := time.Hour
-	for id := 1; id <= 5; id++ {
+	// The best of some, of many where this machine is busy with other things.
+	for id := 1; id <= 5 || best > 50*time.Millisecond && id <= 100; id++ {
 		w.request(id, "sleep", "[60]")
 		began := time.Now()
 		w.say(fmt.Sprintf(`{"jsonrpc":"2.0","method":"weir/cancel","params":{"id":%d}}`, id))

@@ -3,6 +3,8 @@
 serve_mcp.py WEIR SRCDIR
 """
 
+import contextlib
+import functools
 import json
 import os
 import signal
@@ -305,8 +307,16 @@ def an_id_in_use_is_refused(directory: str) -> None:
         same((answer["error"]["code"], "id" in answer), (-32600, False))
 
 
+def is_soon_at_best(seconds: Any) -> None:
+    """Of some: where this machine is busy with other things, not each is as quick as it can be."""
+    took = [seconds()]
+    while min(took) >= 1.5:
+        assert len(took) < 20, took
+        took.append(seconds())
+
+
 def the_end_of_the_input_ends_everything_soon(directory: str) -> None:
-    for end in (None, signal.SIGTERM):
+    def seconds(end: Any) -> float:
         path = os.path.join(directory, f"napping-{end}")
         with client() as weir:
             weir.initialize()
@@ -318,8 +328,14 @@ def the_end_of_the_input_ends_everything_soon(directory: str) -> None:
                 weir.process.send_signal(end)
                 same(weir.line(), None)
             same(weir.leave(), 0)
-            assert time.monotonic() - began < 1.5 or os.getloadavg()[0] > 2
+            took = time.monotonic() - began
             await_gone(worker)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)  # by a worker that was killed before it could
+        return took
+
+    for end in (None, signal.SIGTERM):
+        is_soon_at_best(functools.partial(seconds, end))
 
 
 def a_worker_that_does_not_heed_is_killed() -> None:
@@ -328,12 +344,16 @@ def a_worker_that_does_not_heed_is_killed() -> None:
         "from weir_worker import function, run\n@function\ndef f() -> int: return 1\n"
         "run()\ntime.sleep(600)\n"
     )
-    with client(worker=f'{sys.executable} -c "{stubborn}"') as weir:
-        weir.initialize()
-        weir.call("f")
-        began = time.monotonic()
-        same(weir.leave(), 0)
-        assert time.monotonic() - began < 1.5 or os.getloadavg()[0] > 2
+
+    def seconds() -> float:
+        with client(worker=f'{sys.executable} -c "{stubborn}"') as weir:
+            weir.initialize()
+            weir.call("f")
+            began = time.monotonic()
+            same(weir.leave(), 0)
+            return time.monotonic() - began
+
+    is_soon_at_best(seconds)
 
 
 def workers_that_do_not_start_are_status_125() -> None:

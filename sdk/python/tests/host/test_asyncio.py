@@ -46,7 +46,7 @@ class Runs(unittest.TestCase):
         """asyncio: cancelling the task stops the program, and the task ends when it has ended"""
 
         async def main() -> None:
-            marker = "sleep 61"
+            marker = f"sleep 61.{os.getpid()}"
             task = asyncio.ensure_future(weir.arun(["sh", "-c", f"{marker}; true"]))
             await asyncio.sleep(0.1)
             task.cancel()
@@ -58,15 +58,13 @@ class Runs(unittest.TestCase):
             with self.assertRaises(asyncio.TimeoutError):
                 await asyncio.wait_for(weir.arun(["sleep", "60"]), 0.05)
             stubborn = ["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.01; done"]
-            task = asyncio.ensure_future(weir.arun(stubborn))
+            task = asyncio.ensure_future(weir.arun(stubborn, grace=1000))
             await asyncio.sleep(0.3)
-            began = time.monotonic()
             task.cancel()
             await asyncio.sleep(0.05)
             task.cancel()
-            with self.assertRaises(asyncio.CancelledError):
-                await task
-            self.assertLess(time.monotonic() - began, 4)
+            done, _ = await asyncio.wait([task], timeout=60)
+            self.assertTrue(done and task.cancelled())
 
         asyncio.run(main())
 
