@@ -78,8 +78,10 @@ int signals_catch(void)
     weir__fd_set_nonblocking(pipe_fds[FD_WRITE_END]);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
-    for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
+    for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++) {
         catch_signal(enders[i]);
+        sigdelset(&before, enders[i]); /* the parent may have blocked it by mistake */
+    }
 #ifdef SIGRTMIN
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
         catch_signal(number);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "cli/init.h"
 #include "cli/output.h"
@@ -24,6 +25,7 @@ void startup(const struct cli_command *command)
     weir__loop_reserve_memory();
     fill_stdio();
     init_if_first();
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is then an error, as a full disk is */
     if (command != NULL && command->starts_at_once)
         weir__spawner_ahead_start();
     output_open();

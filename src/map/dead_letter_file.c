@@ -302,8 +302,10 @@ void weir__dead_letters_flush(struct weir_map *map)
 {
     struct weir__dead_letter_file *letters = &map->out.letters;
 
-    if (letters->failed)
+    if (letters->failed) {
+        letters->waiting.length = 0; /* of programs that have ended since */
         return;
+    }
     if (letters->is_awaited) {
         letters->fd = open_to_append(map->options.dead_letter);
         letters->is_awaited = letters->fd < 0 && errno == ENXIO;

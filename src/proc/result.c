@@ -307,9 +307,8 @@ static void describe_not_started(const struct weir_result *result, char *sentenc
         break;
     default:
         snprintf(sentence, size, "cannot prepare the start of %s: %s", program,
-                 result->sys_errno == ECONNRESET && result->interpreter[0] != '\0'
-                     ? result->interpreter /* what the warm parent did */
-                     : why);
+                 /* What a warm parent did, or which descriptor there is no place for. */
+                 result->interpreter[0] != '\0' ? result->interpreter : why);
         return;
     }
     if (result->sys_errno == ENOENT && result->interpreter[0] != '\0')

@@ -216,11 +216,42 @@ static int place_stdio(const struct child_plan *plan)
     return 0;
 }
 
+/* For a descriptor that was opened before the limit of open files was lowered. */
+static int place_above_limit(const struct passed_move *move)
+{
+    struct rlimit ours, more;
+    int placed;
+
+    if (getrlimit(RLIMIT_NOFILE, &ours) < 0 || (rlim_t)move->to < ours.rlim_cur)
+        return -1;
+    more.rlim_cur = (rlim_t)move->to + 1;
+    more.rlim_max = more.rlim_cur > ours.rlim_max ? more.rlim_cur : ours.rlim_max;
+    placed = setrlimit(RLIMIT_NOFILE, &more) == 0 ? dup2(move->from, move->to) : -1;
+    setrlimit(RLIMIT_NOFILE, &ours);
+    if (placed < 0)
+        errno = EMFILE;
+    return placed;
+}
+
+static _Noreturn void refuse_descriptor(struct errand *errand, int number)
+{
+    int error = errno;
+    char detail[120] = "";
+
+    if (error == EMFILE)
+        snprintf(detail, sizeof detail,
+                 "descriptor %d is above the hard limit of open files: use --close-fds", number);
+    give_up(errand, "setup", error, detail);
+}
+
 static int place(const struct passed_move *move)
 {
+    int placed;
+
     if (move->from == move->to)
         return fcntl(move->to, F_SETFD, 0);
-    return dup2(move->from, move->to);
+    placed = dup2(move->from, move->to);
+    return placed < 0 && errno == EBADF ? place_above_limit(move) : placed;
 }
 
 /* The child's way from fork to exec.  Every signal is blocked, as in the spawner. */
@@ -251,7 +282,7 @@ static _Noreturn void be_child(struct errand *errand, pipecmd *command)
     /* From here on only the report is still needed of what the spawner has open. */
     for (size_t i = 0; i < errand->move_count; i++)
         if (place(&errand->moves[i]) < 0)
-            give_up(errand, "setup", errno, NULL);
+            refuse_descriptor(errand, errand->moves[i].to);
     for (size_t i = 0; i < plan->host_limit_count; i++)
         if (setrlimit(plan->host_limits[i].resource, &plan->host_limits[i].both) < 0)
             refuse_limit(errand, plan->host_limits[i].resource, &plan->host_limits[i].both);

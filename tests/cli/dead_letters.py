@@ -14,7 +14,7 @@ from typing import Any
 
 WEIR, SRCDIR = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
-from tap_cases import PATIENCE_S, await_that, run_cases
+from tap_cases import PATIENCE_S, await_file, await_that, run_cases
 
 BAD = "1\n{\n3\n"  # the second is not JSON
 
@@ -291,6 +291,33 @@ def a_fifo_that_no_process_reads_is_waited_for_until_the_time_is_up_or_a_signal(
         assert end(weir)[0] == 143
 
 
+def a_letter_that_comes_after_the_disk_was_full_is_not_waited_for(directory: Any) -> None:
+    gate = os.path.join(directory, "gate")
+    os.mkfifo(gate)
+    weir = subprocess.Popen(
+        [WEIR, "each", "-j8", "--unordered", "--dead-letter", "/dev/full", "--", "sh", "-c"]
+        + ["echo $$ >pid.$0.new; mv pid.$0.new pid.$0; read line <gate; exit 1"],
+        cwd=directory,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    names = [os.path.join(directory, f"pid.{number}") for number in range(8)]
+    weir.stdin.write("".join(f"{number}\n" for number in range(8)))
+    weir.stdin.close()
+    weir.stdin = None
+    await_that(lambda: all(os.path.exists(name) for name in names), "the programs")
+    weir.send_signal(signal.SIGSTOP)  # it learns of all their ends at once
+    pids = [await_file(name).strip() for name in names]
+    for pid in pids:
+        while os.path.exists(f"/proc/{pid}"):
+            os.close(os.open(gate, os.O_RDWR))
+    weir.send_signal(signal.SIGCONT)
+    status, _, said = end(weir)
+    assert status == 5 and "No space left" in said, (status, said)
+
+
 run_cases(
     [
         a_second_run_appends_to_the_letters_of_the_first,
@@ -307,5 +334,6 @@ run_cases(
         a_stage_of_a_pipeline_may_allow_dead_records_too,
         a_fifo_gets_its_letters_when_its_reader_comes,
         a_fifo_that_no_process_reads_is_waited_for_until_the_time_is_up_or_a_signal,
+        a_letter_that_comes_after_the_disk_was_full_is_not_waited_for,
     ]
 )

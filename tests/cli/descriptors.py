@@ -201,6 +201,37 @@ def a_shell_s_ways_to_open_descriptors_work(directory: Any) -> None:
     assert done.returncode == 0, done
 
 
+def one_above_the_limit_of_open_files_is_passed_on(directory: Any) -> None:
+    script = (
+        'exec 40<"$2"; ulimit "$3" 30; shift 3\n'
+        'exec "$weir" "$@" sh -c "cat /dev/fd/40 && ulimit -Sn" 2>&1\n'
+    )
+    where = os.path.join(directory, "forty")
+    with open(where, "w", encoding="utf-8") as file:
+        file.write("forty\n")
+
+    def below(limit: str, *words: str) -> Any:
+        done = subprocess.run(
+            ["/bin/bash", "-c", script, "bash", "", where, limit, *words],
+            capture_output=True,
+            env=dict(os.environ, weir=os.path.abspath(weir)),
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        return done.returncode, done.stdout
+
+    if not os.path.exists("/bin/bash"):
+        raise Skip("no bash")
+    assert below("-Sn", "run", "--") == (0, "forty\n30\n")
+    status, said = below("-n", "run", "--")  # the hard limit, too, which only some may raise
+    if status != 0:
+        assert status == 125 and "descriptor 40 " in said and "--close-fds" in said, said
+    else:
+        assert said == "forty\n30\n", said
+    status, said = below("-n", "run", "--close-fds", "--")
+    assert status not in (0, 125) and "40" in said, (status, said)
+
+
 def make_s_jobserver_is_there(directory: Any) -> None:
     with open(os.path.join(directory, "Makefile"), "w", encoding="utf-8") as file:
         file.write(f"all:\n\t+@{weir} run -- $(MAKE) -f inner\n")
@@ -265,6 +296,7 @@ if __name__ == "__main__":
             workers_have_none,
             thousands_are_passed_on,
             a_shell_s_ways_to_open_descriptors_work,
+            one_above_the_limit_of_open_files_is_passed_on,
             make_s_jobserver_is_there,
             a_program_gets_no_o_nonblock_and_the_flag_is_back_afterwards,
         ]

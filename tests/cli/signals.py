@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -282,6 +283,32 @@ def sigpipe_is_at_its_default_in_the_program() -> None:
     assert status == 0 and json.loads(out)["stderr"]["text"] == "", out
 
 
+def what_was_blocked_is_let_in() -> None:
+    block = lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    weir = run_live("echo ready; exec sleep 1000", preexec_fn=block)
+    weir.send_signal(signal.SIGTERM)
+    assert end(weir)[0] == 128 + signal.SIGTERM
+
+
+def a_file_at_its_limit_is_an_error_and_no_signal(directory: Any) -> None:
+    out = os.path.join(directory, "out")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    def run(*words: Any) -> Any:
+        weir = start(*words, stdin=subprocess.PIPE, preexec_fn=limit)
+        _, said = weir.communicate(b"1234567\n" * 1000, timeout=PATIENCE_S)
+        return weir.returncode, said
+
+    for words in (["map", "-j1", "--output", out], ["each", "-j1", "--stdin", "--output", out]):
+        status, said = run(*words, "--", "cat")
+        assert status == 5 and b"File too large" in said and os.listdir(directory) == []
+    code = "yes | head -c 4096 >" + out
+    status, said = run("run", "--", "sh", "-c", code)  # the program has its signal
+    assert status == 128 + signal.SIGXFSZ or b"File size limit" in said, (status, said)
+
+
 run_cases(
     [
         each_ending_signal_stops_the_job_and_is_the_status,
@@ -295,6 +322,8 @@ run_cases(
         a_document_says_cancelled,
         a_second_signal_does_not_wait_for_the_grace,
         what_was_ignored_stays_ignored,
+        what_was_blocked_is_let_in,
+        a_file_at_its_limit_is_an_error_and_no_signal,
         a_pipeline_is_stopped_whole,
         kill_9_takes_the_job_along,
         a_stop_sequence_is_taken_step_by_step,
