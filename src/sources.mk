@@ -418,10 +418,14 @@ sdk_python__native_la_SOURCES = \
 	sdk/python/native/command.c \
 	sdk/python/native/context.c \
 	sdk/python/native/job.c \
+	sdk/python/native/job_type.c \
 	sdk/python/native/map.c \
 	sdk/python/native/module.c \
 	sdk/python/native/native.h \
+	sdk/python/native/object.c \
+	sdk/python/native/pipeline.c \
 	sdk/python/native/pool.c \
 	sdk/python/native/result.c \
+	sdk/python/native/run.c \
 	sdk/python/native/source.c
 endif

@@ -90,7 +90,7 @@ const struct weir__detector *weir__detector_find(const char *name);
 /* Takes the first version in the text, and the line it stands in; 1 if there is one. */
 int weir__output_find_version(struct weir__run_output *output, const char *text, size_t length);
 
-/* Sets a fact to a copy, with secrets redacted where it is a string; NULL: nothing. */
+/* Sets a fact to a copy, with the secrets in its strings and names redacted; NULL: nothing. */
 void weir__output_add_fact(struct weir__run_output *output, const char *name, const json_t *value);
 
 void weir__parse_version(struct weir__run_output *output); /* the first one printed, anywhere */

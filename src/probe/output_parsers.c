@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/json_tree.h"
+#include "base/redact.h"
 #include "probe/detector.h"
 #include "probe/environment.h"
 
@@ -34,7 +35,25 @@ int weir__output_find_version(struct weir__run_output *output, const char *text,
     return 0;
 }
 
-/* A copy with the secrets in its strings redacted. */
+static json_t *masked_copy(const char *name, const json_t *value);
+
+/* Sets a member, its name redacted as a value would be.  Names that are the same then get a number
+ * behind them, so that none takes the place of another. */
+static void set_masked(json_t **copy, const char *key, const json_t *value)
+{
+    json_t *masked = weir__masked(NULL, key);
+    const char *name = json_string_value(masked);
+    char numbered[64];
+
+    for (size_t n = json_object_size(*copy); name != NULL && json_object_get(*copy, name); n++) {
+        snprintf(numbered, sizeof numbered, WEIR__REDACTED " %zu", n + 1);
+        name = numbered;
+    }
+    weir__tree_set(copy, name != NULL ? name : "", name != NULL ? masked_copy(key, value) : NULL);
+    json_decref(masked);
+}
+
+/* A copy with the secrets in its strings and names redacted. */
 static json_t *masked_copy(const char *name, const json_t *value)
 {
     const char *key;
@@ -51,8 +70,7 @@ static json_t *masked_copy(const char *name, const json_t *value)
     }
     if (json_is_object(value)) {
         copy = json_object();
-        json_object_foreach((json_t *)value, key, item)
-            weir__tree_set(&copy, key, masked_copy(key, item));
+        json_object_foreach((json_t *)value, key, item) set_masked(&copy, key, item);
         return copy;
     }
     return json_incref((json_t *)value);

@@ -90,6 +90,27 @@ static void what_matters_is_reported_and_masked(void)
     json_decref(reported);
 }
 
+static void secrets_in_the_names_of_facts_are_masked(void)
+{
+    static const char token_a[] = "ghp_"
+                                  "0123456789abcdefghijklmnopqrstuvwxyzAB";
+    static const char token_b[] = "ghp_"
+                                  "zyxwvutsrqponmlkjihgfedcba9876543210AB";
+    json_t *printed =
+        json_pack("{s:{s:i,s:i,s:s}, s:[{s:i}], s:s}", "hosts", token_a, 1, token_b, 2, "other",
+                  "x", "list", "https://ana:hunter2@x.org/", 3, "path", "/v");
+    struct weir__run_output output = {.facts = json_object()};
+    char *text;
+
+    weir__output_add_fact(&output, "f", printed);
+    text = json_dumps(output.facts, JSON_COMPACT);
+    CU_ASSERT_STRING_EQUAL(text, "{\"f\":{\"hosts\":{\"***\":1,\"*** 2\":2,\"other\":\"x\"},"
+                                 "\"list\":[{\"https://***@x.org/\":3}],\"path\":\"/v\"}}");
+    free(text);
+    json_decref(output.facts);
+    json_decref(printed);
+}
+
 static void changes_are_reported_both_ways(void)
 {
     char *before[] = {"A=1", "B=1", "PWD=/", NULL}, *after[] = {"B=2", "C=3", "PWD=/x", NULL};
@@ -329,6 +350,7 @@ int main(void)
         {"a_flood_of_braces_is_not_tried_for_ever", a_flood_of_braces_is_not_tried_for_ever},
         {"what_env_prints_is_read", what_env_prints_is_read},
         {"what_matters_is_reported_and_masked", what_matters_is_reported_and_masked},
+        {"secrets_in_the_names_of_facts_are_masked", secrets_in_the_names_of_facts_are_masked},
         {"changes_are_reported_both_ways", changes_are_reported_both_ways},
         {"an_environment_stands_between_marks", an_environment_stands_between_marks},
         {"versions_are_found", versions_are_found},

@@ -6,23 +6,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-int is_alive(const struct context *context)
-{
-    return context->weir != NULL && context->forks == count_forks();
-}
-
-int check_context(struct context *context)
-{
-    if (context->forks != count_forks())
-        PyErr_SetString(PyExc_RuntimeError,
-                        "this belongs to the process that forked this one: make another one here");
-    else if (context->weir == NULL)
-        PyErr_SetString(PyExc_RuntimeError, "the context is closed");
-    else
-        return 1;
-    return 0;
-}
-
 static int open_pipe(int fds[2])
 {
 #ifdef __linux__

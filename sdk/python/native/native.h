@@ -85,12 +85,19 @@ struct pool {
 
 extern PyTypeObject *context_type, *job_type, *result_type, *pool_type, *call_type;
 
-/* module.c: sets the Python exception for an error.  Returns NULL. */
+/* object.c */
+/* Sets the Python exception for an error.  Returns NULL. */
 PyObject *raise_error(const struct weir_error *error);
+PyObject *set_error_maker(PyObject *module, PyObject *maker);
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec);
 void free_object(PyObject *object);
 PyObject *refuse_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int watch_forks(void);
 unsigned count_forks(void);
+/* Whether this context can be used: otherwise sets an exception. */
+int check_context(struct context *context);
+/* Whether what belongs to a context can still be freed. */
+int is_alive(const struct context *context);
 
 /* source.c */
 void init_source(struct source *source, struct context *context, PyObject *owner);
@@ -112,10 +119,6 @@ PyObject *take_news(struct context *context);
 
 /* context.c */
 int register_context(PyObject *module);
-/* Whether this context can be used: otherwise sets an exception. */
-int check_context(struct context *context);
-/* Whether what belongs to a context can still be freed. */
-int is_alive(const struct context *context);
 
 /* Brackets around what enters libweir. */
 #define ENTER(where)                                                                               \
@@ -139,16 +142,22 @@ int take_words(PyObject *list, const char ***words);
 int take_bytes(PyObject *bytes, const char **text);
 int64_t to_ms(double seconds);
 
-/* job.c */
-int register_job(PyObject *module);
-PyObject *start_run(struct context *context, PyObject *args);
-PyObject *start_pipeline(struct context *context, PyObject *args);
-/* NULL: an exception is set. */
+/* job.c.  NULL: an exception is set. */
 struct job *new_job(struct context *context);
 /* For a callback: it is over. */
 void end_job(struct job *job, const struct weir_error *error);
 /* The job, or NULL with an exception when it did not start. */
 PyObject *job_or_error(struct job *job, const struct weir_error *error);
+
+/* run.c */
+PyObject *start_run(struct context *context, PyObject *args);
+PyObject *take_piece(PyObject *self, PyObject *nothing);
+void drop_pieces(struct job *job);
+PyObject *take_run(struct job *job, struct weir_error *error);
+
+/* pipeline.c */
+PyObject *start_pipeline(struct context *context, PyObject *args);
+PyObject *take_pipeline(struct job *job, struct weir_error *error);
 
 /* map.c */
 PyObject *start_map(struct context *context, PyObject *args);
@@ -157,6 +166,9 @@ PyObject *close_map_input(PyObject *self, PyObject *nothing);
 PyObject *take_from_map(PyObject *self, PyObject *nothing);
 PyObject *stop_map(PyObject *self, PyObject *nothing);
 PyObject *take_map(struct job *job, struct weir_error *error);
+
+/* job_type.c */
+int register_job(PyObject *module);
 
 /* result.c: takes what is in *result. */
 int register_result(PyObject *module);
