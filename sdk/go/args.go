@@ -127,16 +127,18 @@ func (p *pending) feed(ctx context.Context, next inputArg) {
 		if err == nil && len(text) > maxLine-128 {
 			err = fault(CodeTooLong, "a value of %d bytes would make a line longer than 64 MiB", len(text))
 		}
+		turn := 0
 		if err == nil {
-			err = p.out.take(ctx)
+			turn, err = p.out.takeTurn(ctx)
 		}
+		var at route
 		if err == nil {
-			client, ok := p.streams()
-			if !ok {
+			var ok bool
+			if at, ok = p.streams(turn); !ok {
 				again = text // the credit was that of a worker that has died
 				continue
 			}
-			err = client.out.waitForRoom(ctx)
+			err = at.client.out.waitForRoom(ctx)
 		}
 		if ctx.Err() != nil {
 			return // the call is over, or is being cancelled
@@ -145,8 +147,8 @@ func (p *pending) feed(ctx context.Context, next inputArg) {
 			p.endInput(err)
 			return
 		}
-		p.send(func(to []byte) []byte {
-			to = appendNotice(to, "weir/chunk", strconv.AppendInt(nil, p.id, 10))
+		at.send(func(to []byte) []byte {
+			to = appendNotice(to, "weir/chunk", strconv.AppendInt(nil, at.id, 10))
 			to = append(to, `,"value":`...)
 			to = append(to, text...)
 			return append(to, "}}\n"...)
@@ -154,31 +156,34 @@ func (p *pending) feed(ctx context.Context, next inputArg) {
 	}
 }
 
-// streams tells where chunks go, and that the call cannot be repeated from now on; false: nowhere
-// yet.
-func (p *pending) streams() (*Client, bool) {
+// streams tells where a chunk goes whose credit is of that turn, and that the call cannot be
+// repeated from now on; false: nowhere, the worker that gave the credit is gone.
+func (p *pending) streams(turn int) (route, bool) {
 	if p.lent == nil {
-		return p.client, true
+		return p.route(), true
 	}
 	p.lent.mutex.Lock()
 	defer p.lent.mutex.Unlock()
-	if !p.sent {
-		return nil, false
+	if !p.out.isTurn(turn) {
+		return route{}, false
 	}
 	p.streamed.Store(true)
-	return p.client, true
+	return p.route(), true
 }
 
 func (p *pending) endInput(err error) {
-	if p.lent != nil && !p.lent.endsInput(p, err) {
-		return // with its request
+	at, ok := p.route(), true
+	if p.lent != nil {
+		at, ok = p.lent.endsInput(p, err)
 	}
-	p.sendEnd(err)
+	if ok { // otherwise with its request
+		at.sendEnd(err)
+	}
 }
 
-func (p *pending) sendEnd(err error) {
-	p.send(func(to []byte) []byte {
-		to = appendNotice(to, "weir/end", strconv.AppendInt(nil, p.id, 10))
+func (r route) sendEnd(err error) {
+	r.send(func(to []byte) []byte {
+		to = appendNotice(to, "weir/end", strconv.AppendInt(nil, r.id, 10))
 		if err != io.EOF {
 			to = append(to, `,"error":`...)
 			to = appendError(to, fromFunction(err))

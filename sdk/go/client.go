@@ -189,8 +189,9 @@ func newClient(conn io.ReadWriteCloser) *Client {
 
 // run starts to read and write.
 func (c *Client) run() {
-	if c.worker == nil { // a worker's last answers may be there when it reads no more
-		c.out.onError = c.lose
+	c.out.onError = c.lose
+	if c.worker != nil { // its last answers may be there when it reads no more
+		c.out.onError = func(error) { c.lent.deafWorker(c.worker) }
 	}
 	go c.out.flusher(c.done)
 	go c.read()
@@ -248,8 +249,8 @@ func (c *Client) Close() error {
 func (c *Client) cancelAll() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	for _, p := range c.calls {
-		p.cancel()
+	for id := range c.calls {
+		route{c, id}.cancel()
 	}
 	c.out.pushNow()
 }
@@ -397,7 +398,7 @@ func (p *pending) start(ctx context.Context, method string, params []byte) error
 		}
 		return err
 	}
-	p.send(func(to []byte) []byte { return append(to, request...) })
+	p.route().send(func(to []byte) []byte { return append(to, request...) })
 	return nil
 }
 
@@ -529,10 +530,26 @@ func (p *pending) appendTerms(ctx context.Context, to []byte) []byte {
 	return to
 }
 
-// send adds a message, if the call is not over.
-func (p *pending) send(put func(to []byte) []byte) {
-	p.client.out.add(put)
-	p.client.out.pushNow()
+// route is where messages about a call go: a call that is repeated has another then.
+type route struct {
+	client *Client
+	id     int64
+}
+
+func (p *pending) route() route { return route{p.client, p.id} }
+
+// send sends a message.
+func (r route) send(put func(to []byte) []byte) {
+	r.client.out.add(put)
+	r.client.out.pushNow()
+}
+
+// cancel adds the request to stop the call.
+func (r route) cancel() {
+	r.client.out.add(func(to []byte) []byte {
+		to = appendNotice(to, "weir/cancel", strconv.AppendInt(nil, r.id, 10))
+		return append(to, "}}\n"...)
+	})
 }
 
 func (p *pending) grant(n int) {
@@ -541,7 +558,7 @@ func (p *pending) grant(n int) {
 		return
 	default:
 	}
-	p.send(func(to []byte) []byte {
+	p.route().send(func(to []byte) []byte {
 		to = appendNotice(to, "weir/credit", strconv.AppendInt(nil, p.id, 10))
 		to = append(to, `,"n":`...)
 		to = strconv.AppendInt(to, int64(n), 10)
@@ -571,10 +588,8 @@ func (p *pending) abandon(why error) {
 		return
 	}
 	p.finish(nil, why)
-	p.send(func(to []byte) []byte {
-		to = appendNotice(to, "weir/cancel", strconv.AppendInt(nil, p.id, 10))
-		return append(to, "}}\n"...)
-	})
+	p.route().cancel()
+	p.client.out.pushNow()
 }
 
 // finish ends a call that has been removed.
@@ -637,9 +652,23 @@ func (c *Client) find(id []byte) *pending {
 	return c.calls[number]
 }
 
+// claim finds and forgets the call of an answer in one step: in between, the caller of a plain
+// peer may leave another in its place.
+func (c *Client) claim(id []byte) *pending {
+	number, ok := integer(id)
+	if !ok {
+		return nil
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	p := c.calls[number]
+	delete(c.calls, number)
+	return p
+}
+
 func (c *Client) answer(m *message) {
-	p := c.find(m.id)
-	if p == nil || !c.remove(p) {
+	p := c.claim(m.id)
+	if p == nil {
 		c.late.Add(1)
 		return
 	}

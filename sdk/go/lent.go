@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"io"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -95,6 +94,7 @@ type lentCall struct {
 	began     time.Time
 	element   *list.Element // in the queue
 	worker    *lentWorker   // nil: it waits
+	sending   bool          // send has it: a worker that is lost meanwhile is settled afterwards
 	sent      bool          // its request is on its way
 	offset    int64         // of the request, in what the worker was sent
 	over      bool          // the caller has the outcome
@@ -204,14 +204,15 @@ func (k *lentKind) pick(p *pending) (best *lentWorker) {
 // give makes a call the worker's; send follows.
 func (w *lentWorker) give(p *pending) {
 	p.worker, p.client = w, w.client
-	p.sent, p.answered = false, false
+	p.sending, p.sent, p.answered = true, false, false
 	w.flights++
 	if p.kills > 0 {
 		w.quarantined = p
 	}
 }
 
-// serve gives waiting calls to workers with room; they are to be sent.
+// serve gives waiting calls to workers with room; they are to be sent. Where the last worker has
+// gone, and no other was to be had, another is asked for.
 func (l *lent) serve(kind *lentKind) (given []*pending) {
 	for front := kind.queue.Front(); front != nil; front = kind.queue.Front() {
 		p := front.Value.(*pending)
@@ -222,6 +223,9 @@ func (l *lent) serve(kind *lentKind) (given []*pending) {
 		l.leaveQueue(p)
 		worker.give(p)
 		given = append(given, p)
+	}
+	if kind.queue.Len() > 0 && len(kind.workers) == 0 {
+		l.wantWorker(kind)
 	}
 	return given
 }
@@ -240,44 +244,49 @@ func (l *lent) sendAll(given []*pending) {
 
 // send sends the request of a call that was given to a worker.
 func (l *lent) send(p *pending) {
-	client := p.client
+	worker, client := p.worker, p.client
 	if client.add(p) != nil { // the worker was lost in between
 		l.takeBack(p)
 		return
 	}
 	request, err := p.request(p.ctx, p.method, p.params)
-	if err != nil {
-		if client.remove(p) {
-			l.over(p, nil, err, false)
-		}
+	if err != nil && client.remove(p) {
+		l.over(p, nil, err, false)
 		return
 	}
-	client.out.add(func(to []byte) []byte {
-		p.offset = client.out.total + int64(len(to))
-		return append(to, request...)
-	})
+	if err == nil { // otherwise the worker was lost, which settles the call
+		client.out.add(func(to []byte) []byte {
+			p.offset = client.out.total + int64(len(to))
+			return append(to, request...)
+		})
+	}
+	at := p.route()
 	l.mutex.Lock()
-	p.sent = true
-	cancelled, end := p.over && !p.answered, p.inputOver
+	p.sending, p.sent = false, err == nil
+	cancelled, end := p.over && !p.answered && p.sent, p.inputOver
 	if cancelled {
 		l.awaitEnd(p)
 	}
+	lost := worker.settled
 	l.mutex.Unlock()
 	switch {
 	case cancelled:
-		p.cancel()
+		at.cancel()
 	case end != nil:
-		p.sendEnd(end)
+		at.sendEnd(end)
 	}
 	client.out.pushNow()
+	if lost {
+		l.settle(worker)
+	}
 }
 
-// endsInput notes the end of an input stream, and tells whether it can be sent now.
-func (l *lent) endsInput(p *pending, err error) bool {
+// endsInput notes the end of an input stream, and tells where it can be sent now; false: nowhere.
+func (l *lent) endsInput(p *pending, err error) (route, bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	p.inputOver = err
-	return p.sent
+	return p.route(), p.sent
 }
 
 // takeBack lets a call wait again that was not sent, or ends it where nothing will come any more.
@@ -368,28 +377,24 @@ func (l *lent) abandon(p *pending, why error) {
 	l.mutex.Lock()
 	first := l.decide(p)
 	cancels := first && p.sent && !p.answered
+	var given []*pending
 	if first && p.element != nil {
 		l.leaveQueue(p)
+		given = l.serve(p.kind) // it may have kept others from a worker that it could not use
 	}
 	if cancels {
 		l.awaitEnd(p)
 	}
+	at := p.route()
 	l.mutex.Unlock()
 	if first {
 		p.finish(nil, why)
 	}
 	if cancels {
-		p.cancel()
-		p.client.out.pushNow()
+		at.cancel()
+		at.client.out.pushNow()
 	}
-}
-
-// cancel asks the worker to stop the call.
-func (p *pending) cancel() {
-	p.client.out.add(func(to []byte) []byte {
-		to = appendNotice(to, "weir/cancel", strconv.AppendInt(nil, p.id, 10))
-		return append(to, "}}\n"...)
-	})
+	l.sendAll(given)
 }
 
 // awaitEnd begins the stop sequence of a call that is being cancelled.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sort"
 	"time"
 )
@@ -39,8 +38,9 @@ func (l *lent) notice(method string, params []byte) {
 	worker.gone = &about.goneNotice
 	l.mutex.Unlock()
 	l.settle(worker)
-	// What it wrote at last is read first; others may hold its output open.
-	time.AfterFunc(lastWords, func() { worker.client.lose(io.EOF) })
+	// What it wrote at last is read first; others may hold its output open. The goroutine that
+	// reads it sees the end: no message is handled once its calls are settled.
+	time.AfterFunc(lastWords, func() { worker.client.conn.Close() })
 }
 
 // lostWorker takes the calls of a worker whose output has ended, or makes no sense.
@@ -61,11 +61,28 @@ func (l *lent) lostWorker(worker *lentWorker, calls map[int64]*pending, why erro
 	}
 	l.mutex.Unlock()
 	l.settle(worker)
-	time.AfterFunc(lastWords, func() { // it may live on
+	l.endSoon(worker, "closed its standard output")
+}
+
+// deafWorker gives no more calls to a worker that nothing can be sent to. It may still answer
+// what it has read.
+func (l *lent) deafWorker(worker *lentWorker) {
+	l.mutex.Lock()
+	worker.kind.drop(worker)
+	over := worker.returned || worker.atEnd
+	l.mutex.Unlock()
+	if !over {
+		l.endSoon(worker, "closed its standard input")
+	}
+}
+
+// endSoon ends a worker that may live on.
+func (l *lent) endSoon(worker *lentWorker, reason string) {
+	time.AfterFunc(lastWords, func() {
 		l.mutex.Lock()
 		defer l.mutex.Unlock()
-		if worker.gone == nil && l.ended == nil {
-			l.tellStop(worker, "terminate", "closed its standard output")
+		if worker.gone == nil && l.ended == nil && !worker.returned {
+			l.tellStop(worker, "terminate", reason)
 		}
 	})
 }
@@ -83,10 +100,11 @@ func whatBroke(why error) string {
 }
 
 // settle decides about the calls of a worker that has ended, once both are known: that its output
-// has ended, and why. The second sign, whichever it is, settles.
+// has ended, and why. The second sign, whichever it is, settles; a call that is just being sent is
+// left to send, which comes back.
 func (l *lent) settle(worker *lentWorker) {
 	l.mutex.Lock()
-	if worker.settled || !worker.atEnd || worker.gone == nil && l.ended == nil {
+	if !worker.atEnd || worker.gone == nil && l.ended == nil {
 		l.mutex.Unlock()
 		return
 	}
@@ -96,6 +114,10 @@ func (l *lent) settle(worker *lentWorker) {
 	sort.Slice(calls, func(i, j int) bool { return calls[i].id > calls[j].id }) // the first is queued last
 	var over []*pending
 	for _, p := range calls {
+		if p.sending {
+			worker.lost = append(worker.lost, p)
+			continue
+		}
 		worker.leave(p)
 		if p.over {
 			continue

@@ -107,21 +107,24 @@ func (l *lent) start(ctx context.Context) (bool, error) {
 
 // arrived takes a worker, in the goroutine that reads weir's answers.
 func (l *lent) arrived(kind *lentKind, result []byte) error {
-	conn, err := l.take()
-	if err != nil {
-		return fault(CodeNoWorker, "no worker: %v", err)
-	}
+	conn, failed := l.take()
 	var about struct {
 		Worker      int64
 		Pid         int
 		Concurrency int
 		Methods     map[string]Description
 	}
-	if err := json.Unmarshal(result, &about); err != nil || about.Worker == 0 {
-		conn.Close()
+	if err := json.Unmarshal(result, &about); err != nil || about.Worker == 0 || about.Concurrency < 1 {
+		if failed == nil {
+			conn.Close()
+		}
 		return fault(CodeNoWorker, "weir lends a worker it does not describe: %.80q", result)
 	}
 	worker := &lentWorker{number: about.Worker, pid: about.Pid, kind: kind, window: about.Concurrency}
+	if failed != nil {
+		l.tell("weir/return", worker, nil)
+		return fault(CodeNoWorker, "no worker: %v", failed)
+	}
 	worker.client = newClient(conn)
 	worker.client.lent, worker.client.worker = l, worker
 	l.mutex.Lock()

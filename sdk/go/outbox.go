@@ -113,8 +113,11 @@ func (o *outbox) tryAll() bool {
 	return err == nil
 }
 
-// sentBytes tells how much was written.
+// sentBytes tells how much was written, once no more can be. A write that is about to return is
+// waited for: the other side may have read it long before.
 func (o *outbox) sentBytes() int64 {
+	o.writing.Lock()
+	defer o.writing.Unlock()
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	return o.total - o.unsent

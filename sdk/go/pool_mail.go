@@ -21,7 +21,7 @@ type mailConn struct {
 
 func (c *mailConn) Read(to []byte) (int, error) {
 	var control [512]byte
-	n, length, _, _, err := c.ReadMsgUnix(to, control[:])
+	n, length, _, _, err := c.ReadMsgUnix(to, control[:]) // at most one answer's descriptors
 	if length > 0 {
 		c.keep(control[:length])
 	}
@@ -42,12 +42,14 @@ func (c *mailConn) keep(control []byte) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	for i := range messages {
-		if fds, err := syscall.ParseUnixRights(&messages[i]); err == nil {
+		fds, err := syscall.ParseUnixRights(&messages[i])
+		if err == nil && len(fds) == 2 && !c.over {
 			c.fds = append(c.fds, fds...)
+			continue
 		}
-	}
-	if c.over {
-		c.close()
+		for _, fd := range fds { // one alone: there was no room for both
+			syscall.Close(fd)
+		}
 	}
 }
 

@@ -129,6 +129,7 @@ func (b *inbox) take() (raw []byte, grant int, err error) {
 type sender struct {
 	mutex  sync.Mutex
 	credit int64
+	turn   int           // how often credit was taken back
 	closed error         // nothing can be sent any more
 	dry    error         // no credit will come any more: what there is may be used
 	ready  chan struct{} // credit has come, or the end; capacity 1
@@ -154,6 +155,13 @@ func (s *sender) reset() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.credit = 0
+	s.turn++
+}
+
+func (s *sender) isTurn(turn int) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.turn == turn
 }
 
 func (s *sender) signal() {
@@ -183,11 +191,18 @@ func (s *sender) dryUp(err error) {
 
 // take waits for one credit, and takes it.
 func (s *sender) take(ctx context.Context) error {
+	_, err := s.takeTurn(ctx)
+	return err
+}
+
+// takeTurn also tells whose credit it was.
+func (s *sender) takeTurn(ctx context.Context) (turn int, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 		s.mutex.Lock()
+		turn = s.turn
 		closed, got := s.closed, false
 		if closed == nil && s.credit > 0 {
 			s.credit--
@@ -200,7 +215,7 @@ func (s *sender) take(ctx context.Context) error {
 		}
 		s.mutex.Unlock()
 		if got || closed != nil {
-			return closed
+			return turn, closed
 		}
 		select {
 		case <-s.ready:
