@@ -23,9 +23,12 @@ static char *read_text(const char *path, struct weir_error *error)
     struct weir__patience patience = weir__patience_of(FILE_MS);
     struct weir__buffer bytes = {0};
     int failed = weir__whole_file_read(path, FILE_MOST, &patience, &bytes);
-    char *text = failed == 0 ? weir__buffer_take(&bytes, NULL) : NULL;
+    int is_text = bytes.length == 0 || memchr(bytes.bytes, '\0', bytes.length) == NULL;
+    char *text = failed == 0 && is_text ? weir__buffer_take(&bytes, NULL) : NULL;
 
-    if (failed == EFBIG)
+    if (failed == 0 && !is_text)
+        weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no list of hosts: it contains NUL", path);
+    else if (failed == EFBIG)
         weir__fail(error, WEIR_ERR_INVALID, 0, "%s is too long for a list of hosts", path);
     else if (failed == ENOMEM || (failed == 0 && text == NULL))
         weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for the hosts in %s", path);

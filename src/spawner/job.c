@@ -235,6 +235,8 @@ static void fail_warm(struct job *job, int error)
     if (error == ECONNRESET)
         snprintf(failure.detail, sizeof failure.detail,
                  "the warm parent ended before it forked a worker: see its messages");
+    if (error == ENOTSUP)
+        snprintf(failure.detail, sizeof failure.detail, "--warm needs Linux with /proc");
     weir__close(&job->warm);
     send_failed(job, 0, &failure);
     end_if_over(job);

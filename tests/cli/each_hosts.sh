@@ -100,6 +100,8 @@ refused() {
         echo "$line" >"$work/few"
         exits 2 "$weir" each --hosts "$work/few" -- echo </dev/null 2>"$err" && has "$work/few" "$err" || return 1
     done
-    exits 5 "$weir" each --hosts "$work/none" -- echo </dev/null 2>"$err" && has "$work/none" "$err"
+    printf 'one 1\n\0two 1\n' >"$work/few"
+    exits 2 "$weir" each --hosts "$work/few" -- echo </dev/null 2>"$err" && has "contains NUL" "$err" &&
+        exits 5 "$weir" each --hosts "$work/none" -- echo </dev/null 2>"$err" && has "$work/none" "$err"
 }
 check "2: a file of hosts that makes no sense" refused

@@ -96,6 +96,19 @@ def workers_are_forked_from_one_import(directory: str) -> None:
 
 
 @needs("a subreaper")
+def a_worker_has_what_the_program_changed_in_its_environment(directory: str) -> None:
+    text = (
+        "import os\nos.environ['MADE'] = 'here'\nos.environ['GIVEN'] += ', changed'\n"
+        "del os.environ['UNWANTED']\nos.environ['WEIR_SLOT'] = '9'\n" + PROGRAM
+    )
+    words = ["--env", "GIVEN=so", "--env", "UNWANTED=1", "--env", "KEPT=2"]
+    shown = "[os.environ.get(n) for n in ('MADE', 'GIVEN', 'UNWANTED', 'KEPT', 'WEIR_SLOT')]"
+    text = text.replace('"warm":', f'"shown": {shown}, "warm":')
+    with serving(directory, "-j1", "--warm", *words, worker=program(directory, text)) as (_, path):
+        assert look(path)["shown"] == ["here", "so, changed", None, "2", "0"]
+
+
+@needs("a subreaper")
 def workers_outlive_their_warm_parent_and_the_next_has_a_new_one(directory: str) -> None:
     with serving(directory, "-j1", "--warm", worker=program(directory)) as (_, path):
         first = look(path)
@@ -321,6 +334,7 @@ def what_cannot_be_warm_is_refused(directory: str) -> None:
 run_cases(
     [
         workers_are_forked_from_one_import,
+        a_worker_has_what_the_program_changed_in_its_environment,
         workers_outlive_their_warm_parent_and_the_next_has_a_new_one,
         hangup_imports_the_program_again,
         nothing_is_left_of_a_killed_server,

@@ -17,7 +17,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Optional
 
 from . import wire
 
@@ -27,6 +28,8 @@ PR_SET_PDEATHSIG = 1
 ENV_START_FIELD = 50  # of /proc/PID/stat, proc(5)
 TAG = b"WEIR_JOB="
 
+Changes = Mapping[bytes, Optional[bytes]]  # of environment variables; None: it is removed
+
 
 def become_parent(control: int, ends: tuple[int, int]) -> None:
     """Forks a worker for each connection that comes.  Returns in each worker, with the wire in its place."""
@@ -34,6 +37,7 @@ def become_parent(control: int, ends: tuple[int, int]) -> None:
     gc.collect()
     gc.freeze()  # or the first collection would copy every page
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    changes = _changes()
     requests = socket.socket(fileno=control)
     requests.settimeout(None)  # whatever the program's default is
     while True:
@@ -44,7 +48,7 @@ def become_parent(control: int, ends: tuple[int, int]) -> None:
             continue
         connection = socket.socket(fileno=fds[0])
         connection.settimeout(None)
-        if _is_wanted(connection) and _fork(requests, connection, ends):
+        if _is_wanted(connection) and _fork(requests, connection, ends, changes):
             break
         connection.close()
     signal.signal(signal.SIGINT, interrupt)
@@ -58,7 +62,9 @@ def _is_wanted(connection: socket.socket) -> bool:
     return not poll.poll(0)
 
 
-def _fork(requests: socket.socket, connection: socket.socket, ends: tuple[int, int]) -> bool:
+def _fork(
+    requests: socket.socket, connection: socket.socket, ends: tuple[int, int], changes: Changes
+) -> bool:
     """Whether this is the worker."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -81,7 +87,7 @@ def _fork(requests: socket.socket, connection: socket.socket, ends: tuple[int, i
         requests.close()
         while os.getppid() == middle:
             time.sleep(0.0001)
-        _set_up(connection, ends)
+        _set_up(connection, ends, changes)
         connection.send(b"%d" % os.getpid())
         if not connection.recv(1):
             os._exit(0)  # it is not wanted any more
@@ -111,7 +117,7 @@ def _refuse_threads() -> None:
         )
 
 
-def _set_up(connection: socket.socket, ends: tuple[int, int]) -> None:
+def _set_up(connection: socket.socket, ends: tuple[int, int], changes: Changes) -> None:
     text, fds, _, _ = socket.recv_fds(connection, REQUEST_SIZE, DESCRIPTORS)
     if not text:
         os._exit(0)
@@ -138,17 +144,41 @@ def _set_up(connection: socket.socket, ends: tuple[int, int]) -> None:
         os.nice(asked["nice"])
     for number, soft, hard in asked["limits"]:
         resource.setrlimit(number, (soft, hard))
-    _take_environment(environment.split(b"\0")[:-1])
+    _take_environment(environment.split(b"\0")[:-1], changes)
     _seed()
 
 
-def _take_environment(variables: Sequence[bytes]) -> None:
+def _changes() -> Changes:
+    """What the program has changed in its environment: its workers have it, too, as without --warm."""
+    began: dict[bytes, bytes] = {}
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            for variable in file.read().split(b"\0")[:-1]:
+                name, _, value = variable.partition(b"=")
+                began.setdefault(name, value)
+    except OSError:
+        return {}
+    now = dict(os.environb)
+    return {
+        name: now.get(name)
+        for name in {**began, **now}
+        if now.get(name) != began.get(name)
+        and not name.startswith(b"WEIR_")  # weir's, of each worker
+    }
+
+
+def _take_environment(variables: Sequence[bytes], changes: Changes) -> None:
     tag = next((one for one in variables if one.startswith(TAG)), b"")
     before = os.environb.get(TAG[:-1], b"")
     os.environb.clear()
     for variable in variables:
         name, _, value = variable.partition(b"=")
         os.environb[name] = value
+    for name, changed in changes.items():
+        if changed is None:
+            os.environb.pop(name, None)
+        else:
+            os.environb[name] = changed
     _show_tag(TAG + before, tag)
 
 
