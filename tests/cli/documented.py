@@ -16,6 +16,7 @@ The examples of `weir help` are run too, in SCENE. "..." stands for anything.
 WEIR_TEST=WORD: only documents with WORD in their name.
 """
 
+import concurrent.futures
 import glob
 import json
 import os
@@ -25,10 +26,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 TIMEOUT_S = 240
+AT_ONCE = 2  # documents, most of which wait for something
+# No shell is to inherit a program that is still being written: it could not be executed.
+starting = threading.Lock()
 
 # Commands that are not run, each with the reason.
 NOT_RUN = [
@@ -52,6 +58,9 @@ NOT_RUN = [
 ]
 
 needed = set()  # of these
+
+# What weir says of a worker for which this machine is too busy now.
+HINTS = re.compile(r"^weir \w+: .* for (more than )?a second\b.*\n", re.MULTILINE)
 
 # Without the web door (configure --disable-http) its documents cannot be run.
 with open(os.environ["builddir"] + "/config.h", encoding="utf-8") as config:
@@ -151,7 +160,7 @@ class Document:
         self.name, self.folder = name, os.path.dirname(name)
         if name.startswith("docs/"):
             self.folder = ""
-        self.steps, self.faults = [], []
+        self.steps, self.faults, self.once = [], [], []
 
     def commands(self) -> Any:
         return [step for step in self.steps if isinstance(step, Command)]
@@ -334,14 +343,9 @@ def judge(document: Any, out: Any, index: Any, command: Any) -> Any:
         return f"{where}\nhas not come to its end within {TIMEOUT_S} s"
     if status != "0":
         return f"{where}\nhas failed with {status}:\n{got}"
-    if command.shown and not fits(command.shown, got):
-        return (
-            where
-            + "\nthe document shows:\n"
-            + "\n".join(command.shown)
-            + "\nand it prints:\n"
-            + got
-        )
+    shown = command.shown
+    if shown and not fits(shown, got) and not fits(shown, HINTS.sub("", got)):
+        return where + "\nthe document shows:\n" + "\n".join(shown) + "\nand it prints:\n" + got
     return None
 
 
@@ -356,12 +360,11 @@ def unused(document: Any) -> None:
                 document.fault(step.number, f"no command uses {step.name}")
 
 
-def run(document: Any, sources: Any, scratch: Any) -> None:
-    tree = os.path.join(scratch, "tree")
-    out = os.path.join(scratch, "out")
-    for folder in tree, out:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.mkdir(folder)
+def start(document: Any, sources: Any, place: Any) -> Any:
+    """Everything that it does, in a place of its own: the shell that does it."""
+    tree, out, sockets = (os.path.join(place, name) for name in ("tree", "out", "run"))
+    os.mkdir(out)
+    os.mkdir(sockets, 0o700)
     for folder in "examples", "sdk", "docs":
         shutil.copytree(
             os.path.join(sources, folder),
@@ -376,22 +379,43 @@ def run(document: Any, sources: Any, scratch: Any) -> None:
             os.chmod(file.name, 0o755)
         for name in SCENE_FILES:
             os.symlink(name, os.path.join(tree, os.path.basename(name)))
-    shell = subprocess.Popen(
+    return subprocess.Popen(
         ["bash", "-c", script(document, out)],
         cwd=os.path.join(tree, document.folder),
+        env={**os.environ, "XDG_RUNTIME_DIR": sockets},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def run_once(document: Any, sources: Any, scratch: Any) -> Any:
+    """What is wrong with its commands."""
+    place = tempfile.mkdtemp(dir=scratch)
+    with starting:
+        shell = start(document, sources, place)
     try:
         shell.wait(TIMEOUT_S)
     except subprocess.TimeoutExpired:
         os.killpg(shell.pid, signal.SIGTERM)
         shell.wait()
-    for index, step in enumerate(document.steps):
-        if isinstance(step, Command) and step.is_run():
-            wrong = judge(document, out, index, step)
-            if wrong:
-                document.faults.append(wrong)
+    run = [
+        (index, step)
+        for index, step in enumerate(document.steps)
+        if isinstance(step, Command) and step.is_run()
+    ]
+    found = [judge(document, os.path.join(place, "out"), index, step) for index, step in run]
+    shutil.rmtree(place, ignore_errors=True)
+    return [wrong for wrong in found if wrong]
+
+
+def run(document: Any, sources: Any, scratch: Any) -> None:
+    """Once more where something is wrong: what a document shows is what weir does in time, and
+    this machine may have been too busy for that."""
+    wrong = run_once(document, sources, scratch)
+    if wrong:
+        document.once = wrong
+        wrong = run_once(document, sources, scratch)
+    document.faults += wrong
 
 
 def converse(lines: Any, worker: Any) -> Any:
@@ -421,14 +445,18 @@ def main(sources: Any, scratch: Any) -> None:
     wanted = os.environ.get("WEIR_TEST", "")
     chosen = [document for document in documents(sources) if wanted in document.name]
     print(f"1..{len(chosen) + 1}", flush=True)
-    for number, document in enumerate(chosen, 1):
-        unused(document)
-        run(document, sources, scratch)
-        for fault in document.faults:
-            print("\n".join("#   " + line for line in fault.splitlines()))
-        ran = sum(command.is_run() for command in document.commands())
-        word = "not ok" if document.faults else "ok"
-        print(f"{word} {number} - {document.name}: {ran} commands do what it shows", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [pool.submit(run, document, sources, scratch) for document in chosen]
+        for number, (document, ran) in enumerate(zip(chosen, runs), 1):
+            ran.result()
+            unused(document)
+            for fault in document.faults or ["once only: " + one for one in document.once]:
+                print("\n".join("#   " + line for line in fault.splitlines()))
+            count = sum(command.is_run() for command in document.commands())
+            word = "not ok" if document.faults else "ok"
+            print(
+                f"{word} {number} - {document.name}: {count} commands do what it shows", flush=True
+            )
     idle = [] if wanted else [pattern for pattern, _ in NOT_RUN if pattern not in needed]
     print("\n".join(f"#   no document has {pattern}" for pattern in idle), end="\n" * bool(idle))
     print(f"{'not ok' if idle else 'ok'} {len(chosen) + 1} - what is not run is in some document")

@@ -11,17 +11,17 @@ installs >"$work/log" 2>&1 || { cat "$work/log"; echo "Bail out! it cannot be in
 
 # Programs as they are called there: weir, python3 and go as configure found them, and a compiler
 # that knows of the sanitizers that libweir was built with.
-mkdir "$work/bin" "$work/run" && chmod 700 "$work/run"
+mkdir "$work/bin"
 mkdir -p "$work/home/.config/go/telemetry" && echo off >"$work/home/.config/go/telemetry/mode"
 ln -s "$("$PYTHON3" -c 'import sys; print(sys.executable)')" "$work/bin/python3"
 printf '#!/bin/sh\nexec %s %s "$@"\n' "$(command -v cc)" "$flags" >"$work/bin/cc"
 chmod +x "$work/bin/cc"
 weir=$(find "$work/root" -path '*/bin/weir')
-PATH=$work/bin:${weir%/*}:${GO%/*}:$PATH HOME=$work/home XDG_RUNTIME_DIR=$work/run
+PATH=$work/bin:${weir%/*}:${GO%/*}:$PATH HOME=$work/home
 PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$work/root
 LD_LIBRARY_PATH=${library%/*} WEIR_SPAWNER=$spawner PYTHONDONTWRITEBYTECODE=1
 GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOCACHE=${WEIR_GO_CACHE:-$builddir/go-cache}
-export PATH HOME XDG_RUNTIME_DIR PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH WEIR_SPAWNER \
+export PATH HOME PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH WEIR_SPAWNER \
     PYTHONDONTWRITEBYTECODE GOFLAGS GOPROXY GOTOOLCHAIN GOCACHE
 unset MAKEFLAGS MAKELEVEL MFLAGS PYTHONPATH VIRTUAL_ENV
 # The Python package with its engine, as if it were installed.
