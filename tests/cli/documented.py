@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TIMEOUT_S = 240
+TOO_LONG = f"has not come to its end within {TIMEOUT_S} s"
 AT_ONCE = 2  # documents, most of which wait for something
 # No shell is to inherit a program that is still being written: it could not be executed.
 starting = threading.Lock()
@@ -340,7 +341,7 @@ def judge(document: Any, out: Any, index: Any, command: Any) -> Any:
         with open(os.path.join(out, f"{index}.status"), encoding="utf-8") as file:
             status = file.read().strip()
     except FileNotFoundError:
-        return f"{where}\nhas not come to its end within {TIMEOUT_S} s"
+        return f"{where}\n{TOO_LONG}"
     if status != "0":
         return f"{where}\nhas failed with {status}:\n{got}"
     shown = command.shown
@@ -412,7 +413,7 @@ def run(document: Any, sources: Any, scratch: Any) -> None:
     """Once more where something is wrong: what a document shows is what weir does in time, and
     this machine may have been too busy for that."""
     wrong = run_once(document, sources, scratch)
-    if wrong:
+    if wrong and not any(TOO_LONG in one for one in wrong):
         document.once = wrong
         wrong = run_once(document, sources, scratch)
     document.faults += wrong
