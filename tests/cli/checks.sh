@@ -9,7 +9,10 @@ exports=$(cd "$srcdir" && pwd)/scripts/check-exports
 
 # tree NAME: a small source tree that both checks pass.
 tree() {
-    mkdir -p "$work/$1/src/base" "$work/$1/src/cli" "$work/$1/include/weir" "$work/$1/.libs"
+    mkdir -p "$work/$1/src/base" "$work/$1/src/cli" "$work/$1/include/weir" "$work/$1/.libs" \
+        "$work/$1/sdk/python/native" "$work/$1/sdk/python/weir"
+    echo 'static int three(void) { return 3; }' >"$work/$1/sdk/python/native/c.c"
+    echo 'import json' >"$work/$1/sdk/python/weir/d.py"
     echo '#include "base/b.h"' >"$work/$1/src/cli/a.c"
     echo '/* b */' >"$work/$1/src/base/b.h"
     printf '#ifndef A\n#define A\n#ifdef __cplusplus\nextern "C"\n#endif\nint weir_answer(void);\n#endif\n' \

@@ -468,7 +468,7 @@ static void a_forked_child_that_closes_the_pool_ends_no_worker(void)
     int status = -1;
 
     if (child == 0) {
-        alarm(10);
+        alarm(60);
         weir_pool_close(pool, 0);
         weir_close(weir);
         _exit(0);

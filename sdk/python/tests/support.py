@@ -80,7 +80,7 @@ class Worker:
     def end(self) -> Any:
         """End of its input; its exit status."""
         self.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def stderr(self) -> Any:
         self._stderr.seek(0)
@@ -113,7 +113,7 @@ def worker(code: Any, command: Any = None) -> Iterator[Any]:
 
 def wait_until(condition: Any, what: Any) -> None:
     """Waits for something that only shows itself when it is looked at."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not condition():
         if time.monotonic() > until:
             raise AssertionError(f"waited in vain: {what}")

@@ -429,7 +429,7 @@ class Clients(unittest.TestCase):
                 os.read(ready, 1)
                 # Without a word to the other side, as when the process is killed.
                 made._socket.close()
-                ours.settimeout(20)
+                ours.settimeout(60)
                 self.assertEqual(ours.recv(1), b"")
             finally:
                 os.kill(pid, signal.SIGKILL)
@@ -444,15 +444,15 @@ class Clients(unittest.TestCase):
         def hold() -> None:
             with self.weir._lock, self.weir._send_lock:
                 held.set()
-                done.wait(20)
+                done.wait(60)
 
         thread = threading.Thread(target=hold)
         thread.start()
-        held.wait(20)
+        held.wait(60)
         waiting = test_client.in_thread(lambda: self.weir.call("add", 1, 2))
 
         def work() -> Any:
-            signal.alarm(20)
+            signal.alarm(60)
             wrong = self.closed(lambda: self.weir.call("add", 1, 2))
             if not wrong:
                 self.weir.close()
@@ -532,7 +532,7 @@ class Clients(unittest.TestCase):
             def handler(*ignored):
                 pid = os.fork()
                 if pid == 0:
-                    signal.alarm(20)
+                    signal.alarm(60)
                     pids.clear()
                     return
                 pids.append(pid)

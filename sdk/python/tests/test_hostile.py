@@ -240,7 +240,7 @@ class Wire(unittest.TestCase):
             worker.call(1, "talks")
             self.assertEqual(worker.get()["method"], "weir/log")
             worker.process.stdout.close()
-            worker.process.wait(20)
+            worker.process.wait(60)
 
 
 class Neighbours(unittest.TestCase):

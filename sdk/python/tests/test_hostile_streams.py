@@ -359,7 +359,7 @@ class Cancelling(unittest.TestCase):
             os.kill(worker.pid, signal.SIGINT)
             self.assertEqual(worker.get()["params"]["message"], "not me")
             os.kill(worker.pid, signal.SIGTERM)
-            self.assertEqual(worker.process.wait(20), -signal.SIGTERM)
+            self.assertEqual(worker.process.wait(60), -signal.SIGTERM)
 
     def test_sigint_cancels_what_runs(self) -> None:
         """36: SIGINT cancels what runs, and is nothing to an idle worker"""

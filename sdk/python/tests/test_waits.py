@@ -16,7 +16,7 @@ import test_client
 from test_client import in_thread
 from weir import _client as client
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 HELLO = b'{"jsonrpc":"2.0","id":1,"result":{"version":1,"methods":{"count":{"stream":"out"}}}}\n'
 
 
@@ -56,7 +56,7 @@ class Sending(unittest.TestCase):
             self.weir.call("echo", "x" * (4 << 20), timeout=0.1)
         with self.assertRaisesRegex(client.DeadlineExceeded, "not sent"):
             self.weir.call("echo", "second", timeout=0.1)
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(time.monotonic() - start, PATIENCE_S / 2)
         # It reads again: the call stands there whole, cancelled, and the connection is as good as before.
         first, cancel = self.silent.lines(2)
         self.assertEqual((len(first) > 4 << 20, b"weir/cancel" in cancel), (True, True))
@@ -115,7 +115,7 @@ class Sending(unittest.TestCase):
         start = time.monotonic()
         del stream
         gc.collect()
-        self.assertLess(time.monotonic() - start, 5)
+        self.assertLess(time.monotonic() - start, PATIENCE_S / 2)
         self.assertIn(b"weir/cancel", self.silent.lines(2)[1])
 
     def test_close_while_others_wait(self) -> None:

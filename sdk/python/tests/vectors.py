@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 HELLO = {"id": "hello", "method": "weir/hello", "params": {"version": 1}}
 
 

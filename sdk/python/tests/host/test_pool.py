@@ -268,7 +268,7 @@ class Life(unittest.TestCase):
             for _ in range(turn % 4):
                 pids.append(int(process.stdout.readline()))
             process.kill()
-            pids += [int(line) for line in process.communicate(timeout=30)[0].splitlines()]
+            pids += [int(line) for line in process.communicate(timeout=60)[0].splitlines()]
             for pid in pids:
                 hosting.wait_until(lambda pid=pid: not hosting.is_running(pid), f"the end of {pid}")
 
@@ -292,9 +292,9 @@ class Life(unittest.TestCase):
         time.sleep(0.05)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         self.assertEqual((out, process.returncode), ("2\n", 0), err)
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 30)  # the call takes 60
 
 
 if __name__ == "__main__":
