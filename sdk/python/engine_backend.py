@@ -41,6 +41,11 @@ GPL = "/usr/share/common-licenses/GPL-3"
 
 def build(folder: str, targets: "tuple[str, ...]", settings: "dict[str, str]") -> str:
     """Configures in a folder and makes targets there."""
+    headers = sysconfig.get_path("include")
+    if ENGINE in targets and not os.path.exists(os.path.join(headers, "Python.h")):
+        raise SystemExit(
+            f"there is no Python.h in {headers}: install Python's headers (python3-dev on Debian)"
+        )
     os.makedirs(folder, exist_ok=True)
     environment = {**os.environ, "PYTHON3": sys.executable}
     if not os.path.exists(os.path.join(folder, "Makefile")):
