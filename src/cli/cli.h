@@ -25,6 +25,14 @@ enum cli_words {
     CLI_WORDS_MIX,         /* before, between and after the words, until "--" */
 };
 
+/* What the words are, for completions. */
+enum cli_operands {
+    CLI_OPERANDS_FREE, /* nothing that a completion knows */
+    CLI_OPERANDS_FILES,
+    CLI_OPERANDS_STAGES,  /* programs, a word each */
+    CLI_OPERANDS_PROGRAM, /* a program, then its arguments */
+};
+
 struct cli_example {
     const char *command;
     const char *what;
@@ -47,6 +55,8 @@ struct cli_command {
     const struct cli_exit *placeholders; /* for --help; NULL: none */
     const struct cli_exit *exits;
     enum cli_words words;
+    const char *const *verbs; /* what the first word is one of; NULL: any word */
+    enum cli_operands operands;
     int starts_program;                /* it has the options of cli/opts_child.c */
     int audited;                       /* it has the options of cli/audit_common.h and
                                           cli/trace.h */

@@ -39,7 +39,7 @@ static const struct cli_option options[] = {
         .offset = offsetof(struct help_values, completion),
         .metavar = "SHELL",
         .group = "Generated documents",
-        .help = "print the completion script for bash or zsh",
+        .help = "print the completion script for bash, zsh or fish",
     },
 };
 
@@ -74,7 +74,7 @@ static int print_help(const struct help_values *values, const struct cli_list *w
     if (values->completion != NULL) {
         if (completion_print(values->completion, stdout) == 0)
             return CLI_OK;
-        return cli_bad_usage(&cli_help, "no completions for %.80s: use bash or zsh",
+        return cli_bad_usage(&cli_help, "no completions for %.80s: use bash, zsh or fish",
                              values->completion);
     }
     command = find_command(name);

@@ -1,4 +1,4 @@
-/* Completions for bash and zsh, from the tables. */
+/* Completions for bash, zsh and fish, from the tables. */
 #include "config.h"
 
 #include <string.h>
@@ -7,6 +7,25 @@
 
 #include "cli/help.h"
 #include "cli/options.h"
+
+/* What a word can be. */
+static const struct {
+    const char *bash, *zsh, *fish;
+} operands[] = {
+    [CLI_OPERANDS_FREE] = {":", "'*: : '", NULL},
+    [CLI_OPERANDS_FILES] = {"_weir_reply -f", "'*:file:_files'", "-F"},
+    [CLI_OPERANDS_STAGES] = {"_weir_reply -c", "'*:stage: _command_names -e'",
+                             "-a '(complete --do-complete=(commandline -ct))'"},
+    [CLI_OPERANDS_PROGRAM] = {"_weir_reply -c",
+                              "'(-)1:program: _command_names -e' '*::argument: _normal'",
+                              "-a '(__weir_program)'"},
+};
+
+static void print_verbs(const struct cli_command *command, FILE *out)
+{
+    for (size_t i = 0; command->verbs[i] != NULL; i++)
+        fprintf(out, "%s%s", i == 0 ? "" : " ", command->verbs[i]);
+}
 
 /* --- bash ------------------------------------------------------------------- */
 
@@ -76,7 +95,7 @@ static void print_bash_command(const struct cli_command *command, FILE *out)
 
     cli_tables(command, tables);
     fprintf(out, "\n_weir_%s() {\n", command->name);
-    if (command->words == CLI_WORDS_END_OPTIONS) {
+    if (command->operands == CLI_OPERANDS_PROGRAM) {
         fputs("    local i=2\n"
               "    while ((i < COMP_CWORD)); do\n"
               "        case ${COMP_WORDS[i]} in\n"
@@ -100,15 +119,14 @@ static void print_bash_command(const struct cli_command *command, FILE *out)
     for (int table = 0; table < CLI_TABLES; table++)
         print_bash_names(tables[table].options, tables[table].count, out);
     fputs("'\n       else\n           ", out);
-    if (command == &cli_help)
-        fputs("_weir_reply -W \"$subcommands\"", out);
-    else if (command == &cli_audit)
-        fputs("if ((COMP_CWORD == 2)); then _weir_reply -W 'verify show'; else _weir_reply -f; fi",
-              out);
-    else if (strcmp(command->name, "token") == 0)
-        fputs("if ((COMP_CWORD == 2)); then _weir_reply -W 'new-key bearer call check'; fi", out);
-    else
-        fputs("_weir_reply -c", out);
+    if (command == &cli_help) {
+        fputs("_weir_reply -W \"$subcommands\"; return\n           ", out);
+    } else if (command->verbs != NULL) {
+        fputs("((COMP_CWORD > 2)) || { _weir_reply -W '", out);
+        print_verbs(command, out);
+        fputs("'; return; }\n           ", out);
+    }
+    fputs(operands[command->operands].bash, out);
     fputs("\n       fi ;;\n    esac\n}\n", out);
 }
 
@@ -247,16 +265,15 @@ static void print_zsh_command(const struct cli_command *command, FILE *out)
     for (int i = 0; i < CLI_TABLES; i++)
         print_zsh_options(tables[i].options, tables[i].count, out);
     fputs(" \\\n            ", out);
-    if (command == &cli_help)
+    if (command == &cli_help) {
         print_zsh_subcommands(out);
-    else if (command == &cli_audit)
-        fputs("'1:what:(verify show)' '*:log:_files'", out);
-    else if (strcmp(command->name, "token") == 0)
-        fputs("'1:what:(new-key bearer call check)'", out);
-    else if (command->words == CLI_WORDS_END_OPTIONS)
-        fputs("'(-)1:program: _command_names -e' '*::argument: _normal'", out);
-    else
-        fputs("'*:stage: _command_names -e'", out);
+        fputc(' ', out);
+    } else if (command->verbs != NULL) {
+        fputs("'1:what:(", out);
+        print_verbs(command, out);
+        fputs(")' ", out);
+    }
+    fputs(operands[command->operands].zsh, out);
     fputs("\n            ;;\n", out);
 }
 
@@ -298,12 +315,175 @@ static void print_zsh(FILE *out)
           out);
 }
 
+/* --- fish ------------------------------------------------------------------- */
+
+/* Inside '...'. */
+static void escape_fish(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (strchr("'\\", *text) != NULL)
+            fputc('\\', out);
+        if (*text != '`')
+            fputc(*text, out);
+    }
+}
+
+static void print_fish_value(const struct cli_option *option, FILE *out)
+{
+    switch (option->kind) {
+    case CLI_FILE:
+    case CLI_FILES:
+        fputs(" -r -F", out);
+        break;
+    case CLI_DIRECTORY:
+        fputs(" -x -a '(__fish_complete_directories)'", out);
+        break;
+    case CLI_NAME:
+        fputs(" -x -a '(set -nx)'", out);
+        break;
+    case CLI_VARIABLE:
+        fputs(" -x -a '(set -nx)='", out);
+        break;
+    default:
+        fputs(" -x -a '", out);
+        print_value_words(option, out);
+        fputc('\'', out);
+    }
+}
+
+/* when: the condition under which the options are offered, without the subcommand's name. */
+static void print_fish_options(const struct cli_option *options, size_t count, const char *when,
+                               FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "complete -c weir -n '%s' -l %s", when, options[i].name);
+        if (options[i].letter != '\0')
+            fprintf(out, " -s %c", options[i].letter);
+        if (options[i].metavar != NULL)
+            print_fish_value(&options[i], out);
+        fputs(" -d '", out);
+        escape_fish(out, options[i].help);
+        fputs("'\n", out);
+    }
+}
+
+/* The options that take a value, for __weir_program. */
+static void print_fish_steps(const struct cli_table *table, FILE *out)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->options[i].metavar == NULL)
+            continue;
+        fprintf(out, " --%s", table->options[i].name);
+        if (table->options[i].letter != '\0')
+            fprintf(out, " -%c", table->options[i].letter);
+    }
+}
+
+static void print_fish_subcommands(FILE *out)
+{
+    for (const struct cli_command *const *command = cli_commands; *command != NULL; command++)
+        fprintf(out, "%s%s", command == cli_commands ? "" : " ", (*command)->name);
+}
+
+static void print_fish_command(const struct cli_command *command, FILE *out)
+{
+    struct cli_table tables[CLI_TABLES];
+    int is_program = command->operands == CLI_OPERANDS_PROGRAM;
+    char when[64];
+
+    cli_tables(command, tables);
+    snprintf(when, sizeof when, "%s %s", is_program ? "__weir_before" : "__weir_in", command->name);
+    fputc('\n', out);
+    if (is_program) {
+        fprintf(out, "set -g __weir_values_%s", command->name);
+        for (int i = 0; i < CLI_TABLES; i++)
+            print_fish_steps(&tables[i], out);
+        fputc('\n', out);
+    }
+    for (int i = 0; i < CLI_TABLES; i++)
+        print_fish_options(tables[i].options, tables[i].count, when, out);
+    if (command == &cli_help || command->verbs != NULL) {
+        fprintf(out, "complete -c weir -n '%s; and __weir_at 2' -a '", when);
+        if (command == &cli_help)
+            print_fish_subcommands(out);
+        else
+            print_verbs(command, out);
+        fputs("'\n", out);
+    }
+    if (operands[command->operands].fish != NULL)
+        fprintf(out, "complete -c weir -n '__weir_in %s%s' %s\n", command->name,
+                command->verbs != NULL ? "; and not __weir_at 2" : "",
+                operands[command->operands].fish);
+}
+
+static void print_fish(FILE *out)
+{
+    fputs("# Completions of weir for fish.  Made by `weir help --completion fish`.\n"
+          "\n"
+          "# __weir_at N: whether this is word N, counted from 0.\n"
+          "function __weir_at\n"
+          "    test (count (commandline -opc)) -eq $argv[1]\n"
+          "end\n"
+          "\n"
+          "# __weir_in SUBCOMMAND: whether the line is of this subcommand.\n"
+          "function __weir_in\n"
+          "    set -l words (commandline -opc)\n"
+          "    test (count $words) -ge 2; and test $words[2] = $argv[1]\n"
+          "end\n"
+          "\n"
+          "# __weir_words: the words so far of another program. Succeeds if the\n"
+          "# program, or a -- before it, is there.\n"
+          "function __weir_words\n"
+          "    set -l words (commandline -opc)\n"
+          "    set -l values __weir_values_$words[2]\n"
+          "    set -e words[1 2]\n"
+          "    while set -q words[1]\n"
+          "        switch $words[1]\n"
+          "            case --\n"
+          "                set -e words[1]\n"
+          "                string escape -- $words\n"
+          "                return 0\n"
+          "            case '-*'\n"
+          "                contains -- $words[1] $$values; and set -e words[1]\n"
+          "                set -e words[1]\n"
+          "            case '*'\n"
+          "                string escape -- $words\n"
+          "                return 0\n"
+          "        end\n"
+          "    end\n"
+          "    return 1\n"
+          "end\n"
+          "\n"
+          "# __weir_before SUBCOMMAND: whether its program has not begun.\n"
+          "function __weir_before\n"
+          "    __weir_in $argv[1]; and not __weir_words >/dev/null\n"
+          "end\n"
+          "\n"
+          "# What the other program completes.\n"
+          "function __weir_program\n"
+          "    complete --do-complete=(string join ' ' -- (__weir_words) (commandline -ct))\n"
+          "end\n"
+          "\n"
+          "complete -c weir -f\n",
+          out);
+    print_fish_options(cli_common_options, cli_common_count, "__weir_at 1", out);
+    for (const struct cli_command *const *command = cli_commands; *command != NULL; command++) {
+        fprintf(out, "complete -c weir -n '__weir_at 1' -a %s -d '", (*command)->name);
+        escape_fish(out, (*command)->summary);
+        fputs("'\n", out);
+    }
+    for (const struct cli_command *const *command = cli_commands; *command != NULL; command++)
+        print_fish_command(*command, out);
+}
+
 int completion_print(const char *shell, FILE *out)
 {
     if (strcmp(shell, "bash") == 0)
         print_bash(out);
     else if (strcmp(shell, "zsh") == 0)
         print_zsh(out);
+    else if (strcmp(shell, "fish") == 0)
+        print_fish(out);
     else
         return -1;
     return 0;

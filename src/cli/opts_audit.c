@@ -75,6 +75,7 @@ const struct cli_option audit_options[AUDIT_OPTION_COUNT] = {
         .name = "standard", .kind = CLI_FILE, .offset = AT(standard), .metavar = "iso27001|FILE",
         .group = report,
         .help = "the controls: those of ISO/IEC 27001:2022, Annex A (default), or a table",
+        .more = "docs/audit.md describes the table: a JSON file.",
     },
     [AUDIT_MARKDOWN] = {
         .name = "markdown", .kind = CLI_FLAG, .offset = AT(markdown),
@@ -95,15 +96,15 @@ const struct cli_option audit_options[AUDIT_OPTION_COUNT] = {
 /* clang-format on */
 
 static const char *const synopsis[] = {"verify [OPTION...] FILE...", "show [OPTION...] FILE...",
-                                       "report --month YYYY-MM [OPTION...] FILE...",
-                                       NULL};
+                                       "report --month YYYY-MM [OPTION...] FILE...", NULL};
 
 static const char *const description[] = {
     "Reads the log that `--audit` FILE, an option of every subcommand that starts programs, "
     "appends to. `verify` checks that the log is unchanged. It prints the number of records and "
     "the hash of the last one, or the first line that was changed, removed, duplicated, "
     "reordered or truncated. `show` prints one line for each record.",
-    "`report` prints what the log shows of a month, by the controls of a standard: counts, gaps such "
+    "`report` prints what the log shows of a month, by the controls of a standard: counts, gaps "
+    "such "
     "as days without records, and the hash of the last record. It verifies the log first. The same "
     "log gives the same bytes.",
     "One FILE stands for the whole log: weir reads rotated files, FILE.000001 and so on, before "
@@ -134,9 +135,9 @@ static const struct cli_example examples[] = {
 
 static const struct cli_exit exits[] = {
     {"0", "the log is valid, or was shown"},
-    {"1", "verify, report: the log was changed; show: a line is not a record"},
+    {"1", "`verify`, `report`: the log was changed; `show`: a line is not a record"},
     {"2", "invalid option, unreadable file, or a key that is missing or open to others"},
-    {"125", "weir failed"},
+    {"125", "`weir` failed"},
     {NULL, NULL},
 };
 
@@ -150,6 +151,8 @@ const struct cli_command cli_audit = {
     .examples = examples,
     .exits = exits,
     .words = CLI_WORDS_MIX,
+    .verbs = (const char *const[]){"verify", "show", "report", NULL},
+    .operands = CLI_OPERANDS_FILES,
     .usage_status = CLI_USAGE,
     .run = cmd_audit,
 };

@@ -159,13 +159,12 @@ static const char *const description[] = {
 };
 
 static const struct cli_example examples[] = {
-    {"weir call -w 'python3 math_worker.py' add 3 4", "7"},
+    {"weir call -w 'python3 math_worker.py' add 3 4", "print 7"},
     {"weir call -w ./checksig check dir=data", "call a Go worker with an argument by name"},
     {"weir call -w 'python3 math_worker.py' count 1 1000000 | head -3",
      "print a stream; the function stops when head exits"},
-    {"seq 10 | weir call -w 'python3 math_worker.py' --stdin sum_of", "55"},
-    {"weir call --protocol mcp -w ./mcp-server echo message=hi",
-     "call a tool of an MCP server"},
+    {"seq 10 | weir call -w 'python3 math_worker.py' --stdin sum_of", "print 55"},
+    {"weir call --protocol mcp -w ./mcp-server echo message=hi", "call a tool of an MCP server"},
     {"weir call --list", "list the functions of the running weir serve"},
     {NULL, NULL},
 };
@@ -176,10 +175,10 @@ static const struct cli_exit exits[] = {
           "if there is one) is on standard error"},
     {"2", "invalid option, argument or input line"},
     {"124", "the call timed out; the function was stopped too"},
-    {"125", "weir failed, or the worker died; the outcome of the call may be unknown"},
+    {"125", "`weir` failed, or the worker died; the outcome of the call may be unknown"},
     {"130", "Ctrl-C; the function was cancelled too"},
     {"141", "the reader of the output closed it; the function was cancelled too"},
-    {"128+n", "weir received signal n; the function was cancelled too"},
+    {"128+n", "`weir` received signal n; the function was cancelled too"},
     {NULL, NULL},
 };
 

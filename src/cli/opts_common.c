@@ -92,7 +92,7 @@ const struct cli_option cli_trace_options[] = {
         .name = "trace-format", .kind = CLI_CHOICE, .offset = SHARED(format), .metavar = "FORMAT",
         .choices = trace_formats,
         .group = trace,
-        .help = "chrome or otlp (default: otlp if FILE ends with .otlp.json)",
+        .help = "`chrome` or `otlp` (default: `otlp` if FILE ends with .otlp.json)",
     },
     [TRACE_SIZE] = {
         .name = "trace-size", .kind = CLI_SIZE, .offset = SHARED(max_size), .metavar = "SIZE",

@@ -124,8 +124,8 @@ static const struct cli_exit exits[] = {
     {"0", "the report is complete, the contract holds, or no difference is too large"},
     {"1", "the contract is broken, or a difference is too large"},
     {"2", "invalid option, detector, contract or report"},
-    {"125", "weir failed"},
-    {"128+n", "weir received signal n"},
+    {"125", "`weir` failed"},
+    {"128+n", "`weir` received signal n"},
     {NULL, NULL},
 };
 
@@ -139,6 +139,7 @@ const struct cli_command cli_probe = {
     .examples = examples,
     .exits = exits,
     .words = CLI_WORDS_MIX,
+    .operands = CLI_OPERANDS_FILES,
     .usage_status = CLI_USAGE,
     .audited = 1,
 };

@@ -15,7 +15,7 @@ const struct cli_option report_options[REPORT_OPTION_COUNT] = {
         .group = output,
         .help = "write a page for a browser instead of text; - is standard output",
         .more = "The page is one file that loads nothing from elsewhere. It can be read without "
-                "JavaScript; with it, tables can be sorted, and charts tell the values under the "
+                "JavaScript; with it, tables can be sorted, and charts show the values under the "
                 "pointer.",
     },
 };
@@ -47,7 +47,7 @@ static const struct cli_example examples[] = {
 static const struct cli_exit exits[] = {
     {"0", "the document was shown"},
     {"2", "invalid option, unreadable file, or another kind of document"},
-    {"125", "weir failed, or could not write the page"},
+    {"125", "`weir` failed, or could not write the page"},
     {NULL, NULL},
 };
 
@@ -61,6 +61,7 @@ const struct cli_command cli_report = {
     .examples = examples,
     .exits = exits,
     .words = CLI_WORDS_MIX,
+    .operands = CLI_OPERANDS_FILES,
     .usage_status = CLI_USAGE,
     .run = cmd_report,
 };

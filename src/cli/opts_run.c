@@ -169,7 +169,7 @@ static const struct cli_example examples[] = {
 static const struct cli_exit exits[] = {
     {"0-255", "the exit status of the program"},
     {"124", "the program timed out, or was idle for too long"},
-    {"125", "weir failed: invalid option, unusable directory or limit, full disk"},
+    {"125", "`weir` failed: invalid option, unusable directory or limit, full disk"},
     {"126", "the program cannot be executed"},
     {"127", "the program, or the interpreter in its #! line, was not found"},
     {"128+n", "the program died of signal n; or weir received signal n and stopped it"},
@@ -186,6 +186,7 @@ const struct cli_command cli_run = {
     .examples = examples,
     .exits = exits,
     .words = CLI_WORDS_END_OPTIONS,
+    .operands = CLI_OPERANDS_PROGRAM,
     .usage_status = CLI_FAILED, /* 2 belongs to the program */
     .starts_program = 1,
     .audited = 1,

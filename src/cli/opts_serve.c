@@ -139,14 +139,14 @@ const struct cli_option serve_options[SERVE_OPTION_COUNT] = {
         .help = "with --mcp: connect the client to the weir serve that listens at this socket",
         .more = "Many clients can share the same workers this way. If that server ends, open requests are "
                 "answered with an error, and weir exits with 1. With -f or --server, the first client starts the "
-                "server, in the background; what it says is in SOCKET.log.",
+                "server, in the background; its messages are in SOCKET.log.",
     },
     [SERVE_PIN] = {
         .name = "pin", .kind = CLI_FILE, .offset = AT(pin), .metavar = "FILE",
         .group = serving,
         .help = "show MCP clients only tools that are as they were when FILE was written",
         .more = "FILE has a digest of each tool's description: its words and schemas. A tool that "
-                "is new or has changed is held back, as if it were not there, and weir says so.",
+                "is new or has changed is held back, as if it were not there, and weir reports it.",
     },
     [SERVE_PIN_UPDATE] = {
         .name = "pin-update", .kind = CLI_FLAG, .offset = AT(pin_update),
@@ -393,8 +393,8 @@ static const char *const description[] = {
     "lost, and weir replaces it. A function is stopped when it is cancelled or its client "
     "disconnects.",
     "When the workers are ready, weir prints `ready` on standard error and sends READY=1 to "
-    "`$NOTIFY_SOCKET`. Besides the workers' methods, the server has `weir/methods` and "
-    "`weir/stats`.",
+    "`$NOTIFY_SOCKET`. Besides the workers' methods, the server has `weir/methods`, "
+    "`weir/stats` and `weir/recycle`.",
     "SIGHUP replaces the workers one by one, without losing a call. On SIGTERM or SIGINT, the "
     "server accepts no more connections and calls, lets open calls finish, and exits. A second "
     "signal makes it exit at once.",
@@ -420,7 +420,7 @@ static const struct cli_exit exits[] = {
     {"1", "the server of `--join` has ended"},
     {"2", "invalid option, or two workers with the same method"},
     {"125", "the workers do not start, the socket is unavailable, `--exit-when-down` applied, or "
-            "weir failed"},
+            "`weir` failed"},
     {"128+n", "a second signal n arrived; weir did not wait any longer"},
     {NULL, NULL},
 };

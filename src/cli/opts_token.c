@@ -23,7 +23,8 @@ const struct cli_option token_options[TOKEN_OPTION_COUNT] = {
     [TOKEN_KID] = {
         .name = "kid", .kind = CLI_TEXT, .offset = AT(kid), .metavar = "ID",
         .group = file,
-        .help = "new-key: the name of the key (random); call: the key to sign with (the first)",
+        .help = "`new-key`: the name of the key (random); `call`: the key to sign with (the "
+                "first)",
     },
     [TOKEN_METHODS] = {
         .name = "methods", .kind = CLI_TEXTS, .offset = AT(methods), .metavar = "GLOB",
@@ -33,12 +34,12 @@ const struct cli_option token_options[TOKEN_OPTION_COUNT] = {
     [TOKEN_RATE] = {
         .name = "rate", .kind = CLI_COUNT, .offset = AT(rate), .metavar = "N",
         .group = entry,
-        .help = "bearer: allow this many calls a second (any number)",
+        .help = "`bearer`: allow this many calls a second (any number)",
     },
     [TOKEN_OPERATOR] = {
         .name = "operator", .kind = CLI_FLAG, .offset = AT(is_operator),
         .group = entry,
-        .help = "bearer: also allow the statistics and the list of running calls",
+        .help = "`bearer`: also allow the statistics and the list of running calls",
     },
     [TOKEN_EXPIRES] = {
         .name = "expires", .kind = CLI_DURATION, .offset = AT(expires_ms), .metavar = "D",
@@ -113,10 +114,10 @@ static const struct cli_example examples[] = {
 };
 
 static const struct cli_exit exits[] = {
-    {"0", "success; check: the token is valid"},
-    {"1", "check: a server refuses the token"},
+    {"0", "success; `check`: the token is valid"},
+    {"1", "`check`: a server refuses the token"},
     {"2", "invalid command line, or a file that is not valid or open to others"},
-    {"125", "weir failed, or libqrencode is missing"},
+    {"125", "`weir` failed, or libqrencode is missing"},
     {NULL, NULL},
 };
 
@@ -130,6 +131,7 @@ const struct cli_command cli_token = {
     .examples = examples,
     .exits = exits,
     .words = CLI_WORDS_MIX,
+    .verbs = (const char *const[]){"new-key", "bearer", "call", "check", NULL},
     .usage_status = CLI_USAGE,
     .run = cmd_token,
 };

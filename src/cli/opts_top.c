@@ -43,7 +43,7 @@ const struct cli_option top_options[TOP_OPTION_COUNT] = {
         .group = view,
         .help = "print each answer as a JSON line",
         .more = "A line is the result of `weir/stats`, with the time as `at`. `weir report` shows "
-                "one such line.",
+                "such lines.",
     },
 };
 /* clang-format on */

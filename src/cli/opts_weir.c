@@ -44,7 +44,7 @@ const struct cli_command cli_weir = {
         (const struct cli_exit[]){
             {"0", "success"},
             {"2", "invalid command line"},
-            {"125", "weir failed"},
+            {"125", "`weir` failed"},
             {"other", "see the subcommand's manual page"},
             {NULL, NULL},
         },

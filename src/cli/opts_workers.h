@@ -14,7 +14,7 @@
                 "up to its call of `weir.worker.serve()`, and each worker is forked from it there, "\
                 "in a few milliseconds, with its memory shared until it is written to. A program " \
                 "that has started threads by then is refused, for a fork does not have them. What "\
-                "must not be shared, such as a connection, belongs into the functions. Linux only, "\
+                "must not be shared, such as a connection, belongs in the functions. Linux only, "\
                 where "not with a launcher or MCP servers.",                                       \
     }
 /* clang-format on */

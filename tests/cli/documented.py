@@ -252,7 +252,7 @@ def blocks(text: Any) -> Iterator[Any]:
 
 
 def help_document(topic: Any) -> Any:
-    """The examples of weir help TOPIC: that "7" follows a command says what it prints."""
+    """The examples of weir help TOPIC: "print 7" below a command says what it prints."""
     said = subprocess.run(
         ["weir", "help", *topic], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
@@ -260,8 +260,9 @@ def help_document(topic: Any) -> Any:
     examples = re.search(r"^Examples:\n((?:  .*\n)+)", said, re.MULTILINE)
     for line in examples[1].splitlines():
         if line.startswith("      "):
-            if re.fullmatch(r"[0-9]+", line.strip()):
-                document.commands()[-1].shown = [line.strip()]
+            printed = re.match(r" +print ([0-9]+)\b", line)
+            if printed:
+                document.commands()[-1].shown = [printed[1]]
         else:
             document.steps.append(Command(line.strip(), 0))
     document.steps[:0] = [Command(line, 0) for word, line in SCENE_COMMANDS if word in examples[1]]

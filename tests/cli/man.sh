@@ -69,6 +69,28 @@ bash_offers_options() {
     done
 }
 
+# fish_offers WANTED LINE: whether fish offers it; without fish, only the script is looked at.
+fish_offers() {
+    command -v fish >/dev/null || return 0
+    HOME=$work fish -c 'source $argv[1]; complete --do-complete=$argv[2]' "$work/weir.fish" "$2" |
+        cut -f1 >"$work/offered" && grep -qxF -- "$1" "$work/offered" || {
+        echo "$1 is not offered:"
+        cat "$work/offered"
+        return 1
+    }
+}
+
+fish_has_options() {
+    "$weir" help --completion fish >"$work/weir.fish"
+    for subcommand in $subcommands; do
+        grep "^complete -c weir -n '__weir_[a-z]* $subcommand'" "$work/weir.fish" >"$work/part"
+        for option in $(options_of "$subcommand"); do
+            grep -q -- " -l $option " "$work/part" || { echo "$subcommand --$option"; return 1; }
+        done
+    done
+    ! command -v fish >/dev/null || HOME=$work fish --no-execute "$work/weir.fish"
+}
+
 zsh_has_options() {
     "$weir" help --completion zsh >"$work/weir.zsh"
     for subcommand in $subcommands; do
@@ -80,7 +102,7 @@ zsh_has_options() {
     ! command -v zsh >/dev/null || zsh -n "$work/weir.zsh"
 }
 
-plan $((10 + 3 * $(echo "$pages" | wc -l)))
+plan $((15 + 3 * $(echo "$pages" | wc -l)))
 
 for name in $pages; do
     check "weir-$name(1) has every option of weir $name" page_has_options "$name"
@@ -101,10 +123,18 @@ if command -v bash >/dev/null; then
     check "bash offers limits" offers memory= weir run --limit m
     check "bash leaves what is behind the program to the program" eval \
         'cd "$work" && offers weir.bash weir run --timeout 5 cat weir.b'
+    check "bash offers the words of audit, then files" eval \
+        'offers report weir audit r && cd "$work" && offers weir.bash weir audit show weir.b'
+    check "bash offers no program where there is none" eval \
+        '[ -z "$(completed weir serve c)" ] && [ -z "$(completed weir call c)" ]'
 else
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5 6 7; do
         test_number=$((test_number + 1))
         echo "ok $test_number # SKIP no bash"
     done
 fi
 check "zsh has every option" zsh_has_options
+check "fish has every option" fish_has_options
+check "fish offers the words of audit" fish_offers report "weir audit r"
+check "fish leaves what is behind the program to the program" eval \
+    'cd "$work" && fish_offers weir.fish "weir run --timeout 5 cat weir.f"'

@@ -42,7 +42,8 @@ holds() {
 
 is_split() {
     holds weir /usr/bin/weir /usr/libexec/weir/weir-probe /usr/libexec/weir/weir-spawner /usr/share/man/man1/weir-run.1.gz \
-        /usr/share/bash-completion/completions/weir /usr/share/zsh/vendor-completions/_weir &&
+        /usr/share/bash-completion/completions/weir /usr/share/zsh/vendor-completions/_weir \
+        /usr/share/fish/vendor_completions.d/weir.fish &&
         holds libweir1 "/usr/lib/$triplet/libweir.so.1" &&
         holds libweir-dev "/usr/lib/$triplet/libweir.so" "/usr/lib/$triplet/pkgconfig/weir.pc" \
             /usr/include/weir/weir.h &&

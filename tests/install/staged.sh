@@ -37,6 +37,7 @@ wanted() {
     for schema in "$srcdir"/docs/schemas/*; do echo "$(dir docdir)/schemas/${schema##*/}"; done
     echo "$(dir bashcompletiondir)/weir"
     echo "$(dir zshcompletiondir)/_weir"
+    echo "$(dir fishcompletiondir)/weir.fish"
 }
 
 # here: what is below the root that is no directory, named as it is to be in the end.
@@ -90,7 +91,8 @@ pages_render() {
 
 completes() {
     bash -c '. "$1" && complete -p weir' bash "$root$(dir bashcompletiondir)/weir" &&
-        grep -q '^#compdef weir' "$root$(dir zshcompletiondir)/_weir"
+        grep -q '^#compdef weir' "$root$(dir zshcompletiondir)/_weir" &&
+        grep -q '^complete -c weir' "$root$(dir fishcompletiondir)/weir.fish"
 }
 
 uninstalls() {
