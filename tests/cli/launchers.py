@@ -314,7 +314,8 @@ def the_worker_of_a_call_is_stopped_with_the_signals_given(directory: str) -> No
     worker = script(directory, "worker", trap + hangs)
     weir("call", "-w", worker, "--stop", "USR1:20s,KILL", "--timeout", "2s", "hang", status=124)
     with open(said, encoding="utf-8") as file:
-        assert file.read() == "USR1\n"
+        got = file.read().split()
+    assert set(got) == {"USR1"}, got  # also of the next worker, where that has begun already
 
 
 def each_worker_of_a_server_has_its_launcher(directory: str) -> None:

@@ -175,6 +175,6 @@ check "ssh: a worker that dies there is a crash" eval '
     : >"$work/kill" && map 0 -j1 --launcher "ssh $ssh_options" -- "$work/far" "$work" && cmp "$work/ten" "$out" &&
     json "d[\"crashes\"] >= 1 and d[\"dead\"] == 0"'
 check "ssh: one that is given up there is ended by the stop command" eval '
-    : >"$work/stay" && map 0 -j1 --start-timeout 60s --record-timeout 2s --grace 10s --launcher "ssh $ssh_options" \
+    : >"$work/stay" && map 0 -j1 --start-timeout 60s --record-timeout 8s --grace 10s --launcher "ssh $ssh_options" \
         --launcher-stop "$work/stop '"'"'$ssh_options'"'"'" -- "$work/far" "$work" && cmp "$work/ten" "$out" &&
     json "d[\"timeouts\"] == 1" && same stopped "$(cat "$work/stopped")" && ! kill -0 "$(cat "$work/pid")" 2>/dev/null'
