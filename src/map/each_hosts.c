@@ -27,7 +27,7 @@ static char *read_text(const char *path, struct weir_error *error)
     char *text = failed == 0 && is_text ? weir__buffer_take(&bytes, NULL) : NULL;
 
     if (failed == 0 && !is_text)
-        weir__fail(error, WEIR_ERR_INVALID, 0, "%s is no list of hosts: it contains NUL", path);
+        weir__fail(error, WEIR_ERR_INVALID, 0, "%s is not a list of hosts: it contains NUL", path);
     else if (failed == EFBIG)
         weir__fail(error, WEIR_ERR_INVALID, 0, "%s is too long for a list of hosts", path);
     else if (failed == ENOMEM || (failed == 0 && text == NULL))
