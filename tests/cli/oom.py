@@ -314,7 +314,9 @@ class Probe(Documents):
             for problem in document.get("tools", {}).get("frob", {}).get("problems", [])
         ]
         if any(
-            "weir-spawner died" in text or os.strerror(errno.ENOMEM) in text for text in problems
+            lack in text
+            for lack in ("weir-spawner died", "no memory", os.strerror(errno.ENOMEM))
+            for text in problems
         ):
             return 125, b"", b"a problem in the report"
         return status, out, err
