@@ -52,7 +52,7 @@ static PyObject *new_context(PyTypeObject *type, PyObject *args, PyObject *kwarg
     context->forks = count_forks();
     context->collects = collects;
     context->news_fds[0] = context->news_fds[1] = -1;
-    if (collects && open_pipe(context->news_fds) < 0) {
+    if (open_pipe(context->news_fds) < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
         Py_DECREF((PyObject *)context);
         return NULL;
@@ -123,7 +123,8 @@ static PyObject *get_fd(PyObject *self, PyObject *nothing)
 static PyObject *get_news_fd(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
-    return PyLong_FromLong(((struct context *)self)->news_fds[0]);
+    return PyLong_FromLong(
+        ((struct context *)self)->collects ? ((struct context *)self)->news_fds[0] : -1);
 }
 
 static PyObject *get_timeout_ms(PyObject *self, PyObject *nothing)

@@ -36,10 +36,14 @@ struct context {
     unsigned forks; /* when it was made */
     pthread_mutex_t mutex;
     int is_led;
+    pthread_t leader;
+    const struct source *led_for; /* what the leader waits for */
     struct follower *followers;
     int collects; /* keeps the sources that have news, for dispatch() */
     struct source *news;
-    /* A pipe with a byte in it while there are news that no dispatch() is about to return. */
+    /* A pipe with a byte in it while there are news that no dispatch() is about to return; in a
+     * context that does not collect, after another thread has dispatched what the leader waits
+     * for. */
     int news_fds[2];
     int is_collecting, is_woken;
     unsigned users; /* threads inside of libweir */

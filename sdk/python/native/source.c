@@ -60,12 +60,22 @@ void clear_source(struct source *source)
     source->context = NULL;
 }
 
+/* With the mutex held.  Another thread has dispatched what the leader waits for, as
+ * weir_pool_close() does: there may be nothing left to wake the leader. */
+static int leader_may_sleep(const struct context *context, const struct source *source)
+{
+    return context->is_led && context->led_for == source && !context->collects
+           && !pthread_equal(context->leader, pthread_self());
+}
+
 void set_flags(struct source *source, unsigned flags)
 {
     struct context *context = source->context;
 
     pthread_mutex_lock(&context->mutex);
     source->flags |= flags;
+    if (leader_may_sleep(context, source) && !context->is_woken)
+        context->is_woken = write(context->news_fds[1], "", 1) == 1;
     for (struct follower *one = context->followers; one != NULL; one = one->next)
         if (one->source == source)
             pthread_cond_signal(&one->wake);
@@ -197,20 +207,27 @@ static int look_awake(struct pollfd *ready, struct patience *patience)
 }
 
 /* With the mutex held; leaves it meanwhile.  Returns whether signals are to be looked for. */
-static int lead(struct context *context, int ms, struct patience *patience)
+static int lead(struct context *context, const struct source *source, int ms,
+                struct patience *patience)
 {
-    struct pollfd ready = {.fd = context->fd, .events = POLLIN};
+    struct pollfd ready[] = {{.fd = context->fd, .events = POLLIN},
+                             {.fd = context->news_fds[0], .events = POLLIN}};
+    char byte;
     int count;
 
     context->is_led = 1;
+    context->leader = pthread_self();
+    context->led_for = source;
     pthread_mutex_unlock(&context->mutex);
-    count = look_awake(&ready, patience);
+    count = look_awake(ready, patience);
     if (count == 0)
-        count = poll(&ready, 1, shorter(ms, weir_timeout_ms(context->weir)));
+        count = poll(ready, context->collects ? 1 : 2, shorter(ms, weir_timeout_ms(context->weir)));
     if (count >= 0)
         weir_dispatch(context->weir, NULL);
     pthread_mutex_lock(&context->mutex);
     context->is_led = 0;
+    if (context->is_woken && !context->collects && read(context->news_fds[0], &byte, 1) == 1)
+        context->is_woken = 0;
     return count <= 0;
 }
 
@@ -268,7 +285,7 @@ int wait_flags(struct source *source, unsigned flags, PyObject *timeout)
 int wait_awake(struct source *source, unsigned flags, PyObject *timeout, struct patience *patience)
 {
     struct context *context = source->context;
-    int looks_for_signals, raised = 0, answer;
+    int looks_for_signals, has_looked = context->collects, raised = 0, answer;
     int64_t until_ms;
     PyThreadState *thread;
 
@@ -282,12 +299,17 @@ int wait_awake(struct source *source, unsigned flags, PyObject *timeout, struct 
         int64_t left = until_ms == INT64_MAX ? -1 : until_ms - now_ms();
         int ms = left > INT32_MAX ? INT32_MAX : (int)left, looks;
 
-        if (until_ms != INT64_MAX && left <= 0)
-            break;
+        if (until_ms != INT64_MAX && left <= 0) {
+            if (has_looked || context->is_led)
+                break;
+            ms = 0; /* with no time at all what is there is dispatched: nobody else may do it */
+        }
+        has_looked = 1;
         if (looks_for_signals)
             ms = shorter(ms, SIGNALS_MS);
         looks = context->is_led ? follow(context, source, ms)
-                                : lead(context, ms, context->followers == NULL ? patience : NULL);
+                                : lead(context, source, ms,
+                                       context->followers == NULL && ms != 0 ? patience : NULL);
         if (looks && looks_for_signals) {
             pthread_mutex_unlock(&context->mutex);
             PyEval_RestoreThread(thread);

@@ -72,6 +72,35 @@ class Calls(unittest.TestCase):
         with self.assertRaises((TypeError, ValueError)):
             self.pool.call("echo", object())
 
+    def test_close_of_another(self) -> None:
+        """pool: calls are answered while another thread closes another pool"""
+        with tempfile.TemporaryDirectory() as folder:
+            gate = os.path.join(folder, "gate")
+            script = os.path.join(folder, "stays.py")
+            with open(script, "w", encoding="utf-8") as file:
+                file.write(hosting.FUNCTIONS + "import signal\n")
+                file.write("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
+                file.write(f"while not os.path.exists({gate!r}):\n    time.sleep(0.005)\n")
+            other = weir.Pool(script, workers=1, grace=120, stderr=weir.DEVNULL)
+            closer = threading.Thread(target=other.close)
+            caller = threading.Thread(
+                target=lambda: [self.pool.call("sleep", 0.002) for _ in range(50)], daemon=True
+            )
+            closer.start()
+            caller.start()
+            caller.join(60)
+            was_answered = not caller.is_alive()
+            with open(gate, "w", encoding="utf-8"):
+                pass
+            closer.join(60)
+            self.assertTrue(was_answered and not closer.is_alive())
+
+    def test_done(self) -> None:
+        """pool: done() alone sees the end of a call"""
+        pending = self.pool.submit("sleep", 0.01)
+        hosting.wait_until(pending.done, "the end of the call")
+        self.assertEqual(pending.result(timeout=0), "slept")
+
     def test_pending(self) -> None:
         """pool: a pending call can be waited for, cancelled, and has callbacks"""
         pending = self.pool.submit("sleep", 60)
