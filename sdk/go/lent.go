@@ -347,10 +347,14 @@ func (l *lent) decide(p *pending) bool {
 	return true
 }
 
-// over ends a call that its worker has no more. An answer counts.
+// over ends a call that its worker has no more. An answer counts, unless it comes after the end:
+// that it was cancelled is then our doing.
 func (l *lent) over(p *pending, result []byte, err error, counts bool) {
 	worker := p.worker
 	l.mutex.Lock()
+	if counts && l.ended != nil {
+		result, err = nil, l.lostWithWeir()
+	}
 	worker.leave(p)
 	now := counts && worker.count(err != nil, l.recycle)
 	if counts {

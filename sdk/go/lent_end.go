@@ -140,7 +140,7 @@ func (l *lent) settle(worker *lentWorker) {
 // outcome tells how a call ends whose worker has ended; nil: it may be repeated.
 func (l *lent) outcome(worker *lentWorker, p *pending) error {
 	if l.ended != nil {
-		return fault(CodeOutcomeUnknown, "outcome unknown: the connection is lost: %v", l.ended)
+		return l.lostWithWeir()
 	}
 	how := worker.gone.Reason
 	if worker.gone.Tail != "" {
@@ -157,6 +157,10 @@ func (l *lent) outcome(worker *lentWorker, p *pending) error {
 		return fault(CodePoison, "poison: the call has ended %d workers; the last %s", p.kills, how)
 	}
 	return nil
+}
+
+func (l *lent) lostWithWeir() error {
+	return fault(CodeOutcomeUnknown, "outcome unknown: the connection is lost: %v", l.ended)
 }
 
 // end ends everything: weir's connection is lost, or closed.

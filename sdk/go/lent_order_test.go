@@ -284,6 +284,7 @@ func (a *atDeadline) Deadline() (time.Time, bool) {
 }
 
 func TestAWorkerDiesWhileACallIsBeingSentToIt(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 1)
 	before := weir.call(context.Background(), "f")
 	asked := first.hears("f")
@@ -307,6 +308,7 @@ func TestAWorkerDiesWhileACallIsBeingSentToIt(t *testing.T) {
 }
 
 func TestAWorkerDiesOfACallBeforeItsWriteHasReturned(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 1)
 	runs := weir.call(context.Background(), "f")
 	asked := first.hears("f")
@@ -321,6 +323,7 @@ func TestAWorkerDiesOfACallBeforeItsWriteHasReturned(t *testing.T) {
 }
 
 func TestAWeirIsLostAmidTheSendingOfACall(t *testing.T) {
+	Bounded(t)
 	for _, fileEndsFirst := range []bool{true, false} {
 		weir, worker := newFalseWeir(t, 1)
 		ctx := &atDeadline{Context: context.Background()}
@@ -339,6 +342,7 @@ func TestAWeirIsLostAmidTheSendingOfACall(t *testing.T) {
 }
 
 func TestAWeirIsLostBeforeACallIsSent(t *testing.T) {
+	Bounded(t)
 	weir, _ := newFalseWeir(t, 1)
 	client := weir.number(1).client
 	client.mutex.Lock() // the call is given to the worker, and comes no further
@@ -352,6 +356,7 @@ func TestAWeirIsLostBeforeACallIsSent(t *testing.T) {
 }
 
 func TestAllThatIsOpenEndsWithWeir(t *testing.T) {
+	Bounded(t)
 	weir, worker := newFalseWeir(t, 1)
 	sent, waits := weir.call(context.Background(), "f"), make([]<-chan error, 3)
 	worker.hears("f")
@@ -374,7 +379,22 @@ func TestAllThatIsOpenEndsWithWeir(t *testing.T) {
 	}
 }
 
+func TestACallThatIsCancelledByTheEndOfItsPoolIsOfUnknownOutcome(t *testing.T) {
+	Bounded(t)
+	weir, worker := newFalseWeir(t, 1)
+	ended := weir.call(context.Background(), "f")
+	asked := worker.hears("f")
+	weir.lent.mutex.Lock()
+	weir.lent.ended = ErrClosed // and the worker is sent weir/cancel
+	weir.lent.mutex.Unlock()
+	if _, err := fmt.Fprintf(worker.out, `{"jsonrpc":"2.0","id":%d,"error":{"code":-32800,"message":"cancelled"}}`+"\n", asked.ID); err != nil {
+		t.Fatal(err)
+	}
+	ends(t, ended, ErrOutcomeUnknown)
+}
+
 func TestAWaitingCallGetsAWorkerAlthoughOneWasRefused(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 1)
 	runs := weir.call(context.Background(), "f")
 	first.hears("f")
@@ -388,6 +408,7 @@ func TestAWaitingCallGetsAWorkerAlthoughOneWasRefused(t *testing.T) {
 }
 
 func TestACallBehindOneThatIsGivenUpIsServed(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 2)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -412,6 +433,7 @@ func TestACallBehindOneThatIsGivenUpIsServed(t *testing.T) {
 }
 
 func TestAWorkerThatNothingCanBeSentToIsGivenUp(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 1)
 	first.in.Close()
 	call := weir.call(context.Background(), "f")
@@ -426,6 +448,7 @@ func TestAWorkerThatNothingCanBeSentToIsGivenUp(t *testing.T) {
 }
 
 func TestAWorkerWhosePipesDoNotComeIsReturned(t *testing.T) {
+	Bounded(t)
 	weir, first := newFalseWeir(t, 1)
 	runs := weir.call(context.Background(), "f")
 	first.hears("f")
@@ -443,6 +466,7 @@ func TestAWorkerWhosePipesDoNotComeIsReturned(t *testing.T) {
 }
 
 func TestDescriptorsThatComeAloneAreNotThoseOfTheNextWorker(t *testing.T) {
+	Bounded(t)
 	open := func() int {
 		fd, err := syscall.Open(os.DevNull, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 		if err != nil {
@@ -473,6 +497,7 @@ func TestDescriptorsThatComeAloneAreNotThoseOfTheNextWorker(t *testing.T) {
 }
 
 func TestCreditOfAWorkerThatIsGoneIsNotTakenForThatOfTheNext(t *testing.T) {
+	Bounded(t)
 	out := newSender(1)
 	turn, err := out.takeTurn(context.Background())
 	if err != nil || !out.isTurn(turn) {
@@ -488,6 +513,7 @@ func TestCreditOfAWorkerThatIsGoneIsNotTakenForThatOfTheNext(t *testing.T) {
 // A plain peer has one call at a time: an answer that comes when its caller gives up makes room
 // for the next one all the same.
 func TestAPlainPeerAnswersWhileItsCallIsGivenUp(t *testing.T) {
+	Bounded(t)
 	near, far := net.Pipe()
 	defer far.Close()
 	calls := listen(far)
