@@ -112,6 +112,7 @@ func (p *peer) say(line string) {
 }
 
 func TestTheFourModes(t *testing.T) {
+	Bounded(t)
 	ctx := context.Background()
 	c := dial(t, vectorFunctions()...)
 	if sum, err := Call[int](ctx, c, "add", Params(struct {
@@ -151,6 +152,7 @@ func TestTheFourModes(t *testing.T) {
 }
 
 func TestErrorsOfACall(t *testing.T) {
+	BoundedBy(t, 3*time.Minute) // lines of 64 MiB, or very many calls
 	ctx := context.Background()
 	c := dial(t, vectorFunctions()...)
 	_, err := Call[any](ctx, c, "fail", "no luck")
@@ -197,6 +199,7 @@ func TestErrorsOfACall(t *testing.T) {
 }
 
 func TestTheEndOfTheContextInterruptsTheFunction(t *testing.T) {
+	Bounded(t)
 	interrupted := make(chan error, 1)
 	c := dial(t, Func("wait", func(ctx context.Context, _ None) (any, error) {
 		<-ctx.Done()
@@ -225,9 +228,10 @@ func TestTheEndOfTheContextInterruptsTheFunction(t *testing.T) {
 }
 
 func TestASlowConsumerBoundsAnEndlessStream(t *testing.T) {
+	Bounded(t)
 	var given atomic.Int64
 	closed := make(chan struct{})
-	c := dial(t, Source("endless", func(ctx context.Context, _ None, emit func(int) error) error {
+	c := dial(t, Concurrency(2), Source("endless", func(ctx context.Context, _ None, emit func(int) error) error {
 		defer close(closed)
 		for i := 0; ; i++ {
 			if err := emit(i); err != nil {
@@ -261,6 +265,7 @@ func TestASlowConsumerBoundsAnEndlessStream(t *testing.T) {
 }
 
 func TestAStreamEndsWithItsContext(t *testing.T) {
+	Bounded(t)
 	c := dial(t, vectorFunctions()...)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -279,6 +284,7 @@ func TestAStreamEndsWithItsContext(t *testing.T) {
 }
 
 func TestALostConnectionEndsAllCallsAtOnce(t *testing.T) {
+	Bounded(t)
 	before := runtime.NumGoroutine()
 	c, server := byHand(t)
 	const calls = 20
@@ -314,6 +320,7 @@ func TestALostConnectionEndsAllCallsAtOnce(t *testing.T) {
 }
 
 func TestAClosedClientLeavesNoGoroutine(t *testing.T) {
+	Bounded(t)
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {
 		c := dial(t, vectorFunctions()...)
@@ -334,6 +341,7 @@ func TestAClosedClientLeavesNoGoroutine(t *testing.T) {
 }
 
 func TestAClientThatGoesAwayCancelsItsCalls(t *testing.T) {
+	Bounded(t)
 	closed := make(chan struct{})
 	c := dial(t, Source("endless", func(ctx context.Context, _ None, emit func(int) error) error {
 		defer close(closed)
@@ -350,6 +358,7 @@ func TestAClientThatGoesAwayCancelsItsCalls(t *testing.T) {
 }
 
 func TestAnInputThatBreaksIsTold(t *testing.T) {
+	Bounded(t)
 	c := dial(t, vectorFunctions()...)
 	n := 0
 	_, err := Call[int](context.Background(), c, "sum", InputFunc(func(context.Context) (int, error) {
@@ -364,6 +373,7 @@ func TestAnInputThatBreaksIsTold(t *testing.T) {
 }
 
 func TestManyGoroutinesShareAClient(t *testing.T) {
+	BoundedBy(t, 3*time.Minute) // lines of 64 MiB, or very many calls
 	c := dial(t, vectorFunctions()...)
 	var all sync.WaitGroup
 	for g := 0; g < 50; g++ {
@@ -405,6 +415,7 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 }
 
 func TestACallOnAStuckServerEndsWithItsContext(t *testing.T) {
+	Bounded(t)
 	c, _ := byHand(t) // it takes nothing more: net.Pipe holds no byte
 	for i := 0; i < 20; i++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
@@ -421,6 +432,7 @@ func TestACallOnAStuckServerEndsWithItsContext(t *testing.T) {
 }
 
 func TestTheTraceGoesOn(t *testing.T) {
+	Bounded(t)
 	back := dial(t, Func("about", about))
 	c := dial(t, Func("front", func(ctx context.Context, _ None) (json.RawMessage, error) {
 		return Call[json.RawMessage](ctx, back, "about")
@@ -435,6 +447,7 @@ func TestTheTraceGoesOn(t *testing.T) {
 }
 
 func TestWhatSaysNoHelloIsNoServer(t *testing.T) {
+	Bounded(t)
 	for _, answer := range []string{
 		`{"jsonrpc":"2.0","id":1,"result":{"version":2,"methods":{}}}`,
 		`{"jsonrpc":"2.0","id":1,"result":7}`,
@@ -466,6 +479,7 @@ func TestWhatSaysNoHelloIsNoServer(t *testing.T) {
 }
 
 func TestPathsThatNoSocketCanHave(t *testing.T) {
+	Bounded(t)
 	for _, path := range []string{"@name", "\x00name", "/" + strings.Repeat("x", 200)} {
 		_, err := Dial(context.Background(), path)
 		if err == nil || !strings.Contains(err.Error(), "abstract") && !strings.Contains(err.Error(), "limit is") {

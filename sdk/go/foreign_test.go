@@ -19,6 +19,7 @@ import (
 
 // TestForeignServer is also the other user's server, started by itself.
 func TestForeignServer(t *testing.T) {
+	Bounded(t)
 	if path := os.Getenv("WEIR_TEST_FOREIGN"); path != "" {
 		serveAsAnother(path)
 		return

@@ -121,6 +121,7 @@ func newLentPool(t *testing.T, options ...weir.PoolOption) *weir.Pool {
 }
 
 func TestPoolsLendWorkersUnlessTheyCannot(t *testing.T) {
+	weir.Bounded(t)
 	if !weir.Lends(newPool(t)) || weir.Lends(newPool(t, weir.WithoutLending())) {
 		t.Fatal("lending is not what it should be")
 	}
@@ -136,6 +137,7 @@ func TestPoolsLendWorkersUnlessTheyCannot(t *testing.T) {
 }
 
 func TestSeveralKindsOfWorkersShareAPool(t *testing.T) {
+	weir.Bounded(t)
 	needWeir(t)
 	program, err := filepath.Abs(os.Args[0])
 	if err != nil {
@@ -169,6 +171,7 @@ func init() {
 }
 
 func TestADeadlineHoldsInTheQueue(t *testing.T) {
+	weir.Bounded(t)
 	pool := newLentPool(t, weir.Window(1))
 	begun := filepath.Join(t.TempDir(), "begun")
 	life, end := context.WithCancel(context.Background())
@@ -198,6 +201,7 @@ func TestADeadlineHoldsInTheQueue(t *testing.T) {
 }
 
 func TestAFullQueueRefuses(t *testing.T) {
+	weir.Bounded(t)
 	pool := newLentPool(t, weir.Window(1), weir.MaxQueue(1))
 	begun := filepath.Join(t.TempDir(), "begun")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -221,6 +225,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 }
 
 func TestAFunctionThatIgnoresItsEndCostsItsWorker(t *testing.T) {
+	weir.Bounded(t)
 	pool := newLentPool(t, weir.Grace(50*time.Millisecond))
 	before, _ := weir.Invoke[int](context.Background(), pool, "pid")
 	begun := filepath.Join(t.TempDir(), "begun")
@@ -243,6 +248,7 @@ func TestAFunctionThatIgnoresItsEndCostsItsWorker(t *testing.T) {
 }
 
 func TestAnIdempotentCallIsRepeatedOnce(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newLentPool(t)
 	path := filepath.Join(t.TempDir(), "tries")
@@ -259,6 +265,7 @@ func TestAnIdempotentCallIsRepeatedOnce(t *testing.T) {
 }
 
 func TestACallThatWasNotReadIsRepeated(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newLentPool(t)
 	pid, err := weir.Invoke[int](ctx, pool, "pid")
@@ -309,6 +316,7 @@ func TestACallThatWasNotReadIsRepeated(t *testing.T) {
 }
 
 func TestWhatAWorkerPrintsBesideIsNoiseOrItsEnd(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newLentPool(t)
 	before, _ := weir.Invoke[int](ctx, pool, "pid")
@@ -333,6 +341,7 @@ func TestWhatAWorkerPrintsBesideIsNoiseOrItsEnd(t *testing.T) {
 }
 
 func TestWorkersAreRecycled(t *testing.T) {
+	weir.Bounded(t)
 	pool := newLentPool(t, weir.RecycleCalls(5))
 	seen := map[int]bool{}
 	awaitThat(t, "the third worker", func() bool {
@@ -346,6 +355,7 @@ func TestWorkersAreRecycled(t *testing.T) {
 }
 
 func TestCloseGivesCallsTheDrainTime(t *testing.T) {
+	weir.Bounded(t)
 	dir := t.TempDir()
 	begun, gate := filepath.Join(dir, "begun"), filepath.Join(dir, "gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
@@ -449,6 +459,7 @@ func storm(t *testing.T, goroutines int, long time.Duration) {
 }
 
 func TestEachCallEndsOnceWhileWorkersAreKilled(t *testing.T) {
+	weir.Bounded(t)
 	long := time.Second
 	if given := os.Getenv("WEIR_STORM"); given != "" {
 		long, _ = time.ParseDuration(given)
@@ -458,6 +469,7 @@ func TestEachCallEndsOnceWhileWorkersAreKilled(t *testing.T) {
 
 // The output of a worker ends first, and then weir itself is lost, which can no longer say why.
 func TestAWorkerThatEndsJustBeforeWeirDoes(t *testing.T) {
+	weir.Bounded(t)
 	var seen watch
 	ctx := context.Background()
 	pool := newPool(t, weir.OnEvent(seen.add), weir.Stderr(nil))
@@ -497,6 +509,7 @@ func TestAWorkerThatEndsJustBeforeWeirDoes(t *testing.T) {
 }
 
 func TestACallThatIsLostBeforeItIsSent(t *testing.T) {
+	weir.Bounded(t)
 	pool := newPool(t)
 	done, outcome := weir.LoseBeforeSending(pool, "pid")
 	select {

@@ -103,7 +103,7 @@ func needWeir(t *testing.T) {
 }
 
 func self() []weir.PoolOption {
-	return []weir.PoolOption{weir.Program(os.Args[0]), weir.Env(poolWorker + "=1"), weir.Workers(1)}
+	return []weir.PoolOption{weir.Program(os.Args[0]), weir.Env(poolWorker+"=1", "GOMAXPROCS=2"), weir.Workers(1)} // two calls at a time, on one processor too
 }
 
 func newPool(t *testing.T, options ...weir.PoolOption) *weir.Pool {
@@ -142,6 +142,7 @@ func isGone(pid int) bool {
 }
 
 func TestAPoolCallsInAllFourModes(t *testing.T) {
+	weir.Bounded(t)
 	t.Run("lent", func(t *testing.T) { callInAllModes(t, newPool(t, weir.Workers(2))) })
 	t.Run("through weir", func(t *testing.T) { callInAllModes(t, newPool(t, weir.Workers(2), weir.WithoutLending())) })
 }
@@ -194,6 +195,7 @@ func callInAllModes(t *testing.T, pool *weir.Pool) {
 }
 
 func TestAStreamThatFailsClosesItsChannelAndTellsWhy(t *testing.T) {
+	weir.Bounded(t)
 	pool := newPool(t)
 	out, err := weir.Invoke[chan int](context.Background(), pool, "count", -2, 2)
 	if err != nil {
@@ -222,6 +224,7 @@ func TestAStreamThatFailsClosesItsChannelAndTellsWhy(t *testing.T) {
 }
 
 func TestAPoolAndAClientAreCallers(t *testing.T) {
+	weir.Bounded(t)
 	client := serve(weir.Func("add", func(_ context.Context, p struct{ A, B int }) (int, error) { return p.A + p.B, nil }))
 	defer client.Close()
 	for _, caller := range []weir.Caller{client, newPool(t)} {
@@ -232,6 +235,7 @@ func TestAPoolAndAClientAreCallers(t *testing.T) {
 }
 
 func TestAPoolHasFiguresMethodsAndHealth(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newPool(t, weir.Workers(2))
 	if _, err := weir.Invoke[int](ctx, pool, "add", 3, 4); err != nil {
@@ -250,6 +254,7 @@ func TestAPoolHasFiguresMethodsAndHealth(t *testing.T) {
 }
 
 func TestReplaceGivesNewWorkers(t *testing.T) {
+	weir.Bounded(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	pool := newPool(t)
@@ -263,6 +268,7 @@ func TestReplaceGivesNewWorkers(t *testing.T) {
 }
 
 func TestWorkersHaveTheEnvironmentAndDirectoryAskedFor(t *testing.T) {
+	weir.Bounded(t)
 	t.Setenv("WEIR_TEST_SEEN", "1")
 	t.Setenv("WEIR_TEST_HIDDEN", "2")
 	ctx := context.Background()
@@ -289,6 +295,7 @@ func TestWorkersHaveTheEnvironmentAndDirectoryAskedFor(t *testing.T) {
 }
 
 func TestAWarmPoolImportsItsScriptOnce(t *testing.T) {
+	weir.Bounded(t)
 	python := os.Getenv("PYTHON3")
 	config, err := os.ReadFile(filepath.Join(os.Getenv("builddir"), "config.h"))
 	if python == "" || err != nil || !bytes.Contains(config, []byte("#define WEIR_LINUX")) {
@@ -334,6 +341,7 @@ serve()
 }
 
 func TestWorkersThatDoNotStartAreNoWorkerAndTellWhy(t *testing.T) {
+	weir.Bounded(t)
 	needWeir(t)
 	var said bytes.Buffer
 	_, err := weir.NewPool(context.Background(), weir.Program("sh", "-c", "echo no such model >&2; exit 3"), weir.Stderr(&said))
@@ -352,6 +360,7 @@ func TestWorkersThatDoNotStartAreNoWorkerAndTellWhy(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsSaid(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	_, err := weir.NewPool(ctx, weir.Program("true"), weir.Command("/nonexistent/weir"))
 	if !errors.Is(err, weir.ErrNoWeir) {
@@ -369,6 +378,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 }
 
 func TestACommandThatIsTooOldIsSaid(t *testing.T) {
+	weir.Bounded(t)
 	old := filepath.Join(t.TempDir(), "weir")
 	for version, wanted := range map[string]string{"0.0.9": "needs 0.2.0", "0.1.12": "needs 0.2.0", "0.2.0": "is too old"} {
 		text := "#!/bin/sh\n[ \"$1\" = --version ] && { echo weir " + version + "; exit; }\necho 'unknown option --stdio' >&2\nexit 2\n"
@@ -383,6 +393,7 @@ func TestACommandThatIsTooOldIsSaid(t *testing.T) {
 }
 
 func TestAWorkerThatPrintsNothingIsSaid(t *testing.T) {
+	weir.Bounded(t)
 	needWeir(t)
 	_, err := weir.NewPool(context.Background(), weir.Program("sleep", "1000"), weir.StartTimeout(50*time.Millisecond), weir.Stderr(nil))
 	if !errors.Is(err, weir.ErrNoWorker) || !strings.Contains(err.Error(), "did not answer weir/hello") {
@@ -391,6 +402,7 @@ func TestAWorkerThatPrintsNothingIsSaid(t *testing.T) {
 }
 
 func TestAStartEndsWithItsContext(t *testing.T) {
+	weir.Bounded(t)
 	needWeir(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	begun := filepath.Join(t.TempDir(), "begun")
@@ -410,6 +422,7 @@ func TestAStartEndsWithItsContext(t *testing.T) {
 }
 
 func TestAWorkerThatDiesCostsItsCallOnly(t *testing.T) {
+	weir.Bounded(t)
 	t.Run("lent", func(t *testing.T) { loseAWorker(t, newPool(t, weir.Stderr(nil))) })
 	t.Run("through weir", func(t *testing.T) { loseAWorker(t, newPool(t, weir.Stderr(nil), weir.WithoutLending())) })
 }
@@ -448,6 +461,7 @@ func (w *watch) all(kind weir.EventKind) (found []weir.Event) {
 }
 
 func TestAWeirThatDiesIsStartedAgainByTheNextCall(t *testing.T) {
+	weir.Bounded(t)
 	var seen watch
 	ctx := context.Background()
 	pool := newPool(t, weir.OnEvent(seen.add), weir.Stderr(nil))
@@ -474,6 +488,7 @@ func TestAWeirThatDiesIsStartedAgainByTheNextCall(t *testing.T) {
 }
 
 func TestNoRestartLeavesAPoolThatWasLost(t *testing.T) {
+	weir.Bounded(t)
 	var seen watch
 	pool := newPool(t, weir.OnEvent(seen.add), weir.NoRestart(), weir.Stderr(nil))
 	awaitThat(t, "the event", func() bool { return len(seen.all(weir.PoolReady)) == 1 })
@@ -485,6 +500,7 @@ func TestNoRestartLeavesAPoolThatWasLost(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newPool(t)
 	worker, _ := weir.Invoke[int](ctx, pool, "pid")
@@ -511,6 +527,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestShutdownWaitsForCalls(t *testing.T) {
+	weir.Bounded(t)
 	ctx := context.Background()
 	pool := newPool(t)
 	dir := t.TempDir()
@@ -542,6 +559,7 @@ func TestShutdownWaitsForCalls(t *testing.T) {
 }
 
 func TestShutdownEndsWithItsContext(t *testing.T) {
+	weir.Bounded(t)
 	pool := newPool(t)
 	begun := filepath.Join(t.TempDir(), "begun")
 	lost := make(chan error)
@@ -561,6 +579,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 }
 
 func TestManyGoroutinesWhileWorkersDie(t *testing.T) {
+	weir.Bounded(t)
 	pool := newPool(t, weir.Workers(3), weir.Stderr(nil))
 	var all sync.WaitGroup
 	for i := 0; i < 50; i++ {
@@ -595,6 +614,7 @@ func hostPool() {
 }
 
 func TestNothingStaysWhenTheProgramIsKilled(t *testing.T) {
+	weir.Bounded(t)
 	needWeir(t)
 	kills := 5
 	if given, err := strconv.Atoi(os.Getenv("WEIR_KILLS")); err == nil {

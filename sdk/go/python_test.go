@@ -13,6 +13,7 @@ import (
 // TestFunctionsOfAPythonWorker calls the vectors' functions as Python has them,
 // without a server in between.
 func TestFunctionsOfAPythonWorker(t *testing.T) {
+	Bounded(t)
 	python := os.Getenv("PYTHON3")
 	if python == "" {
 		t.Skip("PYTHON3 names no Python")

@@ -52,6 +52,7 @@ func same(t *testing.T, what string, got json.RawMessage, want string) {
 }
 
 func TestSchemasOfInputs(t *testing.T) {
+	weir.Bounded(t)
 	_ = tree{}.plain
 	made := tools(t,
 		weir.Func("fields", func(ctx context.Context, p struct {
@@ -86,6 +87,7 @@ func TestSchemasOfInputs(t *testing.T) {
 }
 
 func TestSchemasOfOutputs(t *testing.T) {
+	weir.Bounded(t)
 	type point struct {
 		X, Y int8
 		Z    float32 `json:",omitempty"`
@@ -109,6 +111,7 @@ func TestSchemasOfOutputs(t *testing.T) {
 }
 
 func TestHintsForAgents(t *testing.T) {
+	weir.Bounded(t)
 	one := tools(t, weir.Func("one", func(ctx context.Context, p weir.None) (any, error) { return nil, nil }).
 		Doc("Does it.\n\nTwice.").Title("One").ReadOnly().Idempotent().Destructive(false).OpenWorld(true))["one"]
 	same(t, "doc", one["doc"], `"Does it."`)

@@ -55,7 +55,7 @@ func vectors(t *testing.T, role string, run func(t *testing.T, v *vectorCase)) {
 		}
 		for i := range file.Cases {
 			v := &file.Cases[i]
-			t.Run(filepath.Base(name)+"/"+v.Name, func(t *testing.T) { run(t, v) })
+			t.Run(filepath.Base(name)+"/"+v.Name, func(t *testing.T) { Bounded(t); run(t, v) })
 		}
 	}
 }

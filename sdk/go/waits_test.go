@@ -55,6 +55,7 @@ func full(t *testing.T) (*net.UnixListener, string, int) {
 }
 
 func TestDialWaitsForABusyServer(t *testing.T) {
+	Bounded(t)
 	listener, path, held := full(t)
 	done := make(chan error, 1)
 	go func() {
@@ -87,6 +88,7 @@ func TestDialWaitsForABusyServer(t *testing.T) {
 }
 
 func TestDialWaitsNoLongerThanItsContext(t *testing.T) {
+	Bounded(t)
 	_, path, _ := full(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 	defer cancel()
@@ -102,6 +104,7 @@ func TestDialWaitsNoLongerThanItsContext(t *testing.T) {
 
 // Nobody reads what a stopped server is sent: calls keep their contexts, Close waits for nothing.
 func TestAServerThatReadsNothing(t *testing.T) {
+	Bounded(t)
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
@@ -161,6 +164,7 @@ type nilError struct{ text string }
 func (e *nilError) Error() string { return e.text }
 
 func TestErrorsThatCannotBeSaid(t *testing.T) {
+	BoundedBy(t, 3*time.Minute) // lines of 64 MiB, or very many calls
 	deep := json.RawMessage(strings.Repeat("[", 2000) + strings.Repeat("]", 2000))
 	datas := map[string]json.RawMessage{
 		"broken": json.RawMessage(`{"a":`),
@@ -197,6 +201,7 @@ func TestErrorsThatCannotBeSaid(t *testing.T) {
 }
 
 func TestIDsAreOneHoweverTheyAreSpelt(t *testing.T) {
+	Bounded(t)
 	for _, same := range [][2]string{
 		{`"dup"`, `"du\u0070"`}, {`"a/b"`, `"a\/b"`}, {`"\n"`, `"\u000A"`}, {`"\ud83d\ude00"`, `"😀"`},
 		{`0`, `-0`}, {`"\u0022"`, `"\""`}, {`"\ud800\ud800\udc00"`, `"\uD800\uD800\uDC00"`},

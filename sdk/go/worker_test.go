@@ -76,6 +76,7 @@ func blocked(name string, let <-chan struct{}) *Function {
 func putIn(m map[string]int) error { m["x"] = 1; return nil }
 
 func TestAPanicIsAnErrorAndTheWorkerLives(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t,
 		Func("panics", func(context.Context, None) (int, error) { return 0, putIn(nil) }),
 		Func("nils", func(context.Context, None) (int, error) { panic(nil) }),
@@ -99,6 +100,7 @@ func (panicsInJSON) MarshalJSON() ([]byte, error)  { panic("marshal") }
 func (*panicsInJSON) UnmarshalJSON(b []byte) error { panic("unmarshal") }
 
 func TestJSONOfTheAuthorsThatPanicsIsAnErrorOfItsCall(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t,
 		Func("out", func(context.Context, None) (panicsInJSON, error) { return panicsInJSON{}, nil }),
 		Func("in", func(_ context.Context, p struct{ A panicsInJSON }) (int, error) { return 1, nil }))
@@ -111,6 +113,7 @@ func TestJSONOfTheAuthorsThatPanicsIsAnErrorOfItsCall(t *testing.T) {
 }
 
 func TestAFunctionThatBlocksKeepsNoOtherWaiting(t *testing.T) {
+	Bounded(t)
 	let := make(chan struct{})
 	w := serveWire(t, Concurrency(4), blocked("blocked", let),
 		Func("ok", func(context.Context, None) (int, error) { return 1, nil }))
@@ -124,6 +127,7 @@ func TestAFunctionThatBlocksKeepsNoOtherWaiting(t *testing.T) {
 }
 
 func TestOneAtATimeMeansOneAtATime(t *testing.T) {
+	Bounded(t)
 	var at, most atomic.Int32
 	w := serveWire(t, Concurrency(1), Func("f", func(_ context.Context, n int) (int, error) {
 		if now := at.Add(1); now > most.Load() {
@@ -150,6 +154,7 @@ func TestOneAtATimeMeansOneAtATime(t *testing.T) {
 }
 
 func TestAShortAnswerDoesNotWaitForALongFunction(t *testing.T) {
+	Bounded(t)
 	let := make(chan struct{})
 	w := serveWire(t, Concurrency(1), blocked("blocked", let),
 		Func("ok", func(context.Context, None) (int, error) { return 1, nil }))
@@ -161,6 +166,7 @@ func TestAShortAnswerDoesNotWaitForALongFunction(t *testing.T) {
 }
 
 func TestAFunctionThatMindsNoContextIsAnsweredWhenItEnds(t *testing.T) {
+	Bounded(t)
 	let := make(chan struct{})
 	w := serveWire(t, Concurrency(4), blocked("blocked", let))
 	w.request(1, "blocked", "[]")
@@ -174,6 +180,7 @@ func TestAFunctionThatMindsNoContextIsAnsweredWhenItEnds(t *testing.T) {
 }
 
 func TestRacesOfCancelAndCompletionHaveOneOutcomeEach(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t, Func("sleep", func(ctx context.Context, us int) (string, error) {
 		return "slept", sleep(ctx, time.Duration(us)*time.Microsecond)
 	}))
@@ -187,6 +194,7 @@ func TestRacesOfCancelAndCompletionHaveOneOutcomeEach(t *testing.T) {
 }
 
 func TestCancellingASleepIsQuick(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t, Func("sleep", func(ctx context.Context, s int) (any, error) {
 		return nil, sleep(ctx, time.Duration(s)*time.Second)
 	}))
@@ -207,6 +215,7 @@ func TestCancellingASleepIsQuick(t *testing.T) {
 }
 
 func TestLargeCallsAtOnceWhileNobodyReads(t *testing.T) {
+	Bounded(t)
 	// Kernel pipes, and a host that writes all before it reads anything.
 	fromHost, toWorker, err := os.Pipe()
 	if err != nil {
@@ -245,6 +254,7 @@ func TestLargeCallsAtOnceWhileNobodyReads(t *testing.T) {
 }
 
 func TestManySmallCallsWhileNobodyReads(t *testing.T) {
+	Bounded(t)
 	fromHost, toWorker, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -275,6 +285,7 @@ func TestManySmallCallsWhileNobodyReads(t *testing.T) {
 }
 
 func TestAnIDThatIsInUseIsNoRequest(t *testing.T) {
+	Bounded(t)
 	let := make(chan struct{})
 	w := serveWire(t, Concurrency(2), blocked("blocked", let))
 	w.request(1, "blocked", "[]")
@@ -285,6 +296,7 @@ func TestAnIDThatIsInUseIsNoRequest(t *testing.T) {
 }
 
 func TestDescriptorsZeroAndOneAreOutOfReach(t *testing.T) {
+	Bounded(t)
 	w, _ := startWorker(t)
 	w.request(1, "meddle", "[]")
 	w.expect(`{"id":1,"result":"stdin is empty"}`)
@@ -293,6 +305,7 @@ func TestDescriptorsZeroAndOneAreOutOfReach(t *testing.T) {
 }
 
 func TestOneByteAtATime(t *testing.T) {
+	Bounded(t)
 	in := strings.NewReader(strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}`+"\r\n", 3))
 	got := answers(t, iotest.OneByteReader(in), vectorFunctions()...)
 	if len(got) != 3 || got[0] != `{"jsonrpc":"2.0","id":1,"result":3}` {
@@ -301,6 +314,7 @@ func TestOneByteAtATime(t *testing.T) {
 }
 
 func TestAHostThatStopsReadingEndsTheCalls(t *testing.T) {
+	Bounded(t)
 	fromHost, toWorker := io.Pipe()
 	fromWorker, toHost := io.Pipe()
 	done := make(chan error, 1)
@@ -326,6 +340,7 @@ func TestAHostThatStopsReadingEndsTheCalls(t *testing.T) {
 }
 
 func TestAnEmitThatFailsIsNotPassedOver(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t, Source("bad", func(_ context.Context, _ None, emit func(any) error) error {
 		_ = emit(func() {})
 		return nil
@@ -335,6 +350,7 @@ func TestAnEmitThatFailsIsNotPassedOver(t *testing.T) {
 }
 
 func TestABrokenInputIsNotPassedOver(t *testing.T) {
+	Bounded(t)
 	w := serveWire(t,
 		Sink("careless", func(_ context.Context, _ None, in *Values[int]) (int, error) {
 			n := 0
@@ -364,6 +380,7 @@ func TestABrokenInputIsNotPassedOver(t *testing.T) {
 }
 
 func TestAGoroutineThatOutlivesItsCallSendsNothing(t *testing.T) {
+	Bounded(t)
 	late := make(chan error)
 	w := serveWire(t, Source("leaky", func(_ context.Context, n int, emit func(int) error) error {
 		go func() {
@@ -390,6 +407,7 @@ func TestAGoroutineThatOutlivesItsCallSendsNothing(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
+	Bounded(t)
 	type base struct {
 		Verbose bool `json:"verbose,omitempty"`
 	}
@@ -436,6 +454,7 @@ func TestParameters(t *testing.T) {
 }
 
 func TestNamesOfParameters(t *testing.T) {
+	Bounded(t)
 	for field, want := range map[string]string{
 		"A": "a", "MaxItems": "maxItems", "URLPath": "urlPath", "SHA1": "sha1", "ID": "id", "X2": "x2", "Été": "été",
 	} {
@@ -446,6 +465,7 @@ func TestNamesOfParameters(t *testing.T) {
 }
 
 func TestServeLeavesNoGoroutine(t *testing.T) {
+	Bounded(t)
 	before := runtime.NumGoroutine()
 	for i := 0; i < 10; i++ {
 		answers(t, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"endless","weir":{"credit":5}}
@@ -456,6 +476,7 @@ func TestServeLeavesNoGoroutine(t *testing.T) {
 }
 
 func TestErrorsOfAFunction(t *testing.T) {
+	Bounded(t)
 	own := Errorf(1234, "own")
 	for _, c := range []struct {
 		err  error
@@ -484,6 +505,7 @@ func TestErrorsOfAFunction(t *testing.T) {
 }
 
 func TestManyCallsFromManyWriters(t *testing.T) {
+	Bounded(t)
 	// Short and long functions, batches and streams at once, until the input ends.
 	const writers, each = 8, 200
 	fromHost, toWorker := io.Pipe()
