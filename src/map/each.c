@@ -260,9 +260,8 @@ static int open_files(const struct weir__each *each, const struct weir__record *
     if (*directory < 0 || weir__fd_above_stdio(directory, NULL) < 0)
         return errno;
     for (int i = 1; i < 3; i++) {
-        files[i] =
-            openat(*directory, names[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-        if (files[i] < 0 || weir__fd_above_stdio(&files[i], NULL) < 0)
+        files[i] = weir__each_open_result(*directory, names[i]);
+        if (files[i] < 0)
             return errno;
     }
     return 0;

@@ -95,6 +95,10 @@ void weir__each_err_came(struct weir__map_worker *worker, const char *bytes, siz
 int weir__each_output_end(struct weir__map_worker *worker, const struct weir__record *record,
                           unsigned attempts);
 
+/* Opens a file of a record's directory anew, to write it. Returns -1 with errno: openat's, or ENXIO
+ * if it is no file, such as a FIFO, for which open(2) would wait. */
+int weir__each_open_result(int directory, const char *name);
+
 /* For the reorder buffer: takes the outputs; it is its turn. */
 void weir__each_deliver(void *map, struct weir__outputs *outputs);
 

@@ -290,12 +290,29 @@ static int describe_file(const struct weir__map_worker *worker, const struct wei
     return 0;
 }
 
+int weir__each_open_result(int directory, const char *name)
+{
+    int fd = openat(directory, name,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
+    struct stat file;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &file) < 0 || (!S_ISREG(file.st_mode) && !S_ISCHR(file.st_mode))) {
+        weir__close(&fd);
+        errno = ENXIO; /* as for a FIFO that no process reads */
+        return -1;
+    }
+    fcntl(fd, F_SETFL, 0); /* a program's outputs block */
+    return weir__fd_above_stdio(&fd, NULL) < 0 ? -1 : fd;
+}
+
 /* Writes the document to the record's directory. Returns 0 or an errno value. */
 static int end_files(struct weir__map_worker *worker, const struct weir__record *record,
                      unsigned attempts)
 {
     struct weir_result *result = &worker->process.result;
-    int directory = worker->each->directory, fd, failed = ENOMEM;
+    int fd, failed;
     size_t length = 0;
     char *text = NULL;
 
@@ -304,10 +321,8 @@ static int end_files(struct weir__map_worker *worker, const struct weir__record 
         text = document(worker->map, result, record, attempts, &length);
     if (text == NULL)
         return ENOMEM;
-    fd =
-        openat(directory, "result.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    failed =
-        fd < 0 || weir__fd_above_stdio(&fd, NULL) < 0 ? errno : weir__write_all(fd, text, length);
+    fd = weir__each_open_result(worker->each->directory, "result.json");
+    failed = fd < 0 ? errno : weir__write_all(fd, text, length);
     weir__close(&fd);
     free(text);
     return failed;

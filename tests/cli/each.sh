@@ -3,7 +3,7 @@
 # shellcheck disable=SC1083  # braces are placeholders
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 40
+plan 41
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
@@ -271,6 +271,14 @@ results() {
         : >"$work/file" && exits 5 "$weir" each --results "$work/file" -- true </dev/null 2>"$err" && grep -q "$work/file" "$err"
 }
 check "--results: a directory for each record; 5 if it cannot be one" results
+results_in_fifos() {
+    for name in stdout stderr result.json; do
+        mkdir -p "$work/fifos/1" && mkfifo "$work/fifos/1/$name" || return 1
+        echo x | exits 5 timeout -s KILL 60 "$weir" each --results "$work/fifos" -- echo 2>"$err" || return 1
+        rm -r "$work/fifos"
+    done
+}
+check "--results: a FIFO in place of a file is refused, and not waited for" results_in_fifos
 exclude() {
     for options in '--json --live' '--json --results x' '--tag x' '--max-output 3' '--live --checkpoint x'; do
         # shellcheck disable=SC2086
