@@ -18,6 +18,7 @@ import support
 import test_vectors
 import vectors
 from weir import _client as client
+from weir._link import error_in
 from weir.worker import Error
 
 STREAMS = {
@@ -227,7 +228,7 @@ class HostCase:
 
     def do_state(self, wanted: Any) -> None:
         for name, value in wanted.items():
-            self.client._turn(
+            self.client._link.turn(
                 time.monotonic() + vectors.PATIENCE_S, lambda: getattr(self.client, name) == value
             )
             if getattr(self.client, name) != value:
@@ -405,7 +406,7 @@ class Calls(unittest.TestCase):
             (-33007, client.NoWorker),
             (-33008, client.Poison),
         ):
-            error: Any = client._error_of({"code": code, "message": "why"})
+            error: Any = error_in({"code": code, "message": "why"})
             self.assertIs(type(error), kind)
             self.assertEqual((error.code, error.message), (code, "why"))
 

@@ -428,7 +428,7 @@ class Clients(unittest.TestCase):
             try:
                 os.read(ready, 1)
                 # Without a word to the other side, as when the process is killed.
-                made._socket.close()
+                made._link._socket.close()
                 ours.settimeout(60)
                 self.assertEqual(ours.recv(1), b"")
             finally:
@@ -442,7 +442,8 @@ class Clients(unittest.TestCase):
         held, done = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with self.weir._lock, self.weir._send_lock:
+            link = self.weir._link
+            with link._lock, link._send_lock:
                 held.set()
                 done.wait(60)
 
@@ -540,7 +541,7 @@ class Clients(unittest.TestCase):
             if sys.argv[2] == "turn":
                 first = weir.submit("sleep", 1500)
                 threading.Thread(target=first.result).start()
-                while not weir._reading:
+                while not weir._link._reading:
                     pass
             timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
             timer.start()

@@ -107,7 +107,7 @@ class Sending(unittest.TestCase):
         stream = self.weir.stream("count", "x" * (4 << 20), timeout=0.1)
         with self.assertRaises(client.DeadlineExceeded):
             next(stream)
-        stream = self.weir.stream("count", timeout=None) if self.weir._has_room() else None
+        stream = self.weir.stream("count", timeout=None) if self.weir._link._has_room() else None
         self.assertIsNone(stream)
         pending = self.silent.lines(2)
         self.assertIn(b"weir/cancel", pending[1])
@@ -121,10 +121,10 @@ class Sending(unittest.TestCase):
     def test_close_while_others_wait(self) -> None:
         """waits: close() ends calls that wait for room, for an answer and for their input's credit"""
         waits = [in_thread(lambda: self.weir.call("echo", "x" * (4 << 20)))]
-        support.wait_until(lambda: self.weir._sending, "the first is being sent")
+        support.wait_until(lambda: self.weir._link._sending, "the first is being sent")
         waits += [in_thread(lambda: self.weir.call("echo", "y")) for _ in range(2)]
         waits.append(in_thread(lambda: list(self.weir.stream("count"))))
-        support.wait_until(lambda: len(self.weir._calls) == 4, "all of them wait")
+        support.wait_until(lambda: len(self.weir._link._calls) == 4, "all of them wait")
         self.weir.close()
         for wait in waits:
             with self.assertRaises((client.OutcomeUnknown, client.Closed)):
@@ -133,7 +133,7 @@ class Sending(unittest.TestCase):
     def test_the_server_goes_away(self) -> None:
         """waits: the server goes away while a call is being sent"""
         waiting = in_thread(lambda: self.weir.call("echo", "x" * (4 << 20)))
-        support.wait_until(lambda: self.weir._sending, "it is being sent")
+        support.wait_until(lambda: self.weir._link._sending, "it is being sent")
         self.silent.ours.close()
         with self.assertRaises((client.OutcomeUnknown, client.Closed)):
             waiting()
@@ -142,7 +142,7 @@ class Sending(unittest.TestCase):
 
     def test_the_collector_closes_a_stream_while_a_call_is_sent(self) -> None:
         """waits: messages stay whole when one is made within another"""
-        send = self.weir._socket.send
+        send = self.weir._link._socket.send
         streams = [self.weir.stream("count")]
 
         class Socket:
@@ -156,7 +156,7 @@ class Sending(unittest.TestCase):
             def __getattr__(self, name: Any) -> Any:
                 return getattr(inner, name)
 
-        inner, self.weir._socket = self.weir._socket, Socket()
+        inner, self.weir._link._socket = self.weir._link._socket, Socket()
         self.silent.lines(1)
         self.weir.submit("echo", "whole")
         call, cancel = self.silent.lines(2)
@@ -164,7 +164,7 @@ class Sending(unittest.TestCase):
             call.startswith(b"{") and b'"whole"' in call and b"weir/cancel" in cancel,
             (call, cancel),
         )
-        self.weir._socket = inner
+        self.weir._link._socket = inner
 
 
 class Large(unittest.TestCase):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._caller import Caller
     from ._client import Client, connect
     from ._each import Each, EachResult, each
-    from ._engine import refresh, words
+    from ._engine import DEVNULL, INHERIT, STDOUT, refresh, words
     from ._errors import (
         CallCancelled,
         CallError,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from ._pipe import PipeFailed, PipeResult, PipeTimeout, Stage, StageResult, pipe
     from ._pool import Pool
     from ._run import (
-        DEVNULL,
-        INHERIT,
-        STDOUT,
         End,
         Failed,
         Holder,
@@ -61,14 +58,13 @@ _HOME = {
     "_caller": "Caller",
     "_client": "Client connect",
     "_each": "Each EachResult each",
-    "_engine": "refresh words",
+    "_engine": "DEVNULL INHERIT STDOUT refresh words",
     "_errors": "CallCancelled CallError Closed DeadRecord DeadlineExceeded EngineError NoWorker "
     "OutcomeUnknown Poison QueueFull RemoteError SpecError WeirError",
     "_map": "Map map",
     "_pipe": "PipeFailed PipeResult PipeTimeout Stage StageResult pipe",
     "_pool": "Pool",
-    "_run": "DEVNULL INHERIT STDOUT End Failed Holder NotExecutable NotFound NotStarted Output "
-    "Result TimeoutExpired Why run",
+    "_run": "End Failed Holder NotExecutable NotFound NotStarted Output Result TimeoutExpired Why run",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 

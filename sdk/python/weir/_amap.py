@@ -1,4 +1,4 @@
-"""weir.amap and weir.aeach: maps for asyncio. No threads: the loop watches a descriptor."""
+"""weir.amap and weir.aeach: maps for asyncio."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from typing import IO, Any, Callable, Optional, TypeVar, Union
 
 from . import _native
-from ._asyncio import Engine, acquire
+from ._aengine import Engine, acquire, end_abandoned
 from ._each import EachResult, prepare_each
 from ._engine import Word
 from ._errors import DeadRecord
@@ -199,8 +199,10 @@ class AsyncResults(AsyncIterator[T]):
     def __del__(self) -> None:
         run = getattr(self, "_run", None)
         if run is not None and self._pid == os.getpid():
-            with contextlib.suppress(RuntimeError):  # the loop is closed
+            try:
                 run.engine.loop.call_soon_threadsafe(run.abandon)
+            except RuntimeError:  # the loop is closed
+                end_abandoned()
 
 
 class AsyncMap(AsyncResults[Any]):
@@ -249,8 +251,9 @@ def amap(
     """Map values as map() does, without blocking the loop: `async for` over the results.
 
     records are iterated in the loop: an AsyncIterable, or an iterable that does not block; their
-    iterator is closed at the end. When the task is cancelled the workers are stopped, and the task
-    ends when they have ended; a second cancellation kills them.
+    iterator is closed at the end, and its cleanup may take any time. When the task is cancelled the
+    workers are stopped, and the task ends when they have ended; a second cancellation kills them,
+    or interrupts the cleanup.
     """
     options = prepare_map(locals())
     return AsyncMap(lambda: _Run(options, records, encode), values_of, on_error)
@@ -291,8 +294,9 @@ def aeach(
     """Run a program for each record as each() does, without blocking the loop.
 
     records are iterated in the loop: an AsyncIterable, or an iterable that does not block; their
-    iterator is closed at the end. When the task is cancelled the programs are stopped, and the task
-    ends when they have ended; a second cancellation kills them.
+    iterator is closed at the end, and its cleanup may take any time. When the task is cancelled the
+    programs are stopped, and the task ends when they have ended; a second cancellation kills them,
+    or interrupts the cleanup.
     """
     options, kept = prepare_each(locals())
     results = AsyncEach(lambda: _Run(options, records, kept.encode), kept.values_of, on_error)

@@ -1,12 +1,12 @@
-"""weir for asyncio: arun, apipe and AsyncPool; _amap.py has maps. No threads: the loop watches a descriptor."""
+"""weir for asyncio: arun, apipe and AsyncPool; _amap.py has maps."""
 
 import asyncio
-import atexit
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from typing import IO, Any, Callable, Optional, Union
 
 from . import _engine, _native
+from ._aengine import Engine, acquire
 from ._engine import Word
 from ._errors import Closed, Forked
 from ._pipe import PipeResult, PreparedPipe, Stage, Words
@@ -23,112 +23,6 @@ from ._pool import (
 )
 from ._run import Prepared, Result, Target
 from ._worker import codec
-
-
-class Engine:
-    """A context in a running loop, for as long as something of it runs there."""
-
-    def __init__(self, context: _native.Context, loop: asyncio.AbstractEventLoop) -> None:
-        self.context = context
-        self.loop = loop
-        self.users = 0
-        self._timer: Optional[asyncio.TimerHandle] = None
-        # Who waits for news of an object of the engine.
-        self._waiting: dict[Any, list[asyncio.Future[None]]] = {}
-        loop.add_reader(context.fd(), self._dispatch)
-        # Readable when another thread has dispatched what tasks wait for.
-        loop.add_reader(context.news_fd(), self._take_news)
-
-    def _dispatch(self) -> None:
-        self._tell(self.context.dispatch())
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        # Only where the descriptor does not become readable at deadlines.
-        ms = self.context.timeout_ms() if self.users else -1
-        if ms >= 0:
-            self._timer = self.loop.call_later(ms / 1000, self._dispatch)
-
-    def _take_news(self) -> None:
-        self._tell(self.context.news())
-
-    def _tell(self, news: "list[Any]") -> None:
-        for one in news:
-            for future in self._waiting.pop(one, ()):
-                if not future.done():
-                    future.set_result(None)
-
-    async def until(self, one: Any, ready: Callable[[], object]) -> None:
-        """Wait for news of an object until ready()."""
-        while not ready():
-            future: asyncio.Future[None] = self.loop.create_future()
-            self._waiting.setdefault(one, []).append(future)
-            await future
-
-    async def until_over(self, job: Any, ready: Callable[[], object]) -> None:
-        """The same for a job; when the task is cancelled, it ends when the job has."""
-        try:
-            await self.until(job, ready)
-        except asyncio.CancelledError:
-            job.cancel()
-            while not await self.is_over(job, ready):
-                job.cancel()  # cancelled once more: kills it
-            raise
-
-    async def is_over(self, job: Any, ready: Callable[[], object]) -> bool:
-        try:
-            await self.until(job, ready)
-        except asyncio.CancelledError:
-            return False
-        return True
-
-    def release(self) -> None:
-        self.users -= 1
-        if self.users == 0 and _engines.pop(self.loop, None) is self:
-            self.loop.remove_reader(self.context.fd())
-            self.loop.remove_reader(self.context.news_fd())
-            if self._timer is not None:
-                self._timer.cancel()
-            if _idle:
-                self.context.close()
-            else:
-                _idle.append(self.context)
-
-
-# Loops in which something runs, and contexts without a loop: the next one takes one of them.
-_engines: dict[asyncio.AbstractEventLoop, Engine] = {}
-_idle: list[_native.Context] = []
-
-
-def acquire() -> Engine:
-    loop = asyncio.get_running_loop()
-    engine = _engines.get(loop)
-    if engine is None:
-        for other in [one for one in _engines if one.is_closed()]:
-            _engines.pop(other).context.close()  # the loop was closed under it
-        try:
-            context = _idle.pop()
-        except IndexError:
-            context = _engine.make_context(True)
-        engine = _engines[loop] = Engine(context, loop)
-    engine.users += 1
-    return engine
-
-
-def _become_child() -> None:
-    for context in [*_idle, *(engine.context for engine in _engines.values())]:
-        context.forget()
-    _engines.clear()
-    _idle.clear()
-
-
-def _end() -> None:
-    for context in [*_idle, *(engine.context for engine in _engines.values())]:
-        context.close()
-
-
-os.register_at_fork(after_in_child=_become_child)
-atexit.register(_end)
 
 
 async def arun(
@@ -301,7 +195,7 @@ class AsyncPool:
         try:
             return engine, native.call(*arguments)
         finally:
-            engine._take_news()  # call() dispatches, too
+            engine.take_news()  # call() dispatches, too
 
     async def call(
         self,

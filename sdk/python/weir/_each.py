@@ -12,9 +12,9 @@ from signal import Signals
 from typing import IO, Any, Callable, Optional, Union
 
 from . import _engine, _native
-from ._engine import Word, seconds
+from ._engine import Word, command_of, seconds
 from ._errors import DeadRecord, WeirError
-from ._map import OnError, Piece, Results, Run, check_on_error, command_of, encode
+from ._map import OnError, Piece, Results, Run, check_on_error, encode
 from ._run import End, Result, Why, error_of
 from ._worker import codec
 

@@ -22,6 +22,12 @@ except ImportError as reason:
 Word = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Command = tuple[Any, ...]
 
+# Where a stream of a program goes or comes from; the first three are those of subprocess.
+PIPE = -1
+STDOUT = -2
+DEVNULL = -3
+INHERIT = -4
+
 FOREVER = float("inf")
 LIMITS = ("cpu", "memory", "files", "file-size", "processes", "core")
 
@@ -83,6 +89,12 @@ def command(
         nice,
         bounds or None,
     )
+
+
+def command_of(args: Iterable[Word], options: "dict[str, Any]") -> Command:
+    """A command with those of these options that are a command's."""
+    names = ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
+    return command(args, **{name: options[name] for name in names})
 
 
 def _make_error(status: int, number: int, text: str) -> Exception:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Callable, Optional, TypeVar, Union
 
 from . import _engine, _native
-from ._engine import Word, seconds
+from ._engine import Word, command_of, seconds
 from ._errors import NO_WORKER, DeadRecord, Forked, NoWorker, WeirError
 from ._pool import stderr_of, worker_words
 from ._worker import codec
@@ -215,12 +215,6 @@ def values_of(piece: Piece) -> "list[Any]":
 def check_on_error(on_error: OnError) -> None:
     if not callable(on_error) and on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is raise, skip or a function, not {on_error!r}")
-
-
-def command_of(args: Iterable[Word], of: "dict[str, Any]") -> _engine.Command:
-    """A command with those of these options that are a command's."""
-    names = ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
-    return _engine.command(args, **{name: of[name] for name in names})
 
 
 def prepare_map(of: "dict[str, Any]") -> "tuple[Any, ...]":

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Callable, Optional, Union
 
 from . import _engine, _native
-from ._engine import Word, seconds
+from ._engine import DEVNULL, Word, command_of, seconds
 from ._errors import CallCancelled, CallError, Closed, Forked, QueueFull, RemoteError, error_of
 from ._worker import codec
 from ._worker.errors import NOT_JSON
@@ -25,7 +25,6 @@ from ._worker.errors import NOT_JSON
 DONE, VALUES, CREDIT = 1, 2, 4
 # Values of a stream in flight.
 WINDOW = 64
-_DEVNULL = -3
 _RETURNED = 0
 
 
@@ -48,16 +47,10 @@ def worker_words(
 
 def pool_options(options: "dict[str, Any]") -> tuple[Any, ...]:
     """The arguments of Pool, as the engine takes them."""
-    command = _engine.command(
-        [*worker_words(options["program"], options["python"]), *options["args"]],
-        **{
-            name: options[name]
-            for name in ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
-        },
-    )
+    words = [*worker_words(options["program"], options["python"]), *options["args"]]
     launcher = options["launcher"]
     return (
-        [command],
+        [command_of(words, options)],
         None if launcher is None else _engine.argv_of(launcher),
         0,
         options["workers"] or 0,
@@ -80,7 +73,7 @@ def stderr_of(target: Union[None, int, IO[Any]]) -> int:
     if target is None:
         return 2
     if isinstance(target, int):
-        return -1 if target == _DEVNULL else target
+        return -1 if target == DEVNULL else target
     return target.fileno()
 
 

@@ -9,20 +9,13 @@ from signal import Signals
 from typing import IO, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from . import _engine, _native
-from ._engine import LIMITS, Word, seconds
+from ._engine import DEVNULL, INHERIT, LIMITS, PIPE, STDOUT, Word, seconds
 from ._errors import WeirError
-
-# Where a stream of the program goes or comes from; the first three are those of subprocess.
-PIPE = -1
-STDOUT = -2
-DEVNULL = -3
-INHERIT = -4
 
 Target = Union[None, int, str, "os.PathLike[str]", IO[Any]]
 
 _CAPTURE, _FD, _NONE, _RELAY = range(4)
 _ON_ERROR = {"replace": 0, "backslashreplace": 1, "strict": 2}
-_COMMAND = ("cwd", "env", "env_extra", "env_clear", "env_pass", "nice", "limits")
 _OVERFLOW = {"keep": 0, "stop": 1, "spool": 2}
 
 
@@ -407,7 +400,7 @@ class Prepared:
             raise ValueError("give either input or stdin")
         if isinstance(input, str):
             input = input.encode(encoding if text else "utf-8")
-        command = _engine.command(options["args"], **{name: options[name] for name in _COMMAND})
+        command = _engine.command_of(options["args"], options)
         self.args = [os.fsdecode(word) for word in command[0]]
         self.text = text
         self.check = options["check"]

@@ -439,6 +439,74 @@ class Maps(unittest.TestCase):
 
         asyncio.run(asyncio.wait_for(main(), 120))
 
+    def test_cleanup_of_records(self) -> None:
+        """amap: leaving waits for the records' own cleanup, and a cancellation interrupts that"""
+
+        async def main() -> None:
+            cleans, goes_on = asyncio.Event(), asyncio.Event()
+            ended: list[str] = []
+
+            async def records() -> AsyncIterator[int]:
+                try:
+                    while True:
+                        yield 1
+                finally:
+                    cleans.set()
+                    try:
+                        await goes_on.wait()
+                        ended.append("whole")
+                    except asyncio.CancelledError:
+                        ended.append("interrupted")
+                        raise
+
+            async def take() -> None:
+                async with weir.amap(records(), ["cat"], workers=1) as results:
+                    await results.__anext__()
+
+            task = asyncio.ensure_future(take())
+            await cleans.wait()
+            goes_on.set()
+            await task
+            self.assertEqual(ended, ["whole"])
+            cleans.clear()
+            goes_on.clear()
+            task = asyncio.ensure_future(take())
+            await cleans.wait()
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            while len(ended) < 2:
+                await asyncio.sleep(0)
+            self.assertEqual(ended, ["whole", "interrupted"])
+
+        asyncio.run(asyncio.wait_for(main(), 120))
+
+    def test_closed_loop(self) -> None:
+        """amap: workers whose loop was closed end when the iterator is forgotten"""
+        out = hosting.output_of(
+            """
+            import asyncio, gc, hosting, time, weir
+            async def records():
+                yield 1
+                await asyncio.Event().wait()
+            async def begin():
+                worker = ["sh", "-c", "while read n; do echo $$; done"]
+                results = weir.amap(records(), worker, workers=1)
+                return results, await results.__anext__()
+            loop = asyncio.new_event_loop()
+            results, pid = loop.run_until_complete(begin())
+            loop.close()
+            print(hosting.is_running(pid))
+            del results
+            gc.collect()
+            until = time.monotonic() + 40
+            while hosting.is_running(pid) and time.monotonic() < until:
+                time.sleep(0.002)
+            print(hosting.is_running(pid))
+            """
+        )
+        self.assertEqual(out, "True\nFalse\n")
+
     def test_records_close(self) -> None:
         """amap: records may end their own map"""
 
