@@ -155,6 +155,8 @@ libweir_core_la_SOURCES = \
 	src/proc/spawner_client.c src/proc/spawner_client.h \
 	src/proc/spawner_path.c src/proc/spawner_path.h \
 	src/proc/spawner_process.c src/proc/spawner_process.h \
+	src/proc/spawner_response.c src/proc/spawner_response.h \
+	src/proc/start_request.c src/proc/start_request.h \
 	src/proc/stdin_writer.c src/proc/stdin_writer.h \
 	src/proc/stop_sequence.c src/proc/stop_sequence.h \
 	src/rpc/credit.c src/rpc/credit.h \
