@@ -111,9 +111,11 @@ libweir_core_la_SOURCES = \
 	src/pool/bounds.c \
 	src/pool/breaker.c src/pool/breaker.h \
 	src/pool/call.c src/pool/call.h \
+	src/pool/call_answer.c src/pool/call_answer.h \
 	src/pool/call_api.c src/pool/call_api.h \
 	src/pool/catalog.c src/pool/catalog.h \
 	src/pool/call_queue.c src/pool/call_queue.h \
+	src/pool/call_stream.c src/pool/call_stream.h \
 	src/pool/client.c src/pool/client.h \
 	src/pool/connection.c src/pool/connection.h \
 	src/pool/connection_out.c src/pool/connection_out.h \

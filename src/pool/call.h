@@ -1,14 +1,9 @@
-/* pool/call.h - one call: its states, its outcome, its streams. */
+/* pool/call.h - one call: its states, its outcome, its end. Its answer: call_answer.h; its streams:
+ * call_stream.h. */
 #ifndef WEIR_POOL_CALL_H
 #define WEIR_POOL_CALL_H
 
 #include "pool/pool_types.h"
-
-/* Handles a message from the worker: a response, an output value, input credit, or progress. */
-void weir__call_answer(struct weir_call *call, const struct weir__incoming *incoming);
-void weir__call_value(struct weir_call *call, struct weir__slice value);
-void weir__call_credit(struct weir_call *call, int64_t n);
-void weir__call_progress(struct weir_call *call, const struct weir__incoming *incoming);
 
 /* The call's worker is gone. unread: it had read nothing of the call. how: completes "the worker
  * ...". */
@@ -17,6 +12,14 @@ void weir__call_lost(struct weir_call *call, int unread, const char *how);
 /* Ends the call for a reason of the pool. code: see docs/protocol.md. */
 void weir__call_decide(struct weir_call *call, enum weir_outcome outcome, int64_t code,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Sets the outcome, unless the owner has one already; the call goes on to its end. */
+void weir__call_set_outcome(struct weir_call *call, enum weir_outcome outcome, int64_t code,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Ends the call with the outcome that is set, and releases the pool's reference: the call may be
+ * freed here. */
+void weir__call_end(struct weir_call *call);
 
 /* Requests that the call stop. */
 void weir__call_ask(struct weir_call *call, enum weir__asked asked);
@@ -32,13 +35,6 @@ void weir__call_free_all_places(struct weir__pool_worker *worker);
 /* Timer callbacks. */
 void weir__call_deadline(void *owner);
 void weir__call_stop_step(void *owner);
-
-/* Grants credit to the worker: given by the owner, or due because the owner took values. */
-void weir__call_grant(struct weir_call *call, int64_t values);
-void weir__call_consumed(struct weir_call *call);
-
-/* The error object that ended the input; bytes is NULL if there is none. */
-struct weir__slice weir__call_input_error(const struct weir_call *call);
 
 void weir__call_unref(struct weir_call *call);
 

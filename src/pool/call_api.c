@@ -12,6 +12,7 @@
 #include "base/options.h"
 #include "base/utf8.h"
 #include "pool/call.h"
+#include "pool/call_stream.h"
 #include "pool/dispatch.h"
 #include "pool/guard.h"
 #include "pool/pool.h"

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "pool/call.h"
+#include "pool/call_stream.h"
 #include "pool/call_queue.h"
 #include "pool/errand.h"
 #include "pool/guard.h"

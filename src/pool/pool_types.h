@@ -1,10 +1,11 @@
 /* pool/pool_types.h - the internals of a pool, as its files share them.
  *
  * From the bottom up: call_queue.c queues waiting calls, worker_calls.c has the calls of a
- * worker and the bytes to send it, call.c is one call, pool_worker.c one worker, worker_group.c
- * the workers that run one command, wait_ready.c waits for workers, dispatch.c assigns calls to
- * workers, guard.c refuses calls of methods that fail, pool.c opens, settles and closes the whole,
- * call_api.c has the owner's functions for a call.
+ * worker and the bytes to send it, call.c is one call, with its answer in call_answer.c and its
+ * streams in call_stream.c, pool_worker.c one worker, worker_group.c the workers that run one
+ * command, wait_ready.c waits for workers, dispatch.c assigns calls to workers, guard.c refuses
+ * calls of methods that fail, pool.c opens, settles and closes the whole, call_api.c has the
+ * owner's functions for a call.
  *
  * Above the pool, lending.c lends its workers to a client.
  *

@@ -13,6 +13,8 @@
 #include "base/fd.h"
 #include "base/process_tree.h"
 #include "pool/call.h"
+#include "pool/call_answer.h"
+#include "pool/call_stream.h"
 #include "pool/errand.h"
 #include "pool/worker_calls.h"
 
