@@ -130,7 +130,9 @@ libweir_core_la_SOURCES = \
 	src/pool/gateway.c src/pool/gateway.h \
 	src/pool/mcp_answer.c src/pool/mcp_answer.h \
 	src/pool/lending.c src/pool/lending.h \
+	src/pool/mcp_message.c src/pool/mcp_message.h \
 	src/pool/mcp_offer.c src/pool/mcp_offer.h \
+	src/pool/mcp_request.c src/pool/mcp_request.h \
 	src/pool/pins.c src/pool/pins.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/pool_options.c src/pool/pool_options.h \

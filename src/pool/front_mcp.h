@@ -49,14 +49,6 @@ struct weir__mcp_front {
 int weir__mcp_front_open(struct weir__mcp_front *front, struct weir__server *server, weir_t *weir,
                          weir_pool_t *pool, struct weir_error *error);
 
-/* The session of this connection was initialized on another one. is_told: it is told that lists
- * have changed. Errors: NOMEM. */
-int weir__mcp_front_resume(struct weir__connection *connection, bool is_told);
-
-/* What the notification "notifications/cancelled" asks for. Returns whether the request was open.
- */
-bool weir__mcp_front_cancel(struct weir__connection *connection, struct weir__slice id);
-
 /* Ends the subscriptions of one connection. On the loop's thread. */
 void weir__mcp_front_end_listening(struct weir__connection *connection);
 

@@ -11,6 +11,7 @@
 #include "pool/connection.h"
 #include "pool/front.h"
 #include "pool/front_mcp.h"
+#include "pool/mcp_message.h"
 #include "rpc/mcp_server.h"
 #include "text/json_validate.h"
 #include "web/access.h"
@@ -256,7 +257,7 @@ static struct weir__web_mcp *open_connection(struct weir__web_client *client,
     if (session == NULL)
         return mcp;
     connection->client = session->client != NULL ? strdup(session->client) : NULL;
-    if (weir__mcp_front_resume(connection, is_get) == 0)
+    if (weir__mcp_session_resume(connection, is_get) == 0)
         return mcp;
     leave(mcp);
     weir__web_refuse(client, 500, NULL, "no memory");
@@ -295,7 +296,7 @@ static void cancel(struct weir__web_door *door, const struct weir__web_session *
     weir__object_get(params, names, &id, 1);
     for (; mcp != NULL; mcp = next) {
         next = mcp->next;
-        if (mcp->session == session && weir__mcp_front_cancel(mcp->connection, id)) {
+        if (mcp->session == session && weir__mcp_request_cancel(mcp->connection, id)) {
             weir__connection_flush(mcp->connection); /* nothing is open: it ends */
             return;
         }
