@@ -303,6 +303,10 @@ weir_SOURCES = \
 	src/cli/audit_month.c src/cli/audit_month.h \
 	src/cli/audit_show.c src/cli/audit_show.h \
 	src/cli/blocking.c src/cli/blocking.h \
+	src/cli/call_cmd.h \
+	src/cli/call_input.c \
+	src/cli/call_output.c \
+	src/cli/call_reply.c \
 	src/cli/cmd_audit.c \
 	src/cli/cmd_call.c \
 	src/cli/cmd_help.c \
