@@ -145,6 +145,8 @@ libweir_core_la_SOURCES = \
 	src/pool/wait_ready.c src/pool/wait_ready.h \
 	src/pool/worker_calls.c src/pool/worker_calls.h \
 	src/pool/worker_group.c src/pool/worker_group.h \
+	src/pool/worker_messages.c src/pool/worker_messages.h \
+	src/pool/worker_process.c src/pool/worker_process.h \
 	src/proc/capture.c src/proc/capture.h \
 	src/proc/command.c src/proc/command.h \
 	src/proc/context.c src/proc/context.h \

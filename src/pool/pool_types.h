@@ -2,10 +2,11 @@
  *
  * From the bottom up: call_queue.c queues waiting calls, worker_calls.c has the calls of a
  * worker and the bytes to send it, call.c is one call, with its answer in call_answer.c and its
- * streams in call_stream.c, pool_worker.c one worker, worker_group.c the workers that run one
- * command, wait_ready.c waits for workers, dispatch.c assigns calls to workers, guard.c refuses
- * calls of methods that fail, pool.c opens, settles and closes the whole, call_api.c has the
- * owner's functions for a call.
+ * streams in call_stream.c, pool_worker.c is one worker, with what it says in worker_messages.c
+ * and its process in worker_process.c, worker_group.c the workers that run one command,
+ * wait_ready.c waits for workers, dispatch.c assigns calls to workers, guard.c refuses calls of
+ * methods that fail, pool.c opens, settles and closes the whole, call_api.c has the owner's
+ * functions for a call.
  *
  * Above the pool, lending.c lends its workers to a client.
  *
@@ -334,5 +335,10 @@ struct weir_pool {
     unsigned stale; /* enum weir__stale */
     int holds, freed, gone;
 };
+
+static inline struct weir_pool *weir__pool_of(const struct weir__pool_worker *worker)
+{
+    return worker->group->pool;
+}
 
 #endif

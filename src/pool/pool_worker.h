@@ -1,12 +1,25 @@
-/* pool/pool_worker.h - one worker, from start to end. Its states: see pool_types.h. */
+/* pool/pool_worker.h - one worker: its state, its calls, its end. The states: see pool_types.h. */
 #ifndef WEIR_POOL_POOL_WORKER_H
 #define WEIR_POOL_POOL_WORKER_H
 
 #include "pool/pool_types.h"
 
-/* Errors: as weir__worker_start(). */
-int weir__pool_worker_start(struct weir__worker_group *group, struct weir__seat *seat,
-                            struct weir_error *error);
+/* on_alarm of the worker comes in ms. */
+void weir__pool_worker_alarm(struct weir__pool_worker *worker, int64_t ms);
+
+/* Frees an output buffer that was large once, and is empty. */
+void weir__pool_worker_shrink(struct weir__pool_worker *worker);
+
+/* How many calls it may have at a time, when it is not lent. */
+unsigned weir__pool_worker_window(const struct weir__pool_worker *worker);
+
+/* Counts calls that it has answered, and marks it for replacement once they are enough, or it has
+ * grown too large. */
+void weir__pool_worker_answered(struct weir__pool_worker *worker, uint64_t calls);
+
+/* Takes the worker out of service, whether or not its process still runs. Calls in the last unread
+ * bytes were not read. */
+void weir__pool_worker_lost(struct weir__pool_worker *worker, uint64_t unread);
 
 /* Writes the bytes queued for the worker. */
 void weir__pool_worker_flush(struct weir__pool_worker *worker);

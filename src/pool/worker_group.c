@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/pool_worker.h"
+#include "pool/worker_process.h"
 
 enum {
     LAUNCHED_AT_ONCE = 8, /* sshd, for example, drops connections beyond 10 */
