@@ -11,44 +11,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/json_parse.h"
 #include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json_parse.h"
+#include "base/whole_file.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 
-/* Returns 0, or an errno. */
-static int read_all(int fd, struct weir__buffer *text)
-{
-    enum { PIECE = 64 * 1024, MOST = 64 * 1024 * 1024 };
-    ssize_t count = 1;
-    int failed;
+enum { MOST = 64 * 1024 * 1024 };
 
-    while (count != 0) {
-        if (text->length > MOST)
-            return EFBIG;
-        if (weir__buffer_reserve(text, PIECE, NULL) < 0)
-            return ENOMEM;
-        failed = output_wait(fd, POLLIN);
-        if (failed != 0)
-            return failed;
-        count = read(fd, text->bytes + text->length, PIECE);
-        if (count > 0)
-            text->length += (size_t)count;
-        else if (count < 0 && errno != EINTR && errno != EAGAIN)
-            return errno;
-    }
-    return 0;
+static int await_input(int fd, const void *context)
+{
+    (void)context;
+    return output_wait(fd, POLLIN);
 }
 
 int document_read(const char *path, struct weir__buffer *text, struct weir_error *error)
 {
+    static const struct weir__whole_file_wait wait = {await_input, NULL};
     int is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : output_open_peer(path, O_RDONLY);
-    int failed = fd < 0 ? errno : read_all(fd, text);
+    int fd = is_stdin ? STDIN_FILENO : output_open_peer(path, O_RDONLY), failed = errno;
 
     if (fd >= 0 && !is_stdin)
-        close(fd);
+        weir__fd_set_nonblocking(fd);
+    if (fd >= 0)
+        failed = weir__whole_file_take(fd, MOST, &wait, text);
+    if (!is_stdin)
+        weir__close(&fd);
     if (failed == 0)
         return 0;
     if (failed == ENOMEM)
