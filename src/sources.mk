@@ -397,7 +397,11 @@ weir_probe_SOURCES = \
 weir_spawner_SOURCES = \
 	src/spawner/child.c src/spawner/child.h \
 	src/spawner/environment.c src/spawner/environment.h \
-	src/spawner/job.c src/spawner/job.h \
+	src/spawner/job.h \
+	src/spawner/job_reap.c \
+	src/spawner/job_start.c \
+	src/spawner/job_stop.c src/spawner/job_stop.h \
+	src/spawner/job_table.c src/spawner/job_table.h \
 	src/spawner/main.c \
 	src/spawner/passed.c src/spawner/passed.h \
 	src/spawner/request.c src/spawner/request.h \
