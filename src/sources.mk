@@ -193,7 +193,9 @@ libweir_core_la_SOURCES = \
 	src/work/supervisor.c src/work/supervisor.h \
 	src/work/tool_list.c src/work/tool_list.h \
 	src/work/warm.c src/work/warm.h \
-	src/work/worker.c src/work/worker.h
+	src/work/worker.c src/work/worker.h \
+	src/work/worker_input.c src/work/worker_input.h \
+	src/work/worker_pipes.c src/work/worker_pipes.h
 
 # HTTP/1.1, without I/O.
 libweir_http_la_SOURCES = \

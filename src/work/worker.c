@@ -4,12 +4,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -17,30 +15,14 @@
 #include "base/printable.h"
 #include "proc/command.h"
 #include "proc/result.h"
+#include "work/worker_input.h"
+#include "work/worker_pipes.h"
 
 enum {
     READ_SIZE = 64 * 1024,
     READS_A_TURN = 4,
-    PIPE_SIZE = 64 * 1024, /* the default capacity of a pipe */
+    HELD_MOST = 64 * 1024, /* the default capacity of a pipe */
 };
-
-static void close_input(struct weir__worker *worker)
-{
-    weir__watch_close(&worker->in_watch);
-    weir__close(&worker->in_fd);
-    weir__buffer_clear(&worker->sending);
-    worker->sent = 0;
-}
-
-/* Watches what there is to wait for, after a change. */
-static void watch_input(struct weir__worker *worker)
-{
-    int bits = (worker->is_deaf ? 0 : WEIR__GONE)
-               | (worker->sent < worker->sending.length ? WEIR__WRITABLE : 0);
-
-    if (worker->in_watch != NULL)
-        weir__watch_set(worker->in_watch, worker->is_coalescing ? 0 : bits);
-}
 
 static void watch_output(struct weir__worker *worker)
 {
@@ -114,7 +96,7 @@ static void notify_if_over(struct weir__worker *worker)
         return;
     worker->has_reported_over = 1;
     weir__stderr_source_end(&worker->stderr_source);
-    close_input(worker);
+    weir__worker_drop_input(worker);
     weir__close(&worker->peek_fd);
     weir__timer_close(&worker->drain);
     worker->ops->on_over(worker->owner);
@@ -135,127 +117,6 @@ static void stop_rest(struct weir__worker *worker)
 {
     if (worker->exited && !worker->job_over && !is_open(worker))
         weir__job_stop(&worker->weir->client, &worker->job, worker->grace_ms);
-}
-
-/* --- Its stdin ------------------------------------------------------------ */
-
-size_t weir__worker_unread(const struct weir__worker *worker)
-{
-    int fd = worker->in_fd >= 0 ? worker->in_fd : worker->peek_fd, piped = 0;
-
-    if (fd < 0 || worker->is_pair || ioctl(fd, FIONREAD, &piped) < 0)
-        piped = 0;
-    return worker->sending.length - worker->sent + (size_t)piped;
-}
-
-/* The contents of the pipe are lost with its last descriptor: this one keeps them. */
-static void keep_peeking(struct weir__worker *worker)
-{
-    worker->peek_fd = weir__fd_reopen(worker->in_fd, O_RDONLY | O_NONBLOCK);
-    if (worker->peek_fd >= 0)
-        weir__fd_above_stdio(&worker->peek_fd, NULL);
-}
-
-/* It reads no more. */
-static void end_input(struct weir__worker *worker)
-{
-    worker->left_unread += weir__worker_unread(worker);
-    close_input(worker);
-    weir__close(&worker->peek_fd);
-}
-
-/* No process will read its input any more. */
-static void refuse(struct weir__worker *worker)
-{
-    worker->has_refused = 1;
-    end_input(worker);
-    if (worker->ops->on_cut_off != NULL)
-        worker->ops->on_cut_off(worker->owner);
-}
-
-/* Whether no process has the other end of its stdin any more. */
-static int is_deaf(const struct weir__worker *worker)
-{
-    struct pollfd input = {.fd = worker->in_fd};
-
-    return poll(&input, 1, 0) > 0 && (input.revents & POLLERR) != 0;
-}
-
-void weir__worker_flush(struct weir__worker *worker)
-{
-    while (worker->in_fd >= 0 && worker->sent < worker->sending.length) {
-        ssize_t count = weir__write_no_sigpipe(worker->in_fd, worker->sending.bytes + worker->sent,
-                                               worker->sending.length - worker->sent);
-
-        if (count >= 0) {
-            worker->sent += (size_t)count;
-        } else if (errno == EAGAIN) {
-            watch_input(worker);
-            return;
-        } else if (errno != EINTR) {
-            refuse(worker);
-            return;
-        }
-    }
-    worker->sent = worker->sending.length = 0;
-    watch_input(worker);
-    if (worker->close_when_sent && worker->in_fd >= 0) {
-        keep_peeking(worker);
-        close_input(worker);
-    }
-}
-
-static void can_write(void *data, int bits)
-{
-    struct weir__worker *worker = data;
-
-    (void)bits;
-    if (weir__worker_unsent(worker) == 0 && is_deaf(worker)) {
-        /* It may still answer what it has read. The rest was written before it closed its end,
-         * or while its parent had that open, too. */
-        worker->is_deaf = 1;
-        if (weir__worker_unread(worker) > 0)
-            refuse(worker);
-        else
-            watch_input(worker);
-        return;
-    }
-    weir__worker_flush(worker);
-    if (worker->sending.length == 0)
-        worker->ops->on_room(worker->owner);
-}
-
-int weir__worker_send(struct weir__worker *worker, const char *bytes, size_t length)
-{
-    if (worker->in_fd < 0)
-        return 0; /* it reads no more */
-    if (worker->sent > 0 && worker->sent >= weir__worker_unsent(worker)) {
-        worker->sending.length -= worker->sent; /* otherwise a buffer that is never empty would
-                                                 * grow forever */
-        memmove(worker->sending.bytes, worker->sending.bytes + worker->sent,
-                worker->sending.length);
-        worker->sent = 0;
-    }
-    worker->all_sent += length;
-    return weir__buffer_add(&worker->sending, bytes, length, NULL);
-}
-
-int weir__worker_has_read(const struct weir__worker *worker)
-{
-    return worker->all_sent > weir__worker_unread(worker);
-}
-
-size_t weir__worker_unsent(const struct weir__worker *worker)
-{
-    return worker->sending.length - worker->sent;
-}
-
-void weir__worker_close_input(struct weir__worker *worker)
-{
-    if (worker->state == WEIR__WORKER_ALIVE)
-        worker->state = WEIR__WORKER_CLOSING;
-    worker->close_when_sent = 1;
-    weir__worker_flush(worker);
 }
 
 /* --- Its outputs ---------------------------------------------------------- */
@@ -293,7 +154,7 @@ int weir__worker_is_cut_off(const struct weir__worker *worker)
 {
     if (worker->exited || worker->result.pid == 0)
         return 0;
-    return worker->out_fd < 0 || worker->has_refused || is_deaf(worker);
+    return worker->out_fd < 0 || worker->has_refused || weir__worker_is_deaf(worker);
 }
 
 void weir__worker_pause(struct weir__worker *worker, int pause)
@@ -307,7 +168,7 @@ void weir__worker_coalesce(struct weir__worker *worker, int coalesce)
     if (worker->is_coalescing == coalesce)
         return;
     worker->is_coalescing = coalesce;
-    watch_input(worker);
+    weir__worker_watch_input(worker);
     watch_output(worker);
 }
 
@@ -354,7 +215,7 @@ static void take_held_errors(struct weir__worker *worker)
     size_t taken = 0;
     ssize_t count;
 
-    while (worker->errors.paused && weir__capture_is_open(&worker->errors) && taken < PIPE_SIZE
+    while (worker->errors.paused && weir__capture_is_open(&worker->errors) && taken < HELD_MOST
            && (count = read(worker->errors.fd, bytes, sizeof bytes)) > 0) {
         errors_came(worker, bytes, (size_t)count);
         taken += (size_t)count;
@@ -492,7 +353,7 @@ static void job_exited(void *owner, size_t stage, const struct weir__exit *how)
     worker->exited = 1;
     worker->result.pid = how->pid;
     weir__result_exited(&worker->result, how, worker->limits);
-    end_input(worker);
+    weir__worker_end_input(worker);
     if (worker->is_lent)
         close_output(worker); /* the borrower reads it */
     read_the_end(worker);
@@ -544,27 +405,6 @@ static const struct weir__job_ops job_ops = {
 
 /* --- Start and end -------------------------------------------------------- */
 
-/* A larger pipe means fewer wake-ups. The kernel may refuse: it limits the total of a user. */
-static void size_pipes(struct weir__worker *worker, size_t size)
-{
-    worker->pipe_size = PIPE_SIZE;
-    if (size > PIPE_SIZE && weir__pipe_resize(worker->in_fd, size) >= size
-        && weir__pipe_resize(worker->out_fd, size) >= size)
-        worker->pipe_size = size;
-}
-
-/* A pipe for one of its ends. Returns the child's. Errors: SYSTEM. */
-static int open_pipe(int *ours, int is_input, struct weir_error *error)
-{
-    int ends[2];
-
-    if (weir__pipe(ends, error) < 0)
-        return WEIR_ERR_SYSTEM;
-    *ours = ends[is_input ? FD_WRITE_END : FD_READ_END];
-    weir__fd_set_nonblocking(*ours);
-    return ends[is_input ? FD_READ_END : FD_WRITE_END];
-}
-
 static int open_stderr(struct weir__worker *worker, const struct weir__worker_options *options,
                        int fd, struct weir_error *error)
 {
@@ -576,34 +416,15 @@ static int open_stderr(struct weir__worker *worker, const struct weir__worker_op
                                 : weir__capture_watch(&worker->errors, worker->weir->loop, error);
 }
 
-/* The same for an output that is a terminal to the child. */
-static int open_terminal(int *ours, struct weir_error *error)
-{
-    int childs;
-
-    if (weir__pty_open(ours, &childs, error) < 0)
-        return WEIR_ERR_SYSTEM;
-    weir__fd_set_nonblocking(*ours);
-    return childs;
-}
-
-/* child: descriptors that are only the child's; those of options->files stay -1. */
+/* child: as weir__worker_open_pipes() has it. */
 static int open_ends(struct weir__worker *worker, const struct weir__worker_options *options,
                      int child[3], struct weir_error *error)
 {
     weir__loop *loop = worker->weir->loop;
-    int err = -1, status = 0;
+    int err = -1, status = weir__worker_open_pipes(worker, options, child, &err, error);
 
-    if (options->files[0] == 0 && (child[0] = open_pipe(&worker->in_fd, 1, error)) < 0)
-        return WEIR_ERR_SYSTEM;
-    if (options->files[1] == 0)
-        child[1] = options->pty_output ? open_terminal(&worker->out_fd, error)
-                                       : open_pipe(&worker->out_fd, 0, error);
-    if (options->files[1] == 0 && child[1] < 0)
-        return WEIR_ERR_SYSTEM;
-    size_pipes(worker, options->pipe_size);
-    if (options->files[2] == 0 && (child[2] = open_pipe(&err, 0, error)) < 0)
-        return WEIR_ERR_SYSTEM;
+    if (status < 0)
+        return status;
     if (err >= 0)
         status = open_stderr(worker, options, err, error);
     worker->stderr_source = (struct weir__stderr_source){
@@ -615,7 +436,7 @@ static int open_ends(struct weir__worker *worker, const struct weir__worker_opti
     };
     weir__stderr_source_add(&worker->stderr_source, options->forwarder);
     if (status == 0 && worker->in_fd >= 0)
-        status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, can_write, worker,
+        status = weir__watch_new(loop, worker->in_fd, WEIR__GONE, weir__worker_can_write, worker,
                                  &worker->in_watch, error);
     if (status == 0 && worker->out_fd >= 0 && !worker->is_unwatched)
         status = watch_stdout(worker, error);
@@ -709,7 +530,8 @@ int weir__worker_attach(struct weir__worker *worker, weir_t *weir, int in, int o
     if (worker->chunk == NULL)
         status = weir__fail(error, WEIR_ERR_NOMEM, 0, "no memory for a connection");
     if (status == 0)
-        status = weir__watch_new(weir->loop, out, 0, can_write, worker, &worker->in_watch, error);
+        status = weir__watch_new(weir->loop, out, 0, weir__worker_can_write, worker,
+                                 &worker->in_watch, error);
     if (status == 0)
         status = weir__watch_new(weir->loop, in, WEIR__READABLE, can_read, worker,
                                  &worker->out_watch, error);
@@ -723,7 +545,7 @@ int weir__worker_attach(struct weir__worker *worker, weir_t *weir, int in, int o
 void weir__worker_stop(struct weir__worker *worker, int64_t grace_ms)
 {
     worker->state = WEIR__WORKER_DYING;
-    close_input(worker);
+    weir__worker_drop_input(worker);
     worker->is_coalescing = 0;
     if (worker->is_pair) { /* not from here: its owner goes on using it */
         weir__timer_start(worker->drain, 0);
@@ -754,7 +576,7 @@ void weir__worker_clear(struct weir__worker *worker)
     if (!worker->job_over)
         weir__job_abandon(&worker->weir->client, &worker->job);
     fork_is_over(worker, 0);
-    close_input(worker);
+    weir__worker_drop_input(worker);
     weir__close(&worker->peek_fd);
     close_output(worker);
     weir__timer_close(&worker->drain);
