@@ -385,7 +385,12 @@ weir_SOURCES += \
 	src/cli/qr_code.c src/cli/qr_code.h \
 	src/cli/qr_draw.c \
 	src/cli/serve_web.c src/cli/serve_web.h \
-	src/cli/token_file.c src/cli/token_file.h
+	src/cli/token_call.c \
+	src/cli/token_check.c \
+	src/cli/token_cmd.c src/cli/token_cmd.h \
+	src/cli/token_file.c src/cli/token_file.h \
+	src/cli/token_make.c \
+	src/cli/token_verbs.h
 endif
 
 # The program that weir probe executes.
