@@ -120,7 +120,8 @@ int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE])
     return weir__process_variable(pid, WEIR__JOB_TAG_NAME, tags, WEIR__JOB_TAGS_SIZE);
 }
 
-int weir__process_has_tag(pid_t pid, const char *tag)
+/* Says whether the process carries the tag: 1, 0, or -1 when that cannot be known. */
+static int has_tag(pid_t pid, const char *tag)
 {
     char tags[WEIR__JOB_TAGS_SIZE];
     int answer = weir__process_tags(pid, tags);
@@ -155,7 +156,7 @@ static void signal_pinned(pid_t pid, int signal, const char *tag)
 {
     int pidfd = weir__process_watch(pid), failed = 1;
 
-    if (weir__process_has_tag(pid, tag) == 1) {
+    if (has_tag(pid, tag) == 1) {
 #if defined WEIR_LINUX && defined SYS_pidfd_send_signal
         if (pidfd >= 0)
             failed = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 && errno != ESRCH;
@@ -196,7 +197,7 @@ int weir__process_tree_signal(const char *tag, pid_t group, int signal)
             continue;
         if (is_in_group(pid, group)) {
             found++;
-        } else if (tag != NULL && weir__process_has_tag(pid, tag) == 1) {
+        } else if (tag != NULL && has_tag(pid, tag) == 1) {
             found++;
             if (signal != 0)
                 signal_pinned(pid, signal, tag);

@@ -30,9 +30,6 @@ int weir__process_tags(pid_t pid, char tags[WEIR__JOB_TAGS_SIZE]);
 /* The same for any variable; value is cut off at size. */
 int weir__process_variable(pid_t pid, const char *name, char *value, size_t size);
 
-/* Says whether the process carries the tag: 1, 0, or -1 as above. */
-int weir__process_has_tag(pid_t pid, const char *tag);
-
 /* What /proc/PID/stat says of a process.  Returns 0, or -1 when it is gone or
  * there is no /proc.  One on its way out gives up its memory first, and its
  * environment with it. */

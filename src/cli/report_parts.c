@@ -232,7 +232,7 @@ void part_words(json_t **facts, const char *label, const json_t *list)
     weir__buffer_clear(&text);
 }
 
-void part_lines(json_t **sections, const char *title, const char *text)
+static void add_lines(json_t **sections, const char *title, const char *text)
 {
     weir__tree_append(sections,
                       json_pack("{s:s,s:s,s:s}", "type", "text", "title", title, "text", text));
@@ -245,7 +245,7 @@ void part_output(json_t **sections, const char *name, const json_t *of, const ch
 
     weir__sentence(title, sizeof title, "%s of %s", key, name);
     if (*text != '\0')
-        part_lines(sections, title, text);
+        add_lines(sections, title, text);
 }
 
 /* --- Charts ------------------------------------------------------------------ */

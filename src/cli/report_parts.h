@@ -77,7 +77,6 @@ void part_histogram(json_t **sections, const char *title, const char *unit, cons
                     const double *counts, size_t count, double over);
 /* Percentiles: p50, p95, p99 and max. */
 void part_latency(json_t **sections, const json_t *latency);
-void part_lines(json_t **sections, const char *title, const char *text);
 void part_output(json_t **sections, const char *name, const json_t *of, const char *key);
 
 /* Takes the sections. */

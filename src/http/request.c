@@ -51,7 +51,8 @@ bool weir__http_is_nocase(struct weir__http_text text, const char *string)
     return true;
 }
 
-bool weir__http_is_token(char byte)
+/* Whether byte may stand in a token: a method, the name of a field. */
+static bool is_token(char byte)
 {
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z')
            || (byte >= 'a' && byte <= 'z')
@@ -256,7 +257,7 @@ static int read_method(struct weir__http_request *request, char byte)
         request->target = (uint16_t)(request->length + 1);
         return 0;
     }
-    if (!weir__http_is_token(byte))
+    if (!is_token(byte))
         return refuse(request, 400, "the request does not begin with a method");
     if (request->method_length++ == WEIR__HTTP_METHOD_MAX)
         return refuse(request, 400, "the method is too long");
@@ -306,7 +307,7 @@ static int begin_field(struct weir__http_request *request, char byte)
         request->state = END_LF;
         return 0;
     }
-    if (!weir__http_is_token(byte))
+    if (!is_token(byte))
         return refuse(request, 400, "a line does not begin with the name of a field");
     if (request->field_count == WEIR__HTTP_FIELDS_MAX)
         return refuse(request, 431, "more than 64 fields");
@@ -325,7 +326,7 @@ static int read_name(struct weir__http_request *request, char byte)
         request->state = VALUE;
         return 0;
     }
-    if (!weir__http_is_token(byte))
+    if (!is_token(byte))
         return refuse(request, 400, "a byte that cannot be in the name of a field");
     field->name_length++;
     return 0;

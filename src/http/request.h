@@ -79,7 +79,4 @@ int weir__http_request_list(const struct weir__http_request *request, const char
 bool weir__http_is(struct weir__http_text text, const char *string);
 bool weir__http_is_nocase(struct weir__http_text text, const char *string);
 
-/* Whether byte may stand in a token: a method, the name of a field. */
-bool weir__http_is_token(char byte);
-
 #endif

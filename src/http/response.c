@@ -38,7 +38,8 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-const char *weir__http_status_words(int status)
+/* The words of a status, "Not Found"; "" for one that weir does not send. */
+static const char *status_words(int status)
 {
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
         if (statuses[i].status == status)
@@ -64,7 +65,7 @@ void weir__http_write_status(struct weir__http_writer *writer, int status)
                                  "Referrer-Policy: no-referrer\r\n";
     char line[64];
 
-    snprintf(line, sizeof line, "HTTP/1.1 %03d %s\r\n", status, weir__http_status_words(status));
+    snprintf(line, sizeof line, "HTTP/1.1 %03d %s\r\n", status, status_words(status));
     weir__http_write_text(writer, line);
     weir__http_write(writer, always, sizeof always - 1);
 }

@@ -15,9 +15,6 @@ struct weir__http_writer {
     int failed;
 };
 
-/* The words of a status, "Not Found"; "" for one that weir does not send. */
-const char *weir__http_status_words(int status);
-
 /* The status line, and the fields that every response has. */
 void weir__http_write_status(struct weir__http_writer *writer, int status);
 

@@ -153,7 +153,8 @@ static void note_host(struct weir__map_worker *worker, int has_failed, int64_t n
         weir__supervisor_put_off(&worker->map->workers.supervisor, worker->seat, now_ns);
 }
 
-void weir__each_ended(struct weir__map_worker *worker)
+/* Nothing of the worker is left. */
+static void end_run(struct weir__map_worker *worker)
 {
     struct weir_map *map = worker->map;
     struct weir__each *each = map->each;
@@ -192,7 +193,8 @@ void weir__each_ended(struct weir__map_worker *worker)
     worker->each->outputs = NULL;
 }
 
-void weir__each_free(struct weir__map_worker *worker)
+/* Releases its state. */
+static void free_each(struct weir__map_worker *worker)
 {
     struct weir__each_job *job = worker->each;
 
@@ -232,7 +234,7 @@ static void is_over(void *owner)
 {
     struct weir__map_worker *worker = owner;
 
-    weir__each_ended(worker);
+    end_run(worker);
     worker->map->changed(worker->map);
 }
 
@@ -577,5 +579,5 @@ const struct weir__protocol weir__protocol_each = {
     .is_busy = is_busy,
     .window = no_window,
     .tick = no_tick,
-    .free = weir__each_free,
+    .free = free_each,
 };

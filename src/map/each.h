@@ -78,12 +78,6 @@ void weir__each_give_out(struct weir_map *map);
 /* Checks time limits. Returns the milliseconds to the next check, at most most_ms. */
 int64_t weir__each_tick(struct weir_map *map, int64_t now_ns, int64_t most_ms);
 
-/* Nothing of the worker is left. */
-void weir__each_ended(struct weir__map_worker *worker);
-
-/* Releases its state. */
-void weir__each_free(struct weir__map_worker *worker);
-
 /* --- each_output.c ----------------------------------------------------------------- */
 
 /* Bytes of its stdout and stderr. */

@@ -252,7 +252,7 @@ void weir__map_worker_free(struct weir__map_worker *worker)
     free(worker);
 }
 
-void weir__map_worker_close_input(struct weir__map_worker *worker)
+static void close_input(struct weir__map_worker *worker)
 {
     if (worker->protocol->is_busy != NULL && worker->protocol->is_busy(worker))
         return; /* a stream may still need credit */
@@ -263,7 +263,7 @@ void weir__map_worker_close_input(struct weir__map_worker *worker)
 void weir__map_worker_finish(struct weir__map_worker *worker)
 {
     if (worker->inflight.count == 0 || worker->protocol->unstick == NULL) {
-        weir__map_worker_close_input(worker);
+        close_input(worker);
     } else if (weir__map_worker_is_live(worker) && !worker->is_ending) {
         worker->is_ending = 1;
         weir__timer_start(worker->map->run.tick, 1);
@@ -402,7 +402,7 @@ static int64_t handle_late(struct weir__map_worker *worker, int64_t now_ns)
 
     if (may_lack_one && worker->late_ns == 0) {
         worker->late_ns = now_ns;
-        weir__map_worker_close_input(worker);
+        close_input(worker);
     }
     if (may_lack_one && now_ns - worker->late_ns < (int64_t)LAST_WORD_MS * 1000000)
         return TICK_MS;

@@ -202,7 +202,6 @@ int weir__map_worker_coalesce(struct weir__map_worker *worker);
 void weir__map_worker_wake(struct weir__map_worker *worker);
 /* Checks for timeouts. Returns the milliseconds to the next check. */
 int64_t weir__map_worker_tick(struct weir__map_worker *worker, int64_t now_ns);
-void weir__map_worker_close_input(struct weir__map_worker *worker);
 /* No more records will come: closes its input, once it has had the time to fail on its records. */
 void weir__map_worker_finish(struct weir__map_worker *worker);
 /* line_protocol.c: implements unstick. */
