@@ -56,8 +56,11 @@ libweir_audit_la_SOURCES = \
 # All of libweir.
 libweir_core_la_SOURCES = \
 	src/base/trace.c src/base/trace.h \
+	src/base/trace_call.c \
+	src/base/trace_context.c src/base/trace_context.h \
 	src/base/trace_file.c src/base/trace_file.h \
 	src/base/trace_sampler.c src/base/trace_sampler.h \
+	src/base/trace_types.h \
 	src/loop/loop.c src/loop/loop.h \
 	src/loop/timer_heap.c src/loop/timer_heap.h \
 	src/loop/uv_memory.c \
