@@ -262,15 +262,13 @@ check-map-property: all $(check_PROGRAMS)
 	@$(AM_TESTS_ENVIRONMENT) SCHEDULES='$(SCHEDULES)' SEED='$(SEED)' \
 		tests/property/map_property$(EXEEXT)
 
-# Maps, a server and two hundred callers of a pool, with workers killed at random:
-# make check-soak SECONDS=1200
+# What must hold for long, with workers, servers and clients killed at random, all beside each other:
+# make check-soak SECONDS=1200, or SOAKS='each_soak http_soak' for some of it.
 SECONDS = 60
+SOAKS = soak each_soak gateway_soak http_soak web_soak pool_soak killed_hosts
 .PHONY: check-soak
 check-soak: all $(check_PROGRAMS)
-	@$(AM_TESTS_ENVIRONMENT) SECONDS='$(SECONDS)' SEED='$(SEED)' tests/soak/pool_soak$(EXEEXT) & \
-	calls=$$!; $(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/soak/soak.py . $(srcdir) \
-		'$(SECONDS)' '$(SEED)'; status=$$?; \
-	wait $$calls && exit $$status
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/soak/all.sh '$(SECONDS)' '$(SEED)' $(SOAKS)
 
 # Programs that use weir, each killed KILLS times; then calls of 200 goroutines under the race
 # detector, of 64 Python threads and of 200 callers in C, for SECONDS each, with workers killed at

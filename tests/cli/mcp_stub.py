@@ -1,6 +1,7 @@
 """A small MCP server of the legacy era, for tests of the gateway.
 
 mcp_stub.py [TOOL...]: its tools; more are there for all: pid, die, nap, wait, grow, meta, warn.
+A tool whose name ends with note says in the file "log" that it was called, and gives back "name".
 It ignores the end of its input, and SIGTERM, as some servers do.
 """
 
@@ -29,6 +30,14 @@ def answer(ident: Any, text: Any, **more: Any) -> None:
 def call(ident: Any, name: str, arguments: Any, meta: Any) -> None:
     if name == "die":
         os._exit(9)
+    elif name.endswith("note"):
+        with open(arguments["log"], "a", encoding="utf-8") as file:
+            file.write(arguments["name"] + "\n")
+        for step in range(arguments.get("steps", 0)):
+            params = {"progressToken": meta.get("progressToken"), "progress": step + 1}
+            send({"method": "notifications/progress", "params": params})
+        time.sleep(arguments.get("s", 0))
+        answer(ident, arguments["name"])
     elif name == "nap":
         token = meta.get("progressToken")
         for step in range(int(arguments.get("steps", 0))):

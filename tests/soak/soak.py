@@ -3,11 +3,8 @@
 a map itself, are killed and stopped at random.  Prints TAP.
 soak.py BUILDDIR SRCDIR [SECONDS [SEED]]
 
-At the end every record and every call is accounted for, what came out is right, memory and
-descriptors of what lived through it are where they were, and no process is left.
-
-Memory: VmRSS, looked at whenever something has been done.  Its peak in the last quarter of the time
-may be so much above the peak in the second (GROWTH_KB): the first is for warming up.
+At the end every record and every call is accounted for, what came out is right, what lived through
+it holds no more than before (see soaking.py), and no process is left.
 """
 
 import contextlib
@@ -18,124 +15,32 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
-BUILD, SOURCES = (os.path.abspath(path) for path in sys.argv[1:3])
-SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 3
-SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 1
-sys.path[:0] = [f"{SOURCES}/tests/support", f"{SOURCES}/sdk/python"]
-from tap_cases import PATIENCE_S, await_gone, await_that, is_gone
+sys.dont_write_bytecode = True
+from soaking import (
+    BUILD,
+    PYTHON,
+    SOURCES,
+    WEIR,
+    Watched,
+    await_that,
+    ended_in_time,
+    environment,
+    marked,
+    passed,
+    read,
+    soak,
+    strike,
+)
+from tap_cases import PATIENCE_S
 from weir_worker import client as weir
 
-WEIR = f"{BUILD}/weir"
 WORKER = f"{BUILD}/tests/children/map_worker"
-os.environ.setdefault("WEIR_SPAWNER", f"{BUILD}/weir-spawner")
 FUNCTIONS = f"{sys.executable} {SOURCES}/tests/cli/call_worker.py"
-BEGAN = time.monotonic()
-GROWTH_KB = 2048
 BURST = 500
-BLOWS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 2 + [signal.SIGSTOP]
-with open(WEIR, "rb") as program:
-    CODE = program.read()
-IS_SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE  # then memory says nothing
-
-
-def passed() -> Any:
-    """How much of the time has passed: 1 at its end."""
-    return (time.monotonic() - BEGAN) / SECONDS
-
-
-# --- Processes ---------------------------------------------------------------------
-
-
-def read(path: Any, mode: str = "r") -> Any:
-    try:
-        with open(path, mode) as file:
-            return file.read()
-    except OSError:
-        return "" if mode == "r" else b""
-
-
-def environment(mark: Any, **more: Any) -> Any:
-    return dict(os.environ, SOAK=f"{os.getpid()} {mark}", **more)
-
-
-def marked(mark: Any, *programs: Any) -> Any:
-    """The living processes with the mark in their environment that run one of the programs."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        if b"SOAK=%d %s" % (os.getpid(), mark.encode()) not in read(
-            f"/proc/{pid}/environ", "rb"
-        ).split(b"\0"):
-            continue
-        words = read(f"/proc/{pid}/cmdline", "rb").decode(errors="replace").split("\0")
-        if not programs or any(word.endswith(programs) for word in words[:2]):
-            found.append(int(pid))
-    return [pid for pid in found if not is_gone(pid)]
-
-
-def strike(chance: Any, mark: Any, *programs: Any) -> Any:
-    """Strikes one of them.  Returns what with, or None where there is nobody."""
-    pids = marked(mark, *programs)
-    if not pids:
-        return None
-    blow = chance.choice(BLOWS)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(chance.choice(pids), blow)
-    return blow
-
-
-@contextlib.contextmanager
-def ended_in_time(process: Any) -> Iterator[Any]:
-    """Whoever hangs is ended, and then does not do what is expected."""
-    watchdog = threading.Timer(PATIENCE_S, process.kill)
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-class Watched:
-    """Processes that live through it all: what they hold is looked at."""
-
-    def __init__(self, mark: Any, process: Any) -> None:
-        await_that(lambda: marked(mark, "weir-spawner"), "there is a spawner")
-        self.pids = {"weir": process.pid, "weir-spawner": marked(mark, "weir-spawner")[0]}
-        self.peaks = {name: [0, 0, 0, 0] for name in self.pids}
-        self.descriptors: Any = None
-
-    def count(self) -> Any:
-        return {name: len(os.listdir(f"/proc/{pid}/fd")) for name, pid in self.pids.items()}
-
-    def look(self) -> None:
-        quarter = min(3, int(4 * passed()))
-        for name, pid in self.pids.items():
-            for line in read(f"/proc/{pid}/status").splitlines():
-                if line.startswith("VmRSS:"):
-                    peaks = self.peaks[name]
-                    peaks[quarter] = max(peaks[quarter], int(line.split()[1]))
-
-    def check(self) -> None:
-        """With all at rest again, and as many workers as in the beginning."""
-        try:
-            await_that(lambda: self.count() == self.descriptors, "as many descriptors")
-        except AssertionError:
-            raise AssertionError(f"{self.count()}, in the beginning {self.descriptors}") from None
-        for name, peaks in self.peaks.items():
-            if peaks[1] and peaks[3] and not IS_SANITIZED:
-                assert peaks[3] <= peaks[1] + GROWTH_KB, f"{name} has grown: {peaks} KiB"
-
-    def say(self) -> Any:
-        return ", ".join(
-            f"{name} {peaks} KiB, {self.descriptors[name]} descriptors"
-            for name, peaks in self.peaks.items()
-        )
 
 
 # --- A map that lives through it -----------------------------------------------------
@@ -186,7 +91,7 @@ def soak_map(mark: Any, directory: Any, chance: Any, options: Any, worker: Any) 
     try:
         burst(False)
         await_that(lambda: len(marked(mark, "map_worker")) == 3, "all workers are there")
-        watched.descriptors = watched.count()
+        watched.rest()
         while passed() < 1:
             burst(chance.random() < 0.7)
             watched.look()
@@ -363,7 +268,7 @@ def a_server(directory: Any, chance: Any) -> str:
             "-w",
             FUNCTIONS,
         ],
-        env=environment(mark, PYTHONPATH=f"{SOURCES}/sdk/python", PYTHONDONTWRITEBYTECODE="1"),
+        env=environment(mark, **PYTHON),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -386,7 +291,7 @@ def a_server(directory: Any, chance: Any) -> str:
         assert process.stderr.readline() == b"ready\n"
         said.start()
         watched = Watched(mark, process)
-        watched.descriptors = watched.count()
+        watched.rest()
         for thread in threads:
             thread.start()
         while passed() < 1 and not clients.wrong:
@@ -417,46 +322,4 @@ def a_server(directory: Any, chance: Any) -> str:
     return f"{blows} blows, {hangups} hangups; {reported}; {watched.say()}"
 
 
-# --- All of them, beside each other --------------------------------------------------------
-
-
-def soak(number: Any, name: Any, case: Any, reported: Any) -> None:
-    try:
-        with tempfile.TemporaryDirectory() as directory:
-            figures = case(directory, random.Random(f"{SEED} {name}"))
-        reported[number] = f"# {figures}\nok {number} - {name}"
-    except Exception:
-        lines = "".join(f"#  {line}\n" for line in traceback.format_exc().splitlines())
-        reported[number] = f"{lines}not ok {number} - {name}"
-
-
-def main() -> Any:
-    cases = [a_map_by_lines, a_map_by_calls, a_map_with_checkpoints, a_server]
-    marks = ["lines", "calls", "checkpoint", "server"]
-    named = {case.__name__.replace("_", " "): case for case in cases}
-    wanted = os.environ.get("WEIR_TEST", "")
-    reported = {}
-    named = {name: case for name, case in named.items() if wanted in name}
-    print(f"1..{len(named) + 1}", flush=True)
-    threads = [
-        threading.Thread(target=soak, args=(number, name, case, reported))
-        for number, (name, case) in enumerate(named.items(), 1)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for number in sorted(reported):
-        print(reported[number])
-    left = [pid for mark in marks for pid in marked(mark)]
-    try:
-        for pid in left:
-            await_gone(pid)
-        reported[0] = f"ok {len(named) + 1} - no process is left"
-    except AssertionError as error:
-        reported[0] = f"#  {error}\nnot ok {len(named) + 1} - no process is left"
-    print(reported[0])
-    return any("not ok" in line for line in reported.values())
-
-
-sys.exit(main())
+sys.exit(soak([a_map_by_lines, a_map_by_calls, a_map_with_checkpoints, a_server]))

@@ -92,7 +92,7 @@ async def soak(weir: Door, log: str, outcomes: Outcomes) -> int:
 def each_request_is_answered_once_while_workers_are_killed(directory: str) -> None:
     log = directory + "/called"
     outcomes: Outcomes = {}
-    worker = f"{sys.executable} {HERE}/web_soak_worker.py {log}"
+    worker = f"{sys.executable} {HERE}/soak_worker.py {log}"
     words = [f"-j{WORKERS}", "--http-connections", str(CLIENTS + 10), "--start-timeout", "60s"]
     with door(*words, worker=worker) as weir:
         assert weir.call("note", ["first"]).json == "first"
