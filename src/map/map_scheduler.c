@@ -1,6 +1,7 @@
 /* Runs a map, from its start to its end. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -150,6 +151,7 @@ static int is_idle(const struct weir__map_worker *worker)
 static void take_back(struct weir_map *map, int64_t now_ns)
 {
     const struct weir__map_worker *idle = map->workers.first;
+    char which[40];
 
     while (idle != NULL && !is_idle(idle))
         idle = idle->next;
@@ -159,10 +161,14 @@ static void take_back(struct weir_map *map, int64_t now_ns)
          worker = worker->next) {
         if (!holds_back(worker) || now_ns - worker->started_ns < (int64_t)STALL_MS * 1000000)
             continue;
+        if (worker->process.result.pid > 0)
+            snprintf(which, sizeof which, " (pid %ld)", (long)worker->process.result.pid);
+        else /* it waits for its warm parent, for example */
+            snprintf(which, sizeof which, " that is being started");
         weir__map_notice(map, WEIR__NOTICE_STALL,
-                         "a worker (pid %ld) has not started reading for a second: its records go "
-                         "to other workers",
-                         (long)worker->process.result.pid);
+                         "a worker%s has not started reading for a second: its records go to other "
+                         "workers",
+                         which);
         weir__map_worker_take_back(worker);
     }
 }

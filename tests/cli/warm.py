@@ -229,6 +229,48 @@ def a_map_of_calls_has_warm_workers(directory: str) -> None:
     assert len(imports(directory)) == 1
 
 
+# The parent forks the second worker when there is a file; its first fork of all is a trial.
+SECOND_WAITS = """
+import os, time
+
+forks, parent = 0, os.getpid()
+
+def wait():
+    global forks
+    forks += 1
+    go = os.path.join(os.path.dirname(os.path.abspath(__file__)), "go")
+    while forks == 3 and os.getpid() == parent and not os.path.exists(go):
+        time.sleep(0.01)
+
+os.register_at_fork(before=wait)
+"""
+
+
+@needs("a subreaper")
+def records_of_a_worker_that_is_not_forked_yet_go_to_another(directory: str) -> None:
+    command = program(directory, SECOND_WAITS + PROGRAM).split()
+    process: Any = subprocess.Popen(
+        [WEIR, "map", "-j2", "--warm", "--call", "square", "--progress", "none", "--", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+    try:
+        process.stdin.write("".join(f"[{n}]\n" for n in range(40)).encode())
+        process.stdin.flush()
+        got = [int(process.stdout.readline()) for _ in range(40)]
+        with open(os.path.join(directory, "go"), "w", encoding="utf-8"):
+            pass
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert got == [n * n for n in range(40)] and process.returncode == 0, errors
+    assert b"a worker that is being started has not started reading" in errors, errors
+    assert b"cannot start" not in errors, errors
+
+
 # Returns once all are there, each with one record.
 MEETING = """
 import glob, time
@@ -344,6 +386,7 @@ run_cases(
         a_program_that_is_not_there_is_named,
         a_start_that_waits_for_the_import_can_be_stopped,
         a_map_of_calls_has_warm_workers,
+        records_of_a_worker_that_is_not_forked_yet_go_to_another,
         more_workers_than_are_forked_at_once_all_start,
         a_parent_that_hangs_is_replaced,
         what_cannot_be_warm_is_refused,

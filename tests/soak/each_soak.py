@@ -244,8 +244,10 @@ def each_with_checkpoints(directory: str, chance: Any) -> str:
 def soak_calls(mark: str, directory: str, chance: Any, *options: str) -> str:
     report = f"{directory}/report"
     process: Any = subprocess.Popen(
-        [WEIR, "map", "-j3", "--call", "note", "--retries", "1000", "--record-timeout", "2s"]
-        + ["--grace", "100ms", "--progress", "none", "--report", report, *options, "--"]
+        [WEIR, "map", "-j3", "--call", "note", "--retries", "1000", "--grace", "100ms"]
+        # One that is stopped in its start is still there when others have answered again.
+        + ["--record-timeout", "2s", "--start-timeout", "60s", "--progress", "none"]
+        + ["--report", report, *options, "--"]
         + [sys.executable, FUNCTIONS, f"{directory}/made"],
         env=environment(mark, **PYTHON),
         stdin=subprocess.PIPE,

@@ -24,6 +24,7 @@ from soaking import (
     PYTHON,
     SOURCES,
     WEIR,
+    Said,
     Watched,
     await_that,
     ended_in_time,
@@ -249,8 +250,15 @@ def come_on_stdio(book: Book, mark: str, path: str, chance: Any) -> None:
 
 def post(connection: Any, fields: Any, message: Any) -> Any:
     named = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    connection.request("POST", "/mcp", json.dumps(message), {**named, **fields})
-    return connection.getresponse()
+    is_new = connection.sock is None
+    try:
+        connection.request("POST", "/mcp", json.dumps(message), {**named, **fields})
+        return connection.getresponse()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            said = connection.sock.recv(10000) if connection.sock else b""
+            raise AssertionError(f"{error}: {'new' if is_new else 'old'}, {said!r}") from error
+        raise
 
 
 def answer_in(response: Any) -> Any:
@@ -365,16 +373,15 @@ def a_gateway(directory: str, chance: Any) -> str:
         return stats["running"] == stats["queued"] == 0 and states <= {"ready", "idle"}
 
     try:
-        said = []
+        began = []
         with ended_in_time(process):
             for line in process.stderr:
-                said.append(line.decode())
+                began.append(line.decode())
                 if line == b"ready\n":
                     break
-        (url,) = [line for line in said if line.startswith("http://")]
+        (url,) = [line for line in began if line.startswith("http://")]
         port = int(url.rpartition(":")[2])
-        reader = threading.Thread(target=process.stderr.read, daemon=True)
-        reader.start()
+        said = Said(process)
         watched = Watched(mark, process)
         await_that(is_quiet, lambda: f"it is not ready: {stats}")
         watched.rest()
@@ -388,12 +395,12 @@ def a_gateway(directory: str, chance: Any) -> str:
         for thread in threads:
             thread.join(3 * PATIENCE_S)
             assert not thread.is_alive(), "a call hangs"
-        assert not book.wrong, book.wrong
-        await_that(is_quiet, lambda: f"it does not come to rest: {stats}")
+        assert not book.wrong, f"{said}{book.wrong}"
+        await_that(is_quiet, lambda: f"it does not come to rest: {stats}; {said}")
         watched.check()
         process.terminate()
         assert process.wait(timeout=PATIENCE_S) == 0
-        reader.join(PATIENCE_S)
+        said.thread.join(PATIENCE_S)
     finally:
         process.kill()
         process.wait()

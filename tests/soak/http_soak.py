@@ -17,7 +17,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 from typing import Any
 
 sys.dont_write_bytecode = True
@@ -25,6 +24,7 @@ from soaking import (
     PYTHON,
     SOURCES,
     WEIR,
+    Said,
     Watched,
     await_that,
     ended_in_time,
@@ -52,8 +52,9 @@ class Response:
     async def chunks(self) -> Any:
         """Raises asyncio.IncompleteReadError where the stream is cut."""
         while True:
-            size = int(await self.reader.readuntil(b"\r\n"), 16)
-            chunk = await self.reader.readexactly(size + 2)
+            line = await asyncio.wait_for(self.reader.readuntil(b"\r\n"), PATIENCE_S)
+            size = int(line, 16)
+            chunk = await asyncio.wait_for(self.reader.readexactly(size + 2), PATIENCE_S)
             if size == 0:
                 return
             yield chunk[:-2]
@@ -61,7 +62,8 @@ class Response:
     async def body(self) -> bytes:
         if "transfer-encoding" in self.fields:
             return b"".join([chunk async for chunk in self.chunks()])
-        return bytes(await self.reader.readexactly(int(self.fields.get("content-length", 0))))
+        length = int(self.fields.get("content-length", 0))
+        return bytes(await asyncio.wait_for(self.reader.readexactly(length), PATIENCE_S))
 
 
 class Client:
@@ -93,7 +95,8 @@ class Client:
         return "\r\n".join([*lines, "", ""]).encode() + text
 
     async def receive(self) -> Response:
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        text = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+        head = text.decode().split("\r\n")
         fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
         return Response(int(head[0].split()[1]), fields, self.reader)
 
@@ -284,7 +287,7 @@ class Client:
         ways += [self.stream_slowly, self.send_a_stream, self.break_off] * 2
         ways += [self.repeat, self.come_back, self.listen, self.look]
         while passed() < 1:
-            await asyncio.wait_for(self.chance.choice(ways)(), PATIENCE_S)
+            await self.chance.choice(ways)()
 
 
 class Book:
@@ -358,17 +361,19 @@ def clients_over_http(directory: str, chance: Any) -> str:
         with ended_in_time(process):
             port = int(process.stderr.readline().decode().rpartition(":")[2])
             assert process.stderr.readline() == b"ready\n"
-        reader = threading.Thread(target=process.stderr.read, daemon=True)
-        reader.start()
+        said = Said(process)
         watched = Watched(mark, process)
         await_that(is_quiet, lambda: f"it is not ready: {stats}")
         watched.rest()
-        blows = asyncio.run(crowd(port, chance, mark, watched, book))
-        await_that(is_quiet, lambda: f"it does not come to rest: {stats}")
+        try:
+            blows = asyncio.run(crowd(port, chance, mark, watched, book))
+        except Exception as error:
+            raise AssertionError(said) from error
+        await_that(is_quiet, lambda: f"it does not come to rest: {stats}; {said}")
         watched.check()
         process.terminate()
         assert process.wait(timeout=PATIENCE_S) == 0
-        reader.join(PATIENCE_S)
+        said.thread.join(PATIENCE_S)
     finally:
         process.kill()
         process.wait()

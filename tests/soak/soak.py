@@ -263,6 +263,8 @@ def a_server(directory: Any, chance: Any) -> str:
             "-j2",
             "--grace",
             "200ms",
+            "--start-timeout",
+            "60s",
             "--recycle-calls",
             "500",
             "-w",

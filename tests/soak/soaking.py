@@ -4,6 +4,7 @@ Each soak is run as PROGRAM BUILDDIR SRCDIR [SECONDS [SEED]], and prints TAP: a 
 cases, which work beside each other, and one that says that no process is left.
 """
 
+import collections
 import contextlib
 import os
 import random
@@ -88,6 +89,20 @@ def ended_in_time(process: Any) -> Iterator[Any]:
         yield
     finally:
         watchdog.cancel()
+
+
+class Said:
+    """What a process says on standard error: the last of it, for a failure."""
+
+    def __init__(self, process: Any) -> None:
+        self.process = process
+        self.lines: collections.deque[bytes] = collections.deque(maxlen=20)
+        self.thread = threading.Thread(target=lambda: self.lines.extend(process.stderr))
+        self.thread.start()
+
+    def __str__(self) -> str:
+        said = b"".join(self.lines).decode(errors="replace")
+        return f"status {self.process.poll()}; it said: {said}"
 
 
 # --- What they hold ----------------------------------------------------------------

@@ -92,6 +92,8 @@ def _fork(
         if not connection.recv(1):
             os._exit(0)  # it is not wanted any more
         connection.close()
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # its start has been given up
     except BaseException as error:
         with contextlib.suppress(BaseException):
             os.write(2, f"weir: --warm: a worker cannot start: {error!r}\n".encode())
