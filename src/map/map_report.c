@@ -91,12 +91,16 @@ void weir__map_note_worker(struct weir_map *map, const struct weir__map_worker *
     struct weir_map_worker *worker;
 
     if (report->worker_count < WORKERS_REPORTED) {
-        struct weir_map_worker *workers =
-            realloc(report->workers, (report->worker_count + 1) * sizeof *workers);
+        size_t count = report->worker_count;
 
-        if (workers == NULL)
-            return;
-        report->workers = workers;
+        if ((count & (count - 1)) == 0) { /* it is full: twice as many, so that few are moved */
+            struct weir_map_worker *workers =
+                realloc(report->workers, (count > 0 ? 2 * count : 1) * sizeof *workers);
+
+            if (workers == NULL)
+                return;
+            report->workers = workers;
+        }
         report->worker_count++;
     } else {
         worker_clear(&report->workers[WORKERS_REPORTED - 1]);

@@ -18,6 +18,7 @@ from typing import Any
 
 sys.dont_write_bytecode = True
 from soaking import (
+    BLOWS,
     PYTHON,
     SOURCES,
     WEIR,
@@ -35,19 +36,17 @@ from tap_cases import PATIENCE_S
 
 PROGRAM = f"{SOURCES}/tests/soak/each_soak.sh"
 FUNCTIONS = f"{SOURCES}/tests/soak/soak_worker.py"
-RETRIES = 4
+RETRIES = 2
 BURST = 100
-# Most records are easy. One that hangs takes five time limits, and then is dead.
-KINDS = (
-    ["easy"] * 200 + ["once"] * 40 + ["big"] * 20 + ["more", "slow"] * 20 + ["fail"] * 20 + ["hang"]
-)
+# Most records are easy. One that hangs takes three time limits, and then is dead.
+KINDS = ["easy"] * 400 + ["once"] * 40 + ["big", "more", "slow", "fail"] * 20 + ["hang"]
 EACH = [
     WEIR,
     "each",
     "--retries",
     str(RETRIES),
     "--record-timeout",
-    "1s",
+    "5s",  # which a program of a busy machine must not need
     "--grace",
     "100ms",
     "--progress",
@@ -72,6 +71,13 @@ def output_of(record: str) -> str:
     return ("x" * 100000 + "\n" if record.endswith("-big") else "") + f"reply {record}\n"
 
 
+def check_output(got: str, whole: str) -> None:
+    if got != whole:
+        lines = zip(got.split("\n"), whole.split("\n"))
+        at, pair = next((at, pair) for at, pair in enumerate(lines) if pair[0] != pair[1])
+        raise AssertionError(f"line {at}: {pair[0][:99]!r}, not {pair[1][:99]!r}")
+
+
 def check_runs(directory: str, records: Any, most: int) -> None:
     """Each record was run, and not too often."""
     made = collections.Counter(read(f"{directory}/made").split())
@@ -83,13 +89,23 @@ def check_runs(directory: str, records: Any, most: int) -> None:
 
 
 @contextlib.contextmanager
-def struck(mark: str, chance: Any, blows: Any, program: str) -> Any:
-    """Blows, as long as the time has not passed."""
+def struck(mark: str, chance: Any, blows: Any) -> Any:
+    """Blows for programs, as long as the time has not passed: not so many for a record that it is
+    dead."""
     over = threading.Event()
 
     def go_on() -> None:
         while passed() < 1 and not over.wait(chance.uniform(0.05, 0.5)):
-            blows[strike(chance, mark, program)] += 1
+            records = {}
+            for pid in marked(mark, "each_soak.sh"):
+                words = read(f"/proc/{pid}/cmdline").split("\0")
+                if len(words) > 2 and blows[words[2]] < RETRIES - 1:
+                    records[pid] = words[2]
+            if records:
+                pid = chance.choice([*records])
+                blows[records[pid]] += 1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, chance.choice(BLOWS))
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -98,10 +114,6 @@ def struck(mark: str, chance: Any, blows: Any, program: str) -> Any:
     finally:
         over.set()
         thread.join()
-
-
-def total_of(blows: Any) -> int:
-    return sum(count for blow, count in blows.items() if blow is not None)
 
 
 # --- A weir each that lives through it -------------------------------------------------
@@ -124,7 +136,7 @@ def soak_each(mark: str, directory: str, chance: Any, read_burst: Any, *options:
     def burst() -> None:
         new = named(len(records), len(records) + BURST, chance)
         if not records:  # output that waits for the first record is kept in a file
-            new[:2] = "0-hang", "1-big"
+            new[:2] = "0-late", "1-big"
         records.extend(new)
         process.stdin.write("".join(f"{record}\n" for record in new).encode())
         process.stdin.flush()
@@ -134,7 +146,7 @@ def soak_each(mark: str, directory: str, chance: Any, read_burst: Any, *options:
     try:
         burst()
         watched.rest()
-        with struck(mark, chance, blows, "each_soak.sh"):
+        with struck(mark, chance, blows):
             while passed() < 1:
                 burst()
                 watched.look()
@@ -155,7 +167,7 @@ def soak_each(mark: str, directory: str, chance: Any, read_burst: Any, *options:
     assert report["dead"] == len(dead) and report["unsettled"] == 0, report
     check_runs(directory, records, RETRIES + 1)
     return (
-        f"{len(records)} records, {len(dead)} dead, {total_of(blows)} blows, "
+        f"{len(records)} records, {len(dead)} dead, {sum(blows.values())} blows, "
         f"{report['retries']} retries; {watched.say()}"
     )
 
@@ -194,13 +206,13 @@ def each_with_documents(directory: str, chance: Any) -> str:
 
 
 def each_with_checkpoints(directory: str, chance: Any) -> str:
-    mark, rounds, starts = "checkpoint", 0, 0
+    mark, rounds, starts, total = "checkpoint", 0, 0, 0
     blows: Any = collections.Counter()
     names = ("input", "output", "checkpoint", "dead-letter")
     files = {name: f"{directory}/{name}" for name in names}
     words = [word for name, path in files.items() for word in (f"--{name}", path)]
     command = [*EACH, "-j3", *words, "--", "sh", PROGRAM, "{}", directory]
-    with struck(mark, chance, blows, "each_soak.sh"):
+    with struck(mark, chance, blows):
         while passed() < 1 or not rounds:
             records = named(0, chance.randrange(1, 400), chance)
             with open(files["input"], "w", encoding="utf-8") as file:
@@ -226,16 +238,18 @@ def each_with_checkpoints(directory: str, chance: Any) -> str:
                 status = process.wait(timeout=PATIENCE_S + 5 * len(records))
             dead = [json.loads(line)["record"] for line in read(files["dead-letter"]).splitlines()]
             assert status == (1 if dead else 0), status
-            assert read(files["output"]) == whole, "the output is another"
+            check_output(read(files["output"]), whole)
             assert dead == [*filter(is_dead, records)], dead
-            # Who dies with weir has not used up one of its retries.
-            check_runs(directory, records, RETRIES + starts - began)
+            # What was not seen to end has all of its retries again.
+            check_runs(directory, records, (RETRIES + 1) * (starts - began))
             rounds += 1
             await_that(lambda: not marked(mark), "nothing is left")
+            total += sum(blows.values())
+            blows.clear()
             for name in os.listdir(directory):
                 path = f"{directory}/{name}"
                 (os.rmdir if os.path.isdir(path) else os.unlink)(path)
-    return f"{rounds} times to the end in {starts} starts, {total_of(blows)} blows"
+    return f"{rounds} times to the end in {starts} starts, {total} blows"
 
 
 # --- Maps of calls ------------------------------------------------------------------------
@@ -254,8 +268,7 @@ def soak_calls(mark: str, directory: str, chance: Any, *options: str) -> str:
         stdout=subprocess.PIPE,
     )
     watched = Watched(mark, process)
-    count = 0
-    blows: Any = collections.Counter()
+    count = blows = 0
 
     def burst() -> None:
         nonlocal count
@@ -276,11 +289,11 @@ def soak_calls(mark: str, directory: str, chance: Any, *options: str) -> str:
         while passed() < 1:
             # Where nobody works for 2 s, a map gives up: between two blows somebody does.
             if chance.random() < 0.3:
-                blows[strike(chance, mark, FUNCTIONS)] += 1
+                blows += strike(chance, mark, FUNCTIONS) is not None
             burst()
             watched.look()
         burst()
-        watched.check()
+        watched.check(blows)
         process.stdin.close()
         assert process.stdout.read() == b"" and process.wait(timeout=PATIENCE_S) == 0
     finally:
@@ -295,7 +308,7 @@ def soak_calls(mark: str, directory: str, chance: Any, *options: str) -> str:
     again = sum(made.values()) - count
     assert again <= reported["redelivered"], (again, reported)
     return (
-        f"{count} records, {total_of(blows)} blows, {reported['crashes']} crashes, {again} made "
+        f"{count} records, {blows} blows, {reported['crashes']} crashes, {again} made "
         f"again; {watched.say()}"
     )
 
