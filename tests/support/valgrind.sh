@@ -24,8 +24,6 @@ for script; do
     echo "$script: $(grep -c '^ok' "$work/reported") ok, $(grep -c '^not ok' "$work/reported") not ok"
     grep -B20 '^not ok' "$work/reported" && status=1
 done
-if find "$work/said" -type f -size +0 | grep -q .; then
-    find "$work/said" -type f -size +0 -exec cat {} +
-    status=1
-fi
+# What it found has "==" at the start of a line; "--" are words about a system call it does not know.
+if grep -rhs '^==' "$work/said"; then status=1; fi
 exit $status
