@@ -264,8 +264,8 @@ def soak_calls(mark: str, directory: str, chance: Any, *options: str) -> str:
     report = f"{directory}/report"
     process: Any = subprocess.Popen(
         [WEIR, "map", "-j3", "--call", "note", "--retries", "1000", "--grace", "100ms"]
-        # One that is stopped in its start is still there when others have answered again.
-        + ["--record-timeout", "2s", "--start-timeout", "60s", "--progress", "none"]
+        # One that is stopped in its start is mostly there still when others have answered again.
+        + ["--record-timeout", "2s", "--start-timeout", "20s", "--progress", "none"]
         + ["--report", report, *options, "--"]
         + [sys.executable, FUNCTIONS, f"{directory}/made"],
         env=environment(mark, **PYTHON),
