@@ -42,10 +42,11 @@ int serve_web_read(struct serve_web *web, const struct serve_values *values)
     if (weir__web_place_parse(values->http, &web->place, &error) < 0)
         return cli_bad_usage(&cli_serve, "--http: %s", error.text);
     if (web->place.path == NULL && !web->place.is_loopback && values->http_tokens == NULL)
-        return cli_bad_usage(&cli_serve,
-                             "--http %s: anybody who reaches an address that is not loopback could "
-                             "call: use --http-tokens",
-                             values->http);
+        return cli_bad_usage(
+            &cli_serve,
+            "--http %s: anyone who can reach an address that is not loopback could "
+            "call: use --http-tokens",
+            values->http);
     return 0;
 }
 

@@ -382,7 +382,7 @@ int weir__web_access_begin(struct weir__web_door *door, struct weir_error *error
         return 0; /* they say who may call */
     if (!is_loopback)
         return weir__fail(error, WEIR_ERR_INVALID, 0,
-                          "%s is not a loopback address: anybody who reaches it could call. Use "
+                          "%s is not a loopback address: anyone who can reach it could call. Use "
                           "--http-tokens, or 127.0.0.1 behind a proxy",
                           door->address);
     if (!can_ask(address.ss_family))
