@@ -190,7 +190,13 @@ static void report_stall(struct weir_map *map, int64_t now_ns)
            && (worker->is_over || worker->inflight.first == NULL
                || worker->inflight.first->seq != map->reorder.next))
         worker = worker->next;
-    if (worker != NULL)
+    if (worker != NULL && map->each != NULL) /* whose pid is not told before its end */
+        weir__map_notice(map, WEIR__NOTICE_STALL,
+                         "the output for the record in line %llu holds back %llu others: its "
+                         "program has run for more than a second",
+                         (unsigned long long)worker->inflight.first->line,
+                         (unsigned long long)map->reorder.held_records);
+    else if (worker != NULL)
         weir__map_notice(map, WEIR__NOTICE_STALL,
                          "%llu replies wait for that of the record in line %llu, which a worker "
                          "(pid %ld) has had for more than a second",

@@ -3,7 +3,7 @@
 # shellcheck disable=SC1083  # braces are placeholders
 . "$srcdir/tests/support/tap.sh"
 leaves_nothing=yes
-plan 41
+plan 42
 
 weir=$builddir/weir
 out=$work/out err=$work/err doc=$work/doc.json dead=$work/dead.ndjson
@@ -264,6 +264,13 @@ kept() {
         says 'json.loads(o)["stdout"]["text"].startswith("1\n2\n") and json.loads(o)["stdout"]["text"].endswith("99999\n100000\n")'
 }
 check "--max-output keeps head and tail" kept
+held_back() {
+    # shellcheck disable=SC2016  # for sh
+    seq 9 | each 0 -j2 --reorder-bytes 1K -- timeout 60 sh -c \
+        'seq 3000; [ "$2" != 1 ] || until grep -q "record in line 1 holds back" "$1"; do sleep 0.05; done' x "$err" &&
+        ! grep pid "$err"
+}
+check "a program that holds back the outputs of others for a second is named" held_back
 results() {
     printf 'a\nb\n' | each 1 --results "$work/results" -- sh -c 'echo "$1"; echo err >&2; [ "$1" = a ]' x &&
         [ ! -s "$out" ] && [ "$(cat "$work/results/1/stdout" "$work/results/2/stderr")" = "$(printf 'a\nerr')" ] &&

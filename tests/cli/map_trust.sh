@@ -135,7 +135,7 @@ live() { # the input is not over
     exec 8<>"$work/live"
     seq 10 | sed 's/.*/{"id":&}/' >&8
     # shellcheck disable=SC2046  # several words
-    of "$work/live" reported 3 'd["desyncs"] == 1' -j1 --record-timeout 2s --retries 0 -- $(run stays)
+    of "$work/live" reported 3 'd["desyncs"] == 1' -j1 --record-timeout 5s --retries 0 -- $(run stays)
     live_status=$?
     exec 8>&-
     return $live_status
