@@ -172,11 +172,9 @@ func (p *pending) streams(turn int) (route, bool) {
 }
 
 func (p *pending) endInput(err error) {
-	at, ok := p.route(), true
-	if p.lent != nil {
-		at, ok = p.lent.endsInput(p, err)
-	}
-	if ok { // otherwise with its request
+	if p.lent == nil {
+		p.route().sendEnd(err)
+	} else if at, ok := p.lent.endsInput(p, err); ok { // otherwise with its request
 		at.sendEnd(err)
 	}
 }

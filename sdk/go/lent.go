@@ -286,7 +286,10 @@ func (l *lent) endsInput(p *pending, err error) (route, bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	p.inputOver = err
-	return p.route(), p.sent
+	if !p.sent {
+		return route{}, false
+	}
+	return p.route(), true
 }
 
 // takeBack lets a call wait again that was not sent, or ends it where nothing will come any more.
@@ -386,10 +389,11 @@ func (l *lent) abandon(p *pending, why error) {
 		l.leaveQueue(p)
 		given = l.serve(p.kind) // it may have kept others from a worker that it could not use
 	}
-	if cancels {
+	var at route
+	if cancels { // otherwise send may be about to give it one
 		l.awaitEnd(p)
+		at = p.route()
 	}
-	at := p.route()
 	l.mutex.Unlock()
 	if first {
 		p.finish(nil, why)
