@@ -26,10 +26,6 @@ o = open(sys.argv[3], "rb").read()
 assert d["in"]["records"] == d["answered"] + d["dead"] + d["unsettled"], d
 assert eval(sys.argv[4]), (d, l, o)' "$doc" "$dead" "$out" "$1"
 }
-is_valid() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$1.schema.json" "$2"
-}
-
 last_argument() {
     printf 'a b\n\n-x\n' | each 0 -j2 -- printf '<%s>\n' && printf '<a b>\n<>\n<-x>\n' | cmp - "$out"
 }
@@ -53,7 +49,7 @@ members() {
         printf 'x\ty;[1, 2];' | cmp - "$out" &&
         says '[x["reason"] for x in l] == ["member", "invalid", "invalid"] and d["dead"] == 3' &&
         grep -q 'line 2: there is no /a/b' "$err" &&
-        head -n 1 "$dead" >"$work/letter" && is_valid dead-letter "$work/letter"
+        head -n 1 "$dead" >"$work/letter" && valid_as dead-letter "$work/letter"
 }
 check "members of JSON records; a record that lacks one is dead, and named" members
 bad_placeholders() {
@@ -206,7 +202,7 @@ failing() {
     seq 5 | each 1 -j1 -- sh -c 'echo "$1"; exit $(($1 % 2))' x && seq 5 | cmp - "$out" &&
         says 'd["dead"] == 3 and d["kind"] == "each" and d["status"] == 1' &&
         grep -q '3 of 5 records are dead; the first failure: line 1: exited with 1' "$err" &&
-        is_valid map-report "$doc"
+        valid_as map-report "$doc"
 }
 check "1: some failed, and what they printed is written" failing
 reasons() {
@@ -214,7 +210,7 @@ reasons() {
         each 1 --record-timeout 500ms --dead-letter "$dead" -- sh -c 'echo e >&2; eval "$1"' x &&
         says '[x["reason"] for x in l] == ["exit", "signal", "timeout"] and l[0]["exit"] == 3' &&
         says 'all(x["attempts"] == 1 and x["stderr_tail"] == "e\n" for x in l) and d["timeouts"] == 1' &&
-        while read -r letter; do printf "%s\n" "$letter" >"$work/letter" && is_valid dead-letter "$work/letter" || return 1; done <"$dead" &&
+        while read -r letter; do printf "%s\n" "$letter" >"$work/letter" && valid_as dead-letter "$work/letter" || return 1; done <"$dead" &&
         printf '/nowhere/x\n' | each 1 --dead-letter "$dead" -- {} && says 'l[0]["reason"] == "start"' &&
         grep -q '/nowhere/x' "$err"
 }
@@ -252,7 +248,7 @@ check "--retry-delay waits at least so long, doubled" delayed
 
 documents() {
     printf 'a\n\377\n' | each 1 --json -- sh -c 'echo out; echo err >&2; test "$1" = a' x &&
-        while read -r line; do printf "%s\n" "$line" >"$work/line" && is_valid run-report "$work/line" || return 1; done <"$out" &&
+        while read -r line; do printf "%s\n" "$line" >"$work/line" && valid_as run-report "$work/line" || return 1; done <"$out" &&
         says '[json.loads(x)["stdout"]["text"] for x in o.splitlines()] == ["out\n"] * 2' &&
         says 'json.loads(o.splitlines()[0])["record"] == "a" and json.loads(o.splitlines()[1])["record_base64"] == "/w=="' &&
         says '[(json.loads(x)["seq"], json.loads(x)["attempts"], json.loads(x)["code"]) for x in o.splitlines()] == [(0, 1, 0), (1, 1, 1)]' &&
@@ -274,7 +270,7 @@ check "a program that holds back the outputs of others for a second is named" he
 results() {
     printf 'a\nb\n' | each 1 --results "$work/results" -- sh -c 'echo "$1"; echo err >&2; [ "$1" = a ]' x &&
         [ ! -s "$out" ] && [ "$(cat "$work/results/1/stdout" "$work/results/2/stderr")" = "$(printf 'a\nerr')" ] &&
-        is_valid run-report "$work/results/2/result.json" && grep -q '"record":"b"' "$work/results/2/result.json" &&
+        valid_as run-report "$work/results/2/result.json" && grep -q '"record":"b"' "$work/results/2/result.json" &&
         : >"$work/file" && exits 5 "$weir" each --results "$work/file" -- true </dev/null 2>"$err" && grep -q "$work/file" "$err"
 }
 check "--results: a directory for each record; 5 if it cannot be one" results
@@ -337,7 +333,7 @@ END
         python3 -c 'import json, sys
 stage = json.load(open(sys.argv[1]))["stages"][1]
 assert stage["code"] == 1 and stage["map"]["kind"] == "each" and stage["map"]["retries"] == 1, stage' "$doc" &&
-        is_valid pipe-spec "$work/spec.json" && is_valid pipe-report "$doc"
+        valid_as pipe-spec "$work/spec.json" && valid_as pipe-report "$doc"
 }
 check "a stage of a pipeline may be an each" stage
 wrong_stage() {

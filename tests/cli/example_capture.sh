@@ -19,7 +19,7 @@ if not eval(sys.argv[2]): sys.exit(f"not so: {sys.argv[2]}\n{json.dumps(d, inden
 }
 
 all_hold() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/run-report.schema.json" \
+    valid_as run-report \
         "$work/go.json" "$work/python.json" "$work/right-charset.json" "$work/wrong-charset.json" "$work/no-charset.json"
 }
 go_version() { holds go '(d["end"], d["code"]) == ("exited", 0) and o["text"].startswith("go version go1.")'; }

@@ -7,14 +7,9 @@ export WEIR
 example=$srcdir/examples/enrich
 
 runs() { sh "$example/run.sh" zones.tab "$work" >"$work/out"; }
-valid() {
-    schema=$1
-    shift
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$schema.schema.json" "$@"
-}
 letters_are_valid() {
     split -l 1 "$work/whole.dead" "$work/letter-" && same 3 "$(find "$work" -name "letter-*" | wc -l | tr -d ' ')" &&
-        valid dead-letter "$work"/letter-*
+        valid_as dead-letter "$work"/letter-*
 }
 # Each record is in the output or among the dead letters, once, and in order.
 each_is_there_once() {
@@ -41,7 +36,7 @@ systems_table() {
 
 plan 7
 check "it runs" runs
-check "its reports are valid" valid map-report "$work/whole.json" "$work/resumed.json"
+check "its reports are valid" valid_as map-report "$work/whole.json" "$work/resumed.json"
 check "its dead letters are valid" letters_are_valid
 check "each record is there once after a whole run" each_is_there_once whole
 check "each record is there once after a killed and a resumed run" each_is_there_once resumed

@@ -15,7 +15,7 @@ runs() {
 }
 reports_hold() {
     for report in greeter before after; do
-        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-report.schema.json" "$work/kept/$report.json" || return 1
+        valid_as probe-report "$work/kept/$report.json" || return 1
     done
 }
 

@@ -228,7 +228,7 @@ END
 }
 
 reported() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/pipe-report.schema.json" "$work/report.json" &&
+    valid_as pipe-report "$work/report.json" &&
         "$PYTHON3" - "$work/report.json" <<'END'
 import json, sys
 report = json.load(open(sys.argv[1]))

@@ -59,17 +59,8 @@ map() {
     esac
 }
 
-valid() { # valid SCHEMA FILE
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$1.schema.json" "$2"
-}
-
 # json EXPRESSION [FILE]: whether it holds for d, the report.
-json() {
-    "$PYTHON3" -c '
-import json, sys
-d = json.load(open(sys.argv[2]))
-assert eval("(" + sys.argv[1] + ")"), json.dumps(d)' "$1" "${2-$doc}"
-}
+json() { json_holds "${2-$doc}" "$1"; }
 
 adds_up() {
     json 'd["in"]["records"] == d["answered"] + d["dropped"] + d["dead"] + d["unsettled"]
@@ -89,29 +80,19 @@ reported() {
     reported_status=$1 reported_expression=$2
     shift 2
     rm -f "$doc"
-    map "$reported_status" --report "$doc" "$@" && valid map-report "$doc" && adds_up && json "$reported_expression"
+    map "$reported_status" --report "$doc" "$@" && valid_as map-report "$doc" && adds_up && json "$reported_expression"
 }
 
 # letters EXPRESSION: whether every dead letter is valid, and it holds for l, the list of them.
 letters() {
     while read -r letter; do
-        printf '%s\n' "$letter" >"$work/letter.json" && valid dead-letter "$work/letter.json" || return 1
+        printf '%s\n' "$letter" >"$work/letter.json" && valid_as dead-letter "$work/letter.json" || return 1
     done <"$dead"
-    "$PYTHON3" -c '
-import json, sys
-l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$dead" && rm -f "$dead"
+    json_lines_hold "$dead" "$1" && rm -f "$dead"
 }
 
 # lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
-lines() {
-    "$PYTHON3" -c '
-import json, sys
-l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
-    rm -f "$work"/line-* && split -a 3 -l 1 "$err" "$work/line-" &&
-        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
-}
+lines() { progress_holds "$err" "$1"; }
 
 # refused TEXT WORD...: status 2, the message has TEXT, and nothing was started.
 refused() {
@@ -238,9 +219,9 @@ check "4: what it said may be any bytes" eval \
     'reported 4 "d[\"reason\"]" -- sh -c "printf \"\\377\\n\\033\\n\" >&2; exit 9" <"$work/ten"'
 odd_names() { # a name need not be UTF-8: in a document it is a string all the same
     odd=$(printf 'x\377y')
-    "$weir" run --json -- printf '%s' "$odd" >"$doc" && valid run-report "$doc" && json 'd["argv"][2] == "x\ufffdy"' &&
-        "$weir" pipe --report "$doc" true "printf %s $odd" >/dev/null && valid pipe-report "$doc" && json 'd["stages"][1]["argv"][2] == "x\ufffdy"' &&
-        map 0 --output "$work/to" --input "$work/ten" --checkpoint "$work/$odd" --report "$doc" -- cat && valid map-report "$doc" &&
+    "$weir" run --json -- printf '%s' "$odd" >"$doc" && valid_as run-report "$doc" && json 'd["argv"][2] == "x\ufffdy"' &&
+        "$weir" pipe --report "$doc" true "printf %s $odd" >/dev/null && valid_as pipe-report "$doc" && json 'd["stages"][1]["argv"][2] == "x\ufffdy"' &&
+        map 0 --output "$work/to" --input "$work/ten" --checkpoint "$work/$odd" --report "$doc" -- cat && valid_as map-report "$doc" &&
         json 'd["checkpoint"].endswith("/x\ufffdy")'
 }
 check "names that are not UTF-8 are strings in every document" odd_names
@@ -383,7 +364,7 @@ check "141: the reader went away, and no worker is left" gone
 # --- Files of ours ---
 
 check "5: a full disk under the output" eval \
-    'exits 5 "$weir" map --report "$doc" -- cat <"$work/ten" >/dev/full 2>"$err" && has "No space left" "$err" && valid map-report "$doc" && adds_up'
+    'exits 5 "$weir" map --report "$doc" -- cat <"$work/ten" >/dev/full 2>"$err" && has "No space left" "$err" && valid_as map-report "$doc" && adds_up'
 check "5: a full disk under the dead letters" eval 'reported 5 "True" --dead-letter /dev/full -- cat <"$work/invalid" && has "No space left" "$err"'
 check "5: a full disk under the report" eval 'map 5 --report /dev/full -- cat <"$work/ten" && has "No space left" "$err"'
 check "5: an input that is not there" eval 'map 5 --input /no/such -- cat && has "/no/such" "$err"'
@@ -430,7 +411,7 @@ check "2: a checkpoint and a pipe" eval 'cat "$work/ten" | map 2 --output "$work
 # --- What is reported ---
 
 check "--report -: with --output" eval \
-    'map 0 --report - --output "$work/to" -- cat <"$work/ten" && valid map-report "$out" && json "d[\"ok\"]" "$out"'
+    'map 0 --report - --output "$work/to" -- cat <"$work/ten" && valid_as map-report "$out" && json "d[\"ok\"]" "$out"'
 check "--report -: refused where standard output has the data" refused "--output" --report -
 check "--progress json: every line, the workers' too" eval '
     map 1 --progress json --on-error skip -- sh -c "echo hello >&2; exec cat" <"$work/invalid" &&

@@ -92,11 +92,8 @@ reported() {
         cat "$err"
         return 1
     }
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/map-report.schema.json" "$doc" &&
-        "$PYTHON3" -c 'import json, sys
-d = json.load(open(sys.argv[2]))
-assert d["in"]["records"] == d["answered"] + d["dropped"] + d["dead"] + d["unsettled"]
-assert eval("(" + sys.argv[1] + ")"), json.dumps(d)' "$reported_holds" "$doc"
+    valid_as map-report "$doc" && json_holds "$doc" \
+        'd["in"]["records"] == d["answered"] + d["dropped"] + d["dead"] + d["unsettled"]' "$reported_holds"
 }
 
 # of FILE COMMAND...: the same over this file's records.

@@ -15,6 +15,7 @@ from typing import Any
 sys.dont_write_bytecode = True
 import validate
 from mcp_client import ENVIRONMENT, KEY, MODERN, SRCDIR, WEIR, Client, client
+from server import ready_server
 from tap_cases import PATIENCE_S, await_file, await_gone, await_that, run_cases
 
 STUB = f"{SRCDIR}/tests/cli/mcp_stub.py"
@@ -331,23 +332,9 @@ def mistakes_in_the_file_are_named(directory: str) -> None:
 @contextlib.contextmanager
 def shared(directory: str) -> Iterator[Any]:
     path = os.path.join(directory, "s")
-    server = subprocess.Popen(
-        [WEIR, "serve", "-s", path, "-f", write(directory, a=stub("echo"))],
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert server.stderr
-    for line in server.stderr:
-        if line == b"ready\n":
-            break
-    try:
+    words = ["-s", path, "-f", write(directory, a=stub("echo"))]
+    with ready_server([WEIR, "serve", *words], env=ENVIRONMENT) as server:
         yield server, path
-    finally:
-        server.terminate()
-        server.stderr.read()
-        server.wait(PATIENCE_S)
-        server.stderr.close()
 
 
 @contextlib.contextmanager
@@ -377,6 +364,7 @@ def open_requests_are_answered_when_the_shared_server_goes(directory: str) -> No
         weir.send("notifications/cancelled", {"requestId": 5})
         same(weir.ask("ping")["result"], {})
         server.kill()
+        server.wait(PATIENCE_S)
         answer = weir.receive()
         same((answer["id"], answer["error"]["code"]), ("nap", -32603))
         same(weir.line(), None)

@@ -17,6 +17,7 @@ from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import await_ready
 from tap_cases import PATIENCE_S, await_gone, await_that, run_cases
 
 
@@ -42,10 +43,7 @@ class Served:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if line == b"ready\n":
-                break
+        await_ready(self.process)
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

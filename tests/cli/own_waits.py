@@ -13,6 +13,7 @@ from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import ready_server
 from tap_cases import PATIENCE_S, run_cases
 
 WORKER = (
@@ -115,21 +116,9 @@ def a_service_manager_that_does_not_read_keeps_nobody(directory: Any) -> None:
         worker = os.path.join(directory, "worker.py")
         with open(worker, "w", encoding="utf-8") as file:
             file.write(WORKER)
-        process = subprocess.Popen(
-            [WEIR, "serve", "-s", f"{directory}/s", "-w", f"{sys.executable} {worker}"],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=dict(os.environ, NOTIFY_SOCKET=path),
-        )
-        for line in process.stderr:
-            if line == b"ready\n":
-                break
-        process.terminate()
-        process.stderr.close()
-        try:
-            assert process.wait(PATIENCE_S) == 0, process.returncode
-        finally:
-            process.kill()
+        words = ["serve", "-s", f"{directory}/s", "-w", f"{sys.executable} {worker}"]
+        with ready_server([WEIR, *words], env=dict(os.environ, NOTIFY_SOCKET=path)):
+            pass
 
 
 def a_system_log_that_does_not_read_is_given_up(directory: Any) -> None:

@@ -18,16 +18,9 @@ pipe() {
 }
 
 # json EXPRESSION [FILE]: whether it holds for d, the document (default: $doc).
-json() {
-    "$PYTHON3" -c '
-import json, sys
-d = json.load(open(sys.argv[2]))
-assert eval("(" + sys.argv[1] + ")"), json.dumps(d)' "$1" "${2-$doc}"
-}
+json() { json_holds "${2-$doc}" "$1"; }
 
-valid() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/pipe-report.schema.json" "${1-$doc}"
-}
+valid() { valid_as pipe-report "${1-$doc}"; }
 
 # reported STATUS EXPRESSION WORD...: with --report, a valid document of which it holds.
 reported() {
@@ -46,14 +39,7 @@ refused() {
 }
 
 # lines EXPRESSION: whether it holds for l, the JSON lines on stderr, and they for their schema.
-lines() {
-    "$PYTHON3" -c '
-import json, sys
-l = [json.loads(line) for line in open(sys.argv[2])]
-assert eval("(" + sys.argv[1] + ")"), l' "$1" "$err" || return 1
-    rm -f "$work"/line-* && split -a 3 -l 1 "$err" "$work/line-" &&
-        "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/progress-line.schema.json" "$work"/line-*
-}
+lines() { progress_holds "$err" "$1"; }
 
 plan 54
 
@@ -180,7 +166,7 @@ cat >"$work/pty.json" <<'END'
 END
 check "pty_output: a stage writes to a terminal, and every byte arrives" eval \
     'pipe 0 -f "$work/pty.json" </dev/null && { printf "a\r\n"; seq 20000; } | cmp - "$out" &&
-     "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/pipe-spec.schema.json" "$work/pty.json" && printf "%s" "{\"weir\": 1, \"stages\": [{\"cmd\": \"cat\", \"pty_output\": true, \"map\": {}}]}" >"$work/pty2.json" &&
+     valid_as pipe-spec "$work/pty.json" && printf "%s" "{\"weir\": 1, \"stages\": [{\"cmd\": \"cat\", \"pty_output\": true, \"map\": {}}]}" >"$work/pty2.json" &&
      pipe 2 -f "$work/pty2.json"'
 
 # --- Bad input ---

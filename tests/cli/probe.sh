@@ -21,7 +21,7 @@ probe() {
         cat "$work/$name.err"
         return 1
     }
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-report.schema.json" "$work/$name.json"
+    valid_as probe-report "$work/$name.json"
 }
 
 # holds NAME EXPRESSION...: whether Python expressions about document d hold; t is its tools.

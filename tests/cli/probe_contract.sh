@@ -44,11 +44,7 @@ run() { # run STATUS COMMAND...: its output is in out and err
     shift
     exits "$status" "$@" >"$work/out" 2>"$work/err" || { cat "$work/out" "$work/err"; return 1; }
 }
-member() { # member EXPRESSION: whether it holds of the document d
-    "$PYTHON3" -c 'import json, sys
-d = json.load(open(sys.argv[1]))
-sys.exit(not eval(sys.argv[2]))' "$work/out" "$1" || { cat "$work/out"; return 1; }
-}
+member() { json_holds "$work/out" "$1"; } # member EXPRESSION: whether it holds of the document d
 
 plan 27
 holds() { run 0 probe --contract "$work/good.json" && member 'd["contract"]["ok"] and d["contract"]["count"] == 0'; }
@@ -127,7 +123,7 @@ check "a document that is broken is 2" usage 'broken.json' sh -c 'echo "{" >"$1/
 
 # The schema of comparisons, by a validator that knows nothing of weir.
 in_shape() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-comparison.schema.json" "$work"/differ-?.json
+    valid_as probe-comparison "$work"/differ-?.json
 }
 compare "$work/a.json" "$work/c.json" >"$work/differ-1.json"
 compare "$work/a.json" "$work/b.json" --contract "$work/good.json" --env dev >"$work/differ-2.json"
@@ -135,7 +131,7 @@ compare "$work/lib-a.json" "$work/c.json" >"$work/differ-3.json"
 check "comparisons are as their schema says" in_shape
 
 reports_in_shape() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/probe-report.schema.json" "$work"/lib-?.json "$work/broken-report.json"
+    valid_as probe-report "$work"/lib-?.json "$work/broken-report.json"
 }
 probe --contract "$work/bad.json" >"$work/broken-report.json"
 check "and reports with a contract are as theirs says" reports_in_shape

@@ -17,6 +17,7 @@ from typing import Any
 WEIR, RPC_HOST, SRCDIR = sys.argv[1:4]
 sys.path[:0] = [f"{SRCDIR}/tests/support", f"{SRCDIR}/sdk/python/tests"]
 import vectors
+from server import await_ready
 from tap_cases import PATIENCE_S, run_cases
 from vectors import Failed, matches, short
 
@@ -277,10 +278,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        for line in self.process.stderr:
-            if line == b"ready\n":
-                break
-        os.set_blocking(self.process.stderr.fileno(), False)
+        await_ready(self.process)
 
     def close(self) -> None:
         self.process.terminate()

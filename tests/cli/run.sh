@@ -19,16 +19,9 @@ run() {
 }
 
 # json EXPRESSION [FILE]: whether it holds for d, the document (default: $out).
-json() {
-    "$PYTHON3" -c '
-import json, sys
-d = json.load(open(sys.argv[2]))
-assert eval("(" + sys.argv[1] + ")"), json.dumps(d)' "$1" "${2-$out}"
-}
+json() { json_holds "${2-$out}" "$1"; }
 
-valid() {
-    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/run-report.schema.json" "${1-$out}"
-}
+valid() { valid_as run-report "${1-$out}"; }
 
 # reported STATUS EXPRESSION WORD...: with --json, a valid document of which it holds.
 reported() {

@@ -13,7 +13,8 @@ import time
 from typing import Any
 
 sys.dont_write_bytecode = True
-from serve import ENVIRONMENT, WEIR, await_ready, call, start
+from serve import ENVIRONMENT, WEIR, call, start
+from server import await_ready
 from tap_cases import PATIENCE_S, await_file, await_gone, run_cases
 
 SOON_S = 4  # much less than any grace below

@@ -21,6 +21,7 @@ from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import await_ready
 from tap_cases import PATIENCE_S, Skip, await_file, await_gone, await_that, run_cases
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
@@ -36,18 +37,6 @@ def start(path: Any, *words: Any, worker: Any = WORKER, **how: Any) -> Any:
         stderr=subprocess.PIPE,
         **how,
     )
-
-
-def await_ready(server: Any) -> None:
-    said = []
-    for line in server.stderr:
-        if line == b"ready\n":
-            # What it says later is read, so that it never waits for us.
-            server.said = []
-            threading.Thread(target=lambda: server.said.extend(server.stderr), daemon=True).start()
-            return
-        said.append(line)
-    raise AssertionError((server.wait(timeout=PATIENCE_S), said))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from typing import Any
 
 sys.dont_write_bytecode = True
 from serve import ENVIRONMENT, WEIR
-from serve_http_door import WORKER, Answer, Door, await_ready, descriptors, door, start
+from serve_http_door import WORKER, Answer, Door, descriptors, door, start
+from server import await_ready
 from tap_cases import PATIENCE_S, Skip, await_file, await_gone, await_that, run_cases
 
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -762,7 +763,7 @@ def sockets_of_a_service_manager_are_served(directory: str) -> None:
                 if status == 0:
                     said = await_ready(process)
                     weir = Door(process, web.getsockname())
-                    assert f"http://{weir.host}" in said, said
+                    assert f"http://{weir.host}\n".encode() in said, said
                     assert weir.call("add", [1, 2]).json == 3
                     process.terminate()
                 assert process.wait(timeout=PATIENCE_S) == status, names

@@ -7,11 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any, Optional
 
 from serve import ENVIRONMENT, SRCDIR, WEIR
+from server import await_ready
 from tap_cases import PATIENCE_S
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/serve_http_worker.py"
@@ -113,25 +113,11 @@ def start(
     )
 
 
-def await_ready(process: Any) -> list[str]:
-    """Returns the lines before it."""
-    said = []
-    for line in process.stderr:
-        if line == b"ready\n":
-            process.said = []
-            threading.Thread(
-                target=lambda: process.said.extend(process.stderr), daemon=True
-            ).start()
-            return said
-        said.append(line.decode().rstrip("\n"))
-    raise AssertionError((process.wait(timeout=PATIENCE_S), said))
-
-
 @contextlib.contextmanager
 def door(*words: str, place: str = "0", **how: Any) -> Iterator[Door]:
     process = start("--http", place, *words, **how)
     try:
-        said = await_ready(process)
+        said = [line.decode().rstrip("\n") for line in await_ready(process)]
         if place.startswith("unix:"):
             yield Door(process, place[5:])
         else:

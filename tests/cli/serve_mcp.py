@@ -16,6 +16,7 @@ from typing import Any
 
 sys.dont_write_bytecode = True
 from mcp_client import ENVIRONMENT, KEY, MODERN, TOOLS, WEIR, client
+from server import ready_server
 from tap_cases import PATIENCE_S, await_file, await_gone, run_cases
 
 
@@ -367,17 +368,7 @@ def workers_that_do_not_start_are_status_125() -> None:
 
 def one_socket_serves_both_protocols(directory: str) -> None:
     path = os.path.join(directory, "s")
-    server = subprocess.Popen(
-        [WEIR, "serve", "-s", path, "-j1", "-w", TOOLS],
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert server.stderr
-    for line in server.stderr:
-        if line == b"ready\n":
-            break
-    try:
+    with ready_server([WEIR, "serve", "-s", path, "-j1", "-w", TOOLS], env=ENVIRONMENT):
         done = subprocess.run(
             [WEIR, "call", "-s", path, "add", "1"],
             env=ENVIRONMENT,
@@ -398,11 +389,6 @@ def one_socket_serves_both_protocols(directory: str) -> None:
                 )
                 with link.makefile("rb") as file:
                     assert "result" in json.loads(file.readline())
-    finally:
-        server.terminate()
-        server.stderr.read()
-        same(server.wait(PATIENCE_S), 0)
-        server.stderr.close()
 
 
 def nothing_is_left_when_weir_is_killed() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import ready_server
 from tap_cases import PATIENCE_S, await_that, run_cases
 
 WORKER = f"{sys.executable} {SRCDIR}/tests/cli/call_worker.py"
@@ -38,21 +39,8 @@ LEAVE = b"\x1b[?25h\x1b[?1049l"
 def serving(directory: str, *words: str) -> Iterator[tuple[Any, str]]:
     """A server that is ready."""
     path = os.path.join(directory, "weir.sock")
-    server = subprocess.Popen(
-        [WEIR, "serve", "-s", path, "-w", WORKER, *words],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
-    assert server.stderr is not None
-    with server.stderr:
-        try:
-            line = server.stderr.readline()
-            assert line == b"ready\n", line
-            yield server, path
-        finally:
-            server.terminate()
-            server.wait(timeout=PATIENCE_S)
+    with ready_server([WEIR, "serve", "-s", path, "-w", WORKER, *words], env=ENVIRONMENT) as server:
+        yield server, path
 
 
 def call(path: str, *words: str) -> Any:
@@ -244,6 +232,7 @@ def whatever_ends_it_restores_the_terminal(directory: str) -> None:
 def a_lost_server_is_told_on_the_terminal_that_is_restored(directory: str) -> None:
     with serving(directory) as (server, path), watching(path) as terminal:
         server.terminate()
+        assert server.wait(timeout=PATIENCE_S) == 0
         assert terminal.top.wait(timeout=PATIENCE_S) == 125
         terminal.until(re.escape(LEAVE) + rb"weir top: the server ")
         terminal.is_restored()

@@ -15,6 +15,7 @@ from typing import Any
 
 WEIR, SRCDIR = sys.argv[1:3]
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import ready_server
 from tap_cases import PATIENCE_S, run_cases
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -262,23 +263,10 @@ def a_function_sees_a_span_of_its_own(directory: Any) -> None:
 @contextlib.contextmanager
 def serving(directory: Any, *words: Any) -> Iterator[Any]:
     path = os.path.join(directory, "s")
-    server = subprocess.Popen(
-        [WEIR, "serve", "-s", path, "-w", worker(directory), "-j1", *words],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != "TRACEPARENT"},
-    )
-    assert server.stderr is not None
-    try:
-        while b"ready" not in (line := server.stderr.readline()):
-            assert line
+    argv = [WEIR, "serve", "-s", path, "-w", worker(directory), "-j1", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "TRACEPARENT"}
+    with ready_server(argv, env=environment):
         yield path
-        server.terminate()
-        assert server.wait(PATIENCE_S) == 0
-    finally:
-        server.kill()
-        server.wait()
-        server.stderr.close()
 
 
 def ask(path: Any, method: str, parent: Any = None) -> Any:

@@ -18,6 +18,7 @@ PEERS = f"{SRCDIR}/tests/peers"
 OTLP_PYTHON = f"{BUILDDIR}/peers-venv/bin/python"
 CHROME_MODULES = f"{BUILDDIR}/peers-npm"
 sys.path.insert(0, f"{SRCDIR}/tests/support")
+from server import ready_server
 from tap_cases import PATIENCE_S, Skip, run_cases
 
 WORKER = f"{BUILDDIR}/tests/children/rpc_worker"
@@ -129,21 +130,9 @@ def of_call(path: str, reader: Reader) -> None:
 def of_a_server_and_its_caller(path: str, reader: Reader) -> None:
     """Each has a file, and a clock; the spans of the call are one trace."""
     at, caller = f"{path}.socket", path + reader.suffix
-    argv = [WEIR, "serve", "-s", at, "-j1", "-w", WORKER, "--trace", path]
-    server = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
-    )
-    assert server.stderr is not None
-    try:
-        while b"ready" not in (line := server.stderr.readline()):
-            assert line
+    words = ["-s", at, "-j1", "-w", WORKER, "--trace", path]
+    with ready_server([WEIR, "serve", *words], env=ENVIRONMENT):
         weir("call", "-s", at, "--trace", caller, "add", "3", "4")
-        server.terminate()
-        assert server.wait(PATIENCE_S) == 0
-    finally:
-        server.kill()
-        server.wait()
-        server.stderr.close()
     (asked,) = tree(reader.read(caller))["call add"]
     served = reader.read(path)
     of_call = [span for span in served if span["trace"] == asked["trace"]]

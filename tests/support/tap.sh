@@ -110,3 +110,35 @@ has() {
         return 1
     }
 }
+
+# valid_as SCHEMA FILE...: whether these documents are valid for docs/schemas/SCHEMA.schema.json.
+valid_as() {
+    tap_schema=$1
+    shift
+    "$PYTHON3" "$srcdir/tests/cli/validate.py" "$srcdir/docs/schemas/$tap_schema.schema.json" "$@"
+}
+
+# json_holds FILE EXPRESSION...: whether Python expressions hold for d, the document in FILE.
+json_holds() {
+    "$PYTHON3" -c '
+import json, os, sys
+d = json.load(open(sys.argv[1]))
+for expression in sys.argv[2:]:
+    if not eval("(" + expression + ")"):
+        sys.exit(f"not so: {expression}\n{json.dumps(d, indent=1)[:6000]}")' "$@"
+}
+
+# json_lines_hold FILE EXPRESSION: the same for l, the list of the documents in FILE, one a line.
+json_lines_hold() {
+    "$PYTHON3" -c '
+import json, sys
+l = [json.loads(line) for line in open(sys.argv[1])]
+if not eval("(" + sys.argv[2] + ")"):
+    sys.exit(f"not so: {sys.argv[2]}\n{l}")' "$@"
+}
+
+# progress_holds FILE EXPRESSION: the same for the lines of --progress json, which are valid.
+progress_holds() {
+    json_lines_hold "$@" && rm -f "$work"/line-* && split -a 3 -l 1 "$1" "$work/line-" &&
+        valid_as progress-line "$work"/line-*
+}
