@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"reflect"
 	"sync"
@@ -11,6 +12,71 @@ import (
 // Caller is what functions are called through: a *Client or a *Pool.
 type Caller interface {
 	begin(ctx context.Context, method string, args []any, output bool) (*pending, error)
+}
+
+// Call calls a function and waits for its result.
+//
+//	sum, err := weir.Call[int](ctx, client, "add", 3, 4)
+//	sum, err := weir.Call[int](ctx, client, "add", weir.Named{"a": 3, "b": 4})
+//	sum, err := weir.Call[int](ctx, client, "sum", weir.Input(numbers))
+//
+// The deadline of ctx is sent with the call. If ctx is done first, the function is
+// interrupted and Call returns at once, with ErrCancelled or ErrDeadline. If the
+// function fails, the error is an *Error with its code, message and traceback. A null
+// result is the zero value of T; json.RawMessage takes any result byte for byte.
+func Call[T any](ctx context.Context, caller Caller, method string, args ...any) (T, error) {
+	var value T
+	raw, err := ask(ctx, caller, method, args)
+	if err == nil && string(raw) != "null" {
+		if err = decodeValue(raw, reflect.ValueOf(&value)); err != nil {
+			err = fmt.Errorf("weir: the result of %q: %w", method, err)
+		}
+	}
+	return value, err
+}
+
+// Stream calls a function that returns a stream of values.
+//
+//	values, err := weir.Stream[int](ctx, client, "count", 1, 6)
+//	if err != nil {
+//		return err
+//	}
+//	defer values.Close()
+//	for values.Next() {
+//		fmt.Println(values.Value())
+//	}
+//	return values.Err()
+//
+// The function runs ahead by at most a window of values, and stops when the values
+// are closed or ctx is done.
+func Stream[T any](ctx context.Context, caller Caller, method string, args ...any) (*Values[T], error) {
+	p, err := caller.begin(ctx, method, args, true)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+			p.abandon(asError(ctx.Err()))
+		case <-p.done:
+		}
+	}()
+	return &Values[T]{ctx: ctx, inbox: p.in, stop: cancel}, nil
+}
+
+func ask(ctx context.Context, caller Caller, method string, args []any) ([]byte, error) {
+	p, err := caller.begin(ctx, method, args, false)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.abandon(asError(ctx.Err()))
+		<-p.done
+	}
+	return p.result, p.err
 }
 
 // Invoke calls a function in the mode that the types say.
