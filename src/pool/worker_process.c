@@ -13,7 +13,7 @@
 #include "pool/worker_messages.h"
 
 enum {
-    LOST_MS = 50,   /* time to wait for the exit of one that closed its output */
+    LOST_MS = 500,  /* time to wait for the exit of one that closed its output */
     DRAIN_MS = 100, /* how long other processes may hold the outputs open afterwards */
     STDERR_KEPT = 4096,
 };

@@ -12,7 +12,10 @@
 #include "base/error.h"
 #include "base/options.h"
 
-enum { INTERRUPTED_AFTER_MS = 100 }; /* a handler may have run just before a wait */
+enum {
+    INTERRUPTED_AFTER_MS = 100, /* a handler may have run just before a wait */
+    LED_MS = 100,               /* when to look again for deadlines that another thread has now */
+};
 
 struct weir__task {
     struct weir__task *next;
@@ -422,7 +425,13 @@ int weir_fd(const weir_t *weir)
 
 int weir_timeout_ms(weir_t *weir)
 {
-    return weir__loop_timeout_ms(weir->loop);
+    int ms = LED_MS;
+
+    pthread_mutex_lock(&weir->mutex);
+    if (!weir->led || leads(weir))
+        ms = weir__loop_timeout_ms(weir->loop);
+    pthread_mutex_unlock(&weir->mutex);
+    return ms;
 }
 
 int weir_dispatch(weir_t *weir, struct weir_error *error)

@@ -14,6 +14,7 @@
 #include <Python.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <weir/weir.h>
 
 /* What a thread can wait for.  Guarded by the mutex of its context. */
@@ -35,7 +36,7 @@ struct context {
     int is_initialised;
     unsigned forks; /* when it was made */
     pthread_mutex_t mutex;
-    int is_led;
+    atomic_int is_led; /* set with the mutex held */
     pthread_t leader;
     const struct source *led_for; /* what the leader waits for */
     struct follower *followers;
