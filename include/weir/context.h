@@ -101,7 +101,8 @@ void weir_forget(weir_t *weir);
 int weir_fd(const weir_t *weir);
 
 /* Milliseconds until the next deadline, or -1.  Only needed on systems without timerfd(2) and in
- * sandboxes that refuse it: poll for at most this time there. */
+ * sandboxes that refuse it: poll for at most this time there.  Never more than 100 while another
+ * thread waits in the context. */
 int weir_timeout_ms(weir_t *weir);
 
 /* Does all pending work without waiting; callbacks and events are called from here.
