@@ -142,12 +142,14 @@ void call_finish(struct call_cmd *cmd, int status)
         return;
     cmd->is_done = 1;
     cmd->status = status;
-    if (cmd->ended_by != 0)
+    if (cmd->ended_by != 0) {
         call_end(cmd, status);
-    else if (status == CALL_DEADLINE)
-        cmd->give_up_ns = weir__clock_ns() + (int64_t)LAST_WORDS_MS * 1000000;
-    else if (cmd->deadline_ns != 0)
-        cmd->give_up_ns = cmd->deadline_ns + (int64_t)LAST_WORDS_MS * 1000000;
+    } else if (status == CALL_DEADLINE || cmd->deadline_ns != 0) {
+        int64_t now_ns = weir__clock_ns();
+
+        cmd->give_up_ns = (now_ns > cmd->deadline_ns ? now_ns : cmd->deadline_ns)
+                          + (int64_t)LAST_WORDS_MS * 1000000;
+    }
 }
 
 void call_check_deadline(struct call_cmd *cmd)

@@ -24,6 +24,7 @@ struct weir__loop {
     int quiet;                 /* settling: no callbacks */
     weir__watch *late_watches; /* what fired meanwhile */
     weir__timer *late_timers;
+    weir__timer *due_timers; /* rung, and not called back yet */
     int is_due; /* something must be checked again, and no descriptor reports it */
 #ifdef HAVE_SYS_TIMERFD_H
     /* libuv's timers live in the timeout of its poll.  A program that polls the
@@ -46,7 +47,8 @@ struct weir__timer {
     uv_timer_t uv; /* first: libuv hands it back */
     weir__timer_callback callback;
     void *data;
-    weir__timer *next_late;
+    weir__timer *next_late, *next_due;
+    int has_polled; /* of one that is due */
 };
 
 static void do_nothing(uv_async_t *wake)
@@ -246,11 +248,36 @@ void weir__loop_free(weir__loop *loop)
     free(loop);
 }
 
+/* Where this process stood still, a deadline and what came before it are seen at once: what has come
+ * is handled first, so that no deadline ends what was in time. */
+static void call_due_timers(weir__loop *loop)
+{
+    weir__timer **place = &loop->due_timers;
+
+    for (weir__timer *timer = loop->due_timers; timer != NULL; timer = timer->next_due)
+        timer->has_polled = 1;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    while (*place != NULL) {
+        weir__timer *timer = *place;
+
+        if (timer->has_polled) {
+            *place = timer->next_due;
+            timer->callback(timer->data); /* it may stop others, and close this one */
+            place = &loop->due_timers;
+        } else {
+            place = &timer->next_due;
+        }
+    }
+    loop->is_due |= loop->due_timers != NULL;
+}
+
 void weir__loop_run(weir__loop *loop, int wait)
 {
     loop->has_news = 0;
     loop->is_due = 0;
-    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_run(&loop->uv, wait && loop->due_timers == NULL ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    if (loop->due_timers != NULL)
+        call_due_timers(loop);
 }
 
 int weir__loop_run_interruptible(weir__loop *loop, int limit_ms)
@@ -384,7 +411,7 @@ void weir__watch_close(weir__watch **watch)
 
 static void timer_fired(uv_timer_t *uv)
 {
-    weir__timer *timer = (weir__timer *)uv;
+    weir__timer *timer = (weir__timer *)uv, **place;
     weir__loop *loop = uv->loop->data;
 
     if (loop->quiet) {
@@ -392,10 +419,24 @@ static void timer_fired(uv_timer_t *uv)
         loop->late_timers = timer;
         return;
     }
-    /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the
-     * same: a thread that waits for its effect would wait for the next event. */
+    /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the same. */
     uv_stop(uv->loop);
-    timer->callback(timer->data);
+    timer->has_polled = 0;
+    for (place = &loop->due_timers; *place != NULL; place = &(*place)->next_due)
+        ; /* in the order of their deadlines */
+    *place = timer;
+    timer->next_due = NULL;
+}
+
+static void forget_due(weir__timer *timer)
+{
+    weir__loop *loop = timer->uv.loop->data;
+
+    for (weir__timer **place = &loop->due_timers; *place != NULL; place = &(*place)->next_due)
+        if (*place == timer) {
+            *place = timer->next_due;
+            return;
+        }
 }
 
 int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
@@ -414,6 +455,7 @@ int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
 
 void weir__timer_start(weir__timer *timer, int64_t ms)
 {
+    forget_due(timer);
     uv_update_time(timer->uv.loop);
     /* libuv counts from the last whole millisecond: one more, and it is never early. */
     uv_timer_start(&timer->uv, timer_fired, (uint64_t)(ms > 0 ? ms + 1 : 0), 0);
@@ -421,6 +463,7 @@ void weir__timer_start(weir__timer *timer, int64_t ms)
 
 void weir__timer_stop(weir__timer *timer)
 {
+    forget_due(timer);
     uv_timer_stop(&timer->uv);
 }
 
@@ -428,6 +471,7 @@ void weir__timer_close(weir__timer **timer)
 {
     if (*timer == NULL)
         return;
+    forget_due(*timer);
     note_news((*timer)->uv.loop);
     uv_close((uv_handle_t *)*timer, free_handle);
     *timer = NULL;

@@ -57,7 +57,8 @@ void weir__watch_set(weir__watch *watch, int bits);
 /* Closes *watch and sets it to NULL.  Accepts NULL inside.  Before close(2). */
 void weir__watch_close(weir__watch **watch);
 
-/* A timer that is not started costs nothing.  Starting again moves it. */
+/* A timer that is not started costs nothing.  Starting again moves it.  It calls back when what had
+ * come by its deadline has been told to the watches. */
 typedef void (*weir__timer_callback)(void *data);
 int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
                     weir__timer **timer, struct weir_error *error);

@@ -56,6 +56,7 @@ struct weir_pipeline_run {
     struct weir__stderr_forwarder forwarder;
     weir__timer *deadline, *drain;
     int job_over, draining;
+    int looks; /* at stderr that had more when its time was over */
     int emits; /* start or end of the job was reported: output events may follow */
     int cancelled;
     int is_cut;  /* a stage's output was discarded because its reader stalled */

@@ -15,6 +15,8 @@
 #include "proc/result.h"
 #include "proc/result_json.h"
 
+enum { LOOKS_MOST = 16 }; /* at stderr that has more: who writes without end is not heard out */
+
 /* --- The end -------------------------------------------------------------- */
 
 void weir__pipe_close(struct weir_pipeline_run *pipe)
@@ -194,6 +196,14 @@ static void drain(struct weir_pipeline_run *pipe)
     pipe->draining = 1;
 }
 
+static int errors_have_more(const struct weir_pipeline_run *pipe)
+{
+    for (size_t i = 0; i < pipe->count; i++)
+        if (weir__capture_has_more(&pipe->stages[i].errors))
+            return 1;
+    return 0;
+}
+
 /* The drain time is over for other processes that hold a pipe open. A relay that waits for this
  * process's reader, or for a held terminal, is not their fault and continues, unless the whole
  * pipeline was stopped. */
@@ -201,6 +211,10 @@ void weir__pipe_drained(void *data)
 {
     struct weir_pipeline_run *pipe = data;
 
+    if (errors_have_more(pipe) && pipe->looks++ < LOOKS_MOST) { /* what has come is read first */
+        weir__timer_start(pipe->drain, 0);
+        return;
+    }
     for (size_t i = 0; i < pipe->count; i++) {
         struct weir__pipe_stage *stage = &pipe->stages[i];
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,13 @@ void weir__capture_read(struct weir__capture *capture)
 {
     if (capture->is_open)
         read_some(capture, WEIR__READABLE);
+}
+
+int weir__capture_has_more(const struct weir__capture *capture)
+{
+    struct pollfd output = {.fd = capture->fd, .events = POLLIN};
+
+    return capture->is_open && !capture->paused && poll(&output, 1, 0) > 0;
 }
 
 int weir__capture_is_open(const struct weir__capture *capture)

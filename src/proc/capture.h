@@ -50,6 +50,9 @@ int weir__capture_watch(struct weir__capture *capture, weir__loop *loop, struct 
 /* Reads what has come, unless paused. */
 void weir__capture_read(struct weir__capture *capture);
 
+/* Whether there is something to read that would be read: bytes, or the end. */
+int weir__capture_has_more(const struct weir__capture *capture);
+
 /* Whether the child may still write. */
 int weir__capture_is_open(const struct weir__capture *capture);
 

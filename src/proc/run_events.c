@@ -14,7 +14,10 @@
 #include "proc/result.h"
 #include "proc/result_json.h"
 
-enum { MOMENT_MS = 1000 }; /* for a reader of ours to go on, once the time is up */
+enum {
+    MOMENT_MS = 1000, /* for a reader of ours to go on, once the time is up */
+    LOOKS_MOST = 16,  /* at an output that has more: who writes without end is not heard out */
+};
 
 /* --- The end -------------------------------------------------------------- */
 
@@ -179,7 +182,13 @@ void weir__run_drained(void *data)
 {
     struct weir_run *run = data;
     int64_t patience_ms = run->options.drain_ms;
+    int has_more = weir__capture_has_more(&run->outputs[OUT].capture)
+                   || weir__capture_has_more(&run->outputs[ERR].capture);
 
+    if (has_more && run->looks++ < LOOKS_MOST) { /* what has come is read first */
+        weir__timer_start(run->drain, 0);
+        return;
+    }
     if (run->hurried && patience_ms > MOMENT_MS)
         patience_ms = MOMENT_MS;
     for (int i = 0; i < OUTPUTS; i++) {

@@ -22,6 +22,7 @@ enum {
     READ_SIZE = 64 * 1024,
     READS_A_TURN = 4,
     HELD_MOST = 64 * 1024, /* the default capacity of a pipe */
+    LOOKS_MOST = 16,       /* at an output that has more: who writes without end is not heard out */
 };
 
 static void watch_output(struct weir__worker *worker)
@@ -228,6 +229,12 @@ static void drain_is_over(void *data)
 
     if (worker->paused && weir__worker_has_output(worker)) { /* output to be read later */
         weir__timer_start(worker->drain, worker->drain_ms);
+        return;
+    }
+    if (((worker->out_fd >= 0 && weir__worker_has_output(worker))
+         || weir__capture_has_more(&worker->errors))
+        && worker->looks++ < LOOKS_MOST) { /* what has come is read first */
+        weir__timer_start(worker->drain, 0);
         return;
     }
     if (worker->out_fd >= 0 && !worker->is_pair)

@@ -114,6 +114,7 @@ struct weir__worker {
 
     int is_pair; /* no process: see weir__worker_attach() */
     int job_over, exited, draining, paused, is_coalescing, is_lent, has_reported_over;
+    int looks; /* at outputs that had more when their time was over */
     const struct weir__worker_ops *ops;
     void *owner;
 };
