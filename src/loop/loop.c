@@ -25,7 +25,7 @@ struct weir__loop {
     weir__watch *late_watches; /* what fired meanwhile */
     weir__timer *late_timers;
     weir__timer *due_timers; /* rung, and not called back yet */
-    int is_due; /* something must be checked again, and no descriptor reports it */
+    int is_due;              /* something must be checked again, and no descriptor reports it */
 #ifdef HAVE_SYS_TIMERFD_H
     /* libuv's timers live in the timeout of its poll.  A program that polls the
      * backend descriptor alone sees them through this one. */
@@ -248,8 +248,8 @@ void weir__loop_free(weir__loop *loop)
     free(loop);
 }
 
-/* Where this process stood still, a deadline and what came before it are seen at once: what has come
- * is handled first, so that no deadline ends what was in time. */
+/* Where this process stood still, a deadline and what came before it are seen at once: what has
+ * come is handled first, so that no deadline ends what was in time. */
 static void call_due_timers(weir__loop *loop)
 {
     weir__timer **place = &loop->due_timers;

@@ -49,7 +49,7 @@ struct weir_run {
 
     int wakeup; /* wakes a thread in weir_run_write(): room, or end */
     int job_over, exited, draining, cancelled;
-    int looks; /* at outputs that had more when their time was over */
+    int looks;   /* at outputs that had more when their time was over */
     int hurried; /* stopped, or its time is up: a reader of ours that stands still is not waited for
                   */
     enum weir_stop_reason

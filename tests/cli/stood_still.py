@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from typing import Any
 
 sys.dont_write_bytecode = True
+WEIR, SRCDIR = sys.argv[1:3]
+sys.path.insert(0, f"{SRCDIR}/tests/support")
 from tap_cases import PATIENCE_S, await_file, await_that, is_gone, run_cases
 
-WEIR, SRCDIR = sys.argv[1:3]
 LIMIT_S = 6  # in which a busy machine starts a program
 TALK = "said " * 2000 + "\n"
 
@@ -78,7 +79,9 @@ def written_by(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def standing_still(directory: str, *words: str, reads: str = "", has_said: Any = None) -> Iterator[Any]:
+def standing_still(
+    directory: str, *words: str, reads: str = "", has_said: Any = None
+) -> Iterator[Any]:
     """A weir with these words, in which BEGUN is a path, until it has stood still beyond its limit."""
     begun = os.path.join(directory, "begun")
     os.mkfifo(begun + ".go")
@@ -165,7 +168,9 @@ def an_answer_of_map_is_not_late(directory: str) -> None:
     def has_said(begun: str, _: int) -> None:
         await_file(begun + ".said")
 
-    with standing_still(directory, *words, "--", *worker, reads="one\n", has_said=has_said) as process:
+    with standing_still(
+        directory, *words, "--", *worker, reads="one\n", has_said=has_said
+    ) as process:
         status, out, err = outcome(process)
         assert (status, out) == (0, "one\n"), (status, out, err)
 
@@ -179,7 +184,15 @@ def an_answer_to_a_call_is_not_late(directory: str) -> None:
         pid = int(await_file(begun))
         await_that(lambda: written_by(pid) > written, "an answer")
 
-    words = ["call", "--timeout", f"{LIMIT_S}s", "-w", f"'{sys.executable}' '{path}'", "talk", "BEGUN"]
+    words = [
+        "call",
+        "--timeout",
+        f"{LIMIT_S}s",
+        "-w",
+        f"'{sys.executable}' '{path}'",
+        "talk",
+        "BEGUN",
+    ]
     with standing_still(directory, *words, has_said=has_said) as process:
         status, out, err = outcome(process)
         assert (status, out) == (0, '"said"\n'), (status, out, err)
@@ -201,7 +214,9 @@ def played(case: Any) -> Any:
 
 
 if __name__ == "__main__":
-    with concurrent.futures.ThreadPoolExecutor(len(CASES)) as stages:  # each waits, most of the time
+    with concurrent.futures.ThreadPoolExecutor(
+        len(CASES)
+    ) as stages:  # each waits, most of the time
         plays = [stages.submit(played, case) for case in CASES]
 
     def told(case: Any, play: Any) -> Any:

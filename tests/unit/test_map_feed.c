@@ -501,8 +501,8 @@ static int has_one(void *data)
 static void a_stop_waits_for_no_replies(void)
 {
     weir_t *weir = open_weir();
-    struct weir_map_options options =
-        fed_options(ARGV("sh", "-c", "trap 'echo \"{}\"; exit' TERM; read line; sleep 60 & wait"));
+    struct weir_map_options options = fed_options(
+        ARGV("sh", "-c", "trap 'echo \"{}\"; exit' TERM; read line; while :; do sleep 0.1; done"));
     struct weir_map_report report;
     weir_map_t *map;
 
