@@ -131,7 +131,7 @@ def program(directory: str) -> "list[str]":
 def run_has_what_was_printed_in_time(directory: str) -> None:
     words = ["run", "--json", "--timeout", f"{LIMIT_S}s", "--", *program(directory)]
     with standing_still(directory, *words) as process:
-        status, out, err = outcome(process)
+        status, out, _ = outcome(process)
         result = json.loads(out)
         assert (status, result["end"], result["why"]) == (0, "exited", "none"), result
         for name in ("stdout", "stderr"):
