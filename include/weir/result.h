@@ -93,7 +93,8 @@ struct weir_result {
     enum weir_step step;   /* with WEIR_NOT_STARTED; NONE: weir did not try, see why */
     int sys_errno;         /* with WEIR_NOT_STARTED; 0: weir did not try */
     char interpreter[200]; /* the missing "#!" interpreter; with WEIR_STEP_LIMIT the limit, as in
-                              "files=4096 (the hard limit is 1024)"; or "" */
+                              "files=4096 (the hard limit is 1024)"; with WEIR_STEP_SETUP what could
+                              not be set up, as a sentence; or "" */
 
     struct weir_output out, err;
 
