@@ -48,7 +48,8 @@ struct weir__timer {
     weir__timer_callback callback;
     void *data;
     weir__timer *next_late, *next_due;
-    int has_polled; /* of one that is due */
+    int is_deadline; /* started for a time, and not for the next turn */
+    int has_polled;  /* of one that is due */
 };
 
 static void do_nothing(uv_async_t *wake)
@@ -421,6 +422,10 @@ static void timer_fired(uv_timer_t *uv)
     }
     /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the same. */
     uv_stop(uv->loop);
+    if (!timer->is_deadline) {
+        timer->callback(timer->data);
+        return;
+    }
     timer->has_polled = 0;
     for (place = &loop->due_timers; *place != NULL; place = &(*place)->next_due)
         ; /* in the order of their deadlines */
@@ -456,6 +461,7 @@ int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
 void weir__timer_start(weir__timer *timer, int64_t ms)
 {
     forget_due(timer);
+    timer->is_deadline = ms > 0;
     uv_update_time(timer->uv.loop);
     /* libuv counts from the last whole millisecond: one more, and it is never early. */
     uv_timer_start(&timer->uv, timer_fired, (uint64_t)(ms > 0 ? ms + 1 : 0), 0);

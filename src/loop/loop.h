@@ -58,7 +58,7 @@ void weir__watch_set(weir__watch *watch, int bits);
 void weir__watch_close(weir__watch **watch);
 
 /* A timer that is not started costs nothing.  Starting again moves it.  It calls back when what had
- * come by its deadline has been told to the watches. */
+ * come by its deadline has been told to the watches; with 0, in the next turn. */
 typedef void (*weir__timer_callback)(void *data);
 int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
                     weir__timer **timer, struct weir_error *error);

@@ -212,7 +212,7 @@ void weir__pipe_drained(void *data)
     struct weir_pipeline_run *pipe = data;
 
     if (errors_have_more(pipe) && pipe->looks++ < LOOKS_MOST) { /* what has come is read first */
-        weir__timer_start(pipe->drain, 0);
+        weir__timer_start(pipe->drain, 1);
         return;
     }
     for (size_t i = 0; i < pipe->count; i++) {

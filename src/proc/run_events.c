@@ -186,7 +186,7 @@ void weir__run_drained(void *data)
                    || weir__capture_has_more(&run->outputs[ERR].capture);
 
     if (has_more && run->looks++ < LOOKS_MOST) { /* what has come is read first */
-        weir__timer_start(run->drain, 0);
+        weir__timer_start(run->drain, 1);
         return;
     }
     if (run->hurried && patience_ms > MOMENT_MS)

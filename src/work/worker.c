@@ -234,7 +234,7 @@ static void drain_is_over(void *data)
     if (((worker->out_fd >= 0 && weir__worker_has_output(worker))
          || weir__capture_has_more(&worker->errors))
         && worker->looks++ < LOOKS_MOST) { /* what has come is read first */
-        weir__timer_start(worker->drain, 0);
+        weir__timer_start(worker->drain, 1);
         return;
     }
     if (worker->out_fd >= 0 && !worker->is_pair)
