@@ -240,7 +240,9 @@ static _Noreturn void refuse_descriptor(struct errand *errand, int number)
 
     if (error == EMFILE)
         snprintf(detail, sizeof detail,
-                 "descriptor %d is above the hard limit of open files: close it first", number);
+                 "descriptor %d is above the hard limit of open files: close it, or pass none "
+                 "(--close-fds)",
+                 number);
     give_up(errand, "setup", error, detail);
 }
 
