@@ -254,10 +254,14 @@ void weir__loop_free(weir__loop *loop)
 static void call_due_timers(weir__loop *loop)
 {
     weir__timer **place = &loop->due_timers;
+    int has_deadline = 0;
 
-    for (weir__timer *timer = loop->due_timers; timer != NULL; timer = timer->next_due)
+    for (weir__timer *timer = loop->due_timers; timer != NULL; timer = timer->next_due) {
+        has_deadline |= timer->is_deadline;
         timer->has_polled = 1;
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    }
+    if (has_deadline)
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
     while (*place != NULL) {
         weir__timer *timer = *place;
 
@@ -422,15 +426,21 @@ static void timer_fired(uv_timer_t *uv)
     }
     /* Before 1.45 libuv runs the timers that are due first, and sleeps then all the same. */
     uv_stop(uv->loop);
-    if (!timer->is_deadline) {
-        timer->callback(timer->data);
-        return;
-    }
-    timer->has_polled = 0;
+    timer->has_polled = !timer->is_deadline;
     for (place = &loop->due_timers; *place != NULL; place = &(*place)->next_due)
         ; /* in the order of their deadlines */
     *place = timer;
     timer->next_due = NULL;
+}
+
+static int is_due(const weir__timer *timer)
+{
+    const weir__loop *loop = timer->uv.loop->data;
+    const weir__timer *due = loop->due_timers;
+
+    while (due != NULL && due != timer)
+        due = due->next_due;
+    return due != NULL;
 }
 
 static void forget_due(weir__timer *timer)
@@ -460,6 +470,8 @@ int weir__timer_new(weir__loop *loop, weir__timer_callback callback, void *data,
 
 void weir__timer_start(weir__timer *timer, int64_t ms)
 {
+    if (ms <= 0 && is_due(timer))
+        return; /* put off by each event, it would never call back */
     forget_due(timer);
     timer->is_deadline = ms > 0;
     uv_update_time(timer->uv.loop);
